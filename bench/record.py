@@ -1,0 +1,243 @@
+"""What is stored: one Record for each Case, written once and never changed; numbers are derived when it is read.
+
+Times are raw samples in nanoseconds (names end in `_ns`), memory is in bytes. The JSON of a record is one line.
+"""
+
+import json
+from dataclasses import asdict, replace
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+SCHEMA_VERSION = 1
+
+Scenario = Literal["training", "inference"]
+Purpose = Literal["timing", "learning", "memory"]
+Outcome = Literal["ok", "failed", "oom", "timeout", "diverged", "unavailable"]
+Size = Annotated[int, Field(gt=0)]
+
+_stored = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+class Case:
+    """One point of the matrix, run in a process of its own.
+
+    `purpose` says what the process is for: `timing` and `learning` are apart so that several processes time and one
+    learns; `memory` is a spawned process, because host memory cannot be read after a fork.
+    """
+
+    workload: str
+    framework: str
+    backend: str | None = None
+    mode: Literal["idiomatic"] = "idiomatic"
+    precision: Literal["fp64", "fp32"] = "fp32"
+    device: str = "cpu"
+    scenario: Scenario
+    purpose: Purpose = "timing"
+    batch_sizes: tuple[Size, ...]
+    threads: Size
+    feed: Literal["device"] = "device"
+    seed: int = 0
+    replicate: int = 0
+
+    @property
+    def contender(self) -> str:
+        """Framework and backend as people write it: `pytorch`, `keras/jax`."""
+        return f"{self.framework}/{self.backend}" if self.backend else self.framework
+
+    @property
+    def subject(self) -> "Case":
+        """The case without its replicate: what several processes repeat."""
+        return replace(self, replicate=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+class Block:
+    """The raw timings of one batch size in one process.
+
+    `call_ns` are the first three calls, each waited for: the first compiles. `warm_up_ns` are the calls after them until
+    steady state, stored apart and never averaged in. `synchronised_ns` are single calls, each waited for (latency).
+    `pipelined_ns` are rounds of `iterations_per_round` calls with one wait at the end (throughput). The CPU time and the
+    wall time are those of the pipelined rounds together. `checksum` is the sum of the last outputs (for training, the
+    last loss), so that no output goes unused.
+    """
+
+    batch_size: Size
+    call_ns: tuple[int, ...]
+    warm_up_ns: tuple[int, ...]
+    steady: bool
+    synchronised_ns: tuple[int, ...]
+    pipelined_ns: tuple[int, ...]
+    iterations_per_round: Size
+    cpu_ns: int
+    wall_ns: int
+    checksum: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+class Epoch:
+    """One epoch: the mean training loss while the weights changed, then the evaluation on validation (or test) data.
+
+    `train_ns` and `evaluation_ns` are wall times; the losses are means over samples.
+    """
+
+    train_loss: float
+    evaluation_loss: float
+    evaluation_quality: float
+    train_ns: int
+    evaluation_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+class Learning:
+    """How one network learnt: its curve, and every quality metric on the test set after the last epoch.
+
+    `evaluated_on` names the split behind the curve. `target_metric` and `target` are the workload's; the time to target
+    counts training and evaluation up to the first evaluation that reaches it, and is None where none did.
+    """
+
+    seed: int
+    epochs: tuple[Epoch, ...]
+    evaluated_on: Literal["validation", "test"]
+    quality: dict[str, float]
+    target_metric: str
+    target: float | None
+    time_to_target_ns: int | None
+    prepare_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+class Memory:
+    """Peak memory at one batch size, each by its own definition; None where it cannot be read, never 0.
+
+    `host_peak_bytes` is the peak resident size of a spawned process less what it was when the framework, the data and the
+    harness were loaded (`host_baseline_bytes`). `device_peak_bytes` is the framework's allocator peak and
+    `nvml_used_bytes` what the driver says this process holds.
+    """
+
+    batch_size: Size
+    host_peak_bytes: int | None
+    host_baseline_bytes: int | None
+    device_peak_bytes: int | None
+    nvml_used_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+class Measurement:
+    """What a case measured; the parts that it was not for are empty."""
+
+    blocks: tuple[Block, ...] = ()
+    learning: Learning | None = None
+    memory: tuple[Memory, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+class Deviation:
+    """One line of a certificate: what was compared, the largest relative deviation found, and what is allowed."""
+
+    check: str
+    against: str
+    found: float
+    allowed: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the deviation is within what is allowed; a deviation that is not a number never is."""
+        return self.found <= self.allowed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+class Certificate:
+    """The proof that one framework did the same work as the reference and as the others, or why there is none."""
+
+    contender: str
+    deviations: tuple[Deviation, ...]
+    steps: int
+    notes: tuple[str, ...] = ()
+    problem: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether there is a proof and all of it holds."""
+        return self.problem is None and bool(self.deviations) and all(item.holds for item in self.deviations)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+class Environment:
+    """The machine and its software: hardware, driver, versions; no host, user or path."""
+
+    machine: str
+    cpu: str
+    cores: int
+    memory_bytes: int
+    gpus: tuple[str, ...]
+    driver: str | None
+    system: str
+    python: str
+    versions: dict[str, str]
+    commit: str | None
+    levelfield: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+class Record:
+    """One stored line."""
+
+    schema_version: int
+    run: str
+    case: Case
+    outcome: Outcome
+    error: str | None
+    started: str
+    duration_s: float
+    startup_s: float | None
+    order: int
+    start_method: Literal["fork", "spawn"]
+    settings: dict[str, str]
+    measurement: Measurement
+    certificate: Certificate | None
+    environment: Environment
+    workload_digest: str
+    source_digest: str
+    loadavg: float | None = None
+
+
+class ForeignLineError(ValueError):
+    """A line that is not a record of this schema."""
+
+
+@cache
+def _records() -> TypeAdapter[Record]:
+    return TypeAdapter(Record)
+
+
+def to_line(record: Record) -> str:
+    """The record as one line of JSON, without the line end."""
+    return json.dumps(to_json(record), separators=(",", ":"), allow_nan=True)
+
+
+def to_json(value: object) -> Any:  # noqa: ANN401 (JSON)
+    """A dataclass of this module as plain dictionaries, lists and numbers."""
+    return asdict(value)  # type: ignore[call-overload]
+
+
+def from_line(line: str) -> Record:
+    """The record in one line of JSON.
+
+    Raises ForeignLineError for a torn line, for another schema version, and for anything that is not a record.
+    """
+    try:
+        content = json.loads(line)
+    except ValueError as error:
+        raise ForeignLineError(f"not a whole line of JSON ({error})") from None
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version != SCHEMA_VERSION:
+        raise ForeignLineError(f"schema version {version!r}, expected {SCHEMA_VERSION}")
+    try:
+        return _records().validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ForeignLineError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None

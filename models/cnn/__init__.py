@@ -1,0 +1,1 @@
+"""A convolutional network: its spec with the NumPy reference, and one file for each framework."""

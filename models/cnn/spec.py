@@ -1,0 +1,140 @@
+"""A convolutional network for images: its sizes, its first weights, and what it must compute."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from models.layers import spec as layers
+from models.layers.spec import Activation, BatchNorm, DenseLayer, Fraction, Size, Weights, type_checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
+class ConvLayer:
+    """A convolution of stride 1, batch norm before or after the activation, max-pooling by `pool`, then dropout."""
+
+    filters: Size
+    kernel: Size = 3
+    padding: Literal["same", "valid"] = "valid"
+    activation: Activation = "relu"
+    batch_norm: BatchNorm | None = None
+    pool: Size = 1
+    dropout: Fraction = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
+class CnnSpec:
+    """Sizes: images of `height` × `width` × `channels`, convolutions, hidden dense layers, `outputs` of the head."""
+
+    height: Size
+    width: Size
+    channels: Size
+    convolutions: Annotated[tuple[ConvLayer, ...], Field(min_length=1)]
+    dense: tuple[DenseLayer, ...] = ()
+    outputs: Size
+
+    def __post_init__(self) -> None:
+        """Refuse a network whose image shrinks to nothing."""
+        if min(feature_maps(self)[-1]) < 1:
+            found = " -> ".join(f"{height}x{width}" for height, width, _ in feature_maps(self))
+            raise ValueError(f"the image shrinks to nothing: {found}; use fewer layers, less pooling or padding 'same'")
+
+
+Spec = CnnSpec
+
+
+def sizes(sample_shape: tuple[int, ...]) -> dict[str, int]:
+    """The spec's fields that follow from the shape of one sample: (height, width) or (height, width, channels)."""
+    if len(sample_shape) not in {2, 3}:
+        raise ValueError(f"samples have the shape {sample_shape}; a cnn takes (height, width) or (height, width, channels)")
+    height, width, channels = (*sample_shape, 1)[:3]
+    return {"height": height, "width": width, "channels": channels}
+
+
+def input_shape(spec: CnnSpec) -> tuple[int, ...]:
+    """The shape in which the network takes one sample."""
+    return (spec.height, spec.width, spec.channels)
+
+
+def feature_maps(spec: CnnSpec) -> list[tuple[int, int, int]]:
+    """Height, width and channels of the image and of what each convolution, with its pooling, makes of it."""
+    maps = [(spec.height, spec.width, spec.channels)]
+    for layer in spec.convolutions:
+        lost = layer.kernel - 1 if layer.padding == "valid" else 0
+        height, width, _ = maps[-1]
+        maps.append(((height - lost) // layer.pool, (width - lost) // layer.pool, layer.filters))
+    return maps
+
+
+def parameter_shapes(spec: CnnSpec) -> dict[str, tuple[int, ...]]:
+    """Canonical names and shapes."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for number, (layer, (_, _, channels)) in enumerate(zip(spec.convolutions, feature_maps(spec), strict=False)):
+        shapes[f"conv{number}.kernel"] = (layer.kernel, layer.kernel, channels, layer.filters)
+        shapes[f"conv{number}.bias"] = (layer.filters,)
+        shapes |= layers.batch_norm_shapes(f"conv{number}", layer.filters, layer.batch_norm)
+    width = int(np.prod(feature_maps(spec)[-1]))
+    for number, dense in enumerate(spec.dense):
+        shapes |= layers.dense_shapes(f"dense{number}", width, dense)
+        width = dense.units
+    shapes["head.kernel"] = (width, spec.outputs)
+    shapes["head.bias"] = (spec.outputs,)
+    return shapes
+
+
+def initial_weights(spec: CnnSpec, *, seed: int) -> Weights:
+    """Glorot-uniform kernels and zero biases; float64."""
+    generator = np.random.default_rng(seed)
+    return {name: layers.initial(name, shape, generator) for name, shape in parameter_shapes(spec).items()}
+
+
+def flops_per_sample(spec: CnnSpec) -> int:
+    """Floating-point operations of one forward pass: two for each multiplication with a kernel."""
+    flops = 0
+    for layer, (height, width, channels) in zip(spec.convolutions, feature_maps(spec), strict=False):
+        lost = layer.kernel - 1 if layer.padding == "valid" else 0
+        flops += 2 * (height - lost) * (width - lost) * layer.kernel**2 * channels * layer.filters
+    kernels = [shape for name, shape in parameter_shapes(spec).items() if name.endswith("kernel") and len(shape) == 2]
+    return flops + sum(2 * inputs * outputs for inputs, outputs in kernels)
+
+
+def forward(
+    spec: CnnSpec, weights: Weights, inputs: Float[np.ndarray, "batch height width channels"]
+) -> Float[np.ndarray, "batch outputs"]:
+    """The reference that every framework must match at inference."""
+    images = inputs
+    for number, layer in enumerate(spec.convolutions):
+        name = f"conv{number}"
+        images = _convolve(images, weights[f"{name}.kernel"], layer.padding) + weights[f"{name}.bias"]
+        images = layers.activate(images, layer.activation, layer.batch_norm, weights, name)
+        images = _max_pool(images, layer.pool)
+    values = images.reshape(len(images), -1)
+    for number, dense in enumerate(spec.dense):
+        values = layers.dense(dense, weights, f"dense{number}", values)
+    return values @ weights["head.kernel"] + weights["head.bias"]
+
+
+def _convolve(images: np.ndarray, kernel: np.ndarray, padding: str) -> np.ndarray:
+    """Cross-correlation: one matrix product for each pixel of the kernel, on the image shifted to that pixel."""
+    height, width = kernel.shape[:2]
+    if padding == "same":
+        around = [((size - 1) // 2, size // 2) for size in (height, width)]
+        images = np.pad(images, [(0, 0), *around, (0, 0)])
+    rows, columns = images.shape[1] - height + 1, images.shape[2] - width + 1
+    return sum(  # type: ignore[return-value]
+        images[:, y : y + rows, x : x + columns] @ kernel[y, x] for y, x in _pixels(height, width)
+    )
+
+
+def _max_pool(images: np.ndarray, size: int) -> np.ndarray:
+    """The largest value in each window of size × size; what is left over at the right and below is dropped."""
+    rows, columns = images.shape[1] // size * size, images.shape[2] // size * size
+    windows = [images[:, y:rows:size, x:columns:size] for y, x in _pixels(size, size)]
+    return np.max(windows, axis=0)
+
+
+def _pixels(height: int, width: int) -> Iterator[tuple[int, int]]:
+    return ((y, x) for y in range(height) for x in range(width))

@@ -1,0 +1,1 @@
+"""A fully connected network: its spec with the NumPy reference, and one file for each framework."""
