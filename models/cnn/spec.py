@@ -49,7 +49,9 @@ Spec = CnnSpec
 def sizes(sample_shape: tuple[int, ...]) -> dict[str, int]:
     """The spec's fields that follow from the shape of one sample: (height, width) or (height, width, channels)."""
     if len(sample_shape) not in {2, 3}:
-        raise ValueError(f"samples have the shape {sample_shape}; a cnn takes (height, width) or (height, width, channels)")
+        raise ValueError(
+            f"samples have the shape {sample_shape}; a cnn takes (height, width) or (height, width, channels)"
+        )
     height, width, channels = (*sample_shape, 1)[:3]
     return {"height": height, "width": width, "channels": channels}
 

@@ -14,7 +14,8 @@ from models.layers.spec import ACTIVATIONS, BatchNorm, Fraction, Size, Weights, 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class LstmLayer:
-    """One recurrent layer; `activation` is that of candidate and output, batch norm and dropout follow the layer."""
+    """One recurrent layer; `activation` is that of candidate and output; batch norm and dropout follow the layer, which
+    hands on its whole sequence, or only its last state where it is the last layer."""
 
     units: Size
     activation: Literal["tanh", "relu"] = "tanh"
@@ -58,7 +59,7 @@ def parameter_shapes(spec: LstmSpec) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     widths = (spec.features, *(layer.units for layer in spec.layers))
     for number, (layer, (inputs, units)) in enumerate(zip(spec.layers, pairwise(widths), strict=True)):
-        shapes[f"layer{number}.input"] = (inputs, 4 * units)
+        shapes[f"layer{number}.kernel"] = (inputs, 4 * units)
         shapes[f"layer{number}.recurrent"] = (units, 4 * units)
         shapes[f"layer{number}.bias"] = (4 * units,)
         shapes |= layers.batch_norm_shapes(f"layer{number}", units, layer.batch_norm)
@@ -89,7 +90,7 @@ def forward(
     """The reference that every framework must match (Hochreiter and Schmidhuber 1997; forget gates by Gers 2000)."""
     sequence = inputs
     for number, layer in enumerate(spec.layers):
-        from_input, recurrent, bias = (weights[f"layer{number}.{part}"] for part in ("input", "recurrent", "bias"))
+        from_input, recurrent, bias = (weights[f"layer{number}.{part}"] for part in ("kernel", "recurrent", "bias"))
         squash = ACTIVATIONS[layer.activation]
         hidden = cell = np.zeros((len(inputs), layer.units), inputs.dtype)
         states = []
@@ -98,8 +99,10 @@ def forward(
             cell = layers.sigmoid(f) * cell + layers.sigmoid(i) * squash(g)
             hidden = layers.sigmoid(o) * squash(cell)
             states.append(hidden)
-        sequence = layers.activate(np.stack(states, axis=1), "linear", layer.batch_norm, weights, f"layer{number}")
-    return sequence[:, -1] @ weights["head.kernel"] + weights["head.bias"]
+        last = number == len(spec.layers) - 1
+        sequence = states[-1] if last else np.stack(states, axis=1)
+        sequence = layers.activate(sequence, "linear", layer.batch_norm, weights, f"layer{number}")
+    return sequence @ weights["head.kernel"] + weights["head.bias"]
 
 
 def _initial(name: str, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,75 @@
+"""The convolutional network in Flax."""
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+from jaxtyping import Float
+
+from models.cnn.spec import CnnSpec, ConvLayer, feature_maps
+from models.layers import flax as layers
+from models.layers.spec import Weights
+
+
+class Convolution(nnx.Module):
+    def __init__(self, channels: int, layer: ConvLayer, *, dtype: jnp.dtype, rngs: nnx.Rngs) -> None:
+        kernel, padding = (layer.kernel, layer.kernel), layer.padding.upper()
+        self.convolution = nnx.Conv(channels, layer.filters, kernel, padding=padding, param_dtype=dtype, rngs=rngs)
+        self.tail = layers.Tail(layer.filters, layer.activation, layer.batch_norm, 0.0, dtype=dtype, rngs=rngs)
+        self.pool = layer.pool
+        self.dropout = nnx.Dropout(layer.dropout, rngs=rngs) if layer.dropout else None
+
+    def __call__(self, images: Array) -> Array:
+        images = self.tail(self.convolution(images))
+        if self.pool > 1:
+            images = nnx.max_pool(images, (self.pool, self.pool), strides=(self.pool, self.pool))
+        return self.dropout(images) if self.dropout is not None else images
+
+
+class Cnn(nnx.Module):
+    def __init__(self, spec: CnnSpec, *, dtype: jnp.dtype, rngs: nnx.Rngs) -> None:
+        channels = (spec.channels, *(layer.filters for layer in spec.convolutions))
+        widths = (int(np.prod(feature_maps(spec)[-1])), *(layer.units for layer in spec.dense))
+        self.convolutions = nnx.List(
+            Convolution(inputs, layer, dtype=dtype, rngs=rngs)
+            for inputs, layer in zip(channels, spec.convolutions, strict=False)
+        )
+        self.dense = nnx.List(
+            layers.Dense(inputs, layer, dtype=dtype, rngs=rngs)
+            for inputs, layer in zip(widths, spec.dense, strict=False)
+        )
+        self.head = nnx.Linear(widths[-1], spec.outputs, param_dtype=dtype, rngs=rngs)
+
+    def __call__(self, images: Float[Array, "batch height width channels"]) -> Float[Array, "batch outputs"]:
+        for convolution in self.convolutions:
+            images = convolution(images)
+        features = images.reshape(len(images), -1)
+        for layer in self.dense:
+            features = layer(features)
+        return self.head(features)
+
+
+def build(spec: CnnSpec, weights: Weights, *, seed: int = 0) -> Cnn:
+    """The model with these weights, in their precision; the seed is that of its dropout."""
+    model = Cnn(spec, dtype=weights["head.bias"].dtype, rngs=nnx.Rngs(seed))
+    for number, layer in enumerate(model.convolutions):
+        layers.load(layer.convolution, name=f"conv{number}", weights=weights)
+        layers.load_batch_norm(layer.tail, name=f"conv{number}", weights=weights)
+    for number, layer in enumerate(model.dense):
+        layers.load(layer.linear, name=f"dense{number}", weights=weights)
+        layers.load_batch_norm(layer.tail, name=f"dense{number}", weights=weights)
+    layers.load(model.head, name="head", weights=weights)
+    return model
+
+
+def export(model: Cnn) -> Weights:
+    """A copy of the weights as they are now, by their canonical names."""
+    state = {}
+    for number, layer in enumerate(model.convolutions):
+        state |= layers.read(layer.convolution, name=f"conv{number}")
+        state |= layers.read_batch_norm(layer.tail, name=f"conv{number}")
+    for number, layer in enumerate(model.dense):
+        state |= layers.read(layer.linear, name=f"dense{number}")
+        state |= layers.read_batch_norm(layer.tail, name=f"dense{number}")
+    state |= layers.read(model.head, name="head")
+    return layers.to_numpy(state)

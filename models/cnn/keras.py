@@ -1,0 +1,37 @@
+"""The convolutional network in Keras."""
+
+import keras
+from keras import layers as keras_layers
+
+from models.cnn.spec import CnnSpec, ConvLayer
+from models.layers import keras as layers
+from models.layers.spec import Weights
+
+
+def add_convolution(model: keras.Sequential, layer: ConvLayer, *, name: str, dtype: str) -> None:
+    """A convolution, its tail, its pooling, its dropout."""
+    model.add(keras_layers.Conv2D(layer.filters, layer.kernel, padding=layer.padding, name=name, dtype=dtype))
+    layers.add_tail(model, layer.activation, layer.batch_norm, name=name, dtype=dtype)
+    if layer.pool > 1:
+        model.add(keras_layers.MaxPooling2D(layer.pool, dtype=dtype))
+    layers.add_dropout(model, layer.dropout, dtype=dtype)
+
+
+def build(spec: CnnSpec, weights: Weights, *, seed: int = 0) -> keras.Sequential:
+    """The model with these weights, in their precision; the seed is that of its dropout."""
+    keras.utils.set_random_seed(seed)
+    dtype = weights["head.bias"].dtype.name
+    model = keras.Sequential([keras.Input((spec.height, spec.width, spec.channels), dtype=dtype)])
+    for number, layer in enumerate(spec.convolutions):
+        add_convolution(model, layer, name=f"conv{number}", dtype=dtype)
+    model.add(keras_layers.Flatten(dtype=dtype))
+    for number, layer in enumerate(spec.dense):
+        layers.add_dense(model, layer, name=f"dense{number}", dtype=dtype)
+    model.add(keras_layers.Dense(spec.outputs, name="head", dtype=dtype))
+    layers.load(model, weights)
+    return model
+
+
+def export(model: keras.Sequential) -> Weights:
+    """A copy of the weights as they are now, by their canonical names."""
+    return layers.export(model)

@@ -1,0 +1,45 @@
+"""The fully connected network in Flax."""
+
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+from jaxtyping import Float
+
+from models.dnn.spec import DnnSpec
+from models.layers import flax as layers
+from models.layers.spec import Weights
+
+
+class Dnn(nnx.Module):
+    def __init__(self, spec: DnnSpec, *, dtype: jnp.dtype, rngs: nnx.Rngs) -> None:
+        widths = (spec.features, *(layer.units for layer in spec.hidden))
+        self.hidden = nnx.List(
+            layers.Dense(inputs, layer, dtype=dtype, rngs=rngs)
+            for inputs, layer in zip(widths, spec.hidden, strict=False)
+        )
+        self.head = nnx.Linear(widths[-1], spec.outputs, param_dtype=dtype, rngs=rngs)
+
+    def __call__(self, features: Float[Array, "batch features"]) -> Float[Array, "batch outputs"]:
+        for layer in self.hidden:
+            features = layer(features)
+        return self.head(features)
+
+
+def build(spec: DnnSpec, weights: Weights, *, seed: int = 0) -> Dnn:
+    """The model with these weights, in their precision; the seed is that of its dropout."""
+    model = Dnn(spec, dtype=weights["head.bias"].dtype, rngs=nnx.Rngs(seed))
+    for number, layer in enumerate(model.hidden):
+        layers.load(layer.linear, name=f"hidden{number}", weights=weights)
+        layers.load_batch_norm(layer.tail, name=f"hidden{number}", weights=weights)
+    layers.load(model.head, name="head", weights=weights)
+    return model
+
+
+def export(model: Dnn) -> Weights:
+    """A copy of the weights as they are now, by their canonical names."""
+    state = {}
+    for number, layer in enumerate(model.hidden):
+        state |= layers.read(layer.linear, name=f"hidden{number}")
+        state |= layers.read_batch_norm(layer.tail, name=f"hidden{number}")
+    state |= layers.read(model.head, name="head")
+    return layers.to_numpy(state)

@@ -1,0 +1,25 @@
+"""The fully connected network in Keras."""
+
+import keras
+from keras import layers as keras_layers
+
+from models.dnn.spec import DnnSpec
+from models.layers import keras as layers
+from models.layers.spec import Weights
+
+
+def build(spec: DnnSpec, weights: Weights, *, seed: int = 0) -> keras.Sequential:
+    """The model with these weights, in their precision; the seed is that of its dropout."""
+    keras.utils.set_random_seed(seed)
+    dtype = weights["head.bias"].dtype.name
+    model = keras.Sequential([keras.Input((spec.features,), dtype=dtype)])
+    for number, layer in enumerate(spec.hidden):
+        layers.add_dense(model, layer, name=f"hidden{number}", dtype=dtype)
+    model.add(keras_layers.Dense(spec.outputs, name="head", dtype=dtype))
+    layers.load(model, weights)
+    return model
+
+
+def export(model: keras.Sequential) -> Weights:
+    """A copy of the weights as they are now, by their canonical names."""
+    return layers.export(model)

@@ -1,0 +1,95 @@
+"""The shared layers in Flax."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+
+from models.layers.spec import Activation, BatchNorm, DenseLayer, Weights
+
+ACTIVATIONS = {"linear": lambda values: values, "relu": jax.nn.relu, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid}
+
+State = dict[str, Array]
+
+
+class Dense(nnx.Module):
+    def __init__(self, inputs: int, layer: DenseLayer, *, dtype: jnp.dtype, rngs: nnx.Rngs) -> None:
+        self.linear = nnx.Linear(inputs, layer.units, param_dtype=dtype, rngs=rngs)
+        self.tail = Tail(layer.units, layer.activation, layer.batch_norm, layer.dropout, dtype=dtype, rngs=rngs)
+
+    def __call__(self, features: Array) -> Array:
+        return self.tail(self.linear(features))
+
+
+class Tail(nnx.Module):
+    """What follows the product with the kernel: batch norm before or after the activation, then dropout."""
+
+    def __init__(
+        self,
+        channels: int,
+        activation: Activation,
+        batch_norm: BatchNorm | None,
+        dropout: float,
+        *,
+        dtype: jnp.dtype,
+        rngs: nnx.Rngs,
+    ) -> None:
+        self.position = batch_norm.position if batch_norm else None
+        self.activation = activation
+        self.norm = _batch_norm(channels, batch_norm, dtype=dtype, rngs=rngs) if batch_norm else None
+        self.dropout = nnx.Dropout(dropout, rngs=rngs) if dropout else None
+
+    def __call__(self, values: Array) -> Array:
+        if self.norm is not None and self.position == "before":
+            values = self.norm(values)
+        values = ACTIVATIONS[self.activation](values)
+        if self.norm is not None and self.position == "after":
+            values = self.norm(values)
+        return self.dropout(values) if self.dropout is not None else values
+
+
+def load(layer: nnx.Linear | nnx.Conv, *, name: str, weights: Weights) -> None:
+    """Copy kernel and bias of layer `name`."""
+    layer.kernel[...] = weights[f"{name}.kernel"]
+    layer.bias[...] = weights[f"{name}.bias"]
+
+
+def load_batch_norm(tail: Tail, *, name: str, weights: Weights) -> None:
+    """Copy scale, offset and running statistics of layer `name`, where it has a batch norm."""
+    if tail.norm is not None:
+        tail.norm.scale[...] = weights[f"{name}.scale"]
+        tail.norm.bias[...] = weights[f"{name}.offset"]
+        # Flax makes its running statistics in float32 whatever the model's precision is, so they are made anew.
+        tail.norm.mean = nnx.BatchStat(jnp.asarray(weights[f"{name}.mean"]))
+        tail.norm.var = nnx.BatchStat(jnp.asarray(weights[f"{name}.variance"]))
+
+
+def read(layer: nnx.Linear | nnx.Conv, *, name: str) -> State:
+    """Kernel and bias of layer `name`."""
+    return {f"{name}.kernel": layer.kernel[...], f"{name}.bias": layer.bias[...]}
+
+
+def read_batch_norm(tail: Tail, *, name: str) -> State:
+    """Scale, offset and running statistics of layer `name`, where it has a batch norm."""
+    if tail.norm is None:
+        return {}
+    values = (tail.norm.scale[...], tail.norm.bias[...], tail.norm.mean[...], tail.norm.var[...])
+    return {f"{name}.{key}": value for key, value in zip(("scale", "offset", "mean", "variance"), values, strict=True)}
+
+
+def to_numpy(state: State) -> Weights:
+    """Copies in host memory, never views of live weights."""
+    return {name: np.array(value) for name, value in state.items()}
+
+
+def _batch_norm(channels: int, batch_norm: BatchNorm, *, dtype: jnp.dtype, rngs: nnx.Rngs) -> nnx.BatchNorm:
+    # The fast variance is E[x²] - E[x]², which cancels; the other frameworks take E[(x - E[x])²].
+    return nnx.BatchNorm(
+        channels,
+        momentum=batch_norm.momentum,
+        epsilon=batch_norm.epsilon,
+        use_fast_variance=False,
+        param_dtype=dtype,
+        rngs=rngs,
+    )

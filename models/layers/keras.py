@@ -1,0 +1,68 @@
+"""The shared layers in Keras."""
+
+import keras
+from keras import layers
+
+from models.layers.spec import Activation, BatchNorm, DenseLayer, Weights
+
+
+def add_dense(model: keras.Sequential, layer: DenseLayer, *, name: str, dtype: str) -> None:
+    """A hidden dense layer and its tail."""
+    model.add(layers.Dense(layer.units, name=name, dtype=dtype))
+    add_tail(model, layer.activation, layer.batch_norm, name=name, dtype=dtype)
+    add_dropout(model, layer.dropout, dtype=dtype)
+
+
+def add_tail(
+    model: keras.Sequential, activation: Activation, batch_norm: BatchNorm | None, *, name: str, dtype: str
+) -> None:
+    """What follows the product with the kernel: batch norm before or after the activation."""
+    if batch_norm and batch_norm.position == "before":
+        _add_batch_norm(model, batch_norm, name=name, dtype=dtype)
+    if activation != "linear":
+        model.add(layers.Activation(activation, dtype=dtype))
+    if batch_norm and batch_norm.position == "after":
+        _add_batch_norm(model, batch_norm, name=name, dtype=dtype)
+
+
+def add_dropout(model: keras.Sequential, rate: float, *, dtype: str) -> None:
+    """Dropout, where there is any."""
+    if rate:
+        model.add(layers.Dropout(rate, dtype=dtype))
+
+
+def load(model: keras.Sequential, weights: Weights) -> None:
+    """Copy all weights into the layers that bear their names."""
+    for name, value in _variables(model).items():
+        value.assign(weights[name])
+
+
+def export(model: keras.Sequential) -> Weights:
+    """A copy of the weights as they are now, by their canonical names."""
+    return {name: keras.ops.convert_to_numpy(value).copy() for name, value in _variables(model).items()}
+
+
+def _add_batch_norm(model: keras.Sequential, batch_norm: BatchNorm, *, name: str, dtype: str) -> None:
+    momentum, epsilon = batch_norm.momentum, batch_norm.epsilon
+    model.add(layers.BatchNormalization(momentum=momentum, epsilon=epsilon, name=f"{name}_norm", dtype=dtype))
+
+
+def _variables(model: keras.Sequential) -> dict[str, keras.Variable]:
+    """Every weight by its canonical name; Keras names layers `hidden0_norm` and variables `gamma`."""
+    found = {}
+    for layer in model.layers:
+        for variable in layer.weights:
+            if variable.name in PARTS:
+                found[f"{layer.name.removesuffix('_norm')}.{PARTS[variable.name]}"] = variable
+    return found
+
+
+PARTS = {
+    "kernel": "kernel",
+    "recurrent_kernel": "recurrent",
+    "bias": "bias",
+    "gamma": "scale",
+    "beta": "offset",
+    "moving_mean": "mean",
+    "moving_variance": "variance",
+}

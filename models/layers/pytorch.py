@@ -1,0 +1,106 @@
+"""The shared layers in PyTorch."""
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from models.layers.spec import Activation, BatchNorm, DenseLayer, Weights
+
+ACTIVATIONS = {"linear": nn.Identity, "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
+
+State = dict[str, Tensor]
+
+
+class Dense(nn.Module):
+    def __init__(self, inputs: int, layer: DenseLayer) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, layer.units)
+        self.tail = tail(layer.units, layer.activation, layer.batch_norm, layer.dropout)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.tail(self.linear(features))
+
+
+class BiasedBatchNorm(nn.Module):
+    """Batch norm whose running variance is biased, as in the other frameworks.
+
+    PyTorch adds the unbiased variance, n/(n-1) times ours. Its buffer is therefore kept n/(n-1) times too large while
+    training on n values and put back for inference: exact at any batch size, and free while the batch size stays.
+    """
+
+    def __init__(self, channels: int, batch_norm: BatchNorm, *, axes: int) -> None:
+        super().__init__()
+        self.norm = BATCH_NORMS[axes](channels, eps=batch_norm.epsilon, momentum=1 - batch_norm.momentum)
+        self.excess = 1.0
+
+    def forward(self, values: Tensor) -> Tensor:
+        count = values.numel() // values.shape[1]
+        self.scale_to(count / (count - 1) if self.training and count > 1 else 1.0)
+        return self.norm(values)
+
+    def scale_to(self, excess: float) -> None:
+        if excess != self.excess:
+            self.norm.running_var.mul_(excess / self.excess)
+            self.excess = excess
+
+
+def tail(
+    channels: int, activation: Activation, batch_norm: BatchNorm | None, dropout: float, *, axes: int = 1
+) -> nn.Sequential:
+    """What follows the product with the kernel: batch norm before or after the activation, then dropout."""
+    parts: OrderedDict[str, nn.Module] = OrderedDict()
+    if batch_norm and batch_norm.position == "before":
+        parts["norm"] = BiasedBatchNorm(channels, batch_norm, axes=axes)
+    parts["activation"] = ACTIVATIONS[activation]()
+    if batch_norm and batch_norm.position == "after":
+        parts["norm"] = BiasedBatchNorm(channels, batch_norm, axes=axes)
+    if dropout:
+        parts["dropout"] = nn.Dropout(dropout)
+    return nn.Sequential(parts)
+
+
+def load(module: nn.Module, kernel: str, *, name: str, weights: Weights, order: tuple[int, ...] = (1, 0)) -> None:
+    """Copy the weights of layer `name` into a module whose kernel has its axes in another `order`."""
+    layer = module.get_submodule(kernel)
+    layer.weight = nn.Parameter(torch.tensor(weights[f"{name}.kernel"].transpose(order)).contiguous())
+    layer.bias = nn.Parameter(torch.tensor(weights[f"{name}.bias"]))
+    load_batch_norm(module, name=name, weights=weights)
+
+
+def load_batch_norm(module: nn.Module, *, name: str, weights: Weights) -> None:
+    """Copy scale, offset and running statistics of layer `name`, where the module has a batch norm."""
+    if f"{name}.scale" in weights:
+        norm = module.get_submodule("tail.norm").norm
+        norm.weight = nn.Parameter(torch.tensor(weights[f"{name}.scale"]))
+        norm.bias = nn.Parameter(torch.tensor(weights[f"{name}.offset"]))
+        norm.running_mean = torch.tensor(weights[f"{name}.mean"])
+        norm.running_var = torch.tensor(weights[f"{name}.variance"])
+
+
+def read(module: nn.Module, kernel: str, *, name: str, order: tuple[int, ...] = (1, 0)) -> State:
+    """The weights of layer `name`, in their canonical layout."""
+    layer = module.get_submodule(kernel)
+    return {f"{name}.kernel": layer.weight.permute(order), f"{name}.bias": layer.bias} | read_batch_norm(
+        module, name=name
+    )
+
+
+def read_batch_norm(module: nn.Module, *, name: str) -> State:
+    """Scale, offset and running statistics of layer `name`, where the module has a batch norm."""
+    for part in module.modules():
+        if isinstance(part, BiasedBatchNorm):
+            norm = part.norm
+            variance = norm.running_var / part.excess
+            values = (norm.weight, norm.bias, norm.running_mean, variance)
+            return {
+                f"{name}.{key}": value
+                for key, value in zip(("scale", "offset", "mean", "variance"), values, strict=True)
+            }
+    return {}
+
+
+def to_numpy(state: State) -> Weights:
+    """Copies in host memory, never views of live weights."""
+    return {name: value.detach().cpu().numpy().copy() for name, value in state.items()}
