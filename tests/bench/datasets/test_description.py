@@ -1,0 +1,95 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.datasets import description
+from bench.datasets.description import Description, dataset_names, describe, fingerprint
+from bench.errors import UsageError
+
+SYNTHETIC: dict[str, object] = {"name": "synthetic", "shape": [4, 3], "classes": 5}
+
+
+def test_each_file_is_a_data_set_but_for_the_two_that_serve_all() -> None:
+    files = {path.stem for path in Path(description.__file__).parent.glob("*.py")}
+    assert set(dataset_names()) == files - {"__init__", "base", "description"}
+    assert {"digits", "mnist", "synthetic"} <= set(dataset_names())
+
+
+def test_the_description_follows_from_the_options() -> None:
+    table = {"name": "synthetic", "shape": [28, 28, 1], "outputs": 3, "train": 7, "test": 5, "seed": 2}
+    assert describe(table) == Description(
+        name="synthetic",
+        task="regression",
+        sample_shape=(28, 28, 1),
+        outputs=3,
+        train=7,
+        test=5,
+        source="generated, seed 2",
+        download=False,
+    )
+    assert describe({**table, "outputs": 4}) != describe(table)
+
+
+def test_mnist_is_described_as_published_without_its_files() -> None:
+    found = describe({"name": "mnist", "scaling": "standard"})
+    assert (found.train, found.test, found.sample_shape, found.outputs) == (60000, 10000, (28, 28), 10)
+    assert found.download
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"name": "mnits"}, r"dataset\.name: found 'mnits', expected one of digits, mnist, synthetic"),
+        ({"name": ["mnist"]}, r"dataset\.name: found \['mnist'\], expected one of"),
+        ({"name": "base"}, r"dataset\.name: found 'base'"),
+        ({}, r"dataset\.name: found nothing, expected one of"),
+        ({"name": "mnist", "scaling": "none"}, r"dataset\.scaling: found 'none'; input should be 'unit' or 'standard'"),
+        ({"name": "mnist", "scale": "unit"}, r"dataset\.scale: found 'unit', but the keys are name, scaling"),
+        ({"name": "digits", "seed": 1}, r"dataset\.seed: found 1, but the keys are name"),
+        ({"name": "synthetic", "classes": 2}, r"dataset\.shape: found nothing, and it is required"),
+        ({**SYNTHETIC, "shape": []}, r"dataset\.shape: found \[\]; tuple should have at least 1 item"),
+        ({**SYNTHETIC, "shape": [3, 0]}, r"dataset\.shape\.1: found 0; input should be greater than 0"),
+        ({**SYNTHETIC, "classes": 1}, r"dataset\.classes: found 1; input should be greater than or equal to 2"),
+        ({**SYNTHETIC, "train": True}, r"dataset\.train: found True; input should be a valid integer"),
+        ({**SYNTHETIC, "seed": -1}, r"dataset\.seed: found -1; input should be greater than or equal to 0"),
+        ({**SYNTHETIC, "outputs": 3}, r"dataset: found classes 5 and outputs 3, expected one of the two"),
+        ({"name": "synthetic", "shape": [3]}, r"dataset: found classes None and outputs None, expected one"),
+    ],
+)
+def test_a_wrong_table_is_refused_with_key_found_and_allowed(table: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=f"^{message}") as raised:
+        describe(table)
+    assert "\n" not in str(raised.value)
+    with pytest.raises(UsageError, match=f"^{message}"):
+        fingerprint(table)
+
+
+def test_the_fingerprint_is_the_same_for_the_same_samples_only() -> None:
+    tables: list[dict[str, object]] = [
+        {"name": "digits"},
+        {"name": "mnist"},
+        {"name": "mnist", "scaling": "standard"},
+        SYNTHETIC,
+        {**SYNTHETIC, "seed": 1},
+        {**SYNTHETIC, "shape": [3, 4]},
+        {**SYNTHETIC, "test": 100},
+    ]
+    assert len({fingerprint(table) for table in tables}) == len(tables)
+    assert fingerprint({**SYNTHETIC, "seed": 0}) == fingerprint(SYNTHETIC)
+
+
+def _imported(statements: str) -> set[str]:
+    program = f"import sys\n{statements}\nprint(*(name for name in ('numpy', 'sklearn') if name in sys.modules))"
+    return set(
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    )
+
+
+def test_describing_imports_no_scikit_learn_and_reading_digits_does() -> None:
+    imports = "from bench.datasets.base import load; from bench.datasets.description import describe, fingerprint"
+    table = "{'name': 'digits'}"
+    assert _imported("import bench.datasets.description") == set()
+    assert _imported(f"{imports}; describe({table}); fingerprint({table}); load({table})") == {"numpy"}
+    assert _imported(f"{imports}; load({table}).test") == {"numpy", "sklearn"}
