@@ -126,13 +126,13 @@ def _bytes(file: IdxFile) -> UInt8[np.ndarray, "..."]:
         path = public_file(f"mnist/{file.name}", address=ADDRESS + file.name, sha256=file.sha256)
         _store(cached, parse_idx(path, shape=file.shape))
     try:
-        values = np.load(cached)
+        values = np.asarray(np.load(cached, mmap_mode="r"))  # a view: the pixels are copied once, when scaled
     except (OSError, EOFError, ValueError) as error:
         raise DataError(f"{cached}: found {error}, expected a whole NumPy file; delete it") from error
-    if (values.shape, values.dtype) != (file.shape, np.uint8):
+    if values.shape != file.shape or values.dtype != np.uint8:
         found = f"{values.dtype} of shape {values.shape}"
         raise DataError(f"{cached}: found {found}, expected uint8 of shape {file.shape}; delete it")
-    return np.asarray(values)
+    return values
 
 
 def _store(path: Path, values: np.ndarray) -> None:
