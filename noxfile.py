@@ -1,0 +1,122 @@
+"""The project's commands. All sessions share one environment, `.venv`, made once: the frameworks take gigabytes."""
+
+import hashlib
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "types", "tests"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+SUPPORTED = nox.project.python_versions(PROJECT)
+GROUPS = nox.project.dependency_groups(PROJECT, "tests", "lint", "types")
+CONSTRAINTS = Path("constraints.txt")
+ENVIRONMENT = Path(".venv")
+PROGRAMS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
+STAMP = ENVIRONMENT / "levelfield-installed"
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure: what follows `--` goes to `levelfield run`; without it, the quick suite."""
+    arguments = session.posargs or ["--suite", "quick"]
+    python = _environment(session, "cuda" if _asks_for_cuda(arguments) and _has_gpu() else "all")
+    _become([python, "-m", "bench", "run", *arguments])
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests; what follows `--` goes to pytest."""
+    _run(session, "pytest", *session.posargs)
+
+
+@nox.session
+def microbench(session: nox.Session) -> None:
+    """Run the benchmarks of tests/benchmarks; what follows `--` goes to pytest-benchmark."""
+    _run(session, "pytest", "--benchmark-only", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the style, the format and the directions of the imports."""
+    _run(session, "ruff", "check", ".")
+    _run(session, "ruff", "format", "--check", ".")
+    session.run(PROGRAMS / "lint-imports", external=True)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types."""
+    _run(session, "mypy", *session.posargs)
+
+
+def _run(session: nox.Session, module: str, *arguments: str) -> None:
+    session.run(_environment(session, "all"), "-m", module, *arguments, external=True)
+
+
+def _environment(session: nox.Session, extra: str) -> str:
+    """The Python of `.venv`, which is brought up to date first if anything that decides its content has changed."""
+    python = PROGRAMS / "python"
+    if not python.exists():
+        session.run(_interpreter(session), "-m", "venv", "--clear", ENVIRONMENT, external=True)
+    wanted = _digest()
+    installed = STAMP.read_text().split() if STAMP.exists() else []
+    if installed not in ([wanted, extra], [wanted, "cuda"]):  # the extra `cuda` contains all the others
+        STAMP.unlink(missing_ok=True)  # an installation that breaks off is not taken for a whole one
+        # Some indexes carry PyTorch twice, as 2.13.0 and as 2.13.0+cpu; only `===` refuses the build without CUDA.
+        cuda_build = [_pin("torch").replace("==", "===")] if extra == "cuda" else []
+        packages = [*cuda_build, *GROUPS, "--editable", f".[{extra}]"]
+        session.run(python, "-m", "pip", "install", "--constraint", CONSTRAINTS, *packages, external=True)
+        STAMP.write_text(f"{wanted} {extra}\n")
+    return str(python)
+
+
+def _digest() -> str:
+    """A digest of the project's needs, the pins, and the Python that `.venv` was made with."""
+    files = (Path("pyproject.toml"), CONSTRAINTS, ENVIRONMENT / "pyvenv.cfg")
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _pin(package: str) -> str:
+    return next(line for line in CONSTRAINTS.read_text().splitlines() if line.startswith(f"{package}=="))
+
+
+def _interpreter(session: nox.Session) -> str:
+    """A Python that the project supports: the one that runs nox if it is one, else the newest on the path."""
+    if f"{sys.version_info.major}.{sys.version_info.minor}" in SUPPORTED:
+        return sys.executable
+    found = next(filter(_starts, (f"python{version}" for version in reversed(SUPPORTED))), None)
+    if found is None:
+        session.error(f"nox runs on Python {sys.version.split()[0]}; install one of {', '.join(SUPPORTED)} beside it")
+    return found
+
+
+def _starts(program: str) -> bool:
+    """Whether the program is there and works; version managers put names on the path that do not."""
+    return bool(shutil.which(program)) and subprocess.run([program, "--version"], check=False).returncode == 0
+
+
+def _asks_for_cuda(arguments: list[str]) -> bool:
+    words = " ".join(arguments).replace("=", " ").split()
+    values = (after for option, after in itertools.pairwise(words) if option == "--device")
+    return any("cuda" in value.split(",") for value in values)
+
+
+def _has_gpu() -> bool:
+    return Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None
+
+
+def _become(command: list[str]) -> None:
+    """Put the command in the place of nox, so that its exit code and the signals it gets are its own."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "nt":
+        raise SystemExit(subprocess.run(command, check=False).returncode)
+    os.execv(command[0], command)

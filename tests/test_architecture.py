@@ -1,0 +1,75 @@
+"""The directions of the imports hold, and each contract that says so is seen to fail when it is broken."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
+
+OFFENCES = [
+    ("The harness is layered, and every module has a place", "bench/errors.py", "import bench.record"),
+    ("The harness is layered, and every module has a place", "bench/utils.py", "import bench.errors"),
+    ("Models know nothing of the harness", "models/layers/spec.py", "import bench.errors"),
+    ("What plans and shows imports nothing that runs", "bench/cli.py", "import bench.worker"),
+    ("What plans and shows imports nothing that runs", "bench/runner.py", "import bench.datasets.digits"),
+    ("What plans and shows imports nothing that runs", "bench/runner.py", "import bench.adapters.base"),
+    ("What plans and shows imports nothing that runs", "bench/cli.py", "def late() -> None:\n    import sklearn"),
+    ("What reads records imports nothing that runs", "bench/metrics.py", "import models.dnn.spec"),
+    ("Analysis reads no clock and no file", "bench/analysis/statistics.py", "from pathlib import Path"),
+    ("Adapters are loaded by name", "bench/measure/training.py", "from bench.adapters import pytorch"),
+    ("PyTorch models are imported by PyTorch models alone", "bench/measure/training.py", "import models.dnn.pytorch"),
+    ("PyTorch models are imported by PyTorch models alone", "models/cnn/keras.py", "from models.cnn import pytorch"),
+    ("Keras models are imported by Keras models alone", "models/lstm/flax.py", "from models.layers import keras"),
+    ("Flax models are imported by Flax models alone", "models/lstm/pytorch.py", "from models.lstm import flax"),
+    ("PyTorch stays in its files", "bench/measure/memory.py", "import torch"),
+    ("PyTorch stays in its files", "models/dnn/keras.py", "from torch import nn"),
+    ("Keras stays in its files", "models/layers/flax.py", "from keras import layers"),
+    ("TensorFlow stays in the adapter of Keras", "models/dnn/keras.py", "import tensorflow as tf"),
+    ("JAX stays in its files", "models/dnn/keras.py", "import jax.numpy as jnp"),
+    ("Flax and Optax stay in their files", "bench/adapters/keras.py", "import optax"),
+    ("The clock alone is asked for time while something is measured", "bench/adapters/flax.py", "import time"),
+    (
+        "Only the command line and the terminal report know Rich",
+        "bench/report/tables.py",
+        "from rich.table import Table",
+    ),
+]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for folder in ("bench", "models"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_every_contract_holds(copy: Path) -> None:
+    assert broken_contracts(copy) == []
+
+
+@pytest.mark.parametrize(("contract", "file", "line"), OFFENCES)
+def test_an_offence_breaks_its_contract_and_no_other(copy: Path, contract: str, file: str, line: str) -> None:
+    with (copy / file).open("a") as source:
+        source.write(f"\n{line}\n")
+    assert broken_contracts(copy) == [contract]
+
+
+def test_no_contract_goes_without_an_offence() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    assert {contract["name"] for contract in contracts} == {contract for contract, _, _ in OFFENCES}
+
+
+def broken_contracts(folder: Path) -> list[str]:
+    done = subprocess.run([LINT_IMPORTS, "--no-cache"], cwd=folder, check=False, capture_output=True, text=True)
+    summary = re.search(r"^Contracts: (\d+) kept, (\d+) broken\.$", done.stdout, re.MULTILINE)
+    assert summary, f"the linter came to no result: {done.stdout}{done.stderr}"
+    broken = re.findall(r"^(.+) BROKEN$", done.stdout, re.MULTILINE)
+    assert (len(broken), bool(done.returncode)) == (int(summary[2]), bool(broken))
+    return broken
