@@ -1,0 +1,193 @@
+"""Baseline against candidate: for each cell and metric a ratio of times, its interval, and one of four verdicts."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from bench.analysis import statistics
+from bench.analysis.comparable import differences, newly_failed
+from bench.analysis.statistics import Noise
+from bench.metrics import METRICS, Cell, timed_blocks, value
+from bench.record import Block, Record
+
+Verdict = Literal["improved", "unchanged", "regressed", "inconclusive"]
+Times = Mapping[tuple[Cell, str], tuple[float, ...]]
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One comparison: seconds on both sides, candidate over baseline with its interval, verdict and reason.
+
+    Times are geometric means over processes. What cannot be computed is not a number, and the verdict inconclusive.
+    """
+
+    cell: Cell
+    metric: str
+    baseline_s: float
+    candidate_s: float
+    ratio: float
+    low: float
+    high: float
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two runs side by side.
+
+    `noise_percent` is the pooled standard deviation of process medians inside a run, `drift_percent` what runs differ
+    by beyond it, `detectable_ratio` the smallest slowdown that a cell of that noise shows in four of five comparisons,
+    and `common_ratio` the median over all rows: where everything moved alike, the machine may have. None where unknown.
+    """
+
+    rows: tuple[Row, ...]
+    threshold: float
+    confidence: float
+    noise_percent: float | None
+    drift_percent: float | None
+    detectable_ratio: float | None
+    common_ratio: float | None
+    only_in_baseline: tuple[Cell, ...]
+    only_in_candidate: tuple[Cell, ...]
+    not_comparable: tuple[str, ...]
+    newly_failed: tuple[str, ...]
+    counts: dict[Verdict, int]
+    exit_code: int
+
+
+def compare(
+    baseline: Sequence[Record], candidate: Sequence[Record], *, threshold: float, confidence: float = CONFIDENCE
+) -> Comparison:
+    """Every cell and compared metric of two runs, with the exit code that says it in one number.
+
+    A slowdown counts as regressed when the ratio is above 1 + `threshold` and the interval, corrected for the number of
+    comparisons, lies above 1; improved is its mirror. Unchanged means that this cell's own interval, not corrected,
+    stays within the threshold. Everything else is inconclusive.
+    """
+    found = differences(baseline, candidate)
+    before, after = timed_blocks(baseline), timed_blocks(candidate)
+    common = [cell for cell in before if cell in after and not found.excludes(cell)]
+    rows, known = judge(_times(before, common), _times(after, common), threshold=threshold, confidence=confidence)
+    sizes = [(len(before[cell]), len(after[cell])) for cell in common]
+    detectable = (
+        None
+        if known is None
+        else statistics.detectable_ratio(known, sizes=min(sizes), confidence=confidence, comparisons=len(rows))
+    )
+    failed = newly_failed(baseline, candidate)
+    ratios = [row.ratio for row in rows if math.isfinite(row.ratio)]
+    counts = Counter(row.verdict for row in rows)
+    return Comparison(
+        rows=rows,
+        threshold=threshold,
+        confidence=confidence,
+        noise_percent=None if known is None else 100 * math.expm1(math.sqrt(known.pooled.variance)),
+        drift_percent=None if known is None else 100 * math.expm1(math.sqrt(known.drift)),
+        detectable_ratio=detectable,
+        common_ratio=float(np.median(ratios)) if ratios else None,
+        only_in_baseline=tuple(cell for cell in before if cell not in after),
+        only_in_candidate=tuple(cell for cell in after if cell not in before),
+        not_comparable=found.reasons,
+        newly_failed=failed,
+        counts=dict(counts),
+        exit_code=_exit_code(counts, not_comparable=found.reasons, newly_failed=failed),
+    )
+
+
+def judge(
+    baseline: Times, candidate: Times, *, threshold: float, confidence: float = CONFIDENCE
+) -> tuple[tuple[Row, ...], Noise | None]:
+    """One row for each key of both sides, and the noise that was estimated over all of them together."""
+    pairs = {key: (times, candidate[key]) for key, times in baseline.items() if key in candidate}
+    usable = [pair for pair in pairs.values() if all(statistics.usable(side) for side in pair)]
+    known = statistics.noise(usable)
+    rows = tuple(
+        _row(key, pair, known, threshold=threshold, confidence=confidence, comparisons=len(pairs))
+        for key, pair in pairs.items()
+    )
+    return rows, known
+
+
+def _row(  # noqa: PLR0913 (what a verdict rests on)
+    key: tuple[Cell, str],
+    pair: tuple[tuple[float, ...], tuple[float, ...]],
+    known: Noise | None,
+    *,
+    threshold: float,
+    confidence: float,
+    comparisons: int,
+) -> Row:
+    before, after = pair
+    reason = _not_computable(pair, known)
+    if known is None or reason:
+        ratio = low = high = math.nan
+        verdict: Verdict = "inconclusive"
+    else:
+        corrected = statistics.interval(before, after, known=known, confidence=confidence, comparisons=comparisons)
+        own = statistics.interval(before, after, known=known, confidence=confidence)
+        ratio, low, high = (math.exp(bound) for bound in (corrected.effect, corrected.low, corrected.high))
+        verdict = _verdict(ratio, (low, high), (math.exp(own.low), math.exp(own.high)), threshold=threshold)
+    return Row(
+        cell=key[0],
+        metric=key[1],
+        baseline_s=_geometric_mean(before),
+        candidate_s=_geometric_mean(after),
+        ratio=ratio,
+        low=low,
+        high=high,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def _verdict(ratio: float, corrected: tuple[float, float], own: tuple[float, float], *, threshold: float) -> Verdict:
+    if ratio > 1 + threshold and corrected[0] > 1:
+        return "regressed"
+    if ratio < 1 / (1 + threshold) and corrected[1] < 1:
+        return "improved"
+    if own[0] >= 1 / (1 + threshold) and own[1] <= 1 + threshold:
+        return "unchanged"
+    return "inconclusive"
+
+
+def _not_computable(pair: tuple[tuple[float, ...], tuple[float, ...]], known: Noise | None) -> str:
+    for side, times in zip(("baseline", "candidate"), pair, strict=True):
+        if len(times) < 2:  # noqa: PLR2004 (one process says nothing about noise)
+            return f"{len(times)} process in the {side}; two at least are needed"
+        if not statistics.usable(times):
+            return f"a time in the {side} is missing or not above zero"
+    return "" if known else "no time varies, so the noise is unknown"
+
+
+def _geometric_mean(times: tuple[float, ...]) -> float:
+    positive = bool(times) and all(time > 0 for time in times)
+    return math.exp(math.fsum(map(math.log, times)) / len(times)) if positive else math.nan
+
+
+def _times(blocks: Mapping[Cell, Sequence[Block]], common: Sequence[Cell]) -> Times:
+    """The process values of every compared metric; a value that a process does not have is not a number."""
+    return {
+        (cell, metric.name): tuple(value(metric, block) or math.nan for block in blocks[cell])
+        for cell in common
+        for metric in METRICS.values()
+        if metric.compared and cell.scenario in metric.scenarios
+    }
+
+
+def _exit_code(counts: Counter[Verdict], *, not_comparable: Sequence[str], newly_failed: Sequence[str]) -> int:
+    """The first that holds of 5, 3, 1, 6, 4, 0."""
+    holds = {
+        5: bool(not_comparable),
+        3: counts["regressed"] > 0,
+        1: bool(newly_failed),
+        6: not counts,
+        4: counts["inconclusive"] > 0,
+    }
+    return next((code for code, true in holds.items() if true), 0)

@@ -1,0 +1,243 @@
+"""One function for each performance metric: the raw timings of one process in, one number out.
+
+The process is the unit of analysis: a cell of the matrix was timed in several, and its figure is the median over them.
+A metric that has too few samples, or a time that is not above zero, has no value: None, never 0.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from bench.record import Block, Case, Record, Scenario
+
+Better = Literal["lower", "higher"]
+Samples = Literal["call_ns", "synchronised_ns", "pipelined_ns"]
+Compute = Callable[[Block], float]
+
+TRAINING: tuple[Scenario, ...] = ("training",)
+INFERENCE: tuple[Scenario, ...] = ("inference",)
+EVERYWHERE: tuple[Scenario, ...] = (*TRAINING, *INFERENCE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A metric: what it is called, when it exists, and how it is computed; `compared` ones decide regressions."""
+
+    name: str
+    unit: str
+    better: Better
+    scenarios: tuple[Scenario, ...]
+    samples: Samples
+    at_least: int
+    compared: bool
+    compute: Compute
+
+
+METRICS: dict[str, Metric] = {}
+
+
+def metric(  # noqa: PLR0913 (a row of a table)
+    unit: str,
+    better: Better,
+    *,
+    scenarios: tuple[Scenario, ...],
+    samples: Samples,
+    at_least: int = 1,
+    compared: bool = False,
+) -> Callable[[Compute], Compute]:
+    """Enter the decorated function into METRICS under its own name."""
+
+    def enter(compute: Compute) -> Compute:
+        METRICS[compute.__name__] = Metric(
+            name=compute.__name__,
+            unit=unit,
+            better=better,
+            scenarios=scenarios,
+            samples=samples,
+            at_least=at_least,
+            compared=compared,
+            compute=compute,
+        )
+        return compute
+
+    return enter
+
+
+@metric("s", "lower", scenarios=TRAINING, samples="pipelined_ns", compared=True)
+def step_time_pipelined_s(block: Block) -> float:
+    """Seconds for a step when many are sent before one wait."""
+    return _percentile_s(block.pipelined_ns, 50) / block.iterations_per_round
+
+
+@metric("s", "lower", scenarios=TRAINING, samples="synchronised_ns", compared=True)
+def step_time_p50_s(block: Block) -> float:
+    """Median seconds for a step that is waited for."""
+    return _percentile_s(block.synchronised_ns, 50)
+
+
+@metric("s", "lower", scenarios=TRAINING, samples="synchronised_ns", at_least=64)
+def step_time_p90_s(block: Block) -> float:
+    """90th percentile of the same."""
+    return _percentile_s(block.synchronised_ns, 90)
+
+
+@metric("s", "lower", scenarios=INFERENCE, samples="pipelined_ns", compared=True)
+def query_time_pipelined_s(block: Block) -> float:
+    """Seconds for a query when many are sent before one wait."""
+    return _percentile_s(block.pipelined_ns, 50) / block.iterations_per_round
+
+
+@metric("s", "lower", scenarios=INFERENCE, samples="synchronised_ns", compared=True)
+def query_time_p50_s(block: Block) -> float:
+    """Median seconds for a query that is waited for."""
+    return _percentile_s(block.synchronised_ns, 50)
+
+
+@metric("s", "lower", scenarios=INFERENCE, samples="synchronised_ns", at_least=64)
+def query_time_p90_s(block: Block) -> float:
+    """90th percentile of the same; 64 samples are the least of MLPerf's early stopping."""
+    return _percentile_s(block.synchronised_ns, 90)
+
+
+@metric("s", "lower", scenarios=INFERENCE, samples="synchronised_ns", at_least=662)
+def query_time_p99_s(block: Block) -> float:
+    """99th percentile of the same; 662 samples are the least of MLPerf's early stopping."""
+    return _percentile_s(block.synchronised_ns, 99)
+
+
+@metric("s", "lower", scenarios=INFERENCE, samples="synchronised_ns")
+def per_sample_latency_s(block: Block) -> float:
+    """Median query time divided by the samples in the query."""
+    return query_time_p50_s(block) / block.batch_size
+
+
+@metric("samples/s", "higher", scenarios=EVERYWHERE, samples="pipelined_ns")
+def samples_per_second(block: Block) -> float:
+    """Throughput: samples in a round over the median time of a round."""
+    return block.batch_size * block.iterations_per_round / _percentile_s(block.pipelined_ns, 50)
+
+
+@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns")
+def first_call_time_s(block: Block) -> float:
+    """Seconds of the first call, which compiles."""
+    return block.call_ns[0] / 1e9
+
+
+@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns", at_least=2)
+def second_call_time_s(block: Block) -> float:
+    """Seconds of the second call, which may compile again."""
+    return block.call_ns[1] / 1e9
+
+
+@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns", at_least=3)
+def third_call_time_s(block: Block) -> float:
+    """Seconds of the third call."""
+    return block.call_ns[2] / 1e9
+
+
+@metric("cores", "lower", scenarios=EVERYWHERE, samples="pipelined_ns")
+def cpu_use(block: Block) -> float:
+    """CPU time over wall time: how many cores were busy on average."""
+    return block.cpu_ns / block.wall_ns if block.wall_ns else math.nan
+
+
+def _percentile_s(times_ns: Sequence[int], percent: float) -> float:
+    return float(np.percentile(times_ns, percent)) / 1e9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Cell:
+    """One cell of the matrix: what several processes repeat at one batch size."""
+
+    workload: str
+    scenario: Scenario
+    device: str
+    mode: str
+    precision: str
+    threads: int
+    feed: str
+    batch_size: int
+    contender: str
+
+    @property
+    def group(self) -> "Cell":
+        """The cell without its contender: those of one group compete with each other."""
+        return replace(self, contender="")
+
+
+def cells(case: Case) -> tuple[Cell, ...]:
+    """The cells that a case fills, one for each of its batch sizes."""
+    return tuple(
+        Cell(
+            workload=case.workload,
+            scenario=case.scenario,
+            device=case.device,
+            mode=case.mode,
+            precision=case.precision,
+            threads=case.threads,
+            feed=case.feed,
+            batch_size=batch_size,
+            contender=case.contender,
+        )
+        for batch_size in case.batch_sizes
+    )
+
+
+def timed_blocks(records: Iterable[Record]) -> dict[Cell, tuple[Block, ...]]:
+    """The blocks of every cell, one for each process that timed it and ended well."""
+    blocks: dict[Cell, tuple[Block, ...]] = {}
+    for record in records:
+        if record.outcome != "ok" or record.case.purpose != "timing":
+            continue
+        by_size = {block.batch_size: block for block in record.measurement.blocks}
+        for cell in cells(record.case):
+            if cell.batch_size in by_size:
+                blocks[cell] = (*blocks.get(cell, ()), by_size[cell.batch_size])
+    return blocks
+
+
+def value(metric: Metric, block: Block) -> float | None:
+    """The metric in one process; None with too few samples, or where a time is not above zero."""
+    samples: tuple[int, ...] = getattr(block, metric.samples)
+    if len(samples) < metric.at_least or min(samples) <= 0:
+        return None
+    result = metric.compute(block)
+    return result if math.isfinite(result) and result > 0 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A metric in one cell: the median over its processes, the least and the largest of them."""
+
+    median: float
+    low: float
+    high: float
+    processes: tuple[float, ...]
+
+
+def summary(metric: Metric, blocks: Iterable[Block]) -> Summary | None:
+    """The metric over all processes of a cell; None where there is none, or where one of them has no value."""
+    values = [value(metric, block) for block in blocks]
+    known = tuple(number for number in values if number is not None)
+    if not known or len(known) < len(values):
+        return None
+    return _summary(known)
+
+
+def against_best(metric: Metric, found: Mapping[Cell, Summary]) -> dict[Cell, Summary]:
+    """How many times worse than the best cell each one is: 1 for the best; processes relative to the best median."""
+    if not found:
+        return {}
+    lower = metric.better == "lower"
+    best = (min if lower else max)(item.median for item in found.values())
+    return {
+        cell: _summary(tuple(number / best if lower else best / number for number in item.processes))
+        for cell, item in found.items()
+    }
+
+
+def _summary(values: tuple[float, ...]) -> Summary:
+    return Summary(median=float(np.median(values)), low=min(values), high=max(values), processes=values)

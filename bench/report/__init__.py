@@ -1,0 +1,1 @@
+"""Records as tables and charts for people; computes nothing itself, and runs nothing."""

@@ -1,0 +1,100 @@
+"""Two runs side by side as tables: what got slower or faster, and how small a change could have been seen."""
+
+import math
+from collections.abc import Iterable
+
+from bench.analysis.compare import Comparison, Row
+from bench.metrics import Cell
+from bench.report import numbers
+from bench.report.layout import Column, Entry, Report, Section, Table, left
+
+# What needs a reader first comes first.
+ORDER = ("regressed", "inconclusive", "improved", "unchanged")
+TITLES = {
+    "step_time_pipelined_s": "step, pipelined",
+    "step_time_p50_s": "step p50",
+    "query_time_pipelined_s": "query, pipelined",
+    "query_time_p50_s": "query p50",
+}
+
+
+def report(found: Comparison, *, title: str = "Comparison") -> Report:
+    """The verdicts, then whatever kept something from being compared."""
+    tables = (_verdicts(found), _listing("Not comparable", found.not_comparable), _failed(found), _missing(found))
+    kept = tuple(table for table in tables if table.rows)
+    return Report(title=title, sections=(Section(title="Verdicts", tables=kept),))
+
+
+def _verdicts(found: Comparison) -> Table:
+    # Not a number has no place in an order: such rows stay where they are among the inconclusive.
+    ordered = sorted(found.rows, key=lambda row: (ORDER.index(row.verdict), -row.ratio if _known(row) else 0.0))
+    several_devices = len({row.cell.device for row in found.rows}) > 1
+    columns = (
+        *left("workload", "contender", "metric"),
+        Column(title="batch"),
+        Column(title="baseline"),
+        Column(title="candidate"),
+        *left("ratio [interval]", "verdict"),
+    )
+    return Table(
+        title="Candidate over baseline",
+        columns=columns,
+        rows=tuple(_row(row, several_devices=several_devices) for row in ordered),
+        notes=tuple(_notes(found)),
+    )
+
+
+def _row(row: Row, *, several_devices: bool) -> tuple[Entry, ...]:
+    ratio = numbers.ratio_range(row.ratio, low=row.low, high=row.high) if _known(row) else numbers.UNKNOWN
+    return (
+        Entry(row.cell.workload),
+        Entry(f"{row.cell.contender} on {row.cell.device}" if several_devices else row.cell.contender),
+        Entry(TITLES.get(row.metric, row.metric)),
+        Entry(str(row.cell.batch_size), row.cell.batch_size),
+        Entry(numbers.duration(row.baseline_s), row.baseline_s),
+        Entry(numbers.duration(row.candidate_s), row.candidate_s),
+        Entry(ratio, row.ratio),
+        Entry(f"{row.verdict}: {row.reason}" if row.reason else row.verdict, row.verdict),
+    )
+
+
+def _known(row: Row) -> bool:
+    return math.isfinite(row.ratio)
+
+
+def _notes(found: Comparison) -> Iterable[str]:
+    counts = ", ".join(f"{found.counts[verdict]} {verdict}" for verdict in ORDER if verdict in found.counts)
+    yield f"{counts or 'nothing was compared'}. Threshold {found.threshold:.1%}."
+    yield f"Intervals of {found.confidence:.0%}, right for all {len(found.rows)} comparisons together."
+    if found.noise_percent is None or found.drift_percent is None or found.detectable_ratio is None:
+        yield "The noise is not known, so nothing can be concluded."
+        return
+    yield (
+        f"Noise inside a run {found.noise_percent:.1f} %, drift between the runs {found.drift_percent:.1f} %: the "
+        f"smallest slowdown that a cell shows four times in five is {numbers.ratio(found.detectable_ratio)}."
+    )
+    if found.common_ratio is not None and abs(found.common_ratio - 1) > found.threshold:
+        yield (
+            f"Half of all ratios lie on each side of {numbers.ratio(found.common_ratio)}. If the code did not change "
+            "everywhere, the machine did: measure both sides again."
+        )
+
+
+def _listing(title: str, lines: Iterable[str]) -> Table:
+    return Table(title=title, columns=left("what"), rows=tuple((Entry(line),) for line in lines))
+
+
+def _failed(found: Comparison) -> Table:
+    return _listing("Failed in the candidate, not in the baseline", found.newly_failed)
+
+
+def _missing(found: Comparison) -> Table:
+    sides = (("baseline", found.only_in_baseline), ("candidate", found.only_in_candidate))
+    rows = tuple((Entry(f"only in the {side}"), *_named(cell)) for side, cells in sides for cell in cells)
+    columns = (*left("where", "workload", "contender", "scenario", "device"), Column(title="batch"))
+    return Table(title="In one run only", columns=columns, rows=rows)
+
+
+def _named(cell: Cell) -> tuple[Entry, ...]:
+    values = (cell.workload, cell.contender, cell.scenario, cell.device, cell.batch_size)
+    return tuple(Entry(str(value), value) for value in values)

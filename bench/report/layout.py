@@ -1,0 +1,79 @@
+"""What a report is made of: sections of titled tables whose cells are text, with the raw value beside it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Alignment = Literal["left", "right"]
+Raw = float | int | str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A heading, the unit that all cells share (none where each cell names its own), and the alignment."""
+
+    title: str
+    unit: str = ""
+    alignment: Alignment = "right"
+
+    @property
+    def heading(self) -> str:
+        """The title with its unit."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One cell: the text to show, the raw value behind it, and whether it is the best of its group."""
+
+    text: str
+    value: Raw = None
+    best: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A titled table with remarks below it; `groups` are the numbers of the rows after which a group ends."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    notes: tuple[str, ...] = ()
+    groups: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A heading and its tables."""
+
+    title: str
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything that is shown about some records; `command` repeats the measurement."""
+
+    title: str
+    sections: tuple[Section, ...]
+    command: str | None = None
+
+
+def left(*titles: str) -> tuple[Column, ...]:
+    """Columns of text."""
+    return tuple(Column(title=title, alignment="left") for title in titles)
+
+
+def without_empty(table: Table) -> Table:
+    """The table without the columns in which no row has anything to say."""
+    kept = [
+        index
+        for index in range(len(table.columns))
+        if any(row[index].text not in {"", "n/a"} for row in table.rows) or not table.rows
+    ]
+    return Table(
+        title=table.title,
+        columns=tuple(table.columns[index] for index in kept),
+        rows=tuple(tuple(row[index] for index in kept) for row in table.rows),
+        notes=table.notes,
+        groups=table.groups,
+    )

@@ -1,0 +1,56 @@
+"""A report as a Markdown page, its tables by tabulate."""
+
+from collections.abc import Iterable, Mapping
+
+from tabulate import tabulate
+
+from bench.report.layout import Entry, Report, Section, Table
+
+
+def render(report: Report, *, charts: Mapping[str, str] | None = None) -> str:
+    """The whole page; `charts` are captions and the paths of their pictures, as seen from the page."""
+    headings = [section.title for section in report.sections] + (["Charts"] if charts else [])
+    lines = [f"# {report.title}", "", *(f"- [{title}](#{_anchor(title)})" for title in headings), ""]
+    if report.command:
+        lines += ["Repeat it with", "", "```sh", report.command, "```", ""]
+    for section in report.sections:
+        lines += _section(section)
+    if charts:
+        lines += ["## Charts", ""]
+        lines += [line for caption, path in charts.items() for line in (f"![{caption}]({path})", "")]
+    return "\n".join(lines)
+
+
+def render_table(table: Table) -> str:
+    """One table in GitHub's dialect; the best of a group is bold."""
+    headings = [_escaped(column.heading) for column in table.columns]
+    rows = [[_written(entry) for entry in row] for row in table.rows]
+    alignments = tuple(column.alignment for column in table.columns)
+    # Entries are text that was already formatted: tabulate must not read numbers into it.
+    return tabulate(rows, headings, tablefmt="github", colalign=alignments, disable_numparse=True)
+
+
+def _section(section: Section) -> Iterable[str]:
+    yield from (f"## {section.title}", "")
+    for table in section.tables:
+        if table.title != section.title:
+            yield from (f"### {table.title}", "")
+        yield from (render_table(table), "")
+        for note in table.notes:
+            yield from (_escaped(note), "")
+
+
+def _written(entry: Entry) -> str:
+    text = _escaped(entry.text)
+    return f"**{text}**" if entry.best else text
+
+
+def _escaped(text: str) -> str:
+    """Text that a table of Markdown takes as it is."""
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*").replace("\n", " ")
+
+
+def _anchor(title: str) -> str:
+    """The name that GitHub gives a heading."""
+    kept = (letter for letter in title.lower() if letter.isalnum() or letter in " -_")
+    return "".join(kept).replace(" ", "-")

@@ -1,0 +1,202 @@
+"""Tables of how it was measured and on what: environment, processes, settings, memory, failures."""
+
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from statistics import median
+
+from bench.record import Memory, Record
+from bench.report import numbers
+from bench.report.layout import Column, Entry, Table, left
+from bench.report.results import Results, label_columns, labels, lane, select
+
+
+def memory_table(results: Results, workload: str) -> Table:
+    """Peak memory by scenario and batch size, each by its own definition; the largest over processes."""
+    found: dict[tuple[str, int, tuple[Entry, ...]], list[Memory]] = {}
+    for record in select(results, workload, purpose="memory"):
+        for item in record.measurement.memory:
+            key = (record.case.scenario, item.batch_size, labels(results, lane(record.case)))
+            found.setdefault(key, []).append(item)
+    ordered = sorted(found, key=lambda key: (key[0] != "training", key[1]))
+    rows = tuple(
+        (Entry(scenario), Entry(str(batch), batch), *names, *_memory_entries(found[scenario, batch, names]))
+        for scenario, batch, names in ordered
+    )
+    ends = [len(list(group)) for _, group in groupby(ordered, key=lambda key: key[:2])]
+    columns = (
+        *left("scenario"),
+        Column(title="batch"),
+        *label_columns(results),
+        *(Column(title=title) for title in ("host peak", "host before", "device peak", "driver (NVML)")),
+    )
+    return Table(
+        title="Peak memory",
+        columns=columns,
+        rows=rows,
+        notes=(
+            "Host peak: resident memory of a fresh process above what it held before the case (host before).",
+            "Device peak: the framework's own allocator.",
+        ),
+        groups=frozenset(sum(ends[: number + 1]) - 1 for number in range(len(ends))),
+    )
+
+
+def failure_table(results: Results) -> Table:
+    """The cases that did not end well, each with its reason."""
+    failures = [record for record in results.records if record.outcome != "ok"]
+    rows = tuple(
+        (
+            Entry(record.case.workload),
+            *labels(results, lane(record.case)),
+            Entry(f"{record.case.scenario}, {record.case.purpose} {record.case.replicate}"),
+            Entry(", ".join(map(str, record.case.batch_sizes))),
+            Entry(record.outcome),
+            Entry(_one_line(record.error)),
+        )
+        for record in failures
+    )
+    columns = (*left("workload"), *label_columns(results), *left("case", "batch", "outcome", "reason"))
+    return Table(title="Failures", columns=columns, rows=rows)
+
+
+def environment_table(results: Results) -> Table:
+    """The machine and the versions; several values where the records name several."""
+    rows = [_fact(title, (read(record) for record in results.records)) for title, read in ENVIRONMENT.items()]
+    names = sorted({name for record in results.records for name in record.environment.versions})
+    rows += [_fact(name, (record.environment.versions.get(name) for record in results.records)) for name in names]
+    return Table(title="Environment", columns=left("what", "value"), rows=tuple(row for row in rows if row[1].text))
+
+
+def method_table(results: Results) -> Table:
+    """How it was measured: processes, order, warm-up, blocks, waiting times."""
+    rows = [_fact(title, read(results)) for title, read in METHOD.items()]
+    return Table(
+        title="How it was measured", columns=left("what", "value"), rows=tuple(row for row in rows if row[1].text)
+    )
+
+
+def settings_table(results: Results) -> Table:
+    """The resolved settings of each contender, as its adapter reported them."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for record in results.records:
+        for name, setting in record.settings.items():
+            found.setdefault(name, {}).setdefault(record.case.contender, []).append(setting)
+    contenders = tuple(dict.fromkeys(record.case.contender for record in results.records))
+    rows = tuple(
+        (Entry(name), *(Entry(_listed(by_contender.get(contender, ()))) for contender in contenders))
+        for name, by_contender in found.items()
+    )
+    return Table(title="Settings of each framework", columns=left("setting", *contenders), rows=rows)
+
+
+ENVIRONMENT: dict[str, Callable[[Record], str | None]] = {
+    "machine": lambda record: record.environment.machine,
+    "CPU": lambda record: f"{record.environment.cpu}, {record.environment.cores} cores",
+    "memory": lambda record: numbers.size(record.environment.memory_bytes),
+    "GPU": lambda record: ", ".join(record.environment.gpus) or "none",
+    "driver": lambda record: record.environment.driver,
+    "system": lambda record: record.environment.system,
+    "Python": lambda record: record.environment.python,
+    "levelfield": lambda record: record.environment.levelfield,
+    "commit": lambda record: record.environment.commit,
+}
+
+
+def _timing(results: Results) -> list[Record]:
+    return [record for record in results.records if record.case.purpose == "timing"]
+
+
+def _processes(results: Results) -> Iterable[str]:
+    replicates = {record.case.replicate for record in _timing(results)}
+    seeds = {record.case.seed for record in results.records if record.case.purpose == "learning"}
+    started = " or ".join(sorted({record.start_method for record in _timing(results)}))
+    if replicates:
+        yield f"a fresh one for each case ({started}); timing in {len(replicates)}, whose medians are compared"
+    if seeds:
+        yield f"learning in one for each seed ({', '.join(map(str, sorted(seeds)))})"
+
+
+def _order(results: Results) -> Iterable[str]:
+    first = _timing(results)[:1]
+    alike = [item.case.contender for item in _timing(results) if item.case.workload == first[0].case.workload]
+    if alike:
+        yield f"{', '.join(alike[:9])}{', …' if len(alike) > 9 else ''} ({first[0].case.workload})"  # noqa: PLR2004
+
+
+def _blocks(results: Results) -> Iterable[str]:
+    blocks = [block for cell in results.blocks.values() for block in cell]
+    if blocks:
+        warm_up = int(median(len(block.call_ns) + len(block.warm_up_ns) for block in blocks))
+        steady = sum(block.steady for block in blocks)
+        yield f"warm-up: {warm_up} calls (median), then steady in {steady} of {len(blocks)} blocks"
+        yield f"synchronised: {_range(len(block.synchronised_ns) for block in blocks)} calls, each waited for (latency)"
+        yield (
+            f"pipelined: {_range(len(block.pipelined_ns) for block in blocks)} rounds of "
+            f"{_range(block.iterations_per_round for block in blocks)} calls, one wait at the end of each (throughput)"
+        )
+
+
+def _threads(results: Results) -> Iterable[str]:
+    yield _range(record.case.threads for record in results.records)
+
+
+def _started(results: Results) -> Iterable[str]:
+    times = [record.startup_s for record in results.records if record.startup_s is not None]
+    if times:
+        yield f"{numbers.duration(median(times))} until a process is ready (median)"
+
+
+def _share(results: Results) -> Iterable[str]:
+    total_s = sum(record.duration_s for record in results.records)
+    blocks = [block for cell in results.blocks.values() for block in cell]
+    timed_s = sum(block.wall_ns + sum(block.synchronised_ns) for block in blocks) / 1e9
+    if total_s > 0:
+        cases = len(results.records)
+        yield f"{numbers.duration(total_s)} in {cases} cases, {timed_s / total_s:.0%} of it in timed blocks"
+
+
+def _load(results: Results) -> Iterable[str]:
+    loads = [record.loadavg for record in results.records if record.loadavg is not None]
+    if loads:
+        yield f"{min(loads):.1f} to {max(loads):.1f} (one minute, before a case)"
+
+
+METHOD: dict[str, Callable[[Results], Iterable[str]]] = {
+    "mode": lambda results: sorted({record.case.mode for record in results.records}),
+    "precision": lambda results: sorted({record.case.precision for record in results.records}),
+    "device": lambda results: sorted({record.case.device for record in results.records}),
+    "threads": _threads,
+    "processes": _processes,
+    "order": _order,
+    "calls": _blocks,
+    "start": _started,
+    "time": _share,
+    "load average": _load,
+}
+
+
+def _memory_entries(items: list[Memory]) -> tuple[Entry, ...]:
+    names = ("host_peak_bytes", "host_baseline_bytes", "device_peak_bytes", "nvml_used_bytes")
+    peaks = [
+        max((value for item in items if (value := getattr(item, name)) is not None), default=None) for name in names
+    ]
+    return tuple(Entry(numbers.size(peak), peak) for peak in peaks)
+
+
+def _fact(title: str, values: Iterable[str | None]) -> tuple[Entry, Entry]:
+    return Entry(title), Entry("; ".join(dict.fromkeys(value for value in values if value)))
+
+
+def _listed(values: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(values))
+
+
+def _range(values: Iterable[int]) -> str:
+    found = sorted(values)
+    return " to ".join(dict.fromkeys((str(found[0]), str(found[-1])))) if found else numbers.UNKNOWN
+
+
+def _one_line(error: str | None) -> str:
+    """The last line of an error that says anything: that of a traceback names the exception."""
+    lines = [line.strip() for line in (error or "").splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason was given"

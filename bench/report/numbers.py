@@ -1,0 +1,74 @@
+"""Numbers for people: three significant digits, in the unit that suits the size; `n/a` for what is not known."""
+
+import math
+
+UNKNOWN = "n/a"
+
+Units = tuple[tuple[float, str], ...]
+TIME: Units = ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+COUNT: Units = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
+BYTES: Units = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "B"))
+
+
+def duration(seconds: float | None) -> str:
+    """A time: `1.23 ms`."""
+    return scaled(seconds, TIME)
+
+
+def count(number: float | None) -> str:
+    """A large number: `12.3 k`."""
+    return scaled(number, COUNT)
+
+
+def size(number: float | None) -> str:
+    """A size in memory: `12.3 MB`."""
+    return scaled(number, BYTES)
+
+
+def scaled(number: float | None, units: Units) -> str:
+    """The number in the largest unit of which it is at least one, else in the smallest."""
+    if number is None or not math.isfinite(number):
+        return UNKNOWN
+    rounded = _rounded(number)
+    factor, unit = next((row for row in units if abs(rounded) >= row[0]), units[-1])
+    return f"{significant(rounded / factor)} {unit}".strip()
+
+
+def significant(number: float | None) -> str:
+    """Three significant digits without an exponent: `0.0123`, `1.20`, `1230`."""
+    if number is None or not math.isfinite(number):
+        return UNKNOWN
+    if number == 0:
+        return "0"
+    rounded = _rounded(number)
+    return f"{rounded:.{max(0, 2 - math.floor(math.log10(abs(rounded))))}f}"
+
+
+def ratio(number: float | None) -> str:
+    """A ratio: `1.32×`."""
+    return UNKNOWN if number is None or not math.isfinite(number) else f"{_two_decimals(number)}×"
+
+
+def ratio_range(number: float, *, low: float, high: float) -> str:
+    """A ratio with its range: `1.32× [1.29-1.36]`."""
+    return f"{ratio(number)} [{_two_decimals(low)}-{_two_decimals(high)}]"
+
+
+def deviation(number: float) -> str:
+    """A deviation, whose order of magnitude matters: `2.2e-07`."""
+    return f"{number:.1e}"
+
+
+def score(number: float | None) -> str:
+    """A quality metric with four digits: `0.9722`, `12.35`."""
+    if number is None or not math.isfinite(number):
+        return UNKNOWN
+    return f"{number:.4f}" if abs(number) < 1 + 1e-9 else f"{number:.4g}"
+
+
+def _two_decimals(number: float) -> str:
+    return f"{number:.2f}" if number < 10 else significant(number)  # noqa: PLR2004 (three digits, never four)
+
+
+def _rounded(number: float) -> float:
+    return float(f"{number:.2e}")

@@ -1,0 +1,143 @@
+"""Tables of training and inference performance: figures per cell, and the ratio to the fastest of its group."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from bench.metrics import METRICS, Cell, Metric, Summary, against_best, summary
+from bench.record import Scenario
+from bench.report import numbers
+from bench.report.layout import Column, Entry, Table, left, without_empty
+from bench.report.results import Results, label_columns, labels, lane, outcome, planned_cells, status
+
+CPU_USE_RATIO = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A column: its title, the metric, how it is written, and whether the best of a group is marked."""
+
+    title: str
+    metric: str
+    write: Callable[[float | None], str]
+    ranked: bool = True
+
+
+FIGURES: Mapping[Scenario, tuple[Figure, ...]] = {
+    "training": (
+        Figure("samples/s", "samples_per_second", numbers.count),
+        Figure("step p50", "step_time_p50_s", numbers.duration),
+        Figure("step p90", "step_time_p90_s", numbers.duration),
+        Figure("first call", "first_call_time_s", numbers.duration),
+        Figure("CPU/wall", "cpu_use", numbers.significant, ranked=False),
+    ),
+    "inference": (
+        Figure("samples/s", "samples_per_second", numbers.count),
+        Figure("query p50", "query_time_p50_s", numbers.duration),
+        Figure("p90", "query_time_p90_s", numbers.duration),
+        Figure("p99", "query_time_p99_s", numbers.duration),
+        Figure("per sample", "per_sample_latency_s", numbers.duration),
+        Figure("first call", "first_call_time_s", numbers.duration),
+        Figure("CPU/wall", "cpu_use", numbers.significant, ranked=False),
+    ),
+}
+
+
+def table(results: Results, workload: str, *, scenario: Scenario) -> Table:
+    """One row for each cell of a scenario; those of one batch size, device, mode and precision compete."""
+    figures = FIGURES[scenario]
+    cells = planned_cells(results, workload, scenario)
+    rows: list[tuple[Entry, ...]] = []
+    ends: list[int] = []
+    for _, group in groupby(cells, key=lambda cell: cell.group):
+        rows += _group_rows(results, tuple(group), figures)
+        ends.append(len(rows) - 1)
+    columns = (
+        Column(title="batch"),
+        *label_columns(results),
+        Column(title=figures[0].title),
+        *left("vs fastest"),
+        *(Column(title=figure.title) for figure in figures[1:]),
+    )
+    full = Table(
+        title=scenario.capitalize(),
+        columns=columns,
+        rows=tuple(rows),
+        notes=tuple(_notes(results, cells, figures)),
+        groups=frozenset(ends),
+    )
+    return without_empty(full)
+
+
+def summaries(results: Results, cells: Iterable[Cell], metric: Metric) -> dict[Cell, Summary]:
+    """The metric in every cell that has it."""
+    found = {cell: summary(metric, results.blocks.get(cell, ())) for cell in cells}
+    return {cell: item for cell, item in found.items() if item is not None}
+
+
+def standings(results: Results, cells: Iterable[Cell], metric: Metric) -> dict[Cell, Summary]:
+    """How many times slower than the fastest each proven cell of a group is; the others have no rank."""
+    proven = [cell for cell in cells if status(results, cell.workload, lane(cell)) == "passed"]
+    return against_best(metric, summaries(results, proven, metric))
+
+
+def standing(results: Results, cell: Cell, places: Mapping[Cell, Summary]) -> Entry:
+    """The ratio to the fastest with its range over processes, or why there is none."""
+    if place := places.get(cell):
+        written = numbers.ratio_range(place.median, low=place.low, high=place.high)
+        return Entry(written, place.median, _is_best(place, places))
+    if cell not in results.blocks:
+        return Entry("")
+    state = status(results, cell.workload, lane(cell))
+    return Entry(numbers.UNKNOWN if state == "passed" else f"not ranked: certificate {state}")
+
+
+def _group_rows(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...]) -> list[tuple[Entry, ...]]:
+    metrics = {figure.metric: METRICS[figure.metric] for figure in figures}
+    found = {name: summaries(results, cells, metric) for name, metric in metrics.items()}
+    places = {figure.metric: standings(results, cells, metrics[figure.metric]) for figure in figures if figure.ranked}
+    rows = []
+    for cell in cells:
+        entries = [_entry(figure, cell, found[figure.metric], places.get(figure.metric, {})) for figure in figures]
+        if cell not in results.blocks:
+            entries = [Entry(outcome(results, cell)), *(Entry("") for _ in figures[1:])]
+        ratio = standing(results, cell, places[figures[0].metric])
+        batch = Entry(str(cell.batch_size), cell.batch_size)
+        rows.append((batch, *labels(results, lane(cell)), entries[0], ratio, *entries[1:]))
+    return rows
+
+
+def _entry(figure: Figure, cell: Cell, found: Mapping[Cell, Summary], places: Mapping[Cell, Summary]) -> Entry:
+    value = found[cell].median if cell in found else None
+    place = places.get(cell)
+    return Entry(figure.write(value), value, place is not None and _is_best(place, places))
+
+
+def _is_best(place: Summary, places: Mapping[Cell, Summary]) -> bool:
+    """Whether it won; who runs alone wins nothing."""
+    return len(places) > 1 and place.median == min(item.median for item in places.values())
+
+
+def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...]) -> Iterable[str]:
+    counts = sorted({len(results.blocks[cell]) for cell in cells if cell in results.blocks})
+    if counts:
+        processes = " to ".join(dict.fromkeys((str(counts[0]), str(counts[-1]))))
+        yield f"Medians over {processes} processes; vs fastest: by samples/s, in brackets the range over processes."
+    for figure in figures:
+        metric = METRICS[figure.metric]
+        if metric.at_least > 1 and not summaries(results, cells, metric):
+            yield f"No {figure.title}: it needs {metric.at_least} samples in every process."
+    for _, group in groupby(cells, key=lambda cell: cell.group):
+        yield from _cpu_note(results, tuple(group))
+    for cell in cells:
+        blocks = results.blocks.get(cell, ())
+        restless = sum(not block.steady for block in blocks)
+        if restless:
+            yield f"No steady state: {cell.contender}, batch {cell.batch_size}, {restless} of {len(blocks)} processes."
+
+
+def _cpu_note(results: Results, group: tuple[Cell, ...]) -> Iterable[str]:
+    used = {cell.contender: item.median for cell, item in summaries(results, group, METRICS["cpu_use"]).items()}
+    if used and max(used.values()) > CPU_USE_RATIO * min(used.values()):
+        listed = ", ".join(f"{name} {numbers.significant(value)}" for name, value in used.items())
+        yield f"Cores are not used alike (CPU time over wall time) at batch {group[0].batch_size}: {listed}."

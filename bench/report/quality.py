@@ -1,0 +1,171 @@
+"""Tables of what was learnt: quality on the test set, time to target, the learning curve, and the certificates."""
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean, median, stdev
+
+from bench.record import Certificate, Learning
+from bench.report import numbers
+from bench.report.layout import Column, Entry, Table, left, without_empty
+from bench.report.results import Lane, Results, certificates, label_columns, labels, lanes, select, status
+
+CURVE_ROWS = 10
+
+
+def quality_table(results: Results, workload: str) -> Table:
+    """Every quality metric on the test set side by side, mean ± standard deviation over seeds, and time to target."""
+    learnt = _learnt(results, workload)
+    known = [item for items in learnt.values() for item in items]
+    metrics = tuple(dict.fromkeys(name for item in known for name in item.quality))
+    rows = tuple(
+        (*labels(results, row), *_quality_row(results, workload, row, learnings=items, metrics=metrics))
+        for row, items in learnt.items()
+    )
+    columns = (
+        *label_columns(results),
+        *(Column(title=_words(name)) for name in metrics or ("quality",)),
+        Column(title="time to target"),
+        Column(title="epochs"),
+        Column(title="training"),
+        Column(title="seeds"),
+    )
+    return Table(title="Quality on the test set", columns=columns, rows=rows, notes=tuple(_quality_notes(known)))
+
+
+def primary_quality(results: Results, workload: str, row: Lane) -> tuple[str, Entry]:
+    """The workload's own metric on the test set, and its name; the outcome where nothing was learnt."""
+    records = select(results, workload, purpose="learning", lane_is=row)
+    learnings = [item.measurement.learning for item in records if item.outcome == "ok" and item.measurement.learning]
+    if not learnings:
+        return "", Entry(next((item.outcome for item in reversed(records)), numbers.UNKNOWN))
+    name = learnings[0].target_metric
+    return _words(name), _spread([item.quality[name] for item in learnings if name in item.quality])
+
+
+def curve_table(results: Results, workload: str) -> Table:
+    """Evaluation quality and loss after each epoch, means over seeds; a long curve by ten of its epochs."""
+    learnt = {row: items for row, items in _learnt(results, workload).items() if items}
+    longest = max((len(item.epochs) for items in learnt.values() for item in items), default=0)
+    rows = tuple(
+        (Entry(str(epoch + 1), epoch + 1), *(_curve_entry(items, epoch) for items in learnt.values()))
+        for epoch in _spaced(longest)
+    )
+    known = [item for items in learnt.values() for item in items]
+    columns = tuple(Column(title=" ".join(str(entry.value) for entry in labels(results, row))) for row in learnt)
+    return Table(
+        title="Learning curve",
+        columns=(Column(title="epoch"), *columns),
+        rows=rows,
+        notes=tuple(f"{_words(item.target_metric)} · loss on {item.evaluated_on} data." for item in known[:1]),
+    )
+
+
+def certificate_table(results: Results, workload: str) -> Table:
+    """The largest deviation of each check beside what is allowed, and why a certificate does not hold."""
+    found = {row: certificates(results, workload, row) for row in lanes(results, workload)}
+    present = {row: [item for item in items if item is not None] for row, items in found.items()}
+    checks = tuple(
+        dict.fromkeys(line.check for items in present.values() for item in items for line in item.deviations)
+    )
+    rows = tuple(
+        (
+            *labels(results, row),
+            Entry(status(results, workload, row)),
+            *(_deviation(items, check) for check in checks),
+        )
+        for row, items in present.items()
+    )
+    full = Table(
+        title="Certificate: the largest relative deviations",
+        columns=(*label_columns(results), *left("certificate"), *(Column(title=check) for check in checks)),
+        rows=rows,
+        notes=tuple(_certificate_notes(present.values())),
+    )
+    return without_empty(full)
+
+
+def _learnt(results: Results, workload: str) -> dict[Lane, tuple[Learning, ...]]:
+    """What each lane learnt; a lane that was to learn and did not has nothing."""
+    found: dict[Lane, tuple[Learning, ...]] = {}
+    for row in lanes(results, workload):
+        records = select(results, workload, purpose="learning", lane_is=row)
+        if records:
+            learnt = (item.measurement.learning for item in records if item.outcome == "ok")
+            found[row] = tuple(item for item in learnt if item is not None)
+    return found
+
+
+def _quality_row(
+    results: Results, workload: str, row: Lane, *, learnings: Sequence[Learning], metrics: Sequence[str]
+) -> tuple[Entry, ...]:
+    if not learnings:
+        empty = (Entry("") for _ in range(max(0, len(metrics) - 1) + 4))
+        return (primary_quality(results, workload, row)[1], *empty)
+    epochs = [len(item.epochs) for item in learnings]
+    training_s = median(sum(epoch.train_ns for epoch in item.epochs) / 1e9 for item in learnings)
+    return (
+        *(_spread([item.quality[name] for item in learnings if name in item.quality]) for name in metrics),
+        _time_to_target(learnings),
+        Entry(" to ".join(dict.fromkeys((str(min(epochs)), str(max(epochs))))), max(epochs)),
+        Entry(numbers.duration(training_s), training_s),
+        Entry(str(len(learnings)), len(learnings)),
+    )
+
+
+def _time_to_target(learnings: Sequence[Learning]) -> Entry:
+    if all(item.target is None for item in learnings):
+        return Entry("no target")
+    reached = [item.time_to_target_ns / 1e9 for item in learnings if item.time_to_target_ns is not None]
+    if len(reached) < len(learnings):
+        some = f" ({len(learnings) - len(reached)} of {len(learnings)})" if len(learnings) > 1 else ""
+        return Entry(f"not reached{some}")
+    return Entry(numbers.duration(median(reached)), median(reached))
+
+
+def _spread(values: Sequence[float]) -> Entry:
+    if not values:
+        return Entry(numbers.UNKNOWN)
+    mean = fmean(values)
+    spread = f" ± {stdev(values):.4f}" if len(values) > 1 else ""
+    return Entry(f"{numbers.score(mean)}{spread}", mean)
+
+
+def _quality_notes(learnings: Sequence[Learning]) -> Iterable[str]:
+    targets = dict.fromkeys((item.target_metric, item.target, item.evaluated_on) for item in learnings)
+    for metric, target, split in targets:
+        if target is not None:
+            yield f"Target: {_words(metric)} {target:g} on {split} data, checked after every epoch."
+
+
+def _curve_entry(learnings: Sequence[Learning], epoch: int) -> Entry:
+    reached = [item.epochs[epoch] for item in learnings if epoch < len(item.epochs)]
+    if not reached:
+        return Entry("")
+    quality = fmean(item.evaluation_quality for item in reached)
+    loss = fmean(item.evaluation_loss for item in reached)
+    return Entry(f"{numbers.score(quality)} · {numbers.significant(loss)}", quality)
+
+
+def _spaced(count: int) -> tuple[int, ...]:
+    if count <= CURVE_ROWS:
+        return tuple(range(count))
+    return tuple(dict.fromkeys(round(row * (count - 1) / (CURVE_ROWS - 1)) for row in range(CURVE_ROWS)))
+
+
+def _deviation(items: Sequence[Certificate], check: str) -> Entry:
+    lines = [line for item in items for line in item.deviations if line.check == check]
+    if not lines:
+        return Entry(numbers.UNKNOWN)
+    # One that breaks its bound goes before one that is larger and may be, and before both what is not a number.
+    worst = max(lines, key=lambda line: (not line.holds, line.found != line.found, line.found))
+    relation = "≤" if worst.holds else "not ≤"
+    return Entry(f"{numbers.deviation(worst.found)} {relation} {worst.allowed:.0e}", worst.found)
+
+
+def _certificate_notes(found: Iterable[Sequence[Certificate]]) -> Iterable[str]:
+    certificates_once = dict.fromkeys(item for items in found for item in items)
+    yield from (f"{item.contender}: {item.problem}" for item in certificates_once if item.problem)
+    yield from dict.fromkeys(f"{item.contender}: {note}" for item in certificates_once for note in item.notes)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

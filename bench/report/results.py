@@ -1,0 +1,115 @@
+"""The records of one run, arranged for tables: what was timed, what failed, who competes with whom."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from bench.metrics import Cell, cells, timed_blocks
+from bench.record import Block, Case, Certificate, Purpose, Record, Scenario
+from bench.report.layout import Column, Entry, left
+
+Status = Literal["passed", "failed", "missing"]
+
+
+class Lane(NamedTuple):
+    """Who runs, and how: one row of a table."""
+
+    contender: str
+    device: str
+    mode: str
+    precision: str
+    threads: int
+
+
+# The fields of a lane that a table names only where they vary within the run.
+VARYING = ("device", "mode", "precision", "threads")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """The records of one run in the order of measurement, and the fields of a lane that vary within it."""
+
+    records: tuple[Record, ...]
+    blocks: dict[Cell, tuple[Block, ...]]
+    varying: tuple[str, ...]
+
+
+def arrange(records: Iterable[Record]) -> Results:
+    """The records of one run in the order of measurement."""
+    ordered = tuple(sorted(records, key=lambda record: record.order))
+    found = {lane(record.case) for record in ordered}
+    varying = tuple(name for name in VARYING if len({getattr(item, name) for item in found}) > 1)
+    return Results(records=ordered, blocks=timed_blocks(ordered), varying=varying)
+
+
+def lane(case: Case | Cell) -> Lane:
+    """The lane that a case or a cell runs in."""
+    return Lane(case.contender, case.device, case.mode, case.precision, case.threads)
+
+
+def workloads(results: Results) -> tuple[str, ...]:
+    """Every workload once."""
+    return tuple(dict.fromkeys(record.case.workload for record in results.records))
+
+
+def lanes(results: Results, workload: str) -> tuple[Lane, ...]:
+    """Every lane in which a workload was run or tried."""
+    return tuple(dict.fromkeys(lane(record.case) for record in results.records if record.case.workload == workload))
+
+
+def select(
+    results: Results, workload: str, *, purpose: Purpose, lane_is: Lane | None = None, scenario: Scenario | None = None
+) -> tuple[Record, ...]:
+    """The records of a workload that were for a purpose, and of a lane and a scenario where they are given."""
+    return tuple(
+        record
+        for record in results.records
+        if record.case.workload == workload
+        and record.case.purpose == purpose
+        and (lane_is is None or lane(record.case) == lane_is)
+        and (scenario is None or record.case.scenario == scenario)
+    )
+
+
+def planned_cells(results: Results, workload: str, scenario: Scenario) -> tuple[Cell, ...]:
+    """The cells that were timed or tried, those that compete next to each other."""
+    timed = select(results, workload, purpose="timing", scenario=scenario)
+    found = dict.fromkeys(cell for record in timed for cell in cells(record.case))
+    groups = {group: number for number, group in enumerate(sorted({cell.group for cell in found}))}
+    return tuple(sorted(found, key=lambda cell: groups[cell.group]))
+
+
+def outcome(results: Results, cell: Cell) -> str:
+    """How a cell ended that has no timings: the last outcome that was not ok."""
+    tried = (record for record in results.records if record.case.purpose == "timing" and cell in cells(record.case))
+    return next((record.outcome for record in reversed(tuple(tried)) if record.outcome != "ok"), "not measured")
+
+
+def certificates(results: Results, workload: str, lane_is: Lane) -> tuple[Certificate | None, ...]:
+    """The certificates of a lane's records that ended well, each once."""
+    return tuple(
+        dict.fromkeys(
+            record.certificate
+            for record in results.records
+            if record.case.workload == workload and lane(record.case) == lane_is and record.outcome == "ok"
+        )
+    )
+
+
+def status(results: Results, workload: str, lane_is: Lane) -> Status:
+    """Whether a lane's work is proven: all of its records, or it is not."""
+    found = certificates(results, workload, lane_is)
+    if not found or None in found:
+        return "missing"
+    return "passed" if all(item is not None and item.passed for item in found) else "failed"
+
+
+def label_columns(results: Results) -> tuple[Column, ...]:
+    """The columns that name a lane."""
+    return left("contender", *results.varying)
+
+
+def labels(results: Results, lane_is: Lane) -> tuple[Entry, ...]:
+    """The entries that name a lane."""
+    values = (lane_is.contender, *(getattr(lane_is, name) for name in results.varying))
+    return tuple(Entry(str(value), value) for value in values)

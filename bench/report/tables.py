@@ -1,0 +1,145 @@
+"""Records in, a report of tables out: pure, and without a framework."""
+
+from collections.abc import Iterable, Sequence
+
+from bench.errors import NothingMeasuredError
+from bench.metrics import METRICS, Cell
+from bench.record import Record
+from bench.report import numbers
+from bench.report.layout import Column, Entry, Report, Section, Table, left
+from bench.report.method import environment_table, failure_table, memory_table, method_table, settings_table
+from bench.report.performance import standing, standings, summaries
+from bench.report.performance import table as performance_table
+from bench.report.quality import certificate_table, curve_table, primary_quality, quality_table
+from bench.report.results import (
+    Lane,
+    Results,
+    arrange,
+    label_columns,
+    labels,
+    lane,
+    lanes,
+    outcome,
+    planned_cells,
+    select,
+    status,
+    workloads,
+)
+
+
+def report(records: Sequence[Record], *, command: str | None = None) -> Report:
+    """The report over all records, run by run, with the command that repeats the measurement.
+
+    Raises NothingMeasuredError when there is no record.
+    """
+    if not records:
+        raise NothingMeasuredError("no record to report; measure first with `levelfield run`")
+    runs = dict.fromkeys(record.run for record in records)
+    parts = {run: _run_sections(arrange(record for record in records if record.run == run)) for run in runs}
+    sections = tuple(
+        Section(title=section.title if len(parts) == 1 else f"{section.title} (run {run})", tables=section.tables)
+        for run, found in parts.items()
+        for section in found
+    )
+    return Report(title=f"Levelfield: {', '.join(runs)}", sections=sections, command=command)
+
+
+def summary_table(results: Results) -> Table:
+    """One line for each workload and contender: is it proven, how well did it learn, how fast is it."""
+    rows: list[tuple[Entry, ...]] = []
+    ends: list[int] = []
+    names: dict[str, None] = {}
+    for workload in workloads(results):
+        for row in lanes(results, workload):
+            name, quality = primary_quality(results, workload, row)
+            names |= {name: None} if name else {}
+            rows.append(_summary_row(results, workload, row, quality=quality))
+        ends.append(len(rows) - 1)
+    columns = (
+        *left("workload"),
+        *label_columns(results),
+        *left("certificate"),
+        Column(title=f"test {'/'.join(names) or 'quality'}"),
+        Column(title="training samples/s"),
+        *left("vs fastest"),
+        Column(title="smallest query"),
+        Column(title="largest query samples/s"),
+    )
+    return Table(title="Summary", columns=columns, rows=tuple(rows), notes=_sizes_note(results), groups=frozenset(ends))
+
+
+def _run_sections(results: Results) -> Iterable[Section]:
+    yield Section(title="Summary", tables=(summary_table(results),))
+    for workload in workloads(results):
+        tables = (
+            quality_table(results, workload),
+            performance_table(results, workload, scenario="training"),
+            performance_table(results, workload, scenario="inference"),
+            memory_table(results, workload),
+            certificate_table(results, workload),
+            curve_table(results, workload),
+        )
+        yield Section(title=workload, tables=_with_rows(tables))
+    failures = _with_rows([failure_table(results)])
+    if failures:
+        yield Section(title="Failures", tables=failures)
+    method = (method_table(results), settings_table(results), environment_table(results))
+    yield Section(title="Method", tables=_with_rows(method))
+
+
+def _with_rows(tables: Iterable[Table]) -> tuple[Table, ...]:
+    return tuple(table for table in tables if table.rows)
+
+
+def _summary_row(results: Results, workload: str, row: Lane, *, quality: Entry) -> tuple[Entry, ...]:
+    training = _training_cell(results, workload, row)
+    queries = [cell for cell in planned_cells(results, workload, "inference") if lane(cell) == row]
+    smallest = min(queries, key=lambda cell: cell.batch_size, default=None)
+    largest = max(queries, key=lambda cell: cell.batch_size, default=None)
+    return (
+        Entry(workload),
+        *labels(results, row),
+        Entry(status(results, workload, row)),
+        quality,
+        *_ranked(results, training, "samples_per_second"),
+        _ranked(results, smallest, "query_time_p50_s")[0],
+        _ranked(results, largest, "samples_per_second")[0],
+    )
+
+
+def _training_cell(results: Results, workload: str, row: Lane) -> Cell | None:
+    """The training cell at the batch size of the recipe, which is the one that learning used."""
+    cells = [cell for cell in planned_cells(results, workload, "training") if lane(cell) == row]
+    recipe = {size for record in select(results, workload, purpose="learning") for size in record.case.batch_sizes}
+    return next((cell for cell in cells if cell.batch_size in recipe), next(iter(cells), None))
+
+
+WRITE = {"samples_per_second": numbers.count, "query_time_p50_s": numbers.duration}
+
+
+def _ranked(results: Results, cell: Cell | None, name: str) -> tuple[Entry, Entry]:
+    """A figure, marked where it is the best of its group, and its ratio to the best."""
+    if cell is None:
+        return Entry(numbers.UNKNOWN), Entry("")
+    if cell not in results.blocks:
+        return Entry(outcome(results, cell)), Entry("")
+    group = [item for item in planned_cells(results, cell.workload, cell.scenario) if item.group == cell.group]
+    ratio = standing(results, cell, standings(results, group, METRICS[name]))
+    if isinstance(ratio.value, float):
+        ratio = Entry(numbers.ratio(ratio.value), ratio.value, ratio.best)
+    elif ratio.text:
+        ratio = Entry("not ranked")
+    found = summaries(results, [cell], METRICS[name]).get(cell)
+    value = found.median if found else None
+    return Entry(WRITE[name](value), value, ratio.best), ratio
+
+
+def _sizes_note(results: Results) -> tuple[str, ...]:
+    training = {cell.batch_size for cell in results.blocks if cell.scenario == "training"}
+    queries = {cell.batch_size for cell in results.blocks if cell.scenario == "inference"}
+    parts = []
+    if training:
+        parts.append(f"training at the recipe's batch size (of {', '.join(map(str, sorted(training)))})")
+    if queries:
+        parts.append(f"queries of {min(queries)} (p50) and {max(queries)} samples")
+    return (f"{'; '.join(parts).capitalize()}.",) if parts else ()

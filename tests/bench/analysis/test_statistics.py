@@ -1,0 +1,97 @@
+"""The noise model: pooled, lent with care, and never made up."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bench.analysis import statistics
+from bench.analysis.statistics import Noise, Spread
+
+
+def _pairs(
+    count: int, *, noise: np.ndarray | float, drift: float = 0.0, seed: int = 0
+) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
+    generator = np.random.default_rng(seed)
+    spread = np.broadcast_to(noise, count)
+
+    def side() -> np.ndarray:
+        logs = generator.normal(0, 1, (3, count)) * spread + generator.normal(0, 1, count) * drift / math.sqrt(2)
+        return np.asarray(np.exp(logs))
+
+    baseline, candidate = side(), side()
+    return [(tuple(baseline[:, index]), tuple(candidate[:, index])) for index in range(count)]
+
+
+def test_the_pooled_noise_is_the_one_that_was_put_in() -> None:
+    found = statistics.noise(_pairs(200, noise=0.02))
+    assert found is not None
+    assert math.sqrt(found.pooled.variance) == pytest.approx(0.02, rel=0.06)
+    assert found.pooled.degrees == 800
+    assert math.sqrt(found.drift) < 0.01
+
+
+def test_drift_between_runs_is_told_from_noise_inside_them() -> None:
+    quiet, moving = (statistics.noise(_pairs(72, noise=0.01, drift=drift, seed=1)) for drift in (0.0, 0.04))
+    assert quiet is not None
+    assert moving is not None
+    assert math.sqrt(quiet.drift) < 0.01
+    assert math.sqrt(moving.drift) == pytest.approx(0.04, rel=0.4)
+
+
+def test_cells_that_differ_lend_little_and_cells_that_are_alike_lend_much() -> None:
+    alike = statistics.noise(_pairs(72, noise=0.02))
+    different = statistics.noise(_pairs(72, noise=np.geomspace(0.005, 0.1, 72)))
+    assert alike is not None
+    assert different is not None
+    assert different.lent.degrees < 10 < alike.lent.degrees
+
+
+def test_an_alone_cell_has_the_interval_of_students_t() -> None:
+    baseline, candidate = (1.0, 1.02, 0.99), (1.1, 1.13, 1.08)
+    known = statistics.noise([(baseline, candidate)])
+    assert known is not None
+    found = statistics.interval(baseline, candidate, known=known, confidence=0.95)
+    expected = stats.ttest_ind(np.log(candidate), np.log(baseline)).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_more_comparisons_make_wider_intervals_and_a_noisy_cell_keeps_its_noise() -> None:
+    known = Noise(pooled=Spread(variance=1e-4, degrees=200), lent=Spread(variance=1e-4, degrees=20), drift=0.0)
+    quiet, noisy = (1.0, 1.01, 0.99), (1.0, 1.3, 0.8)
+
+    def width(times: tuple[float, ...], comparisons: int) -> float:
+        found = statistics.interval(times, times, known=known, confidence=0.95, comparisons=comparisons)
+        return found.high - found.low
+
+    assert width(quiet, 72) > 1.4 * width(quiet, 1)
+    own = math.sqrt(statistics.within_runs(noisy, noisy).variance * 2 / 3)
+    assert width(noisy, 1) >= 2 * 1.96 * own
+
+
+def test_nothing_that_varies_means_no_noise_is_known() -> None:
+    assert statistics.noise([((1.0, 1.0), (1.0, 1.0))] * 5) is None
+    assert statistics.noise([]) is None
+    assert statistics.noise([((1.0, 1.1), (1.0, 1.0))] * 5) is not None
+
+
+@pytest.mark.parametrize("times", [(), (1.0,), (1.0, math.nan), (1.0, 0.0), (1.0, -1.0), (1.0, math.inf)])
+def test_times_without_a_variance_are_not_usable(times: tuple[float, ...]) -> None:
+    assert not statistics.usable(times)
+    assert statistics.usable((1.0, 2.0))
+
+
+@pytest.mark.parametrize("count", [8, 20, 72, 200])
+def test_the_shortest_quarter_measures_normal_samples_right(count: int) -> None:
+    generator = np.random.default_rng(count)
+    found = [math.sqrt(statistics.shortest_quarter_variance(list(generator.normal(0, 2, count)))) for _ in range(1000)]
+    assert np.mean(found) == pytest.approx(2, rel=0.06)
+
+
+def test_values_that_lie_elsewhere_do_not_widen_the_shortest_quarter_much() -> None:
+    values = np.random.default_rng(0).normal(0, 0.02, 72)
+    moved = values + np.where(np.arange(72) < 24, 0.5, 0)
+    assert statistics.shortest_quarter_variance(list(moved)) < 4 * statistics.shortest_quarter_variance(list(values))
+    assert np.var(moved) > 100 * np.var(values)
+    assert statistics.shortest_quarter_variance(list(values[:7])) == 0

@@ -1,0 +1,28 @@
+"""A comparison shows its verdicts, worst first, and everything that kept something from being compared."""
+
+from bench.analysis.compare import compare
+from bench.report.comparison import report
+from tests.bench.records import quick_run, record
+
+
+def test_verdicts_come_worst_first_with_the_noise_below() -> None:
+    slow = quick_run(slowdown=1.3, workloads=["digits-lstm"])
+    found = report(compare(quick_run(), [*quick_run(workloads=["digits-dnn"], run="b"), *slow], threshold=0.05))
+    verdicts, missing = found.sections[0].tables
+    texts = [row[-1].text for row in verdicts.rows]
+    assert texts == ["regressed"] * 24 + ["unchanged"] * 24
+    assert any("Noise inside a run" in note for note in verdicts.notes)
+    assert {row[1].text for row in missing.rows} == {"digits-cnn"}
+
+
+def test_what_is_inconclusive_says_why_and_what_failed_is_listed() -> None:
+    candidate = [record(slowdown=2.0), record(replicate=1, outcome="oom")]
+    verdicts, failed = report(compare([record()], candidate, threshold=0.05)).sections[0].tables
+    assert verdicts.rows[0][-1].text == "inconclusive: 1 process in the baseline; two at least are needed"
+    assert "nothing can be concluded" in verdicts.notes[-1]
+    assert "oom" in failed.rows[0][0].text
+
+
+def test_what_is_not_comparable_is_said() -> None:
+    found = report(compare([record()], [record(workload_digest="new")], threshold=0.05))
+    assert [table.title for table in found.sections[0].tables] == ["Not comparable"]

@@ -1,0 +1,177 @@
+"""The report shows all that was measured, ranks only what is proven, and hides no failure."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from bench.errors import NothingMeasuredError
+from bench.record import Certificate, Measurement, Record
+from bench.report.layout import Report, Table
+from bench.report.tables import report
+from tests.bench.records import block, learning, quick_run, record
+
+
+def _table(found: Report, section: str, title: str) -> Table:
+    tables = next(item.tables for item in found.sections if item.title == section)
+    return next(table for table in tables if table.title == title)
+
+
+def _column(table: Table, title: str) -> list[str]:
+    index = [column.title for column in table.columns].index(title)
+    return [row[index].text for row in table.rows]
+
+
+def _timed(framework: str, call_time_s: float, *, replicates: int = 3, **changes: object) -> list[Record]:
+    measurement = Measurement(blocks=(replace(block(call_time_s=call_time_s), **changes),))  # type: ignore[arg-type]
+    return [record(framework=framework, replicate=number, measurement=measurement) for number in range(replicates)]
+
+
+def test_the_quick_suite_fills_36_cells() -> None:
+    found = report(quick_run())
+    rows = [
+        row
+        for section in found.sections
+        for table in section.tables
+        if table.title in {"Training", "Inference"}
+        for row in table.rows
+    ]
+    assert len(rows) == 36
+    assert all(entry.text for row in rows for entry in row)
+    assert len(_table(found, "Summary", "Summary").rows) == 9
+
+
+def test_the_fastest_is_marked_and_the_others_are_shown_as_times_slower() -> None:
+    found = report([*_timed("pytorch", 2e-3), *_timed("flax", 1e-3)])
+    table = _table(found, "digits-dnn", "Training")
+    ratios = _column(table, "vs fastest")
+    assert ratios[0].startswith("2.00× [")
+    assert ratios[1].startswith("1.00× [")
+    assert [row[2].best for row in table.rows] == [False, True]
+
+
+def test_who_runs_alone_wins_nothing() -> None:
+    table = _table(report(_timed("pytorch", 2e-3)), "digits-dnn", "Training")
+    assert not any(entry.best for row in table.rows for entry in row)
+
+
+@pytest.mark.parametrize("state", ["failed", None])
+def test_without_a_certificate_there_is_no_rank_and_the_others_are_ranked_without_it(state: str | None) -> None:
+    records = [*_timed("pytorch", 2e-3), *_timed("keras/jax", 3e-3)]
+    cheat = [replace(item, certificate=record(certificate=state).certificate) for item in _timed("flax", 1e-3)]
+    found = report([*records, *cheat])
+    table = _table(found, "digits-dnn", "Training")
+    assert [text[:10] for text in _column(table, "vs fastest")] == ["1.00× [1.0", "1.50× [1.5", "not ranked"]
+    assert [row[2].best for row in table.rows] == [True, False, False]
+    assert _column(_table(found, "Summary", "Summary"), "certificate")[2] == ("failed" if state else "missing")
+
+
+def test_percentiles_of_too_few_samples_are_not_shown() -> None:
+    enough = _table(report(_timed("flax", 1e-3, synchronised_ns=(1000,) * 64)), "digits-dnn", "Training")
+    assert _column(enough, "step p90") == ["1.00 µs"]
+    few = _table(report(_timed("flax", 1e-3, synchronised_ns=(1000,) * 63)), "digits-dnn", "Training")
+    assert "step p90" not in [column.title for column in few.columns]
+    assert any("64 samples" in note for note in few.notes)
+
+
+def test_unequal_use_of_cores_is_remarked_and_equal_use_is_not() -> None:
+    alone = _timed("pytorch", 1e-3, cpu_ns=100, wall_ns=100)
+    both = _timed("flax", 1e-3, cpu_ns=190, wall_ns=100)
+    remarks = _table(report([*alone, *both]), "digits-dnn", "Training").notes
+    assert any("Cores are not used alike" in note and "flax 1.90" in note for note in remarks)
+    remarks = _table(report([*alone, *_timed("flax", 1e-3, cpu_ns=140, wall_ns=100)]), "digits-dnn", "Training").notes
+    assert not any("Cores" in note for note in remarks)
+
+
+def test_a_process_that_was_not_steady_is_named() -> None:
+    remarks = _table(report(_timed("flax", 1e-3, steady=False)), "digits-dnn", "Training").notes
+    assert "No steady state: flax, batch 32, 3 of 3 processes." in remarks
+
+
+def test_seeds_give_mean_and_spread_and_a_missed_target_is_said() -> None:
+    records = [record(purpose="learning", seed=seed) for seed in range(3)]
+    table = _table(report(records), "digits-dnn", "Quality on the test set")
+    assert _column(table, "accuracy") == ["0.9680 ± 0.0020"]
+    assert _column(table, "time to target") == ["900 ms"]
+    missed = [replace(records[0], measurement=Measurement(learning=learning(reached=False))), *records[1:]]
+    table = _table(report(missed), "digits-dnn", "Quality on the test set")
+    assert _column(table, "time to target") == ["not reached (1 of 3)"]
+
+
+def test_a_long_learning_curve_is_told_by_its_first_last_and_some_epochs() -> None:
+    records = [record(purpose="learning", measurement=Measurement(learning=learning(epochs=100)))]
+    epochs = _column(_table(report(records), "digits-dnn", "Learning curve"), "epoch")
+    assert (len(epochs), epochs[0], epochs[-1]) == (10, "1", "100")
+
+
+@pytest.mark.parametrize("outcome", ["failed", "oom", "timeout", "diverged", "unavailable"])
+def test_what_did_not_end_well_is_shown_with_its_reason(outcome: str) -> None:
+    trouble = [
+        record(framework="flax", purpose=purpose, outcome=outcome, error="Traceback:\n  line\nValueError: too hot\n")  # type: ignore[arg-type]
+        for purpose in ("timing", "learning", "memory")
+    ]
+    found = report([*_timed("pytorch", 1e-3), *trouble])
+    assert _column(_table(found, "Failures", "Failures"), "reason") == ["ValueError: too hot"] * 3
+    assert _column(_table(found, "digits-dnn", "Training"), "samples/s")[1] == outcome
+    assert _column(_table(found, "digits-dnn", "Quality on the test set"), "quality") == [outcome]
+    assert all(section.title != "Failures" for section in report(_timed("pytorch", 1e-3)).sections)
+
+
+def test_devices_are_named_where_they_vary_and_do_not_compete() -> None:
+    records = [record(framework=name, device=device) for name in ("pytorch", "flax") for device in ("cpu", "cuda")]
+    table = _table(report(records), "digits-dnn", "Training")
+    assert _column(table, "device") == ["cpu", "cpu", "cuda", "cuda"]
+    assert sum(text.startswith("1.00×") for text in _column(table, "vs fastest")) == 2
+    alone = _table(report(records[:1]), "digits-dnn", "Training")
+    assert "device" not in [column.title for column in alone.columns]
+
+
+def test_the_certificate_shows_the_largest_deviation_and_why_there_is_none() -> None:
+    found = report([record(certificate="failed"), record(framework="flax", replicate=1)])
+    table = _table(found, "digits-dnn", "Certificate: the largest relative deviations")
+    assert _column(table, "float64 forward") == ["4.2e-03 not ≤ 1e-12", "3.1e-16 ≤ 1e-12"]
+    problem = Certificate(contender="pytorch", deviations=(), steps=0, problem="the traces were cut short")
+    table = _table(report([record(certificate=problem)]), "digits-dnn", "Certificate: the largest relative deviations")
+    assert table.notes == ("pytorch: the traces were cut short",)
+
+
+def test_memory_that_cannot_be_read_is_not_zero() -> None:
+    table = _table(report([record(purpose="memory")]), "digits-dnn", "Peak memory")
+    assert _column(table, "host peak") == ["43.2 MB"]
+    assert _column(table, "device peak") == ["n/a"]
+
+
+def test_method_settings_and_environment_are_told() -> None:
+    found = report(quick_run(), command="nox -s bench")
+    assert found.command == "nox -s bench"
+    facts = dict(
+        zip(*(_column(_table(found, "Method", "How it was measured"), name) for name in ("what", "value")), strict=True)
+    )
+    assert "timing in 3" in facts["processes"]
+    assert "10 rounds of 20 calls" in facts["calls"]
+    assert _column(_table(found, "Method", "Settings of each framework"), "flax") == ["yes", "flax Adam"]
+    assert "i7-2c-1f3a" in _column(_table(found, "Method", "Environment"), "value")
+
+
+def test_several_runs_are_never_mixed() -> None:
+    found = report([*quick_run(run="a", workloads=["digits-dnn"]), *quick_run(run="b", workloads=["digits-dnn"])])
+    assert [section.title for section in found.sections if "Summary" in section.title] == [
+        "Summary (run a)",
+        "Summary (run b)",
+    ]
+
+
+def test_no_record_is_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(NothingMeasuredError, match="levelfield run"):
+        report([])
+
+
+def test_reports_start_without_a_framework_and_without_what_is_heavy() -> None:
+    program = (
+        "import sys; import bench.report.tables, bench.report.markdown, bench.report.terminal, bench.report.charts, "
+        "bench.report.comparison, bench.export.csv; "
+        "heavy = {'torch', 'tensorflow', 'keras', 'jax', 'flax', 'sklearn', 'pandas', 'matplotlib'}; "
+        "sys.exit(', '.join(heavy & sys.modules.keys()) or 0)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False, capture_output=True).stderr == b""

@@ -1,0 +1,47 @@
+"""A report fits a terminal of 110 columns."""
+
+from io import StringIO
+
+from rich.console import Console
+
+from bench.report import terminal
+from bench.report.tables import report
+from tests.bench.records import quick_run, record
+
+WIDTH = 110
+
+
+def _shown(*, brief: bool = False, samples: int = 700) -> str:
+    long = [
+        record(
+            framework="keras/tensorflow",
+            scenario="inference",
+            batch_sizes=(256,),
+            samples=samples,
+            certificate="failed",
+        ),
+        record(framework="flax", outcome="failed", error="ValueError: " + "a long story " * 20),
+    ]
+    console = Console(width=WIDTH, file=StringIO(), legacy_windows=False)
+    for part in terminal.render(
+        report([*quick_run(run="2026-01-01T00-00-00"), *long], command="nox -s bench"), brief=brief
+    ):
+        console.print(part)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut() -> None:
+    text = _shown()
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert "…" not in text.replace("…, (", "").replace(", … (digits", "")
+    for whole in ("keras/tensorflow", "training", "not ranked", "Repeat it with: nox -s bench", "samples/s", "1.80"):
+        assert whole in text
+
+
+def test_in_brief_there_is_the_summary_and_what_failed() -> None:
+    text = _shown(brief=True)
+    assert "Summary" in text
+    assert "a long story" in text
+    assert "Learning curve" not in text
+    assert "Learning curve" in _shown()

@@ -1,0 +1,103 @@
+"""Metrics are read from raw samples; too few samples have no value."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench.metrics import METRICS, Summary, against_best, cells, summary, timed_blocks, value
+from tests.bench.records import block, record
+
+MILLISECOND = 1_000_000
+PLAIN = replace(
+    block(batch_size=8),
+    call_ns=(300 * MILLISECOND, 3 * MILLISECOND, 2 * MILLISECOND),
+    synchronised_ns=tuple(number * MILLISECOND for number in range(1, 101)),
+    pipelined_ns=(20 * MILLISECOND, 40 * MILLISECOND, 30 * MILLISECOND),
+    iterations_per_round=10,
+    cpu_ns=150 * MILLISECOND,
+    wall_ns=100 * MILLISECOND,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("step_time_p50_s", 0.0505),
+        ("step_time_p90_s", np.percentile(range(1, 101), 90) / 1000),
+        ("step_time_pipelined_s", 0.003),
+        ("query_time_p50_s", 0.0505),
+        ("query_time_pipelined_s", 0.003),
+        ("per_sample_latency_s", 0.0505 / 8),
+        ("samples_per_second", 8 * 10 / 0.030),
+        ("first_call_time_s", 0.3),
+        ("second_call_time_s", 0.003),
+        ("third_call_time_s", 0.002),
+        ("cpu_use", 1.5),
+    ],
+)
+def test_a_metric_is_what_its_definition_says(name: str, expected: float) -> None:
+    assert value(METRICS[name], PLAIN) == pytest.approx(expected)
+
+
+def test_every_metric_says_when_it_exists_and_which_way_is_better() -> None:
+    assert {metric.better for metric in METRICS.values()} == {"lower", "higher"}
+    assert all(metric.name == name and metric.scenarios and metric.unit for name, metric in METRICS.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "enough"), [("step_time_p90_s", 64), ("query_time_p90_s", 64), ("query_time_p99_s", 662)]
+)
+def test_a_percentile_with_one_sample_too_few_has_no_value(name: str, enough: int) -> None:
+    assert value(METRICS[name], replace(PLAIN, synchronised_ns=(MILLISECOND,) * enough)) == pytest.approx(1e-3)
+    assert value(METRICS[name], replace(PLAIN, synchronised_ns=(MILLISECOND,) * (enough - 1))) is None
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_no_samples_and_times_of_zero_have_no_value(name: str) -> None:
+    nothing = replace(PLAIN, call_ns=(), synchronised_ns=(), pipelined_ns=())
+    zero = replace(PLAIN, call_ns=(0, 0, 0), synchronised_ns=(0,) * 700, pipelined_ns=(0, 0))
+    assert value(METRICS[name], nothing) is None
+    assert value(METRICS[name], zero) is None
+    assert value(METRICS["cpu_use"], replace(PLAIN, wall_ns=0)) is None
+
+
+def test_a_cell_is_the_median_of_its_processes_and_not_of_their_samples() -> None:
+    blocks = [replace(PLAIN, synchronised_ns=(time,) * count) for time, count in [(1000, 900), (5000, 1), (3000, 1)]]
+    found = summary(METRICS["query_time_p50_s"], blocks)
+    assert found is not None
+    assert (found.median, found.low, found.high) == pytest.approx((3e-6, 1e-6, 5e-6))
+
+
+def test_a_cell_has_no_value_where_one_process_has_none() -> None:
+    assert summary(METRICS["query_time_p50_s"], [PLAIN, PLAIN]) is not None
+    assert summary(METRICS["query_time_p50_s"], [PLAIN, replace(PLAIN, synchronised_ns=())]) is None
+    assert summary(METRICS["query_time_p50_s"], []) is None
+
+
+def test_replicates_share_a_cell_and_anything_else_has_its_own() -> None:
+    records = [record(replicate=number, order=number) for number in range(3)]
+    others = [record(device="cuda"), record(framework="flax"), record(batch_sizes=(64,)), record("digits-cnn")]
+    found = timed_blocks([*records, *others])
+    assert len(found[cells(records[0].case)[0]]) == 3
+    assert len(found) == 5
+
+
+def test_only_timings_that_ended_well_count() -> None:
+    left_out = [record(outcome="timeout"), record(purpose="learning"), record(purpose="memory")]
+    assert timed_blocks(left_out) == {}
+    assert len(timed_blocks([*left_out, record()])) == 1
+
+
+@pytest.mark.parametrize(("name", "best"), [("samples_per_second", 4.0), ("step_time_p50_s", 2.0)])
+def test_the_best_is_one_and_the_others_are_as_many_times_worse(name: str, best: float) -> None:
+    first, second = (cells(record(framework=framework).case)[0] for framework in ("pytorch", "flax"))
+    found = {
+        first: Summary(median=2.0, low=2.0, high=2.0, processes=(2.0,)),
+        second: Summary(median=4.0, low=3.8, high=4.2, processes=(3.8, 4.0, 4.2)),
+    }
+    places = against_best(METRICS[name], found)
+    winner, loser = (second, first) if best == 4.0 else (first, second)
+    assert (places[winner].median, places[loser].median) == pytest.approx((1.0, 2.0))
+    assert all(place.low <= place.median <= place.high for place in places.values())
+    assert against_best(METRICS[name], {}) == {}
