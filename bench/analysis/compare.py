@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from bench.analysis import statistics
 from bench.analysis.comparable import differences, newly_failed
 from bench.analysis.statistics import Noise
@@ -39,12 +37,31 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """What all rows have in common: the ratio of geometric means over all of them, its interval, and a verdict."""
+
+    ratio: float
+    low: float
+    high: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The rows, what they have in common (None with a single one), and the noise that both rest on."""
+
+    rows: tuple[Row, ...]
+    common: Common | None
+    noise: Noise | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """Two runs side by side.
 
     `noise_percent` is the pooled standard deviation of process medians inside a run, `drift_percent` what runs differ
-    by beyond it, `detectable_ratio` the smallest slowdown that a cell of that noise shows in four of five comparisons,
-    and `common_ratio` the median over all rows: where everything moved alike, the machine may have. None where unknown.
+    by beyond it, `detectable_ratio` the smallest slowdown that a cell of that noise shows in four of five comparisons.
+    `common` is what all rows share: a slowdown of everything shows there first. None where unknown.
     """
 
     rows: tuple[Row, ...]
@@ -53,7 +70,7 @@ class Comparison:
     noise_percent: float | None
     drift_percent: float | None
     detectable_ratio: float | None
-    common_ratio: float | None
+    common: Common | None
     only_in_baseline: tuple[Cell, ...]
     only_in_candidate: tuple[Cell, ...]
     not_comparable: tuple[str, ...]
@@ -69,20 +86,21 @@ def compare(
 
     A slowdown counts as regressed when the ratio is above 1 + `threshold` and the interval, corrected for the number of
     comparisons, lies above 1; improved is its mirror. Unchanged means that this cell's own interval, not corrected,
-    stays within the threshold. Everything else is inconclusive.
+    stays within the threshold. Everything else is inconclusive. All cells together are judged alike, and take half of
+    the error that is allowed; they count for a regression alone.
     """
     found = differences(baseline, candidate)
     before, after = timed_blocks(baseline), timed_blocks(candidate)
     common = [cell for cell in before if cell in after and not found.excludes(cell)]
-    rows, known = judge(_times(before, common), _times(after, common), threshold=threshold, confidence=confidence)
+    judged = judge(_times(before, common), _times(after, common), threshold=threshold, confidence=confidence)
+    rows, known = judged.rows, judged.noise
     sizes = [(len(before[cell]), len(after[cell])) for cell in common]
     detectable = (
         None
         if known is None
-        else statistics.detectable_ratio(known, sizes=min(sizes), confidence=confidence, comparisons=len(rows))
+        else statistics.detectable_ratio(known, sizes=min(sizes), confidence=confidence, comparisons=2 * len(rows))
     )
     failed = newly_failed(baseline, candidate)
-    ratios = [row.ratio for row in rows if math.isfinite(row.ratio)]
     counts = Counter(row.verdict for row in rows)
     return Comparison(
         rows=rows,
@@ -91,28 +109,33 @@ def compare(
         noise_percent=None if known is None else 100 * math.expm1(math.sqrt(known.pooled.variance)),
         drift_percent=None if known is None else 100 * math.expm1(math.sqrt(known.drift)),
         detectable_ratio=detectable,
-        common_ratio=float(np.median(ratios)) if ratios else None,
+        common=judged.common,
         only_in_baseline=tuple(cell for cell in before if cell not in after),
         only_in_candidate=tuple(cell for cell in after if cell not in before),
         not_comparable=found.reasons,
         newly_failed=failed,
         counts=dict(counts),
-        exit_code=_exit_code(counts, not_comparable=found.reasons, newly_failed=failed),
+        exit_code=_exit_code(counts, judged.common, not_comparable=found.reasons, newly_failed=failed),
     )
 
 
-def judge(
-    baseline: Times, candidate: Times, *, threshold: float, confidence: float = CONFIDENCE
-) -> tuple[tuple[Row, ...], Noise | None]:
-    """One row for each key of both sides, and the noise that was estimated over all of them together."""
+def judge(baseline: Times, candidate: Times, *, threshold: float, confidence: float = CONFIDENCE) -> Judgement:
+    """One row for each key of both sides, all of them together, and the noise that was estimated over all."""
     pairs = {key: (times, candidate[key]) for key, times in baseline.items() if key in candidate}
     usable = [pair for pair in pairs.values() if all(statistics.usable(side) for side in pair)]
     known = statistics.noise(usable)
+    comparisons = 2 * len(pairs) if len(usable) > 1 else len(pairs)
     rows = tuple(
-        _row(key, pair, known, threshold=threshold, confidence=confidence, comparisons=len(pairs))
+        _row(key, pair, known, threshold=threshold, confidence=confidence, comparisons=comparisons)
         for key, pair in pairs.items()
     )
-    return rows, known
+    common = None
+    if known is not None and len(usable) > 1:
+        shared = statistics.common_interval(usable, known=known, confidence=confidence, comparisons=2)
+        ratio, low, high = (math.exp(bound) for bound in (shared.effect, shared.low, shared.high))
+        verdict = _verdict(ratio, (low, high), (low, high), threshold=threshold)
+        common = Common(ratio=ratio, low=low, high=high, verdict=verdict)
+    return Judgement(rows=rows, common=common, noise=known)
 
 
 def _row(  # noqa: PLR0913 (what a verdict rests on)
@@ -181,11 +204,13 @@ def _times(blocks: Mapping[Cell, Sequence[Block]], common: Sequence[Cell]) -> Ti
     }
 
 
-def _exit_code(counts: Counter[Verdict], *, not_comparable: Sequence[str], newly_failed: Sequence[str]) -> int:
+def _exit_code(
+    counts: Counter[Verdict], common: Common | None, *, not_comparable: Sequence[str], newly_failed: Sequence[str]
+) -> int:
     """The first that holds of 5, 3, 1, 6, 4, 0."""
     holds = {
         5: bool(not_comparable),
-        3: counts["regressed"] > 0,
+        3: counts["regressed"] > 0 or (common is not None and common.verdict == "regressed"),
         1: bool(newly_failed),
         6: not counts,
         4: counts["inconclusive"] > 0,

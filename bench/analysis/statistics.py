@@ -24,6 +24,8 @@ SHORTEST_QUARTER_TO_SD = 1 / 0.3186
 # With fewer than these, the spread of variances does not show how cells differ, nor that of ratios how runs drift.
 LEAST_VARIANCES = 4
 LEAST_RATIOS = 8
+# What the shortest quarter of about 72 ratios is worth: a standard deviation known within 17 %.
+DRIFT_DEGREES = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,26 @@ def interval(
     return Interval(effect=effect, low=effect - margin, high=effect + margin)
 
 
+def common_interval(
+    pairs: Sequence[tuple[Sequence[float], Sequence[float]]], *, known: Noise, confidence: float, comparisons: int = 1
+) -> Interval:
+    """The log effect that all cells have in common, by the geometric mean of each process over all of them.
+
+    How far the machine as a whole drifts between two runs, two runs cannot tell; it is taken to be as far as one cell
+    drifts from another. The degrees of freedom of the two variances together are Satterthwaite's (1946).
+    """
+    count = min(len(side) for pair in pairs for side in pair)
+    before, after = (_geometric_means([pair[side][:count] for pair in pairs]) for side in (0, 1))
+    own = within_runs(before, after)
+    sampling = own.variance * _inverse_sizes(before, after)
+    variance = sampling + known.drift
+    parts = sampling**2 / own.degrees + known.drift**2 / DRIFT_DEGREES
+    degrees = variance**2 / parts if parts > 0 else own.degrees
+    margin = _quantile(degrees, confidence=confidence, comparisons=comparisons) * math.sqrt(variance)
+    effect = log_effect(before, after)
+    return Interval(effect=effect, low=effect - margin, high=effect + margin)
+
+
 def detectable_ratio(
     known: Noise, *, sizes: tuple[int, int], confidence: float, comparisons: int, power: float = 0.8
 ) -> float:
@@ -125,6 +147,11 @@ def shortest_quarter_variance(values: Sequence[float]) -> float:
     quarter = round(count / 4)
     width = float(np.min(ordered[quarter:] - ordered[: count - quarter]))
     return float((SHORTEST_QUARTER_TO_SD * (1 + 5.1 / count ** (2 / 3)) * width / 2) ** 2)
+
+
+def _geometric_means(cells: Sequence[Sequence[float]]) -> list[float]:
+    """One for each process, over all cells."""
+    return [float(mean) for mean in np.exp(np.mean(np.log(cells), axis=0))]
 
 
 def _inverse_sizes(baseline: Sequence[float], candidate: Sequence[float]) -> float:

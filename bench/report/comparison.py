@@ -73,11 +73,11 @@ def _notes(found: Comparison) -> Iterable[str]:
         f"Noise inside a run {found.noise_percent:.1f} %, drift between the runs {found.drift_percent:.1f} %: the "
         f"smallest slowdown that a cell shows four times in five is {numbers.ratio(found.detectable_ratio)}."
     )
-    if found.common_ratio is not None and abs(found.common_ratio - 1) > found.threshold:
-        yield (
-            f"Half of all ratios lie on each side of {numbers.ratio(found.common_ratio)}. If the code did not change "
-            "everywhere, the machine did: measure both sides again."
-        )
+    if found.common is not None:
+        together = numbers.ratio_range(found.common.ratio, low=found.common.low, high=found.common.high)
+        yield f"All of them together: {together}, {found.common.verdict}."
+        if found.common.verdict == "regressed":
+            yield "If the code did not change everywhere, the machine did: measure both sides again."
 
 
 def _listing(title: str, lines: Iterable[str]) -> Table:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.analysis.compare import Row, compare, judge
+from bench.analysis.compare import Common, Judgement, Row, compare, judge
 from bench.metrics import Cell, cells
 from bench.record import Block, Record
 from tests.bench.records import ENVIRONMENT, quick_run, record
@@ -29,19 +29,24 @@ def _times(
     return {key: tuple(np.exp(logs[:, index])) for index, key in enumerate(keys)}
 
 
-def _simulate(repeats: int, *, effect: np.ndarray | float = 0.0, drift: float = 0.0) -> list[tuple[Row, ...]]:
+def _simulate(repeats: int, *, effect: np.ndarray | float = 0.0, drift: float = 0.0) -> list[Judgement]:
     generator = np.random.default_rng(7)
     found = []
     for _ in range(repeats):
         noise = np.exp(generator.uniform(math.log(0.01), math.log(0.05), 2 * CELLS))
         baseline = _times(generator, noise=noise, drift=drift)
         candidate = _times(generator, noise=noise, effect=effect, drift=drift)
-        found.append(judge(baseline, candidate, threshold=THRESHOLD)[0])
+        found.append(judge(baseline, candidate, threshold=THRESHOLD))
     return found
 
 
-def _share(found: list[tuple[Row, ...]], verdict: str) -> float:
-    return sum(any(row.verdict == verdict for row in rows) for rows in found) / len(found)
+def _share(found: list[Judgement], verdict: str) -> float:
+    return sum(any(row.verdict == verdict for row in _all(judged)) for judged in found) / len(found)
+
+
+def _all(judged: Judgement) -> tuple[Row | Common, ...]:
+    assert judged.common is not None
+    return (*judged.rows, judged.common)
 
 
 @pytest.mark.parametrize("drift", [0.0, 0.03])
@@ -56,6 +61,13 @@ def test_a_slowdown_of_twenty_percent_is_found_everywhere_and_in_two_cells() -> 
     assert _share(_simulate(30, effect=math.log(1.2)), "regressed") == 1
     assert _share(_simulate(30, effect=two), "regressed") >= 0.9
     assert _share(_simulate(30, effect=-math.log(1.2)), "improved") == 1
+
+
+def test_a_slowdown_of_everything_is_found_though_every_cell_drifts() -> None:
+    found = _simulate(30, effect=math.log(1.2), drift=0.03)
+    assert _share(found, "regressed") >= 0.9
+    alone = [any(row.verdict == "regressed" for row in judged.rows) for judged in found]
+    assert sum(alone) < 30
 
 
 def test_a_run_against_itself_made_slower_regresses_and_against_another_like_it_does_not() -> None:
@@ -73,7 +85,8 @@ def test_the_row_says_by_how_much() -> None:
     assert row.ratio == pytest.approx(1.2, rel=1e-3)
     assert row.low < row.ratio < row.high
     assert row.candidate_s / row.baseline_s == pytest.approx(1.2, rel=1e-3)
-    assert found.common_ratio == pytest.approx(1.2, rel=1e-3)
+    assert found.common is not None
+    assert found.common.ratio == pytest.approx(1.2, rel=1e-3)
     assert found.detectable_ratio is not None
     assert 1 < found.detectable_ratio < 1.2
 
@@ -96,7 +109,7 @@ def test_what_cannot_be_computed_is_inconclusive_beside_rows_that_can(bad: tuple
     sides = [_times(generator, noise=noise), _times(generator, noise=noise)]
     key = next(iter(sides[0]))
     sides[side][key] = bad
-    rows, _ = judge(sides[0], sides[1], threshold=THRESHOLD)
+    rows = judge(sides[0], sides[1], threshold=THRESHOLD).rows
     assert [row.verdict for row in rows].count("inconclusive") == 1
     assert rows[0].reason
     assert math.isnan(rows[0].ratio)
