@@ -1,0 +1,57 @@
+"""The seam between the harness and a framework: what an adapter does, and nothing about how it is timed.
+
+An adapter's module offers `create() -> Adapter`. Importing the module imports the framework and initialises nothing, so
+that a process can be forked from one in which it was imported.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import numpy as np
+
+from bench.workload import Recipe
+
+# What belongs to a framework and crosses the harness unread.
+Model = Any
+DeviceArray = Any
+Batch = tuple[DeviceArray, DeviceArray]
+
+
+class Adapter(Protocol):
+    """Drives one framework."""
+
+    def configure(self, *, device: str, precision: str, threads: int) -> None:
+        """Set device, precision and threads of this process, before anything is built.
+
+        `device` is "cpu" or "cuda" (the first GPU that the process sees), `precision` "fp32" (strict: no TF32) or "fp64".
+        """
+
+    def prepare(self, model: Model, recipe: Recipe, *, mode: str) -> None:
+        """Take over a model that `models.<family>.<framework>.build` made, with a new optimizer."""
+
+    def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Any:  # noqa: ANN401 (the seam)
+        """Arrays on the device, in the framework's own layout: (inputs, targets), or the inputs alone."""
+
+    def train(self, batches: Iterable[Batch]) -> list[DeviceArray]:
+        """One optimizer step for each batch, in order; the loss of each batch. Not waited for."""
+
+    def predict(self, inputs: DeviceArray) -> DeviceArray:
+        """The logits of one query. Not waited for."""
+
+    def wait(self, result: object) -> None:
+        """Return when `result`, and with it the parameters and the optimizer's state, are computed."""
+
+    def to_numpy(self, array: DeviceArray) -> np.ndarray:
+        """A copy in host memory."""
+
+    def peak_memory_bytes(self) -> int | None:
+        """The allocator's peak on the device since the process began; None where the framework does not say."""
+
+    def devices(self) -> list[str]:
+        """What the framework sees, as people name it: `cpu`, `cuda:0 NVIDIA H200`."""
+
+    def versions(self) -> dict[str, str]:
+        """The libraries that decide how fast it is, and their versions."""
+
+    def settings(self) -> dict[str, str]:
+        """How the framework was set and called, as resolved at run time."""

@@ -1,0 +1,147 @@
+"""Flax: `nnx.jit` around the training step and the call."""
+
+from collections.abc import Callable, Iterable
+from typing import final
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax import Array
+
+from bench.adapters.base import Adapter, Batch, Model
+from bench.workload import Adam, Recipe, Sgd
+
+
+def create() -> Adapter:
+    """The adapter of this process."""
+    return FlaxAdapter()
+
+
+@final
+class FlaxAdapter:
+    """See `Adapter`."""
+
+    model: nnx.Module
+    optimizer: nnx.Optimizer
+    training: bool
+    step: Callable[[nnx.Module, nnx.Optimizer, Array, Array], Array]
+    call: Callable[[nnx.Module, Array], Array]
+    device: jax.Device
+
+    def configure(self, *, device: str, precision: str, threads: int) -> None:
+        """Set platform and precision; XLA takes its threads from the process's CPU affinity."""
+        jax.config.update("jax_platforms", device)
+        jax.config.update("jax_enable_x64", precision == "fp64")
+        jax.config.update("jax_default_matmul_precision", "highest")
+        self.precision, self.threads = precision, threads
+        self.device = jax.devices()[0]
+
+    def prepare(self, model: Model, recipe: Recipe, *, mode: str) -> None:
+        """Take the model, make its optimizer and its two compiled functions."""
+        self.mode = mode
+        self.model = model
+        self.model.train()
+        self.training = True
+        self.optimizer = nnx.Optimizer(model, _optimizer(recipe.optimizer), wrt=nnx.Param)
+        self.variables = [
+            leaf for leaf in jax.tree.leaves((self.model, self.optimizer), is_leaf=_is_variable) if _is_variable(leaf)
+        ]
+        self.step, self.call = _train_step(LOSSES[recipe.loss]), nnx.jit(_call)
+
+    def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Array | tuple[Array, Array]:
+        """Arrays on the only device that the process has."""
+        # Naming the device would commit the arrays to it, and the step would be compiled twice: for its first, uncommitted
+        # parameters and for those that it returns.
+        placed = jax.device_put(inputs)
+        return placed if targets is None else (placed, jax.device_put(_narrow(targets)))
+
+    def train(self, batches: Iterable[Batch]) -> list[Array]:
+        """One optimizer step for each batch."""
+        if not self.training:
+            self.model.train()
+            self.training = True
+        return [self.step(self.model, self.optimizer, inputs, targets) for inputs, targets in batches]
+
+    def predict(self, inputs: Array) -> Array:
+        """The logits of one query."""
+        if self.training:
+            self.model.eval()
+            self.training = False
+        return self.call(self.model, inputs)
+
+    def wait(self, result: object) -> None:
+        """Return when the result, the parameters and the optimizer's state are there."""
+        jax.block_until_ready((result, [variable.get_value() for variable in self.variables]))
+
+    def to_numpy(self, array: Array) -> np.ndarray:
+        """A copy in host memory."""
+        return np.array(array)
+
+    def peak_memory_bytes(self) -> int | None:
+        """The allocator's `peak_bytes_in_use`; a CPU has no such figure."""
+        statistics = self.device.memory_stats()
+        return statistics.get("peak_bytes_in_use") if statistics else None
+
+    def devices(self) -> list[str]:
+        """The CPU and the GPUs that JAX finds."""
+        return ["cpu", *(f"cuda:{gpu.id} {gpu.device_kind}" for gpu in jax.devices() if gpu.platform == "gpu")]
+
+    def versions(self) -> dict[str, str]:
+        """Flax, JAX, its compiler and Optax."""
+        found = {"flax": flax, "jax": jax, "jaxlib": jax.lib, "optax": optax}
+        return {name: str(module.__version__) for name, module in found.items()}
+
+    def settings(self) -> dict[str, str]:
+        """What is compiled, the optimizer's implementation, threads."""
+        return {
+            "execution": "nnx.jit (XLA)",
+            "inference": "nnx.jit (XLA)",
+            "optimizer": "nnx.Optimizer of optax",
+            "tf32": "off (matmul precision highest)",
+            "threads": f"{self.threads} by CPU affinity",
+        }
+
+
+def _train_step(loss: Callable[[Array, Array], Array]) -> Callable[[nnx.Module, nnx.Optimizer, Array, Array], Array]:
+    @nnx.jit
+    def step(model: Model, optimizer: nnx.Optimizer, inputs: Array, targets: Array) -> Array:
+        def batch_loss(model: Model) -> Array:
+            return loss(model(inputs), targets)
+
+        value, gradients = nnx.value_and_grad(batch_loss)(model)
+        optimizer.update(model, gradients)
+        return value
+
+    return step
+
+
+def _call(model: Model, inputs: Array) -> Array:
+    return model(inputs)
+
+
+def _is_variable(leaf: object) -> bool:
+    return isinstance(leaf, nnx.Variable)
+
+
+def _narrow(targets: np.ndarray) -> np.ndarray:
+    return targets.astype(np.int32) if targets.dtype == np.int64 else targets
+
+
+def _optimizer(rule: Sgd | Adam) -> optax.GradientTransformation:
+    if isinstance(rule, Sgd):
+        return optax.sgd(rule.learning_rate)
+    return optax.adam(rule.learning_rate, b1=rule.beta_1, b2=rule.beta_2, eps=rule.epsilon)
+
+
+def _cross_entropy(logits: Array, targets: Array) -> Array:
+    return optax.softmax_cross_entropy_with_integer_labels(logits, targets).mean()
+
+
+def _mean_squared_error(outputs: Array, targets: Array) -> Array:
+    return jnp.mean(optax.squared_error(outputs, targets))
+
+
+LOSSES = {"cross_entropy": _cross_entropy, "mean_squared_error": _mean_squared_error}

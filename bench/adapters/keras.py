@@ -1,0 +1,246 @@
+"""Keras: `compile` with its defaults, `train_on_batch` and `predict_on_batch`, which wait by themselves.
+
+The only adapter that may import its engine as well, to set it up, to wait and to read its memory.
+"""
+
+from collections.abc import Iterable
+from typing import Any, final
+
+import keras
+import numpy as np
+
+from bench.adapters.base import Adapter, Batch, DeviceArray, Model
+from bench.workload import Adam, Recipe, Sgd
+
+
+def create() -> Adapter:
+    """The adapter of this process, for the backend with which Keras was imported."""
+    return KerasAdapter()
+
+
+@final
+class KerasAdapter:
+    """See `Adapter`."""
+
+    model: keras.Model
+
+    def configure(self, *, device: str, precision: str, threads: int) -> None:
+        """Set the backend's device, precision and threads, and Keras' own float type."""
+        keras.config.set_floatx("float64" if precision == "fp64" else "float32")
+        self.engine = ENGINES[keras.backend.backend()]()
+        self.engine.configure(device=device, precision=precision, threads=threads)
+        self.precision, self.threads = precision, threads
+
+    def prepare(self, model: Model, recipe: Recipe, *, mode: str) -> None:
+        """Compile the model with Keras' defaults, our loss and our rule of Adam."""
+        self.mode = mode
+        self.model = model
+        self.model.compile(optimizer=optimizer(recipe.optimizer), loss=LOSSES[recipe.loss]())
+
+    def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> DeviceArray:
+        """The backend's tensors on its device."""
+        placed = keras.ops.convert_to_tensor(inputs)
+        return placed if targets is None else (placed, keras.ops.convert_to_tensor(targets))
+
+    def train(self, batches: Iterable[Batch]) -> list[float]:
+        """One optimizer step for each batch."""
+        return [self.model.train_on_batch(inputs, targets) for inputs, targets in batches]
+
+    def predict(self, inputs: DeviceArray) -> np.ndarray:
+        """The logits of one query, in host memory, where `predict_on_batch` leaves them."""
+        return self.model.predict_on_batch(inputs)
+
+    def wait(self, result: object) -> None:
+        """Return when the parameters are there too; the result is, because Keras has waited for it."""
+        self.engine.wait(self.model)
+
+    def to_numpy(self, array: DeviceArray) -> np.ndarray:
+        """A copy in host memory."""
+        return np.array(keras.ops.convert_to_numpy(array))
+
+    def peak_memory_bytes(self) -> int | None:
+        """The peak of the backend's allocator."""
+        return self.engine.peak_memory_bytes()
+
+    def devices(self) -> list[str]:
+        """The CPU and the GPUs that the backend finds."""
+        return self.engine.devices()
+
+    def versions(self) -> dict[str, str]:
+        """Keras and its backend."""
+        return {"keras": keras.__version__} | self.engine.versions()
+
+    def settings(self) -> dict[str, str]:
+        """How Keras resolved its defaults."""
+        return {
+            "execution": self.engine.execution(compiled=self.model.jit_compile),
+            "inference": "predict_on_batch",
+            "optimizer": f"keras.optimizers.{type(self.model.optimizer).__name__}",
+            "tf32": "off",
+            "threads": str(self.threads),
+        }
+
+
+@final
+class TensorFlowEngine:
+    """Keras' TensorFlow backend."""
+
+    def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (Keras sets the precision)
+        """Set threads and device; memory grows as needed, TF32 is off."""
+        import tensorflow as tf
+
+        self.tf = tf
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        tf.config.experimental.enable_tensor_float_32_execution(False)  # noqa: FBT003 (its only form)
+        self.gpus = tf.config.list_physical_devices("GPU")
+        if device == "cpu":
+            tf.config.set_visible_devices([], "GPU")
+        for gpu in self.gpus if device != "cpu" else ():
+            tf.config.experimental.set_memory_growth(gpu, True)  # noqa: FBT003 (its only form)
+        self.device = device
+
+    def wait(self, model: keras.Model) -> None:  # noqa: ARG002 (a device has one order)
+        """Return when the device has nothing left to do; on a CPU a call returns when it is done."""
+        if self.device != "cpu":
+            self.tf.test.experimental.sync_devices()
+
+    def peak_memory_bytes(self) -> int | None:
+        """`get_memory_info`, which a CPU does not have."""
+        return None if self.device == "cpu" else int(self.tf.config.experimental.get_memory_info("GPU:0")["peak"])
+
+    def devices(self) -> list[str]:
+        """The CPU and the GPUs that TensorFlow finds."""
+        names = [self.tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in self.gpus]
+        return ["cpu", *(f"cuda:{number} {name}" for number, name in enumerate(names))]
+
+    def versions(self) -> dict[str, str]:
+        """TensorFlow."""
+        return {"tensorflow": self.tf.__version__}
+
+    def execution(self, *, compiled: bool) -> str:
+        """What `jit_compile="auto"` became."""
+        return "tf.function, XLA on" if compiled else "tf.function, XLA off"
+
+
+@final
+class JaxEngine:
+    """Keras' JAX backend."""
+
+    def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (threads: by affinity)
+        """Set platform and precision; XLA takes its threads from the process's CPU affinity."""
+        import jax
+
+        self.jax = jax
+        jax.config.update("jax_platforms", device)
+        jax.config.update("jax_enable_x64", precision == "fp64")
+        jax.config.update("jax_default_matmul_precision", "highest")
+
+    def wait(self, model: keras.Model) -> None:
+        """Return when the model's and the optimizer's variables are there."""
+        variables = model.variables + (model.optimizer.variables if model.optimizer else [])
+        self.jax.block_until_ready([variable.value for variable in variables])
+
+    def peak_memory_bytes(self) -> int | None:
+        """The allocator's `peak_bytes_in_use`; a CPU has no such figure."""
+        statistics = self.jax.devices()[0].memory_stats()
+        return statistics.get("peak_bytes_in_use") if statistics else None
+
+    def devices(self) -> list[str]:
+        """The CPU and the GPUs that JAX finds."""
+        return ["cpu", *(f"cuda:{gpu.id} {gpu.device_kind}" for gpu in self.jax.devices() if gpu.platform == "gpu")]
+
+    def versions(self) -> dict[str, str]:
+        """JAX and its compiler."""
+        return {"jax": self.jax.__version__, "jaxlib": self.jax.lib.__version__}
+
+    def execution(self, *, compiled: bool) -> str:
+        """Keras compiles its step on JAX by default."""
+        return "jax.jit (XLA)" if compiled else "eager"
+
+
+@final
+class TorchEngine:
+    """Keras' torch backend."""
+
+    def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (Keras sets the precision)
+        """Set threads; TF32 is off. Keras takes the GPU where the process sees one."""
+        import torch
+
+        self.torch, self.device = torch, device
+        torch.set_num_threads(threads)
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+
+    def wait(self, model: keras.Model) -> None:  # noqa: ARG002 (a stream has one order)
+        """Return when the device has nothing left to do."""
+        if self.device != "cpu":
+            self.torch.cuda.synchronize()
+
+    def peak_memory_bytes(self) -> int | None:
+        """`torch.cuda.max_memory_allocated`."""
+        return None if self.device == "cpu" else int(self.torch.cuda.max_memory_allocated())
+
+    def devices(self) -> list[str]:
+        """The CPU and the GPUs that CUDA shows."""
+        gpus = range(self.torch.cuda.device_count())
+        return ["cpu", *(f"cuda:{number} {self.torch.cuda.get_device_name(number)}" for number in gpus)]
+
+    def versions(self) -> dict[str, str]:
+        """PyTorch."""
+        return {"torch": self.torch.__version__}
+
+    def execution(self, *, compiled: bool) -> str:
+        """Eager, unless torch.compile was asked for."""
+        return "torch.compile" if compiled else "eager"
+
+
+def optimizer(rule: Sgd | Adam) -> keras.Optimizer:
+    """The rule's optimizer, with constants that keep the precision of the weights."""
+    if isinstance(rule, Sgd):
+        return keras.optimizers.SGD(learning_rate=_learning_rate(rule.learning_rate))
+    return adam(rule)
+
+
+def adam(rule: Adam) -> keras.Optimizer:
+    """Keras' Adam with epsilon after bias correction, as its authors wrote it and as PyTorch and Optax have it.
+
+    Keras takes η·√(1-β₂ᵗ)/(1-β₁ᵗ)·m / (√v + ε). With ε·√(1-β₂ᵗ) in place of ε that is η·m̂ / (√v̂ + ε), so the rule costs
+    one scalar more for each step, and the backend's own way of updating all variables stays in use.
+    """
+    ours: Any = type(keras.optimizers.Adam())  # on torch Keras returns a class of its own that updates all at once
+
+    class AdamAfterCorrection(ours):
+        def _backend_update_step(self, grads: Any, trainable_variables: Any, learning_rate: Any) -> None:  # noqa: ANN401
+            dtype = trainable_variables[0].dtype
+            step = keras.ops.cast(self.iterations + 1, dtype)
+            beta_2_power = keras.ops.power(keras.ops.cast(self.beta_2, dtype), step)
+            self.epsilon = keras.ops.sqrt(1 - beta_2_power) * keras.ops.cast(_constant(rule.epsilon), dtype)
+            super()._backend_update_step(grads, trainable_variables, learning_rate)
+
+    AdamAfterCorrection.__name__ = "Adam (epsilon after bias correction)"
+    return AdamAfterCorrection(
+        learning_rate=_learning_rate(rule.learning_rate),
+        beta_1=_constant(rule.beta_1),
+        beta_2=_constant(rule.beta_2),
+    )
+
+
+def _constant(value: float) -> float:
+    """Keras turns a Python float into a float32 tensor even where everything else is float64; NumPy's it leaves alone."""
+    return np.float64(value) if keras.config.floatx() == "float64" else value
+
+
+def _learning_rate(value: float) -> Any:  # noqa: ANN401 (Keras takes a float or a function)
+    """Keras keeps learning rates in float32; a function may return them in float64."""
+    if keras.config.floatx() == "float64":
+        return lambda: keras.ops.convert_to_tensor(np.float64(value), dtype="float64")
+    return value
+
+
+ENGINES = {"tensorflow": TensorFlowEngine, "jax": JaxEngine, "torch": TorchEngine}
+
+LOSSES = {
+    "cross_entropy": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    "mean_squared_error": keras.losses.MeanSquaredError,
+}

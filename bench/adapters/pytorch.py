@@ -1,0 +1,111 @@
+"""PyTorch: an eager loop with a plain optimizer, `inference_mode` for inference."""
+
+from collections.abc import Callable, Iterable
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bench.adapters.base import Adapter, Batch, Model
+from bench.workload import Adam, Recipe, Sgd
+
+
+def create() -> Adapter:
+    """The adapter of this process."""
+    return PyTorchAdapter()
+
+
+@final
+class PyTorchAdapter:
+    """See `Adapter`."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    loss: Callable[[Tensor, Tensor], Tensor]
+    device: torch.device
+
+    def configure(self, *, device: str, precision: str, threads: int) -> None:
+        """Set device, precision and threads; TF32 is off."""
+        torch.set_num_threads(threads)
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+        self.precision = precision
+        self.device = torch.device(device)
+
+    def prepare(self, model: Model, recipe: Recipe, *, mode: str) -> None:
+        """Move the model to the device and make its optimizer."""
+        self.mode = mode
+        self.model = model.to(self.device)
+        trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.optimizer = _optimizer(recipe.optimizer, trainable)
+        self.loss = LOSSES[recipe.loss]
+
+    def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Tensor | tuple[Tensor, Tensor]:
+        """Tensors on the device; images have their channels first."""
+        if inputs.ndim == 4:  # noqa: PLR2004 (batch, height, width, channels)
+            inputs = np.ascontiguousarray(inputs.transpose(0, 3, 1, 2))
+        placed = torch.tensor(inputs, device=self.device)
+        return placed if targets is None else (placed, torch.tensor(targets, device=self.device))
+
+    def train(self, batches: Iterable[Batch]) -> list[Tensor]:
+        """One optimizer step for each batch."""
+        if not self.model.training:
+            self.model.train()
+        losses = []
+        for inputs, targets in batches:
+            self.optimizer.zero_grad()
+            loss = self.loss(self.model(inputs), targets)
+            loss.backward()
+            self.optimizer.step()
+            losses.append(loss.detach())
+        return losses
+
+    def predict(self, inputs: Tensor) -> Tensor:
+        """The logits of one query."""
+        if self.model.training:
+            self.model.eval()
+        with torch.inference_mode():
+            return self.model(inputs)
+
+    def wait(self, result: object) -> None:  # noqa: ARG002 (a stream has one order, so everything before now is done)
+        """Return when the device has nothing left to do; a CPU never has."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def to_numpy(self, array: Tensor) -> np.ndarray:
+        """A copy in host memory."""
+        return array.detach().cpu().numpy().copy()
+
+    def peak_memory_bytes(self) -> int | None:
+        """`torch.cuda.max_memory_allocated`."""
+        return torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None
+
+    def devices(self) -> list[str]:
+        """The CPU and the GPUs that CUDA shows."""
+        gpus = range(torch.cuda.device_count())
+        return ["cpu", *(f"cuda:{number} {torch.cuda.get_device_name(number)}" for number in gpus)]
+
+    def versions(self) -> dict[str, str]:
+        """PyTorch, and CUDA where it was built with it."""
+        return {"torch": torch.__version__} | ({"cuda": torch.version.cuda} if torch.version.cuda else {})
+
+    def settings(self) -> dict[str, str]:
+        """Eager or compiled, the optimizer's implementation, threads."""
+        return {
+            "execution": "eager",
+            "inference": "inference_mode",
+            "optimizer": f"torch.optim.{type(self.optimizer).__name__}, default implementation",
+            "tf32": "off",
+            "threads": str(torch.get_num_threads()),
+        }
+
+
+def _optimizer(rule: Sgd | Adam, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    if isinstance(rule, Sgd):
+        return torch.optim.SGD(parameters, lr=rule.learning_rate)
+    return torch.optim.Adam(parameters, lr=rule.learning_rate, betas=(rule.beta_1, rule.beta_2), eps=rule.epsilon)
+
+
+LOSSES = {"cross_entropy": functional.cross_entropy, "mean_squared_error": functional.mse_loss}

@@ -1,0 +1,89 @@
+"""What is installed, what each framework sees, and what would disturb a measurement on this machine."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bench import frameworks, runner
+from bench.environment import cache_folder, environment
+
+GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+BUSY = 0.3  # of a core, beyond which other work would be measured too
+LEAST_FREE_BYTES = 2 * 1024**3
+LEAST_CORES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, what was found, and what to do about it if anything."""
+
+    subject: str
+    found: str
+    remedy: str | None = None
+
+
+def examine(logs: Path) -> Iterator[Finding]:
+    """Everything there is to say, one finding after the other."""
+    yield from _frameworks(logs)
+    yield from _machine()
+
+
+def _frameworks(logs: Path) -> Iterator[Finding]:
+    """Plain names of frameworks stand for one installation of several backends, so every pair is asked."""
+    installed = [item for item in frameworks.every_contender() if frameworks.is_installed(item)]
+    seen = runner.probe(installed, device="cuda:all", logs=logs)
+    for contender in frameworks.every_contender():
+        if contender not in installed:
+            _, problems = frameworks.choose((str(contender),))
+            yield Finding(str(contender), "not installed", problems[0].partition(": ")[2])
+            continue
+        result = seen[contender]
+        versions = ", ".join(f"{name} {number}" for name, number in frameworks.versions(contender).items())
+        if result["outcome"] == "ok":
+            yield Finding(str(contender), f"{versions}; sees {', '.join(result['devices'])}")
+        else:
+            yield Finding(str(contender), f"{versions}; {result['error']}", "reinstall it, or leave it out")
+
+
+def _machine() -> Iterator[Finding]:
+    about = environment({})
+    gpus = ", ".join(about.gpus) or "no GPU"
+    yield Finding("machine", f"{about.machine}: {about.cpu}, {about.cores} cores, {gpus}")
+    few = "expect noise: the harness and the system have no core of their own" if about.cores <= LEAST_CORES else None
+    yield Finding("cores", f"{about.cores} for this process", few)
+    load = psutil.cpu_percent(interval=1.0) / 100 * (psutil.cpu_count() or 1)
+    yield Finding("other load", f"{load:.2f} cores busy", "stop what else runs" if load > BUSY else None)
+    yield _governor()
+    swap = psutil.swap_memory()
+    yield Finding("swap", f"{swap.used / 1e9:.1f} GB in use", "free memory first" if swap.used else None)
+    memory = psutil.virtual_memory()
+    short = "close other programs" if memory.available < LEAST_FREE_BYTES else None
+    yield Finding("memory", f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB available", short)
+    if hasattr(os, "fork"):
+        yield Finding("fresh processes", "forked from a process that has the framework imported")
+    else:
+        yield Finding("fresh processes", "no fork on this system", "run on Linux: cases cannot be forked here")
+    yield _battery()
+    yield Finding("data", os.environ.get("LEVELFIELD_DATA") and "from the folder in LEVELFIELD_DATA" or "downloaded once")
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(cache_folder()).free
+    yield Finding("cache", f"{free / 1e9:.0f} GB free", "free some disk" if free < LEAST_FREE_BYTES else None)
+
+
+def _governor() -> Finding:
+    if not GOVERNOR.is_file():
+        return Finding("frequency", "no scaling governor to be seen")
+    governor = GOVERNOR.read_text().strip()
+    steady = None if governor == "performance" else "`cpupower frequency-set -g performance`"
+    return Finding("frequency", f"governor {governor}", steady)
+
+
+def _battery() -> Finding:
+    battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
+    if battery is None or battery.power_plugged is not False:
+        return Finding("power", "mains")
+    return Finding("power", "battery", "plug it in: clocks follow the battery")

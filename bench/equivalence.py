@@ -1,0 +1,129 @@
+"""The certificate: what each framework computed, held against the reference and against each other.
+
+A trace is what one framework computed on one workload in one precision, as named arrays; `bench.worker` makes it. Here
+traces are compared, in plain NumPy. Deviations are relative to the largest absolute value of what they are compared with,
+over all weights of the model together (a bias in front of a batch norm has no gradient, so a ratio for each tensor would
+mean nothing).
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bench.record import Certificate, Deviation
+
+STEPS = 100
+LOSS_STEPS = 10
+
+Trace = Mapping[str, np.ndarray]
+
+# Those that compute everything in float64 when they are asked to; the others are held against these.
+EXACT = ("pytorch", "flax", "keras/tensorflow")
+
+FORWARD_LIMIT = 1e-12
+WEIGHTS_LIMIT = 1e-9
+FLOAT32_LIMIT = 1e-5
+# A float32 trajectory drifts apart by itself: each step feeds rounding back into the weights.
+FLOAT32_LOSS_LIMIT = 1e-4
+INEXACT_LIMIT = 1e-5
+
+INEXACT = {
+    "keras/jax": "Keras on JAX computes tanh, var and mean in float32 even where everything is float64",
+    "keras/torch": "Keras on torch computes var and mean in float32 even where everything is float64",
+}
+
+
+def certify(contender: str, double: Mapping[str, Trace], single: Mapping[str, Trace], *, dropout: bool) -> Certificate:
+    """The certificate of one framework from the traces of all, by contender: `double` in float64, `single` in float32.
+
+    It is held against the NumPy reference, and against every other framework that is exact in float64. Where there is no
+    trace of it, or no other framework to compare with, the certificate says so and does not pass.
+    """
+    peers = [name for name in double if name in EXACT and name != contender]
+    notes = [INEXACT[contender]] if contender in INEXACT else []
+    notes += ["dropout was switched off for the proof"] if dropout else []
+    if contender not in double or contender not in single:
+        return _unproven(contender, "it computed no trace: see its failure")
+    if not peers:
+        return _unproven(contender, "no second framework to compare with: install one of " + ", ".join(EXACT))
+    forward, weights = (INEXACT_LIMIT,) * 2 if contender in INEXACT else (FORWARD_LIMIT, WEIGHTS_LIMIT)
+    exact, rounded = double[contender], single[contender]
+    deviations = [
+        _against_reference("float64 forward", exact, "logits", "reference", forward),
+        _against_reference("float64 forward after training", exact, "trained_logits", "trained_reference", forward),
+        *(_weights(exact, double[peer], peer, weights) for peer in peers),
+        _against_reference("float32 forward", rounded, "logits", "reference", FLOAT32_LIMIT),
+        *(_losses(rounded, single[peer], peer) for peer in peers if peer in single),
+    ]
+    return Certificate(contender=contender, deviations=tuple(deviations), steps=STEPS, notes=tuple(notes))
+
+
+def relative_deviation(found: np.ndarray, expected: np.ndarray) -> float:
+    """max |found - expected| / max |expected|; infinite where the shapes differ, NaN where either is not finite."""
+    if found.shape != expected.shape:
+        return float("inf")
+    largest = np.abs(expected).max(initial=0.0)
+    difference = np.abs(found.astype(np.float64) - expected.astype(np.float64)).max(initial=0.0)
+    return float(difference / largest) if largest else float(difference)
+
+
+def weights_deviation(found: Trace, expected: Trace) -> float:
+    """The largest difference of any weight over the largest weight of the model; infinite where names or shapes differ."""
+    names = _weight_names(expected)
+    if _weight_names(found) != names or not names:
+        return float("inf")
+    if any(found[name].shape != expected[name].shape for name in names):
+        return float("inf")
+    return relative_deviation(*(np.concatenate([trace[name].ravel() for name in names]) for trace in (found, expected)))
+
+
+def write_trace(path: Path, trace: Trace) -> None:
+    """Write a trace as a whole or not at all, so that a reader never finds half of one."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
+        np.savez(file, **dict(trace))  # type: ignore[arg-type]
+    Path(file.name).replace(path)
+
+
+def read_trace(path: Path) -> Trace | None:
+    """The trace in this file; None where there is none or where it cannot be read."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, EOFError):
+        return None
+
+
+def worst(certificates: Sequence[Certificate]) -> dict[str, float]:
+    """The largest deviation of each check over several certificates."""
+    found: dict[str, float] = {}
+    for certificate in certificates:
+        for item in certificate.deviations:
+            found[item.check] = float(np.fmax(found.get(item.check, 0.0), item.found))
+    return found
+
+
+def _unproven(contender: str, problem: str) -> Certificate:
+    return Certificate(contender=contender, deviations=(), steps=STEPS, problem=problem)
+
+
+def _against_reference(check: str, trace: Trace, found: str, reference: str, limit: float) -> Deviation:
+    deviation = relative_deviation(trace[found], trace[reference])
+    return Deviation(check=check, against="reference", found=deviation, allowed=limit)
+
+
+def _weights(trace: Trace, other: Trace, peer: str, limit: float) -> Deviation:
+    check = f"float64 weights after {STEPS} steps"
+    return Deviation(check=check, against=peer, found=weights_deviation(trace, other), allowed=limit)
+
+
+def _losses(trace: Trace, other: Trace, peer: str) -> Deviation:
+    found = relative_deviation(trace["losses"], other["losses"])
+    return Deviation(
+        check=f"float32 loss of {LOSS_STEPS} steps", against=peer, found=found, allowed=FLOAT32_LOSS_LIMIT
+    )
+
+
+def _weight_names(trace: Trace) -> list[str]:
+    return sorted(name for name in trace if name.startswith("weights/"))

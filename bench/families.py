@@ -1,0 +1,59 @@
+"""The model families, found by their folders; only their specs are loaded here, which need no framework."""
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+import models
+
+FOLDER = Path(models.__file__).parent
+
+Spec = Any  # a frozen dataclass of one family; the harness only hands it on
+Weights = dict[str, np.ndarray]
+
+
+class SpecModule(Protocol):
+    """What every `models/<family>/spec.py` offers."""
+
+    Spec: Any
+
+    def sizes(self, sample_shape: tuple[int, ...]) -> dict[str, int]:
+        """The spec's fields that follow from the shape of one sample."""
+
+    def input_shape(self, spec: Spec) -> tuple[int, ...]:
+        """The shape in which the network takes one sample."""
+
+    def parameter_shapes(self, spec: Spec) -> Mapping[str, tuple[int, ...]]:
+        """Canonical names and shapes."""
+
+    def initial_weights(self, spec: Spec, *, seed: int) -> Weights:
+        """The first weights in float64."""
+
+    def flops_per_sample(self, spec: Spec) -> int:
+        """Floating-point operations of one forward pass."""
+
+    def forward(self, spec: Spec, weights: Weights, inputs: np.ndarray) -> np.ndarray:
+        """The reference that every framework must match at inference."""
+
+
+def family_names() -> tuple[str, ...]:
+    """The families that have a spec of their own network: `layers` holds only what they share."""
+    return tuple(sorted(path.parent.name for path in FOLDER.glob("*/spec.py") if path.parent.name != "layers"))
+
+
+def spec_module(family: str) -> SpecModule:
+    """The module `models.<family>.spec`."""
+    return importlib.import_module(f"models.{family}.spec")  # type: ignore[return-value]
+
+
+def spec_source(family: str) -> bytes:
+    """The source text that decides what the family computes."""
+    return b"".join((FOLDER / folder / "spec.py").read_bytes() for folder in ("layers", family))
+
+
+def framework_source(family: str, framework: str) -> bytes:
+    """The source text that decides how one framework computes it."""
+    return b"".join((FOLDER / folder / f"{framework}.py").read_bytes() for folder in ("layers", family))

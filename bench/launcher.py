@@ -1,0 +1,111 @@
+"""One process per framework: it imports the framework once and forks a fresh process for each job.
+
+`python -m bench.launcher FRAMEWORK SOCKET [--spawned]` reads jobs, one JSON object a line, from an inherited socket. The
+job's own process writes its news to the same socket; the launcher writes `exited` when that process has ended. With
+`--spawned` the one job runs in this very process, which no fork has touched: host memory can only be read there.
+"""
+
+import ctypes
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any, Never
+
+PR_SET_PDEATHSIG = 1  # prctl(2): a signal to this process when its parent dies
+
+
+def main() -> None:
+    """Serve jobs until the other end of the socket is closed."""
+    framework, descriptor, *flags = sys.argv[1:]
+    _die_with_parent()
+    channel = _Channel(socket.socket(fileno=int(descriptor)))
+    _import(framework)
+    threads = _threads()
+    channel.send({"event": "ready", "threads": threads})
+    if "--spawned" in flags:
+        job = channel.receive()
+        if job is not None:
+            _work(job, channel)
+        return
+    if threads != 1:
+        channel.send({"event": "unfit", "error": f"{threads} threads after importing {framework}, expected 1: no fork"})
+        return
+    while (job := channel.receive()) is not None:
+        _fork(job, channel)
+
+
+class _Channel:
+    """JSON objects, one a line, over a socket."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.lines = connection.makefile("r", encoding="utf-8")
+
+    def send(self, message: dict[str, Any]) -> None:
+        self.connection.sendall((json.dumps(message) + "\n").encode())
+
+    def receive(self) -> dict[str, Any] | None:
+        line = self.lines.readline()
+        return json.loads(line) if line else None
+
+
+def _import(framework: str) -> None:
+    """Everything that a job needs and that takes time to import; nothing may be initialised by it."""
+    importlib.import_module(f"bench.adapters.{framework}")
+    importlib.import_module("bench.worker")
+    importlib.import_module("sklearn.datasets")
+
+
+def _fork(job: dict[str, Any], channel: _Channel) -> None:
+    child = os.fork()
+    if child == 0:
+        _child(job, channel)
+    _, status = os.waitpid(child, 0)
+    channel.send({"event": "exited", "status": os.waitstatus_to_exitcode(status)})
+
+
+def _child(job: dict[str, Any], channel: _Channel) -> Never:
+    try:
+        _die_with_parent()
+        _work(job, channel)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _work(job: dict[str, Any], channel: _Channel) -> None:
+    from bench import worker
+
+    _write_to(Path(job["log"]))
+    channel.send({"event": "running", "pid": os.getpid()})
+    worker.run(job, emit=channel.send, receive=channel.receive)
+
+
+def _write_to(log: Path) -> None:
+    """Whatever the libraries print goes to the log and never into the display."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+
+
+def _threads() -> int:
+    tasks = Path("/proc/self/task")
+    return len(list(tasks.iterdir())) if tasks.is_dir() else 1
+
+
+def _die_with_parent() -> None:
+    """Never outlive the run, not even where it is killed (on Linux; elsewhere the closed socket ends the launcher).
+
+    The signal comes when the *thread* that started this process ends, so whoever starts one must outlive it.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

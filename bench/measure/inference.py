@@ -1,0 +1,43 @@
+"""Inference: queries of one size, timed on inputs that are already on the device; and the logits of a whole split."""
+
+from typing import Any
+
+import numpy as np
+
+from bench.adapters.base import Adapter
+from bench.datasets.base import cycle
+from bench.measure import rounds
+from bench.measure.rounds import Thoroughness, Work
+from bench.record import Block
+
+DIFFERENT_QUERIES = 16
+EVALUATION_BATCH = 500
+
+
+def time_queries(adapter: Adapter, inputs: np.ndarray, *, batch_size: int, block_seconds: float) -> Block:
+    """The raw timings of queries of one size; samples repeat in a cycle where the query is larger than the data."""
+    queries = max(1, min(DIFFERENT_QUERIES, len(inputs) // batch_size))
+    rows = cycle(len(inputs), queries * batch_size).reshape(queries, batch_size)
+    placed = [adapter.put(inputs[query]) for query in rows]
+    turn = 0
+
+    def run(count: int) -> Any:  # noqa: ANN401 (a framework's own)
+        nonlocal turn
+        start, turn = turn, turn + count
+        return [adapter.predict(placed[number % queries]) for number in range(start, start + count)]
+
+    return rounds.measure(
+        Work(run=run, wait=adapter.wait),
+        batch_size=batch_size,
+        thoroughness=Thoroughness(block_seconds=block_seconds),
+        checksum=lambda outputs: float(np.sum(adapter.to_numpy(outputs[-1]), dtype=np.float64)),
+    )
+
+
+def logits_of(adapter: Adapter, inputs: np.ndarray) -> np.ndarray:
+    """The logits of all samples, in queries of one size: the last is filled up in a cycle, and trimmed afterwards."""
+    size = min(EVALUATION_BATCH, len(inputs))
+    queries = -(-len(inputs) // size)
+    rows = cycle(len(inputs), queries * size).reshape(queries, size)
+    logits = [adapter.to_numpy(adapter.predict(adapter.put(inputs[query]))) for query in rows]
+    return np.concatenate(logits)[: len(inputs)]

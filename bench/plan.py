@@ -1,0 +1,123 @@
+"""From what was asked for to the list of cases, in the order in which they are measured; pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bench import families
+from bench.frameworks import Contender
+from bench.record import Case, Record, Scenario
+from bench.workload import Workload
+
+# For estimates where nothing like it was measured before: what a small machine and a small network take.
+ASSUMED_FLOPS = 10e9
+ASSUMED_CALL_S = 1e-3
+ASSUMED_START_S = 2.0
+BLOCKS = 4  # first calls, warm-up, synchronised and pipelined take about as long each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What is to be measured.
+
+    `batch_sizes` are those of inference; training is timed at the recipe's and, with `batch_sizes_for_training`, at those too.
+    """
+
+    workloads: tuple[Workload, ...]
+    contenders: tuple[Contender, ...]
+    devices: tuple[str, ...]
+    scenarios: tuple[Scenario, ...]
+    batch_sizes: tuple[int, ...]
+    batch_sizes_for_training: tuple[int, ...]
+    processes: int
+    seeds: int
+    threads: int
+
+
+def cases(selection: Selection) -> tuple[Case, ...]:
+    """Every case: memory first, then the timing processes in balanced blocks, the learning after the first block.
+
+    The frameworks take turns within each workload, in turned order from one block to the next (ABC, CBA), so that none
+    is always measured first; and the blocks are spread over the run, so that its processes see the machine's slow drift.
+    """
+    memory = [case for scenario in selection.scenarios for case in _lap(selection, scenario, replicate=0)]
+    planned = [replace(case, purpose="memory") for case in memory]
+    for replicate in range(selection.processes):
+        planned += _block(selection, replicate)
+        if replicate == 0 and "training" in selection.scenarios:
+            planned += _learning(selection)
+    return tuple(planned)
+
+
+def estimate_s(case: Case, workload: Workload, *, block_seconds: float, known: Mapping[Case, float]) -> float:
+    """About how many seconds a case takes: what it took before, or what its size suggests."""
+    if case.subject in known:
+        return known[case.subject]
+    flops = families.spec_module(workload.family).flops_per_sample(workload.spec)
+    if case.purpose == "memory":
+        return 2 * ASSUMED_START_S
+    if case.purpose == "learning":
+        recipe = workload.recipe
+        steps = recipe.epochs * workload.description.train / recipe.batch_size
+        return ASSUMED_START_S + steps * _call_s(3 * flops, recipe.batch_size)
+    passes = 3 if case.scenario == "training" else 1  # the backward pass costs about twice the forward pass
+    calls = [max(block_seconds, 64 * _call_s(passes * flops, size)) for size in case.batch_sizes]
+    return ASSUMED_START_S + BLOCKS * sum(calls)
+
+
+def known_durations(records: Sequence[Record]) -> dict[Case, float]:
+    """What each case took when it was last measured, by its subject."""
+    return {record.case.subject: record.duration_s for record in records if record.outcome == "ok"}
+
+
+def _block(selection: Selection, replicate: int) -> Iterator[Case]:
+    for scenario in selection.scenarios:
+        yield from _lap(selection, scenario, replicate=replicate)
+
+
+def _lap(selection: Selection, scenario: Scenario, *, replicate: int) -> Iterator[Case]:
+    """Every workload and device once, with the contenders in an order that turns around from lap to lap."""
+    contenders = selection.contenders if replicate % 2 == 0 else selection.contenders[::-1]
+    for workload in selection.workloads:
+        sizes = selection.batch_sizes
+        if scenario == "training":
+            sizes = (workload.recipe.batch_size, *selection.batch_sizes_for_training)
+        for device in selection.devices:
+            for contender in contenders:
+                yield _case(selection, workload, contender, device, scenario, sizes, replicate=replicate)
+
+
+def _learning(selection: Selection) -> Iterator[Case]:
+    for number in range(selection.seeds):
+        for case in _lap(selection, "training", replicate=number):
+            workload = next(item for item in selection.workloads if item.name == case.workload)
+            recipe = workload.recipe
+            yield replace(
+                case, purpose="learning", batch_sizes=(recipe.batch_size,), seed=recipe.seed + number, replicate=0
+            )
+
+
+def _case(  # noqa: PLR0913 (the axes of the matrix)
+    selection: Selection,
+    workload: Workload,
+    contender: Contender,
+    device: str,
+    scenario: Scenario,
+    batch_sizes: tuple[int, ...],
+    *,
+    replicate: int,
+) -> Case:
+    return Case(
+        workload=workload.name,
+        framework=contender.framework,
+        backend=contender.backend,
+        device=device,
+        scenario=scenario,
+        batch_sizes=tuple(sorted(set(batch_sizes))),  # ascending, so that peaks that cannot be reset keep their meaning
+        threads=selection.threads,
+        seed=workload.recipe.seed,
+        replicate=replicate,
+    )
+
+
+def _call_s(flops: float, batch_size: int) -> float:
+    return ASSUMED_CALL_S + flops * batch_size / ASSUMED_FLOPS

@@ -1,0 +1,220 @@
+"""The parent's end of the processes that measure: starts launchers, hands them jobs, and notices how each job ended."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, final
+
+import bench
+from bench.errors import BenchError
+
+ROOT = Path(bench.__file__).parent.parent
+VMSTAT = Path("/proc/vmstat")
+LAUNCH_LIMIT_S = 300.0
+CLOSING_S = 5.0
+
+Job = Mapping[str, Any]
+Message = dict[str, Any]
+Listener = Callable[[Message], None]
+StartMethod = Literal["fork", "spawn"]
+
+
+class LauncherError(BenchError):
+    """A launcher that did not start, or that ended while it was needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a job ended: its result, or an outcome and an error; and the seconds until its framework was ready."""
+
+    result: Message
+    startup_s: float | None
+
+
+@final
+class Launcher:
+    """A process in which one framework is imported, for one device. Start it in a thread that outlives it.
+
+    `backend` is Keras' engine; `device` is "cpu", "cuda" or "cuda:N": the process sees that device and no other.
+    """
+
+    def __init__(self, framework: str, backend: str | None, *, device: str, log: Path, spawned: bool = False) -> None:
+        self.contender = f"{framework}/{backend}" if backend else framework
+        self.log = log
+        self.start_method: StartMethod = "spawn" if spawned else "fork"
+        self.ready: Message | None = None
+        self._buffer = b""
+        self._child: int | None = None
+        self._connection, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "bench.launcher", framework, str(theirs.fileno())]
+        with theirs, log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [*command, "--spawned"] if spawned else command,
+                env=_environment(backend, device=device),
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C is for the parent, which ends things in order
+            )
+
+    def wait_until_ready(self) -> None:
+        """Return when the framework is imported; raises LauncherError, with the end of its log, where it cannot be."""
+        if self.ready is None:
+            deadline = time.monotonic() + LAUNCH_LIMIT_S
+            message = self._receive(deadline)
+            if message is None or message["event"] != "ready":
+                raise LauncherError(f"{self.contender}: the launcher did not start: {self._last_words()}")
+            self.ready = message
+
+    def run(self, job: Job, *, limit_s: float, listen: Listener = lambda _: None) -> Ending:
+        """Do one job in a fresh process and return how it ended: `timeout` after `limit_s` seconds, `failed` if killed."""
+        self.wait_until_ready()
+        requested = time.monotonic()
+        killed_before = _killed_for_memory()
+        self.send(job)
+        result: Message | None = None
+        startup_s: float | None = None
+        for message in self._messages(requested + limit_s):
+            if message["event"] == "running":
+                self._child = message["pid"]
+            elif message["event"] == "configured":
+                startup_s = time.monotonic() - requested
+            elif message["event"] == "result":
+                result = message
+            elif message["event"] == "late":
+                result = _ended("timeout", f"no result within the time limit of {limit_s:g} s")
+                break
+            elif message["event"] == "exited":
+                result = result or self._death(message["status"], killed_before)
+                break
+            else:
+                listen(message)
+        if result is None or self.start_method == "spawn" or result["outcome"] == "timeout":
+            result = result or self._death(self._process.poll(), killed_before)
+            self._settle()
+        self._child = None
+        return Ending(result=result, startup_s=startup_s)
+
+    def send(self, message: Job) -> None:
+        """Hand one message to the launcher, or to the job that runs in its process."""
+        try:
+            self._connection.sendall((json.dumps(message) + "\n").encode())
+        except OSError:
+            raise LauncherError(f"{self.contender}: the launcher has ended: {self._last_words()}") from None
+
+    def receive(self, *, limit_s: float) -> Message | None:
+        """The next message of the job that runs; None where none comes in time or ever."""
+        return self._receive(time.monotonic() + limit_s)
+
+    def close(self) -> None:
+        """End the job that runs, if any, and the launcher."""
+        self._kill_child()
+        self._connection.close()
+        try:
+            self._process.wait(timeout=CLOSING_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the launcher can take another job."""
+        return self._process.poll() is None
+
+    def _settle(self) -> None:
+        """After a job that did not end by itself: kill it, and read on until the launcher is free again."""
+        self._kill_child()
+        if self.start_method == "spawn":
+            self._process.kill()
+            self._process.wait()
+            return
+        for message in self._messages(time.monotonic() + CLOSING_S):
+            if message["event"] in {"exited", "late"}:
+                break
+
+    def _kill_child(self) -> None:
+        if self._child is not None:
+            try:
+                os.kill(self._child, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def _messages(self, deadline: float) -> Iterator[Message]:
+        """What comes over the socket, until it is closed; `late` when the deadline passes first."""
+        while True:
+            try:
+                message = self._receive(deadline)
+            except TimeoutError:
+                yield {"event": "late"}
+                return
+            if message is None:
+                return
+            yield message
+
+    def _receive(self, deadline: float) -> Message | None:
+        while b"\n" not in self._buffer:
+            self._connection.settimeout(max(0.001, deadline - time.monotonic()))
+            try:
+                received = self._connection.recv(1 << 16)
+            except (ConnectionResetError, OSError) as error:
+                if isinstance(error, TimeoutError):
+                    raise
+                return None
+            if not received:
+                return None
+            self._buffer += received
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        message: Message = json.loads(line)
+        return message
+
+    def _death(self, status: int | None, killed_before: int | None) -> Message:
+        """What to say of a process that ended without a result."""
+        if status is not None and status < 0:
+            name = signal.Signals(-status).name
+            killed_since = _killed_for_memory()
+            if name == "SIGKILL" and killed_before is not None and killed_since != killed_before:
+                return _ended("oom", "the system killed the process because it had no memory left")
+            return _ended("failed", f"the process was killed by {name}")
+        return _ended("failed", f"the process ended with status {status} and no result: {self._last_words()}")
+
+    def _last_words(self) -> str:
+        lines = [line for line in self.log.read_text("utf-8", "replace").splitlines() if line.strip()]
+        return lines[-1].strip()[:300] if lines else "it said nothing"
+
+
+def _ended(outcome: str, error: str) -> Message:
+    return {"event": "result", "outcome": outcome, "error": error}
+
+
+def _environment(backend: str | None, *, device: str) -> dict[str, str]:
+    """What a framework must find in its environment before it is imported."""
+    _, _, number = device.partition(":")
+    visible = "" if device == "cpu" else number or os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    settings = {
+        "PYTHONPATH": path,
+        "CUDA_VISIBLE_DEVICES": visible,
+        "OPENBLAS_NUM_THREADS": "1",  # NumPy's threads would make the fork unsafe, and compete with the framework's
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # the usual check would make a CUDA context before the fork
+    }
+    return {**os.environ, **settings, **({"KERAS_BACKEND": backend} if backend else {})}
+
+
+def _killed_for_memory() -> int | None:
+    """How many processes the system has killed for want of memory; None where it does not say."""
+    try:
+        lines = VMSTAT.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)

@@ -1,0 +1,47 @@
+"""Certificates by themselves, as `levelfield verify` shows them: for people, and as JSON for machines."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bench.record import Certificate, to_json
+from bench.report import numbers
+from bench.report.layout import Entry, Table, left
+
+Certificates = Mapping[tuple[str, str], Certificate]
+
+
+def table(found: Certificates) -> Table:
+    """One line for each workload and contender, with its largest deviation in each check."""
+    checks = tuple(dict.fromkeys(item.check for certificate in found.values() for item in certificate.deviations))
+    rows = tuple(
+        (
+            Entry(workload),
+            Entry(contender),
+            Entry("passed" if certificate.passed else "FAILED"),
+            *(_largest(certificate, check) for check in checks),
+        )
+        for (workload, contender), certificate in found.items()
+    )
+    notes = dict.fromkeys(note for certificate in found.values() for note in certificate.notes)
+    problems = [f"{' '.join(key)}: {item.problem}" for key, item in found.items() if item.problem]
+    columns = left("workload", "framework", "certificate", *checks)
+    return Table(title="Largest relative deviations", columns=columns, rows=rows, notes=(*notes, *problems))
+
+
+def as_json(found: Certificates) -> dict[str, Any]:
+    """Everything that the certificates hold, and whether all passed."""
+    return {
+        "passed": all(certificate.passed for certificate in found.values()),
+        "certificates": [
+            {"workload": workload, "passed": item.passed, **to_json(item)} for (workload, _), item in found.items()
+        ],
+    }
+
+
+def _largest(certificate: Certificate, check: str) -> Entry:
+    items: Iterable[Any] = [item for item in certificate.deviations if item.check == check]
+    worst = max(items, key=lambda item: item.found / item.allowed, default=None)
+    if worst is None:
+        return Entry("none")
+    mark = "" if worst.holds else f" > {worst.allowed:.0e}"
+    return Entry(numbers.deviation(worst.found) + mark, worst.found)

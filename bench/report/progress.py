@@ -1,0 +1,125 @@
+"""A run while it goes on: what runs, how far it is, what is left, the last figures."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self, final
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from bench.metrics import METRICS, value
+from bench.record import Block, Case, Certificate, Record
+from bench.report import numbers
+
+SHOWN_LINES = 8
+
+
+@final
+class Display:
+    """Shows a run on a terminal, refreshed in place; elsewhere (a log file) one line for each finished case."""
+
+    def __init__(self, console: Console, *, estimates: Mapping[Case, float]) -> None:
+        self.console = console
+        self.left_s = dict(estimates)
+        self.lines: deque[Text] = deque(maxlen=SHOWN_LINES)
+        self.progress = Progress(
+            BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"), console=console
+        )
+        self.task = self.progress.add_task("", total=len(estimates), left=self._left())
+        self.now = Text("loading the frameworks")
+        self.live = Live(get_renderable=self._picture, console=console, refresh_per_second=4)
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+        if self.console.is_terminal:
+            self.live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Leave the last picture on the screen."""
+        if self.console.is_terminal:
+            self.live.stop()
+
+    def proving(self, workload: str, contender: str, precision: str) -> None:
+        """A proof has begun."""
+        self.now = Text(f"proving {workload} {contender} in {precision}")
+
+    def proven(self, workload: str, certificate: Certificate) -> None:
+        """A certificate is there."""
+        state = "passed" if certificate.passed else f"FAILED: {certificate.problem or 'a deviation is too large'}"
+        self._line(Text(f"certificate {workload} {certificate.contender}: {state}"))
+
+    def started(self, case: Case) -> None:
+        """A case has begun."""
+        self.now = Text(name(case))
+
+    def moved(self, case: Case, news: Mapping[str, Any]) -> None:
+        """A case has something to tell."""
+        figures = ", ".join(f"{key} {_figure(key, found)}" for key, found in news.items() if key != "event")
+        self.now = Text(f"{name(case)}: {figures}")
+
+    def finished(self, record: Record) -> None:
+        """A record is stored."""
+        self.left_s.pop(record.case, None)
+        self.progress.update(self.task, advance=1, left=self._left())
+        style = "" if record.outcome == "ok" else "red"
+        self._line(Text(f"{name(record.case)}: {outcome(record)}", style=style))
+
+    def _line(self, line: Text) -> None:
+        self.lines.append(line)
+        if not self.console.is_terminal:
+            self.console.print(line, soft_wrap=True)
+
+    def _left(self) -> str:
+        return f"about {clock(sum(self.left_s.values()))} left"
+
+    def _picture(self) -> RenderableType:
+        return Group(*self.lines, Text(), self.now, self.progress)
+
+
+def name(case: Case) -> str:
+    """A case as one reads it: `digits-dnn pytorch training, timing 2`."""
+    turn = f" {case.replicate + 1}" if case.purpose == "timing" else f" seed {case.seed}"
+    kind = case.purpose + (turn if case.purpose != "memory" else "")
+    device = "" if case.device == "cpu" else f" on {case.device}"
+    return f"{case.workload} {case.contender}{device} {case.scenario}, {kind}"
+
+
+def outcome(record: Record) -> str:
+    """The figures of a record in one line, or what went wrong."""
+    if record.outcome != "ok":
+        return f"{record.outcome}: {record.error}"
+    found = record.measurement
+    if found.learning:
+        quality = {key: score for key, score in found.learning.quality.items() if key in {"accuracy", "r2", "loss"}}
+        return "test " + ", ".join(f"{key} {numbers.score(score)}" for key, score in quality.items())
+    if found.memory:
+        return "host peak " + _by_size({item.batch_size: numbers.size(item.host_peak_bytes) for item in found.memory})
+    return _by_size({block.batch_size: _speed(block) for block in found.blocks})
+
+
+def clock(seconds: float) -> str:
+    """A time to wait: `45 s`, `3 min`, `1 h 20 min`."""
+    minutes = round(seconds / 60)
+    if minutes < 2:  # noqa: PLR2004 (seconds say more below two minutes)
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004 (minutes)
+
+
+def _by_size(figures: Mapping[int, str]) -> str:
+    return ", ".join(f"{found} at batch {size}" for size, found in figures.items())
+
+
+def _speed(block: Block) -> str:
+    return f"{numbers.count(value(METRICS['samples_per_second'], block))} samples/s"
+
+
+def _figure(key: str, found: object) -> str:
+    figures: dict[str, Callable[[Any], str]] = {"call_ns": lambda found: numbers.duration(found / 1e9)}
+    usual = numbers.score if isinstance(found, float) else str
+    return figures.get(key, usual)(found)  # type: ignore[operator]

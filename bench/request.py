@@ -1,0 +1,169 @@
+"""What the options of a run ask for, checked before anything is started."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from bench import frameworks, runner
+from bench.errors import UsageError
+from bench.frameworks import Contender
+from bench.plan import Selection
+from bench.record import Scenario
+from bench.workload import Suite, Workload, load_suite, load_workload
+
+DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+DEFAULT_SUITE = "quick"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options as they were given; None where an option was left out."""
+
+    suite: str | None = None
+    workload: str | None = None
+    framework: str | None = None
+    device: str = "cpu"
+    scenario: str | None = None
+    batch_size: str | None = None
+    processes: int | None = None
+    seeds: int = 1
+    threads: int | None = None
+    time_limit: float = 1800.0
+    machine: str | None = None
+
+    def command(self) -> str:
+        """The command line that asks for the same."""
+        given = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        words = [
+            f"--{name.replace('_', '-')} {value:g}" if isinstance(value, float) else f"--{name.replace('_', '-')} {value}"
+            for name, value in given.items()
+            if value != self.__dataclass_fields__[name].default
+        ]
+        return " ".join(["levelfield run", *words])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A checked request: what to measure and how thoroughly; `remarks` are for the user."""
+
+    selection: Selection
+    suite: Suite
+    remarks: tuple[str, ...]
+
+
+def check(options: Options) -> Request:
+    """The request that the options stand for; raises UsageError for whatever is wrong with them."""
+    suite = load_suite(options.suite or DEFAULT_SUITE)
+    workloads = load_workloads(options.workload) if options.workload else tuple(map(load_workload, suite.workloads))
+    names = split("framework", options.framework) if options.framework else suite.frameworks
+    contenders, problems = frameworks.choose(names)
+    if not contenders:
+        raise UsageError("--framework: " + "; ".join(problems))
+    sizes = batch_sizes(options.batch_size)
+    training = sizes or ()
+    selection = Selection(
+        workloads=workloads,
+        contenders=contenders,
+        devices=devices(options.device),
+        scenarios=scenarios(options.scenario),
+        batch_sizes=sizes or suite.batch_sizes,
+        batch_sizes_for_training=training,
+        processes=_positive("processes", suite.processes if options.processes is None else options.processes),
+        seeds=_positive("seeds", options.seeds),
+        threads=_threads(options.threads),
+    )
+    if not options.time_limit > 0:
+        raise UsageError(f"--time-limit: found {options.time_limit:g}, expected seconds above 0")
+    for workload in workloads:
+        _fits(workload, training)
+    return Request(selection=selection, suite=suite, remarks=problems)
+
+
+def check_devices(contenders: Sequence[Contender], wanted: Sequence[str], *, logs: Path) -> None:
+    """Raise UsageError, with what each framework sees, where one does not see a GPU that was asked for."""
+    asked = [device for device in wanted if device != "cpu"]
+    if not asked:
+        return
+    seen = runner.probe(contenders, device="cuda:all", logs=logs)
+    for device in asked:
+        number = int(device.partition(":")[2] or 0)
+        blind = [item for item in contenders if len(seen[item].get("devices", [])) < number + 2]
+        if blind:
+            lines = (f"{item} sees {', '.join(seen[item].get('devices') or [seen[item]['error']])}" for item in contenders)
+            raise UsageError(
+                f"--device: found {device!r}, but {', '.join(map(str, blind))} cannot use it: {'; '.join(lines)}. "
+                "Install the extra `cuda` on a machine with an NVIDIA GPU, or use --device cpu"
+            )
+
+
+def load_workloads(text: str) -> tuple[Workload, ...]:
+    """The workloads of a comma-separated list of names and TOML files."""
+    workloads = tuple(load_workload(name) for name in split("workload", text))
+    names = [workload.name for workload in workloads]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"--workload: found {name!r} more than once, expected different names")
+    return workloads
+
+
+def split(option: str, text: str) -> tuple[str, ...]:
+    """The parts of a comma-separated option; raises UsageError for an empty one."""
+    parts = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if not all(parts):
+        raise UsageError(f"--{option}: found {text!r}, expected names separated by commas")
+    return parts
+
+
+def batch_sizes(text: str | None) -> tuple[int, ...]:
+    """The batch sizes of a comma-separated option, none where it was left out."""
+    found = split("batch-size", text) if text is not None else ()
+    for part in found:
+        if not part.isdigit() or int(part) == 0:
+            raise UsageError(f"--batch-size: found {part!r}, expected whole numbers of at least 1, separated by commas")
+    return tuple(int(part) for part in found)
+
+
+def devices(text: str) -> tuple[str, ...]:
+    """The devices of a comma-separated option."""
+    found = split("device", text)
+    for part in found:
+        if not DEVICE.fullmatch(part):
+            raise UsageError(f"--device: found {part!r}, expected cpu, cuda or cuda:N, separated by commas")
+    return found
+
+
+def scenarios(text: str | None) -> tuple[Scenario, ...]:
+    """The scenarios of a comma-separated option, all where it was left out."""
+    known: tuple[Any, ...] = get_args(Scenario)
+    found = split("scenario", text) if text is not None else known
+    for part in found:
+        if part not in known:
+            raise UsageError(f"--scenario: found {part!r}, expected {' or '.join(known)}")
+    return tuple(part for part in known if part in found)
+
+
+def _fits(workload: Workload, training: tuple[int, ...]) -> None:
+    samples = workload.description.train
+    for size in training:
+        if size > samples:
+            raise UsageError(
+                f"--batch-size: found {size}, but {workload.name} has only {samples} training samples; "
+                "expected a batch that they fill, or --scenario inference"
+            )
+
+
+def _positive(option: str, value: int) -> int:
+    if value < 1:
+        raise UsageError(f"--{option}: found {value}, expected at least 1")
+    return value
+
+
+def _threads(asked: int | None) -> int:
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if asked is not None and not 1 <= asked <= available:
+        raise UsageError(f"--threads: found {asked}, expected 1 to {available}, the cores of this machine")
+    return asked or available
+

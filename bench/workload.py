@@ -1,0 +1,243 @@
+"""Workloads and suites: what is done, without a word about frameworks, read from TOML files.
+
+The catalogue is `bench/workloads/*.toml` and `bench/suites/*.toml`; a user's own workload is a file of the same form.
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Never
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from bench import families
+from bench.datasets import description
+from bench.datasets.description import Description
+from bench.errors import UsageError
+
+WORKLOADS = Path(__file__).parent / "workloads"
+SUITES = Path(__file__).parent / "suites"
+
+_from_toml = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+Size = Annotated[int, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_from_toml)
+class Sgd:
+    """p ← p - η·g."""
+
+    name: Literal["sgd"]
+    learning_rate: Positive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_from_toml)
+class Adam:
+    """Kingma and Ba 2015, algorithm 1: p ← p - η·m̂ / (√v̂ + ε), with m̂ = m/(1-β₁ᵗ) and v̂ = v/(1-β₂ᵗ)."""
+
+    name: Literal["adam"]
+    learning_rate: Positive = 1e-3
+    beta_1: Fraction = 0.9
+    beta_2: Fraction = 0.999
+    epsilon: Positive = 1e-8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_from_toml)
+class Recipe:
+    """How the network learns; losses are means over the batch, cross-entropy is taken from logits."""
+
+    optimizer: Annotated[Sgd | Adam, Field(discriminator="name")]
+    batch_size: Size
+    epochs: Size
+    loss: Literal["cross_entropy", "mean_squared_error"] = "cross_entropy"
+    last_batch: Literal["keep", "drop"] = "keep"
+    validation_fraction: Fraction = 0.0
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_from_toml)
+class Target:
+    """The quality to reach on the evaluation data, for the time to target."""
+
+    metric: Literal["accuracy", "r2"]
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """A model's spec, a data set, a recipe and a target, with the digest of all that decides what is done.
+
+    `content` and `source` are the TOML that it came from, so that another process can read the same.
+    """
+
+    name: str
+    title: str
+    family: str
+    spec: families.Spec
+    dataset: Mapping[str, Any]
+    description: Description
+    recipe: Recipe
+    target: Target | None
+    digest: str
+    content: Mapping[str, Any]
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_from_toml)
+class Suite:
+    """A named set of workloads, and how thoroughly it is measured.
+
+    `block_seconds` is how long each timed block of a process lasts at least; `processes` how many processes time a case.
+    """
+
+    name: str
+    title: str
+    workloads: tuple[str, ...]
+    frameworks: tuple[str, ...] = ("pytorch", "keras", "flax")
+    batch_sizes: tuple[Size, ...] = (1, 32, 256)
+    processes: Size = 3
+    block_seconds: Positive = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_from_toml)
+class _File:
+    """The keys of a workload's file; the model and the data set check their own tables."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    model: dict[str, Any]
+    dataset: dict[str, Any]
+    recipe: Recipe
+    title: str = ""
+    target: Target | None = None
+
+
+def workload_names() -> tuple[str, ...]:
+    """The names of the catalogue's workloads."""
+    return tuple(sorted(path.stem for path in WORKLOADS.glob("*.toml")))
+
+
+def suite_names() -> tuple[str, ...]:
+    """The names of the suites."""
+    return tuple(sorted(path.stem for path in SUITES.glob("*.toml")))
+
+
+def load_workload(name: str) -> Workload:
+    """The workload of the catalogue with this name, or the one in this TOML file.
+
+    Raises UsageError for an unknown name and for any mistake in the file: file, key, what was found, what is allowed.
+    """
+    path = Path(name) if name.endswith(".toml") else WORKLOADS / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(workload_names())
+        raise UsageError(f"--workload: found {name!r}, expected one of {known}, or the path of a TOML file that exists")
+    return parse_workload(_read(path), source=path)
+
+
+def load_suite(name: str) -> Suite:
+    """The suite with this name; raises UsageError where there is none or where its file is wrong."""
+    path = SUITES / f"{name}.toml"
+    if name not in suite_names():
+        raise UsageError(f"--suite: found {name!r}, expected one of {', '.join(suite_names())}")
+    try:
+        return TypeAdapter(Suite).validate_python(_read(path))
+    except ValidationError as error:
+        _refuse(path, "", error)
+
+
+def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
+    """The workload that a TOML file describes; raises UsageError with file, key, found and allowed."""
+    try:
+        file = TypeAdapter(_File).validate_python(content)
+    except ValidationError as error:
+        _refuse(source, "", error)
+    try:
+        data = description.describe(file.dataset)
+    except UsageError as error:
+        raise UsageError(f"{source}: {error}") from None
+    spec = _spec(file, data, source)
+    _check_recipe(file.recipe, file.target, data, source)
+    return Workload(
+        name=file.name,
+        title=file.title,
+        family=file.model["family"],
+        spec=spec,
+        dataset=file.dataset,
+        description=data,
+        recipe=file.recipe,
+        target=file.target,
+        digest=_digest(content, family=file.model["family"]),
+        content=content,
+        source=str(source),
+    )
+
+
+def _spec(file: _File, data: Description, source: Path) -> families.Spec:
+    options = dict(file.model)
+    family = options.pop("family", None)
+    if family not in families.family_names():
+        known = ", ".join(families.family_names())
+        raise UsageError(f"{source}: model.family: found {family!r}, expected one of {known}")
+    module = families.spec_module(family)
+    try:
+        sizes = module.sizes(data.sample_shape) | {"outputs": data.outputs}
+    except ValueError as error:
+        raise UsageError(f"{source}: model.family: {family!r} does not fit the data set {data.name!r}: {error}") from None
+    for key in sizes.keys() & options.keys():
+        raise UsageError(f"{source}: model.{key}: found {options[key]!r}, expected no such key: the data set decides it")
+    try:
+        return module.Spec(**options, **sizes)
+    except ValidationError as error:
+        _refuse(source, "model.", error)
+
+
+def _check_recipe(recipe: Recipe, target: Target | None, data: Description, source: Path) -> None:
+    training = data.train - int(data.train * recipe.validation_fraction)
+    if recipe.batch_size > training:
+        raise UsageError(
+            f"{source}: recipe.batch_size: found {recipe.batch_size}, expected at most {training}, the training samples"
+        )
+    fitting = {"classification": ("cross_entropy", "accuracy"), "regression": ("mean_squared_error", "r2")}
+    loss, metric = fitting[data.task]
+    if recipe.loss != loss:
+        raise UsageError(f"{source}: recipe.loss: found {recipe.loss!r}, expected {loss!r}: the task is {data.task}")
+    if target and target.metric != metric:
+        raise UsageError(f"{source}: target.metric: found {target.metric!r}, expected {metric!r}: the task is {data.task}")
+
+
+def _digest(content: Mapping[str, Any], *, family: str) -> str:
+    """What is done: the TOML without its title, the family's spec and the data. How it is done has a digest of its own."""
+    what = {key: value for key, value in content.items() if key != "title"}
+    text = json.dumps([what, description.fingerprint(content["dataset"])], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode() + families.spec_source(family)).hexdigest()[:16]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not a TOML file: {error}") from None
+
+
+def _refuse(source: Path, table: str, error: ValidationError) -> Never:
+    """One line for each mistake: where, what was found, what is allowed."""
+    lines = []
+    for mistake in error.errors():
+        key = table + ".".join(str(part) for part in mistake["loc"])
+        if mistake["type"] == "missing" or mistake["type"] == "missing_keyword_only_argument":
+            lines.append(f"{source}: {key}: found nothing, expected a value")
+        elif mistake["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
+            lines.append(f"{source}: {key}: found {mistake['input']!r}, expected no such key")
+        elif mistake["type"] == "value_error":
+            lines.append(f"{source}: {key.rstrip('.')}: {mistake['ctx']['error']}")
+        else:
+            lines.append(f"{source}: {key}: found {mistake['input']!r}, expected: {_expectation(mistake['msg'])}")
+    raise UsageError("\n".join(lines))
+
+
+def _expectation(message: str) -> str:
+    return message.removeprefix("Input should be ").removeprefix("a valid ")
