@@ -38,9 +38,7 @@ def contenders() -> Table:
 
 def datasets() -> Table:
     """Every data set, as the workloads of the catalogue use it."""
-    described = {
-        item.description.name: item.description for item in map(load_workload, workload_names())
-    }
+    described = {item.description.name: item.description for item in map(load_workload, workload_names())}
     rows = []
     for name in description.dataset_names():
         found = described.get(name)

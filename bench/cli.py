@@ -64,7 +64,9 @@ def main() -> None:
 
 @app.command()
 def run(
-    unfinished: Annotated[str | None, typer.Argument(metavar="[RUN]", help="With --resume: the run to go on with.")] = None,
+    unfinished: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="With --resume: the run to go on with.")
+    ] = None,
     *,
     suite: Annotated[str | None, typer.Option(help="A named set of workloads; see `list suites`.")] = None,
     workload: Workloads = None,
@@ -78,7 +80,9 @@ def run(
     time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="For each case.")] = 1800.0,
     machine: Annotated[str | None, typer.Option(metavar="NAME", help="The name of a class of equal machines.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and its time, and do nothing.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the newest unfinished run, or with RUN.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the newest unfinished run, or with RUN.")
+    ] = False,
     results: Results = Path("results"),
     reports: Reports = Path("reports"),
 ) -> None:
@@ -151,7 +155,9 @@ def verify(
 def report(
     runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Ids, folders or records files.")] = None,
     *,
-    form: Annotated[str, typer.Option("--format", metavar="terminal|markdown|csv", help="csv is for spreadsheets.")] = "terminal",
+    form: Annotated[
+        str, typer.Option("--format", metavar="terminal|markdown|csv", help="csv is for spreadsheets.")
+    ] = "terminal",
     results: Results = Path("results"),
     reports: Reports = Path("reports"),
 ) -> None:
@@ -208,7 +214,9 @@ def list_(what: Annotated[str, typer.Argument(metavar="workloads|frameworks|data
 
 
 @app.command()
-def doctor(*, only_frameworks: Annotated[bool, typer.Option("--frameworks", help="Only what is installed.")] = False) -> None:
+def doctor(
+    *, only_frameworks: Annotated[bool, typer.Option("--frameworks", help="Only what is installed.")] = False
+) -> None:
     """Say what is installed, what each framework sees, and what would disturb a measurement here."""
     from itertools import takewhile
     from tempfile import TemporaryDirectory
@@ -289,7 +297,9 @@ def _measure(
         with display:
             new = runner.run(planned, settings)
     except KeyboardInterrupt:
-        _fail(f"interrupted; what was measured is in {store.records}: go on with `levelfield run --resume`", INTERRUPTED)
+        _fail(
+            f"interrupted; what was measured is in {store.records}: go on with `levelfield run --resume`", INTERRUPTED
+        )
     seconds = time.monotonic() - begun
     records = store.read(warn=_warn)
     if not records:
@@ -343,9 +353,7 @@ def _estimates(planned: Iterable["Case"], request: "Request", *, results: Path) 
     known = known_durations(earlier)
     workloads = {item.name: item for item in request.selection.workloads}
     seconds = request.suite.block_seconds
-    return {
-        case: estimate_s(case, workloads[case.workload], block_seconds=seconds, known=known) for case in planned
-    }
+    return {case: estimate_s(case, workloads[case.workload], block_seconds=seconds, known=known) for case in planned}
 
 
 def _read(names: Sequence[str], *, results: Path) -> tuple[list["Record"], str | None]:

@@ -68,7 +68,9 @@ def _machine() -> Iterator[Finding]:
     else:
         yield Finding("fresh processes", "no fork on this system", "run on Linux: cases cannot be forked here")
     yield _battery()
-    yield Finding("data", os.environ.get("LEVELFIELD_DATA") and "from the folder in LEVELFIELD_DATA" or "downloaded once")
+    yield Finding(
+        "data", os.environ.get("LEVELFIELD_DATA") and "from the folder in LEVELFIELD_DATA" or "downloaded once"
+    )
     cache_folder().mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(cache_folder()).free
     yield Finding("cache", f"{free / 1e9:.0f} GB free", "free some disk" if free < LEAST_FREE_BYTES else None)

@@ -120,9 +120,7 @@ def _weights(trace: Trace, other: Trace, peer: str, limit: float) -> Deviation:
 
 def _losses(trace: Trace, other: Trace, peer: str) -> Deviation:
     found = relative_deviation(trace["losses"], other["losses"])
-    return Deviation(
-        check=f"float32 loss of {LOSS_STEPS} steps", against=peer, found=found, allowed=FLOAT32_LOSS_LIMIT
-    )
+    return Deviation(check=f"float32 loss of {LOSS_STEPS} steps", against=peer, found=found, allowed=FLOAT32_LOSS_LIMIT)
 
 
 def _weight_names(trace: Trace) -> list[str]:

@@ -38,7 +38,9 @@ class Options:
         """The command line that asks for the same."""
         given = {name: getattr(self, name) for name in self.__dataclass_fields__}
         words = [
-            f"--{name.replace('_', '-')} {value:g}" if isinstance(value, float) else f"--{name.replace('_', '-')} {value}"
+            f"--{name.replace('_', '-')} {value:g}"
+            if isinstance(value, float)
+            else f"--{name.replace('_', '-')} {value}"
             for name, value in given.items()
             if value != self.__dataclass_fields__[name].default
         ]
@@ -92,7 +94,9 @@ def check_devices(contenders: Sequence[Contender], wanted: Sequence[str], *, log
         number = int(device.partition(":")[2] or 0)
         blind = [item for item in contenders if len(seen[item].get("devices", [])) < number + 2]
         if blind:
-            lines = (f"{item} sees {', '.join(seen[item].get('devices') or [seen[item]['error']])}" for item in contenders)
+            lines = (
+                f"{item} sees {', '.join(seen[item].get('devices') or [seen[item]['error']])}" for item in contenders
+            )
             raise UsageError(
                 f"--device: found {device!r}, but {', '.join(map(str, blind))} cannot use it: {'; '.join(lines)}. "
                 "Install the extra `cuda` on a machine with an NVIDIA GPU, or use --device cpu"
@@ -166,4 +170,3 @@ def _threads(asked: int | None) -> int:
     if asked is not None and not 1 <= asked <= available:
         raise UsageError(f"--threads: found {asked}, expected 1 to {available}, the cores of this machine")
     return asked or available
-

@@ -174,7 +174,13 @@ class _Launchers:
                 launcher.wait_until_ready()
 
     def run(
-        self, contender: Contender, device: str, job: Job, *, limit_s: float, listen: Callable[[Message], None] | None = None
+        self,
+        contender: Contender,
+        device: str,
+        job: Job,
+        *,
+        limit_s: float,
+        listen: Callable[[Message], None] | None = None,
     ) -> Ending:
         with self.locks[contender, device]:
             launcher = self.launchers[contender, device]

@@ -217,9 +217,7 @@ def _proof_batches(workload: Workload, samples: int, *, seed: int, precision: st
     left = STEPS if precision == "fp64" else LOSS_STEPS
     epoch = 0
     while left:
-        stream = datasets.batches(
-            samples, recipe.batch_size, seed=seed, epoch=epoch, last_batch=recipe.last_batch
-        )
+        stream = datasets.batches(samples, recipe.batch_size, seed=seed, epoch=epoch, last_batch=recipe.last_batch)
         for rows, _ in zip(stream, range(left), strict=False):
             left -= 1
             yield rows

@@ -186,9 +186,13 @@ def _spec(file: _File, data: Description, source: Path) -> families.Spec:
     try:
         sizes = module.sizes(data.sample_shape) | {"outputs": data.outputs}
     except ValueError as error:
-        raise UsageError(f"{source}: model.family: {family!r} does not fit the data set {data.name!r}: {error}") from None
+        raise UsageError(
+            f"{source}: model.family: {family!r} does not fit the data set {data.name!r}: {error}"
+        ) from None
     for key in sizes.keys() & options.keys():
-        raise UsageError(f"{source}: model.{key}: found {options[key]!r}, expected no such key: the data set decides it")
+        raise UsageError(
+            f"{source}: model.{key}: found {options[key]!r}, expected no such key: the data set decides it"
+        )
     try:
         return module.Spec(**options, **sizes)
     except ValidationError as error:
@@ -206,7 +210,9 @@ def _check_recipe(recipe: Recipe, target: Target | None, data: Description, sour
     if recipe.loss != loss:
         raise UsageError(f"{source}: recipe.loss: found {recipe.loss!r}, expected {loss!r}: the task is {data.task}")
     if target and target.metric != metric:
-        raise UsageError(f"{source}: target.metric: found {target.metric!r}, expected {metric!r}: the task is {data.task}")
+        raise UsageError(
+            f"{source}: target.metric: found {target.metric!r}, expected {metric!r}: the task is {data.task}"
+        )
 
 
 def _digest(content: Mapping[str, Any], *, family: str) -> str:

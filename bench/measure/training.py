@@ -32,7 +32,9 @@ class DivergedError(Exception):
 
 def time_steps(adapter: Adapter, train: Split, *, batch_size: int, seed: int, block_seconds: float) -> Block:
     """The raw timings of training steps at one batch size, at least 200 of them in the pipelined block."""
-    placed = [adapter.put(train.inputs[rows], train.targets[rows]) for rows in _turns(len(train), batch_size, seed=seed)]
+    placed = [
+        adapter.put(train.inputs[rows], train.targets[rows]) for rows in _turns(len(train), batch_size, seed=seed)
+    ]
     turn = 0
 
     def run(count: int) -> Any:  # noqa: ANN401 (a framework's own)
@@ -103,9 +105,7 @@ def learn(
 
 def _epoch(adapter: Adapter, train: Split, workload: Workload, *, seed: int, epoch: int) -> Iterator[tuple[Any, Any]]:
     recipe = workload.recipe
-    stream = datasets.batches(
-        len(train), recipe.batch_size, seed=seed, epoch=epoch, last_batch=recipe.last_batch
-    )
+    stream = datasets.batches(len(train), recipe.batch_size, seed=seed, epoch=epoch, last_batch=recipe.last_batch)
     for rows in stream:
         targets = train.targets[rows]
         batch: Batch = adapter.put(train.inputs[rows], targets)

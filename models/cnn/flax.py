@@ -51,7 +51,8 @@ class Cnn(nnx.Module):
 
 def build(spec: CnnSpec, weights: Weights, *, seed: int = 0) -> Cnn:
     """The model with these weights, in their precision; the seed is that of its dropout."""
-    model = Cnn(spec, dtype=weights["head.bias"].dtype, rngs=nnx.Rngs(seed))
+    dtype = weights["head.bias"].dtype
+    model = layers.blank(lambda rngs: Cnn(spec, dtype=dtype, rngs=rngs), seed=seed)
     for number, layer in enumerate(model.convolutions):
         layers.load(layer.convolution, name=f"conv{number}", weights=weights)
         layers.load_batch_norm(layer.tail, name=f"conv{number}", weights=weights)

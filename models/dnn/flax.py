@@ -27,7 +27,8 @@ class Dnn(nnx.Module):
 
 def build(spec: DnnSpec, weights: Weights, *, seed: int = 0) -> Dnn:
     """The model with these weights, in their precision; the seed is that of its dropout."""
-    model = Dnn(spec, dtype=weights["head.bias"].dtype, rngs=nnx.Rngs(seed))
+    dtype = weights["head.bias"].dtype
+    model = layers.blank(lambda rngs: Dnn(spec, dtype=dtype, rngs=rngs), seed=seed)
     for number, layer in enumerate(model.hidden):
         layers.load(layer.linear, name=f"hidden{number}", weights=weights)
         layers.load_batch_norm(layer.tail, name=f"hidden{number}", weights=weights)

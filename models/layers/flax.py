@@ -1,5 +1,8 @@
 """The shared layers in Flax."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +14,7 @@ from models.layers.spec import Activation, BatchNorm, DenseLayer, Weights
 ACTIVATIONS = {"linear": lambda values: values, "relu": jax.nn.relu, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid}
 
 State = dict[str, Array]
+AnyModel = TypeVar("AnyModel", bound=nnx.Module)
 
 
 class Dense(nnx.Module):
@@ -49,20 +53,39 @@ class Tail(nnx.Module):
         return self.dropout(values) if self.dropout is not None else values
 
 
+def blank(make: Callable[[nnx.Rngs], AnyModel], *, seed: int) -> AnyModel:
+    """A model that has shapes and no values yet, but for its random streams, which are seeded.
+
+    Flax would otherwise compile an initialiser for each shape of weight, only for its result to be replaced.
+    """
+    model = nnx.eval_shape(lambda: make(nnx.Rngs(seed)))
+    key = jax.random.key(seed)
+    for number, (_, variable) in enumerate(nnx.iter_graph(model)):
+        if isinstance(variable, nnx.RngKey):
+            variable.set_value(jax.random.fold_in(key, number))
+        elif isinstance(variable, nnx.RngCount):
+            variable.set_value(jnp.zeros((), jnp.uint32))
+    return model
+
+
 def load(layer: nnx.Linear | nnx.Conv, *, name: str, weights: Weights) -> None:
     """Copy kernel and bias of layer `name`."""
-    layer.kernel[...] = weights[f"{name}.kernel"]
-    layer.bias[...] = weights[f"{name}.bias"]
+    fill(layer.kernel, weights[f"{name}.kernel"])
+    fill(layer.bias, weights[f"{name}.bias"])
 
 
 def load_batch_norm(tail: Tail, *, name: str, weights: Weights) -> None:
     """Copy scale, offset and running statistics of layer `name`, where it has a batch norm."""
     if tail.norm is not None:
-        tail.norm.scale[...] = weights[f"{name}.scale"]
-        tail.norm.bias[...] = weights[f"{name}.offset"]
-        # Flax makes its running statistics in float32 whatever the model's precision is, so they are made anew.
-        tail.norm.mean = nnx.BatchStat(jnp.asarray(weights[f"{name}.mean"]))
-        tail.norm.var = nnx.BatchStat(jnp.asarray(weights[f"{name}.variance"]))
+        fill(tail.norm.scale, weights[f"{name}.scale"])
+        fill(tail.norm.bias, weights[f"{name}.offset"])
+        fill(tail.norm.mean, weights[f"{name}.mean"])
+        fill(tail.norm.var, weights[f"{name}.variance"])
+
+
+def fill(variable: nnx.Variable, value: np.ndarray) -> None:
+    """Give a variable its value, in the value's precision: Flax makes running statistics in float32, whatever it is told."""
+    variable.set_value(jnp.asarray(value))
 
 
 def read(layer: nnx.Linear | nnx.Conv, *, name: str) -> State:

@@ -50,11 +50,12 @@ class Lstm(nnx.Module):
 
 def build(spec: LstmSpec, weights: Weights, *, seed: int = 0) -> Lstm:
     """The model with these weights, in their precision; the seed is that of its dropout."""
-    model = Lstm(spec, dtype=weights["head.bias"].dtype, rngs=nnx.Rngs(seed))
+    dtype = weights["head.bias"].dtype
+    model = layers.blank(lambda rngs: Lstm(spec, dtype=dtype, rngs=rngs), seed=seed)
     for number, layer in enumerate(model.layers):
-        layer.lstm.cell.dense_i.kernel[...] = weights[f"layer{number}.kernel"]
-        layer.lstm.cell.dense_h.kernel[...] = weights[f"layer{number}.recurrent"]
-        layer.lstm.cell.dense_h.bias[...] = weights[f"layer{number}.bias"]
+        layers.fill(layer.lstm.cell.dense_i.kernel, weights[f"layer{number}.kernel"])
+        layers.fill(layer.lstm.cell.dense_h.kernel, weights[f"layer{number}.recurrent"])
+        layers.fill(layer.lstm.cell.dense_h.bias, weights[f"layer{number}.bias"])
         layers.load_batch_norm(layer.tail, name=f"layer{number}", weights=weights)
     layers.load(model.head, name="head", weights=weights)
     return model

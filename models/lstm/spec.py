@@ -40,6 +40,8 @@ class LstmSpec:
 
 Spec = LstmSpec
 
+GATES = 4  # i f g o: input, forget, candidate, output
+
 
 def sizes(sample_shape: tuple[int, ...]) -> dict[str, int]:
     """The spec's fields that follow from the shape of one sample: (steps,) or (steps, features)."""
@@ -59,9 +61,9 @@ def parameter_shapes(spec: LstmSpec) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     widths = (spec.features, *(layer.units for layer in spec.layers))
     for number, (layer, (inputs, units)) in enumerate(zip(spec.layers, pairwise(widths), strict=True)):
-        shapes[f"layer{number}.kernel"] = (inputs, 4 * units)
-        shapes[f"layer{number}.recurrent"] = (units, 4 * units)
-        shapes[f"layer{number}.bias"] = (4 * units,)
+        shapes[f"layer{number}.kernel"] = (inputs, GATES * units)
+        shapes[f"layer{number}.recurrent"] = (units, GATES * units)
+        shapes[f"layer{number}.bias"] = (GATES * units,)
         shapes |= layers.batch_norm_shapes(f"layer{number}", units, layer.batch_norm)
     shapes["head.kernel"] = (widths[-1], spec.outputs)
     shapes["head.bias"] = (spec.outputs,)
@@ -69,18 +71,15 @@ def parameter_shapes(spec: LstmSpec) -> dict[str, tuple[int, ...]]:
 
 
 def initial_weights(spec: LstmSpec, *, seed: int) -> Weights:
-    """Glorot-uniform kernels, orthogonal recurrences, a forget bias of one (Jozefowicz et al. 2015); float64."""
+    """Each gate by itself: Glorot-uniform kernels, orthogonal recurrences (Saxe et al. 2014), zero biases; float64."""
     generator = np.random.default_rng(seed)
-    weights = {name: _initial(name, shape, generator) for name, shape in parameter_shapes(spec).items()}
-    for number, layer in enumerate(spec.layers):
-        weights[f"layer{number}.bias"][layer.units : 2 * layer.units] = 1.0
-    return weights
+    return {name: _initial(name, shape, generator) for name, shape in parameter_shapes(spec).items()}
 
 
 def flops_per_sample(spec: LstmSpec) -> int:
     """Floating-point operations of one forward pass: two for each multiplication with a kernel."""
     widths = (spec.features, *(layer.units for layer in spec.layers))
-    recurrent = sum(2 * (inputs + units) * 4 * units for inputs, units in pairwise(widths))
+    recurrent = sum(2 * (inputs + units) * GATES * units for inputs, units in pairwise(widths))
     return spec.steps * recurrent + 2 * widths[-1] * spec.outputs
 
 
@@ -95,7 +94,7 @@ def forward(
         hidden = cell = np.zeros((len(inputs), layer.units), inputs.dtype)
         states = []
         for step in np.moveaxis(sequence, 1, 0):
-            i, f, g, o = np.split(step @ from_input + hidden @ recurrent + bias, 4, axis=-1)
+            i, f, g, o = np.split(step @ from_input + hidden @ recurrent + bias, GATES, axis=-1)
             cell = layers.sigmoid(f) * cell + layers.sigmoid(i) * squash(g)
             hidden = layers.sigmoid(o) * squash(cell)
             states.append(hidden)
@@ -106,7 +105,14 @@ def forward(
 
 
 def _initial(name: str, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-    if name.endswith(".recurrent"):  # orthogonal rows, so that signals neither fade nor explode over time
-        orthogonal, triangular = np.linalg.qr(generator.standard_normal(shape[::-1]))
-        return (orthogonal * np.sign(np.diag(triangular))).T
-    return layers.initial(name, shape, generator)
+    if name.startswith("head.") or len(shape) == 1:
+        return layers.initial(name, shape, generator)
+    first = _orthogonal if name.endswith(".recurrent") else layers.glorot_uniform
+    gate = (shape[0], shape[1] // GATES)
+    return np.concatenate([first(gate, generator) for _ in range(GATES)], axis=1)
+
+
+def _orthogonal(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+    """A random rotation, so that signals neither fade nor explode over time."""
+    orthogonal, triangular = np.linalg.qr(generator.standard_normal(shape))
+    return orthogonal * np.sign(np.diag(triangular))
