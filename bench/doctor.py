@@ -8,8 +8,9 @@ from pathlib import Path
 
 import psutil
 
-from bench import frameworks, runner
+from bench import frameworks
 from bench.environment import cache_folder, environment
+from bench.fleet import probe
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 BUSY = 0.3  # of a core, beyond which other work would be measured too
@@ -35,7 +36,7 @@ def examine(logs: Path) -> Iterator[Finding]:
 def _frameworks(logs: Path) -> Iterator[Finding]:
     """Plain names of frameworks stand for one installation of several backends, so every pair is asked."""
     installed = [item for item in frameworks.every_contender() if frameworks.is_installed(item)]
-    seen = runner.probe(installed, device="cuda:all", logs=logs)
+    seen = probe(installed, logs=logs)
     for contender in frameworks.every_contender():
         if contender not in installed:
             _, problems = frameworks.choose((str(contender),))
@@ -69,7 +70,7 @@ def _machine() -> Iterator[Finding]:
         yield Finding("fresh processes", "no fork on this system", "run on Linux: cases cannot be forked here")
     yield _battery()
     yield Finding(
-        "data", os.environ.get("LEVELFIELD_DATA") and "from the folder in LEVELFIELD_DATA" or "downloaded once"
+        "data", (os.environ.get("LEVELFIELD_DATA") and "from the folder in LEVELFIELD_DATA") or "downloaded once"
     )
     cache_folder().mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(cache_folder()).free

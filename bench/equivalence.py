@@ -1,9 +1,9 @@
 """The certificate: what each framework computed, held against the reference and against each other.
 
 A trace is what one framework computed on one workload in one precision, as named arrays; `bench.worker` makes it. Here
-traces are compared, in plain NumPy. Deviations are relative to the largest absolute value of what they are compared with,
-over all weights of the model together (a bias in front of a batch norm has no gradient, so a ratio for each tensor would
-mean nothing).
+traces are compared, in plain NumPy. Deviations are relative to the largest absolute value of what they are compared
+with, over all weights of the model together (a bias in front of a batch norm has no gradient, so a ratio for each
+tensor would mean nothing).
 """
 
 import tempfile
@@ -38,8 +38,8 @@ INEXACT = {
 def certify(contender: str, double: Mapping[str, Trace], single: Mapping[str, Trace], *, dropout: bool) -> Certificate:
     """The certificate of one framework from the traces of all, by contender: `double` in float64, `single` in float32.
 
-    It is held against the NumPy reference, and against every other framework that is exact in float64. Where there is no
-    trace of it, or no other framework to compare with, the certificate says so and does not pass.
+    It is held against the NumPy reference, and against every other framework that is exact in float64. Where there is
+    no trace of it, or no other framework to compare with, the certificate says so and does not pass.
     """
     peers = [name for name in double if name in EXACT and name != contender]
     notes = [INEXACT[contender]] if contender in INEXACT else []
@@ -61,7 +61,7 @@ def certify(contender: str, double: Mapping[str, Trace], single: Mapping[str, Tr
 
 
 def relative_deviation(found: np.ndarray, expected: np.ndarray) -> float:
-    """max |found - expected| / max |expected|; infinite where the shapes differ, NaN where either is not finite."""
+    """Max |found - expected| / max |expected|; infinite where the shapes differ, NaN where either is not finite."""
     if found.shape != expected.shape:
         return float("inf")
     largest = np.abs(expected).max(initial=0.0)
@@ -70,7 +70,10 @@ def relative_deviation(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 def weights_deviation(found: Trace, expected: Trace) -> float:
-    """The largest difference of any weight over the largest weight of the model; infinite where names or shapes differ."""
+    """The largest difference of any weight over the largest weight of the model.
+
+    Infinite where names or shapes differ.
+    """
     names = _weight_names(expected)
     if _weight_names(found) != names or not names:
         return float("inf")

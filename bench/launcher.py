@@ -1,7 +1,7 @@
 """One process per framework: it imports the framework once and forks a fresh process for each job.
 
-`python -m bench.launcher FRAMEWORK SOCKET [--spawned]` reads jobs, one JSON object a line, from an inherited socket. The
-job's own process writes its news to the same socket; the launcher writes `exited` when that process has ended. With
+`python -m bench.launcher FRAMEWORK SOCKET [--spawned]` reads jobs, one JSON object a line, from an inherited socket.
+The job's own process writes its news to the same socket; the launcher writes `exited` when that process has ended. With
 `--spawned` the one job runs in this very process, which no fork has touched: host memory can only be read there.
 """
 

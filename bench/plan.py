@@ -19,7 +19,8 @@ BLOCKS = 4  # first calls, warm-up, synchronised and pipelined take about as lon
 class Selection:
     """What is to be measured.
 
-    `batch_sizes` are those of inference; training is timed at the recipe's and, with `batch_sizes_for_training`, at those too.
+    `batch_sizes` are those of inference; training is timed at the recipe's and, with `batch_sizes_for_training`, at
+    those too.
     """
 
     workloads: tuple[Workload, ...]
@@ -37,7 +38,8 @@ def cases(selection: Selection) -> tuple[Case, ...]:
     """Every case: memory first, then the timing processes in balanced blocks, the learning after the first block.
 
     The frameworks take turns within each workload, in turned order from one block to the next (ABC, CBA), so that none
-    is always measured first; and the blocks are spread over the run, so that its processes see the machine's slow drift.
+    is always measured first; and the blocks are spread over the run, so that its processes see the machine's slow
+    drift.
     """
     memory = [case for scenario in selection.scenarios for case in _lap(selection, scenario, replicate=0)]
     planned = [replace(case, purpose="memory") for case in memory]
@@ -83,7 +85,15 @@ def _lap(selection: Selection, scenario: Scenario, *, replicate: int) -> Iterato
             sizes = (workload.recipe.batch_size, *selection.batch_sizes_for_training)
         for device in selection.devices:
             for contender in contenders:
-                yield _case(selection, workload, contender, device, scenario, sizes, replicate=replicate)
+                yield _case(
+                    selection,
+                    workload,
+                    contender,
+                    device=device,
+                    scenario=scenario,
+                    batch_sizes=sizes,
+                    replicate=replicate,
+                )
 
 
 def _learning(selection: Selection) -> Iterator[Case]:
@@ -100,10 +110,10 @@ def _case(  # noqa: PLR0913 (the axes of the matrix)
     selection: Selection,
     workload: Workload,
     contender: Contender,
+    *,
     device: str,
     scenario: Scenario,
     batch_sizes: tuple[int, ...],
-    *,
     replicate: int,
 ) -> Case:
     return Case(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, final
@@ -75,7 +76,10 @@ class Launcher:
             self.ready = message
 
     def run(self, job: Job, *, limit_s: float, listen: Listener = lambda _: None) -> Ending:
-        """Do one job in a fresh process and return how it ended: `timeout` after `limit_s` seconds, `failed` if killed."""
+        """Do one job in a fresh process and return how it ended.
+
+        `timeout` after `limit_s` seconds, `failed` if killed.
+        """
         self.wait_until_ready()
         requested = time.monotonic()
         killed_before = _killed_for_memory()
@@ -142,10 +146,8 @@ class Launcher:
 
     def _kill_child(self) -> None:
         if self._child is not None:
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(self._child, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
 
     def _messages(self, deadline: float) -> Iterator[Message]:
         """What comes over the socket, until it is closed; `late` when the deadline passes first."""
@@ -164,9 +166,9 @@ class Launcher:
             self._connection.settimeout(max(0.001, deadline - time.monotonic()))
             try:
                 received = self._connection.recv(1 << 16)
-            except (ConnectionResetError, OSError) as error:
-                if isinstance(error, TimeoutError):
-                    raise
+            except TimeoutError:
+                raise
+            except OSError:  # closed or reset: nothing more will come
                 return None
             if not received:
                 return None
@@ -196,19 +198,31 @@ def _ended(outcome: str, error: str) -> Message:
 
 def _environment(backend: str | None, *, device: str) -> dict[str, str]:
     """What a framework must find in its environment before it is imported."""
-    _, _, number = device.partition(":")
-    visible = "" if device == "cpu" else number or os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     settings = {
         "PYTHONPATH": path,
-        "CUDA_VISIBLE_DEVICES": visible,
         "OPENBLAS_NUM_THREADS": "1",  # NumPy's threads would make the fork unsafe, and compete with the framework's
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # the usual check would make a CUDA context before the fork
+        **({"KERAS_BACKEND": backend} if backend else {}),
+        **_visible_gpus(device),
     }
-    return {**os.environ, **settings, **({"KERAS_BACKEND": backend} if backend else {})}
+    return {**os.environ, **settings}
+
+
+def _visible_gpus(device: str) -> dict[str, str]:
+    """The one GPU that a process may see, none on a CPU; every GPU where it is asked what it sees."""
+    kind, _, number = device.partition(":")
+    if number == "all":
+        return {}
+    mine = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    usable = mine if mine != [""] else None
+    if kind == "cpu":
+        return {"CUDA_VISIBLE_DEVICES": ""}
+    index = int(number or 0)
+    return {"CUDA_VISIBLE_DEVICES": usable[index] if usable and index < len(usable) else str(index)}
 
 
 def _killed_for_memory() -> int | None:

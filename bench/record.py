@@ -58,11 +58,11 @@ class Case:
 class Block:
     """The raw timings of one batch size in one process.
 
-    `call_ns` are the first three calls, each waited for: the first compiles. `warm_up_ns` are the calls after them until
-    steady state, stored apart and never averaged in. `synchronised_ns` are single calls, each waited for (latency).
-    `pipelined_ns` are rounds of `iterations_per_round` calls with one wait at the end (throughput). The CPU time and the
-    wall time are those of the pipelined rounds together. `checksum` is the sum of the last outputs (for training, the
-    last loss), so that no output goes unused.
+    `call_ns` are the first three calls, each waited for: the first compiles. `warm_up_ns` are the calls after them
+    until steady state, stored apart and never averaged in. `synchronised_ns` are single calls, each waited for
+    (latency). `pipelined_ns` are rounds of `iterations_per_round` calls with one wait at the end (throughput). The CPU
+    time and the wall time are those of the pipelined rounds together. `checksum` is the sum of the last outputs (for
+    training, the last loss), so that no output goes unused.
     """
 
     batch_size: Size
@@ -113,8 +113,8 @@ class Learning:
 class Memory:
     """Peak memory at one batch size, each by its own definition; None where it cannot be read, never 0.
 
-    `host_peak_bytes` is the peak resident size of a spawned process less what it was when the framework, the data and the
-    harness were loaded (`host_baseline_bytes`). `device_peak_bytes` is the framework's allocator peak and
+    `host_peak_bytes` is the peak resident size of a spawned process less what it was when the framework, the data and
+    the harness were loaded (`host_baseline_bytes`). `device_peak_bytes` is the framework's allocator peak and
     `nvml_used_bytes` what the driver says this process holds.
     """
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from bench import frameworks, runner
+from bench import frameworks
 from bench.errors import UsageError
+from bench.fleet import probe
 from bench.frameworks import Contender
 from bench.plan import Selection
 from bench.record import Scenario
@@ -89,7 +90,7 @@ def check_devices(contenders: Sequence[Contender], wanted: Sequence[str], *, log
     asked = [device for device in wanted if device != "cpu"]
     if not asked:
         return
-    seen = runner.probe(contenders, device="cuda:all", logs=logs)
+    seen = probe(contenders, logs=logs)
     for device in asked:
         number = int(device.partition(":")[2] or 0)
         blind = [item for item in contenders if len(seen[item].get("devices", [])) < number + 2]

@@ -92,7 +92,8 @@ class Workload:
 class Suite:
     """A named set of workloads, and how thoroughly it is measured.
 
-    `block_seconds` is how long each timed block of a process lasts at least; `processes` how many processes time a case.
+    `block_seconds` is how long each timed block of a process lasts at least; `processes` how many processes time a
+    case.
     """
 
     name: str
@@ -216,7 +217,10 @@ def _check_recipe(recipe: Recipe, target: Target | None, data: Description, sour
 
 
 def _digest(content: Mapping[str, Any], *, family: str) -> str:
-    """What is done: the TOML without its title, the family's spec and the data. How it is done has a digest of its own."""
+    """What is done: the TOML without its title, the family's spec and the data.
+
+    How it is done has a digest of its own.
+    """
     what = {key: value for key, value in content.items() if key != "title"}
     text = json.dumps([what, description.fingerprint(content["dataset"])], sort_keys=True, default=str)
     return hashlib.sha256(text.encode() + families.spec_source(family)).hexdigest()[:16]

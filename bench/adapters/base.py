@@ -23,7 +23,8 @@ class Adapter(Protocol):
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Set device, precision and threads of this process, before anything is built.
 
-        `device` is "cpu" or "cuda" (the first GPU that the process sees), `precision` "fp32" (strict: no TF32) or "fp64".
+        `device` is "cpu" or "cuda" (the first GPU that the process sees); `precision` is "fp32", which is strict and
+        excludes TF32, or "fp64".
         """
 
     def prepare(self, model: Model, recipe: Recipe, *, mode: str) -> None:
@@ -48,7 +49,10 @@ class Adapter(Protocol):
         """The allocator's peak on the device since the process began; None where the framework does not say."""
 
     def devices(self) -> list[str]:
-        """What the framework sees, as people name it: `cpu`, `cuda:0 NVIDIA H200`."""
+        """What the framework sees, as people name it: `cpu`, `cuda:0 NVIDIA H200`.
+
+        Asked before or after `configure`.
+        """
 
     def versions(self) -> dict[str, str]:
         """The libraries that decide how fast it is, and their versions."""

@@ -53,8 +53,8 @@ class FlaxAdapter:
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Array | tuple[Array, Array]:
         """Arrays on the only device that the process has."""
-        # Naming the device would commit the arrays to it, and the step would be compiled twice: for its first, uncommitted
-        # parameters and for those that it returns.
+        # Naming the device would commit the arrays to it, and the step would be compiled twice: for its first,
+        # uncommitted parameters and for those that it returns.
         placed = jax.device_put(inputs)
         return placed if targets is None else (placed, jax.device_put(_narrow(targets)))
 

@@ -4,7 +4,7 @@ The only adapter that may import its engine as well, to set it up, to wait and t
 """
 
 from collections.abc import Iterable
-from typing import Any, final
+from typing import Any, Protocol, final
 
 import keras
 import numpy as np
@@ -24,10 +24,13 @@ class KerasAdapter:
 
     model: keras.Model
 
+    def __init__(self) -> None:
+        self.engine: Engine = ENGINES[keras.backend.backend()]()
+
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Set the backend's device, precision and threads, and Keras' own float type."""
         keras.config.set_floatx("float64" if precision == "fp64" else "float32")
-        self.engine = ENGINES[keras.backend.backend()]()
+        keras.config.set_image_data_format("channels_last")  # whatever the user's own configuration of Keras says
         self.engine.configure(device=device, precision=precision, threads=threads)
         self.precision, self.threads = precision, threads
 
@@ -50,7 +53,7 @@ class KerasAdapter:
         """The logits of one query, in host memory, where `predict_on_batch` leaves them."""
         return self.model.predict_on_batch(inputs)
 
-    def wait(self, result: object) -> None:
+    def wait(self, result: object) -> None:  # noqa: ARG002 (Keras hands out results that are computed)
         """Return when the parameters are there too; the result is, because Keras has waited for it."""
         self.engine.wait(self.model)
 
@@ -81,22 +84,47 @@ class KerasAdapter:
         }
 
 
+class Engine(Protocol):
+    """What differs between Keras' backends."""
+
+    def configure(self, *, device: str, precision: str, threads: int) -> None:
+        """Set device, precision and threads."""
+
+    def wait(self, model: keras.Model) -> None:
+        """Return when parameters and optimizer state are computed."""
+
+    def peak_memory_bytes(self) -> int | None:
+        """The allocator's peak; None where there is no such figure."""
+
+    def devices(self) -> list[str]:
+        """What the backend sees."""
+
+    def versions(self) -> dict[str, str]:
+        """The backend's libraries."""
+
+    def execution(self, *, compiled: bool) -> str:
+        """How Keras' training step is executed, in words."""
+
+
 @final
 class TensorFlowEngine:
     """Keras' TensorFlow backend."""
 
-    def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (Keras sets the precision)
-        """Set threads and device; memory grows as needed, TF32 is off."""
+    def __init__(self) -> None:
         import tensorflow as tf
 
         self.tf = tf
+        self.device = "cpu"
+
+    def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (Keras sets the precision)
+        """Set threads and device; memory grows as needed, TF32 is off."""
+        tf = self.tf
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
         tf.config.experimental.enable_tensor_float_32_execution(False)  # noqa: FBT003 (its only form)
-        self.gpus = tf.config.list_physical_devices("GPU")
         if device == "cpu":
             tf.config.set_visible_devices([], "GPU")
-        for gpu in self.gpus if device != "cpu" else ():
+        for gpu in tf.config.list_physical_devices("GPU") if device != "cpu" else ():
             tf.config.experimental.set_memory_growth(gpu, True)  # noqa: FBT003 (its only form)
         self.device = device
 
@@ -111,7 +139,8 @@ class TensorFlowEngine:
 
     def devices(self) -> list[str]:
         """The CPU and the GPUs that TensorFlow finds."""
-        names = [self.tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in self.gpus]
+        details = self.tf.config.experimental.get_device_details
+        names = [details(gpu).get("device_name", "GPU") for gpu in self.tf.config.list_physical_devices("GPU")]
         return ["cpu", *(f"cuda:{number} {name}" for number, name in enumerate(names))]
 
     def versions(self) -> dict[str, str]:
@@ -127,11 +156,14 @@ class TensorFlowEngine:
 class JaxEngine:
     """Keras' JAX backend."""
 
-    def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (threads: by affinity)
-        """Set platform and precision; XLA takes its threads from the process's CPU affinity."""
+    def __init__(self) -> None:
         import jax
 
         self.jax = jax
+
+    def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (threads: by affinity)
+        """Set platform and precision; XLA takes its threads from the process's CPU affinity."""
+        jax = self.jax
         jax.config.update("jax_platforms", device)
         jax.config.update("jax_enable_x64", precision == "fp64")
         jax.config.update("jax_default_matmul_precision", "highest")
@@ -163,11 +195,15 @@ class JaxEngine:
 class TorchEngine:
     """Keras' torch backend."""
 
-    def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (Keras sets the precision)
-        """Set threads; TF32 is off. Keras takes the GPU where the process sees one."""
+    def __init__(self) -> None:
         import torch
 
-        self.torch, self.device = torch, device
+        self.torch = torch
+        self.device = "cpu"
+
+    def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (Keras sets the precision)
+        """Set threads; TF32 is off. Keras takes the GPU where the process sees one."""
+        torch, self.device = self.torch, device
         torch.set_num_threads(threads)
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
@@ -227,7 +263,10 @@ def adam(rule: Adam) -> keras.Optimizer:
 
 
 def _constant(value: float) -> float:
-    """Keras turns a Python float into a float32 tensor even where everything else is float64; NumPy's it leaves alone."""
+    """Keras turns a Python float into a float32 tensor even where everything else is float64.
+
+    NumPy's it leaves alone.
+    """
     return np.float64(value) if keras.config.floatx() == "float64" else value
 
 

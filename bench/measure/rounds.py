@@ -1,8 +1,8 @@
 """Timed rounds over any call: first calls, warm-up, a synchronised block for latency, a pipelined one for throughput.
 
 Whatever is measured is a `Work`: `run(count)` makes `count` calls without waiting for them, `wait(result)` returns when
-they are done. The order is always the same: three calls apart, warm-up until the times no longer fall, single calls each
-waited for, then rounds of calls with one wait.
+they are done. The order is always the same: three calls apart, warm-up until the times no longer fall, single calls
+each waited for, then rounds of calls with one wait.
 """
 
 import gc

@@ -1,18 +1,19 @@
 """Training: timed on batches that are already on the device, and learning to the end, watched epoch by epoch."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from bench.adapters.base import Adapter, Batch
+from bench.adapters.base import Adapter
 from bench.datasets import base as datasets
 from bench.datasets.base import Split
 from bench.measure import rounds
 from bench.measure.clock import now_ns
 from bench.measure.inference import logits_of
 from bench.measure.rounds import Thoroughness, Work
-from bench.quality import evaluate
+from bench.quality import evaluate, primary
 from bench.record import Block, Epoch, Learning
 from bench.workload import Workload
 
@@ -50,67 +51,75 @@ def time_steps(adapter: Adapter, train: Split, *, batch_size: int, seed: int, bl
     )
 
 
-def learn(
-    adapter: Adapter, workload: Workload, *, train: Split, test: Split, seed: int, prepare_ns: int, progress: Progress
-) -> Learning:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """What is learnt: a workload's recipe on its data, from the first weights and the batch order of one seed."""
+
+    workload: Workload
+    train: Split
+    test: Split
+    seed: int
+    prepare_ns: int
+
+
+def learn(adapter: Adapter, lesson: Lesson, progress: Progress) -> Learning:
     """Learn for all epochs of the recipe and judge the result on the test set.
 
     Raises DivergedError, with the curve, where a loss is not a finite number.
     """
-    recipe = workload.recipe
-    evaluation, evaluated_on = test, "test"
+    recipe, target = lesson.workload.recipe, lesson.workload.target
+    task = lesson.workload.description.task
+    metric = target.metric if target else primary(task).metric
+    train, evaluation = lesson.train, lesson.test
     if recipe.validation_fraction:
         train, evaluation = datasets.validation_split(train, recipe.validation_fraction)
-        evaluated_on = "validation"
     epochs: list[Epoch] = []
-    quality: dict[str, float] = {}
-    metric = workload.target.metric if workload.target else _main_metric(workload)
     for number in range(recipe.epochs):
-        started = now_ns()
-        batches = _epoch(adapter, train, workload, seed=seed, epoch=number)
-        sizes, losses = zip(*((len(targets), loss) for targets, loss in batches), strict=True)
-        adapter.wait(losses)
-        trained = now_ns()
-        train_loss = _mean([float(adapter.to_numpy(loss)) for loss in losses], sizes)
-        judged = evaluate(workload.description.task, logits_of(adapter, evaluation.inputs), evaluation.targets)
-        epochs.append(
-            Epoch(
-                train_loss=train_loss,
-                evaluation_loss=judged["loss"],
-                evaluation_quality=judged[metric],
-                train_ns=trained - started,
-                evaluation_ns=now_ns() - trained,
-            )
-        )
-        progress({"epoch": number + 1, "epochs": recipe.epochs, metric: judged[metric], "loss": judged["loss"]})
-        if not np.isfinite([train_loss, judged["loss"]]).all():
+        epochs.append(_epoch(adapter, lesson, train, evaluation, metric=metric, number=number))
+        news = {"epoch": number + 1, "epochs": recipe.epochs, "loss": epochs[-1].evaluation_loss}
+        progress(news | {metric: epochs[-1].evaluation_quality})
+        if not _is_finite(epochs[-1]):
             break
-    finite = np.isfinite([epochs[-1].train_loss, epochs[-1].evaluation_loss]).all()
-    if finite:
-        quality = evaluate(workload.description.task, logits_of(adapter, test.inputs), test.targets)
     learning = Learning(
-        seed=seed,
+        seed=lesson.seed,
         epochs=tuple(epochs),
-        evaluated_on=evaluated_on,  # type: ignore[arg-type]
-        quality=quality,
+        evaluated_on="validation" if recipe.validation_fraction else "test",
+        quality=evaluate(task, logits_of(adapter, lesson.test.inputs), lesson.test.targets),
         target_metric=metric,
-        target=workload.target.value if workload.target else None,
-        time_to_target_ns=_time_to_target(epochs, workload.target.value if workload.target else None),
-        prepare_ns=prepare_ns,
+        target=target.value if target else None,
+        time_to_target_ns=_time_to_target(epochs, target.value) if target else None,
+        prepare_ns=lesson.prepare_ns,
     )
-    if not finite:
-        raise DivergedError(f"the loss became {train_loss} in epoch {len(epochs)} of {recipe.epochs}", learning)
+    if not _is_finite(epochs[-1]):
+        raise DivergedError(f"a loss is not a finite number in epoch {len(epochs)} of {recipe.epochs}", learning)
     return learning
 
 
-def _epoch(adapter: Adapter, train: Split, workload: Workload, *, seed: int, epoch: int) -> Iterator[tuple[Any, Any]]:
-    recipe = workload.recipe
-    stream = datasets.batches(len(train), recipe.batch_size, seed=seed, epoch=epoch, last_batch=recipe.last_batch)
+def _epoch(  # noqa: PLR0913 (an epoch of a lesson)
+    adapter: Adapter, lesson: Lesson, train: Split, evaluation: Split, *, metric: str, number: int
+) -> Epoch:
+    recipe = lesson.workload.recipe
+    stream = datasets.batches(
+        len(train), recipe.batch_size, seed=lesson.seed, epoch=number, last_batch=recipe.last_batch
+    )
+    started = now_ns()
+    sizes: list[int] = []
+    losses: list[Any] = []
     for rows in stream:
-        targets = train.targets[rows]
-        batch: Batch = adapter.put(train.inputs[rows], targets)
-        (loss,) = adapter.train([batch])
-        yield targets, loss
+        sizes.append(len(rows))
+        losses += adapter.train([adapter.put(train.inputs[rows], train.targets[rows])])
+    adapter.wait(losses)
+    trained = now_ns()
+    logits = logits_of(adapter, evaluation.inputs)
+    judged = evaluate(lesson.workload.description.task, logits, evaluation.targets)
+    return Epoch(
+        # Over samples and not over batches, since the last batch may be smaller.
+        train_loss=float(np.average([float(adapter.to_numpy(loss)) for loss in losses], weights=sizes)),
+        evaluation_loss=judged["loss"],
+        evaluation_quality=judged[metric],
+        train_ns=trained - started,
+        evaluation_ns=now_ns() - trained,
+    )
 
 
 def _turns(samples: int, batch_size: int, *, seed: int) -> Iterator[np.ndarray]:
@@ -119,19 +128,14 @@ def _turns(samples: int, batch_size: int, *, seed: int) -> Iterator[np.ndarray]:
     return (rows for rows, _ in zip(stream, range(DIFFERENT_BATCHES), strict=False))
 
 
-def _mean(losses: list[float], sizes: tuple[int, ...]) -> float:
-    """The mean over samples, since the last batch may be smaller."""
-    return float(np.average(losses, weights=sizes))
+def _is_finite(epoch: Epoch) -> bool:
+    return bool(np.isfinite([epoch.train_loss, epoch.evaluation_loss]).all())
 
 
-def _time_to_target(epochs: list[Epoch], target: float | None) -> int | None:
+def _time_to_target(epochs: list[Epoch], target: float) -> int | None:
     spent = 0
     for epoch in epochs:
         spent += epoch.train_ns + epoch.evaluation_ns
-        if target is not None and epoch.evaluation_quality >= target:
+        if epoch.evaluation_quality >= target:
             return spent
     return None
-
-
-def _main_metric(workload: Workload) -> str:
-    return "accuracy" if workload.description.task == "classification" else "r2"

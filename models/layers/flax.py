@@ -84,7 +84,10 @@ def load_batch_norm(tail: Tail, *, name: str, weights: Weights) -> None:
 
 
 def fill(variable: nnx.Variable, value: np.ndarray) -> None:
-    """Give a variable its value, in the value's precision: Flax makes running statistics in float32, whatever it is told."""
+    """Give a variable its value, in the value's precision.
+
+    Flax makes running statistics in float32, whatever it is told.
+    """
     variable.set_value(jnp.asarray(value))
 
 

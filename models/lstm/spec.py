@@ -14,8 +14,10 @@ from models.layers.spec import ACTIVATIONS, BatchNorm, Fraction, Size, Weights, 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class LstmLayer:
-    """One recurrent layer; `activation` is that of candidate and output; batch norm and dropout follow the layer, which
-    hands on its whole sequence, or only its last state where it is the last layer."""
+    """One recurrent layer, which hands on its whole sequence, or only its last state where it is the last layer.
+
+    `activation` is that of candidate and output; batch norm and dropout follow the layer.
+    """
 
     units: Size
     activation: Literal["tanh", "relu"] = "tanh"

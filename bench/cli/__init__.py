@@ -1,0 +1,37 @@
+"""The command line: the only part that prints or exits. Whatever takes time to import is imported by its command."""
+
+import typer
+
+from bench.cli import looking, measuring, reading
+from bench.cli.console import INTERRUPTED, USAGE, fail
+from bench.errors import BenchError
+
+app = typer.Typer(
+    name="levelfield",
+    help="A level playing field for deep-learning frameworks: the same networks, one clock, proven equal.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(measuring.run)
+app.command()(looking.verify)
+app.command()(reading.report)
+app.command()(reading.compare)
+app.command(name="list")(looking.list_)
+app.command()(looking.doctor)
+
+
+def main() -> None:
+    """Run the command line; every command exits with the code that the README's table gives."""
+    try:
+        app(standalone_mode=False)
+    except BenchError as error:
+        fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        fail("interrupted", INTERRUPTED)
+    except Exception as error:
+        complaint = getattr(error, "format_message", None)  # the parser's own errors know how to put themselves
+        if complaint is None:
+            raise
+        fail(complaint(), USAGE)

@@ -1,0 +1,62 @@
+"""What all commands print with, and how they end."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Never
+
+import typer
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+INTERRUPTED = 130
+FAILED = 1
+USAGE = 2
+NOTHING = 6
+WIDTH_OF_FILES = 120
+
+console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
+errors = Console(stderr=True)
+
+Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where runs are stored.")]
+Reports = Annotated[Path, typer.Option("--reports", metavar="DIR", help="Where pages are written.")]
+Device = Annotated[str, typer.Option(metavar="LIST", help="cpu, cuda, cuda:N; several with commas.")]
+Workloads = Annotated[
+    str | None, typer.Option("--workload", metavar="LIST", help="Names of the catalogue, or TOML files; with commas.")
+]
+Frameworks = Annotated[
+    str | None, typer.Option("--framework", metavar="LIST", help="pytorch, keras, keras/jax, flax …; with commas.")
+]
+
+
+def write(text: str) -> None:
+    """Text for other programs, as it is: neither wrapped nor coloured."""
+    sys.stdout.write(text)
+
+
+def show(parts: Iterable[RenderableType]) -> None:
+    """Print one thing after the other."""
+    for part in parts:
+        console.print(part)
+
+
+def say(line: str) -> None:
+    """Print one line, however long it is."""
+    console.print(Text(line), soft_wrap=True)
+
+
+def warn(message: str) -> None:
+    """Print a warning beside the output."""
+    errors.print(Text(f"warning: {message}", style="yellow"), soft_wrap=True)
+
+
+def fail(message: str, code: int) -> Never:
+    """Print an error and exit."""
+    errors.print(Text(f"levelfield: {message}", style="red"), soft_wrap=True)
+    raise SystemExit(code)
+
+
+def one_of(option: str, found: str, known: Sequence[str]) -> None:
+    """Fail unless `found` is one of the known words."""
+    if found not in known:
+        fail(f"{option}: found {found!r}, expected one of {', '.join(known)}", USAGE)

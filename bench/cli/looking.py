@@ -1,0 +1,76 @@
+"""`levelfield verify`, `list` and `doctor`: what looks at the frameworks and the machine without measuring."""
+
+import json
+from itertools import takewhile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.console import FAILED, USAGE, Device, Frameworks, Workloads, errors, fail, one_of, say, show, write
+
+if TYPE_CHECKING:
+    from bench.runner import Event
+
+
+def verify(
+    *,
+    workload: Workloads = None,
+    framework: Frameworks = None,
+    device: Device = "cpu",
+    form: Annotated[str, typer.Option("--format", metavar="table|json", help="For people, or for machines.")] = "table",
+) -> None:
+    """Prove that every installed framework does the same work, and print the largest deviations."""
+    from bench import frameworks, request, runner
+    from bench.report import certificates, terminal
+    from bench.workload import load_workload, workload_names
+
+    one_of("--format", form, ("table", "json"))
+    known = tuple(map(str, filter(frameworks.is_installed, frameworks.every_contender())))
+    contenders, problems = frameworks.choose(request.split("framework", framework) if framework else known)
+    if not contenders:
+        fail("; ".join(problems) or "no framework is installed", USAGE)
+    workloads = request.load_workloads(workload) if workload else tuple(map(load_workload, workload_names()))
+    (where,) = request.devices(device)[:1]
+    with TemporaryDirectory(prefix="levelfield-") as folder:
+        request.check_devices(contenders, (where,), logs=Path(folder))
+        with errors.status("proving") as status:
+
+            def listen(event: "Event") -> None:
+                if event.kind == "proving":
+                    status.update(" ".join(map(str, event.news.values())))
+
+            found = runner.certify(workloads, contenders, device=where, logs=Path(folder), listen=listen)
+    if form == "json":
+        write(json.dumps(certificates.as_json(found), indent=1) + "\n")
+    else:
+        show([terminal.render_table(certificates.table(found))])
+    raise SystemExit(0 if all(item.passed for item in found.values()) else FAILED)
+
+
+def list_(what: Annotated[str, typer.Argument(metavar="workloads|frameworks|datasets|devices|suites")]) -> None:
+    """List what there is to choose from."""
+    from bench import catalogue
+
+    one_of("list", what, (*catalogue.LISTS, "devices"))
+    if what == "devices":
+        doctor(only_frameworks=True)
+        return
+    from bench.report import terminal
+
+    show([terminal.render_table(catalogue.LISTS[what]())])
+
+
+def doctor(
+    *, only_frameworks: Annotated[bool, typer.Option("--frameworks", help="Only what is installed.")] = False
+) -> None:
+    """Say what is installed, what each framework sees, and what would disturb a measurement here."""
+    from bench.doctor import examine
+
+    with TemporaryDirectory(prefix="levelfield-") as folder:
+        findings = examine(Path(folder))
+        shown = takewhile(lambda item: item.subject != "machine", findings) if only_frameworks else findings
+        for item in shown:
+            remedy = f"  -> {item.remedy}" if item.remedy else ""
+            say(f"{'!' if item.remedy else ' '} {item.subject}: {item.found}{remedy}")

@@ -1,0 +1,205 @@
+"""`levelfield run`: plan, measure, store, report."""
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.console import (
+    FAILED,
+    INTERRUPTED,
+    NOTHING,
+    USAGE,
+    Device,
+    Frameworks,
+    Reports,
+    Results,
+    Workloads,
+    console,
+    fail,
+    say,
+    warn,
+)
+from bench.cli.reading import write_page
+
+if TYPE_CHECKING:
+    from bench.record import Case, Record
+    from bench.report.progress import Display
+    from bench.request import Options, Request
+    from bench.runner import Event
+    from bench.store import RunFolder
+
+
+def run(  # noqa: PLR0913 (the options of the command)
+    unfinished: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="With --resume: the run to go on with.")
+    ] = None,
+    *,
+    suite: Annotated[str | None, typer.Option(help="A named set of workloads; see `list suites`.")] = None,
+    workload: Workloads = None,
+    framework: Frameworks = None,
+    device: Device = "cpu",
+    scenario: Annotated[str | None, typer.Option(metavar="LIST", help="training, inference.")] = None,
+    batch_size: Annotated[str | None, typer.Option(metavar="LIST", help="Batch sizes, with commas.")] = None,
+    processes: Annotated[int | None, typer.Option(help="Processes that time each case.")] = None,
+    seeds: Annotated[int, typer.Option(help="How often each network learns, from different first weights.")] = 1,
+    threads: Annotated[int | None, typer.Option(help="Threads for every framework; all cores by default.")] = None,
+    time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="For each case.")] = 1800.0,
+    machine: Annotated[str | None, typer.Option(metavar="NAME", help="The name of a class of equal machines.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and its time, and do nothing.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the newest unfinished run, or with RUN.")
+    ] = False,
+    results: Results = Path("results"),
+    reports: Reports = Path("reports"),
+) -> None:
+    """Measure a suite or some workloads, store the records and write the report."""
+    from bench.request import Options, check
+
+    if resume:
+        _resume(unfinished, results=results, reports=reports)
+    if unfinished is not None:
+        fail(f"found the argument {unfinished!r}, expected none: a run is only named with --resume", USAGE)
+    options = Options(
+        suite=suite,
+        workload=workload,
+        framework=framework,
+        device=device,
+        scenario=scenario,
+        batch_size=batch_size,
+        processes=processes,
+        seeds=seeds,
+        threads=threads,
+        time_limit=time_limit,
+        machine=machine,
+    )
+    request = check(options)
+    if dry_run:
+        _print_plan(request, results=results)
+        raise SystemExit(0)
+    _start(options, request, results=results, reports=reports)
+
+
+def _start(options: "Options", request: "Request", *, results: Path, reports: Path) -> None:
+    """Begin a new run; `--device cuda` without a GPU ends here, before anything is stored."""
+    from dataclasses import asdict
+    from tempfile import TemporaryDirectory
+
+    from bench.environment import machine_name
+    from bench.plan import cases
+    from bench.request import check_devices
+    from bench.store import Plan, new_run
+
+    machine = machine_name(options.machine)
+    with TemporaryDirectory(prefix="levelfield-") as folder:
+        check_devices(request.selection.contenders, request.selection.devices, logs=Path(folder))
+    store = new_run(results, machine=machine)
+    planned = cases(request.selection)
+    sources = {item.name: item.source for item in request.selection.workloads}
+    asked = {"options": asdict(options), "machine": machine, "workloads": sources}
+    store.save_plan(Plan(cases=planned, options=asked))
+    _measure(store, planned, request, options, machine=machine, reports=reports)
+
+
+def _resume(name: str | None, *, results: Path, reports: Path) -> None:
+    """Go on with a run: measure the cases of its plan that have no record yet."""
+    from bench import store
+    from bench.request import Options, check
+
+    found = store.find_run(results, name) if name else store.unfinished(results, warn=warn)
+    if found is None:
+        fail(f"{results}: no unfinished run to go on with", NOTHING)
+    plan = found.load_plan()
+    options = Options(**plan.options["options"])
+    left = found.missing(warn=warn)
+    _measure(found, left, check(options), options, machine=plan.options["machine"], reports=reports)
+
+
+def _measure(  # noqa: PLR0913 (what a run is made of)
+    store: "RunFolder",
+    planned: Sequence["Case"],
+    request: "Request",
+    options: "Options",
+    *,
+    machine: str,
+    reports: Path,
+) -> None:
+    """Run the cases, print and write the report, and exit."""
+    from bench import runner
+    from bench.report import progress
+
+    for remark in request.remarks:
+        warn(remark)
+    begun = time.monotonic()
+    settings = runner.Settings(
+        run=store.name,
+        machine=machine,
+        workloads={item.name: item for item in request.selection.workloads},
+        block_seconds=request.suite.block_seconds,
+        limit_s=options.time_limit,
+        logs=store.folder / "artifacts" / "logs",
+        append=store.append,
+        listen=lambda event: _show(display, event),
+    )
+    display = progress.Display(console, estimates=_estimates(planned, request, results=store.folder.parents[1]))
+    try:
+        with display:
+            new = runner.run(planned, settings)
+    except KeyboardInterrupt:
+        fail(f"interrupted; what was measured is in {store.records}: go on with `levelfield run --resume`", INTERRUPTED)
+    seconds = time.monotonic() - begun
+    records = store.read(warn=warn)
+    if not records:
+        fail(f"{store.records}: nothing was measured", NOTHING)
+    page = write_page(records, command=options.command(), reports=reports, brief=True)
+    share = sum(map(runner.measured_s, new)) / seconds
+    console.print(f"\n{progress.clock(seconds)} in all, {share:.0%} of it measuring and learning")
+    say(f"records: {store.records}\nreport: {page}")
+    raise SystemExit(_exit_code(records))
+
+
+def _exit_code(records: Sequence["Record"]) -> int:
+    failed = any(record.outcome not in {"ok", "unavailable"} for record in records)
+    unproven = any(record.certificate is None or not record.certificate.passed for record in records)
+    return FAILED if failed or unproven else 0
+
+
+def _show(display: "Display", event: "Event") -> None:
+    if event.kind == "proving":
+        display.proving(*(str(part) for part in event.news.values()))
+    elif event.certificate is not None:
+        display.proven(event.news["workload"], event.certificate)
+    elif event.record is not None:
+        display.finished(event.record)
+    elif event.case is not None and event.kind == "started":
+        display.started(event.case)
+    elif event.case is not None:
+        display.moved(event.case, event.news)
+
+
+def _print_plan(request: "Request", *, results: Path) -> None:
+    from bench.plan import cases
+    from bench.report import progress
+
+    planned = cases(request.selection)
+    estimates = _estimates(planned, request, results=results)
+    for remark in request.remarks:
+        warn(remark)
+    for case in planned:
+        sizes = ", ".join(map(str, case.batch_sizes))
+        say(f"{progress.name(case)}, batch {sizes}: {progress.clock(estimates[case])}")
+    total = progress.clock(sum(estimates.values()))
+    console.print(f"{len(planned)} cases, about {total}, and the certificates that are not in the cache yet")
+
+
+def _estimates(planned: Iterable["Case"], request: "Request", *, results: Path) -> dict["Case", float]:
+    from bench import store
+    from bench.plan import estimate_s, known_durations
+
+    earlier = [record for run in store.runs(results)[:3] for record in run.read(warn=lambda _: None)]
+    known = known_durations(earlier)
+    workloads = {item.name: item for item in request.selection.workloads}
+    seconds = request.suite.block_seconds
+    return {case: estimate_s(case, workloads[case.workload], block_seconds=seconds, known=known) for case in planned}

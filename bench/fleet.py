@@ -1,0 +1,98 @@
+"""The launchers of a run: one for each framework and device, each doing one job at a time."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from threading import Lock
+from typing import final
+
+from bench.frameworks import Contender
+from bench.process import Ending, Job, Launcher, LauncherError, Message
+
+PROBE_LIMIT_S = 60.0
+EVERY_GPU = "cuda:all"
+
+
+def _ignore(_: Message) -> None:
+    """For jobs whose news nobody wants."""
+
+
+@final
+class Fleet:
+    """Launchers that are started together, replaced where they died, and closed together."""
+
+    def __init__(self, logs: Path) -> None:
+        self.logs = logs
+        self._launchers: dict[tuple[Contender, str], Launcher] = {}
+        self._locks: dict[tuple[Contender, str], Lock] = {}
+
+    def start(self, wanted: Iterable[tuple[Contender, str]]) -> None:
+        """Start those that are not there yet, all at once: they import their frameworks side by side."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        for contender, device in sorted(set(wanted) - self._launchers.keys()):
+            self._locks[contender, device] = Lock()
+            self._launchers[contender, device] = self._launch(contender, device)
+
+    def wait(self) -> None:
+        """Return when all are ready, so that no import disturbs what is timed next."""
+        for launcher in self._launchers.values():
+            if launcher.alive:
+                launcher.wait_until_ready()
+
+    def run(
+        self,
+        contender: Contender,
+        device: str,
+        job: Job,
+        *,
+        limit_s: float,
+        listen: Callable[[Message], None] = _ignore,
+    ) -> Ending:
+        """Do one job in a process forked from its launcher; whatever goes wrong with the launcher is an ending too."""
+        try:
+            with self._locks[contender, device]:
+                launcher = self._launchers[contender, device]
+                if not launcher.alive:
+                    launcher.close()
+                    launcher = self._launchers[contender, device] = self._launch(contender, device)
+                return launcher.run(job, limit_s=limit_s, listen=listen)
+        except LauncherError as error:
+            return _failed(error)
+
+    def run_spawned(self, contender: Contender, device: str, job: Job, *, limit_s: float) -> Ending:
+        """Do one job in a process of its own that no fork has touched."""
+        launcher = self._launch(contender, device, spawned=True)
+        try:
+            return launcher.run(job, limit_s=limit_s)
+        except LauncherError as error:
+            return _failed(error)
+        finally:
+            launcher.close()
+
+    def close(self) -> None:
+        """End all of them, and whatever they are doing."""
+        for launcher in self._launchers.values():
+            launcher.close()
+
+    def _launch(self, contender: Contender, device: str, *, spawned: bool = False) -> Launcher:
+        name = f"{contender}-{device}".replace("/", "-").replace(":", "-")
+        log = self.logs / f"launcher-{name}.log"
+        return Launcher(contender.framework, contender.backend, device=device, log=log, spawned=spawned)
+
+
+def probe(contenders: Iterable[Contender], *, logs: Path) -> dict[Contender, Message]:
+    """What each framework is and sees with every GPU in its sight; one that cannot say has an outcome and an error."""
+    asked = tuple(contenders)
+    fleet = Fleet(logs)
+    try:
+        fleet.start((contender, EVERY_GPU) for contender in asked)
+        found = {}
+        for contender in asked:
+            job = {"kind": "probe", "framework": contender.framework, "log": str(logs / "probe.log")}
+            found[contender] = fleet.run(contender, EVERY_GPU, job, limit_s=PROBE_LIMIT_S).result
+        return found
+    finally:
+        fleet.close()
+
+
+def _failed(error: LauncherError) -> Ending:
+    return Ending(result={"outcome": "failed", "error": str(error)}, startup_s=None)

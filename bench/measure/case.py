@@ -1,0 +1,116 @@
+"""What each purpose of a case measures: timing, learning, memory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.datasets.base import cycle
+from bench.measure import inference, memory, training
+from bench.measure.clock import now_ns
+from bench.record import Block, Case, Measurement, Memory
+from bench.subject import Subject
+
+MEMORY_CALLS = 5
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """How a case is measured here and now.
+
+    How long blocks last, since when the process prepares, who hears of progress.
+    """
+
+    block_seconds: float
+    started_ns: int
+    progress: Progress
+
+
+def measure(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
+    """What the case is for, measured; raises what the framework raises, and DivergedError."""
+    return PURPOSES[case.purpose, case.scenario](subject, case, occasion)
+
+
+def _time_training(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
+    train = subject.split("train")
+    blocks = []
+    for batch_size in case.batch_sizes:
+        subject.build()
+        block = training.time_steps(
+            subject.adapter, train, batch_size=batch_size, seed=case.seed, block_seconds=occasion.block_seconds
+        )
+        blocks.append(_told(block, occasion))
+    return Measurement(blocks=tuple(blocks))
+
+
+def _time_inference(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
+    inputs = subject.split("test").inputs
+    subject.build()
+    blocks = []
+    for batch_size in case.batch_sizes:
+        block = inference.time_queries(
+            subject.adapter, inputs, batch_size=batch_size, block_seconds=occasion.block_seconds
+        )
+        blocks.append(_told(block, occasion))
+    return Measurement(blocks=tuple(blocks))
+
+
+def _learn(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
+    train, test = subject.split("train"), subject.split("test")
+    subject.build()
+    prepare_ns = now_ns() - occasion.started_ns
+    lesson = training.Lesson(workload=subject.workload, train=train, test=test, seed=case.seed, prepare_ns=prepare_ns)
+    return Measurement(learning=training.learn(subject.adapter, lesson, occasion.progress))
+
+
+def _peak(subject: Subject, case: Case, occasion: Occasion) -> Measurement:  # noqa: ARG001 (purposes are called alike)
+    """Peaks in ascending order of the batch size: where they cannot be reset, the largest batch still owns the last."""
+    split = subject.split("train" if case.scenario == "training" else "test")
+    baseline = memory.resident_bytes()
+    peaks = []
+    for batch_size in sorted(case.batch_sizes):
+        readable = memory.reset_peak()
+        _exercise(subject, case, cycle(len(split), batch_size))
+        peak = memory.peak_resident_bytes() if readable else None
+        peaks.append(
+            Memory(
+                batch_size=batch_size,
+                host_peak_bytes=None if peak is None or baseline is None else max(0, peak - baseline),
+                host_baseline_bytes=baseline,
+                device_peak_bytes=subject.adapter.peak_memory_bytes(),
+                nvml_used_bytes=memory.nvml_used_bytes(case.device),
+            )
+        )
+    return Measurement(memory=tuple(peaks))
+
+
+def _exercise(subject: Subject, case: Case, rows: np.ndarray) -> None:
+    """A new model and a few calls: the optimizer allocates its state in the first, a compiler works in it."""
+    adapter = subject.adapter
+    subject.build()
+    if case.scenario == "training":
+        split = subject.split("train")
+        batch = adapter.put(split.inputs[rows], split.targets[rows])
+        for _ in range(MEMORY_CALLS):
+            adapter.wait(adapter.train([batch]))
+    else:
+        query = adapter.put(subject.split("test").inputs[rows])
+        for _ in range(MEMORY_CALLS):
+            adapter.wait(adapter.predict(query))
+
+
+def _told(block: Block, occasion: Occasion) -> Block:
+    occasion.progress({"batch_size": block.batch_size, "call_ns": int(np.median(block.synchronised_ns))})
+    return block
+
+
+PURPOSES = {
+    ("timing", "training"): _time_training,
+    ("timing", "inference"): _time_inference,
+    ("learning", "training"): _learn,
+    ("memory", "training"): _peak,
+    ("memory", "inference"): _peak,
+}

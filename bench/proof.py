@@ -1,0 +1,115 @@
+"""Certificates: the traces of all frameworks, from the cache or from a worker, held against each other."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import final
+
+from bench import equivalence, families, frameworks
+from bench.environment import cache_folder
+from bench.equivalence import Trace
+from bench.fleet import Fleet
+from bench.frameworks import Contender
+from bench.record import Certificate
+from bench.workload import Workload
+from models.layers.spec import without_dropout
+
+PRECISIONS = ("fp64", "fp32")
+PAIR = 2
+
+Tell = Callable[[str, str, str], None]
+Traced = Trace | str  # or why there is none
+
+
+@final
+class Proofs:
+    """Makes the traces that are not in the cache yet, and from all of them the certificates.
+
+    `tell` hears of each trace that is made: workload, contender, precision.
+    """
+
+    def __init__(self, fleet: Fleet, pool: ThreadPoolExecutor, *, threads: int, limit_s: float, tell: Tell) -> None:
+        self.fleet, self.pool = fleet, pool
+        self.threads, self.limit_s, self.tell = threads, limit_s, tell
+        self._traces: dict[tuple[str, str], list[tuple[Contender, str, Future[Traced]]]] = {}
+
+    def begin(self, workload: Workload, contenders: Sequence[Contender], *, device: str) -> None:
+        """Begin the proofs of one workload, with a second framework to compare with where only one was chosen."""
+        proven = (*contenders, *second(contenders))
+        self.fleet.start((contender, device) for contender in proven)
+        self._traces[workload.name, device] = [
+            (contender, precision, self.pool.submit(self._trace, workload, contender, device, precision))
+            for precision in PRECISIONS
+            for contender in proven
+        ]
+
+    def collect(self, workload: Workload, *, device: str) -> dict[str, Certificate]:
+        """Wait for the traces of one workload; the certificates by contender."""
+        traces: dict[str, dict[str, Trace]] = {precision: {} for precision in PRECISIONS}
+        problems: dict[str, str] = {}
+        contenders: dict[str, None] = {}
+        for contender, precision, future in self._traces.pop((workload.name, device)):
+            contenders[str(contender)] = None
+            found = future.result()
+            if isinstance(found, str):
+                problems[str(contender)] = found
+            else:
+                traces[precision][str(contender)] = found
+        dropout = without_dropout(workload.spec) != workload.spec
+        made = {name: equivalence.certify(name, traces["fp64"], traces["fp32"], dropout=dropout) for name in contenders}
+        return made | {name: replace(made[name], problem=problem) for name, problem in problems.items()}
+
+    def _trace(self, workload: Workload, contender: Contender, device: str, precision: str) -> Traced:
+        path = cache_folder() / "traces" / f"{_key(workload, contender, device, precision)}.npz"
+        cached = equivalence.read_trace(path)
+        if cached is not None:
+            return cached
+        self.tell(workload.name, str(contender), precision)
+        job = {
+            "kind": "trace",
+            "framework": contender.framework,
+            "device": device,
+            "threads": self.threads,
+            "workload": workload.content,
+            "source": workload.source,
+            "log": str(self.fleet.logs / f"proof-{workload.name}-{contender}.log".replace("/", "-")),
+            "precision": precision,
+            "seed": workload.recipe.seed,
+            "path": str(path),
+        }
+        result = self.fleet.run(contender, device, job, limit_s=self.limit_s).result
+        made = equivalence.read_trace(path)
+        return made if made is not None else str(result["error"])
+
+
+def source_digest(workload: Workload, framework: str) -> str:
+    """How a workload is done: the framework's files of the family, and its adapter."""
+    text = families.framework_source(workload.family, framework) + frameworks.adapter_source(framework)
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def second(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
+    """What must be proven beside the chosen ones, so that there are two that are exact in float64."""
+    exact = [item for item in frameworks.every_contender() if str(item) in equivalence.EXACT]
+    others = [item for item in exact if item not in contenders and frameworks.is_installed(item)]
+    missing = PAIR - sum(item in contenders for item in exact)
+    return tuple(others[: max(0, missing)])
+
+
+def _key(workload: Workload, contender: Contender, device: str, precision: str) -> str:
+    """Everything that decides what a trace holds."""
+    what = [
+        workload.digest,
+        source_digest(workload, contender.framework),
+        str(contender),
+        frameworks.versions(contender),
+        device.partition(":")[0],
+        precision,
+        equivalence.STEPS,
+        equivalence.LOSS_STEPS,
+        (Path(__file__).parent / "trace.py").read_text(),
+    ]
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]

@@ -1,0 +1,73 @@
+"""A workload made ready for one framework: the only place where models and adapters are loaded by name."""
+
+import importlib
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+
+from bench import families
+from bench.adapters.base import Adapter, Model
+from bench.datasets import base as datasets
+from bench.datasets.base import Dataset, Split
+from bench.datasets.description import Part
+from bench.workload import Workload
+
+DTYPES: dict[str, np.dtype[np.floating]] = {"fp32": np.dtype(np.float32), "fp64": np.dtype(np.float64)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A workload, the adapter that drives it, and the precision and the seed in which it is built."""
+
+    adapter: Adapter
+    workload: Workload
+    framework: str
+    dataset: Dataset
+    precision: str
+    seed: int
+
+    def split(self, part: Part) -> Split:
+        """One part of the data set, in the network's input shape and precision."""
+        split: Split = getattr(self.dataset, part)
+        shape = families.spec_module(self.workload.family).input_shape(self.workload.spec)
+        inputs = split.inputs.reshape(len(split), *shape).astype(DTYPES[self.precision], copy=False)
+        floating = np.issubdtype(split.targets.dtype, np.floating)
+        targets = split.targets.astype(DTYPES[self.precision]) if floating else split.targets
+        return Split(inputs=inputs, targets=targets)
+
+    def build(self, *, spec: families.Spec | None = None) -> Model:
+        """A new model with the canonical first weights of the seed, handed to the adapter; returns the model."""
+        spec = spec or self.workload.spec
+        weights = families.spec_module(self.workload.family).initial_weights(spec, seed=self.seed)
+        typed = {name: value.astype(DTYPES[self.precision]) for name, value in weights.items()}
+        model = self.module.build(spec, typed, seed=self.seed)
+        self.adapter.prepare(model, self.workload.recipe, mode="idiomatic")
+        return model
+
+    @property
+    def module(self) -> ModuleType:
+        """`models.<family>.<framework>`."""
+        return importlib.import_module(f"models.{self.workload.family}.{self.framework}")
+
+
+def prepare(  # noqa: PLR0913 (what a process needs to know before it can begin)
+    framework: str, workload: Workload, *, device: str, precision: str, threads: int, seed: int
+) -> Subject:
+    """The workload for this framework, whose process is configured with it; its data is read when it is asked for."""
+    adapter = load_adapter(framework)
+    adapter.configure(device="cpu" if device == "cpu" else "cuda", precision=precision, threads=threads)
+    return Subject(
+        adapter=adapter,
+        workload=workload,
+        framework=framework,
+        dataset=datasets.load(workload.dataset),
+        precision=precision,
+        seed=seed,
+    )
+
+
+def load_adapter(framework: str) -> Adapter:
+    """The adapter of one framework, which is imported with it."""
+    adapter: Adapter = importlib.import_module(f"bench.adapters.{framework}").create()
+    return adapter

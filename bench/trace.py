@@ -1,0 +1,59 @@
+"""What a framework computes on a workload, as named arrays: the evidence behind a certificate."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bench import families
+from bench.datasets import base as datasets
+from bench.equivalence import LOSS_STEPS, STEPS
+from bench.subject import Subject
+from models.layers.spec import without_dropout
+
+
+def trace(subject: Subject) -> dict[str, np.ndarray]:
+    """Logits at the start and after the last step, each beside the reference's, the losses.
+
+    The weights after the steps.
+    """
+    module = families.spec_module(subject.workload.family)
+    adapter, spec = subject.adapter, without_dropout(subject.workload.spec)
+    train = subject.split("train")
+    model = subject.build(spec=spec)
+    batches = list(_batches(subject, len(train)))
+    inputs = train.inputs[batches[0]]
+    first = subject.module.export(model)
+    found = {
+        "logits": adapter.to_numpy(adapter.predict(adapter.put(inputs))),
+        "reference": module.forward(spec, _double(first), inputs.astype(np.float64)),
+    }
+    losses = [adapter.train([adapter.put(train.inputs[rows], train.targets[rows])])[0] for rows in batches]
+    adapter.wait(losses)
+    weights = subject.module.export(model)
+    found |= {f"weights/{name}": value for name, value in weights.items()}
+    found["losses"] = np.array([float(adapter.to_numpy(loss)) for loss in losses])
+    found["trained_logits"] = adapter.to_numpy(adapter.predict(adapter.put(inputs)))
+    found["trained_reference"] = module.forward(spec, _double(weights), inputs.astype(np.float64))
+    return found
+
+
+def _batches(subject: Subject, samples: int) -> Iterator[np.ndarray]:
+    """The first batches of the recipe's own stream, epoch after epoch.
+
+    Float32 needs only those whose loss is compared.
+    """
+    recipe = subject.workload.recipe
+    left = STEPS if subject.precision == "fp64" else LOSS_STEPS
+    epoch = 0
+    while left:
+        stream = datasets.batches(
+            samples, recipe.batch_size, seed=subject.seed, epoch=epoch, last_batch=recipe.last_batch
+        )
+        for rows, _ in zip(stream, range(left), strict=False):
+            left -= 1
+            yield rows
+        epoch += 1
+
+
+def _double(weights: families.Weights) -> families.Weights:
+    return {name: value.astype(np.float64) for name, value in weights.items()}
