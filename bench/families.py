@@ -46,7 +46,7 @@ def family_names() -> tuple[str, ...]:
 
 def spec_module(family: str) -> SpecModule:
     """The module `models.<family>.spec`."""
-    return importlib.import_module(f"models.{family}.spec")  # type: ignore[return-value]
+    return importlib.import_module(f"models.{family}.spec")
 
 
 def spec_source(family: str) -> bytes:

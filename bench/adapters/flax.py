@@ -1,7 +1,7 @@
 """Flax: `nnx.jit` around the training step and the call."""
 
 from collections.abc import Callable, Iterable
-from typing import final
+from typing import Any, final
 
 import flax
 import jax
@@ -14,6 +14,8 @@ from jax import Array
 from bench.adapters.base import Adapter, Batch, Model
 from bench.workload import Adam, Recipe, Sgd
 
+Optimizer = Any  # nnx.Optimizer is generic in the model, which the harness does not know
+
 
 def create() -> Adapter:
     """The adapter of this process."""
@@ -25,9 +27,9 @@ class FlaxAdapter:
     """See `Adapter`."""
 
     model: nnx.Module
-    optimizer: nnx.Optimizer
+    optimizer: Optimizer
     training: bool
-    step: Callable[[nnx.Module, nnx.Optimizer, Array, Array], Array]
+    step: Callable[[nnx.Module, Optimizer, Array, Array], Array]
     call: Callable[[nnx.Module, Array], Array]
     device: jax.Device
 
@@ -90,9 +92,8 @@ class FlaxAdapter:
         return ["cpu", *(f"cuda:{gpu.id} {gpu.device_kind}" for gpu in jax.devices() if gpu.platform == "gpu")]
 
     def versions(self) -> dict[str, str]:
-        """Flax, JAX, its compiler and Optax."""
-        found = {"flax": flax, "jax": jax, "jaxlib": jax.lib, "optax": optax}
-        return {name: str(module.__version__) for name, module in found.items()}
+        """Flax, JAX and Optax."""
+        return {module.__name__: str(module.__version__) for module in (flax, jax, optax)}
 
     def settings(self) -> dict[str, str]:
         """What is compiled, the optimizer's implementation, threads."""
@@ -105,9 +106,9 @@ class FlaxAdapter:
         }
 
 
-def _train_step(loss: Callable[[Array, Array], Array]) -> Callable[[nnx.Module, nnx.Optimizer, Array, Array], Array]:
+def _train_step(loss: Callable[[Array, Array], Array]) -> Callable[[nnx.Module, Optimizer, Array, Array], Array]:
     @nnx.jit
-    def step(model: Model, optimizer: nnx.Optimizer, inputs: Array, targets: Array) -> Array:
+    def step(model: Model, optimizer: Optimizer, inputs: Array, targets: Array) -> Array:
         def batch_loss(model: Model) -> Array:
             return loss(model(inputs), targets)
 

@@ -3,7 +3,7 @@
 The only adapter that may import its engine as well, to set it up, to wait and to read its memory.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, final
 
 import keras
@@ -51,7 +51,8 @@ class KerasAdapter:
 
     def predict(self, inputs: DeviceArray) -> np.ndarray:
         """The logits of one query, in host memory, where `predict_on_batch` leaves them."""
-        return self.model.predict_on_batch(inputs)
+        logits: np.ndarray = self.model.predict_on_batch(inputs)
+        return logits
 
     def wait(self, result: object) -> None:  # noqa: ARG002 (Keras hands out results that are computed)
         """Return when the parameters are there too; the result is, because Keras has waited for it."""
@@ -183,8 +184,8 @@ class JaxEngine:
         return ["cpu", *(f"cuda:{gpu.id} {gpu.device_kind}" for gpu in self.jax.devices() if gpu.platform == "gpu")]
 
     def versions(self) -> dict[str, str]:
-        """JAX and its compiler."""
-        return {"jax": self.jax.__version__, "jaxlib": self.jax.lib.__version__}
+        """JAX."""
+        return {"jax": self.jax.__version__}
 
     def execution(self, *, compiled: bool) -> str:
         """Keras compiles its step on JAX by default."""
@@ -246,7 +247,7 @@ def adam(rule: Adam) -> keras.Optimizer:
     """
     ours: Any = type(keras.optimizers.Adam())  # on torch Keras returns a class of its own that updates all at once
 
-    class AdamAfterCorrection(ours):
+    class AdamAfterCorrection(ours):  # type: ignore[misc] # the class is known when Keras runs
         def _backend_update_step(self, grads: Any, trainable_variables: Any, learning_rate: Any) -> None:  # noqa: ANN401
             dtype = trainable_variables[0].dtype
             step = keras.ops.cast(self.iterations + 1, dtype)
@@ -277,7 +278,7 @@ def _learning_rate(value: float) -> Any:  # noqa: ANN401 (Keras takes a float or
     return value
 
 
-ENGINES = {"tensorflow": TensorFlowEngine, "jax": JaxEngine, "torch": TorchEngine}
+ENGINES: dict[str, Callable[[], Engine]] = {"tensorflow": TensorFlowEngine, "jax": JaxEngine, "torch": TorchEngine}
 
 LOSSES = {
     "cross_entropy": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),

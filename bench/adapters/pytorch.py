@@ -67,7 +67,8 @@ class PyTorchAdapter:
         if self.model.training:
             self.model.eval()
         with torch.inference_mode():
-            return self.model(inputs)
+            logits: Tensor = self.model(inputs)
+        return logits
 
     def wait(self, result: object) -> None:  # noqa: ARG002 (a stream has one order, so everything before now is done)
         """Return when the device has nothing left to do; a CPU never has."""
@@ -108,4 +109,7 @@ def _optimizer(rule: Sgd | Adam, parameters: list[nn.Parameter]) -> torch.optim.
     return torch.optim.Adam(parameters, lr=rule.learning_rate, betas=(rule.beta_1, rule.beta_2), eps=rule.epsilon)
 
 
-LOSSES = {"cross_entropy": functional.cross_entropy, "mean_squared_error": functional.mse_loss}
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "cross_entropy": functional.cross_entropy,
+    "mean_squared_error": functional.mse_loss,
+}

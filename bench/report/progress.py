@@ -122,4 +122,4 @@ def _speed(block: Block) -> str:
 def _figure(key: str, found: object) -> str:
     figures: dict[str, Callable[[Any], str]] = {"call_ns": lambda found: numbers.duration(found / 1e9)}
     usual = numbers.score if isinstance(found, float) else str
-    return figures.get(key, usual)(found)  # type: ignore[operator]
+    return figures.get(key, usual)(found)

@@ -53,9 +53,9 @@ def build(spec: CnnSpec, weights: Weights, *, seed: int = 0) -> Cnn:
     """The model with these weights, in their precision; the seed is that of its dropout."""
     dtype = weights["head.bias"].dtype
     model = layers.blank(lambda rngs: Cnn(spec, dtype=dtype, rngs=rngs), seed=seed)
-    for number, layer in enumerate(model.convolutions):
-        layers.load(layer.convolution, name=f"conv{number}", weights=weights)
-        layers.load_batch_norm(layer.tail, name=f"conv{number}", weights=weights)
+    for number, convolution in enumerate(model.convolutions):
+        layers.load(convolution.convolution, name=f"conv{number}", weights=weights)
+        layers.load_batch_norm(convolution.tail, name=f"conv{number}", weights=weights)
     for number, layer in enumerate(model.dense):
         layers.load(layer.linear, name=f"dense{number}", weights=weights)
         layers.load_batch_norm(layer.tail, name=f"dense{number}", weights=weights)
@@ -65,10 +65,10 @@ def build(spec: CnnSpec, weights: Weights, *, seed: int = 0) -> Cnn:
 
 def export(model: Cnn) -> Weights:
     """A copy of the weights as they are now, by their canonical names."""
-    state = {}
-    for number, layer in enumerate(model.convolutions):
-        state |= layers.read(layer.convolution, name=f"conv{number}")
-        state |= layers.read_batch_norm(layer.tail, name=f"conv{number}")
+    state: layers.State = {}
+    for number, convolution in enumerate(model.convolutions):
+        state |= layers.read(convolution.convolution, name=f"conv{number}")
+        state |= layers.read_batch_norm(convolution.tail, name=f"conv{number}")
     for number, layer in enumerate(model.dense):
         state |= layers.read(layer.linear, name=f"dense{number}")
         state |= layers.read_batch_norm(layer.tail, name=f"dense{number}")

@@ -25,8 +25,8 @@ def build(spec: CnnSpec, weights: Weights, *, seed: int = 0) -> keras.Sequential
     for number, layer in enumerate(spec.convolutions):
         add_convolution(model, layer, name=f"conv{number}", dtype=dtype)
     model.add(keras_layers.Flatten(dtype=dtype))
-    for number, layer in enumerate(spec.dense):
-        layers.add_dense(model, layer, name=f"dense{number}", dtype=dtype)
+    for number, dense in enumerate(spec.dense):
+        layers.add_dense(model, dense, name=f"dense{number}", dtype=dtype)
     model.add(keras_layers.Dense(spec.outputs, name="head", dtype=dtype))
     layers.load(model, weights)
     return model

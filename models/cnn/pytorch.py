@@ -64,7 +64,7 @@ def build(spec: CnnSpec, weights: Weights, *, seed: int = 0) -> Cnn:
 
 def export(model: Cnn) -> Weights:
     """A copy of the weights as they are now, by their canonical names."""
-    state = {}
+    state: layers.State = {}
     for number, convolution in enumerate(model.convolutions):
         state |= layers.read(convolution, "convolution", name=f"conv{number}", order=HWIO)
     for number, layer in enumerate(model.dense):

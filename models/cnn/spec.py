@@ -126,9 +126,7 @@ def _convolve(images: np.ndarray, kernel: np.ndarray, padding: str) -> np.ndarra
         around = [((size - 1) // 2, size // 2) for size in (height, width)]
         images = np.pad(images, [(0, 0), *around, (0, 0)])
     rows, columns = images.shape[1] - height + 1, images.shape[2] - width + 1
-    return sum(  # type: ignore[return-value]
-        images[:, y : y + rows, x : x + columns] @ kernel[y, x] for y, x in _pixels(height, width)
-    )
+    return sum(images[:, y : y + rows, x : x + columns] @ kernel[y, x] for y, x in _pixels(height, width))
 
 
 def _max_pool(images: np.ndarray, size: int) -> np.ndarray:

@@ -38,7 +38,7 @@ def build(spec: DnnSpec, weights: Weights, *, seed: int = 0) -> Dnn:
 
 def export(model: Dnn) -> Weights:
     """A copy of the weights as they are now, by their canonical names."""
-    state = {}
+    state: layers.State = {}
     for number, layer in enumerate(model.hidden):
         state |= layers.read(layer.linear, name=f"hidden{number}")
         state |= layers.read_batch_norm(layer.tail, name=f"hidden{number}")

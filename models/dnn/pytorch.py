@@ -36,7 +36,7 @@ def build(spec: DnnSpec, weights: Weights, *, seed: int = 0) -> Dnn:
 
 def export(model: Dnn) -> Weights:
     """A copy of the weights as they are now, by their canonical names."""
-    state = {}
+    state: layers.State = {}
     for number, layer in enumerate(model.hidden):
         state |= layers.read(layer, "linear", name=f"hidden{number}")
     state["head.kernel"], state["head.bias"] = model.head.weight.T, model.head.bias

@@ -83,7 +83,7 @@ def load_batch_norm(tail: Tail, *, name: str, weights: Weights) -> None:
         fill(tail.norm.var, weights[f"{name}.variance"])
 
 
-def fill(variable: nnx.Variable, value: np.ndarray) -> None:
+def fill(variable: nnx.Variable[Array], value: np.ndarray) -> None:
     """Give a variable its value, in the value's precision.
 
     Flax makes running statistics in float32, whatever it is told.

@@ -1,6 +1,7 @@
 """The shared layers in PyTorch."""
 
 from collections import OrderedDict
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from models.layers.spec import Activation, BatchNorm, DenseLayer, Weights
 ACTIVATIONS = {"linear": nn.Identity, "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
 
-State = dict[str, Tensor]
+State = dict[str, Any]  # tensors: PyTorch's types say no more of a module's parts than that they exist
 
 
 class Dense(nn.Module):
@@ -81,17 +82,16 @@ def load_batch_norm(module: nn.Module, *, name: str, weights: Weights) -> None:
 
 def read(module: nn.Module, kernel: str, *, name: str, order: tuple[int, ...] = (1, 0)) -> State:
     """The weights of layer `name`, in their canonical layout."""
-    layer = module.get_submodule(kernel)
-    return {f"{name}.kernel": layer.weight.permute(order), f"{name}.bias": layer.bias} | read_batch_norm(
-        module, name=name
-    )
+    layer: Any = module.get_submodule(kernel)
+    state = {f"{name}.kernel": layer.weight.permute(order), f"{name}.bias": layer.bias}
+    return state | read_batch_norm(module, name=name)
 
 
 def read_batch_norm(module: nn.Module, *, name: str) -> State:
     """Scale, offset and running statistics of layer `name`, where the module has a batch norm."""
     for part in module.modules():
         if isinstance(part, BiasedBatchNorm):
-            norm = part.norm
+            norm: Any = part.norm
             variance = norm.running_var / part.excess
             values = (norm.weight, norm.bias, norm.running_mean, variance)
             return {

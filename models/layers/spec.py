@@ -4,6 +4,7 @@ Weights are named `<layer>.<part>` and laid out one way: dense kernels (in, out)
 H·W·C order. A batch norm adds `scale`, `offset` and the running `mean` and `variance`.
 """
 
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -43,7 +44,7 @@ class DenseLayer:
 def without_dropout(spec: AnySpec) -> AnySpec:
     """The same network with every dropout rate at zero, as a proof of equivalence needs it."""
     changes: dict[str, Any] = {}
-    for field in fields(spec):  # type: ignore[arg-type]
+    for field in fields(spec):
         value = getattr(spec, field.name)
         if field.name == "dropout":
             changes[field.name] = 0.0
@@ -114,7 +115,7 @@ def _normalise(values: np.ndarray, batch_norm: BatchNorm, weights: Weights, name
     return (values - mean) / np.sqrt(variance + batch_norm.epsilon) * scale + offset
 
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[Activation, Callable[[np.ndarray], np.ndarray]] = {
     "linear": lambda values: values,
     "relu": lambda values: np.maximum(values, 0),
     "tanh": np.tanh,

@@ -63,7 +63,7 @@ def build(spec: LstmSpec, weights: Weights, *, seed: int = 0) -> Lstm:
 
 def export(model: Lstm) -> Weights:
     """A copy of the weights as they are now, by their canonical names."""
-    state = {}
+    state: layers.State = {}
     for number, layer in enumerate(model.layers):
         state[f"layer{number}.kernel"] = layer.lstm.cell.dense_i.kernel[...]
         state[f"layer{number}.recurrent"] = layer.lstm.cell.dense_h.kernel[...]

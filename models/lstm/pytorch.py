@@ -60,7 +60,7 @@ def build(spec: LstmSpec, weights: Weights, *, seed: int = 0) -> Lstm:
 
 def export(model: Lstm) -> Weights:
     """A copy of the weights as they are now, by their canonical names."""
-    state = {}
+    state: layers.State = {}
     for number, layer in enumerate(model.layers):
         state[f"layer{number}.kernel"] = layer.lstm.weight_ih_l0.T
         state[f"layer{number}.recurrent"] = layer.lstm.weight_hh_l0.T
