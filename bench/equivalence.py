@@ -19,41 +19,41 @@ LOSS_STEPS = 10
 
 Trace = Mapping[str, np.ndarray]
 
-# Those that compute everything in float64 when they are asked to; the others are held against these.
-EXACT = ("pytorch", "flax", "keras/tensorflow")
+# Those that everyone is held against: each pair of them would say the same once more.
+PEERS = ("pytorch", "flax", "keras/tensorflow")
 
 FORWARD_LIMIT = 1e-12
 WEIGHTS_LIMIT = 1e-9
 FLOAT32_LIMIT = 1e-5
 # A float32 trajectory drifts apart by itself: each step feeds rounding back into the weights.
 FLOAT32_LOSS_LIMIT = 1e-4
-INEXACT_LIMIT = 1e-5
 
-INEXACT = {
-    "keras/jax": "Keras on JAX computes tanh, var and mean in float32 even where everything is float64",
-    "keras/torch": "Keras on torch computes var and mean in float32 even where everything is float64",
-}
+NOTES = dict.fromkeys(
+    ("keras/jax", "keras/torch"),
+    "on JAX and torch Keras narrows the results of many operations to float32; for the proof it was set not to",
+)
 
 
 def certify(contender: str, double: Mapping[str, Trace], single: Mapping[str, Trace], *, dropout: bool) -> Certificate:
     """The certificate of one framework from the traces of all, by contender: `double` in float64, `single` in float32.
 
-    It is held against the NumPy reference, and against every other framework that is exact in float64. Where there is
-    no trace of it, or no other framework to compare with, the certificate says so and does not pass.
+    It is held against the NumPy reference, and against each of PEERS but itself. Where there is no trace of it, or no
+    peer to compare with, the certificate says so and does not pass.
     """
-    peers = [name for name in double if name in EXACT and name != contender]
-    notes = [INEXACT[contender]] if contender in INEXACT else []
+    peers = [name for name in double if name in PEERS and name != contender]
+    notes = [NOTES[contender]] if contender in NOTES else []
     notes += ["dropout was switched off for the proof"] if dropout else []
     if contender not in double or contender not in single:
         return _unproven(contender, "it computed no trace: see its failure")
     if not peers:
-        return _unproven(contender, "no second framework to compare with: install one of " + ", ".join(EXACT))
-    forward, weights = (INEXACT_LIMIT,) * 2 if contender in INEXACT else (FORWARD_LIMIT, WEIGHTS_LIMIT)
+        return _unproven(contender, "no second framework to compare with: install one of " + ", ".join(PEERS))
     exact, rounded = double[contender], single[contender]
     deviations = [
-        _against_reference("float64 forward", exact, "logits", "reference", forward),
-        _against_reference("float64 forward after training", exact, "trained_logits", "trained_reference", forward),
-        *(_weights(exact, double[peer], peer, weights) for peer in peers),
+        _against_reference("float64 forward", exact, "logits", "reference", FORWARD_LIMIT),
+        _against_reference(
+            "float64 forward after training", exact, "trained_logits", "trained_reference", FORWARD_LIMIT
+        ),
+        *(_weights(exact, double[peer], peer) for peer in peers),
         _against_reference("float32 forward", rounded, "logits", "reference", FLOAT32_LIMIT),
         *(_losses(rounded, single[peer], peer) for peer in peers if peer in single),
     ]
@@ -116,9 +116,9 @@ def _against_reference(check: str, trace: Trace, found: str, reference: str, lim
     return Deviation(check=check, against="reference", found=deviation, allowed=limit)
 
 
-def _weights(trace: Trace, other: Trace, peer: str, limit: float) -> Deviation:
+def _weights(trace: Trace, other: Trace, peer: str) -> Deviation:
     check = f"float64 weights after {STEPS} steps"
-    return Deviation(check=check, against=peer, found=weights_deviation(trace, other), allowed=limit)
+    return Deviation(check=check, against=peer, found=weights_deviation(trace, other), allowed=WEIGHTS_LIMIT)
 
 
 def _losses(trace: Trace, other: Trace, peer: str) -> Deviation:

@@ -92,10 +92,10 @@ def source_digest(workload: Workload, framework: str) -> str:
 
 
 def second(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
-    """What must be proven beside the chosen ones, so that there are two that are exact in float64."""
-    exact = [item for item in frameworks.every_contender() if str(item) in equivalence.EXACT]
-    others = [item for item in exact if item not in contenders and frameworks.is_installed(item)]
-    missing = PAIR - sum(item in contenders for item in exact)
+    """What must be proven beside the chosen ones, so that there are two to compare."""
+    peers = [item for item in frameworks.every_contender() if str(item) in equivalence.PEERS]
+    others = [item for item in peers if item not in contenders and frameworks.is_installed(item)]
+    missing = PAIR - sum(item in contenders for item in peers)
     return tuple(others[: max(0, missing)])
 
 

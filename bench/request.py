@@ -38,6 +38,7 @@ class Options:
     def command(self) -> str:
         """The command line that asks for the same."""
         given = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        given["suite"] = self.suite or (None if self.workload else DEFAULT_SUITE)
         words = [
             f"--{name.replace('_', '-')} {value:g}"
             if isinstance(value, float)
@@ -80,7 +81,7 @@ def check(options: Options) -> Request:
     )
     if not options.time_limit > 0:
         raise UsageError(f"--time-limit: found {options.time_limit:g}, expected seconds above 0")
-    for workload in workloads:
+    for workload in workloads if "training" in selection.scenarios else ():
         _fits(workload, training)
     return Request(selection=selection, suite=suite, remarks=problems)
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from bench.datasets.base import cycle
 from bench.equivalence import write_trace
-from bench.errors import BenchError
+from bench.errors import BenchError, UnavailableError
 from bench.measure import case as cases
+from bench.measure import inference, rounds, training
 from bench.measure.case import Occasion
 from bench.measure.clock import now_ns
 from bench.measure.training import DivergedError
@@ -83,19 +83,23 @@ def _probe(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (
 
 
 def _serve(job: Job, emit: Emit, receive: Receive) -> Message:
-    """Time calls one request at a time, for a program that has its own rounds; ends when no more requests come."""
+    """Time calls one request at a time, for a program that has its own rounds; an empty request ends it.
+
+    A request is `calls` and whether they are `pipelined`; the answer has the time of each call, or of all of them.
+    """
     subject = _subject(job, precision="fp32", seed=0)
+    emit({"event": "configured"})
     subject.build()
-    adapter, train = subject.adapter, job["scenario"] == "training"
-    split = subject.split("train" if train else "test")
-    rows = cycle(len(split), job["batch_size"])
-    placed = adapter.put(split.inputs[rows], split.targets[rows] if train else None)
+    adapter, size = subject.adapter, job["batch_size"]
+    if job["scenario"] == "training":
+        work = training.steps(adapter, subject.split("train"), batch_size=size, seed=0)
+    else:
+        work = inference.queries(adapter, subject.split("test").inputs, batch_size=size)
     emit({"event": "serving", "settings": adapter.settings(), "versions": adapter.versions()})
-    while (request := receive()) is not None:
-        start = now_ns()
-        for _ in range(request["calls"]):
-            adapter.wait(adapter.train([placed]) if train else adapter.predict(placed))
-        emit({"event": "timed", "elapsed_ns": now_ns() - start})
+    with rounds.collector_off():
+        while request := receive():
+            waits = [request["calls"]] if request["pipelined"] else [1] * request["calls"]
+            emit({"event": "timed", "elapsed_ns": [rounds.timed(work, calls) for calls in waits]})
     return {"outcome": "ok", "error": None}
 
 
@@ -115,7 +119,7 @@ def _pin(threads: int) -> None:
 def _outcome(error: Exception) -> str:
     if isinstance(error, DivergedError):
         return "diverged"
-    if isinstance(error, NotImplementedError):
+    if isinstance(error, NotImplementedError | UnavailableError):
         return "unavailable"
     out_of_memory = isinstance(error, MemoryError) or any(word in str(error) for word in OUT_OF_MEMORY)
     return "oom" if out_of_memory else "failed"

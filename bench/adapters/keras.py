@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from bench.adapters.base import Adapter, Batch, DeviceArray, Model
+from bench.errors import UnavailableError
 from bench.workload import Adam, Recipe, Sgd
 
 
@@ -30,6 +31,8 @@ class KerasAdapter:
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Set the backend's device, precision and threads, and Keras' own float type."""
         keras.config.set_floatx("float64" if precision == "fp64" else "float32")
+        if precision == "fp64":
+            _keep_float64()
         keras.config.set_image_data_format("channels_last")  # whatever the user's own configuration of Keras says
         self.engine.configure(device=device, precision=precision, threads=threads)
         self.precision, self.threads = precision, threads
@@ -261,6 +264,20 @@ def adam(rule: Adam) -> keras.Optimizer:
         beta_1=_constant(rule.beta_1),
         beta_2=_constant(rule.beta_2),
     )
+
+
+def _keep_float64() -> None:
+    """Let results stay float64 on JAX and torch, where Keras' type promotion narrows them to float32 by a table.
+
+    Only the proof in float64 needs it: nothing that is measured has a float64 in it. Raises UnavailableError where
+    Keras keeps that table elsewhere.
+    """
+    try:
+        from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE
+    except ImportError as error:
+        message = f"Keras {keras.__version__} has no table of narrowed types where 3.15 has it: no proof in float64"
+        raise UnavailableError(message) from error
+    BIT64_TO_BIT32_DTYPE["float64"] = "float64"
 
 
 def _constant(value: float) -> float:

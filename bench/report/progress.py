@@ -104,11 +104,11 @@ def outcome(record: Record) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A time to wait: `45 s`, `3 min`, `1 h 20 min`."""
-    minutes = round(seconds / 60)
-    if minutes < 2:  # noqa: PLR2004 (seconds say more below two minutes)
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004 (minutes)
+    """A time to wait: `45 s`, `3 min 20 s`, `1 h 20 min`."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:  # noqa: PLR2004 (minutes of an hour)
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _by_size(figures: Mapping[int, str]) -> str:
