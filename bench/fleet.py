@@ -24,6 +24,8 @@ class Fleet:
         self.logs = logs
         self._launchers: dict[tuple[Contender, str], Launcher] = {}
         self._locks: dict[tuple[Contender, str], Lock] = {}
+        self._spawned: set[Launcher] = set()
+        self._closed = False
 
     def start(self, wanted: Iterable[tuple[Contender, str]]) -> None:
         """Start those that are not there yet, all at once: they import their frameworks side by side."""
@@ -60,20 +62,28 @@ class Fleet:
 
     def run_spawned(self, contender: Contender, device: str, job: Job, *, limit_s: float) -> Ending:
         """Do one job in a process of its own that no fork has touched."""
-        launcher = self._launch(contender, device, spawned=True)
+        try:
+            launcher = self._launch(contender, device, spawned=True)
+        except LauncherError as error:
+            return _failed(error)
+        self._spawned.add(launcher)
         try:
             return launcher.run(job, limit_s=limit_s)
         except LauncherError as error:
             return _failed(error)
         finally:
+            self._spawned.discard(launcher)
             launcher.close()
 
     def close(self) -> None:
-        """End all of them, and whatever they are doing."""
-        for launcher in self._launchers.values():
+        """End all of them, and whatever they are doing; a job that still waits in another thread is not begun."""
+        self._closed = True
+        for launcher in (*self._launchers.values(), *self._spawned):
             launcher.close()
 
     def _launch(self, contender: Contender, device: str, *, spawned: bool = False) -> Launcher:
+        if self._closed:
+            raise LauncherError(f"{contender}: not begun, since the run has ended")
         name = f"{contender}-{device}".replace("/", "-").replace(":", "-")
         log = self.logs / f"launcher-{name}.log"
         return Launcher(contender.framework, contender.backend, device=device, log=log, spawned=spawned)

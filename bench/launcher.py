@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from pathlib import Path
 from typing import Any, Never
 
@@ -25,14 +26,14 @@ def main() -> None:
     channel = _Channel(socket.socket(fileno=int(descriptor)))
     _import(framework)
     threads = _threads()
+    if threads != 1 and "--spawned" not in flags:
+        channel.send({"event": "unfit", "error": f"{threads} threads after importing {framework}, expected 1: no fork"})
+        return
     channel.send({"event": "ready", "threads": threads})
     if "--spawned" in flags:
         job = channel.receive()
         if job is not None:
             _work(job, channel)
-        return
-    if threads != 1:
-        channel.send({"event": "unfit", "error": f"{threads} threads after importing {framework}, expected 1: no fork"})
         return
     while (job := channel.receive()) is not None:
         _fork(job, channel)
@@ -46,7 +47,8 @@ class _Channel:
         self.lines = connection.makefile("r", encoding="utf-8")
 
     def send(self, message: dict[str, Any]) -> None:
-        self.connection.sendall((json.dumps(message) + "\n").encode())
+        """One line; what a killed process left of its last one is ended first."""
+        self.connection.sendall(("\n" + json.dumps(message) + "\n").encode())
 
     def receive(self) -> dict[str, Any] | None:
         line = self.lines.readline()
@@ -69,13 +71,17 @@ def _fork(job: dict[str, Any], channel: _Channel) -> None:
 
 
 def _child(job: dict[str, Any], channel: _Channel) -> Never:
+    status = 1
     try:
         _die_with_parent()
         _work(job, channel)
+        status = 0
+    except BaseException:  # noqa: BLE001 (nothing may get out into the launcher's own loop)
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(0)
+        os._exit(status)
 
 
 def _work(job: dict[str, Any], channel: _Channel) -> None:

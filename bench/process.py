@@ -69,10 +69,10 @@ class Launcher:
     def wait_until_ready(self) -> None:
         """Return when the framework is imported; raises LauncherError, with the end of its log, where it cannot be."""
         if self.ready is None:
-            deadline = time.monotonic() + LAUNCH_LIMIT_S
-            message = self._receive(deadline)
+            message = self.receive(limit_s=LAUNCH_LIMIT_S)
             if message is None or message["event"] != "ready":
-                raise LauncherError(f"{self.contender}: the launcher did not start: {self._last_words()}")
+                reason = message["error"] if message else self._last_words()
+                raise LauncherError(f"{self.contender}: the launcher did not start: {reason}")
             self.ready = message
 
     def run(self, job: Job, *, limit_s: float, listen: Listener = lambda _: None) -> Ending:
@@ -102,10 +102,28 @@ class Launcher:
             else:
                 listen(message)
         if result is None or self.start_method == "spawn" or result["outcome"] == "timeout":
-            result = result or self._death(self._process.poll(), killed_before)
+            result = result or self._death(self._status(), killed_before)
             self._settle()
         self._child = None
         return Ending(result=result, startup_s=startup_s)
+
+    def serve(self, job: Job, *, limit_s: float) -> "Service":
+        """Begin a job that answers requests, in a fresh process; raises LauncherError where it does not begin."""
+        self.wait_until_ready()
+        requested = time.monotonic()
+        self.send(job)
+        startup_s = 0.0
+        for message in self._messages(requested + limit_s):
+            if message["event"] == "running":
+                self._child = message["pid"]
+            elif message["event"] == "configured":
+                startup_s = time.monotonic() - requested
+            elif message["event"] == "serving":
+                return Service(launcher=self, startup_s=startup_s, news=message)
+            else:
+                self._settle()
+                raise LauncherError(f"{self.contender}: the job did not begin: {message.get('error', message)}")
+        raise LauncherError(f"{self.contender}: the job ended before it began: {self._last_words()}")
 
     def send(self, message: Job) -> None:
         """Hand one message to the launcher, or to the job that runs in its process."""
@@ -116,7 +134,18 @@ class Launcher:
 
     def receive(self, *, limit_s: float) -> Message | None:
         """The next message of the job that runs; None where none comes in time or ever."""
-        return self._receive(time.monotonic() + limit_s)
+        try:
+            return self._receive(time.monotonic() + limit_s)
+        except TimeoutError:
+            return None
+
+    def finish(self) -> None:
+        """Let a job that answers requests end by itself, and return when the launcher is free again."""
+        self.send({})
+        for message in self._messages(time.monotonic() + CLOSING_S):
+            if message["event"] in {"exited", "late"}:
+                break
+        self._child = None
 
     def close(self) -> None:
         """End the job that runs, if any, and the launcher."""
@@ -144,6 +173,12 @@ class Launcher:
             if message["event"] in {"exited", "late"}:
                 break
 
+    def _status(self) -> int | None:
+        """How the process ended whose end of the socket is closed; it may take a moment longer to be gone."""
+        with suppress(subprocess.TimeoutExpired):
+            return self._process.wait(timeout=CLOSING_S)
+        return None
+
     def _kill_child(self) -> None:
         if self._child is not None:
             with suppress(ProcessLookupError):
@@ -162,6 +197,13 @@ class Launcher:
             yield message
 
     def _receive(self, deadline: float) -> Message | None:
+        while (line := self._line(deadline)) is not None:
+            with suppress(ValueError):  # a process that is killed while it sends leaves a torn line
+                message: Message = json.loads(line)
+                return message
+        return None
+
+    def _line(self, deadline: float) -> bytes | None:
         while b"\n" not in self._buffer:
             self._connection.settimeout(max(0.001, deadline - time.monotonic()))
             try:
@@ -174,8 +216,7 @@ class Launcher:
                 return None
             self._buffer += received
         line, _, self._buffer = self._buffer.partition(b"\n")
-        message: Message = json.loads(line)
-        return message
+        return line
 
     def _death(self, status: int | None, killed_before: int | None) -> Message:
         """What to say of a process that ended without a result."""
@@ -190,6 +231,24 @@ class Launcher:
     def _last_words(self) -> str:
         lines = [line for line in self.log.read_text("utf-8", "replace").splitlines() if line.strip()]
         return lines[-1].strip()[:300] if lines else "it said nothing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A job that answers requests; `startup_s` passed until its framework was ready, `news` has settings, versions."""
+
+    launcher: Launcher
+    startup_s: float
+    news: Message
+
+    def time(self, calls: int, *, pipelined: bool = False, limit_s: float = 60.0) -> list[int]:
+        """The nanoseconds of each of so many calls, or pipelined of all of them together."""
+        self.launcher.send({"calls": calls, "pipelined": pipelined})
+        answer = self.launcher.receive(limit_s=limit_s)
+        if answer is None or answer["event"] != "timed":
+            raise LauncherError(f"{self.launcher.contender}: no answer to a request: {(answer or {}).get('error')}")
+        elapsed: list[int] = answer["elapsed_ns"]
+        return elapsed
 
 
 def _ended(outcome: str, error: str) -> Message:

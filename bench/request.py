@@ -1,5 +1,6 @@
 """What the options of a run ask for, checked before anything is started."""
 
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -60,9 +61,11 @@ class Request:
 
 def check(options: Options) -> Request:
     """The request that the options stand for; raises UsageError for whatever is wrong with them."""
-    suite = load_suite(options.suite or DEFAULT_SUITE)
-    workloads = load_workloads(options.workload) if options.workload else tuple(map(load_workload, suite.workloads))
-    names = split("framework", options.framework) if options.framework else suite.frameworks
+    suite = load_suite(DEFAULT_SUITE if options.suite is None else options.suite)
+    workloads = tuple(map(load_workload, suite.workloads))
+    if options.workload is not None:
+        workloads = load_workloads(options.workload)
+    names = suite.frameworks if options.framework is None else split("framework", options.framework)
     contenders, problems = frameworks.choose(names)
     if not contenders:
         raise UsageError("--framework: " + "; ".join(problems))
@@ -79,7 +82,7 @@ def check(options: Options) -> Request:
         seeds=_positive("seeds", options.seeds),
         threads=_threads(options.threads),
     )
-    if not options.time_limit > 0:
+    if not 0 < options.time_limit < math.inf:
         raise UsageError(f"--time-limit: found {options.time_limit:g}, expected seconds above 0")
     for workload in workloads if "training" in selection.scenarios else ():
         _fits(workload, training)
@@ -127,7 +130,7 @@ def batch_sizes(text: str | None) -> tuple[int, ...]:
     """The batch sizes of a comma-separated option, none where it was left out."""
     found = split("batch-size", text) if text is not None else ()
     for part in found:
-        if not part.isdigit() or int(part) == 0:
+        if not part.isdecimal() or int(part) == 0:
             raise UsageError(f"--batch-size: found {part!r}, expected whole numbers of at least 1, separated by commas")
     return tuple(int(part) for part in found)
 

@@ -6,7 +6,7 @@ The catalogue is `bench/workloads/*.toml` and `bench/suites/*.toml`; a user's ow
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Never
 
@@ -23,9 +23,9 @@ SUITES = Path(__file__).parent / "suites"
 
 _from_toml = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-Size = Annotated[int, Field(gt=0)]
-Positive = Annotated[float, Field(gt=0)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
+Size = Annotated[int, Field(gt=0, strict=True)]
+Positive = Annotated[float, Field(gt=0, strict=True)]
+Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_from_toml)
@@ -57,7 +57,7 @@ class Recipe:
     loss: Literal["cross_entropy", "mean_squared_error"] = "cross_entropy"
     last_batch: Literal["keep", "drop"] = "keep"
     validation_fraction: Fraction = 0.0
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, strict=True)] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_from_toml)
@@ -65,7 +65,7 @@ class Target:
     """The quality to reach on the evaluation data, for the time to target."""
 
     metric: Literal["accuracy", "r2"]
-    value: float
+    value: Annotated[float, Field(strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,8 +133,9 @@ def load_workload(name: str) -> Workload:
     Raises UsageError for an unknown name and for any mistake in the file: file, key, what was found, what is allowed.
     """
     path = Path(name) if name.endswith(".toml") else WORKLOADS / f"{name}.toml"
-    if not path.is_file():
-        known = ", ".join(workload_names())
+    names = workload_names()
+    if not path.is_file() or not (name.endswith(".toml") or name in names):
+        known = ", ".join(names)
         raise UsageError(f"--workload: found {name!r}, expected one of {known}, or the path of a TOML file that exists")
     return parse_workload(_read(path), source=path)
 
@@ -147,7 +148,7 @@ def load_suite(name: str) -> Suite:
     try:
         return TypeAdapter(Suite).validate_python(_read(path))
     except ValidationError as error:
-        _refuse(path, "", error)
+        _refuse(path, "", error, kind=Suite)
 
 
 def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
@@ -155,7 +156,7 @@ def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
     try:
         file = TypeAdapter(_File).validate_python(content)
     except ValidationError as error:
-        _refuse(source, "", error)
+        _refuse(source, "", error, kind=_File)
     try:
         data = description.describe(file.dataset)
     except UsageError as error:
@@ -182,7 +183,8 @@ def _spec(file: _File, data: Description, source: Path) -> families.Spec:
     family = options.pop("family", None)
     if family not in families.family_names():
         known = ", ".join(families.family_names())
-        raise UsageError(f"{source}: model.family: found {family!r}, expected one of {known}")
+        found = repr(family) if "family" in file.model else "nothing"
+        raise UsageError(f"{source}: model.family: found {found}, expected one of {known}")
     module = families.spec_module(family)
     try:
         sizes = module.sizes(data.sample_shape) | {"outputs": data.outputs}
@@ -197,11 +199,16 @@ def _spec(file: _File, data: Description, source: Path) -> families.Spec:
     try:
         return module.Spec(**options, **sizes)
     except ValidationError as error:
-        _refuse(source, "model.", error)
+        _refuse(source, "model", error, kind=module.Spec, decided=sizes)
 
 
 def _check_recipe(recipe: Recipe, target: Target | None, data: Description, source: Path) -> None:
-    training = data.train - int(data.train * recipe.validation_fraction)
+    training = data.train - round(data.train * recipe.validation_fraction)  # as the data are split
+    if recipe.validation_fraction and not 0 < training < data.train:
+        raise UsageError(
+            f"{source}: recipe.validation_fraction: found {recipe.validation_fraction}, which leaves {training} of "
+            f"{data.train} samples to train on; expected a fraction that leaves samples on both sides"
+        )
     if recipe.batch_size > training:
         raise UsageError(
             f"{source}: recipe.batch_size: found {recipe.batch_size}, expected at most {training}, the training samples"
@@ -233,21 +240,37 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: not a TOML file: {error}") from None
 
 
-def _refuse(source: Path, table: str, error: ValidationError) -> Never:
-    """One line for each mistake: where, what was found, what is allowed."""
-    lines = []
-    for mistake in error.errors():
-        key = table + ".".join(str(part) for part in mistake["loc"])
-        if mistake["type"] == "missing" or mistake["type"] == "missing_keyword_only_argument":
-            lines.append(f"{source}: {key}: found nothing, expected a value")
-        elif mistake["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
-            lines.append(f"{source}: {key}: found {mistake['input']!r}, expected no such key")
-        elif mistake["type"] == "value_error":
-            lines.append(f"{source}: {key.rstrip('.')}: {mistake['ctx']['error']}")
-        else:
-            lines.append(f"{source}: {key}: found {mistake['input']!r}, expected: {_expectation(mistake['msg'])}")
-    raise UsageError("\n".join(lines))
+def _refuse(source: Path, table: str, error: ValidationError, *, kind: type[Any], decided: Iterable[str] = ()) -> Never:
+    """One line for the first mistake: where, what was found, what is allowed; the keys in `decided` are not."""
+    mistake = error.errors()[0]
+    path, known = _place(TypeAdapter(kind).json_schema(), mistake["loc"])
+    key = f"{source}: " + ".".join(filter(None, (table, *path)))
+    keys = sorted(known - set(decided))
+    found = repr(mistake["input"])
+    if mistake["type"] in {"missing", "missing_keyword_only_argument"}:
+        raise UsageError(f"{key}: found nothing, expected a value")
+    if mistake["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
+        raise UsageError(f"{key}: found {found}, expected no such key: the keys are {', '.join(keys)}")
+    if mistake["type"] == "value_error":
+        raise UsageError(f"{key}: {mistake['ctx']['error']}")
+    if mistake["type"] == "union_tag_invalid":
+        about = mistake["ctx"]
+        raise UsageError(f"{key}.name: found {about['tag']!r}, expected one of {about['expected_tags']}")
+    if mistake["type"] == "union_tag_not_found":
+        raise UsageError(f"{key}.name: found nothing, expected a value")
+    raise UsageError(f"{key}: found {found}, expected {mistake['msg'].removeprefix('Input should be ')}")
 
 
-def _expectation(message: str) -> str:
-    return message.removeprefix("Input should be ").removeprefix("a valid ")
+def _place(schema: dict[str, Any], location: tuple[int | str, ...]) -> tuple[list[str], set[str]]:
+    """The keys that lead to a place in a file, and the keys that are allowed beside the last of them."""
+    node, keys, path = schema, set[str](), []
+    for part in location:
+        node = next((option for option in node.get("anyOf", ()) if option.get("type") != "null"), node)
+        node = schema["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+        if "discriminator" in node:  # the name of the option, which is no key of the file
+            node = {"$ref": node["discriminator"]["mapping"][part]}
+            continue
+        path.append(str(part))
+        keys = set(node.get("properties", {}))
+        node = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
+    return path, keys

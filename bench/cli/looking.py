@@ -28,10 +28,11 @@ def verify(
 
     one_of("--format", form, ("table", "json"))
     known = tuple(map(str, filter(frameworks.is_installed, frameworks.every_contender())))
-    contenders, problems = frameworks.choose(request.split("framework", framework) if framework else known)
+    contenders, problems = frameworks.choose(known if framework is None else request.split("framework", framework))
     if not contenders:
         fail("; ".join(problems) or "no framework is installed", USAGE)
-    workloads = request.load_workloads(workload) if workload else tuple(map(load_workload, workload_names()))
+    catalogue = map(load_workload, workload_names())
+    workloads = tuple(catalogue) if workload is None else request.load_workloads(workload)
     (where,) = request.devices(device)[:1]
     with TemporaryDirectory(prefix="levelfield-") as folder:
         request.check_devices(contenders, (where,), logs=Path(folder))

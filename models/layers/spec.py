@@ -17,8 +17,8 @@ type_checked = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 Weights = dict[str, np.ndarray]
 Activation = Literal["linear", "relu", "tanh", "sigmoid"]
-Size = Annotated[int, Field(gt=0)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
+Size = Annotated[int, Field(gt=0, strict=True)]
+Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
 AnySpec = TypeVar("AnySpec")
 
 
@@ -27,7 +27,7 @@ class BatchNorm:
     """Normalisation over the batch; `momentum` weighs the old running value, and the running variance is biased."""
 
     position: Literal["before", "after"] = "before"
-    epsilon: Annotated[float, Field(gt=0)] = 1e-5
+    epsilon: Annotated[float, Field(gt=0, strict=True)] = 1e-5
     momentum: Fraction = 0.9
 
 

@@ -1,0 +1,178 @@
+"""What is asked for is checked before anything is started, and a mistake is one line that says what is allowed."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import frameworks, request
+from bench.errors import UsageError
+from bench.frameworks import Contender
+from bench.request import Options, check, check_devices, load_workloads
+from tests.bench.workloads import named, toml
+
+CORES = len(os.sched_getaffinity(0))
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> str:
+    path = tmp_path / "tiny.toml"
+    path.write_text(toml())
+    return str(path)
+
+
+def test_without_options_the_quick_suite_is_asked_for() -> None:
+    found = check(Options())
+    assert found.suite.name == "quick"
+    assert [item.name for item in found.selection.workloads] == ["digits-dnn", "digits-cnn", "digits-lstm"]
+    assert list(map(str, found.selection.contenders)) == ["pytorch", "keras/tensorflow", "flax"]
+    assert found.selection.batch_sizes == (1, 32, 256)
+    assert found.selection.batch_sizes_for_training == ()
+    assert found.selection.processes == found.suite.processes == 3
+    assert (found.selection.devices, found.selection.seeds, found.selection.threads) == (("cpu",), 1, CORES)
+    assert found.selection.scenarios == ("training", "inference")
+    assert found.remarks == ()
+
+
+def test_every_option_is_heard(tiny: str) -> None:
+    options = Options(
+        suite="standard",
+        workload=f"digits-dnn, {tiny}",
+        framework="flax,keras/jax",
+        device="cpu,cuda:1",
+        scenario="inference",
+        batch_size="4,64",
+        processes=2,
+        seeds=3,
+        threads=1,
+    )
+    found = check(options).selection
+    assert [item.name for item in found.workloads] == ["digits-dnn", "tiny"]
+    assert found.contenders == (Contender("flax"), Contender("keras", "jax"))
+    assert (found.devices, found.scenarios) == (("cpu", "cuda:1"), ("inference",))
+    assert (found.batch_sizes, found.batch_sizes_for_training) == ((4, 64), (4, 64))
+    assert (found.processes, found.seeds, found.threads) == (2, 3, 1)
+
+
+def test_scenarios_come_in_their_own_order() -> None:
+    assert check(Options(scenario="inference,training")).selection.scenarios == ("training", "inference")
+
+
+def test_the_command_asks_for_the_same() -> None:
+    assert Options().command() == "levelfield run --suite quick"
+    options = Options(workload="mnist-dnn", seeds=3, time_limit=60, batch_size="1,128")
+    assert options.command() == "levelfield run --workload mnist-dnn --batch-size 1,128 --seeds 3 --time-limit 60"
+
+
+MISTAKES: dict[str, tuple[Mapping[str, Any], str]] = {
+    "suite": ({"suite": "slow"}, "--suite: found 'slow', expected one of quick, standard"),
+    "workload": ({"workload": "digits"}, "--workload: found 'digits', expected one of digits-cnn, "),
+    "empty workload": ({"workload": ""}, "--workload: found '', expected names separated by commas"),
+    "gap": ({"workload": "digits-dnn,"}, "--workload: found 'digits-dnn,', expected names separated by commas"),
+    "framework": ({"framework": "pytorch,theano"}, "--framework: found 'theano', expected one of pytorch, keras, "),
+    "device": ({"device": "tpu"}, "--device: found 'tpu', expected cpu, cuda or cuda:N, separated by commas"),
+    "numbered cpu": ({"device": "cpu:1"}, "--device: found 'cpu:1', expected cpu, cuda or cuda:N"),
+    "scenario": ({"scenario": "server"}, "--scenario: found 'server', expected training or inference"),
+    "no batch": ({"batch_size": "0"}, "--batch-size: found '0', expected whole numbers of at least 1"),
+    "negative batch": ({"batch_size": "8,-1"}, "--batch-size: found '-1', expected whole numbers of at least 1"),
+    "half a batch": ({"batch_size": "8.5"}, "--batch-size: found '8.5', expected whole numbers of at least 1"),
+    "no number": ({"batch_size": "²"}, "--batch-size: found '²', expected whole numbers of at least 1"),
+    "empty batch": ({"batch_size": ""}, "--batch-size: found '', expected "),
+    "batch too large": (
+        {"batch_size": "2000"},
+        (
+            "--batch-size: found 2000, but digits-dnn has only 1437 training samples; expected a batch that they fill, "
+            "or --scenario inference"
+        ),
+    ),
+    "no process": ({"processes": 0}, "--processes: found 0, expected at least 1"),
+    "no seed": ({"seeds": 0}, "--seeds: found 0, expected at least 1"),
+    "no thread": ({"threads": 0}, f"--threads: found 0, expected 1 to {CORES}, the cores of this machine"),
+    "threads": ({"threads": 10_000}, f"--threads: found 10000, expected 1 to {CORES}, the cores of this machine"),
+    "no time": ({"time_limit": 0.0}, "--time-limit: found 0, expected seconds above 0"),
+    "negative time": ({"time_limit": -5.0}, "--time-limit: found -5, expected seconds above 0"),
+    "time that is no number": ({"time_limit": float("nan")}, "--time-limit: found nan, expected seconds above 0"),
+    "endless time": ({"time_limit": float("inf")}, "--time-limit: found inf, expected seconds above 0"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line_that_says_what_is_allowed(mistake: str) -> None:
+    options, line = MISTAKES[mistake]
+    with pytest.raises(UsageError) as caught:
+        check(Options(**options))
+    assert str(caught.value).startswith(line)
+    assert "\n" not in str(caught.value)
+
+
+def test_inference_may_ask_for_more_than_there_is() -> None:
+    assert check(Options(batch_size="2000", scenario="inference")).selection.batch_sizes == (2000,)
+
+
+def test_two_workloads_of_one_name_are_refused(tiny: str, tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text(toml())
+    with pytest.raises(UsageError, match="--workload: found 'tiny' more than once, expected different names"):
+        load_workloads(f"{tiny},{other}")
+    other.write_text(toml(named("other")))
+    assert [item.name for item in load_workloads(f"{tiny},{other}")] == ["tiny", "other"]
+
+
+def test_a_framework_that_is_not_installed_is_a_remark_and_the_others_are_chosen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = frameworks._version
+    monkeypatch.setattr(frameworks, "_version", lambda name: None if name == "torch" else real(name))
+    found = check(Options(framework="pytorch,flax"))
+    assert found.selection.contenders == (Contender("flax"),)
+    assert found.remarks == ("pytorch is not installed: `pip install 'levelfield[pytorch]'`",)
+    with pytest.raises(UsageError, match=r"--framework: pytorch is not installed: `pip install"):
+        check(Options(framework="pytorch"))
+
+
+SEEN: dict[Contender, dict[str, Any]] = {
+    Contender("pytorch"): {"outcome": "ok", "devices": ["cpu", "cuda:0 Example"]},
+    Contender("flax"): {"outcome": "ok", "devices": ["cpu"]},
+    Contender("keras", "jax"): {"outcome": "failed", "error": "it broke"},
+}
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> dict[Contender, dict[str, Any]]:
+    """What the frameworks say they see, on a machine that the test makes up."""
+    found = dict(SEEN)
+    monkeypatch.setattr(request, "probe", lambda contenders, logs: {item: found[item] for item in contenders})  # noqa: ARG005
+    return found
+
+
+def test_a_gpu_that_one_framework_does_not_see_is_refused_with_what_each_sees(
+    seen: Mapping[Contender, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_devices(tuple(seen), ("cpu", "cuda"), logs=tmp_path)
+    assert str(caught.value) == (
+        "--device: found 'cuda', but flax, keras/jax cannot use it: pytorch sees cpu, cuda:0 Example; flax sees cpu; "
+        "keras/jax sees it broke. Install the extra `cuda` on a machine with an NVIDIA GPU, or use --device cpu"
+    )
+
+
+@pytest.mark.parametrize(("device", "sees"), [("cuda", True), ("cuda:0", True), ("cuda:1", False), ("cpu", True)])
+def test_a_gpu_that_all_see_is_accepted(
+    device: str,
+    sees: bool,  # noqa: FBT001 (a parameter of the test)
+    seen: Mapping[Contender, Any],
+    tmp_path: Path,
+) -> None:
+    assert seen
+    if sees:
+        check_devices([Contender("pytorch")], (device,), logs=tmp_path)
+    else:
+        with pytest.raises(UsageError, match=f"--device: found '{device}', but pytorch cannot use it"):
+            check_devices([Contender("pytorch")], (device,), logs=tmp_path)
+
+
+def test_options_are_data() -> None:
+    assert replace(Options(), seeds=2) == Options(seeds=2) != Options()

@@ -1,0 +1,338 @@
+"""A workload says all that is done, and a mistake in it is one line: file, key, what was found, what is allowed."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench import families, workload
+from bench.errors import UsageError
+from bench.workload import (
+    SUITES,
+    Adam,
+    Sgd,
+    load_suite,
+    load_workload,
+    parse_workload,
+    suite_names,
+    workload_names,
+)
+from models.cnn.spec import ConvLayer
+from models.layers.spec import DenseLayer
+from models.lstm.spec import LstmLayer
+from tests.bench.workloads import Change, toml
+from tests.bench.workloads import workload as tiny
+
+MNIST_CONVOLUTIONS = (
+    ConvLayer(filters=32, kernel=3, padding="valid", pool=2),
+    ConvLayer(filters=64, kernel=3, padding="valid", pool=2),
+    ConvLayer(filters=64, kernel=3, padding="valid"),
+)
+DIGITS_CONVOLUTIONS = (ConvLayer(filters=16, padding="same", pool=2), ConvLayer(filters=32, padding="same"))
+
+# What the table of workloads says of each row: the network, then batch, epochs, validation fraction and scaling.
+ROWS: dict[str, tuple[dict[str, Any], tuple[int, int, float, str | None]]] = {
+    "mnist-dnn": (
+        {"features": 784, "hidden": (DenseLayer(units=1000), DenseLayer(units=1000)), "outputs": 10},
+        (128, 5, 0.0, "standard"),
+    ),
+    "mnist-cnn": (
+        {
+            "height": 28,
+            "width": 28,
+            "channels": 1,
+            "convolutions": MNIST_CONVOLUTIONS,
+            "dense": (DenseLayer(units=128),),
+            "outputs": 10,
+        },
+        (128, 5, 0.1, "unit"),
+    ),
+    "mnist-lstm": (
+        {"steps": 28, "features": 28, "layers": (LstmLayer(units=128),), "outputs": 10},
+        (128, 5, 0.0, "unit"),
+    ),
+    "digits-dnn": (
+        {"features": 64, "hidden": (DenseLayer(units=128), DenseLayer(units=64)), "outputs": 10},
+        (32, 20, 0.0, None),
+    ),
+    "digits-cnn": (
+        {
+            "height": 8,
+            "width": 8,
+            "channels": 1,
+            "convolutions": DIGITS_CONVOLUTIONS,
+            "dense": (DenseLayer(units=64),),
+            "outputs": 10,
+        },
+        (32, 20, 0.0, None),
+    ),
+    "digits-lstm": (
+        {"steps": 8, "features": 8, "layers": (LstmLayer(units=64),), "outputs": 10},
+        (32, 20, 0.0, None),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(ROWS))
+def test_a_workload_of_the_catalogue_is_what_its_row_says(name: str) -> None:
+    found = load_workload(name)
+    network, (batch_size, epochs, validation_fraction, scaling) = ROWS[name]
+    assert found.spec == families.spec_module(found.family).Spec(**network)
+    recipe = found.recipe
+    assert (recipe.batch_size, recipe.epochs, recipe.validation_fraction) == (batch_size, epochs, validation_fraction)
+    assert recipe.optimizer == Adam(name="adam", learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-8)
+    assert (recipe.loss, recipe.last_batch, recipe.seed) == ("cross_entropy", "keep", 0)
+    assert found.dataset.get("scaling") == scaling
+    assert (found.name, found.title != "") == (name, True)
+
+
+def test_the_catalogue_holds_every_row() -> None:
+    assert set(workload_names()) >= ROWS.keys()
+    assert len({load_workload(name).digest for name in workload_names()}) == len(workload_names())
+
+
+@pytest.mark.parametrize("name", workload_names())
+def test_a_workload_of_the_catalogue_has_the_name_of_its_file_and_a_network_of_its_data(name: str) -> None:
+    found = load_workload(name)
+    module = families.spec_module(found.family)
+    assert found.name == name
+    assert np.prod(module.input_shape(found.spec)) == np.prod(found.description.sample_shape)
+    assert module.parameter_shapes(found.spec)["head.bias"] == (found.description.outputs,)
+    assert found.target is not None
+
+
+@pytest.mark.parametrize("name", suite_names())
+def test_a_suite_has_the_name_of_its_file_and_workloads_of_the_catalogue(name: str) -> None:
+    suite = load_suite(name)
+    assert suite.name == name
+    assert set(suite.workloads) <= set(workload_names())
+    assert suite.processes >= 3, "the unit of comparison is the process median"
+
+
+def test_the_quick_suite_is_what_it_is_said_to_be() -> None:
+    quick = load_suite("quick")
+    assert quick.workloads == ("digits-dnn", "digits-cnn", "digits-lstm")
+    assert quick.frameworks == ("pytorch", "keras", "flax")
+    assert quick.batch_sizes == (1, 32, 256)
+
+
+def test_a_users_own_file_is_a_workload(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(toml())
+    found = load_workload(str(path))
+    assert (found.name, found.family, found.source) == ("tiny", "dnn", str(path))
+    assert found.spec == families.spec_module("dnn").Spec(features=6, hidden=({"units": 5},), outputs=3)
+    assert found.content == tomllib.loads(toml())
+
+
+def test_sgd_has_a_rule_of_its_own() -> None:
+    found = tiny(('{ name = "adam", learning_rate = 1e-2 }', '{ name = "sgd", learning_rate = 1 }'))
+    assert found.recipe.optimizer == Sgd(name="sgd", learning_rate=1.0)
+
+
+ADAM = '{ name = "adam", learning_rate = 1e-2 }'
+DATASET = 'dataset = { name = "synthetic", shape = [6], classes = 3, train = 48, test = 20 }\n'
+IMAGES = [
+    ("shape = [6]", "shape = [8, 8]"),
+    ('"dnn"', '"cnn"'),
+]
+
+# One change each, and what the line says after the file.
+MISTAKES: dict[str, tuple[list[Change], str]] = {
+    "unknown key": (
+        [('title = "Six', 'titel = "Six')],
+        (
+            "titel: found 'Six numbers in three classes', expected no such key: the keys are "
+            "dataset, model, name, recipe, target, title"
+        ),
+    ),
+    "unknown key of the model": (
+        [("[model]", "[model]\ndepth = 3")],
+        "model.depth: found 3, expected no such key: the keys are hidden",
+    ),
+    "unknown key of a layer": (
+        [("units = 5", "units = 5, width = 2")],
+        "model.hidden.0.width: found 2, expected no such key: the keys are activation, batch_norm, dropout, units",
+    ),
+    "unknown key inside a layer": (
+        [("units = 5", "units = 5, batch_norm = { place = 1 }")],
+        "model.hidden.0.batch_norm.place: found 1, expected no such key: the keys are epsilon, momentum, position",
+    ),
+    "unknown key of the recipe": (
+        [("epochs = 2", "epochs = 2\npatience = 1")],
+        (
+            "recipe.patience: found 1, expected no such key: the keys are batch_size, epochs, last_batch, loss, optimizer, "
+            "seed, validation_fraction"
+        ),
+    ),
+    "unknown key of the optimizer": (
+        [("learning_rate", "rate")],
+        (
+            "recipe.optimizer.rate: found 0.01, expected no such key: the keys are beta_1, beta_2, epsilon, learning_rate, "
+            "name"
+        ),
+    ),
+    "unknown option of the data set": (
+        [("classes = 3", "classes = 3, labels = 3")],
+        (
+            "dataset.labels: found 3, but the keys are name, shape, classes, outputs, train, test, seed "
+            "(data set 'synthetic')"
+        ),
+    ),
+    "missing name": ([('name = "tiny"\n', "")], "name: found nothing, expected a value"),
+    "missing data set": ([(DATASET, "")], "dataset: found nothing, expected a value"),
+    "missing units": ([("units = 5", 'activation = "relu"')], "model.hidden.0.units: found nothing, expected a value"),
+    "missing family": ([('family = "dnn"\n', "")], "model.family: found nothing, expected one of cnn, dnn, lstm"),
+    "missing batch size": ([("batch_size = 8\n", "")], "recipe.batch_size: found nothing, expected a value"),
+    "missing optimizer": ([('name = "adam", ', "")], "recipe.optimizer.name: found nothing, expected a value"),
+    "a name that no folder should have": ([('"tiny"', '"../tiny"')], "name: found '../tiny', expected "),
+    "text for a number": ([("units = 5", 'units = "5"')], "model.hidden.0.units: found '5', expected a valid integer"),
+    "yes for a number": ([("batch_size = 8", "batch_size = true")], "recipe.batch_size: found True, expected a valid"),
+    "part of a batch": ([("batch_size = 8", "batch_size = 8.5")], "recipe.batch_size: found 8.5, expected a valid in"),
+    "text for a rate": ([("1e-2", '"1e-2"')], "recipe.optimizer.learning_rate: found '1e-2', expected a valid number"),
+    "no units": ([("units = 5", "units = 0")], "model.hidden.0.units: found 0, expected greater than 0"),
+    "no batch": ([("batch_size = 8", "batch_size = 0")], "recipe.batch_size: found 0, expected greater than 0"),
+    "a rate without end": ([("1e-2", "inf")], "recipe.optimizer.learning_rate: found inf, expected a finite number"),
+    "a table that is a word": ([(DATASET, 'dataset = "digits"\n')], "dataset: found 'digits', expected a valid dict"),
+    "a list that is a number": ([("[{ units = 5 }]", "5")], "model.hidden: found 5, expected a valid tuple"),
+    "unknown family": ([('"dnn"', '"rnn"')], "model.family: found 'rnn', expected one of cnn, dnn, lstm"),
+    "unknown optimizer": ([('"adam"', '"lion"')], "recipe.optimizer.name: found 'lion', expected one of 'sgd', 'adam'"),
+    "unknown data set": ([('"synthetic"', '"cifar"')], "dataset.name: found 'cifar', expected one of digits, mnist"),
+    "unknown activation": (
+        [("units = 5", 'units = 5, activation = "selu"')],
+        "model.hidden.0.activation: found 'selu', expected 'linear', 'relu', 'tanh' or 'sigmoid'",
+    ),
+    "one class": ([("classes = 3", "classes = 1")], "dataset.classes: found 1; "),
+    "a batch larger than the data": (
+        [("batch_size = 8", "batch_size = 49")],
+        "recipe.batch_size: found 49, expected at most 48, the training samples",
+    ),
+    "a batch larger than what validation leaves": (
+        [("batch_size = 8", "batch_size = 37\nvalidation_fraction = 0.25")],
+        "recipe.batch_size: found 37, expected at most 36, the training samples",
+    ),
+    "a validation of nothing": (
+        [("epochs = 2", "epochs = 2\nvalidation_fraction = 0.001")],
+        "recipe.validation_fraction: found 0.001, which leaves 48 of 48 samples to train on",
+    ),
+    "a validation of everything": (
+        [("epochs = 2", "epochs = 2\nvalidation_fraction = 0.999")],
+        "recipe.validation_fraction: found 0.999, which leaves 0 of 48 samples to train on",
+    ),
+    "a loss for another task": (
+        [("epochs = 2", 'epochs = 2\nloss = "mean_squared_error"')],
+        "recipe.loss: found 'mean_squared_error', expected 'cross_entropy': the task is classification",
+    ),
+    "a target for another task": (
+        [("epochs = 2\n", 'epochs = 2\n[target]\nmetric = "r2"\nvalue = 0.9\n')],
+        "target.metric: found 'r2', expected 'accuracy': the task is classification",
+    ),
+    "a key that the data set decides": (
+        [("[model]", "[model]\nfeatures = 6")],
+        "model.features: found 6, expected no such key: the data set decides it",
+    ),
+    "a family that does not take such samples": (
+        [('"dnn"\nhidden', '"cnn"\nconvolutions')],
+        (
+            "model.family: 'cnn' does not fit the data set 'synthetic': samples have the shape (6,); a cnn takes "
+            "(height, width) or (height, width, channels)"
+        ),
+    ),
+    "an image that shrinks to nothing": (
+        [*IMAGES, ("hidden = [{ units = 5 }]", "convolutions = [{ filters = 2, pool = 4 }, { filters = 2 }]")],
+        "model: the image shrinks to nothing: 8x8 -> 1x1 -> -1x-1; use fewer layers, less pooling or padding 'same'",
+    ),
+    "a network without its layers": (
+        [*IMAGES, ("hidden = [{ units = 5 }]", "convolutions = []")],
+        "model.convolutions: found [], expected ",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line_with_file_key_found_and_allowed(mistake: str, tmp_path: Path) -> None:
+    changes, line = MISTAKES[mistake]
+    path = tmp_path / "mine.toml"
+    path.write_text(toml(*changes))
+    with pytest.raises(UsageError) as caught:
+        load_workload(str(path))
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: {line}")
+
+
+@pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe", b"[recipe"])
+def test_what_is_no_toml_is_one_line_with_the_file(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=rf"^{re.escape(str(path))}: not a TOML file: [^\n]+$"):
+        load_workload(str(path))
+
+
+@pytest.mark.parametrize("name", ["digits", "nowhere.toml", "", "../suites/quick"])
+def test_an_unknown_workload_is_named_beside_the_known_ones(name: str) -> None:
+    with pytest.raises(UsageError, match=f"^--workload: found '{name}', expected one of digits-cnn, .*mnist-lstm, or "):
+        load_workload(name)
+
+
+@pytest.mark.parametrize("name", ["slow", "", "../workloads/digits-dnn"])
+def test_an_unknown_suite_is_named_beside_the_known_ones(name: str) -> None:
+    with pytest.raises(UsageError, match=f"^--suite: found '{name}', expected one of quick, standard$"):
+        load_suite(name)
+
+
+def test_a_mistake_in_a_suite_is_one_line_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workload, "SUITES", tmp_path)
+    text = (SUITES / "quick.toml").read_text()
+    (tmp_path / "quick.toml").write_text(text)
+    assert load_suite("quick").processes == 3
+    (tmp_path / "quick.toml").write_text(text.replace("processes = 3", "processes = 0"))
+    with pytest.raises(UsageError, match=r"quick.toml: processes: found 0, expected greater than 0$"):
+        load_suite("quick")
+
+
+CHANGES = {
+    "model": ("units = 5", "units = 6"),
+    "optimizer": ("1e-2", "1e-3"),
+    "batch": ("batch_size = 8", "batch_size = 9"),
+    "epochs": ("epochs = 2", "epochs = 3"),
+    "seed": ("epochs = 2", "epochs = 2\nseed = 1"),
+    "data": ("test = 20", "test = 21"),
+    "target": ("epochs = 2\n", 'epochs = 2\n[target]\nmetric = "accuracy"\nvalue = 0.9\n'),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_digest_changes_with_what_is_done(change: str) -> None:
+    assert tiny(CHANGES[change]).digest != tiny().digest
+
+
+def test_the_digest_does_not_change_with_the_title_or_the_place_of_the_file() -> None:
+    assert tiny(("Six numbers", "A handful of numbers")).digest == tiny().digest
+    assert parse_workload(tomllib.loads(toml()), source=Path("elsewhere.toml")).digest == tiny().digest
+
+
+def test_the_digest_changes_with_the_source_of_the_network_and_of_its_layers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tiny().digest
+    for folder in ("layers", "dnn", "cnn", "lstm"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "spec.py").write_bytes((families.FOLDER / folder / "spec.py").read_bytes())
+    monkeypatch.setattr(families, "FOLDER", tmp_path)
+    assert tiny().digest == before
+    digests = set()
+    for folder in ("lstm", "dnn", "layers"):
+        with (tmp_path / folder / "spec.py").open("a") as file:
+            file.write("# changed\n")
+        digests.add(tiny().digest)
+    assert before in digests, "another family's network is not what this workload does"
+    assert len(digests) == 3
+
+
+def test_the_digest_changes_with_the_data_behind_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = tiny().digest
+    monkeypatch.setattr("bench.datasets.synthetic.GENERATOR", "another")
+    assert tiny().digest != before
