@@ -205,8 +205,8 @@ class Launcher:
 
     def _line(self, deadline: float) -> bytes | None:
         while b"\n" not in self._buffer:
-            self._connection.settimeout(max(0.001, deadline - time.monotonic()))
             try:
+                self._connection.settimeout(max(0.001, deadline - time.monotonic()))
                 received = self._connection.recv(1 << 16)
             except TimeoutError:
                 raise

@@ -9,21 +9,24 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float, Int64
 
 from bench.datasets.description import Description, Part, describe, find, fingerprint
 from bench.errors import DataError, UsageError
 
-Targets = Int64[np.ndarray, " samples"] | Float32[np.ndarray, "samples outputs"]
+Targets = Int64[np.ndarray, " samples"] | Float[np.ndarray, "samples outputs"]
 
 CURE = "correct what the module of the data set reads or describes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Samples and what to predict for each: int64 class labels, or float32 numbers of shape (samples, outputs)."""
+    """Samples and what to predict for each: int64 class labels, or numbers of shape (samples, outputs).
 
-    inputs: Float32[np.ndarray, "samples ..."]
+    Float32 as it is read, float64 where a proof asks for it.
+    """
+
+    inputs: Float[np.ndarray, "samples ..."]
     targets: Targets
 
     def __len__(self) -> int:

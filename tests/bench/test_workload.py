@@ -164,15 +164,15 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
     "unknown key of the recipe": (
         [("epochs = 2", "epochs = 2\npatience = 1")],
         (
-            "recipe.patience: found 1, expected no such key: the keys are batch_size, epochs, last_batch, loss, optimizer, "
-            "seed, validation_fraction"
+            "recipe.patience: found 1, expected no such key: the keys are batch_size, epochs, last_batch, loss, "
+            "optimizer, seed, validation_fraction"
         ),
     ),
     "unknown key of the optimizer": (
         [("learning_rate", "rate")],
         (
-            "recipe.optimizer.rate: found 0.01, expected no such key: the keys are beta_1, beta_2, epsilon, learning_rate, "
-            "name"
+            "recipe.optimizer.rate: found 0.01, expected no such key: the keys are beta_1, beta_2, epsilon, "
+            "learning_rate, name"
         ),
     ),
     "unknown option of the data set": (

@@ -1,0 +1,125 @@
+"""An adapter that computes next to nothing and remembers what it was asked to do, and a clock that it alone moves."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, final
+
+import numpy as np
+
+from bench.adapters.base import Adapter, Batch, Model
+from bench.datasets.base import Split
+from bench.workload import Recipe
+
+STEP_NS = 1000
+QUERY_NS = 10
+
+
+@final
+class Clock:
+    """Time that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    def __call__(self) -> int:
+        """The time now, in nanoseconds."""
+        return self.now
+
+
+@final
+class Recorder:
+    """See `Adapter`; the first feature of a sample is its number.
+
+    `loss` makes the loss of a batch from its sample numbers and from how many steps there were before; `logits` makes
+    those of a query from the same.
+    """
+
+    def __init__(
+        self,
+        *,
+        loss: Callable[[np.ndarray, int], float] = lambda _numbers, _steps: 1.0,
+        logits: Callable[[np.ndarray, int], np.ndarray] | None = None,
+    ) -> None:
+        self.loss, self.logits = loss, logits or right
+        self.clock = Clock()
+        self.steps: list[list[int]] = []
+        self.queries: list[list[int]] = []
+        self.waited: list[object] = []
+
+    def configure(self, *, device: str, precision: str, threads: int) -> None:
+        """Nothing is there to be set."""
+
+    def prepare(self, model: Model, recipe: Recipe, *, mode: str) -> None:
+        """Nothing is there to be trained."""
+
+    def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Any:  # noqa: ANN401 (the seam)
+        """The arrays as they are."""
+        return inputs if targets is None else (inputs, targets)
+
+    def train(self, batches: Iterable[Batch]) -> list[float]:
+        """Remember the samples of each batch; the script's loss of each."""
+        losses = []
+        for inputs, targets in batches:
+            numbers = numbered(inputs)
+            assert len(numbers) == len(targets)
+            losses.append(self.loss(numbers, len(self.steps)))
+            self.steps.append(numbers.tolist())
+            self.clock.now += STEP_NS
+        return losses
+
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        """Remember the samples of the query; the script's logits."""
+        numbers = numbered(inputs)
+        self.queries.append(numbers.tolist())
+        self.clock.now += QUERY_NS
+        return self.logits(numbers, len(self.steps))
+
+    def wait(self, result: object) -> None:
+        """Remember what was waited for."""
+        self.waited.append(result)
+
+    def to_numpy(self, array: Any) -> np.ndarray:  # noqa: ANN401 (the seam)
+        """The array as it is."""
+        return np.array(array)
+
+    def peak_memory_bytes(self) -> int | None:
+        """Nothing is allocated."""
+        return None
+
+    def devices(self) -> list[str]:
+        """The CPU."""
+        return ["cpu"]
+
+    def versions(self) -> dict[str, str]:
+        """None."""
+        return {}
+
+    def settings(self) -> dict[str, str]:
+        """None."""
+        return {}
+
+
+def split(samples: int, *, first: int = 0) -> Split:
+    """Samples numbered from `first`; the class of a sample is its number modulo 3."""
+    numbers = np.arange(first, first + samples)
+    return Split(inputs=np.repeat(numbers[:, None], 6, axis=1).astype(np.float32), targets=numbers % 3)
+
+
+def numbered(inputs: np.ndarray) -> np.ndarray:
+    """The numbers of the samples."""
+    return inputs[:, 0].astype(int)
+
+
+def right(numbers: np.ndarray, _steps: int = 0) -> np.ndarray:
+    """Logits that name the right class of every sample."""
+    logits: np.ndarray = 10 * np.eye(3, dtype=np.float32)[numbers % 3]
+    return logits
+
+
+def wrong(numbers: np.ndarray, _steps: int = 0) -> np.ndarray:
+    """Logits that name a wrong class of every sample."""
+    return right(numbers + 1)
+
+
+def is_adapter(recorder: Recorder) -> Adapter:
+    """The recorder, checked to be an adapter."""
+    return recorder

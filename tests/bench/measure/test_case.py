@@ -1,0 +1,71 @@
+"""Each purpose of a case measures its part of a Measurement, and leaves the others empty; here with PyTorch."""
+
+from typing import Any
+
+import pytest
+
+from bench.measure import case as cases
+from bench.measure import memory
+from bench.measure.case import Occasion, measure
+from bench.record import Case, Measurement, Purpose, Scenario
+from bench.subject import Subject, prepare
+from tests.bench.workloads import workload
+
+
+@pytest.fixture(scope="module")
+def subject() -> Subject:
+    return prepare("pytorch", workload(), device="cpu", precision="fp32", threads=1, seed=0)
+
+
+def measured(
+    subject: Subject, scenario: Scenario, purpose: Purpose, news: list[dict[str, Any]], *, sizes: tuple[int, ...] = (8,)
+) -> Measurement:
+    case = Case(workload="tiny", framework="pytorch", scenario=scenario, purpose=purpose, batch_sizes=sizes, threads=1)
+    return measure(subject, case, Occasion(block_seconds=1e-4, started_ns=0, progress=news.append))
+
+
+@pytest.mark.parametrize("scenario", ["training", "inference"])
+def test_a_timing_has_a_block_for_each_batch_size_and_nothing_else(subject: Subject, scenario: Scenario) -> None:
+    news: list[dict[str, Any]] = []
+    found = measured(subject, scenario, "timing", news, sizes=(1, 8))
+    assert [block.batch_size for block in found.blocks] == [1, 8] == [item["batch_size"] for item in news]
+    assert (found.learning, found.memory) == (None, ())
+    assert all(item["call_ns"] > 0 for item in news)
+
+
+def test_steps_are_at_least_two_hundred_and_queries_need_not_be(subject: Subject) -> None:
+    (steps,) = measured(subject, "training", "timing", []).blocks
+    (queries,) = measured(subject, "inference", "timing", []).blocks
+    assert steps.iterations_per_round * len(steps.pipelined_ns) >= 200
+    assert queries.iterations_per_round * len(queries.pipelined_ns) < 200
+
+
+def test_learning_has_a_curve_and_begins_with_the_first_weights_each_time(subject: Subject) -> None:
+    news: list[dict[str, Any]] = []
+    first, again = (measured(subject, "training", "learning", news).learning for _ in range(2))
+    assert first is not None
+    assert again is not None
+    assert [epoch.train_loss for epoch in first.epochs] == [epoch.train_loss for epoch in again.epochs]
+    assert first.epochs[0].train_loss > first.epochs[1].train_loss
+    assert first.prepare_ns > 0
+    assert len(news) == 4
+
+
+@pytest.mark.parametrize("scenario", ["training", "inference"])
+def test_memory_has_a_peak_for_each_batch_size_in_ascending_order(subject: Subject, scenario: Scenario) -> None:
+    found = measured(subject, scenario, "memory", [], sizes=(4096, 1))
+    assert [item.batch_size for item in found.memory] == [1, 4096]
+    assert all(item.host_baseline_bytes and item.host_peak_bytes is not None for item in found.memory)
+    assert {(item.device_peak_bytes, item.nvml_used_bytes) for item in found.memory} == {(None, None)}
+    assert (found.learning, found.blocks) == (None, ())
+
+
+def test_a_peak_that_cannot_begin_anew_is_unknown(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "reset_peak", lambda: False)
+    (found,) = measured(subject, "inference", "memory", []).memory
+    assert found.host_peak_bytes is None
+    assert found.host_baseline_bytes
+
+
+def test_every_purpose_has_a_measurement() -> None:
+    assert {purpose for purpose, _ in cases.PURPOSES} == {"timing", "learning", "memory"}

@@ -1,0 +1,48 @@
+"""Memory is read by its definition, and what cannot be read is None and never 0."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.measure import memory
+
+MEBIBYTE = 1024**2
+
+
+def test_the_peak_keeps_what_was_given_back_and_can_begin_anew() -> None:
+    assert memory.reset_peak()
+    before = memory.peak_resident_bytes()
+    assert before is not None
+    block = b"x" * (200 * MEBIBYTE)
+    del block
+    peak = memory.peak_resident_bytes()
+    assert peak is not None
+    assert peak - before > 190 * MEBIBYTE
+    assert memory.reset_peak()
+    anew = memory.peak_resident_bytes()
+    assert anew is not None
+    assert peak - anew > 150 * MEBIBYTE
+
+
+def test_the_resident_size_grows_with_what_is_held() -> None:
+    before = memory.resident_bytes()
+    block = b"x" * (100 * MEBIBYTE)
+    after = memory.resident_bytes()
+    assert len(block) == 100 * MEBIBYTE
+    assert before is not None
+    assert after is not None
+    assert after - before > 90 * MEBIBYTE
+
+
+def test_what_a_system_does_not_say_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "STATUS", tmp_path / "missing")
+    monkeypatch.setattr(memory, "CLEAR_REFS", tmp_path / "missing" / "clear_refs")
+    assert memory.resident_bytes() is None
+    assert memory.peak_resident_bytes() is None
+    assert not memory.reset_peak()
+    (tmp_path / "missing").write_text("Name:\tpython\n")
+    assert memory.resident_bytes() is None
+
+
+def test_a_cpu_has_no_memory_of_a_gpu() -> None:
+    assert memory.nvml_used_bytes("cpu") is None

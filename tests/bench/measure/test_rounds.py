@@ -1,0 +1,144 @@
+"""What is timed is called so often, in this order, with the garbage collector off; no real time is looked at."""
+
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from bench.measure import rounds
+from bench.measure.rounds import FIRST_CALLS, PIPELINED_ROUNDS, Thoroughness, Work, measure
+from bench.record import Block
+from tests.bench.measure.recorder import Clock
+
+SHORT = Thoroughness(block_seconds=0.001)  # a million nanoseconds
+
+
+@dataclass
+class Calls:
+    """Calls that take as long as `cost_ns` says of each, by the script's own clock."""
+
+    clock: Clock
+    cost_ns: Callable[[int], int]
+    runs: list[int] = field(default_factory=list)
+    waits: list[int] = field(default_factory=list)
+    collecting: list[bool] = field(default_factory=list)
+
+    @property
+    def work(self) -> Work:
+        """What is measured."""
+        return Work(run=self.run, wait=self.wait)
+
+    def run(self, count: int) -> int:
+        """Let the clock go on by the costs of so many calls."""
+        self.collecting.append(gc.isenabled())
+        for number in range(self.made, self.made + count):
+            self.clock.now += self.cost_ns(number)
+        self.runs.append(count)
+        return self.made
+
+    def wait(self, result: int) -> None:
+        """Check what is waited for."""
+        assert result == self.made, "the last result is waited for, and right after its calls"
+        self.waits.append(result)
+
+    @property
+    def made(self) -> int:
+        """The calls so far."""
+        return sum(self.runs)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(rounds, "now_ns", clock)
+    monkeypatch.setattr(rounds, "processor_ns", lambda: 2 * clock())
+    return clock
+
+
+def measured(calls: Calls, thoroughness: Thoroughness = SHORT) -> Block:
+    return measure(calls.work, batch_size=8, thoroughness=thoroughness, checksum=float)
+
+
+def test_a_steady_call_is_measured_in_order_first_calls_warm_up_single_calls_rounds(clock: Clock) -> None:
+    calls = Calls(clock, cost_ns=lambda number: {0: 900_000, 1: 30_000}.get(number, 10_000))
+    block = measured(calls)
+    assert block.call_ns == (900_000, 30_000, 10_000)
+    assert block.warm_up_ns == (10_000,) * 24
+    assert block.steady
+    assert block.synchronised_ns == (10_000,) * 100, "until the block's time is spent"
+    assert block.iterations_per_round == 20
+    assert block.pipelined_ns == (200_000,) * 5
+    assert (block.wall_ns, block.cpu_ns) == (1_000_000, 2_000_000), "of the rounds together"
+    assert calls.runs == [1] * (3 + 24 + 100) + [20] * 5 + [1]
+    assert block.checksum == calls.made, "of one more call, after the clock has stopped"
+
+
+def test_every_call_is_waited_for_but_only_the_last_of_a_round(clock: Clock) -> None:
+    calls = Calls(clock, cost_ns=lambda _: 10_000)
+    measured(calls)
+    assert len(calls.waits) == 3 + 24 + 100 + 5
+
+
+def test_at_least_64_calls_are_timed_one_by_one_however_long_each_takes(clock: Clock) -> None:
+    block = measured(Calls(clock, cost_ns=lambda _: 10_000_000))
+    assert len(block.synchronised_ns) == 64
+    assert block.iterations_per_round == 1
+    assert len(block.pipelined_ns) == PIPELINED_ROUNDS == 5
+
+
+@pytest.mark.parametrize(("cost_ns", "per_round"), [(10_000_000, 40), (1_000, 200)])
+def test_at_least_so_many_calls_are_pipelined_as_are_asked_for(clock: Clock, cost_ns: int, per_round: int) -> None:
+    block = measured(Calls(clock, cost_ns=lambda _: cost_ns), Thoroughness(block_seconds=0.001, minimum_calls=200))
+    assert block.iterations_per_round == per_round
+    assert block.iterations_per_round * len(block.pipelined_ns) >= 200
+
+
+def test_a_call_that_takes_no_time_at_all_is_measured_too(clock: Clock) -> None:
+    stands_still_until_block_is_over = Calls(clock, cost_ns=lambda number: 0 if number < 50 else 1000)
+    assert measured(stands_still_until_block_is_over).iterations_per_round >= 1
+
+
+def test_warm_up_goes_on_while_calls_still_get_faster(clock: Clock) -> None:
+    falling = Calls(clock, cost_ns=lambda number: max(10_000, 100_000 >> max(0, number - FIRST_CALLS) // 8))
+    block = measured(falling)
+    assert block.steady
+    assert block.warm_up_ns[::8] == (100_000, 50_000, 25_000, 12_500, 10_000, 10_000, 10_000), "then it is a plateau"
+    assert set(block.synchronised_ns) == {10_000}, "nothing of the warm-up is averaged in"
+
+
+def test_warm_up_that_never_settles_ends_and_says_so(clock: Clock) -> None:
+    restless = Calls(clock, cost_ns=lambda number: 10_000 if (number - FIRST_CALLS) // 8 % 2 else 100_000)
+    block = measured(restless)
+    assert not block.steady
+    assert 2_000_000 <= sum(block.warm_up_ns) < 3_000_000, "twice a block's time, and the round in which it ended"
+    assert block.pipelined_ns
+
+
+def test_nothing_is_collected_while_the_clock_runs_and_the_collector_works_again_afterwards(clock: Clock) -> None:
+    calls = Calls(clock, cost_ns=lambda _: 10_000)
+    assert gc.isenabled()
+    measured(calls)
+    assert calls.collecting[:FIRST_CALLS] == [True] * FIRST_CALLS, "first calls compile, and are reported apart"
+    assert set(calls.collecting[FIRST_CALLS:-1]) == {False}
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
+
+
+def test_the_collector_works_again_after_a_failure(clock: Clock) -> None:
+    def cost_ns(number: int) -> int:
+        if number == 40:
+            assert not gc.isenabled()
+            raise RuntimeError("planted")
+        return 10_000
+
+    with pytest.raises(RuntimeError, match="planted"):
+        measured(Calls(clock, cost_ns=cost_ns))
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
+
+
+def test_what_is_timed_lies_between_the_readings_of_the_clock(clock: Clock) -> None:
+    calls = Calls(clock, cost_ns=lambda _: 7)
+    assert rounds.timed(calls.work, 3) == 21
+    assert calls.runs == [3]

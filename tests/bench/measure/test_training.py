@@ -1,0 +1,164 @@
+"""Learning follows the index stream and the recipe; a time to target is a sum of epochs; no real time is looked at."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.datasets import base as datasets
+from bench.errors import UsageError
+from bench.measure import training
+from bench.measure.training import DivergedError, Lesson, learn, time_steps
+from bench.record import Learning
+from tests.bench.measure.recorder import QUERY_NS, STEP_NS, Recorder, is_adapter, right, split, wrong
+from tests.bench.workloads import Change, workload
+
+TARGET: Change = ("epochs = 2\n", 'epochs = 4\n\n[target]\nmetric = "accuracy"\nvalue = 0.9\n')
+TRAIN, TEST = split(20), split(9, first=100)
+STEPS = 3  # 20 samples in batches of 8
+
+
+def learnt(recorder: Recorder, *changes: Change, seed: int = 0, news: list[dict[str, Any]] | None = None) -> Learning:
+    lesson = Lesson(workload=workload(*changes), train=TRAIN, test=TEST, seed=seed, prepare_ns=7)
+    return learn(is_adapter(recorder), lesson, (news if news is not None else []).append)
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+def test_every_epoch_follows_the_index_stream_of_its_seed(recorder: Recorder) -> None:
+    learnt(recorder, seed=3)
+    expected = [
+        rows.tolist() for epoch in range(2) for rows in datasets.batches(20, 8, seed=3, epoch=epoch, last_batch="keep")
+    ]
+    assert recorder.steps == expected
+    assert [len(step) for step in recorder.steps] == [8, 8, 4] * 2
+    assert recorder.steps[:STEPS] != recorder.steps[STEPS:], "each epoch has an order of its own"
+
+
+def test_another_seed_is_another_order(recorder: Recorder) -> None:
+    other = Recorder()
+    learnt(recorder, seed=3)
+    learnt(other, seed=4)
+    assert recorder.steps != other.steps
+
+
+def test_the_last_batch_is_dropped_where_the_recipe_says_so(recorder: Recorder) -> None:
+    learnt(recorder, ("epochs = 2", 'epochs = 2\nlast_batch = "drop"'))
+    assert [len(step) for step in recorder.steps] == [8, 8] * 2
+
+
+def test_the_training_loss_is_a_mean_over_samples_and_not_over_batches() -> None:
+    epochs = learnt(Recorder(loss=lambda numbers, _: float(len(numbers)))).epochs
+    over_samples, over_batches = (8 * 8 + 8 * 8 + 4 * 4) / 20, (8 + 8 + 4) / 3
+    assert [epoch.train_loss for epoch in epochs] == pytest.approx([over_samples] * 2)
+    assert over_samples != pytest.approx(over_batches)
+
+
+def test_the_curve_is_of_the_test_set_where_nothing_is_held_out(recorder: Recorder) -> None:
+    found = learnt(recorder)
+    assert found.evaluated_on == "test"
+    assert recorder.queries == [list(range(100, 109))] * 3, "after each epoch, and for the final quality"
+    assert [epoch.evaluation_quality for epoch in found.epochs] == [1.0, 1.0]
+    assert found.quality["accuracy"] == 1.0
+
+
+def test_validation_takes_the_last_rows_which_are_never_learnt_from(recorder: Recorder) -> None:
+    found = learnt(recorder, ("epochs = 2", "epochs = 2\nvalidation_fraction = 0.25"))
+    assert found.evaluated_on == "validation"
+    assert recorder.queries == [list(range(15, 20))] * 2 + [list(range(100, 109))]
+    assert {number for step in recorder.steps for number in step} == set(range(15))
+
+
+def test_the_quality_is_that_of_the_test_set_and_the_curve_that_of_validation() -> None:
+    def only_test_is_right(numbers: np.ndarray, _steps: int) -> np.ndarray:
+        return right(numbers) if numbers[0] >= 100 else wrong(numbers)
+
+    found = learnt(Recorder(logits=only_test_is_right), ("epochs = 2", "epochs = 2\nvalidation_fraction = 0.25"))
+    assert [epoch.evaluation_quality for epoch in found.epochs] == [0.0, 0.0]
+    assert found.quality["accuracy"] == 1.0
+
+
+def slow_learner(steps: int) -> Recorder:
+    """Everything is wrong before so many steps, and right after them."""
+    return Recorder(logits=lambda numbers, made: right(numbers) if made >= steps else wrong(numbers))
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_the_time_to_target_is_that_of_the_epochs_up_to_the_first_that_reaches_it(
+    epochs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = slow_learner(epochs * STEPS)
+    monkeypatch.setattr(training, "now_ns", recorder.clock)
+    found = learnt(recorder, TARGET)
+    assert found.time_to_target_ns == epochs * (STEPS * STEP_NS + QUERY_NS)
+    assert [(epoch.train_ns, epoch.evaluation_ns) for epoch in found.epochs] == [(STEPS * STEP_NS, QUERY_NS)] * 4
+    assert (found.target_metric, found.target, found.prepare_ns, found.seed) == ("accuracy", 0.9, 7, 0)
+
+
+def test_a_target_that_is_never_reached_has_no_time() -> None:
+    assert learnt(slow_learner(1000), TARGET).time_to_target_ns is None
+
+
+def test_without_a_target_there_is_no_time_to_it(recorder: Recorder) -> None:
+    found = learnt(recorder)
+    assert (found.target, found.time_to_target_ns, found.target_metric) == (None, None, "accuracy")
+
+
+def test_a_loss_that_is_no_number_ends_the_learning_and_keeps_its_curve() -> None:
+    recorder = Recorder(loss=lambda _, steps: float("nan") if steps == STEPS + 1 else 1.0)
+    with pytest.raises(DivergedError, match=r"^a loss is not a finite number in epoch 2 of 4$") as caught:
+        learnt(recorder, TARGET)
+    kept = caught.value.learning
+    assert len(kept.epochs) == 2
+    assert (kept.epochs[0].train_loss, np.isnan(kept.epochs[1].train_loss)) == (1.0, True)
+
+
+def test_outputs_that_are_no_numbers_end_the_learning_too() -> None:
+    recorder = Recorder(logits=lambda numbers, _: np.full((len(numbers), 3), np.nan, np.float32))
+    with pytest.raises(DivergedError) as caught:
+        learnt(recorder)
+    assert len(caught.value.learning.epochs) == 1
+    assert np.isnan(caught.value.learning.quality["accuracy"])
+
+
+def test_the_losses_of_an_epoch_are_waited_for_before_the_clock_is_read(recorder: Recorder) -> None:
+    learnt(recorder)
+    assert recorder.waited == [[1.0] * STEPS] * 2
+
+
+def test_every_epoch_is_news_that_fits_into_a_message(recorder: Recorder) -> None:
+    news: list[dict[str, Any]] = []
+    learnt(recorder, news=news)
+    assert [(item["epoch"], item["epochs"], item["accuracy"]) for item in news] == [(1, 2, 1.0), (2, 2, 1.0)]
+    assert json.loads(json.dumps(news)) == news
+
+
+def test_timed_steps_take_turns_on_the_first_full_batches_of_the_stream(recorder: Recorder) -> None:
+    time_steps(is_adapter(recorder), TRAIN, batch_size=8, seed=3, block_seconds=1e-6)
+    stream = [rows.tolist() for rows in datasets.batches(20, 8, seed=3, epoch=0, last_batch="drop")]
+    assert len(stream) == 2
+    assert recorder.steps == [stream[number % 2] for number in range(len(recorder.steps))]
+
+
+def test_at_most_sixteen_batches_take_turns(recorder: Recorder) -> None:
+    time_steps(is_adapter(recorder), TRAIN, batch_size=1, seed=3, block_seconds=1e-6)
+    assert len({tuple(step) for step in recorder.steps}) == 16
+    assert recorder.steps[:16] == recorder.steps[16:32]
+
+
+def test_at_least_two_hundred_steps_are_pipelined() -> None:
+    recorder = Recorder(loss=lambda _, steps: float(steps))
+    block = time_steps(is_adapter(recorder), TRAIN, batch_size=8, seed=0, block_seconds=1e-6)
+    assert block.iterations_per_round * len(block.pipelined_ns) >= 200
+    assert block.checksum == len(recorder.steps) - 1, "the last loss"
+
+
+def test_a_batch_that_the_samples_fill_is_timed_and_a_larger_one_refused(recorder: Recorder) -> None:
+    time_steps(is_adapter(recorder), TRAIN, batch_size=20, seed=0, block_seconds=1e-6)
+    assert {len(step) for step in recorder.steps} == {20}
+    with pytest.raises(UsageError, match="batch size: found 21, expected 1 to 20"):
+        time_steps(is_adapter(recorder), TRAIN, batch_size=21, seed=0, block_seconds=1e-6)

@@ -1,0 +1,208 @@
+"""Cases become records: each in a fresh process, however it ends, in their order, with a certificate."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bench import runner
+from bench.frameworks import Contender
+from bench.plan import Selection, cases
+from bench.record import Case, Record, from_line, to_line
+from bench.runner import Event, Settings, certify, measured_s
+from bench.workload import Workload
+from tests.bench.records import record
+from tests.bench.workloads import (
+    CANNOT_BE_DONE_IN_PYTORCH,
+    DIVERGES,
+    LEARNS_WITHOUT_END,
+    NEEDS_TOO_MUCH_MEMORY,
+    Change,
+    named,
+    workload,
+)
+
+PYTORCH, FLAX = Contender("pytorch"), Contender("flax")
+LIMIT_S = 15.0
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run left behind: its plan, what it returned and stored, and what it told."""
+
+    planned: tuple[Case, ...]
+    returned: list[Record]
+    stored: list[Record]
+    events: list[Event]
+
+    def of(self, workload: str) -> list[Record]:
+        """The stored records of one workload."""
+        return [item for item in self.stored if item.case.workload == workload]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """A cache of its own, which is empty at first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEVELFIELD_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def ran(planned: tuple[Case, ...], workloads: Mapping[str, Workload], folder: Path, *, limit_s: float = 60.0) -> Ran:
+    stored: list[Record] = []
+    events: list[Event] = []
+    settings = Settings(
+        run="run",
+        machine="machine",
+        workloads=workloads,
+        block_seconds=0.005,
+        limit_s=limit_s,
+        logs=folder / "logs",
+        append=stored.append,
+        listen=events.append,
+    )
+    return Ran(planned=planned, returned=runner.run(planned, settings), stored=stored, events=events)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """One workload in two frameworks, in two processes each."""
+    tiny = workload()
+    selection = Selection(
+        workloads=(tiny,),
+        contenders=(PYTORCH, FLAX),
+        devices=("cpu",),
+        scenarios=("training", "inference"),
+        batch_sizes=(4,),
+        batch_sizes_for_training=(),
+        processes=2,
+        seeds=1,
+        threads=1,
+    )
+    return ran(cases(selection), {"tiny": tiny}, tmp_path_factory.mktemp("good"))
+
+
+def test_every_case_has_a_record_that_was_stored_in_the_order_of_the_plan(good: Ran) -> None:
+    assert [item.case for item in good.stored] == list(good.planned)
+    assert good.returned == good.stored
+    assert [item.order for item in good.stored] == list(range(len(good.planned)))
+    assert {(item.outcome, item.error) for item in good.stored} == {("ok", None)}
+
+
+def test_every_record_has_a_certificate_that_passed(good: Ran) -> None:
+    assert all(item.certificate is not None and item.certificate.passed for item in good.stored)
+    found = {item.case.contender: item.certificate for item in good.stored}
+    assert {name: certificate and certificate.contender for name, certificate in found.items()} == {
+        "pytorch": "pytorch",
+        "flax": "flax",
+    }
+
+
+def test_every_record_says_what_was_done_how_and_where(good: Ran) -> None:
+    digests = {item.case.contender: item.source_digest for item in good.stored}
+    assert digests["pytorch"] != digests["flax"]
+    assert {item.workload_digest for item in good.stored} == {workload().digest}
+    assert {(item.run, item.environment.machine) for item in good.stored} == {("run", "machine")}
+    versions = {item.case.contender: item.environment.versions for item in good.stored}
+    assert "torch" in versions["pytorch"]
+    assert "torch" not in versions["flax"]
+    assert {"flax", "jax", "optax"} <= versions["flax"].keys()
+    assert all(item.settings and item.startup_s and item.duration_s > item.startup_s for item in good.stored)
+
+
+def test_each_purpose_has_measured_its_part(good: Ran) -> None:
+    for item in good.stored:
+        found = item.measurement
+        parts = {"timing": bool(found.blocks), "learning": bool(found.learning), "memory": bool(found.memory)}
+        assert [name for name, there in parts.items() if there] == [item.case.purpose]
+        assert item.start_method == ("spawn" if item.case.purpose == "memory" else "fork")
+
+
+def test_records_survive_being_stored(good: Ran) -> None:
+    assert [from_line(to_line(item)) for item in good.stored] == good.stored
+
+
+def test_a_run_tells_of_every_proof_and_of_every_case(good: Ran) -> None:
+    kinds = [event.kind for event in good.events]
+    assert kinds.count("proving") == 2 * 2, "frameworks and precisions"
+    assert kinds.count("proven") == 2
+    assert {event.case for event in good.events if event.kind == "started"} == set(good.planned)
+    assert [event.record for event in good.events if event.kind == "finished"] == good.stored
+    assert kinds.count("progress") >= len([case for case in good.planned if case.purpose != "memory"])
+
+
+def test_traces_are_made_once_and_then_found_in_the_cache(good: Ran, tmp_path: Path) -> None:
+    assert good.stored
+    events: list[Event] = []
+    found = certify([workload()], (PYTORCH, FLAX), device="cpu", logs=tmp_path, listen=events.append)
+    assert [event for event in events if event.kind == "proving"] == []
+    assert found.keys() == {("tiny", "pytorch"), ("tiny", "flax")}
+    assert [found["tiny", name] for name in ("pytorch", "flax")] == [
+        next(item.certificate for item in good.stored if item.case.contender == name) for name in ("pytorch", "flax")
+    ]
+
+
+def test_what_was_measured_is_a_part_of_what_a_case_took(good: Ran) -> None:
+    assert all(measured_s(item) < item.duration_s for item in good.stored)
+    assert all((measured_s(item) > 0) == (item.case.purpose != "memory") for item in good.stored)
+    assert measured_s(record(slowdown=2.0)) > 1.9 * measured_s(record())
+
+
+BAD: dict[str, Change] = {
+    "diverges": DIVERGES,
+    "endless": LEARNS_WITHOUT_END,
+    "enormous": NEEDS_TOO_MUCH_MEMORY,
+    "impossible": CANNOT_BE_DONE_IN_PYTORCH,
+}
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Four workloads that end badly, each in its own way, before one that ends well."""
+    workloads = {name: workload(change, named(name)) for name, change in BAD.items()} | {"tiny": workload()}
+    planned = tuple(
+        Case(workload=name, framework="pytorch", scenario="training", purpose="learning", batch_sizes=(8,), threads=1)
+        for name in workloads
+    )
+    return ran(planned, workloads, tmp_path_factory.mktemp("bad"), limit_s=2.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "error"),
+    [
+        ("diverges", "diverged", "a loss is not a finite number"),
+        ("endless", "timeout", "no result within the time limit of 2 s"),
+        ("enormous", "oom", "Unable to allocate"),
+        ("impossible", "unavailable", "PyTorch's nn.LSTM has tanh built in"),
+    ],
+)
+def test_a_case_that_ends_badly_is_a_record_with_its_outcome_and_reason(
+    bad: Ran, name: str, outcome: str, error: str
+) -> None:
+    (found,) = bad.of(name)
+    assert found.outcome == outcome
+    assert found.error is not None
+    assert error in found.error
+    assert from_line(to_line(found)).outcome == outcome
+
+
+def test_everything_else_is_measured(bad: Ran) -> None:
+    (found,) = bad.of("tiny")
+    assert found.outcome == "ok"
+    assert found.certificate is not None
+    assert found.certificate.passed
+
+
+def test_what_diverged_keeps_its_curve(bad: Ran) -> None:
+    (found,) = bad.of("diverges")
+    assert found.measurement.learning is not None
+    assert len(found.measurement.learning.epochs) == 1
+
+
+def test_what_cannot_be_traced_has_a_certificate_that_says_why(bad: Ran) -> None:
+    for name, problem in (("enormous", "Unable to allocate"), ("impossible", "tanh built in")):
+        (found,) = bad.of(name)
+        assert found.certificate is not None
+        assert not found.certificate.passed
+        assert problem in str(found.certificate.problem)
