@@ -40,7 +40,7 @@ class Adapter(Protocol):
         """The logits of one query. Not waited for."""
 
     def wait(self, result: object) -> None:
-        """Return when `result`, and with it the parameters and the optimizer's state, are computed."""
+        """Return when `result` is computed and, where it is that of training, parameters and optimizer state too."""
 
     def to_numpy(self, array: DeviceArray) -> np.ndarray:
         """A copy in host memory."""

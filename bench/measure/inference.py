@@ -15,29 +15,34 @@ EVALUATION_BATCH = 500
 
 
 def time_queries(adapter: Adapter, inputs: np.ndarray, *, batch_size: int, block_seconds: float) -> Block:
-    """The raw timings of queries of one size; samples repeat in a cycle where the query is larger than the data."""
-    queries = max(1, min(DIFFERENT_QUERIES, len(inputs) // batch_size))
-    rows = cycle(len(inputs), queries * batch_size).reshape(queries, batch_size)
-    placed = [adapter.put(inputs[query]) for query in rows]
-    turn = 0
-
-    def run(count: int) -> Any:  # noqa: ANN401 (a framework's own)
-        nonlocal turn
-        start, turn = turn, turn + count
-        return [adapter.predict(placed[number % queries]) for number in range(start, start + count)]
-
+    """The raw timings of queries of one size."""
     return rounds.measure(
-        Work(run=run, wait=adapter.wait),
+        queries(adapter, inputs, batch_size=batch_size),
         batch_size=batch_size,
         thoroughness=Thoroughness(block_seconds=block_seconds),
         checksum=lambda outputs: float(np.sum(adapter.to_numpy(outputs[-1]), dtype=np.float64)),
     )
 
 
+def queries(adapter: Adapter, inputs: np.ndarray, *, batch_size: int) -> Work:
+    """Queries that are already on the device and take turns; samples repeat in a cycle where they are too few."""
+    count = max(1, min(DIFFERENT_QUERIES, len(inputs) // batch_size))
+    rows = cycle(len(inputs), count * batch_size).reshape(count, batch_size)
+    placed = [adapter.put(inputs[query]) for query in rows]
+    turn = 0
+
+    def run(calls: int) -> Any:  # noqa: ANN401 (a framework's own)
+        nonlocal turn
+        start, turn = turn, turn + calls
+        return [adapter.predict(placed[number % count]) for number in range(start, start + calls)]
+
+    return Work(run=run, wait=adapter.wait)
+
+
 def logits_of(adapter: Adapter, inputs: np.ndarray) -> np.ndarray:
     """The logits of all samples, in queries of one size: the last is filled up in a cycle, and trimmed afterwards."""
     size = min(EVALUATION_BATCH, len(inputs))
-    queries = -(-len(inputs) // size)
-    rows = cycle(len(inputs), queries * size).reshape(queries, size)
+    count = -(-len(inputs) // size)
+    rows = cycle(len(inputs), count * size).reshape(count, size)
     logits = [adapter.to_numpy(adapter.predict(adapter.put(inputs[query]))) for query in rows]
     return np.concatenate(logits)[: len(inputs)]

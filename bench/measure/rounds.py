@@ -47,13 +47,13 @@ def measure(work: Work, *, batch_size: int, thoroughness: Thoroughness, checksum
     `checksum` reads the last result, after the clock has stopped.
     """
     block_ns = int(thoroughness.block_seconds * NANOSECONDS)
-    first = tuple(_timed(work, 1) for _ in range(FIRST_CALLS))
+    first = tuple(timed(work, 1) for _ in range(FIRST_CALLS))
     with collector_off():
         warm_up, steady = _warm_up(work, limit_ns=int(WARM_UP_SHARE * block_ns))
         synchronised = _synchronised(work, block_ns=block_ns)
         per_round = _calls_per_round(median(synchronised), block_ns=block_ns, minimum=thoroughness.minimum_calls)
         before_cpu, before = processor_ns(), now_ns()
-        pipelined = tuple(_timed(work, per_round) for _ in range(PIPELINED_ROUNDS))
+        pipelined = tuple(timed(work, per_round) for _ in range(PIPELINED_ROUNDS))
         wall, cpu = now_ns() - before, processor_ns() - before_cpu
     return Block(
         batch_size=batch_size,
@@ -82,7 +82,8 @@ def collector_off() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _timed(work: Work, calls: int) -> int:
+def timed(work: Work, calls: int) -> int:
+    """The nanoseconds of so many calls with one wait."""
     start = now_ns()
     work.wait(work.run(calls))
     return now_ns() - start
@@ -94,7 +95,7 @@ def _warm_up(work: Work, *, limit_ns: int) -> tuple[tuple[int, ...], bool]:
     medians: list[float] = []
     spent = 0
     while spent < limit_ns or len(medians) < WARM_UP_ROUNDS:
-        new = [_timed(work, 1) for _ in range(WARM_UP_CALLS)]
+        new = [timed(work, 1) for _ in range(WARM_UP_CALLS)]
         calls += new
         spent += sum(new)
         medians.append(median(new))
@@ -107,7 +108,7 @@ def _synchronised(work: Work, *, block_ns: int) -> tuple[int, ...]:
     calls: list[int] = []
     spent = 0
     while spent < block_ns or len(calls) < MINIMUM_SYNCHRONISED:
-        calls.append(_timed(work, 1))
+        calls.append(timed(work, 1))
         spent += calls[-1]
     return tuple(calls)
 

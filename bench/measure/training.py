@@ -33,6 +33,16 @@ class DivergedError(Exception):
 
 def time_steps(adapter: Adapter, train: Split, *, batch_size: int, seed: int, block_seconds: float) -> Block:
     """The raw timings of training steps at one batch size, at least 200 of them in the pipelined block."""
+    return rounds.measure(
+        steps(adapter, train, batch_size=batch_size, seed=seed),
+        batch_size=batch_size,
+        thoroughness=Thoroughness(block_seconds=block_seconds, minimum_calls=TIMED_STEPS),
+        checksum=lambda losses: float(np.asarray(adapter.to_numpy(losses[-1]))),
+    )
+
+
+def steps(adapter: Adapter, train: Split, *, batch_size: int, seed: int) -> Work:
+    """Training steps, on batches that are already on the device and take turns."""
     placed = [
         adapter.put(train.inputs[rows], train.targets[rows]) for rows in _turns(len(train), batch_size, seed=seed)
     ]
@@ -43,12 +53,7 @@ def time_steps(adapter: Adapter, train: Split, *, batch_size: int, seed: int, bl
         start, turn = turn, turn + count
         return adapter.train(placed[number % len(placed)] for number in range(start, start + count))
 
-    return rounds.measure(
-        Work(run=run, wait=adapter.wait),
-        batch_size=batch_size,
-        thoroughness=Thoroughness(block_seconds=block_seconds, minimum_calls=TIMED_STEPS),
-        checksum=lambda losses: float(np.asarray(adapter.to_numpy(losses[-1]))),
-    )
+    return Work(run=run, wait=adapter.wait)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from bench.record import Block, Case, Certificate, Record
 from bench.report import numbers
 
 SHOWN_LINES = 8
+LABELS = {"batch_size": "batch", "call_ns": "a call takes"}
 
 
 @final
@@ -60,7 +61,9 @@ class Display:
 
     def moved(self, case: Case, news: Mapping[str, Any]) -> None:
         """A case has something to tell."""
-        figures = ", ".join(f"{key} {_figure(key, found)}" for key, found in news.items() if key != "event")
+        figures = ", ".join(
+            f"{LABELS.get(key, key)} {_figure(key, found)}" for key, found in news.items() if key != "event"
+        )
         self.now = Text(f"{name(case)}: {figures}")
 
     def finished(self, record: Record) -> None:
