@@ -1,0 +1,153 @@
+"""Tests that run once for every contender, each backend of Keras in a pytest process of its own.
+
+Keras takes its backend when it is imported, so one process can hold only one. A test that takes the fixture `contender`
+is written as if that were not so: PyTorch and Flax run right here, while the tests of a Keras backend are handed to one
+more pytest, which runs beside this one, and are reported here one by one. To debug them, run that pytest by hand:
+`KERAS_BACKEND=jax LEVELFIELD_TEST_RESULTS=/dev/null pytest --pdb -k keras/jax`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, final
+
+import pytest
+
+from bench import frameworks
+
+CONTENDERS = tuple(str(contender) for contender in frameworks.every_contender())
+KERAS = tuple(name for name in CONTENDERS if name.startswith("keras/"))
+
+RESULTS = "LEVELFIELD_TEST_RESULTS"  # the file in which a process of one backend writes what failed
+
+SETTINGS = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "XLA_FLAGS": "--xla_backend_optimization_level=0",  # compiling is most of what these small networks cost on JAX
+}
+
+Failures = dict[str, list[str]]  # what went wrong in each test, by its id; nothing where it passed
+
+
+@pytest.fixture(params=CONTENDERS)
+def contender(request: pytest.FixtureRequest) -> str:
+    """The framework and backend under test: `pytorch`, `keras/jax`."""
+    return str(request.param)
+
+
+class ElsewhereError(Exception):
+    """A test that failed in another process; its text is all that there is to say."""
+
+
+@final
+class Elsewhere(pytest.Item):
+    """The stand-in of a test of a Keras backend, which takes its result from the process of that backend."""
+
+    def __init__(self, *, backend: str, **kwargs: Any) -> None:  # noqa: ANN401 (pytest's own)
+        super().__init__(**kwargs)
+        self.backend = backend
+
+    def runtest(self) -> None:
+        """Fail if the test failed there."""
+        process = self.config.stash[PROCESSES][self.backend]
+        failures = process.failures().get(self.nodeid, ["the test did not run there"])
+        if failures:
+            raise ElsewhereError("\n".join(failures))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ANN401 (pytest's own)
+        """What the other process said."""
+        return str(excinfo.value) if excinfo.errisinstance(ElsewhereError) else super().repr_failure(excinfo, style)
+
+
+@dataclass
+class BackendProcess:
+    """The pytest that runs the tests of one backend."""
+
+    chosen: list[str]
+    folder: TemporaryDirectory[str]
+    process: subprocess.Popen[bytes]
+    found: Failures | None = None
+
+    def failures(self) -> Failures:
+        """What failed there, once it has ended."""
+        if self.found is None:
+            status = self.process.wait()
+            if status in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+                self.found = dict(json.loads(Path(self.folder.name, "results.json").read_text()))
+            else:
+                said = Path(self.folder.name, "output").read_text("utf-8", "replace")
+                self.found = {name: [f"pytest ended with status {status}:\n{said}"] for name in self.chosen}
+        return self.found
+
+    def close(self) -> None:
+        """End it, wherever it is."""
+        self.process.kill()
+        self.process.wait()
+        self.folder.cleanup()
+
+
+PROCESSES = pytest.StashKey[dict[str, BackendProcess]]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put a stand-in in the place of each test of a Keras backend, unless this is the process of that backend."""
+    if RESULTS in os.environ:
+        return
+    for number, item in enumerate(items):
+        backend = _backend(item)
+        if backend and item.parent:
+            items[number] = Elsewhere.from_parent(item.parent, name=item.name, backend=backend)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Start the process of each backend, so that it is under way when its first test is asked for."""
+    session.config.stash[PROCESSES] = {}
+    if not session.config.option.collectonly:
+        for backend in sorted({item.backend for item in session.items if isinstance(item, Elsewhere)}):
+            process = session.config.stash[PROCESSES][backend] = _start(session, backend)
+            session.config.add_cleanup(process.close)
+
+
+_noted: Failures = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """In the process of a backend, note how each test went."""
+    if RESULTS in os.environ:
+        _noted.setdefault(report.nodeid, [])
+        if report.failed:
+            _noted[report.nodeid].append(report.longreprtext)
+
+
+def pytest_sessionfinish() -> None:
+    """In the process of a backend, write down what was noted."""
+    if RESULTS in os.environ:
+        Path(os.environ[RESULTS]).write_text(json.dumps(_noted))
+
+
+def _backend(item: pytest.Item) -> str | None:
+    if not isinstance(item, pytest.Function) or "contender" not in item.fixturenames:
+        return None
+    framework, _, backend = str(item.callspec.params["contender"]).partition("/")
+    return backend if framework == "keras" else None
+
+
+def _start(session: pytest.Session, backend: str) -> BackendProcess:
+    """Begin all tests of this backend that were chosen, in one process."""
+    chosen = [item.nodeid for item in session.items if isinstance(item, Elsewhere) and item.backend == backend]
+    folder: TemporaryDirectory[str] = TemporaryDirectory(prefix="levelfield-")
+    results = str(Path(folder.name, "results.json"))
+    with Path(folder.name, "output").open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *chosen],
+            cwd=session.config.rootpath,
+            env={**os.environ, **SETTINGS, "KERAS_BACKEND": backend, RESULTS: results},
+            stdout=output,
+            stderr=output,
+        )
+    return BackendProcess(chosen=chosen, folder=folder, process=process)

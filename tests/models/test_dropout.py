@@ -1,0 +1,103 @@
+"""Dropout while training: masks are drawn anew at each step, follow from the seed, and have the rate of the spec.
+
+The networks here hand on one constant through a dropout to an identity, so that their losses show the mask.
+"""
+
+import importlib
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pytest
+
+from bench import families
+from bench.subject import load_adapter
+from bench.workload import Recipe, Sgd
+from models.cnn.spec import CnnSpec, ConvLayer
+from models.dnn.spec import DnnSpec
+from models.layers.spec import DenseLayer, Weights
+from models.lstm.spec import LstmLayer, LstmSpec
+from tests.models.networks import family_of, random_inputs
+
+# Steps so small that the weights stay where they are.
+STILL = Recipe(optimizer=Sgd(name="sgd", learning_rate=1e-12), loss="mean_squared_error", batch_size=128, epochs=1)
+SAMPLES, OUTPUTS, RATE = 128, 64, 0.3
+STANDARD_ERROR = np.sqrt(RATE * (1 - RATE) / (SAMPLES * OUTPUTS))
+
+Network = Callable[[float], tuple[families.Spec, Weights, float]]  # spec, weights without the head, the constant
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+)
+
+
+def dense(rate: float) -> tuple[families.Spec, Weights, float]:
+    """Ones, because the bias is one."""
+    layer = DenseLayer(units=OUTPUTS, activation="linear", dropout=rate)
+    weights = {"hidden0.kernel": np.zeros((2, OUTPUTS)), "hidden0.bias": np.ones(OUTPUTS)}
+    return DnnSpec(features=2, hidden=(layer,), outputs=OUTPUTS), weights, 1.0
+
+
+def convolution(rate: float) -> tuple[families.Spec, Weights, float]:
+    """Ones in 4 × 4 × 4, because the bias is one."""
+    layer = ConvLayer(filters=4, kernel=1, pool=2, dropout=rate)
+    spec = CnnSpec(height=8, width=8, channels=1, convolutions=(layer,), outputs=OUTPUTS)
+    return spec, {"conv0.kernel": np.zeros((1, 1, 1, 4)), "conv0.bias": np.ones(4)}, 1.0
+
+
+def lstm(rate: float) -> tuple[families.Spec, Weights, float]:
+    """The tangent of one, because every gate is wide open and the candidate is one."""
+    spec = LstmSpec(steps=1, features=2, layers=(LstmLayer(units=OUTPUTS, dropout=rate),), outputs=OUTPUTS)
+    weights = {
+        "layer0.kernel": np.zeros((2, 4 * OUTPUTS)),
+        "layer0.recurrent": np.zeros((OUTPUTS, 4 * OUTPUTS)),
+        "layer0.bias": np.full(4 * OUTPUTS, 100.0),
+    }
+    return spec, weights, float(np.tanh(1.0))
+
+
+@cache
+def losses(  # noqa: PLR0913 (what a mask depends on)
+    contender: str, network: Network, *, target: float, rate: float = RATE, seed: int = 0, attempt: int = 0
+) -> np.ndarray:
+    """The mean squared errors of three steps, where the unit is a kept value: the constant / (1 - RATE).
+
+    With a target of 0 that is the share of what is kept; with a target of 1, the share of what is dropped.
+    """
+    del attempt  # asks for the same once more
+    spec, weights, constant = network(rate)
+    unit = constant / (1 - RATE)
+    framework = contender.partition("/")[0]
+    adapter = load_adapter(framework)
+    adapter.configure(device="cpu", precision="fp64", threads=1)
+    head = {"head.kernel": np.eye(OUTPUTS), "head.bias": np.zeros(OUTPUTS)}
+    module = importlib.import_module(f"models.{family_of(spec)}.{framework}")
+    adapter.prepare(module.build(spec, weights | head, seed=seed), STILL, mode="idiomatic")
+    batch = adapter.put(random_inputs(spec, samples=SAMPLES), np.full((SAMPLES, OUTPUTS), target * unit))
+    trained = [float(adapter.to_numpy(loss)) for loss in adapter.train([batch] * 3)]
+    constants = adapter.to_numpy(adapter.predict(batch[0]))
+    np.testing.assert_allclose(constants, constant, rtol=1e-9, err_msg="dropout does nothing at inference")
+    return np.array(trained) / unit**2
+
+
+@pytest.mark.parametrize("network", [dense, convolution, lstm])
+def test_the_rate_is_dropped_and_the_rest_is_scaled_up(contender: str, network: Network) -> None:
+    kept, dropped = (losses(contender, network, target=target) for target in (0.0, 1.0))
+    np.testing.assert_allclose(kept + dropped, 1.0, rtol=1e-6, err_msg="what is kept is scaled by 1 / (1 - rate)")
+    assert np.abs(dropped - RATE).max() < 4 * STANDARD_ERROR
+
+
+def test_another_rate_is_seen(contender: str) -> None:
+    kept, dropped = (losses(contender, dense, target=target, rate=0.35) for target in (0.0, 1.0))
+    assert np.abs(kept + dropped - 1.0).min() > 1e-2
+    assert np.abs(dropped - RATE).min() > 4 * STANDARD_ERROR
+
+
+def test_every_step_has_a_mask_of_its_own(contender: str) -> None:
+    assert len(set(losses(contender, dense, target=0.0))) == 3
+
+
+def test_the_masks_follow_from_the_seed(contender: str) -> None:
+    first, again = (losses(contender, dense, target=0.0, attempt=attempt) for attempt in (0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert not np.any(first == losses(contender, dense, target=0.0, seed=1))

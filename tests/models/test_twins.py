@@ -1,0 +1,168 @@
+"""The same network in every framework: it takes the canonical weights, gives them back, and computes the reference."""
+
+import importlib
+from collections.abc import Callable
+from functools import cache
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from bench import families
+from bench.adapters.base import Adapter
+from bench.equivalence import FLOAT32_LIMIT, FORWARD_LIMIT, relative_deviation
+from bench.subject import load_adapter
+from bench.workload import Recipe, Sgd
+from models.layers.spec import Weights
+from models.lstm.spec import LstmLayer, LstmSpec
+from tests.models.networks import NETWORKS, family_of, random_inputs, random_weights, reference
+
+RECIPE = Recipe(optimizer=Sgd(name="sgd", learning_rate=0.1), loss="mean_squared_error", batch_size=6, epochs=1)
+
+RICHEST = (
+    "dnn-batch-norm-and-dropout",
+    "cnn-same-with-pools-that-drop-a-remainder",
+    "lstm-two-layers-with-batch-norm-and-dropout",
+)
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning"),
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),
+]
+
+
+def configured(contender: str, precision: str = "fp64") -> Adapter:
+    adapter = load_adapter(contender.partition("/")[0])
+    adapter.configure(device="cpu", precision=precision, threads=1)
+    return adapter
+
+
+def module_of(spec: families.Spec, contender: str) -> ModuleType:
+    return importlib.import_module(f"models.{family_of(spec)}.{contender.partition('/')[0]}")
+
+
+class Seen(NamedTuple):
+    """The weights that a new model exports, and what it then answers to the random inputs."""
+
+    weights: Weights
+    logits: np.ndarray
+
+
+def see(contender: str, spec: families.Spec, weights: Weights, *, precision: str = "fp64") -> Seen:
+    adapter, module = configured(contender, precision), module_of(spec, contender)
+    model = module.build(spec, weights)
+    exported = module.export(model)
+    adapter.prepare(model, RECIPE, mode="idiomatic")
+    inputs = random_inputs(spec).astype(weights["head.bias"].dtype)
+    return Seen(exported, adapter.to_numpy(adapter.predict(adapter.put(inputs))))
+
+
+@cache  # an equality and its siblings look at the same model
+def seen(contender: str, network: str) -> Seen:
+    return see(contender, NETWORKS[network], random_weights(NETWORKS[network]))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_network_computes_the_reference(contender: str, network: str) -> None:
+    spec = NETWORKS[network]
+    found = seen(contender, network).logits
+    assert found.dtype == np.float64
+    assert relative_deviation(found, reference(spec, random_weights(spec), random_inputs(spec))) <= FORWARD_LIMIT
+
+
+def swapped_gates(weights: Weights) -> Weights:
+    """Input and forget gate in each other's place."""
+    wrong = dict(weights)
+    for part in ("kernel", "recurrent", "bias"):
+        i, f, g, o = np.split(weights[f"layer0.{part}"], 4, axis=-1)
+        wrong[f"layer0.{part}"] = np.concatenate([f, i, g, o], axis=-1)
+    return wrong
+
+
+def transposed_kernel(weights: Weights) -> Weights:
+    """A square kernel the wrong way round."""
+    return weights | {"hidden1.kernel": weights["hidden1.kernel"].T}
+
+
+def transposed_image(weights: Weights) -> Weights:
+    """A convolution whose kernel has rows and columns exchanged."""
+    return weights | {"conv0.kernel": weights["conv0.kernel"].transpose(1, 0, 2, 3)}
+
+
+def channels_first(weights: Weights) -> Weights:
+    """A flattened image of 2 × 2 × 4 in C·H·W order."""
+    kernel = weights["dense0.kernel"]
+    return weights | {"dense0.kernel": kernel.reshape(2, 2, 4, -1).transpose(2, 0, 1, 3).reshape(kernel.shape)}
+
+
+def exchanged_statistics(weights: Weights) -> Weights:
+    """A batch norm that takes its mean for its offset."""
+    return weights | {"hidden0.mean": weights["hidden0.offset"], "hidden0.offset": weights["hidden0.mean"]}
+
+
+@pytest.mark.parametrize(
+    ("network", "mistake"),
+    [
+        ("lstm-one-layer", swapped_gates),
+        ("dnn-every-activation", transposed_kernel),
+        ("cnn-valid-no-dense-layer", transposed_image),
+        ("cnn-same-with-pools-that-drop-a-remainder", channels_first),
+        ("dnn-batch-norm-and-dropout", exchanged_statistics),
+    ],
+)
+def test_a_reference_with_a_mistake_in_its_layout_is_far_away(
+    contender: str, network: str, mistake: Callable[[Weights], Weights]
+) -> None:
+    spec = NETWORKS[network]
+    wrong = reference(spec, mistake(random_weights(spec)), random_inputs(spec))
+    assert relative_deviation(seen(contender, network).logits, wrong) > 1e-2
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_exported_weights_are_those_that_went_in(contender: str, network: str) -> None:
+    weights, found = random_weights(NETWORKS[network]), seen(contender, network).weights
+    assert sorted(found) == sorted(weights)
+    for name, value in weights.items():
+        assert found[name].dtype == np.float64, name
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize("network", RICHEST)
+def test_weights_go_in_and_out_as_copies(contender: str, network: str) -> None:
+    adapter, spec = configured(contender), NETWORKS[network]
+    module, given = module_of(spec, contender), random_weights(spec)
+    model = module.build(spec, given)
+    adapter.prepare(model, RECIPE, mode="idiomatic")
+    before = module.export(model)
+    inputs = random_inputs(spec)
+    adapter.wait(adapter.train([adapter.put(inputs, np.ones((len(inputs), spec.outputs)))]))
+    after = module.export(model)
+    for name, value in random_weights(spec).items():
+        np.testing.assert_array_equal(given[name], value, err_msg=f"training moved what went in: {name}")
+        np.testing.assert_array_equal(before[name], value, err_msg=f"training moved what was exported: {name}")
+    kernels = [name for name in given if name.endswith(("kernel", "recurrent"))]
+    assert not any(np.array_equal(before[name], after[name]) for name in kernels), "training moved nothing"
+    after["head.kernel"][:] = 7.0
+    assert not np.any(module.export(model)["head.kernel"] == 7.0)
+
+
+@pytest.mark.parametrize("network", RICHEST)
+def test_a_model_has_the_precision_of_its_weights(contender: str, network: str) -> None:
+    spec = NETWORKS[network]
+    weights = {name: value.astype(np.float32) for name, value in random_weights(spec).items()}
+    found = see(contender, spec, weights, precision="fp32")
+    assert {value.dtype for value in (found.logits, *found.weights.values())} == {np.dtype(np.float32)}
+    deviation = relative_deviation(found.logits, reference(spec, random_weights(spec), random_inputs(spec)))
+    assert FORWARD_LIMIT < deviation < FLOAT32_LIMIT
+
+
+def test_an_lstm_of_relu_is_computed_or_refused(contender: str) -> None:
+    spec = LstmSpec(steps=4, features=3, layers=(LstmLayer(units=4, activation="relu"),), outputs=2)
+    weights = random_weights(spec)
+    if contender == "pytorch":
+        with pytest.raises(NotImplementedError, match="tanh"):
+            module_of(spec, contender).build(spec, weights)
+    else:
+        expected = reference(spec, weights, random_inputs(spec))
+        assert relative_deviation(see(contender, spec, weights).logits, expected) <= FORWARD_LIMIT
