@@ -1,0 +1,218 @@
+"""What every adapter does, whatever the framework: the protocol of `bench.adapters.base`, promise by promise."""
+
+import importlib
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from bench.adapters.base import Adapter, Batch, Model
+from bench.subject import load_adapter
+from bench.workload import Adam, Recipe, Sgd
+from models.cnn.spec import CnnSpec, ConvLayer
+from models.dnn.spec import DnnSpec, forward, initial_weights
+from models.layers.spec import BatchNorm, DenseLayer, Weights, without_dropout
+
+SPEC = DnnSpec(
+    features=4,
+    hidden=(DenseLayer(units=8, batch_norm=BatchNorm(momentum=0.5)), DenseLayer(units=8, dropout=0.5)),
+    outputs=3,
+)
+RECIPE = Recipe(optimizer=Adam(name="adam", learning_rate=1e-2), batch_size=6, epochs=1)
+GENERATOR = np.random.default_rng(0)
+INPUTS = GENERATOR.normal(size=(6, 4)).astype(np.float32)
+LABELS = np.array([0, 1, 2, 0, 1, 2])
+STATISTICS = ("hidden0.mean", "hidden0.variance")
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+)
+
+
+@pytest.fixture
+def adapter(contender: str) -> Adapter:
+    found = load_adapter(contender.partition("/")[0])
+    found.configure(device="cpu", precision="fp32", threads=1)
+    return found
+
+
+@pytest.fixture
+def network(contender: str) -> ModuleType:
+    return importlib.import_module(f"models.dnn.{contender.partition('/')[0]}")
+
+
+def prepare(adapter: Adapter, network: ModuleType, *, spec: DnnSpec = SPEC, recipe: Recipe = RECIPE) -> Model:
+    """A new model with the first weights of seed 0, taken over by the adapter."""
+    model = network.build(spec, first_weights(spec), seed=0)
+    adapter.prepare(model, recipe, mode="idiomatic")
+    return model
+
+
+def first_weights(spec: DnnSpec) -> Weights:
+    return {name: value.astype(np.float32) for name, value in initial_weights(spec, seed=0).items()}
+
+
+def batch(adapter: Adapter) -> Batch:
+    placed: Batch = adapter.put(INPUTS, LABELS)
+    return placed
+
+
+def predict(adapter: Adapter) -> np.ndarray:
+    return adapter.to_numpy(adapter.predict(adapter.put(INPUTS)))
+
+
+def test_what_is_put_comes_back(adapter: Adapter) -> None:
+    alone, (inputs, targets) = adapter.put(INPUTS), adapter.put(INPUTS, LABELS)
+    for placed in (alone, inputs):
+        found = adapter.to_numpy(placed)
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, INPUTS)
+    np.testing.assert_array_equal(adapter.to_numpy(targets), LABELS)
+
+
+def test_real_targets_keep_their_precision(adapter: Adapter) -> None:
+    _, targets = adapter.put(INPUTS, INPUTS[:, :2])
+    assert adapter.to_numpy(targets).dtype == np.float32
+    np.testing.assert_array_equal(adapter.to_numpy(targets), INPUTS[:, :2])
+
+
+def test_an_image_is_put_in_the_layout_that_its_network_takes(adapter: Adapter, contender: str) -> None:
+    spec = CnnSpec(height=3, width=4, channels=2, convolutions=(ConvLayer(filters=2, kernel=1),), outputs=24)
+    weights = {
+        "conv0.kernel": np.eye(2, dtype=np.float32).reshape(1, 1, 2, 2),
+        "conv0.bias": np.zeros(2, np.float32),
+        "head.kernel": np.eye(24, dtype=np.float32),
+        "head.bias": np.zeros(24, np.float32),
+    }
+    module = importlib.import_module(f"models.cnn.{contender.partition('/')[0]}")
+    adapter.prepare(module.build(spec, weights), RECIPE, mode="idiomatic")
+    images = np.arange(48, dtype=np.float32).reshape(2, 3, 4, 2)
+    np.testing.assert_array_equal(adapter.to_numpy(adapter.predict(adapter.put(images))), images.reshape(2, 24))
+
+
+def test_an_array_in_host_memory_is_a_copy(adapter: Adapter, network: ModuleType) -> None:
+    prepare(adapter, network)
+    logits = adapter.predict(adapter.put(INPUTS))
+    first = adapter.to_numpy(logits)
+    kept = first.copy()
+    first[:] = 0.0
+    np.testing.assert_array_equal(adapter.to_numpy(logits), kept)
+
+
+def test_training_answers_one_loss_for_each_batch(adapter: Adapter, network: ModuleType) -> None:
+    prepare(adapter, network)
+    losses = adapter.train([batch(adapter)] * 3)
+    adapter.wait(losses)
+    values = [float(adapter.to_numpy(loss)) for loss in losses]
+    assert len(values) == 3
+    assert len(set(values)) == 3, "a loss is that of its own batch with the weights of its own time"
+    assert adapter.train([]) == []
+
+
+def test_the_loss_is_that_of_the_batch_before_its_step(adapter: Adapter, network: ModuleType) -> None:
+    """A running mean over the batches, as Keras keeps one, would be the mean of both losses after the second."""
+    spec = DnnSpec(features=4, outputs=3)
+    model = prepare(adapter, network, spec=spec)
+    expected, found = [], []
+    for _ in range(2):
+        logits = forward(spec, network.export(model), INPUTS)
+        exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+        expected.append(-np.log((exponents / exponents.sum(axis=1, keepdims=True))[range(6), LABELS]).mean())
+        found += [float(adapter.to_numpy(loss)) for loss in adapter.train([batch(adapter)])]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert abs(expected[1] / expected[0] - 1) > 1e-3, "or else both would look alike"
+
+
+def test_prediction_uses_the_new_weights(adapter: Adapter, network: ModuleType) -> None:
+    model = prepare(adapter, network)
+    before = predict(adapter)
+    np.testing.assert_allclose(before, forward(SPEC, network.export(model), INPUTS), rtol=1e-4, atol=1e-5)
+    adapter.train([batch(adapter)] * 2)
+    after = predict(adapter)
+    np.testing.assert_allclose(after, forward(SPEC, network.export(model), INPUTS), rtol=1e-4, atol=1e-5)
+    assert np.abs(after - before).max() > 1e-3
+
+
+def test_a_wait_ends_with_the_new_weights_in_place(adapter: Adapter, network: ModuleType) -> None:
+    model = prepare(adapter, network)
+    adapter.wait(adapter.train([batch(adapter)] * 3))
+    found, again = network.export(model), network.export(model)
+    assert not np.array_equal(found["head.kernel"], first_weights(SPEC)["head.kernel"])
+    for name, value in found.items():
+        np.testing.assert_array_equal(value, again[name], err_msg=name)
+
+
+def test_statistics_move_while_training_alone(adapter: Adapter, network: ModuleType) -> None:
+    model = prepare(adapter, network)
+    for _ in range(2):  # the second time, training comes after a prediction
+        before = network.export(model)
+        predict(adapter)
+        between = network.export(model)
+        adapter.wait(adapter.train([batch(adapter)]))
+        after = network.export(model)
+        for name in STATISTICS:
+            moved_by_prediction, moved_by_training = (
+                np.abs(new[name] - old[name]).max() for new, old in ((between, before), (after, between))
+            )
+            # PyTorch's variance is scaled to be unbiased while it trains, and back again: that may round.
+            assert moved_by_prediction < 1e-6
+            assert moved_by_training > 1e-2
+
+
+def test_dropout_works_while_training_alone(adapter: Adapter, network: ModuleType) -> None:
+    still = Recipe(optimizer=Sgd(name="sgd", learning_rate=1e-12), batch_size=6, epochs=1)
+    spec = DnnSpec(features=4, hidden=(DenseLayer(units=64, dropout=0.5),), outputs=3)
+    for variant, distinct in ((spec, 4), (without_dropout(spec), 1)):
+        prepare(adapter, network, spec=variant, recipe=still)
+        losses = [adapter.train([batch(adapter)])[0] for _ in range(2)]
+        first = predict(adapter)
+        np.testing.assert_array_equal(predict(adapter), first)
+        losses += [adapter.train([batch(adapter)])[0] for _ in range(2)]
+        assert len({round(float(adapter.to_numpy(loss)), 5) for loss in losses}) == distinct
+
+
+def test_a_new_preparation_forgets_the_old_one(adapter: Adapter, network: ModuleType) -> None:
+    trained = []
+    for _ in range(2):
+        model = prepare(adapter, network, spec=without_dropout(SPEC))
+        adapter.wait(adapter.train([batch(adapter)] * 2))
+        trained.append(network.export(model))
+    for name, value in trained[0].items():
+        np.testing.assert_array_equal(value, trained[1][name], err_msg=name)
+
+
+def test_batches_may_differ_in_size(adapter: Adapter, network: ModuleType) -> None:
+    prepare(adapter, network)
+    losses = adapter.train([batch(adapter), adapter.put(INPUTS[:2], LABELS[:2])])
+    assert np.isfinite([float(adapter.to_numpy(loss)) for loss in losses]).all()
+    assert adapter.to_numpy(adapter.predict(adapter.put(INPUTS[:1]))).shape == (1, 3)
+
+
+def test_a_cpu_has_no_peak_of_an_allocator(adapter: Adapter, network: ModuleType) -> None:
+    prepare(adapter, network)
+    adapter.wait(adapter.train([batch(adapter)]))
+    assert adapter.peak_memory_bytes() is None
+
+
+def test_devices_begin_with_the_cpu(adapter: Adapter) -> None:
+    first, *gpus = adapter.devices()
+    assert first == "cpu"
+    assert all(gpu.startswith("cuda:") for gpu in gpus)
+
+
+def test_versions_name_the_libraries(adapter: Adapter, contender: str) -> None:
+    versions = adapter.versions()
+    expected = {"pytorch": {"torch"}, "flax": {"flax", "jax", "optax"}}
+    framework, _, backend = contender.partition("/")
+    assert expected.get(framework, {"keras", backend}) <= set(versions)
+    assert all(found[0].isdigit() for found in versions.values()), versions
+
+
+def test_settings_are_words_that_name_the_optimizer(adapter: Adapter, network: ModuleType) -> None:
+    prepare(adapter, network)
+    adapter.wait(adapter.train([batch(adapter)]))
+    settings = adapter.settings()
+    assert {"execution", "inference", "optimizer", "tf32", "threads"} <= set(settings)
+    assert all(value.strip() for value in settings.values()), settings
+    assert settings["tf32"].startswith("off")
+    assert settings["threads"].startswith("1")

@@ -1,0 +1,139 @@
+"""SGD and Adam follow one written rule in every framework: one step and several, on a network that is linear."""
+
+import importlib
+
+import numpy as np
+import pytest
+
+from bench.equivalence import relative_deviation
+from bench.subject import load_adapter
+from bench.workload import Adam, Recipe, Sgd
+from models.dnn.spec import DnnSpec
+from models.layers.spec import Weights
+from tests.contenders import KERAS
+
+FEATURES, OUTPUTS, SAMPLES, STEPS = 4, 3, 6, 5
+GENERATOR = np.random.default_rng(0)
+FIRST = {"head.kernel": GENERATOR.normal(size=(FEATURES, OUTPUTS)), "head.bias": GENERATOR.normal(size=OUTPUTS)}
+INPUTS = GENERATOR.normal(size=(STEPS, SAMPLES, FEATURES))
+LABELS = GENERATOR.integers(0, OUTPUTS, (STEPS, SAMPLES))
+NUMBERS = GENERATOR.normal(size=(STEPS, SAMPLES, OUTPUTS))
+
+SGD = Sgd(name="sgd", learning_rate=0.1)
+ADAM = Adam(name="adam", learning_rate=0.01)
+# So that each constant has its effect, and the place of epsilon too.
+ADAM_OF_LARGE_CONSTANTS = Adam(name="adam", learning_rate=0.1, beta_1=0.5, beta_2=0.7, epsilon=0.1)
+LIMIT = 1e-12
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+)
+
+
+def recipe(rule: Sgd | Adam, loss: str) -> Recipe:
+    return Recipe(optimizer=rule, loss=loss, batch_size=SAMPLES, epochs=1)  # type: ignore[arg-type]
+
+
+def targets(loss: str) -> np.ndarray:
+    return LABELS if loss == "cross_entropy" else NUMBERS
+
+
+def gradient_of_logits(loss: str, logits: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Softmax less the label, or twice the error; both by the mean."""
+    gradient: np.ndarray
+    if loss == "cross_entropy":
+        exponents = np.exp(logits)
+        gradient = (exponents / exponents.sum(axis=1, keepdims=True) - np.eye(OUTPUTS)[expected]) / len(logits)
+    else:
+        gradient = 2 * (logits - expected) / logits.size
+    return gradient
+
+
+def written(rule: Sgd | Adam, loss: str) -> list[Weights]:
+    """The weights after each step, by the rule as `bench.workload` writes it down."""
+    weights = dict(FIRST)
+    mean, square = ({name: np.zeros_like(value) for name, value in weights.items()} for _ in range(2))
+    found = []
+    for number, (inputs, expected) in enumerate(zip(INPUTS, targets(loss), strict=True), start=1):
+        logits = inputs @ weights["head.kernel"] + weights["head.bias"]
+        back = gradient_of_logits(loss, logits, expected)
+        gradients = {"head.kernel": inputs.T @ back, "head.bias": back.sum(axis=0)}
+        for name, gradient in gradients.items():
+            if isinstance(rule, Sgd):
+                weights[name] = weights[name] - rule.learning_rate * gradient
+                continue
+            mean[name] = rule.beta_1 * mean[name] + (1 - rule.beta_1) * gradient
+            square[name] = rule.beta_2 * square[name] + (1 - rule.beta_2) * gradient**2
+            corrected = mean[name] / (1 - rule.beta_1**number)
+            root = np.sqrt(square[name] / (1 - rule.beta_2**number))
+            weights[name] = weights[name] - rule.learning_rate * corrected / (root + rule.epsilon)
+        found.append(dict(weights))
+    return found
+
+
+def computed(contender: str, rule: Sgd | Adam, loss: str) -> list[Weights]:
+    """The weights after each step, by the framework in float64."""
+    framework = contender.partition("/")[0]
+    adapter, module = load_adapter(framework), importlib.import_module(f"models.dnn.{framework}")
+    adapter.configure(device="cpu", precision="fp64", threads=1)
+    model = module.build(DnnSpec(features=FEATURES, outputs=OUTPUTS), FIRST)
+    adapter.prepare(model, recipe(rule, loss), mode="idiomatic")
+    found = []
+    for inputs, expected in zip(INPUTS, targets(loss), strict=True):
+        adapter.wait(adapter.train([adapter.put(inputs, expected)]))
+        found.append(module.export(model))
+    return found
+
+
+def deviations(found: list[Weights], expected: list[Weights]) -> list[float]:
+    """The larger deviation of kernel and bias after each step."""
+    return [
+        max(relative_deviation(step[name], wanted[name]) for name in FIRST)
+        for step, wanted in zip(found, expected, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "mean_squared_error"])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param(SGD, id="sgd"),
+        pytest.param(ADAM, id="adam"),
+        pytest.param(ADAM_OF_LARGE_CONSTANTS, id="large-adam"),
+    ],
+)
+def test_each_step_follows_the_written_rule(contender: str, rule: Sgd | Adam, loss: str) -> None:
+    found = deviations(computed(contender, rule, loss), written(rule, loss))
+    assert max(found) <= LIMIT, f"relative deviation after each step: {found}"
+
+
+@pytest.mark.parametrize("contender", KERAS)
+def test_keras_own_adam_follows_another_rule(contender: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its epsilon comes before bias correction: with epsilon at 1e-8 that is seen, and with a large one it is plain."""
+    keras = importlib.import_module("keras")
+
+    def own(rule: Adam) -> object:
+        constants = {"beta_1": rule.beta_1, "beta_2": rule.beta_2, "epsilon": rule.epsilon}
+        return keras.optimizers.Adam(learning_rate=rule.learning_rate, **constants)
+
+    monkeypatch.setattr("bench.adapters.keras.adam", own)
+    usual, large = (
+        max(deviations(computed(contender, rule, "cross_entropy"), written(rule, "cross_entropy")))
+        for rule in (ADAM, ADAM_OF_LARGE_CONSTANTS)
+    )
+    assert usual > 1000 * LIMIT
+    assert large > 1e-3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Adam(name="adam", learning_rate=0.01 * (1 + 1e-6)),
+        Adam(name="adam", learning_rate=0.01, beta_1=0.9 + 1e-6),
+        Adam(name="adam", learning_rate=0.01, beta_2=0.999 + 1e-6),
+        Adam(name="adam", learning_rate=0.01, epsilon=1e-7),
+    ],
+)
+def test_a_constant_that_is_slightly_wrong_is_seen(wrong: Adam) -> None:
+    expected = written(ADAM, "cross_entropy")
+    assert max(deviations(written(wrong, "cross_entropy"), expected)) > 100 * LIMIT
