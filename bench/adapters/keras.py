@@ -4,6 +4,7 @@ The only adapter that may import its engine as well, to set it up, to wait and t
 """
 
 from collections.abc import Callable, Iterable
+from itertools import count
 from typing import Any, Protocol, final
 
 import keras
@@ -252,15 +253,17 @@ def adam(rule: Adam) -> keras.Optimizer:
 
     Keras takes η·√(1-β₂ᵗ)/(1-β₁ᵗ)·m / (√v + ε). With ε·√(1-β₂ᵗ) in place of ε that is η·m̂ / (√v̂ + ε), so the rule costs
     one scalar more for each step, and the backend's own way of updating all variables stays in use.
+
+    On torch the step runs eagerly, where even one scalar takes 50 µs as a tensor; Python counts the steps instead.
     """
+    steps, eager = count(1), keras.backend.backend() == "torch"
     ours: Any = type(keras.optimizers.Adam())  # on torch Keras returns a class of its own that updates all at once
 
     class AdamAfterCorrection(ours):  # type: ignore[misc] # the class is known when Keras runs
         def _backend_update_step(self, grads: Any, trainable_variables: Any, learning_rate: Any) -> None:  # noqa: ANN401
             dtype = trainable_variables[0].dtype
-            step = keras.ops.cast(self.iterations + 1, dtype)
-            beta_2_power = keras.ops.power(keras.ops.cast(self.beta_2, dtype), step)
-            self.epsilon = keras.ops.sqrt(1 - beta_2_power) * keras.ops.cast(_constant(rule.epsilon), dtype)
+            step = next(steps) if eager else keras.ops.cast(self.iterations + 1, dtype)
+            self.epsilon = rule.epsilon * (1 - rule.beta_2**step) ** 0.5
             super()._backend_update_step(grads, trainable_variables, learning_rate)
 
     AdamAfterCorrection.__name__ = "Adam (epsilon after bias correction)"

@@ -1,0 +1,65 @@
+"""The processes in which the frameworks run, and the table of ratios at the end."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tabulate import tabulate
+
+from bench.frameworks import Contender
+from bench.process import Launcher
+from tests.benchmarks.comparison import CONFIDENCE, Bounds, Comparison, ratio
+from tests.benchmarks.turns import Rounds
+
+COMPARISONS = pytest.StashKey[list[Comparison]]()
+HEADINGS = ("compared", "framework", "network", "a step", "one by one", "", "pipelined", "", "remark")
+
+Launch = Callable[[Contender], Launcher]
+
+
+@pytest.fixture(scope="session")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for what the frameworks print."""
+    return tmp_path_factory.mktemp("logs")
+
+
+@pytest.fixture(scope="session")
+def launch(logs: Path) -> Iterator[Launch]:
+    """One launcher for each framework, started when it is first asked for and ready when it is handed out."""
+    launchers: dict[Contender, Launcher] = {}
+
+    def launcher(contender: Contender) -> Launcher:
+        if contender not in launchers:
+            log = logs / f"launcher-{contender}.log".replace("/", "-")
+            launchers[contender] = Launcher(contender.framework, contender.backend, device="cpu", log=log)
+        launchers[contender].wait_until_ready()
+        return launchers[contender]
+
+    yield launcher
+    for started in launchers.values():
+        started.close()
+
+
+@pytest.fixture
+def comparisons(request: pytest.FixtureRequest) -> list[Comparison]:
+    """What the closing table shows."""
+    return request.config.stash.setdefault(COMPARISONS, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show the ratios; they are judged by whoever reads them, since noise must not fail a test."""
+    made = config.stash.get(COMPARISONS, [])
+    if made:
+        terminalreporter.section(f"ratios of step times, with intervals of {CONFIDENCE:.0%}")
+        terminalreporter.write_line(tabulate([_row(item) for item in made], headers=HEADINGS))
+
+
+def _row(item: Comparison) -> tuple[str, ...]:
+    step = f"{sorted(item.synchronised.baseline_ns)[len(item.synchronised.baseline_ns) // 2] / 1e3:,.0f} µs"
+    shown = (*_shown(item.synchronised, item.bounds), *_shown(item.pipelined, item.bounds))
+    return (item.title, item.contender, item.network, step, *shown, item.remark)
+
+
+def _shown(rounds: Rounds, bounds: Bounds) -> tuple[str, str]:
+    found = ratio(rounds)
+    return f"{found.ratio:.3f} ({found.low:.3f} to {found.high:.3f})", found.verdict(bounds)

@@ -1,0 +1,35 @@
+"""What takes part in the benchmarks: the frameworks that are installed, and the networks."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from bench import frameworks
+from bench.frameworks import Contender
+from bench.workload import Workload, load_workload, parse_workload
+
+INSTALLED = [contender for contender in frameworks.every_contender() if frameworks.is_installed(contender)]
+THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+DIGITS = load_workload("digits-dnn")
+WIDE = parse_workload(
+    {
+        "name": "wide-dnn",
+        "dataset": {"name": "synthetic", "shape": [784], "classes": 10},
+        "model": {"family": "dnn", "hidden": [{"units": 1000}, {"units": 1000}]},
+        "recipe": {"optimizer": {"name": "adam"}, "batch_size": 128, "epochs": 1},
+    },
+    source=Path(__file__),
+)
+
+
+def job(contender: Contender, workload: Workload, **what: Any) -> dict[str, Any]:  # noqa: ANN401 (JSON)
+    """What a process needs to know to make the workload ready for one framework, and `what` it shall do with it."""
+    return {
+        "framework": contender.framework,
+        "device": "cpu",
+        "threads": THREADS,
+        "workload": workload.content,
+        "source": workload.source,
+        **what,
+    }
