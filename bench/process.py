@@ -151,6 +151,8 @@ class Launcher:
         """End the job that runs, if any, and the launcher."""
         self._kill_child()
         self._connection.close()
+        if self.ready is None:  # it still imports, and would not notice
+            self._process.kill()
         try:
             self._process.wait(timeout=CLOSING_S)
         except subprocess.TimeoutExpired:

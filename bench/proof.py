@@ -34,16 +34,20 @@ class Proofs:
     def __init__(self, fleet: Fleet, pool: ThreadPoolExecutor, *, threads: int, limit_s: float, tell: Tell) -> None:
         self.fleet, self.pool = fleet, pool
         self.threads, self.limit_s, self.tell = threads, limit_s, tell
-        self._traces: dict[tuple[str, str], list[tuple[Contender, str, Future[Traced]]]] = {}
+        self._traces: dict[tuple[str, str], list[tuple[Contender, str, Trace | Future[Traced]]]] = {}
 
     def begin(self, workload: Workload, contenders: Sequence[Contender], *, device: str) -> None:
         """Begin the proofs of one workload, with a second framework to compare with where only one was chosen."""
         proven = (*contenders, *second(contenders))
-        self.fleet.start((contender, device) for contender in proven)
-        self._traces[workload.name, device] = [
-            (contender, precision, self.pool.submit(self._trace, workload, contender, device, precision))
+        known = {
+            (contender, precision): equivalence.read_trace(_path(workload, contender, device, precision))
             for precision in PRECISIONS
             for contender in proven
+        }
+        self.fleet.start((contender, device) for (contender, _), trace in known.items() if trace is None)
+        self._traces[workload.name, device] = [
+            (contender, precision, trace or self.pool.submit(self._trace, workload, contender, device, precision))
+            for (contender, precision), trace in known.items()
         ]
 
     def collect(self, workload: Workload, *, device: str) -> dict[str, Certificate]:
@@ -51,9 +55,9 @@ class Proofs:
         traces: dict[str, dict[str, Trace]] = {precision: {} for precision in PRECISIONS}
         problems: dict[str, str] = {}
         contenders: dict[str, None] = {}
-        for contender, precision, future in self._traces.pop((workload.name, device)):
+        for contender, precision, trace in self._traces.pop((workload.name, device)):
             contenders[str(contender)] = None
-            found = future.result()
+            found = trace.result() if isinstance(trace, Future) else trace
             if isinstance(found, str):
                 problems[str(contender)] = found
             else:
@@ -63,10 +67,7 @@ class Proofs:
         return made | {name: replace(made[name], problem=problem) for name, problem in problems.items()}
 
     def _trace(self, workload: Workload, contender: Contender, device: str, precision: str) -> Traced:
-        path = cache_folder() / "traces" / f"{_key(workload, contender, device, precision)}.npz"
-        cached = equivalence.read_trace(path)
-        if cached is not None:
-            return cached
+        path = _path(workload, contender, device, precision)
         self.tell(workload.name, str(contender), precision)
         job = {
             "kind": "trace",
@@ -99,8 +100,8 @@ def second(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
     return tuple(others[: max(0, missing)])
 
 
-def _key(workload: Workload, contender: Contender, device: str, precision: str) -> str:
-    """Everything that decides what a trace holds."""
+def _path(workload: Workload, contender: Contender, device: str, precision: str) -> Path:
+    """Where a trace is kept, by everything that decides what it holds."""
     what = [
         workload.digest,
         source_digest(workload, contender.framework),
@@ -112,4 +113,4 @@ def _key(workload: Workload, contender: Contender, device: str, precision: str) 
         equivalence.LOSS_STEPS,
         (Path(__file__).parent / "trace.py").read_text(),
     ]
-    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
+    return cache_folder() / "traces" / f"{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]}.npz"

@@ -81,7 +81,6 @@ def certify(
     """The certificates of these contenders, by workload and contender."""
     fleet = Fleet(logs)
     try:
-        fleet.start((contender, device) for contender in contenders)
         with _pool() as pool:
             proofs = Proofs(fleet, pool, threads=_cores(), limit_s=PROOF_LIMIT_S, tell=_teller(listen))
             for workload in workloads:

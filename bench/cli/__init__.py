@@ -25,7 +25,7 @@ app.command()(looking.doctor)
 def main() -> None:
     """Run the command line; every command exits with the code that the README's table gives."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
     except BenchError as error:
         fail(str(error), error.exit_code)
     except KeyboardInterrupt:
@@ -35,3 +35,5 @@ def main() -> None:
         if complaint is None:
             raise
         fail(complaint(), USAGE)
+    if code == INTERRUPTED:  # the parser makes a number of an interrupt, and hands it back
+        fail("interrupted", INTERRUPTED)

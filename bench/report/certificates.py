@@ -1,5 +1,6 @@
 """Certificates by themselves, as `levelfield verify` shows them: for people, and as JSON for machines."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -40,7 +41,8 @@ def as_json(found: Certificates) -> dict[str, Any]:
 
 def _largest(certificate: Certificate, check: str) -> Entry:
     items: Iterable[Any] = [item for item in certificate.deviations if item.check == check]
-    worst = max(items, key=lambda item: item.found / item.allowed, default=None)
+    # What is no number is worse than any number, and must not hide behind one.
+    worst = max(items, key=lambda item: (math.isnan(item.found), item.found / item.allowed), default=None)
     if worst is None:
         return Entry("none")
     mark = "" if worst.holds else f" > {worst.allowed:.0e}"

@@ -1,0 +1,138 @@
+"""The command line in the process of the tests, and one real run that all tests read."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bench.cli import main
+from bench.process import ROOT
+from tests.bench.workloads import toml
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of its own, for the tests and for every process that they start."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEVELFIELD_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture
+def levelfield(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """`levelfield` with these arguments."""
+
+    def run(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["levelfield", *map(str, arguments)])
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+        captured = capsys.readouterr()
+        return Result(code=code, out=captured.out, err=captured.err)
+
+    return run
+
+
+@pytest.fixture
+def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever starts a process fails."""
+
+    def refuse(*_: object, **__: object) -> None:
+        pytest.fail("a process was started")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with a workload, results and reports."""
+
+    folder: Path
+
+    @property
+    def workload(self) -> Path:
+        """The file of the workload."""
+        return self.folder / "tiny.toml"
+
+    @property
+    def results(self) -> Path:
+        """The folder of the runs."""
+        return self.folder / "results"
+
+    @property
+    def reports(self) -> Path:
+        """The folder of the pages."""
+        return self.folder / "reports"
+
+    @property
+    def records(self) -> Path:
+        """The records of the only run."""
+        (path,) = self.results.glob("*/*/records.jsonl")
+        return path
+
+    @property
+    def places(self) -> list[str]:
+        """The options that name these folders."""
+        return ["--results", str(self.results), "--reports", str(self.reports)]
+
+    def command(self, *arguments: object) -> list[str]:
+        """`python -m bench run` in this folder."""
+        return [sys.executable, "-m", "bench", "run", *map(str, arguments), *self.places]
+
+
+def prepared(folder: Path) -> Place:
+    """A place with a workload and nothing else."""
+    place = Place(folder)
+    place.workload.write_text(toml())
+    return place
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that ended well: where it is, and how the command ended."""
+
+    place: Place
+    result: Result
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Finished:
+    """One workload in two frameworks and two processes, by the real command in a process of its own."""
+    place = prepared(tmp_path_factory.mktemp("finished"))
+    command = place.command("--workload", place.workload, "--framework", "pytorch,flax", "--processes", 2)
+    done = subprocess.run(
+        [*command, "--batch-size", "8", "--threads", "1"],
+        env={**os.environ, "LEVELFIELD_CACHE": str(cache)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Finished(place=place, result=Result(code=done.returncode, out=done.stdout, err=done.stderr))
+
+
+@pytest.fixture
+def place(finished: Finished, tmp_path: Path) -> Place:
+    """A copy of the finished run, which a test may change; the workload is the original's."""
+    shutil.copytree(finished.place.folder, tmp_path / "copy")
+    return Place(tmp_path / "copy")

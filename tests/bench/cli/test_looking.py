@@ -1,0 +1,171 @@
+"""`levelfield verify`, `list` and `doctor`, and what all commands share."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import catalogue, equivalence, frameworks
+from bench.frameworks import Contender
+from bench.workload import workload_names
+from tests.bench.cli.conftest import Command, Finished
+
+FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "flax", "sklearn"}
+
+
+def verify(finished: Finished) -> list[str]:
+    """The command whose traces the finished run has left in the cache."""
+    return ["verify", "--workload", str(finished.place.workload), "--framework", "pytorch,flax"]
+
+
+def test_verify_as_json_says_whether_all_passed_and_by_how_much(levelfield: Command, finished: Finished) -> None:
+    found = levelfield(*verify(finished), "--format", "json")
+    assert found.code == 0
+    content = json.loads(found.out)
+    assert content["passed"] is True
+    assert [(item["workload"], item["contender"], item["passed"]) for item in content["certificates"]] == [
+        ("tiny", "pytorch", True),
+        ("tiny", "flax", True),
+    ]
+    deviations = content["certificates"][0]["deviations"]
+    assert {"float64 forward", "float64 weights after 100 steps", "float32 forward"} <= {
+        item["check"] for item in deviations
+    }
+    assert all(0 <= item["found"] <= item["allowed"] for item in deviations)
+
+
+def test_verify_as_a_table_names_the_largest_deviations(levelfield: Command, finished: Finished) -> None:
+    found = levelfield(*verify(finished))
+    assert found.code == 0
+    assert found.out.count("passed") == 2
+
+
+def test_verify_ends_with_1_where_a_deviation_is_too_large(
+    levelfield: Command, finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(equivalence, "FLOAT32_LIMIT", 1e-30)
+    found = levelfield(*verify(finished), "--format", "json")
+    assert found.code == 1
+    assert json.loads(found.out)["passed"] is False
+
+
+@pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["verify", "--format", "yaml"], "--format: found 'yaml', expected one of table, json"),
+        (["verify", "--framework", "theano"], "--framework: found 'theano', expected one of "),
+        (["verify", "--framework", ""], "--framework: found '', expected names separated by commas"),
+        (["verify", "--workload", "digits"], "--workload: found 'digits', expected one of "),
+        (["verify", "--device", "tpu"], "--device: found 'tpu', expected cpu, cuda or cuda:N"),
+        (["list", "models"], "list: found 'models', expected one of workloads, frameworks, datasets, suites, devices"),
+        (["list"], "Missing argument"),
+        (["sing"], "No such command 'sing'"),
+    ],
+)
+def test_a_mistake_ends_with_2_and_one_line(arguments: list[str], line: str, levelfield: Command) -> None:
+    found = levelfield(*arguments)
+    assert (found.code, found.out) == (2, "")
+    assert found.err.startswith(f"levelfield: {line}")
+    assert found.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.parametrize(
+    ("what", "names"),
+    [
+        ("workloads", workload_names()),
+        ("frameworks", tuple(map(str, frameworks.every_contender()))),
+        ("datasets", ("digits", "mnist", "synthetic")),
+        ("suites", ("quick", "standard")),
+    ],
+)
+def test_list_shows_every_name(what: str, names: tuple[str, ...], levelfield: Command) -> None:
+    found = levelfield("list", what)
+    assert found.code == 0
+    assert all(name in found.out for name in names)
+
+
+@pytest.fixture
+def only_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if nothing else were known: the others take seconds to start."""
+    monkeypatch.setattr(frameworks, "every_contender", lambda: (Contender("pytorch"),))
+
+
+@pytest.mark.usefixtures("only_pytorch")
+def test_list_devices_is_what_each_framework_sees(levelfield: Command) -> None:
+    found = levelfield("list", "devices")
+    assert found.code == 0
+    (line,) = found.out.splitlines()
+    assert line.startswith("  pytorch: ")
+    assert "sees cpu" in line
+
+
+@pytest.mark.usefixtures("only_pytorch")
+def test_doctor_has_a_line_for_everything_and_marks_what_has_a_remedy(levelfield: Command) -> None:
+    found = levelfield("doctor")
+    assert found.code == 0
+    lines = found.out.splitlines()
+    subjects = [line[2:].partition(":")[0] for line in lines]
+    assert subjects[:2] == ["pytorch", "machine"]
+    assert len(subjects) == len(set(subjects)) > 8
+    assert all((line[0] == "!") == ("  -> " in line) for line in lines)
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_an_interrupt_of_any_command_ends_with_130(levelfield: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(catalogue.LISTS, "workloads", interrupted)
+    found = levelfield("list", "workloads")
+    assert found.code == 130
+    assert found.err.strip() == "levelfield: interrupted"
+
+
+def test_without_a_command_there_is_help(levelfield: Command) -> None:
+    found = levelfield()
+    assert found.code in {0, 2}
+    assert "run" in found.out + found.err
+    assert levelfield("--help").code == 0
+    assert "verify" in levelfield("--help").out
+
+
+SCRIPT = """
+import sys
+from bench.cli import main
+sys.argv = ["levelfield", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print(sorted({names!r} & set(sys.modules)), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["list", "workloads"],
+        ["list", "frameworks"],
+        ["run", "--dry-run"],
+        ["report", "--format", "csv", "RECORDS"],
+        ["report", "RECORDS", "--reports", "REPORTS"],
+        ["compare", "RECORDS", "RECORDS"],
+    ],
+    ids=" ".join,
+)
+def test_what_plans_and_shows_imports_no_framework(arguments: list[str], finished: Finished, tmp_path: Path) -> None:
+    known = {"RECORDS": str(finished.place.records), "REPORTS": str(tmp_path)}
+    command = [sys.executable, "-c", SCRIPT.format(names=FRAMEWORKS), *(known.get(word, word) for word in arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode in {0, 4}
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_the_check_for_imports_can_fail() -> None:
+    command = [sys.executable, "-c", SCRIPT.format(names={"typer"}), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == "['typer']"

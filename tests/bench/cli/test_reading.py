@@ -1,0 +1,172 @@
+"""`levelfield report` and `levelfield compare` read stored records, and their exit codes say what was found."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.record import Record, to_line
+from tests.bench.cli.conftest import Command, Finished, Place
+from tests.bench.records import quick_run
+
+
+def store(path: Path, records: list[Record], *, change: Callable[[Any], Any] = lambda content: content) -> Path:
+    """A file of these records, each changed as JSON."""
+    path.write_text("".join(json.dumps(change(json.loads(to_line(record)))) + "\n" for record in records))
+    return path
+
+
+def slower(content: Any) -> Any:  # noqa: ANN401 (JSON)
+    """The same JSON with every time in nanoseconds a fifth longer."""
+    if isinstance(content, dict):
+        return {key: scaled(value) if key.endswith("_ns") else slower(value) for key, value in content.items()}
+    return [slower(item) for item in content] if isinstance(content, list) else content
+
+
+def scaled(value: Any) -> Any:  # noqa: ANN401 (JSON)
+    if isinstance(value, list):
+        return [scaled(item) for item in value]
+    return None if value is None else round(value * 1.2)
+
+
+def elsewhere(content: Any) -> Any:  # noqa: ANN401 (JSON)
+    """The same JSON from another machine."""
+    return content | {"environment": content["environment"] | {"machine": "another-machine"}}
+
+
+@pytest.fixture
+def baseline(tmp_path: Path) -> Path:
+    return store(tmp_path / "baseline.jsonl", quick_run())
+
+
+def test_the_report_of_the_newest_run_is_printed_and_written_again(levelfield: Command, place: Place) -> None:
+    page = place.reports / "latest.md"
+    before = page.read_text()
+    page.unlink()
+    found = levelfield("report", *place.places)
+    assert found.code == 0
+    assert "tiny" in found.out
+    assert page.read_text() == before
+
+
+def test_a_report_names_runs_by_id_prefix_folder_and_file(levelfield: Command, place: Place) -> None:
+    name = place.records.parent.name
+    pages = [levelfield("report", run, *place.places).out for run in (name, name[:12], place.records, "latest")]
+    assert len(set(pages)) == 1
+    assert "tiny" in pages[0]
+
+
+def test_a_report_as_csv_is_a_table(levelfield: Command, finished: Finished) -> None:
+    found = levelfield("report", "--format", "csv", *finished.place.places)
+    lines = list(csv.DictReader(io.StringIO(found.out)))
+    assert found.code == 0
+    assert {line["workload"] for line in lines} == {"tiny"}
+    assert {line["contender"] for line in lines} == {"pytorch", "flax"}
+    assert all(float(line["value"]) >= 0 for line in lines)
+    assert {"samples_per_second", "test_accuracy", "host_peak_bytes"} <= {line["metric"] for line in lines}
+
+
+def test_a_report_as_markdown_is_the_page_without_its_charts(levelfield: Command, finished: Finished) -> None:
+    found = levelfield("report", "--format", "markdown", *finished.place.places)
+    assert found.out.startswith("# ")
+    assert (finished.place.reports / "latest.md").read_text().startswith(found.out.splitlines()[0])
+
+
+def test_several_runs_make_one_report(levelfield: Command, place: Place, baseline: Path) -> None:
+    found = levelfield("report", "--format", "csv", baseline, place.records)
+    assert {line["workload"] for line in csv.DictReader(io.StringIO(found.out))} == {
+        "tiny",
+        "digits-dnn",
+        "digits-cnn",
+        "digits-lstm",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (["report"], 6, "no runs yet; measure one with `levelfield run`"),
+        (["report", "20260101"], 2, "run '20260101': no such run, folder or records file"),
+        (["report", "--format", "pdf"], 2, "--format: found 'pdf', expected one of terminal, markdown, csv"),
+        (["compare", "latest", "latest"], 6, "no runs yet"),
+        (["compare", "latest"], 2, "Missing argument"),
+        (["compare", "a", "b", "--threshold", "0"], 2, "--threshold: found 0, expected percent above 0 and below 1000"),
+        (["compare", "a", "b", "--threshold", "nan"], 2, "--threshold: found nan, expected percent above 0"),
+    ],
+)
+def test_nothing_to_read_ends_with_6_and_a_mistake_with_2(
+    arguments: list[str], code: int, line: str, levelfield: Command, tmp_path: Path
+) -> None:
+    found = levelfield(*arguments, "--results", tmp_path)
+    assert (found.code, found.out) == (code, "")
+    assert found.err.startswith("levelfield: ")
+    assert line in found.err
+    assert found.err.count("\n") == 1
+
+
+def test_a_file_without_a_record_ends_with_6(levelfield: Command, tmp_path: Path) -> None:
+    empty = tmp_path / "records.jsonl"
+    empty.write_text("")
+    found = levelfield("report", empty)
+    assert (found.code, found.err) == (6, f"levelfield: {empty}: no record in it\n")
+
+
+def test_a_torn_and_a_foreign_line_are_skipped_with_file_and_line(levelfield: Command, place: Place) -> None:
+    lines = place.records.read_text().splitlines()
+    place.records.write_text("\n".join([lines[0], '{"format": "of another program"}', *lines[1:], lines[0][:99]]))
+    found = levelfield("report", "--format", "csv", *place.places)
+    assert found.code == 0
+    warnings = found.err.splitlines()
+    assert [warning.split(" skipped")[0] for warning in warnings] == [
+        f"warning: {place.records}:{number}:" for number in (2, len(lines) + 2)
+    ]
+    place.records.write_text("\n".join(lines))
+    assert levelfield("report", "--format", "csv", *place.places).out == found.out
+
+
+def test_a_run_is_as_fast_as_itself(levelfield: Command, baseline: Path) -> None:
+    found = levelfield("compare", baseline, baseline)
+    assert found.code in {0, 4}
+    assert "unchanged" in found.out
+    assert "regressed" not in re.sub(r"(?i)0 regressed|regressed: 0", "", found.out)
+
+
+def test_a_run_that_is_a_fifth_slower_ends_with_3(levelfield: Command, baseline: Path, tmp_path: Path) -> None:
+    candidate = store(tmp_path / "candidate.jsonl", quick_run(), change=slower)
+    found = levelfield("compare", baseline, candidate)
+    assert found.code == 3
+    assert "regressed" in found.out
+    assert levelfield("compare", candidate, baseline).code != 3, "faster is no regression"
+    assert levelfield("compare", baseline, candidate, "--threshold", "50").code != 3, "nor is less than the threshold"
+
+
+def test_another_machine_ends_with_5(levelfield: Command, baseline: Path, tmp_path: Path) -> None:
+    candidate = store(tmp_path / "candidate.jsonl", quick_run(), change=elsewhere)
+    found = levelfield("compare", baseline, candidate)
+    assert found.code == 5
+    assert "another-machine" in found.out
+    slow = store(tmp_path / "slow.jsonl", quick_run(), change=lambda content: elsewhere(slower(content)))
+    assert levelfield("compare", baseline, slow).code == 5, "which comes before a regression"
+
+
+def test_nothing_in_common_ends_with_6(levelfield: Command, tmp_path: Path) -> None:
+    sides = [store(tmp_path / f"{name}.jsonl", quick_run(workloads=[name])) for name in ("digits-dnn", "digits-lstm")]
+    assert levelfield("compare", *sides).code == 6
+
+
+def test_a_case_that_failed_only_now_ends_with_1(levelfield: Command, tmp_path: Path) -> None:
+    records = quick_run()
+
+    def failed(content: Any) -> Any:  # noqa: ANN401 (JSON)
+        if content["case"]["purpose"] != "learning":
+            return content
+        return content | {"outcome": "diverged", "error": "a loss is not a finite number"}
+
+    sides = store(tmp_path / "before.jsonl", records), store(tmp_path / "after.jsonl", records, change=failed)
+    assert levelfield("compare", *sides).code == 1
+    assert levelfield("compare", *reversed(sides)).code in {0, 4}

@@ -1,0 +1,55 @@
+"""Certificates by themselves: the largest deviation of each check, and everything for machines."""
+
+import json
+from dataclasses import replace
+
+from bench.record import Certificate, Deviation
+from bench.report.certificates import as_json, table
+
+FORWARD = Deviation(check="forward", against="reference", found=3e-16, allowed=1e-12)
+WEIGHTS = (
+    Deviation(check="weights", against="flax", found=2e-14, allowed=1e-9),
+    Deviation(check="weights", against="keras/tensorflow", found=5e-13, allowed=1e-9),
+)
+PASSED = Certificate(contender="pytorch", deviations=(FORWARD, *WEIGHTS), steps=100, notes=("without dropout",))
+FAILED = Certificate(contender="flax", deviations=(replace(FORWARD, found=2e-3),), steps=100)
+NONE = Certificate(contender="keras/jax", deviations=(), steps=100, problem="it broke")
+FOUND = {("tiny", "pytorch"): PASSED, ("tiny", "flax"): FAILED, ("tiny", "keras/jax"): NONE}
+
+
+def test_each_line_has_the_largest_deviation_of_each_check() -> None:
+    made = table(FOUND)
+    assert [[entry.text for entry in row] for row in made.rows] == [
+        ["tiny", "pytorch", "passed", "3.0e-16", "5.0e-13"],
+        ["tiny", "flax", "FAILED", "2.0e-03 > 1e-12", "none"],
+        ["tiny", "keras/jax", "FAILED", "none", "none"],
+    ]
+    assert {len(row) for row in made.rows} == {len(made.columns)}
+
+
+def test_notes_and_problems_stand_below() -> None:
+    assert table(FOUND).notes == ("without dropout", "tiny keras/jax: it broke")
+
+
+def test_a_deviation_that_is_no_number_is_the_largest() -> None:
+    broken = replace(PASSED, deviations=(WEIGHTS[0], replace(WEIGHTS[1], found=float("nan"))))
+    (row,) = table({("tiny", "pytorch"): broken}).rows
+    assert row[2].text == "FAILED"
+    assert "nan" in row[3].text.lower()
+    assert ">" in row[3].text
+
+
+def test_json_says_whether_all_passed() -> None:
+    assert as_json({("tiny", "pytorch"): PASSED})["passed"] is True
+    assert as_json(FOUND)["passed"] is False
+
+
+def test_json_holds_all_that_the_certificates_hold() -> None:
+    content = json.loads(json.dumps(as_json(FOUND)))
+    assert [(item["workload"], item["contender"], item["passed"]) for item in content["certificates"]] == [
+        ("tiny", "pytorch", True),
+        ("tiny", "flax", False),
+        ("tiny", "keras/jax", False),
+    ]
+    assert [item["found"] for item in content["certificates"][0]["deviations"]] == [3e-16, 2e-14, 5e-13]
+    assert content["certificates"][2]["problem"] == "it broke"
