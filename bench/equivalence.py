@@ -8,7 +8,9 @@ tensor would mean nothing).
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -64,9 +66,10 @@ def relative_deviation(found: np.ndarray, expected: np.ndarray) -> float:
     """Max |found - expected| / max |expected|; infinite where the shapes differ, NaN where either is not finite."""
     if found.shape != expected.shape:
         return float("inf")
-    largest = np.abs(expected).max(initial=0.0)
-    difference = np.abs(found.astype(np.float64) - expected.astype(np.float64)).max(initial=0.0)
-    return float(difference / largest) if largest else float(difference)
+    with np.errstate(invalid="ignore"):  # infinite less infinite is NaN, which never holds
+        largest = np.abs(expected).max(initial=0.0)
+        difference = np.abs(found.astype(np.float64) - expected.astype(np.float64)).max(initial=0.0)
+        return float(difference / largest) if largest else float(difference)
 
 
 def weights_deviation(found: Trace, expected: Trace) -> float:
@@ -92,9 +95,10 @@ def write_trace(path: Path, trace: Trace) -> None:
 def read_trace(path: Path) -> Trace | None:
     """The trace in this file; None where there is none or where it cannot be read."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # From memory, because np.load leaves the file open where it is torn.
+        with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             return dict(arrays)
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, BadZipFile):
         return None
 
 
@@ -103,7 +107,7 @@ def worst(certificates: Sequence[Certificate]) -> dict[str, float]:
     found: dict[str, float] = {}
     for certificate in certificates:
         for item in certificate.deviations:
-            found[item.check] = float(np.fmax(found.get(item.check, 0.0), item.found))
+            found[item.check] = float(np.maximum(found.get(item.check, 0.0), item.found))
     return found
 
 

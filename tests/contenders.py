@@ -24,10 +24,8 @@ KERAS = tuple(name for name in CONTENDERS if name.startswith("keras/"))
 
 RESULTS = "LEVELFIELD_TEST_RESULTS"  # the file in which a process of one backend writes what failed
 
-SETTINGS = {
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "XLA_FLAGS": "--xla_backend_optimization_level=0",  # compiling is most of what these small networks cost on JAX
-}
+# Compiling is most of what small networks cost on JAX; nothing that a test looks at depends on how fast they are.
+QUICKLY_COMPILED = "--xla_backend_optimization_level=0"
 
 Failures = dict[str, list[str]]  # what went wrong in each test, by its id; nothing where it passed
 
@@ -92,6 +90,12 @@ class BackendProcess:
 PROCESSES = pytest.StashKey[dict[str, BackendProcess]]()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let JAX compile quickly in this process and in those that it starts, unless they are to be timed."""
+    if not config.getoption("benchmark_only"):
+        os.environ.setdefault("XLA_FLAGS", QUICKLY_COMPILED)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put a stand-in in the place of each test of a Keras backend, unless this is the process of that backend."""
@@ -146,7 +150,7 @@ def _start(session: pytest.Session, backend: str) -> BackendProcess:
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *chosen],
             cwd=session.config.rootpath,
-            env={**os.environ, **SETTINGS, "KERAS_BACKEND": backend, RESULTS: results},
+            env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", RESULTS: results},
             stdout=output,
             stderr=output,
         )
