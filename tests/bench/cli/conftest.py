@@ -117,9 +117,9 @@ class Finished:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Finished:
-    """One workload in two frameworks and two processes, by the real command in a process of its own."""
+    """One workload in two frameworks, by the real command in a process of its own."""
     place = prepared(tmp_path_factory.mktemp("finished"))
-    command = place.command("--workload", place.workload, "--framework", "pytorch,flax", "--processes", 2)
+    command = place.command("--workload", place.workload, "--framework", "pytorch,flax", "--processes", 1)
     done = subprocess.run(
         [*command, "--batch-size", "8", "--threads", "1"],
         env={**os.environ, "LEVELFIELD_CACHE": str(cache)},

@@ -31,7 +31,7 @@ def test_a_run_ends_with_0_and_a_record_for_every_case(finished: Finished) -> No
     assert finished.result.code == 0, finished.result.err
     stored = records(finished.place)
     assert [item.case for item in stored] == list(RunFolder(finished.place.records).load_plan().cases)
-    assert len(stored) == 2 * (2 + 2 * 2 + 1), "memory, two processes of timing, learning, for each framework"
+    assert len(stored) == 2 * (2 + 2 + 1), "memory, timing and learning, for each framework"
     assert {item.outcome for item in stored} == {"ok"}
     assert all(item.certificate and item.certificate.passed for item in stored)
     assert {item.environment.machine for item in stored} == {finished.place.records.parents[1].name}
