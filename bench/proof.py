@@ -19,6 +19,7 @@ from models.layers.spec import without_dropout
 
 PRECISIONS = ("fp64", "fp32")
 PAIR = 2
+DECISIVE = ("trace.py", "subject.py", "datasets/base.py")  # what a trace holds, how it is begun, in which batches
 
 Tell = Callable[[str, str, str], None]
 Traced = Trace | str  # or why there is none
@@ -111,6 +112,6 @@ def _path(workload: Workload, contender: Contender, device: str, precision: str)
         precision,
         equivalence.STEPS,
         equivalence.LOSS_STEPS,
-        (Path(__file__).parent / "trace.py").read_text(),
+        *((Path(__file__).parent / name).read_text() for name in DECISIVE),
     ]
     return cache_folder() / "traces" / f"{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]}.npz"

@@ -1,0 +1,160 @@
+"""Traces are made once for everything that decides what they hold; certificates say what became of each contender."""
+
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from bench import families, frameworks, proof
+from bench.fleet import Fleet
+from bench.frameworks import Contender
+from bench.proof import Proofs, second
+from bench.record import Certificate
+from bench.workload import Workload
+from tests.bench.workloads import CANNOT_BE_DONE_IN_PYTORCH, Change, workload
+
+PYTORCH, FLAX, TENSORFLOW = Contender("pytorch"), Contender("flax"), Contender("keras", "tensorflow")
+JAX, TORCH = Contender("keras", "jax"), Contender("keras", "torch")
+LIMIT_S = 120.0
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LEVELFIELD_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "traces"
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    fleet = Fleet(tmp_path_factory.mktemp("artifacts") / "logs")
+    yield fleet
+    fleet.close()
+
+
+def prove(
+    fleet: Fleet, made: Workload, *contenders: Contender
+) -> tuple[dict[str, Certificate], list[tuple[str, str, str]]]:
+    """The certificates, and the traces that had to be made."""
+    told: list[tuple[str, str, str]] = []
+    with ThreadPoolExecutor(2) as pool:
+        proofs = Proofs(fleet, pool, threads=1, limit_s=LIMIT_S, tell=lambda *news: told.append(news))
+        proofs.begin(made, contenders, device="cpu")
+        return proofs.collect(made, device="cpu"), sorted(told)
+
+
+def test_a_proof_is_made_once_and_then_read(fleet: Fleet, cache: Path, tmp_path: Path) -> None:
+    made = workload()
+    certificates, told = prove(fleet, made, FLAX)
+    assert told == [("tiny", name, precision) for name in ("flax", "pytorch") for precision in ("fp32", "fp64")]
+    assert sorted(certificates) == ["flax", "pytorch"], "the second was chosen for company"
+    assert all(certificate.passed for certificate in certificates.values())
+
+    idle = Fleet(tmp_path / "logs")  # it has no launcher, and is asked for none
+    again, told = prove(idle, made, FLAX)
+    assert not told
+    assert again == certificates
+    assert not idle._launchers
+
+    torn = min(cache.iterdir())
+    torn.write_bytes(torn.read_bytes()[:100])
+    again, told = prove(fleet, made, PYTORCH, FLAX)
+    assert len(told) == 1, "one trace was torn"
+    assert again == certificates
+
+
+def test_what_a_worker_cannot_do_is_the_problem_of_its_certificate(fleet: Fleet) -> None:
+    certificates, _ = prove(fleet, workload(CANNOT_BE_DONE_IN_PYTORCH), PYTORCH, FLAX)
+    assert certificates["pytorch"].problem == "PyTorch's nn.LSTM has tanh built in and no other activation"
+    assert certificates["flax"].problem is not None
+    assert "no second framework" in certificates["flax"].problem
+    assert not any(certificate.passed for certificate in certificates.values())
+
+
+def path(*changes: Change, contender: Contender = PYTORCH, device: str = "cpu", precision: str = "fp64") -> Path:
+    return proof._path(workload(*changes), contender, device, precision)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("learning_rate = 1e-2", "learning_rate = 1.1e-2"),
+        ("batch_size = 8", "batch_size = 7"),
+        ("units = 5", "units = 6"),
+        ("train = 48", "train = 49"),
+        ("epochs = 2", "epochs = 2\nseed = 1"),
+    ],
+)
+def test_another_recipe_network_or_data_set_has_another_trace(change: Change) -> None:
+    assert path(change) != path()
+
+
+def test_another_title_has_the_same_trace() -> None:
+    assert path(("Six numbers", "Half a dozen numbers")) == path()
+
+
+def test_contender_precision_and_kind_of_device_have_traces_of_their_own() -> None:
+    assert len({path(), path(contender=FLAX), path(contender=JAX), path(contender=TORCH), path(precision="fp32")}) == 5
+    assert path(device="cuda:0") == path(device="cuda:1") != path()
+
+
+@pytest.mark.parametrize(
+    ("file", "decides"),
+    [("dnn/pytorch.py", "yes"), ("layers/pytorch.py", "yes"), ("dnn/flax.py", "no"), ("lstm/pytorch.py", "no")],
+)
+def test_the_sources_of_a_twin_decide_for_that_twin(
+    file: str, decides: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = path()
+    folder = tmp_path / "models"
+    shutil.copytree(families.FOLDER, folder)
+    monkeypatch.setattr(families, "FOLDER", folder)
+    assert path() == before
+    (folder / file).write_text((folder / file).read_text() + "# changed\n")
+    assert (path() != before) == (decides == "yes")
+
+
+def test_adapter_and_versions_decide_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, of_flax = path(), path(contender=FLAX)
+    folder = tmp_path / "adapters"
+    shutil.copytree(frameworks.ADAPTERS, folder)
+    monkeypatch.setattr(frameworks, "ADAPTERS", folder)
+    (folder / "pytorch.py").write_text("# another\n")
+    assert path() != before
+    assert path(contender=FLAX) == of_flax
+    monkeypatch.setattr(frameworks, "versions", lambda _: {"jax": "99"})
+    assert path(contender=FLAX) != of_flax
+
+
+@pytest.mark.parametrize(
+    ("chosen", "company"),
+    [
+        ((PYTORCH,), (TENSORFLOW,)),
+        ((FLAX,), (PYTORCH,)),
+        ((PYTORCH, FLAX), ()),
+        ((JAX, TORCH), (PYTORCH, TENSORFLOW)),
+        ((TORCH, FLAX), (PYTORCH,)),
+        ((), (PYTORCH, TENSORFLOW)),
+    ],
+)
+def test_two_peers_are_always_among_the_proven(chosen: tuple[Contender, ...], company: tuple[Contender, ...]) -> None:
+    assert second(chosen) == company
+
+
+def test_only_what_is_installed_is_chosen_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frameworks, "is_installed", lambda contender: contender == FLAX)
+    assert second((PYTORCH,)) == (FLAX,)
+    monkeypatch.setattr(frameworks, "is_installed", lambda _: False)
+    assert second((PYTORCH,)) == ()
+
+
+@pytest.mark.parametrize("file", proof.DECISIVE)
+def test_the_harness_that_makes_a_trace_decides_too(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = path()
+    folder = tmp_path / "bench"
+    shutil.copytree(Path(proof.__file__).parent, folder)
+    monkeypatch.setattr(proof, "__file__", str(folder / "proof.py"))
+    assert path() == before
+    (folder / file).write_text("# another\n")
+    assert path() != before

@@ -1,0 +1,113 @@
+"""A trace holds what the recipe does: its first weights, its batches in their order, its steps, without dropout."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.datasets import base as datasets
+from bench.equivalence import LOSS_STEPS, STEPS, Trace, relative_deviation, weights_deviation
+from bench.subject import prepare
+from bench.trace import trace
+from bench.workload import Workload, parse_workload
+from models.dnn.spec import forward, initial_weights
+
+RATE, BATCH, SAMPLES = 0.1, 8, 60
+
+
+def workload(hidden: tuple[dict[str, Any], ...] = (), *, last_batch: str = "keep", batch_size: int = BATCH) -> Workload:
+    """Linear regression by default, in which every step can be followed by hand."""
+    optimizer = {"name": "sgd", "learning_rate": RATE}
+    content = {
+        "name": "linear",
+        "dataset": {"name": "synthetic", "shape": [4], "outputs": 2, "train": SAMPLES, "test": 4},
+        "model": {"family": "dnn", "hidden": hidden},
+        "recipe": {
+            "optimizer": optimizer,
+            "batch_size": batch_size,
+            "epochs": 1,
+            "loss": "mean_squared_error",
+            "last_batch": last_batch,
+        },
+    }
+    return parse_workload(content, source=Path("linear.toml"))
+
+
+def traced(made: Workload, *, precision: str = "fp64", seed: int = 0) -> Trace:
+    return trace(prepare("pytorch", made, device="cpu", precision=precision, threads=1, seed=seed))
+
+
+def by_hand(made: Workload, *, first_epoch: int = 0) -> Trace:
+    """The weights after all steps and the loss of each, in NumPy."""
+    split = datasets.load(made.dataset).train
+    inputs, targets = split.inputs.astype(np.float64), split.targets.astype(np.float64)
+    weights = initial_weights(made.spec, seed=0)
+    losses: list[float] = []
+    epoch = first_epoch
+    while len(losses) < STEPS:
+        batches = datasets.batches(
+            SAMPLES, made.recipe.batch_size, seed=0, epoch=epoch, last_batch=made.recipe.last_batch
+        )
+        for rows in list(batches)[: STEPS - len(losses)]:
+            error = inputs[rows] @ weights["head.kernel"] + weights["head.bias"] - targets[rows]
+            losses.append(float(np.mean(error**2)))
+            back = 2 * error / error.size
+            weights["head.kernel"] = weights["head.kernel"] - RATE * inputs[rows].T @ back
+            weights["head.bias"] = weights["head.bias"] - RATE * back.sum(axis=0)
+        epoch += 1
+    return {"losses": np.array(losses), **{f"weights/{name}": value for name, value in weights.items()}}
+
+
+@pytest.mark.parametrize("last_batch", ["keep", "drop"])
+def test_the_steps_are_those_of_the_recipe(last_batch: str) -> None:
+    made = workload(last_batch=last_batch)
+    found, expected = traced(made), by_hand(made)
+    assert weights_deviation(found, expected) < 1e-13
+    assert relative_deviation(found["losses"], expected["losses"]) < 1e-13
+
+
+def test_other_batches_are_seen() -> None:
+    made = workload()
+    for other in (by_hand(made, first_epoch=1), by_hand(workload(last_batch="drop"))):
+        assert weights_deviation(traced(made), other) > 1e-6
+
+
+def test_it_begins_with_the_canonical_weights_and_ends_with_what_was_learnt() -> None:
+    made = workload(({"units": 5, "batch_norm": {}},))
+    found = traced(made)
+    rows = next(datasets.batches(SAMPLES, BATCH, seed=0, epoch=0, last_batch="keep"))
+    inputs = datasets.load(made.dataset).train.inputs[rows].astype(np.float64)
+    first = initial_weights(made.spec, seed=0)
+    last = {name.removeprefix("weights/"): value for name, value in found.items() if name.startswith("weights/")}
+    assert sorted(last) == sorted(first)
+    np.testing.assert_allclose(found["reference"], forward(made.spec, first, inputs), rtol=1e-14)
+    np.testing.assert_allclose(found["trained_reference"], forward(made.spec, last, inputs), rtol=1e-14)
+    for logits, reference in (("logits", "reference"), ("trained_logits", "trained_reference")):
+        assert relative_deviation(found[logits], found[reference]) < 1e-13
+    assert relative_deviation(found["trained_logits"], found["reference"]) > 1e-2
+
+
+def test_float32_takes_the_steps_whose_loss_is_compared() -> None:
+    double, single = (traced(workload(({"units": 5},)), precision=precision) for precision in ("fp64", "fp32"))
+    assert len(double["losses"]) == STEPS
+    assert len(single["losses"]) == LOSS_STEPS
+    assert {single[name].dtype for name in ("logits", "weights/head.kernel")} == {np.dtype(np.float32)}
+    assert {double[name].dtype for name in ("logits", "weights/head.kernel")} == {np.dtype(np.float64)}
+    assert single["reference"].dtype == np.float64, "what rounded weights must compute is not rounded once more"
+    assert 1e-12 < relative_deviation(single["losses"], double["losses"][:LOSS_STEPS]) < 1e-5
+
+
+def test_dropout_is_off() -> None:
+    plain, dropped = (traced(workload(({"units": 5, "dropout": rate},))) for rate in (0.0, 0.5))
+    assert weights_deviation(dropped, plain) == 0.0
+
+
+def test_the_seed_decides_the_weights_and_the_batches() -> None:
+    first, again, other = (traced(workload(), seed=seed) for seed in (0, 0, 1))
+    assert weights_deviation(first, again) == 0.0
+    assert weights_deviation(first, other) > 1e-6
+
+
+def test_a_batch_as_large_as_the_data_is_an_epoch() -> None:
+    assert len(traced(workload(batch_size=SAMPLES))["losses"]) == STEPS
