@@ -7,7 +7,7 @@ tensor would mean nothing).
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from zipfile import BadZipFile
@@ -100,15 +100,6 @@ def read_trace(path: Path) -> Trace | None:
             return dict(arrays)
     except (OSError, ValueError, EOFError, BadZipFile):
         return None
-
-
-def worst(certificates: Sequence[Certificate]) -> dict[str, float]:
-    """The largest deviation of each check over several certificates."""
-    found: dict[str, float] = {}
-    for certificate in certificates:
-        for item in certificate.deviations:
-            found[item.check] = float(np.maximum(found.get(item.check, 0.0), item.found))
-    return found
 
 
 def _unproven(contender: str, problem: str) -> Certificate:

@@ -33,7 +33,9 @@ def verify(
         fail("; ".join(problems) or "no framework is installed", USAGE)
     catalogue = map(load_workload, workload_names())
     workloads = tuple(catalogue) if workload is None else request.load_workloads(workload)
-    (where,) = request.devices(device)[:1]
+    where, *others = request.devices(device)
+    if others:
+        fail(f"--device: found {device!r}, expected one device", USAGE)
     with TemporaryDirectory(prefix="levelfield-") as folder:
         request.check_devices(contenders, (where,), logs=Path(folder))
         with errors.status("proving") as status:

@@ -97,15 +97,16 @@ def _start(options: "Options", request: "Request", *, results: Path, reports: Pa
         check_devices(request.selection.contenders, request.selection.devices, logs=Path(folder))
     store = new_run(results, machine=machine)
     planned = cases(request.selection)
-    sources = {item.name: item.source for item in request.selection.workloads}
-    asked = {"options": asdict(options), "machine": machine, "workloads": sources}
+    digests = {item.name: item.digest for item in request.selection.workloads}
+    asked = {"options": asdict(options), "machine": machine, "workloads": digests}
     store.save_plan(Plan(cases=planned, options=asked))
     _measure(store, planned, request, options, machine=machine, reports=reports)
 
 
 def _resume(name: str | None, *, results: Path, reports: Path) -> None:
-    """Go on with a run: measure the cases of its plan that have no record yet."""
+    """Go on with a run: measure the cases of its plan that have no record yet, if they still are what they were."""
     from bench import store
+    from bench.environment import machine_name
     from bench.request import Options, check
 
     found = store.find_run(results, name) if name else store.unfinished(results, warn=warn)
@@ -113,8 +114,16 @@ def _resume(name: str | None, *, results: Path, reports: Path) -> None:
         fail(f"{results}: no unfinished run to go on with", NOTHING)
     plan = found.load_plan()
     options = Options(**plan.options["options"])
-    left = found.missing(warn=warn)
-    _measure(found, left, check(options), options, machine=plan.options["machine"], reports=reports)
+    request, machine = check(options), machine_name(options.machine)
+    if machine != plan.options["machine"]:
+        fail(f"{found.name} began on {plan.options['machine']}, and this is {machine}: start a new run here", USAGE)
+    changed = [item for item in request.selection.workloads if plan.options["workloads"].get(item.name) != item.digest]
+    if changed:
+        names = ", ".join(item.source for item in changed)
+        fail(
+            f"{names}: changed since {found.name} began, so its records would not fit together: start a new run", USAGE
+        )
+    _measure(found, found.missing(warn=warn), request, options, machine=machine, reports=reports)
 
 
 def _measure(  # noqa: PLR0913 (what a run is made of)

@@ -83,8 +83,13 @@ def write_page(records: Sequence["Record"], *, command: str | None, reports: Pat
     report = tables.report(records, command=command)
     if brief:
         show(terminal.render(report, brief=True))
-    drawn = charts.draw(records, reports / "latest")
     page = reports / "latest.md"
-    linked = {caption: path.relative_to(reports).as_posix() for caption, path in drawn.items()}
-    page.write_text(markdown.render(report, charts=linked), encoding="utf-8")
+    try:
+        drawn = charts.draw(records, reports / "latest")
+        linked = {caption: path.relative_to(reports).as_posix() for caption, path in drawn.items()}
+        page.write_text(markdown.render(report, charts=linked), encoding="utf-8")
+    except OSError as error:
+        fail(
+            f"{page}: cannot be written ({error.strerror}); the records are stored: `levelfield report` renders them", 1
+        )
     return page

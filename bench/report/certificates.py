@@ -30,13 +30,22 @@ def table(found: Certificates) -> Table:
 
 
 def as_json(found: Certificates) -> dict[str, Any]:
-    """Everything that the certificates hold, and whether all passed."""
+    """Everything that the certificates hold, and whether all passed; a deviation that is not finite is null."""
     return {
         "passed": all(certificate.passed for certificate in found.values()),
         "certificates": [
-            {"workload": workload, "passed": item.passed, **to_json(item)} for (workload, _), item in found.items()
+            {"workload": workload, "passed": item.passed, **to_json(item), "deviations": _deviations(item)}
+            for (workload, _), item in found.items()
         ],
     }
+
+
+def _deviations(certificate: Certificate) -> list[dict[str, Any]]:
+    """JSON knows neither NaN nor infinity, and most readers of it refuse them."""
+    return [
+        {**to_json(item), "found": item.found if math.isfinite(item.found) else None, "holds": item.holds}
+        for item in certificate.deviations
+    ]
 
 
 def _largest(certificate: Certificate, check: str) -> Entry:
