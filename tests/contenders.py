@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +23,11 @@ from bench import frameworks
 CONTENDERS = tuple(str(contender) for contender in frameworks.every_contender())
 KERAS = tuple(name for name in CONTENDERS if name.startswith("keras/"))
 
-RESULTS = "LEVELFIELD_TEST_RESULTS"  # the file in which a process of one backend writes what failed
+RESULTS = (
+    "LEVELFIELD_TEST_RESULTS"  # the file in which a process of one backend writes what failed, a line for each test
+)
+LINES, OUTPUT = "results.jsonl", "output"
+PAUSE_S = 0.05
 
 # Compiling is most of what small networks cost on JAX; nothing that a test looks at depends on how fast they are.
 QUICKLY_COMPILED = "--xla_backend_optimization_level=0"
@@ -50,8 +55,7 @@ class Elsewhere(pytest.Item):
 
     def runtest(self) -> None:
         """Fail if the test failed there."""
-        process = self.config.stash[PROCESSES][self.backend]
-        failures = process.failures().get(self.nodeid, ["the test did not run there"])
+        failures = self.config.stash[PROCESSES][self.backend].failures(self.nodeid)
         if failures:
             raise ElsewhereError("\n".join(failures))
 
@@ -64,27 +68,31 @@ class Elsewhere(pytest.Item):
 class BackendProcess:
     """The pytest that runs the tests of one backend."""
 
-    chosen: list[str]
     folder: TemporaryDirectory[str]
     process: subprocess.Popen[bytes]
-    found: Failures | None = None
 
-    def failures(self) -> Failures:
-        """What failed there, once it has ended."""
-        if self.found is None:
-            status = self.process.wait()
-            if status in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
-                self.found = dict(json.loads(Path(self.folder.name, "results.json").read_text()))
-            else:
-                said = Path(self.folder.name, "output").read_text("utf-8", "replace")
-                self.found = {name: [f"pytest ended with status {status}:\n{said}"] for name in self.chosen}
-        return self.found
+    def failures(self, test: str) -> list[str]:
+        """What failed in this test, once it has run there."""
+        while True:
+            ended = self.process.poll() is not None
+            found = self._results()
+            if test in found:
+                return found[test]
+            if ended:
+                said = Path(self.folder.name, OUTPUT).read_text("utf-8", "replace")
+                return [f"pytest ended with status {self.process.returncode} and no result:\n{said}"]
+            time.sleep(PAUSE_S)
 
     def close(self) -> None:
         """End it, wherever it is."""
         self.process.kill()
         self.process.wait()
         self.folder.cleanup()
+
+    def _results(self) -> Failures:
+        """Those of the lines that are whole."""
+        lines = Path(self.folder.name, LINES).read_text().splitlines(keepends=True)
+        return dict(json.loads(line) for line in lines if line.endswith("\n"))
 
 
 PROCESSES = pytest.StashKey[dict[str, BackendProcess]]()
@@ -105,6 +113,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         backend = _backend(item)
         if backend and item.parent:
             items[number] = Elsewhere.from_parent(item.parent, name=item.name, backend=backend)
+    items.sort(key=lambda item: isinstance(item, Elsewhere))  # their processes need time, and this one has work to do
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -117,21 +126,21 @@ def pytest_runtestloop(session: pytest.Session) -> None:
             session.config.add_cleanup(process.close)
 
 
-_noted: Failures = {}
-
-
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """In the process of a backend, note how each test went."""
-    if RESULTS in os.environ:
-        _noted.setdefault(report.nodeid, [])
-        if report.failed:
-            _noted[report.nodeid].append(report.longreprtext)
+    """In the process of a backend, note what failed in the test that runs."""
+    if RESULTS in os.environ and report.failed:
+        _noted.append(report.longreprtext)
 
 
-def pytest_sessionfinish() -> None:
-    """In the process of a backend, write down what was noted."""
+def pytest_runtest_logfinish(nodeid: str) -> None:
+    """In the process of a backend, hand on what was noted."""
     if RESULTS in os.environ:
-        Path(os.environ[RESULTS]).write_text(json.dumps(_noted))
+        with Path(os.environ[RESULTS]).open("a") as file:
+            file.write(json.dumps([nodeid, _noted]) + "\n")
+        _noted.clear()
+
+
+_noted: list[str] = []
 
 
 def _backend(item: pytest.Item) -> str | None:
@@ -145,13 +154,14 @@ def _start(session: pytest.Session, backend: str) -> BackendProcess:
     """Begin all tests of this backend that were chosen, in one process."""
     chosen = [item.nodeid for item in session.items if isinstance(item, Elsewhere) and item.backend == backend]
     folder: TemporaryDirectory[str] = TemporaryDirectory(prefix="levelfield-")
-    results = str(Path(folder.name, "results.json"))
-    with Path(folder.name, "output").open("wb") as output:
+    results = Path(folder.name, LINES)
+    results.touch()
+    with Path(folder.name, OUTPUT).open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *chosen],
             cwd=session.config.rootpath,
-            env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", RESULTS: results},
+            env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", RESULTS: str(results)},
             stdout=output,
             stderr=output,
         )
-    return BackendProcess(chosen=chosen, folder=folder, process=process)
+    return BackendProcess(folder=folder, process=process)
