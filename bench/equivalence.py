@@ -42,7 +42,7 @@ def certify(contender: str, double: Mapping[str, Trace], single: Mapping[str, Tr
     It is held against the NumPy reference, and against each of PEERS but itself. Where there is no trace of it, or no
     peer to compare with, the certificate says so and does not pass.
     """
-    peers = [name for name in double if name in PEERS and name != contender]
+    peers = [name for name in PEERS if name in double and name in single and name != contender]
     notes = [NOTES[contender]] if contender in NOTES else []
     notes += ["dropout was switched off for the proof"] if dropout else []
     if contender not in double or contender not in single:
@@ -57,7 +57,7 @@ def certify(contender: str, double: Mapping[str, Trace], single: Mapping[str, Tr
         ),
         *(_weights(exact, double[peer], peer) for peer in peers),
         _against_reference("float32 forward", rounded, "logits", "reference", FLOAT32_LIMIT),
-        *(_losses(rounded, single[peer], peer) for peer in peers if peer in single),
+        *(_losses(rounded, single[peer], peer) for peer in peers),
     ]
     return Certificate(contender=contender, deviations=tuple(deviations), steps=STEPS, notes=tuple(notes))
 

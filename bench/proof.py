@@ -95,7 +95,8 @@ def source_digest(workload: Workload, framework: str) -> str:
 
 def second(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
     """What must be proven beside the chosen ones, so that there are two to compare."""
-    peers = [item for item in frameworks.every_contender() if str(item) in equivalence.PEERS]
+    known = {str(item): item for item in frameworks.every_contender()}
+    peers = [known[name] for name in equivalence.PEERS]  # the quickest to start comes first
     others = [item for item in peers if item not in contenders and frameworks.is_installed(item)]
     missing = PAIR - sum(item in contenders for item in peers)
     return tuple(others[: max(0, missing)])

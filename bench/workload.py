@@ -21,6 +21,8 @@ from bench.errors import UsageError
 WORKLOADS = Path(__file__).parent / "workloads"
 SUITES = Path(__file__).parent / "suites"
 
+UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")
+
 _from_toml = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 Size = Annotated[int, Field(gt=0, strict=True)]
@@ -241,15 +243,19 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _refuse(source: Path, table: str, error: ValidationError, *, kind: type[Any], decided: Iterable[str] = ()) -> Never:
-    """One line for the first mistake: where, what was found, what is allowed; the keys in `decided` are not."""
-    mistake = error.errors()[0]
+    """One line for one mistake: where, what was found, what is allowed; the keys in `decided` are not.
+
+    A key that nobody knows comes first: it may well be the missing one, misspelt.
+    """
+    mistakes = error.errors()
+    mistake = next((item for item in mistakes if item["type"] in UNKNOWN_KEY), mistakes[0])
     path, known = _place(TypeAdapter(kind).json_schema(), mistake["loc"])
     key = f"{source}: " + ".".join(filter(None, (table, *path)))
     keys = sorted(known - set(decided))
     found = repr(mistake["input"])
     if mistake["type"] in {"missing", "missing_keyword_only_argument"}:
         raise UsageError(f"{key}: found nothing, expected a value")
-    if mistake["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
+    if mistake["type"] in UNKNOWN_KEY:
         raise UsageError(f"{key}: found {found}, expected no such key: the keys are {', '.join(keys)}")
     if mistake["type"] == "value_error":
         raise UsageError(f"{key}: {mistake['ctx']['error']}")

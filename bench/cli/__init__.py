@@ -1,19 +1,34 @@
 """The command line: the only part that prints or exits. Whatever takes time to import is imported by its command."""
 
+from typing import Annotated
+
 import typer
 
 from bench.cli import looking, measuring, reading
-from bench.cli.console import INTERRUPTED, USAGE, fail
+from bench.cli.console import INTERRUPTED, USAGE, fail, say_version
 from bench.errors import BenchError
 
 app = typer.Typer(
     name="levelfield",
     help="A level playing field for deep-learning frameworks: the same networks, one clock, proven equal.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=say_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options that belong to no command."""
+
+
 app.command()(measuring.run)
 app.command()(looking.verify)
 app.command()(reading.report)

@@ -9,6 +9,8 @@ import typer
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from bench import __version__
+
 INTERRUPTED = 130
 FAILED = 1
 USAGE = 2
@@ -54,6 +56,13 @@ def fail(message: str, code: int) -> Never:
     """Print an error and exit."""
     errors.print(Text(f"levelfield: {message}", style="red"), soft_wrap=True)
     raise SystemExit(code)
+
+
+def say_version(*, wanted: bool) -> None:
+    """Print the version and exit, where it is wanted."""
+    if wanted:
+        say(f"levelfield {__version__}")
+        raise SystemExit(0)
 
 
 def one_of(option: str, found: str, known: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ def verify(
     device: Device = "cpu",
     form: Annotated[str, typer.Option("--format", metavar="table|json", help="For people, or for machines.")] = "table",
 ) -> None:
-    """Prove that every installed framework does the same work, and print the largest deviations."""
+    """Prove that all frameworks do the same work."""
     from bench import frameworks, request, runner
     from bench.report import certificates, terminal
     from bench.workload import load_workload, workload_names
@@ -68,7 +68,7 @@ def list_(what: Annotated[str, typer.Argument(metavar="workloads|frameworks|data
 def doctor(
     *, only_frameworks: Annotated[bool, typer.Option("--frameworks", help="Only what is installed.")] = False
 ) -> None:
-    """Say what is installed, what each framework sees, and what would disturb a measurement here."""
+    """Say what is installed and what would disturb here."""
     from bench.doctor import examine
 
     with TemporaryDirectory(prefix="levelfield-") as folder:

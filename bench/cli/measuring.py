@@ -24,6 +24,9 @@ from bench.cli.console import (
 )
 from bench.cli.reading import write_page
 
+LOOK_S = 0.5
+BUSY_CORES = 0.5
+
 if TYPE_CHECKING:
     from bench.record import Case, Record
     from bench.report.progress import Display
@@ -55,13 +58,10 @@ def run(  # noqa: PLR0913 (the options of the command)
     results: Results = Path("results"),
     reports: Reports = Path("reports"),
 ) -> None:
-    """Measure a suite or some workloads, store the records and write the report."""
+    """Measure a suite or some workloads, and write the report."""
+    from bench.plan import cases
     from bench.request import Options, check
 
-    if resume:
-        _resume(unfinished, results=results, reports=reports)
-    if unfinished is not None:
-        fail(f"found the argument {unfinished!r}, expected none: a run is only named with --resume", USAGE)
     options = Options(
         suite=suite,
         workload=workload,
@@ -75,10 +75,17 @@ def run(  # noqa: PLR0913 (the options of the command)
         time_limit=time_limit,
         machine=machine,
     )
+    if resume:
+        if options != Options():
+            fail("--resume: found other options, expected none: a run goes on with those that it began with", USAGE)
+        _resume(unfinished, results=results, reports=reports, dry_run=dry_run)
+    if unfinished is not None:
+        fail(f"found the argument {unfinished!r}, expected none: a run is only named with --resume", USAGE)
     request = check(options)
     if dry_run:
-        _print_plan(request, results=results)
+        _print_plan(cases(request.selection), request, results=results)
         raise SystemExit(0)
+    _warn_of_load()
     _start(options, request, results=results, reports=reports)
 
 
@@ -103,7 +110,16 @@ def _start(options: "Options", request: "Request", *, results: Path, reports: Pa
     _measure(store, planned, request, options, machine=machine, reports=reports)
 
 
-def _resume(name: str | None, *, results: Path, reports: Path) -> None:
+def _warn_of_load() -> None:
+    """Say so before a run that something else keeps the cores busy: its timings would be of both."""
+    import psutil
+
+    busy = psutil.cpu_percent(interval=LOOK_S) / 100 * (psutil.cpu_count() or 1)
+    if busy > BUSY_CORES:
+        warn(f"other work keeps {busy:.1f} cores busy: timings will be disturbed; `levelfield doctor` says more")
+
+
+def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) -> None:
     """Go on with a run: measure the cases of its plan that have no record yet, if they still are what they were."""
     from bench import store
     from bench.environment import machine_name
@@ -123,7 +139,11 @@ def _resume(name: str | None, *, results: Path, reports: Path) -> None:
         fail(
             f"{names}: changed since {found.name} began, so its records would not fit together: start a new run", USAGE
         )
-    _measure(found, found.missing(warn=warn), request, options, machine=machine, reports=reports)
+    left = found.missing(warn=warn)
+    if dry_run:
+        _print_plan(left, request, results=results)
+        raise SystemExit(0)
+    _measure(found, left, request, options, machine=machine, reports=reports)
 
 
 def _measure(  # noqa: PLR0913 (what a run is made of)
@@ -157,7 +177,8 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         with display:
             new = runner.run(planned, settings)
     except KeyboardInterrupt:
-        fail(f"interrupted; what was measured is in {store.records}: go on with `levelfield run --resume`", INTERRUPTED)
+        again = f"levelfield run --resume {store.name} --results {store.folder.parents[1]} --reports {reports}"
+        fail(f"interrupted; what was measured is in {store.records}: go on with `{again}`", INTERRUPTED)
     seconds = time.monotonic() - begun
     records = store.read(warn=warn)
     if not records:
@@ -189,11 +210,9 @@ def _show(display: "Display", event: "Event") -> None:
         display.moved(event.case, event.news)
 
 
-def _print_plan(request: "Request", *, results: Path) -> None:
-    from bench.plan import cases
+def _print_plan(planned: Sequence["Case"], request: "Request", *, results: Path) -> None:
     from bench.report import progress
 
-    planned = cases(request.selection)
     estimates = _estimates(planned, request, results=results)
     for remark in request.remarks:
         warn(remark)

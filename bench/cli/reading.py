@@ -23,7 +23,7 @@ def report(
     results: Results = Path("results"),
     reports: Reports = Path("reports"),
 ) -> None:
-    """Render the report again from stored records, by default that of the newest run; no framework is needed."""
+    """Render the report of stored runs, by default the newest."""
     from bench.export import csv
     from bench.report import markdown, tables, terminal
 
@@ -47,7 +47,7 @@ def compare(
     threshold: Annotated[float, typer.Option(metavar="PERCENT", help="What counts as a change.")] = 5.0,
     results: Results = Path("results"),
 ) -> None:
-    """Compare two runs: a ratio with its interval and a verdict for each case; exit 3 for a regression."""
+    """Compare two runs; exit 3 for a regression."""
     from bench.analysis.compare import compare as compare_records
     from bench.report import comparison, terminal
 
@@ -56,7 +56,8 @@ def compare(
     before, _ = read([baseline], results=results)
     after, _ = read([candidate], results=results)
     found = compare_records(before, after, threshold=threshold / 100)
-    show(terminal.render(comparison.report(found, title=f"{baseline} against {candidate}")))
+    title = f"{candidate} ({_runs(after)}) over {baseline} ({_runs(before)})"
+    show(terminal.render(comparison.report(found, title=title)))
     raise SystemExit(found.exit_code)
 
 
@@ -74,6 +75,10 @@ def read(names: Sequence[str], *, results: Path) -> tuple[list["Record"], str | 
     if not records:
         fail(f"{', '.join(names)}: no record in it", NOTHING)
     return records, command
+
+
+def _runs(records: Sequence["Record"]) -> str:
+    return ", ".join(dict.fromkeys(record.run for record in records))
 
 
 def write_page(records: Sequence["Record"], *, command: str | None, reports: Path, brief: bool = False) -> Path:

@@ -4,6 +4,8 @@ import math
 
 UNKNOWN = "n/a"
 
+SMALLEST = 0.005  # what two decimals still show
+
 Units = tuple[tuple[float, str], ...]
 TIME: Units = ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 COUNT: Units = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
@@ -50,8 +52,9 @@ def ratio(number: float | None) -> str:
 
 
 def ratio_range(number: float, *, low: float, high: float) -> str:
-    """A ratio with its range: `1.32× [1.29-1.36]`."""
-    return f"{ratio(number)} [{_two_decimals(low)}-{_two_decimals(high)}]"
+    """A ratio with its range: `1.32× [1.29-1.36]`, and `<0.01` for a bound that two decimals would call nothing."""
+    least = "<0.01" if 0 < low < SMALLEST else _two_decimals(low)
+    return f"{ratio(number)} [{least}-{_two_decimals(high)}]"
 
 
 def deviation(number: float) -> str:

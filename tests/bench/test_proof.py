@@ -130,12 +130,12 @@ def test_adapter_and_versions_decide_too(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("chosen", "company"),
     [
-        ((PYTORCH,), (TENSORFLOW,)),
+        ((PYTORCH,), (FLAX,)),
         ((FLAX,), (PYTORCH,)),
         ((PYTORCH, FLAX), ()),
-        ((JAX, TORCH), (PYTORCH, TENSORFLOW)),
+        ((JAX, TORCH), (PYTORCH, FLAX)),
         ((TORCH, FLAX), (PYTORCH,)),
-        ((), (PYTORCH, TENSORFLOW)),
+        ((), (PYTORCH, FLAX)),
     ],
 )
 def test_two_peers_are_always_among_the_proven(chosen: tuple[Contender, ...], company: tuple[Contender, ...]) -> None:

@@ -7,12 +7,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from bench import frameworks
+from bench.cli import measuring
 from bench.process import ROOT
 from bench.record import Record
 from bench.store import RunFolder
@@ -43,7 +45,8 @@ def test_a_run_prints_its_summary_where_it_is_and_which_share_was_measuring(fini
     assert str(finished.place.reports / "latest.md") in out.splitlines()[-1]
     assert "% of it measuring and learning" in out
     assert out.count("certificate tiny") == 2
-    assert finished.result.err == ""
+    disturbed = [line for line in finished.result.err.splitlines() if "cores busy" in line]
+    assert finished.result.err.splitlines() == disturbed, "nothing but that other work disturbs, if it does"
 
 
 def test_a_run_writes_its_report_with_the_command_that_repeats_it(finished: Finished) -> None:
@@ -152,6 +155,43 @@ def test_a_framework_that_is_not_installed_is_named_with_its_extra_and_the_other
 
 
 @pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.parametrize(("percent", "warned"), [(100.0, True), (1.0, False)])
+def test_other_work_is_warned_of_before_a_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, percent: float, warned: bool
+) -> None:
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval: percent * (interval > 0))
+    measuring._warn_of_load()
+    assert ("cores busy" in capsys.readouterr().err) == warned
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_dry_run_of_what_is_left_prints_it_and_does_nothing(levelfield: Command, place: Place) -> None:
+    first, *others = place.records.read_text().splitlines(keepends=True)
+    place.records.write_text("".join(others))
+    result = levelfield("run", "--resume", "--dry-run", "--results", place.results)
+    assert result.code == 0, result.err
+    assert "1 cases" in result.out
+    assert first not in place.records.read_text()
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_run_goes_on_with_its_own_options_and_no_others(levelfield: Command, place: Place) -> None:
+    result = levelfield("run", "--resume", "--seeds", "3", "--results", place.results)
+    assert result.code == 2
+    assert "--resume: found other options" in result.err
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_run_whose_workload_has_changed_is_not_continued(levelfield: Command, place: Place) -> None:
+    run = RunFolder(place.records)
+    plan = run.load_plan()
+    run.save_plan(replace(plan, options={**plan.options, "workloads": {"tiny": "another digest"}}))
+    place.records.write_text("")
+    result = levelfield("run", "--resume", run.name, "--results", place.results)
+    assert result.code == 2
+    assert "tiny.toml: changed since" in result.err
+
+
 def test_nothing_to_resume_ends_with_6(levelfield: Command, place: Place, tmp_path: Path) -> None:
     complete = levelfield("run", "--resume", *place.places)
     assert (complete.code, complete.err) == (6, f"levelfield: {place.results}: no unfinished run to go on with\n")
