@@ -85,7 +85,6 @@ def run(  # noqa: PLR0913 (the options of the command)
     if dry_run:
         _print_plan(cases(request.selection), request, results=results)
         raise SystemExit(0)
-    _warn_of_load()
     _start(options, request, results=results, reports=reports)
 
 
@@ -102,6 +101,7 @@ def _start(options: "Options", request: "Request", *, results: Path, reports: Pa
     machine = machine_name(options.machine)
     with TemporaryDirectory(prefix="levelfield-") as folder:
         check_devices(request.selection.contenders, request.selection.devices, logs=Path(folder))
+    _warn_of_load()
     store = new_run(results, machine=machine)
     planned = cases(request.selection)
     digests = {item.name: item.digest for item in request.selection.workloads}
