@@ -27,8 +27,12 @@ PEERS = ("pytorch", "flax", "keras/tensorflow")
 FORWARD_LIMIT = 1e-12
 WEIGHTS_LIMIT = 1e-9
 FLOAT32_LIMIT = 1e-5
-# A float32 trajectory drifts apart by itself: each step feeds rounding back into the weights.
-FLOAT32_LOSS_LIMIT = 1e-4
+# A float32 trajectory drifts apart by itself, because Adam divides a gradient that is hardly more than rounding by its
+# own size. So the loss of one update is held to float32's own limit, and what follows to a wide one. On mnist-cnn,
+# whose float64 weights agree to 3e-14 after 100 steps, the float32 losses of two frameworks are 8e-4 apart after ten
+# (1e-7 with SGD), and one framework is 2e-4 from itself when its first weights change by their last bit.
+FIRST_LOSSES = 2
+FLOAT32_DRIFT_LIMIT = 5e-3
 
 NOTES = dict.fromkeys(
     ("keras/jax", "keras/torch"),
@@ -57,7 +61,8 @@ def certify(contender: str, double: Mapping[str, Trace], single: Mapping[str, Tr
         ),
         *(_weights(exact, double[peer], peer) for peer in peers),
         _against_reference("float32 forward", rounded, "logits", "reference", FLOAT32_LIMIT),
-        *(_losses(rounded, single[peer], peer) for peer in peers),
+        *(_losses(rounded, single[peer], peer, steps=FIRST_LOSSES, limit=FLOAT32_LIMIT) for peer in peers),
+        *(_losses(rounded, single[peer], peer, steps=LOSS_STEPS, limit=FLOAT32_DRIFT_LIMIT) for peer in peers),
     ]
     return Certificate(contender=contender, deviations=tuple(deviations), steps=STEPS, notes=tuple(notes))
 
@@ -116,9 +121,9 @@ def _weights(trace: Trace, other: Trace, peer: str) -> Deviation:
     return Deviation(check=check, against=peer, found=weights_deviation(trace, other), allowed=WEIGHTS_LIMIT)
 
 
-def _losses(trace: Trace, other: Trace, peer: str) -> Deviation:
-    found = relative_deviation(trace["losses"], other["losses"])
-    return Deviation(check=f"float32 loss of {LOSS_STEPS} steps", against=peer, found=found, allowed=FLOAT32_LOSS_LIMIT)
+def _losses(trace: Trace, other: Trace, peer: str, *, steps: int, limit: float) -> Deviation:
+    found = relative_deviation(trace["losses"][:steps], other["losses"][:steps])
+    return Deviation(check=f"float32 loss of {steps} steps", against=peer, found=found, allowed=limit)
 
 
 def _weight_names(trace: Trace) -> list[str]:
