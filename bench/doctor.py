@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psutil
 
-from bench import frameworks
-from bench.environment import cache_folder, environment
+from bench import cache, frameworks
+from bench.environment import environment
 from bench.fleet import probe
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
@@ -72,8 +72,8 @@ def _machine() -> Iterator[Finding]:
     yield Finding(
         "data", (os.environ.get("LEVELFIELD_DATA") and "from the folder in LEVELFIELD_DATA") or "downloaded once"
     )
-    cache_folder().mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(cache_folder()).free
+    cache.folder().mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(cache.folder()).free
     yield Finding("cache", f"{free / 1e9:.0f} GB free", "free some disk" if free < LEAST_FREE_BYTES else None)
 
 

@@ -8,11 +8,10 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-import platformdirs
 import psutil
 import pynvml
 
-from bench import __version__
+from bench import __version__, cache
 from bench.errors import BenchError, UsageError
 from bench.record import Environment
 
@@ -69,11 +68,6 @@ def hardware(cpu: str, *, cores: int, memory_bytes: int, gpus: tuple[str, ...] =
     return "-".join(parts)
 
 
-def cache_folder() -> Path:
-    """The user's folder for what can be made again: `LEVELFIELD_CACHE`, else the place that the system has for it."""
-    return Path(os.environ.get("LEVELFIELD_CACHE") or platformdirs.user_cache_dir("levelfield"))
-
-
 def commit(folder: Path) -> str | None:
     """The commit checked out in `folder`, `-dirty` where tracked files differ; None if it is no checkout's root."""
     root = _git(folder, "rev-parse", "--show-toplevel")
@@ -124,7 +118,7 @@ def _slug(name: str) -> str:
 
 
 def _identity() -> str:
-    path = cache_folder() / "machine-id"
+    path = cache.folder() / "machine-id"
     try:
         found = path.read_text(encoding="ascii").strip() if path.exists() else ""
         if not IDENTITY.fullmatch(found):

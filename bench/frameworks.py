@@ -80,8 +80,10 @@ def versions(contender: Contender) -> dict[str, str]:
 
 
 def adapter_source(framework: str) -> bytes:
-    """The source text that decides how a framework is driven."""
-    return (ADAPTERS / f"{framework}.py").read_bytes()
+    """The source text that decides how a framework is driven: its adapter, and the engines below."""
+    return b"".join(
+        path.read_bytes() for path in (ADAPTERS / f"{framework}.py", *sorted(ADAPTERS.glob("engines/*.py")))
+    )
 
 
 def _candidates(name: str) -> tuple[Contender, ...]:

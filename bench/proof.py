@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import final
 
-from bench import equivalence, families, frameworks
-from bench.environment import cache_folder
+from bench import cache, equivalence, families, frameworks
 from bench.equivalence import Trace
 from bench.fleet import Fleet
 from bench.frameworks import Contender
@@ -115,4 +114,4 @@ def _path(workload: Workload, contender: Contender, device: str, precision: str)
         equivalence.LOSS_STEPS,
         *((Path(__file__).parent / name).read_text() for name in DECISIVE),
     ]
-    return cache_folder() / "traces" / f"{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]}.npz"
+    return cache.folder() / "traces" / f"{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]}.npz"

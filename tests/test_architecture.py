@@ -30,8 +30,9 @@ OFFENCES = [
     ("PyTorch stays in its files", "bench/measure/memory.py", "import torch"),
     ("PyTorch stays in its files", "models/dnn/keras.py", "from torch import nn"),
     ("Keras stays in its files", "models/layers/flax.py", "from keras import layers"),
-    ("TensorFlow stays in the adapter of Keras", "models/dnn/keras.py", "import tensorflow as tf"),
+    ("TensorFlow stays in its engine", "models/dnn/keras.py", "import tensorflow as tf"),
     ("JAX stays in its files", "models/dnn/keras.py", "import jax.numpy as jnp"),
+    ("Engines are loaded by name", "bench/adapters/keras.py", "import bench.adapters.engines.jax"),
     ("Flax and Optax stay in their files", "bench/adapters/keras.py", "import optax"),
     ("The clock alone is asked for time while something is measured", "bench/adapters/flax.py", "import time"),
     (

@@ -12,6 +12,7 @@ from flax import nnx
 from jax import Array
 
 from bench.adapters.base import Adapter, Batch, Model
+from bench.adapters.engines.jax import JaxEngine
 from bench.workload import Adam, Recipe, Sgd
 
 Optimizer = Any  # nnx.Optimizer is generic in the model, which the harness does not know
@@ -31,15 +32,14 @@ class FlaxAdapter:
     training: bool
     step: Callable[[nnx.Module, Optimizer, Array, Array], Array]
     call: Callable[[nnx.Module, Array], Array]
-    device: jax.Device
+
+    def __init__(self) -> None:
+        self.engine = JaxEngine()
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
-        """Set platform and precision; XLA takes its threads from the process's CPU affinity."""
-        jax.config.update("jax_platforms", device)
-        jax.config.update("jax_enable_x64", precision == "fp64")
-        jax.config.update("jax_default_matmul_precision", "highest")
+        """Set up JAX."""
+        self.engine.configure(device=device, precision=precision, threads=threads)
         self.precision, self.threads = precision, threads
-        self.device = jax.devices()[0]
 
     def prepare(self, model: Model, recipe: Recipe, *, mode: str) -> None:
         """Take the model, make its optimizer and its two compiled functions."""
@@ -79,24 +79,23 @@ class FlaxAdapter:
         if self.training:
             # The raw values are the arrays themselves: `get_value` looks for hooks first, 70 µs for twenty variables.
             result = (result, [variable.get_raw_value() for variable in self.variables])
-        jax.block_until_ready(result)
+        self.engine.wait(result)
 
     def to_numpy(self, array: Array) -> np.ndarray:
         """A copy in host memory."""
         return np.array(array)
 
     def peak_memory_bytes(self) -> int | None:
-        """The allocator's `peak_bytes_in_use`; a CPU has no such figure."""
-        statistics = self.device.memory_stats()
-        return statistics.get("peak_bytes_in_use") if statistics else None
+        """The peak of JAX' allocator."""
+        return self.engine.peak_memory_bytes()
 
     def devices(self) -> list[str]:
         """The CPU and the GPUs that JAX finds."""
-        return ["cpu", *(f"cuda:{gpu.id} {gpu.device_kind}" for gpu in jax.devices() if gpu.platform == "gpu")]
+        return self.engine.devices()
 
     def versions(self) -> dict[str, str]:
         """Flax, JAX and Optax."""
-        return {module.__name__: str(module.__version__) for module in (flax, jax, optax)}
+        return {module.__name__: str(module.__version__) for module in (flax, optax)} | self.engine.versions()
 
     def settings(self) -> dict[str, str]:
         """What is compiled, the optimizer's implementation, threads."""

@@ -1,16 +1,15 @@
-"""Keras: `compile` with its defaults, `train_on_batch` and `predict_on_batch`, which wait by themselves.
+"""Keras: `compile` with its defaults, `train_on_batch` and `predict_on_batch`, which wait by themselves."""
 
-The only adapter that may import its engine as well, to set it up, to wait and to read its memory.
-"""
-
-from collections.abc import Callable, Iterable
+import importlib
+from collections.abc import Iterable
 from itertools import count
-from typing import Any, Protocol, final
+from typing import Any, final
 
 import keras
 import numpy as np
 
 from bench.adapters.base import Adapter, Batch, DeviceArray, Model
+from bench.adapters.engines.base import Engine
 from bench.errors import UnavailableError
 from bench.workload import Adam, Recipe, Sgd
 
@@ -25,9 +24,11 @@ class KerasAdapter:
     """See `Adapter`."""
 
     model: keras.Model
+    variables: list[keras.Variable]  # of the model and of its optimizer, once training has made them
 
     def __init__(self) -> None:
-        self.engine: Engine = ENGINES[keras.backend.backend()]()
+        self.backend = keras.backend.backend()
+        self.engine: Engine = importlib.import_module(f"bench.adapters.engines.{self.backend}").create()
         self.training = False
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
@@ -44,6 +45,7 @@ class KerasAdapter:
         self.mode = mode
         self.model = model
         self.model.compile(optimizer=optimizer(recipe.optimizer), loss=LOSSES[recipe.loss]())
+        self.variables, self.training = [], False
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> DeviceArray:
         """The backend's tensors on its device."""
@@ -64,7 +66,10 @@ class KerasAdapter:
     def wait(self, result: object) -> None:  # noqa: ARG002 (Keras hands out results that are computed)
         """Return when, after training, the parameters are there too; results are, because Keras has waited for them."""
         if self.training:
-            self.engine.wait(self.model)
+            self.variables = self.variables or [*self.model.variables, *self.model.optimizer.variables]
+            # Collecting the variables takes 4 µs, and `value`, which looks for scopes that change it, 10 µs for twenty
+            # of them: too much beside a step of 350.
+            self.engine.wait([variable._value for variable in self.variables])  # noqa: SLF001
 
     def to_numpy(self, array: DeviceArray) -> np.ndarray:
         """A copy in host memory."""
@@ -85,165 +90,12 @@ class KerasAdapter:
     def settings(self) -> dict[str, str]:
         """How Keras resolved its defaults."""
         return {
-            "execution": self.engine.execution(compiled=self.model.jit_compile),
+            "execution": EXECUTION[self.backend, bool(self.model.jit_compile)],
             "inference": "predict_on_batch",
             "optimizer": f"keras.optimizers.{type(self.model.optimizer).__name__}",
             "tf32": "off",
             "threads": str(self.threads),
         }
-
-
-class Engine(Protocol):
-    """What differs between Keras' backends."""
-
-    def configure(self, *, device: str, precision: str, threads: int) -> None:
-        """Set device, precision and threads."""
-
-    def wait(self, model: keras.Model) -> None:
-        """Return when parameters and optimizer state are computed."""
-
-    def peak_memory_bytes(self) -> int | None:
-        """The allocator's peak; None where there is no such figure."""
-
-    def devices(self) -> list[str]:
-        """What the backend sees."""
-
-    def versions(self) -> dict[str, str]:
-        """The backend's libraries."""
-
-    def execution(self, *, compiled: bool) -> str:
-        """How Keras' training step is executed, in words."""
-
-
-@final
-class TensorFlowEngine:
-    """Keras' TensorFlow backend."""
-
-    def __init__(self) -> None:
-        import tensorflow as tf
-
-        self.tf = tf
-        self.device = "cpu"
-
-    def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (Keras sets the precision)
-        """Set threads and device; memory grows as needed, TF32 is off."""
-        tf = self.tf
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-        tf.config.experimental.enable_tensor_float_32_execution(False)  # noqa: FBT003 (its only form)
-        if device == "cpu":
-            tf.config.set_visible_devices([], "GPU")
-        for gpu in tf.config.list_physical_devices("GPU") if device != "cpu" else ():
-            tf.config.experimental.set_memory_growth(gpu, True)  # noqa: FBT003 (its only form)
-        self.device = device
-
-    def wait(self, model: keras.Model) -> None:  # noqa: ARG002 (a device has one order)
-        """Return when the device has nothing left to do; on a CPU a call returns when it is done."""
-        if self.device != "cpu":
-            self.tf.test.experimental.sync_devices()
-
-    def peak_memory_bytes(self) -> int | None:
-        """`get_memory_info`, which a CPU does not have."""
-        return None if self.device == "cpu" else int(self.tf.config.experimental.get_memory_info("GPU:0")["peak"])
-
-    def devices(self) -> list[str]:
-        """The CPU and the GPUs that TensorFlow finds."""
-        details = self.tf.config.experimental.get_device_details
-        names = [details(gpu).get("device_name", "GPU") for gpu in self.tf.config.list_physical_devices("GPU")]
-        return ["cpu", *(f"cuda:{number} {name}" for number, name in enumerate(names))]
-
-    def versions(self) -> dict[str, str]:
-        """TensorFlow."""
-        return {"tensorflow": self.tf.__version__}
-
-    def execution(self, *, compiled: bool) -> str:
-        """What `jit_compile="auto"` became."""
-        return "tf.function, XLA on" if compiled else "tf.function, XLA off"
-
-
-@final
-class JaxEngine:
-    """Keras' JAX backend."""
-
-    variables: list[keras.Variable]  # of the model that was last waited for
-
-    def __init__(self) -> None:
-        import jax
-
-        self.jax = jax
-        self.model: keras.Model = None
-
-    def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (threads: by affinity)
-        """Set platform and precision; XLA takes its threads from the process's CPU affinity."""
-        jax = self.jax
-        jax.config.update("jax_platforms", device)
-        jax.config.update("jax_enable_x64", precision == "fp64")
-        jax.config.update("jax_default_matmul_precision", "highest")
-
-    def wait(self, model: keras.Model) -> None:
-        """Return when the model's and the optimizer's variables are there."""
-        if model is not self.model:
-            self.model, self.variables = model, [*model.variables, *model.optimizer.variables]
-        # Collecting the variables takes 4 µs, and `value`, which looks for scopes that change it, 10 µs for twenty of
-        # them: too much beside a step of 350.
-        self.jax.block_until_ready([variable._value for variable in self.variables])  # noqa: SLF001
-
-    def peak_memory_bytes(self) -> int | None:
-        """The allocator's `peak_bytes_in_use`; a CPU has no such figure."""
-        statistics = self.jax.devices()[0].memory_stats()
-        return statistics.get("peak_bytes_in_use") if statistics else None
-
-    def devices(self) -> list[str]:
-        """The CPU and the GPUs that JAX finds."""
-        return ["cpu", *(f"cuda:{gpu.id} {gpu.device_kind}" for gpu in self.jax.devices() if gpu.platform == "gpu")]
-
-    def versions(self) -> dict[str, str]:
-        """JAX."""
-        return {"jax": self.jax.__version__}
-
-    def execution(self, *, compiled: bool) -> str:
-        """Keras compiles its step on JAX by default."""
-        return "jax.jit (XLA)" if compiled else "eager"
-
-
-@final
-class TorchEngine:
-    """Keras' torch backend."""
-
-    def __init__(self) -> None:
-        import torch
-
-        self.torch = torch
-        self.device = "cpu"
-
-    def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (Keras sets the precision)
-        """Set threads; TF32 is off. Keras takes the GPU where the process sees one."""
-        torch, self.device = self.torch, device
-        torch.set_num_threads(threads)
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
-
-    def wait(self, model: keras.Model) -> None:  # noqa: ARG002 (a stream has one order)
-        """Return when the device has nothing left to do."""
-        if self.device != "cpu":
-            self.torch.cuda.synchronize()
-
-    def peak_memory_bytes(self) -> int | None:
-        """`torch.cuda.max_memory_allocated`."""
-        return None if self.device == "cpu" else int(self.torch.cuda.max_memory_allocated())
-
-    def devices(self) -> list[str]:
-        """The CPU and the GPUs that CUDA shows."""
-        gpus = range(self.torch.cuda.device_count())
-        return ["cpu", *(f"cuda:{number} {self.torch.cuda.get_device_name(number)}" for number in gpus)]
-
-    def versions(self) -> dict[str, str]:
-        """PyTorch."""
-        return {"torch": self.torch.__version__}
-
-    def execution(self, *, compiled: bool) -> str:
-        """Eager, unless torch.compile was asked for."""
-        return "torch.compile" if compiled else "eager"
 
 
 def optimizer(rule: Sgd | Adam) -> keras.Optimizer:
@@ -308,7 +160,15 @@ def _learning_rate(value: float) -> Any:  # noqa: ANN401 (Keras takes a float or
     return value
 
 
-ENGINES: dict[str, Callable[[], Engine]] = {"tensorflow": TensorFlowEngine, "jax": JaxEngine, "torch": TorchEngine}
+# What Keras does on a backend, by what `jit_compile="auto"` became.
+EXECUTION = {
+    ("tensorflow", False): "tf.function, XLA off",
+    ("tensorflow", True): "tf.function, XLA on",
+    ("jax", False): "eager",
+    ("jax", True): "jax.jit (XLA)",
+    ("torch", False): "eager",
+    ("torch", True): "torch.compile",
+}
 
 LOSSES = {
     "cross_entropy": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),

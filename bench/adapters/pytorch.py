@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.adapters.base import Adapter, Batch, Model
+from bench.adapters.engines.torch import TorchEngine
 from bench.workload import Adam, Recipe, Sgd
 
 
@@ -26,11 +27,12 @@ class PyTorchAdapter:
     loss: Callable[[Tensor, Tensor], Tensor]
     device: torch.device
 
+    def __init__(self) -> None:
+        self.engine = TorchEngine()
+
     def configure(self, *, device: str, precision: str, threads: int) -> None:
-        """Set device, precision and threads; TF32 is off."""
-        torch.set_num_threads(threads)
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
+        """Set up torch; the device is where models and tensors go."""
+        self.engine.configure(device=device, precision=precision, threads=threads)
         self.precision = precision
         self.device = torch.device(device)
 
@@ -70,27 +72,25 @@ class PyTorchAdapter:
             logits: Tensor = self.model(inputs)
         return logits
 
-    def wait(self, result: object) -> None:  # noqa: ARG002 (a stream has one order, so everything before now is done)
-        """Return when the device has nothing left to do; a CPU never has."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+    def wait(self, result: object) -> None:
+        """Return when the device has nothing left to do, the parameters included."""
+        self.engine.wait(result)
 
     def to_numpy(self, array: Tensor) -> np.ndarray:
         """A copy in host memory."""
         return array.detach().cpu().numpy().copy()
 
     def peak_memory_bytes(self) -> int | None:
-        """`torch.cuda.max_memory_allocated`."""
-        return torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None
+        """The peak of torch's allocator."""
+        return self.engine.peak_memory_bytes()
 
     def devices(self) -> list[str]:
         """The CPU and the GPUs that CUDA shows."""
-        gpus = range(torch.cuda.device_count())
-        return ["cpu", *(f"cuda:{number} {torch.cuda.get_device_name(number)}" for number in gpus)]
+        return self.engine.devices()
 
     def versions(self) -> dict[str, str]:
         """PyTorch, and CUDA where it was built with it."""
-        return {"torch": torch.__version__} | ({"cuda": torch.version.cuda} if torch.version.cuda else {})
+        return self.engine.versions()
 
     def settings(self) -> dict[str, str]:
         """Eager or compiled, the optimizer's implementation, threads."""

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int64
 
+from bench import cache
 from bench.datasets.description import Description, Part, describe, find, fingerprint
 from bench.errors import DataError, UsageError
 
@@ -122,16 +123,6 @@ def checksum(*arrays: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def cache_folder() -> Path:
-    """Where downloads and parsed data are kept: LEVELFIELD_CACHE, or else the user's own cache folder."""
-    chosen = os.environ.get("LEVELFIELD_CACHE")
-    if chosen:
-        return Path(chosen)
-    from platformdirs import user_cache_dir
-
-    return Path(user_cache_dir("levelfield"))
-
-
 def public_file(name: str, *, address: str, sha256: str) -> Path:
     """The path of a public file with this sha256: `name` in the folder LEVELFIELD_DATA, or else downloaded once.
 
@@ -157,7 +148,7 @@ def _downloaded(name: str, address: str, sha256: str) -> Path:
     import pooch
 
     pooch.get_logger().setLevel("WARNING")  # it announces every download in the middle of the progress display
-    path = cache_folder() / name
+    path = cache.folder() / name
     try:
         pooch.retrieve(address, f"sha256:{sha256}", path.name, path.parent, downloader=pooch.HTTPDownloader(timeout=30))
     except (OSError, ValueError) as error:  # no network, no such address, no room; another sha256

@@ -15,7 +15,8 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from pydantic.dataclasses import dataclass
 
-from bench.datasets.base import Split, cache_folder, public_file
+from bench import cache
+from bench.datasets.base import Split, public_file
 from bench.datasets.description import Description, Part, checked
 from bench.errors import DataError
 
@@ -121,7 +122,7 @@ def parse_idx(path: Path, *, shape: tuple[int, ...]) -> UInt8[np.ndarray, "..."]
 
 def _bytes(file: IdxFile) -> UInt8[np.ndarray, "..."]:
     """The values of one file, from the cache after the first time."""
-    cached = cache_folder() / "mnist" / f"{file.name.removesuffix('.gz')}-{file.sha256[:16]}.npy"
+    cached = cache.folder() / "mnist" / f"{file.name.removesuffix('.gz')}-{file.sha256[:16]}.npy"
     if not cached.is_file():
         path = public_file(f"mnist/{file.name}", address=ADDRESS + file.name, sha256=file.sha256)
         _store(cached, parse_idx(path, shape=file.shape))

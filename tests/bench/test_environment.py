@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.environment import cache_folder, commit, environment, hardware, machine_name
+from bench.environment import commit, environment, hardware, machine_name
 from bench.errors import BenchError, UsageError
 from bench.record import to_json
 
@@ -91,11 +91,6 @@ def test_a_declared_name_that_no_folder_should_have_is_refused(name: str) -> Non
 )
 def test_hardware_becomes_a_short_name(cpu: str, gpus: tuple[str, ...], expected: str) -> None:
     assert hardware(cpu, cores=4, memory_bytes=16 * 2**30, gpus=gpus) == expected
-
-
-def test_without_an_environment_variable_the_cache_is_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("LEVELFIELD_CACHE")
-    assert cache_folder().name == "levelfield"
 
 
 def test_the_commit_of_a_checkout_says_whether_files_differ(tmp_path: Path) -> None:

@@ -134,14 +134,3 @@ def test_the_checksum_sees_values_shapes_and_types_but_not_byte_order() -> None:
     other: list[np.ndarray] = [array + 1, array[::-1], array.reshape(2, 3), array.astype(np.int32), array[:5]]
     assert len({checksum(each) for each in same}) == 1
     assert len({checksum(each) for each in (array, *other)}) == len(other) + 1
-
-
-def test_the_cache_is_where_the_environment_says_or_the_users_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LEVELFIELD_CACHE", str(tmp_path))
-    assert base.cache_folder() == tmp_path
-    monkeypatch.delenv("LEVELFIELD_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert base.cache_folder() != tmp_path
-    assert "levelfield" in str(base.cache_folder())

@@ -1,0 +1,1 @@
+"""The libraries that compute, set up and asked the same way, whichever framework drives them."""

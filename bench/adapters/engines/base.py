@@ -1,0 +1,25 @@
+"""What a library that computes is asked for: TensorFlow, JAX or torch, below Keras or below a framework of its own.
+
+An engine's module offers `create() -> Engine`. Importing the module imports the library and initialises nothing.
+"""
+
+from typing import Protocol
+
+
+class Engine(Protocol):
+    """One library on one device."""
+
+    def configure(self, *, device: str, precision: str, threads: int) -> None:
+        """Set device, precision and threads of this process, as in `Adapter.configure`."""
+
+    def wait(self, values: object) -> None:
+        """Return when these arrays, in whatever lists and tuples, are computed."""
+
+    def peak_memory_bytes(self) -> int | None:
+        """The allocator's peak on the device since the process began; None where the library does not say."""
+
+    def devices(self) -> list[str]:
+        """What the library sees: `cpu`, `cuda:0 NVIDIA H200`."""
+
+    def versions(self) -> dict[str, str]:
+        """The library and what it was built with, where that decides how fast it is."""

@@ -1,0 +1,49 @@
+"""TensorFlow."""
+
+from typing import final
+
+import tensorflow as tf
+
+from bench.adapters.engines.base import Engine
+
+
+def create() -> Engine:
+    """The engine of this process."""
+    return TensorFlowEngine()
+
+
+@final
+class TensorFlowEngine:
+    """See `Engine`."""
+
+    device = "cpu"
+
+    def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (Keras sets the precision)
+        """Set threads and device; memory grows as needed, TF32 is off."""
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        tf.config.experimental.enable_tensor_float_32_execution(False)  # noqa: FBT003 (its only form)
+        if device == "cpu":
+            tf.config.set_visible_devices([], "GPU")
+        for gpu in tf.config.list_physical_devices("GPU") if device != "cpu" else ():
+            tf.config.experimental.set_memory_growth(gpu, True)  # noqa: FBT003 (its only form)
+        self.device = device
+
+    def wait(self, values: object) -> None:  # noqa: ARG002 (a device has one order)
+        """Return when the device has nothing left to do; on a CPU a call returns when it is done."""
+        if self.device != "cpu":
+            tf.test.experimental.sync_devices()
+
+    def peak_memory_bytes(self) -> int | None:
+        """`get_memory_info`, which a CPU does not have."""
+        return None if self.device == "cpu" else int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
+
+    def devices(self) -> list[str]:
+        """The CPU and the GPUs that TensorFlow finds."""
+        details = tf.config.experimental.get_device_details
+        names = [details(gpu).get("device_name", "GPU") for gpu in tf.config.list_physical_devices("GPU")]
+        return ["cpu", *(f"cuda:{number} {name}" for number, name in enumerate(names))]
+
+    def versions(self) -> dict[str, str]:
+        """TensorFlow."""
+        return {"tensorflow": tf.__version__}

@@ -1,0 +1,44 @@
+"""torch, below PyTorch's own models and below Keras."""
+
+from typing import final
+
+import torch
+
+from bench.adapters.engines.base import Engine
+
+
+def create() -> Engine:
+    """The engine of this process."""
+    return TorchEngine()
+
+
+@final
+class TorchEngine:
+    """See `Engine`."""
+
+    device = "cpu"
+
+    def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (that of the weights)
+        """Set threads; TF32 is off. Whoever builds the model puts it on the device."""
+        torch.set_num_threads(threads)
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+        self.device = device
+
+    def wait(self, values: object) -> None:  # noqa: ARG002 (a stream has one order, so everything before now is done)
+        """Return when the device has nothing left to do; a CPU never has."""
+        if self.device != "cpu":
+            torch.cuda.synchronize()
+
+    def peak_memory_bytes(self) -> int | None:
+        """`torch.cuda.max_memory_allocated`; a CPU has no such figure."""
+        return None if self.device == "cpu" else int(torch.cuda.max_memory_allocated())
+
+    def devices(self) -> list[str]:
+        """The CPU and the GPUs that CUDA shows."""
+        gpus = range(torch.cuda.device_count())
+        return ["cpu", *(f"cuda:{number} {torch.cuda.get_device_name(number)}" for number in gpus)]
+
+    def versions(self) -> dict[str, str]:
+        """PyTorch, and CUDA where it was built with it."""
+        return {"torch": torch.__version__} | ({"cuda": torch.version.cuda} if torch.version.cuda else {})
