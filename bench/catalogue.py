@@ -1,11 +1,15 @@
-"""What there is to choose from, as tables: workloads, suites, frameworks, data sets."""
+"""What there is to choose from, as tables: workloads, suites, frameworks, data sets; and a workload's network."""
 
+import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
-from bench import frameworks
+from bench import families, frameworks
 from bench.datasets import description
 from bench.report.layout import Column, Entry, Table, left
-from bench.workload import load_suite, load_workload, suite_names, workload_names
+from bench.workload import Workload, load_suite, load_workload, suite_names, workload_names
+
+FLOAT32_BYTES = 4
 
 
 def workloads() -> Table:
@@ -48,9 +52,37 @@ def datasets() -> Table:
     return _table("Data sets", ("data set", "task", "sample", "training", "test", "source"), rows)
 
 
+def network(workload: Workload) -> Table:
+    """The layers of a workload's network: the shape of one sample after each, parameters, operations, bytes."""
+    module = families.spec_module(workload.family)
+    shapes = module.parameter_shapes(workload.spec)
+    rows: list[tuple[object, ...]] = [("input", "", _sizes(module.input_shape(workload.spec)), "", "", "")]
+    totals = [0, 0, 0]
+    for part in module.parts(workload.spec):
+        own = sum(math.prod(shape) for name, shape in shapes.items() if name.partition(".")[0] == part.name)
+        figures = (own, part.flops, FLOAT32_BYTES * math.prod(part.shape))
+        totals = [total + figure for total, figure in zip(totals, figures, strict=True)]
+        rows.append((part.name, part.kind, _sizes(part.shape), *map(_grouped, figures)))
+    rows.append(("total", "", "", *map(_grouped, totals)))
+    headings = ("layer", "what it is", "output", "parameters", "FLOPs", "bytes")
+    notes = ["Of one sample: two FLOPs for each multiplication with a kernel, bytes of the outputs in float32."]
+    statistics = sum(math.prod(shape) for name, shape in shapes.items() if name.endswith((".mean", ".variance")))
+    if statistics:
+        notes.append(f"{_grouped(statistics)} of the parameters are running statistics, which are not trained.")
+    return replace(_table(workload.title or workload.name, headings, rows), notes=tuple(notes))
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))
+
+
+def _grouped(number: int) -> str:
+    return f"{number:_}".replace("_", " ")
+
+
 def _table(title: str, headings: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
     entries = tuple(tuple(Entry(str(cell)) for cell in row) for row in rows)
-    numeric = {"batch", "epochs", "processes", "training", "test"}
+    numeric = {"batch", "epochs", "processes", "training", "test", "parameters", "FLOPs", "bytes"}
     columns = tuple(Column(title=name) if name in numeric else left(name)[0] for name in headings)
     return Table(title=title, columns=columns, rows=entries)
 

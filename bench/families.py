@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 import models
+from models.layers.spec import Part
 
 FOLDER = Path(models.__file__).parent
 
@@ -32,8 +33,8 @@ class SpecModule(Protocol):
     def initial_weights(self, spec: Spec, *, seed: int) -> Weights:
         """The first weights in float64."""
 
-    def flops_per_sample(self, spec: Spec) -> int:
-        """Floating-point operations of one forward pass."""
+    def parts(self, spec: Spec) -> list[Part]:
+        """The layers in their order, with their shapes and operations."""
 
     def forward(self, spec: Spec, weights: Weights, inputs: np.ndarray) -> np.ndarray:
         """The reference that every framework must match at inference."""
@@ -47,6 +48,11 @@ def family_names() -> tuple[str, ...]:
 def spec_module(family: str) -> SpecModule:
     """The module `models.<family>.spec`."""
     return importlib.import_module(f"models.{family}.spec")
+
+
+def flops_per_sample(family: str, spec: Spec) -> int:
+    """Floating-point operations of one forward pass of one sample."""
+    return sum(part.flops for part in spec_module(family).parts(spec))
 
 
 def spec_source(family: str) -> bytes:

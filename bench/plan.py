@@ -54,7 +54,7 @@ def estimate_s(case: Case, workload: Workload, *, block_seconds: float, known: M
     """About how many seconds a case takes: what it took before, or what its size suggests."""
     if case.subject in known:
         return known[case.subject]
-    flops = families.spec_module(workload.family).flops_per_sample(workload.spec)
+    flops = families.flops_per_sample(workload.family, workload.spec)
     if case.purpose == "memory":
         return 2 * ASSUMED_START_S
     if case.purpose == "learning":

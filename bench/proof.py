@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import final
+from typing import NamedTuple, final
 
 from bench import cache, equivalence, families, frameworks
 from bench.equivalence import Trace
@@ -21,7 +21,16 @@ PAIR = 2
 DECISIVE = ("trace.py", "subject.py", "datasets/base.py")  # what a trace holds, how it is begun, in which batches
 
 Tell = Callable[[str, str, str], None]
-Traced = Trace | str  # or why there is none
+
+
+class Refusal(NamedTuple):
+    """Why there is no trace; a framework that cannot do the work is not available."""
+
+    reason: str
+    available: bool
+
+
+Traced = Trace | Refusal
 
 
 @final
@@ -53,18 +62,21 @@ class Proofs:
     def collect(self, workload: Workload, *, device: str) -> dict[str, Certificate]:
         """Wait for the traces of one workload; the certificates by contender."""
         traces: dict[str, dict[str, Trace]] = {precision: {} for precision in PRECISIONS}
-        problems: dict[str, str] = {}
+        refusals: dict[str, Refusal] = {}
         contenders: dict[str, None] = {}
         for contender, precision, trace in self._traces.pop((workload.name, device)):
             contenders[str(contender)] = None
             found = trace.result() if isinstance(trace, Future) else trace
-            if isinstance(found, str):
-                problems[str(contender)] = found
+            if isinstance(found, Refusal):
+                refusals[str(contender)] = found
             else:
                 traces[precision][str(contender)] = found
         dropout = without_dropout(workload.spec) != workload.spec
         made = {name: equivalence.certify(name, traces["fp64"], traces["fp32"], dropout=dropout) for name in contenders}
-        return made | {name: replace(made[name], problem=problem) for name, problem in problems.items()}
+        return made | {
+            name: replace(made[name], problem=refusal.reason, available=refusal.available)
+            for name, refusal in refusals.items()
+        }
 
     def _trace(self, workload: Workload, contender: Contender, device: str, precision: str) -> Traced:
         path = _path(workload, contender, device, precision)
@@ -83,7 +95,7 @@ class Proofs:
         }
         result = self.fleet.run(contender, device, job, limit_s=self.limit_s).result
         made = equivalence.read_trace(path)
-        return made if made is not None else str(result["error"])
+        return made if made is not None else Refusal(str(result["error"]), result["outcome"] != "unavailable")
 
 
 def source_digest(workload: Workload, framework: str) -> str:

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from bench.recipe import Band
+
 SCHEMA_VERSION = 1
 
 Scenario = Literal["training", "inference"]
@@ -92,11 +94,58 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+class Error:
+    """One sample of the test set that was judged wrong: what it is, what was said, and by how much that is wrong.
+
+    `size` is the absolute error in the target's own unit, or one less the probability that was given to the truth.
+    """
+
+    sample: int
+    truth: float
+    predicted: float
+    size: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+class Threshold:
+    """The probability of class 1 from which on a sample is called so, and what that gives on the test set.
+
+    It has the best F1 on the data in `chosen_on`. `curve` holds (threshold, precision, recall) on the test set.
+    """
+
+    value: float
+    chosen_on: Literal["validation", "test"]
+    accuracy: float
+    precision: float
+    recall: float
+    f1: float
+    curve: tuple[tuple[float, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+class Judgement:
+    """What people look at beside the metrics, on the test set; empty where the task has no such thing.
+
+    `confusion` counts samples by class (rows) and by prediction (columns); `pairs` are (truth, prediction) of samples
+    that are evenly spread over the set, in the target's own unit; `worst` are the largest errors; `naive` are the
+    metrics of the forecast that a sequence goes on as it ended.
+    """
+
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    threshold: Threshold | None = None
+    pairs: tuple[tuple[float, float], ...] = ()
+    worst: tuple[Error, ...] = ()
+    naive: dict[str, float] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
 class Learning:
     """How one network learnt: its curve, and every quality metric on the test set after the last epoch.
 
     `evaluated_on` names the split behind the curve. `target_metric` and `target` are the workload's; the time to target
     counts training and evaluation up to the first evaluation that reaches it, and is None where none did.
+    `restored_epoch` is the epoch (from 1) whose weights were judged, where early stopping took them back. `band` is
+    where the metric in it was expected.
     """
 
     seed: int
@@ -107,6 +156,10 @@ class Learning:
     target: float | None
     time_to_target_ns: int | None
     prepare_ns: int
+    restored_epoch: int | None = None
+    stopped_early: bool = False
+    judgement: Judgement | None = None
+    band: Band | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
@@ -151,13 +204,17 @@ class Deviation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
 class Certificate:
-    """The proof that one framework did the same work as the reference and as the others, or why there is none."""
+    """The proof that one framework did the same work as the reference and as the others, or why there is none.
+
+    Where the framework cannot do the work at all there is nothing to prove: it is not `available`.
+    """
 
     contender: str
     deviations: tuple[Deviation, ...]
     steps: int
     notes: tuple[str, ...] = ()
     problem: str | None = None
+    available: bool = True
 
     @property
     def passed(self) -> bool:

@@ -14,7 +14,7 @@ from bench.fleet import probe
 from bench.frameworks import Contender
 from bench.plan import Selection
 from bench.record import Scenario
-from bench.workload import Suite, Workload, load_suite, load_workload
+from bench.workload import Suite, Workload, load_suite, load_workload, workload_names
 
 DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 DEFAULT_SUITE = "quick"
@@ -109,8 +109,9 @@ def check_devices(contenders: Sequence[Contender], wanted: Sequence[str], *, log
 
 
 def load_workloads(text: str) -> tuple[Workload, ...]:
-    """The workloads of a comma-separated list of names and TOML files."""
-    workloads = tuple(load_workload(name) for name in split("workload", text))
+    """The workloads of a comma-separated list of names and TOML files; `all` are those of the catalogue."""
+    wanted = split("workload", text)
+    workloads = tuple(map(load_workload, workload_names() if wanted == ("all",) else wanted))
     names = [workload.name for workload in workloads]
     for name in names:
         if names.count(name) > 1:

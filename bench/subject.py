@@ -1,7 +1,7 @@
 """A workload made ready for one framework: the only place where models and adapters are loaded by name."""
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 import numpy as np
@@ -34,12 +34,36 @@ class Subject:
         inputs = split.inputs.reshape(len(split), *shape).astype(DTYPES[self.precision], copy=False)
         floating = np.issubdtype(split.targets.dtype, np.floating)
         targets = split.targets.astype(DTYPES[self.precision]) if floating else split.targets
-        return Split(inputs=inputs, targets=targets)
+        return replace(split, inputs=inputs, targets=targets)
 
-    def build(self, *, spec: families.Spec | None = None) -> Model:
-        """A new model with the canonical first weights of the seed, handed to the adapter; returns the model."""
+    def lesson_splits(self) -> tuple[Split, Split | None, Split]:
+        """What is learnt from, chosen by (None, the data set's own, or held out by the recipe) and judged by."""
+        train, test = self.split("train"), self.split("test")
+        if self.workload.description.validation:
+            return train, self.split("validation"), test
+        if self.workload.recipe.validation_fraction:
+            return *datasets.validation_split(train, self.workload.recipe.validation_fraction), test
+        return train, None, test
+
+    def encoded(self, split: Split) -> Split:
+        """The same samples with their targets as the recipe's loss takes them.
+
+        Labels stay labels for cross-entropy. Else they become numbers of the subject's precision: 0 and 1 of shape
+        (samples, 1) where the network has one output, one-hot of shape (samples, classes) where it has several.
+        """
+        if split.targets.ndim > 1 or self.workload.recipe.loss == "cross_entropy":
+            return split
+        outputs = self.workload.spec.outputs
+        targets = split.targets[:, None] == (np.arange(outputs) if outputs > 1 else 1)
+        return replace(split, targets=targets.astype(DTYPES[self.precision]))
+
+    def build(self, *, spec: families.Spec | None = None, weights: families.Weights | None = None) -> Model:
+        """A new model with these weights, or the canonical first ones of the seed, handed to the adapter.
+
+        Returns the model.
+        """
         spec = spec or self.workload.spec
-        weights = families.spec_module(self.workload.family).initial_weights(spec, seed=self.seed)
+        weights = weights or families.spec_module(self.workload.family).initial_weights(spec, seed=self.seed)
         typed = {name: value.astype(DTYPES[self.precision]) for name, value in weights.items()}
         model = self.module.build(spec, typed, seed=self.seed)
         self.adapter.prepare(model, self.workload.recipe, mode="idiomatic")

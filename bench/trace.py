@@ -18,7 +18,7 @@ def trace(subject: Subject) -> dict[str, np.ndarray]:
     """
     module = families.spec_module(subject.workload.family)
     adapter, spec = subject.adapter, without_dropout(subject.workload.spec)
-    train = subject.split("train")
+    train = subject.encoded(subject.split("train"))
     model = subject.build(spec=spec)
     batches = list(_batches(subject, len(train)))
     inputs = train.inputs[batches[0]]

@@ -92,7 +92,7 @@ def _serve(job: Job, emit: Emit, receive: Receive) -> Message:
     subject.build()
     adapter, size = subject.adapter, job["batch_size"]
     if job["scenario"] == "training":
-        work = training.steps(adapter, subject.split("train"), batch_size=size, seed=0)
+        work = training.steps(adapter, subject.encoded(subject.split("train")), batch_size=size, seed=0)
     else:
         work = inference.queries(adapter, subject.split("test").inputs, batch_size=size)
     emit({"event": "serving", "settings": adapter.settings(), "versions": adapter.versions()})

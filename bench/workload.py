@@ -8,71 +8,28 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Never
+from typing import Annotated, Any, Never
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from bench import families
 from bench.datasets import description
 from bench.datasets.description import Description
-from bench.errors import UsageError
+from bench.errors import DataError, UsageError
+from bench.recipe import LOSSES, METRICS, Band, Positive, Recipe, Size, Target, from_toml
 
 WORKLOADS = Path(__file__).parent / "workloads"
 SUITES = Path(__file__).parent / "suites"
 
+BINARY = 2  # classes
+
 UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")
-
-_from_toml = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-Size = Annotated[int, Field(gt=0, strict=True)]
-Positive = Annotated[float, Field(gt=0, strict=True)]
-Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=_from_toml)
-class Sgd:
-    """p ← p - η·g."""
-
-    name: Literal["sgd"]
-    learning_rate: Positive
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=_from_toml)
-class Adam:
-    """Kingma and Ba 2015, algorithm 1: p ← p - η·m̂ / (√v̂ + ε), with m̂ = m/(1-β₁ᵗ) and v̂ = v/(1-β₂ᵗ)."""
-
-    name: Literal["adam"]
-    learning_rate: Positive = 1e-3
-    beta_1: Fraction = 0.9
-    beta_2: Fraction = 0.999
-    epsilon: Positive = 1e-8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=_from_toml)
-class Recipe:
-    """How the network learns; losses are means over the batch, cross-entropy is taken from logits."""
-
-    optimizer: Annotated[Sgd | Adam, Field(discriminator="name")]
-    batch_size: Size
-    epochs: Size
-    loss: Literal["cross_entropy", "mean_squared_error"] = "cross_entropy"
-    last_batch: Literal["keep", "drop"] = "keep"
-    validation_fraction: Fraction = 0.0
-    seed: Annotated[int, Field(ge=0, strict=True)] = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=_from_toml)
-class Target:
-    """The quality to reach on the evaluation data, for the time to target."""
-
-    metric: Literal["accuracy", "r2"]
-    value: Annotated[float, Field(strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """A model's spec, a data set, a recipe and a target, with the digest of all that decides what is done.
+    """A model's spec, a data set, a recipe, a target and a band, with the digest of all that decides what is done.
 
     `content` and `source` are the TOML that it came from, so that another process can read the same.
     """
@@ -85,12 +42,13 @@ class Workload:
     description: Description
     recipe: Recipe
     target: Target | None
+    band: Band | None
     digest: str
     content: Mapping[str, Any]
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_from_toml)
+@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Suite:
     """A named set of workloads, and how thoroughly it is measured.
 
@@ -107,7 +65,7 @@ class Suite:
     block_seconds: Positive = 0.3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_from_toml)
+@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class _File:
     """The keys of a workload's file; the model and the data set check their own tables."""
 
@@ -117,6 +75,7 @@ class _File:
     recipe: Recipe
     title: str = ""
     target: Target | None = None
+    band: Band | None = None
 
 
 def workload_names() -> tuple[str, ...]:
@@ -160,21 +119,24 @@ def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
     except ValidationError as error:
         _refuse(source, "", error, kind=_File)
     try:
-        data = description.describe(file.dataset)
-    except UsageError as error:
+        dataset = _located(file.dataset, source)
+        data = description.describe(dataset)
+    except (UsageError, DataError) as error:  # a user's own file is read here, before anything starts
         raise UsageError(f"{source}: {error}") from None
     spec = _spec(file, data, source)
-    _check_recipe(file.recipe, file.target, data, source)
+    _check_recipe(file.recipe, data, source)
+    _check_metrics(file, data, source)
     return Workload(
         name=file.name,
         title=file.title,
         family=file.model["family"],
         spec=spec,
-        dataset=file.dataset,
+        dataset=dataset,
         description=data,
         recipe=file.recipe,
         target=file.target,
-        digest=_digest(content, family=file.model["family"]),
+        band=file.band,
+        digest=_digest(content, dataset=dataset, family=file.model["family"]),
         content=content,
         source=str(source),
     )
@@ -189,7 +151,7 @@ def _spec(file: _File, data: Description, source: Path) -> families.Spec:
         raise UsageError(f"{source}: model.family: found {found}, expected one of {known}")
     module = families.spec_module(family)
     try:
-        sizes = module.sizes(data.sample_shape) | {"outputs": data.outputs}
+        sizes = module.sizes(data.sample_shape) | {"outputs": _outputs(file.recipe, data, source)}
     except ValueError as error:
         raise UsageError(
             f"{source}: model.family: {family!r} does not fit the data set {data.name!r}: {error}"
@@ -204,7 +166,29 @@ def _spec(file: _File, data: Description, source: Path) -> families.Spec:
         _refuse(source, "model", error, kind=module.Spec, decided=sizes)
 
 
-def _check_recipe(recipe: Recipe, target: Target | None, data: Description, source: Path) -> None:
+def _outputs(recipe: Recipe, data: Description, source: Path) -> int:
+    """How many outputs the network needs: one for each class or number, but a single one where there are two classes.
+
+    Cross-entropy takes a logit for each class in any case. Raises UsageError where the loss does not fit the data.
+    """
+    fitting = LOSSES[data.task]
+    if recipe.loss not in fitting:
+        allowed = " or ".join(map(repr, fitting))
+        raise UsageError(f"{source}: recipe.loss: found {recipe.loss!r}, expected {allowed}: the task is {data.task}")
+    binary = data.task == "classification" and data.outputs == BINARY
+    if recipe.loss == "binary_cross_entropy" and not binary:
+        raise UsageError(
+            f"{source}: recipe.loss: found {recipe.loss!r}, expected 'cross_entropy': there are {data.outputs} classes"
+        )
+    return 1 if binary and recipe.loss != "cross_entropy" else data.outputs
+
+
+def _check_recipe(recipe: Recipe, data: Description, source: Path) -> None:
+    if recipe.validation_fraction and data.validation:
+        raise UsageError(
+            f"{source}: recipe.validation_fraction: found {recipe.validation_fraction}, expected no such key: "
+            f"the data set {data.name!r} has {data.validation} validation samples of its own"
+        )
     training = data.train - round(data.train * recipe.validation_fraction)  # as the data are split
     if recipe.validation_fraction and not 0 < training < data.train:
         raise UsageError(
@@ -215,23 +199,38 @@ def _check_recipe(recipe: Recipe, target: Target | None, data: Description, sour
         raise UsageError(
             f"{source}: recipe.batch_size: found {recipe.batch_size}, expected at most {training}, the training samples"
         )
-    fitting = {"classification": ("cross_entropy", "accuracy"), "regression": ("mean_squared_error", "r2")}
-    loss, metric = fitting[data.task]
-    if recipe.loss != loss:
-        raise UsageError(f"{source}: recipe.loss: found {recipe.loss!r}, expected {loss!r}: the task is {data.task}")
-    if target and target.metric != metric:
+    if recipe.early_stopping and not (recipe.validation_fraction or data.validation):
         raise UsageError(
-            f"{source}: target.metric: found {target.metric!r}, expected {metric!r}: the task is {data.task}"
+            f"{source}: recipe.early_stopping: found no validation data to judge by, expected "
+            "recipe.validation_fraction, or a data set that has a validation part"
         )
 
 
-def _digest(content: Mapping[str, Any], *, family: str) -> str:
-    """What is done: the TOML without its title, the family's spec and the data.
+def _check_metrics(file: _File, data: Description, source: Path) -> None:
+    """Refuse a metric that the task does not have."""
+    stopping = file.recipe.early_stopping
+    for key, item in (("target", file.target), ("band", file.band), ("recipe.early_stopping", stopping)):
+        if item and item.metric not in METRICS[data.task]:
+            allowed = ", ".join(METRICS[data.task])
+            raise UsageError(
+                f"{source}: {key}.metric: found {item.metric!r}, expected one of {allowed}: the task is {data.task}"
+            )
+
+
+def _located(dataset: Mapping[str, Any], source: Path) -> Mapping[str, Any]:
+    """The table with a path that leads on from the workload's file made whole."""
+    path = dataset.get("path")
+    return {**dataset, "path": str(source.parent.resolve() / path)} if isinstance(path, str) else dataset
+
+
+def _digest(content: Mapping[str, Any], *, dataset: Mapping[str, Any], family: str) -> str:
+    """What is done: the TOML without its title and what is expected of it, the family's spec and the data.
 
     How it is done has a digest of its own.
     """
-    what = {key: value for key, value in content.items() if key != "title"}
-    text = json.dumps([what, description.fingerprint(content["dataset"])], sort_keys=True, default=str)
+    what = {key: value for key, value in content.items() if key not in {"title", "band"}}
+    what["dataset"] = {key: value for key, value in dataset.items() if key != "path"}  # the fingerprint knows the file
+    text = json.dumps([what, description.fingerprint(dataset)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode() + families.spec_source(family)).hexdigest()[:16]
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.workload import load_workload
+
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
@@ -21,6 +23,21 @@ def test_every_link_of_a_page_leads_to_a_file(page: str) -> None:
 
 def test_a_link_that_leads_nowhere_is_found() -> None:
     assert _missing("[a page](LICENSE) and [another](no/such/file.md)") == ["no/such/file.md"]
+
+
+TOML_BLOCKS = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("text", TOML_BLOCKS)
+def test_the_workloads_of_the_readme_are_workloads(text: str, tmp_path: Path) -> None:
+    (tmp_path / "flats.csv").write_text("area,rooms,price\n" + "".join(f"{n},{n % 5},{3 * n}\n" for n in range(99)))
+    (tmp_path / "mine.toml").write_text(text)
+    assert load_workload(str(tmp_path / "mine.toml")).name.startswith("my-")
+
+
+def test_a_table_of_ones_own_takes_at_most_twenty_lines() -> None:
+    (text,) = [block for block in TOML_BLOCKS if "csv" in block]
+    assert len(text.strip().splitlines()) <= 20
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bench.workload import Recipe
+from bench.recipe import Recipe
 
 # What belongs to a framework and crosses the harness unread.
 Model = Any

@@ -13,7 +13,7 @@ from jax import Array
 
 from bench.adapters.base import Adapter, Batch, Model
 from bench.adapters.engines.jax import JaxEngine
-from bench.workload import Adam, Recipe, Sgd
+from bench.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
 
 Optimizer = Any  # nnx.Optimizer is generic in the model, which the harness does not know
 
@@ -47,7 +47,10 @@ class FlaxAdapter:
         self.model = model
         self.model.train()
         self.training = True
-        self.optimizer = nnx.Optimizer(model, _optimizer(recipe.optimizer), wrt=nnx.Param)
+        update = _optimizer(recipe.optimizer)
+        if recipe.clipping:
+            update = optax.chain(_clip(recipe.clipping), update)
+        self.optimizer = nnx.Optimizer(model, update, wrt=nnx.Param)
         self.variables = [
             leaf for leaf in jax.tree.leaves((self.model, self.optimizer), is_leaf=_is_variable) if _is_variable(leaf)
         ]
@@ -133,10 +136,21 @@ def _narrow(targets: np.ndarray) -> np.ndarray:
     return targets.astype(np.int32) if targets.dtype == np.int64 else targets
 
 
-def _optimizer(rule: Sgd | Adam) -> optax.GradientTransformation:
+def _optimizer(rule: UpdateRule) -> optax.GradientTransformation:
     if isinstance(rule, Sgd):
-        return optax.sgd(rule.learning_rate)
-    return optax.adam(rule.learning_rate, b1=rule.beta_1, b2=rule.beta_2, eps=rule.epsilon)
+        return optax.sgd(rule.learning_rate, momentum=rule.momentum or None)
+    constants = {"b1": rule.beta_1, "b2": rule.beta_2, "eps": rule.epsilon}
+    if isinstance(rule, AdamW):
+        return optax.adamw(rule.learning_rate, **constants, weight_decay=rule.weight_decay)
+    return optax.adam(rule.learning_rate, **constants)
+
+
+def _clip(clipping: Clipping) -> optax.GradientTransformation:
+    if clipping.scope == "global":
+        return optax.clip_by_global_norm(clipping.norm)
+    return optax.stateless_with_tree_map(
+        lambda gradient, _: gradient * jnp.minimum(1, clipping.norm / jnp.linalg.norm(gradient.ravel()))
+    )
 
 
 def _cross_entropy(logits: Array, targets: Array) -> Array:
@@ -147,4 +161,17 @@ def _mean_squared_error(outputs: Array, targets: Array) -> Array:
     return jnp.mean(optax.squared_error(outputs, targets))
 
 
-LOSSES = {"cross_entropy": _cross_entropy, "mean_squared_error": _mean_squared_error}
+def _binary_cross_entropy(logits: Array, targets: Array) -> Array:
+    return optax.sigmoid_binary_cross_entropy(logits, targets).mean()
+
+
+def _sigmoid_mean_squared_error(outputs: Array, targets: Array) -> Array:
+    return _mean_squared_error(jax.nn.sigmoid(outputs), targets)
+
+
+LOSSES = {
+    "cross_entropy": _cross_entropy,
+    "binary_cross_entropy": _binary_cross_entropy,
+    "mean_squared_error": _mean_squared_error,
+    "sigmoid_mean_squared_error": _sigmoid_mean_squared_error,
+}

@@ -11,7 +11,7 @@ import numpy as np
 from bench.adapters.base import Adapter, Batch, DeviceArray, Model
 from bench.adapters.engines.base import Engine
 from bench.errors import UnavailableError
-from bench.workload import Adam, Recipe, Sgd
+from bench.recipe import Adam, AdamW, Clipping, Recipe, Sgd, UpdateRule
 
 
 def create() -> Adapter:
@@ -44,7 +44,7 @@ class KerasAdapter:
         """Compile the model with Keras' defaults, our loss and our rule of Adam."""
         self.mode = mode
         self.model = model
-        self.model.compile(optimizer=optimizer(recipe.optimizer), loss=LOSSES[recipe.loss]())
+        self.model.compile(optimizer=optimizer(recipe.optimizer, recipe.clipping), loss=LOSSES[recipe.loss]())
         self.variables, self.training = [], False
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> DeviceArray:
@@ -98,14 +98,16 @@ class KerasAdapter:
         }
 
 
-def optimizer(rule: Sgd | Adam) -> keras.Optimizer:
+def optimizer(rule: UpdateRule, clipping: Clipping | None = None) -> keras.Optimizer:
     """The rule's optimizer, with constants that keep the precision of the weights."""
+    options = _clipping(clipping)
     if isinstance(rule, Sgd):
-        return keras.optimizers.SGD(learning_rate=_learning_rate(rule.learning_rate))
-    return adam(rule)
+        learning_rate, momentum = _learning_rate(rule.learning_rate), _constant(rule.momentum)
+        return keras.optimizers.SGD(learning_rate=learning_rate, momentum=momentum, **options)
+    return adam(rule, **options)
 
 
-def adam(rule: Adam) -> keras.Optimizer:
+def adam(rule: Adam | AdamW, **clipping: float) -> keras.Optimizer:
     """Keras' Adam with epsilon after bias correction, as its authors wrote it and as PyTorch and Optax have it.
 
     Keras takes η·√(1-β₂ᵗ)/(1-β₁ᵗ)·m / (√v + ε). With ε·√(1-β₂ᵗ) in place of ε that is η·m̂ / (√v̂ + ε), so the rule costs
@@ -114,7 +116,9 @@ def adam(rule: Adam) -> keras.Optimizer:
     On torch the step runs eagerly, where even one scalar takes 50 µs as a tensor; Python counts the steps instead.
     """
     steps, eager = count(1), keras.backend.backend() == "torch"
-    ours: Any = type(keras.optimizers.Adam())  # on torch Keras returns a class of its own that updates all at once
+    decay = {"weight_decay": _constant(rule.weight_decay)} if isinstance(rule, AdamW) else {}
+    kind = keras.optimizers.AdamW if decay else keras.optimizers.Adam
+    ours: Any = type(kind())  # on torch Keras returns a class of its own that updates all at once
 
     class AdamAfterCorrection(ours):  # type: ignore[misc] # the class is known when Keras runs
         def _backend_update_step(self, grads: Any, trainable_variables: Any, learning_rate: Any) -> None:  # noqa: ANN401
@@ -123,12 +127,25 @@ def adam(rule: Adam) -> keras.Optimizer:
             self.epsilon = rule.epsilon * (1 - rule.beta_2**step) ** 0.5
             super()._backend_update_step(grads, trainable_variables, learning_rate)
 
-    AdamAfterCorrection.__name__ = "Adam (epsilon after bias correction)"
+    AdamAfterCorrection.__name__ = f"{kind.__name__} (epsilon after bias correction)"
     return AdamAfterCorrection(
         learning_rate=_learning_rate(rule.learning_rate),
         beta_1=_constant(rule.beta_1),
         beta_2=_constant(rule.beta_2),
+        **decay,
+        **clipping,
     )
+
+
+def _clipping(clipping: Clipping | None) -> dict[str, float]:
+    """Keras' name for it, and the norm."""
+    if clipping is None:
+        return {}
+    return {"clipnorm" if clipping.scope == "variable" else "global_clipnorm": _constant(clipping.norm)}
+
+
+def _sigmoid_mean_squared_error(targets: Any, outputs: Any) -> Any:  # noqa: ANN401 (tensors of the backend)
+    return keras.losses.mean_squared_error(targets, keras.ops.sigmoid(outputs))
 
 
 def _keep_float64() -> None:
@@ -172,5 +189,7 @@ EXECUTION = {
 
 LOSSES = {
     "cross_entropy": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    "binary_cross_entropy": lambda: keras.losses.BinaryCrossentropy(from_logits=True),
     "mean_squared_error": keras.losses.MeanSquaredError,
+    "sigmoid_mean_squared_error": lambda: _sigmoid_mean_squared_error,
 }

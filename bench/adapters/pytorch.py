@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from bench.adapters.base import Adapter, Batch, Model
 from bench.adapters.engines.torch import TorchEngine
-from bench.workload import Adam, Recipe, Sgd
+from bench.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
 
 
 def create() -> Adapter:
@@ -40,8 +40,9 @@ class PyTorchAdapter:
         """Move the model to the device and make its optimizer."""
         self.mode = mode
         self.model = model.to(self.device)
-        trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self.optimizer = _optimizer(recipe.optimizer, trainable)
+        self.trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.optimizer = _optimizer(recipe.optimizer, self.trainable)
+        self.clipping = recipe.clipping
         self.loss = LOSSES[recipe.loss]
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Tensor | tuple[Tensor, Tensor]:
@@ -60,6 +61,8 @@ class PyTorchAdapter:
             self.optimizer.zero_grad()
             loss = self.loss(self.model(inputs), targets)
             loss.backward()
+            if self.clipping:
+                _clip(self.trainable, self.clipping)
             self.optimizer.step()
             losses.append(loss.detach())
         return losses
@@ -103,13 +106,31 @@ class PyTorchAdapter:
         }
 
 
-def _optimizer(rule: Sgd | Adam, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+def _optimizer(rule: UpdateRule, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
     if isinstance(rule, Sgd):
-        return torch.optim.SGD(parameters, lr=rule.learning_rate)
-    return torch.optim.Adam(parameters, lr=rule.learning_rate, betas=(rule.beta_1, rule.beta_2), eps=rule.epsilon)
+        return torch.optim.SGD(parameters, lr=rule.learning_rate, momentum=rule.momentum)
+    rate, betas = rule.learning_rate, (rule.beta_1, rule.beta_2)
+    if isinstance(rule, AdamW):
+        return torch.optim.AdamW(parameters, lr=rate, betas=betas, eps=rule.epsilon, weight_decay=rule.weight_decay)
+    return torch.optim.Adam(parameters, lr=rate, betas=betas, eps=rule.epsilon)
+
+
+def _clip(parameters: list[nn.Parameter], clipping: Clipping) -> None:
+    """Scale gradients whose norm is too large; `clip_grad_norm_` would add 1e-6 to the norm first."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    for group in [gradients] if clipping.scope == "global" else [[gradient] for gradient in gradients]:
+        scale = (clipping.norm / nn.utils.get_total_norm(group)).clamp(max=1.0)
+        for gradient in group:
+            gradient.mul_(scale)
+
+
+def _sigmoid_mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    return functional.mse_loss(outputs.sigmoid(), targets)
 
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "cross_entropy": functional.cross_entropy,
+    "binary_cross_entropy": functional.binary_cross_entropy_with_logits,
     "mean_squared_error": functional.mse_loss,
+    "sigmoid_mean_squared_error": _sigmoid_mean_squared_error,
 }

@@ -34,6 +34,7 @@ app.command()(looking.verify)
 app.command()(reading.report)
 app.command()(reading.compare)
 app.command(name="list")(looking.list_)
+app.command(name="show")(looking.show_)
 app.command()(looking.doctor)
 
 

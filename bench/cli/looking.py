@@ -1,4 +1,4 @@
-"""`levelfield verify`, `list` and `doctor`: what looks at the frameworks and the machine without measuring."""
+"""`levelfield verify`, `list`, `show` and `doctor`: what looks at the frameworks and the machine without measuring."""
 
 import json
 from itertools import takewhile
@@ -49,7 +49,7 @@ def verify(
         write(json.dumps(certificates.as_json(found), indent=1) + "\n")
     else:
         show([terminal.render_table(certificates.table(found))])
-    raise SystemExit(0 if all(item.passed for item in found.values()) else FAILED)
+    raise SystemExit(0 if certificates.hold(found) else FAILED)
 
 
 def list_(what: Annotated[str, typer.Argument(metavar="workloads|frameworks|datasets|devices|suites")]) -> None:
@@ -63,6 +63,15 @@ def list_(what: Annotated[str, typer.Argument(metavar="workloads|frameworks|data
     from bench.report import terminal
 
     show([terminal.render_table(catalogue.LISTS[what]())])
+
+
+def show_(name: Annotated[str, typer.Argument(metavar="WORKLOAD", help="A name, or the path of a TOML file.")]) -> None:
+    """Show a workload's network, layer by layer."""
+    from bench import catalogue
+    from bench.report import terminal
+    from bench.workload import load_workload
+
+    show([terminal.render_table(catalogue.network(load_workload(name)))])
 
 
 def doctor(

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -24,11 +24,14 @@ CURE = "correct what the module of the data set reads or describes"
 class Split:
     """Samples and what to predict for each: int64 class labels, or numbers of shape (samples, outputs).
 
-    Float32 as it is read, float64 where a proof asks for it.
+    Float32 as it is read, float64 where a proof asks for it. Numbers that were standardised say how: they are
+    `target_deviation` times what stands here, plus `target_mean`, in their own unit.
     """
 
     inputs: Float[np.ndarray, "samples ..."]
     targets: Targets
+    target_mean: float = 0.0
+    target_deviation: float = 1.0
 
     def __len__(self) -> int:
         """The number of samples."""
@@ -50,6 +53,11 @@ class Dataset:
     def train(self) -> Split:
         """The samples to learn from; raises DataError where they are missing or not what the description says."""
         return self.read("train")
+
+    @cached_property
+    def validation(self) -> Split:
+        """The samples to choose by, where the data set has some; raises DataError like `train`."""
+        return self.read("validation")
 
     @cached_property
     def test(self) -> Split:
@@ -160,12 +168,12 @@ def _downloaded(name: str, address: str, sha256: str) -> Path:
 
 
 def _rows(split: Split, rows: slice) -> Split:
-    return Split(inputs=split.inputs[rows], targets=split.targets[rows])
+    return replace(split, inputs=split.inputs[rows], targets=split.targets[rows])
 
 
 def _check(split: Split, part: Part, description: Description) -> None:
     """Refuse arrays that are not what the description says."""
-    samples = description.train if part == "train" else description.test
+    samples = getattr(description, part)
     labels = description.task == "classification"
     target_shape = (samples,) if labels else (samples, description.outputs)
     where = f"data set {description.name!r}, {part} part"

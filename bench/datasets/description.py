@@ -22,20 +22,24 @@ import bench.datasets
 from bench.errors import UsageError
 
 Task = Literal["classification", "regression"]
-Part = Literal["train", "test"]
+Part = Literal["train", "validation", "test"]
 Size = Annotated[int, Field(gt=0, strict=True)]
 
 checked = ConfigDict(extra="forbid")
 
-_NO_DATA_SETS = {"base", "description"}
+FILES = ("csv", "npz")  # kinds of files that a user brings, which are no data sets until one is named
+
+_NO_DATA_SETS = {"base", "description", "tables", *FILES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class Description:
-    """What a data set holds: `train` and `test` samples of `sample_shape`, and as many `outputs` as a network needs.
+    """What a data set holds: samples of `sample_shape` in its parts, and how many `outputs` there are to predict.
 
-    `outputs` are the classes, or the numbers to predict. `source` is one line for people; `download` says whether the
-    data come from the network (or from the folder in LEVELFIELD_DATA).
+    `outputs` are the classes, or the numbers. `validation` is 0 where the data set has no such part of its own. `unit`
+    is what a predicted number is counted in, `labels` are the names of the classes, `naive` is the forecast that a
+    sequence is compared with: its last value. `source` is one line for people; `download` says whether the data come
+    from the network (or from the folder in LEVELFIELD_DATA).
     """
 
     name: str
@@ -44,6 +48,10 @@ class Description:
     outputs: Size
     train: Size
     test: Size
+    validation: Annotated[int, Field(ge=0, strict=True)] = 0
+    unit: str = ""
+    labels: tuple[str, ...] = ()
+    naive: Literal["last"] | None = None
     source: str
     download: bool
 
@@ -76,16 +84,18 @@ def fingerprint(table: Mapping[str, object]) -> str:
 
 def find(table: Mapping[str, object]) -> tuple[ModuleType, object]:
     """The module of the data set that the table names, and its Options; raises UsageError like `describe`."""
-    name = table.get("name")
-    if name not in dataset_names():
-        found = repr(name) if "name" in table else "nothing"
-        raise UsageError(f"dataset.name: found {found}, expected one of {', '.join(dataset_names())}")
+    key, known = ("kind", FILES) if "kind" in table else ("name", dataset_names())
+    name = table.get(key)
+    if name not in known:
+        found = repr(name) if key in table else "nothing"
+        own = "" if key == "kind" else f", or kind = {' or '.join(map(repr, FILES))} for a file of your own"
+        raise UsageError(f"dataset.{key}: found {found}, expected one of {', '.join(known)}{own}")
     module = import_module(f"bench.datasets.{str(name).replace('-', '_')}")
-    given = {key: value for key, value in table.items() if key != "name"}
+    given = {option: value for option, value in table.items() if option != key}
     try:
         return module, TypeAdapter(module.Options).validate_python(given)
     except ValidationError as error:
-        allowed = ", ".join(("name", *(field.name for field in fields(module.Options))))
+        allowed = ", ".join((key, *(field.name for field in fields(module.Options))))
         raise UsageError(f"{_wrong(error.errors()[0], allowed)} (data set {name!r})") from None
 
 

@@ -35,7 +35,7 @@ def measure(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
 
 
 def _time_training(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
-    train = subject.split("train")
+    train = subject.encoded(subject.split("train"))
     blocks = []
     for batch_size in case.batch_sizes:
         subject.build()
@@ -59,10 +59,18 @@ def _time_inference(subject: Subject, case: Case, occasion: Occasion) -> Measure
 
 
 def _learn(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
-    train, test = subject.split("train"), subject.split("test")
-    subject.build()
-    prepare_ns = now_ns() - occasion.started_ns
-    lesson = training.Lesson(workload=subject.workload, train=train, test=test, seed=case.seed, prepare_ns=prepare_ns)
+    train, validation, test = subject.lesson_splits()
+    model = subject.build()
+    lesson = training.Lesson(
+        workload=subject.workload,
+        train=subject.encoded(train),
+        validation=validation,
+        test=test,
+        seed=case.seed,
+        prepare_ns=now_ns() - occasion.started_ns,
+        snapshot=lambda: subject.module.export(model),
+        restore=lambda weights: subject.build(weights=weights),
+    )
     return Measurement(learning=training.learn(subject.adapter, lesson, occasion.progress))
 
 
@@ -92,7 +100,7 @@ def _exercise(subject: Subject, case: Case, rows: np.ndarray) -> None:
     adapter = subject.adapter
     subject.build()
     if case.scenario == "training":
-        split = subject.split("train")
+        split = subject.encoded(subject.split("train"))
         batch = adapter.put(split.inputs[rows], split.targets[rows])
         for _ in range(MEMORY_CALLS):
             adapter.wait(adapter.train([batch]))

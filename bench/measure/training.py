@@ -1,23 +1,26 @@
 """Training: timed on batches that are already on the device, and learning to the end, watched epoch by epoch."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from bench import quality
 from bench.adapters.base import Adapter
 from bench.datasets import base as datasets
 from bench.datasets.base import Split
+from bench.families import Weights
 from bench.measure import rounds
 from bench.measure.clock import now_ns
 from bench.measure.inference import logits_of
 from bench.measure.rounds import Thoroughness, Work
-from bench.quality import evaluate, primary
+from bench.recipe import Target, is_better, primary
 from bench.record import Block, Epoch, Learning
 from bench.workload import Workload
 
 TIMED_STEPS = 200
+BINARY = 2  # classes, which have a threshold
 DIFFERENT_BATCHES = 16  # that take turns in timed blocks, so that no step is timed on a batch that it has just seen
 
 Progress = Callable[[dict[str, Any]], None]
@@ -58,52 +61,106 @@ def steps(adapter: Adapter, train: Split, *, batch_size: int, seed: int) -> Work
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """What is learnt: a workload's recipe on its data, from the first weights and the batch order of one seed."""
+    """What is learnt: a workload's recipe on its data, from the first weights and the batch order of one seed.
+
+    `train` has its targets as the loss takes them, `validation` (None where there is none) and `test` as they are
+    judged. `snapshot` is a copy of the weights as they are, `restore` makes the adapter go on with such a copy.
+    """
 
     workload: Workload
     train: Split
+    validation: Split | None
     test: Split
     seed: int
     prepare_ns: int
+    snapshot: Callable[[], Weights]
+    restore: Callable[[Weights], object]
+
+    @property
+    def evaluation(self) -> Split:
+        """The data behind the curve."""
+        return self.test if self.validation is None else self.validation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Best:
+    value: float
+    epoch: int
+    weights: Weights
 
 
 def learn(adapter: Adapter, lesson: Lesson, progress: Progress) -> Learning:
-    """Learn for all epochs of the recipe and judge the result on the test set.
+    """Learn for the epochs of the recipe, or until it stops early, and judge the result on the test set.
 
     Raises DivergedError, with the curve, where a loss is not a finite number.
     """
     recipe, target = lesson.workload.recipe, lesson.workload.target
-    task = lesson.workload.description.task
-    metric = target.metric if target else primary(task).metric
-    train, evaluation = lesson.train, lesson.test
-    if recipe.validation_fraction:
-        train, evaluation = datasets.validation_split(train, recipe.validation_fraction)
+    stopping = recipe.early_stopping
+    metric = target.metric if target else primary(lesson.workload.description.task)
     epochs: list[Epoch] = []
+    best: _Best | None = None
+    stopped = False
     for number in range(recipe.epochs):
-        epochs.append(_epoch(adapter, lesson, train, evaluation, metric=metric, number=number))
-        news = {"epoch": number + 1, "epochs": recipe.epochs, "loss": epochs[-1].evaluation_loss}
-        progress(news | {metric: epochs[-1].evaluation_quality})
-        if not _is_finite(epochs[-1]):
+        epoch, judged = _epoch(adapter, lesson, metric=metric, number=number)
+        epochs.append(epoch)
+        progress({"epoch": number + 1, "epochs": recipe.epochs, "loss": epoch.evaluation_loss, metric: judged[metric]})
+        if not _is_finite(epoch):
             break
-    learning = Learning(
-        seed=lesson.seed,
-        epochs=tuple(epochs),
-        evaluated_on="validation" if recipe.validation_fraction else "test",
-        quality=evaluate(task, logits_of(adapter, lesson.test.inputs), lesson.test.targets),
-        target_metric=metric,
-        target=target.value if target else None,
-        time_to_target_ns=_time_to_target(epochs, target.value) if target else None,
-        prepare_ns=lesson.prepare_ns,
+        if stopping and (best is None or is_better(stopping.metric, judged[stopping.metric], best.value)):
+            best = _Best(value=judged[stopping.metric], epoch=number + 1, weights=lesson.snapshot())
+        elif stopping and best and number + 1 - best.epoch >= stopping.patience:
+            stopped = True
+            break
+    finite = _is_finite(epochs[-1])
+    restored = best.epoch if best and stopping and stopping.restore_best and finite else None
+    if best and restored and restored < len(epochs):
+        lesson.restore(best.weights)
+    learning = _judged(
+        adapter,
+        lesson,
+        Learning(
+            seed=lesson.seed,
+            epochs=tuple(epochs),
+            evaluated_on="test" if lesson.validation is None else "validation",
+            quality={},
+            target_metric=metric,
+            target=target.value if target else None,
+            time_to_target_ns=_time_to_target(epochs, target) if target else None,
+            prepare_ns=lesson.prepare_ns,
+            restored_epoch=restored,
+            stopped_early=stopped,
+            band=lesson.workload.band,
+        ),
     )
-    if not _is_finite(epochs[-1]):
+    if not finite:
         raise DivergedError(f"a loss is not a finite number in epoch {len(epochs)} of {recipe.epochs}", learning)
     return learning
 
 
-def _epoch(  # noqa: PLR0913 (an epoch of a lesson)
-    adapter: Adapter, lesson: Lesson, train: Split, evaluation: Split, *, metric: str, number: int
-) -> Epoch:
-    recipe = lesson.workload.recipe
+def _judged(adapter: Adapter, lesson: Lesson, learning: Learning) -> Learning:
+    """With what the network says about the test set now."""
+    description, loss = lesson.workload.description, lesson.workload.recipe.loss
+
+    def answered(split: Split) -> quality.Answers:
+        return quality.answers(description, loss, logits_of(adapter, split.inputs), split)
+
+    found = answered(lesson.test)
+    binary = description.task == "classification" and description.outputs == BINARY
+    chosen = answered(lesson.validation) if binary and lesson.validation is not None else None
+    naive = None
+    if description.naive == "last":
+        last = lesson.test.inputs[:, -1].reshape(len(lesson.test), -1)
+        naive = quality.answers(description, loss, last, lesson.test)
+    return replace(
+        learning,
+        quality=quality.evaluate(found),
+        judgement=quality.judge(found, chosen=chosen, naive=naive),
+    )
+
+
+def _epoch(adapter: Adapter, lesson: Lesson, *, metric: str, number: int) -> tuple[Epoch, dict[str, float]]:
+    """One epoch, and the metrics that decide how to go on."""
+    recipe, train = lesson.workload.recipe, lesson.train
     stream = datasets.batches(
         len(train), recipe.batch_size, seed=lesson.seed, epoch=number, last_batch=recipe.last_batch
     )
@@ -115,9 +172,11 @@ def _epoch(  # noqa: PLR0913 (an epoch of a lesson)
         losses += adapter.train([adapter.put(train.inputs[rows], train.targets[rows])])
     adapter.wait(losses)
     trained = now_ns()
-    logits = logits_of(adapter, evaluation.inputs)
-    judged = evaluate(lesson.workload.description.task, logits, evaluation.targets)
-    return Epoch(
+    evaluation = lesson.evaluation
+    found = quality.answers(lesson.workload.description, recipe.loss, logits_of(adapter, evaluation.inputs), evaluation)
+    watched = {"loss", metric} | ({recipe.early_stopping.metric} if recipe.early_stopping else set())
+    judged = quality.evaluate(found, watched)
+    epoch = Epoch(
         # Over samples and not over batches, since the last batch may be smaller.
         train_loss=float(np.average([float(adapter.to_numpy(loss)) for loss in losses], weights=sizes)),
         evaluation_loss=judged["loss"],
@@ -125,6 +184,7 @@ def _epoch(  # noqa: PLR0913 (an epoch of a lesson)
         train_ns=trained - started,
         evaluation_ns=now_ns() - trained,
     )
+    return epoch, judged
 
 
 def _turns(samples: int, batch_size: int, *, seed: int) -> Iterator[np.ndarray]:
@@ -137,10 +197,11 @@ def _is_finite(epoch: Epoch) -> bool:
     return bool(np.isfinite([epoch.train_loss, epoch.evaluation_loss]).all())
 
 
-def _time_to_target(epochs: list[Epoch], target: float) -> int | None:
+def _time_to_target(epochs: list[Epoch], target: Target) -> int | None:
     spent = 0
     for epoch in epochs:
         spent += epoch.train_ns + epoch.evaluation_ns
-        if epoch.evaluation_quality >= target:
+        found = epoch.evaluation_quality
+        if found == target.value or is_better(target.metric, found, target.value):
             return spent
     return None

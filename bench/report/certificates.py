@@ -11,6 +11,11 @@ from bench.report.layout import Entry, Table, left
 Certificates = Mapping[tuple[str, str], Certificate]
 
 
+def hold(found: Certificates) -> bool:
+    """Whether everything that can be done is proven."""
+    return all(item.passed for item in found.values() if item.available)
+
+
 def table(found: Certificates) -> Table:
     """One line for each workload and contender, with its largest deviation in each check."""
     checks = tuple(dict.fromkeys(item.check for certificate in found.values() for item in certificate.deviations))
@@ -18,7 +23,7 @@ def table(found: Certificates) -> Table:
         (
             Entry(workload),
             Entry(contender),
-            Entry("passed" if certificate.passed else "FAILED"),
+            Entry("passed" if certificate.passed else "FAILED" if certificate.available else "unavailable"),
             *(_largest(certificate, check) for check in checks),
         )
         for (workload, contender), certificate in found.items()
@@ -32,7 +37,7 @@ def table(found: Certificates) -> Table:
 def as_json(found: Certificates) -> dict[str, Any]:
     """Everything that the certificates hold, and whether all passed; a deviation that is not finite is null."""
     return {
-        "passed": all(certificate.passed for certificate in found.values()),
+        "passed": hold(found),
         "certificates": [
             {"workload": workload, "passed": item.passed, **to_json(item), "deviations": _deviations(item)}
             for (workload, _), item in found.items()

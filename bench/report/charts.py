@@ -1,30 +1,21 @@
-"""Charts as PNG, one panel for each workload: training throughput, inference latency by batch size, learning curves."""
+"""Charts as PNG, one panel for each workload: throughput, latency, and what was learnt."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.metrics import METRICS, Cell, summary
-from bench.record import Epoch, Record
-from bench.report import numbers
+from bench.record import Record
+from bench.report import numbers, panels
 from bench.report.results import Results, arrange, lane, select, workloads
+from bench.report.style import COLOURS, OTHER_COLOUR, engineering, name_y, place, style
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.ticker import EngFormatter
 
-# Okabe and Ito's colours, which the colour-blind can tell apart; a contender keeps its own on every chart.
-COLOURS = {
-    "pytorch": "#D55E00",
-    "keras/tensorflow": "#0072B2",
-    "keras/jax": "#56B4E9",
-    "keras/torch": "#CC79A7",
-    "flax": "#009E73",
-}
-OTHER_COLOUR = "#555555"
-MARKERS = {"pytorch": "o", "keras/tensorflow": "s", "keras/jax": "D", "keras/torch": "v", "flax": "^"}
 PANELS_PER_ROW = 3
 DOTS_PER_INCH = 100
 WIDTH_INCHES = 9.0
@@ -52,16 +43,16 @@ def draw(records: Sequence[Record], folder: Path) -> dict[str, Path]:
 
 def _draw_part(results: Results, folder: Path, *, suffix: str, where: str) -> dict[str, Path]:
     drawn: dict[str, Path] = {}
-    for name, (caption, has, panel) in CHARTS.items():
-        shown = [workload for workload in workloads(results) if has(results, workload)]
+    for name, chart in CHARTS.items():
+        shown = [workload for workload in workloads(results) if chart.has(results, workload)]
         if shown:
             path = folder / f"{name}-{suffix}.png"
-            _figure(results, shown, panel, title=f"{caption} {where}").savefig(path, dpi=DOTS_PER_INCH)
-            drawn[f"{caption} {where}"] = path
+            _figure(results, shown, chart, title=f"{chart.caption} {where}").savefig(path, dpi=DOTS_PER_INCH)
+            drawn[f"{chart.caption} {where}"] = path
     return drawn
 
 
-def _figure(results: Results, shown: Sequence[str], panel: Panel, *, title: str) -> "Figure":
+def _figure(results: Results, shown: Sequence[str], chart: "Chart", *, title: str) -> "Figure":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -69,14 +60,14 @@ def _figure(results: Results, shown: Sequence[str], panel: Panel, *, title: str)
     down = -(-len(shown) // across)
     figure = Figure(figsize=(WIDTH_INCHES, 0.9 + 2.6 * down), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(down, across, squeeze=False, sharey=True)
-    for axes in panels.flat[len(shown) :]:
+    grid = figure.subplots(down, across, squeeze=False, sharey=chart.shared)
+    for axes in grid.flat[len(shown) :]:
         axes.set_visible(False)
-    for axes, workload in zip(panels.flat, shown, strict=False):
+    for axes, workload in zip(grid.flat, shown, strict=False):
         axes.set_title(workload, fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
-        panel(axes, results, workload)
+        chart.panel(axes, results, workload)
     figure.suptitle(title, fontsize=11, fontweight="bold")
     _legend(figure)
     return figure
@@ -88,7 +79,7 @@ def _legend(figure: "Figure") -> None:
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    labels = sorted(handles, key=_place)
+    labels = sorted(handles, key=place)
     if labels:
         shown = [handles[label] for label in labels]
         figure.legend(shown, labels, loc="outside lower center", ncols=5, fontsize=8, frameon=False)
@@ -98,7 +89,7 @@ def _throughput(axes: "Axes", results: Results, workload: str) -> None:
     """A bar for each contender at the recipe's batch size, its processes as dots."""
     cells = [cell for cell in _cells(results, workload, "training") if cell.batch_size == _recipe(results, workload)]
     everyone = {_label(results, cell) for cell in results.blocks if cell.scenario == "training"}
-    labels = sorted(everyone, key=_place, reverse=True)
+    labels = sorted(everyone, key=place, reverse=True)
     for cell in cells:
         found = summary(METRICS["samples_per_second"], results.blocks[cell])
         if found is None:
@@ -112,7 +103,7 @@ def _throughput(axes: "Axes", results: Results, workload: str) -> None:
     axes.set_xlim(left=0)
     axes.set_yticks(range(len(labels)), labels)
     axes.set_xlabel(f"samples/s, batch {cells[0].batch_size}", fontsize=8)
-    axes.xaxis.set_major_formatter(_engineering())
+    axes.xaxis.set_major_formatter(engineering())
     axes.locator_params(axis="x", nbins=4)
     axes.tick_params(axis="y", length=0)
 
@@ -129,65 +120,16 @@ def _latency(axes: "Axes", results: Results, workload: str) -> None:
     sizes = sorted({cell.batch_size for points in lines.values() for cell, _ in points})
     for label, points in lines.items():
         ordered = sorted((cell.batch_size, time) for cell, time in points)
-        axes.plot(*zip(*ordered, strict=True), label=label, **_style(points[0][0].contender))
+        axes.plot(*zip(*ordered, strict=True), label=label, **style(points[0][0].contender))
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.minorticks_off()
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.set_xlabel("samples in a query", fontsize=8)
-    _name_y(axes, "query p50")
-    axes.yaxis.set_major_formatter(_engineering("s"))
+    name_y(axes, "query p50")
+    axes.yaxis.set_major_formatter(engineering("s"))
     axes.grid(visible=True, color="#DDDDDD", linewidth=0.6)
-
-
-def _curves(axes: "Axes", results: Results, workload: str) -> None:
-    """A line for each contender and seed: the evaluation quality after each epoch."""
-    metric, split, target = "", "", None
-    for record in select(results, workload, purpose="learning"):
-        learning = record.measurement.learning
-        if record.outcome != "ok" or learning is None:
-            continue
-        metric, split, target = learning.target_metric, learning.evaluated_on, learning.target
-        epochs = range(1, len(learning.epochs) + 1)
-        label = " ".join((record.case.contender, *(str(getattr(record.case, name)) for name in results.varying)))
-        # Curves that agree hide each other; their markers do not, because each contender starts at its own epoch.
-        every = (_place(record.case.contender)[0], 5)
-        axes.plot(epochs, _qualities(learning.epochs), label=label, **_style(record.case.contender, every=every))
-    if target is not None:
-        axes.axhline(target, color="#888888", linewidth=0.8, linestyle="--")
-        axes.annotate("target", (0.99, target), xycoords=("axes fraction", "data"), ha="right", va="top", fontsize=8)
-    axes.set_xlabel("epoch", fontsize=8)
-    _name_y(axes, f"{metric.replace('_', ' ')} ({split})")
-    axes.locator_params(axis="x", integer=True, nbins=6)
-    axes.grid(visible=True, color="#DDDDDD", linewidth=0.6)
-
-
-def _qualities(epochs: Sequence[Epoch]) -> list[float]:
-    return [epoch.evaluation_quality for epoch in epochs]
-
-
-def _name_y(axes: "Axes", name: str) -> None:
-    """All panels share the axis, so only the first of a row names it."""
-    if axes.get_subplotspec() is None or axes.get_subplotspec().is_first_col():  # type: ignore[union-attr]
-        axes.set_ylabel(name, fontsize=8)
-
-
-def _place(label: str) -> tuple[int, str]:
-    """Where a contender stands in every list: those with a colour of their own first."""
-    contender = label.split(" ", maxsplit=1)[0]
-    return (list(COLOURS).index(contender) if contender in COLOURS else len(COLOURS), label)
-
-
-def _style(contender: str, *, every: int | tuple[int, int] = 1) -> dict[str, Any]:  # matplotlib's keywords
-    return {
-        "color": COLOURS.get(contender, OTHER_COLOUR),
-        "marker": MARKERS.get(contender, "x"),
-        "markersize": 4,
-        "markevery": every,
-        "linewidth": 1.4,
-        "alpha": 0.85,
-    }
 
 
 def _cells(results: Results, workload: str, scenario: str) -> list[Cell]:
@@ -205,22 +147,26 @@ def _label(results: Results, cell: Cell) -> str:
     return " ".join((cell.contender, *(str(getattr(lane(cell), name)) for name in results.varying)))
 
 
-def _engineering(unit: str = "") -> "EngFormatter":
-    from matplotlib.ticker import EngFormatter
-
-    return EngFormatter(unit=unit, sep="" if not unit else " ")
-
-
 def _has_timings(scenario: str) -> Callable[[Results, str], bool]:
     return lambda results, workload: bool(_cells(results, workload, scenario))
 
 
-def _has_curve(results: Results, workload: str) -> bool:
-    return any(record.measurement.learning for record in select(results, workload, purpose="learning"))
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A caption, whether a workload has anything to show, how it is drawn, and whether all share the vertical axis."""
+
+    caption: str
+    has: Callable[[Results, str], bool]
+    panel: Panel
+    shared: bool = False
 
 
-CHARTS: Mapping[str, tuple[str, Callable[[Results, str], bool], Panel]] = {
-    "training-throughput": ("Training throughput", _has_timings("training"), _throughput),
-    "inference-latency": ("Inference latency", _has_timings("inference"), _latency),
-    "learning-curves": ("Learning curves", _has_curve, _curves),
+CHARTS: Mapping[str, Chart] = {
+    "training-throughput": Chart("Training throughput", _has_timings("training"), _throughput, shared=True),
+    "inference-latency": Chart("Inference latency", _has_timings("inference"), _latency, shared=True),
+    "learning-curves": Chart("Learning curves", panels.has_curve, panels.curves),
+    "learning-over-time": Chart("Learning over time", panels.has_curve, panels.curves_over_time),
+    "predicted-and-real": Chart("Predicted against real", panels.has_pairs, panels.truth),
+    "precision-and-recall": Chart("Precision and recall", panels.has_threshold, panels.precision_and_recall),
+    "confusion": Chart("Confusion matrices", panels.has_confusion, panels.confusion),
 }

@@ -13,16 +13,16 @@ CURVE_ROWS = 10
 
 def quality_table(results: Results, workload: str) -> Table:
     """Every quality metric on the test set side by side, mean ± standard deviation over seeds, and time to target."""
-    learnt = _learnt(results, workload)
-    known = [item for items in learnt.values() for item in items]
+    by_lane = learnt(results, workload)
+    known = [item for items in by_lane.values() for item in items]
     metrics = tuple(dict.fromkeys(name for item in known for name in item.quality))
     rows = tuple(
         (*labels(results, row), *_quality_row(results, workload, row, learnings=items, metrics=metrics))
-        for row, items in learnt.items()
+        for row, items in by_lane.items()
     )
     columns = (
         *label_columns(results),
-        *(Column(title=_words(name)) for name in metrics or ("quality",)),
+        *(Column(title=words(name)) for name in metrics or ("quality",)),
         Column(title="time to target"),
         Column(title="epochs"),
         Column(title="training"),
@@ -38,24 +38,24 @@ def primary_quality(results: Results, workload: str, row: Lane) -> tuple[str, En
     if not learnings:
         return "", Entry(next((item.outcome for item in reversed(records)), numbers.UNKNOWN))
     name = learnings[0].target_metric
-    return _words(name), _spread([item.quality[name] for item in learnings if name in item.quality])
+    return words(name), _spread([item.quality[name] for item in learnings if name in item.quality])
 
 
 def curve_table(results: Results, workload: str) -> Table:
     """Evaluation quality and loss after each epoch, means over seeds; a long curve by ten of its epochs."""
-    learnt = {row: items for row, items in _learnt(results, workload).items() if items}
-    longest = max((len(item.epochs) for items in learnt.values() for item in items), default=0)
+    by_lane = {row: items for row, items in learnt(results, workload).items() if items}
+    longest = max((len(item.epochs) for items in by_lane.values() for item in items), default=0)
     rows = tuple(
-        (Entry(str(epoch + 1), epoch + 1), *(_curve_entry(items, epoch) for items in learnt.values()))
+        (Entry(str(epoch + 1), epoch + 1), *(_curve_entry(items, epoch) for items in by_lane.values()))
         for epoch in _spaced(longest)
     )
-    known = [item for items in learnt.values() for item in items]
-    columns = tuple(Column(title=" ".join(str(entry.value) for entry in labels(results, row))) for row in learnt)
+    known = [item for items in by_lane.values() for item in items]
+    columns = tuple(Column(title=" ".join(str(entry.value) for entry in labels(results, row))) for row in by_lane)
     return Table(
         title="Learning curve",
         columns=(Column(title="epoch"), *columns),
         rows=rows,
-        notes=tuple(f"{_words(item.target_metric)} · loss on {item.evaluated_on} data." for item in known[:1]),
+        notes=tuple(f"{words(item.target_metric)} · loss on {item.evaluated_on} data." for item in known[:1]),
     )
 
 
@@ -83,14 +83,14 @@ def certificate_table(results: Results, workload: str) -> Table:
     return without_empty(full)
 
 
-def _learnt(results: Results, workload: str) -> dict[Lane, tuple[Learning, ...]]:
+def learnt(results: Results, workload: str) -> dict[Lane, tuple[Learning, ...]]:
     """What each lane learnt; a lane that was to learn and did not has nothing."""
     found: dict[Lane, tuple[Learning, ...]] = {}
     for row in lanes(results, workload):
         records = select(results, workload, purpose="learning", lane_is=row)
         if records:
-            learnt = (item.measurement.learning for item in records if item.outcome == "ok")
-            found[row] = tuple(item for item in learnt if item is not None)
+            learned = (item.measurement.learning for item in records if item.outcome == "ok")
+            found[row] = tuple(item for item in learned if item is not None)
     return found
 
 
@@ -133,7 +133,7 @@ def _quality_notes(learnings: Sequence[Learning]) -> Iterable[str]:
     targets = dict.fromkeys((item.target_metric, item.target, item.evaluated_on) for item in learnings)
     for metric, target, split in targets:
         if target is not None:
-            yield f"Target: {_words(metric)} {target:g} on {split} data, checked after every epoch."
+            yield f"Target: {words(metric)} {target:g} on {split} data, checked after every epoch."
 
 
 def _curve_entry(learnings: Sequence[Learning], epoch: int) -> Entry:
@@ -167,5 +167,6 @@ def _certificate_notes(found: Iterable[Sequence[Certificate]]) -> Iterable[str]:
     yield from dict.fromkeys(f"{item.contender}: {note}" for item in certificates_once for note in item.notes)
 
 
-def _words(name: str) -> str:
+def words(name: str) -> str:
+    """The name of a metric as people read it."""
     return name.replace("_", " ")

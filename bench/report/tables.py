@@ -7,6 +7,7 @@ from bench.metrics import METRICS, Cell
 from bench.record import Record
 from bench.report import numbers
 from bench.report.layout import Column, Entry, Report, Section, Table, left
+from bench.report.learning import band_table, learning_tables
 from bench.report.method import environment_table, failure_table, memory_table, method_table, settings_table
 from bench.report.performance import standing, standings, summaries
 from bench.report.performance import table as performance_table
@@ -69,7 +70,7 @@ def summary_table(results: Results) -> Table:
 
 
 def _run_sections(results: Results) -> Iterable[Section]:
-    yield Section(title="Summary", tables=(summary_table(results),))
+    yield Section(title="Summary", tables=_with_rows((summary_table(results), band_table(results))))
     for workload in workloads(results):
         tables = (
             quality_table(results, workload),
@@ -78,6 +79,7 @@ def _run_sections(results: Results) -> Iterable[Section]:
             memory_table(results, workload),
             certificate_table(results, workload),
             curve_table(results, workload),
+            *learning_tables(results, workload),
         )
         yield Section(title=workload, tables=_with_rows(tables))
     failures = _with_rows([failure_table(results)])

@@ -9,7 +9,18 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from models.layers import spec as layers
-from models.layers.spec import Activation, BatchNorm, DenseLayer, Fraction, Size, Weights, type_checked
+from models.layers.spec import (
+    GLOROT,
+    Activation,
+    BatchNorm,
+    DenseLayer,
+    Fraction,
+    Initializer,
+    Part,
+    Size,
+    Weights,
+    type_checked,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
@@ -23,6 +34,7 @@ class ConvLayer:
     batch_norm: BatchNorm | None = None
     pool: Size = 1
     dropout: Fraction = 0.0
+    initializer: Initializer = GLOROT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
@@ -35,6 +47,7 @@ class CnnSpec:
     convolutions: Annotated[tuple[ConvLayer, ...], Field(min_length=1)]
     dense: tuple[DenseLayer, ...] = ()
     outputs: Size
+    head_initializer: Initializer = GLOROT
 
     def __post_init__(self) -> None:
         """Refuse a network whose image shrinks to nothing."""
@@ -88,19 +101,28 @@ def parameter_shapes(spec: CnnSpec) -> dict[str, tuple[int, ...]]:
 
 
 def initial_weights(spec: CnnSpec, *, seed: int) -> Weights:
-    """Glorot-uniform kernels and zero biases; float64."""
-    generator = np.random.default_rng(seed)
-    return {name: layers.initial(name, shape, generator) for name, shape in parameter_shapes(spec).items()}
+    """Kernels as their layers say, zero biases; float64."""
+    initializers = {f"conv{number}": layer.initializer for number, layer in enumerate(spec.convolutions)}
+    initializers |= {f"dense{number}": layer.initializer for number, layer in enumerate(spec.dense)}
+    return layers.initial_weights(parameter_shapes(spec), initializers | {"head": spec.head_initializer}, seed=seed)
 
 
-def flops_per_sample(spec: CnnSpec) -> int:
-    """Floating-point operations of one forward pass: two for each multiplication with a kernel."""
-    flops = 0
-    for layer, (height, width, channels) in zip(spec.convolutions, feature_maps(spec), strict=False):
+def parts(spec: CnnSpec) -> list[Part]:
+    """The layers in their order."""
+    found, maps = [], feature_maps(spec)
+    for number, (layer, (height, width, channels)) in enumerate(zip(spec.convolutions, maps, strict=False)):
         lost = layer.kernel - 1 if layer.padding == "valid" else 0
-        flops += 2 * (height - lost) * (width - lost) * layer.kernel**2 * channels * layer.filters
-    kernels = [shape for name, shape in parameter_shapes(spec).items() if name.endswith("kernel") and len(shape) == 2]
-    return flops + sum(2 * inputs * outputs for inputs, outputs in kernels)
+        flops = 2 * (height - lost) * (width - lost) * layer.kernel**2 * channels * layer.filters
+        pool = f", max-pooling {layer.pool}×{layer.pool}" if layer.pool > 1 else ""
+        words = layers.tail_words(layer.activation, layer.batch_norm, 0.0)
+        dropout = f", dropout {layer.dropout:g}" if layer.dropout else ""
+        kind = f"convolution {layer.kernel}×{layer.kernel} {layer.padding}, {words}{pool}{dropout}"
+        found.append(Part(f"conv{number}", kind, maps[number + 1], flops))
+    inputs = int(np.prod(maps[-1]))
+    for number, dense in enumerate(spec.dense):
+        found.append(layers.dense_part(f"dense{number}", inputs, dense))
+        inputs = dense.units
+    return [*found, layers.head_part(inputs, spec.outputs)]
 
 
 def forward(

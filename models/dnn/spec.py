@@ -1,13 +1,11 @@
 """A fully connected network: its sizes, its first weights, and what it must compute."""
 
-from itertools import pairwise
-
 import numpy as np
 from jaxtyping import Float
 from pydantic.dataclasses import dataclass
 
 from models.layers import spec as layers
-from models.layers.spec import DenseLayer, Size, Weights, type_checked
+from models.layers.spec import GLOROT, DenseLayer, Initializer, Part, Size, Weights, type_checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
@@ -17,6 +15,7 @@ class DnnSpec:
     features: Size
     hidden: tuple[DenseLayer, ...] = ()
     outputs: Size
+    head_initializer: Initializer = GLOROT
 
 
 Spec = DnnSpec
@@ -44,15 +43,17 @@ def parameter_shapes(spec: DnnSpec) -> dict[str, tuple[int, ...]]:
 
 
 def initial_weights(spec: DnnSpec, *, seed: int) -> Weights:
-    """Glorot-uniform kernels and zero biases; float64."""
-    generator = np.random.default_rng(seed)
-    return {name: layers.initial(name, shape, generator) for name, shape in parameter_shapes(spec).items()}
+    """Kernels as their layers say, zero biases; float64."""
+    initializers = {f"hidden{number}": layer.initializer for number, layer in enumerate(spec.hidden)}
+    return layers.initial_weights(parameter_shapes(spec), initializers | {"head": spec.head_initializer}, seed=seed)
 
 
-def flops_per_sample(spec: DnnSpec) -> int:
-    """Floating-point operations of one forward pass: two for each multiplication with a kernel."""
-    widths = (spec.features, *(layer.units for layer in spec.hidden), spec.outputs)
-    return sum(2 * inputs * outputs for inputs, outputs in pairwise(widths))
+def parts(spec: DnnSpec) -> list[Part]:
+    """The layers in their order."""
+    widths = (spec.features, *(layer.units for layer in spec.hidden))
+    hidden = enumerate(zip(widths, spec.hidden, strict=False))
+    dense = [layers.dense_part(f"hidden{number}", inputs, layer) for number, (inputs, layer) in hidden]
+    return [*dense, layers.head_part(widths[-1], spec.outputs)]
 
 
 def forward(

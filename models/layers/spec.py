@@ -4,9 +4,9 @@ Weights are named `<layer>.<part>` and laid out one way: dense kernels (in, out)
 H·W·C order. A batch norm adds `scale`, `offset` and the running `mean` and `variance`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -32,6 +32,28 @@ class BatchNorm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
+class Initializer:
+    """Where a kernel begins; biases begin at zero.
+
+    Uniform within ±√(6/(i+o)) or normal with deviation √(2/(i+o)) (Glorot and Bengio 2010), uniform within ±√(6/i) or
+    normal with √(2/i) (He et al. 2015), for i inputs and o outputs of a kernel; normal with a `deviation` of one's own;
+    orthogonal (Saxe et al. 2014). No normal distribution is truncated.
+    """
+
+    name: Literal["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "normal", "orthogonal"]
+    deviation: Annotated[float, Field(gt=0, strict=True)] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a deviation where it has no meaning, and its absence where it has one."""
+        if (self.deviation is None) == (self.name == "normal"):
+            expected = "a value" if self.name == "normal" else "no such key"
+            raise ValueError(f"found deviation {self.deviation!r}, expected {expected} for {self.name!r}")
+
+
+GLOROT = Initializer(name="glorot_uniform")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class DenseLayer:
     """A hidden dense layer: its units, then batch norm before or after the activation, then dropout."""
 
@@ -39,6 +61,75 @@ class DenseLayer:
     activation: Activation = "relu"
     batch_norm: BatchNorm | None = None
     dropout: Fraction = 0.0
+    initializer: Initializer = GLOROT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
+class RecurrentLayer:
+    """One recurrent layer, which hands on its whole sequence, or only its last state where it is the last layer.
+
+    `activation` is inside the recurrence; batch norm and dropout follow the layer. `initializer` is that of the kernel
+    on the input; recurrent kernels begin orthogonal.
+    """
+
+    units: Size
+    activation: Literal["tanh", "relu"] = "tanh"
+    batch_norm: BatchNorm | None = None
+    dropout: Fraction = 0.0
+    initializer: Initializer = GLOROT
+
+    def __post_init__(self) -> None:
+        """Refuse a position that a layer whose activation is inside its recurrence cannot have."""
+        if self.batch_norm and self.batch_norm.position == "before":
+            raise ValueError("batch norm can only come after a recurrent layer: position must be 'after'")
+
+
+class Part(NamedTuple):
+    """One layer of a network as people list them: what it is, the shape of one sample after it, its operations.
+
+    Operations are floating-point operations of one forward pass of one sample: two for each multiplication with a
+    kernel, and nothing else. `name` is that of its weights, as in `dense.kernel`.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    flops: int
+
+
+def tail_words(activation: str, batch_norm: BatchNorm | None, dropout: float) -> str:
+    """What follows the product with a kernel, in words."""
+    parts = [activation]
+    if batch_norm:
+        parts.insert(0 if batch_norm.position == "before" else 1, "batch norm")
+    if dropout:
+        parts.append(f"dropout {dropout:g}")
+    return ", ".join(parts)
+
+
+def dense_part(name: str, inputs: int, layer: DenseLayer) -> Part:
+    """A hidden dense layer."""
+    words = tail_words(layer.activation, layer.batch_norm, layer.dropout)
+    return Part(name, f"dense, {words}", (layer.units,), 2 * inputs * layer.units)
+
+
+def head_part(inputs: int, outputs: int) -> Part:
+    """The linear head."""
+    return Part("head", "dense, linear", (outputs,), 2 * inputs * outputs)
+
+
+def recurrent_parts(kind: str, steps: int, inputs: int, stack: Sequence[RecurrentLayer], *, gates: int) -> list[Part]:
+    """Recurrent layers; all but the last hand on their whole sequence."""
+    parts = []
+    for number, layer in enumerate(stack):
+        last = number == len(stack) - 1
+        flops = steps * 2 * (inputs + layer.units) * gates * layer.units
+        words = tail_words(layer.activation, layer.batch_norm, layer.dropout)
+        parts.append(
+            Part(f"layer{number}", f"{kind}, {words}", (layer.units,) if last else (steps, layer.units), flops)
+        )
+        inputs = layer.units
+    return parts
 
 
 def without_dropout(spec: AnySpec) -> AnySpec:
@@ -65,20 +156,80 @@ def batch_norm_shapes(name: str, channels: int, batch_norm: BatchNorm | None) ->
     return {f"{name}.{part}": (channels,) for part in parts}
 
 
-def initial(name: str, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-    """The first value of one weight: Glorot-uniform kernels, zero biases, batch norm at rest; float64."""
-    if name.endswith((".scale", ".variance")):
-        return np.ones(shape)
-    if name.endswith((".bias", ".offset", ".mean")):
-        return np.zeros(shape)
-    return glorot_uniform(shape, generator)
+def recurrent_shapes(inputs: int, stack: Sequence[RecurrentLayer], *, gates: int) -> dict[str, tuple[int, ...]]:
+    """Canonical names and shapes of recurrent layers, each with its gates side by side along the last axis."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for number, layer in enumerate(stack):
+        name, units = f"layer{number}", layer.units
+        shapes[f"{name}.kernel"] = (inputs, gates * units)
+        shapes[f"{name}.recurrent"] = (units, gates * units)
+        shapes[f"{name}.bias"] = (gates * units,)
+        shapes |= batch_norm_shapes(name, units, layer.batch_norm)
+        inputs = units
+    return shapes
 
 
-def glorot_uniform(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-    """Uniform within ±√(6 / (fan in + fan out)) (Glorot and Bengio 2010); the last two axes are inputs and outputs."""
+def sequence_sizes(sample_shape: tuple[int, ...]) -> dict[str, int]:
+    """Steps and features of a sample of shape (steps,) or (steps, features); raises ValueError for any other."""
+    if len(sample_shape) not in {1, 2}:
+        raise ValueError(
+            f"samples have the shape {sample_shape}; a recurrent network takes (steps,) or (steps, features)"
+        )
+    steps, features = (*sample_shape, 1)[:2]
+    return {"steps": steps, "features": features}
+
+
+def initial_weights(
+    shapes: Mapping[str, tuple[int, ...]], initializers: Mapping[str, Initializer], *, seed: int, gates: int = 1
+) -> Weights:
+    """The first value of every weight in float64, drawn in the order of `shapes`.
+
+    `initializers` are those of the layers' kernels; recurrent kernels are orthogonal, biases zero, batch norms at rest.
+    Each of the `gates` of a recurrent layer, whose recurrent kernel is among the shapes, is drawn by itself.
+    """
+    generator = np.random.default_rng(seed)
+    weights = {}
+    for name, shape in shapes.items():
+        layer, _, part = name.partition(".")
+        if part not in {"kernel", "recurrent"}:
+            weights[name] = np.ones(shape) if part in {"scale", "variance"} else np.zeros(shape)
+            continue
+        initializer = ORTHOGONAL if part == "recurrent" else initializers[layer]
+        count = gates if f"{layer}.recurrent" in shapes else 1
+        gate = (*shape[:-1], shape[-1] // count)
+        weights[name] = np.concatenate([_initial(initializer, gate, generator) for _ in range(count)], axis=-1)
+    return weights
+
+
+def _initial(initializer: Initializer, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+    """One kernel; its last two axes are inputs and outputs, those before them are the receptive field."""
     receptive_field = int(np.prod(shape[:-2]))
-    limit = np.sqrt(6 / (receptive_field * (shape[-2] + shape[-1])))
+    inputs, outputs = receptive_field * shape[-2], receptive_field * shape[-1]
+    match initializer.name:
+        case "glorot_uniform":
+            return _uniform(np.sqrt(6 / (inputs + outputs)), shape, generator)
+        case "glorot_normal":
+            return generator.normal(0, np.sqrt(2 / (inputs + outputs)), shape)
+        case "he_uniform":
+            return _uniform(np.sqrt(6 / inputs), shape, generator)
+        case "he_normal":
+            return generator.normal(0, np.sqrt(2 / inputs), shape)
+        case "normal":
+            return generator.normal(0, initializer.deviation or 0.0, shape)
+        case "orthogonal":
+            return _orthogonal(shape, generator)
+
+
+def _uniform(limit: float, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
     return generator.uniform(-limit, limit, shape)
+
+
+def _orthogonal(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+    """A random rotation, so that signals neither fade nor explode; of a kernel that is not square, a part of one."""
+    flat = (int(np.prod(shape[:-1])), shape[-1])
+    orthogonal, triangular = np.linalg.qr(generator.standard_normal((max(flat), min(flat))))
+    rotation = orthogonal * np.sign(np.diag(triangular))
+    return (rotation if flat[0] >= flat[1] else rotation.T).reshape(shape)
 
 
 def dense(
@@ -114,6 +265,8 @@ def _normalise(values: np.ndarray, batch_norm: BatchNorm, weights: Weights, name
     scale, offset, mean, variance = (weights[f"{name}.{part}"] for part in ("scale", "offset", "mean", "variance"))
     return (values - mean) / np.sqrt(variance + batch_norm.epsilon) * scale + offset
 
+
+ORTHOGONAL = Initializer(name="orthogonal")
 
 ACTIVATIONS: dict[Activation, Callable[[np.ndarray], np.ndarray]] = {
     "linear": lambda values: values,

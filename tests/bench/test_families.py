@@ -8,30 +8,33 @@ from bench.families import family_names, framework_source, spec_module, spec_sou
 from bench.frameworks import framework_names
 from bench.workload import load_workload
 
-SAMPLES = {"dnn": (6,), "cnn": (8, 8), "lstm": (5, 3)}
+SAMPLES = {"dnn": (6,), "cnn": (8, 8), "lstm": (5, 3), "rnn": (5, 3)}
+WORKLOADS = {"dnn": "digits-dnn", "cnn": "digits-cnn", "lstm": "digits-lstm", "rnn": "counting-rnn"}
 
 
 def test_the_families_are_those_with_a_network_of_their_own() -> None:
-    assert family_names() == ("cnn", "dnn", "lstm")
+    assert family_names() == ("cnn", "dnn", "lstm", "rnn")
     assert (families.FOLDER / "layers" / "spec.py").is_file(), "it is no family, though it has a spec"
 
 
 @pytest.mark.parametrize("family", family_names())
 def test_a_family_offers_what_the_harness_asks_for(family: str) -> None:
     module = spec_module(family)
-    spec = load_workload(f"digits-{family}").spec
+    spec = load_workload(WORKLOADS[family]).spec
     weights = module.initial_weights(spec, seed=0)
     assert {name: value.shape for name, value in weights.items()} == dict(module.parameter_shapes(spec))
     assert all(value.dtype == np.float64 for value in weights.values())
     inputs = np.zeros((2, *module.input_shape(spec)))
-    assert module.forward(spec, weights, inputs).shape == (2, 10)
-    assert module.flops_per_sample(spec) > sum(value.size for name, value in weights.items() if "head" in name)
+    assert module.forward(spec, weights, inputs).shape == (2, spec.outputs)
+    assert families.flops_per_sample(family, spec) > sum(
+        value.size for name, value in weights.items() if "head" in name
+    )
     assert set(module.sizes(SAMPLES[family])) < set(type(spec).__dataclass_fields__)
 
 
 @pytest.mark.parametrize("family", family_names())
 def test_first_weights_follow_from_the_seed_alone(family: str) -> None:
-    module, spec = spec_module(family), load_workload(f"digits-{family}").spec
+    module, spec = spec_module(family), load_workload(WORKLOADS[family]).spec
     first, again, other = (module.initial_weights(spec, seed=seed) for seed in (0, 0, 1))
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert not np.array_equal(first["head.kernel"], other["head.kernel"])

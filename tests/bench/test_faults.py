@@ -19,10 +19,11 @@ import pytest
 
 from bench.datasets import base as datasets
 from bench.equivalence import STEPS, Trace, certify
+from bench.recipe import Adam
 from bench.record import Certificate
 from bench.subject import prepare
 from bench.trace import trace
-from bench.workload import Adam, Workload, parse_workload
+from bench.workload import Workload, parse_workload
 from models.layers.spec import BatchNorm, Weights
 
 Plant = Callable[[pytest.MonkeyPatch], None]

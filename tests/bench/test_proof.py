@@ -67,6 +67,7 @@ def test_a_proof_is_made_once_and_then_read(fleet: Fleet, cache: Path, tmp_path:
 def test_what_a_worker_cannot_do_is_the_problem_of_its_certificate(fleet: Fleet) -> None:
     certificates, _ = prove(fleet, workload(CANNOT_BE_DONE_IN_PYTORCH), PYTORCH, FLAX)
     assert certificates["pytorch"].problem == "PyTorch's nn.LSTM has tanh built in and no other activation"
+    assert (certificates["pytorch"].available, certificates["flax"].available) == (False, True)
     assert certificates["flax"].problem is not None
     assert "no second framework" in certificates["flax"].problem
     assert not any(certificate.passed for certificate in certificates.values())

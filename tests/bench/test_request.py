@@ -68,8 +68,8 @@ def test_the_command_asks_for_the_same() -> None:
 
 
 MISTAKES: dict[str, tuple[Mapping[str, Any], str]] = {
-    "suite": ({"suite": "slow"}, "--suite: found 'slow', expected one of quick, standard"),
-    "workload": ({"workload": "digits"}, "--workload: found 'digits', expected one of digits-cnn, "),
+    "suite": ({"suite": "slow"}, "--suite: found 'slow', expected one of lecture, quick, standard"),
+    "workload": ({"workload": "digits"}, "--workload: found 'digits', expected one of breast-cancer, "),
     "empty workload": ({"workload": ""}, "--workload: found '', expected names separated by commas"),
     "gap": ({"workload": "digits-dnn,"}, "--workload: found 'digits-dnn,', expected names separated by commas"),
     "framework": ({"framework": "pytorch,theano"}, "--framework: found 'theano', expected one of pytorch, keras, "),

@@ -5,8 +5,9 @@ import numpy as np
 from bench import families
 from models.cnn.spec import CnnSpec, ConvLayer
 from models.dnn.spec import DnnSpec
-from models.layers.spec import BatchNorm, DenseLayer, Weights
+from models.layers.spec import BatchNorm, DenseLayer, RecurrentLayer, Weights
 from models.lstm.spec import LstmLayer, LstmSpec
+from models.rnn.spec import RnnSpec
 
 BEFORE = BatchNorm(position="before", epsilon=1e-2, momentum=0.7)
 AFTER = BatchNorm(position="after", epsilon=1e-4, momentum=0.8)
@@ -57,6 +58,16 @@ NETWORKS: dict[str, families.Spec] = {
         steps=4,
         features=3,
         layers=(LstmLayer(units=5, batch_norm=AFTER, dropout=0.4), LstmLayer(units=4, batch_norm=AFTER)),
+        outputs=2,
+    ),
+    "rnn-one-layer": RnnSpec(steps=5, features=3, layers=(RecurrentLayer(units=4),), outputs=2),
+    "rnn-two-layers-with-batch-norm-and-dropout": RnnSpec(
+        steps=4,
+        features=3,
+        layers=(
+            RecurrentLayer(units=5, activation="relu", batch_norm=AFTER, dropout=0.4),
+            RecurrentLayer(units=4, batch_norm=AFTER),
+        ),
         outputs=2,
     ),
 }

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from bench import families
+from bench.recipe import Recipe, Sgd
 from bench.subject import load_adapter
-from bench.workload import Recipe, Sgd
 from models.cnn.spec import CnnSpec, ConvLayer
 from models.dnn.spec import DnnSpec
 from models.layers.spec import DenseLayer, Weights

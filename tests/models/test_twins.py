@@ -12,8 +12,8 @@ import pytest
 from bench import families
 from bench.adapters.base import Adapter
 from bench.equivalence import FLOAT32_LIMIT, FORWARD_LIMIT, relative_deviation
+from bench.recipe import Recipe, Sgd
 from bench.subject import load_adapter
-from bench.workload import Recipe, Sgd
 from models.layers.spec import Weights
 from models.lstm.spec import LstmLayer, LstmSpec
 from tests.models.networks import NETWORKS, family_of, random_inputs, random_weights, reference
@@ -24,6 +24,7 @@ RICHEST = (
     "dnn-batch-norm-and-dropout",
     "cnn-same-with-pools-that-drop-a-remainder",
     "lstm-two-layers-with-batch-norm-and-dropout",
+    "rnn-two-layers-with-batch-norm-and-dropout",
 )
 
 pytestmark = [
@@ -80,6 +81,11 @@ def swapped_gates(weights: Weights) -> Weights:
     return wrong
 
 
+def transposed_recurrence(weights: Weights) -> Weights:
+    """A recurrent kernel the wrong way round."""
+    return weights | {"layer0.recurrent": weights["layer0.recurrent"].T}
+
+
 def transposed_kernel(weights: Weights) -> Weights:
     """A square kernel the wrong way round."""
     return weights | {"hidden1.kernel": weights["hidden1.kernel"].T}
@@ -105,6 +111,7 @@ def exchanged_statistics(weights: Weights) -> Weights:
     ("network", "mistake"),
     [
         ("lstm-one-layer", swapped_gates),
+        ("rnn-one-layer", transposed_recurrence),
         ("dnn-every-activation", transposed_kernel),
         ("cnn-valid-no-dense-layer", transposed_image),
         ("cnn-same-with-pools-that-drop-a-remainder", channels_first),

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bench.adapters.base import Adapter, Batch, Model
+from bench.recipe import Adam, Recipe, Sgd
 from bench.subject import load_adapter
-from bench.workload import Adam, Recipe, Sgd
 from models.cnn.spec import CnnSpec, ConvLayer
 from models.dnn.spec import DnnSpec, forward, initial_weights
 from models.layers.spec import BatchNorm, DenseLayer, Weights, without_dropout

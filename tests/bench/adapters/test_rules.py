@@ -1,4 +1,4 @@
-"""SGD and Adam follow one written rule in every framework: one step and several, on a network that is linear."""
+"""Every update rule, loss and way of clipping is one written rule in every framework, on a network that is linear."""
 
 import importlib
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bench.equivalence import relative_deviation
+from bench.recipe import Adam, AdamW, Clipping, Recipe, Sgd, UpdateRule
 from bench.subject import load_adapter
-from bench.workload import Adam, Recipe, Sgd
 from models.dnn.spec import DnnSpec
 from models.layers.spec import Weights
 from tests.contenders import KERAS
@@ -19,7 +19,11 @@ INPUTS = GENERATOR.normal(size=(STEPS, SAMPLES, FEATURES))
 LABELS = GENERATOR.integers(0, OUTPUTS, (STEPS, SAMPLES))
 NUMBERS = GENERATOR.normal(size=(STEPS, SAMPLES, OUTPUTS))
 
+BITS = (LABELS[:, :, None] == np.arange(OUTPUTS)).astype(np.float64)
+
 SGD = Sgd(name="sgd", learning_rate=0.1)
+MOMENTUM = Sgd(name="sgd", learning_rate=0.1, momentum=0.9)
+DECAY = AdamW(name="adamw", learning_rate=0.1, beta_1=0.5, beta_2=0.7, epsilon=0.1, weight_decay=0.3)
 ADAM = Adam(name="adam", learning_rate=0.01)
 # So that each constant has its effect, and the place of epsilon too.
 ADAM_OF_LARGE_CONSTANTS = Adam(name="adam", learning_rate=0.1, beta_1=0.5, beta_2=0.7, epsilon=0.1)
@@ -30,27 +34,42 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-def recipe(rule: Sgd | Adam, loss: str) -> Recipe:
-    return Recipe(optimizer=rule, loss=loss, batch_size=SAMPLES, epochs=1)  # type: ignore[arg-type]
+def recipe(rule: UpdateRule, loss: str, clipping: Clipping | None = None) -> Recipe:
+    return Recipe(optimizer=rule, loss=loss, batch_size=SAMPLES, epochs=1, clipping=clipping)  # type: ignore[arg-type]
 
 
 def targets(loss: str) -> np.ndarray:
-    return LABELS if loss == "cross_entropy" else NUMBERS
+    found: np.ndarray = {"cross_entropy": LABELS, "mean_squared_error": NUMBERS}.get(loss, BITS)
+    return found
 
 
 def gradient_of_logits(loss: str, logits: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """Softmax less the label, or twice the error; both by the mean."""
+    """Softmax or sigmoid less the label, or twice the error; each by the mean."""
     gradient: np.ndarray
     if loss == "cross_entropy":
         exponents = np.exp(logits)
         gradient = (exponents / exponents.sum(axis=1, keepdims=True) - np.eye(OUTPUTS)[expected]) / len(logits)
-    else:
+    elif loss == "mean_squared_error":
         gradient = 2 * (logits - expected) / logits.size
+    else:
+        probability = 1 / (1 + np.exp(-logits))
+        gradient = (probability - expected) / logits.size
+        if loss == "sigmoid_mean_squared_error":
+            gradient = 2 * gradient * probability * (1 - probability)
     return gradient
 
 
-def written(rule: Sgd | Adam, loss: str) -> list[Weights]:
-    """The weights after each step, by the rule as `bench.workload` writes it down."""
+def clipped(gradients: Weights, clipping: Clipping | None) -> Weights:
+    if clipping is None:
+        return gradients
+    norms = {name: np.linalg.norm(gradient) for name, gradient in gradients.items()}
+    if clipping.scope == "global":
+        norms = dict.fromkeys(norms, np.linalg.norm(list(norms.values())))
+    return {name: gradient * min(1, clipping.norm / norms[name]) for name, gradient in gradients.items()}
+
+
+def written(rule: UpdateRule, loss: str, clipping: Clipping | None = None) -> list[Weights]:
+    """The weights after each step, by the rule as `bench.recipe` writes it down."""
     weights = dict(FIRST)
     mean, square = ({name: np.zeros_like(value) for name, value in weights.items()} for _ in range(2))
     found = []
@@ -58,10 +77,13 @@ def written(rule: Sgd | Adam, loss: str) -> list[Weights]:
         logits = inputs @ weights["head.kernel"] + weights["head.bias"]
         back = gradient_of_logits(loss, logits, expected)
         gradients = {"head.kernel": inputs.T @ back, "head.bias": back.sum(axis=0)}
-        for name, gradient in gradients.items():
+        for name, gradient in clipped(gradients, clipping).items():
             if isinstance(rule, Sgd):
-                weights[name] = weights[name] - rule.learning_rate * gradient
+                mean[name] = rule.momentum * mean[name] + gradient
+                weights[name] = weights[name] - rule.learning_rate * mean[name]
                 continue
+            if isinstance(rule, AdamW):
+                weights[name] = weights[name] - rule.learning_rate * rule.weight_decay * weights[name]
             mean[name] = rule.beta_1 * mean[name] + (1 - rule.beta_1) * gradient
             square[name] = rule.beta_2 * square[name] + (1 - rule.beta_2) * gradient**2
             corrected = mean[name] / (1 - rule.beta_1**number)
@@ -71,13 +93,13 @@ def written(rule: Sgd | Adam, loss: str) -> list[Weights]:
     return found
 
 
-def computed(contender: str, rule: Sgd | Adam, loss: str) -> list[Weights]:
+def computed(contender: str, rule: UpdateRule, loss: str, clipping: Clipping | None = None) -> list[Weights]:
     """The weights after each step, by the framework in float64."""
     framework = contender.partition("/")[0]
     adapter, module = load_adapter(framework), importlib.import_module(f"models.dnn.{framework}")
     adapter.configure(device="cpu", precision="fp64", threads=1)
     model = module.build(DnnSpec(features=FEATURES, outputs=OUTPUTS), FIRST)
-    adapter.prepare(model, recipe(rule, loss), mode="idiomatic")
+    adapter.prepare(model, recipe(rule, loss, clipping), mode="idiomatic")
     found = []
     for inputs, expected in zip(INPUTS, targets(loss), strict=True):
         adapter.wait(adapter.train([adapter.put(inputs, expected)]))
@@ -93,18 +115,50 @@ def deviations(found: list[Weights], expected: list[Weights]) -> list[float]:
     ]
 
 
-@pytest.mark.parametrize("loss", ["cross_entropy", "mean_squared_error"])
+@pytest.mark.parametrize(
+    "loss", ["cross_entropy", "binary_cross_entropy", "mean_squared_error", "sigmoid_mean_squared_error"]
+)
 @pytest.mark.parametrize(
     "rule",
     [
         pytest.param(SGD, id="sgd"),
+        pytest.param(MOMENTUM, id="momentum"),
+        pytest.param(DECAY, id="adamw"),
         pytest.param(ADAM, id="adam"),
         pytest.param(ADAM_OF_LARGE_CONSTANTS, id="large-adam"),
     ],
 )
-def test_each_step_follows_the_written_rule(contender: str, rule: Sgd | Adam, loss: str) -> None:
+def test_each_step_follows_the_written_rule(contender: str, rule: UpdateRule, loss: str) -> None:
     found = deviations(computed(contender, rule, loss), written(rule, loss))
     assert max(found) <= LIMIT, f"relative deviation after each step: {found}"
+
+
+@pytest.mark.parametrize("scope", ["variable", "global"])
+@pytest.mark.parametrize("rule", [pytest.param(MOMENTUM, id="momentum"), pytest.param(DECAY, id="adamw")])
+def test_clipping_follows_the_written_rule(contender: str, rule: UpdateRule, scope: str) -> None:
+    """At a norm that some gradients have and others have not."""
+    clipping = Clipping(norm=0.5, scope=scope)  # type: ignore[arg-type]
+    expected = written(rule, "mean_squared_error", clipping)
+    found = deviations(computed(contender, rule, "mean_squared_error", clipping), expected)
+    assert max(found) <= LIMIT, f"relative deviation after each step: {found}"
+
+
+def test_the_two_ways_of_clipping_and_none_are_three_rules() -> None:
+    ways = [None, *(Clipping(norm=0.5, scope=scope) for scope in ("variable", "global"))]
+    each = [written(MOMENTUM, "mean_squared_error", way) for way in ways]
+    for found, other in ((0, 1), (0, 2), (1, 2)):
+        assert max(deviations(each[found], each[other])) > 1e-2
+
+
+@pytest.mark.parametrize("scope", ["variable", "global"])
+def test_a_gradient_of_zero_is_not_divided_by_its_norm(
+    contender: str, scope: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.bench.adapters.test_rules.INPUTS", np.zeros_like(INPUTS))
+    monkeypatch.setattr("tests.bench.adapters.test_rules.NUMBERS", np.zeros_like(NUMBERS) + FIRST["head.bias"])
+    clipping = Clipping(norm=0.5, scope=scope)  # type: ignore[arg-type]
+    found = computed(contender, SGD, "mean_squared_error", clipping)
+    assert max(deviations(found, [FIRST] * STEPS)) == 0.0
 
 
 @pytest.mark.parametrize("contender", KERAS)

@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.adapters.base import Adapter, Batch, Model
 from bench.datasets.base import Split
-from bench.workload import Recipe
+from bench.recipe import Recipe
 
 STEP_NS = 1000
 QUERY_NS = 10
@@ -44,6 +44,7 @@ class Recorder:
         self.steps: list[list[int]] = []
         self.queries: list[list[int]] = []
         self.waited: list[object] = []
+        self.restored: list[int] = []
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Nothing is there to be set."""

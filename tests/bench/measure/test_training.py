@@ -20,7 +20,19 @@ STEPS = 3  # 20 samples in batches of 8
 
 
 def learnt(recorder: Recorder, *changes: Change, seed: int = 0, news: list[dict[str, Any]] | None = None) -> Learning:
-    lesson = Lesson(workload=workload(*changes), train=TRAIN, test=TEST, seed=seed, prepare_ns=7)
+    made = workload(*changes)
+    fraction = made.recipe.validation_fraction
+    train, validation = datasets.validation_split(TRAIN, fraction) if fraction else (TRAIN, None)
+    lesson = Lesson(
+        workload=made,
+        train=train,
+        validation=validation,
+        test=TEST,
+        seed=seed,
+        prepare_ns=7,
+        snapshot=lambda: {"steps": np.array(len(recorder.steps))},
+        restore=lambda weights: recorder.restored.append(int(weights["steps"])),
+    )
     return learn(is_adapter(recorder), lesson, (news if news is not None else []).append)
 
 
@@ -128,6 +140,51 @@ def test_outputs_that_are_no_numbers_end_the_learning_too() -> None:
 def test_the_losses_of_an_epoch_are_waited_for_before_the_clock_is_read(recorder: Recorder) -> None:
     learnt(recorder)
     assert recorder.waited == [[1.0] * STEPS] * 2
+
+
+def stops_early(metric: str, *, restore_best: bool = True) -> Change:
+    rule = f'{{ patience = 2, metric = "{metric}", restore_best = {str(restore_best).lower()} }}'
+    return ("epochs = 2", f"epochs = 8\nvalidation_fraction = 0.4\nearly_stopping = {rule}")
+
+
+def worse_after(steps: int) -> Recorder:
+    """Right until there were so many steps, and wrong after them."""
+    return Recorder(logits=lambda numbers, made: right(numbers) if made <= steps else wrong(numbers))
+
+
+@pytest.mark.parametrize("metric", ["loss", "accuracy"])
+def test_learning_stops_when_patience_is_over_and_the_best_weights_come_back(metric: str) -> None:
+    """Twelve samples are two steps an epoch: the first epoch is the best, and no later one is better than it."""
+    recorder = worse_after(2)
+    found = learnt(recorder, stops_early(metric))
+    assert len(found.epochs) == 3
+    assert (found.stopped_early, found.restored_epoch, recorder.restored) == (True, 1, [2])
+
+
+def test_equally_good_is_not_better(recorder: Recorder) -> None:
+    assert len(learnt(recorder, stops_early("accuracy")).epochs) == 3
+
+
+def test_the_best_weights_stay_where_they_are_if_the_recipe_says_so() -> None:
+    recorder = worse_after(2)
+    found = learnt(recorder, stops_early("loss", restore_best=False))
+    assert (found.stopped_early, found.restored_epoch, recorder.restored) == (True, None, [])
+
+
+def test_what_gets_better_to_the_end_is_neither_stopped_nor_restored() -> None:
+    better = Recorder(logits=lambda numbers, made: right(numbers) * (1 + made) / 100)
+    found = learnt(better, stops_early("loss"))
+    assert len(found.epochs) == 8
+    assert (found.stopped_early, found.restored_epoch, better.restored) == (False, 8, [])
+
+
+def test_the_test_set_is_judged_beside_its_metrics() -> None:
+    found = learnt(
+        Recorder(logits=lambda numbers, _: np.where(numbers[:, None] == 100, wrong(numbers), right(numbers)))
+    )
+    assert found.judgement is not None
+    assert [(item.sample, item.truth, item.predicted) for item in found.judgement.worst] == [(0, 1, 2)]
+    assert np.trace(found.judgement.confusion or ((),)) == len(TEST) - 1
 
 
 def test_every_epoch_is_news_that_fits_into_a_message(recorder: Recorder) -> None:

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from bench.record import Certificate, Deviation
-from bench.report.certificates import as_json, table
+from bench.report.certificates import as_json, hold, table
 
 FORWARD = Deviation(check="forward", against="reference", found=3e-16, allowed=1e-12)
 WEIGHTS = (
@@ -37,6 +37,18 @@ def test_a_deviation_that_is_no_number_is_the_largest() -> None:
     assert row[2].text == "FAILED"
     assert "nan" in row[3].text.lower()
     assert ">" in row[3].text
+
+
+UNAVAILABLE = replace(NONE, problem="tanh is built in", available=False)
+
+
+def test_what_a_framework_cannot_do_is_no_failed_proof() -> None:
+    found = {("tiny", "pytorch"): PASSED, ("tiny", "flax"): UNAVAILABLE}
+    assert hold(found)
+    assert as_json(found)["passed"] is True
+    assert [row[2].text for row in table(found).rows] == ["passed", "unavailable"]
+    assert table(found).notes[-1] == "tiny flax: tanh is built in"
+    assert not hold({**found, ("tiny", "keras/jax"): NONE})
 
 
 def test_json_says_whether_all_passed() -> None:

@@ -19,8 +19,9 @@ from bench.datasets import base as datasets
 from bench.equivalence import weights_deviation
 from bench.measure import rounds, training
 from bench.measure.rounds import Work
+from bench.recipe import Adam
 from bench.subject import Subject, prepare
-from bench.workload import Adam, parse_workload
+from bench.workload import parse_workload
 from models.layers.spec import Weights
 from tests.benchmarks.turns import Way, in_turns
 

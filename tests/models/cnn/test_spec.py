@@ -13,11 +13,11 @@ from models.cnn.spec import (
     _convolve,
     _max_pool,
     feature_maps,
-    flops_per_sample,
     forward,
     initial_weights,
     input_shape,
     parameter_shapes,
+    parts,
     sizes,
 )
 from models.layers.spec import BatchNorm, DenseLayer
@@ -80,7 +80,7 @@ def test_a_network_without_convolutions_is_refused() -> None:
 def test_operations() -> None:
     first = 2 * 28 * 20 * 9 * 3 * 8
     second = 2 * 11 * 7 * 16 * 8 * 16
-    assert flops_per_sample(SPEC) == first + second + 2 * (240 * 50 + 50 * 10)
+    assert sum(part.flops for part in parts(SPEC)) == first + second + 2 * (240 * 50 + 50 * 10)
 
 
 def test_first_weights_have_their_shapes_and_follow_from_the_seed() -> None:

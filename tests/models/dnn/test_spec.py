@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from models.dnn.spec import DnnSpec, flops_per_sample, forward, initial_weights, input_shape, parameter_shapes, sizes
+from models.dnn.spec import DnnSpec, forward, initial_weights, input_shape, parameter_shapes, parts, sizes
 from models.layers.spec import BatchNorm, DenseLayer
 
 SPEC = DnnSpec(features=784, hidden=(DenseLayer(units=100, batch_norm=BatchNorm()), DenseLayer(units=50)), outputs=10)
@@ -36,8 +36,8 @@ def test_any_sample_is_read_as_a_flat_vector() -> None:
 
 
 def test_operations() -> None:
-    assert flops_per_sample(SPEC) == 2 * (784 * 100 + 100 * 50 + 50 * 10)
-    assert flops_per_sample(DnnSpec(features=4, outputs=3)) == 24
+    assert sum(part.flops for part in parts(SPEC)) == 2 * (784 * 100 + 100 * 50 + 50 * 10)
+    assert [part.flops for part in parts(DnnSpec(features=4, outputs=3))] == [24]
 
 
 def test_first_weights_have_their_shapes_and_follow_from_the_seed() -> None:

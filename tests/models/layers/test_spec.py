@@ -9,12 +9,13 @@ import pytest
 from pydantic import ValidationError
 
 from models.layers.spec import (
+    GLOROT,
     BatchNorm,
     DenseLayer,
+    Initializer,
     activate,
     dense,
-    glorot_uniform,
-    initial,
+    initial_weights,
     without_dropout,
 )
 from tests.models.networks import NETWORKS
@@ -29,30 +30,69 @@ BEFORE = BatchNorm(position="before", epsilon=1.0)
 AFTER = BatchNorm(position="after", epsilon=1.0)
 
 
+DENSE, CONVOLUTION = (300, 500), (3, 3, 64, 128)
+
+
+def kernel(initializer: Initializer, shape: tuple[int, ...]) -> np.ndarray:
+    return initial_weights({"layer.kernel": shape}, {"layer": initializer}, seed=0)["layer.kernel"]
+
+
 @pytest.mark.parametrize(
-    ("shape", "limit"),
-    [((300, 500), np.sqrt(6 / 800)), ((3, 3, 64, 128), np.sqrt(6 / (9 * 192)))],
+    ("name", "shape", "limit"),
+    [
+        ("glorot_uniform", DENSE, np.sqrt(6 / 800)),
+        ("glorot_uniform", CONVOLUTION, np.sqrt(6 / (9 * 192))),
+        ("he_uniform", DENSE, np.sqrt(6 / 300)),
+        ("he_uniform", CONVOLUTION, np.sqrt(6 / (9 * 64))),
+    ],
 )
-def test_kernels_are_uniform_within_glorots_limit(shape: tuple[int, ...], limit: float) -> None:
-    kernel = glorot_uniform(shape, np.random.default_rng(0))
-    assert kernel.shape == shape
-    assert kernel.dtype == np.float64
-    assert 0.999 * limit < np.abs(kernel).max() <= limit
-    assert abs(kernel.mean()) < 4 * limit / np.sqrt(3 * kernel.size)
-    np.testing.assert_allclose(kernel.var(), limit**2 / 3, rtol=0.01)
+def test_uniform_kernels_fill_their_limit(name: str, shape: tuple[int, ...], limit: float) -> None:
+    found = kernel(Initializer(name=name), shape)  # type: ignore[arg-type]
+    assert found.shape == shape
+    assert found.dtype == np.float64
+    assert 0.999 * limit < np.abs(found).max() <= limit
+    assert abs(found.mean()) < 4 * limit / np.sqrt(3 * found.size)
+    np.testing.assert_allclose(found.var(), limit**2 / 3, rtol=0.01)
 
 
-def test_a_normal_distribution_would_not_pass_for_it() -> None:
-    limit = np.sqrt(6 / 800)
-    kernel = np.random.default_rng(0).normal(0, limit / np.sqrt(3), (300, 500))
-    assert np.abs(kernel).max() > limit
+@pytest.mark.parametrize(
+    ("initializer", "shape", "deviation"),
+    [
+        (Initializer(name="glorot_normal"), DENSE, np.sqrt(2 / 800)),
+        (Initializer(name="glorot_normal"), CONVOLUTION, np.sqrt(2 / (9 * 192))),
+        (Initializer(name="he_normal"), DENSE, np.sqrt(2 / 300)),
+        (Initializer(name="he_normal"), CONVOLUTION, np.sqrt(2 / (9 * 64))),
+        (Initializer(name="normal", deviation=0.05), DENSE, 0.05),
+    ],
+)
+def test_normal_kernels_have_their_deviation_and_are_not_truncated(
+    initializer: Initializer, shape: tuple[int, ...], deviation: float
+) -> None:
+    found = kernel(initializer, shape)
+    np.testing.assert_allclose(found.std(), deviation, rtol=0.01)
+    assert np.abs(found).max() > 3.5 * deviation, "a uniform or a truncated distribution would not reach so far"
 
 
-def test_a_batch_norm_starts_at_rest() -> None:
-    parts = {part: initial(f"layer.{part}", (3,), np.random.default_rng(0)) for part in ("scale", "variance")}
-    assert all((value == 1.0).all() for value in parts.values())
-    parts = {part: initial(f"layer.{part}", (3,), np.random.default_rng(0)) for part in ("offset", "mean", "bias")}
-    assert all((value == 0.0).all() for value in parts.values())
+@pytest.mark.parametrize("shape", [(6, 6), (6, 4), (4, 6), (2, 2, 3, 8)])
+def test_orthogonal_kernels_turn_and_do_not_stretch(shape: tuple[int, ...]) -> None:
+    flat = kernel(Initializer(name="orthogonal"), shape).reshape(-1, shape[-1])
+    short = flat if flat.shape[0] >= flat.shape[1] else flat.T
+    np.testing.assert_allclose(short.T @ short, np.eye(short.shape[1]), atol=1e-12)
+    assert np.abs(kernel(GLOROT, (6, 6)).T @ kernel(GLOROT, (6, 6)) - np.eye(6)).max() > 0.1
+
+
+@pytest.mark.parametrize(("name", "deviation"), [("normal", None), ("he_normal", 0.05), ("normal", 0.0)])
+def test_a_deviation_belongs_to_the_plain_normal_distribution(name: str, deviation: float | None) -> None:
+    with pytest.raises(ValidationError, match="deviation"):
+        Initializer(name=name, deviation=deviation)  # type: ignore[arg-type]
+
+
+def test_a_batch_norm_starts_at_rest_and_biases_at_zero() -> None:
+    shapes = {f"layer.{part}": (3,) for part in ("scale", "variance", "offset", "mean", "bias")}
+    found = initial_weights(shapes, {}, seed=0)
+    assert {name: value.tolist() for name, value in found.items()} == {
+        name: [float(name.endswith(("scale", "variance")))] * 3 for name in shapes
+    }
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from models.lstm.spec import (
     GATES,
     LstmLayer,
     LstmSpec,
-    flops_per_sample,
     forward,
     initial_weights,
     input_shape,
     parameter_shapes,
+    parts,
     sizes,
 )
 
@@ -44,7 +44,7 @@ def test_a_sample_without_features_has_one() -> None:
 
 @pytest.mark.parametrize("shape", [(), (8, 8, 3)])
 def test_a_sample_that_is_no_sequence_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"samples have the shape .* an lstm takes \(steps,\)"):
+    with pytest.raises(ValueError, match=r"samples have the shape .* a recurrent network takes \(steps,\)"):
         sizes(shape)
 
 
@@ -67,7 +67,7 @@ def test_a_network_without_layers_is_refused() -> None:
 
 
 def test_operations() -> None:
-    assert flops_per_sample(SPEC) == 8 * 2 * 4 * (64 * (3 + 64) + 16 * (64 + 16)) + 2 * 16 * 10
+    assert sum(part.flops for part in parts(SPEC)) == 8 * 2 * 4 * (64 * (3 + 64) + 16 * (64 + 16)) + 2 * 16 * 10
 
 
 def gates(stacked: np.ndarray) -> list[np.ndarray]:
@@ -101,6 +101,13 @@ def test_first_weights_have_their_shapes_and_follow_from_the_seed() -> None:
         np.testing.assert_array_equal(value, again[name])
         assert np.array_equal(value, other[name]) == (not name.endswith(drawn)), name
     assert not first["layer0.bias"].any(), "forget gates start at zero like the others"
+
+
+def test_an_open_forget_gate_has_a_bias_of_one() -> None:
+    layers = (LstmLayer(units=2, unit_forget_bias=True), LstmLayer(units=2))
+    weights = initial_weights(LstmSpec(steps=4, features=1, layers=layers, outputs=1), seed=0)
+    assert weights["layer0.bias"].tolist() == [0, 0, 1, 1, 0, 0, 0, 0]
+    assert not weights["layer1.bias"].any()
 
 
 def sigmoid(value: float) -> float:

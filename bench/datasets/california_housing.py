@@ -1,0 +1,77 @@
+"""California housing (Pace and Barry 1997): the median value of houses in a block group of the census of 1990."""
+
+import numpy as np
+from pydantic.dataclasses import dataclass
+
+from bench.datasets import tables
+from bench.datasets.base import Split, public_file
+from bench.datasets.description import Description, Part, checked
+from bench.datasets.tables import Share, Splitting, Table
+
+ADDRESS = (
+    "https://raw.githubusercontent.com/lapets/course-data-science/"
+    "8b7f62812de4e3bd86bbc7879f65691e1775d1c9/cal_housing.data"
+)
+SHA256 = "d3d8a1a722ae78f91134862727d27a70b1415e7d512a89140406248687f4b902"
+ROWS, FEATURES = 20640, 8
+COLUMNS = (
+    "longitude",
+    "latitude",
+    "age",
+    "rooms",
+    "bedrooms",
+    "population",
+    "households",
+    "income",
+    "value",
+)
+UNIT = 100_000  # dollars
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=checked)
+class Options(Splitting):
+    """80 % to learn from, a quarter of which chooses; inputs standardised."""
+
+    validation: Share | None = 0.25
+    seed: tables.Seed = 21
+    standardise: bool = True
+
+
+def describe(options: Options) -> Description:
+    """20640 rows of 8 features, as scikit-learn derives them."""
+    return Description(
+        name="california-housing",
+        task="regression",
+        sample_shape=(FEATURES,),
+        outputs=1,
+        **tables.sizes(ROWS, options),
+        unit="100 000 dollars",
+        source="StatLib California housing, github.com/lapets/course-data-science, 2.1 MB",
+        download=True,
+    )
+
+
+def fingerprint(options: Options) -> str:
+    """The options, and the sha256 of the file, which is verified before it is read."""
+    return tables.fingerprint(options, SHA256)
+
+
+def read(options: Options, part: Part) -> Split:
+    """One part; raises DataError where the file is missing, damaged or malformed."""
+    path = public_file("california-housing/cal_housing.data", address=ADDRESS, sha256=SHA256)
+    frame = tables.read_csv(path, rows=ROWS, columns=len(COLUMNS))
+    values = tables.numbers(frame, path)
+    longitude, latitude, age, rooms, bedrooms, population, households, income, value = values.T
+    # The columns of sklearn.datasets.fetch_california_housing, in its order.
+    features = (
+        income,
+        age,
+        rooms / households,
+        bedrooms / households,
+        population,
+        population / households,
+        latitude,
+        longitude,
+    )
+    table = Table(inputs=np.stack(features, axis=1), targets=value[:, None] / UNIT)
+    return tables.split(table, options, part)

@@ -1,0 +1,90 @@
+"""A user's own table: a CSV file with a header, one column of which is to be predicted."""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from bench.datasets import tables
+from bench.datasets.base import Split, checksum
+from bench.datasets.description import Description, Part, Task, checked
+from bench.datasets.tables import Splitting, Table
+from bench.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=checked)
+class Options(Splitting):
+    """The file, the column to predict, what it is, and which other columns count.
+
+    `path` is relative to the workload's file. `features` are the columns to learn from: all others unless they are
+    named, less those in `drop`. `classes` are the values of a target in the order of their labels; without them the
+    sorted values that occur.
+    """
+
+    path: str
+    target: str
+    task: Task
+    features: tuple[str, ...] | None = None
+    drop: tuple[str, ...] = ()
+    classes: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
+    unit: str = ""
+
+
+def describe(options: Options) -> Description:
+    """What is in the file, which is read and checked; raises DataError with line and column of what is wrong."""
+    table, names = _table(options)
+    sizes = tables.sizes(len(table.targets), options)
+    tables.split(table, options, "train")  # which refuses a part without one of the classes
+    return Description(
+        name=Path(options.path).stem,
+        task=options.task,
+        sample_shape=table.inputs.shape[1:],
+        outputs=len(names) or 1,
+        **sizes,
+        unit=options.unit,
+        labels=names,
+        source=f"{Path(options.path).name}, {len(table.targets)} rows",
+        download=False,
+    )
+
+
+def fingerprint(options: Options) -> str:
+    """The rows that are used, and how they are split and scaled."""
+    table, names = _table(options)
+    return tables.fingerprint(tables.splitting_of(options), checksum(*table), *names)
+
+
+def read(options: Options, part: Part) -> Split:
+    """One part; raises DataError like `describe`."""
+    return tables.split(_table(options)[0], options, part)
+
+
+@cache
+def _table(options: Options) -> tuple[Table, tuple[str, ...]]:
+    """The rows, and the names of the classes where the task is classification."""
+    path = Path(options.path)
+    text = (options.target,) if options.task == "classification" else ()
+    frame = tables.read_csv(path, header=True, text=text)
+    columns = options.features or tuple(name for name in frame.columns if name not in {options.target, *options.drop})
+    for key, wanted in (("target", (options.target,)), ("features", columns), ("drop", options.drop)):
+        for name in wanted:
+            if name not in frame.columns:
+                known = ", ".join(map(str, frame.columns))
+                raise DataError(f"dataset.{key}: found {name!r}, expected a column of {path}: {known}")
+    if options.target in columns:
+        raise DataError(f"dataset.features: found {options.target!r}, expected columns other than the target")
+    if not columns or not len(frame):
+        raise DataError(f"{path}: found {len(frame)} rows and {len(columns)} features, expected at least one of each")
+    inputs = tables.numbers(frame[list(columns)], path, header=True)
+    if options.task == "regression":
+        return Table(inputs=inputs, targets=tables.numbers(frame[[options.target]], path, header=True)), ()
+    names = options.classes or tuple(sorted(frame[options.target].dropna().unique()))
+    labels = tables.labels(frame[options.target], names, path, header=True)
+    if len(np.unique(labels)) < len(names) or len(names) < 2:  # noqa: PLR2004 (one class is no question)
+        missing = sorted(set(range(len(names))) - set(labels.tolist()))
+        what = f"no row of class {names[missing[0]]!r}" if missing else "a single class"
+        raise DataError(f"{path}, column {options.target!r}: found {what}, expected rows of at least two, and of each")
+    return Table(inputs=inputs, targets=labels), names

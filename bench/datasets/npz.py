@@ -1,0 +1,96 @@
+"""A user's own arrays: a NumPy file with the inputs of all samples, of any shape, and what to predict for each."""
+
+from functools import cache
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from pydantic.dataclasses import dataclass
+
+from bench.datasets import tables
+from bench.datasets.base import Split, checksum
+from bench.datasets.description import Description, Part, Task, checked
+from bench.datasets.tables import Splitting, Table
+from bench.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=checked)
+class Options(Splitting):
+    """The file (relative to the workload's), the names of its two arrays, and what the second one is.
+
+    For classification the targets are integers from 0, for regression numbers of shape (samples,) or (samples,
+    outputs).
+    """
+
+    path: str
+    task: Task
+    inputs: str = "inputs"
+    target: str = "targets"
+    unit: str = ""
+
+
+def describe(options: Options) -> Description:
+    """What is in the file, which is read and checked; raises DataError with array and sample of what is wrong."""
+    table = _table(options)
+    tables.split(table, options, "train")  # which refuses a part without one of the classes
+    labels = options.task == "classification"
+    return Description(
+        name=Path(options.path).stem,
+        task=options.task,
+        sample_shape=table.inputs.shape[1:],
+        outputs=int(table.targets.max()) + 1 if labels else table.targets.shape[1],
+        **tables.sizes(len(table.targets), options),
+        unit=options.unit,
+        source=f"{Path(options.path).name}, {len(table.targets)} samples",
+        download=False,
+    )
+
+
+def fingerprint(options: Options) -> str:
+    """The samples, and how they are split and scaled."""
+    return tables.fingerprint(tables.splitting_of(options), checksum(*_table(options)))
+
+
+def read(options: Options, part: Part) -> Split:
+    """One part; raises DataError like `describe`."""
+    return tables.split(_table(options), options, part)
+
+
+@cache
+def _table(options: Options) -> Table:
+    path = Path(options.path)
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            found = dict(arrays)
+    except (OSError, ValueError, EOFError, BadZipFile, AttributeError, TypeError) as error:
+        raise DataError(f"{path}: found {error}, expected an .npz file of NumPy without objects") from error
+    for key, name in (("inputs", options.inputs), ("target", options.target)):
+        if name not in found:
+            raise DataError(f"dataset.{key}: found {name!r}, expected an array of {path}: {', '.join(found)}")
+    inputs, targets = found[options.inputs], found[options.target]
+    if inputs.ndim < 2 or targets.shape[:1] != inputs.shape[:1] or not inputs.size:  # noqa: PLR2004 (samples, ...)
+        raise DataError(
+            f"{path}: found {options.inputs} of shape {inputs.shape} and {options.target} of shape {targets.shape}, "
+            "expected (samples, ...) and as many targets"
+        )
+    for name, array in ((options.inputs, inputs), (options.target, targets)):
+        if not np.issubdtype(array.dtype, np.number) or not np.isfinite(array).all():
+            row = 0 if not np.issubdtype(array.dtype, np.number) else int(np.argwhere(~np.isfinite(array))[0][0])
+            raise DataError(f"{path}, {name}, sample {row}: found what is no finite number, expected numbers only")
+    return Table(inputs=inputs.astype(np.float64), targets=_targets(options, targets, path))
+
+
+def _targets(options: Options, targets: np.ndarray, path: Path) -> np.ndarray:
+    if options.task == "regression":
+        return targets.reshape(len(targets), -1).astype(np.float64)
+    where = f"{path}, {options.target}"
+    if targets.ndim != 1 or not np.issubdtype(targets.dtype, np.integer):
+        raise DataError(
+            f"{where}: found {targets.dtype} of shape {targets.shape}, expected integers of shape (samples,)"
+        )
+    if targets.min() < 0:
+        raise DataError(f"{where}, sample {int(targets.argmin())}: found the label {targets.min()}, expected 0 or more")
+    missing = np.setdiff1d(np.arange(targets.max() + 1), targets)
+    if len(missing):
+        raise DataError(f"{where}: found no sample of class {missing[0]}, expected every class up to {targets.max()}")
+    return targets.astype(np.int64)

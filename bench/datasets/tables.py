@@ -1,0 +1,247 @@
+"""Samples in rows: split and scaled by scikit-learn, by one set of options for every data set that is a table."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
+
+import numpy as np
+from jaxtyping import Float, Int64
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from bench.datasets.base import Split
+from bench.datasets.description import Part, checked
+from bench.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Share = Annotated[float, Field(gt=0, lt=1, strict=True)]
+Seed = Annotated[int, Field(ge=0, strict=True)]
+
+RULE = "train_test_split and StandardScaler, version 1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=checked)
+class Splitting:
+    """What is held out, and what is scaled.
+
+    `test` is the share of all rows to judge by. `validation` is a share of what is left to learn from, or, with
+    `validation_from = "test"`, of what was held out. `seed` shuffles both times; `stratify` keeps the classes' shares.
+    `standardise` and `standardise_target` take mean 0 and deviation 1 from the rows to learn from.
+    """
+
+    test: Share = 0.2
+    validation: Share | None = None
+    validation_from: Literal["train", "test"] = "train"
+    seed: Seed = 0
+    stratify: bool = False
+    standardise: bool = False
+    standardise_target: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=checked)
+class Folding:
+    """One fold of several is held out to judge by; `seed` shuffles the rows before they are dealt out.
+
+    `standardise` takes mean 0 and deviation 1 from the other folds.
+    """
+
+    folds: Annotated[int, Field(ge=2, strict=True)] = 10
+    fold: Annotated[int, Field(ge=0, strict=True)] = 0
+    seed: Seed = 0
+    standardise: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a fold that there is not."""
+        if self.fold >= self.folds:
+            raise ValueError(f"found fold {self.fold}, expected 0 to {self.folds - 1}")
+
+
+class Sizes(TypedDict):
+    """How many rows each part has."""
+
+    train: int
+    validation: int
+    test: int
+
+
+class Table(NamedTuple):
+    """All rows before they are split: inputs (rows, ...), and labels (rows,) or numbers (rows, outputs)."""
+
+    inputs: Float[np.ndarray, "rows ..."]
+    targets: Int64[np.ndarray, " rows"] | Float[np.ndarray, "rows outputs"]
+
+
+def read_csv(
+    path: Path,
+    *,
+    rows: int | None = None,
+    columns: int | None = None,
+    header: bool = False,
+    text: Sequence[object] = (),
+) -> "pd.DataFrame":
+    """The cells of a CSV file; `text` are the columns that are not numbers.
+
+    Without a header the columns are numbered from 0. Raises DataError where the file is no table, or has other rows or
+    columns than it should.
+    """
+    import pandas as pd
+
+    try:
+        frame = pd.read_csv(path, header=0 if header else None, dtype=dict.fromkeys(text, str))
+    except (OSError, ValueError) as error:  # not there, not text; ragged or empty, which pandas calls a ParserError
+        raise DataError(
+            f"{path}: found {' '.join(str(error).split())}, expected a table of comma-separated values"
+        ) from error
+    for what, found, expected in (("rows", len(frame), rows), ("columns", len(frame.columns), columns)):
+        if expected is not None and found != expected:
+            raise DataError(f"{path}: found {found} {what}, expected {expected}; replace the file")
+    return frame
+
+
+def numbers(
+    frame: "pd.DataFrame", path: Path, *, header: bool = False, lowest: float = -math.inf, highest: float = math.inf
+) -> Float[np.ndarray, "rows columns"]:
+    """The cells as numbers; raises DataError with line and column of one that is none, or is out of range."""
+    import pandas as pd
+
+    values: np.ndarray = frame.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    wrong = ~(np.isfinite(values) & (values >= lowest) & (values <= highest))
+    if wrong.any():
+        row, column = map(int, np.argwhere(wrong)[0])
+        cell: Any = frame.iloc[row, column]
+        name = frame.columns[column]
+        found = "nothing" if pd.isna(cell) else repr(str(cell))
+        between = "" if lowest == -math.inf and highest == math.inf else f" from {lowest:g} to {highest:g}"
+        raise DataError(
+            f"{path}, line {row + 1 + header}, column {_shown(name)}: found {found}, expected a number{between}"
+        )
+    return values
+
+
+def labels(
+    column: "pd.Series[str]", names: Sequence[str], path: Path, *, header: bool = False
+) -> Int64[np.ndarray, " rows"]:
+    """Each cell's place among the names of the classes; raises DataError with line and column of one that has none."""
+    places = {name: place for place, name in enumerate(names)}
+    found = column.map(places)
+    if found.isna().any():
+        row = int(found.isna().to_numpy().argmax())
+        cell = column.iloc[row]
+        shown = "nothing" if cell != cell else repr(cell)  # noqa: PLR0124 (an empty cell is NaN)
+        where = f"{path}, line {row + 1 + header}, column {_shown(column.name)}"
+        raise DataError(f"{where}: found {shown}, expected one of {', '.join(names)}")
+    return found.to_numpy(np.int64)
+
+
+def sizes(rows: int, options: Splitting) -> Sizes:
+    """How many rows each part has: what is held out is rounded up, as scikit-learn does.
+
+    Raises DataError where a part that is asked for would be empty.
+    """
+    test = math.ceil(rows * options.test)
+    train, validation = rows - test, 0
+    if options.validation is not None and options.validation_from == "train":
+        validation = math.ceil(train * options.validation)
+        train -= validation
+    elif options.validation is not None:
+        kept = math.ceil(test * (1 - options.validation))
+        validation, test = test - kept, kept
+    if not train or not test or (options.validation is not None and not validation):
+        raise DataError(
+            f"found {rows} rows, which leave {train} to learn from, {validation} to choose and {test} to judge by; "
+            "expected at least one in each part: change dataset.test or dataset.validation"
+        )
+    return {"train": train, "validation": validation, "test": test}
+
+
+def split(table: Table, options: Splitting, part: Part) -> Split:
+    """One part, scaled, in float32. Raises DataError where a part lacks a class that the table has."""
+    rows = indices(table, options)
+    labels = table.targets.ndim == 1
+    if labels:
+        _check_classes(table.targets, rows)
+    inputs, *_ = scaled(table.inputs, rows["train"]) if options.standardise else (table.inputs,)
+    targets, mean, deviation = table.targets, 0.0, 1.0
+    if options.standardise_target and not labels:
+        targets, mean, deviation = scaled(table.targets, rows["train"])
+    return Split(
+        inputs=inputs[rows[part]].astype(np.float32),
+        targets=targets[rows[part]] if labels else targets[rows[part]].astype(np.float32),
+        target_mean=float(mean),
+        target_deviation=float(deviation),
+    )
+
+
+def indices(table: Table, options: Splitting) -> dict[Part, Int64[np.ndarray, " rows"]]:
+    """The rows of each part."""
+    train, test = _cut(np.arange(len(table.targets)), table, options, options.test)
+    validation = train[:0]
+    if options.validation is not None and options.validation_from == "train":
+        train, validation = _cut(train, table, options, options.validation)
+    elif options.validation is not None:
+        validation, test = _cut(test, table, options, 1 - options.validation)
+    return {"train": train, "validation": validation, "test": test}
+
+
+def scaled(values: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """All rows by the mean and the deviation of the training rows; the two of the first column beside them."""
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler().fit(values[train])
+    return scaler.transform(values), scaler.mean_[0], scaler.scale_[0]
+
+
+def fold_sizes(rows: int, options: Folding) -> Sizes:
+    """How many rows each part has: the first folds have one more where the rows cannot be dealt out evenly."""
+    test = rows // options.folds + (options.fold < rows % options.folds)
+    return {"train": rows - test, "validation": 0, "test": test}
+
+
+def fold(table: Table, options: Folding, part: Part) -> Split:
+    """One part of a k-fold split, scaled, in float32."""
+    from sklearn.model_selection import KFold
+
+    dealt = KFold(options.folds, shuffle=True, random_state=options.seed).split(table.targets)
+    train, test = list(dealt)[options.fold]
+    chosen = train if part == "train" else test
+    inputs = scaled(table.inputs, train)[0] if options.standardise else table.inputs
+    return Split(inputs=inputs[chosen].astype(np.float32), targets=table.targets[chosen].astype(np.float32))
+
+
+def splitting_of(options: Splitting) -> Splitting:
+    """The options that every table has, without those of one kind of data set."""
+    return Splitting(**{field.name: getattr(options, field.name) for field in fields(Splitting)})
+
+
+def fingerprint(options: object, *sources: str) -> str:
+    """The sha256 in hex of the options, of the rule that splits and scales, and of what the rows come from."""
+    return hashlib.sha256(json.dumps([RULE, asdict(options), *sources], sort_keys=True).encode()).hexdigest()  # type: ignore[call-overload]
+
+
+def _cut(rows: np.ndarray, table: Table, options: Splitting, share: float) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.model_selection import train_test_split
+
+    stratify = table.targets[rows] if options.stratify else None
+    kept, held_out = train_test_split(rows, test_size=share, random_state=options.seed, stratify=stratify)
+    return kept, held_out
+
+
+def _shown(column: object) -> str:
+    """A column's name, or its number where the file has no names."""
+    return repr(column) if isinstance(column, str) else str(column)
+
+
+def _check_classes(labels: np.ndarray, rows: Mapping[Part, np.ndarray]) -> None:
+    for part, chosen in rows.items():
+        missing = sorted(set(labels.tolist()) - set(labels[chosen].tolist()))
+        if missing and len(chosen):
+            raise DataError(
+                f"found no sample of class {missing[0]} in the {part} part ({len(chosen)} rows), expected every class "
+                "in every part; use stratify = true, another seed or another share"
+            )

@@ -1,0 +1,64 @@
+"""The daily minimum temperature in Melbourne, 1981 to 1990: from some days, the next; the last year is held out."""
+
+import numpy as np
+from pydantic.dataclasses import dataclass
+
+from bench.datasets import tables
+from bench.datasets.base import Split, public_file
+from bench.datasets.description import Description, Part, Size, checked
+
+ADDRESS = (
+    "https://raw.githubusercontent.com/jbrownlee/Datasets/"
+    "d20fcb6402ae34e653d4513b00f39257bb37ed7f/daily-min-temperatures.csv"
+)
+SHA256 = "8b9de63ed6789492bf497625e7f9beb96a63d367b4b0a21754006f749fa5e5da"
+DAYS, YEAR = 3650, 365
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=checked)
+class Options:
+    """`steps`: how many days are seen."""
+
+    steps: Size = 30
+
+    def __post_init__(self) -> None:
+        """Refuse a window that leaves nothing to learn from."""
+        if self.steps >= DAYS - YEAR:
+            raise ValueError(f"found steps {self.steps}, expected at most {DAYS - YEAR - 1}")
+
+
+def describe(options: Options) -> Description:
+    """A window for each day that has as many before it; the last 365 days are judged by."""
+    return Description(
+        name="temperatures",
+        task="regression",
+        sample_shape=(options.steps, 1),
+        outputs=1,
+        train=DAYS - YEAR - options.steps,
+        test=YEAR,
+        unit="°C",
+        naive="last",
+        source="Australian Bureau of Meteorology, github.com/jbrownlee/Datasets",
+        download=True,
+    )
+
+
+def fingerprint(options: Options) -> str:
+    """The options, and the sha256 of the file, which is verified before it is read."""
+    return tables.fingerprint(options, SHA256, f"the last {YEAR} held out")
+
+
+def read(options: Options, part: Part) -> Split:
+    """One part, standardised by the days before the last year; raises DataError for a missing or damaged file."""
+    path = public_file("time-series/daily-min-temperatures.csv", address=ADDRESS, sha256=SHA256)
+    frame = tables.read_csv(path, rows=DAYS, columns=2, header=True)
+    days = tables.numbers(frame.iloc[:, 1:], path, header=True, lowest=-50.0, highest=60.0)
+    values, mean, deviation = tables.scaled(days, np.arange(DAYS - YEAR))
+    windows = np.lib.stride_tricks.sliding_window_view(values[:, 0].astype(np.float32), options.steps + 1)
+    chosen = windows[:-YEAR] if part == "train" else windows[-YEAR:]
+    return Split(
+        inputs=chosen[:, :-1, None].copy(),
+        targets=chosen[:, -1:].copy(),
+        target_mean=float(mean),
+        target_deviation=float(deviation),
+    )

@@ -1,0 +1,147 @@
+"""How a network learns: the loss, the update rule, clipping, validation, when to stop, and how the result is judged.
+
+Every rule is written down once, here, and every framework follows it; a certificate proves that it does.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from_toml = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+Size = Annotated[int, Field(gt=0, strict=True)]
+Positive = Annotated[float, Field(gt=0, strict=True)]
+NotNegative = Annotated[float, Field(ge=0, strict=True)]
+Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
+
+Loss = Literal["cross_entropy", "binary_cross_entropy", "mean_squared_error", "sigmoid_mean_squared_error"]
+Better = Literal["higher", "lower"]
+
+# The losses that fit a task; the first is what is taken where a recipe names none.
+LOSSES: dict[str, tuple[Loss, ...]] = {
+    "classification": ("cross_entropy", "binary_cross_entropy", "sigmoid_mean_squared_error"),
+    "regression": ("mean_squared_error",),
+}
+
+# The metrics of a task and which direction of each is better; the first stands for the task.
+METRICS: dict[str, dict[str, Better]] = {
+    "classification": {
+        "accuracy": "higher",
+        "precision": "higher",
+        "recall": "higher",
+        "f1": "higher",
+        "roc_auc": "higher",
+        "loss": "lower",
+    },
+    "regression": {"r2": "higher", "mae": "lower", "rmse": "lower", "loss": "lower"},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
+class Sgd:
+    """b ← μ·b + g, p ← p - η·b, with b = 0 before the first step (Polyak 1964, as PyTorch writes it)."""
+
+    name: Literal["sgd"]
+    learning_rate: Positive
+    momentum: Fraction = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
+class Adam:
+    """Kingma and Ba 2015, algorithm 1: p ← p - η·m̂ / (√v̂ + ε), with m̂ = m/(1-β₁ᵗ) and v̂ = v/(1-β₂ᵗ)."""
+
+    name: Literal["adam"]
+    learning_rate: Positive = 1e-3
+    beta_1: Fraction = 0.9
+    beta_2: Fraction = 0.999
+    epsilon: Positive = 1e-8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
+class AdamW:
+    """Loshchilov and Hutter 2019, algorithm 2: p ← p - η·λ·p - η·m̂ / (√v̂ + ε), for every trainable weight."""
+
+    name: Literal["adamw"]
+    learning_rate: Positive = 1e-3
+    beta_1: Fraction = 0.9
+    beta_2: Fraction = 0.999
+    epsilon: Positive = 1e-8
+    weight_decay: NotNegative = 1e-2
+
+
+UpdateRule = Sgd | Adam | AdamW
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
+class Clipping:
+    """g ← g·min(1, c/‖g‖) with c = `norm`, and ‖g‖ of each variable by itself or of all together (Pascanu 2013)."""
+
+    norm: Positive
+    scope: Literal["variable", "global"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
+class EarlyStopping:
+    """Stop after `patience` epochs in which `metric` on the validation data was not better than ever before.
+
+    `restore_best` takes the weights back to those of the best epoch, also where the last epoch came first.
+    """
+
+    patience: Size
+    metric: str = "loss"
+    restore_best: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
+class Recipe:
+    """How the network learns.
+
+    Losses are means over the batch, taken from the outputs of a linear head: `cross_entropy` from one logit for each
+    class, `binary_cross_entropy` from one logit, `mean_squared_error` from the outputs as they are, and
+    `sigmoid_mean_squared_error` from their sigmoid, against 0 and 1 or against one-hot labels.
+    """
+
+    optimizer: Annotated[UpdateRule, Field(discriminator="name")]
+    batch_size: Size
+    epochs: Size
+    loss: Loss = "cross_entropy"
+    last_batch: Literal["keep", "drop"] = "keep"
+    validation_fraction: Fraction = 0.0
+    early_stopping: EarlyStopping | None = None
+    clipping: Clipping | None = None
+    seed: Annotated[int, Field(ge=0, strict=True)] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
+class Target:
+    """The quality to reach on the evaluation data, for the time to target."""
+
+    metric: str
+    value: Annotated[float, Field(strict=True)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
+class Band:
+    """Where a metric on the test data is expected to be, as a mean over seeds, and who found it there."""
+
+    metric: str
+    lowest: Annotated[float, Field(strict=True)]
+    highest: Annotated[float, Field(strict=True)]
+    source: str
+
+    def __post_init__(self) -> None:
+        """Refuse a band that nothing can meet."""
+        if self.lowest > self.highest:
+            raise ValueError(f"found lowest {self.lowest} above highest {self.highest}, expected the other way round")
+
+
+def primary(task: str) -> str:
+    """The metric that stands for a task."""
+    return next(iter(METRICS[task]))
+
+
+def is_better(metric: str, found: float, than: float) -> bool:
+    """Whether a value of a metric beats another; what is not a number beats nothing."""
+    directions: dict[str, Any] = {name: better for metrics in METRICS.values() for name, better in metrics.items()}
+    return found > than if directions[metric] == "higher" else found < than

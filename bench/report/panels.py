@@ -1,0 +1,137 @@
+"""Panels of what was learnt: curves over epochs and over time, predicted against real, precision and recall."""
+
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from bench.record import Judgement, Learning, Record
+from bench.report.results import Results, select
+from bench.report.style import COLOURS, OTHER_COLOUR, name_y, place, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def curves(axes: "Axes", results: Results, workload: str) -> None:
+    """A line for each contender and seed: the evaluation quality after each epoch."""
+    for record, learning in learnings(results, workload):
+        epochs = range(1, len(learning.epochs) + 1)
+        _curve(axes, results, record, learning, list(epochs))
+    axes.set_xlabel("epoch", fontsize=8)
+    axes.locator_params(axis="x", integer=True, nbins=6)
+    _goal(axes, results, workload)
+
+
+def curves_over_time(axes: "Axes", results: Results, workload: str) -> None:
+    """The same over the seconds that training and evaluation took, compilation included."""
+    for record, learning in learnings(results, workload):
+        spent_ns = accumulate(epoch.train_ns + epoch.evaluation_ns for epoch in learning.epochs)
+        _curve(axes, results, record, learning, [time / 1e9 for time in spent_ns])
+    axes.set_xlabel("seconds of training", fontsize=8)
+    axes.set_xlim(left=0)
+    axes.locator_params(axis="x", nbins=6)
+    _goal(axes, results, workload)
+
+
+def truth(axes: "Axes", results: Results, workload: str) -> None:
+    """Predicted against real, a dot for each sample that was kept; the first seed of each contender."""
+    for contender, judgement in first_judgements(results, workload):
+        if judgement.pairs:
+            real, predicted = zip(*judgement.pairs, strict=True)
+            dots = {**style(contender), "linestyle": "none", "markersize": 2.5, "alpha": 0.5}
+            axes.plot(real, predicted, label=contender, **dots)
+    low, high = axes.get_xlim()
+    axes.axline((low, low), (high, high), color="#888888", linewidth=0.8, linestyle="--")
+    axes.set_xlabel("real", fontsize=8)
+    name_y(axes, "predicted")
+    axes.locator_params(nbins=5)
+    axes.grid(visible=True, color="#DDDDDD", linewidth=0.6)
+
+
+def precision_and_recall(axes: "Axes", results: Results, workload: str) -> None:
+    """Precision over recall while the threshold moves, a ring at the threshold that was chosen."""
+    for contender, judgement in first_judgements(results, workload):
+        threshold = judgement.threshold
+        if threshold:
+            _, precision, recall = zip(*threshold.curve, strict=True)
+            axes.plot(recall, precision, label=contender, **{**style(contender), "marker": ""})
+            colour = COLOURS.get(contender, OTHER_COLOUR)
+            axes.plot(threshold.recall, threshold.precision, "o", markersize=7, markerfacecolor="none", color=colour)
+    axes.set_xlabel("recall", fontsize=8)
+    name_y(axes, "precision")
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_ylim(top=1.03)
+    axes.grid(visible=True, color="#DDDDDD", linewidth=0.6)
+
+
+def confusion(axes: "Axes", results: Results, workload: str) -> None:
+    """The confusion matrix of the first contender's first seed: rows are classes, columns what was said."""
+    contender, judgement = next(item for item in first_judgements(results, workload) if item[1].confusion)
+    matrix = judgement.confusion or ()
+    shares = [[count / max(1, sum(row)) for count in row] for row in matrix]
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for number, row in enumerate(matrix):
+        for other, count in enumerate(row):
+            if count:
+                colour = "white" if shares[number][other] > 0.5 else "black"  # noqa: PLR2004 (half as dark)
+                axes.text(other, number, str(count), ha="center", va="center", fontsize=6, color=colour)
+    axes.set_xticks(range(len(matrix)))
+    axes.set_yticks(range(len(matrix)))
+    axes.set_xlabel(f"said by {contender}", fontsize=8)
+    name_y(axes, "class")
+
+
+def learnings(results: Results, workload: str) -> Iterator[tuple[Record, Learning]]:
+    """What was learnt, in the order of the contenders' places."""
+    records = select(results, workload, purpose="learning")
+    for record in sorted(records, key=lambda record: (place(record.case.contender), record.case.seed)):
+        if record.outcome == "ok" and record.measurement.learning is not None:
+            yield record, record.measurement.learning
+
+
+def first_judgements(results: Results, workload: str) -> Iterator[tuple[str, Judgement]]:
+    """The judgement of each contender's first seed."""
+    seen = set()
+    for record, learning in learnings(results, workload):
+        if learning.judgement and record.case.contender not in seen:
+            seen.add(record.case.contender)
+            yield record.case.contender, learning.judgement
+
+
+def has_curve(results: Results, workload: str) -> bool:
+    """Whether anything was learnt."""
+    return any(learnings(results, workload))
+
+
+def has_pairs(results: Results, workload: str) -> bool:
+    """Whether numbers were predicted."""
+    return any(len(judgement.pairs) > 1 for _, judgement in first_judgements(results, workload))
+
+
+def has_threshold(results: Results, workload: str) -> bool:
+    """Whether there were two classes."""
+    return any(judgement.threshold for _, judgement in first_judgements(results, workload))
+
+
+def has_confusion(results: Results, workload: str) -> bool:
+    """Whether there were classes."""
+    return any(judgement.confusion for _, judgement in first_judgements(results, workload))
+
+
+def _curve(axes: "Axes", results: Results, record: Record, learning: Learning, where: list[float]) -> None:
+    label = " ".join((record.case.contender, *(str(getattr(record.case, name)) for name in results.varying)))
+    # Curves that agree hide each other; their markers do not, because each contender starts at its own epoch.
+    every = (place(record.case.contender)[0], max(5, len(where) // 8))
+    qualities = [epoch.evaluation_quality for epoch in learning.epochs]
+    axes.plot(where, qualities, label=label, **style(record.case.contender, every=every))
+
+
+def _goal(axes: "Axes", results: Results, workload: str) -> None:
+    """The target, and the names of the axes."""
+    _, learning = next(learnings(results, workload))
+    if learning.target is not None:
+        axes.axhline(learning.target, color="#888888", linewidth=0.8, linestyle="--")
+        where = ("axes fraction", "data")
+        axes.annotate("target", (0.99, learning.target), xycoords=where, ha="right", va="top", fontsize=8)
+    name_y(axes, f"{learning.target_metric.replace('_', ' ')} ({learning.evaluated_on})")
+    axes.grid(visible=True, color="#DDDDDD", linewidth=0.6)

@@ -1,0 +1,50 @@
+"""How every chart looks: a colour and a marker for each contender, axes that say their unit."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.ticker import EngFormatter
+
+# Okabe and Ito's colours, which the colour-blind can tell apart; a contender keeps its own on every chart.
+COLOURS = {
+    "pytorch": "#D55E00",
+    "keras/tensorflow": "#0072B2",
+    "keras/jax": "#56B4E9",
+    "keras/torch": "#CC79A7",
+    "flax": "#009E73",
+}
+OTHER_COLOUR = "#555555"
+MARKERS = {"pytorch": "o", "keras/tensorflow": "s", "keras/jax": "D", "keras/torch": "v", "flax": "^"}
+
+
+def name_y(axes: "Axes", name: str) -> None:
+    """Where panels share the axis, only the first of a row names it."""
+    position = axes.get_subplotspec()
+    if position is None or position.is_first_col() or len(axes.get_shared_y_axes().get_siblings(axes)) == 1:
+        axes.set_ylabel(name, fontsize=8)
+
+
+def place(label: str) -> tuple[int, str]:
+    """Where a contender stands in every list: those with a colour of their own first."""
+    contender = label.split(" ", maxsplit=1)[0]
+    return (list(COLOURS).index(contender) if contender in COLOURS else len(COLOURS), label)
+
+
+def style(contender: str, *, every: int | tuple[int, int] = 1) -> dict[str, Any]:  # matplotlib's keywords
+    """The line of a contender, with a marker at each `every`th point."""
+    return {
+        "color": COLOURS.get(contender, OTHER_COLOUR),
+        "marker": MARKERS.get(contender, "x"),
+        "markersize": 4,
+        "markevery": every,
+        "linewidth": 1.4,
+        "alpha": 0.85,
+    }
+
+
+def engineering(unit: str = "") -> "EngFormatter":
+    """Numbers with k, M, m, µ and the unit."""
+    from matplotlib.ticker import EngFormatter
+
+    return EngFormatter(unit=unit, sep="" if not unit else " ")

@@ -1,0 +1,73 @@
+"""The plain recurrent network in Flax."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+from jaxtyping import Float
+
+from models.layers import flax as layers
+from models.layers.spec import RecurrentLayer, Weights
+from models.rnn.spec import RnnSpec
+
+ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
+
+
+class Recurrent(nnx.Module):
+    def __init__(
+        self, inputs: int, layer: RecurrentLayer, *, return_sequences: bool, dtype: jnp.dtype, rngs: nnx.Rngs
+    ) -> None:
+        self.return_sequences = return_sequences
+        # The cell computes in float32 unless it is told otherwise, whatever its parameters are.
+        cell = nnx.SimpleCell(
+            inputs, layer.units, activation_fn=ACTIVATIONS[layer.activation], dtype=dtype, param_dtype=dtype, rngs=rngs
+        )
+        self.rnn = nnx.RNN(cell)
+        self.tail = layers.Tail(layer.units, "linear", layer.batch_norm, layer.dropout, dtype=dtype, rngs=rngs)
+
+    def __call__(self, sequence: Array) -> Array:
+        states = self.rnn(sequence)
+        if self.return_sequences:
+            return self.tail(states)
+        return self.tail(states[:, -1])
+
+
+class Rnn(nnx.Module):
+    def __init__(self, spec: RnnSpec, *, dtype: jnp.dtype, rngs: nnx.Rngs) -> None:
+        widths = (spec.features, *(layer.units for layer in spec.layers))
+        last = len(spec.layers) - 1
+        self.layers = nnx.List(
+            Recurrent(widths[number], layer, return_sequences=number != last, dtype=dtype, rngs=rngs)
+            for number, layer in enumerate(spec.layers)
+        )
+        self.head = nnx.Linear(widths[-1], spec.outputs, param_dtype=dtype, rngs=rngs)
+
+    def __call__(self, sequence: Float[Array, "batch time features"]) -> Float[Array, "batch outputs"]:
+        for layer in self.layers:
+            sequence = layer(sequence)
+        return self.head(sequence)
+
+
+def build(spec: RnnSpec, weights: Weights, *, seed: int = 0) -> Rnn:
+    """The model with these weights, in their precision; the seed is that of its dropout."""
+    dtype = weights["head.bias"].dtype
+    model = layers.blank(lambda rngs: Rnn(spec, dtype=dtype, rngs=rngs), seed=seed)
+    for number, layer in enumerate(model.layers):
+        layers.fill(layer.rnn.cell.dense_i.kernel, weights[f"layer{number}.kernel"])
+        layers.fill(layer.rnn.cell.dense_h.kernel, weights[f"layer{number}.recurrent"])
+        layers.fill(layer.rnn.cell.dense_i.bias, weights[f"layer{number}.bias"])
+        layers.load_batch_norm(layer.tail, name=f"layer{number}", weights=weights)
+    layers.load(model.head, name="head", weights=weights)
+    return model
+
+
+def export(model: Rnn) -> Weights:
+    """A copy of the weights as they are now, by their canonical names."""
+    state: layers.State = {}
+    for number, layer in enumerate(model.layers):
+        state[f"layer{number}.kernel"] = layer.rnn.cell.dense_i.kernel[...]
+        state[f"layer{number}.recurrent"] = layer.rnn.cell.dense_h.kernel[...]
+        state[f"layer{number}.bias"] = layer.rnn.cell.dense_i.bias[...]
+        state |= layers.read_batch_norm(layer.tail, name=f"layer{number}")
+    state |= layers.read(model.head, name="head")
+    return layers.to_numpy(state)

@@ -1,0 +1,38 @@
+"""The plain recurrent network in Keras."""
+
+import keras
+from keras import layers as keras_layers
+
+from models.layers import keras as layers
+from models.layers.spec import RecurrentLayer, Weights
+from models.rnn.spec import RnnSpec
+
+
+def add_recurrent(
+    model: keras.Sequential, layer: RecurrentLayer, *, return_sequences: bool, name: str, dtype: str
+) -> None:
+    """A recurrent layer, its batch norm, its dropout."""
+    rnn = keras_layers.SimpleRNN(
+        layer.units, activation=layer.activation, return_sequences=return_sequences, name=name, dtype=dtype
+    )
+    model.add(rnn)
+    layers.add_tail(model, "linear", layer.batch_norm, name=name, dtype=dtype)
+    layers.add_dropout(model, layer.dropout, dtype=dtype)
+
+
+def build(spec: RnnSpec, weights: Weights, *, seed: int = 0) -> keras.Sequential:
+    """The model with these weights, in their precision; the seed is that of its dropout."""
+    keras.utils.set_random_seed(seed)
+    dtype = weights["head.bias"].dtype.name
+    model = keras.Sequential([keras.Input((spec.steps, spec.features), dtype=dtype)])
+    for number, layer in enumerate(spec.layers):
+        last = number == len(spec.layers) - 1
+        add_recurrent(model, layer, return_sequences=not last, name=f"layer{number}", dtype=dtype)
+    model.add(keras_layers.Dense(spec.outputs, name="head", dtype=dtype))
+    layers.load(model, weights)
+    return model
+
+
+def export(model: keras.Sequential) -> Weights:
+    """A copy of the weights as they are now, by their canonical names."""
+    return layers.export(model)

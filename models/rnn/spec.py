@@ -1,0 +1,69 @@
+"""A plain recurrent network that reads a sequence and answers once: its sizes, first weights, and what it computes."""
+
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from models.layers import spec as layers
+from models.layers.spec import ACTIVATIONS, GLOROT, Initializer, Part, RecurrentLayer, Size, Weights, type_checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
+class RnnSpec:
+    """Sizes: sequences of `steps` × `features`, the stacked layers, `outputs` of the linear head."""
+
+    steps: Size
+    features: Size
+    layers: Annotated[tuple[RecurrentLayer, ...], Field(min_length=1)]
+    outputs: Size
+    head_initializer: Initializer = GLOROT
+
+
+Spec = RnnSpec
+
+sizes = layers.sequence_sizes
+
+
+def input_shape(spec: RnnSpec) -> tuple[int, ...]:
+    """The shape in which the network takes one sample."""
+    return (spec.steps, spec.features)
+
+
+def parameter_shapes(spec: RnnSpec) -> dict[str, tuple[int, ...]]:
+    """Canonical names and shapes."""
+    head = {"head.kernel": (spec.layers[-1].units, spec.outputs), "head.bias": (spec.outputs,)}
+    return layers.recurrent_shapes(spec.features, spec.layers, gates=1) | head
+
+
+def initial_weights(spec: RnnSpec, *, seed: int) -> Weights:
+    """Kernels as their layers say, orthogonal recurrences, zero biases; float64."""
+    initializers = {f"layer{number}": layer.initializer for number, layer in enumerate(spec.layers)}
+    return layers.initial_weights(parameter_shapes(spec), initializers | {"head": spec.head_initializer}, seed=seed)
+
+
+def parts(spec: RnnSpec) -> list[Part]:
+    """The layers in their order."""
+    stack = layers.recurrent_parts("recurrent", spec.steps, spec.features, spec.layers, gates=1)
+    return [*stack, layers.head_part(spec.layers[-1].units, spec.outputs)]
+
+
+def forward(
+    spec: RnnSpec, weights: Weights, inputs: Float[np.ndarray, "batch time features"]
+) -> Float[np.ndarray, "batch outputs"]:
+    """The reference that every framework must match (Elman 1990)."""
+    sequence = inputs
+    for number, layer in enumerate(spec.layers):
+        from_input, recurrent, bias = (weights[f"layer{number}.{part}"] for part in ("kernel", "recurrent", "bias"))
+        squash = ACTIVATIONS[layer.activation]
+        hidden = np.zeros((len(inputs), layer.units), inputs.dtype)
+        states = []
+        for step in np.moveaxis(sequence, 1, 0):
+            hidden = squash(step @ from_input + hidden @ recurrent + bias)
+            states.append(hidden)
+        last = number == len(spec.layers) - 1
+        sequence = states[-1] if last else np.stack(states, axis=1)
+        sequence = layers.activate(sequence, "linear", layer.batch_norm, weights, f"layer{number}")
+    return sequence @ weights["head.kernel"] + weights["head.bias"]

@@ -1,0 +1,185 @@
+"""A user's own table or arrays: what they become, and one clear line for every mistake in them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.datasets.base import load
+from bench.datasets.description import dataset_names, fingerprint
+from bench.errors import DataError, UsageError
+from bench.workload import load_workload
+
+ROWS = [f"{number % 7},{number * 3 % 11},{number / 10},{'yes' if number % 3 else 'no'}" for number in range(30)]
+HEADER = "width,height,price,sold"
+
+TOML = """\
+name = "mine"
+dataset = { kind = "csv", path = "flats.csv", target = "sold", task = "classification", drop = ["price"] }
+
+[model]
+family = "dnn"
+
+[recipe]
+optimizer = { name = "adam" }
+batch_size = 8
+epochs = 2
+"""
+
+
+def csv(folder: Path, rows: list[str] = ROWS, header: str = HEADER) -> Path:
+    path = folder / "flats.csv"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def table(path: Path, **options: object) -> dict[str, object]:
+    return {"kind": "csv", "path": str(path), "target": "sold", "task": "classification", **options}
+
+
+def test_a_table_of_classes(tmp_path: Path) -> None:
+    dataset = load(table(csv(tmp_path)))
+    found = dataset.description
+    assert (found.name, found.task, found.sample_shape, found.outputs) == ("flats", "classification", (3,), 2)
+    assert (found.labels, found.train, found.test) == (("no", "yes"), 24, 6)
+    assert set(dataset.train.targets.tolist()) == {0, 1}
+
+
+def test_a_table_of_numbers(tmp_path: Path) -> None:
+    options = {"target": "price", "task": "regression", "features": ["height"], "unit": "euros"}
+    dataset = load(table(csv(tmp_path), **options, standardise_target=True))
+    assert (dataset.description.sample_shape, dataset.description.outputs, dataset.description.unit) == (
+        (1,),
+        1,
+        "euros",
+    )
+    assert abs(dataset.train.targets.mean()) < 1e-6
+
+
+def test_the_classes_may_be_named_in_an_order(tmp_path: Path) -> None:
+    usual, other = (load(table(csv(tmp_path), classes=names)) for names in (["no", "yes"], ["yes", "no"]))
+    np.testing.assert_array_equal(usual.train.targets, 1 - other.train.targets)
+
+
+def test_the_fingerprint_follows_the_rows_and_not_the_place(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    here, there = csv(tmp_path), csv(tmp_path / "elsewhere")
+    assert fingerprint(table(here)) == fingerprint(table(there))
+    (tmp_path / "changed").mkdir()
+    changed = csv(tmp_path / "changed", ["1,2,3,yes", *ROWS[1:]])
+    assert fingerprint(table(changed)) != fingerprint(table(here))
+    assert fingerprint(table(here, seed=1)) != fingerprint(table(here))
+
+
+def test_kinds_are_no_names_of_data_sets() -> None:
+    assert not {"csv", "npz"} & set(dataset_names())
+    with pytest.raises(UsageError, match=r"dataset\.kind: found 'xls', expected one of csv, npz"):
+        load({"kind": "xls"})
+    with pytest.raises(UsageError, match=r"dataset\.name: found 'csv', .* or kind = 'csv' or 'npz' for a file of your"):
+        load({"name": "csv"})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"target": "sould"}, r"dataset\.target: found 'sould', expected a column of .*: width, height, price, sold"),
+        ({"features": ["width", "depth"]}, r"dataset\.features: found 'depth', expected a column"),
+        ({"drop": ["depth"]}, r"dataset\.drop: found 'depth', expected a column"),
+        ({"features": ["width", "sold"]}, r"dataset\.features: found 'sold', expected columns other than the target"),
+        ({"drop": ["width", "height", "price"]}, r"found 30 rows and 0 features"),
+        ({"target": "price", "task": "regression"}, r"line 2, column 'sold': found 'no', expected a number"),
+        ({"classes": ["no", "maybe"]}, r"line 3, column 'sold': found 'yes', expected one of no, maybe"),
+        ({"classes": ["no", "yes", "maybe"]}, r"column 'sold': found no row of class 'maybe'"),
+        ({"target": "width", "drop": ["sold"], "test": 0.05}, r"found no sample of class . in the test part"),
+    ],
+)
+def test_options_that_do_not_fit_the_table(tmp_path: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load(table(csv(tmp_path), **options))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("1,x,3,yes", r"flats\.csv, line 6, column 'height': found 'x', expected a number"),
+        ("1,,3,yes", r"line 6, column 'height': found nothing"),
+        ("1,2,3,", r"line 6, column 'sold': found nothing, expected one of no, yes"),
+        ("1,2,3,yes,5", r"flats\.csv: found Error tokenizing data"),
+    ],
+)
+def test_a_wrong_row_is_named(tmp_path: Path, row: str, message: str) -> None:
+    rows = [*ROWS[:4], row, *ROWS[5:]]
+    with pytest.raises(DataError, match=message):
+        load(table(csv(tmp_path, rows)))
+
+
+def test_a_target_that_is_no_number_is_named(tmp_path: Path) -> None:
+    rows = ["1,2,nan,yes", *ROWS]
+    options = {"target": "price", "task": "regression", "drop": ["sold"]}
+    with pytest.raises(DataError, match=r"line 2, column 'price': found nothing, expected a number"):
+        load(table(csv(tmp_path, rows), **options))
+
+
+def test_one_class_is_no_question(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="found a single class"):
+        load(table(csv(tmp_path, ["1,2,3,yes"] * 9)))
+
+
+def test_a_workload_finds_its_table_beside_it_wherever_it_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    csv(tmp_path)
+    (tmp_path / "mine.toml").write_text(TOML)
+    found = load_workload(str(tmp_path / "mine.toml"))
+    assert found.spec.outputs == 2
+    monkeypatch.chdir(tmp_path)
+    assert load_workload("mine.toml").digest == found.digest
+    (tmp_path / "mine.toml").write_text(TOML.replace("cross_entropy", "x").replace("epochs = 2", "epochs = 3"))
+    assert load_workload("mine.toml").digest != found.digest
+
+
+def test_a_mistake_in_a_table_names_the_workload_too(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(TOML)
+    with pytest.raises(UsageError, match=r"mine\.toml: .*flats\.csv: found .*No such file"):
+        load_workload(str(tmp_path / "mine.toml"))
+
+
+def arrays(folder: Path, **changes: np.ndarray) -> dict[str, object]:
+    images = np.random.default_rng(0).normal(size=(30, 4, 3))
+    np.savez(folder / "own.npz", **{"inputs": images, "targets": np.arange(30) % 3, **changes})  # type: ignore[arg-type]
+    return {"kind": "npz", "path": str(folder / "own.npz"), "task": "classification"}
+
+
+def test_arrays_of_classes_and_of_numbers(tmp_path: Path) -> None:
+    found = load(arrays(tmp_path))
+    assert (found.description.sample_shape, found.description.outputs) == ((4, 3), 3)
+    assert found.train.inputs.shape == (24, 4, 3)
+    numbers = {**arrays(tmp_path, targets=np.ones((30, 2))), "task": "regression"}
+    numbers["path"] = str((tmp_path / "own.npz").rename(tmp_path / "numbers.npz"))
+    assert load(numbers).description.outputs == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"targets": np.arange(30) % 3 - 1}, r"targets, sample 0: found the label -1, expected 0 or more"),
+        ({"targets": np.arange(30) % 3 * 2}, r"found no sample of class 1, expected every class up to 4"),
+        ({"targets": np.arange(30) / 3}, r"found float64 of shape \(30,\), expected integers"),
+        ({"targets": np.arange(29) % 3}, r"expected \(samples, ...\) and as many targets"),
+        ({"inputs": np.full((30, 2), np.nan)}, r"inputs, sample 0: found what is no finite number"),
+        ({"inputs": np.zeros(30)}, r"found inputs of shape \(30,\)"),
+    ],
+)
+def test_wrong_arrays_are_refused(tmp_path: Path, changes: dict[str, np.ndarray], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load(arrays(tmp_path, **changes))
+
+
+def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"expected an \.npz file of NumPy without objects"):
+        load(arrays(tmp_path, inputs=np.array([object()] * 30)))
+
+
+def test_a_missing_array_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"dataset\.target: found 'labels', expected an array of .*: inputs, targets"):
+        load({**arrays(tmp_path), "target": "labels"})

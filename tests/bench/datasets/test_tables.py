@@ -1,0 +1,196 @@
+"""Tables are split and scaled as scikit-learn does it, sizes are known before the rows are, and cells are checked."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.model_selection import KFold, train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from bench.datasets import tables
+from bench.datasets.description import Part
+from bench.datasets.tables import Folding, Splitting, Table
+from bench.errors import DataError
+
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+GENERATOR = np.random.default_rng(0)
+INPUTS = GENERATOR.normal(3, 2, (57, 4))
+LABELS = GENERATOR.integers(0, 3, 57)
+NUMBERS = GENERATOR.normal(100, 20, (57, 1))
+CLASSES, REGRESSION = Table(INPUTS, LABELS), Table(INPUTS, NUMBERS)
+
+
+def test_eighty_to_twenty_then_three_to_one() -> None:
+    options = Splitting(test=0.2, validation=0.25, seed=21)
+    rest, test = train_test_split(INPUTS, test_size=0.2, random_state=21)
+    train, validation = train_test_split(rest, test_size=0.25, random_state=21)
+    for part, expected in zip(PARTS, (train, validation, test), strict=True):
+        np.testing.assert_array_equal(tables.split(REGRESSION, options, part).inputs, expected.astype(np.float32))
+
+
+def test_seventy_to_thirty_and_the_thirty_in_halves() -> None:
+    options = Splitting(test=0.3, validation=0.5, validation_from="test", seed=42)
+    train, rest = train_test_split(INPUTS, test_size=0.3, random_state=42)
+    validation, test = train_test_split(rest, test_size=0.5, random_state=42)
+    for part, expected in zip(PARTS, (train, validation, test), strict=True):
+        np.testing.assert_array_equal(tables.split(REGRESSION, options, part).inputs, expected.astype(np.float32))
+
+
+@pytest.mark.parametrize("rows", [20, 57, 208, 569, 1000, 20640, 21179])
+@pytest.mark.parametrize(
+    "options",
+    [
+        Splitting(),
+        Splitting(test=0.3),
+        Splitting(test=0.2, validation=0.25),
+        Splitting(test=0.3, validation=0.5, validation_from="test"),
+        Splitting(test=0.3, validation=0.3, validation_from="test"),
+        Splitting(test=0.1, validation=0.2),
+    ],
+)
+def test_sizes_are_those_of_the_split_without_its_rows(rows: int, options: Splitting) -> None:
+    table = Table(np.zeros((rows, 1)), np.zeros((rows, 1)))
+    found = {part: len(chosen) for part, chosen in tables.indices(table, options).items()}
+    assert sum(found.values()) == rows
+    assert found == dict(tables.sizes(rows, options))
+
+
+@pytest.mark.parametrize(
+    ("rows", "options"),
+    [
+        (1, Splitting()),
+        (4, Splitting(test=0.99)),
+        (2, Splitting(test=0.5, validation=0.5)),
+        (10, Splitting(test=0.3, validation=0.3, validation_from="test")),
+    ],
+)
+def test_a_part_without_rows_is_refused(rows: int, options: Splitting) -> None:
+    with pytest.raises(DataError, match=rf"found {rows} rows, which leave .* expected at least one in each part"):
+        tables.sizes(rows, options)
+
+
+def test_no_row_is_in_two_parts() -> None:
+    rows = tables.indices(CLASSES, Splitting(validation=0.25))
+    assert sorted(np.concatenate(list(rows.values())).tolist()) == list(range(57))
+
+
+def test_standardised_by_the_rows_to_learn_from_and_by_no_others() -> None:
+    options = Splitting(validation=0.25, standardise=True, standardise_target=True)
+    train = tables.indices(REGRESSION, options)["train"]
+    scaler = StandardScaler().fit(INPUTS[train])
+    found = tables.split(REGRESSION, options, "test")
+    test = tables.indices(REGRESSION, options)["test"]
+    np.testing.assert_allclose(found.inputs, scaler.transform(INPUTS[test]), rtol=1e-5)
+    everything = StandardScaler().fit(INPUTS).transform(INPUTS[test])
+    assert np.abs(found.inputs - everything).max() > 1e-2
+    own_unit = found.targets * found.target_deviation + found.target_mean
+    np.testing.assert_allclose(own_unit, NUMBERS[test], rtol=1e-5)
+    assert found.target_deviation > 5
+
+
+def test_what_is_not_to_be_scaled_stays_as_it_is() -> None:
+    found = tables.split(REGRESSION, Splitting(), "train")
+    assert (found.target_mean, found.target_deviation) == (0.0, 1.0)
+    assert {found.inputs.dtype, found.targets.dtype} == {np.dtype(np.float32)}
+    assert found.inputs.mean() > 2
+
+
+def test_stratified_parts_have_the_classes_shares() -> None:
+    labels = np.repeat([0, 1], [90, 10])
+    table = Table(np.arange(100.0)[:, None], labels)
+    shares = [
+        tables.split(table, Splitting(stratify=stratify, seed=3), "test").targets.mean() for stratify in (True, False)
+    ]
+    assert shares[0] == pytest.approx(0.1)
+    assert shares[1] != pytest.approx(0.1)
+
+
+def test_a_part_without_one_of_the_classes_is_refused() -> None:
+    labels = np.zeros(57, np.int64)
+    labels[0] = 1
+    with pytest.raises(DataError, match=r"found no sample of class 1 in the (train|test) part .* use stratify = true"):
+        tables.split(Table(INPUTS, labels), Splitting(), "train")
+
+
+def test_folds_are_those_of_scikit_learn_and_together_everything() -> None:
+    dealt = list(KFold(10, shuffle=True, random_state=7).split(INPUTS))
+    seen = []
+    for number, (train, test) in enumerate(dealt):
+        options = Folding(folds=10, fold=number, seed=7, standardise=True)
+        scaler = StandardScaler().fit(INPUTS[train])
+        found = tables.fold(REGRESSION, options, "test")
+        np.testing.assert_allclose(found.inputs, scaler.transform(INPUTS[test]), rtol=1e-5, atol=1e-6)
+        assert tables.fold_sizes(57, options) == {"train": len(train), "validation": 0, "test": len(test)}
+        seen += found.targets[:, 0].tolist()
+    assert sorted(seen) == sorted(NUMBERS[:, 0].astype(np.float32).tolist())
+
+
+def test_a_fold_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="found fold 10, expected 0 to 9"):
+        Folding(folds=10, fold=10)
+
+
+def test_the_fingerprint_follows_options_and_source() -> None:
+    found = {
+        tables.fingerprint(Splitting(), "a"),
+        tables.fingerprint(Splitting(), "b"),
+        tables.fingerprint(Splitting(seed=1), "a"),
+        tables.fingerprint(Splitting(standardise=True), "a"),
+    }
+    assert len(found) == 4
+    assert tables.fingerprint(Splitting(), "a") in found
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "table.csv"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"), [("x", "'x'"), ("", "nothing"), ("nan", "nothing"), ("inf", "'inf'"), ("7", "'7'")]
+)
+def test_a_cell_that_is_no_number_or_out_of_range_is_named_by_line_and_column(
+    tmp_path: Path, cell: str, found: str
+) -> None:
+    path = write(tmp_path, f"a,b\n1,2\n3,{cell}\n5,6\n")
+    frame = tables.read_csv(path, header=True)
+    message = rf"table\.csv, line 3, column 'b': found {found}, expected a number from 0 to 6$"
+    with pytest.raises(DataError, match=message):
+        tables.numbers(frame, path, header=True, lowest=0.0, highest=6.0)
+    headless = tables.read_csv(write(tmp_path, f"1,2\n3,{cell}\n"))
+    with pytest.raises(DataError, match=r"line 2, column 1: found"):
+        tables.numbers(headless, path, lowest=0.0, highest=6.0)
+
+
+def test_good_cells_are_numbers(tmp_path: Path) -> None:
+    path = write(tmp_path, "a,b\n1,.5\n-3,2e3\n")
+    found = tables.numbers(tables.read_csv(path, header=True), path, header=True)
+    np.testing.assert_array_equal(found, [[1, 0.5], [-3, 2000]])
+
+
+def test_a_label_without_a_class_is_named_by_line(tmp_path: Path) -> None:
+    path = write(tmp_path, "R\nM\nX\n")
+    column = tables.read_csv(path, text=(0,))[0]
+    assert tables.labels(column[:2], ("R", "M"), path).tolist() == [0, 1]
+    with pytest.raises(DataError, match=r"table\.csv, line 3, column 0: found 'X', expected one of R, M"):
+        tables.labels(column, ("R", "M"), path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"found No columns to parse from file, expected a table"),
+        ("1,2\n3,4,5\n", r"found Error tokenizing data.*, expected a table"),
+        ("1,2\n", r"found 1 rows, expected 2; replace the file"),
+        ("1\n2\n", r"found 1 columns, expected 2; replace the file"),
+    ],
+)
+def test_what_is_no_such_table_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=rf"table\.csv: {message}"):
+        tables.read_csv(write(tmp_path, text), rows=2, columns=2)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.csv: found .*No such file"):
+        tables.read_csv(tmp_path / "none.csv")

@@ -1,0 +1,101 @@
+"""The tables of how training went, from records whose answers are known."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench.recipe import Band
+from bench.record import Error, Judgement, Learning, Measurement, Record, Threshold
+from bench.report.layout import Table
+from bench.report.tables import report
+from tests.bench.records import learning, record
+
+BAND = Band(metric="accuracy", lowest=0.96, highest=0.98, source="plain PyTorch")
+THRESHOLD = Threshold(
+    value=0.31, chosen_on="validation", accuracy=0.9, precision=0.8, recall=0.7, f1=0.75, curve=((0.1, 0.5, 1.0),)
+)
+
+
+def learnt(framework: str, found: Learning) -> Record:
+    return record(framework=framework, purpose="learning", seed=found.seed, measurement=Measurement(learning=found))
+
+
+def table(records: list[Record], title: str) -> Table | None:
+    tables = [item for section in report(records).sections for item in section.tables]
+    return next((item for item in tables if item.title == title), None)
+
+
+def cells(found: Table | None) -> list[list[str]]:
+    assert found is not None
+    return [[entry.text for entry in row] for row in found.rows]
+
+
+@pytest.mark.parametrize(("accuracy", "verdict"), [(0.97, "within"), (0.985, "better"), (0.95, "MISSED")])
+def test_a_band_says_where_the_mean_over_seeds_is(accuracy: float, verdict: str) -> None:
+    seeds = [replace(learning(seed=seed, accuracy=accuracy), band=BAND) for seed in range(3)]
+    found = table([learnt("pytorch", item) for item in seeds], "Expected quality")
+    assert cells(found) == [
+        ["digits-dnn", "pytorch", "accuracy", f"{accuracy - 0.002:.4f}", "0.9600 to 0.9800", verdict, "3"]
+    ]
+    assert found is not None
+    assert found.notes == ("digits-dnn: plain PyTorch.",)
+
+
+def test_without_a_band_there_is_no_such_table() -> None:
+    assert table([learnt("pytorch", learning())], "Expected quality") is None
+
+
+def test_how_training_went_names_the_rule() -> None:
+    stopped = replace(learning(), stopped_early=True, restored_epoch=7)
+    found = table([learnt("pytorch", learning()), learnt("flax", stopped)], "How training went")
+    assert [row[-3:] for row in cells(found)] == [
+        ["12", "last", "under-fitting"],
+        ["12 (stopped early)", "7", "under-fitting"],
+    ]
+    assert found is not None
+    assert any(note.startswith("under-fitting: both losses still fell") for note in found.notes)
+
+
+def test_contenders_are_tested_against_each_other_over_seeds() -> None:
+    same = [learnt(name, learning(seed=seed)) for name in ("pytorch", "flax") for seed in range(3)]
+    other = [
+        learnt(name, learning(seed=seed, accuracy=accuracy))
+        for name, accuracy in (("pytorch", 0.97), ("flax", 0.9))
+        for seed in range(3)
+    ]
+    assert cells(table(same, "Do they learn the same?"))[0][-1] == "equal within chance"
+    assert cells(table(other, "Do they learn the same?"))[0][-1] == "DIFFERENT"
+    assert table(same[:1], "Do they learn the same?") is None
+
+
+def test_two_classes_have_a_threshold_and_a_confusion_matrix() -> None:
+    judged = replace(learning(), judgement=Judgement(confusion=((38, 1), (0, 75)), threshold=THRESHOLD))
+    records = [learnt("pytorch", judged)]
+    assert cells(table(records, "Threshold")) == [["pytorch", "0.3100", "0.9000", "0.8000", "0.7000", "0.7500"]]
+    assert cells(table(records, "Confusion matrix on the test set")) == [
+        ["pytorch", "0", "38", "1", "0.9744"],
+        ["pytorch", "1", "0", "75", "1.0000"],
+    ]
+
+
+def test_a_matrix_that_nobody_could_read_is_left_out() -> None:
+    wide = replace(learning(), judgement=Judgement(confusion=((1,) * 21,) * 21))
+    assert table([learnt("pytorch", wide)], "Confusion matrix on the test set") is None
+
+
+def test_regression_shows_its_worst_errors_and_the_forecast_to_beat() -> None:
+    judgement = Judgement(
+        worst=tuple(Error(sample=number, truth=1.0, predicted=2.5, size=1.5) for number in range(9)),
+        naive={"mae": 4.0},
+    )
+    found = replace(learning(), quality={"mae": 3.0}, target_metric="mae", judgement=judgement)
+    records = [learnt("pytorch", found)]
+    assert cells(table(records, "Worst errors"))[0] == ["pytorch", "0", "1", "2.5", "1.50"]
+    assert len(cells(table(records, "Worst errors"))) == 5
+    assert cells(table(records, "Against the naive forecast")) == [["pytorch", "mae", "3", "4", "0.7500"]]
+
+
+def test_records_of_before_have_none_of_it() -> None:
+    titles = {item.title for section in report([learnt("pytorch", learning())]).sections for item in section.tables}
+    assert "Quality on the test set" in titles
+    assert not titles & {"Threshold", "Worst errors", "Confusion matrix on the test set", "Against the naive forecast"}
