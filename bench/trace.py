@@ -11,15 +11,18 @@ from bench.subject import Subject
 from models.layers.spec import without_dropout
 
 
-def trace(subject: Subject) -> dict[str, np.ndarray]:
+def trace(subject: Subject, *, nudged: bool = False) -> dict[str, np.ndarray]:
     """Logits at the start and after the last step, each beside the reference's, the losses.
 
-    The weights after the steps.
+    The weights after the steps. `nudged` begins with first weights that differ in their last bit, which shows how much
+    of a difference between two frameworks may be rounding.
     """
     module = families.spec_module(subject.workload.family)
     adapter, spec = subject.adapter, without_dropout(subject.workload.spec)
     train = subject.encoded(subject.split("train"))
-    model = subject.build(spec=spec)
+    model = subject.build(
+        spec=spec, weights=_nudged(module.initial_weights(spec, seed=subject.seed)) if nudged else None
+    )
     batches = list(_batches(subject, len(train)))
     inputs = train.inputs[batches[0]]
     first = subject.module.export(model)
@@ -53,6 +56,15 @@ def _batches(subject: Subject, samples: int) -> Iterator[np.ndarray]:
             left -= 1
             yield rows
         epoch += 1
+
+
+def _nudged(weights: families.Weights) -> families.Weights:
+    """Every weight one unit in the last place of float64 larger or smaller."""
+    generator = np.random.Generator(np.random.PCG64(0))
+    return {
+        name: np.nextafter(value, np.where(generator.random(value.shape) < 0.5, -np.inf, np.inf))  # noqa: PLR2004 (half)
+        for name, value in weights.items()
+    }
 
 
 def _double(weights: families.Weights) -> families.Weights:

@@ -72,7 +72,7 @@ def _trace(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (
     subject = _subject(job, precision=job["precision"], seed=job["seed"])
     path = Path(job["path"])
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_trace(path, trace(subject))
+    write_trace(path, trace(subject, nudged=job.get("nudged", False)))
     return {"outcome": "ok", "error": None}
 
 

@@ -28,7 +28,7 @@ def table(found: Certificates) -> Table:
         )
         for (workload, contender), certificate in found.items()
     )
-    notes = dict.fromkeys(note for certificate in found.values() for note in certificate.notes)
+    notes = _notes(found)
     problems = [f"{' '.join(key)}: {item.problem}" for key, item in found.items() if item.problem]
     columns = left("workload", "framework", "certificate", *checks)
     return Table(title="Largest relative deviations", columns=columns, rows=rows, notes=(*notes, *problems))
@@ -43,6 +43,18 @@ def as_json(found: Certificates) -> dict[str, Any]:
             for (workload, _), item in found.items()
         ],
     }
+
+
+def _notes(found: Certificates) -> list[str]:
+    """Each note once, after the names of the workloads that it is about where it is not about all of them."""
+    about: dict[str, dict[str, None]] = {}
+    for (workload, _), certificate in found.items():
+        for note in certificate.notes:
+            about.setdefault(note, {})[workload] = None
+    everything = {workload for workload, _ in found}
+    return [
+        note if set(workloads) == everything else f"{', '.join(workloads)}: {note}" for note, workloads in about.items()
+    ]
 
 
 def _deviations(certificate: Certificate) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bench.equivalence import (
+    AMPLIFIED_WEIGHTS_LIMIT,
     FIRST_LOSSES,
     FLOAT32_DRIFT_LIMIT,
     FLOAT32_LIMIT,
@@ -17,6 +18,7 @@ from bench.equivalence import (
     STEPS,
     WEIGHTS_LIMIT,
     certify,
+    is_amplified,
     read_trace,
     relative_deviation,
     weights_deviation,
@@ -114,6 +116,41 @@ def test_a_loss_in_float32_may_drift_only_after_the_first_update(step: int, limi
         moved = arrays()
         moved["losses"][step] += share * limit * moved["losses"].max()
         assert failing(certificate(single=moved)) == expected
+
+
+def apart(share: float) -> Arrays:
+    """A trace whose weights are so far from those that are right, as a share of the largest."""
+    kernel = arrays()["weights/head.kernel"]
+    return arrays(weights__head_of_kernel=kernel + share * kernel.max())
+
+
+@pytest.mark.parametrize(
+    ("deviation", "own", "allowed", "passes"),
+    [
+        (5e-8, 1e-9, 1e-7, True),
+        (5e-8, 1e-10, 1e-8, False),
+        (5e-8, 0.0, WEIGHTS_LIMIT, False),
+        (5e-10, 1e-13, WEIGHTS_LIMIT, True),
+        (9e-6, 1e-3, AMPLIFIED_WEIGHTS_LIMIT, True),
+        (2e-5, 1e-3, AMPLIFIED_WEIGHTS_LIMIT, False),
+    ],
+)
+def test_weights_may_differ_as_far_as_rounding_explains_and_the_certificate_says_so(
+    deviation: float, own: float, allowed: float, *, passes: bool
+) -> None:
+    double = {"pytorch": arrays(), "flax": apart(deviation)}
+    single = {"pytorch": arrays(), "flax": arrays()}
+    nudged = {"pytorch": apart(own)}
+    found = certify("flax", double, single, dropout=False, nudged=nudged)
+    assert found.passed == passes
+    assert [item.allowed for item in found.deviations if item.check == WEIGHTS] == [pytest.approx(allowed)]
+    assert bool(found.notes) == (allowed > WEIGHTS_LIMIT)
+    assert not certify("flax", double, single, dropout=False).notes
+
+
+@pytest.mark.parametrize(("deviation", "amplified"), [(5e-10, False), (5e-9, True), (9e-6, True), (2e-5, False)])
+def test_a_nudge_is_asked_for_where_rounding_might_have_done_it(deviation: float, *, amplified: bool) -> None:
+    assert is_amplified(certificate(double=apart(deviation))) == amplified
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])

@@ -12,7 +12,7 @@ from bench.fleet import Fleet
 from bench.frameworks import Contender
 from bench.proof import Proofs, second
 from bench.record import Certificate
-from bench.workload import Workload
+from bench.workload import Workload, load_workload
 from tests.bench.workloads import CANNOT_BE_DONE_IN_PYTORCH, Change, workload
 
 PYTORCH, FLAX, TENSORFLOW = Contender("pytorch"), Contender("flax"), Contender("keras", "tensorflow")
@@ -126,6 +126,19 @@ def test_adapter_and_versions_decide_too(tmp_path: Path, monkeypatch: pytest.Mon
     assert path(contender=FLAX) == of_flax
     monkeypatch.setattr(frameworks, "versions", lambda _: {"jax": "99"})
     assert path(contender=FLAX) != of_flax
+
+
+def test_what_saturates_is_held_to_what_rounding_explains(fleet: Fleet, tmp_path: Path) -> None:
+    made = load_workload("counting-rnn")
+    certificates, told = prove(fleet, made, PYTORCH, FLAX)
+    assert [item[2] for item in told] == ["fp32", "fp64", "fp64 nudged"] * 2
+    for certificate in certificates.values():
+        assert certificate.passed
+        assert certificate.notes[0].startswith("weights may differ by ")
+    idle = Fleet(tmp_path / "logs")
+    again, told = prove(idle, made, PYTORCH, FLAX)
+    assert (again, told) == (certificates, [])
+    assert not idle._launchers
 
 
 @pytest.mark.parametrize(

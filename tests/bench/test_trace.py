@@ -34,8 +34,9 @@ def workload(hidden: tuple[dict[str, Any], ...] = (), *, last_batch: str = "keep
     return parse_workload(content, source=Path("linear.toml"))
 
 
-def traced(made: Workload, *, precision: str = "fp64", seed: int = 0) -> Trace:
-    return trace(prepare("pytorch", made, device="cpu", precision=precision, threads=1, seed=seed))
+def traced(made: Workload, *, precision: str = "fp64", seed: int = 0, nudged: bool = False) -> Trace:
+    subject = prepare("pytorch", made, device="cpu", precision=precision, threads=1, seed=seed)
+    return trace(subject, nudged=nudged)
 
 
 def by_hand(made: Workload, *, first_epoch: int = 0) -> Trace:
@@ -96,6 +97,13 @@ def test_float32_takes_the_steps_whose_loss_is_compared() -> None:
     assert {double[name].dtype for name in ("logits", "weights/head.kernel")} == {np.dtype(np.float64)}
     assert single["reference"].dtype == np.float64, "what rounded weights must compute is not rounded once more"
     assert 1e-12 < relative_deviation(single["losses"], double["losses"][:LOSS_STEPS]) < 1e-5
+
+
+def test_a_nudge_moves_the_first_weights_by_their_last_bit() -> None:
+    usual = traced(workload(({"units": 5},)))
+    nudged = traced(workload(({"units": 5},)), nudged=True)
+    assert 0 < relative_deviation(nudged["logits"], usual["logits"]) < 1e-14
+    assert 0 < weights_deviation(nudged, usual) < 1e-12
 
 
 def test_dropout_is_off() -> None:

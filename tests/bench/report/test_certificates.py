@@ -39,6 +39,12 @@ def test_a_deviation_that_is_no_number_is_the_largest() -> None:
     assert ">" in row[3].text
 
 
+def test_a_note_about_some_workloads_names_them() -> None:
+    found = {("tiny", "pytorch"): PASSED, ("tiny", "flax"): FAILED, ("large", "pytorch"): PASSED}
+    both = {**found, ("large", "flax"): replace(FAILED, notes=("saturated",))}
+    assert table(both).notes == ("without dropout", "large: saturated")
+
+
 UNAVAILABLE = replace(NONE, problem="tanh is built in", available=False)
 
 
