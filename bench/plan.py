@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 
 from bench import families
 from bench.frameworks import Contender
-from bench.record import Case, Record, Scenario
+from bench.record import Case, Purpose, Record, Scenario
 from bench.workload import Workload
 
 # For estimates where nothing like it was measured before: what a small machine and a small network take.
 ASSUMED_FLOPS = 10e9
 ASSUMED_CALL_S = 1e-3
 ASSUMED_START_S = 2.0
+PURPOSES: tuple[Purpose, ...] = ("timing", "learning", "memory")
 BLOCKS = 4  # first calls, warm-up, synchronised and pipelined take about as long each
 
 
@@ -32,6 +33,7 @@ class Selection:
     processes: int
     seeds: int
     threads: int
+    purposes: tuple[Purpose, ...] = PURPOSES
 
 
 def cases(selection: Selection) -> tuple[Case, ...]:
@@ -47,7 +49,7 @@ def cases(selection: Selection) -> tuple[Case, ...]:
         planned += _block(selection, replicate)
         if replicate == 0 and "training" in selection.scenarios:
             planned += _learning(selection)
-    return tuple(planned)
+    return tuple(case for case in planned if case.purpose in selection.purposes)
 
 
 def estimate_s(case: Case, workload: Workload, *, block_seconds: float, known: Mapping[Case, float]) -> float:

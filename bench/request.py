@@ -12,9 +12,9 @@ from bench import frameworks
 from bench.errors import UsageError
 from bench.fleet import probe
 from bench.frameworks import Contender
-from bench.plan import Selection
-from bench.record import Scenario
-from bench.workload import Suite, Workload, load_suite, load_workload, workload_names
+from bench.plan import PURPOSES, Selection
+from bench.record import Purpose, Scenario
+from bench.workload import Suite, Workload, load_suite, load_workload, variants, workload_names
 
 DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 DEFAULT_SUITE = "quick"
@@ -29,6 +29,8 @@ class Options:
     framework: str | None = None
     device: str = "cpu"
     scenario: str | None = None
+    purpose: str | None = None
+    grid: bool = False
     batch_size: str | None = None
     processes: int | None = None
     seeds: int = 1
@@ -40,14 +42,12 @@ class Options:
         """The command line that asks for the same."""
         given = {name: getattr(self, name) for name in self.__dataclass_fields__}
         given["suite"] = self.suite or (None if self.workload else DEFAULT_SUITE)
-        words = [
-            f"--{name.replace('_', '-')} {value:g}"
-            if isinstance(value, float)
-            else f"--{name.replace('_', '-')} {value}"
-            for name, value in given.items()
-            if value != self.__dataclass_fields__[name].default
-        ]
-        return " ".join(["levelfield run", *words])
+        words = ["levelfield run"]
+        for name, value in given.items():
+            if value != self.__dataclass_fields__[name].default:
+                words.append(f"--{name.replace('_', '-')}")
+                words += [] if value is True else [f"{value:g}" if isinstance(value, float) else str(value)]
+        return " ".join(words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,8 @@ def check(options: Options) -> Request:
     workloads = tuple(map(load_workload, suite.workloads))
     if options.workload is not None:
         workloads = load_workloads(options.workload)
+    if options.grid:
+        workloads = tuple(variant for workload in workloads for variant in variants(workload))
     names = suite.frameworks if options.framework is None else split("framework", options.framework)
     contenders, problems = frameworks.choose(names)
     if not contenders:
@@ -81,7 +83,10 @@ def check(options: Options) -> Request:
         processes=_positive("processes", suite.processes if options.processes is None else options.processes),
         seeds=_positive("seeds", options.seeds),
         threads=_threads(options.threads),
+        purposes=("learning",) if options.grid else purposes(options.purpose) or suite.purposes,
     )
+    if options.grid and "training" not in selection.scenarios:
+        raise UsageError("--grid: found --scenario inference, expected training: a grid is about learning")
     if not 0 < options.time_limit < math.inf:
         raise UsageError(f"--time-limit: found {options.time_limit:g}, expected seconds above 0")
     for workload in workloads if "training" in selection.scenarios else ():
@@ -117,6 +122,15 @@ def load_workloads(text: str) -> tuple[Workload, ...]:
         if names.count(name) > 1:
             raise UsageError(f"--workload: found {name!r} more than once, expected different names")
     return workloads
+
+
+def purposes(text: str | None) -> tuple[Purpose, ...]:
+    """What processes are for; none where nothing is said. Raises UsageError for an unknown one."""
+    wanted = () if text is None else split("purpose", text)
+    for name in wanted:
+        if name not in PURPOSES:
+            raise UsageError(f"--purpose: found {name!r}, expected one of {', '.join(PURPOSES)}")
+    return tuple(name for name in PURPOSES if name in wanted)
 
 
 def split(option: str, text: str) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from bench.frameworks import Contender
 from bench.process import Ending
 from bench.proof import Proofs, source_digest
 from bench.record import SCHEMA_VERSION, Case, Certificate, Measurement, Record, to_json
+from bench.variant import proven_by
 from bench.workload import Workload
 
 UNTIMED_AT_ONCE = 2  # proofs and memory are no timings, so they may share the cores
@@ -172,7 +173,7 @@ class _Writer:
             start_method="spawn" if case.purpose == "memory" else "fork",
             settings=result.get("settings", {}),
             measurement=TypeAdapter(Measurement).validate_python(result.get("measurement", {})),
-            certificate=self.certificates.get((case.workload, case.contender, case.device)),
+            certificate=self.certificates.get((proven_by(case.workload), case.contender, case.device)),
             environment=environment(versions, machine=self.settings.machine),
             workload_digest=workload.digest,
             source_digest=source_digest(workload, case.framework),
@@ -187,7 +188,7 @@ class _Writer:
 def _begin_proofs(fleet: Fleet, pool: ThreadPoolExecutor, cases: Sequence[Case], settings: Settings) -> Proofs:
     proofs = Proofs(fleet, pool, threads=_cores(), limit_s=PROOF_LIMIT_S, tell=_teller(settings.listen))
     for workload, device in _subjects(cases):
-        chosen = sorted({_contender(case) for case in cases if (case.workload, case.device) == (workload, device)})
+        chosen = sorted({_contender(case) for case in cases if _subject(case) == (workload, device)})
         proofs.begin(settings.workloads[workload], chosen, device=device)
     return proofs
 
@@ -202,7 +203,12 @@ def _collect(proofs: Proofs, cases: Sequence[Case], settings: Settings) -> dict[
 
 
 def _subjects(cases: Sequence[Case]) -> list[tuple[str, str]]:
-    return list(dict.fromkeys((case.workload, case.device) for case in cases))
+    """What is to be proven: one fold of a workload stands for the others."""
+    return list(dict.fromkeys(map(_subject, cases)))
+
+
+def _subject(case: Case) -> tuple[str, str]:
+    return proven_by(case.workload), case.device
 
 
 def _contender(case: Case) -> Contender:

@@ -7,13 +7,15 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Never
+from typing import Annotated, Any, Literal, Never
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from bench import families
+from bench import families, variant
 from bench.datasets import description
 from bench.datasets.description import Description
 from bench.errors import DataError, UsageError
@@ -23,6 +25,7 @@ WORKLOADS = Path(__file__).parent / "workloads"
 SUITES = Path(__file__).parent / "suites"
 
 BINARY = 2  # classes
+TABLES = ("optimizer",)  # keys of a recipe whose value is a table with a name
 
 UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")
 
@@ -53,7 +56,7 @@ class Suite:
     """A named set of workloads, and how thoroughly it is measured.
 
     `block_seconds` is how long each timed block of a process lasts at least; `processes` how many processes time a
-    case.
+    case; `purposes` what processes there are.
     """
 
     name: str
@@ -63,19 +66,21 @@ class Suite:
     batch_sizes: tuple[Size, ...] = (1, 32, 256)
     processes: Size = 3
     block_seconds: Positive = 0.3
+    purposes: tuple[Literal["timing", "learning", "memory"], ...] = ("timing", "learning", "memory")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class _File:
     """The keys of a workload's file; the model and the data set check their own tables."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    name: Annotated[str, Field(pattern=variant.PATTERN)]
     model: dict[str, Any]
     dataset: dict[str, Any]
     recipe: Recipe
     title: str = ""
     target: Target | None = None
     band: Band | None = None
+    grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
 
 
 def workload_names() -> tuple[str, ...]:
@@ -126,6 +131,7 @@ def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
     spec = _spec(file, data, source)
     _check_recipe(file.recipe, data, source)
     _check_metrics(file, data, source)
+    _check_grid(file, source)
     return Workload(
         name=file.name,
         title=file.title,
@@ -140,6 +146,40 @@ def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
         content=content,
         source=str(source),
     )
+
+
+def variants(workload: Workload) -> tuple[Workload, ...]:
+    """The workload with every choice of its grid, on every fold of its data: each a workload of its own.
+
+    A grid names fields of the recipe and the values to try; a text in the place of a table is its name. Variants are
+    called `wine@optimizer=adam,fold=3`, and one of the first fold stands for the others where equality is proven.
+    Raises UsageError, as for the file itself, for a value that is wrong.
+    """
+    source, content = Path(workload.source), {**workload.content}
+    grid = content.pop("grid", {})
+    folds = description.folds(workload.dataset)
+    made = []
+    for values in product(*grid.values(), range(folds or 1)):
+        chosen = dict(zip(grid, values, strict=False))
+        changed = {**content, "recipe": {**content["recipe"], **{key: _table(key, chosen[key]) for key in grid}}}
+        if folds:
+            chosen["fold"] = values[-1]
+            changed["dataset"] = {**content["dataset"], "fold": values[-1]}
+        changed["name"] = variant.name(workload.name, chosen)
+        made.append(parse_workload(changed, source=source))
+    return tuple(made)
+
+
+def _table(key: str, value: object) -> object:
+    """A value of a grid: a text in the place of a table is its name."""
+    return {"name": value} if key in TABLES and isinstance(value, str) else value
+
+
+def _check_grid(file: _File, source: Path) -> None:
+    known = [field.name for field in fields(Recipe)]
+    for key in file.grid:
+        if key not in known:
+            raise UsageError(f"{source}: grid.{key}: found {file.grid[key]!r}, expected one of {', '.join(known)}")
 
 
 def _spec(file: _File, data: Description, source: Path) -> families.Spec:
@@ -228,7 +268,7 @@ def _digest(content: Mapping[str, Any], *, dataset: Mapping[str, Any], family: s
 
     How it is done has a digest of its own.
     """
-    what = {key: value for key, value in content.items() if key not in {"title", "band"}}
+    what = {key: value for key, value in content.items() if key not in {"title", "band", "grid"}}
     what["dataset"] = {key: value for key, value in dataset.items() if key != "path"}  # the fingerprint knows the file
     text = json.dumps([what, description.fingerprint(dataset)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode() + families.spec_source(family)).hexdigest()[:16]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.workload import load_workload
+from bench.workload import Workload, load_workload, variants
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
@@ -25,18 +25,30 @@ def test_a_link_that_leads_nowhere_is_found() -> None:
     assert _missing("[a page](LICENSE) and [another](no/such/file.md)") == ["no/such/file.md"]
 
 
-TOML_BLOCKS = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+BLOCKS = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+GRIDS = [text for text in BLOCKS if text.startswith("[grid]")]
+WORKLOADS = [text for text in BLOCKS if text not in GRIDS]
 
 
-@pytest.mark.parametrize("text", TOML_BLOCKS)
+def _written(folder: Path, text: str) -> Workload:
+    (folder / "flats.csv").write_text("area,rooms,price\n" + "".join(f"{n},{n % 5},{3 * n}\n" for n in range(400)))
+    (folder / "mine.toml").write_text(text)
+    return load_workload(str(folder / "mine.toml"))
+
+
+@pytest.mark.parametrize("text", WORKLOADS)
 def test_the_workloads_of_the_readme_are_workloads(text: str, tmp_path: Path) -> None:
-    (tmp_path / "flats.csv").write_text("area,rooms,price\n" + "".join(f"{n},{n % 5},{3 * n}\n" for n in range(99)))
-    (tmp_path / "mine.toml").write_text(text)
-    assert load_workload(str(tmp_path / "mine.toml")).name.startswith("my-")
+    assert _written(tmp_path, text).name.startswith("my-")
+
+
+def test_the_grid_of_the_readme_is_a_grid(tmp_path: Path) -> None:
+    (grid,) = GRIDS
+    for text in WORKLOADS:
+        assert len(variants(_written(tmp_path, f"{text}\n{grid}"))) == 4
 
 
 def test_a_table_of_ones_own_takes_at_most_twenty_lines() -> None:
-    (text,) = [block for block in TOML_BLOCKS if "csv" in block]
+    (text,) = [block for block in WORKLOADS if "csv" in block]
     assert len(text.strip().splitlines()) <= 20
 
 

@@ -45,6 +45,12 @@ def run(  # noqa: PLR0913 (the options of the command)
     framework: Frameworks = None,
     device: Device = "cpu",
     scenario: Annotated[str | None, typer.Option(metavar="LIST", help="training, inference.")] = None,
+    purpose: Annotated[
+        str | None, typer.Option(metavar="LIST", help="timing, learning, memory; all by default.")
+    ] = None,
+    grid: Annotated[
+        bool, typer.Option("--grid", help="Learn with every choice of a workload's grid, on every fold.")
+    ] = False,
     batch_size: Annotated[str | None, typer.Option(metavar="LIST", help="Batch sizes, with commas.")] = None,
     processes: Annotated[int | None, typer.Option(help="Processes that time each case.")] = None,
     seeds: Annotated[int, typer.Option(help="How often each network learns, from different first weights.")] = 1,
@@ -68,6 +74,8 @@ def run(  # noqa: PLR0913 (the options of the command)
         framework=framework,
         device=device,
         scenario=scenario,
+        purpose=purpose,
+        grid=grid,
         batch_size=batch_size,
         processes=processes,
         seeds=seeds,

@@ -82,6 +82,11 @@ def fingerprint(table: Mapping[str, object]) -> str:
     return digest
 
 
+def folds(table: Mapping[str, object]) -> int | None:
+    """Into how many folds the data are dealt out; None where they are split once. Raises UsageError like `describe`."""
+    return getattr(find(table)[1], "folds", None)
+
+
 def find(table: Mapping[str, object]) -> tuple[ModuleType, object]:
     """The module of the data set that the table names, and its Options; raises UsageError like `describe`."""
     key, known = ("kind", FILES) if "kind" in table else ("name", dataset_names())

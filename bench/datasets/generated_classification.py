@@ -26,6 +26,7 @@ class Options(Splitting):
 
     def __post_init__(self) -> None:
         """Refuse what scikit-learn would."""
+        Splitting.__post_init__(self)  # a class with slots is made anew, and `super` does not know the new one
         if self.informative + self.redundant > self.features:
             raise ValueError(
                 f"found informative {self.informative} and redundant {self.redundant}, expected together at most "

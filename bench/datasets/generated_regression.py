@@ -21,6 +21,7 @@ class Options(Splitting):
 
     def __post_init__(self) -> None:
         """Refuse what scikit-learn would silently take for less."""
+        Splitting.__post_init__(self)  # a class with slots is made anew, and `super` does not know the new one
         if self.informative > self.features:
             raise ValueError(f"found informative {self.informative}, expected at most {self.features}, the features")
 

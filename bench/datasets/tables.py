@@ -33,8 +33,12 @@ class Splitting:
     `test` is the share of all rows to judge by. `validation` is a share of what is left to learn from, or, with
     `validation_from = "test"`, of what was held out. `seed` shuffles both times; `stratify` keeps the classes' shares.
     `standardise` and `standardise_target` take mean 0 and deviation 1 from the rows to learn from.
+
+    With `folds`, the rows are dealt out into so many, and the one numbered `fold` is judged by in place of `test`.
     """
 
+    folds: Annotated[int, Field(ge=2, strict=True)] | None = None
+    fold: Annotated[int, Field(ge=0, strict=True)] = 0
     test: Share = 0.2
     validation: Share | None = None
     validation_from: Literal["train", "test"] = "train"
@@ -43,23 +47,12 @@ class Splitting:
     standardise: bool = False
     standardise_target: bool = False
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=checked)
-class Folding:
-    """One fold of several is held out to judge by; `seed` shuffles the rows before they are dealt out.
-
-    `standardise` takes mean 0 and deviation 1 from the other folds.
-    """
-
-    folds: Annotated[int, Field(ge=2, strict=True)] = 10
-    fold: Annotated[int, Field(ge=0, strict=True)] = 0
-    seed: Seed = 0
-    standardise: bool = False
-
     def __post_init__(self) -> None:
-        """Refuse a fold that there is not."""
-        if self.fold >= self.folds:
-            raise ValueError(f"found fold {self.fold}, expected 0 to {self.folds - 1}")
+        """Refuse a fold that there is not, and what folds cannot do."""
+        if self.fold >= (self.folds or 1):
+            raise ValueError(f"found fold {self.fold}, expected 0 to {(self.folds or 1) - 1}")
+        if self.folds and (self.stratify or self.validation_from == "test"):
+            raise ValueError("found folds with stratify or validation_from = 'test', expected one or the other")
 
 
 class Sizes(TypedDict):
@@ -145,6 +138,8 @@ def sizes(rows: int, options: Splitting) -> Sizes:
     Raises DataError where a part that is asked for would be empty.
     """
     test = math.ceil(rows * options.test)
+    if options.folds:  # the first folds have one more where the rows cannot be dealt out evenly
+        test = rows // options.folds + (options.fold < rows % options.folds)
     train, validation = rows - test, 0
     if options.validation is not None and options.validation_from == "train":
         validation = math.ceil(train * options.validation)
@@ -180,7 +175,10 @@ def split(table: Table, options: Splitting, part: Part) -> Split:
 
 def indices(table: Table, options: Splitting) -> dict[Part, Int64[np.ndarray, " rows"]]:
     """The rows of each part."""
-    train, test = _cut(np.arange(len(table.targets)), table, options, options.test)
+    if options.folds:
+        train, test = _folds(len(table.targets), options)[options.fold]
+    else:
+        train, test = _cut(np.arange(len(table.targets)), table, options, options.test)
     validation = train[:0]
     if options.validation is not None and options.validation_from == "train":
         train, validation = _cut(train, table, options, options.validation)
@@ -197,23 +195,6 @@ def scaled(values: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, float, fl
     return scaler.transform(values), scaler.mean_[0], scaler.scale_[0]
 
 
-def fold_sizes(rows: int, options: Folding) -> Sizes:
-    """How many rows each part has: the first folds have one more where the rows cannot be dealt out evenly."""
-    test = rows // options.folds + (options.fold < rows % options.folds)
-    return {"train": rows - test, "validation": 0, "test": test}
-
-
-def fold(table: Table, options: Folding, part: Part) -> Split:
-    """One part of a k-fold split, scaled, in float32."""
-    from sklearn.model_selection import KFold
-
-    dealt = KFold(options.folds, shuffle=True, random_state=options.seed).split(table.targets)
-    train, test = list(dealt)[options.fold]
-    chosen = train if part == "train" else test
-    inputs = scaled(table.inputs, train)[0] if options.standardise else table.inputs
-    return Split(inputs=inputs[chosen].astype(np.float32), targets=table.targets[chosen].astype(np.float32))
-
-
 def splitting_of(options: Splitting) -> Splitting:
     """The options that every table has, without those of one kind of data set."""
     return Splitting(**{field.name: getattr(options, field.name) for field in fields(Splitting)})
@@ -222,6 +203,12 @@ def splitting_of(options: Splitting) -> Splitting:
 def fingerprint(options: object, *sources: str) -> str:
     """The sha256 in hex of the options, of the rule that splits and scales, and of what the rows come from."""
     return hashlib.sha256(json.dumps([RULE, asdict(options), *sources], sort_keys=True).encode()).hexdigest()  # type: ignore[call-overload]
+
+
+def _folds(rows: int, options: Splitting) -> list[tuple[np.ndarray, np.ndarray]]:
+    from sklearn.model_selection import KFold
+
+    return list(KFold(options.folds or 2, shuffle=True, random_state=options.seed).split(np.arange(rows)))
 
 
 def _cut(rows: np.ndarray, table: Table, options: Splitting, share: float) -> tuple[np.ndarray, np.ndarray]:

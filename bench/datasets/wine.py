@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from bench.datasets import tables
 from bench.datasets.base import Split, public_file
 from bench.datasets.description import Description, Part, checked
-from bench.datasets.tables import Folding, Table
+from bench.datasets.tables import Splitting, Table
 
 ADDRESS = "https://raw.githubusercontent.com/jbrownlee/Datasets/d20fcb6402ae34e653d4513b00f39257bb37ed7f/wine.csv"
 SHA256 = "e9c16b779f9194945067f65118da6afb317ef60c6515879c50124dc4f6cdd756"
@@ -16,10 +16,10 @@ ROWS, FEATURES = 178, 13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
-class Options(Folding):
+class Options(Splitting):
     """One of ten folds to judge by; standardised by the other nine."""
 
-    folds: Annotated[int, Field(ge=2, strict=True)] = 10
+    folds: Annotated[int, Field(ge=2, strict=True)] | None = 10
     seed: tables.Seed = 7
     standardise: bool = True
 
@@ -31,7 +31,7 @@ def describe(options: Options) -> Description:
         task="regression",
         sample_shape=(FEATURES,),
         outputs=1,
-        **tables.fold_sizes(ROWS, options),
+        **tables.sizes(ROWS, options),
         unit="class",
         source="UCI wine recognition, github.com/jbrownlee/Datasets",
         download=True,
@@ -49,4 +49,4 @@ def read(options: Options, part: Part) -> Split:
     frame = tables.read_csv(path, rows=ROWS, columns=FEATURES + 1)
     inputs = tables.numbers(frame.drop(columns=FEATURES), path, lowest=0.0)
     classes = tables.numbers(frame[[FEATURES]], path, lowest=1.0, highest=3.0)
-    return tables.fold(Table(inputs=inputs, targets=classes), options, part)
+    return tables.split(Table(inputs=inputs, targets=classes), options, part)

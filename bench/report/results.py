@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from bench import variant
 from bench.metrics import Cell, cells, timed_blocks
 from bench.record import Block, Case, Certificate, Purpose, Record, Scenario
 from bench.report.layout import Column, Entry, left
@@ -48,8 +49,9 @@ def lane(case: Case | Cell) -> Lane:
 
 
 def workloads(results: Results) -> tuple[str, ...]:
-    """Every workload once."""
-    return tuple(dict.fromkeys(record.case.workload for record in results.records))
+    """Every workload once, but for variants of one: these are told as a whole."""
+    names = dict.fromkeys(record.case.workload for record in results.records)
+    return tuple(name for name in names if not variant.is_variant(name))
 
 
 def lanes(results: Results, workload: str) -> tuple[Lane, ...]:

@@ -26,6 +26,7 @@ from bench.report.results import (
     status,
     workloads,
 )
+from bench.report.selection import selection_tables
 
 
 def report(records: Sequence[Record], *, command: str | None = None) -> Report:
@@ -71,6 +72,9 @@ def summary_table(results: Results) -> Table:
 
 def _run_sections(results: Results) -> Iterable[Section]:
     yield Section(title="Summary", tables=_with_rows((summary_table(results), band_table(results))))
+    choices = selection_tables(results)
+    if choices:
+        yield Section(title="Model selection", tables=tuple(choices))
     for workload in workloads(results):
         tables = (
             quality_table(results, workload),

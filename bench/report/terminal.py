@@ -11,9 +11,9 @@ from rich.text import Text
 from bench.report.layout import Report, Section, Table
 
 # A terminal shows what fits a screen; the page has the rest.
-BRIEF = ("Summary", "Failures")
+BRIEF = ("Summary", "Model selection", "Failures")
 # Text up to this length is never broken: names of contenders, numbers with their unit.
-LONGEST_WORD = 18
+LONGEST_WORD = 24
 LEAST_HEADING = 11
 
 

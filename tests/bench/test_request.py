@@ -11,7 +11,9 @@ import pytest
 from bench import frameworks, request
 from bench.errors import UsageError
 from bench.frameworks import Contender
+from bench.plan import cases
 from bench.request import Options, check, check_devices, load_workloads
+from bench.workload import workload_names
 from tests.bench.workloads import named, toml
 
 CORES = len(os.sched_getaffinity(0))
@@ -176,3 +178,27 @@ def test_a_gpu_that_all_see_is_accepted(
 
 def test_options_are_data() -> None:
     assert replace(Options(), seeds=2) == Options(seeds=2) != Options()
+
+
+def test_a_grid_is_learnt_and_not_timed() -> None:
+    found = check(Options(workload="wine,digits-dnn", grid=True)).selection
+    assert len(found.workloads) == 21
+    assert {case.purpose for case in cases(found)} == {"learning"}
+    assert Options(workload="wine", grid=True).command() == "levelfield run --workload wine --grid"
+    with pytest.raises(UsageError, match="--grid: found --scenario inference, expected training"):
+        check(Options(workload="wine", grid=True, scenario="inference"))
+
+
+def test_purposes_are_chosen_or_those_of_the_suite() -> None:
+    assert check(Options()).selection.purposes == ("timing", "learning", "memory")
+    assert check(Options(suite="lecture")).selection.purposes == ("learning",)
+    assert check(Options(purpose="memory,timing")).selection.purposes == ("timing", "memory")
+    assert {case.purpose for case in cases(check(Options(purpose="memory")).selection)} == {"memory"}
+    with pytest.raises(UsageError, match="--purpose: found 'speed', expected one of timing, learning, memory"):
+        check(Options(purpose="speed"))
+
+
+def test_all_workloads_are_those_of_the_catalogue() -> None:
+    assert tuple(item.name for item in load_workloads("all")) == workload_names()
+    with pytest.raises(UsageError, match="found 'all'"):
+        load_workloads("all,digits-dnn")

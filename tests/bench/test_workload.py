@@ -231,7 +231,7 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
         [('title = "Six', 'titel = "Six')],
         (
             "titel: found 'Six numbers in three classes', expected no such key: the keys are "
-            "band, dataset, model, name, recipe, target, title"
+            "band, dataset, grid, model, name, recipe, target, title"
         ),
     ),
     "unknown key of the model": (

@@ -1,6 +1,7 @@
 """Tables are split and scaled as scikit-learn does it, sizes are known before the rows are, and cells are checked."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from bench.datasets import tables
 from bench.datasets.description import Part
-from bench.datasets.tables import Folding, Splitting, Table
+from bench.datasets.tables import Splitting, Table
 from bench.errors import DataError
 
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -46,6 +47,8 @@ def test_seventy_to_thirty_and_the_thirty_in_halves() -> None:
         Splitting(test=0.3, validation=0.5, validation_from="test"),
         Splitting(test=0.3, validation=0.3, validation_from="test"),
         Splitting(test=0.1, validation=0.2),
+        Splitting(folds=10, fold=9),
+        Splitting(folds=7, fold=2, validation=0.25),
     ],
 )
 def test_sizes_are_those_of_the_split_without_its_rows(rows: int, options: Splitting) -> None:
@@ -116,18 +119,24 @@ def test_folds_are_those_of_scikit_learn_and_together_everything() -> None:
     dealt = list(KFold(10, shuffle=True, random_state=7).split(INPUTS))
     seen = []
     for number, (train, test) in enumerate(dealt):
-        options = Folding(folds=10, fold=number, seed=7, standardise=True)
+        options = Splitting(folds=10, fold=number, seed=7, standardise=True)
         scaler = StandardScaler().fit(INPUTS[train])
-        found = tables.fold(REGRESSION, options, "test")
+        found = tables.split(REGRESSION, options, "test")
         np.testing.assert_allclose(found.inputs, scaler.transform(INPUTS[test]), rtol=1e-5, atol=1e-6)
-        assert tables.fold_sizes(57, options) == {"train": len(train), "validation": 0, "test": len(test)}
+        assert tables.sizes(57, options) == {"train": len(train), "validation": 0, "test": len(test)}
         seen += found.targets[:, 0].tolist()
     assert sorted(seen) == sorted(NUMBERS[:, 0].astype(np.float32).tolist())
 
 
 def test_a_fold_that_there_is_not_is_refused() -> None:
     with pytest.raises(ValueError, match="found fold 10, expected 0 to 9"):
-        Folding(folds=10, fold=10)
+        Splitting(folds=10, fold=10)
+
+
+@pytest.mark.parametrize("other", [{"stratify": True}, {"validation": 0.5, "validation_from": "test"}, {"fold": 3}])
+def test_folds_do_not_go_with_everything(other: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        Splitting(folds=3, **other)
 
 
 def test_the_fingerprint_follows_options_and_source() -> None:

@@ -1,0 +1,53 @@
+"""The table of model selection: every choice with mean and spread, the best one marked, what failed said."""
+
+from dataclasses import replace
+
+from bench.record import Measurement, Record
+from bench.report.results import arrange
+from bench.report.selection import selection_tables
+from bench.report.tables import report
+from tests.bench.records import learning, record
+
+
+def learnt(workload: str, accuracy: float, framework: str = "pytorch", **more: object) -> Record:
+    found = replace(learning(), quality={"accuracy": accuracy, "loss": 1 - accuracy})
+    fields = {"measurement": Measurement(learning=found), "purpose": "learning", **more}
+    return record(workload, framework, **fields)  # type: ignore[arg-type]
+
+
+RECORDS = [
+    learnt("wine@optimizer=sgd,fold=0", 0.90),
+    learnt("wine@optimizer=sgd,fold=1", 0.92),
+    learnt("wine@optimizer=adam,fold=0", 0.85),
+    learnt("wine@optimizer=adam,fold=1", 0.87),
+    learnt("wine@optimizer=adam,fold=0", 0.95, "flax"),
+]
+
+
+def test_each_choice_has_its_mean_and_the_best_is_marked() -> None:
+    (table,) = selection_tables(arrange(RECORDS))
+    assert table.title == "Model selection: wine"
+    assert [[entry.text for entry in row] for row in table.rows] == [
+        ["pytorch", "optimizer sgd", "0.9100 ± 0.0141", "0.0900 ± 0.0141", "2", ""],
+        ["pytorch", "optimizer adam", "0.8600 ± 0.0141", "0.1400 ± 0.0141", "2", ""],
+        ["flax", "optimizer adam", "0.9500", "0.0500", "1", ""],
+    ]
+    assert [[entry.best for entry in row[2:4]] for row in table.rows] == [[True, True], [False, False], [False, False]]
+
+
+def test_a_choice_that_failed_says_so() -> None:
+    failed = learnt("wine@optimizer=sgd,fold=0", 0.0, outcome="diverged", measurement=Measurement())
+    (table,) = selection_tables(arrange([failed, RECORDS[2]]))
+    assert [[entry.text for entry in row] for row in table.rows] == [
+        ["pytorch", "optimizer sgd", "n/a", "n/a", "0", "diverged"],
+        ["pytorch", "optimizer adam", "0.8500", "0.1500", "1", ""],
+    ]
+
+
+def test_variants_are_told_as_a_whole_and_plain_workloads_as_ever() -> None:
+    found = report([*RECORDS, learnt("digits-dnn", 0.97)])
+    titles = [section.title for section in found.sections]
+    assert "Model selection" in titles
+    assert "digits-dnn" in titles
+    assert not any("@" in title for title in titles)
+    assert "Model selection" not in [section.title for section in report([learnt("digits-dnn", 0.97)]).sections]
