@@ -3,6 +3,7 @@
 import math
 
 UNKNOWN = "n/a"
+LARGE = 10_000  # from here on four digits would need an exponent
 
 SMALLEST = 0.005  # what two decimals still show
 
@@ -63,10 +64,12 @@ def deviation(number: float) -> str:
 
 
 def score(number: float | None) -> str:
-    """A quality metric with four digits: `0.9722`, `12.35`."""
+    """A quality metric with four digits, or all before the point: `0.9722`, `12.35`, `70530`."""
     if number is None or not math.isfinite(number):
         return UNKNOWN
-    return f"{number:.4f}" if abs(number) < 1 + 1e-9 else f"{number:.4g}"
+    if abs(number) < 1 + 1e-9:
+        return f"{number:.4f}"
+    return f"{number:.4g}" if abs(number) < LARGE else f"{number:.0f}"
 
 
 def _two_decimals(number: float) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.record import Judgement, Learning, Record
 from bench.report.results import Results, select
-from bench.report.style import COLOURS, OTHER_COLOUR, name_y, place, style
+from bench.report.style import COLOURS, OTHER_COLOUR, engineering, name_y, place, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,6 +45,8 @@ def truth(axes: "Axes", results: Results, workload: str) -> None:
     axes.set_xlabel("real", fontsize=8)
     name_y(axes, "predicted")
     axes.locator_params(nbins=5)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(engineering())
     axes.grid(visible=True, color="#DDDDDD", linewidth=0.6)
 
 

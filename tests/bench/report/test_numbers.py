@@ -43,4 +43,5 @@ def test_the_unknown_is_never_a_number(write: Callable[[float | None], str]) -> 
 def test_scores_have_four_digits() -> None:
     assert numbers.score(0.97222) == "0.9722"
     assert numbers.score(12.3456) == "12.35"
+    assert numbers.score(70530.4) == "70530"
     assert numbers.deviation(3.14e-16) == "3.1e-16"
