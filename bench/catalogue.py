@@ -7,7 +7,7 @@ from dataclasses import replace
 from bench import families, frameworks
 from bench.datasets import description
 from bench.report.layout import Column, Entry, Table, left
-from bench.workload import Workload, load_suite, load_workload, suite_names, workload_names
+from bench.workload import Workload, load_suite, load_workload, outlines, suite_names, workload_names
 
 FLOAT32_BYTES = 4
 
@@ -15,8 +15,8 @@ FLOAT32_BYTES = 4
 def workloads() -> Table:
     """Every workload of the catalogue."""
     rows = [
-        (item.name, item.family, item.description.name, item.recipe.batch_size, item.recipe.epochs, item.title)
-        for item in map(load_workload, workload_names())
+        (item.name, item.model["family"], item.dataset["name"], item.recipe.batch_size, item.recipe.epochs, item.title)
+        for item in outlines()
     ]
     return _table("Workloads", ("workload", "family", "data set", "batch", "epochs", "what it is"), rows)
 

@@ -3,17 +3,19 @@
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Protocol
 
 import models
-from models.layers.spec import Part
+
+if TYPE_CHECKING:  # what lists workloads need not wait for NumPy
+    import numpy as np
+
+    from models.layers.spec import Part
 
 FOLDER = Path(models.__file__).parent
 
 Spec = Any  # a frozen dataclass of one family; the harness only hands it on
-Weights = dict[str, np.ndarray]
+Weights = dict[str, "np.ndarray"]
 
 
 class SpecModule(Protocol):
@@ -33,10 +35,10 @@ class SpecModule(Protocol):
     def initial_weights(self, spec: Spec, *, seed: int) -> Weights:
         """The first weights in float64."""
 
-    def parts(self, spec: Spec) -> list[Part]:
+    def parts(self, spec: Spec) -> "list[Part]":
         """The layers in their order, with their shapes and operations."""
 
-    def forward(self, spec: Spec, weights: Weights, inputs: np.ndarray) -> np.ndarray:
+    def forward(self, spec: Spec, weights: Weights, inputs: "np.ndarray") -> "np.ndarray":
         """The reference that every framework must match at inference."""
 
 

@@ -1,7 +1,7 @@
 """What was learnt: quality metrics by scikit-learn from predictions in NumPy, one code for every framework."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -41,16 +41,16 @@ class Answers:
     """What a network said about samples whose targets are known: labels (samples,), or numbers (samples, outputs).
 
     For classification there is a logit for each class, or a single one where there are two. `mean` and `deviation` lead
-    from the numbers that were learnt back to the target's own unit. Raises BenchError for shapes that do not fit each
-    other, DataError for a label outside the classes.
+    from the numbers that were learnt back to the target's own unit, column by column. Raises BenchError for shapes that
+    do not fit each other, DataError for a label outside the classes.
     """
 
     task: Task
     loss: Loss
     logits: Float[np.ndarray, "..."]
     targets: Num[np.ndarray, "..."]
-    mean: float = 0.0
-    deviation: float = 1.0
+    mean: Float[np.ndarray, " columns"] = field(default_factory=lambda: np.zeros(1))
+    deviation: Float[np.ndarray, " columns"] = field(default_factory=lambda: np.ones(1))
 
     def __post_init__(self) -> None:
         """Refuse shapes that do not fit each other."""

@@ -70,8 +70,8 @@ class Suite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
-class _File:
-    """The keys of a workload's file; the model and the data set check their own tables."""
+class Outline:
+    """What a workload's file says, before the model and the data set have checked their own tables."""
 
     name: Annotated[str, Field(pattern=variant.PATTERN)]
     model: dict[str, Any]
@@ -106,6 +106,11 @@ def load_workload(name: str) -> Workload:
     return parse_workload(_read(path), source=path)
 
 
+def outlines() -> tuple[Outline, ...]:
+    """What the files of the catalogue say, for a list: no spec and no data set is loaded for it, which takes longer."""
+    return tuple(TypeAdapter(Outline).validate_python(_read(WORKLOADS / f"{name}.toml")) for name in workload_names())
+
+
 def load_suite(name: str) -> Suite:
     """The suite with this name; raises UsageError where there is none or where its file is wrong."""
     path = SUITES / f"{name}.toml"
@@ -120,9 +125,9 @@ def load_suite(name: str) -> Suite:
 def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
     """The workload that a TOML file describes; raises UsageError with file, key, found and allowed."""
     try:
-        file = TypeAdapter(_File).validate_python(content)
+        file = TypeAdapter(Outline).validate_python(content)
     except ValidationError as error:
-        _refuse(source, "", error, kind=_File)
+        _refuse(source, "", error, kind=Outline)
     try:
         dataset = _located(file.dataset, source)
         data = description.describe(dataset)
@@ -175,14 +180,14 @@ def _table(key: str, value: object) -> object:
     return {"name": value} if key in TABLES and isinstance(value, str) else value
 
 
-def _check_grid(file: _File, source: Path) -> None:
+def _check_grid(file: Outline, source: Path) -> None:
     known = [field.name for field in fields(Recipe)]
     for key in file.grid:
         if key not in known:
             raise UsageError(f"{source}: grid.{key}: found {file.grid[key]!r}, expected one of {', '.join(known)}")
 
 
-def _spec(file: _File, data: Description, source: Path) -> families.Spec:
+def _spec(file: Outline, data: Description, source: Path) -> families.Spec:
     options = dict(file.model)
     family = options.pop("family", None)
     if family not in families.family_names():
@@ -246,7 +251,7 @@ def _check_recipe(recipe: Recipe, data: Description, source: Path) -> None:
         )
 
 
-def _check_metrics(file: _File, data: Description, source: Path) -> None:
+def _check_metrics(file: Outline, data: Description, source: Path) -> None:
     """Refuse a metric that the task does not have."""
     stopping = file.recipe.early_stopping
     for key, item in (("target", file.target), ("band", file.band), ("recipe.early_stopping", stopping)):

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -25,13 +25,13 @@ class Split:
     """Samples and what to predict for each: int64 class labels, or numbers of shape (samples, outputs).
 
     Float32 as it is read, float64 where a proof asks for it. Numbers that were standardised say how: they are
-    `target_deviation` times what stands here, plus `target_mean`, in their own unit.
+    `target_deviation` times what stands here, plus `target_mean`, in their own unit, column by column.
     """
 
     inputs: Float[np.ndarray, "samples ..."]
     targets: Targets
-    target_mean: float = 0.0
-    target_deviation: float = 1.0
+    target_mean: Float[np.ndarray, " columns"] = field(default_factory=lambda: np.zeros(1))
+    target_deviation: Float[np.ndarray, " columns"] = field(default_factory=lambda: np.ones(1))
 
     def __len__(self) -> int:
         """The number of samples."""

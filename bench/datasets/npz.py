@@ -74,8 +74,10 @@ def _table(options: Options) -> Table:
             "expected (samples, ...) and as many targets"
         )
     for name, array in ((options.inputs, inputs), (options.target, targets)):
-        if not np.issubdtype(array.dtype, np.number) or not np.isfinite(array).all():
-            row = 0 if not np.issubdtype(array.dtype, np.number) else int(np.argwhere(~np.isfinite(array))[0][0])
+        if not np.issubdtype(array.dtype, np.integer) and not np.issubdtype(array.dtype, np.floating):
+            raise DataError(f"{path}, {name}: found an array of {array.dtype}, expected real numbers")
+        if not np.isfinite(array).all():
+            row = int(np.argwhere(~np.isfinite(array))[0][0])
             raise DataError(f"{path}, {name}, sample {row}: found what is no finite number, expected numbers only")
     return Table(inputs=inputs.astype(np.float64), targets=_targets(options, targets, path))
 

@@ -162,14 +162,14 @@ def split(table: Table, options: Splitting, part: Part) -> Split:
     if labels:
         _check_classes(table.targets, rows)
     inputs, *_ = scaled(table.inputs, rows["train"]) if options.standardise else (table.inputs,)
-    targets, mean, deviation = table.targets, 0.0, 1.0
+    targets, mean, deviation = table.targets, np.zeros(1), np.ones(1)
     if options.standardise_target and not labels:
         targets, mean, deviation = scaled(table.targets, rows["train"])
     return Split(
         inputs=inputs[rows[part]].astype(np.float32),
         targets=targets[rows[part]] if labels else targets[rows[part]].astype(np.float32),
-        target_mean=float(mean),
-        target_deviation=float(deviation),
+        target_mean=mean,
+        target_deviation=deviation,
     )
 
 
@@ -187,12 +187,18 @@ def indices(table: Table, options: Splitting) -> dict[Part, Int64[np.ndarray, " 
     return {"train": train, "validation": validation, "test": test}
 
 
-def scaled(values: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """All rows by the mean and the deviation of the training rows; the two of the first column beside them."""
+def scaled(
+    values: Float[np.ndarray, "rows ..."], train: Int64[np.ndarray, " chosen"]
+) -> tuple[Float[np.ndarray, "rows ..."], Float[np.ndarray, " columns"], Float[np.ndarray, " columns"]]:
+    """All rows by the mean and the deviation that each column has in the training rows, and these two beside them.
+
+    Where a row is more than a line of numbers, each of its places is a column.
+    """
     from sklearn.preprocessing import StandardScaler
 
-    scaler = StandardScaler().fit(values[train])
-    return scaler.transform(values), scaler.mean_[0], scaler.scale_[0]
+    columns = values.reshape(len(values), -1)
+    scaler = StandardScaler().fit(columns[train])
+    return scaler.transform(columns).reshape(values.shape), scaler.mean_, scaler.scale_
 
 
 def splitting_of(options: Splitting) -> Splitting:

@@ -59,6 +59,6 @@ def read(options: Options, part: Part) -> Split:
     return Split(
         inputs=chosen[:, :-1, None].copy(),
         targets=chosen[:, -1:].copy(),
-        target_mean=float(mean),
-        target_deviation=float(deviation),
+        target_mean=mean,
+        target_deviation=deviation,
     )

@@ -14,6 +14,7 @@ LOGITS = np.array([[4.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 4.0, 0.0], [4.0, 0.0,
 LABELS = np.array([0, 1, 1, 1])
 OUTPUTS = np.array([[1.0], [2.0], [3.0], [6.0]], np.float32)
 TARGETS = np.array([[1.0], [2.0], [3.0], [4.0]], np.float32)
+SCALE = {"mean": np.full(1, 100.0), "deviation": np.full(1, 10.0)}
 # Probabilities of class 1 of 0.1, 0.6, 0.3 and 0.9: at 0.5 one of class 0 and one of class 1 are wrong, at 0.3 one is.
 BINARY_LOGITS = np.log(np.array([[1 / 9], [6 / 4], [3 / 7], [9]]))
 BINARY_LABELS = np.array([0, 0, 1, 1])
@@ -114,7 +115,7 @@ def test_one_class_has_no_area_under_the_curve() -> None:
 
 
 def test_errors_are_in_the_targets_own_unit_and_the_loss_is_not() -> None:
-    found = evaluate("regression", OUTPUTS, TARGETS, mean=100.0, deviation=10.0)
+    found = evaluate("regression", OUTPUTS, TARGETS, **SCALE)
     assert found == pytest.approx({"mae": 5.0, "rmse": 10.0, "r2": 0.2, "loss": 1.0}, rel=1e-12)
 
 
@@ -139,8 +140,8 @@ def test_the_threshold_is_chosen_on_validation_data_and_reported_on_the_test_set
 
 
 def test_regression_shows_pairs_and_the_largest_errors_first_in_the_targets_own_unit() -> None:
-    last = answers("regression", TARGETS - 1, TARGETS, mean=100.0, deviation=10.0)
-    found = judge(answers("regression", OUTPUTS, TARGETS, mean=100.0, deviation=10.0), chosen=None, naive=last)
+    last = answers("regression", TARGETS - 1, TARGETS, **SCALE)
+    found = judge(answers("regression", OUTPUTS, TARGETS, **SCALE), chosen=None, naive=last)
     assert list(found.pairs) == [(110, 110), (120, 120), (130, 130), (140, 160)]
     assert [(item.sample, item.truth, item.predicted, item.size) for item in found.worst] == [(3, 140, 160, 20)]
     assert found.naive == pytest.approx({"mae": 10.0, "rmse": 10.0})
@@ -155,9 +156,9 @@ def test_answers_take_loss_and_scale_from_the_recipe_and_the_data() -> None:
     description = Description(
         name="x", task="regression", sample_shape=(1,), outputs=1, train=4, test=4, source="", download=False
     )
-    split = Split(inputs=TARGETS, targets=TARGETS, target_mean=2.0, target_deviation=3.0)
+    split = Split(inputs=TARGETS, targets=TARGETS, target_mean=np.full(1, 2.0), target_deviation=np.full(1, 3.0))
     found = quality.answers(description, "mean_squared_error", OUTPUTS, split)
-    assert (found.mean, found.deviation, found.loss) == (2.0, 3.0, "mean_squared_error")
+    assert (*found.mean, *found.deviation, found.loss) == (2.0, 3.0, "mean_squared_error")
     assert quality.evaluate(found, ["mae"]) == {"mae": pytest.approx(1.5)}
 
 

@@ -11,8 +11,8 @@ WARM_UP_SECONDS = 0.4
 WARM_UP_STEPS = 8
 ROUND_SECONDS = 0.012
 FEWEST_STEPS = 4
-PAIRS, FEWEST_PAIRS = 40, 12
-LIMIT_SECONDS = 8.0  # for a machine that is busy elsewhere, where a step can take a hundred times its own time
+PAIRS, FEWEST_PAIRS = 100, 12  # the interval of the median narrows with their root
+LIMIT_SECONDS = 12.0  # for a machine that is busy elsewhere, where a step can take a hundred times its own time
 
 Synchronised = Callable[[int], list[int]]
 

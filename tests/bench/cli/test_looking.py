@@ -165,6 +165,12 @@ def test_what_plans_and_shows_imports_no_framework(arguments: list[str], finishe
     assert done.stderr.splitlines()[-1] == "[]"
 
 
+def test_a_list_of_workloads_does_not_wait_for_numpy() -> None:
+    command = [sys.executable, "-c", SCRIPT.format(names={"numpy", "pandas", "scipy"}), "list", "workloads"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
 def test_the_check_for_imports_can_fail() -> None:
     command = [sys.executable, "-c", SCRIPT.format(names={"typer"}), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -167,6 +167,8 @@ def test_arrays_of_classes_and_of_numbers(tmp_path: Path) -> None:
         ({"targets": np.arange(30) / 3}, r"found float64 of shape \(30,\), expected integers"),
         ({"targets": np.arange(29) % 3}, r"expected \(samples, ...\) and as many targets"),
         ({"inputs": np.full((30, 2), np.nan)}, r"inputs, sample 0: found what is no finite number"),
+        ({"inputs": np.full((30, 2), "x")}, r"inputs: found an array of <U1, expected real numbers"),
+        ({"inputs": np.ones((30, 2), complex)}, r"inputs: found an array of complex128, expected real numbers"),
         ({"inputs": np.zeros(30)}, r"found inputs of shape \(30,\)"),
     ],
 )

@@ -88,12 +88,30 @@ def test_standardised_by_the_rows_to_learn_from_and_by_no_others() -> None:
     assert np.abs(found.inputs - everything).max() > 1e-2
     own_unit = found.targets * found.target_deviation + found.target_mean
     np.testing.assert_allclose(own_unit, NUMBERS[test], rtol=1e-5)
-    assert found.target_deviation > 5
+    assert found.target_deviation[0] > 5
+
+
+def test_every_target_column_has_a_scale_of_its_own() -> None:
+    targets = np.hstack([NUMBERS, 1000 * NUMBERS[::-1] - 7])
+    table = Table(inputs=INPUTS, targets=targets)
+    found = tables.split(table, Splitting(standardise_target=True), "test")
+    test = tables.indices(table, Splitting())["test"]
+    np.testing.assert_allclose(found.targets * found.target_deviation + found.target_mean, targets[test], rtol=1e-5)
+    by_the_first = found.targets * found.target_deviation[0] + found.target_mean[0]
+    assert np.abs(by_the_first - targets[test])[:, 1].max() > 1000
+
+
+def test_each_place_of_an_image_is_standardised_by_itself() -> None:
+    images = np.random.default_rng(1).normal(size=(50, 3, 2)) * np.arange(1, 7).reshape(3, 2)
+    table = Table(inputs=images, targets=np.arange(50) % 2)
+    found = tables.split(table, Splitting(standardise=True), "train").inputs
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(found.std(axis=0), 1, atol=1e-5)
 
 
 def test_what_is_not_to_be_scaled_stays_as_it_is() -> None:
     found = tables.split(REGRESSION, Splitting(), "train")
-    assert (found.target_mean, found.target_deviation) == (0.0, 1.0)
+    assert (*found.target_mean, *found.target_deviation) == (0.0, 1.0)
     assert {found.inputs.dtype, found.targets.dtype} == {np.dtype(np.float32)}
     assert found.inputs.mean() > 2
 
