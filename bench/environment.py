@@ -41,6 +41,11 @@ def environment(versions: Mapping[str, str], *, machine: str | None = None) -> E
     )
 
 
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def machine_name(declared: str | None = None) -> str:
     """The name under which results are comparable: the declared one, else the hardware and a random id of this user.
 

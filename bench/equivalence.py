@@ -69,7 +69,9 @@ def certify(
     if contender not in double or contender not in single:
         return _unproven(contender, "it computed no trace: see its failure")
     if not peers:
-        return _unproven(contender, "no second framework to compare with: install one of " + ", ".join(PEERS))
+        return _unproven(
+            contender, f"no second framework that does this to compare with: it takes one of {', '.join(PEERS)}"
+        )
     exact, rounded = double[contender], single[contender]
     own = max((weights_deviation(nudged[name], double[name]) for name in nudged if name in double), default=0.0)
     weights_limit = min(max(WEIGHTS_LIMIT, AMPLIFIED * own), AMPLIFIED_WEIGHTS_LIMIT)

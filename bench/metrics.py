@@ -233,10 +233,12 @@ def against_best(metric: Metric, found: Mapping[Cell, Summary]) -> dict[Cell, Su
         return {}
     lower = metric.better == "lower"
     best = (min if lower else max)(item.median for item in found.values())
-    return {
-        cell: _summary(tuple(number / best if lower else best / number for number in item.processes))
-        for cell, item in found.items()
-    }
+    ratios = {}
+    for cell, item in found.items():
+        processes = _summary(tuple(number / best if lower else best / number for number in item.processes))
+        # That of the medians: the median of inverse numbers is another one where their number is even.
+        ratios[cell] = replace(processes, median=item.median / best if lower else best / item.median)
+    return ratios
 
 
 def _summary(values: tuple[float, ...]) -> Summary:

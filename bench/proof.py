@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -33,6 +33,7 @@ class Refusal(NamedTuple):
 
 
 Traced = Trace | Refusal
+_Tracing = tuple[Contender, str, Trace | Future[Traced]]  # of whom, in which precision
 
 
 @final
@@ -45,18 +46,21 @@ class Proofs:
     def __init__(self, fleet: Fleet, pool: ThreadPoolExecutor, *, threads: int, limit_s: float, tell: Tell) -> None:
         self.fleet, self.pool = fleet, pool
         self.threads, self.limit_s, self.tell = threads, limit_s, tell
-        self._traces: dict[tuple[str, str], list[tuple[Contender, str, Trace | Future[Traced]]]] = {}
+        self._traces: dict[tuple[str, str], list[_Tracing]] = {}
 
     def begin(self, workload: Workload, contenders: Sequence[Contender], *, device: str) -> None:
         """Begin the proofs of one workload, with a second framework to compare with where only one was chosen."""
-        proven = (*contenders, *second(contenders))
+        self._traces[workload.name, device] = self._begin(workload, (*contenders, *second(contenders)), device)
+
+    def _begin(self, workload: Workload, contenders: Sequence[Contender], device: str) -> list[_Tracing]:
+        """The traces of these contenders, from the cache or under way."""
         known = {
             (contender, precision): equivalence.read_trace(_path(workload, contender, device, precision))
             for precision in PRECISIONS
-            for contender in proven
+            for contender in contenders
         }
         self.fleet.start((contender, device) for (contender, _), trace in known.items() if trace is None)
-        self._traces[workload.name, device] = [
+        return [
             (contender, precision, trace or self.pool.submit(self._trace, workload, contender, device, precision))
             for (contender, precision), trace in known.items()
         ]
@@ -65,17 +69,21 @@ class Proofs:
         """Wait for the traces of one workload; the certificates by contender."""
         traces: dict[str, dict[str, Trace]] = {precision: {} for precision in PRECISIONS}
         refusals: dict[str, Refusal] = {}
-        contenders: dict[str, None] = {}
-        for contender, precision, trace in self._traces.pop((workload.name, device)):
-            contenders[str(contender)] = None
-            found = trace.result() if isinstance(trace, Future) else trace
-            if isinstance(found, Refusal):
-                refusals[str(contender)] = found
-            else:
-                traces[precision][str(contender)] = found
+        contenders: dict[Contender, None] = {}
+        under_way = self._traces.pop((workload.name, device))
+        while under_way:
+            for contender, precision, trace in under_way:
+                contenders[contender] = None
+                found = trace.result() if isinstance(trace, Future) else trace
+                if isinstance(found, Refusal):
+                    refusals[str(contender)] = found
+                else:
+                    traces[precision][str(contender)] = found
+            # Where a framework that was to be compared with cannot do the work, the next one takes its place.
+            under_way = self._begin(workload, second(tuple(contenders), refused=refusals), device)
         dropout = without_dropout(workload.spec) != workload.spec
         make = partial(equivalence.certify, double=traces["fp64"], single=traces["fp32"], dropout=dropout)
-        made = {name: make(name) for name in contenders}
+        made = {name: make(name) for name in map(str, contenders)}
         suspects = [name for name, certificate in made.items() if equivalence.is_amplified(certificate)]
         if suspects:
             nudged = self._nudged(workload, suspects, device)
@@ -122,12 +130,12 @@ def source_digest(workload: Workload, framework: str) -> str:
     return hashlib.sha256(text).hexdigest()[:16]
 
 
-def second(contenders: Sequence[Contender]) -> tuple[Contender, ...]:
-    """What must be proven beside the chosen ones, so that there are two to compare."""
+def second(contenders: Sequence[Contender], *, refused: Container[str] = ()) -> tuple[Contender, ...]:
+    """What must be proven beside the chosen ones, so that there are two to compare; `refused` ones cannot be."""
     known = {str(item): item for item in frameworks.every_contender()}
     peers = [known[name] for name in equivalence.PEERS]  # the quickest to start comes first
     others = [item for item in peers if item not in contenders and frameworks.is_installed(item)]
-    missing = PAIR - sum(item in contenders for item in peers)
+    missing = PAIR - sum(item in contenders and str(item) not in refused for item in peers)
     return tuple(others[: max(0, missing)])
 
 

@@ -36,6 +36,18 @@ def is_diverged(logits: Float[np.ndarray, "..."]) -> bool:
     return not bool(np.isfinite(logits).all())
 
 
+def classes(outputs: Float[np.ndarray, "samples outputs"]) -> Int64[np.ndarray, " samples"]:
+    """The class of the largest output; of a single one, class 1 where it is above 0."""
+    found: np.ndarray = (outputs[:, 0] > 0) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
+    return found.astype(np.int64)
+
+
+def probabilities(outputs: Float[np.ndarray, "samples outputs"], loss: Loss) -> Float[np.ndarray, "samples classes"]:
+    """What the outputs say of each class: their softmax for cross-entropy, else their sigmoid."""
+    found: np.ndarray = softmax(outputs, axis=1) if loss == "cross_entropy" else expit(outputs)
+    return np.hstack([1 - found, found]) if found.shape[1] == 1 else found
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answers:
     """What a network said about samples whose targets are known: labels (samples,), or numbers (samples, outputs).
@@ -63,17 +75,13 @@ class Answers:
 
     @cached_property
     def predicted(self) -> Int64[np.ndarray, " samples"]:
-        """The class of the largest output; of a single one, class 1 where it is above 0."""
-        if self.outputs.shape[1] == 1:
-            return (self.outputs[:, 0] > 0).astype(np.int64)
-        classes: np.ndarray = self.outputs.argmax(axis=1)
-        return classes
+        """What each sample was taken for."""
+        return classes(self.outputs)
 
     @cached_property
     def probabilities(self) -> Float[np.ndarray, "samples classes"]:
-        """What the outputs say of each class: their softmax for cross-entropy, else their sigmoid."""
-        found: np.ndarray = softmax(self.outputs, axis=1) if self.loss == "cross_entropy" else expit(self.outputs)
-        return np.hstack([1 - found, found]) if found.shape[1] == 1 else found
+        """What the outputs say of each class."""
+        return probabilities(self.outputs, self.loss)
 
     @cached_property
     def numbers(self) -> tuple[np.ndarray, np.ndarray]:
@@ -134,13 +142,13 @@ def judge(found: Answers, *, chosen: Answers | None, naive: Answers | None) -> J
             if naive is None
             else {name: float(_METRICS["regression", name](naive)) for name in ("mae", "rmse")},
         )
-    classes = found.probabilities.shape[1]
+    width = found.probabilities.shape[1]
     believed = found.probabilities[np.arange(len(found.targets)), found.targets]
     wrong = np.where(found.predicted == found.targets, 0.0, 1 - believed)
     return Judgement(
-        confusion=tuple(map(tuple, confusion_matrix(found.targets, found.predicted, labels=range(classes)).tolist())),
+        confusion=tuple(map(tuple, confusion_matrix(found.targets, found.predicted, labels=range(width)).tolist())),
         worst=_worst(wrong, found.targets, found.predicted),
-        threshold=_threshold(found, chosen or found, own=chosen is None) if classes == BINARY else None,
+        threshold=_threshold(found, chosen or found, own=chosen is None) if width == BINARY else None,
     )
 
 

@@ -3,6 +3,7 @@
 Every rule is written down once, here, and every framework follows it; a certificate proves that it does.
 """
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -142,6 +143,8 @@ def primary(task: str) -> str:
 
 
 def is_better(metric: str, found: float, than: float) -> bool:
-    """Whether a value of a metric beats another; what is not a number beats nothing."""
+    """Whether a value of a metric beats another; what is not a number beats nothing and is beaten by any number."""
     directions: dict[str, Any] = {name: better for metrics in METRICS.values() for name, better in metrics.items()}
+    if math.isnan(than):
+        return not math.isnan(found)
     return found > than if directions[metric] == "higher" else found < than

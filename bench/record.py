@@ -51,6 +51,17 @@ class Case:
         return f"{self.framework}/{self.backend}" if self.backend else self.framework
 
     @property
+    def turn(self) -> str:
+        """Which of the processes of its kind it is, as people count: `timing 2`, `learning seed 0`, `memory`."""
+        words = {"timing": f"timing {self.replicate + 1}", "learning": f"learning seed {self.seed}"}
+        return words.get(self.purpose, self.purpose)
+
+    @property
+    def learner(self) -> str:
+        """Who learnt where from which seed, as the name of a file: `keras-jax-cpu-seed0`."""
+        return f"{self.contender}-{self.device}-seed{self.seed}".replace("/", "-").replace(":", "-")
+
+    @property
     def subject(self) -> "Case":
         """The case without its replicate: what several processes repeat."""
         return replace(self, replicate=0)

@@ -1,7 +1,6 @@
 """What the options of a run ask for, checked before anything is started."""
 
 import math
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from bench import frameworks
+from bench.environment import available_cores
 from bench.errors import UsageError
 from bench.fleet import probe
 from bench.frameworks import Contender
@@ -37,6 +37,8 @@ class Options:
     threads: int | None = None
     time_limit: float = 1800.0
     machine: str | None = None
+    save_models: bool = False
+    tensorboard: bool = False
 
     def command(self) -> str:
         """The command line that asks for the same."""
@@ -66,7 +68,11 @@ def check(options: Options) -> Request:
     if options.workload is not None:
         workloads = load_workloads(options.workload)
     if options.grid:
-        workloads = tuple(variant for workload in workloads for variant in variants(workload))
+        made = {workload.source: variants(workload) for workload in workloads}
+        for source, choices in made.items():
+            if len(choices) == 1:
+                raise UsageError(f"--grid: {source}: found no [grid] and no dataset.folds, expected a choice")
+        workloads = tuple(choice for choices in made.values() for choice in choices)
     names = suite.frameworks if options.framework is None else split("framework", options.framework)
     contenders, problems = frameworks.choose(names)
     if not contenders:
@@ -186,7 +192,7 @@ def _positive(option: str, value: int) -> int:
 
 
 def _threads(asked: int | None) -> int:
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    available = available_cores()
     if asked is not None and not 1 <= asked <= available:
         raise UsageError(f"--threads: found {asked}, expected 1 to {available}, the cores of this machine")
     return asked or available

@@ -16,7 +16,7 @@ from typing import Any, Literal, final
 from pydantic import TypeAdapter
 
 from bench import frameworks
-from bench.environment import environment
+from bench.environment import available_cores, environment
 from bench.fleet import Fleet
 from bench.frameworks import Contender
 from bench.process import Ending
@@ -46,7 +46,10 @@ Listen = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How cases are run; `append` stores a record as soon as it is there, `logs` takes what the libraries print."""
+    """How cases are run; `append` stores a record as soon as it is there.
+
+    `logs` takes what the libraries print, `models` what was learnt, where it is to be kept.
+    """
 
     run: str
     machine: str
@@ -54,6 +57,7 @@ class Settings:
     block_seconds: float
     limit_s: float
     logs: Path
+    models: Path | None
     append: Callable[[Record], None]
     listen: Listen
 
@@ -83,7 +87,7 @@ def certify(
     fleet = Fleet(logs)
     try:
         with _pool() as pool:
-            proofs = Proofs(fleet, pool, threads=_cores(), limit_s=PROOF_LIMIT_S, tell=_teller(listen))
+            proofs = Proofs(fleet, pool, threads=available_cores(), limit_s=PROOF_LIMIT_S, tell=_teller(listen))
             for workload in workloads:
                 proofs.begin(workload, contenders, device=device)
             made = {workload.name: proofs.collect(workload, device=device) for workload in workloads}
@@ -145,6 +149,7 @@ def _job(case: Case, settings: Settings) -> dict[str, Any]:
         "log": str(settings.logs / f"{workload.name}-{case.contender}.log".replace("/", "-")),
         "case": to_json(case),
         "block_seconds": settings.block_seconds,
+        "models": str(settings.models) if settings.models else None,
     }
 
 
@@ -186,7 +191,7 @@ class _Writer:
 
 
 def _begin_proofs(fleet: Fleet, pool: ThreadPoolExecutor, cases: Sequence[Case], settings: Settings) -> Proofs:
-    proofs = Proofs(fleet, pool, threads=_cores(), limit_s=PROOF_LIMIT_S, tell=_teller(settings.listen))
+    proofs = Proofs(fleet, pool, threads=available_cores(), limit_s=PROOF_LIMIT_S, tell=_teller(settings.listen))
     for workload, device in _subjects(cases):
         chosen = sorted({_contender(case) for case in cases if _subject(case) == (workload, device)})
         proofs.begin(settings.workloads[workload], chosen, device=device)
@@ -221,10 +226,6 @@ def _teller(listen: Listen) -> Callable[[str, str, str], None]:
         listen(Event(kind="proving", news=news))
 
     return tell
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -72,7 +72,7 @@ class Subject:
     @property
     def module(self) -> ModuleType:
         """`models.<family>.<framework>`."""
-        return importlib.import_module(f"models.{self.workload.family}.{self.framework}")
+        return network_module(self.workload.family, self.framework)
 
 
 def prepare(  # noqa: PLR0913 (what a process needs to know before it can begin)
@@ -89,6 +89,11 @@ def prepare(  # noqa: PLR0913 (what a process needs to know before it can begin)
         precision=precision,
         seed=seed,
     )
+
+
+def network_module(family: str, framework: str) -> ModuleType:
+    """`models.<family>.<framework>`."""
+    return importlib.import_module(f"models.{family}.{framework}")
 
 
 def load_adapter(framework: str) -> Adapter:

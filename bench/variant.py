@@ -34,5 +34,9 @@ def proven_by(workload: str) -> str:
 
 
 def _word(value: object) -> str:
-    values: Sequence[object] = [*value.values()] if isinstance(value, Mapping) else [value]
+    """A value in a name; of a table its name, and what else it says with the keys, so that no two are called alike."""
+    values: Sequence[object] = [value]
+    if isinstance(value, Mapping):
+        keys = (word for key, item in value.items() if key != "name" for word in (key, item))
+        values = [*([value["name"]] if "name" in value else []), *keys]
     return re.sub(r"[^A-Za-z0-9_.+-]+", "-", "-".join(map(str, values)))

@@ -1,7 +1,7 @@
 """One job in, one result out, in a process of its own.
 
-A job is JSON: `kind` ("measure", "trace", "probe" or "serve"), `framework`, `device`, `threads`, and what the kind
-needs.
+A job is JSON: `kind` ("measure", "trace", "probe", "serve" or "predict"), `framework`, `device`, `threads`, and what
+the kind needs.
 """
 
 import os
@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from bench import prediction
 from bench.equivalence import write_trace
 from bench.errors import BenchError, UnavailableError
+from bench.families import Weights
 from bench.measure import case as cases
 from bench.measure import inference, rounds, training
 from bench.measure.case import Occasion
@@ -39,7 +41,7 @@ def run(job: Job, *, emit: Emit, receive: Receive) -> None:
         result = KINDS[job["kind"]](job, emit, receive)
     except Exception as error:  # noqa: BLE001 (a worker has nobody else to tell)
         traceback.print_exc()
-        result = {"outcome": _outcome(error), "error": _one_line(error)}
+        result = {"outcome": _outcome(error), "error": _one_line(error), "exit_code": getattr(error, "exit_code", 1)}
         if isinstance(error, DivergedError):
             result["measurement"] = to_json(Measurement(learning=error.learning))
     emit({"event": "result", **result})
@@ -55,6 +57,7 @@ def _measure(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001
         block_seconds=job["block_seconds"],
         started_ns=started,
         progress=lambda news: emit({"event": "progress", **news}),
+        keep=_keeper(job, subject, case) if job.get("models") else None,
     )
     found = cases.measure(subject, case, occasion)
     finite = all(np.isfinite(block.checksum) for block in found.blocks)
@@ -65,6 +68,11 @@ def _measure(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001
         "settings": subject.adapter.settings(),
         "versions": subject.adapter.versions(),
     }
+
+
+def _keeper(job: Job, subject: Subject, case: Case) -> Callable[[Weights, dict[str, float]], None]:
+    folder = Path(job["models"], f"{case.workload}-{case.learner}")
+    return lambda weights, quality: prediction.keep(subject, case, folder, weights=weights, quality=quality)
 
 
 def _trace(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
@@ -103,6 +111,15 @@ def _serve(job: Job, emit: Emit, receive: Receive) -> Message:
     return {"outcome": "ok", "error": None}
 
 
+def _predict(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
+    """What a saved model says about data, in a table."""
+    found = prediction.predict(
+        job["framework"], Path(job["folder"]), job["data"], device=job["device"], threads=job["threads"]
+    )
+    found.table.to_csv(job["output"], index=False)
+    return {"outcome": "ok", "error": None, "source": found.source, "quality": found.quality}
+
+
 def _subject(job: Job, *, precision: str, seed: int) -> Subject:
     workload = parse_workload(job["workload"], source=Path(job["source"]))
     return prepare(
@@ -132,7 +149,7 @@ def _one_line(error: Exception) -> str:
     return (text if spoken else f"{type(error).__name__}: {text}")[:LONGEST_ERROR]
 
 
-KINDS = {"measure": _measure, "trace": _trace, "probe": _probe, "serve": _serve}
+KINDS = {"measure": _measure, "trace": _trace, "probe": _probe, "serve": _serve, "predict": _predict}
 
 LONGEST_ERROR = 500
 

@@ -5,9 +5,10 @@ The catalogue is `bench/workloads/*.toml` and `bench/suites/*.toml`; a user's ow
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, Never
@@ -26,6 +27,14 @@ SUITES = Path(__file__).parent / "suites"
 
 BINARY = 2  # classes
 TABLES = ("optimizer",)  # keys of a recipe whose value is a table with a name
+
+# What pydantic would say in words of its own.
+EXPECTED = {
+    "string_pattern_mismatch": "lower-case letters, digits and hyphens",
+    "model_attributes_type": 'a table, as in { name = "adam" }',
+    "dataclass_type": "a table",
+    "too_short": "at least one item",
+}
 
 UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")
 
@@ -100,9 +109,10 @@ def load_workload(name: str) -> Workload:
     """
     path = Path(name) if name.endswith(".toml") else WORKLOADS / f"{name}.toml"
     names = workload_names()
-    if not path.is_file() or not (name.endswith(".toml") or name in names):
-        known = ", ".join(names)
-        raise UsageError(f"--workload: found {name!r}, expected one of {known}, or the path of a TOML file that exists")
+    if name.endswith(".toml") and not path.is_file():
+        raise UsageError(f"workload: found {name!r}, where there is no file")
+    if not (name.endswith(".toml") or name in names):
+        raise UsageError(f"workload: found {name!r}, expected one of {', '.join(names)}, or the path of a TOML file")
     return parse_workload(_read(path), source=path)
 
 
@@ -133,6 +143,8 @@ def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
         data = description.describe(dataset)
     except (UsageError, DataError) as error:  # a user's own file is read here, before anything starts
         raise UsageError(f"{source}: {error}") from None
+    if "loss" not in content["recipe"]:
+        file = replace(file, recipe=replace(file.recipe, loss=LOSSES[data.task][0]))
     spec = _spec(file, data, source)
     _check_recipe(file.recipe, data, source)
     _check_metrics(file, data, source)
@@ -171,7 +183,12 @@ def variants(workload: Workload) -> tuple[Workload, ...]:
             chosen["fold"] = values[-1]
             changed["dataset"] = {**content["dataset"], "fold": values[-1]}
         changed["name"] = variant.name(workload.name, chosen)
-        made.append(parse_workload(changed, source=source))
+        try:
+            made.append(parse_workload(changed, source=source))
+        except UsageError as error:  # the file's own recipe is not what is wrong
+            raise UsageError(re.sub(rf": recipe\.({'|'.join(grid)})\b", r": grid.\1", str(error))) from None
+    if len({item.name for item in made}) < len(made):
+        raise UsageError(f"{source}: grid: found the same choice twice, expected different values to choose from")
     return tuple(made)
 
 
@@ -308,7 +325,8 @@ def _refuse(source: Path, table: str, error: ValidationError, *, kind: type[Any]
         raise UsageError(f"{key}.name: found {about['tag']!r}, expected one of {about['expected_tags']}")
     if mistake["type"] == "union_tag_not_found":
         raise UsageError(f"{key}.name: found nothing, expected a value")
-    raise UsageError(f"{key}: found {found}, expected {mistake['msg'].removeprefix('Input should be ')}")
+    expected = EXPECTED.get(mistake["type"]) or mistake["msg"].removeprefix("Input should be ")
+    raise UsageError(f"{key}: found {found}, expected {expected}")
 
 
 def _place(schema: dict[str, Any], location: tuple[int | str, ...]) -> tuple[list[str], set[str]]:

@@ -5,6 +5,7 @@ that a process can be forked from one in which it was imported.
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -41,6 +42,15 @@ class Adapter(Protocol):
 
     def wait(self, result: object) -> None:
         """Return when `result` is computed and, where it is that of training, parameters and optimizer state too."""
+
+    def save(self, model: Model, folder: Path) -> None:
+        """Write a model that was built, and not prepared, into the folder in the framework's own format."""
+
+    def load(self, model: Model, folder: Path) -> Model:
+        """The model that `save` wrote into the folder, not prepared; `model` is one of the same spec, to be filled.
+
+        Raises UnavailableError where a library for it is missing. No pickle is loaded.
+        """
 
     def to_numpy(self, array: DeviceArray) -> np.ndarray:
         """A copy in host memory."""

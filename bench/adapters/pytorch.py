@@ -1,6 +1,8 @@
 """PyTorch: an eager loop with a plain optimizer, `inference_mode` for inference."""
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import ModuleType
 from typing import final
 
 import numpy as np
@@ -10,7 +12,10 @@ from torch.nn import functional
 
 from bench.adapters.base import Adapter, Batch, Model
 from bench.adapters.engines.torch import TorchEngine
+from bench.errors import UnavailableError
 from bench.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
+
+STATE = "model.safetensors"
 
 
 def create() -> Adapter:
@@ -79,6 +84,15 @@ class PyTorchAdapter:
         """Return when the device has nothing left to do, the parameters included."""
         self.engine.wait(result)
 
+    def save(self, model: Model, folder: Path) -> None:
+        """Its `state_dict` in safetensors."""
+        _safetensors().save_file(model.state_dict(), folder / STATE)
+
+    def load(self, model: Model, folder: Path) -> Model:
+        """With the `state_dict` of the file."""
+        model.load_state_dict(_safetensors().load_file(folder / STATE))
+        return model
+
     def to_numpy(self, array: Tensor) -> np.ndarray:
         """A copy in host memory."""
         return array.detach().cpu().numpy().copy()
@@ -104,6 +118,14 @@ class PyTorchAdapter:
             "tf32": "off",
             "threads": str(torch.get_num_threads()),
         }
+
+
+def _safetensors() -> ModuleType:
+    try:
+        import safetensors.torch
+    except ImportError as error:
+        raise UnavailableError("safetensors is not installed: pip install 'levelfield[pytorch]'") from error
+    return safetensors.torch
 
 
 def _optimizer(rule: UpdateRule, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:

@@ -15,18 +15,21 @@ from scipy.stats import t, ttest_rel
 from bench.recipe import Band, is_better
 from bench.record import Learning
 
-Diagnosis = Literal["diverging", "over-fitting", "under-fitting", "converged"]
+Diagnosis = Literal["diverging", "too short to tell", "over-fitting", "under-fitting", "converged"]
 Place = Literal["within", "better", "missed"]
 
 RISE = 1.1  # of the evaluation loss above its lowest
 PROGRESS = 0.05  # of the training loss in the last fifth of the epochs
 SIGNIFICANT = 0.05
 LEAST_SEEDS = 3
+LEAST_EPOCHS = 3
 
 RULES: dict[Diagnosis, str] = {
     "diverging": "a loss is not finite, or the training loss ended above where it began",
+    "too short to tell": "fewer than three epochs",
     "over-fitting": "the evaluation loss ended over 10 % above its lowest, the training loss below what it was then",
-    "under-fitting": "both losses still fell in the last fifth of the epochs, that of training by more than 5 %",
+    "under-fitting": "both losses still fell in the last fifth of the epochs, that of training by more than 5 %: more "
+    "epochs would help",
     "converged": "none of the others",
 }
 
@@ -52,6 +55,8 @@ def diagnose(learning: Learning) -> Diagnosis:
     evaluation = np.array([epoch.evaluation_loss for epoch in learning.epochs])
     if not np.isfinite([train, evaluation]).all() or train[-1] > train[0]:
         return "diverging"
+    if len(train) < LEAST_EPOCHS:
+        return "too short to tell"
     lowest = int(evaluation.argmin())
     if evaluation[-1] > RISE * evaluation[lowest] and train[-1] < train[lowest]:
         return "over-fitting"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import looking, measuring, reading
+from bench.cli import asking, looking, measuring, reading
 from bench.cli.console import INTERRUPTED, USAGE, fail, say_version
 from bench.errors import BenchError
 
@@ -35,6 +35,7 @@ app.command()(reading.report)
 app.command()(reading.compare)
 app.command(name="list")(looking.list_)
 app.command(name="show")(looking.show_)
+app.command()(asking.predict)
 app.command()(looking.doctor)
 
 

@@ -47,6 +47,11 @@ def say(line: str) -> None:
     console.print(Text(line), soft_wrap=True)
 
 
+def note(line: str) -> None:
+    """Print one line beside the output."""
+    errors.print(Text(line), soft_wrap=True)
+
+
 def warn(message: str) -> None:
     """Print a warning beside the output."""
     errors.print(Text(f"warning: {message}", style="yellow"), soft_wrap=True)

@@ -1,7 +1,7 @@
 """`levelfield run`: plan, measure, store, report."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,6 +57,8 @@ def run(  # noqa: PLR0913 (the options of the command)
     threads: Annotated[int | None, typer.Option(help="Threads for every framework; all cores by default.")] = None,
     time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="For each case.")] = 1800.0,
     machine: Annotated[str | None, typer.Option(metavar="NAME", help="The name of a class of equal machines.")] = None,
+    save_models: Annotated[bool, typer.Option("--save-models", help="Keep what is learnt, for `predict`.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write the curves for TensorBoard.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and its time, and do nothing.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the newest unfinished run, or with RUN.")
@@ -82,6 +84,8 @@ def run(  # noqa: PLR0913 (the options of the command)
         threads=threads,
         time_limit=time_limit,
         machine=machine,
+        save_models=save_models,
+        tensorboard=tensorboard,
     )
     if resume:
         if options != Options():
@@ -90,6 +94,10 @@ def run(  # noqa: PLR0913 (the options of the command)
     if unfinished is not None:
         fail(f"found the argument {unfinished!r}, expected none: a run is only named with --resume", USAGE)
     request = check(options)
+    if tensorboard:
+        from bench.export.tensorboard import check as check_tensorboard
+
+        check_tensorboard()
     if dry_run:
         _print_plan(cases(request.selection), request, results=results)
         raise SystemExit(0)
@@ -109,6 +117,7 @@ def _start(options: "Options", request: "Request", *, results: Path, reports: Pa
     machine = machine_name(options.machine)
     with TemporaryDirectory(prefix="levelfield-") as folder:
         check_devices(request.selection.contenders, request.selection.devices, logs=Path(folder))
+    _check_writable(results, reports)
     _warn_of_load()
     store = new_run(results, machine=machine)
     planned = cases(request.selection)
@@ -116,6 +125,19 @@ def _start(options: "Options", request: "Request", *, results: Path, reports: Pa
     asked = {"options": asdict(options), "machine": machine, "workloads": digests}
     store.save_plan(Plan(cases=planned, options=asked))
     _measure(store, planned, request, options, machine=machine, reports=reports)
+
+
+def _check_writable(*folders: Path) -> None:
+    """Refuse a folder that cannot be written to now, and not after everything is measured."""
+    from tempfile import TemporaryFile
+
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            fail(f"{folder}: cannot be written ({error.strerror}); expected a folder for what is measured", USAGE)
 
 
 def _warn_of_load() -> None:
@@ -177,7 +199,8 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         block_seconds=request.suite.block_seconds,
         limit_s=options.time_limit,
         logs=store.folder / "artifacts" / "logs",
-        append=store.append,
+        models=store.folder / "artifacts" / "models" if options.save_models else None,
+        append=_keeper(store, options),
         listen=lambda event: _show(display, event),
     )
     display = progress.Display(console, estimates=_estimates(planned, request, results=store.folder.parents[1]))
@@ -195,7 +218,23 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     share = sum(map(runner.measured_s, new)) / seconds
     console.print(f"\n{progress.clock(seconds)} in all, {share:.0%} of it measuring and learning")
     say(f"records: {store.records}\nreport: {page}")
+    for name, wanted in (("models", options.save_models), ("tensorboard", options.tensorboard)):
+        if wanted:
+            say(f"{name}: {store.folder / 'artifacts' / name}")
     raise SystemExit(_exit_code(records))
+
+
+def _keeper(store: "RunFolder", options: "Options") -> "Callable[[Record], None]":
+    """What is done with a record as soon as it is there: stored, and its curve written for TensorBoard."""
+    if not options.tensorboard:
+        return store.append
+    from bench.export import tensorboard
+
+    def keep(record: "Record") -> None:
+        store.append(record)
+        tensorboard.write(record, store.folder / "artifacts" / "tensorboard")
+
+    return keep
 
 
 def _exit_code(records: Sequence["Record"]) -> int:

@@ -56,6 +56,11 @@ def compare(
     before, _ = read([baseline], results=results)
     after, _ = read([candidate], results=results)
     found = compare_records(before, after, threshold=threshold / 100)
+    if not found.rows and not found.not_comparable:
+        fail(
+            f"{baseline}, {candidate}: found no timing of the same case in both, and times are what is compared",
+            NOTHING,
+        )
     title = f"{candidate} ({_runs(after)}) over {baseline} ({_runs(before)})"
     show(terminal.render(comparison.report(found, title=title)))
     raise SystemExit(found.exit_code)

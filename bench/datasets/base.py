@@ -25,13 +25,16 @@ class Split:
     """Samples and what to predict for each: int64 class labels, or numbers of shape (samples, outputs).
 
     Float32 as it is read, float64 where a proof asks for it. Numbers that were standardised say how: they are
-    `target_deviation` times what stands here, plus `target_mean`, in their own unit, column by column.
+    `target_deviation` times what stands here, plus `target_mean`, in their own unit, column by column. So do inputs,
+    whose columns are all the places of a sample; where they were not standardised there is none.
     """
 
     inputs: Float[np.ndarray, "samples ..."]
     targets: Targets
     target_mean: Float[np.ndarray, " columns"] = field(default_factory=lambda: np.zeros(1))
     target_deviation: Float[np.ndarray, " columns"] = field(default_factory=lambda: np.ones(1))
+    input_mean: Float[np.ndarray, " places"] = field(default_factory=lambda: np.zeros(0))
+    input_deviation: Float[np.ndarray, " places"] = field(default_factory=lambda: np.zeros(0))
 
     def __len__(self) -> int:
         """The number of samples."""

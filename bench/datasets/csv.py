@@ -35,7 +35,7 @@ class Options(Splitting):
 
 def describe(options: Options) -> Description:
     """What is in the file, which is read and checked; raises DataError with line and column of what is wrong."""
-    table, names = _table(options)
+    table, names, features = _table(options)
     sizes = tables.sizes(len(table.targets), options)
     tables.split(table, options, "train")  # which refuses a part without one of the classes
     return Description(
@@ -46,6 +46,7 @@ def describe(options: Options) -> Description:
         **sizes,
         unit=options.unit,
         labels=names,
+        features=features,
         source=f"{Path(options.path).name}, {len(table.targets)} rows",
         download=False,
     )
@@ -53,7 +54,7 @@ def describe(options: Options) -> Description:
 
 def fingerprint(options: Options) -> str:
     """The rows that are used, and how they are split and scaled."""
-    table, names = _table(options)
+    table, names, _ = _table(options)
     return tables.fingerprint(tables.splitting_of(options), checksum(*table), *names)
 
 
@@ -63,8 +64,8 @@ def read(options: Options, part: Part) -> Split:
 
 
 @cache
-def _table(options: Options) -> tuple[Table, tuple[str, ...]]:
-    """The rows, and the names of the classes where the task is classification."""
+def _table(options: Options) -> tuple[Table, tuple[str, ...], tuple[str, ...]]:
+    """The rows, the names of the classes where the task is classification, and those of the features."""
     path = Path(options.path)
     text = (options.target,) if options.task == "classification" else ()
     frame = tables.read_csv(path, header=True, text=text)
@@ -80,11 +81,11 @@ def _table(options: Options) -> tuple[Table, tuple[str, ...]]:
         raise DataError(f"{path}: found {len(frame)} rows and {len(columns)} features, expected at least one of each")
     inputs = tables.numbers(frame[list(columns)], path, header=True)
     if options.task == "regression":
-        return Table(inputs=inputs, targets=tables.numbers(frame[[options.target]], path, header=True)), ()
+        return Table(inputs=inputs, targets=tables.numbers(frame[[options.target]], path, header=True)), (), columns
     names = options.classes or tuple(sorted(frame[options.target].dropna().unique()))
     labels = tables.labels(frame[options.target], names, path, header=True)
     if len(np.unique(labels)) < len(names) or len(names) < 2:  # noqa: PLR2004 (one class is no question)
         missing = sorted(set(range(len(names))) - set(labels.tolist()))
         what = f"no row of class {names[missing[0]]!r}" if missing else "a single class"
         raise DataError(f"{path}, column {options.target!r}: found {what}, expected rows of at least two, and of each")
-    return Table(inputs=inputs, targets=labels), names
+    return Table(inputs=inputs, targets=labels), names, columns

@@ -37,9 +37,9 @@ class Description:
     """What a data set holds: samples of `sample_shape` in its parts, and how many `outputs` there are to predict.
 
     `outputs` are the classes, or the numbers. `validation` is 0 where the data set has no such part of its own. `unit`
-    is what a predicted number is counted in, `labels` are the names of the classes, `naive` is the forecast that a
-    sequence is compared with: its last value. `source` is one line for people; `download` says whether the data come
-    from the network (or from the folder in LEVELFIELD_DATA).
+    is what a predicted number is counted in, `labels` are the names of the classes and `features` those of the columns,
+    where they have some; `naive` is the forecast that a sequence is compared with: its last value. `source` is one line
+    for people; `download` says whether the data come from the network (or from the folder in LEVELFIELD_DATA).
     """
 
     name: str
@@ -51,6 +51,7 @@ class Description:
     validation: Annotated[int, Field(ge=0, strict=True)] = 0
     unit: str = ""
     labels: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
     naive: Literal["last"] | None = None
     source: str
     download: bool

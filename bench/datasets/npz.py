@@ -2,7 +2,6 @@
 
 from functools import cache
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from pydantic.dataclasses import dataclass
@@ -59,26 +58,12 @@ def read(options: Options, part: Part) -> Split:
 @cache
 def _table(options: Options) -> Table:
     path = Path(options.path)
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            found = dict(arrays)
-    except (OSError, ValueError, EOFError, BadZipFile, AttributeError, TypeError) as error:
-        raise DataError(f"{path}: found {error}, expected an .npz file of NumPy without objects") from error
-    for key, name in (("inputs", options.inputs), ("target", options.target)):
-        if name not in found:
-            raise DataError(f"dataset.{key}: found {name!r}, expected an array of {path}: {', '.join(found)}")
-    inputs, targets = found[options.inputs], found[options.target]
+    inputs, targets = tables.read_arrays(path, {"inputs": options.inputs, "target": options.target})
     if inputs.ndim < 2 or targets.shape[:1] != inputs.shape[:1] or not inputs.size:  # noqa: PLR2004 (samples, ...)
         raise DataError(
             f"{path}: found {options.inputs} of shape {inputs.shape} and {options.target} of shape {targets.shape}, "
             "expected (samples, ...) and as many targets"
         )
-    for name, array in ((options.inputs, inputs), (options.target, targets)):
-        if not np.issubdtype(array.dtype, np.integer) and not np.issubdtype(array.dtype, np.floating):
-            raise DataError(f"{path}, {name}: found an array of {array.dtype}, expected real numbers")
-        if not np.isfinite(array).all():
-            row = int(np.argwhere(~np.isfinite(array))[0][0])
-            raise DataError(f"{path}, {name}, sample {row}: found what is no finite number, expected numbers only")
     return Table(inputs=inputs.astype(np.float64), targets=_targets(options, targets, path))
 
 

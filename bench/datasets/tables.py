@@ -3,10 +3,12 @@
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
+from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float, Int64
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 Share = Annotated[float, Field(gt=0, lt=1, strict=True)]
 Seed = Annotated[int, Field(ge=0, strict=True)]
+
+LARGEST = float(np.finfo(np.float32).max)
 
 RULE = "train_test_split and StandardScaler, version 1"
 
@@ -84,13 +88,23 @@ def read_csv(
     columns than it should.
     """
     import pandas as pd
+    from pandas.errors import ParserWarning
 
     try:
-        frame = pd.read_csv(path, header=0 if header else None, dtype=dict.fromkeys(text, str))
+        with warnings.catch_warnings(action="error", category=ParserWarning):
+            frame = pd.read_csv(
+                path,
+                header=0 if header else None,
+                dtype=dict.fromkeys(text, str),
+                index_col=False,  # or else a cell too much in every row shifts them all
+                keep_default_na=False,  # a class may be called None
+                na_values=[""],
+            )
+    except ParserWarning:
+        raise DataError(f"{path}, line 2: found more cells than the header has names, expected as many") from None
     except (OSError, ValueError) as error:  # not there, not text; ragged or empty, which pandas calls a ParserError
-        raise DataError(
-            f"{path}: found {' '.join(str(error).split())}, expected a table of comma-separated values"
-        ) from error
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise DataError(f"{path}: found {reason}, expected a table of comma-separated values") from error
     for what, found, expected in (("rows", len(frame), rows), ("columns", len(frame.columns), columns)):
         if expected is not None and found != expected:
             raise DataError(f"{path}: found {found} {what}, expected {expected}; replace the file")
@@ -98,7 +112,7 @@ def read_csv(
 
 
 def numbers(
-    frame: "pd.DataFrame", path: Path, *, header: bool = False, lowest: float = -math.inf, highest: float = math.inf
+    frame: "pd.DataFrame", path: Path, *, header: bool = False, lowest: float = -LARGEST, highest: float = LARGEST
 ) -> Float[np.ndarray, "rows columns"]:
     """The cells as numbers; raises DataError with line and column of one that is none, or is out of range."""
     import pandas as pd
@@ -110,7 +124,8 @@ def numbers(
         cell: Any = frame.iloc[row, column]
         name = frame.columns[column]
         found = "nothing" if pd.isna(cell) else repr(str(cell))
-        between = "" if lowest == -math.inf and highest == math.inf else f" from {lowest:g} to {highest:g}"
+        anything = (lowest, highest) == (-LARGEST, LARGEST) and np.isnan(values[row, column])
+        between = "" if anything else f" from {lowest:g} to {highest:g}"
         raise DataError(
             f"{path}, line {row + 1 + header}, column {_shown(name)}: found {found}, expected a number{between}"
         )
@@ -132,12 +147,37 @@ def labels(
     return found.to_numpy(np.int64)
 
 
+def read_arrays(path: Path, names: Mapping[str, str]) -> list[np.ndarray]:
+    """The arrays of an .npz file that have these names, under the key that gave each its name.
+
+    Raises DataError where the file is none of NumPy's, holds objects, or lacks one of them, and for a value that is no
+    finite number.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            found = dict(arrays)
+    except (OSError, ValueError, EOFError, BadZipFile, AttributeError, TypeError) as error:
+        raise DataError(f"{path}: found {error}, expected an .npz file of NumPy without objects") from error
+    for key, name in names.items():
+        if name not in found:
+            raise DataError(f"dataset.{key}: found {name!r}, expected an array of {path}: {', '.join(found)}")
+        array = found[name]
+        if not np.issubdtype(array.dtype, np.integer) and not np.issubdtype(array.dtype, np.floating):
+            raise DataError(f"{path}, {name}: found an array of {array.dtype}, expected real numbers")
+        if array.ndim and not np.isfinite(array).all():
+            row = int(np.argwhere(~np.isfinite(array))[0][0])
+            raise DataError(f"{path}, {name}, sample {row}: found what is no finite number, expected numbers only")
+    return [found[name] for name in names.values()]
+
+
 def sizes(rows: int, options: Splitting) -> Sizes:
     """How many rows each part has: what is held out is rounded up, as scikit-learn does.
 
     Raises DataError where a part that is asked for would be empty.
     """
     test = math.ceil(rows * options.test)
+    if options.folds and options.folds > rows:
+        raise DataError(f"dataset.folds: found {options.folds}, expected at most {rows}, the rows")
     if options.folds:  # the first folds have one more where the rows cannot be dealt out evenly
         test = rows // options.folds + (options.fold < rows % options.folds)
     train, validation = rows - test, 0
@@ -161,7 +201,9 @@ def split(table: Table, options: Splitting, part: Part) -> Split:
     labels = table.targets.ndim == 1
     if labels:
         _check_classes(table.targets, rows)
-    inputs, *_ = scaled(table.inputs, rows["train"]) if options.standardise else (table.inputs,)
+    inputs, input_mean, input_deviation = table.inputs, np.zeros(0), np.zeros(0)
+    if options.standardise:
+        inputs, input_mean, input_deviation = scaled(table.inputs, rows["train"])
     targets, mean, deviation = table.targets, np.zeros(1), np.ones(1)
     if options.standardise_target and not labels:
         targets, mean, deviation = scaled(table.targets, rows["train"])
@@ -170,6 +212,8 @@ def split(table: Table, options: Splitting, part: Part) -> Split:
         targets=targets[rows[part]] if labels else targets[rows[part]].astype(np.float32),
         target_mean=mean,
         target_deviation=deviation,
+        input_mean=input_mean,
+        input_deviation=input_deviation,
     )
 
 
@@ -221,7 +265,12 @@ def _cut(rows: np.ndarray, table: Table, options: Splitting, share: float) -> tu
     from sklearn.model_selection import train_test_split
 
     stratify = table.targets[rows] if options.stratify else None
-    kept, held_out = train_test_split(rows, test_size=share, random_state=options.seed, stratify=stratify)
+    if stratify is not None and stratify.ndim > 1:
+        raise DataError("dataset.stratify: found true for numbers, expected it where there are classes alone")
+    try:
+        kept, held_out = train_test_split(rows, test_size=share, random_state=options.seed, stratify=stratify)
+    except ValueError as error:  # a class that is too small to be in both
+        raise DataError(f"dataset.stratify: found true, but {error}") from None
     return kept, held_out
 
 

@@ -61,4 +61,6 @@ def read(options: Options, part: Part) -> Split:
         targets=chosen[:, -1:].copy(),
         target_mean=mean,
         target_deviation=deviation,
+        input_mean=np.repeat(mean, options.steps),
+        input_deviation=np.repeat(deviation, options.steps),
     )

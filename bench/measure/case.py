@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bench.datasets.base import cycle
+from bench.families import Weights
 from bench.measure import inference, memory, training
 from bench.measure.clock import now_ns
 from bench.record import Block, Case, Measurement, Memory
@@ -14,6 +15,7 @@ from bench.subject import Subject
 
 MEMORY_CALLS = 5
 
+Quality = dict[str, float]
 Progress = Callable[[dict[str, Any]], None]
 
 
@@ -21,12 +23,13 @@ Progress = Callable[[dict[str, Any]], None]
 class Occasion:
     """How a case is measured here and now.
 
-    How long blocks last, since when the process prepares, who hears of progress.
+    How long blocks last, since when the process prepares, who hears of progress, and who keeps what was learnt.
     """
 
     block_seconds: float
     started_ns: int
     progress: Progress
+    keep: Callable[[Weights, Quality], None] | None = None
 
 
 def measure(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
@@ -60,7 +63,7 @@ def _time_inference(subject: Subject, case: Case, occasion: Occasion) -> Measure
 
 def _learn(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
     train, validation, test = subject.lesson_splits()
-    model = subject.build()
+    models = [subject.build()]
     lesson = training.Lesson(
         workload=subject.workload,
         train=subject.encoded(train),
@@ -68,10 +71,13 @@ def _learn(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
         test=test,
         seed=case.seed,
         prepare_ns=now_ns() - occasion.started_ns,
-        snapshot=lambda: subject.module.export(model),
-        restore=lambda weights: subject.build(weights=weights),
+        snapshot=lambda: subject.module.export(models[-1]),
+        restore=lambda weights: models.append(subject.build(weights=weights)),
     )
-    return Measurement(learning=training.learn(subject.adapter, lesson, occasion.progress))
+    learning = training.learn(subject.adapter, lesson, occasion.progress)
+    if occasion.keep is not None:
+        occasion.keep(subject.module.export(models[-1]), learning.quality)
+    return Measurement(learning=learning)
 
 
 def _peak(subject: Subject, case: Case, occasion: Occasion) -> Measurement:  # noqa: ARG001 (purposes are called alike)

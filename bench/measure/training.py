@@ -10,6 +10,7 @@ from bench import quality
 from bench.adapters.base import Adapter
 from bench.datasets import base as datasets
 from bench.datasets.base import Split
+from bench.errors import BenchError
 from bench.families import Weights
 from bench.measure import rounds
 from bench.measure.clock import now_ns
@@ -106,6 +107,11 @@ def learn(adapter: Adapter, lesson: Lesson, progress: Progress) -> Learning:
         progress({"epoch": number + 1, "epochs": recipe.epochs, "loss": epoch.evaluation_loss, metric: judged[metric]})
         if not _is_finite(epoch):
             break
+        if stopping and np.isnan(judged[stopping.metric]):
+            raise BenchError(
+                f"recipe.early_stopping: found no value of {stopping.metric} on {len(lesson.evaluation)} validation "
+                "samples, expected one to stop by; take another metric or more samples"
+            )
         if stopping and (best is None or is_better(stopping.metric, judged[stopping.metric], best.value)):
             best = _Best(value=judged[stopping.metric], epoch=number + 1, weights=lesson.snapshot())
         elif stopping and best and number + 1 - best.epoch >= stopping.patience:

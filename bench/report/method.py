@@ -48,7 +48,7 @@ def failure_table(results: Results) -> Table:
         (
             Entry(record.case.workload),
             *labels(results, lane(record.case)),
-            Entry(f"{record.case.scenario}, {record.case.purpose} {record.case.replicate}"),
+            Entry(f"{record.case.scenario}, {record.case.turn}"),
             Entry(", ".join(map(str, record.case.batch_sizes))),
             Entry(record.outcome),
             Entry(_one_line(record.error)),

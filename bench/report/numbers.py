@@ -3,7 +3,8 @@
 import math
 
 UNKNOWN = "n/a"
-LARGE = 10_000  # from here on four digits would need an exponent
+LARGE = 9999.5  # from here on four digits would need an exponent
+TINY = 5e-5  # what four decimals would call nothing
 
 SMALLEST = 0.005  # what two decimals still show
 
@@ -67,6 +68,8 @@ def score(number: float | None) -> str:
     """A quality metric with four digits, or all before the point: `0.9722`, `12.35`, `70530`."""
     if number is None or not math.isfinite(number):
         return UNKNOWN
+    if 0 < abs(number) < TINY:
+        return f"{number:.1e}"
     if abs(number) < 1 + 1e-9:
         return f"{number:.4f}"
     return f"{number:.4g}" if abs(number) < LARGE else f"{number:.0f}"

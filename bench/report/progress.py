@@ -52,8 +52,7 @@ class Display:
 
     def proven(self, workload: str, certificate: Certificate) -> None:
         """A certificate is there."""
-        state = "passed" if certificate.passed else f"FAILED: {certificate.problem or 'a deviation is too large'}"
-        self._line(Text(f"certificate {workload} {certificate.contender}: {state}"))
+        self._line(Text(f"certificate {workload} {certificate.contender}: {verdict(certificate)}"))
 
     def started(self, case: Case) -> None:
         """A case has begun."""
@@ -87,10 +86,20 @@ class Display:
 
 def name(case: Case) -> str:
     """A case as one reads it: `digits-dnn pytorch training, timing 2`."""
-    turn = f" {case.replicate + 1}" if case.purpose == "timing" else f" seed {case.seed}"
-    kind = case.purpose + (turn if case.purpose != "memory" else "")
     device = "" if case.device == "cpu" else f" on {case.device}"
-    return f"{case.workload} {case.contender}{device} {case.scenario}, {kind}"
+    return f"{case.workload} {case.contender}{device} {case.scenario}, {case.turn}"
+
+
+def verdict(certificate: Certificate) -> str:
+    """Whether a certificate holds, or what is wrong with it."""
+    if certificate.passed:
+        return "passed"
+    if not certificate.available:
+        return f"unavailable: {certificate.problem}"
+    wrong = [item for item in certificate.deviations if not item.holds]
+    shown = ((item.check, item.against, *map(numbers.deviation, (item.found, item.allowed))) for item in wrong)
+    reasons = (f"{check} against {other} {found}, allowed {allowed}" for check, other, found, allowed in shown)
+    return f"FAILED: {certificate.problem or '; '.join(reasons)}"
 
 
 def outcome(record: Record) -> str:
@@ -99,7 +108,8 @@ def outcome(record: Record) -> str:
         return f"{record.outcome}: {record.error}"
     found = record.measurement
     if found.learning:
-        quality = {key: score for key, score in found.learning.quality.items() if key in {"accuracy", "r2", "loss"}}
+        shown = (found.learning.target_metric, "loss")
+        quality = {key: score for key, score in found.learning.quality.items() if key in shown}
         return "test " + ", ".join(f"{key} {numbers.score(score)}" for key, score in quality.items())
     if found.memory:
         return "host peak " + _by_size({item.batch_size: numbers.size(item.host_peak_bytes) for item in found.memory})

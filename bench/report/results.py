@@ -88,14 +88,10 @@ def outcome(results: Results, cell: Cell) -> str:
 
 
 def certificates(results: Results, workload: str, lane_is: Lane) -> tuple[Certificate | None, ...]:
-    """The certificates of a lane's records that ended well, each once."""
-    return tuple(
-        dict.fromkeys(
-            record.certificate
-            for record in results.records
-            if record.case.workload == workload and lane(record.case) == lane_is and record.outcome == "ok"
-        )
-    )
+    """The certificates of a lane's records, each once: of those that ended well, or of all where none did."""
+    here = [item for item in results.records if item.case.workload == workload and lane(item.case) == lane_is]
+    well = [record for record in here if record.outcome == "ok"]
+    return tuple(dict.fromkeys(record.certificate for record in well or here))
 
 
 def status(results: Results, workload: str, lane_is: Lane) -> Status:

@@ -71,7 +71,9 @@ def summary_table(results: Results) -> Table:
 
 
 def _run_sections(results: Results) -> Iterable[Section]:
-    yield Section(title="Summary", tables=_with_rows((summary_table(results), band_table(results))))
+    summary = _with_rows((summary_table(results), band_table(results)))
+    if summary:  # which a run over a grid has none of
+        yield Section(title="Summary", tables=summary)
     choices = selection_tables(results)
     if choices:
         yield Section(title="Model selection", tables=tuple(choices))

@@ -216,7 +216,8 @@ def test_without_a_peer_there_is_no_proof() -> None:
     traces = {"flax": arrays(), "keras/jax": arrays()}
     found = certify("flax", traces, traces, dropout=False)
     assert not found.passed
-    assert found.problem == "no second framework to compare with: install one of pytorch, flax, keras/tensorflow"
+    assert found.problem is not None
+    assert found.problem.startswith("no second framework that does this to compare with: it takes one of pytorch, flax")
 
 
 @pytest.mark.parametrize(("double", "single"), [({}, {"flax": arrays()}), ({"flax": arrays()}, {})])

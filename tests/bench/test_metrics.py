@@ -101,3 +101,10 @@ def test_the_best_is_one_and_the_others_are_as_many_times_worse(name: str, best:
     assert (places[winner].median, places[loser].median) == pytest.approx((1.0, 2.0))
     assert all(place.low <= place.median <= place.high for place in places.values())
     assert against_best(METRICS[name], {}) == {}
+
+
+@pytest.mark.parametrize("name", ["samples_per_second", "step_time_p50_s"])
+def test_the_best_is_once_as_good_as_itself_also_over_an_even_number_of_processes(name: str) -> None:
+    (cell,) = cells(record().case)
+    even = Summary(median=5.0, low=1.0, high=9.0, processes=(1.0, 9.0))
+    assert against_best(METRICS[name], {cell: even})[cell].median == 1.0

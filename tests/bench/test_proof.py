@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import families, frameworks, proof
+from bench import equivalence, families, frameworks, proof
 from bench.fleet import Fleet
 from bench.frameworks import Contender
 from bench.proof import Proofs, second
@@ -68,6 +68,18 @@ def test_what_a_worker_cannot_do_is_the_problem_of_its_certificate(fleet: Fleet)
     certificates, _ = prove(fleet, workload(CANNOT_BE_DONE_IN_PYTORCH), PYTORCH, FLAX)
     assert certificates["pytorch"].problem == "PyTorch's nn.LSTM has tanh built in and no other activation"
     assert (certificates["pytorch"].available, certificates["flax"].available) == (False, True)
+    assert not certificates["pytorch"].passed
+
+
+def test_where_a_peer_cannot_do_the_work_the_next_takes_its_place(fleet: Fleet) -> None:
+    certificates, _ = prove(fleet, workload(CANNOT_BE_DONE_IN_PYTORCH), FLAX)
+    assert certificates["flax"].passed
+    assert {item.against for item in certificates["flax"].deviations} == {"reference", "keras/tensorflow"}
+
+
+def test_without_another_that_can_do_the_work_there_is_no_proof(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(equivalence, "PEERS", ("pytorch", "flax"))
+    certificates, _ = prove(fleet, workload(CANNOT_BE_DONE_IN_PYTORCH), PYTORCH, FLAX)
     assert certificates["flax"].problem is not None
     assert "no second framework" in certificates["flax"].problem
     assert not any(certificate.passed for certificate in certificates.values())

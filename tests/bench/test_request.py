@@ -71,7 +71,7 @@ def test_the_command_asks_for_the_same() -> None:
 
 MISTAKES: dict[str, tuple[Mapping[str, Any], str]] = {
     "suite": ({"suite": "slow"}, "--suite: found 'slow', expected one of lecture, quick, standard"),
-    "workload": ({"workload": "digits"}, "--workload: found 'digits', expected one of breast-cancer, "),
+    "workload": ({"workload": "digits"}, "workload: found 'digits', expected one of breast-cancer, "),
     "empty workload": ({"workload": ""}, "--workload: found '', expected names separated by commas"),
     "gap": ({"workload": "digits-dnn,"}, "--workload: found 'digits-dnn,', expected names separated by commas"),
     "framework": ({"framework": "pytorch,theano"}, "--framework: found 'theano', expected one of pytorch, keras, "),
@@ -181,12 +181,14 @@ def test_options_are_data() -> None:
 
 
 def test_a_grid_is_learnt_and_not_timed() -> None:
-    found = check(Options(workload="wine,digits-dnn", grid=True)).selection
-    assert len(found.workloads) == 21
+    found = check(Options(workload="wine", grid=True)).selection
+    assert len(found.workloads) == 20
     assert {case.purpose for case in cases(found)} == {"learning"}
     assert Options(workload="wine", grid=True).command() == "levelfield run --workload wine --grid"
     with pytest.raises(UsageError, match="--grid: found --scenario inference, expected training"):
         check(Options(workload="wine", grid=True, scenario="inference"))
+    with pytest.raises(UsageError, match=r"--grid: .*digits-dnn\.toml: found no \[grid\] and no dataset\.folds"):
+        check(Options(workload="wine,digits-dnn", grid=True))
 
 
 def test_purposes_are_chosen_or_those_of_the_suite() -> None:

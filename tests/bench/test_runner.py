@@ -58,6 +58,7 @@ def ran(planned: tuple[Case, ...], workloads: Mapping[str, Workload], folder: Pa
         workloads=workloads,
         block_seconds=0.005,
         limit_s=limit_s,
+        models=None,
         logs=folder / "logs",
         append=stored.append,
         listen=events.append,
@@ -166,7 +167,7 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
         for name in workloads
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(proof, "second", lambda _: ())  # its traces would take longer than all the rest
+        patch.setattr(proof, "second", lambda _, **__: ())  # its traces would take longer than all the rest
         yield ran(planned, workloads, tmp_path_factory.mktemp("bad"), limit_s=LIMIT_S)
 
 

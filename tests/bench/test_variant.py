@@ -35,14 +35,22 @@ def test_an_optimizer_is_chosen_by_its_name_or_with_its_options() -> None:
         Adam(name="adam"),
         Sgd(name="sgd", learning_rate=0.5),
     )
-    assert [variant.choices(item.name) for item in (by_name, in_full)] == ["optimizer adam", "optimizer sgd-0.5"]
+    chosen = [variant.choices(item.name) for item in (by_name, in_full)]
+    assert chosen == ["optimizer adam", "optimizer sgd-learning_rate-0.5"]
+
+
+def test_choices_that_differ_in_one_option_are_not_called_alike() -> None:
+    rules: list[object] = [{"name": "adam", "beta_1": 0.5}, {"name": "adam", "beta_2": 0.5}]
+    assert len({item.name for item in variants(gridded(optimizer=rules))}) == 2
+    with pytest.raises(UsageError, match="grid: found the same choice twice"):
+        variants(gridded(epochs=[3, 3]))
 
 
 def test_wine_is_learnt_with_two_optimizers_on_ten_folds() -> None:
     found = variants(load_workload("wine"))
     assert len(found) == 20
-    assert found[3].name == "wine@optimizer=sgd-0.01,fold=3"
-    assert found[13].name == "wine@optimizer=adam-0.001,fold=3"
+    assert found[3].name == "wine@optimizer=sgd-learning_rate-0.01,fold=3"
+    assert found[13].name == "wine@optimizer=adam-learning_rate-0.001,fold=3"
     assert load(found[3].dataset).description == load(found[13].dataset).description
     assert found[0].dataset["fold"] == 0
 
@@ -70,7 +78,7 @@ def test_a_wrong_grid_is_refused_with_the_file(grid: dict[str, list[object]], me
 
 
 def test_a_wrong_value_is_refused_when_it_is_chosen() -> None:
-    with pytest.raises(UsageError, match=r"recipe\.epochs: found 0, expected greater than 0"):
+    with pytest.raises(UsageError, match=r"^tiny\.toml: grid\.epochs: found 0, expected greater than 0"):
         variants(gridded(epochs=[1, 0]))
 
 

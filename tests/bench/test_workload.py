@@ -362,12 +362,17 @@ def test_what_is_no_toml_is_one_line_with_the_file(content: bytes, tmp_path: Pat
         load_workload(str(path))
 
 
-@pytest.mark.parametrize("name", ["digits", "nowhere.toml", "", "../suites/quick"])
+@pytest.mark.parametrize("name", ["digits", "", "../suites/quick"])
 def test_an_unknown_workload_is_named_beside_the_known_ones(name: str) -> None:
     with pytest.raises(
-        UsageError, match=f"^--workload: found '{name}', expected one of breast-cancer, .*mnist-lstm, .*or "
+        UsageError, match=f"^workload: found '{name}', expected one of breast-cancer, .*mnist-lstm, .*or "
     ):
         load_workload(name)
+
+
+def test_a_file_that_is_not_there_is_named() -> None:
+    with pytest.raises(UsageError, match=r"^workload: found 'nowhere\.toml', where there is no file$"):
+        load_workload("nowhere.toml")
 
 
 @pytest.mark.parametrize("name", ["slow", "", "../workloads/digits-dnn"])

@@ -1,6 +1,7 @@
 """What every adapter does, whatever the framework: the protocol of `bench.adapters.base`, promise by promise."""
 
 import importlib
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -186,6 +187,34 @@ def test_batches_may_differ_in_size(adapter: Adapter, network: ModuleType) -> No
     losses = adapter.train([batch(adapter), adapter.put(INPUTS[:2], LABELS[:2])])
     assert np.isfinite([float(adapter.to_numpy(loss)) for loss in losses]).all()
     assert adapter.to_numpy(adapter.predict(adapter.put(INPUTS[:1]))).shape == (1, 3)
+
+
+def trained_model(adapter: Adapter, network: ModuleType, *, steps: int) -> Model:
+    """A model of its own with the weights that so many steps lead to, not prepared."""
+    model = prepare(adapter, network)
+    adapter.wait(adapter.train([batch(adapter)] * steps))
+    return network.build(SPEC, network.export(model), seed=0)
+
+
+def answers(adapter: Adapter, model: Model) -> np.ndarray:
+    adapter.prepare(model, RECIPE, mode="idiomatic")
+    return predict(adapter)
+
+
+def test_a_model_that_was_saved_answers_as_before(adapter: Adapter, network: ModuleType, tmp_path: Path) -> None:
+    model = trained_model(adapter, network, steps=3)
+    adapter.save(model, tmp_path)
+    blank = network.build(SPEC, first_weights(SPEC), seed=0)
+    loaded = adapter.load(blank, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1, "one file or folder, in the framework's own format"
+    np.testing.assert_array_equal(answers(adapter, loaded), answers(adapter, model))
+
+
+def test_what_was_saved_is_what_is_loaded(adapter: Adapter, network: ModuleType, tmp_path: Path) -> None:
+    adapter.save(trained_model(adapter, network, steps=3), tmp_path)
+    loaded = adapter.load(network.build(SPEC, first_weights(SPEC), seed=0), tmp_path)
+    other = trained_model(adapter, network, steps=4)
+    assert np.abs(answers(adapter, loaded) - answers(adapter, other)).max() > 1e-3
 
 
 def test_a_cpu_has_no_peak_of_an_allocator(adapter: Adapter, network: ModuleType) -> None:

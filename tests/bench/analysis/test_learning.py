@@ -35,7 +35,8 @@ FALLING = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
         ([1.0, 1.1], [1.0, 1.0], "diverging"),
         ([1.0, np.nan], [1.0, np.nan], "diverging"),
         ([1.0, 0.5], [1.0, np.inf], "diverging"),
-        ([1.0], [1.0], "converged"),
+        ([1.0], [1.0], "too short to tell"),
+        ([1.0, 0.5, 0.5], [1.0, 0.5, 0.5], "converged"),
     ],
 )
 def test_a_curve_has_one_diagnosis(train: list[float], evaluation: list[float], expected: str) -> None:

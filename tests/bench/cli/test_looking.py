@@ -58,7 +58,7 @@ def test_verify_ends_with_1_where_a_deviation_is_too_large(
         (["verify", "--format", "yaml"], "--format: found 'yaml', expected one of table, json"),
         (["verify", "--framework", "theano"], "--framework: found 'theano', expected one of "),
         (["verify", "--framework", ""], "--framework: found '', expected names separated by commas"),
-        (["verify", "--workload", "digits"], "--workload: found 'digits', expected one of "),
+        (["verify", "--workload", "digits"], "workload: found 'digits', expected one of "),
         (["verify", "--device", "tpu"], "--device: found 'tpu', expected cpu, cuda or cuda:N"),
         (["list", "models"], "list: found 'models', expected one of workloads, frameworks, datasets, suites, devices"),
         (["list"], "Missing argument"),

@@ -84,7 +84,7 @@ def test_a_dry_run_takes_its_times_from_earlier_runs(levelfield: Command, place:
 
 
 MISTAKES: dict[str, tuple[list[str], str]] = {
-    "workload": (["--workload", "digits"], "--workload: found 'digits', expected one of "),
+    "workload": (["--workload", "digits"], "workload: found 'digits', expected one of "),
     "framework": (["--framework", "theano"], "--framework: found 'theano', expected one of "),
     "suite": (["--suite", "slow"], "--suite: found 'slow', expected one of "),
     "batch of 0": (["--batch-size", "0"], "--batch-size: found '0', expected whole numbers of at least 1"),

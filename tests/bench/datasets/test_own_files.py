@@ -105,6 +105,7 @@ def test_options_that_do_not_fit_the_table(tmp_path: Path, options: dict[str, ob
         ("1,,3,yes", r"line 6, column 'height': found nothing"),
         ("1,2,3,", r"line 6, column 'sold': found nothing, expected one of no, yes"),
         ("1,2,3,yes,5", r"flats\.csv: found Error tokenizing data"),
+        ("1,1e300,3,yes", r"line 6, column 'height': found '1e\+300', expected a number from -3\.40282e\+38 to 3"),
     ],
 )
 def test_a_wrong_row_is_named(tmp_path: Path, row: str, message: str) -> None:
@@ -116,8 +117,34 @@ def test_a_wrong_row_is_named(tmp_path: Path, row: str, message: str) -> None:
 def test_a_target_that_is_no_number_is_named(tmp_path: Path) -> None:
     rows = ["1,2,nan,yes", *ROWS]
     options = {"target": "price", "task": "regression", "drop": ["sold"]}
-    with pytest.raises(DataError, match=r"line 2, column 'price': found nothing, expected a number"):
+    with pytest.raises(DataError, match=r"line 2, column 'price': found 'nan', expected a number"):
         load(table(csv(tmp_path, rows), **options))
+
+
+def test_a_cell_too_much_in_every_row_does_not_shift_them(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"flats\.csv, line 2: found more cells than the header has names"):
+        load(table(csv(tmp_path, [f"{row},1" for row in ROWS])))
+
+
+def test_a_class_may_be_called_none(tmp_path: Path) -> None:
+    rows = [row.replace("no", "None") for row in ROWS]
+    assert load(table(csv(tmp_path, rows))).description.labels == ("None", "yes")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"folds": 31}, r"dataset\.folds: found 31, expected at most 30, the rows"),
+        ({"stratify": True, "test": 0.01}, r"dataset\.stratify: found true, but The test_size = 1 should be greater"),
+        (
+            {"stratify": True, "target": "price", "task": "regression", "drop": ["sold"]},
+            r"stratify: found true for num",
+        ),
+    ],
+)
+def test_a_split_that_cannot_be_made(tmp_path: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load(table(csv(tmp_path), **options))
 
 
 def test_one_class_is_no_question(tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("cell", "found"), [("x", "'x'"), ("", "nothing"), ("nan", "nothing"), ("inf", "'inf'"), ("7", "'7'")]
+    ("cell", "found"), [("x", "'x'"), ("", "nothing"), ("nan", "'nan'"), ("inf", "'inf'"), ("7", "'7'")]
 )
 def test_a_cell_that_is_no_number_or_out_of_range_is_named_by_line_and_column(
     tmp_path: Path, cell: str, found: str

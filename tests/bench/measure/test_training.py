@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench.datasets import base as datasets
-from bench.errors import UsageError
+from bench.errors import BenchError, UsageError
 from bench.measure import training
 from bench.measure.training import DivergedError, Lesson, learn, time_steps
 from bench.record import Learning
@@ -159,6 +159,13 @@ def test_learning_stops_when_patience_is_over_and_the_best_weights_come_back(met
     found = learnt(recorder, stops_early(metric))
     assert len(found.epochs) == 3
     assert (found.stopped_early, found.restored_epoch, recorder.restored) == (True, 1, [2])
+
+
+def test_a_metric_that_has_no_value_cannot_stop_anything(recorder: Recorder) -> None:
+    """One validation sample is of one class, and no ROC curve goes through one class."""
+    rule = 'epochs = 8\nvalidation_fraction = 0.05\nearly_stopping = { patience = 2, metric = "roc_auc" }'
+    with pytest.raises(BenchError, match=r"recipe\.early_stopping: found no value of roc_auc on 1 validation samples"):
+        learnt(recorder, ("epochs = 2", rule))
 
 
 def test_equally_good_is_not_better(recorder: Recorder) -> None:

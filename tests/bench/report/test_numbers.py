@@ -44,4 +44,7 @@ def test_scores_have_four_digits() -> None:
     assert numbers.score(0.97222) == "0.9722"
     assert numbers.score(12.3456) == "12.35"
     assert numbers.score(70530.4) == "70530"
+    assert numbers.score(9999.6) == "10000"
+    assert numbers.score(1e-5) == "1.0e-05"
+    assert numbers.score(0.0) == "0.0000"
     assert numbers.deviation(3.14e-16) == "3.1e-16"

@@ -85,7 +85,7 @@ def test_a_log_has_a_line_for_each_certificate_and_each_record() -> None:
         display.finished(record(outcome="timeout", error="too slow"))
     assert written(shown).splitlines() == [
         "certificate digits-dnn pytorch: passed",
-        "certificate digits-cnn pytorch: FAILED: a deviation is too large",
+        "certificate digits-cnn pytorch: FAILED: float64 forward against reference 4.2e-03, allowed 1.0e-12",
         "certificate digits-lstm pytorch: FAILED: it broke",
         f"digits-dnn pytorch training, timing 2: {outcome(TIMING)}",
         "digits-dnn pytorch training, timing 1: timeout: too slow",

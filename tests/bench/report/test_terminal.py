@@ -5,6 +5,7 @@ from io import StringIO
 from rich.console import Console
 
 from bench.report import terminal
+from bench.report.layout import Column, Entry, Table
 from bench.report.tables import report
 from tests.bench.records import quick_run, record
 
@@ -37,6 +38,23 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut() -> None:
     assert "…" not in text.replace("…, (", "").replace(", … (digits", "")
     for whole in ("keras/tensorflow", "training", "not ranked", "Repeat it with: nox -s bench", "samples/s", "1.80"):
         assert whole in text
+
+
+def test_a_table_that_is_too_wide_goes_on_below_with_the_columns_that_name_a_row() -> None:
+    columns = (Column(title="contender", alignment="left"), *(Column(title=f"figure {number}") for number in range(9)))
+    rows = tuple(
+        (Entry(name), *(Entry(f"{name[0]}{number} 1.234e-05") for number in range(9))) for name in ("flax", "pytorch")
+    )
+    console = Console(width=50, file=StringIO(), legacy_windows=False)
+    console.print(terminal.render_table(Table(title="Wide", columns=columns, rows=rows, notes=("A remark.",))))
+    assert isinstance(console.file, StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 50
+    assert sum(line.strip().startswith("flax") for line in lines) == 3
+    for name in "fp":
+        for number in range(9):
+            assert sum(f"{name}{number} 1.234e-05" in line for line in lines) == 1
+    assert lines[-1].strip() == "A remark."
 
 
 def test_in_brief_there_is_the_summary_and_what_failed() -> None:

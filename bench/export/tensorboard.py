@@ -1,0 +1,49 @@
+"""Learning curves as event files for TensorBoard: a folder for each network that learnt."""
+
+from datetime import datetime
+from pathlib import Path
+
+from bench.errors import UsageError
+from bench.record import Epoch, Record
+
+NANOSECONDS = 1e9
+
+
+def check() -> None:
+    """Raise UsageError where TensorBoard's own writer is not installed."""
+    try:
+        import tensorboard.summary  # noqa: F401
+    except ImportError:
+        raise UsageError(
+            "--tensorboard: found no TensorBoard, which writes the files: pip install 'levelfield[tensorboard]'"
+        ) from None
+
+
+def write(record: Record, folder: Path) -> None:
+    """Add the curve of one network, with the wall times at which its epochs ended; nothing where none was learnt.
+
+    Under `<workload>/<contender>-seed<n>`, so that TensorBoard shows contenders side by side. What an interrupted run
+    wrote before it is not replaced, since a record is only written once. Raises UsageError like `check`.
+    """
+    learning = record.measurement.learning
+    if learning is None:
+        return
+    check()
+    from tensorboard.summary import Writer
+
+    case = record.case
+    writer = Writer(str(folder / case.workload / case.learner))
+    wall_time = datetime.fromisoformat(record.started).timestamp() + learning.prepare_ns / NANOSECONDS
+    for number, epoch in enumerate(learning.epochs, start=1):
+        wall_time += (epoch.train_ns + epoch.evaluation_ns) / NANOSECONDS
+        for tag, value in _scalars(epoch, learning.evaluated_on, learning.target_metric).items():
+            writer.add_scalar(tag, value, number, wall_time=wall_time)
+    for name, value in learning.quality.items():
+        writer.add_scalar(f"test/{name}", value, len(learning.epochs), wall_time=wall_time)
+    writer.close()
+
+
+def _scalars(epoch: Epoch, evaluated_on: str, metric: str) -> dict[str, float]:
+    seconds = epoch.train_ns / NANOSECONDS
+    found = {"train/loss": epoch.train_loss, f"{evaluated_on}/loss": epoch.evaluation_loss, "train/seconds": seconds}
+    return found if metric == "loss" else found | {f"{evaluated_on}/{metric}": epoch.evaluation_quality}
