@@ -50,7 +50,7 @@ def test_a_table_that_is_too_wide_goes_on_below_with_the_columns_that_name_a_row
     assert isinstance(console.file, StringIO)
     lines = console.file.getvalue().splitlines()
     assert max(map(len, lines)) <= 50
-    assert sum(line.strip().startswith("flax") for line in lines) == 3
+    assert sum(line.strip().startswith("flax") for line in lines) == 5
     for name in "fp":
         for number in range(9):
             assert sum(f"{name}{number} 1.234e-05" in line for line in lines) == 1
