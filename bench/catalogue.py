@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from bench import families, frameworks
 from bench.datasets import description
+from bench.report import numbers
 from bench.report.layout import Column, Entry, Table, left
 from bench.workload import Workload, load_suite, load_workload, outlines, suite_names, workload_names
 
@@ -54,30 +55,25 @@ def datasets() -> Table:
 
 def network(workload: Workload) -> Table:
     """The layers of a workload's network: the shape of one sample after each, parameters, operations, bytes."""
-    module = families.spec_module(workload.family)
-    shapes = module.parameter_shapes(workload.spec)
-    rows: list[tuple[object, ...]] = [("input", "", _sizes(module.input_shape(workload.spec)), "", "", "")]
+    first, *others = families.layers(workload.family, workload.spec)
+    rows: list[tuple[object, ...]] = [(first.name, first.kind, _sizes(first.shape), "", "", "")]
     totals = [0, 0, 0]
-    for part in module.parts(workload.spec):
-        own = sum(math.prod(shape) for name, shape in shapes.items() if name.partition(".")[0] == part.name)
-        figures = (own, part.flops, FLOAT32_BYTES * math.prod(part.shape))
+    for layer in others:
+        figures = (layer.parameters, layer.flops, FLOAT32_BYTES * math.prod(layer.shape))
         totals = [total + figure for total, figure in zip(totals, figures, strict=True)]
-        rows.append((part.name, part.kind, _sizes(part.shape), *map(_grouped, figures)))
-    rows.append(("total", "", "", *map(_grouped, totals)))
+        rows.append((layer.name, layer.kind, _sizes(layer.shape), *map(numbers.grouped, figures)))
+    rows.append(("total", "", "", *map(numbers.grouped, totals)))
     headings = ("layer", "what it is", "output", "parameters", "FLOPs", "bytes")
     notes = ["Of one sample: two FLOPs for each multiplication with a kernel, bytes of the outputs in float32."]
+    shapes = families.spec_module(workload.family).parameter_shapes(workload.spec)
     statistics = sum(math.prod(shape) for name, shape in shapes.items() if name.endswith((".mean", ".variance")))
     if statistics:
-        notes.append(f"{_grouped(statistics)} of the parameters are running statistics, which are not trained.")
+        notes.append(f"{numbers.grouped(statistics)} of the parameters are running statistics, which are not trained.")
     return replace(_table(workload.title or workload.name, headings, rows), notes=tuple(notes))
 
 
 def _sizes(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
-
-
-def _grouped(number: int) -> str:
-    return f"{number:_}".replace("_", " ")
 
 
 def _table(title: str, headings: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:

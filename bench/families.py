@@ -1,11 +1,13 @@
 """The model families, found by their folders; only their specs are loaded here, which need no framework."""
 
 import importlib
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import models
+from bench.record import Layer
 
 if TYPE_CHECKING:  # what lists workloads need not wait for NumPy
     import numpy as np
@@ -50,6 +52,17 @@ def family_names() -> tuple[str, ...]:
 def spec_module(family: str) -> SpecModule:
     """The module `models.<family>.spec`."""
     return importlib.import_module(f"models.{family}.spec")
+
+
+def layers(family: str, spec: Spec) -> tuple[Layer, ...]:
+    """The layers of a network in their order, the input first."""
+    module = spec_module(family)
+    shapes = module.parameter_shapes(spec)
+    found = [Layer(name="input", kind="", shape=tuple(module.input_shape(spec)), parameters=0, flops=0)]
+    for part in module.parts(spec):
+        own = sum(math.prod(shape) for name, shape in shapes.items() if name.partition(".")[0] == part.name)
+        found.append(Layer(name=part.name, kind=part.kind, shape=part.shape, parameters=own, flops=part.flops))
+    return tuple(found)
 
 
 def flops_per_sample(family: str, spec: Spec) -> int:

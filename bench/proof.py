@@ -142,7 +142,7 @@ def second(contenders: Sequence[Contender], *, refused: Container[str] = ()) -> 
 def _path(workload: Workload, contender: Contender, device: str, precision: str) -> Path:
     """Where a trace is kept, by everything that decides what it holds."""
     what = [
-        workload.digest,
+        workload.proof_digest,
         source_digest(workload, contender.framework),
         str(contender),
         frameworks.versions(contender),

@@ -1,5 +1,6 @@
 """What was learnt: quality metrics by scikit-learn from predictions in NumPy, one code for every framework."""
 
+from base64 import b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,12 +24,13 @@ from bench.datasets.base import Split
 from bench.datasets.description import Description, Task
 from bench.errors import BenchError, DataError
 from bench.recipe import METRICS, Loss
-from bench.record import Error, Judgement, Threshold
+from bench.record import ClassQuality, Error, Judgement, Picture, Threshold
 
 BINARY = 2  # classes
 CURVE_POINTS = 101
 PAIRS = 400
-WORST = 16
+SHOWN = 16
+SMALLEST_SIDE, LARGEST_SIDE = 8, 64  # pixels of what is shown as an image
 
 
 def is_diverged(logits: Float[np.ndarray, "..."]) -> bool:
@@ -123,21 +125,27 @@ def answers(description: Description, loss: Loss, logits: np.ndarray, split: Spl
     )
 
 
-def judge(found: Answers, *, chosen: Answers | None, naive: Answers | None) -> Judgement:
+def judge(
+    found: Answers, *, chosen: Answers | None, naive: Answers | None, inputs: Float[np.ndarray, "samples ..."]
+) -> Judgement:
     """What people look at beside the metrics; empty where the outputs are not finite.
 
     Two classes have a threshold: the one with the best F1 among the answers in `chosen` (those on validation data,
-    where there are some), and what it does here. `naive` is the forecast to beat.
+    where there are some), and what it does here. `naive` is the forecast to beat. Of several outputs the
+    first is shown.
     """
     if is_diverged(found.logits):
         return Judgement()
     if found.task == "regression":
         truth, predicted = (values[:, 0] for values in found.numbers)
         errors = np.abs(predicted - truth)
+        first, worst = _first(errors, truth, predicted), _worst(errors, truth, predicted)
         shown = np.linspace(0, len(truth) - 1, min(PAIRS, len(truth))).astype(int)
         return Judgement(
             pairs=tuple((float(truth[row]), float(predicted[row])) for row in shown),
-            worst=_worst(errors, truth, predicted),
+            first=first,
+            worst=worst,
+            pictures=_pictures(inputs, (*first, *worst)),
             naive={}
             if naive is None
             else {name: float(_METRICS["regression", name](naive)) for name in ("mae", "rmse")},
@@ -145,9 +153,17 @@ def judge(found: Answers, *, chosen: Answers | None, naive: Answers | None) -> J
     width = found.probabilities.shape[1]
     believed = found.probabilities[np.arange(len(found.targets)), found.targets]
     wrong = np.where(found.predicted == found.targets, 0.0, 1 - believed)
+    first, worst = (pick(wrong, found.targets, found.predicted) for pick in (_first, _worst))
+    scores = precision_recall_fscore_support(found.targets, found.predicted, labels=range(width), zero_division=0)
     return Judgement(
+        by_class=tuple(
+            ClassQuality(precision=float(precision), recall=float(recall), f1=float(f1), samples=int(samples))
+            for precision, recall, f1, samples in zip(*scores, strict=True)
+        ),
         confusion=tuple(map(tuple, confusion_matrix(found.targets, found.predicted, labels=range(width)).tolist())),
-        worst=_worst(wrong, found.targets, found.predicted),
+        first=first,
+        worst=worst,
+        pictures=_pictures(inputs, (*first, *worst)),
         threshold=_threshold(found, chosen or found, own=chosen is None) if width == BINARY else None,
     )
 
@@ -173,13 +189,40 @@ def _threshold(found: Answers, chosen: Answers, *, own: bool) -> Threshold:
     )
 
 
+def _first(errors: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> tuple[Error, ...]:
+    """The first samples, right or wrong."""
+    return _errors(np.arange(min(SHOWN, len(errors))), errors, truth, predicted)
+
+
 def _worst(errors: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> tuple[Error, ...]:
     """The samples with the largest errors; none that was right."""
-    rows = np.argsort(-errors, kind="stable")[:WORST]
+    rows = np.argsort(-errors, kind="stable")[:SHOWN]
+    return _errors(rows[errors[rows] > 0], errors, truth, predicted)
+
+
+def _errors(
+    rows: Int64[np.ndarray, " shown"], errors: np.ndarray, truth: np.ndarray, predicted: np.ndarray
+) -> tuple[Error, ...]:
     return tuple(
         Error(sample=int(row), truth=float(truth[row]), predicted=float(predicted[row]), size=float(errors[row]))
         for row in rows
-        if errors[row] > 0
+    )
+
+
+def _pictures(inputs: np.ndarray, shown: Iterable[Error]) -> tuple[Picture, ...]:
+    """These samples as images, all on one scale; none where samples are no images, or large ones."""
+    shape = inputs.shape[1:]
+    height, width, channels = (*shape, 1, 1, 1)[:3]
+    sides = (height, width)
+    if len(shape) not in {2, 3} or channels not in {1, 3} or min(sides) < SMALLEST_SIDE or max(sides) > LARGEST_SIDE:
+        return ()
+    numbers = sorted({item.sample for item in shown})
+    chosen = inputs[numbers].astype(np.float64)
+    low, high = chosen.min(), chosen.max()
+    pixels = np.rint(255 * (chosen - low) / (high - low or 1)).astype(np.uint8)
+    return tuple(
+        Picture(sample=number, shape=(height, width, channels), pixels=b64encode(image.tobytes()).decode())
+        for number, image in zip(numbers, pixels, strict=True)
     )
 
 

@@ -105,16 +105,40 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
-class Error:
-    """One sample of the test set that was judged wrong: what it is, what was said, and by how much that is wrong.
+class Layer:
+    """One layer of a network: its name and kind, the shape of one sample after it, its parameters and operations.
 
-    `size` is the absolute error in the target's own unit, or one less the probability that was given to the truth.
+    Operations are floating-point operations of one forward pass of one sample.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+    flops: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+class Error:
+    """One sample of the test set: what it is, what was said, and by how much that is wrong.
+
+    `size` is the absolute error in the target's own unit, or one less the probability that was given to the truth;
+    it is 0 where the class is right.
     """
 
     sample: int
     truth: float
     predicted: float
     size: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+class Picture:
+    """One sample of the test set that is an image: its pixels, 8 bits for each, in base64."""
+
+    sample: int
+    shape: tuple[int, ...]
+    pixels: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
@@ -134,18 +158,32 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+class ClassQuality:
+    """How well one class was found: of what was said to be of it, and of what is; and how many samples are."""
+
+    precision: float
+    recall: float
+    f1: float
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
 class Judgement:
     """What people look at beside the metrics, on the test set; empty where the task has no such thing.
 
-    `confusion` counts samples by class (rows) and by prediction (columns); `pairs` are (truth, prediction) of samples
-    that are evenly spread over the set, in the target's own unit; `worst` are the largest errors; `naive` are the
-    metrics of the forecast that a sequence goes on as it ended.
+    `confusion` counts samples by class (rows) and by prediction (columns), `by_class` has the quality of each; `pairs`
+    are (truth, prediction) of samples that are evenly spread over the set, in the target's own unit; `first` are the
+    first samples, `worst` those with the largest errors, and `pictures` show both where samples are images; `naive` are
+    the metrics of the forecast that a sequence goes on as it ended.
     """
 
     confusion: tuple[tuple[int, ...], ...] | None = None
+    by_class: tuple[ClassQuality, ...] = ()
     threshold: Threshold | None = None
     pairs: tuple[tuple[float, float], ...] = ()
+    first: tuple[Error, ...] = ()
     worst: tuple[Error, ...] = ()
+    pictures: tuple[Picture, ...] = ()
     naive: dict[str, float] = Field(default_factory=dict)
 
 
@@ -156,7 +194,8 @@ class Learning:
     `evaluated_on` names the split behind the curve. `target_metric` and `target` are the workload's; the time to target
     counts training and evaluation up to the first evaluation that reaches it, and is None where none did.
     `restored_epoch` is the epoch (from 1) whose weights were judged, where early stopping took them back. `band` is
-    where the metric in it was expected.
+    where the metric in it was expected. `unit` is what a predicted number is counted in, `labels` are the names of the
+    classes, where they have some.
     """
 
     seed: int
@@ -171,6 +210,9 @@ class Learning:
     stopped_early: bool = False
     judgement: Judgement | None = None
     band: Band | None = None
+    network: tuple[Layer, ...] = ()
+    unit: str = ""
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_stored)

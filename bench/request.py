@@ -14,7 +14,7 @@ from bench.fleet import probe
 from bench.frameworks import Contender
 from bench.plan import PURPOSES, Selection
 from bench.record import Purpose, Scenario
-from bench.workload import Suite, Workload, load_suite, load_workload, variants, workload_names
+from bench.workload import Suite, Workload, load_suite, load_workload, shortened, variants, workload_names
 
 DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 DEFAULT_SUITE = "quick"
@@ -67,6 +67,8 @@ def check(options: Options) -> Request:
     workloads = tuple(map(load_workload, suite.workloads))
     if options.workload is not None:
         workloads = load_workloads(options.workload)
+    if suite.epochs is not None:
+        workloads = tuple(shortened(workload, epochs=suite.epochs) for workload in workloads)
     if options.grid:
         made = {workload.source: variants(workload) for workload in workloads}
         for source, choices in made.items():

@@ -26,6 +26,7 @@ WORKLOADS = Path(__file__).parent / "workloads"
 SUITES = Path(__file__).parent / "suites"
 
 BINARY = 2  # classes
+JUDGED = ("epochs", "early_stopping", "validation_fraction")  # keys of a recipe that no single step depends on
 TABLES = ("optimizer",)  # keys of a recipe whose value is a table with a name
 
 # What pydantic would say in words of its own.
@@ -43,7 +44,8 @@ UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")
 class Workload:
     """A model's spec, a data set, a recipe, a target and a band, with the digest of all that decides what is done.
 
-    `content` and `source` are the TOML that it came from, so that another process can read the same.
+    `proof_digest` leaves out what a proof does not come to: how long is learnt, and judged by what. `content` and
+    `source` are the TOML that it came from, so that another process can read the same.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Workload:
     target: Target | None
     band: Band | None
     digest: str
+    proof_digest: str
     content: Mapping[str, Any]
     source: str
 
@@ -65,7 +68,7 @@ class Suite:
     """A named set of workloads, and how thoroughly it is measured.
 
     `block_seconds` is how long each timed block of a process lasts at least; `processes` how many processes time a
-    case; `purposes` what processes there are.
+    case; `purposes` what processes there are. With `epochs` no network learns for more, and none is expected anywhere.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Suite:
     batch_sizes: tuple[Size, ...] = (1, 32, 256)
     processes: Size = 3
     block_seconds: Positive = 0.3
+    epochs: Size | None = None
     purposes: tuple[Literal["timing", "learning", "memory"], ...] = ("timing", "learning", "memory")
 
 
@@ -160,9 +164,19 @@ def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
         target=file.target,
         band=file.band,
         digest=_digest(content, dataset=dataset, family=file.model["family"]),
+        proof_digest=_digest(_steps_alone(content), dataset=dataset, family=file.model["family"]),
         content=content,
         source=str(source),
     )
+
+
+def shortened(workload: Workload, *, epochs: int) -> Workload:
+    """The workload with at most so many epochs, and without the target and the band that it would need more for."""
+    if workload.recipe.epochs <= epochs:
+        return workload
+    content = {key: value for key, value in workload.content.items() if key not in {"target", "band"}}
+    content["recipe"] = {**content["recipe"], "epochs": epochs}
+    return parse_workload(content, source=Path(workload.source))
 
 
 def variants(workload: Workload) -> tuple[Workload, ...]:
@@ -294,6 +308,12 @@ def _digest(content: Mapping[str, Any], *, dataset: Mapping[str, Any], family: s
     what["dataset"] = {key: value for key, value in dataset.items() if key != "path"}  # the fingerprint knows the file
     text = json.dumps([what, description.fingerprint(dataset)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode() + families.spec_source(family)).hexdigest()[:16]
+
+
+def _steps_alone(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without all that decides when learning ends and how it is judged: a proof makes its steps before that."""
+    recipe = {key: value for key, value in content["recipe"].items() if key not in JUDGED}
+    return {key: value for key, value in content.items() if key != "target"} | {"recipe": recipe}
 
 
 def _read(path: Path) -> dict[str, Any]:

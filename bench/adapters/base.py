@@ -41,7 +41,10 @@ class Adapter(Protocol):
         """The logits of one query. Not waited for."""
 
     def wait(self, result: object) -> None:
-        """Return when `result` is computed and, where it is that of training, parameters and optimizer state too."""
+        """Return when `result` is computed and, where it is that of training, the new parameters are there too.
+
+        The optimizer's state is a result of the same step, and needs no waiting of its own.
+        """
 
     def save(self, model: Model, folder: Path) -> None:
         """Write a model that was built, and not prepared, into the folder in the framework's own format."""

@@ -1,5 +1,6 @@
 """The command line: the only part that prints or exits. Whatever takes time to import is imported by its command."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -41,6 +42,8 @@ app.command()(looking.doctor)
 
 def main() -> None:
     """Run the command line; every command exits with the code that the README's table gives."""
+    if len(sys.argv) == 1:
+        sys.argv.append("--help")
     try:
         code = app(standalone_mode=False)
     except BenchError as error:

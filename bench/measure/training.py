@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import quality
+from bench import families, quality
 from bench.adapters.base import Adapter
 from bench.datasets import base as datasets
 from bench.datasets.base import Split
@@ -16,7 +16,7 @@ from bench.measure import rounds
 from bench.measure.clock import now_ns
 from bench.measure.inference import logits_of
 from bench.measure.rounds import Thoroughness, Work
-from bench.recipe import Target, is_better, primary
+from bench.recipe import Recipe, Target, is_better, primary
 from bench.record import Block, Epoch, Learning
 from bench.workload import Workload
 
@@ -136,6 +136,9 @@ def learn(adapter: Adapter, lesson: Lesson, progress: Progress) -> Learning:
             restored_epoch=restored,
             stopped_early=stopped,
             band=lesson.workload.band,
+            network=families.layers(lesson.workload.family, lesson.workload.spec),
+            unit=lesson.workload.description.unit,
+            labels=lesson.workload.description.labels,
         ),
     )
     if not finite:
@@ -151,6 +154,7 @@ def _judged(adapter: Adapter, lesson: Lesson, learning: Learning) -> Learning:
         return quality.answers(description, loss, logits_of(adapter, split.inputs), split)
 
     found = answered(lesson.test)
+    images = lesson.test.inputs.reshape(len(lesson.test), *description.sample_shape)  # where they are some
     binary = description.task == "classification" and description.outputs == BINARY
     chosen = answered(lesson.validation) if binary and lesson.validation is not None else None
     naive = None
@@ -160,37 +164,42 @@ def _judged(adapter: Adapter, lesson: Lesson, learning: Learning) -> Learning:
     return replace(
         learning,
         quality=quality.evaluate(found),
-        judgement=quality.judge(found, chosen=chosen, naive=naive),
+        judgement=quality.judge(found, chosen=chosen, naive=naive, inputs=images),
     )
 
 
 def _epoch(adapter: Adapter, lesson: Lesson, *, metric: str, number: int) -> tuple[Epoch, dict[str, float]]:
     """One epoch, and the metrics that decide how to go on."""
-    recipe, train = lesson.workload.recipe, lesson.train
-    stream = datasets.batches(
-        len(train), recipe.batch_size, seed=lesson.seed, epoch=number, last_batch=recipe.last_batch
-    )
-    started = now_ns()
-    sizes: list[int] = []
-    losses: list[Any] = []
-    for rows in stream:
-        sizes.append(len(rows))
-        losses += adapter.train([adapter.put(train.inputs[rows], train.targets[rows])])
-    adapter.wait(losses)
+    recipe = lesson.workload.recipe
+    train_loss, train_ns = train_epoch(adapter, lesson.train, recipe, seed=lesson.seed, number=number)
     trained = now_ns()
     evaluation = lesson.evaluation
     found = quality.answers(lesson.workload.description, recipe.loss, logits_of(adapter, evaluation.inputs), evaluation)
     watched = {"loss", metric} | ({recipe.early_stopping.metric} if recipe.early_stopping else set())
     judged = quality.evaluate(found, watched)
     epoch = Epoch(
-        # Over samples and not over batches, since the last batch may be smaller.
-        train_loss=float(np.average([float(adapter.to_numpy(loss)) for loss in losses], weights=sizes)),
+        train_loss=train_loss,
         evaluation_loss=judged["loss"],
         evaluation_quality=judged[metric],
-        train_ns=trained - started,
+        train_ns=train_ns,
         evaluation_ns=now_ns() - trained,
     )
     return epoch, judged
+
+
+def train_epoch(adapter: Adapter, train: Split, recipe: Recipe, *, seed: int, number: int) -> tuple[float, int]:
+    """Every batch of one epoch once: the mean loss over samples, and the nanoseconds until the last step was done."""
+    stream = datasets.batches(len(train), recipe.batch_size, seed=seed, epoch=number, last_batch=recipe.last_batch)
+    sizes: list[int] = []
+    losses: list[Any] = []
+    started = now_ns()
+    for rows in stream:
+        sizes.append(len(rows))
+        losses += adapter.train([adapter.put(train.inputs[rows], train.targets[rows])])
+    adapter.wait(losses)
+    spent = now_ns() - started
+    # Over samples and not over batches, since the last batch may be smaller.
+    return float(np.average([float(adapter.to_numpy(loss)) for loss in losses], weights=sizes)), spent
 
 
 def _turns(samples: int, batch_size: int, *, seed: int) -> Iterator[np.ndarray]:

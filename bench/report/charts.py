@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.metrics import METRICS, Cell, summary
 from bench.record import Record
-from bench.report import numbers, panels
+from bench.report import numbers, panels, pictures
 from bench.report.results import Results, arrange, lane, select, workloads
 from bench.report.style import COLOURS, OTHER_COLOUR, engineering, name_y, place, style
 
@@ -169,4 +169,8 @@ CHARTS: Mapping[str, Chart] = {
     "predicted-and-real": Chart("Predicted against real", panels.has_pairs, panels.truth),
     "precision-and-recall": Chart("Precision and recall", panels.has_threshold, panels.precision_and_recall),
     "confusion": Chart("Confusion matrices", panels.has_confusion, panels.confusion),
+    "series": Chart("Series and forecast", pictures.has_series, pictures.series),
+    "first-samples": Chart("First samples", pictures.has_images, pictures.first_samples),
+    "worst-samples": Chart("Worst errors", pictures.has_wrong_images, pictures.worst_samples),
+    "architecture": Chart("Networks", pictures.has_network, pictures.architecture),
 }

@@ -4,10 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
 from bench.analysis.learning import RULES, diagnose, differences, interval, place
+from bench.record import Learning
 from bench.report import numbers
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.quality import learnt, words
 from bench.report.results import Lane, Results, label_columns, labels, workloads
+
+Matrix = tuple[tuple[int, ...], ...]
 
 MOST_CLASSES = 20  # of a confusion matrix in print
 MOST_ERRORS = 5
@@ -104,28 +107,61 @@ def difference_table(results: Results, workload: str) -> Table:
 
 
 def confusion_table(results: Results, workload: str) -> Table:
-    """The confusion matrix of the first seed, one after the other for each contender."""
+    """The confusion matrices of the first seed; contenders that have the same are named together."""
     rows: list[tuple[Entry, ...]] = []
     ends: list[int] = []
-    width = 0
-    for row, items in learnt(results, workload).items():
-        matrix = items[0].judgement.confusion if items and items[0].judgement else None
-        if matrix is None or len(matrix) > MOST_CLASSES:
-            continue
-        width = max(width, len(matrix))
+    known: Sequence[str] = ()
+    for matrix, found in _matrices(results, workload).items():
+        names = found[0][1].labels or tuple(map(str, range(len(matrix))))
+        known = names if len(names) > len(known) else known
+        joined = _together(results, [row for row, _ in found])
         for number, counts in enumerate(matrix):
-            right = counts[number] / sum(counts) if sum(counts) else float("nan")
-            counted = (Entry(str(count), count) for count in counts)
-            rows.append((*labels(results, row), Entry(str(number)), *counted, Entry(numbers.score(right), right)))
+            rows.append((*joined, Entry(names[number]), *(Entry(str(count), count) for count in counts)))
         ends.append(len(rows) - 1)
-    columns = (
-        *label_columns(results),
-        Column(title="class"),
-        *(Column(title=f"as {number}") for number in range(width)),
-        Column(title="recall"),
-    )
+    columns = (*label_columns(results), Column(title="class"), *(Column(title=f"as {name}") for name in known))
     return Table(
         title="Confusion matrix on the test set", columns=columns, rows=tuple(rows), notes=(), groups=frozenset(ends)
+    )
+
+
+def _together(results: Results, rows: Sequence[Lane]) -> tuple[Entry, ...]:
+    """The names of lanes that have the same to show."""
+    columns = zip(*(labels(results, row) for row in rows), strict=True)
+    return tuple(Entry(", ".join(dict.fromkeys(entry.text for entry in column))) for column in columns)
+
+
+def _matrices(results: Results, workload: str) -> dict[Matrix, list[tuple[Lane, Learning]]]:
+    """Who has which matrix, where there is room to show it."""
+    found: dict[Matrix, list[tuple[Lane, Learning]]] = {}
+    for row, items in learnt(results, workload).items():
+        matrix = items[0].judgement.confusion if items and items[0].judgement else None
+        if matrix is not None and len(matrix) <= MOST_CLASSES:
+            found.setdefault(matrix, []).append((row, items[0]))
+    return found
+
+
+def class_table(results: Results, workload: str) -> Table:
+    """The classification report of the first seed: precision, recall and F1 of each class, and its samples."""
+    rows: list[tuple[Entry, ...]] = []
+    ends: list[int] = []
+    for found in _matrices(results, workload).values():
+        item = found[0][1]
+        scores = item.judgement.by_class if item.judgement else ()
+        for number, score in enumerate(scores):
+            figures = (score.precision, score.recall, score.f1)
+            rows.append(
+                (
+                    *_together(results, [row for row, _ in found]),
+                    Entry(item.labels[number] if item.labels else str(number)),
+                    *(Entry(numbers.score(value), value) for value in figures),
+                    Entry(str(score.samples), score.samples),
+                )
+            )
+        ends.append(len(rows) - 1)
+    titles = ("class", "precision", "recall", "f1", "samples")
+    columns = (*label_columns(results), *(Column(title=title) for title in titles))
+    return Table(
+        title="Classification report on the test set", columns=columns, rows=tuple(rows), groups=frozenset(ends)
     )
 
 
@@ -176,8 +212,8 @@ def error_table(results: Results, workload: str) -> Table:
             (
                 *labels(results, row),
                 Entry(str(item.sample), item.sample),
-                Entry(f"{item.truth:g}", item.truth),
-                Entry(f"{item.predicted:g}", item.predicted),
+                Entry(_said(items[0], item.truth), item.truth),
+                Entry(_said(items[0], item.predicted), item.predicted),
                 Entry(numbers.significant(item.size), item.size),
             )
             for item in worst[:MOST_ERRORS]
@@ -188,9 +224,14 @@ def error_table(results: Results, workload: str) -> Table:
     return Table(title="Worst errors", columns=columns, rows=tuple(rows), notes=(note,) if rows else ())
 
 
+def _said(item: Learning, value: float) -> str:
+    """A class by its name where it has one, a number by itself."""
+    return item.labels[int(value)] if item.labels else f"{value:g}"
+
+
 def learning_tables(results: Results, workload: str) -> Sequence[Table]:
     """All of them for one workload, in the order in which one asks."""
-    make = (training_table, difference_table, naive_table, threshold_table, confusion_table, error_table)
+    make = (training_table, difference_table, naive_table, threshold_table, class_table, confusion_table, error_table)
     return [table(results, workload) for table in make]
 
 

@@ -48,6 +48,11 @@ def significant(number: float | None) -> str:
     return f"{rounded:.{max(0, 2 - math.floor(math.log10(abs(rounded))))}f}"
 
 
+def grouped(number: int) -> str:
+    """All digits, in groups of three: `12 345`."""
+    return f"{number:_}".replace("_", " ")
+
+
 def ratio(number: float | None) -> str:
     """A ratio: `1.32×`."""
     return UNKNOWN if number is None or not math.isfinite(number) else f"{_two_decimals(number)}×"

@@ -41,9 +41,11 @@ def truth(axes: "Axes", results: Results, workload: str) -> None:
             dots = {**style(contender), "linestyle": "none", "markersize": 2.5, "alpha": 0.5}
             axes.plot(real, predicted, label=contender, **dots)
     low, high = axes.get_xlim()
+    axes.set_box_aspect(1)
     axes.axline((low, low), (high, high), color="#888888", linewidth=0.8, linestyle="--")
-    axes.set_xlabel("real", fontsize=8)
-    name_y(axes, "predicted")
+    unit = next((learning.unit for _, learning in learnings(results, workload)), "")
+    axes.set_xlabel(f"real, {unit}" if unit else "real", fontsize=8)
+    name_y(axes, f"predicted, {unit}" if unit else "predicted")
     axes.locator_params(nbins=5)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(engineering())
@@ -77,8 +79,10 @@ def confusion(axes: "Axes", results: Results, workload: str) -> None:
             if count:
                 colour = "white" if shares[number][other] > 0.5 else "black"  # noqa: PLR2004 (half as dark)
                 axes.text(other, number, str(count), ha="center", va="center", fontsize=6, color=colour)
-    axes.set_xticks(range(len(matrix)))
-    axes.set_yticks(range(len(matrix)))
+    plain = [str(number) for number in range(len(matrix))]
+    names = next(learning.labels for _, learning in learnings(results, workload)) or plain
+    axes.set_xticks(range(len(matrix)), names)
+    axes.set_yticks(range(len(matrix)), names)
     axes.set_xlabel(f"said by {contender}", fontsize=8)
     name_y(axes, "class")
 

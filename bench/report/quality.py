@@ -130,10 +130,14 @@ def _spread(values: Sequence[float]) -> Entry:
 
 
 def _quality_notes(learnings: Sequence[Learning]) -> Iterable[str]:
+    if learnings:
+        yield "Training and time to target: in one process for each seed, compilation included; not repeated."
     targets = dict.fromkeys((item.target_metric, item.target, item.evaluated_on) for item in learnings)
     for metric, target, split in targets:
         if target is not None:
             yield f"Target: {words(metric)} {target:g} on {split} data, checked after every epoch."
+    for unit in dict.fromkeys(item.unit for item in learnings if item.unit):
+        yield f"Mae and rmse are in {unit}."
 
 
 def _curve_entry(learnings: Sequence[Learning], epoch: int) -> Entry:

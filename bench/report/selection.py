@@ -12,7 +12,9 @@ from bench.report.layout import Column, Entry, Table, left
 from bench.report.quality import words
 from bench.report.results import Lane, Results, label_columns, labels, lane
 
-NOTE = "Mean ± standard deviation on what was held out; the best choice of each contender is marked."
+MEANS = "Mean ± standard deviation on {where}; the best choice of each contender is marked."
+FLATTERED = "Nothing but the test part was held out, so the best choice looks better than it is."
+FOLDS = "Certificates are those of the first fold, which has the same network and recipe as the others."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +27,8 @@ class Choice:
     otherwise: tuple[str, ...]
 
     def mean(self, metric: str) -> float:
-        """The mean over folds and seeds."""
-        return fmean(item.quality[metric] for item in self.learnt)
+        """The mean over folds and seeds, on the data that choices are made by."""
+        return fmean(_held_out(item, metric) for item in self.learnt)
 
 
 def selection_tables(results: Results) -> list[Table]:
@@ -79,7 +81,24 @@ def _table(results: Results, workload: str, choices: Sequence[Choice]) -> Table:
         Column(title="folds × seeds"),
         *left("otherwise"),
     )
-    return Table(title=f"Model selection: {workload}", columns=columns, rows=rows, notes=(NOTE,))
+    folds = any("fold=" in record.case.workload for record in results.records)
+    return Table(title=f"Model selection: {workload}", columns=columns, rows=rows, notes=_notes(learnt, folds=folds))
+
+
+def _notes(learnt: Sequence[Learning], *, folds: bool) -> tuple[str, ...]:
+    if any(item.evaluated_on == "validation" for item in learnt):
+        return (MEANS.format(where="validation data"), *([FOLDS] if folds else []))
+    if folds:
+        return (MEANS.format(where="the folds that were held out"), FOLDS)
+    return (MEANS.format(where="the test part"), FLATTERED)
+
+
+def _held_out(item: Learning, metric: str) -> float:
+    """A metric on validation data where there are some, after the epoch that was kept; else on the test set."""
+    if item.evaluated_on == "test":
+        return item.quality[metric]
+    kept = item.epochs[(item.restored_epoch or len(item.epochs)) - 1]
+    return kept.evaluation_loss if metric == "loss" else kept.evaluation_quality
 
 
 def _entry(choice: Choice, choices: Sequence[Choice], metric: str) -> Entry:
@@ -88,6 +107,6 @@ def _entry(choice: Choice, choices: Sequence[Choice], metric: str) -> Entry:
     mean = choice.mean(metric)
     rivals = [other for other in choices if other.lane == choice.lane and other.learnt]
     best = len(rivals) > 1 and not any(is_better(metric, rival.mean(metric), mean) for rival in rivals)
-    values = [item.quality[metric] for item in choice.learnt]
+    values = [_held_out(item, metric) for item in choice.learnt]
     spread = f" ± {numbers.significant(stdev(values))}" if len(values) > 1 else ""
     return Entry(f"{numbers.score(mean)}{spread}", mean, best)

@@ -6,7 +6,7 @@ from bench.errors import NothingMeasuredError
 from bench.metrics import METRICS, Cell
 from bench.record import Record
 from bench.report import numbers
-from bench.report.layout import Column, Entry, Report, Section, Table, left
+from bench.report.layout import Column, Entry, Report, Section, Table, left, without_empty
 from bench.report.learning import band_table, learning_tables
 from bench.report.method import environment_table, failure_table, memory_table, method_table, settings_table
 from bench.report.performance import standing, standings, summaries
@@ -67,7 +67,8 @@ def summary_table(results: Results) -> Table:
         Column(title="smallest query"),
         Column(title="largest query samples/s"),
     )
-    return Table(title="Summary", columns=columns, rows=tuple(rows), notes=_sizes_note(results), groups=frozenset(ends))
+    full = Table(title="Summary", columns=columns, rows=tuple(rows), notes=_sizes_note(results), groups=frozenset(ends))
+    return without_empty(full)  # a run that only learns has no times
 
 
 def _run_sections(results: Results) -> Iterable[Section]:

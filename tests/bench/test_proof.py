@@ -97,14 +97,23 @@ def path(*changes: Change, contender: Contender = PYTORCH, device: str = "cpu", 
         ("units = 5", "units = 6"),
         ("train = 48", "train = 49"),
         ("epochs = 2", "epochs = 2\nseed = 1"),
+        ("epochs = 2", 'epochs = 2\nclipping = { norm = 1.0, scope = "global" }'),
     ],
 )
 def test_another_recipe_network_or_data_set_has_another_trace(change: Change) -> None:
     assert path(change) != path()
 
 
-def test_another_title_has_the_same_trace() -> None:
-    assert path(("Six numbers", "Half a dozen numbers")) == path()
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("Six numbers", "Half a dozen numbers"),
+        ("epochs = 2", "epochs = 3"),
+        ("epochs = 2", "epochs = 2\nvalidation_fraction = 0.2\nearly_stopping = { patience = 1 }"),
+    ],
+)
+def test_what_no_step_depends_on_has_the_same_trace(change: Change) -> None:
+    assert path(change) == path()
 
 
 def test_contender_precision_and_kind_of_device_have_traces_of_their_own() -> None:

@@ -1,5 +1,7 @@
 """Every metric against a value worked out by hand, and what a network is shown to have done beside the metrics."""
 
+from base64 import b64decode
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ LABELS = np.array([0, 1, 1, 1])
 OUTPUTS = np.array([[1.0], [2.0], [3.0], [6.0]], np.float32)
 TARGETS = np.array([[1.0], [2.0], [3.0], [4.0]], np.float32)
 SCALE = {"mean": np.full(1, 100.0), "deviation": np.full(1, 10.0)}
+FLAT = np.zeros((4, 3), np.float32)  # samples that are no images
 # Probabilities of class 1 of 0.1, 0.6, 0.3 and 0.9: at 0.5 one of class 0 and one of class 1 are wrong, at 0.3 one is.
 BINARY_LOGITS = np.log(np.array([[1 / 9], [6 / 4], [3 / 7], [9]]))
 BINARY_LABELS = np.array([0, 0, 1, 1])
@@ -120,8 +123,10 @@ def test_errors_are_in_the_targets_own_unit_and_the_loss_is_not() -> None:
 
 
 def test_the_confusion_matrix_counts_classes_by_row() -> None:
-    found = judge(answers("classification", LOGITS, LABELS), chosen=None, naive=None)
+    found = judge(answers("classification", LOGITS, LABELS), chosen=None, naive=None, inputs=FLAT)
     assert found.confusion == ((1, 0, 0), (1, 2, 0), (0, 0, 0))
+    scores = [(item.precision, item.recall, item.f1, item.samples) for item in found.by_class]
+    assert scores == [(0.5, 1.0, pytest.approx(2 / 3), 1), (1.0, pytest.approx(2 / 3), 0.8, 3), (0.0, 0.0, 0.0, 0)]
     assert [(item.sample, item.truth, item.predicted) for item in found.worst] == [(3, 1, 0)]
     assert found.threshold is None
 
@@ -129,7 +134,7 @@ def test_the_confusion_matrix_counts_classes_by_row() -> None:
 def test_the_threshold_is_chosen_on_validation_data_and_reported_on_the_test_set() -> None:
     test = answers("classification", BINARY_LOGITS, BINARY_LABELS, loss="binary_cross_entropy")
     flat = answers("classification", np.log(np.array([[1 / 4], [1]])), np.array([0, 1]), loss="binary_cross_entropy")
-    own, chosen = (judge(test, chosen=each, naive=None).threshold for each in (None, flat))
+    own, chosen = (judge(test, chosen=each, naive=None, inputs=FLAT).threshold for each in (None, flat))
     assert own is not None
     assert chosen is not None
     assert (own.chosen_on, chosen.chosen_on) == ("test", "validation")
@@ -141,15 +146,32 @@ def test_the_threshold_is_chosen_on_validation_data_and_reported_on_the_test_set
 
 def test_regression_shows_pairs_and_the_largest_errors_first_in_the_targets_own_unit() -> None:
     last = answers("regression", TARGETS - 1, TARGETS, **SCALE)
-    found = judge(answers("regression", OUTPUTS, TARGETS, **SCALE), chosen=None, naive=last)
+    found = judge(answers("regression", OUTPUTS, TARGETS, **SCALE), chosen=None, naive=last, inputs=FLAT)
     assert list(found.pairs) == [(110, 110), (120, 120), (130, 130), (140, 160)]
     assert [(item.sample, item.truth, item.predicted, item.size) for item in found.worst] == [(3, 140, 160, 20)]
     assert found.naive == pytest.approx({"mae": 10.0, "rmse": 10.0})
 
 
+def test_first_samples_and_worst_errors_are_shown_as_images_on_one_scale() -> None:
+    images = np.zeros((4, 8, 9, 1), np.float32)
+    images[0, 2, 3, 0], images[3, 0, 0, 0] = 0.5, 1.0
+    found = judge(answers("classification", LOGITS, LABELS), chosen=None, naive=None, inputs=images)
+    assert [(item.sample, item.size > 0) for item in found.first] == [(0, False), (1, False), (2, False), (3, True)]
+    assert [(item.sample, item.shape) for item in found.pictures] == [(number, (8, 9, 1)) for number in range(4)]
+    pixels = [np.frombuffer(b64decode(item.pixels), np.uint8).reshape(item.shape) for item in found.pictures]
+    assert (pixels[0][2, 3, 0], pixels[3][0, 0, 0], pixels[0].sum(), pixels[1].sum()) == (128, 255, 128, 0)
+
+
+@pytest.mark.parametrize("shape", [(3,), (30, 1), (7, 8), (65, 8), (8, 8, 2), (8, 8, 1, 1)])
+def test_what_is_no_small_image_is_not_shown_as_one(shape: tuple[int, ...]) -> None:
+    found = judge(answers("classification", LOGITS, LABELS), chosen=None, naive=None, inputs=np.zeros((4, *shape)))
+    assert found.pictures == ()
+    assert len(found.first) == 4
+
+
 def test_what_is_not_finite_is_not_judged() -> None:
     broken = np.where(LOGITS > 0, np.nan, LOGITS)
-    assert judge(answers("classification", broken, LABELS), chosen=None, naive=None).confusion is None
+    assert judge(answers("classification", broken, LABELS), chosen=None, naive=None, inputs=FLAT).confusion is None
 
 
 def test_answers_take_loss_and_scale_from_the_recipe_and_the_data() -> None:

@@ -70,7 +70,7 @@ def test_the_command_asks_for_the_same() -> None:
 
 
 MISTAKES: dict[str, tuple[Mapping[str, Any], str]] = {
-    "suite": ({"suite": "slow"}, "--suite: found 'slow', expected one of lecture, quick, standard"),
+    "suite": ({"suite": "slow"}, "--suite: found 'slow', expected one of lecture, lecture-quick, quick, standard"),
     "workload": ({"workload": "digits"}, "workload: found 'digits', expected one of breast-cancer, "),
     "empty workload": ({"workload": ""}, "--workload: found '', expected names separated by commas"),
     "gap": ({"workload": "digits-dnn,"}, "--workload: found 'digits-dnn,', expected names separated by commas"),
@@ -189,6 +189,16 @@ def test_a_grid_is_learnt_and_not_timed() -> None:
         check(Options(workload="wine", grid=True, scenario="inference"))
     with pytest.raises(UsageError, match=r"--grid: .*digits-dnn\.toml: found no \[grid\] and no dataset\.folds"):
         check(Options(workload="wine,digits-dnn", grid=True))
+
+
+def test_a_quick_suite_shortens_what_is_learnt_and_expects_nothing_of_it() -> None:
+    whole, quick = (check(Options(suite=name)).selection.workloads for name in ("lecture", "lecture-quick"))
+    assert [item.name for item in whole] == [item.name for item in quick]
+    assert {item.recipe.epochs for item in quick} == {1}
+    assert not any(item.band or item.target for item in quick)
+    assert any(item.band for item in whole)
+    assert not {item.digest for item in whole} & {item.digest for item in quick}
+    assert [item.proof_digest for item in whole] == [item.proof_digest for item in quick]
 
 
 def test_purposes_are_chosen_or_those_of_the_suite() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 from tabulate import tabulate
@@ -55,11 +56,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _row(item: Comparison) -> tuple[str, ...]:
-    step = f"{sorted(item.synchronised.baseline_ns)[len(item.synchronised.baseline_ns) // 2] / 1e3:,.0f} µs"
+    step = f"{median((item.synchronised or item.pipelined).baseline_ns) / 1e3:,.0f} µs"
     shown = (*_shown(item.synchronised, item.bounds), *_shown(item.pipelined, item.bounds))
     return (item.title, item.contender, item.network, step, *shown, item.remark)
 
 
-def _shown(rounds: Rounds, bounds: Bounds) -> tuple[str, str]:
+def _shown(rounds: Rounds | None, bounds: Bounds) -> tuple[str, str]:
+    if rounds is None:
+        return "", ""
     found = ratio(rounds)
     return f"{found.ratio:.3f} ({found.low:.3f} to {found.high:.3f})", found.verdict(bounds)

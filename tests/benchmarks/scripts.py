@@ -18,7 +18,13 @@ def interleave(
     script: str, framework: Contender, workload: Workload, *, batch_size: int
 ) -> tuple[Rounds, Rounds, float]:
     """The synchronised and the pipelined rounds, and how far the weights were apart after the same steps."""
-    asked = json.dumps(job(framework, workload, batch_size=batch_size))
+    found = run(script, framework, workload, batch_size=batch_size)
+    return Rounds(**found["synchronised"]), Rounds(**found["pipelined"]), found["deviation"]
+
+
+def run(script: str, framework: Contender, workload: Workload, **what: object) -> dict[str, Any]:
+    """What a script prints that is asked for a workload in one framework."""
+    asked = json.dumps(job(framework, workload, **what))
     ended = subprocess.run(
         [sys.executable, "-m", f"tests.benchmarks.bare.{script}", asked],
         cwd=ROOT,
@@ -30,4 +36,4 @@ def interleave(
     )
     assert ended.returncode == 0, f"{script} for {framework} ended with {ended.returncode}:\n{ended.stderr[-2000:]}"
     found: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
-    return Rounds(**found["synchronised"]), Rounds(**found["pipelined"]), found["deviation"]
+    return found

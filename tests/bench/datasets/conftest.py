@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -51,16 +52,23 @@ class _Quiet(SimpleHTTPRequestHandler):
         """Nothing: requests are not news."""
 
 
-@pytest.fixture
-def served(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of the small MNIST's files, which are now downloaded from a server on this machine."""
-    folder = small_mnist / "mnist"
+@contextmanager
+def serving(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a server on this machine that hands out the files of a folder; there is no LEVELFIELD_DATA."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        monkeypatch.delenv("LEVELFIELD_DATA")
+        monkeypatch.delenv("LEVELFIELD_DATA", raising=False)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        monkeypatch.setattr(mnist, "ADDRESS", f"http://127.0.0.1:{server.server_port}/")
-        yield folder
+        yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def served(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of the small MNIST's files, which are now downloaded."""
+    folder = small_mnist / "mnist"
+    with serving(folder, monkeypatch) as address:
+        monkeypatch.setattr(mnist, "ADDRESS", address)
+        yield folder

@@ -1,10 +1,17 @@
 """Charts are pictures of the size that a page shows, for whatever there is to draw."""
 
+from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
 
-from bench.record import Judgement, Measurement, Record, Threshold
-from bench.report import charts
+import pytest
+from matplotlib.figure import Figure
+
+from bench import families
+from bench.record import Error, Judgement, Measurement, Picture, Record, Threshold
+from bench.report import charts, pictures
+from bench.report.results import Results, arrange
+from bench.workload import load_workload
 from tests.bench.records import learning, quick_run, record
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -59,6 +66,49 @@ def test_what_was_judged_is_drawn_where_there_is_such_a_thing(tmp_path: Path) ->
     drawn = charts.draw([numbers], tmp_path)
     assert list(drawn)[2:] == ["Predicted against real on cpu"]
     assert all(path.read_bytes().startswith(PNG) for path in drawn.values())
+
+
+def test_images_are_drawn_with_what_was_said_of_them(tmp_path: Path) -> None:
+    pixels = b64encode(bytes(range(64))).decode()
+    shown = tuple(Picture(sample=number, shape=(8, 8, 1), pixels=pixels) for number in (0, 5))
+    right, wrong = Error(sample=0, truth=7, predicted=7, size=0.0), Error(sample=5, truth=1, predicted=7, size=0.9)
+    found = judged("flax", Judgement(first=(right, wrong), worst=(wrong,), pictures=shown))
+    assert list(charts.draw([found], tmp_path))[2:] == ["First samples on cpu", "Worst errors on cpu"]
+    all_right = judged("flax", Judgement(first=(right,), pictures=shown[:1]))
+    assert list(charts.draw([all_right], tmp_path))[2:] == ["First samples on cpu"]
+
+
+def learnt(**more: object) -> Results:
+    """The results of one network that learnt."""
+    found = replace(learning(), **more)  # type: ignore[arg-type]
+    return arrange([record(purpose="learning", measurement=Measurement(learning=found))])
+
+
+@pytest.mark.parametrize(
+    ("size", "colour", "words"), [(0.0, pictures.RIGHT, "two"), (0.5, pictures.WRONG, "two (is one)")]
+)
+def test_what_was_said_is_green_where_it_is_right_and_red_where_it_is_not(size: float, colour: str, words: str) -> None:
+    image = Picture(sample=0, shape=(8, 8, 1), pixels=b64encode(bytes(64)).decode())
+    judgement = Judgement(first=(Error(sample=0, truth=1, predicted=2, size=size),), pictures=(image,))
+    axes = Figure().subplots()
+    results = learnt(judgement=judgement, labels=("none", "one", "two"))
+    pictures.first_samples(axes, results, "digits-dnn")
+    assert [(text.get_text(), text.get_color()) for text in axes.texts] == [(words, colour)]
+
+
+def test_a_series_is_drawn_beside_its_forecasts(tmp_path: Path) -> None:
+    forecast = judged("flax", Judgement(pairs=((1.0, 1.5), (2.0, 1.8)), naive={"mae": 1.0}))
+    assert "Series and forecast on cpu" in charts.draw([forecast], tmp_path)
+
+
+def test_the_network_is_drawn_layer_by_layer() -> None:
+    network = families.layers("dnn", load_workload("digits-dnn").spec)
+    axes = Figure().subplots()
+    pictures.architecture(axes, learnt(network=network), "digits-dnn")
+    written = [text.get_text() for text in axes.texts if text.get_text()]
+    assert written[:2] == ["input", "64"]
+    assert written[-2:] == ["head: dense, linear", "10, 650 parameters"]
+    assert len(written) == 2 * len(network)
 
 
 def test_one_point_is_no_picture(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench.recipe import Band
-from bench.record import Error, Judgement, Learning, Measurement, Record, Threshold
+from bench.record import ClassQuality, Error, Judgement, Learning, Measurement, Record, Threshold
 from bench.report.layout import Table
 from bench.report.tables import report
 from tests.bench.records import learning, record
@@ -73,9 +73,32 @@ def test_two_classes_have_a_threshold_and_a_confusion_matrix() -> None:
     records = [learnt("pytorch", judged)]
     assert cells(table(records, "Threshold")) == [["pytorch", "0.3100", "0.9000", "0.8000", "0.7000", "0.7500"]]
     assert cells(table(records, "Confusion matrix on the test set")) == [
-        ["pytorch", "0", "38", "1", "0.9744"],
-        ["pytorch", "1", "0", "75", "1.0000"],
+        ["pytorch", "0", "38", "1"],
+        ["pytorch", "1", "0", "75"],
     ]
+
+
+def test_contenders_with_the_same_matrix_are_named_together_and_classes_by_their_names() -> None:
+    same = replace(learning(), judgement=Judgement(confusion=((38, 1), (0, 75))), labels=("bad", "good"))
+    other = replace(same, judgement=Judgement(confusion=((39, 0), (0, 75))))
+    records = [learnt("pytorch", same), learnt("flax", other), learnt("keras/jax", same)]
+    found = table(records, "Confusion matrix on the test set")
+    assert found is not None
+    assert [column.title for column in found.columns][1:4] == ["class", "as bad", "as good"]
+    assert [row[:2] for row in cells(found)] == [
+        ["pytorch, keras/jax", "bad"],
+        ["pytorch, keras/jax", "good"],
+        ["flax", "bad"],
+        ["flax", "good"],
+    ]
+
+
+def test_a_classification_report_has_a_line_for_each_class() -> None:
+    good = ClassQuality(precision=0.9868, recall=1.0, f1=0.9934, samples=75)
+    judgement = Judgement(confusion=((38, 1), (0, 75)), by_class=(replace(good, samples=39), good))
+    found = table([learnt("flax", replace(learning(), judgement=judgement))], "Classification report on the test set")
+    assert cells(found)[1] == ["flax", "1", "0.9868", "1.0000", "0.9934", "75"]
+    assert len(cells(found)) == 2
 
 
 def test_a_matrix_that_nobody_could_read_is_left_out() -> None:

@@ -10,7 +10,7 @@ from tests.bench.records import learning, record
 
 
 def learnt(workload: str, accuracy: float, framework: str = "pytorch", **more: object) -> Record:
-    found = replace(learning(), quality={"accuracy": accuracy, "loss": 1 - accuracy})
+    found = replace(learning(), quality={"accuracy": accuracy, "loss": 1 - accuracy}, evaluated_on="test")
     fields = {"measurement": Measurement(learning=found), "purpose": "learning", **more}
     return record(workload, framework, **fields)  # type: ignore[arg-type]
 
@@ -33,6 +33,26 @@ def test_each_choice_has_its_mean_and_the_best_is_marked() -> None:
         ["flax", "optimizer adam", "0.9500", "0.0500", "1", ""],
     ]
     assert [[entry.best for entry in row[2:4]] for row in table.rows] == [[True, True], [False, False], [False, False]]
+
+
+def test_the_folds_that_were_held_out_are_what_is_chosen_by() -> None:
+    (table,) = selection_tables(arrange(RECORDS))
+    assert "on the folds that were held out" in table.notes[0]
+    (table,) = selection_tables(arrange([learnt("wine@epochs=1", 0.9), learnt("wine@epochs=2", 0.8)]))
+    assert "Nothing but the test part was held out" in table.notes[1]
+
+
+def test_validation_data_are_chosen_by_where_there_are_some() -> None:
+    """The test set says the first choice is better, the validation data after the kept epoch say the second."""
+    records = []
+    for name, test, validation in (("epochs=1", 0.9, 0.5), ("epochs=2", 0.6, 0.7)):
+        kept = replace(learning().epochs[0], evaluation_quality=validation, evaluation_loss=1 - validation)
+        found = replace(learning(), epochs=(kept, *learning().epochs[1:]), restored_epoch=1, quality={"accuracy": test})
+        records.append(learnt(f"wine@{name}", 0, measurement=Measurement(learning=found)))
+    (table,) = selection_tables(arrange(records))
+    assert [[entry.text for entry in row[2:4]] for row in table.rows] == [["0.5000", "0.5000"], ["0.7000", "0.3000"]]
+    assert [row[2].best for row in table.rows] == [False, True]
+    assert "on validation data" in table.notes[0]
 
 
 def test_a_choice_that_failed_says_so() -> None:

@@ -1,0 +1,148 @@
+"""Panels of single samples and of the network: first and worst answers, a series beside its forecast, the layers."""
+
+import math
+from base64 import b64decode
+from collections.abc import Callable, Sequence
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+from bench.record import Error, Judgement, Layer, Learning, Picture
+from bench.report import numbers
+from bench.report.panels import first_judgements, learnings
+from bench.report.results import Results
+from bench.report.style import engineering, name_y, style
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+
+RIGHT, WRONG = "#1B7837", "#B2182B"
+ACROSS = 6  # tiles in a row
+TILE = 0.9  # of the room of a tile, the rest is between them
+LONGEST_LINE = 34  # letters in a box
+SERIES = 120  # points of a series that can be told apart
+
+Pick = Callable[[Judgement], tuple[Error, ...]]
+
+
+def first_samples(axes: "Axes", results: Results, workload: str) -> None:
+    """The first images of the test set, and below each what it was taken for: right in green, wrong in red."""
+    _tiles(axes, results, workload, pick=lambda judgement: judgement.first)
+
+
+def worst_samples(axes: "Axes", results: Results, workload: str) -> None:
+    """The images that were judged worst, with what they are and what they were taken for."""
+    _tiles(axes, results, workload, pick=lambda judgement: judgement.worst)
+
+
+def series(axes: "Axes", results: Results, workload: str) -> None:
+    """A series and what was predicted for each of its points, in their order; its last points where it is long."""
+    shown = list(first_judgements(results, workload))
+    real = [truth for truth, _ in shown[0][1].pairs[-SERIES:]]
+    axes.plot(range(len(real)), real, color="black", linewidth=0.8, label="real")
+    for contender, judgement in shown:
+        line = {**style(contender), "marker": "", "linewidth": 0.9}
+        axes.plot(range(len(real)), [said for _, said in judgement.pairs[-SERIES:]], label=contender, **line)
+    axes.set_xlabel("samples of the test set, in their order", fontsize=8)
+    name_y(axes, _unit(results, workload) or "value")
+    axes.yaxis.set_major_formatter(engineering())
+    axes.grid(visible=True, color="#DDDDDD", linewidth=0.6)
+
+
+def architecture(axes: "Axes", results: Results, workload: str) -> None:
+    """The layers from the input down, each with the shape of a sample after it; as wide as that is large."""
+    from matplotlib.patches import FancyBboxPatch
+
+    layers = _network(results, workload)
+    largest = max(math.log1p(math.prod(layer.shape)) for layer in layers)
+    for number, layer in enumerate(layers):
+        top = -float(number)
+        width = 0.35 + 0.65 * math.log1p(math.prod(layer.shape)) / largest
+        box = FancyBboxPatch(
+            (-width / 2, top - 0.68), width, 0.62, boxstyle="round,pad=0.0,rounding_size=0.06", mutation_aspect=3
+        )
+        box.set(facecolor="#DCE9F5" if layer.parameters else "#F2F2F2", edgecolor="#5B7FA3", linewidth=0.8)
+        axes.add_patch(box)
+        axes.text(0, top - 0.2, _words(layer), ha="center", va="center", fontsize=6.5, linespacing=0.95)
+        axes.text(0, top - 0.53, _sizes(layer), ha="center", va="center", fontsize=6, color="#444444")
+        if number:
+            axes.annotate("", (0, top - 0.06), (0, top + 0.32), arrowprops={"arrowstyle": "->", "linewidth": 0.7})
+    axes.set_xlim(-0.62, 0.62)
+    axes.set_ylim(-len(layers) + 0.1, 0.1)
+    axes.axis("off")
+
+
+def has_images(results: Results, workload: str) -> bool:
+    """Whether samples are images."""
+    return any(judgement.pictures for _, judgement in first_judgements(results, workload))
+
+
+def has_wrong_images(results: Results, workload: str) -> bool:
+    """Whether samples are images of which one was judged wrong."""
+    return any(judgement.pictures and judgement.worst for _, judgement in first_judgements(results, workload))
+
+
+def has_series(results: Results, workload: str) -> bool:
+    """Whether the samples are a series with a naive forecast."""
+    return any(judgement.naive and len(judgement.pairs) > 1 for _, judgement in first_judgements(results, workload))
+
+
+def has_network(results: Results, workload: str) -> bool:
+    """Whether the layers are known."""
+    return any(learning.network for _, learning in learnings(results, workload))
+
+
+def _tiles(axes: "Axes", results: Results, workload: str, *, pick: Pick) -> None:
+    contender, judgement = next(item for item in first_judgements(results, workload) if item[1].pictures)
+    known = {picture.sample: picture for picture in judgement.pictures}
+    names = _first(results, workload).labels
+    shown = [error for error in pick(judgement) if error.sample in known]
+    for number, error in enumerate(shown):
+        across, down = number % ACROSS, number // ACROSS
+        axes.imshow(
+            _pixels(known[error.sample]),
+            extent=(across, across + TILE, -1.35 * down - TILE, -1.35 * down),
+            cmap="gray_r",
+            vmin=0,
+            vmax=255,
+        )
+        colour = WRONG if error.size else RIGHT
+        below = -1.35 * down - TILE - 0.03
+        axes.text(across + TILE / 2, below, _answer(error, names), ha="center", va="top", fontsize=7, color=colour)
+    axes.set_xlim(-0.1, ACROSS)
+    axes.set_ylim(-1.35 * -(-len(shown) // ACROSS) + 0.05, 0.1)
+    axes.axis("off")
+    axes.set_title(f"{workload}, said by {contender}", fontsize=9)
+
+
+def _answer(error: Error, names: Sequence[str]) -> str:
+    said, truth = (names[int(value)] if names else f"{value:g}" for value in (error.predicted, error.truth))
+    return f"{said} (is {truth})" if error.size else said
+
+
+def _pixels(picture: Picture) -> "np.ndarray":
+    import numpy as np
+
+    image = np.frombuffer(b64decode(picture.pixels), np.uint8).reshape(picture.shape)
+    return image[:, :, 0] if picture.shape[2] == 1 else image
+
+
+def _words(layer: Layer) -> str:
+    return fill(f"{layer.name}: {layer.kind}" if layer.kind else layer.name, LONGEST_LINE)
+
+
+def _sizes(layer: Layer) -> str:
+    shape = "×".join(map(str, layer.shape))
+    return f"{shape}, {numbers.grouped(layer.parameters)} parameters" if layer.parameters else shape
+
+
+def _first(results: Results, workload: str) -> Learning:
+    return next(learning for _, learning in learnings(results, workload))
+
+
+def _network(results: Results, workload: str) -> tuple[Layer, ...]:
+    return next(learning.network for _, learning in learnings(results, workload) if learning.network)
+
+
+def _unit(results: Results, workload: str) -> str:
+    return _first(results, workload).unit

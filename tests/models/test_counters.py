@@ -1,0 +1,89 @@
+"""Parameters and operations that the specs name are those that the frameworks count for themselves."""
+
+import importlib
+import math
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+import torch
+from flax import nnx
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench import families
+from bench.families import Spec
+from models.cnn.spec import CnnSpec, ConvLayer
+from models.dnn.spec import DnnSpec
+from models.layers.spec import BatchNorm, DenseLayer, RecurrentLayer
+from models.lstm.spec import LstmLayer, LstmSpec
+from models.rnn.spec import RnnSpec
+
+SPECS: dict[str, Spec] = {
+    "dnn": DnnSpec(features=20, hidden=(DenseLayer(units=64, batch_norm=BatchNorm()), DenseLayer(units=32)), outputs=3),
+    "cnn": CnnSpec(
+        height=12,
+        width=10,
+        channels=3,
+        convolutions=(ConvLayer(filters=8, padding="same", pool=2), ConvLayer(filters=16, batch_norm=BatchNorm())),
+        dense=(DenseLayer(units=24),),
+        outputs=5,
+    ),
+    "rnn": RnnSpec(steps=7, features=5, layers=(RecurrentLayer(units=16), RecurrentLayer(units=8)), outputs=2),
+    "lstm": LstmSpec(steps=7, features=5, layers=(LstmLayer(units=16), LstmLayer(units=8)), outputs=2),
+}
+BATCH = 4
+
+
+@pytest.fixture(params=SPECS)
+def family(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def built(family: str, framework: str) -> Any:  # noqa: ANN401 (a model of some framework)
+    spec = SPECS[family]
+    weights = families.spec_module(family).initial_weights(spec, seed=0)
+    typed = {name: value.astype(np.float32) for name, value in weights.items()}
+    return importlib.import_module(f"models.{family}.{framework}").build(spec, typed, seed=0)
+
+
+def trained_and_running(model: Any, framework: str) -> tuple[int, int]:  # noqa: ANN401 (a model of some framework)
+    """What the framework counts: parameters that are trained, and running statistics."""
+    if framework == "pytorch":
+        running = sum(buffer.numel() for buffer in model.buffers() if buffer.ndim)  # batches are counted in a scalar
+        return sum(item.numel() for item in model.parameters() if item.requires_grad), running
+    if framework == "flax":
+        kinds = (nnx.Param, nnx.BatchStat)
+        trained, running = (sum(leaf.size for leaf in jax.tree.leaves(nnx.state(model, kind))) for kind in kinds)
+        return trained, running
+    trained = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    return trained, model.count_params() - trained
+
+
+def test_a_framework_counts_as_many_parameters(family: str, contender: str) -> None:
+    framework = contender.partition("/")[0]
+    shapes = families.spec_module(family).parameter_shapes(SPECS[family])
+    running = sum(math.prod(shape) for name, shape in shapes.items() if name.endswith((".mean", ".variance")))
+    counted = sum(layer.parameters for layer in families.layers(family, SPECS[family]))
+    assert trained_and_running(built(family, framework), framework) == (counted - running, running)
+
+
+@pytest.mark.parametrize("family", ["dnn", "cnn"])
+def test_pytorch_counts_as_many_operations(family: str) -> None:
+    spec = SPECS[family]
+    height_width_channels = families.spec_module(family).input_shape(spec)
+    shape = height_width_channels if family == "dnn" else (spec.channels, spec.height, spec.width)
+    model = built(family, "pytorch").eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.zeros((BATCH, *shape)))
+    assert counter.get_total_flops() == BATCH * families.flops_per_sample(family, spec)
+
+
+@pytest.mark.parametrize("family", ["rnn", "lstm"])
+def test_a_step_of_a_recurrence_multiplies_by_both_of_its_kernels(family: str) -> None:
+    """No framework counts inside its own recurrence; the products of the reference are counted by hand here."""
+    spec = SPECS[family]
+    shapes = families.spec_module(family).parameter_shapes(spec)
+    kernels = [shape for name, shape in shapes.items() if name.endswith((".kernel", ".recurrent"))]
+    *recurrent, head = [2 * math.prod(shape) for shape in kernels]
+    assert families.flops_per_sample(family, spec) == spec.steps * sum(recurrent) + head
