@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import models
-from bench.record import Layer
+from bench.judgement import Layer
 
 if TYPE_CHECKING:  # what lists workloads need not wait for NumPy
     import numpy as np

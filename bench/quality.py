@@ -23,8 +23,8 @@ from sklearn.metrics import (
 from bench.datasets.base import Split
 from bench.datasets.description import Description, Task
 from bench.errors import BenchError, DataError
+from bench.judgement import ClassQuality, Error, Judgement, Picture, Threshold
 from bench.recipe import METRICS, Loss
-from bench.record import ClassQuality, Error, Judgement, Picture, Threshold
 
 BINARY = 2  # classes
 CURVE_POINTS = 101

@@ -8,9 +8,10 @@ from dataclasses import asdict, replace
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from bench.judgement import Judgement, Layer, stored
 from bench.recipe import Band
 
 SCHEMA_VERSION = 1
@@ -20,10 +21,8 @@ Purpose = Literal["timing", "learning", "memory"]
 Outcome = Literal["ok", "failed", "oom", "timeout", "diverged", "unavailable"]
 Size = Annotated[int, Field(gt=0)]
 
-_stored = ConfigDict(extra="forbid")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Case:
     """One point of the matrix, run in a process of its own.
 
@@ -67,7 +66,7 @@ class Case:
         return replace(self, replicate=0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Block:
     """The raw timings of one batch size in one process.
 
@@ -90,7 +89,7 @@ class Block:
     checksum: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Epoch:
     """One epoch: the mean training loss while the weights changed, then the evaluation on validation (or test) data.
 
@@ -104,90 +103,7 @@ class Epoch:
     evaluation_ns: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
-class Layer:
-    """One layer of a network: its name and kind, the shape of one sample after it, its parameters and operations.
-
-    Operations are floating-point operations of one forward pass of one sample.
-    """
-
-    name: str
-    kind: str
-    shape: tuple[int, ...]
-    parameters: int
-    flops: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
-class Error:
-    """One sample of the test set: what it is, what was said, and by how much that is wrong.
-
-    `size` is the absolute error in the target's own unit, or one less the probability that was given to the truth;
-    it is 0 where the class is right.
-    """
-
-    sample: int
-    truth: float
-    predicted: float
-    size: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
-class Picture:
-    """One sample of the test set that is an image: its pixels, 8 bits for each, in base64."""
-
-    sample: int
-    shape: tuple[int, ...]
-    pixels: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
-class Threshold:
-    """The probability of class 1 from which on a sample is called so, and what that gives on the test set.
-
-    It has the best F1 on the data in `chosen_on`. `curve` holds (threshold, precision, recall) on the test set.
-    """
-
-    value: float
-    chosen_on: Literal["validation", "test"]
-    accuracy: float
-    precision: float
-    recall: float
-    f1: float
-    curve: tuple[tuple[float, float, float], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
-class ClassQuality:
-    """How well one class was found: of what was said to be of it, and of what is; and how many samples are."""
-
-    precision: float
-    recall: float
-    f1: float
-    samples: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
-class Judgement:
-    """What people look at beside the metrics, on the test set; empty where the task has no such thing.
-
-    `confusion` counts samples by class (rows) and by prediction (columns), `by_class` has the quality of each; `pairs`
-    are (truth, prediction) of samples that are evenly spread over the set, in the target's own unit; `first` are the
-    first samples, `worst` those with the largest errors, and `pictures` show both where samples are images; `naive` are
-    the metrics of the forecast that a sequence goes on as it ended.
-    """
-
-    confusion: tuple[tuple[int, ...], ...] | None = None
-    by_class: tuple[ClassQuality, ...] = ()
-    threshold: Threshold | None = None
-    pairs: tuple[tuple[float, float], ...] = ()
-    first: tuple[Error, ...] = ()
-    worst: tuple[Error, ...] = ()
-    pictures: tuple[Picture, ...] = ()
-    naive: dict[str, float] = Field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Learning:
     """How one network learnt: its curve, and every quality metric on the test set after the last epoch.
 
@@ -215,7 +131,7 @@ class Learning:
     labels: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Memory:
     """Peak memory at one batch size, each by its own definition; None where it cannot be read, never 0.
 
@@ -231,7 +147,7 @@ class Memory:
     nvml_used_bytes: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Measurement:
     """What a case measured; the parts that it was not for are empty."""
 
@@ -240,7 +156,7 @@ class Measurement:
     memory: tuple[Memory, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Deviation:
     """One line of a certificate: what was compared, the largest relative deviation found, and what is allowed."""
 
@@ -255,7 +171,7 @@ class Deviation:
         return self.found <= self.allowed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Certificate:
     """The proof that one framework did the same work as the reference and as the others, or why there is none.
 
@@ -275,7 +191,7 @@ class Certificate:
         return self.problem is None and bool(self.deviations) and all(item.holds for item in self.deviations)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Environment:
     """The machine and its software: hardware, driver, versions; no host, user or path."""
 
@@ -292,7 +208,7 @@ class Environment:
     levelfield: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_stored)
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Record:
     """One stored line."""
 

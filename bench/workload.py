@@ -7,11 +7,11 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal, Never
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -20,6 +20,7 @@ from bench import families, variant
 from bench.datasets import description
 from bench.datasets.description import Description
 from bench.errors import DataError, UsageError
+from bench.mistake import refuse
 from bench.recipe import LOSSES, METRICS, Band, Positive, Recipe, Size, Target, from_toml
 
 WORKLOADS = Path(__file__).parent / "workloads"
@@ -28,16 +29,6 @@ SUITES = Path(__file__).parent / "suites"
 BINARY = 2  # classes
 JUDGED = ("epochs", "early_stopping", "validation_fraction")  # keys of a recipe that no single step depends on
 TABLES = ("optimizer",)  # keys of a recipe whose value is a table with a name
-
-# What pydantic would say in words of its own.
-EXPECTED = {
-    "string_pattern_mismatch": "lower-case letters, digits and hyphens",
-    "model_attributes_type": 'a table, as in { name = "adam" }',
-    "dataclass_type": "a table",
-    "too_short": "at least one item",
-}
-
-UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +124,7 @@ def load_suite(name: str) -> Suite:
     try:
         return TypeAdapter(Suite).validate_python(_read(path))
     except ValidationError as error:
-        _refuse(path, "", error, kind=Suite)
+        refuse(path, "", error, kind=Suite)
 
 
 def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
@@ -141,7 +132,7 @@ def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
     try:
         file = TypeAdapter(Outline).validate_python(content)
     except ValidationError as error:
-        _refuse(source, "", error, kind=Outline)
+        refuse(source, "", error, kind=Outline)
     try:
         dataset = _located(file.dataset, source)
         data = description.describe(dataset)
@@ -239,7 +230,7 @@ def _spec(file: Outline, data: Description, source: Path) -> families.Spec:
     try:
         return module.Spec(**options, **sizes)
     except ValidationError as error:
-        _refuse(source, "model", error, kind=module.Spec, decided=sizes)
+        refuse(source, "model", error, kind=module.Spec, decided=sizes)
 
 
 def _outputs(recipe: Recipe, data: Description, source: Path) -> int:
@@ -321,44 +312,3 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not a TOML file: {error}") from None
-
-
-def _refuse(source: Path, table: str, error: ValidationError, *, kind: type[Any], decided: Iterable[str] = ()) -> Never:
-    """One line for one mistake: where, what was found, what is allowed; the keys in `decided` are not.
-
-    A key that nobody knows comes first: it may well be the missing one, misspelt.
-    """
-    mistakes = error.errors()
-    mistake = next((item for item in mistakes if item["type"] in UNKNOWN_KEY), mistakes[0])
-    path, known = _place(TypeAdapter(kind).json_schema(), mistake["loc"])
-    key = f"{source}: " + ".".join(filter(None, (table, *path)))
-    keys = sorted(known - set(decided))
-    found = repr(mistake["input"])
-    if mistake["type"] in {"missing", "missing_keyword_only_argument"}:
-        raise UsageError(f"{key}: found nothing, expected a value")
-    if mistake["type"] in UNKNOWN_KEY:
-        raise UsageError(f"{key}: found {found}, expected no such key: the keys are {', '.join(keys)}")
-    if mistake["type"] == "value_error":
-        raise UsageError(f"{key}: {mistake['ctx']['error']}")
-    if mistake["type"] == "union_tag_invalid":
-        about = mistake["ctx"]
-        raise UsageError(f"{key}.name: found {about['tag']!r}, expected one of {about['expected_tags']}")
-    if mistake["type"] == "union_tag_not_found":
-        raise UsageError(f"{key}.name: found nothing, expected a value")
-    expected = EXPECTED.get(mistake["type"]) or mistake["msg"].removeprefix("Input should be ")
-    raise UsageError(f"{key}: found {found}, expected {expected}")
-
-
-def _place(schema: dict[str, Any], location: tuple[int | str, ...]) -> tuple[list[str], set[str]]:
-    """The keys that lead to a place in a file, and the keys that are allowed beside the last of them."""
-    node, keys, path = schema, set[str](), []
-    for part in location:
-        node = next((option for option in node.get("anyOf", ()) if option.get("type") != "null"), node)
-        node = schema["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
-        if "discriminator" in node:  # the name of the option, which is no key of the file
-            node = {"$ref": node["discriminator"]["mapping"][part]}
-            continue
-        path.append(str(part))
-        keys = set(node.get("properties", {}))
-        node = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
-    return path, keys

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from bench.record import Judgement, Learning, Record
+from bench.judgement import Judgement
+from bench.record import Learning, Record
 from bench.report.results import Results, select
 from bench.report.style import COLOURS, OTHER_COLOUR, engineering, name_y, place, style
 

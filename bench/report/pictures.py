@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from bench.record import Error, Judgement, Layer, Learning, Picture
+from bench.judgement import Error, Judgement, Layer, Picture
+from bench.record import Learning
 from bench.report import numbers
 from bench.report.panels import first_judgements, learnings
 from bench.report.results import Results

@@ -8,7 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from bench import families
-from bench.record import Error, Judgement, Measurement, Picture, Record, Threshold
+from bench.judgement import Error, Judgement, Picture, Threshold
+from bench.record import Measurement, Record
 from bench.report import charts, pictures
 from bench.report.results import Results, arrange
 from bench.workload import load_workload

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from bench.judgement import ClassQuality, Error, Judgement, Threshold
 from bench.recipe import Band
-from bench.record import ClassQuality, Error, Judgement, Learning, Measurement, Record, Threshold
+from bench.record import Learning, Measurement, Record
 from bench.report.layout import Table
 from bench.report.tables import report
 from tests.bench.records import learning, record
