@@ -377,7 +377,9 @@ def test_a_file_that_is_not_there_is_named() -> None:
 
 @pytest.mark.parametrize("name", ["slow", "", "../workloads/digits-dnn"])
 def test_an_unknown_suite_is_named_beside_the_known_ones(name: str) -> None:
-    with pytest.raises(UsageError, match=f"^--suite: found '{name}', expected one of lecture, quick, standard$"):
+    with pytest.raises(
+        UsageError, match=f"^--suite: found '{name}', expected one of lecture, lecture-quick, quick, standard$"
+    ):
         load_suite(name)
 
 
