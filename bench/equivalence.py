@@ -30,8 +30,8 @@ PEERS = ("pytorch", "flax", "keras/tensorflow")
 FORWARD_LIMIT = 1e-12
 WEIGHTS_LIMIT = 1e-9
 # Where units saturate, gradients are nothing but rounding, and Adam divides them by their own size: one framework is
-# then as far from itself, when its first weights change by their last bit, as two frameworks are from each other.
-# Rounding in every operation of every step is more than one bit at the start, hence the factor; and beyond 1e-5 nothing
+# then as far from itself, when its first weights and all its inputs change by their last bit, as two frameworks are
+# from each other. Every operation of a step rounds, and not its inputs alone, hence the factor; beyond 1e-5 nothing
 # passes.
 AMPLIFIED = 100
 AMPLIFIED_WEIGHTS_LIMIT = 1e-5
@@ -61,7 +61,7 @@ def certify(
 
     It is held against the NumPy reference, and against each of PEERS but itself. Where there is no trace of it, or no
     peer to compare with, the certificate says so and does not pass. `nudged` are traces in float64 whose first weights
-    differ in their last bit, of those that `is_amplified` asks for.
+    and inputs differ in their last bit, of those that `is_amplified` asks for.
     """
     peers = [name for name in PEERS if name in double and name in single and name != contender]
     notes = [NOTES[contender]] if contender in NOTES else []
@@ -78,7 +78,7 @@ def certify(
     if weights_limit > WEIGHTS_LIMIT:
         notes.append(
             f"weights may differ by {weights_limit:.0e}: a framework's own differ by {own:.0e} after {STEPS} steps if "
-            "the first ones change by their last bit"
+            "first weights and inputs change by their last bit"
         )
     deviations = [
         _against_reference("float64 forward", exact, "logits", "reference", FORWARD_LIMIT),

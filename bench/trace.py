@@ -14,8 +14,8 @@ from models.layers.spec import without_dropout
 def trace(subject: Subject, *, nudged: bool = False) -> dict[str, np.ndarray]:
     """Logits at the start and after the last step, each beside the reference's, the losses.
 
-    The weights after the steps. `nudged` begins with first weights that differ in their last bit, which shows how much
-    of a difference between two frameworks may be rounding.
+    The weights after the steps. `nudged` begins with first weights that differ in their last bit and takes such inputs
+    in every step, as if it rounded otherwise: so much of a difference between two frameworks may be rounding.
     """
     module = families.spec_module(subject.workload.family)
     adapter, spec = subject.adapter, without_dropout(subject.workload.spec)
@@ -30,7 +30,10 @@ def trace(subject: Subject, *, nudged: bool = False) -> dict[str, np.ndarray]:
         "logits": adapter.to_numpy(adapter.predict(adapter.put(inputs))),
         "reference": module.forward(spec, _double(first), inputs.astype(np.float64)),
     }
-    losses = [adapter.train([adapter.put(train.inputs[rows], train.targets[rows])])[0] for rows in batches]
+    fed = (_shaken(train.inputs[rows], number) if nudged else train.inputs[rows] for number, rows in enumerate(batches))
+    losses = [
+        adapter.train([adapter.put(batch, train.targets[rows])])[0] for batch, rows in zip(fed, batches, strict=True)
+    ]
     adapter.wait(losses)
     weights = subject.module.export(model)
     found |= {f"weights/{name}": value for name, value in weights.items()}
@@ -60,11 +63,13 @@ def _batches(subject: Subject, samples: int) -> Iterator[np.ndarray]:
 
 def _nudged(weights: families.Weights) -> families.Weights:
     """Every weight one unit in the last place of float64 larger or smaller."""
-    generator = np.random.Generator(np.random.PCG64(0))
-    return {
-        name: np.nextafter(value, np.where(generator.random(value.shape) < 0.5, -np.inf, np.inf))  # noqa: PLR2004 (half)
-        for name, value in weights.items()
-    }
+    return {name: _shaken(value, number) for number, (name, value) in enumerate(weights.items())}
+
+
+def _shaken(values: np.ndarray, seed: int) -> np.ndarray:
+    """Every value one unit in its last place larger or smaller."""
+    generator = np.random.Generator(np.random.PCG64(seed))
+    return np.nextafter(values, np.where(generator.random(values.shape) < 0.5, -np.inf, np.inf))  # noqa: PLR2004 (half)
 
 
 def _double(weights: families.Weights) -> families.Weights:
