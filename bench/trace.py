@@ -69,7 +69,8 @@ def _nudged(weights: families.Weights) -> families.Weights:
 def _shaken(values: np.ndarray, seed: int) -> np.ndarray:
     """Every value one unit in its last place larger or smaller."""
     generator = np.random.Generator(np.random.PCG64(seed))
-    return np.nextafter(values, np.where(generator.random(values.shape) < 0.5, -np.inf, np.inf))  # noqa: PLR2004 (half)
+    nudged: np.ndarray = np.nextafter(values, np.where(generator.random(values.shape) < 0.5, -np.inf, np.inf))  # noqa: PLR2004 (half)
+    return nudged
 
 
 def _double(weights: families.Weights) -> families.Weights:

@@ -7,6 +7,7 @@ from typing import final
 
 import numpy as np
 import torch
+import torch._dynamo  # optimizers import it when they are made: a second and 80 MB in every process
 from torch import Tensor, nn
 from torch.nn import functional
 
