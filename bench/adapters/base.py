@@ -17,6 +17,9 @@ Model = Any
 DeviceArray = Any
 Batch = tuple[DeviceArray, DeviceArray]
 
+HostBatch = tuple[np.ndarray, np.ndarray]  # inputs and targets
+Loss = tuple[DeviceArray, int]  # the mean over so many samples
+
 
 class Adapter(Protocol):
     """Drives one framework."""
@@ -36,6 +39,9 @@ class Adapter(Protocol):
 
     def train(self, batches: Iterable[Batch]) -> list[DeviceArray]:
         """One optimizer step for each batch, in order; the loss of each batch. Not waited for."""
+
+    def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
+        """One optimizer step for each batch, in order, as people train when they do not measure. Not waited for."""
 
     def predict(self, inputs: DeviceArray) -> DeviceArray:
         """The logits of one query. Not waited for."""
@@ -72,3 +78,8 @@ class Adapter(Protocol):
 
     def settings(self) -> dict[str, str]:
         """How the framework was set and called, as resolved at run time."""
+
+
+def step_by_step(adapter: Adapter, batches: Iterable[HostBatch]) -> list[Loss]:
+    """Each batch on its way to the device before its step, which is what a training loop does."""
+    return [(adapter.train([adapter.put(*batch)])[0], len(batch[0])) for batch in batches]

@@ -12,7 +12,7 @@ import optax
 from flax import nnx
 from jax import Array
 
-from bench.adapters.base import Adapter, Batch, Model
+from bench.adapters.base import Adapter, Batch, HostBatch, Loss, Model, step_by_step
 from bench.adapters.engines.jax import JaxEngine
 from bench.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
 
@@ -70,6 +70,10 @@ class FlaxAdapter:
             self.model.train()
             self.training = True
         return [self.step(self.model, self.optimizer, inputs, targets) for inputs, targets in batches]
+
+    def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
+        """The same loop."""
+        return step_by_step(self, batches)
 
     def predict(self, inputs: Array) -> Array:
         """The logits of one query."""

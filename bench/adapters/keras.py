@@ -1,7 +1,7 @@
 """Keras: `compile` with its defaults, `train_on_batch` and `predict_on_batch`, which wait by themselves."""
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
 from typing import Any, final
@@ -9,7 +9,7 @@ from typing import Any, final
 import keras
 import numpy as np
 
-from bench.adapters.base import Adapter, Batch, DeviceArray, Model
+from bench.adapters.base import Adapter, Batch, DeviceArray, HostBatch, Loss, Model
 from bench.adapters.engines.base import Engine
 from bench.errors import UnavailableError
 from bench.recipe import Adam, AdamW, Clipping, Recipe, Sgd, UpdateRule
@@ -28,6 +28,7 @@ class KerasAdapter:
 
     model: keras.Model
     parameters: list[keras.Variable]
+    step: Callable[..., Any] | None  # what trains epochs on JAX, once there was one
 
     def __init__(self) -> None:
         self.backend = keras.backend.backend()
@@ -48,7 +49,7 @@ class KerasAdapter:
         self.mode = mode
         self.model = model
         self.model.compile(optimizer=optimizer(recipe.optimizer, recipe.clipping), loss=LOSSES[recipe.loss]())
-        self.parameters, self.training = self.model.trainable_variables, False
+        self.parameters, self.training, self.step = self.model.trainable_variables, False, None
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> DeviceArray:
         """The backend's tensors on its device."""
@@ -59,6 +60,39 @@ class KerasAdapter:
         """One optimizer step for each batch."""
         self.training = True
         return [self.model.train_on_batch(inputs, targets) for inputs, targets in batches]
+
+    def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
+        """`train_on_batch`; on JAX the loop of Keras' guide, which leaves the state in JAX between steps."""
+        self.training = True
+        if self.backend == "jax":
+            return self._epoch_in_jax(batches)
+        return [(self.model.train_on_batch(inputs, targets), len(inputs)) for inputs, targets in batches]
+
+    def _epoch_in_jax(self, batches: Iterable[HostBatch]) -> list[Loss]:
+        """`train_on_batch` hands every variable to JAX and back in each step, which takes longer than a small step.
+
+        https://keras.io/guides/writing_a_custom_training_loop_in_jax
+        """
+        import jax
+
+        if self.step is None:
+            self.model.optimizer.build(self.parameters)
+            self.step = jax.jit(self.model.train_step, donate_argnums=0)
+        self.model.reset_metrics()  # the loss that a step returns is the mean since then
+        groups = (
+            self.parameters,
+            self.model.non_trainable_variables,
+            self.model.optimizer.variables,
+            self.model.metrics_variables,
+        )
+        state, logs, samples = [[variable.value for variable in group] for group in groups], {}, 0
+        for inputs, targets in batches:
+            logs, state = self.step(state, (inputs, targets))
+            samples += len(inputs)
+        for group, values in zip(groups, state, strict=True):
+            for variable, value in zip(group, values, strict=True):
+                variable.assign(value)
+        return [(logs["loss"], samples)] if samples else []
 
     def predict(self, inputs: DeviceArray) -> np.ndarray:
         """The logits of one query, in host memory, where `predict_on_batch` leaves them."""
@@ -101,6 +135,7 @@ class KerasAdapter:
         return {
             "execution": EXECUTION[self.backend, bool(self.model.jit_compile)],
             "inference": "predict_on_batch",
+            "epochs": "jax.jit around train_step" if self.backend == "jax" else "train_on_batch",
             "optimizer": f"keras.optimizers.{type(self.model.optimizer).__name__}",
             "tf32": "off",
             "threads": str(self.threads),

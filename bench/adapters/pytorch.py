@@ -11,7 +11,7 @@ import torch._dynamo  # optimizers import it when they are made: a second and 80
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.adapters.base import Adapter, Batch, Model
+from bench.adapters.base import Adapter, Batch, HostBatch, Loss, Model, step_by_step
 from bench.adapters.engines.torch import TorchEngine
 from bench.errors import UnavailableError
 from bench.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
@@ -72,6 +72,10 @@ class PyTorchAdapter:
             self.optimizer.step()
             losses.append(loss.detach())
         return losses
+
+    def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
+        """The same loop."""
+        return step_by_step(self, batches)
 
     def predict(self, inputs: Tensor) -> Tensor:
         """The logits of one query."""

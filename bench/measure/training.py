@@ -16,7 +16,7 @@ from bench.measure import rounds
 from bench.measure.clock import now_ns
 from bench.measure.inference import logits_of
 from bench.measure.rounds import Thoroughness, Work
-from bench.recipe import Recipe, Target, is_better, primary
+from bench.recipe import EarlyStopping, Recipe, Target, is_better, primary
 from bench.record import Block, Epoch, Learning
 from bench.workload import Workload
 
@@ -83,11 +83,33 @@ class Lesson:
         return self.test if self.validation is None else self.validation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Best:
-    value: float
-    epoch: int
-    weights: Weights
+class _Watch:
+    """Early stopping: the best epoch so far, and whether patience has ended."""
+
+    def __init__(self, stopping: EarlyStopping, lesson: Lesson) -> None:
+        self.stopping, self.lesson = stopping, lesson
+        self.value, self.epoch = float("nan"), 0
+        self.weights: Weights = {}
+
+    def is_over(self, epoch: int, judged: dict[str, float]) -> bool:
+        """Whether no epoch has been better for as long as patience lasts. Raises BenchError without a value."""
+        value = judged[self.stopping.metric]
+        if np.isnan(value):
+            raise BenchError(
+                f"recipe.early_stopping: found no value of {self.stopping.metric} on {len(self.lesson.evaluation)} "
+                "validation samples, expected one to stop by; take another metric or more samples"
+            )
+        if not self.epoch or is_better(self.stopping.metric, value, self.value):
+            self.value, self.epoch, self.weights = value, epoch, self.lesson.snapshot()
+        return epoch - self.epoch >= self.stopping.patience
+
+    def restore(self, last: int) -> int | None:
+        """Go back to the best epoch, where the recipe says so; which one it was."""
+        if not self.stopping.restore_best:
+            return None
+        if self.epoch < last:
+            self.lesson.restore(self.weights)
+        return self.epoch
 
 
 def learn(adapter: Adapter, lesson: Lesson, progress: Progress) -> Learning:
@@ -96,31 +118,17 @@ def learn(adapter: Adapter, lesson: Lesson, progress: Progress) -> Learning:
     Raises DivergedError, with the curve, where a loss is not a finite number.
     """
     recipe, target = lesson.workload.recipe, lesson.workload.target
-    stopping = recipe.early_stopping
+    watch = _Watch(recipe.early_stopping, lesson) if recipe.early_stopping else None
     metric = target.metric if target else primary(lesson.workload.description.task)
     epochs: list[Epoch] = []
-    best: _Best | None = None
-    stopped = False
-    for number in range(recipe.epochs):
-        epoch, judged = _epoch(adapter, lesson, metric=metric, number=number)
+    finite, stopped = True, False
+    while finite and not stopped and len(epochs) < recipe.epochs:
+        epoch, judged = _epoch(adapter, lesson, metric=metric, number=len(epochs))
         epochs.append(epoch)
-        progress({"epoch": number + 1, "epochs": recipe.epochs, "loss": epoch.evaluation_loss, metric: judged[metric]})
-        if not _is_finite(epoch):
-            break
-        if stopping and np.isnan(judged[stopping.metric]):
-            raise BenchError(
-                f"recipe.early_stopping: found no value of {stopping.metric} on {len(lesson.evaluation)} validation "
-                "samples, expected one to stop by; take another metric or more samples"
-            )
-        if stopping and (best is None or is_better(stopping.metric, judged[stopping.metric], best.value)):
-            best = _Best(value=judged[stopping.metric], epoch=number + 1, weights=lesson.snapshot())
-        elif stopping and best and number + 1 - best.epoch >= stopping.patience:
-            stopped = True
-            break
-    finite = _is_finite(epochs[-1])
-    restored = best.epoch if best and stopping and stopping.restore_best and finite else None
-    if best and restored and restored < len(epochs):
-        lesson.restore(best.weights)
+        progress({"epoch": len(epochs), "epochs": recipe.epochs, "loss": epoch.evaluation_loss, metric: judged[metric]})
+        finite = _is_finite(epoch)
+        stopped = finite and watch is not None and watch.is_over(len(epochs), judged)
+    restored = watch.restore(len(epochs)) if watch and finite else None
     learning = _judged(
         adapter,
         lesson,
@@ -190,16 +198,13 @@ def _epoch(adapter: Adapter, lesson: Lesson, *, metric: str, number: int) -> tup
 def train_epoch(adapter: Adapter, train: Split, recipe: Recipe, *, seed: int, number: int) -> tuple[float, int]:
     """Every batch of one epoch once: the mean loss over samples, and the nanoseconds until the last step was done."""
     stream = datasets.batches(len(train), recipe.batch_size, seed=seed, epoch=number, last_batch=recipe.last_batch)
-    sizes: list[int] = []
-    losses: list[Any] = []
     started = now_ns()
-    for rows in stream:
-        sizes.append(len(rows))
-        losses += adapter.train([adapter.put(train.inputs[rows], train.targets[rows])])
-    adapter.wait(losses)
+    losses = adapter.train_epoch((train.inputs[rows], train.targets[rows]) for rows in stream)
+    adapter.wait([loss for loss, _ in losses])
     spent = now_ns() - started
     # Over samples and not over batches, since the last batch may be smaller.
-    return float(np.average([float(adapter.to_numpy(loss)) for loss in losses], weights=sizes)), spent
+    means = [float(adapter.to_numpy(loss)) for loss, _ in losses]
+    return float(np.average(means, weights=[samples for _, samples in losses])), spent
 
 
 def _turns(samples: int, batch_size: int, *, seed: int) -> Iterator[np.ndarray]:

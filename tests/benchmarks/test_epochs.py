@@ -58,7 +58,7 @@ def test_epochs(benchmark: BenchmarkFixture, comparisons: list[Comparison], *, f
 @pytest.mark.benchmark(timer=CLOCK)
 @pytest.mark.parametrize("framework", [item for item in INSTALLED if item.framework in OWN_WAYS], ids=str)
 def test_overhead(benchmark: BenchmarkFixture, comparisons: list[Comparison], *, framework: Contender) -> None:
-    """A round is what an epoch of the smallest network at batch 32 spends inside the adapter's `train` and `wait`."""
+    """A round is what an epoch of the smallest network at batch 32 spends at its steps and waiting for them."""
     found = run("epochs", framework, load_workload("generated-dnn-small"), epochs=20)
     comparison = Comparison(
         title="an epoch / its steps",
@@ -67,7 +67,7 @@ def test_overhead(benchmark: BenchmarkFixture, comparisons: list[Comparison], *,
         bounds=LITTLE,
         synchronised=None,
         pipelined=Rounds(**found["overhead"]),
-        remark="placing batches included",
+        remark="making batches and placing them is what is added",
     )
     comparisons.append(comparison)
     record(benchmark, comparison)

@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench import families
 from bench.families import Spec
+from bench.subject import load_adapter
 from models.cnn.spec import CnnSpec, ConvLayer
 from models.dnn.spec import DnnSpec
 from models.layers.spec import BatchNorm, DenseLayer, RecurrentLayer
@@ -62,6 +63,7 @@ def trained_and_running(model: Any, framework: str) -> tuple[int, int]:  # noqa:
 
 def test_a_framework_counts_as_many_parameters(family: str, contender: str) -> None:
     framework = contender.partition("/")[0]
+    load_adapter(framework).configure(device="cpu", precision="fp32", threads=1)  # while TensorFlow still lets one
     shapes = families.spec_module(family).parameter_shapes(SPECS[family])
     running = sum(math.prod(shape) for name, shape in shapes.items() if name.endswith((".mean", ".variance")))
     counted = sum(layer.parameters for layer in families.layers(family, SPECS[family]))

@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from bench.adapters.base import Adapter, Batch, Model
+from bench.adapters.base import Adapter, Batch, HostBatch, Model
 from bench.recipe import Adam, Recipe, Sgd
 from bench.subject import load_adapter
 from models.cnn.spec import CnnSpec, ConvLayer
@@ -187,6 +187,34 @@ def test_batches_may_differ_in_size(adapter: Adapter, network: ModuleType) -> No
     losses = adapter.train([batch(adapter), adapter.put(INPUTS[:2], LABELS[:2])])
     assert np.isfinite([float(adapter.to_numpy(loss)) for loss in losses]).all()
     assert adapter.to_numpy(adapter.predict(adapter.put(INPUTS[:1]))).shape == (1, 3)
+
+
+def test_an_epoch_makes_the_steps_of_its_batches(adapter: Adapter, network: ModuleType) -> None:
+    """Not more, as where a first batch is looked at and not put back; not fewer; and in their order."""
+    spec = without_dropout(SPEC)
+    batches = [(INPUTS, LABELS), (INPUTS[:2], LABELS[:2]), (INPUTS[::-1].copy(), LABELS)]
+    model = prepare(adapter, network, spec=spec)
+    losses = adapter.train([adapter.put(*batch) for batch in batches])
+    adapter.wait(losses)
+    expected = np.average([float(adapter.to_numpy(loss)) for loss in losses], weights=[6, 2, 6])
+    by_steps = network.export(model)
+
+    def epoch(order: list[HostBatch]) -> tuple[float, Weights]:
+        model = prepare(adapter, network, spec=spec)
+        means, samples = zip(*adapter.train_epoch(iter(order)), strict=True)
+        adapter.wait(means)
+        assert sum(samples) == 14
+        return float(np.average([float(adapter.to_numpy(loss)) for loss in means], weights=samples)), network.export(
+            model
+        )
+
+    loss, weights = epoch(batches)
+    assert loss == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_allclose(predict(adapter), forward(spec, weights, INPUTS), rtol=1e-4, atol=1e-5)
+    for name, value in by_steps.items():
+        np.testing.assert_allclose(weights[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
+    _, others = epoch(batches[::-1])
+    assert np.abs(others["head.kernel"] - by_steps["head.kernel"]).max() > 1e-3, "or else the order would not matter"
 
 
 def trained_model(adapter: Adapter, network: ModuleType, *, steps: int) -> Model:

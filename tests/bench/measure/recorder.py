@@ -6,7 +6,7 @@ from typing import Any, final
 
 import numpy as np
 
-from bench.adapters.base import Adapter, Batch, Model
+from bench.adapters.base import Adapter, Batch, HostBatch, Loss, Model, step_by_step
 from bench.datasets.base import Split
 from bench.recipe import Recipe
 
@@ -67,6 +67,10 @@ class Recorder:
             self.steps.append(numbers.tolist())
             self.clock.now += STEP_NS
         return losses
+
+    def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
+        """A step for each."""
+        return step_by_step(self, batches)
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """Remember the samples of the query; the script's logits."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
-from bench.adapters.base import Batch
+from bench.adapters.base import HostBatch, Loss
 from bench.datasets.base import Split
 from bench.measure import rounds, training
 from bench.recipe import Adam
@@ -75,7 +75,7 @@ def by_data_loader(subject: Subject, train: Split) -> tuple[Epochs, Steps]:
 
 
 def by_harness(subject: Subject, train: Split) -> tuple[Epochs, Steps, list[int]]:
-    """The harness' own epochs; and the nanoseconds that each call of them spent inside `train` and `wait`."""
+    """The harness' own epochs; and the nanoseconds that each call of them spent at training steps and waiting."""
     subject.build()
     timed = _Timed(subject.adapter)
     numbers = count()
@@ -94,22 +94,37 @@ def by_harness(subject: Subject, train: Split) -> tuple[Epochs, Steps, list[int]
 
 
 class _Timed:
-    """An adapter that knows how long it was at work."""
+    """An adapter that knows how long it was at training steps and waiting: not at making batches and placing them."""
 
     def __init__(self, adapter: Any) -> None:  # noqa: ANN401 (an adapter)
         self.adapter, self.spent_ns, self.steps = adapter, 0, 0
+        self.put = adapter.put
+        adapter.put = self._placed
 
-    def train(self, batches: Iterable[Batch]) -> list[Any]:
+    def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
         start = perf_counter_ns()
-        found: list[Any] = self.adapter.train(batches)
+        found: list[Loss] = self.adapter.train_epoch(self._made(batches))
         self.spent_ns += perf_counter_ns() - start
-        self.steps += len(found)
         return found
 
     def wait(self, result: object) -> None:
         start = perf_counter_ns()
         self.adapter.wait(result)
         self.spent_ns += perf_counter_ns() - start
+
+    def _made(self, batches: Iterable[HostBatch]) -> Iterator[HostBatch]:
+        start = perf_counter_ns()
+        for batch in batches:
+            self.steps += 1
+            self.spent_ns -= perf_counter_ns() - start
+            yield batch
+            start = perf_counter_ns()
+
+    def _placed(self, *arrays: Any) -> Any:  # noqa: ANN401 (whatever the adapter makes of them)
+        start = perf_counter_ns()
+        placed = self.put(*arrays)
+        self.spent_ns -= perf_counter_ns() - start
+        return placed
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (whatever the adapter has)
         return getattr(self.adapter, name)
