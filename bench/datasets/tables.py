@@ -55,8 +55,8 @@ class Splitting:
         """Refuse a fold that there is not, and what folds cannot do."""
         if self.fold >= (self.folds or 1):
             raise ValueError(f"found fold {self.fold}, expected 0 to {(self.folds or 1) - 1}")
-        if self.folds and (self.stratify or self.validation_from == "test"):
-            raise ValueError("found folds with stratify or validation_from = 'test', expected one or the other")
+        if self.folds and self.validation_from == "test":
+            raise ValueError("found folds with validation_from = 'test', expected one or the other")
 
 
 class Sizes(TypedDict):
@@ -220,7 +220,7 @@ def split(table: Table, options: Splitting, part: Part) -> Split:
 def indices(table: Table, options: Splitting) -> dict[Part, Int64[np.ndarray, " rows"]]:
     """The rows of each part."""
     if options.folds:
-        train, test = _folds(len(table.targets), options)[options.fold]
+        train, test = _folds(table, options)[options.fold]
     else:
         train, test = _cut(np.arange(len(table.targets)), table, options, options.test)
     validation = train[:0]
@@ -255,18 +255,34 @@ def fingerprint(options: object, *sources: str) -> str:
     return hashlib.sha256(json.dumps([RULE, asdict(options), *sources], sort_keys=True).encode()).hexdigest()  # type: ignore[call-overload]
 
 
-def _folds(rows: int, options: Splitting) -> list[tuple[np.ndarray, np.ndarray]]:
-    from sklearn.model_selection import KFold
+def _folds(table: Table, options: Splitting) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The rows to learn from and to judge by, fold by fold. Raises DataError where a class is in too few rows."""
+    from sklearn.model_selection import KFold, StratifiedKFold
 
-    return list(KFold(options.folds or 2, shuffle=True, random_state=options.seed).split(np.arange(rows)))
+    dealt = StratifiedKFold if options.stratify else KFold
+    number, classes = options.folds or 2, None
+    if options.stratify:
+        classes = _classes(table)
+        present, rows = np.unique(classes, return_counts=True)
+        if rows.min() < number:
+            raise DataError(
+                f"dataset.folds: found {number}, and {rows.min()} rows of class {present[rows.argmin()]}; expected at "
+                "most so many with stratify = true"
+            )
+    return list(dealt(number, shuffle=True, random_state=options.seed).split(table.targets, classes))
+
+
+def _classes(table: Table) -> Int64[np.ndarray, " rows"]:
+    """What to stratify by. Raises DataError where the targets are numbers."""
+    if table.targets.ndim > 1:
+        raise DataError("dataset.stratify: found true for numbers, expected it where there are classes alone")
+    return table.targets
 
 
 def _cut(rows: np.ndarray, table: Table, options: Splitting, share: float) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.model_selection import train_test_split
 
-    stratify = table.targets[rows] if options.stratify else None
-    if stratify is not None and stratify.ndim > 1:
-        raise DataError("dataset.stratify: found true for numbers, expected it where there are classes alone")
+    stratify = _classes(table)[rows] if options.stratify else None
     try:
         kept, held_out = train_test_split(rows, test_size=share, random_state=options.seed, stratify=stratify)
     except ValueError as error:  # a class that is too small to be in both

@@ -146,12 +146,39 @@ def test_folds_are_those_of_scikit_learn_and_together_everything() -> None:
     assert sorted(seen) == sorted(NUMBERS[:, 0].astype(np.float32).tolist())
 
 
+@pytest.mark.parametrize("rows", [57, 60, 41])
+def test_stratified_folds_have_the_classes_shares_and_the_sizes_of_others(rows: int) -> None:
+    labels = np.random.default_rng(rows).permutation(np.repeat([0, 1, 2], [rows - 15, 9, 6]))
+    table = Table(np.arange(float(rows))[:, None], labels)
+    seen: list[float] = []
+    for number in range(4):
+        options = Splitting(folds=4, fold=number, stratify=True)
+        found = tables.split(table, options, "test")
+        assert len(found) == tables.sizes(rows, options)["test"]
+        assert all(abs((found.targets == label).sum() - (labels == label).sum() / 4) < 1 for label in range(3))
+        seen += found.inputs[:, 0].tolist()
+    assert sorted(seen) == list(range(rows))
+    plain = (tables.indices(table, Splitting(folds=4, seed=seed))["test"] for seed in range(8))
+    assert any(abs((labels[part] == 1).sum() - 9 / 4) >= 1 for part in plain), "or else any folds would do"
+
+
+def test_folds_without_a_row_of_every_class_are_refused() -> None:
+    table = Table(np.arange(20.0)[:, None], np.repeat([0, 1], [17, 3]))
+    with pytest.raises(DataError, match=r"dataset.folds: found 4, and 3 rows of class 1; expected at most so many"):
+        tables.split(table, Splitting(folds=4, stratify=True), "test")
+
+
+def test_numbers_are_not_stratified() -> None:
+    with pytest.raises(DataError, match=r"dataset\.stratify: found true for numbers"):
+        tables.split(REGRESSION, Splitting(folds=4, stratify=True), "test")
+
+
 def test_a_fold_that_there_is_not_is_refused() -> None:
     with pytest.raises(ValueError, match="found fold 10, expected 0 to 9"):
         Splitting(folds=10, fold=10)
 
 
-@pytest.mark.parametrize("other", [{"stratify": True}, {"validation": 0.5, "validation_from": "test"}, {"fold": 3}])
+@pytest.mark.parametrize("other", [{"validation": 0.5, "validation_from": "test"}, {"fold": 3}])
 def test_folds_do_not_go_with_everything(other: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expected"):
         Splitting(folds=3, **other)
