@@ -13,7 +13,7 @@ from bench.adapters.base import Adapter, Model
 from bench.datasets import base as datasets
 from bench.datasets import tables
 from bench.datasets.base import Split
-from bench.errors import UsageError
+from bench.errors import BenchError, UsageError
 from bench.families import Weights
 from bench.measure.inference import logits_of
 from bench.record import Case
@@ -85,7 +85,18 @@ def predict(framework: str, folder: Path, data: str, *, device: str, threads: in
 def _loaded(adapter: Adapter, framework: str, folder: Path, about: SavedModel, *, own: bool) -> Model:
     weights = {name: value.astype(np.float32) for name, value in saved_model.read_weights(folder, about).items()}
     model = network_module(about.family, framework).build(about.network(), weights, seed=about.seed)
-    return adapter.load(model, folder) if own else model
+    if not own:
+        return model
+    try:
+        return adapter.load(model, folder)
+    except BenchError:
+        raise
+    except Exception as error:  # every library has errors of its own for a damaged file
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise UsageError(
+            f"{folder}: {framework} found {reason}, expected the file that it saved there; another framework, by "
+            "--framework, reads the canonical weights"
+        ) from error
 
 
 def _part(about: SavedModel, name: str) -> Split:

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bench.cli.console import FAILED, USAGE, Device, errors, fail, note, write
+
+if TYPE_CHECKING:
+    from bench.frameworks import Contender
+    from bench.saved_model import SavedModel
 
 LIMIT_S = 600.0
 
@@ -22,40 +26,17 @@ def predict(
     device: Device = "cpu",
 ) -> None:
     """Ask a saved model about data, in any framework; the answers are CSV."""
-    from bench import frameworks, request, saved_model
-    from bench.environment import available_cores
-    from bench.fleet import Fleet
+    from bench import request, saved_model
 
     about = saved_model.read(model)
-    if framework is None:
-        names = [about.contender, *map(str, frameworks.every_contender())]
-        framework = next((name for name in names if frameworks.choose((name,))[0]), about.contender)
-    chosen, problems = frameworks.choose((framework,))
-    if not chosen:
-        fail(f"--framework: {'; '.join(problems)}", USAGE)
+    contender = _contender(framework, about)
     where, *others = request.devices(device)
     if others:
         fail(f"--device: found {device!r}, expected one device", USAGE)
     with TemporaryDirectory(prefix="levelfield-") as folder:
         logs, answers = Path(folder), Path(folder) / "answers.csv"
-        request.check_devices(chosen, (where,), logs=logs)
-        job = {
-            "kind": "predict",
-            "framework": chosen[0].framework,
-            "device": where,
-            "threads": available_cores(),
-            "log": str(logs / "predict.log"),
-            "folder": str(model),
-            "data": data,
-            "output": str(answers),
-        }
-        fleet = Fleet(logs)
-        try:
-            fleet.start([(chosen[0], where)])
-            with errors.status("asking"):
-                result = fleet.run(chosen[0], where, job, limit_s=LIMIT_S).result
-        finally:
-            fleet.close()
+        request.check_devices([contender], (where,), logs=logs)
+        result = _asked(contender, where, {"folder": str(model), "data": data, "output": str(answers)}, logs=logs)
         if result["outcome"] != "ok":
             fail(str(result["error"]), result.get("exit_code", FAILED))
         text = answers.read_text("utf-8")
@@ -64,4 +45,37 @@ def predict(
     except OSError as error:
         fail(f"--output: {output}: cannot be written ({error.strerror})", USAGE)
     figures = ", ".join(f"{name} {value:.4f}" for name, value in result["quality"].items()) or "the truth is not known"
-    note(f"{about.workload}, trained by {about.contender}, asked in {chosen[0]} from {result['source']}: {figures}")
+    note(f"{about.workload}, trained by {about.contender}, asked in {contender} from {result['source']}: {figures}")
+
+
+def _contender(name: str | None, about: "SavedModel") -> "Contender":
+    """The one that was asked for; or else the one that trained the model, or any that is installed."""
+    from bench import frameworks
+
+    names = [name] if name else [about.contender, *map(str, frameworks.every_contender())]
+    found = [frameworks.choose((candidate,)) for candidate in names]
+    contender = next((chosen[0] for chosen, _ in found if chosen), None)
+    if contender is None:
+        fail(f"--framework: {'; '.join(problem for _, problems in found for problem in problems)}", USAGE)
+    return contender
+
+
+def _asked(contender: "Contender", device: str, question: dict[str, str], *, logs: Path) -> dict[str, Any]:
+    """What a process of this contender says to the question."""
+    from bench.environment import available_cores
+    from bench.fleet import Fleet
+
+    job = {
+        "kind": "predict",
+        "framework": contender.framework,
+        "device": device,
+        "threads": available_cores(),
+        "log": str(logs / "predict.log"),
+    } | question
+    fleet = Fleet(logs)
+    try:
+        fleet.start([(contender, device)])
+        with errors.status("asking"):
+            return fleet.run(contender, device, job, limit_s=LIMIT_S).result
+    finally:
+        fleet.close()

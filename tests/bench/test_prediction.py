@@ -104,6 +104,20 @@ def test_another_models_weights_answer_otherwise(tmp_path: Path) -> None:
     assert np.abs(asked("flax", folder, "test")["table"].to_numpy(float) - before).max() > 1e-4
 
 
+def test_a_damaged_file_of_its_own_is_one_line(tmp_path: Path, framework: str) -> None:
+    folder, _ = trained(workload(), framework, tmp_path)
+    own = [path for path in folder.rglob("*") if path.is_file() and path.name not in {"model.json", "weights.npz"}]
+    assert own
+    for path in own:
+        path.write_bytes(b"damaged")
+    refused = asked(framework, folder, "test")
+    assert refused["exit_code"] == 2
+    assert refused["error"].startswith(f"{folder}: {framework} found ")
+    assert "\n" not in refused["error"]
+    other = next(name for name in HERE if name != framework)
+    assert asked(other, folder, "test")["outcome"] == "ok"
+
+
 def test_a_table_is_asked_in_its_own_units(houses: Workload, tmp_path: Path, framework: str) -> None:
     folder, learning = trained(houses, framework, tmp_path / "models")
     known = asked(framework, folder, "test")["table"]
