@@ -52,6 +52,14 @@ def _draw_part(results: Results, folder: Path, *, suffix: str, where: str) -> di
     return drawn
 
 
+def _source(results: Results, chart: "Chart") -> str:
+    """What a chart needs where it is shown alone: the machine, and what its marks are."""
+    environment = results.records[0].environment
+    on_gpu = results.records[0].case.device != "cpu" and environment.gpus
+    machine = environment.gpus[0] if on_gpu else f"{environment.cpu}, {environment.cores} cores"
+    return f"{machine}. {chart.marks}".strip()
+
+
 def _figure(results: Results, shown: Sequence[str], chart: "Chart", *, title: str) -> "Figure":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -69,6 +77,7 @@ def _figure(results: Results, shown: Sequence[str], chart: "Chart", *, title: st
         axes.tick_params(labelsize=8)
         chart.panel(axes, results, workload)
     figure.suptitle(title, fontsize=11, fontweight="bold")
+    figure.supxlabel(_source(results, chart), fontsize=7, color="#666666")
     _legend(figure)
     return figure
 
@@ -153,17 +162,33 @@ def _has_timings(scenario: str) -> Callable[[Results, str], bool]:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A caption, whether a workload has anything to show, how it is drawn, and whether all share the vertical axis."""
+    """A caption, whether a workload has anything to show, how it is drawn, and whether all share the vertical axis.
+
+    `marks` says what bars, lines and dots are, where that is not plain to see.
+    """
 
     caption: str
     has: Callable[[Results, str], bool]
     panel: Panel
     shared: bool = False
+    marks: str = ""
 
 
 CHARTS: Mapping[str, Chart] = {
-    "training-throughput": Chart("Training throughput", _has_timings("training"), _throughput, shared=True),
-    "inference-latency": Chart("Inference latency", _has_timings("inference"), _latency, shared=True),
+    "training-throughput": Chart(
+        "Training throughput",
+        _has_timings("training"),
+        _throughput,
+        shared=True,
+        marks="Bars are medians of processes, dots the processes.",
+    ),
+    "inference-latency": Chart(
+        "Inference latency",
+        _has_timings("inference"),
+        _latency,
+        shared=True,
+        marks="Medians of processes, each of them the median of its queries.",
+    ),
     "learning-curves": Chart("Learning curves", panels.has_curve, panels.curves),
     "learning-over-time": Chart("Learning over time", panels.has_curve, panels.curves_over_time),
     "predicted-and-real": Chart("Predicted against real", panels.has_pairs, panels.truth),

@@ -45,6 +45,15 @@ def test_devices_and_runs_have_charts_of_their_own(tmp_path: Path) -> None:
     assert len({path.name for path in drawn.values()}) == 3
 
 
+def test_a_chart_names_the_machine_and_its_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_args, **_options: seen.append(figure.get_supxlabel()))
+    on_gpu = record(device="cuda:0")
+    charts.draw([record(), replace(on_gpu, environment=replace(on_gpu.environment, gpus=("Example GPU",)))], tmp_path)
+    marks = "Bars are medians of processes, dots the processes."
+    assert seen == [f"Example CPU @ 2.60GHz, 2 cores. {marks}", f"Example GPU. {marks}"]
+
+
 def judged(framework: str, judgement: Judgement) -> Record:
     found = replace(learning(), judgement=judgement)
     return record(framework=framework, purpose="learning", measurement=Measurement(learning=found))
