@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, final
@@ -17,6 +17,7 @@ from bench.record import Case, ForeignLineError, Record, from_line, to_json, to_
 
 RECORDS = "records.jsonl"
 PLAN = Path("artifacts", "plan.json")
+BASELINE = "baseline.json"
 LATEST = ("latest", "last")
 SHOWN = 5
 
@@ -29,6 +30,17 @@ class Plan:
 
     cases: tuple[Case, ...]
     options: Mapping[str, Any]  # JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The run that others on its machine are held against: who said so, when (ISO 8601), and why."""
+
+    machine: str
+    run: str
+    who: str
+    when: str
+    why: str
 
 
 @final
@@ -78,10 +90,7 @@ class RunFolder:
         """Store what the run sets out to measure. Raises BenchError."""
         content = {"cases": [to_json(case) for case in plan.cases], "options": dict(plan.options)}
         with _writing(self.plan):
-            self.plan.parent.mkdir(parents=True, exist_ok=True)
-            draft = self.plan.with_suffix(".draft")
-            draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-            draft.replace(self.plan)  # so that a plan is there whole or not at all
+            _replace(self.plan, content)
 
     def load_plan(self) -> Plan:
         """What the run set out to measure. Raises UsageError where there is none that this version reads."""
@@ -166,6 +175,56 @@ def find_run(results: Path, name: str) -> RunFolder:
     )
 
 
+def set_baseline(results: Path, run: RunFolder, *, who: str, why: str) -> Baseline:
+    """Hold other runs on the machine of this one against it from now on. Raises BenchError, and UsageError elsewhere.
+
+    The run has to be stored under `results`, or nobody would find it again.
+    """
+    if run.folder.parent.parent.resolve() != results.resolve():
+        raise UsageError(f"{run.folder}: found a run that is not stored under {results}, expected one that is")
+    found = Baseline(
+        machine=run.folder.parent.name,
+        run=run.name,
+        who=who,
+        when=datetime.now(tz=UTC).isoformat(timespec="seconds"),
+        why=why,
+    )
+    path = run.folder.parent / BASELINE
+    with _writing(path):
+        _replace(path, asdict(found))
+    return found
+
+
+def baselines(results: Path) -> list[Baseline]:
+    """The baseline of every machine that has one. Raises BenchError for a file that is none."""
+    found = []
+    for path in sorted(results.glob(f"*/{BASELINE}")):
+        try:
+            found.append(TypeAdapter(Baseline).validate_json(path.read_bytes()))
+        except (OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise BenchError(f"{path}: found no baseline ({reason}); set it again, or remove the file") from None
+    return found
+
+
+def baseline_of(results: Path, machine: str) -> RunFolder:
+    """The run that others on this machine are held against. Raises UsageError where there is none, or no longer."""
+    run = next((item.run for item in baselines(results) if item.machine == machine), None)
+    if run is None:
+        raise UsageError(f"baseline: found none for {machine}, expected one: `levelfield baseline set RUN --why TEXT`")
+    found = RunFolder(results / machine / run / RECORDS)
+    if not found.records.is_file():
+        raise UsageError(f"baseline: {found.records} is no longer there; set another with `levelfield baseline set`")
+    return found
+
+
+def clear_baseline(results: Path, machine: str) -> None:
+    """Forget the baseline of a machine; the run stays. Raises BenchError."""
+    path = results / machine / BASELINE
+    with _writing(path):
+        path.unlink(missing_ok=True)
+
+
 def unfinished(results: Path, *, warn: Warn) -> RunFolder | None:
     """The newest run whose plan has cases without a record, or None."""
     return next((run for run in runs(results) if run.plan.is_file() and run.missing(warn=warn)), None)
@@ -179,6 +238,14 @@ def _newest(known: Sequence[RunFolder]) -> str:
 def _line_end(descriptor: int) -> str:
     size = os.fstat(descriptor).st_size
     return "" if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n" else "\n"
+
+
+def _replace(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a small file that is there whole or not at all, whoever reads or writes it meanwhile."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}-{os.getpid()}")
+    draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    draft.replace(path)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import asking, looking, measuring, reading
+from bench.cli import asking, holding, looking, measuring, reading
 from bench.cli.console import INTERRUPTED, USAGE, fail, say_version
 from bench.errors import BenchError
 
@@ -34,6 +34,8 @@ app.command()(measuring.run)
 app.command()(looking.verify)
 app.command()(reading.report)
 app.command()(reading.compare)
+app.command()(reading.check)
+app.add_typer(holding.app, name="baseline")
 app.command(name="list")(looking.list_)
 app.command(name="show")(looking.show_)
 app.command()(asking.predict)

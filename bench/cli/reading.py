@@ -1,4 +1,4 @@
-"""`levelfield report` and `levelfield compare`: what reads stored records and needs no framework."""
+"""`levelfield report`, `compare` and `check`: what reads stored records and needs no framework."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,28 +9,35 @@ import typer
 from bench.cli.console import NOTHING, USAGE, Reports, Results, fail, one_of, show, warn, write
 
 if TYPE_CHECKING:
+    from bench.analysis.budgets import Checks
+    from bench.analysis.compare import Comparison
     from bench.record import Record
+    from bench.report.layout import Report
 
 LARGEST_THRESHOLD = 1000  # percent: ten times as slow is a change by any rule
+PAGES = ("terminal", "markdown")
+FOREIGN = ("csv", "json", "pytest-benchmark", "github-action-benchmark")
+VERDICTS = (*PAGES, "json", "junit")
+
+Verdicts = Annotated[str, typer.Option("--format", metavar="|".join(VERDICTS), help="How verdicts are printed.")]
 
 
 def report(
     runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Ids, folders or records files.")] = None,
     *,
     form: Annotated[
-        str, typer.Option("--format", metavar="terminal|markdown|csv", help="csv is for spreadsheets.")
+        str, typer.Option("--format", metavar="NAME", help=f"One of {', '.join((*PAGES, *FOREIGN))}.")
     ] = "terminal",
     results: Results = Path("results"),
     reports: Reports = Path("reports"),
 ) -> None:
     """Render the report of stored runs, by default the newest."""
-    from bench.export import csv
     from bench.report import markdown, tables, terminal
 
-    one_of("--format", form, ("terminal", "markdown", "csv"))
+    one_of("--format", form, (*PAGES, *FOREIGN))
     found, command = read(runs or ["latest"], results=results)
-    if form == "csv":
-        write(csv.render(found))
+    if form in FOREIGN:
+        write(_exported(found, form))
         return
     page = tables.report(found, command=command)
     if form == "markdown":
@@ -41,20 +48,24 @@ def report(
 
 
 def compare(
-    baseline: Annotated[str, typer.Argument(help="A run: its id, folder or records file.")],
+    baseline: Annotated[
+        str, typer.Argument(help="A run: its id, folder or records file; `baseline` for that of the machine.")
+    ],
     candidate: Annotated[str, typer.Argument(help="The run to hold against it.")],
     *,
     threshold: Annotated[float, typer.Option(metavar="PERCENT", help="What counts as a change.")] = 5.0,
+    form: Verdicts = "terminal",
     results: Results = Path("results"),
 ) -> None:
     """Compare two runs; exit 3 for a regression."""
     from bench.analysis.compare import compare as compare_records
-    from bench.report import comparison, terminal
+    from bench.report import comparison
 
+    one_of("--format", form, VERDICTS)
     if not 0 < threshold < LARGEST_THRESHOLD:
         fail(f"--threshold: found {threshold:g}, expected percent above 0 and below {LARGEST_THRESHOLD}", USAGE)
-    before, _ = read([baseline], results=results)
     after, _ = read([candidate], results=results)
+    before, _ = read([baseline], results=results, machine=after[0].environment.machine)
     found = compare_records(before, after, threshold=threshold / 100)
     if not found.rows and not found.not_comparable:
         fail(
@@ -62,19 +73,78 @@ def compare(
             NOTHING,
         )
     title = f"{candidate} ({_runs(after)}) over {baseline} ({_runs(before)})"
-    show(terminal.render(comparison.report(found, title=title)))
+    _show_verdicts(found, comparison.report(found, title=title), form)
     raise SystemExit(found.exit_code)
 
 
-def read(names: Sequence[str], *, results: Path) -> tuple[list["Record"], str | None]:
-    """The records of the named runs, and the command that repeats the last of them."""
+def check(
+    budgets: Annotated[Path, typer.Argument(metavar="BUDGETS", help="A TOML file of limits; the README has one.")],
+    runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Ids, folders or records files.")] = None,
+    *,
+    form: Verdicts = "terminal",
+    results: Results = Path("results"),
+) -> None:
+    """Hold stored runs, by default the newest, against budgets; exit 3 for a broken one."""
+    from bench.analysis.budgets import check as check_records
+    from bench.analysis.budgets import load
+    from bench.report import budgets as pages
+
+    one_of("--format", form, VERDICTS)
+    limits = load(budgets)
+    records, _ = read(runs or ["latest"], results=results)
+    found = check_records(limits, records)
+    _show_verdicts(found, pages.report(found, title=f"{_runs(records)} against {budgets}"), form)
+    raise SystemExit(found.exit_code)
+
+
+def _show_verdicts(found: "Comparison | Checks", page: "Report", form: str) -> None:
+    """What was found, for people or for a program."""
+    from bench.report import markdown, terminal
+
+    if form == "json":
+        from bench.export import json
+
+        write(json.render(found))
+    elif form == "junit":
+        from bench.export import junit
+
+        write(junit.render(found))
+    elif form == "markdown":
+        write(markdown.render(page))
+    else:
+        show(terminal.render(page))
+
+
+def _exported(records: Sequence["Record"], form: str) -> str:
+    """A run in the form of another program."""
+    from bench.export import csv, github_action_benchmark, json, pytest_benchmark
+
+    if form == "pytest-benchmark" and len({record.run for record in records}) > 1:
+        fail("--format pytest-benchmark: found several runs, expected one: such a file has one machine", USAGE)
+    render = {
+        "csv": csv.render,
+        "json": json.report,
+        "pytest-benchmark": pytest_benchmark.render,
+        "github-action-benchmark": github_action_benchmark.render,
+    }
+    return render[form](records)
+
+
+def read(names: Sequence[str], *, results: Path, machine: str | None = None) -> tuple[list["Record"], str | None]:
+    """The records of the named runs, and the command that repeats the last of them.
+
+    With a `machine`, `baseline` is the name of the run that others on it are held against.
+    """
     from bench import store
     from bench.request import Options
 
     records: list[Record] = []
     command = None
     for name in names:
-        run = store.find_run(results, name)
+        if machine is not None and name == "baseline":
+            run = store.baseline_of(results, machine)
+        else:
+            run = store.find_run(results, name)
         records += run.read(warn=warn)
         command = Options(**run.load_plan().options["options"]).command() if run.plan.is_file() else None
     if not records:

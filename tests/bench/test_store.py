@@ -9,7 +9,19 @@ import pytest
 
 from bench.errors import BenchError, NothingMeasuredError, UsageError
 from bench.record import SCHEMA_VERSION, Record, to_line
-from bench.store import Plan, RunFolder, find_run, new_run, read, runs, unfinished
+from bench.store import (
+    Plan,
+    RunFolder,
+    baseline_of,
+    baselines,
+    clear_baseline,
+    find_run,
+    new_run,
+    read,
+    runs,
+    set_baseline,
+    unfinished,
+)
 from tests.bench.records import record
 
 
@@ -209,3 +221,44 @@ def test_the_unfinished_run_is_the_newest_with_cases_that_have_no_record(results
 def folder(path: Path) -> Path:
     path.mkdir(parents=True)
     return path
+
+
+def test_a_baseline_is_that_of_its_machine_with_who_and_why(results: Path) -> None:
+    first, second = new_run(results, machine="one"), new_run(results, machine="two")
+    for run in (first, second):
+        run.append(a_record())
+        set_baseline(results, run, who="Ada", why=f"the release on {run.folder.parent.name}")
+    assert baseline_of(results, "one") == first
+    assert baseline_of(results, "two") == second
+    assert [(item.machine, item.run, item.who, item.why) for item in baselines(results)] == [
+        ("one", first.name, "Ada", "the release on one"),
+        ("two", second.name, "Ada", "the release on two"),
+    ]
+    assert find_run(results, "latest") == second, "a baseline is no run"
+    clear_baseline(results, "one")
+    with pytest.raises(UsageError, match="baseline: found none for one, expected one: `levelfield baseline set"):
+        baseline_of(results, "one")
+    assert baseline_of(results, "two") == second
+    assert first.read(warn=silent) == [a_record()]
+
+
+def test_another_baseline_takes_the_place_of_the_first(results: Path) -> None:
+    first, second = new_run(results, machine="one"), new_run(results, machine="one")
+    for run in (first, second):
+        run.append(a_record())
+        set_baseline(results, run, who="Ada", why="newer")
+    assert baseline_of(results, "one") == second
+    assert len(baselines(results)) == 1
+
+
+def test_a_baseline_that_is_gone_elsewhere_or_damaged_is_refused(run: RunFolder, results: Path, tmp_path: Path) -> None:
+    run.append(a_record())
+    with pytest.raises(UsageError, match="found a run that is not stored under"):
+        set_baseline(tmp_path / "others", run, who="Ada", why="no")
+    set_baseline(results, run, who="Ada", why="yes")
+    run.records.unlink()
+    with pytest.raises(UsageError, match=r"records\.jsonl is no longer there; set another"):
+        baseline_of(results, "machine")
+    (results / "machine" / "baseline.json").write_text("{")
+    with pytest.raises(BenchError, match=r"baseline\.json: found no baseline \(.*\); set it again"):
+        baselines(results)

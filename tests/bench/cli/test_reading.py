@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.record import Record, to_line
+from bench.record import Record, from_line, to_line
 from tests.bench.cli.conftest import Command, Finished, Place
 from tests.bench.records import quick_run
 
@@ -92,7 +92,14 @@ def test_several_runs_make_one_report(levelfield: Command, place: Place, baselin
     [
         (["report"], 6, "no runs yet; measure one with `levelfield run`"),
         (["report", "20260101"], 2, "run '20260101': no such run, folder or records file"),
-        (["report", "--format", "pdf"], 2, "--format: found 'pdf', expected one of terminal, markdown, csv"),
+        (["report", "--format", "pdf"], 2, "--format: found 'pdf', expected one of terminal, markdown, csv, json"),
+        (
+            ["compare", "a", "b", "--format", "csv"],
+            2,
+            "--format: found 'csv', expected one of terminal, markdown, json",
+        ),
+        (["baseline", "show"], 6, "no baseline yet; set one with `levelfield baseline set RUN --why TEXT`"),
+        (["baseline", "clear"], 6, "found no baseline to forget"),
         (["compare", "latest", "latest"], 6, "no runs yet"),
         (["compare", "latest"], 2, "Missing argument"),
         (["compare", "a", "b", "--threshold", "0"], 2, "--threshold: found 0, expected percent above 0 and below 1000"),
@@ -170,3 +177,68 @@ def test_a_case_that_failed_only_now_ends_with_1(levelfield: Command, tmp_path: 
     sides = store(tmp_path / "before.jsonl", records), store(tmp_path / "after.jsonl", records, change=failed)
     assert levelfield("compare", *sides).code == 1
     assert levelfield("compare", *reversed(sides)).code in {0, 4}
+
+
+def test_a_run_is_held_against_the_baseline_of_its_machine(levelfield: Command, place: Place) -> None:
+    name, results = place.records.parent.name, ("--results", place.results)
+    candidate = store(place.folder / "candidate.jsonl", list(map(from_line, place.records.read_text().splitlines())))
+    missing = levelfield("compare", "baseline", candidate, *results)
+    assert (missing.code, missing.out) == (2, "")
+    assert "expected one: `levelfield baseline set RUN --why TEXT`" in missing.err
+    told = levelfield("baseline", "set", "latest", "--why", "before the upgrade", "--who", "Ada", *results)
+    assert told.code == 0
+    assert told.out == levelfield("baseline", "show", *results).out
+    assert f": {name}, set by Ada on 20" in told.out
+    assert told.out.endswith(": before the upgrade\n")
+    found = levelfield("compare", "baseline", candidate, *results)
+    assert found.code == levelfield("compare", name, candidate, *results).code == 4  # one process says nothing
+    assert name in found.out
+    assert levelfield("baseline", "clear", *results).code == 0
+    assert levelfield("baseline", "show", *results).code == 6
+
+
+def test_a_baseline_needs_a_reason(levelfield: Command, place: Place) -> None:
+    assert levelfield("baseline", "set", "latest", "--results", place.results).code == 2
+    found = levelfield("baseline", "set", "latest", "--why", " ", "--results", place.results)
+    assert (found.code, found.err) == (
+        2,
+        "levelfield: --why: found nothing, expected a reason that a colleague understands in a year\n",
+    )
+
+
+def test_budgets_end_with_3_where_one_is_broken(levelfield: Command, baseline: Path, tmp_path: Path) -> None:
+    budgets = tmp_path / "budgets.toml"
+    for limit, code in ((1e9, 0), (1e-9, 3)):
+        budgets.write_text(f'[[budget]]\nworkload = "digits-dnn"\nscenario = "inference"\nlatency_p90_ms = {limit}\n')
+        found = levelfield("check", budgets, baseline)
+        assert found.code == code
+        assert ("BROKEN" in found.out) == (code == 3)
+    budgets.write_text('[[budget]]\nworkload = "digits-gnn"\naccuracy = 0.5\n')
+    assert levelfield("check", budgets, baseline).code == 6
+
+
+@pytest.mark.parametrize("form", ["json", "pytest-benchmark", "github-action-benchmark"])
+def test_a_report_for_another_program_is_json_alone(form: str, levelfield: Command, baseline: Path) -> None:
+    found = levelfield("report", "--format", form, baseline)
+    assert (found.code, found.err) == (0, "")
+    assert json.loads(found.out)
+
+
+def test_two_runs_are_no_one_file_of_pytest_benchmark(levelfield: Command, baseline: Path, tmp_path: Path) -> None:
+    other = store(tmp_path / "other.jsonl", quick_run(run="run-2"))
+    found = levelfield("report", "--format", "pytest-benchmark", baseline, other)
+    assert (found.code, found.out) == (2, "")
+    assert "found several runs, expected one" in found.err
+
+
+def test_a_comparison_is_printed_for_programs_with_the_same_exit_code(
+    levelfield: Command, baseline: Path, tmp_path: Path
+) -> None:
+    candidate = store(tmp_path / "candidate.jsonl", quick_run(), change=slower)
+    found = {
+        form: levelfield("compare", baseline, candidate, "--format", form) for form in ("json", "junit", "markdown")
+    }
+    assert {item.code for item in found.values()} == {3}
+    assert json.loads(found["json"].out)["exit_code"] == 3
+    assert found["junit"].out.startswith("<?xml")
+    assert "| regressed" in found["markdown"].out

@@ -1,0 +1,37 @@
+"""A run for github-action-benchmark, which draws a line over commits: its `customSmallerIsBetter` format.
+
+https://github.com/benchmark-action/github-action-benchmark, "Custom benchmarks".
+"""
+
+import json
+from collections.abc import Sequence
+
+from bench.analysis.figures import Figure, figures
+from bench.metrics import METRICS
+from bench.record import Record
+
+MICROSECONDS = 1e6
+
+
+def render(records: Sequence[Record]) -> str:
+    """A JSON list with an entry for each cell and each metric that decides regressions, in microseconds."""
+    compared = {metric.name for metric in METRICS.values() if metric.compared}
+    entries = [
+        {
+            "name": _name(figure),
+            "unit": "µs",
+            "value": figure.value * MICROSECONDS,
+            "range": f"{figure.low * MICROSECONDS:.4g} to {figure.high * MICROSECONDS:.4g}",
+            "extra": f"median of {figure.count} processes",
+        }
+        for figure in figures(records)
+        if figure.metric in compared
+    ]
+    return json.dumps(entries, indent=1, ensure_ascii=False) + "\n"
+
+
+def _name(figure: Figure) -> str:
+    """All that tells a cell from others: a line over commits must never join two of them."""
+    cell = figure.cell
+    how = f"{cell.device} {cell.mode} {cell.precision} {cell.threads} threads batch {cell.batch_size}"
+    return f"{cell.workload} {cell.contender} {cell.scenario} {how} {figure.metric.removesuffix('_s')}"

@@ -1,0 +1,62 @@
+"""A run as pytest-benchmark stores its own, for `pytest-benchmark compare` and whatever else reads that format.
+
+Its statistics are computed by pytest-benchmark itself.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from bench.errors import UsageError
+from bench.metrics import Cell, timed_blocks
+from bench.record import Block, Record
+
+VERSION = "5.1.0"  # of pytest-benchmark, since when its files look like this
+NANOSECONDS = 1e9
+
+
+def render(records: Sequence[Record]) -> str:
+    """One benchmark for each cell; its rounds are the calls that were waited for, of all processes, in seconds.
+
+    The records are of one run. Raises UsageError where pytest-benchmark is not installed.
+    """
+    environment = records[0].environment
+    content = {
+        "machine_info": {
+            "node": environment.machine,
+            "processor": environment.cpu,
+            "machine": environment.system,
+            "python_version": environment.python,
+            "cpu": {"brand_raw": environment.cpu, "count": environment.cores},
+        },
+        "commit_info": {"id": environment.commit or "unversioned", "dirty": False, "project": "levelfield"},
+        "benchmarks": [_benchmark(cell, blocks) for cell, blocks in timed_blocks(records).items()],
+        "datetime": records[0].started,
+        "version": VERSION,
+    }
+    return json.dumps(content, indent=1) + "\n"
+
+
+def _benchmark(cell: Cell, blocks: Sequence[Block]) -> dict[str, Any]:
+    group = f"{cell.workload} {cell.scenario} batch {cell.batch_size} on {cell.device}"
+    return {
+        "group": group,
+        "name": f"{cell.workload}[{cell.contender}-{cell.scenario}-{cell.batch_size}]",
+        "fullname": f"{group}[{cell.contender}-{cell.mode}-{cell.precision}-{cell.threads}]",
+        "params": {"contender": cell.contender, "batch_size": cell.batch_size},
+        "param": f"{cell.contender}-{cell.batch_size}",
+        "extra_info": {"processes": len(blocks)},
+        "options": {},
+        "stats": _statistics([call / NANOSECONDS for block in blocks for call in block.synchronised_ns]),
+    }
+
+
+def _statistics(seconds: Sequence[float]) -> dict[str, Any]:
+    try:
+        from pytest_benchmark.stats import Stats
+    except ImportError:
+        raise UsageError("--format pytest-benchmark: found none installed: pip install pytest-benchmark") from None
+    found: Any = Stats()  # type: ignore[no-untyped-call]
+    for value in seconds:
+        found.update(value)
+    return {**found.as_dict(), "data": list(seconds), "iterations": 1}

@@ -1,0 +1,128 @@
+"""Budgets are kept or broken, cell by cell, and a mistake in their file is one line."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import TypeAdapter
+
+from bench.analysis.budgets import Budget, check, load
+from bench.analysis.figures import figures
+from bench.errors import UsageError
+from bench.metrics import Cell
+from bench.record import Measurement
+from tests.bench.records import learning, quick_run, record
+
+RUN = quick_run()
+
+
+def figure(cell_is: tuple[str, str, str, int], metric: str) -> float:
+    """A figure of the run, by workload, contender, scenario and batch size."""
+
+    def place(cell: Cell) -> tuple[str, str, str, int]:
+        return cell.workload, cell.contender, cell.scenario, cell.batch_size
+
+    return next(item.value for item in figures(RUN) if place(item.cell) == cell_is and item.metric == metric)
+
+
+CHOSEN = ("workload", "contender", "scenario", "batch_size")
+QUERY = ("digits-cnn", "flax", "inference", 1)
+
+
+def budget(**keys: object) -> Budget:
+    return TypeAdapter(Budget).validate_python(keys)
+
+
+@pytest.mark.parametrize(
+    ("key", "metric", "unit", "better"),
+    [
+        ("latency_p50_ms", "query_time_p50_s", 1e-3, -1),
+        ("latency_p90_ms", "query_time_p90_s", 1e-3, -1),
+        ("samples_per_second", "samples_per_second", 1, 1),
+        ("peak_memory_mb", "host_peak_bytes", 1e6, -1),
+    ],
+)
+def test_a_limit_is_kept_on_its_side_and_broken_on_the_other(key: str, metric: str, unit: float, better: int) -> None:
+    found = figure(QUERY, metric) / unit
+    for share, verdict, code in ((0.001, "kept", 0), (-0.001, "BROKEN", 3)):
+        result = check([budget(**dict(zip(CHOSEN, QUERY, strict=True)), **{key: found * (1 - better * share)})], RUN)
+        assert [item.verdict for item in result.checks] == [verdict]
+        assert result.checks[0].found == pytest.approx(found)
+        assert result.exit_code == code
+
+
+def test_quality_is_limited_from_the_side_that_is_worse() -> None:
+    quality = {"accuracy": 0.97, "loss": 0.12}
+    run = [record(purpose="learning", measurement=Measurement(learning=replace(learning(), quality=quality)))]
+    for key, limit, verdict in (
+        ("accuracy", 0.96, "kept"),
+        ("accuracy", 0.98, "BROKEN"),
+        ("loss", 0.13, "kept"),
+        ("loss", 0.11, "BROKEN"),
+    ):
+        result = check([budget(workload="digits-dnn", **{key: limit})], run)
+        assert [item.verdict for item in result.checks] == [verdict]
+
+
+def test_what_is_no_number_breaks_a_budget() -> None:
+    diverged = replace(learning(), quality={"accuracy": float("nan")})
+    run = [record(purpose="learning", measurement=Measurement(learning=diverged))]
+    assert check([Budget(workload="digits-dnn", accuracy=0.1)], run).exit_code == 3
+
+
+def test_a_budget_holds_for_every_cell_that_it_does_not_exclude() -> None:
+    result = check([Budget(workload="digits-cnn", scenario="inference", latency_p50_ms=1e9)], RUN)
+    assert len(result.checks) == 9
+    assert {item.verdict for item in result.checks} == {"kept"}
+    assert all("digits-cnn" in item.where and "inference" in item.where for item in result.checks)
+
+
+def test_what_was_not_measured_is_not_kept() -> None:
+    budgets = [Budget(workload="digits-cnn", latency_p50_ms=1e9), Budget(workload="digits-gnn", latency_p50_ms=1e9)]
+    result = check(budgets, RUN)
+    assert [(item.where, item.verdict) for item in result.checks if item.found is None] == [
+        ("digits-gnn", "not measured")
+    ]
+    assert result.exit_code == 6
+    broken = Budget(workload="digits-cnn", latency_p50_ms=1e-9)
+    assert check([*budgets, broken], RUN).exit_code == 3, "a broken one says more than a missing one"
+
+
+def test_a_failed_case_has_no_figure() -> None:
+    assert check([Budget(workload="digits-dnn", step_p50_ms=1e9)], [record(outcome="failed")]).exit_code == 6
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "budgets.toml"
+    path.write_text('[[budget]]\nworkload = "digits-cnn"\nbatch_size = 1\nlatency_p90_ms = 2\naccuracy = 0.9\n')
+    assert load(path) == (Budget(workload="digits-cnn", batch_size=1, latency_p90_ms=2.0, accuracy=0.9),)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"budgets.toml: budget: found nothing, expected a value"),
+        ("budget = []", r"budgets.toml: budget: found \[\], expected at least one item"),
+        ('[[budget]]\nworkload = "a"', r"budgets.toml: budget.0: found no limit, expected one of latency_p50_ms, "),
+        ("[[budget]]\nlatency_p50_ms = 1.0", r"budgets.toml: budget.0.workload: found nothing, expected a value"),
+        (
+            '[[budget]]\nworkload = "a"\nlatency_p95_ms = 1.0',
+            r"budget.0.latency_p95_ms: found 1.0, expected no such key: the keys are accuracy, .*latency_p90_ms",
+        ),
+        (
+            '[[budget]]\nworkload = "a"\nlatency_p50_ms = -1.0',
+            r"budget.0.latency_p50_ms: found -1.0, expected greater than 0",
+        ),
+        ("[[budget", r"budgets.toml: found .*, expected a TOML file with budgets"),
+    ],
+)
+def test_a_mistake_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "budgets.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message):
+        load(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"none.toml: found No such file or directory, expected a TOML file"):
+        load(tmp_path / "none.toml")

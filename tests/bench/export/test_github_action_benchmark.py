@@ -1,0 +1,28 @@
+"""Every entry has the keys of the format, and no two entries share a line."""
+
+import json
+
+from bench.export.github_action_benchmark import render
+from bench.metrics import METRICS
+from tests.bench.records import quick_run, record
+
+
+def test_every_compared_metric_of_every_cell_is_there_in_microseconds() -> None:
+    run = quick_run()
+    entries = json.loads(render(run))
+    assert len(entries) == 36 * sum(metric.compared for metric in METRICS.values()) / 2
+    assert all(set(entry) == {"name", "unit", "value", "range", "extra"} for entry in entries)
+    assert {entry["unit"] for entry in entries} == {"µs"}
+    found = next(
+        entry for entry in entries if entry["name"].startswith("digits-dnn pytorch training cpu idiomatic fp32 2 thr")
+    )
+    assert 0.2e3 < found["value"] < 2e3
+    low, _, high = found["range"].partition(" to ")
+    assert float(low) <= found["value"] * 1.001
+    assert found["value"] <= float(high) * 1.001
+
+
+def test_cells_that_differ_in_anything_have_names_of_their_own() -> None:
+    entries = json.loads(render([*quick_run(), record(device="cuda:0")]))
+    names = [entry["name"] for entry in entries]
+    assert len(set(names)) == len(names)

@@ -1,0 +1,69 @@
+"""JUnit XML is read by junit2html, which makes pages of it."""
+
+from collections import Counter
+
+import pytest
+from junit2htmlreport.case_result import CaseResult
+from junit2htmlreport.parser import Case, Junit
+
+from bench.analysis.budgets import Budget, check
+from bench.analysis.compare import compare
+from bench.export.junit import render
+from tests.bench.records import quick_run, record
+
+
+def cases(text: str) -> list[Case]:
+    """The tests in the file."""
+    found: list[Case] = [case for suite in Junit(xmlstring=text).suites for case in suite.all()]
+    return found
+
+
+def outcomes(text: str) -> Counter[str]:
+    """How many of them ended how."""
+    return Counter(str(case.outcome()) for case in cases(text))
+
+
+PASSED, FAILED, SKIPPED = (str(result) for result in (CaseResult.PASSED, CaseResult.FAILED, CaseResult.SKIPPED))
+
+
+def test_a_regression_fails_and_its_place_is_told() -> None:
+    comparison = compare(quick_run(), quick_run(slowdown=1.5), threshold=0.05)
+    text = render(comparison)
+    assert outcomes(text)[FAILED] == comparison.counts["regressed"] + 1 > 1, "and all cells together"
+    first = next(case for case in cases(text) if case.failed())
+    assert first.fullname() == "digits-dnn.pytorch : training batch 32 on cpu, step_time_pipelined"
+    assert first.failure_msg.startswith("ratio 1.")
+    assert "digits-dnn.pytorch" in Junit(xmlstring=text).html()
+
+
+def test_nothing_fails_in_a_run_beside_itself() -> None:
+    baseline = quick_run()
+    found = outcomes(render(compare(baseline, baseline, threshold=0.05)))
+    assert found.total() == 73, "36 cells, two metrics for each, and all of them together"
+    assert not found[FAILED]
+    assert found[PASSED]
+
+
+def test_what_is_inconclusive_is_skipped_with_the_reason() -> None:
+    alone = [record()]
+    text = render(compare(alone, alone, threshold=0.05))
+    assert outcomes(text) == {SKIPPED: 2}
+    assert cases(text)[0].skipped_msg == "1 process in the baseline; two at least are needed"
+
+
+def test_a_case_that_failed_only_now_fails() -> None:
+    before, after = [record()], [record(outcome="failed")]
+    text = render(compare(before, after, threshold=0.05))
+    assert outcomes(text) == {FAILED: 1}
+    assert "newly failed" in text
+
+
+@pytest.mark.parametrize(("limit", "outcome"), [(1e9, PASSED), (1e-9, FAILED)])
+def test_a_broken_budget_fails(limit: float, outcome: str) -> None:
+    found = check([Budget(workload="digits-dnn", step_p50_ms=limit)], quick_run())
+    assert outcomes(render(found)) == {outcome: 3}
+
+
+def test_a_budget_of_nothing_fails() -> None:
+    found = check([Budget(workload="digits-gnn", step_p50_ms=1.0)], quick_run())
+    assert outcomes(render(found)) == {FAILED: 1}
