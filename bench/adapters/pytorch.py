@@ -55,8 +55,8 @@ class PyTorchAdapter:
         """Tensors on the device; images have their channels first."""
         if inputs.ndim == 4:  # noqa: PLR2004 (batch, height, width, channels)
             inputs = np.ascontiguousarray(inputs.transpose(0, 3, 1, 2))
-        placed = torch.tensor(inputs, device=self.device)
-        return placed if targets is None else (placed, torch.tensor(targets, device=self.device))
+        placed = torch.as_tensor(inputs, device=self.device)
+        return placed if targets is None else (placed, torch.as_tensor(targets, device=self.device))
 
     def train(self, batches: Iterable[Batch]) -> list[Tensor]:
         """One optimizer step for each batch."""

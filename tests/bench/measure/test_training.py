@@ -137,6 +137,17 @@ def test_outputs_that_are_no_numbers_end_the_learning_too() -> None:
     assert np.isnan(caught.value.learning.quality["accuracy"])
 
 
+@pytest.mark.parametrize("gathered_bytes", [1, 200, 10**9])
+def test_batches_are_gathered_at_once_and_stay_what_they_were(
+    recorder: Recorder, gathered_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many of them fit into what is gathered at once: one, some, or all with the smaller last one."""
+    monkeypatch.setattr(training, "GATHERED_BYTES", gathered_bytes)
+    training.train_epoch(is_adapter(recorder), TRAIN, workload().recipe, seed=3, number=2)
+    expected = datasets.batches(20, 8, seed=3, epoch=2, last_batch="keep")
+    assert recorder.steps == [rows.tolist() for rows in expected]
+
+
 def test_the_losses_of_an_epoch_are_waited_for_before_the_clock_is_read(recorder: Recorder) -> None:
     learnt(recorder)
     assert recorder.waited == [[1.0] * STEPS] * 2

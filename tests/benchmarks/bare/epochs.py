@@ -113,12 +113,15 @@ class _Timed:
         self.spent_ns += perf_counter_ns() - start
 
     def _made(self, batches: Iterable[HostBatch]) -> Iterator[HostBatch]:
+        outside = steps = 0
         start = perf_counter_ns()
         for batch in batches:
-            self.steps += 1
-            self.spent_ns -= perf_counter_ns() - start
+            steps += 1
+            outside += perf_counter_ns() - start
             yield batch
             start = perf_counter_ns()
+        self.spent_ns -= outside
+        self.steps += steps
 
     def _placed(self, *arrays: Any) -> Any:  # noqa: ANN401 (whatever the adapter makes of them)
         start = perf_counter_ns()
