@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import nox
@@ -21,6 +23,7 @@ CONSTRAINTS = Path("constraints.txt")
 ENVIRONMENT = Path(".venv")
 PROGRAMS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 STAMP = ENVIRONMENT / "levelfield-installed"
+TURNS = 5  # processes that time each cell of both sides
 
 
 @nox.session
@@ -29,6 +32,38 @@ def bench(session: nox.Session) -> None:
     arguments = session.posargs or ["--suite", "quick"]
     python = _environment(session, "cuda" if _asks_for_cuda(arguments) and _has_gpu() else "all")
     _become([python, "-m", "bench", "run", *arguments])
+
+
+@nox.session
+def calibrate(session: nox.Session) -> None:
+    """Measure this machine against itself: 504 comparisons of equal sides, and what a planted change would do."""
+    _become(
+        [_environment(session, "all"), "-m", "bench", "doctor", "--calibrate", "--processes", "70", *session.posargs]
+    )
+
+
+@nox.session
+def compare(session: nox.Session) -> None:
+    """Measure another commit and this checkout in turns, and compare: --base REF; the rest goes to `levelfield run`."""
+    base, arguments = _taken(session, "--base")
+    python = str(Path(_environment(session, "all")).absolute())
+    results = Path("results", f"compare-{datetime.now(UTC):%Y%m%dT%H%M%SZ}").absolute()
+    with tempfile.TemporaryDirectory() as folder:
+        checkout = Path(folder, "base")
+        session.run("git", "worktree", "add", "--quiet", "--detach", checkout, base, external=True)
+        sides = {"base": checkout, "head": Path.cwd()}
+        try:
+            for turn in range(TURNS):  # each side as often first as second, as far as their number lets them
+                for side in sorted(sides, reverse=turn % 2 == 1):
+                    places = ("--results", str(results / side), "--reports", str(results / side))
+                    options = ("--purpose", "timing", "--processes", "1", *places, *arguments)
+                    with session.chdir(sides[side]):
+                        session.run(python, "-m", "bench", "run", *options, external=True, success_codes=[0, 1])
+        finally:
+            session.run("git", "worktree", "remove", "--force", checkout, external=True)
+    runs = [",".join(str(path.parent) for path in sorted(results.glob(f"{side}/*/*/records.jsonl"))) for side in sides]
+    form = "github" if "GITHUB_ACTIONS" in os.environ else "terminal"
+    _become([python, "-m", "bench", "compare", *runs, "--format", form])
 
 
 @nox.session
@@ -44,6 +79,12 @@ def microbench(session: nox.Session) -> None:
 
 
 @nox.session
+def stress(session: nox.Session) -> None:
+    """Kill processes that write results, 200 times, and see whether anything was lost."""
+    _run(session, "pytest", "tests/bench/test_kills.py", "--kills", "200", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check the style, the format and the directions of the imports."""
     _run(session, "ruff", "check", ".")
@@ -55,6 +96,15 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the types."""
     _run(session, "mypy", *session.posargs)
+
+
+def _taken(session: nox.Session, option: str) -> tuple[str, list[str]]:
+    """The value of an option that is needed, and what else follows `--`."""
+    arguments = list(session.posargs)
+    if option not in arguments[:-1]:
+        session.error(f"{option}: found none in {' '.join(arguments)!r}, expected `{option} VALUE` after `--`")
+    at = arguments.index(option)
+    return arguments[at + 1], arguments[:at] + arguments[at + 2 :]
 
 
 def _run(session: nox.Session, module: str, *arguments: str) -> None:

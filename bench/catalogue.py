@@ -8,7 +8,8 @@ from bench import families, frameworks
 from bench.datasets import description
 from bench.report import numbers
 from bench.report.layout import Column, Entry, Table, left
-from bench.workload import Workload, load_suite, load_workload, outlines, suite_names, workload_names
+from bench.suite import load_suite, suite_names
+from bench.workload import Workload, load_workload, outlines, workload_names
 
 FLOAT32_BYTES = 4
 

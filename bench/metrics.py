@@ -144,6 +144,35 @@ def cpu_use(block: Block) -> float:
     return block.cpu_ns / block.wall_ns if block.wall_ns else math.nan
 
 
+@metric("s", "lower", scenarios=EVERYWHERE, samples="synchronised_ns")
+def to_device_time_s(block: Block) -> float:
+    """Median seconds from NumPy to the device, for one batch."""
+    return _part_s(block, "to_device_ns")
+
+
+@metric("s", "lower", scenarios=EVERYWHERE, samples="synchronised_ns")
+def dispatch_time_s(block: Block) -> float:
+    """Median seconds until a call returns to the host."""
+    return _part_s(block, "dispatch_ns")
+
+
+@metric("s", "lower", scenarios=EVERYWHERE, samples="synchronised_ns")
+def compute_time_s(block: Block) -> float:
+    """Median seconds from then until its result is there."""
+    return _part_s(block, "compute_ns")
+
+
+@metric("s", "lower", scenarios=EVERYWHERE, samples="synchronised_ns")
+def to_host_time_s(block: Block) -> float:
+    """Median seconds of the result's way back to NumPy."""
+    return _part_s(block, "to_host_ns")
+
+
+def _part_s(block: Block, name: str) -> float:
+    """One part of a call; not a number in a record from before calls were taken apart."""
+    return math.nan if block.boundary is None else _percentile_s(getattr(block.boundary, name), 50)
+
+
 def _percentile_s(times_ns: Sequence[int], percent: float) -> float:
     return float(np.percentile(times_ns, percent)) / 1e9
 
@@ -161,6 +190,11 @@ class Cell:
     feed: str
     batch_size: int
     contender: str
+
+    @property
+    def place(self) -> str:
+        """Where it is, for a sentence."""
+        return f"{self.workload} {self.contender} {self.scenario} on {self.device}, batch {self.batch_size}"
 
     @property
     def group(self) -> "Cell":

@@ -1,5 +1,6 @@
-"""A mistake in a TOML file, as one line: file, key, what was found, what is allowed."""
+"""TOML files, and a mistake in one as one line: file, key, what was found, what is allowed."""
 
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Never
@@ -17,6 +18,16 @@ EXPECTED = {
 }
 
 UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a TOML file says; raises UsageError where it says nothing that can be understood."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: found {error.strerror}, expected a TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not a TOML file: {error}") from None
 
 
 def refuse(source: Path, table: str, error: ValidationError, *, kind: type[Any], decided: Iterable[str] = ()) -> Never:

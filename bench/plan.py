@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from bench import families
 from bench.frameworks import Contender
-from bench.record import Case, Purpose, Record, Scenario
+from bench.record import Case, Feed, Purpose, Record, Scenario
 from bench.workload import Workload
 
 # For estimates where nothing like it was measured before: what a small machine and a small network take.
@@ -21,7 +21,7 @@ class Selection:
     """What is to be measured.
 
     `batch_sizes` are those of inference; training is timed at the recipe's and, with `batch_sizes_for_training`, at
-    those too.
+    those too. `feed` is that of timed calls.
     """
 
     workloads: tuple[Workload, ...]
@@ -34,6 +34,7 @@ class Selection:
     seeds: int
     threads: int
     purposes: tuple[Purpose, ...] = PURPOSES
+    feed: Feed = "device"
 
 
 def cases(selection: Selection) -> tuple[Case, ...]:
@@ -44,7 +45,7 @@ def cases(selection: Selection) -> tuple[Case, ...]:
     drift.
     """
     memory = [case for scenario in selection.scenarios for case in _lap(selection, scenario, replicate=0)]
-    planned = [replace(case, purpose="memory") for case in memory]
+    planned = [replace(case, purpose="memory", feed="device") for case in memory]
     for replicate in range(selection.processes):
         planned += _block(selection, replicate)
         if replicate == 0 and "training" in selection.scenarios:
@@ -104,7 +105,12 @@ def _learning(selection: Selection) -> Iterator[Case]:
             workload = next(item for item in selection.workloads if item.name == case.workload)
             recipe = workload.recipe
             yield replace(
-                case, purpose="learning", batch_sizes=(recipe.batch_size,), seed=recipe.seed + number, replicate=0
+                case,
+                purpose="learning",
+                batch_sizes=(recipe.batch_size,),
+                seed=recipe.seed + number,
+                replicate=0,
+                feed="device",
             )
 
 
@@ -126,6 +132,7 @@ def _case(  # noqa: PLR0913 (the axes of the matrix)
         scenario=scenario,
         batch_sizes=tuple(sorted(set(batch_sizes))),  # ascending, so that peaks that cannot be reset keep their meaning
         threads=selection.threads,
+        feed=selection.feed,
         seed=workload.recipe.seed,
         replicate=replicate,
     )

@@ -19,6 +19,8 @@ SCHEMA_VERSION = 1
 Scenario = Literal["training", "inference"]
 Purpose = Literal["timing", "learning", "memory"]
 Outcome = Literal["ok", "failed", "oom", "timeout", "diverged", "unavailable"]
+Feed = Literal["device", "host"]
+Ended = Literal["interval", "time"]
 Size = Annotated[int, Field(gt=0)]
 
 
@@ -27,7 +29,8 @@ class Case:
     """One point of the matrix, run in a process of its own.
 
     `purpose` says what the process is for: `timing` and `learning` are apart so that several processes time and one
-    learns; `memory` is a spawned process, because host memory cannot be read after a fork.
+    learns; `memory` is a spawned process, because host memory cannot be read after a fork. `feed` says where batches
+    are when the clock starts.
     """
 
     workload: str
@@ -40,7 +43,7 @@ class Case:
     purpose: Purpose = "timing"
     batch_sizes: tuple[Size, ...]
     threads: Size
-    feed: Literal["device"] = "device"
+    feed: Feed = "device"
     seed: int = 0
     replicate: int = 0
 
@@ -67,6 +70,20 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
+class Boundary:
+    """Where the time of a call goes: its four parts, each waited for before the next begins.
+
+    `to_device_ns` is the way of one batch from NumPy to the device, `dispatch_ns` the time until the call returns to
+    the host, `compute_ns` from then until the result is there, `to_host_ns` the way of the result back to NumPy.
+    """
+
+    to_device_ns: tuple[int, ...]
+    dispatch_ns: tuple[int, ...]
+    compute_ns: tuple[int, ...]
+    to_host_ns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Block:
     """The raw timings of one batch size in one process.
 
@@ -75,6 +92,9 @@ class Block:
     (latency). `pipelined_ns` are rounds of `iterations_per_round` calls with one wait at the end (throughput). The CPU
     time and the wall time are those of the pipelined rounds together. `checksum` is the sum of the last outputs (for
     training, the last loss), so that no output goes unused.
+
+    `synchronised_ended` and `pipelined_ended` say why no more was measured: because the interval of the median was
+    narrow enough, or because time was up. `boundary` are calls apart from all these.
     """
 
     batch_size: Size
@@ -87,6 +107,9 @@ class Block:
     cpu_ns: int
     wall_ns: int
     checksum: float
+    synchronised_ended: Ended = "time"
+    pipelined_ended: Ended = "time"
+    boundary: Boundary | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)

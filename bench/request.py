@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from pydantic import TypeAdapter, ValidationError
+
 from bench import frameworks
+from bench.budget import Budget, Budgets
 from bench.environment import available_cores
 from bench.errors import UsageError
 from bench.fleet import probe
 from bench.frameworks import Contender
+from bench.mistake import read_toml, refuse
 from bench.plan import PURPOSES, Selection
-from bench.record import Purpose, Scenario
-from bench.workload import Suite, Workload, load_suite, load_workload, shortened, variants, workload_names
+from bench.record import Feed, Purpose, Scenario
+from bench.suite import Suite, load_suite
+from bench.workload import Workload, load_workload, shortened, variants, workload_names
 
 DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 DEFAULT_SUITE = "quick"
@@ -32,6 +37,7 @@ class Options:
     purpose: str | None = None
     grid: bool = False
     batch_size: str | None = None
+    feed: str = "device"
     processes: int | None = None
     seeds: int = 1
     threads: int | None = None
@@ -92,6 +98,7 @@ def check(options: Options) -> Request:
         seeds=_positive("seeds", options.seeds),
         threads=_threads(options.threads),
         purposes=("learning",) if options.grid else purposes(options.purpose) or suite.purposes,
+        feed=feed(options.feed),
     )
     if options.grid and "training" not in selection.scenarios:
         raise UsageError("--grid: found --scenario inference, expected training: a grid is about learning")
@@ -100,6 +107,14 @@ def check(options: Options) -> Request:
     for workload in workloads if "training" in selection.scenarios else ():
         _fits(workload, training)
     return Request(selection=selection, suite=suite, remarks=problems)
+
+
+def budgets(path: Path) -> tuple[Budget, ...]:
+    """The budgets of a TOML file; raises UsageError for a mistake in it: file, key, what was found, what is allowed."""
+    try:
+        return TypeAdapter(Budgets).validate_python(read_toml(path)).budget
+    except ValidationError as error:
+        refuse(path, "", error, kind=Budgets)
 
 
 def check_devices(contenders: Sequence[Contender], wanted: Sequence[str], *, logs: Path) -> None:
@@ -175,6 +190,14 @@ def scenarios(text: str | None) -> tuple[Scenario, ...]:
         if part not in known:
             raise UsageError(f"--scenario: found {part!r}, expected {' or '.join(known)}")
     return tuple(part for part in known if part in found)
+
+
+def feed(text: str) -> Feed:
+    """Where batches are when the clock starts."""
+    known: tuple[Feed, ...] = get_args(Feed)
+    if text not in known:
+        raise UsageError(f"--feed: found {text!r}, expected {' or '.join(known)}")
+    return known[known.index(text)]
 
 
 def _fits(workload: Workload, training: tuple[int, ...]) -> None:

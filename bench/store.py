@@ -17,7 +17,7 @@ from bench.record import Case, ForeignLineError, Record, from_line, to_json, to_
 
 RECORDS = "records.jsonl"
 PLAN = Path("artifacts", "plan.json")
-BASELINE = "baseline.json"
+BASELINE, CALIBRATION = "baseline.json", "calibration.json"
 LATEST = ("latest", "last")
 SHOWN = 5
 
@@ -223,6 +223,27 @@ def clear_baseline(results: Path, machine: str) -> None:
     path = results / machine / BASELINE
     with _writing(path):
         path.unlink(missing_ok=True)
+
+
+def save_calibration(results: Path, machine: str, content: Mapping[str, Any]) -> Path:
+    """Store what is known of a machine's noise, in place of what was. Raises BenchError."""
+    path = results / machine / CALIBRATION
+    with _writing(path):
+        _replace(path, content)
+    return path
+
+
+def load_calibration(results: Path, machine: str) -> Mapping[str, Any] | None:
+    """What is known of a machine's noise, if anything is. Raises BenchError for a file that is none."""
+    path = results / machine / CALIBRATION
+    if not path.is_file():
+        return None
+    try:
+        content: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise BenchError(f"{path}: found no calibration ({reason}); run `levelfield doctor --calibrate`") from None
+    return content
 
 
 def unfinished(results: Path, *, warn: Warn) -> RunFolder | None:

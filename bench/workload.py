@@ -1,17 +1,16 @@
-"""Workloads and suites: what is done, without a word about frameworks, read from TOML files.
+"""Workloads: what is done, without a word about frameworks, read from TOML files.
 
-The catalogue is `bench/workloads/*.toml` and `bench/suites/*.toml`; a user's own workload is a file of the same form.
+The catalogue is `bench/workloads/*.toml`; a user's own workload is a file of the same form.
 """
 
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -20,11 +19,10 @@ from bench import families, variant
 from bench.datasets import description
 from bench.datasets.description import Description
 from bench.errors import DataError, UsageError
-from bench.mistake import refuse
-from bench.recipe import LOSSES, METRICS, Band, Positive, Recipe, Size, Target, from_toml
+from bench.mistake import read_toml, refuse
+from bench.recipe import LOSSES, METRICS, Band, Recipe, Target, from_toml
 
 WORKLOADS = Path(__file__).parent / "workloads"
-SUITES = Path(__file__).parent / "suites"
 
 BINARY = 2  # classes
 JUDGED = ("epochs", "early_stopping", "validation_fraction")  # keys of a recipe that no single step depends on
@@ -55,25 +53,6 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
-class Suite:
-    """A named set of workloads, and how thoroughly it is measured.
-
-    `block_seconds` is how long each timed block of a process lasts at least; `processes` how many processes time a
-    case; `purposes` what processes there are. With `epochs` no network learns for more, and none is expected anywhere.
-    """
-
-    name: str
-    title: str
-    workloads: tuple[str, ...]
-    frameworks: tuple[str, ...] = ("pytorch", "keras", "flax")
-    batch_sizes: tuple[Size, ...] = (1, 32, 256)
-    processes: Size = 3
-    block_seconds: Positive = 0.3
-    epochs: Size | None = None
-    purposes: tuple[Literal["timing", "learning", "memory"], ...] = ("timing", "learning", "memory")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Outline:
     """What a workload's file says, before the model and the data set have checked their own tables."""
 
@@ -92,11 +71,6 @@ def workload_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in WORKLOADS.glob("*.toml")))
 
 
-def suite_names() -> tuple[str, ...]:
-    """The names of the suites."""
-    return tuple(sorted(path.stem for path in SUITES.glob("*.toml")))
-
-
 def load_workload(name: str) -> Workload:
     """The workload of the catalogue with this name, or the one in this TOML file.
 
@@ -108,23 +82,14 @@ def load_workload(name: str) -> Workload:
         raise UsageError(f"workload: found {name!r}, where there is no file")
     if not (name.endswith(".toml") or name in names):
         raise UsageError(f"workload: found {name!r}, expected one of {', '.join(names)}, or the path of a TOML file")
-    return parse_workload(_read(path), source=path)
+    return parse_workload(read_toml(path), source=path)
 
 
 def outlines() -> tuple[Outline, ...]:
     """What the files of the catalogue say, for a list: no spec and no data set is loaded for it, which takes longer."""
-    return tuple(TypeAdapter(Outline).validate_python(_read(WORKLOADS / f"{name}.toml")) for name in workload_names())
-
-
-def load_suite(name: str) -> Suite:
-    """The suite with this name; raises UsageError where there is none or where its file is wrong."""
-    path = SUITES / f"{name}.toml"
-    if name not in suite_names():
-        raise UsageError(f"--suite: found {name!r}, expected one of {', '.join(suite_names())}")
-    try:
-        return TypeAdapter(Suite).validate_python(_read(path))
-    except ValidationError as error:
-        refuse(path, "", error, kind=Suite)
+    return tuple(
+        TypeAdapter(Outline).validate_python(read_toml(WORKLOADS / f"{name}.toml")) for name in workload_names()
+    )
 
 
 def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
@@ -305,10 +270,3 @@ def _steps_alone(content: Mapping[str, Any]) -> Mapping[str, Any]:
     """Without all that decides when learning ends and how it is judged: a proof makes its steps before that."""
     recipe = {key: value for key, value in content["recipe"].items() if key not in JUDGED}
     return {key: value for key, value in content.items() if key != "target"} | {"recipe": recipe}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not a TOML file: {error}") from None

@@ -11,6 +11,13 @@ BENCHMARKS = Path(__file__).parent / "benchmarks"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--device", default="cpu", help="devices that the tests may use: cpu, cuda or cpu,cuda")
+    parser.addoption("--kills", type=int, default=10, help="how often processes that write are killed")
+
+
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    """How often a process that writes is killed: a few times beside other tests, often by `nox -s stress`."""
+    return int(request.config.getoption("kills"))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

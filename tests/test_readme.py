@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from bench.analysis.budgets import check
+from bench.request import budgets
 from bench.workload import Workload, load_workload, variants
+from tests.bench.records import quick_run
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+PAGES = ("README.md", "METHODOLOGY.md", "CONTRIBUTING.md", "CHANGELOG.md")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
 
 
@@ -27,7 +30,8 @@ def test_a_link_that_leads_nowhere_is_found() -> None:
 
 BLOCKS = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 GRIDS = [text for text in BLOCKS if text.startswith("[grid]")]
-WORKLOADS = [text for text in BLOCKS if text not in GRIDS]
+BUDGETS = [text for text in BLOCKS if "[[budget]]" in text]
+WORKLOADS = [text for text in BLOCKS if text not in (*GRIDS, *BUDGETS)]
 
 
 def _written(folder: Path, text: str) -> Workload:
@@ -45,6 +49,14 @@ def test_the_grid_of_the_readme_is_a_grid(tmp_path: Path) -> None:
     (grid,) = GRIDS
     for text in WORKLOADS:
         assert len(variants(_written(tmp_path, f"{text}\n{grid}"))) == 4
+
+
+def test_the_budgets_of_the_readme_are_budgets(tmp_path: Path) -> None:
+    (text,) = BUDGETS
+    (tmp_path / "budgets.toml").write_text(text)
+    checks = check(budgets(tmp_path / "budgets.toml"), quick_run()).checks
+    assert len(checks) > 6, "every limit on three contenders"
+    assert all(item.found is not None for item in checks), "and each has something that it limits"
 
 
 def test_a_table_of_ones_own_takes_at_most_twenty_lines() -> None:

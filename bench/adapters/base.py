@@ -47,9 +47,10 @@ class Adapter(Protocol):
         """The logits of one query. Not waited for."""
 
     def wait(self, result: object) -> None:
-        """Return when `result` is computed and, where it is that of training, the new parameters are there too.
+        """Return when `result` is there: a list of what `train` or `predict` returned, or what `put` did.
 
-        The optimizer's state is a result of the same step, and needs no waiting of its own.
+        After training the new parameters are there too. The optimizer's state is a result of the same step, and needs
+        no waiting of its own.
         """
 
     def save(self, model: Model, folder: Path) -> None:

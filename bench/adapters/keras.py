@@ -28,7 +28,7 @@ class KerasAdapter:
 
     model: keras.Model
     parameters: list[keras.Variable]
-    step: Callable[..., Any] | None  # what trains epochs on JAX, once there was one
+    step: Callable[..., Any] | None  # what trains epochs, where it takes the state and returns it
 
     def __init__(self) -> None:
         self.backend = keras.backend.backend()
@@ -49,7 +49,8 @@ class KerasAdapter:
         self.mode = mode
         self.model = model
         self.model.compile(optimizer=optimizer(recipe.optimizer, recipe.clipping), loss=LOSSES[recipe.loss]())
-        self.parameters, self.training, self.step = self.model.trainable_variables, False, None
+        self.parameters, self.training = self.model.trainable_variables, False
+        self.step = self.engine.stateless(self.model.train_step)
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> DeviceArray:
         """The backend's tensors on its device."""
@@ -64,20 +65,17 @@ class KerasAdapter:
     def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
         """`train_on_batch`; on JAX the loop of Keras' guide, which leaves the state in JAX between steps."""
         self.training = True
-        if self.backend == "jax":
-            return self._epoch_in_jax(batches)
-        return [(self.model.train_on_batch(inputs, targets), len(inputs)) for inputs, targets in batches]
+        if self.step is None:
+            return [(self.model.train_on_batch(inputs, targets), len(inputs)) for inputs, targets in batches]
+        return self._stateless_epoch(batches, self.step)
 
-    def _epoch_in_jax(self, batches: Iterable[HostBatch]) -> list[Loss]:
+    def _stateless_epoch(self, batches: Iterable[HostBatch], step: Callable[..., Any]) -> list[Loss]:
         """`train_on_batch` hands every variable to JAX and back in each step, which takes longer than a small step.
 
         https://keras.io/guides/writing_a_custom_training_loop_in_jax
         """
-        import jax
-
-        if self.step is None:
+        if not self.model.optimizer.built:
             self.model.optimizer.build(self.parameters)
-            self.step = jax.jit(self.model.train_step, donate_argnums=0)
         self.model.reset_metrics()  # the loss that a step returns is the mean since then
         groups = (
             self.parameters,
@@ -87,7 +85,7 @@ class KerasAdapter:
         )
         state, logs, samples = [[variable.value for variable in group] for group in groups], {}, 0
         for inputs, targets in batches:
-            logs, state = self.step(state, (inputs, targets))
+            logs, state = step(state, (inputs, targets))
             samples += len(inputs)
         for group, values in zip(groups, state, strict=True):
             for variable, value in zip(group, values, strict=True):
@@ -100,9 +98,14 @@ class KerasAdapter:
         logits: np.ndarray = self.model.predict_on_batch(inputs)
         return logits
 
-    def wait(self, result: object) -> None:  # noqa: ARG002 (Keras hands out results that are computed)
-        """Return when, after training, the parameters are there too; results are, because Keras has waited for them."""
-        if self.training:
+    def wait(self, result: object) -> None:
+        """Return when, after training, the parameters are there too, and what was put on the device.
+
+        Keras itself has waited for whatever comes out of it: a list of what is in host memory.
+        """
+        if not isinstance(result, list):
+            self.engine.wait(result)
+        elif self.training:
             # `value` looks for scopes that change it, half a microsecond for each: too much beside a step of 350.
             self.engine.wait([parameter._value for parameter in self.parameters])  # noqa: SLF001
 
@@ -135,7 +138,7 @@ class KerasAdapter:
         return {
             "execution": EXECUTION[self.backend, bool(self.model.jit_compile)],
             "inference": "predict_on_batch",
-            "epochs": "jax.jit around train_step" if self.backend == "jax" else "train_on_batch",
+            "epochs": "jax.jit around train_step" if self.step else "train_on_batch",
             "optimizer": f"keras.optimizers.{type(self.model.optimizer).__name__}",
             "tf32": "off",
             "threads": str(self.threads),

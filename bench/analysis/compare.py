@@ -4,15 +4,14 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from bench.analysis import statistics
-from bench.analysis.comparable import differences, newly_failed
-from bench.analysis.statistics import Noise
+from bench.analysis import statistics, weighed
+from bench.analysis.comparable import Differences, differences, newly_failed
+from bench.analysis.statistics import Noise, Spread
+from bench.analysis.weighed import Change, Verdict
 from bench.metrics import METRICS, Cell, timed_blocks, value
 from bench.record import Block, Record
 
-Verdict = Literal["improved", "unchanged", "regressed", "inconclusive"]
 Times = Mapping[tuple[Cell, str], tuple[float, ...]]
 
 CONFIDENCE = 0.95
@@ -61,10 +60,12 @@ class Comparison:
 
     `noise_percent` is the pooled standard deviation of process medians inside a run, `drift_percent` what runs differ
     by beyond it, `detectable_ratio` the smallest slowdown that a cell of that noise shows in four of five comparisons.
-    `common` is what all rows share: a slowdown of everything shows there first. None where unknown.
+    `common` is what all rows share: a slowdown of everything shows there first. None where unknown. `changes` are peaks
+    of memory and metrics of quality; `counts` are the verdicts of rows, the exit code minds both.
     """
 
     rows: tuple[Row, ...]
+    changes: tuple[Change, ...]
     threshold: float
     confidence: float
     noise_percent: float | None
@@ -80,9 +81,16 @@ class Comparison:
 
 
 def compare(
-    baseline: Sequence[Record], candidate: Sequence[Record], *, threshold: float, confidence: float = CONFIDENCE
+    baseline: Sequence[Record],
+    candidate: Sequence[Record],
+    *,
+    threshold: float,
+    confidence: float = CONFIDENCE,
+    calibration: Sequence[Spread] = (),
 ) -> Comparison:
     """Every cell and compared metric of two runs, with the exit code that says it in one number.
+
+    `calibration` are the spreads of this machine's own, where it was measured against itself.
 
     A slowdown counts as regressed when the ratio is above 1 + `threshold` and the interval, corrected for the number of
     comparisons, lies above 1; improved is its mirror. Unchanged means that this cell's own interval, not corrected,
@@ -92,7 +100,8 @@ def compare(
     found = differences(baseline, candidate)
     before, after = timed_blocks(baseline), timed_blocks(candidate)
     common = [cell for cell in before if cell in after and not found.excludes(cell)]
-    judged = judge(_times(before, common), _times(after, common), threshold=threshold, confidence=confidence)
+    sides = times(before, common), times(after, common)
+    judged = judge(*sides, threshold=threshold, confidence=confidence, calibration=calibration)
     rows, known = judged.rows, judged.noise
     sizes = [(len(before[cell]), len(after[cell])) for cell in common]
     detectable = (
@@ -101,9 +110,12 @@ def compare(
         else statistics.detectable_ratio(known, sizes=min(sizes), confidence=confidence, comparisons=2 * len(rows))
     )
     failed = newly_failed(baseline, candidate)
+    changes = _changes(baseline, candidate, found)
     counts = Counter(row.verdict for row in rows)
+    verdicts = counts + Counter(item.verdict for item in changes)
     return Comparison(
         rows=rows,
+        changes=changes,
         threshold=threshold,
         confidence=confidence,
         noise_percent=None if known is None else 100 * math.expm1(math.sqrt(known.pooled.variance)),
@@ -115,15 +127,27 @@ def compare(
         not_comparable=found.reasons,
         newly_failed=failed,
         counts=dict(counts),
-        exit_code=_exit_code(counts, judged.common, not_comparable=found.reasons, newly_failed=failed),
+        exit_code=_exit_code(verdicts, judged.common, not_comparable=found.reasons, newly_failed=failed),
     )
 
 
-def judge(baseline: Times, candidate: Times, *, threshold: float, confidence: float = CONFIDENCE) -> Judgement:
+def _changes(baseline: Sequence[Record], candidate: Sequence[Record], found: Differences) -> tuple[Change, ...]:
+    changes = (*weighed.memory(baseline, candidate), *weighed.quality(baseline, candidate))
+    return tuple(item for item in changes if not found.excludes(item.cell))
+
+
+def judge(
+    baseline: Times,
+    candidate: Times,
+    *,
+    threshold: float,
+    confidence: float = CONFIDENCE,
+    calibration: Sequence[Spread] = (),
+) -> Judgement:
     """One row for each key of both sides, all of them together, and the noise that was estimated over all."""
     pairs = {key: (times, candidate[key]) for key, times in baseline.items() if key in candidate}
     usable = [pair for pair in pairs.values() if all(statistics.usable(side) for side in pair)]
-    known = statistics.noise(usable)
+    known = statistics.noise(usable, others=calibration)
     comparisons = 2 * len(pairs) if len(usable) > 1 else len(pairs)
     rows = tuple(
         _row(key, pair, known, threshold=threshold, confidence=confidence, comparisons=comparisons)
@@ -194,7 +218,7 @@ def _geometric_mean(times: tuple[float, ...]) -> float:
     return math.exp(math.fsum(map(math.log, times)) / len(times)) if positive else math.nan
 
 
-def _times(blocks: Mapping[Cell, Sequence[Block]], common: Sequence[Cell]) -> Times:
+def times(blocks: Mapping[Cell, Sequence[Block]], common: Sequence[Cell]) -> Times:
     """The process values of every compared metric; a value that a process does not have is not a number."""
     return {
         (cell, metric.name): tuple(value(metric, block) or math.nan for block in blocks[cell])

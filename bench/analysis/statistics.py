@@ -13,6 +13,7 @@ moderated t statistic.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import digamma, ndtri, polygamma, stdtrit
@@ -59,6 +60,17 @@ class Interval:
     high: float
 
 
+def median_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float] | None:
+    """An interval of the median by order statistics, whatever the distribution; None where there are too few values.
+
+    Six are the fewest that have one of 95 %.
+    """
+    from scipy.stats import quantile_test  # half a second, which only what measures has already paid
+
+    found: Any = quantile_test(values, p=0.5).confidence_interval(confidence_level=confidence)
+    return (float(found.low), float(found.high)) if math.isfinite(found.low) and math.isfinite(found.high) else None
+
+
 def usable(times: Sequence[float]) -> bool:
     """Whether a variance can be had from the times: at least two, all of them finite and above zero."""
     return len(times) > 1 and all(math.isfinite(time) and time > 0 for time in times)
@@ -77,12 +89,15 @@ def within_runs(*runs: Sequence[float]) -> Spread:
     return Spread(variance=squares / degrees, degrees=degrees)
 
 
-def noise(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Noise | None:
-    """The noise over all usable pairs of baseline and candidate; None where nothing varies, which tells nothing."""
-    spreads = [within_runs(*pair) for pair in pairs]
+def noise(pairs: Sequence[tuple[Sequence[float], Sequence[float]]], *, others: Sequence[Spread] = ()) -> Noise | None:
+    """The noise over all usable pairs of baseline and candidate; None where nothing varies, which tells nothing.
+
+    `others` are spreads that are known from elsewhere, as from a calibration of the machine.
+    """
+    spreads = [*(within_runs(*pair) for pair in pairs), *others]
     degrees = sum(spread.degrees for spread in spreads)
     variance = sum(spread.variance * spread.degrees for spread in spreads) / degrees if degrees else 0.0
-    if not variance > 0:
+    if not variance > 0 or not pairs:
         return None
     sampling = _typical(spreads) * float(np.median([_inverse_sizes(*pair) for pair in pairs]))
     return Noise(

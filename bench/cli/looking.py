@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.console import FAILED, USAGE, Device, Frameworks, Workloads, errors, fail, one_of, say, show, write
+from bench.cli.console import (
+    FAILED,
+    USAGE,
+    Device,
+    Frameworks,
+    Reports,
+    Results,
+    Workloads,
+    errors,
+    fail,
+    one_of,
+    say,
+    show,
+    write,
+)
 
 if TYPE_CHECKING:
     from bench.runner import Event
@@ -74,10 +88,26 @@ def show_(name: Annotated[str, typer.Argument(metavar="WORKLOAD", help="A name, 
     show([terminal.render_table(catalogue.network(load_workload(name)))])
 
 
-def doctor(
-    *, only_frameworks: Annotated[bool, typer.Option("--frameworks", help="Only what is installed.")] = False
+def doctor(  # noqa: PLR0913 (the options of the command)
+    *,
+    only_frameworks: Annotated[bool, typer.Option("--frameworks", help="Only what is installed.")] = False,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Measure this machine against itself, for `compare`.")
+    ] = False,
+    suite: Annotated[str, typer.Option(help="With --calibrate: what is timed.")] = "quick",
+    processes: Annotated[int, typer.Option(help="With --calibrate: processes for each case.")] = 20,
+    threshold: Annotated[float, typer.Option(metavar="PERCENT", help="With --calibrate: what is a change.")] = 5.0,
+    results: Results = Path("results"),
+    reports: Reports = Path("reports"),
 ) -> None:
-    """Say what is installed and what would disturb here."""
+    """Say what is installed and what would disturb here, or calibrate."""
+    if calibrate:
+        from bench.cli import calibrating
+
+        calibrating.calibrate(
+            suite=suite, processes=processes, threshold=threshold / 100, results=results, reports=reports
+        )
+        return
     from bench.doctor import examine
 
     with TemporaryDirectory(prefix="levelfield-") as folder:

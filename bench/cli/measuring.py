@@ -52,6 +52,9 @@ def run(  # noqa: PLR0913 (the options of the command)
         bool, typer.Option("--grid", help="Learn with every choice of a workload's grid, on every fold.")
     ] = False,
     batch_size: Annotated[str | None, typer.Option(metavar="LIST", help="Batch sizes, with commas.")] = None,
+    feed: Annotated[
+        str, typer.Option(metavar="device|host", help="Where batches are when the clock starts.")
+    ] = "device",
     processes: Annotated[int | None, typer.Option(help="Processes that time each case.")] = None,
     seeds: Annotated[int, typer.Option(help="How often each network learns, from different first weights.")] = 1,
     threads: Annotated[int | None, typer.Option(help="Threads for every framework; all cores by default.")] = None,
@@ -79,6 +82,7 @@ def run(  # noqa: PLR0913 (the options of the command)
         purpose=purpose,
         grid=grid,
         batch_size=batch_size,
+        feed=feed,
         processes=processes,
         seeds=seeds,
         threads=threads,
@@ -101,11 +105,15 @@ def run(  # noqa: PLR0913 (the options of the command)
     if dry_run:
         _print_plan(cases(request.selection), request, results=results)
         raise SystemExit(0)
-    _start(options, request, results=results, reports=reports)
+    _, code = start(options, request, results=results, reports=reports)
+    raise SystemExit(code)
 
 
-def _start(options: "Options", request: "Request", *, results: Path, reports: Path) -> None:
-    """Begin a new run; `--device cuda` without a GPU ends here, before anything is stored."""
+def start(options: "Options", request: "Request", *, results: Path, reports: Path) -> "tuple[RunFolder, int]":
+    """Make a new run and measure it: the run, and its exit code.
+
+    `--device cuda` without a GPU ends here, before anything is stored.
+    """
     from dataclasses import asdict
     from tempfile import TemporaryDirectory
 
@@ -124,7 +132,7 @@ def _start(options: "Options", request: "Request", *, results: Path, reports: Pa
     digests = {item.name: item.digest for item in request.selection.workloads}
     asked = {"options": asdict(options), "machine": machine, "workloads": digests}
     store.save_plan(Plan(cases=planned, options=asked))
-    _measure(store, planned, request, options, machine=machine, reports=reports)
+    return store, _measure(store, planned, request, options, machine=machine, reports=reports)
 
 
 def _check_writable(*folders: Path) -> None:
@@ -173,7 +181,7 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
     if dry_run:
         _print_plan(left, request, results=results)
         raise SystemExit(0)
-    _measure(found, left, request, options, machine=machine, reports=reports)
+    raise SystemExit(_measure(found, left, request, options, machine=machine, reports=reports))
 
 
 def _measure(  # noqa: PLR0913 (what a run is made of)
@@ -184,8 +192,8 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     *,
     machine: str,
     reports: Path,
-) -> None:
-    """Run the cases, print and write the report, and exit."""
+) -> int:
+    """Run the cases, print and write the report; the exit code."""
     from bench import runner
     from bench.report import progress
 
@@ -221,7 +229,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     for name, wanted in (("models", options.save_models), ("tensorboard", options.tensorboard)):
         if wanted:
             say(f"{name}: {store.folder / 'artifacts' / name}")
-    raise SystemExit(_exit_code(records))
+    return _exit_code(records)
 
 
 def _keeper(store: "RunFolder", options: "Options") -> "Callable[[Record], None]":

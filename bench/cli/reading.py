@@ -1,5 +1,6 @@
 """`levelfield report`, `compare` and `check`: what reads stored records and needs no framework."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,13 +12,14 @@ from bench.cli.console import NOTHING, USAGE, Reports, Results, fail, one_of, sh
 if TYPE_CHECKING:
     from bench.analysis.budgets import Checks
     from bench.analysis.compare import Comparison
+    from bench.analysis.statistics import Spread
     from bench.record import Record
     from bench.report.layout import Report
 
 LARGEST_THRESHOLD = 1000  # percent: ten times as slow is a change by any rule
 PAGES = ("terminal", "markdown")
 FOREIGN = ("csv", "json", "pytest-benchmark", "github-action-benchmark")
-VERDICTS = (*PAGES, "json", "junit")
+VERDICTS = (*PAGES, "json", "junit", "github")
 
 Verdicts = Annotated[str, typer.Option("--format", metavar="|".join(VERDICTS), help="How verdicts are printed.")]
 
@@ -51,7 +53,7 @@ def compare(
     baseline: Annotated[
         str, typer.Argument(help="A run: its id, folder or records file; `baseline` for that of the machine.")
     ],
-    candidate: Annotated[str, typer.Argument(help="The run to hold against it.")],
+    candidate: Annotated[str, typer.Argument(help="The run to hold against it; several with commas are one.")],
     *,
     threshold: Annotated[float, typer.Option(metavar="PERCENT", help="What counts as a change.")] = 5.0,
     form: Verdicts = "terminal",
@@ -64,17 +66,24 @@ def compare(
     one_of("--format", form, VERDICTS)
     if not 0 < threshold < LARGEST_THRESHOLD:
         fail(f"--threshold: found {threshold:g}, expected percent above 0 and below {LARGEST_THRESHOLD}", USAGE)
-    after, _ = read([candidate], results=results)
-    before, _ = read([baseline], results=results, machine=after[0].environment.machine)
-    found = compare_records(before, after, threshold=threshold / 100)
-    if not found.rows and not found.not_comparable:
-        fail(
-            f"{baseline}, {candidate}: found no timing of the same case in both, and times are what is compared",
-            NOTHING,
-        )
-    title = f"{candidate} ({_runs(after)}) over {baseline} ({_runs(before)})"
+    after, _ = read(candidate.split(","), results=results)
+    before, _ = read(baseline.split(","), results=results, machine=after[0].environment.machine)
+    spreads = _spreads(results, after[0].environment.machine)
+    found = compare_records(before, after, threshold=threshold / 100, calibration=spreads)
+    if not found.rows and not found.changes and not found.not_comparable:
+        fail(f"{baseline}, {candidate}: found nothing that was measured in both", NOTHING)
+    title = f"{_runs(after)} over {_runs(before)}"
     _show_verdicts(found, comparison.report(found, title=title), form)
     raise SystemExit(found.exit_code)
+
+
+def _spreads(results: Path, machine: str) -> "Sequence[Spread]":
+    """What is known of the machine's noise from a calibration."""
+    from bench import store
+    from bench.analysis import calibration
+
+    content = store.load_calibration(results, machine)
+    return () if content is None else calibration.from_json(content).spreads
 
 
 def check(
@@ -85,12 +94,12 @@ def check(
     results: Results = Path("results"),
 ) -> None:
     """Hold stored runs, by default the newest, against budgets; exit 3 for a broken one."""
+    from bench import request
     from bench.analysis.budgets import check as check_records
-    from bench.analysis.budgets import load
     from bench.report import budgets as pages
 
     one_of("--format", form, VERDICTS)
-    limits = load(budgets)
+    limits = request.budgets(budgets)
     records, _ = read(runs or ["latest"], results=results)
     found = check_records(limits, records)
     _show_verdicts(found, pages.report(found, title=f"{_runs(records)} against {budgets}"), form)
@@ -109,10 +118,25 @@ def _show_verdicts(found: "Comparison | Checks", page: "Report", form: str) -> N
         from bench.export import junit
 
         write(junit.render(found))
+    elif form == "github":
+        from bench.export import github
+
+        write(github.annotations(found))
+        _summarise(markdown.render(page))
     elif form == "markdown":
         write(markdown.render(page))
     else:
         show(terminal.render(page))
+
+
+def _summarise(page: str) -> None:
+    """Add the page to the summary of a job on GitHub, or print it where there is none."""
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary is None:
+        write(page)
+        return
+    with Path(summary).open("a", encoding="utf-8") as file:
+        file.write(f"{page}\n")
 
 
 def _exported(records: Sequence["Record"], form: str) -> str:

@@ -7,6 +7,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from bench.analysis.budgets import Check, Checks
 from bench.analysis.compare import Comparison, Row
+from bench.analysis.weighed import Change
 
 
 def render(found: Comparison | Checks) -> str:
@@ -18,6 +19,7 @@ def render(found: Comparison | Checks) -> str:
 
 def _comparison(found: Comparison) -> list[TestCase]:
     cases = [_compared(row) for row in found.rows]
+    cases += [_changed(item) for item in found.changes]
     if found.common is not None:
         common = found.common
         cases.append(_case("all cells", "together", common.verdict, _ratio(common.ratio, common.low, common.high)))
@@ -35,6 +37,13 @@ def _compared(row: Row) -> TestCase:
     return _case(
         f"{cell.workload}.{cell.contender}", name, row.verdict, row.reason or _ratio(row.ratio, row.low, row.high)
     )
+
+
+def _changed(item: Change) -> TestCase:
+    cell = item.cell
+    name = f"{cell.scenario} batch {cell.batch_size} on {cell.device}, {item.metric}"
+    message = f"{item.baseline:.4g} before, {item.candidate:.4g} now; {item.reason}"
+    return _case(f"{cell.workload}.{cell.contender}", name, item.verdict, message)
 
 
 def _case(place: str, name: str, verdict: str, message: str) -> TestCase:

@@ -43,7 +43,12 @@ def _time_training(subject: Subject, case: Case, occasion: Occasion) -> Measurem
     for batch_size in case.batch_sizes:
         subject.build()
         block = training.time_steps(
-            subject.adapter, train, batch_size=batch_size, seed=case.seed, block_seconds=occasion.block_seconds
+            subject.adapter,
+            train,
+            batch_size=batch_size,
+            seed=case.seed,
+            block_seconds=occasion.block_seconds,
+            feed=case.feed,
         )
         blocks.append(_told(block, occasion))
     return Measurement(blocks=tuple(blocks))
@@ -55,7 +60,7 @@ def _time_inference(subject: Subject, case: Case, occasion: Occasion) -> Measure
     blocks = []
     for batch_size in case.batch_sizes:
         block = inference.time_queries(
-            subject.adapter, inputs, batch_size=batch_size, block_seconds=occasion.block_seconds
+            subject.adapter, inputs, batch_size=batch_size, block_seconds=occasion.block_seconds, feed=case.feed
         )
         blocks.append(_told(block, occasion))
     return Measurement(blocks=tuple(blocks))

@@ -1,5 +1,7 @@
 """Inference: queries of one size, timed on inputs that are already on the device; and the logits of a whole split."""
 
+import itertools
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -8,35 +10,48 @@ from bench.adapters.base import Adapter
 from bench.datasets.base import cycle
 from bench.measure import rounds
 from bench.measure.rounds import Thoroughness, Work
-from bench.record import Block
+from bench.record import Block, Feed
 
 DIFFERENT_QUERIES = 16
 EVALUATION_BATCH = 500
 
 
-def time_queries(adapter: Adapter, inputs: np.ndarray, *, batch_size: int, block_seconds: float) -> Block:
+def time_queries(
+    adapter: Adapter, inputs: np.ndarray, *, batch_size: int, block_seconds: float, feed: Feed = "device"
+) -> Block:
     """The raw timings of queries of one size."""
     return rounds.measure(
-        queries(adapter, inputs, batch_size=batch_size),
+        queries(adapter, inputs, batch_size=batch_size, feed=feed),
         batch_size=batch_size,
         thoroughness=Thoroughness(block_seconds=block_seconds),
         checksum=lambda outputs: float(np.sum(adapter.to_numpy(outputs[-1]), dtype=np.float64)),
     )
 
 
-def queries(adapter: Adapter, inputs: np.ndarray, *, batch_size: int) -> Work:
-    """Queries that are already on the device and take turns; samples repeat in a cycle where they are too few."""
+def queries(adapter: Adapter, inputs: np.ndarray, *, batch_size: int, feed: Feed = "device") -> Work:
+    """Queries that take turns, already on the device or put there each time.
+
+    Samples repeat in a cycle where they are too few.
+    """
     count = max(1, min(DIFFERENT_QUERIES, len(inputs) // batch_size))
     rows = cycle(len(inputs), count * batch_size).reshape(count, batch_size)
-    placed = [adapter.put(inputs[query]) for query in rows]
-    turn = 0
+    fed = [inputs[query] for query in rows]
+    placed = [adapter.put(query) for query in fed]
+    turns = itertools.count()
 
     def run(calls: int) -> Any:  # noqa: ANN401 (a framework's own)
-        nonlocal turn
-        start, turn = turn, turn + calls
-        return [adapter.predict(placed[number % count]) for number in range(start, start + calls)]
+        turn = islice(turns, calls)
+        if feed == "host":
+            return [adapter.predict(adapter.put(fed[number % count])) for number in turn]
+        return [adapter.predict(placed[number % count]) for number in turn]
 
-    return Work(run=run, wait=adapter.wait)
+    return Work(
+        run=run,
+        wait=adapter.wait,
+        feed=lambda: adapter.put(fed[next(turns) % count]),
+        call=lambda query: [adapter.predict(query)],
+        fetch=lambda outputs: adapter.to_numpy(outputs[-1]),
+    )
 
 
 def logits_of(adapter: Adapter, inputs: np.ndarray) -> np.ndarray:

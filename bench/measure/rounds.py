@@ -2,18 +2,21 @@
 
 Whatever is measured is a `Work`: `run(count)` makes `count` calls without waiting for them, `wait(result)` returns when
 they are done. The order is always the same: three calls apart, warm-up until the times no longer fall, single calls
-each waited for, then rounds of calls with one wait.
+each waited for, rounds of calls with one wait, and calls that are taken apart.
+
+A block ends when the interval of its median is narrow enough, or when its time is up.
 """
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from bench.analysis.statistics import median_interval
 from bench.measure.clock import now_ns, processor_ns
-from bench.record import Block
+from bench.record import Block, Boundary, Ended
 
 FIRST_CALLS = 3
 WARM_UP_ROUNDS = 3  # the least that can show a plateau
@@ -21,21 +24,33 @@ WARM_UP_CALLS = 8  # in each round
 WARM_UP_SHARE = 2.0  # of a block's time, at the most
 PLATEAU = 1.05  # a round is on the plateau when it is at most this much slower than the fastest so far
 MINIMUM_SYNCHRONISED = 64  # calls, for a p90
-PIPELINED_ROUNDS = 5  # at least, so that their median means something
+MINIMUM_ROUNDS = 6  # the fewest whose median has an interval of 95 %
+ROUNDS = 20  # that share a pipelined block's time
+NARROW = 0.01  # half of the interval over the median
+# Noise comes and goes within hundredths of a second: an interval over less than this part of a block does not know it.
+LEAST_SHARE = 1 / 3
+LOOKS = 1.25  # how much more there is when the interval is looked at again
+BOUNDARY_CALLS = 32
 NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What is timed; `run(count)` returns the last call's result."""
+    """What is timed: `run(count)` returns the last call's result; `feed`, `call` and `fetch` are one call in parts.
+
+    `feed()` puts a batch on the device, `call(batch)` makes the call, `fetch(result)` has the result in NumPy.
+    """
 
     run: Callable[[int], Any]
     wait: Callable[[Any], None]
+    feed: Callable[[], Any]
+    call: Callable[[Any], Any]
+    fetch: Callable[[Any], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thoroughness:
-    """How long each block lasts at least, and how many calls the pipelined block has at least."""
+    """How long each block lasts at most, but for the calls that it has at least: so many in the pipelined block."""
 
     block_seconds: float
     minimum_calls: int = 1
@@ -50,22 +65,27 @@ def measure(work: Work, *, batch_size: int, thoroughness: Thoroughness, checksum
     first = tuple(timed(work, 1) for _ in range(FIRST_CALLS))
     with collector_off():
         warm_up, steady = _warm_up(work, limit_ns=int(WARM_UP_SHARE * block_ns))
-        synchronised = _synchronised(work, block_ns=block_ns)
-        per_round = _calls_per_round(median(synchronised), block_ns=block_ns, minimum=thoroughness.minimum_calls)
+        single, single_ended = _block(lambda: timed(work, 1), block_ns=block_ns, minimum=MINIMUM_SYNCHRONISED)
+        per_round = _calls_per_round(median(single), block_ns=block_ns, minimum=thoroughness.minimum_calls)
+        least = max(MINIMUM_ROUNDS, -(-thoroughness.minimum_calls // per_round))
         before_cpu, before = processor_ns(), now_ns()
-        pipelined = tuple(timed(work, per_round) for _ in range(PIPELINED_ROUNDS))
+        pipelined, pipelined_ended = _block(lambda: timed(work, per_round), block_ns=block_ns, minimum=least)
         wall, cpu = now_ns() - before, processor_ns() - before_cpu
+        boundary = _boundary(work)
     return Block(
         batch_size=batch_size,
         call_ns=first,
         warm_up_ns=warm_up,
         steady=steady,
-        synchronised_ns=synchronised,
+        synchronised_ns=single,
         pipelined_ns=pipelined,
         iterations_per_round=per_round,
         cpu_ns=cpu,
         wall_ns=wall,
         checksum=checksum(work.run(1)),
+        synchronised_ended=single_ended,
+        pipelined_ended=pipelined_ended,
+        boundary=boundary,
     )
 
 
@@ -104,16 +124,44 @@ def _warm_up(work: Work, *, limit_ns: int) -> tuple[tuple[int, ...], bool]:
     return tuple(calls), False
 
 
-def _synchronised(work: Work, *, block_ns: int) -> tuple[int, ...]:
-    calls: list[int] = []
-    spent = 0
-    while spent < block_ns or len(calls) < MINIMUM_SYNCHRONISED:
-        calls.append(timed(work, 1))
-        spent += calls[-1]
-    return tuple(calls)
+def _block(once: Callable[[], int], *, block_ns: int, minimum: int) -> tuple[tuple[int, ...], Ended]:
+    """So many times at least; then until their median is known well enough, or until the block's time is up."""
+    times: list[int] = []
+    spent, look = 0, minimum
+    while spent < block_ns or len(times) < minimum:
+        times.append(once())
+        spent += times[-1]
+        if len(times) >= look and spent >= LEAST_SHARE * block_ns:
+            if _is_narrow(times):
+                return tuple(times), "interval"
+            look = int(LOOKS * len(times)) + 1
+    return tuple(times), "interval" if _is_narrow(times) else "time"
+
+
+def _is_narrow(times: Sequence[int]) -> bool:
+    found = median_interval(times)
+    return found is not None and found[1] - found[0] <= 2 * NARROW * median(times)
 
 
 def _calls_per_round(call_ns: float, *, block_ns: int, minimum: int) -> int:
     """As many calls as fill the block's time, spread over its rounds."""
     needed = max(minimum, block_ns / max(call_ns, 1))
-    return max(1, -(-int(needed) // PIPELINED_ROUNDS))
+    return max(1, -(-int(needed) // ROUNDS))
+
+
+def _boundary(work: Work) -> Boundary:
+    """Some calls, each of their four parts waited for."""
+    parts: list[tuple[int, int, int, int]] = []
+    for _ in range(BOUNDARY_CALLS):
+        start = now_ns()
+        batch = work.feed()
+        work.wait(batch)
+        placed = now_ns()
+        result = work.call(batch)
+        dispatched = now_ns()
+        work.wait(result)
+        computed = now_ns()
+        work.fetch(result)
+        parts.append((placed - start, dispatched - placed, computed - dispatched, now_ns() - computed))
+    to_device, dispatch, compute, to_host = zip(*parts, strict=True)
+    return Boundary(to_device_ns=to_device, dispatch_ns=dispatch, compute_ns=compute, to_host_ns=to_host)

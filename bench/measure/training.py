@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from bench.measure.clock import now_ns
 from bench.measure.inference import logits_of
 from bench.measure.rounds import Thoroughness, Work
 from bench.recipe import EarlyStopping, Recipe, Target, is_better, primary
-from bench.record import Block, Epoch, Learning
+from bench.record import Block, Epoch, Feed, Learning
 from bench.workload import Workload
 
 TIMED_STEPS = 200
@@ -37,29 +37,37 @@ class DivergedError(Exception):
         self.learning = learning
 
 
-def time_steps(adapter: Adapter, train: Split, *, batch_size: int, seed: int, block_seconds: float) -> Block:
+def time_steps(  # noqa: PLR0913 (what a step depends on)
+    adapter: Adapter, train: Split, *, batch_size: int, seed: int, block_seconds: float, feed: Feed = "device"
+) -> Block:
     """The raw timings of training steps at one batch size, at least 200 of them in the pipelined block."""
     return rounds.measure(
-        steps(adapter, train, batch_size=batch_size, seed=seed),
+        steps(adapter, train, batch_size=batch_size, seed=seed, feed=feed),
         batch_size=batch_size,
         thoroughness=Thoroughness(block_seconds=block_seconds, minimum_calls=TIMED_STEPS),
         checksum=lambda losses: float(np.asarray(adapter.to_numpy(losses[-1]))),
     )
 
 
-def steps(adapter: Adapter, train: Split, *, batch_size: int, seed: int) -> Work:
-    """Training steps, on batches that are already on the device and take turns."""
-    placed = [
-        adapter.put(train.inputs[rows], train.targets[rows]) for rows in _turns(len(train), batch_size, seed=seed)
-    ]
-    turn = 0
+def steps(adapter: Adapter, train: Split, *, batch_size: int, seed: int, feed: Feed = "device") -> Work:
+    """Training steps, on batches that take turns, already on the device or put there each time."""
+    batches = [(train.inputs[rows], train.targets[rows]) for rows in _turns(len(train), batch_size, seed=seed)]
+    placed = [adapter.put(*batch) for batch in batches]
+    turns = count()
 
-    def run(count: int) -> Any:  # noqa: ANN401 (a framework's own)
-        nonlocal turn
-        start, turn = turn, turn + count
-        return adapter.train(placed[number % len(placed)] for number in range(start, start + count))
+    def run(number: int) -> Any:  # noqa: ANN401 (a framework's own)
+        turn = islice(turns, number)
+        if feed == "host":
+            return adapter.train(adapter.put(*batches[number % len(batches)]) for number in turn)
+        return adapter.train(placed[number % len(placed)] for number in turn)
 
-    return Work(run=run, wait=adapter.wait)
+    return Work(
+        run=run,
+        wait=adapter.wait,
+        feed=lambda: adapter.put(*batches[next(turns) % len(batches)]),
+        call=lambda batch: adapter.train([batch]),
+        fetch=lambda losses: adapter.to_numpy(losses[-1]),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

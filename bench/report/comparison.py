@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 
 from bench.analysis.compare import Comparison, Row
+from bench.analysis.weighed import Change
 from bench.metrics import Cell
 from bench.report import numbers
 from bench.report.layout import Column, Entry, Report, Section, Table, left
@@ -20,7 +21,15 @@ TITLES = {
 
 def report(found: Comparison, *, title: str = "Comparison") -> Report:
     """The verdicts, then whatever kept something from being compared."""
-    tables = (_verdicts(found), _listing("Not comparable", found.not_comparable), _failed(found), _missing(found))
+    tables = (
+        _verdicts(found),
+        _listing("Times", ("nothing was timed in both",) if found.changes and not found.rows else ()),
+        _changes(found),
+        _listing("Unchanged", _unchanged(found)),
+        _listing("Not comparable", found.not_comparable),
+        _failed(found),
+        _missing(found),
+    )
     kept = tuple(table for table in tables if table.rows)
     return Report(title=title, sections=(Section(title="Verdicts", tables=kept),))
 
@@ -41,6 +50,49 @@ def _verdicts(found: Comparison) -> Table:
         columns=columns,
         rows=tuple(_row(row, several_devices=several_devices) for row in ordered),
         notes=tuple(_notes(found)),
+    )
+
+
+def _changes(found: Comparison) -> Table:
+    """Memory and quality: what is not unchanged, and how much is."""
+    shown = sorted(
+        (item for item in found.changes if item.verdict != "unchanged"), key=lambda item: ORDER.index(item.verdict)
+    )
+    columns = (
+        *left("workload", "contender", "scenario", "metric"),
+        Column(title="batch"),
+        Column(title="baseline"),
+        Column(title="candidate"),
+        *left("verdict"),
+    )
+    return Table(
+        title="Memory and quality",
+        columns=columns,
+        rows=tuple(map(_change, shown)),
+    )
+
+
+def _unchanged(found: Comparison) -> Iterable[str]:
+    same = [item for item in found.changes if item.verdict == "unchanged"]
+    for what, number in (
+        ("peaks of memory", sum(item.metric.endswith("_bytes") for item in same)),
+        ("figures of quality", sum(not item.metric.endswith("_bytes") for item in same)),
+    ):
+        if number:
+            yield f"{number} {what}"
+
+
+def _change(item: Change) -> tuple[Entry, ...]:
+    write = numbers.size if item.metric.endswith("_bytes") else numbers.score
+    return (
+        Entry(item.cell.workload),
+        Entry(item.cell.contender),
+        Entry(item.cell.scenario),
+        Entry(item.metric.removesuffix("_bytes").replace("_", " ")),
+        Entry(str(item.cell.batch_size), item.cell.batch_size),
+        Entry(write(item.baseline), item.baseline),
+        Entry(write(item.candidate), item.candidate),
+        Entry(f"{item.verdict}: {item.reason}" if item.reason else item.verdict, item.verdict),
     )
 
 

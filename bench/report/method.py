@@ -134,6 +134,11 @@ def _blocks(results: Results) -> Iterable[str]:
             f"pipelined: {_range(len(block.pipelined_ns) for block in blocks)} rounds of "
             f"{_range(block.iterations_per_round for block in blocks)} calls, one wait at the end of each (throughput)"
         )
+        endings = [ended for block in blocks for ended in (block.synchronised_ended, block.pipelined_ended)]
+        yield (
+            f"measured until the 95 % interval of a median was within 1 % of it, in {endings.count('interval')} of "
+            f"{len(endings)} blocks; in the others until time was up"
+        )
 
 
 def _threads(results: Results) -> Iterable[str]:
@@ -165,6 +170,7 @@ METHOD: dict[str, Callable[[Results], Iterable[str]]] = {
     "mode": lambda results: sorted({record.case.mode for record in results.records}),
     "precision": lambda results: sorted({record.case.precision for record in results.records}),
     "device": lambda results: sorted({record.case.device for record in results.records}),
+    "batches": lambda results: sorted({f"on the {item.case.feed} when the clock starts" for item in _timing(results)}),
     "threads": _threads,
     "processes": _processes,
     "order": _order,

@@ -64,6 +64,12 @@ def ratio_range(number: float, *, low: float, high: float) -> str:
     return f"{ratio(number)} [{least}-{_two_decimals(high)}]"
 
 
+def spread(number: float, *, low: float, high: float) -> str:
+    """How far the farther bound is from a number: `±4 %`, `±0.3 %`."""
+    percent = 100 * max(high - number, number - low) / number
+    return f"±{percent:.1f} %" if percent < 0.95 else f"±{percent:.0f} %"  # noqa: PLR2004 (what rounds to 1)
+
+
 def deviation(number: float) -> str:
     """A deviation, whose order of magnitude matters: `2.2e-07`."""
     return f"{number:.1e}"

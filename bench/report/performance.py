@@ -43,6 +43,14 @@ FIGURES: Mapping[Scenario, tuple[Figure, ...]] = {
 }
 
 
+BOUNDARY = {
+    "to_device_time_s": "host to device",
+    "dispatch_time_s": "until the call returns",
+    "compute_time_s": "until the result is there",
+    "to_host_time_s": "device to host",
+}
+
+
 def table(results: Results, workload: str, *, scenario: Scenario) -> Table:
     """One row for each cell of a scenario; those of one batch size, device, mode and precision compete."""
     figures = FIGURES[scenario]
@@ -67,6 +75,42 @@ def table(results: Results, workload: str, *, scenario: Scenario) -> Table:
         groups=frozenset(ends),
     )
     return without_empty(full)
+
+
+def boundary_table(results: Results, workload: str) -> Table:
+    """Where the time of a call goes, in four parts that are the same for every framework."""
+    rows: list[tuple[Entry, ...]] = []
+    ends: list[int] = []
+    for scenario in FIGURES:
+        cells = [cell for cell in planned_cells(results, workload, scenario) if cell in results.blocks]
+        for _, group in groupby(cells, key=lambda cell: cell.group):
+            rows += [row for cell in group if (row := _boundary_row(results, cell))]
+            ends.append(len(rows) - 1)
+    columns = (*left("scenario"), Column(title="batch"), *label_columns(results), *map(_titled, BOUNDARY))
+    return Table(
+        title="Where the time of a call goes",
+        columns=columns,
+        rows=tuple(rows),
+        notes=("Medians of calls apart from the timed ones, each part waited for before the next begins.",),
+        groups=frozenset(ends),
+    )
+
+
+def _boundary_row(results: Results, cell: Cell) -> tuple[Entry, ...]:
+    """Nothing for a cell whose calls were not taken apart."""
+    found = [summary(METRICS[name], results.blocks[cell]) for name in BOUNDARY]
+    if not any(found):
+        return ()
+    return (
+        Entry(cell.scenario),
+        Entry(str(cell.batch_size), cell.batch_size),
+        *labels(results, lane(cell)),
+        *(Entry(numbers.duration(item.median), item.median) if item else Entry(numbers.UNKNOWN) for item in found),
+    )
+
+
+def _titled(name: str) -> Column:
+    return Column(title=BOUNDARY[name])
 
 
 def summaries(results: Results, cells: Iterable[Cell], metric: Metric) -> dict[Cell, Summary]:
@@ -108,9 +152,12 @@ def _group_rows(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure
 
 
 def _entry(figure: Figure, cell: Cell, found: Mapping[Cell, Summary], places: Mapping[Cell, Summary]) -> Entry:
-    value = found[cell].median if cell in found else None
-    place = places.get(cell)
-    return Entry(figure.write(value), value, place is not None and _is_best(place, places))
+    item, place = found.get(cell), places.get(cell)
+    if item is None:
+        return Entry(figure.write(None))
+    several = len(item.processes) > 1
+    spread = f" {numbers.spread(item.median, low=item.low, high=item.high)}" if several else ""
+    return Entry(figure.write(item.median) + spread, item.median, place is not None and _is_best(place, places))
 
 
 def _is_best(place: Summary, places: Mapping[Cell, Summary]) -> bool:
@@ -123,6 +170,11 @@ def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...
     if counts:
         processes = " to ".join(dict.fromkeys((str(counts[0]), str(counts[-1]))))
         yield f"Medians over {processes} processes; vs fastest: by samples/s, in brackets the range over processes."
+        if counts[0] > 1:
+            yield (
+                "±: the process that is farthest from the median; whatever their distribution, the range of "
+                f"{counts[0]} processes is a {1 - 2 * 0.5 ** counts[0]:.0%} interval of the median."
+            )
     for figure in figures:
         metric = METRICS[figure.metric]
         if metric.at_least > 1 and not summaries(results, cells, metric):

@@ -9,7 +9,7 @@ from bench.report import numbers
 from bench.report.layout import Column, Entry, Report, Section, Table, left, without_empty
 from bench.report.learning import band_table, learning_tables
 from bench.report.method import environment_table, failure_table, memory_table, method_table, settings_table
-from bench.report.performance import standing, standings, summaries
+from bench.report.performance import boundary_table, standing, standings, summaries
 from bench.report.performance import table as performance_table
 from bench.report.quality import certificate_table, curve_table, primary_quality, quality_table
 from bench.report.results import (
@@ -83,6 +83,7 @@ def _run_sections(results: Results) -> Iterable[Section]:
             quality_table(results, workload),
             performance_table(results, workload, scenario="training"),
             performance_table(results, workload, scenario="inference"),
+            boundary_table(results, workload),
             memory_table(results, workload),
             certificate_table(results, workload),
             curve_table(results, workload),

@@ -7,7 +7,8 @@ from bench.catalogue import LISTS, contenders, datasets, network, suites, worklo
 from bench.datasets.description import dataset_names
 from bench.frameworks import every_contender
 from bench.report.layout import Table
-from bench.workload import load_workload, suite_names, workload_names
+from bench.suite import suite_names
+from bench.workload import load_workload, workload_names
 
 
 def lines(table: Table) -> dict[str, list[str]]:

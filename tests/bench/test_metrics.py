@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bench.metrics import METRICS, Summary, against_best, cells, summary, timed_blocks, value
+from bench.record import Boundary
 from tests.bench.records import block, record
 
 MILLISECOND = 1_000_000
@@ -17,6 +18,9 @@ PLAIN = replace(
     iterations_per_round=10,
     cpu_ns=150 * MILLISECOND,
     wall_ns=100 * MILLISECOND,
+    boundary=Boundary(
+        to_device_ns=(1000, 3000, 2000), dispatch_ns=(5000,), compute_ns=(7000, 9000), to_host_ns=(400, 600, 500)
+    ),
 )
 
 
@@ -34,6 +38,10 @@ PLAIN = replace(
         ("second_call_time_s", 0.003),
         ("third_call_time_s", 0.002),
         ("cpu_use", 1.5),
+        ("to_device_time_s", 2e-6),
+        ("dispatch_time_s", 5e-6),
+        ("compute_time_s", 8e-6),
+        ("to_host_time_s", 5e-7),
     ],
 )
 def test_a_metric_is_what_its_definition_says(name: str, expected: float) -> None:
@@ -60,6 +68,10 @@ def test_no_samples_and_times_of_zero_have_no_value(name: str) -> None:
     assert value(METRICS[name], nothing) is None
     assert value(METRICS[name], zero) is None
     assert value(METRICS["cpu_use"], replace(PLAIN, wall_ns=0)) is None
+
+
+def test_a_call_that_was_not_taken_apart_has_no_parts() -> None:
+    assert value(METRICS["dispatch_time_s"], replace(PLAIN, boundary=None)) is None
 
 
 def test_a_cell_is_the_median_of_its_processes_and_not_of_their_samples() -> None:

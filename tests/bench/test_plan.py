@@ -7,7 +7,8 @@ import pytest
 from bench.frameworks import Contender
 from bench.plan import Selection, cases, estimate_s, known_durations
 from bench.record import Case
-from bench.workload import load_suite, load_workload
+from bench.suite import load_suite
+from bench.workload import load_workload
 from tests.bench.records import record
 from tests.bench.workloads import named, workload
 
@@ -128,3 +129,13 @@ def test_an_estimate_grows_with_the_work(small: Selection) -> None:
     assert guess(timing, block_seconds=1.0) > guess(timing) > 0
     assert guess(replace(timing, batch_sizes=(8, 4_000_000))) > guess(timing)
     assert guess(memory) > 0
+
+
+def test_only_what_is_timed_is_fed_from_the_host(small: Selection) -> None:
+    planned = cases(replace(small, feed="host"))
+    assert {(case.purpose, case.feed) for case in planned} == {
+        ("timing", "host"),
+        ("learning", "device"),
+        ("memory", "device"),
+    }
+    assert {case.feed for case in cases(small)} == {"device"}

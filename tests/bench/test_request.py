@@ -78,6 +78,7 @@ MISTAKES: dict[str, tuple[Mapping[str, Any], str]] = {
     "device": ({"device": "tpu"}, "--device: found 'tpu', expected cpu, cuda or cuda:N, separated by commas"),
     "numbered cpu": ({"device": "cpu:1"}, "--device: found 'cpu:1', expected cpu, cuda or cuda:N"),
     "scenario": ({"scenario": "server"}, "--scenario: found 'server', expected training or inference"),
+    "feed": ({"feed": "disk"}, "--feed: found 'disk', expected device or host"),
     "no batch": ({"batch_size": "0"}, "--batch-size: found '0', expected whole numbers of at least 1"),
     "negative batch": ({"batch_size": "8,-1"}, "--batch-size: found '-1', expected whole numbers of at least 1"),
     "half a batch": ({"batch_size": "8.5"}, "--batch-size: found '8.5', expected whole numbers of at least 1"),

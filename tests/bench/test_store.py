@@ -16,9 +16,11 @@ from bench.store import (
     baselines,
     clear_baseline,
     find_run,
+    load_calibration,
     new_run,
     read,
     runs,
+    save_calibration,
     set_baseline,
     unfinished,
 )
@@ -262,3 +264,14 @@ def test_a_baseline_that_is_gone_elsewhere_or_damaged_is_refused(run: RunFolder,
     (results / "machine" / "baseline.json").write_text("{")
     with pytest.raises(BenchError, match=r"baseline\.json: found no baseline \(.*\); set it again"):
         baselines(results)
+
+
+def test_a_calibration_is_that_of_its_machine(results: Path) -> None:
+    assert load_calibration(results, "one") is None
+    save_calibration(results, "one", {"noise": 0.5})
+    path = save_calibration(results, "one", {"noise": 0.25})
+    assert load_calibration(results, "one") == {"noise": 0.25}
+    assert load_calibration(results, "two") is None
+    path.write_text("{")
+    with pytest.raises(BenchError, match=r"calibration\.json: found no calibration \(.*\); run `levelfield doctor"):
+        load_calibration(results, "one")

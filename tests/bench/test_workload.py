@@ -8,17 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from bench import families, workload
+from bench import families
 from bench.errors import UsageError
 from bench.recipe import METRICS, Adam, Clipping, Sgd
-from bench.workload import (
-    SUITES,
-    load_suite,
-    load_workload,
-    parse_workload,
-    suite_names,
-    workload_names,
-)
+from bench.workload import load_workload, parse_workload, workload_names
 from models.cnn.spec import ConvLayer
 from models.layers.spec import BatchNorm, DenseLayer
 from models.lstm.spec import LstmLayer
@@ -183,25 +176,6 @@ def test_a_workload_of_the_catalogue_has_the_name_of_its_file_and_a_network_of_i
     assert found.target is not None
     bounds = found.band
     assert bounds is None or (bounds.source and bounds.metric in METRICS[found.description.task])
-
-
-@pytest.mark.parametrize("name", suite_names())
-def test_a_suite_has_the_name_of_its_file_and_workloads_of_the_catalogue(name: str) -> None:
-    suite = load_suite(name)
-    assert suite.name == name
-    assert set(suite.workloads) <= set(workload_names())
-    assert suite.processes >= 3 or name == "lecture", "the unit of comparison is the process median"
-
-
-def test_the_lecture_suite_is_everything_in_the_catalogue() -> None:
-    assert sorted(load_suite("lecture").workloads) == sorted(workload_names())
-
-
-def test_the_quick_suite_is_what_it_is_said_to_be() -> None:
-    quick = load_suite("quick")
-    assert quick.workloads == ("digits-dnn", "digits-cnn", "digits-lstm")
-    assert quick.frameworks == ("pytorch", "keras", "flax")
-    assert quick.batch_sizes == (1, 32, 256)
 
 
 def test_a_users_own_file_is_a_workload(tmp_path: Path) -> None:
@@ -373,24 +347,6 @@ def test_an_unknown_workload_is_named_beside_the_known_ones(name: str) -> None:
 def test_a_file_that_is_not_there_is_named() -> None:
     with pytest.raises(UsageError, match=r"^workload: found 'nowhere\.toml', where there is no file$"):
         load_workload("nowhere.toml")
-
-
-@pytest.mark.parametrize("name", ["slow", "", "../workloads/digits-dnn"])
-def test_an_unknown_suite_is_named_beside_the_known_ones(name: str) -> None:
-    with pytest.raises(
-        UsageError, match=f"^--suite: found '{name}', expected one of lecture, lecture-quick, quick, standard$"
-    ):
-        load_suite(name)
-
-
-def test_a_mistake_in_a_suite_is_one_line_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workload, "SUITES", tmp_path)
-    text = (SUITES / "quick.toml").read_text()
-    (tmp_path / "quick.toml").write_text(text)
-    assert load_suite("quick").processes == 3
-    (tmp_path / "quick.toml").write_text(text.replace("processes = 3", "processes = 0"))
-    with pytest.raises(UsageError, match=r"quick.toml: processes: found 0, expected greater than 0$"):
-        load_suite("quick")
 
 
 CHANGES = {

@@ -3,7 +3,10 @@
 An engine's module offers `create() -> Engine`. Importing the module imports the library and initialises nothing.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
+
+Step = Callable[..., Any]
 
 
 class Engine(Protocol):
@@ -14,6 +17,9 @@ class Engine(Protocol):
 
     def wait(self, values: object) -> None:
         """Return when these arrays, in whatever lists and tuples, are computed."""
+
+    def stateless(self, step: Step) -> Step | None:
+        """A step of Keras that takes the state and returns it, compiled; None where steps keep their state."""
 
     def peak_memory_bytes(self) -> int | None:
         """The allocator's peak on the device since the process began; None where the library does not say."""

@@ -4,7 +4,7 @@ from typing import final
 
 import jax
 
-from bench.adapters.engines.base import Engine
+from bench.adapters.engines.base import Engine, Step
 
 
 def create() -> Engine:
@@ -25,6 +25,11 @@ class JaxEngine:
     def wait(self, values: object) -> None:
         """Return when these arrays are there: JAX hands them out before."""
         jax.block_until_ready(values)
+
+    def stateless(self, step: Step) -> Step | None:
+        """Under `jax.jit`, which takes over the memory of the state."""
+        compiled: Step = jax.jit(step, donate_argnums=0)
+        return compiled
 
     def peak_memory_bytes(self) -> int | None:
         """The allocator's `peak_bytes_in_use`; a CPU has no such figure."""

@@ -4,7 +4,7 @@ from typing import final
 
 import tensorflow as tf
 
-from bench.adapters.engines.base import Engine
+from bench.adapters.engines.base import Engine, Step
 
 
 def create() -> Engine:
@@ -33,6 +33,10 @@ class TensorFlowEngine:
         """Return when the device has nothing left to do; on a CPU a call returns when it is done."""
         if self.device != "cpu":
             tf.test.experimental.sync_devices()
+
+    def stateless(self, step: Step) -> Step | None:  # noqa: ARG002 (the protocol)
+        """None: variables are changed in place."""
+        return None
 
     def peak_memory_bytes(self) -> int | None:
         """`get_memory_info`, which a CPU does not have."""

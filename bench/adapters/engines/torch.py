@@ -4,7 +4,7 @@ from typing import final
 
 import torch
 
-from bench.adapters.engines.base import Engine
+from bench.adapters.engines.base import Engine, Step
 
 
 def create() -> Engine:
@@ -29,6 +29,10 @@ class TorchEngine:
         """Return when the device has nothing left to do; a CPU never has."""
         if self.device != "cpu":
             torch.cuda.synchronize()
+
+    def stateless(self, step: Step) -> Step | None:  # noqa: ARG002 (the protocol)
+        """None: variables are changed in place."""
+        return None
 
     def peak_memory_bytes(self) -> int | None:
         """`torch.cuda.max_memory_allocated`; a CPU has no such figure."""

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from bench.analysis.budgets import Budget, check, load
+from bench.analysis.budgets import check
 from bench.analysis.figures import figures
+from bench.budget import Budget
 from bench.errors import UsageError
 from bench.metrics import Cell
 from bench.record import Measurement
+from bench.request import budgets
 from tests.bench.records import learning, quick_run, record
 
 RUN = quick_run()
@@ -78,14 +80,14 @@ def test_a_budget_holds_for_every_cell_that_it_does_not_exclude() -> None:
 
 
 def test_what_was_not_measured_is_not_kept() -> None:
-    budgets = [Budget(workload="digits-cnn", latency_p50_ms=1e9), Budget(workload="digits-gnn", latency_p50_ms=1e9)]
-    result = check(budgets, RUN)
+    both = [Budget(workload="digits-cnn", latency_p50_ms=1e9), Budget(workload="digits-gnn", latency_p50_ms=1e9)]
+    result = check(both, RUN)
     assert [(item.where, item.verdict) for item in result.checks if item.found is None] == [
         ("digits-gnn", "not measured")
     ]
     assert result.exit_code == 6
     broken = Budget(workload="digits-cnn", latency_p50_ms=1e-9)
-    assert check([*budgets, broken], RUN).exit_code == 3, "a broken one says more than a missing one"
+    assert check([*both, broken], RUN).exit_code == 3, "a broken one says more than a missing one"
 
 
 def test_a_failed_case_has_no_figure() -> None:
@@ -95,7 +97,7 @@ def test_a_failed_case_has_no_figure() -> None:
 def test_a_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "budgets.toml"
     path.write_text('[[budget]]\nworkload = "digits-cnn"\nbatch_size = 1\nlatency_p90_ms = 2\naccuracy = 0.9\n')
-    assert load(path) == (Budget(workload="digits-cnn", batch_size=1, latency_p90_ms=2.0, accuracy=0.9),)
+    assert budgets(path) == (Budget(workload="digits-cnn", batch_size=1, latency_p90_ms=2.0, accuracy=0.9),)
 
 
 @pytest.mark.parametrize(
@@ -113,16 +115,16 @@ def test_a_file_is_read(tmp_path: Path) -> None:
             '[[budget]]\nworkload = "a"\nlatency_p50_ms = -1.0',
             r"budget.0.latency_p50_ms: found -1.0, expected greater than 0",
         ),
-        ("[[budget", r"budgets.toml: found .*, expected a TOML file with budgets"),
+        ("[[budget", r"budgets.toml: not a TOML file: "),
     ],
 )
 def test_a_mistake_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "budgets.toml"
     path.write_text(text)
     with pytest.raises(UsageError, match=message):
-        load(path)
+        budgets(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none.toml: found No such file or directory, expected a TOML file"):
-        load(tmp_path / "none.toml")
+        budgets(tmp_path / "none.toml")

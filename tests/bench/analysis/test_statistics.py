@@ -95,3 +95,19 @@ def test_values_that_lie_elsewhere_do_not_widen_the_shortest_quarter_much() -> N
     assert statistics.shortest_quarter_variance(list(moved)) < 4 * statistics.shortest_quarter_variance(list(values))
     assert np.var(moved) > 100 * np.var(values)
     assert statistics.shortest_quarter_variance(list(values[:7])) == 0
+
+
+@pytest.mark.parametrize("count", [6, 15, 64])
+def test_the_interval_of_a_median_covers_it_as_often_as_it_says_whatever_the_distribution(count: int) -> None:
+    samples = np.random.default_rng(count).pareto(1.5, (2000, count))
+    median = 2 ** (1 / 1.5) - 1
+    found = [statistics.median_interval(sample) for sample in samples]
+    covered = sum(low <= median <= high for low, high in filter(None, found))
+    assert 0.94 <= covered / 2000 <= 0.99
+    means = [(sample.mean() - 2 * sample.std() / count**0.5, sample.mean()) for sample in samples]
+    assert sum(low <= median <= high for low, high in means) / 2000 < 0.94, "which a rule for normal samples does not"
+
+
+def test_fewer_than_six_values_have_no_interval() -> None:
+    assert statistics.median_interval([1.0, 2.0, 3.0, 4.0, 5.0]) is None
+    assert statistics.median_interval([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]) == (1.0, 6.0)

@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from bench import catalogue, equivalence, frameworks
+from bench.cli import measuring
 from bench.frameworks import Contender
+from bench.request import Options, Request
+from bench.store import RunFolder, new_run
 from bench.workload import workload_names
 from tests.bench.cli.conftest import Command, Finished
+from tests.bench.records import ENVIRONMENT, record
 
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "flax", "sklearn"}
 
@@ -175,3 +179,37 @@ def test_the_check_for_imports_can_fail() -> None:
     command = [sys.executable, "-c", SCRIPT.format(names={"typer"}), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1] == "['typer']"
+
+
+def test_a_calibration_is_printed_stored_and_used(
+    levelfield: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(options: Options, request: Request, *, results: Path, **_: Path) -> tuple[RunFolder, int]:
+        assert (options.suite, options.purpose) == ("quick", "timing")
+        assert request.selection.processes == options.processes == 10
+        run = new_run(results, machine=ENVIRONMENT.machine)
+        for number in range(10):
+            run.append(record(replicate=number, order=number, run=run.name))
+        return run, 0
+
+    monkeypatch.setattr(measuring, "start", start)
+    found = levelfield("doctor", "--calibrate", "--processes", 10, "--results", tmp_path, "--reports", tmp_path)
+    assert found.code == 0
+    assert f"{ENVIRONMENT.machine} against itself" in found.out
+    assert "0 of 2 (at most " in found.out
+    stored = tmp_path / ENVIRONMENT.machine / "calibration.json"
+    assert json.loads(stored.read_text())["processes"] == 10
+    pair = [next(tmp_path.glob("*/*/records.jsonl"))] * 2
+    assert levelfield("compare", *pair, "--results", tmp_path).code in {0, 4}
+    stored.write_text("{}")
+    damaged = levelfield("compare", *pair, "--results", tmp_path)
+    assert (damaged.code, damaged.out) == (1, "")
+    assert "calibrate again" in damaged.err
+
+
+def test_a_calibration_needs_two_sides_of_processes(levelfield: Command, tmp_path: Path) -> None:
+    found = levelfield("doctor", "--calibrate", "--processes", 9, "--results", tmp_path)
+    assert (found.code, found.err) == (
+        2,
+        "levelfield: --processes: found 9, expected at least 10: two sides to compare\n",
+    )

@@ -242,3 +242,34 @@ def test_a_comparison_is_printed_for_programs_with_the_same_exit_code(
     assert json.loads(found["json"].out)["exit_code"] == 3
     assert found["junit"].out.startswith("<?xml")
     assert "| regressed" in found["markdown"].out
+
+
+def test_on_github_the_page_goes_to_the_summary_of_the_job(
+    levelfield: Command, baseline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidate = store(tmp_path / "candidate.jsonl", quick_run(), change=slower)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    printed = levelfield("compare", baseline, candidate, "--format", "github").out
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    (tmp_path / "summary.md").write_text("What was there before.\n")
+    found = levelfield("compare", baseline, candidate, "--format", "github")
+    summary = (tmp_path / "summary.md").read_text()
+    assert found.code == 3
+    assert found.out.startswith("::error ")
+    assert summary.startswith("What was there before.\n")
+    assert "| regressed" in summary
+    assert printed == found.out + summary.removeprefix("What was there before.\n").removesuffix("\n")
+
+
+def test_several_runs_of_a_side_are_compared_as_one(levelfield: Command, tmp_path: Path) -> None:
+    """Each has a process of every cell, as `nox -s compare` measures them: alone they say nothing about noise."""
+    runs = [
+        store(tmp_path / f"{name}.jsonl", [item for item in quick_run(run=name) if item.case.replicate == number])
+        for number, name in enumerate("abc")
+    ]
+    sides = ",".join(map(str, runs)), ",".join(map(str, runs))
+    together = levelfield("compare", *sides)
+    assert together.code in {0, 4}
+    assert "unchanged" in together.out
+    assert "a, b, c over a, b, c" in together.out
+    assert "unchanged" not in levelfield("compare", runs[0], runs[0]).out

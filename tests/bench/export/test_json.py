@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.analysis.budgets import Budget, check
+from bench.analysis.budgets import check
 from bench.analysis.compare import compare
+from bench.budget import Budget
 from bench.export import csv
 from bench.export.json import render, report
 from tests.bench.records import quick_run, record

@@ -6,8 +6,9 @@ import pytest
 from junit2htmlreport.case_result import CaseResult
 from junit2htmlreport.parser import Case, Junit
 
-from bench.analysis.budgets import Budget, check
+from bench.analysis.budgets import check
 from bench.analysis.compare import compare
+from bench.budget import Budget
 from bench.export.junit import render
 from tests.bench.records import quick_run, record
 
@@ -39,7 +40,7 @@ def test_a_regression_fails_and_its_place_is_told() -> None:
 def test_nothing_fails_in_a_run_beside_itself() -> None:
     baseline = quick_run()
     found = outcomes(render(compare(baseline, baseline, threshold=0.05)))
-    assert found.total() == 73, "36 cells, two metrics for each, and all of them together"
+    assert found.total() == 36 * 2 + 36 + 9 + 1, "times, peaks, qualities, and all times together"
     assert not found[FAILED]
     assert found[PASSED]
 

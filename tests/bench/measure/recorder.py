@@ -46,6 +46,7 @@ class Recorder:
         self.queries: list[list[int]] = []
         self.waited: list[object] = []
         self.restored: list[int] = []
+        self.puts = 0
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Nothing is there to be set."""
@@ -55,6 +56,7 @@ class Recorder:
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Any:  # noqa: ANN401 (the seam)
         """The arrays as they are."""
+        self.puts += 1
         return inputs if targets is None else (inputs, targets)
 
     def train(self, batches: Iterable[Batch]) -> list[float]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bench.measure.inference import EVALUATION_BATCH, logits_of, time_queries
+from bench.measure.rounds import BOUNDARY_CALLS
 from tests.bench.measure.recorder import Recorder, is_adapter, right, split
 
 
@@ -48,3 +49,11 @@ def test_the_checksum_is_the_sum_of_the_last_outputs() -> None:
     recorder = Recorder(logits=lambda numbers, _: np.full((len(numbers), 3), 0.5, np.float32))
     block = time_queries(is_adapter(recorder), split(20).inputs, batch_size=4, block_seconds=1e-6)
     assert block.checksum == 4 * 3 * 0.5
+
+
+def test_queries_are_on_the_device_before_the_clock_starts_or_are_fed_each_time(recorder: Recorder) -> None:
+    time_queries(is_adapter(recorder), split(20).inputs, batch_size=8, block_seconds=1e-6)
+    assert recorder.puts == 2 + BOUNDARY_CALLS
+    fed = Recorder()
+    time_queries(is_adapter(fed), split(20).inputs, batch_size=8, block_seconds=1e-6, feed="host")
+    assert fed.puts == 2 + len(fed.queries)

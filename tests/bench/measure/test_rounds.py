@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from bench.measure import rounds
-from bench.measure.rounds import FIRST_CALLS, PIPELINED_ROUNDS, Thoroughness, Work, measure
+from bench.measure.rounds import BOUNDARY_CALLS, FIRST_CALLS, MINIMUM_ROUNDS, Thoroughness, Work, measure
 from bench.record import Block
 from tests.bench.measure.recorder import Clock
 
 SHORT = Thoroughness(block_seconds=0.001)  # a million nanoseconds
+FEED_NS, CALL_NS, WAIT_NS, FETCH_NS = 5, 70, 1100, 13000
 
 
 @dataclass
@@ -23,11 +24,12 @@ class Calls:
     runs: list[int] = field(default_factory=list)
     waits: list[int] = field(default_factory=list)
     collecting: list[bool] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
 
     @property
     def work(self) -> Work:
         """What is measured."""
-        return Work(run=self.run, wait=self.wait)
+        return Work(run=self.run, wait=self.wait, feed=self.feed, call=self.call, fetch=self.fetch)
 
     def run(self, count: int) -> int:
         """Let the clock go on by the costs of so many calls."""
@@ -37,10 +39,31 @@ class Calls:
         self.runs.append(count)
         return self.made
 
-    def wait(self, result: int) -> None:
+    def wait(self, result: int | str) -> None:
         """Check what is waited for."""
+        if isinstance(result, str):
+            self.parts.append(f"wait for {result}")
+            self.clock.now += WAIT_NS
+            return
         assert result == self.made, "the last result is waited for, and right after its calls"
         self.waits.append(result)
+
+    def feed(self) -> str:
+        """A batch on its way to the device."""
+        self.parts.append("feed")
+        self.clock.now += FEED_NS
+        return "batch"
+
+    def call(self, batch: str) -> str:
+        """A call that returns before its result is there."""
+        self.parts.append(f"call on {batch}")
+        self.clock.now += CALL_NS
+        return "result"
+
+    def fetch(self, result: str) -> None:
+        """The way of the result to the host."""
+        self.parts.append(f"fetch {result}")
+        self.clock.now += FETCH_NS
 
     @property
     def made(self) -> int:
@@ -66,28 +89,54 @@ def test_a_steady_call_is_measured_in_order_first_calls_warm_up_single_calls_rou
     assert block.call_ns == (900_000, 30_000, 10_000)
     assert block.warm_up_ns == (10_000,) * 24
     assert block.steady
-    assert block.synchronised_ns == (10_000,) * 100, "until the block's time is spent"
-    assert block.iterations_per_round == 20
-    assert block.pipelined_ns == (200_000,) * 5
-    assert (block.wall_ns, block.cpu_ns) == (1_000_000, 2_000_000), "of the rounds together"
-    assert calls.runs == [1] * (3 + 24 + 100) + [20] * 5 + [1]
+    assert block.synchronised_ns == (10_000,) * 64, "which all take as long, so that the median is known"
+    assert block.iterations_per_round == 5, "a twentieth of the block's time"
+    assert block.pipelined_ns == (50_000,) * 7, "a third of it"
+    assert (block.wall_ns, block.cpu_ns) == (350_000, 700_000), "of the rounds together"
+    assert calls.runs == [1] * (3 + 24 + 64) + [5] * 7 + [1]
     assert block.checksum == calls.made, "of one more call, after the clock has stopped"
 
 
 def test_every_call_is_waited_for_but_only_the_last_of_a_round(clock: Clock) -> None:
     calls = Calls(clock, cost_ns=lambda _: 10_000)
     measured(calls)
-    assert len(calls.waits) == 3 + 24 + 100 + 5
+    assert len(calls.waits) == 3 + 24 + 64 + 7
+
+
+def test_a_call_is_taken_apart_and_each_part_waited_for(clock: Clock) -> None:
+    calls = Calls(clock, cost_ns=lambda _: 10_000)
+    found = measured(calls).boundary
+    assert found is not None
+    assert (
+        calls.parts == ["feed", "wait for batch", "call on batch", "wait for result", "fetch result"] * BOUNDARY_CALLS
+    )
+    assert found.to_device_ns == (FEED_NS + WAIT_NS,) * BOUNDARY_CALLS
+    assert found.dispatch_ns == (CALL_NS,) * BOUNDARY_CALLS
+    assert found.compute_ns == (WAIT_NS,) * BOUNDARY_CALLS
+    assert found.to_host_ns == (FETCH_NS,) * BOUNDARY_CALLS
+
+
+def test_a_block_ends_when_its_median_is_known_and_not_before_a_third_of_its_time(clock: Clock) -> None:
+    quick = measured(Calls(clock, cost_ns=lambda _: 1_000))
+    assert sum(quick.synchronised_ns) == pytest.approx(333_000, rel=0.25), "and the calls until one looks again"
+    assert quick.synchronised_ended == quick.pipelined_ended == "interval"
+
+
+def test_a_block_whose_median_stays_unknown_ends_with_its_time_and_says_so(clock: Clock) -> None:
+    two_speeds = Calls(clock, cost_ns=lambda number: 9_000 if number % 2 else 11_000)
+    found = measured(two_speeds)
+    assert found.synchronised_ended == "time"
+    assert 1_000_000 <= sum(found.synchronised_ns) < 1_011_000
 
 
 def test_at_least_64_calls_are_timed_one_by_one_however_long_each_takes(clock: Clock) -> None:
     block = measured(Calls(clock, cost_ns=lambda _: 10_000_000))
     assert len(block.synchronised_ns) == 64
     assert block.iterations_per_round == 1
-    assert len(block.pipelined_ns) == PIPELINED_ROUNDS == 5
+    assert len(block.pipelined_ns) == MINIMUM_ROUNDS == 6
 
 
-@pytest.mark.parametrize(("cost_ns", "per_round"), [(10_000_000, 40), (1_000, 200)])
+@pytest.mark.parametrize(("cost_ns", "per_round"), [(10_000_000, 10), (1_000, 50)])
 def test_at_least_so_many_calls_are_pipelined_as_are_asked_for(clock: Clock, cost_ns: int, per_round: int) -> None:
     block = measured(Calls(clock, cost_ns=lambda _: cost_ns), Thoroughness(block_seconds=0.001, minimum_calls=200))
     assert block.iterations_per_round == per_round

@@ -9,6 +9,7 @@ import pytest
 from bench.datasets import base as datasets
 from bench.errors import BenchError, UsageError
 from bench.measure import training
+from bench.measure.rounds import BOUNDARY_CALLS
 from bench.measure.training import DivergedError, Lesson, learn, time_steps
 from bench.record import Learning
 from tests.bench.measure.recorder import QUERY_NS, STEP_NS, Recorder, is_adapter, right, split, wrong
@@ -237,3 +238,12 @@ def test_a_batch_that_the_samples_fill_is_timed_and_a_larger_one_refused(recorde
     assert {len(step) for step in recorder.steps} == {20}
     with pytest.raises(UsageError, match="batch size: found 21, expected 1 to 20"):
         time_steps(is_adapter(recorder), TRAIN, batch_size=21, seed=0, block_seconds=1e-6)
+
+
+def test_batches_are_on_the_device_before_the_clock_starts_or_are_fed_each_time(recorder: Recorder) -> None:
+    time_steps(is_adapter(recorder), TRAIN, batch_size=8, seed=3, block_seconds=1e-6)
+    assert recorder.puts == 2 + BOUNDARY_CALLS
+    fed = Recorder()
+    time_steps(is_adapter(fed), TRAIN, batch_size=8, seed=3, block_seconds=1e-6, feed="host")
+    assert fed.puts == 2 + len(fed.steps)
+    assert fed.steps == recorder.steps

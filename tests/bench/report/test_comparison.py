@@ -1,17 +1,21 @@
 """A comparison shows its verdicts, worst first, and everything that kept something from being compared."""
 
+from dataclasses import replace
+
 from bench.analysis.compare import compare
+from bench.record import Measurement
 from bench.report.comparison import report
-from tests.bench.records import quick_run, record
+from tests.bench.records import learning, quick_run, record
 
 
 def test_verdicts_come_worst_first_with_the_noise_below() -> None:
     slow = quick_run(slowdown=1.3, workloads=["digits-lstm"])
     found = report(compare(quick_run(), [*quick_run(workloads=["digits-dnn"], run="b"), *slow], threshold=0.05))
-    verdicts, missing = found.sections[0].tables
+    verdicts, unchanged, missing = found.sections[0].tables
     texts = [row[-1].text for row in verdicts.rows]
     assert texts == ["regressed"] * 24 + ["unchanged"] * 24
     assert any("Noise inside a run" in note for note in verdicts.notes)
+    assert [row[0].text for row in unchanged.rows] == ["24 peaks of memory", "6 figures of quality"]
     assert {row[1].text for row in missing.rows} == {"digits-cnn"}
 
 
@@ -26,3 +30,26 @@ def test_what_is_inconclusive_says_why_and_what_failed_is_listed() -> None:
 def test_what_is_not_comparable_is_said() -> None:
     found = report(compare([record()], [record(workload_digest="new")], threshold=0.05))
     assert [table.title for table in found.sections[0].tables] == ["Not comparable"]
+
+
+def test_memory_and_quality_are_shown_where_they_are_not_unchanged() -> None:
+    baseline, candidate = quick_run(workloads=["digits-dnn"]), quick_run(workloads=["digits-dnn"])
+    worse = replace(learning(), quality={"accuracy": 0.5})
+    candidate = [
+        replace(item, measurement=Measurement(learning=worse))
+        if item.case.purpose == "learning" and item.case.framework == "flax"
+        else item
+        for item in candidate
+    ]
+    _, changes, unchanged = report(compare(baseline, candidate, threshold=0.05)).sections[0].tables
+    assert [[entry.text for entry in row] for row in changes.rows] == [
+        ["digits-dnn", "flax", "training", "accuracy", "32", "0.9700", "0.5000", "regressed: far beyond what seeds do"]
+    ]
+    assert [row[0].text for row in unchanged.rows] == ["12 peaks of memory", "2 figures of quality"]
+
+
+def test_runs_that_only_learnt_are_compared_too() -> None:
+    learnt = [item for item in quick_run() if item.case.purpose == "learning"]
+    times, unchanged = report(compare(learnt, learnt, threshold=0.05)).sections[0].tables
+    assert [row[0].text for row in times.rows] == ["nothing was timed in both"]
+    assert [row[0].text for row in unchanged.rows] == ["9 figures of quality"]

@@ -48,3 +48,9 @@ def test_scores_have_four_digits() -> None:
     assert numbers.score(1e-5) == "1.0e-05"
     assert numbers.score(0.0) == "0.0000"
     assert numbers.deviation(3.14e-16) == "3.1e-16"
+
+
+def test_a_spread_is_that_of_the_farther_bound() -> None:
+    assert numbers.spread(100.0, low=90.0, high=104.0) == "±10 %"
+    assert numbers.spread(100.0, low=99.0, high=104.4) == "±4 %"
+    assert numbers.spread(100.0, low=99.7, high=100.1) == "±0.3 %"

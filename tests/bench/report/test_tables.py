@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import NothingMeasuredError
-from bench.record import Certificate, Measurement, Record
+from bench.record import Boundary, Certificate, Measurement, Record
 from bench.report.layout import Report, Table
 from bench.report.tables import report
 from tests.bench.records import block, learning, quick_run, record
@@ -69,10 +69,47 @@ def test_without_a_certificate_there_is_no_rank_and_the_others_are_ranked_withou
 
 def test_percentiles_of_too_few_samples_are_not_shown() -> None:
     enough = _table(report(_timed("flax", 1e-3, synchronised_ns=(1000,) * 64)), "digits-dnn", "Training")
-    assert _column(enough, "step p90") == ["1.00 µs"]
+    assert _column(enough, "step p90") == ["1.00 µs ±0.0 %"]
     few = _table(report(_timed("flax", 1e-3, synchronised_ns=(1000,) * 63)), "digits-dnn", "Training")
     assert "step p90" not in [column.title for column in few.columns]
     assert any("64 samples" in note for note in few.notes)
+
+
+def test_every_figure_has_the_range_of_its_processes_and_what_it_is_worth() -> None:
+    times = [(1_000_000,), (1_040_000,), (980_000,)]
+    records = [_timed("flax", 1e-3, replicates=1, synchronised_ns=item * 64)[0] for item in times]
+    records = [replace(item, case=replace(item.case, replicate=number)) for number, item in enumerate(records)]
+    table = _table(report(records), "digits-dnn", "Training")
+    assert _column(table, "step p50") == ["1.00 ms ±4 %"]
+    assert any("the range of 3 processes is a 75% interval of the median" in note for note in table.notes)
+    alone = _table(report(records[:1]), "digits-dnn", "Training")
+    assert _column(alone, "step p50") == ["1.00 ms"]
+    assert not any("interval" in note for note in alone.notes)
+
+
+def test_a_call_is_shown_in_its_four_parts() -> None:
+    parts = Boundary(to_device_ns=(5_000,), dispatch_ns=(70_000,), compute_ns=(1_100_000,), to_host_ns=(300,))
+    found = report([*_timed("flax", 1e-3, boundary=parts), *_timed("pytorch", 1e-3)])
+    table = _table(found, "digits-dnn", "Where the time of a call goes")
+    assert [entry.text for entry in table.rows[0]] == [
+        "training",
+        "32",
+        "flax",
+        "5.00 µs",
+        "70.0 µs",
+        "1.10 ms",
+        "300 ns",
+    ]
+    assert len(table.rows) == 1, "nothing is said of a call that was not taken apart"
+
+
+def test_how_many_medians_are_known_well_is_told() -> None:
+    known = _timed("flax", 1e-3, synchronised_ended="interval", pipelined_ended="interval")
+    found = report([*known, *_timed("pytorch", 1e-3, synchronised_ended="interval")])
+    facts = dict(
+        zip(*(_column(_table(found, "Method", "How it was measured"), name) for name in ("what", "value")), strict=True)
+    )
+    assert "within 1 % of it, in 9 of 12 blocks" in facts["calls"]
 
 
 def test_unequal_use_of_cores_is_remarked_and_equal_use_is_not() -> None:

@@ -1,0 +1,41 @@
+"""Verdicts as workflow commands of GitHub Actions: an annotation for whatever got worse.
+
+https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+"""
+
+from collections.abc import Iterator
+
+from bench.analysis.budgets import Checks
+from bench.analysis.compare import Comparison
+
+
+def annotations(found: Comparison | Checks) -> str:
+    """A line for each error; nothing where all is well."""
+    messages = _broken(found) if isinstance(found, Checks) else _worse(found)
+    return "".join(f"::error title=levelfield::{_escaped(message)}\n" for message in messages)
+
+
+def _worse(found: Comparison) -> Iterator[str]:
+    for row in found.rows:
+        if row.verdict == "regressed":
+            metric, bounds = row.metric.removesuffix("_s"), f"{row.low:.2f} to {row.high:.2f}"
+            yield f"{row.cell.place}: {metric} {row.ratio:.2f} times as long ({bounds})"
+    for item in found.changes:
+        if item.verdict == "regressed":
+            values = f"{item.baseline:.4g} before, {item.candidate:.4g} now"
+            yield f"{item.cell.place}: {item.metric} {values} ({item.reason})"
+    if found.common is not None and found.common.verdict == "regressed":
+        yield f"all cells together: {found.common.ratio:.2f} times as long"
+    yield from found.newly_failed
+    yield from found.not_comparable
+
+
+def _broken(found: Checks) -> Iterator[str]:
+    for item in found.checks:
+        if item.verdict != "kept":
+            value = "nothing" if item.found is None else f"{item.found:.4g}"
+            yield f"{item.where}: {item.key} found {value}, expected {item.allowed} {item.limit:g}"
+
+
+def _escaped(message: str) -> str:
+    return message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

@@ -1,0 +1,107 @@
+"""A machine against itself: what was put in is found, and what would be found is what is said."""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from bench.analysis import calibration
+from bench.analysis.calibration import calibrate, from_json
+from bench.analysis.compare import compare
+from bench.analysis.statistics import Spread
+from bench.errors import BenchError, UsageError
+from bench.record import Measurement, Record, Scenario
+from tests.bench.records import block, quick_run, record
+
+THRESHOLD = 0.05
+
+
+def run(noise: float, *, processes: int = 20, drift: Callable[[int], float] = lambda _: 1.0) -> list[Record]:
+    """Eight cells, timed in so many processes whose medians have this standard deviation."""
+    generator = np.random.default_rng(0)
+    records: list[Record] = []
+    for replicate in range(processes):
+        for framework in ("pytorch", "flax"):
+            scenarios: tuple[tuple[Scenario, tuple[int, ...]], ...] = (("training", (32,)), ("inference", (1, 32, 256)))
+            for scenario, sizes in scenarios:
+                made = record(framework=framework, scenario=scenario, batch_sizes=sizes, replicate=replicate)
+                blocks = []
+                for size in sizes:
+                    time = 1e-3 * drift(replicate) * float(np.exp(generator.normal(0, noise)))
+                    plain = block(size, call_time_s=1e-3)
+                    factor = time / 1e-3
+                    blocks.append(
+                        replace(
+                            plain,
+                            synchronised_ns=tuple(int(call * factor) for call in plain.synchronised_ns),
+                            pipelined_ns=tuple(int(call * factor) for call in plain.pipelined_ns),
+                        )
+                    )
+                order = len(records)
+                records.append(replace(made, order=order, measurement=Measurement(blocks=tuple(blocks))))
+    return records
+
+
+def test_the_noise_that_was_put_in_is_found_and_nothing_else() -> None:
+    found = calibrate(run(0.02), threshold=THRESHOLD)
+    assert found.between_percent == pytest.approx(2.0, rel=0.15)
+    assert found.processes == 20
+    assert len(found.spreads) == 16
+    assert (found.alarms.found, found.alarms.of) == (0, 32)
+    assert 0 < found.within_percent < 2
+
+
+def test_a_planted_tenth_is_found_on_a_quiet_machine_and_not_on_a_noisy_one() -> None:
+    quiet, noisy = (calibrate(run(noise), threshold=THRESHOLD) for noise in (0.01, 0.2))
+    for rate in (quiet.slowdowns, quiet.speedups):
+        assert (rate.found, rate.of) == (16, 16)
+        assert 0.8 < rate.low < 0.9
+    assert quiet.inconclusive.found == 0
+    assert noisy.slowdowns.found + noisy.speedups.found < 4
+    assert noisy.inconclusive.found > 24
+    assert quiet.detectable_ratio < 1.1 < noisy.detectable_ratio
+
+
+def test_a_machine_that_gets_slower_all_the_time_is_on_both_sides() -> None:
+    found = calibrate(run(0.005, drift=lambda replicate: 1 + 0.02 * replicate), threshold=THRESHOLD)
+    assert found.alarms.found == 0
+    early, late = (
+        [item for item in run(0.005, drift=lambda replicate: 1 + 0.02 * replicate) if item.case.replicate in half]
+        for half in (range(5), range(15, 20))
+    )
+    assert compare(early, late, threshold=THRESHOLD).exit_code == 3, "which is what comes of measuring them in a row"
+
+
+@pytest.mark.parametrize(("found", "of", "highest"), [(0, 300, 0.01), (1, 504, 0.01), (2, 504, 0.0125)])
+def test_a_rate_is_bounded_by_how_much_was_seen(found: int, of: int, highest: float) -> None:
+    rate = calibration._rate(found, of)
+    assert rate.low <= found / of <= rate.high <= highest
+    assert rate.high > 0.7 * highest
+    assert calibration._rate(of - found, of).low == pytest.approx(1 - rate.high)
+
+
+def test_fewer_than_ten_processes_are_refused() -> None:
+    with pytest.raises(UsageError, match="found 9 processes for a cell, expected at least 10: two sides of 5"):
+        calibrate(run(0.01, processes=9), threshold=THRESHOLD)
+    assert calibrate(run(0.01, processes=10), threshold=THRESHOLD).alarms.of == 16
+
+
+def test_a_calibration_is_stored_and_read_back() -> None:
+    found = calibrate(run(0.01, processes=10), threshold=THRESHOLD)
+    content = asdict(found)
+    assert from_json(content) == found
+    with pytest.raises(BenchError, match=r"calibration: processes: found 'many', expected .*; calibrate again"):
+        from_json(content | {"processes": "many"})
+
+
+def test_a_comparison_takes_what_the_machine_is_known_for_into_account() -> None:
+    """Three processes that happen to agree: on a machine that is known to be noisy they prove little."""
+    baseline, candidate = quick_run(), quick_run(slowdown=1.08)
+    alone = compare(baseline, candidate, threshold=THRESHOLD)
+    known = compare(baseline, candidate, threshold=THRESHOLD, calibration=[Spread(variance=0.04, degrees=19)] * 72)
+    assert alone.noise_percent is not None
+    assert known.noise_percent is not None
+    assert alone.noise_percent < 3
+    assert known.noise_percent > 15
+    assert alone.counts["regressed"] > known.counts.get("regressed", 0)
