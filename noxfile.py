@@ -86,10 +86,11 @@ def stress(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the style, the format and the directions of the imports."""
+    """Check the style, the format, the directions of the imports, and the workflows."""
     _run(session, "ruff", "check", ".")
     _run(session, "ruff", "format", "--check", ".")
     session.run(PROGRAMS / "lint-imports", external=True)
+    session.run(PROGRAMS / "zizmor", "--offline", ".github/workflows", external=True)
 
 
 @nox.session

@@ -85,6 +85,11 @@ def interval(values: Sequence[float]) -> tuple[float, float] | None:
     return mean - reach, mean + reach
 
 
+def deviation(values: Sequence[float]) -> float | None:
+    """The standard deviation over seeds; None for fewer than two, or where one of them is not a number."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 and np.isfinite(values).all() else None
+
+
 def differences(by_seed: Mapping[str, Mapping[int, float]]) -> tuple[Difference, ...]:
     """Each pair of contenders by Student's paired t test over the seeds that both have, corrected by Holm (1979).
 

@@ -1,8 +1,9 @@
 """Tables of what was learnt: quality on the test set, time to target, the learning curve, and the certificates."""
 
 from collections.abc import Iterable, Sequence
-from statistics import fmean, median, stdev
+from statistics import fmean, median
 
+from bench.analysis.learning import deviation
 from bench.record import Certificate, Learning
 from bench.report import numbers
 from bench.report.layout import Column, Entry, Table, left, without_empty
@@ -125,8 +126,8 @@ def _spread(values: Sequence[float]) -> Entry:
     if not values:
         return Entry(numbers.UNKNOWN)
     mean = fmean(values)
-    spread = f" ± {stdev(values):.4f}" if len(values) > 1 else ""
-    return Entry(f"{numbers.score(mean)}{spread}", mean)
+    spread = deviation(values)
+    return Entry(numbers.score(mean) + (f" ± {spread:.4f}" if spread is not None else ""), mean)
 
 
 def _quality_notes(learnings: Sequence[Learning]) -> Iterable[str]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 
 from bench import variant
+from bench.analysis.learning import deviation
 from bench.recipe import is_better
 from bench.record import Learning, Record
 from bench.report import numbers
@@ -107,6 +108,6 @@ def _entry(choice: Choice, choices: Sequence[Choice], metric: str) -> Entry:
     mean = choice.mean(metric)
     rivals = [other for other in choices if other.lane == choice.lane and other.learnt]
     best = len(rivals) > 1 and not any(is_better(metric, rival.mean(metric), mean) for rival in rivals)
-    values = [_held_out(item, metric) for item in choice.learnt]
-    spread = f" ± {numbers.significant(stdev(values))}" if len(values) > 1 else ""
-    return Entry(f"{numbers.score(mean)}{spread}", mean, best)
+    spread = deviation([_held_out(item, metric) for item in choice.learnt])
+    written = numbers.score(mean) + (f" ± {numbers.significant(spread)}" if spread is not None else "")
+    return Entry(written, mean, best)

@@ -136,6 +136,16 @@ def test_seeds_give_mean_and_spread_and_a_missed_target_is_said() -> None:
     assert _column(table, "time to target") == ["not reached (1 of 3)"]
 
 
+def test_a_metric_that_is_no_number_has_no_spread() -> None:
+    """R² of a single sample is none, with every seed."""
+    quality = {"accuracy": 0.9, "r2": float("nan")}
+    measurement = Measurement(learning=replace(learning(), quality=quality))
+    records = [record(purpose="learning", seed=seed, measurement=measurement) for seed in range(3)]
+    table = _table(report(records), "digits-dnn", "Quality on the test set")
+    assert _column(table, "r2") == ["n/a"]
+    assert _column(table, "accuracy") == ["0.9000 ± 0.0000"]
+
+
 def test_a_long_learning_curve_is_told_by_its_first_last_and_some_epochs() -> None:
     records = [record(purpose="learning", measurement=Measurement(learning=learning(epochs=100)))]
     epochs = _column(_table(report(records), "digits-dnn", "Learning curve"), "epoch")
