@@ -93,8 +93,8 @@ class Block:
     time and the wall time are those of the pipelined rounds together. `checksum` is the sum of the last outputs (for
     training, the last loss), so that no output goes unused.
 
-    `synchronised_ended` and `pipelined_ended` say why no more was measured: because the interval of the median was
-    narrow enough, or because time was up. `boundary` are calls apart from all these.
+    `synchronised_ended` and `pipelined_ended` say whether the interval of the median was narrow enough in the end, or
+    time was up before. `boundary` are calls apart from all these.
     """
 
     batch_size: Size

@@ -12,7 +12,7 @@ from models.layers.spec import without_dropout
 
 
 def trace(subject: Subject, *, nudged: bool = False) -> dict[str, np.ndarray]:
-    """Logits at the start and after the last step, each beside the reference's, the losses.
+    """Logits at the start and after the last step, each beside the reference's, the losses of the first steps.
 
     The weights after the steps. `nudged` begins with first weights that differ in their last bit and takes such inputs
     in every step, as if it rounded otherwise: so much of a difference between two frameworks may be rounding.
@@ -31,10 +31,11 @@ def trace(subject: Subject, *, nudged: bool = False) -> dict[str, np.ndarray]:
         "reference": module.forward(spec, _double(first), inputs.astype(np.float64)),
     }
     fed = (_shaken(train.inputs[rows], number) if nudged else train.inputs[rows] for number, rows in enumerate(batches))
-    losses = [
-        adapter.train([adapter.put(batch, train.targets[rows])])[0] for batch, rows in zip(fed, batches, strict=True)
-    ]
+    steps = [(batch, train.targets[rows]) for batch, rows in zip(fed, batches, strict=True)]
+    losses = [adapter.train([adapter.put(*step)])[0] for step in steps[:LOSS_STEPS]]
     adapter.wait(losses)
+    if steps[LOSS_STEPS:]:  # the way in which epochs are learnt, so that it is proven as well
+        adapter.wait([loss for loss, _ in adapter.train_epoch(steps[LOSS_STEPS:])])
     weights = subject.module.export(model)
     found |= {f"weights/{name}": value for name, value in weights.items()}
     found["losses"] = np.array([float(adapter.to_numpy(loss)) for loss in losses])

@@ -84,7 +84,7 @@ class FlaxAdapter:
 
     def wait(self, result: object) -> None:
         """Return when the result is there and, after training, the parameters."""
-        if self.training:
+        if self.training and isinstance(result, list):  # and not what was put on the device
             # The raw values are the arrays themselves: `get_value` looks for hooks first, 70 µs for twenty variables.
             result = (result, [parameter.get_raw_value() for parameter in self.parameters])
         self.engine.wait(result)

@@ -24,9 +24,10 @@ WARM_UP_CALLS = 8  # in each round
 WARM_UP_SHARE = 2.0  # of a block's time, at the most
 PLATEAU = 1.05  # a round is on the plateau when it is at most this much slower than the fastest so far
 MINIMUM_SYNCHRONISED = 64  # calls, for a p90
+ENOUGH_FOR_P99 = 662  # calls, where they fit into a block
 MINIMUM_ROUNDS = 6  # the fewest whose median has an interval of 95 %
 ROUNDS = 20  # that share a pipelined block's time
-NARROW = 0.01  # half of the interval over the median
+NARROW = 0.01  # of the median, on either side of it
 # Noise comes and goes within hundredths of a second: an interval over less than this part of a block does not know it.
 LEAST_SHARE = 1 / 3
 LOOKS = 1.25  # how much more there is when the interval is looked at again
@@ -65,12 +66,23 @@ def measure(work: Work, *, batch_size: int, thoroughness: Thoroughness, checksum
     first = tuple(timed(work, 1) for _ in range(FIRST_CALLS))
     with collector_off():
         warm_up, steady = _warm_up(work, limit_ns=int(WARM_UP_SHARE * block_ns))
-        single, single_ended = _block(lambda: timed(work, 1), block_ns=block_ns, minimum=MINIMUM_SYNCHRONISED)
+        for_a_p99 = median(warm_up[-WARM_UP_CALLS:]) * ENOUGH_FOR_P99 <= block_ns
+        wanted = ENOUGH_FOR_P99 if for_a_p99 else MINIMUM_SYNCHRONISED
+        single, single_ended = _block(
+            lambda: timed(work, 1), block_ns=block_ns, minimum=MINIMUM_SYNCHRONISED, wanted=wanted
+        )
         per_round = _calls_per_round(median(single), block_ns=block_ns, minimum=thoroughness.minimum_calls)
         least = max(MINIMUM_ROUNDS, -(-thoroughness.minimum_calls // per_round))
-        before_cpu, before = processor_ns(), now_ns()
-        pipelined, pipelined_ended = _block(lambda: timed(work, per_round), block_ns=block_ns, minimum=least)
-        wall, cpu = now_ns() - before, processor_ns() - before_cpu
+        used_ns = 0  # by the processors in the rounds, and not in between
+
+        def a_round() -> int:
+            nonlocal used_ns
+            before_ns = processor_ns()
+            elapsed_ns = timed(work, per_round)
+            used_ns += processor_ns() - before_ns
+            return elapsed_ns
+
+        pipelined, pipelined_ended = _block(a_round, block_ns=block_ns, minimum=least, wanted=least)
         boundary = _boundary(work)
     return Block(
         batch_size=batch_size,
@@ -80,8 +92,8 @@ def measure(work: Work, *, batch_size: int, thoroughness: Thoroughness, checksum
         synchronised_ns=single,
         pipelined_ns=pipelined,
         iterations_per_round=per_round,
-        cpu_ns=cpu,
-        wall_ns=wall,
+        cpu_ns=used_ns,
+        wall_ns=sum(pipelined),
         checksum=checksum(work.run(1)),
         synchronised_ended=single_ended,
         pipelined_ended=pipelined_ended,
@@ -124,10 +136,13 @@ def _warm_up(work: Work, *, limit_ns: int) -> tuple[tuple[int, ...], bool]:
     return tuple(calls), False
 
 
-def _block(once: Callable[[], int], *, block_ns: int, minimum: int) -> tuple[tuple[int, ...], Ended]:
-    """So many times at least; then until their median is known well enough, or until the block's time is up."""
+def _block(once: Callable[[], int], *, block_ns: int, minimum: int, wanted: int) -> tuple[tuple[int, ...], Ended]:
+    """Until the median is known well enough from as many times as are wanted, or until the block's time is up.
+
+    There are never fewer than the minimum.
+    """
     times: list[int] = []
-    spent, look = 0, minimum
+    spent, look = 0, wanted
     while spent < block_ns or len(times) < minimum:
         times.append(once())
         spent += times[-1]
@@ -139,8 +154,8 @@ def _block(once: Callable[[], int], *, block_ns: int, minimum: int) -> tuple[tup
 
 
 def _is_narrow(times: Sequence[int]) -> bool:
-    found = median_interval(times)
-    return found is not None and found[1] - found[0] <= 2 * NARROW * median(times)
+    found, middle = median_interval(times), median(times)
+    return found is not None and max(found[1] - middle, middle - found[0]) <= NARROW * middle
 
 
 def _calls_per_round(call_ns: float, *, block_ns: int, minimum: int) -> int:

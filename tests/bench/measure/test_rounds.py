@@ -117,9 +117,26 @@ def test_a_call_is_taken_apart_and_each_part_waited_for(clock: Clock) -> None:
 
 
 def test_a_block_ends_when_its_median_is_known_and_not_before_a_third_of_its_time(clock: Clock) -> None:
-    quick = measured(Calls(clock, cost_ns=lambda _: 1_000))
-    assert sum(quick.synchronised_ns) == pytest.approx(333_000, rel=0.25), "and the calls until one looks again"
-    assert quick.synchronised_ended == quick.pipelined_ended == "interval"
+    found = measured(Calls(clock, cost_ns=lambda _: 2_000))
+    assert sum(found.synchronised_ns) == 334_000
+    assert found.synchronised_ended == found.pipelined_ended == "interval"
+
+
+def test_a_block_has_the_calls_for_a_p99_where_they_fit_into_it(clock: Clock) -> None:
+    found = measured(Calls(clock, cost_ns=lambda _: 1_000))
+    assert len(found.synchronised_ns) == 662
+    assert found.synchronised_ended == "interval"
+
+
+def test_what_lies_between_rounds_is_not_in_their_time(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(_times: object) -> tuple[float, float]:
+        clock.now += 12_345
+        return 0.0, 1e9
+
+    monkeypatch.setattr(rounds, "median_interval", look)
+    found = measured(Calls(clock, cost_ns=lambda _: 10_000))
+    assert found.wall_ns == sum(found.pipelined_ns) == 1_000_000
+    assert found.cpu_ns == 2 * found.wall_ns
 
 
 def test_a_block_whose_median_stays_unknown_ends_with_its_time_and_says_so(clock: Clock) -> None:
