@@ -44,7 +44,10 @@ def calibrate(session: nox.Session) -> None:
 
 @nox.session
 def compare(session: nox.Session) -> None:
-    """Measure another commit and this checkout in turns, and compare: --base REF; the rest goes to `levelfield run`."""
+    """Measure another commit and this checkout in turns, and compare: --base REF; the rest goes to `levelfield run`.
+
+    Both sides run on the libraries that are installed here: it is the commits that differ.
+    """
     base, arguments = _taken(session, "--base")
     python = str(Path(_environment(session, "all")).absolute())
     results = Path("results", f"compare-{datetime.now(UTC):%Y%m%dT%H%M%SZ}").absolute()

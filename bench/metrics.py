@@ -197,6 +197,11 @@ class Cell:
         return f"{self.workload} {self.contender} {self.scenario} on {self.device}, batch {self.batch_size}"
 
     @property
+    def how(self) -> str:
+        """How it was run, for a name that no other cell at this place may share."""
+        return f"{self.mode} {self.precision} {self.threads} threads fed from {self.feed}"
+
+    @property
     def group(self) -> "Cell":
         """The cell without its contender: those of one group compete with each other."""
         return replace(self, contender="")

@@ -1,11 +1,12 @@
 """The figures of a run held against budgets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.analysis.figures import Figure, figures
+from bench.analysis.figures import MEMORY, Figure, figures
 from bench.budget import LIMITS, Allowed, Budget
+from bench.metrics import METRICS, Cell, cells
 from bench.record import Record
 
 Verdict = Literal["kept", "BROKEN", "not measured"]
@@ -32,34 +33,50 @@ class Checks:
 
 
 def check(budgets: Sequence[Budget], records: Sequence[Record]) -> Checks:
-    """Every limit held against every cell that it is meant for."""
-    known = list(figures(records))
-    found = tuple(check for budget in budgets for check in _checks(budget, known))
+    """Every limit held against every cell that it is meant for.
+
+    A cell of which a process did not end well keeps nothing, nor does one that has no figure: both are not measured.
+    What a framework cannot do at all is not asked of it.
+    """
+    known = {(figure.cell, figure.metric): figure for figure in figures(records)}
+    tried = [record for record in records if record.outcome != "unavailable"]
+    found = tuple(check for budget in budgets for check in _checks(budget, known, tried))
     verdicts = {item.verdict for item in found}
     code = 3 if "BROKEN" in verdicts else 6 if "not measured" in verdicts else 0
     return Checks(checks=found, exit_code=code)
 
 
-def _checks(budget: Budget, known: Sequence[Figure]) -> Iterator[Check]:
-    chosen_by = budget.chosen_by()
+def _checks(budget: Budget, known: Mapping[tuple[Cell, str], Figure], tried: Sequence[Record]) -> Iterator[Check]:
     for key, limit in budget.limits().items():
         metric, unit, allowed = LIMITS[key]
-        fitting = [
-            figure
-            for figure in known
-            if figure.metric == metric and all(getattr(figure.cell, name) == value for name, value in chosen_by.items())
-        ]
-        if not fitting:
-            where = " ".join(map(str, chosen_by.values()))
+        meant = _meant(budget, metric, tried)
+        if not meant:
+            where = " ".join(map(str, budget.chosen_by().values()))
             yield Check(where=where, key=key, allowed=allowed, limit=limit, found=None, verdict="not measured")
-        for figure in fitting:
-            value = figure.value / unit
-            kept = value <= limit if allowed == "at most" else value >= limit
-            yield Check(
-                where=figure.cell.place,
-                key=key,
-                allowed=allowed,
-                limit=limit,
-                found=value,
-                verdict="kept" if kept else "BROKEN",
-            )
+        for cell, well in meant.items():
+            figure = known.get((cell, metric)) if well else None
+            value = None if figure is None else figure.value / unit
+            verdict: Verdict = "not measured"
+            if value is not None:
+                verdict = "kept" if (value <= limit if allowed == "at most" else value >= limit) else "BROKEN"
+            yield Check(where=cell.place, key=key, allowed=allowed, limit=limit, found=value, verdict=verdict)
+
+
+def _meant(budget: Budget, metric: str, tried: Sequence[Record]) -> dict[Cell, bool]:
+    """The cells that a limit is for, and whether all their processes ended well."""
+    found: dict[Cell, bool] = {}
+    for record in tried:
+        if record.case.purpose != PURPOSES.get(metric, "learning") or not _has(record, metric):
+            continue
+        for cell in cells(record.case):
+            if all(getattr(cell, name) == value for name, value in budget.chosen_by().items()):
+                found[cell] = found.get(cell, True) and record.outcome == "ok"
+    return found
+
+
+def _has(record: Record, metric: str) -> bool:
+    """Whether what the process was for has such a metric at all."""
+    return metric not in METRICS or record.case.scenario in METRICS[metric].scenarios
+
+
+PURPOSES = dict.fromkeys(METRICS, "timing") | dict.fromkeys(MEMORY, "memory")

@@ -13,10 +13,10 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from bench.analysis import statistics
-from bench.analysis.compare import CONFIDENCE, Times, judge, times
+from bench.analysis.compare import CONFIDENCE, Spreads, Times, judge, times
 from bench.analysis.statistics import Spread
 from bench.errors import BenchError, UsageError
-from bench.metrics import timed_blocks
+from bench.metrics import Cell, timed_blocks
 from bench.record import Record
 
 SIDE = 5  # processes
@@ -34,13 +34,24 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """How far the processes of one cell are apart in one metric: a variance of logarithms and its degrees."""
+
+    cell: Cell
+    metric: str
+    variance: float
+    degrees: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """What is known about a machine's noise.
 
     `within_percent` is half the 95 % interval of a median inside a process over that median (the median over blocks),
-    `between_percent` the pooled standard deviation of process medians; `spreads` are the variances behind it, one for
-    each cell and metric. Rates are those of verdicts at `threshold`: `alarms` and `inconclusive` ones between equal
-    sides, `slowdowns` and `speedups` where the times of one cell were made longer or shorter by a tenth.
+    `between_percent` the pooled standard deviation of process medians; `known` are the variances behind it. Rates are
+    those of verdicts at `threshold` in so many `comparisons` of two sides: `alarms` and `inconclusive` ones between
+    equal sides, `slowdowns` and `speedups` where the times of one cell were made longer or shorter by a tenth. Rows of
+    one comparison share a moment of the machine, so that the bounds of the rates are too narrow where it drifts.
     """
 
     machine: str
@@ -48,6 +59,7 @@ class Calibration:
     when: str
     threshold: float
     processes: int
+    comparisons: int
     within_percent: float
     between_percent: float
     detectable_ratio: float
@@ -55,7 +67,11 @@ class Calibration:
     inconclusive: Rate
     slowdowns: Rate
     speedups: Rate
-    spreads: tuple[Spread, ...]
+    known: tuple[Known, ...]
+
+    def spreads(self) -> dict[tuple[Cell, str], Spread]:
+        """The variances by cell and metric."""
+        return {(item.cell, item.metric): Spread(variance=item.variance, degrees=item.degrees) for item in self.known}
 
 
 def calibrate(records: Sequence[Record], *, threshold: float) -> Calibration:
@@ -68,28 +84,33 @@ def calibrate(records: Sequence[Record], *, threshold: float) -> Calibration:
         raise UsageError(f"found {processes} processes for a cell, expected at least {2 * SIDE}: two sides of {SIDE}")
     sides = list(_sides(found, processes))
     usable = {key: values for key, values in found.items() if statistics.usable(values)}
-    spreads = tuple(statistics.within_runs(values) for values in usable.values())
-    known = statistics.noise([(sides[0][0][key], sides[0][1][key]) for key in usable], others=spreads)
-    if known is None:
+    spreads = {key: statistics.within_runs(values) for key, values in usable.items()}
+    noise = statistics.noise([(before[key], after[key]) for before, after in sides for key in usable])
+    if noise is None:
         raise UsageError("found no time that varies, expected a clock that is finer than what is timed")
-    rows = [row for before, after in sides for row in judge(before, after, threshold=threshold).rows]
-    verdicts = [row.verdict for row in rows]
+    judged = [judge(*side, threshold=threshold, calibration=spreads) for side in sides]
+    verdicts = [row.verdict for item in judged for row in item.rows]
+    verdicts += [item.common.verdict for item in judged if item.common is not None]
     return Calibration(
         machine=ordered[0].environment.machine,
         run=ordered[0].run,
         when=ordered[0].started,
         threshold=threshold,
         processes=processes,
+        comparisons=len(sides),
         within_percent=100 * _within(records),
-        between_percent=100 * math.expm1(math.sqrt(known.pooled.variance)),
+        between_percent=100 * math.expm1(math.sqrt(noise.pooled.variance)),
         detectable_ratio=statistics.detectable_ratio(
-            known, sizes=(SIDE, SIDE), confidence=CONFIDENCE, comparisons=2 * len(found)
+            noise, sizes=(SIDE, SIDE), confidence=CONFIDENCE, comparisons=2 * len(found)
         ),
-        alarms=_rate(verdicts.count("regressed") + verdicts.count("improved"), len(rows)),
-        inconclusive=_rate(verdicts.count("inconclusive"), len(rows)),
-        slowdowns=_planted(sides, PLANTED, "regressed", threshold=threshold),
-        speedups=_planted(sides, 1 / PLANTED, "improved", threshold=threshold),
-        spreads=spreads,
+        alarms=_rate(verdicts.count("regressed") + verdicts.count("improved"), len(verdicts)),
+        inconclusive=_rate(verdicts.count("inconclusive"), len(verdicts)),
+        slowdowns=_planted(sides, PLANTED, "regressed", threshold=threshold, spreads=spreads),
+        speedups=_planted(sides, 1 / PLANTED, "improved", threshold=threshold, spreads=spreads),
+        known=tuple(
+            Known(cell=cell, metric=metric, variance=spread.variance, degrees=spread.degrees)
+            for (cell, metric), spread in spreads.items()
+        ),
     )
 
 
@@ -117,13 +138,15 @@ def _sides(found: Times, processes: int) -> Iterator[tuple[Times, Times]]:
         yield before, after
 
 
-def _planted(sides: Sequence[tuple[Times, Times]], factor: float, verdict: str, *, threshold: float) -> Rate:
+def _planted(
+    sides: Sequence[tuple[Times, Times]], factor: float, verdict: str, *, threshold: float, spreads: Spreads
+) -> Rate:
     """How often a change of one cell among all is found, for every cell in turn."""
     hits = tried = 0
     for before, after in sides:
         for cell in dict.fromkeys(cell for cell, _ in after):
             changed = {key: _scaled(values, factor) if key[0] == cell else values for key, values in after.items()}
-            rows = judge(before, changed, threshold=threshold).rows
+            rows = judge(before, changed, threshold=threshold, calibration=spreads).rows
             hits += any(row.verdict == verdict for row in rows if row.cell == cell)
             tried += 1
     return _rate(hits, tried)

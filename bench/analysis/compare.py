@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from bench.analysis import statistics, weighed
 from bench.analysis.comparable import Differences, differences, newly_failed
@@ -13,6 +14,7 @@ from bench.metrics import METRICS, Cell, timed_blocks, value
 from bench.record import Block, Record
 
 Times = Mapping[tuple[Cell, str], tuple[float, ...]]
+Spreads = Mapping[tuple[Cell, str], Spread]
 
 CONFIDENCE = 0.95
 
@@ -86,11 +88,11 @@ def compare(
     *,
     threshold: float,
     confidence: float = CONFIDENCE,
-    calibration: Sequence[Spread] = (),
+    calibration: Spreads = MappingProxyType({}),
 ) -> Comparison:
     """Every cell and compared metric of two runs, with the exit code that says it in one number.
 
-    `calibration` are the spreads of this machine's own, where it was measured against itself.
+    `calibration` is how far the processes of these cells were apart when the machine was measured against itself.
 
     A slowdown counts as regressed when the ratio is above 1 + `threshold` and the interval, corrected for the number of
     comparisons, lies above 1; improved is its mirror. Unchanged means that this cell's own interval, not corrected,
@@ -142,12 +144,12 @@ def judge(
     *,
     threshold: float,
     confidence: float = CONFIDENCE,
-    calibration: Sequence[Spread] = (),
+    calibration: Spreads = MappingProxyType({}),
 ) -> Judgement:
     """One row for each key of both sides, all of them together, and the noise that was estimated over all."""
     pairs = {key: (times, candidate[key]) for key, times in baseline.items() if key in candidate}
     usable = [pair for pair in pairs.values() if all(statistics.usable(side) for side in pair)]
-    known = statistics.noise(usable, others=calibration)
+    known = statistics.noise(usable, others=[calibration[key] for key in pairs if key in calibration])
     comparisons = 2 * len(pairs) if len(usable) > 1 else len(pairs)
     rows = tuple(
         _row(key, pair, known, threshold=threshold, confidence=confidence, comparisons=comparisons)

@@ -21,9 +21,9 @@ from bench.record import Record
 Verdict = Literal["improved", "unchanged", "regressed", "inconclusive"]
 
 # By so much more, as a share and in bytes, a peak has to be.
-MEMORY = {"host_peak_bytes": (0.15, 16e6), "device_peak_bytes": (0.02, 1e6)}
-SCORE, ERROR = 0.01, 0.05  # of a metric up to 1 by how much, and by which share of any other, quality may differ
-FAR = 5.0  # so many times as much is no chance, whatever the number of seeds
+PEAKS = {"host_peak_bytes": (0.15, 16e6), "device_peak_bytes": (0.02, 1e6)}
+SCORE, ERROR = 0.01, 0.05  # by how much a score that is 1 at best may differ, and by which share an error
+FAR = 0.2  # of a score is no chance, whatever the number of seeds; errors of some networks differ sixfold by seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Change:
 def memory(baseline: Sequence[Record], candidate: Sequence[Record]) -> tuple[Change, ...]:
     """Every peak that both sides have."""
     before, after = (
-        {(item.cell, item.metric): item.value for item in figures(side) if item.metric in MEMORY}
+        {(item.cell, item.metric): item.value for item in figures(side) if item.metric in PEAKS}
         for side in (baseline, candidate)
     )
     return tuple(_weighed(key, value, after[key]) for key, value in before.items() if key in after)
@@ -55,7 +55,7 @@ def quality(baseline: Sequence[Record], candidate: Sequence[Record]) -> tuple[Ch
 
 def _weighed(key: tuple[Cell, str], before: float, after: float) -> Change:
     cell, name = key
-    share, least = MEMORY[name]
+    share, least = PEAKS[name]
     larger = max(before, after)
     apart = abs(after - before) > max(least, share * min(before, after))
     verdict: Verdict = "unchanged" if not apart else "regressed" if larger == after else "improved"
@@ -98,9 +98,10 @@ def _verdict(metric: str, old: np.ndarray, new: np.ndarray) -> tuple[Verdict, st
 def _by_seeds(metric: str, old: np.ndarray, new: np.ndarray) -> tuple[Verdict, str]:
     """By the interval of the mean difference (Student's, paired) from three seeds on, else by its size alone."""
     apart = new - old
-    allowed = SCORE if abs(old.mean()) <= 1 else ERROR * abs(float(old.mean()))
+    is_score = is_better(metric, 1.0, 0.0)
+    allowed = SCORE if is_score else ERROR * abs(float(old.mean()))
     change: Verdict = "improved" if is_better(metric, float(new.mean()), float(old.mean())) else "regressed"
-    if abs(apart.mean()) > FAR * allowed:
+    if is_score and abs(apart.mean()) > FAR:
         return change, "far beyond what seeds do"
     bounds = interval([float(value) for value in apart]) if len(old) >= LEAST_SEEDS else None
     if bounds is None:

@@ -29,6 +29,16 @@ Workloads = Annotated[
 Frameworks = Annotated[
     str | None, typer.Option("--framework", metavar="LIST", help="pytorch, keras, keras/jax, flax …; with commas.")
 ]
+Threshold = Annotated[float, typer.Option("--threshold", metavar="PERCENT", help="What counts as a change.")]
+
+LARGEST_THRESHOLD = 1000  # percent: ten times as slow is a change by any rule
+
+
+def share_of(threshold: float) -> float:
+    """The share of a threshold in percent; fails where it is none."""
+    if not 0 < threshold < LARGEST_THRESHOLD:
+        fail(f"--threshold: found {threshold:g}, expected percent above 0 and below {LARGEST_THRESHOLD}", USAGE)
+    return threshold / 100
 
 
 def write(text: str) -> None:

@@ -20,17 +20,15 @@ def set_(
     run: Annotated[str, typer.Argument(help="A run: its id or folder, or `latest`.")],
     *,
     why: Annotated[str, typer.Option(metavar="TEXT", help="What makes it the one to compare with.")],
-    who: Annotated[str | None, typer.Option(metavar="NAME", help="By default the user of this session.")] = None,
+    who: Annotated[str | None, typer.Option(metavar="NAME", help="By default the user.")] = None,
     results: Results = Path("results"),
 ) -> None:
     """Make a run the baseline of its machine."""
-    from getpass import getuser
-
     from bench import store
 
     if not why.strip():
         fail("--why: found nothing, expected a reason that a colleague understands in a year", USAGE)
-    found = store.set_baseline(results, store.find_run(results, run), who=who or getuser(), why=why)
+    found = store.set_baseline(results, store.find_run(results, run), who=who or _user(), why=why)
     _tell(found.machine, found.run, found.who, found.when, found.why)
 
 
@@ -61,6 +59,15 @@ def clear(*, machine: Machine = None, results: Results = Path("results")) -> Non
         fail(f"--machine: found {chosen!r}, expected one of {', '.join(known)}", USAGE)
     store.clear_baseline(results, chosen)
     say(f"{chosen}: no baseline any more")
+
+
+def _user() -> str:
+    from getpass import getuser
+
+    try:
+        return getuser()
+    except (KeyError, OSError):  # as in a container, whose user has a number and no name
+        return "unknown"
 
 
 def _tell(machine: str, run: str, who: str, when: str, why: str) -> None:

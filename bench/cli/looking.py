@@ -15,11 +15,13 @@ from bench.cli.console import (
     Frameworks,
     Reports,
     Results,
+    Threshold,
     Workloads,
     errors,
     fail,
     one_of,
     say,
+    share_of,
     show,
     write,
 )
@@ -96,7 +98,7 @@ def doctor(  # noqa: PLR0913 (the options of the command)
     ] = False,
     suite: Annotated[str, typer.Option(help="With --calibrate: what is timed.")] = "quick",
     processes: Annotated[int, typer.Option(help="With --calibrate: processes for each case.")] = 20,
-    threshold: Annotated[float, typer.Option(metavar="PERCENT", help="With --calibrate: what is a change.")] = 5.0,
+    threshold: Threshold = 5.0,
     results: Results = Path("results"),
     reports: Reports = Path("reports"),
 ) -> None:
@@ -105,7 +107,7 @@ def doctor(  # noqa: PLR0913 (the options of the command)
         from bench.cli import calibrating
 
         calibrating.calibrate(
-            suite=suite, processes=processes, threshold=threshold / 100, results=results, reports=reports
+            suite=suite, processes=processes, threshold=share_of(threshold), results=results, reports=reports
         )
         return
     from bench.doctor import examine

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.console import NOTHING, USAGE, Reports, Results, fail, one_of, show, warn, write
+from bench.cli.console import NOTHING, USAGE, Reports, Results, Threshold, fail, one_of, share_of, show, warn, write
 
 if TYPE_CHECKING:
     from bench.analysis.budgets import Checks
-    from bench.analysis.compare import Comparison
-    from bench.analysis.statistics import Spread
+    from bench.analysis.compare import Comparison, Spreads
     from bench.record import Record
     from bench.report.layout import Report
 
-LARGEST_THRESHOLD = 1000  # percent: ten times as slow is a change by any rule
 PAGES = ("terminal", "markdown")
 FOREIGN = ("csv", "json", "pytest-benchmark", "github-action-benchmark")
 VERDICTS = (*PAGES, "json", "junit", "github")
@@ -55,7 +53,7 @@ def compare(
     ],
     candidate: Annotated[str, typer.Argument(help="The run to hold against it; several with commas are one.")],
     *,
-    threshold: Annotated[float, typer.Option(metavar="PERCENT", help="What counts as a change.")] = 5.0,
+    threshold: Threshold = 5.0,
     form: Verdicts = "terminal",
     results: Results = Path("results"),
 ) -> None:
@@ -64,12 +62,13 @@ def compare(
     from bench.report import comparison
 
     one_of("--format", form, VERDICTS)
-    if not 0 < threshold < LARGEST_THRESHOLD:
-        fail(f"--threshold: found {threshold:g}, expected percent above 0 and below {LARGEST_THRESHOLD}", USAGE)
+    share = share_of(threshold)
     after, _ = read(candidate.split(","), results=results)
     before, _ = read(baseline.split(","), results=results, machine=after[0].environment.machine)
+    if _runs(before) == _runs(after):
+        warn(f"{baseline} and {candidate} are the same run: nothing can differ")
     spreads = _spreads(results, after[0].environment.machine)
-    found = compare_records(before, after, threshold=threshold / 100, calibration=spreads)
+    found = compare_records(before, after, threshold=share, calibration=spreads)
     if not found.rows and not found.changes and not found.not_comparable:
         fail(f"{baseline}, {candidate}: found nothing that was measured in both", NOTHING)
     title = f"{_runs(after)} over {_runs(before)}"
@@ -77,13 +76,13 @@ def compare(
     raise SystemExit(found.exit_code)
 
 
-def _spreads(results: Path, machine: str) -> "Sequence[Spread]":
+def _spreads(results: Path, machine: str) -> "Spreads":
     """What is known of the machine's noise from a calibration."""
     from bench import store
     from bench.analysis import calibration
 
     content = store.load_calibration(results, machine)
-    return () if content is None else calibration.from_json(content).spreads
+    return {} if content is None else calibration.from_json(content).spreads()
 
 
 def check(
@@ -164,7 +163,7 @@ def read(names: Sequence[str], *, results: Path, machine: str | None = None) -> 
 
     records: list[Record] = []
     command = None
-    for name in names:
+    for name in dict.fromkeys(names):
         if machine is not None and name == "baseline":
             run = store.baseline_of(results, machine)
         else:

@@ -32,6 +32,4 @@ def render(records: Sequence[Record]) -> str:
 
 def _name(figure: Figure) -> str:
     """All that tells a cell from others: a line over commits must never join two of them."""
-    cell = figure.cell
-    how = f"{cell.device} {cell.mode} {cell.precision} {cell.threads} threads batch {cell.batch_size}"
-    return f"{cell.workload} {cell.contender} {cell.scenario} {how} {figure.metric.removesuffix('_s')}"
+    return f"{figure.cell.place}, {figure.cell.how}, {figure.metric.removesuffix('_s')}"

@@ -33,7 +33,7 @@ def _comparison(found: Comparison) -> list[TestCase]:
 
 def _compared(row: Row) -> TestCase:
     cell = row.cell
-    name = f"{cell.scenario} batch {cell.batch_size} on {cell.device}, {row.metric.removesuffix('_s')}"
+    name = f"{cell.scenario} batch {cell.batch_size} on {cell.device}, {cell.how}, {row.metric.removesuffix('_s')}"
     return _case(
         f"{cell.workload}.{cell.contender}", name, row.verdict, row.reason or _ratio(row.ratio, row.low, row.high)
     )
@@ -41,7 +41,7 @@ def _compared(row: Row) -> TestCase:
 
 def _changed(item: Change) -> TestCase:
     cell = item.cell
-    name = f"{cell.scenario} batch {cell.batch_size} on {cell.device}, {item.metric}"
+    name = f"{cell.scenario} batch {cell.batch_size} on {cell.device}, {cell.how}, {item.metric}"
     message = f"{item.baseline:.4g} before, {item.candidate:.4g} now; {item.reason}"
     return _case(f"{cell.workload}.{cell.contender}", name, item.verdict, message)
 

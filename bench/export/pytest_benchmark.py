@@ -42,7 +42,7 @@ def _benchmark(cell: Cell, blocks: Sequence[Block]) -> dict[str, Any]:
     return {
         "group": group,
         "name": f"{cell.workload}[{cell.contender}-{cell.scenario}-{cell.batch_size}]",
-        "fullname": f"{group}[{cell.contender}-{cell.mode}-{cell.precision}-{cell.threads}]",
+        "fullname": f"{cell.place}, {cell.how}",
         "params": {"contender": cell.contender, "batch_size": cell.batch_size},
         "param": f"{cell.contender}-{cell.batch_size}",
         "extra_info": {"processes": len(blocks)},

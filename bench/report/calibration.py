@@ -17,12 +17,17 @@ def table(found: Calibration) -> Table:
         f"a cell {changed} faster is found": _bounded(found.speedups, at_most=False),
         "found four times in five": f"a cell that is {numbers.ratio(found.detectable_ratio)} as slow",
     }
-    sides = f"{found.processes} processes for each cell, compared as {SIDE} with {SIDE} in turns"
+    sides = (
+        f"{found.processes} processes for each cell, in {found.comparisons} comparisons of {SIDE} with {SIDE} in turns"
+    )
     return Table(
         title=f"{found.machine} against itself",
         columns=left("what", "value"),
         rows=tuple((Entry(what), Entry(value)) for what, value in facts.items()),
-        notes=(f"{sides}; threshold {found.threshold:.0%}; run {found.run}.",),
+        notes=(
+            f"{sides}; threshold {found.threshold:.0%}; run {found.run}.",
+            "Verdicts of one comparison share a moment of the machine: bounds are too narrow where it drifts.",
+        ),
     )
 
 

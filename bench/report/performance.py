@@ -171,9 +171,10 @@ def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...
         processes = " to ".join(dict.fromkeys((str(counts[0]), str(counts[-1]))))
         yield f"Medians over {processes} processes; vs fastest: by samples/s, in brackets the range over processes."
         if counts[0] > 1:
+            percent = min(99.9, 100 * (1 - 2 * 0.5 ** counts[0]))
             yield (
                 "±: the process that is farthest from the median; whatever their distribution, the range of "
-                f"{counts[0]} processes is a {1 - 2 * 0.5 ** counts[0]:.0%} interval of the median."
+                f"{counts[0]} processes is a {percent:.3g} % interval of the median."
             )
     for figure in figures:
         metric = METRICS[figure.metric]

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from bench.analysis.budgets import check
 from bench.analysis.figures import figures
-from bench.budget import Budget
+from bench.budget import LIMITS, Budget
 from bench.errors import UsageError
 from bench.metrics import Cell
 from bench.record import Measurement
@@ -88,6 +88,36 @@ def test_what_was_not_measured_is_not_kept() -> None:
     assert result.exit_code == 6
     broken = Budget(workload="digits-cnn", latency_p50_ms=1e-9)
     assert check([*both, broken], RUN).exit_code == 3, "a broken one says more than a missing one"
+
+
+def test_who_failed_keeps_nothing_whoever_else_did() -> None:
+    """A budget for everybody is not kept because one of them is well."""
+    everybody = Budget(workload="digits-dnn", scenario="training", step_p50_ms=1e9)
+    well, failed = [record(), record(framework="flax")], record(framework="flax", replicate=1, outcome="oom")
+    assert check([everybody], well).exit_code == 0
+    for run in ([record(), record(framework="flax", outcome="oom")], [*well, failed]):
+        result = check([everybody], run)
+        assert [item.verdict for item in result.checks] == ["kept", "not measured"]
+        assert result.exit_code == 6
+    cannot = [record(), record(framework="flax", outcome="unavailable")]
+    assert check([everybody], cannot).exit_code == 0, "what a framework cannot do is not asked of it"
+
+
+def test_a_target_that_one_seed_missed_has_no_time() -> None:
+    limit = Budget(workload="digits-dnn", time_to_target_s=1e9)
+    for reached, verdict in ((True, "kept"), (False, "not measured")):
+        second = record(purpose="learning", seed=1, measurement=Measurement(learning=learning(reached=reached)))
+        result = check([limit], [record(purpose="learning"), second])
+        assert [item.verdict for item in result.checks] == [verdict]
+
+
+def test_a_seed_that_diverged_is_not_left_out_of_a_mean() -> None:
+    run = [record(purpose="learning"), record(purpose="learning", seed=1, outcome="diverged")]
+    assert check([Budget(workload="digits-dnn", accuracy=0.1)], run).exit_code == 6
+
+
+def test_every_limit_is_a_key_of_a_budget() -> None:
+    assert set(LIMITS) <= set(Budget.__dataclass_fields__)
 
 
 def test_a_failed_case_has_no_figure() -> None:

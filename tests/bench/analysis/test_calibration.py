@@ -47,8 +47,8 @@ def test_the_noise_that_was_put_in_is_found_and_nothing_else() -> None:
     found = calibrate(run(0.02), threshold=THRESHOLD)
     assert found.between_percent == pytest.approx(2.0, rel=0.15)
     assert found.processes == 20
-    assert len(found.spreads) == 16
-    assert (found.alarms.found, found.alarms.of) == (0, 32)
+    assert len(found.spreads()) == 16
+    assert (found.alarms.found, found.alarms.of) == (0, 34), "in two comparisons, and all cells together in each"
     assert 0 < found.within_percent < 2
 
 
@@ -84,7 +84,7 @@ def test_a_rate_is_bounded_by_how_much_was_seen(found: int, of: int, highest: fl
 def test_fewer_than_ten_processes_are_refused() -> None:
     with pytest.raises(UsageError, match="found 9 processes for a cell, expected at least 10: two sides of 5"):
         calibrate(run(0.01, processes=9), threshold=THRESHOLD)
-    assert calibrate(run(0.01, processes=10), threshold=THRESHOLD).alarms.of == 16
+    assert calibrate(run(0.01, processes=10), threshold=THRESHOLD).alarms.of == 17
 
 
 def test_a_calibration_is_stored_and_read_back() -> None:
@@ -99,9 +99,17 @@ def test_a_comparison_takes_what_the_machine_is_known_for_into_account() -> None
     """Three processes that happen to agree: on a machine that is known to be noisy they prove little."""
     baseline, candidate = quick_run(), quick_run(slowdown=1.08)
     alone = compare(baseline, candidate, threshold=THRESHOLD)
-    known = compare(baseline, candidate, threshold=THRESHOLD, calibration=[Spread(variance=0.04, degrees=19)] * 72)
+    wide = {(row.cell, row.metric): Spread(variance=0.04, degrees=19) for row in alone.rows}
+    known = compare(baseline, candidate, threshold=THRESHOLD, calibration=wide)
     assert alone.noise_percent is not None
     assert known.noise_percent is not None
     assert alone.noise_percent < 3
     assert known.noise_percent > 15
     assert alone.counts["regressed"] > known.counts.get("regressed", 0)
+
+
+def test_what_is_known_of_other_cells_says_nothing_of_these() -> None:
+    baseline, candidate = quick_run(), quick_run(slowdown=1.08)
+    alone = compare(baseline, candidate, threshold=THRESHOLD)
+    others = {(replace(row.cell, device="cuda:0"), row.metric): Spread(variance=0.04, degrees=19) for row in alone.rows}
+    assert compare(baseline, candidate, threshold=THRESHOLD, calibration=others) == alone

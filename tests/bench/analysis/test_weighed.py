@@ -88,6 +88,17 @@ def test_an_error_is_worse_where_it_is_larger() -> None:
     assert verdicts(weighed.quality(after, before)) == ["improved"]
 
 
+def test_a_small_error_is_judged_by_its_share() -> None:
+    before, after = learnt(0.0020, 0.0021, 0.0019, metric="mae"), learnt(0.010, 0.0101, 0.0099, metric="mae")
+    assert verdicts(weighed.quality(before, after)) == ["regressed"]
+    close = learnt(0.00201, 0.0021, 0.00191, metric="mae")
+    assert verdicts(weighed.quality(before, close)) == ["unchanged"]
+
+
+def test_an_error_that_seeds_spread_widely_is_no_verdict_with_one_of_them() -> None:
+    assert verdicts(weighed.quality(learnt(6.2, metric="mae"), learnt(42.7, metric="mae"))) == ["inconclusive"]
+
+
 def test_only_seeds_that_both_sides_have_are_compared() -> None:
     (found,) = weighed.quality(learnt(0.9, 0.8), learnt(0.9))
     assert (found.baseline, found.candidate, found.verdict) == (0.9, 0.9, "unchanged")

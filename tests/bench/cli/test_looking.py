@@ -196,7 +196,7 @@ def test_a_calibration_is_printed_stored_and_used(
     found = levelfield("doctor", "--calibrate", "--processes", 10, "--results", tmp_path, "--reports", tmp_path)
     assert found.code == 0
     assert f"{ENVIRONMENT.machine} against itself" in found.out
-    assert "0 of 2 (at most " in found.out
+    assert "0 of 3 (at most " in found.out, "two metrics, and both together"
     stored = tmp_path / ENVIRONMENT.machine / "calibration.json"
     assert json.loads(stored.read_text())["processes"] == 10
     pair = [next(tmp_path.glob("*/*/records.jsonl"))] * 2

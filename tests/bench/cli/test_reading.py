@@ -272,4 +272,7 @@ def test_several_runs_of_a_side_are_compared_as_one(levelfield: Command, tmp_pat
     assert together.code in {0, 4}
     assert "unchanged" in together.out
     assert "a, b, c over a, b, c" in together.out
-    assert "unchanged" not in levelfield("compare", runs[0], runs[0]).out
+    assert "unchanged: " not in levelfield("compare", runs[0], runs[1]).out
+    twice = levelfield("compare", runs[0], f"{runs[0]},{runs[0]}")
+    assert "1 process in the baseline" in twice.out, "and a run that is named twice is one"
+    assert "are the same run: nothing can differ" in twice.err

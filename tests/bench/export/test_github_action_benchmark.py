@@ -1,6 +1,7 @@
 """Every entry has the keys of the format, and no two entries share a line."""
 
 import json
+from dataclasses import replace
 
 from bench.export.github_action_benchmark import render
 from bench.metrics import METRICS
@@ -14,7 +15,7 @@ def test_every_compared_metric_of_every_cell_is_there_in_microseconds() -> None:
     assert all(set(entry) == {"name", "unit", "value", "range", "extra"} for entry in entries)
     assert {entry["unit"] for entry in entries} == {"µs"}
     found = next(
-        entry for entry in entries if entry["name"].startswith("digits-dnn pytorch training cpu idiomatic fp32 2 thr")
+        entry for entry in entries if entry["name"].startswith("digits-dnn pytorch training on cpu, batch 32, ")
     )
     assert 0.2e3 < found["value"] < 2e3
     low, _, high = found["range"].partition(" to ")
@@ -23,6 +24,9 @@ def test_every_compared_metric_of_every_cell_is_there_in_microseconds() -> None:
 
 
 def test_cells_that_differ_in_anything_have_names_of_their_own() -> None:
-    entries = json.loads(render([*quick_run(), record(device="cuda:0")]))
+    fed = record()
+    fed = replace(fed, case=replace(fed.case, feed="host"))
+    entries = json.loads(render([*quick_run(), record(device="cuda:0"), fed]))
     names = [entry["name"] for entry in entries]
+    assert len(names) == 72 + 2 + 2
     assert len(set(names)) == len(names)

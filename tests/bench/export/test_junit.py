@@ -32,7 +32,8 @@ def test_a_regression_fails_and_its_place_is_told() -> None:
     text = render(comparison)
     assert outcomes(text)[FAILED] == comparison.counts["regressed"] + 1 > 1, "and all cells together"
     first = next(case for case in cases(text) if case.failed())
-    assert first.fullname() == "digits-dnn.pytorch : training batch 32 on cpu, step_time_pipelined"
+    how = "idiomatic fp32 2 threads fed from device"
+    assert first.fullname() == f"digits-dnn.pytorch : training batch 32 on cpu, {how}, step_time_pipelined"
     assert first.failure_msg.startswith("ratio 1.")
     assert "digits-dnn.pytorch" in Junit(xmlstring=text).html()
 

@@ -81,7 +81,7 @@ def test_every_figure_has_the_range_of_its_processes_and_what_it_is_worth() -> N
     records = [replace(item, case=replace(item.case, replicate=number)) for number, item in enumerate(records)]
     table = _table(report(records), "digits-dnn", "Training")
     assert _column(table, "step p50") == ["1.00 ms ±4 %"]
-    assert any("the range of 3 processes is a 75% interval of the median" in note for note in table.notes)
+    assert any("the range of 3 processes is a 75 % interval of the median" in note for note in table.notes)
     alone = _table(report(records[:1]), "digits-dnn", "Training")
     assert _column(alone, "step p50") == ["1.00 ms"]
     assert not any("interval" in note for note in alone.notes)
