@@ -66,6 +66,7 @@ def killed_again_and_again(write: Write, run: RunFolder, *, kills: int) -> set[t
     new = started()
     writers = [next(new), next(new)]
     while not finished.read_bytes():  # until the first of them is ready
+        assert all(writer.is_alive() for writer in writers), "expected both to write until they are killed"
         time.sleep(0.01)
     for kill in range(kills):
         time.sleep(moments.uniform(0, LONGEST_S))
