@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PANELS_PER_ROW = 3
 DOTS_PER_INCH = 100
 WIDTH_INCHES = 9.0
+GREY = "#666666"
 
 Panel = Callable[["Axes", Results, str], None]
 
@@ -77,13 +78,12 @@ def _figure(results: Results, shown: Sequence[str], chart: "Chart", *, title: st
         axes.tick_params(labelsize=8)
         chart.panel(axes, results, workload)
     figure.suptitle(title, fontsize=11, fontweight="bold")
-    figure.supxlabel(_source(results, chart), fontsize=7, color="#666666")
-    _legend(figure)
+    _legend(figure, _source(results, chart))
     return figure
 
 
-def _legend(figure: "Figure") -> None:
-    """One legend for all panels, where there is anything that the axes do not name themselves."""
+def _legend(figure: "Figure", source: str) -> None:
+    """Below the panels: what the chart is of, and one legend where the axes do not name everything themselves."""
     handles: dict[str, Artist] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
@@ -91,7 +91,19 @@ def _legend(figure: "Figure") -> None:
     labels = sorted(handles, key=place)
     if labels:
         shown = [handles[label] for label in labels]
-        figure.legend(shown, labels, loc="outside lower center", ncols=5, fontsize=8, frameon=False)
+        legend = figure.legend(
+            shown,
+            labels,
+            loc="outside lower center",
+            ncols=5,
+            fontsize=8,
+            frameon=False,
+            title=source,
+            title_fontsize=7,
+        )
+        legend.get_title().set_color(GREY)
+    else:
+        figure.supxlabel(source, fontsize=7, color=GREY)
 
 
 def _throughput(axes: "Axes", results: Results, workload: str) -> None:
