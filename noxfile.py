@@ -36,7 +36,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def calibrate(session: nox.Session) -> None:
-    """Measure this machine against itself: 504 comparisons of equal sides, and what a planted change would do."""
+    """Measure this machine against itself: seven comparisons of equal sides, and what a planted change would do."""
     _become(
         [_environment(session, "all"), "-m", "bench", "doctor", "--calibrate", "--processes", "70", *session.posargs]
     )
