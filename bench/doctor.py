@@ -9,11 +9,14 @@ from pathlib import Path
 import psutil
 
 from bench import cache, frameworks
-from bench.environment import environment
+from bench.environment import environment, gpu_users
 from bench.fleet import probe
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+LOOK_S = 1.0
 BUSY = 0.3  # of a core, beyond which other work would be measured too
+STOLEN = 0.05  # of a core
+BUSY_GPU = 5  # percent
 LEAST_FREE_BYTES = 2 * 1024**3
 LEAST_CORES = 2
 
@@ -56,8 +59,13 @@ def _machine() -> Iterator[Finding]:
     yield Finding("machine", f"{about.machine}: {about.cpu}, {about.cores} cores, {gpus}")
     few = "expect noise: the harness and the system have no core of their own" if about.cores <= LEAST_CORES else None
     yield Finding("cores", f"{about.cores} for this process", few)
-    load = psutil.cpu_percent(interval=1.0) / 100 * (psutil.cpu_count() or 1)
+    stolen = _stolen_s()
+    load = psutil.cpu_percent(interval=LOOK_S) / 100 * (psutil.cpu_count() or 1)
+    stolen = (_stolen_s() - stolen) / LOOK_S
     yield Finding("other load", f"{load:.2f} cores busy", "stop what else runs" if load > BUSY else None)
+    shared = "compare in turns, with `nox -s compare`: others disturb when they like" if stolen > STOLEN else None
+    yield Finding("other virtual machines", f"took {stolen:.2f} cores", shared)
+    yield from _gpus()
     yield _governor()
     swap = psutil.swap_memory()
     yield Finding("swap", f"{swap.used / 1e9:.1f} GB in use", "free memory first" if swap.used else None)
@@ -75,6 +83,20 @@ def _machine() -> Iterator[Finding]:
     cache.folder().mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(cache.folder()).free
     yield Finding("cache", f"{free / 1e9:.0f} GB free", "free some disk" if free < LEAST_FREE_BYTES else None)
+
+
+def _stolen_s() -> float:
+    """What other virtual machines took from this one so far; 0 where there are none, or nobody says."""
+    return float(getattr(psutil.cpu_times(), "steal", 0.0))
+
+
+def _gpus() -> Iterator[Finding]:
+    """Who else is on each GPU that the driver knows; nothing where there is no driver."""
+    for number, gpu in enumerate(gpu_users()):
+        held = f"{gpu.processes} processes hold {gpu.used_bytes / 1e9:.1f} GB, {gpu.busy_percent} % busy"
+        others = gpu.processes > 0 or gpu.busy_percent > BUSY_GPU
+        remedy = "stop them, or take another GPU with --device cuda:N" if others else None
+        yield Finding(f"GPU {number}", held if others else "nobody else is on it", remedy)
 
 
 def _governor() -> Finding:

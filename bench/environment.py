@@ -5,8 +5,10 @@ import platform
 import re
 import secrets
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import psutil
 import pynvml
@@ -15,6 +17,7 @@ from bench import __version__, cache
 from bench.errors import BenchError, UsageError
 from bench.record import Environment
 
+T = TypeVar("T")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 IDENTITY = re.compile(r"[0-9a-f]{6}")
 NOISE = re.compile(r"\((r|tm)\)|@.*|\b(\d+(st|nd|rd|th) gen|cpu|processor|\d+-core|nvidia|tesla)\b", re.IGNORECASE)
@@ -38,6 +41,26 @@ def environment(versions: Mapping[str, str], *, machine: str | None = None) -> E
         versions=dict(versions),
         commit=commit(Path(__file__).resolve().parents[1]),
         levelfield=__version__,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuUsers:
+    """Who is on a GPU: how many processes compute there, what is held of its memory, how busy it is."""
+
+    processes: int
+    used_bytes: int
+    busy_percent: int
+
+
+def gpu_users() -> tuple[GpuUsers, ...]:
+    """Every GPU that the driver knows and tells of, in its order."""
+    return _of_every_gpu(
+        lambda gpu: GpuUsers(
+            processes=len(pynvml.nvmlDeviceGetComputeRunningProcesses(gpu)),
+            used_bytes=pynvml.nvmlDeviceGetMemoryInfo(gpu).used,
+            busy_percent=pynvml.nvmlDeviceGetUtilizationRates(gpu).gpu,
+        )
     )
 
 
@@ -103,17 +126,21 @@ def _cores() -> int:
 
 
 def _gpus() -> tuple[tuple[str, ...], str | None]:
+    """The names of all GPUs, and the version of their driver."""
+    found = _of_every_gpu(lambda gpu: (str(pynvml.nvmlDeviceGetName(gpu)), str(pynvml.nvmlSystemGetDriverVersion())))
+    return tuple(name for name, _ in found), next((driver for _, driver in found), None)
+
+
+def _of_every_gpu(read: Callable[[Any], T]) -> tuple[T, ...]:
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:  # no driver, so no GPU
-        return (), None
+        return ()
     try:
         handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        return tuple(str(pynvml.nvmlDeviceGetName(handle)) for handle in handles), str(
-            pynvml.nvmlSystemGetDriverVersion()
-        )
+        return tuple(read(handle) for handle in handles)
     except pynvml.NVMLError:  # a driver that this user cannot ask
-        return (), None
+        return ()
     finally:
         pynvml.nvmlShutdown()
 

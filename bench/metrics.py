@@ -168,6 +168,14 @@ def to_host_time_s(block: Block) -> float:
     return _part_s(block, "to_host_ns")
 
 
+@metric("J/sample", "lower", scenarios=EVERYWHERE, samples="pipelined_ns")
+def joules_per_sample(block: Block) -> float:
+    """What the GPU, or on a CPU its packages, took in the pipelined rounds, over their samples."""
+    if block.use is None or block.use.energy_j is None:
+        return math.nan
+    return block.use.energy_j / (block.batch_size * block.iterations_per_round * len(block.pipelined_ns))
+
+
 def _part_s(block: Block, name: str) -> float:
     """One part of a call; not a number in a record from before calls were taken apart."""
     return math.nan if block.boundary is None else _percentile_s(getattr(block.boundary, name), 50)

@@ -9,10 +9,11 @@ from bench.record import Case, Feed, Purpose, Record, Scenario
 from bench.workload import Workload
 
 # For estimates where nothing like it was measured before: what a small machine and a small network take.
-ASSUMED_FLOPS = 10e9
+ASSUMED_FLOPS = 50e9
 ASSUMED_CALL_S = 1e-3
 ASSUMED_START_S = 2.0
-PURPOSES: tuple[Purpose, ...] = ("timing", "learning", "memory")
+ASSUMED_TRIALS = 8
+PURPOSES: tuple[Purpose, ...] = ("timing", "learning", "memory", "capacity")
 BLOCKS = 4  # first calls, warm-up, synchronised and pipelined take about as long each
 
 
@@ -21,7 +22,8 @@ class Selection:
     """What is to be measured.
 
     `batch_sizes` are those of inference; training is timed at the recipe's and, with `batch_sizes_for_training`, at
-    those too. `feed` is that of timed calls.
+    those too. `feed` is that of timed calls. `largest_batch` is where the search for the largest batch that fits ends,
+    where there is one.
     """
 
     workloads: tuple[Workload, ...]
@@ -35,10 +37,13 @@ class Selection:
     threads: int
     purposes: tuple[Purpose, ...] = PURPOSES
     feed: Feed = "device"
+    largest_batch: int | None = None
 
 
 def cases(selection: Selection) -> tuple[Case, ...]:
     """Every case: memory first, then the timing processes in balanced blocks, the learning after the first block.
+
+    What fills the memory comes last.
 
     The frameworks take turns within each workload, in turned order from one block to the next (ABC, CBA), so that none
     is always measured first; and the blocks are spread over the run, so that its processes see the machine's slow
@@ -50,6 +55,10 @@ def cases(selection: Selection) -> tuple[Case, ...]:
         planned += _block(selection, replicate)
         if replicate == 0 and "training" in selection.scenarios:
             planned += _learning(selection)
+    if selection.largest_batch is not None:
+        planned += [
+            replace(case, purpose="capacity", feed="device", batch_sizes=(selection.largest_batch,)) for case in memory
+        ]
     return tuple(case for case in planned if case.purpose in selection.purposes)
 
 
@@ -60,6 +69,8 @@ def estimate_s(case: Case, workload: Workload, *, block_seconds: float, known: M
     flops = families.flops_per_sample(workload.family, workload.spec)
     if case.purpose == "memory":
         return 2 * ASSUMED_START_S
+    if case.purpose == "capacity":
+        return ASSUMED_TRIALS * ASSUMED_START_S + ASSUMED_TRIALS * _call_s(3 * flops, max(case.batch_sizes))
     if case.purpose == "learning":
         recipe = workload.recipe
         steps = recipe.epochs * workload.description.train / recipe.batch_size

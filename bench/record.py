@@ -4,6 +4,7 @@ Times are raw samples in nanoseconds (names end in `_ns`), memory is in bytes. T
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -17,10 +18,12 @@ from bench.recipe import Band
 SCHEMA_VERSION = 1
 
 Scenario = Literal["training", "inference"]
-Purpose = Literal["timing", "learning", "memory"]
+Purpose = Literal["timing", "learning", "memory", "capacity"]
 Outcome = Literal["ok", "failed", "oom", "timeout", "diverged", "unavailable"]
 Feed = Literal["device", "host"]
 Ended = Literal["interval", "time"]
+Moment = Literal["before", "during", "after"]
+POWER_CAP = "power cap"  # a GPU at full work usually runs into it: it is told, and nothing is measured again for it
 Size = Annotated[int, Field(gt=0)]
 
 
@@ -29,8 +32,9 @@ class Case:
     """One point of the matrix, run in a process of its own.
 
     `purpose` says what the process is for: `timing` and `learning` are apart so that several processes time and one
-    learns; `memory` is a spawned process, because host memory cannot be read after a fork. `feed` says where batches
-    are when the clock starts.
+    learns; `memory` is a spawned process, because host memory cannot be read after a fork; `capacity` is a search for
+    the largest batch that fits, in many processes, and `batch_sizes` is the largest that is tried. `feed` says where
+    batches are when the clock starts.
     """
 
     workload: str
@@ -84,6 +88,64 @@ class Boundary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
+class GpuReading:
+    """The GPU at one moment, by its driver; None where it does not say.
+
+    `busy_percent` is the share of the driver's last sample period in which some kernel ran; `used_bytes` is what all
+    processes hold together.
+    """
+
+    busy_percent: float | None
+    clock_mhz: float | None
+    memory_clock_mhz: float | None
+    power_w: float | None
+    celsius: float | None
+    used_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
+class Reading:
+    """The machine at one moment; `throttled` are the reasons for which it runs slower than it could, if there are any.
+
+    On a CPU a reason is told when it came up since the block began.
+    """
+
+    when: Moment
+    cpu_mhz: float | None
+    cpu_celsius: float | None
+    host_used_bytes: int
+    throttled: tuple[str, ...] = ()
+    gpu: GpuReading | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
+class Use:
+    """The machine while a block was timed: before it, between two pipelined rounds, and after the last of them.
+
+    `span_ns` is the wall time of all that. `stolen_ns` is what a machine below this virtual one took from its
+    processors meanwhile, all of them together, and `preemptions` how often a thread of the process had to make room for
+    another process. `energy_j` is what the GPU, or on a CPU its packages, took in the pipelined rounds.
+    """
+
+    readings: tuple[Reading, ...]
+    span_ns: int
+    stolen_ns: int | None
+    preemptions: int
+    energy_j: float | None
+
+    @property
+    def throttled(self) -> tuple[str, ...]:
+        """The reasons that were there while the block was timed or when it ended."""
+        found = (reason for item in self.readings if item.when != "before" for reason in item.throttled)
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def hindered(self) -> bool:
+        """Whether it ran slower than it usually would, so that it should be measured again."""
+        return any(reason != POWER_CAP for reason in self.throttled)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Block:
     """The raw timings of one batch size in one process.
 
@@ -94,7 +156,7 @@ class Block:
     training, the last loss), so that no output goes unused.
 
     `synchronised_ended` and `pipelined_ended` say whether the interval of the median was narrow enough in the end, or
-    time was up before. `boundary` are calls apart from all these.
+    time was up before. `boundary` are calls apart from all these. `use` is what the machine did meanwhile.
     """
 
     batch_size: Size
@@ -110,6 +172,7 @@ class Block:
     synchronised_ended: Ended = "time"
     pipelined_ended: Ended = "time"
     boundary: Boundary | None = None
+    use: Use | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
@@ -159,8 +222,9 @@ class Memory:
     """Peak memory at one batch size, each by its own definition; None where it cannot be read, never 0.
 
     `host_peak_bytes` is the peak resident size of a spawned process less what it was when the framework, the data and
-    the harness were loaded (`host_baseline_bytes`). `device_peak_bytes` is the framework's allocator peak and
-    `nvml_used_bytes` what the driver says this process holds.
+    the harness were loaded (`host_baseline_bytes`). `device_peak_bytes` is the peak of what the framework's allocator
+    had given out, `device_reserved_bytes` of what it had taken from the device for that, and `nvml_used_bytes` what the
+    driver says this process holds.
     """
 
     batch_size: Size
@@ -168,6 +232,44 @@ class Memory:
     host_baseline_bytes: int | None
     device_peak_bytes: int | None
     nvml_used_bytes: int | None
+    device_reserved_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
+class Trial:
+    """One batch size in a fresh process: how it ended, and the allocator's peak on the device where it fits."""
+
+    batch_size: Size
+    outcome: Outcome
+    error: str | None = None
+    device_peak_bytes: int | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the calls ended well, whatever their numbers."""
+        return self.outcome in {"ok", "diverged"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
+class Capacity:
+    """The search for the largest batch that fits, in the order in which sizes were tried.
+
+    `memory_limit_bytes` is what a process might hold beyond what it held before its first batch; None on a GPU, whose
+    own memory is the limit.
+    """
+
+    trials: tuple[Trial, ...]
+    memory_limit_bytes: int | None
+
+    @property
+    def largest(self) -> Trial | None:
+        """The largest that fits; None where not even one sample does."""
+        return max((item for item in self.trials if item.fits), key=lambda item: item.batch_size, default=None)
+
+    @property
+    def refused(self) -> Trial | None:
+        """The smallest that does not fit; None where the search ended at its limit."""
+        return min((item for item in self.trials if not item.fits), key=lambda item: item.batch_size, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
@@ -177,6 +279,7 @@ class Measurement:
     blocks: tuple[Block, ...] = ()
     learning: Learning | None = None
     memory: tuple[Memory, ...] = ()
+    capacity: Capacity | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
@@ -233,7 +336,10 @@ class Environment:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Record:
-    """One stored line."""
+    """One stored line.
+
+    `attempt` counts from 1: a case that was throttled is measured again. Each attempt is stored, the last one counts.
+    """
 
     schema_version: int
     run: str
@@ -252,10 +358,20 @@ class Record:
     workload_digest: str
     source_digest: str
     loadavg: float | None = None
+    attempt: Size = 1
 
 
 class ForeignLineError(ValueError):
     """A line that is not a record of this schema."""
+
+
+def last_attempts(records: Sequence[Record]) -> list[Record]:
+    """The records without those of a case that was measured again later in its run."""
+    last: dict[tuple[str, Case], int] = {}
+    for record in records:
+        key = record.run, record.case
+        last[key] = max(record.attempt, last.get(key, 0))
+    return [record for record in records if record.attempt == last[record.run, record.case]]
 
 
 @cache

@@ -3,13 +3,14 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
 from bench import frameworks
+from bench.analysis.sides import LEAST, SIDE
 from bench.budget import Budget, Budgets
 from bench.environment import available_cores
 from bench.errors import UsageError
@@ -21,6 +22,10 @@ from bench.record import Feed, Purpose, Scenario
 from bench.suite import Suite, load_suite
 from bench.workload import Workload, load_workload, shortened, variants, workload_names
 
+AUTO = re.compile(r"auto(:(?P<number>\d+)(?P<unit>MB|GB)?)?")
+BYTES = {"MB": 10**6, "GB": 10**9}
+LARGEST_BATCH = 2**16
+PERCENT = re.compile(r"(?P<number>[+-]?\d+(\.\d+)?) ?%?")
 DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 DEFAULT_SUITE = "quick"
 
@@ -45,6 +50,7 @@ class Options:
     machine: str | None = None
     save_models: bool = False
     tensorboard: bool = False
+    inject: str | None = None
 
     def command(self) -> str:
         """The command line that asks for the same."""
@@ -59,54 +65,74 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """Batch sizes as they were asked for; `largest` is where a search for the largest that fits ends, if there is one.
+
+    `memory_bytes` is what its processes may hold; None where nothing was said.
+    """
+
+    named: tuple[int, ...] = ()
+    largest: int | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A checked request: what to measure and how thoroughly; `remarks` are for the user."""
+    """A checked request: what to measure and how thoroughly; `remarks` are for the user.
+
+    `memory_bytes` is what a process that looks for the largest batch may hold; None where nothing was said. `injected`
+    is by which share one case shall seem slower in half of its processes, or faster where it is below 0.
+    """
 
     selection: Selection
     suite: Suite
     remarks: tuple[str, ...]
+    memory_bytes: int | None = None
+    injected: float = 0.0
 
 
 def check(options: Options) -> Request:
     """The request that the options stand for; raises UsageError for whatever is wrong with them."""
     suite = load_suite(DEFAULT_SUITE if options.suite is None else options.suite)
-    workloads = tuple(map(load_workload, suite.workloads))
-    if options.workload is not None:
-        workloads = load_workloads(options.workload)
-    if suite.epochs is not None:
-        workloads = tuple(shortened(workload, epochs=suite.epochs) for workload in workloads)
-    if options.grid:
-        made = {workload.source: variants(workload) for workload in workloads}
-        for source, choices in made.items():
-            if len(choices) == 1:
-                raise UsageError(f"--grid: {source}: found no [grid] and no dataset.folds, expected a choice")
-        workloads = tuple(choice for choices in made.values() for choice in choices)
+    workloads = _workloads(options, suite)
     names = suite.frameworks if options.framework is None else split("framework", options.framework)
     contenders, problems = frameworks.choose(names)
     if not contenders:
         raise UsageError("--framework: " + "; ".join(problems))
     sizes = batch_sizes(options.batch_size)
-    training = sizes or ()
+    training = sizes.named
     selection = Selection(
         workloads=workloads,
         contenders=contenders,
         devices=devices(options.device),
         scenarios=scenarios(options.scenario),
-        batch_sizes=sizes or suite.batch_sizes,
+        batch_sizes=sizes.named or suite.batch_sizes,
         batch_sizes_for_training=training,
         processes=_positive("processes", suite.processes if options.processes is None else options.processes),
         seeds=_positive("seeds", options.seeds),
         threads=_threads(options.threads),
-        purposes=("learning",) if options.grid else purposes(options.purpose) or suite.purposes,
+        purposes=("learning",) if options.grid else _purposes(options.purpose, suite, sizes),
         feed=feed(options.feed),
+        largest_batch=sizes.largest,
     )
     if options.grid and "training" not in selection.scenarios:
         raise UsageError("--grid: found --scenario inference, expected training: a grid is about learning")
     if not 0 < options.time_limit < math.inf:
         raise UsageError(f"--time-limit: found {options.time_limit:g}, expected seconds above 0")
+    if sizes.memory_bytes is not None and selection.devices != ("cpu",):
+        raise UsageError(
+            f"--batch-size: found {options.batch_size!r} with --device {options.device}, expected a limit in samples: "
+            "the memory of a GPU is a limit by itself"
+        )
     for workload in workloads if "training" in selection.scenarios else ():
         _fits(workload, training)
-    return Request(selection=selection, suite=suite, remarks=problems)
+    return Request(
+        selection=selection,
+        suite=suite,
+        remarks=problems,
+        memory_bytes=sizes.memory_bytes,
+        injected=_injected(options, selection),
+    )
 
 
 def budgets(path: Path) -> tuple[Budget, ...]:
@@ -164,13 +190,28 @@ def split(option: str, text: str) -> tuple[str, ...]:
     return parts
 
 
-def batch_sizes(text: str | None) -> tuple[int, ...]:
-    """The batch sizes of a comma-separated option, none where it was left out."""
-    found = split("batch-size", text) if text is not None else ()
-    for part in found:
-        if not part.isdecimal() or int(part) == 0:
-            raise UsageError(f"--batch-size: found {part!r}, expected whole numbers of at least 1, separated by commas")
-    return tuple(int(part) for part in found)
+def batch_sizes(text: str | None) -> Sizes:
+    """The batch sizes of a comma-separated option, none where it was left out.
+
+    `auto` searches, `auto:4096` for no more than so many samples, `auto:8GB` with no more memory than that.
+    """
+    named: list[int] = []
+    searched = Sizes()
+    for part in split("batch-size", text) if text is not None else ():
+        auto = AUTO.fullmatch(part)
+        number = int(auto["number"] or LARGEST_BATCH) if auto else int(part) if part.isdecimal() else 0
+        if number == 0:
+            raise UsageError(
+                f"--batch-size: found {part!r}, expected whole numbers of at least 1, separated by commas, "
+                "and auto, auto:SAMPLES, auto:8GB or auto:500MB"
+            )
+        if auto is None:
+            named.append(number)
+        elif auto["unit"]:
+            searched = Sizes(largest=LARGEST_BATCH, memory_bytes=number * BYTES[auto["unit"]])
+        else:
+            searched = Sizes(largest=number)
+    return replace(searched, named=tuple(named))
 
 
 def devices(text: str) -> tuple[str, ...]:
@@ -200,6 +241,34 @@ def feed(text: str) -> Feed:
     return known[known.index(text)]
 
 
+def _workloads(options: Options, suite: Suite) -> tuple[Workload, ...]:
+    """The workloads that were named, or those of the suite, for its epochs; with a grid every choice and fold."""
+    workloads = tuple(map(load_workload, suite.workloads))
+    if options.workload is not None:
+        workloads = load_workloads(options.workload)
+    if suite.epochs is not None:
+        workloads = tuple(shortened(workload, epochs=suite.epochs) for workload in workloads)
+    if not options.grid:
+        return workloads
+    made = {workload.source: variants(workload) for workload in workloads}
+    for source, choices in made.items():
+        if len(choices) == 1:
+            raise UsageError(f"--grid: {source}: found no [grid] and no dataset.folds, expected a choice")
+    return tuple(choice for choices in made.values() for choice in choices)
+
+
+def _purposes(text: str | None, suite: Suite, sizes: Sizes) -> tuple[Purpose, ...]:
+    """What was asked for; a search is one more thing, and the only one where no batch size is named beside it."""
+    wanted = purposes(text)
+    if sizes.largest is None:
+        if "capacity" in wanted:
+            raise UsageError("--purpose: found capacity, expected --batch-size auto with it: where would it end?")
+        return wanted or suite.purposes
+    if wanted:
+        return wanted
+    return (*suite.purposes, "capacity") if sizes.named else ("capacity",)
+
+
 def _fits(workload: Workload, training: tuple[int, ...]) -> None:
     samples = workload.description.train
     for size in training:
@@ -214,6 +283,21 @@ def _positive(option: str, value: int) -> int:
     if value < 1:
         raise UsageError(f"--{option}: found {value}, expected at least 1")
     return value
+
+
+def _injected(options: Options, selection: Selection) -> float:
+    if options.inject is None:
+        return 0.0
+    found = PERCENT.fullmatch(options.inject)
+    share = float(found["number"]) / 100 if found else 0.0
+    if not 0 < abs(share) < 1:
+        raise UsageError(f"--inject: found {options.inject!r}, expected a change as 5% or -5%, less than 100%")
+    if selection.processes < LEAST or "timing" not in selection.purposes:
+        raise UsageError(
+            f"--inject: found {selection.processes} processes for {', '.join(selection.purposes)}, expected at least "
+            f"{LEAST} for timing, two for each side: --purpose timing --processes {2 * SIDE}"
+        )
+    return share
 
 
 def _threads(asked: int | None) -> int:

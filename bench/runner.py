@@ -1,6 +1,6 @@
 """Cases to records: proofs and memory first, two at a time, then one timed case after another.
 
-Each in a fresh process.
+Each in a fresh process. The search for the largest batch is a case that takes several.
 """
 
 import os
@@ -8,26 +8,30 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, final
 
+import psutil
 from pydantic import TypeAdapter
 
-from bench import frameworks
+from bench import capacity, frameworks
 from bench.environment import available_cores, environment
 from bench.fleet import Fleet
 from bench.frameworks import Contender
 from bench.process import Ending
 from bench.proof import Proofs, source_digest
-from bench.record import SCHEMA_VERSION, Case, Certificate, Measurement, Record, to_json
+from bench.record import SCHEMA_VERSION, Capacity, Case, Certificate, Measurement, Record, Trial, to_json
 from bench.variant import proven_by
 from bench.workload import Workload
 
 UNTIMED_AT_ONCE = 2  # proofs and memory are no timings, so they may share the cores
 PROOF_LIMIT_S = 1800.0
 NANOSECONDS = 1e9
+ATTEMPTS = 3
+COOL_DOWN_S = 20.0
+FILLED = 0.8  # of the memory that is free on a CPU, where nothing else was asked for: the rest is for everybody else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +52,9 @@ Listen = Callable[[Event], None]
 class Settings:
     """How cases are run; `append` stores a record as soon as it is there.
 
-    `logs` takes what the libraries print, `models` what was learnt, where it is to be kept.
+    `logs` takes what the libraries print, `models` what was learnt, where it is to be kept. `memory_bytes` is what the
+    search for the largest batch may fill on a CPU; None is most of what is free. `planted` is the share of its own
+    time that is added to every timed call of a case.
     """
 
     run: str
@@ -60,6 +66,8 @@ class Settings:
     models: Path | None
     append: Callable[[Record], None]
     listen: Listen
+    memory_bytes: int | None = None
+    planted: Callable[[Case], float] = lambda _: 0.0
 
 
 def run(cases: Sequence[Case], settings: Settings) -> list[Record]:
@@ -75,7 +83,7 @@ def run(cases: Sequence[Case], settings: Settings) -> list[Record]:
             records = [writer.write(case, found.result()) for case, found in zip(memory, spawned, strict=True)]
         fleet.wait()
         timed = (case for case in cases if case.purpose != "memory")
-        return records + [writer.write(case, _measure(case, fleet, settings)) for case in timed]
+        return records + [_attempt(case, fleet, settings, writer) for case in timed]
     finally:
         fleet.close()
 
@@ -118,6 +126,22 @@ class _Run:
     loadavg: float | None
 
 
+def _attempt(case: Case, fleet: Fleet, settings: Settings, writer: "_Writer") -> Record:
+    """The record that counts of a case: where the machine was throttled, it cools down, and the case is tried again.
+
+    Every attempt is stored.
+    """
+    record = writer.write(case, _measure(case, fleet, settings))
+    while record.attempt < ATTEMPTS and _hindered(record):
+        time.sleep(COOL_DOWN_S)
+        record = writer.write(case, _measure(case, fleet, settings), attempt=record.attempt + 1)
+    return record
+
+
+def _hindered(record: Record) -> bool:
+    return any(block.use is not None and block.use.hindered for block in record.measurement.blocks)
+
+
 def _measure(case: Case, fleet: Fleet, settings: Settings) -> _Run:
     """One case in a fresh process: forked, or for its memory spawned."""
     settings.listen(Event(kind="started", case=case))
@@ -126,6 +150,8 @@ def _measure(case: Case, fleet: Fleet, settings: Settings) -> _Run:
     job, contender = _job(case, settings), _contender(case)
     if case.purpose == "memory":
         ending = fleet.run_spawned(contender, case.device, job, limit_s=settings.limit_s)
+    elif case.purpose == "capacity":
+        ending = _search(case, fleet, settings)
     else:
         ending = fleet.run(
             contender,
@@ -135,6 +161,35 @@ def _measure(case: Case, fleet: Fleet, settings: Settings) -> _Run:
             listen=lambda news: settings.listen(Event(kind="progress", case=case, news=news)),
         )
     return _Run(ending=ending, started=started, duration_s=time.monotonic() - begun, loadavg=load)
+
+
+def _search(case: Case, fleet: Fleet, settings: Settings) -> Ending:
+    """The largest batch that fits, with every size in a fresh process; it ends well where at least one sample fits."""
+    limit = None
+    if case.device == "cpu":
+        limit = settings.memory_bytes or int(FILLED * psutil.virtual_memory().available)
+    trials: list[Trial] = []
+    endings: list[Ending] = []
+
+    def fits(size: int) -> bool:
+        job = _job(replace(case, batch_sizes=(size,)), settings) | {"memory_limit_bytes": limit}
+        endings.append(fleet.run(_contender(case), case.device, job, limit_s=settings.limit_s))
+        trials.append(_trial(size, endings[-1].result))
+        settings.listen(Event(kind="progress", case=case, news={"batch_size": size, "outcome": trials[-1].outcome}))
+        return trials[-1].fits
+
+    capacity.search(fits, limit=max(case.batch_sizes))
+    found = Capacity(trials=tuple(trials), memory_limit_bytes=limit)
+    # Where nothing fits, the last size that was tried is one sample, and how that ended is how it all did.
+    shown = endings[-1] if found.largest is None else endings[trials.index(found.largest)]
+    return replace(shown, result=shown.result | {"measurement": to_json(Measurement(capacity=found))})
+
+
+def _trial(size: int, result: Mapping[str, Any]) -> Trial:
+    made = TypeAdapter(Measurement).validate_python(result.get("measurement", {}))
+    if made.capacity is not None:
+        return replace(made.capacity.trials[0], outcome=result["outcome"], error=result["error"])
+    return Trial(batch_size=size, outcome=result["outcome"], error=result["error"])
 
 
 def _job(case: Case, settings: Settings) -> dict[str, Any]:
@@ -150,6 +205,7 @@ def _job(case: Case, settings: Settings) -> dict[str, Any]:
         "case": to_json(case),
         "block_seconds": settings.block_seconds,
         "models": str(settings.models) if settings.models else None,
+        "planted": settings.planted(case),
     }
 
 
@@ -161,7 +217,7 @@ class _Writer:
         self.settings, self.certificates = settings, certificates
         self.written = 0
 
-    def write(self, case: Case, run: _Run) -> Record:
+    def write(self, case: Case, run: _Run, *, attempt: int = 1) -> Record:
         result = run.ending.result
         versions = frameworks.versions(_contender(case)) | result.get("versions", {})
         workload = self.settings.workloads[case.workload]
@@ -183,6 +239,7 @@ class _Writer:
             workload_digest=workload.digest,
             source_digest=source_digest(workload, case.framework),
             loadavg=run.loadavg,
+            attempt=attempt,
         )
         self.settings.append(record)
         self.settings.listen(Event(kind="finished", case=case, record=record))

@@ -13,7 +13,7 @@ from typing import Any, final
 from pydantic import TypeAdapter, ValidationError
 
 from bench.errors import BenchError, NothingMeasuredError, UsageError
-from bench.record import Case, ForeignLineError, Record, from_line, to_json, to_line
+from bench.record import Case, ForeignLineError, Record, from_line, last_attempts, to_json, to_line
 
 RECORDS = "records.jsonl"
 PLAN = Path("artifacts", "plan.json")
@@ -83,8 +83,11 @@ class RunFolder:
                 raise OSError(f"only {written} of {len(line)} bytes were written; is the disk full?")
 
     def read(self, *, warn: Warn) -> list[Record]:
-        """The records in the order in which they were stored; `warn` hears of each line that is none, by its number."""
-        return read(self.records, warn=warn)
+        """The records in the order in which they were stored; `warn` hears of each line that is none, by its number.
+
+        Of a case that was measured again, the last attempt; the others stay in the file.
+        """
+        return last_attempts(read(self.records, warn=warn))
 
     def save_plan(self, plan: Plan) -> None:
         """Store what the run sets out to measure. Raises BenchError."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from bench.adapters.engines.base import Peaks
 from bench.recipe import Recipe
 
 # What belongs to a framework and crosses the harness unread.
@@ -65,8 +66,8 @@ class Adapter(Protocol):
     def to_numpy(self, array: DeviceArray) -> np.ndarray:
         """A copy in host memory."""
 
-    def peak_memory_bytes(self) -> int | None:
-        """The allocator's peak on the device since the process began; None where the framework does not say."""
+    def peak_memory_bytes(self) -> Peaks:
+        """The peaks of the allocator on the device since the process began."""
 
     def devices(self) -> list[str]:
         """What the framework sees, as people name it: `cpu`, `cuda:0 NVIDIA H200`.

@@ -13,6 +13,7 @@ from flax import nnx
 from jax import Array
 
 from bench.adapters.base import Adapter, Batch, HostBatch, Loss, Model, step_by_step
+from bench.adapters.engines.base import Peaks
 from bench.adapters.engines.jax import JaxEngine
 from bench.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
 
@@ -112,7 +113,7 @@ class FlaxAdapter:
         """A copy in host memory."""
         return np.array(array)
 
-    def peak_memory_bytes(self) -> int | None:
+    def peak_memory_bytes(self) -> Peaks:
         """The peak of JAX' allocator."""
         return self.engine.peak_memory_bytes()
 

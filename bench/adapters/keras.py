@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from bench.adapters.base import Adapter, Batch, DeviceArray, HostBatch, Loss, Model
-from bench.adapters.engines.base import Engine
+from bench.adapters.engines.base import Engine, Peaks
 from bench.errors import UnavailableError
 from bench.recipe import Adam, AdamW, Clipping, Recipe, Sgd, UpdateRule
 
@@ -121,7 +121,7 @@ class KerasAdapter:
         """A copy in host memory."""
         return np.array(keras.ops.convert_to_numpy(array))
 
-    def peak_memory_bytes(self) -> int | None:
+    def peak_memory_bytes(self) -> Peaks:
         """The peak of the backend's allocator."""
         return self.engine.peak_memory_bytes()
 

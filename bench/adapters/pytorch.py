@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.adapters.base import Adapter, Batch, HostBatch, Loss, Model, step_by_step
+from bench.adapters.engines.base import Peaks
 from bench.adapters.engines.torch import TorchEngine
 from bench.errors import UnavailableError
 from bench.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
@@ -102,7 +103,7 @@ class PyTorchAdapter:
         """A copy in host memory."""
         return array.detach().cpu().numpy().copy()
 
-    def peak_memory_bytes(self) -> int | None:
+    def peak_memory_bytes(self) -> Peaks:
         """The peak of torch's allocator."""
         return self.engine.peak_memory_bytes()
 

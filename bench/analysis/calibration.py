@@ -14,12 +14,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from bench.analysis import statistics
 from bench.analysis.compare import CONFIDENCE, Spreads, Times, judge, times
+from bench.analysis.sides import SIDE, is_baseline
 from bench.analysis.statistics import Spread
 from bench.errors import BenchError, UsageError
 from bench.metrics import Cell, timed_blocks
 from bench.record import Record
 
-SIDE = 5  # processes
 PLANTED = 1.1
 
 
@@ -130,7 +130,7 @@ def _sides(found: Times, processes: int) -> Iterator[tuple[Times, Times]]:
     """Two sides of five, again and again, as long as there are processes."""
     for start in range(0, processes - 2 * SIDE + 1, 2 * SIDE):
         numbers = range(start, start + 2 * SIDE)
-        first = [number for number in numbers if (number - start) % 4 in {0, 3}]
+        first = [number for number in numbers if is_baseline(number - start)]
         second = [number for number in numbers if number not in first]
         before, after = (
             {key: tuple(values[number] for number in side) for key, values in found.items()} for side in (first, second)

@@ -7,7 +7,7 @@ from statistics import fmean
 from bench.metrics import METRICS, Cell, cells, summary, timed_blocks
 from bench.record import Learning, Record
 
-MEMORY = ("host_peak_bytes", "host_baseline_bytes", "device_peak_bytes", "nvml_used_bytes")
+MEMORY = ("host_peak_bytes", "host_baseline_bytes", "device_peak_bytes", "device_reserved_bytes", "nvml_used_bytes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ def figures(records: Sequence[Record]) -> Iterator[Figure]:
     """The figures of every run among the records."""
     for run in dict.fromkeys(record.run for record in records):
         part = [record for record in records if record.run == run and record.outcome == "ok"]
-        yield from (*_timing(run, part), *_quality(run, part), *_memory(run, part))
+        yield from (*_timing(run, part), *_quality(run, part), *_memory(run, part), *_capacity(run, part))
 
 
 def _timing(run: str, records: Iterable[Record]) -> Iterator[Figure]:
@@ -73,6 +73,14 @@ def _memory(run: str, records: Iterable[Record]) -> Iterator[Figure]:
                 value = getattr(item, name)
                 if value is not None and item.batch_size in by_size:
                     yield _mean(run, by_size[item.batch_size], name, "B", [value])
+
+
+def _capacity(run: str, records: Iterable[Record]) -> Iterator[Figure]:
+    """The largest batch that fits, in the cell of the largest that might be tried."""
+    for record in records:
+        found = record.measurement.capacity
+        if found is not None and found.largest is not None:
+            yield _mean(run, cells(record.case)[0], "largest_batch", "samples", [found.largest.batch_size])
 
 
 def _mean(run: str, cell: Cell, metric: str, unit: str, values: Sequence[float]) -> Figure:

@@ -11,15 +11,14 @@ def calibrate(*, suite: str, processes: int, threshold: float, results: Path, re
     """Time a suite in many processes, say how far they are apart, and store it for `compare`."""
     from bench import store
     from bench.analysis import calibration
+    from bench.analysis.sides import SIDE
     from bench.errors import UsageError
     from bench.report import calibration as pages
     from bench.report import terminal
     from bench.request import Options, check
 
-    if processes < 2 * calibration.SIDE:
-        raise UsageError(
-            f"--processes: found {processes}, expected at least {2 * calibration.SIDE}: two sides to compare"
-        )
+    if processes < 2 * SIDE:
+        raise UsageError(f"--processes: found {processes}, expected at least {2 * SIDE}: two sides to compare")
     options = Options(suite=suite, purpose="timing", processes=processes)
     run, _ = measuring.start(options, check(options), results=results, reports=reports)
     # Cells that failed are left out; where that leaves too few processes of one, it is refused.

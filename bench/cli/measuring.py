@@ -45,13 +45,13 @@ def run(  # noqa: PLR0913 (the options of the command)
     framework: Frameworks = None,
     device: Device = "cpu",
     scenario: Annotated[str | None, typer.Option(metavar="LIST", help="training, inference.")] = None,
-    purpose: Annotated[
-        str | None, typer.Option(metavar="LIST", help="timing, learning, memory; all by default.")
-    ] = None,
+    purpose: Annotated[str | None, typer.Option(metavar="LIST", help="timing, learning, memory, capacity.")] = None,
     grid: Annotated[
         bool, typer.Option("--grid", help="Learn with every choice of a workload's grid, on every fold.")
     ] = False,
-    batch_size: Annotated[str | None, typer.Option(metavar="LIST", help="Batch sizes, with commas.")] = None,
+    batch_size: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Batch sizes; auto: the largest that fits.")
+    ] = None,
     feed: Annotated[
         str, typer.Option(metavar="device|host", help="Where batches are when the clock starts.")
     ] = "device",
@@ -62,6 +62,9 @@ def run(  # noqa: PLR0913 (the options of the command)
     machine: Annotated[str | None, typer.Option(metavar="NAME", help="The name of a class of equal machines.")] = None,
     save_models: Annotated[bool, typer.Option("--save-models", help="Keep what is learnt, for `predict`.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write the curves for TensorBoard.")] = False,
+    inject: Annotated[
+        str | None, typer.Option(metavar="PERCENT", help="Plant a slowdown, for `compare --self-check`.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and its time, and do nothing.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the newest unfinished run, or with RUN.")
@@ -90,6 +93,7 @@ def run(  # noqa: PLR0913 (the options of the command)
         machine=machine,
         save_models=save_models,
         tensorboard=tensorboard,
+        inject=inject,
     )
     if resume:
         if options != Options():
@@ -210,6 +214,8 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         models=store.folder / "artifacts" / "models" if options.save_models else None,
         append=_keeper(store, options),
         listen=lambda event: _show(display, event),
+        memory_bytes=request.memory_bytes,
+        planted=_planter(store, request.injected),
     )
     display = progress.Display(console, estimates=_estimates(planned, request, results=store.folder.parents[1]))
     try:
@@ -243,6 +249,24 @@ def _keeper(store: "RunFolder", options: "Options") -> "Callable[[Record], None]
         tensorboard.write(record, store.folder / "artifacts" / "tensorboard")
 
     return keep
+
+
+def _planter(store: "RunFolder", share: float) -> "Callable[[Case], float]":
+    """By which share the calls of a case are made longer: one case of the plan, in one half of its processes.
+
+    Which one follows from the run's name, so that nobody chooses it. A case seems faster where the other half is
+    slower.
+    """
+    from zlib import crc32
+
+    from bench.analysis.sides import is_baseline
+
+    if not share:
+        return lambda _: 0.0
+    timed = list(dict.fromkeys(case.subject for case in store.load_plan().cases if case.purpose == "timing"))
+    chosen = timed[crc32(store.name.encode()) % len(timed)]
+    slower = share if share > 0 else -share / (1 + share)
+    return lambda case: slower if case.subject == chosen and is_baseline(case.replicate) == (share < 0) else 0.0
 
 
 def _exit_code(records: Sequence["Record"]) -> int:

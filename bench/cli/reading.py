@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.console import NOTHING, USAGE, Reports, Results, Threshold, fail, one_of, share_of, show, warn, write
+from bench.cli.console import (
+    NOTHING,
+    USAGE,
+    Reports,
+    Results,
+    Threshold,
+    fail,
+    note,
+    one_of,
+    share_of,
+    show,
+    warn,
+    write,
+)
 
 if TYPE_CHECKING:
     from bench.analysis.budgets import Checks
@@ -25,6 +38,7 @@ Verdicts = Annotated[str, typer.Option("--format", metavar="|".join(VERDICTS), h
 def report(
     runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Ids, folders or records files.")] = None,
     *,
+    last: Annotated[bool, typer.Option("--last", help="The newest run, as without any.")] = False,
     form: Annotated[
         str, typer.Option("--format", metavar="NAME", help=f"One of {', '.join((*PAGES, *FOREIGN))}.")
     ] = "terminal",
@@ -35,6 +49,8 @@ def report(
     from bench.report import markdown, tables, terminal
 
     one_of("--format", form, (*PAGES, *FOREIGN))
+    if last and runs:
+        fail(f"--last: found {', '.join(runs)} beside it, expected no other run", USAGE)
     found, command = read(runs or ["latest"], results=results)
     if form in FOREIGN:
         write(_exported(found, form))
@@ -47,12 +63,17 @@ def report(
     write_page(found, command=command, reports=reports)
 
 
-def compare(
+def compare(  # noqa: PLR0913 (the options of the command)
     baseline: Annotated[
         str, typer.Argument(help="A run: its id, folder or records file; `baseline` for that of the machine.")
     ],
-    candidate: Annotated[str, typer.Argument(help="The run to hold against it; several with commas are one.")],
+    candidate: Annotated[
+        str | None, typer.Argument(help="The run to hold against it; several with commas are one.")
+    ] = None,
     *,
+    self_check: Annotated[
+        bool, typer.Option("--self-check", help="Hold half of a run's processes against the other half.")
+    ] = False,
     threshold: Threshold = 5.0,
     form: Verdicts = "terminal",
     results: Results = Path("results"),
@@ -63,17 +84,49 @@ def compare(
 
     one_of("--format", form, VERDICTS)
     share = share_of(threshold)
-    after, _ = read(candidate.split(","), results=results)
-    before, _ = read(baseline.split(","), results=results, machine=after[0].environment.machine)
-    if _runs(before) == _runs(after):
-        warn(f"{baseline} and {candidate} are the same run: nothing can differ")
+    before, after = _sides(baseline, candidate, results=results, self_check=self_check)
     spreads = _spreads(results, after[0].environment.machine)
     found = compare_records(before, after, threshold=share, calibration=spreads)
     if not found.rows and not found.changes and not found.not_comparable:
         fail(f"{baseline}, {candidate}: found nothing that was measured in both", NOTHING)
-    title = f"{_runs(after)} over {_runs(before)}"
+    title = f"{_runs(before)} against itself" if self_check else f"{_runs(after)} over {_runs(before)}"
     _show_verdicts(found, comparison.report(found, title=title), form)
+    if self_check:
+        _tell_of_planted([*before, *after], found)
     raise SystemExit(found.exit_code)
+
+
+def _sides(
+    baseline: str, candidate: str | None, *, results: Path, self_check: bool
+) -> "tuple[list[Record], list[Record]]":
+    """The records of both sides: two runs, or the two halves of one."""
+    from bench.analysis import sides
+
+    if self_check == (candidate is not None):
+        fail(f"compare: found {'two runs' if candidate else 'one run'}, expected two, or one with --self-check", USAGE)
+    if candidate is None:
+        records, _ = read(baseline.split(","), results=results)
+        return sides.halves(records)
+    after, _ = read(candidate.split(","), results=results)
+    before, _ = read(baseline.split(","), results=results, machine=after[0].environment.machine)
+    if _runs(before) == _runs(after):
+        warn(f"{baseline} and {candidate} are the same run: nothing can differ")
+    if any("planted" in record.settings for record in (*before, *after)):
+        warn(f"{baseline} or {candidate} has times that were made longer on purpose (--inject)")
+    return before, after
+
+
+def _tell_of_planted(records: Sequence["Record"], comparison: "Comparison") -> None:
+    from bench.analysis import sides
+
+    found = sides.planted(records, comparison)
+    if found is None:
+        return
+    first = found.cells[0]
+    note(
+        f"planted in {first.workload} {first.contender} {first.scenario}: {found.how}; "
+        f"found in {found.found} of {found.planted} figures, {found.alarms} false alarms in the other {found.others}"
+    )
 
 
 def _spreads(results: Path, machine: str) -> "Spreads":

@@ -1,4 +1,4 @@
-"""What each purpose of a case measures: timing, learning, memory."""
+"""What each purpose of a case measures: timing, learning, memory, and whether a batch fits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,10 +10,12 @@ from bench.datasets.base import cycle
 from bench.families import Weights
 from bench.measure import inference, memory, training
 from bench.measure.clock import now_ns
-from bench.record import Block, Case, Measurement, Memory
+from bench.measure.rounds import Conditions
+from bench.record import Block, Capacity, Case, Measurement, Memory, Trial
 from bench.subject import Subject
 
 MEMORY_CALLS = 5
+FITTING_CALLS = 3  # the first makes the optimizer's state, the second has all there is at once
 
 Quality = dict[str, float]
 Progress = Callable[[dict[str, Any]], None]
@@ -23,13 +25,16 @@ Progress = Callable[[dict[str, Any]], None]
 class Occasion:
     """How a case is measured here and now.
 
-    How long blocks last, since when the process prepares, who hears of progress, and who keeps what was learnt.
+    How long blocks last, since when the process prepares, who hears of progress, who keeps what was learnt, by how much
+    memory may grow, and which share of its own time is added to every timed call.
     """
 
     block_seconds: float
     started_ns: int
     progress: Progress
     keep: Callable[[Weights, Quality], None] | None = None
+    memory_limit_bytes: int | None = None
+    planted: float = 0.0
 
 
 def measure(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
@@ -43,12 +48,7 @@ def _time_training(subject: Subject, case: Case, occasion: Occasion) -> Measurem
     for batch_size in case.batch_sizes:
         subject.build()
         block = training.time_steps(
-            subject.adapter,
-            train,
-            batch_size=batch_size,
-            seed=case.seed,
-            block_seconds=occasion.block_seconds,
-            feed=case.feed,
+            subject.adapter, train, batch_size=batch_size, seed=case.seed, conditions=_conditions(case, occasion)
         )
         blocks.append(_told(block, occasion))
     return Measurement(blocks=tuple(blocks))
@@ -60,7 +60,7 @@ def _time_inference(subject: Subject, case: Case, occasion: Occasion) -> Measure
     blocks = []
     for batch_size in case.batch_sizes:
         block = inference.time_queries(
-            subject.adapter, inputs, batch_size=batch_size, block_seconds=occasion.block_seconds, feed=case.feed
+            subject.adapter, inputs, batch_size=batch_size, conditions=_conditions(case, occasion)
         )
         blocks.append(_told(block, occasion))
     return Measurement(blocks=tuple(blocks))
@@ -92,33 +92,52 @@ def _peak(subject: Subject, case: Case, occasion: Occasion) -> Measurement:  # n
     peaks = []
     for batch_size in sorted(case.batch_sizes):
         readable = memory.reset_peak()
-        _exercise(subject, case, cycle(len(split), batch_size))
+        _exercise(subject, case, cycle(len(split), batch_size), calls=MEMORY_CALLS)
         peak = memory.peak_resident_bytes() if readable else None
+        device = subject.adapter.peak_memory_bytes()
         peaks.append(
             Memory(
                 batch_size=batch_size,
                 host_peak_bytes=None if peak is None or baseline is None else max(0, peak - baseline),
                 host_baseline_bytes=baseline,
-                device_peak_bytes=subject.adapter.peak_memory_bytes(),
+                device_peak_bytes=device.allocated,
+                device_reserved_bytes=device.reserved,
                 nvml_used_bytes=memory.nvml_used_bytes(case.device),
             )
         )
     return Measurement(memory=tuple(peaks))
 
 
-def _exercise(subject: Subject, case: Case, rows: np.ndarray) -> None:
+def _fit(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
+    """The device's peak with a batch of this size; whoever asked learns from the outcome whether it fits."""
+    split = subject.split("train" if case.scenario == "training" else "test")
+    if occasion.memory_limit_bytes is not None:
+        memory.limit_growth(occasion.memory_limit_bytes)
+    (batch_size,) = case.batch_sizes
+    _exercise(subject, case, cycle(len(split), batch_size), calls=FITTING_CALLS)
+    trial = Trial(batch_size=batch_size, outcome="ok", device_peak_bytes=subject.adapter.peak_memory_bytes().allocated)
+    return Measurement(capacity=Capacity(trials=(trial,), memory_limit_bytes=occasion.memory_limit_bytes))
+
+
+def _exercise(subject: Subject, case: Case, rows: np.ndarray, *, calls: int) -> None:
     """A new model and a few calls: the optimizer allocates its state in the first, a compiler works in it."""
     adapter = subject.adapter
     subject.build()
     if case.scenario == "training":
         split = subject.encoded(subject.split("train"))
         batch = adapter.put(split.inputs[rows], split.targets[rows])
-        for _ in range(MEMORY_CALLS):
+        for _ in range(calls):
             adapter.wait(adapter.train([batch]))
     else:
         query = adapter.put(subject.split("test").inputs[rows])
-        for _ in range(MEMORY_CALLS):
+        for _ in range(calls):
             adapter.wait(adapter.predict(query))
+
+
+def _conditions(case: Case, occasion: Occasion) -> Conditions:
+    return Conditions(
+        block_seconds=occasion.block_seconds, device=case.device, feed=case.feed, planted=occasion.planted
+    )
 
 
 def _told(block: Block, occasion: Occasion) -> Block:
@@ -132,4 +151,6 @@ PURPOSES = {
     ("learning", "training"): _learn,
     ("memory", "training"): _peak,
     ("memory", "inference"): _peak,
+    ("capacity", "training"): _fit,
+    ("capacity", "inference"): _fit,
 }

@@ -9,21 +9,20 @@ import numpy as np
 from bench.adapters.base import Adapter
 from bench.datasets.base import cycle
 from bench.measure import rounds
-from bench.measure.rounds import Thoroughness, Work
+from bench.measure.rounds import Conditions
+from bench.measure.work import Work
 from bench.record import Block, Feed
 
 DIFFERENT_QUERIES = 16
 EVALUATION_BATCH = 500
 
 
-def time_queries(
-    adapter: Adapter, inputs: np.ndarray, *, batch_size: int, block_seconds: float, feed: Feed = "device"
-) -> Block:
+def time_queries(adapter: Adapter, inputs: np.ndarray, *, batch_size: int, conditions: Conditions) -> Block:
     """The raw timings of queries of one size."""
     return rounds.measure(
-        queries(adapter, inputs, batch_size=batch_size, feed=feed),
+        queries(adapter, inputs, batch_size=batch_size, feed=conditions.feed),
         batch_size=batch_size,
-        thoroughness=Thoroughness(block_seconds=block_seconds),
+        conditions=conditions,
         checksum=lambda outputs: float(np.sum(adapter.to_numpy(outputs[-1]), dtype=np.float64)),
     )
 

@@ -1,7 +1,12 @@
 """Memory of this process and of its device, each figure by its own definition; None where it cannot be read."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
+
+import pynvml
+
+from bench.measure import watch
 
 STATUS = Path("/proc/self/status")
 CLEAR_REFS = Path("/proc/self/clear_refs")
@@ -27,18 +32,31 @@ def peak_resident_bytes() -> int | None:
     return _status("VmHWM")
 
 
+def limit_growth(allowed_bytes: int) -> None:
+    """Let allocations fail that would take this process so much beyond what it holds now, where the system can.
+
+    What a process holds is its private writable memory, touched or not (setrlimit(2), RLIMIT_DATA), shared libraries
+    and stacks of other processes apart.
+    """
+    held = _status("VmData")
+    if held is None:
+        return
+    import resource
+
+    with suppress(OSError, ValueError):  # a lower limit that is there already is kept
+        resource.setrlimit(resource.RLIMIT_DATA, (held + allowed_bytes, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+
+
 def nvml_used_bytes(device: str) -> int | None:
     """What the driver says this process holds on its GPU; None on a CPU and where the driver does not say."""
     if device == "cpu":
         return None
-    import pynvml
-
+    gpu = watch.gpu_handle()
+    if gpu is None:
+        return None
     try:
-        pynvml.nvmlInit()
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0] or "0"
-        handle = pynvml.nvmlDeviceGetHandleByIndex(int(visible))
-        processes = pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
-    except (pynvml.NVMLError, ValueError):
+        processes = pynvml.nvmlDeviceGetComputeRunningProcesses(gpu)
+    except pynvml.NVMLError:
         return None
     used = [process.usedGpuMemory for process in processes if process.pid == os.getpid()]
     return used[0] if used else None

@@ -16,7 +16,9 @@ from typing import Any
 
 from bench.analysis.statistics import median_interval
 from bench.measure.clock import now_ns, processor_ns
-from bench.record import Block, Boundary, Ended
+from bench.measure.watch import Watch
+from bench.measure.work import Work, slowed
+from bench.record import Block, Boundary, Ended, Feed
 
 FIRST_CALLS = 3
 WARM_UP_ROUNDS = 3  # the least that can show a plateau
@@ -26,7 +28,9 @@ PLATEAU = 1.05  # a round is on the plateau when it is at most this much slower 
 MINIMUM_SYNCHRONISED = 64  # calls, for a p90
 ENOUGH_FOR_P99 = 662  # calls, where they fit into a block
 MINIMUM_ROUNDS = 6  # the fewest whose median has an interval of 95 %
-ROUNDS = 20  # that share a pipelined block's time
+# Rounds that share a pipelined block's time: short ones, many of which nothing disturbs, and still of several calls.
+FEWEST_ROUNDS, MOST_ROUNDS = 20, 100
+DEPTH = 8  # calls with one wait, where there are enough of them
 NARROW = 0.01  # of the median, on either side of it
 # Noise comes and goes within hundredths of a second: an interval over less than this part of a block does not know it.
 LEAST_SHARE = 1 / 3
@@ -36,34 +40,31 @@ NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """What is timed: `run(count)` returns the last call's result; `feed`, `call` and `fetch` are one call in parts.
+class Conditions:
+    """How blocks are timed: how long each lasts at most, on which device, and where batches are when the clock starts.
 
-    `feed()` puts a batch on the device, `call(batch)` makes the call, `fetch(result)` has the result in NumPy.
+    `planted` is the share of its own time by which every call is made longer, to see whether that is found.
     """
-
-    run: Callable[[int], Any]
-    wait: Callable[[Any], None]
-    feed: Callable[[], Any]
-    call: Callable[[Any], Any]
-    fetch: Callable[[Any], object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thoroughness:
-    """How long each block lasts at most, but for the calls that it has at least: so many in the pipelined block."""
 
     block_seconds: float
-    minimum_calls: int = 1
+    device: str = "cpu"
+    feed: Feed = "device"
+    planted: float = 0.0
 
 
-def measure(work: Work, *, batch_size: int, thoroughness: Thoroughness, checksum: Callable[[Any], float]) -> Block:
+def measure(
+    work: Work, *, batch_size: int, conditions: Conditions, minimum_calls: int = 1, checksum: Callable[[Any], float]
+) -> Block:
     """The raw timings of one piece of work, from its first call to its steady state.
 
-    `checksum` reads the last result, after the clock has stopped.
+    At least `minimum_calls` are pipelined, however long that takes. `checksum` reads the last result, after the clock
+    has stopped.
     """
-    block_ns = int(thoroughness.block_seconds * NANOSECONDS)
+    block_ns = int(conditions.block_seconds * NANOSECONDS)
+    work = slowed(work, conditions.planted) if conditions.planted else work
+    watch = Watch(conditions.device)
     first = tuple(timed(work, 1) for _ in range(FIRST_CALLS))
+    watch.begin()
     with collector_off():
         warm_up, steady = _warm_up(work, limit_ns=int(WARM_UP_SHARE * block_ns))
         for_a_p99 = median(warm_up[-WARM_UP_CALLS:]) * ENOUGH_FOR_P99 <= block_ns
@@ -71,18 +72,22 @@ def measure(work: Work, *, batch_size: int, thoroughness: Thoroughness, checksum
         single, single_ended = _block(
             lambda: timed(work, 1), block_ns=block_ns, minimum=MINIMUM_SYNCHRONISED, wanted=wanted
         )
-        per_round = _calls_per_round(median(single), block_ns=block_ns, minimum=thoroughness.minimum_calls)
-        least = max(MINIMUM_ROUNDS, -(-thoroughness.minimum_calls // per_round))
-        used_ns = 0  # by the processors in the rounds, and not in between
+        per_round = _calls_per_round(median(single), block_ns=block_ns, minimum=minimum_calls)
+        least = max(MINIMUM_ROUNDS, -(-minimum_calls // per_round))
+        used_ns: list[int] = []  # by the processors in each round, and not in between
 
         def a_round() -> int:
-            nonlocal used_ns
+            if len(used_ns) == MINIMUM_ROUNDS // 2:
+                watch.read("during")
             before_ns = processor_ns()
             elapsed_ns = timed(work, per_round)
-            used_ns += processor_ns() - before_ns
+            used_ns.append(processor_ns() - before_ns)
             return elapsed_ns
 
+        before_j = watch.energy_j()
         pipelined, pipelined_ended = _block(a_round, block_ns=block_ns, minimum=least, wanted=least)
+        after_j = watch.energy_j()
+        use = watch.end(energy_j=None if before_j is None or after_j is None else after_j - before_j)
         boundary = _boundary(work)
     return Block(
         batch_size=batch_size,
@@ -92,12 +97,13 @@ def measure(work: Work, *, batch_size: int, thoroughness: Thoroughness, checksum
         synchronised_ns=single,
         pipelined_ns=pipelined,
         iterations_per_round=per_round,
-        cpu_ns=used_ns,
+        cpu_ns=sum(used_ns),
         wall_ns=sum(pipelined),
         checksum=checksum(work.run(1)),
         synchronised_ended=single_ended,
         pipelined_ended=pipelined_ended,
         boundary=boundary,
+        use=use,
     )
 
 
@@ -160,8 +166,8 @@ def _is_narrow(times: Sequence[int]) -> bool:
 
 def _calls_per_round(call_ns: float, *, block_ns: int, minimum: int) -> int:
     """As many calls as fill the block's time, spread over its rounds."""
-    needed = max(minimum, block_ns / max(call_ns, 1))
-    return max(1, -(-int(needed) // ROUNDS))
+    needed = int(max(minimum, block_ns / max(call_ns, 1)))
+    return max(1, -(-needed // MOST_ROUNDS), min(DEPTH, needed // FEWEST_ROUNDS))
 
 
 def _boundary(work: Work) -> Boundary:

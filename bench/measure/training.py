@@ -16,7 +16,8 @@ from bench.families import Weights
 from bench.measure import rounds
 from bench.measure.clock import now_ns
 from bench.measure.inference import logits_of
-from bench.measure.rounds import Thoroughness, Work
+from bench.measure.rounds import Conditions
+from bench.measure.work import Work
 from bench.recipe import EarlyStopping, Recipe, Target, is_better, primary
 from bench.record import Block, Epoch, Feed, Learning
 from bench.workload import Workload
@@ -37,14 +38,13 @@ class DivergedError(Exception):
         self.learning = learning
 
 
-def time_steps(  # noqa: PLR0913 (what a step depends on)
-    adapter: Adapter, train: Split, *, batch_size: int, seed: int, block_seconds: float, feed: Feed = "device"
-) -> Block:
+def time_steps(adapter: Adapter, train: Split, *, batch_size: int, seed: int, conditions: Conditions) -> Block:
     """The raw timings of training steps at one batch size, at least 200 of them in the pipelined block."""
     return rounds.measure(
-        steps(adapter, train, batch_size=batch_size, seed=seed, feed=feed),
+        steps(adapter, train, batch_size=batch_size, seed=seed, feed=conditions.feed),
         batch_size=batch_size,
-        thoroughness=Thoroughness(block_seconds=block_seconds, minimum_calls=TIMED_STEPS),
+        conditions=conditions,
+        minimum_calls=TIMED_STEPS,
         checksum=lambda losses: float(np.asarray(adapter.to_numpy(losses[-1]))),
     )
 

@@ -1,6 +1,7 @@
 """What is known of a machine's noise, as a table."""
 
-from bench.analysis.calibration import PLANTED, SIDE, Calibration, Rate
+from bench.analysis.calibration import PLANTED, Calibration, Rate
+from bench.analysis.sides import SIDE
 from bench.report import numbers
 from bench.report.layout import Entry, Table, left
 

@@ -1,44 +1,12 @@
-"""Tables of how it was measured and on what: environment, processes, settings, memory, failures."""
+"""Tables of how it was measured and on what: environment, processes, settings, failures."""
 
 from collections.abc import Callable, Iterable
-from itertools import groupby
 from statistics import median
 
-from bench.record import Memory, Record
+from bench.record import Record
 from bench.report import numbers
-from bench.report.layout import Column, Entry, Table, left
-from bench.report.results import Results, label_columns, labels, lane, select
-
-
-def memory_table(results: Results, workload: str) -> Table:
-    """Peak memory by scenario and batch size, each by its own definition; the largest over processes."""
-    found: dict[tuple[str, int, tuple[Entry, ...]], list[Memory]] = {}
-    for record in select(results, workload, purpose="memory"):
-        for item in record.measurement.memory:
-            key = (record.case.scenario, item.batch_size, labels(results, lane(record.case)))
-            found.setdefault(key, []).append(item)
-    ordered = sorted(found, key=lambda key: (key[0] != "training", key[1]))
-    rows = tuple(
-        (Entry(scenario), Entry(str(batch), batch), *names, *_memory_entries(found[scenario, batch, names]))
-        for scenario, batch, names in ordered
-    )
-    ends = [len(list(group)) for _, group in groupby(ordered, key=lambda key: key[:2])]
-    columns = (
-        *left("scenario"),
-        Column(title="batch"),
-        *label_columns(results),
-        *(Column(title=title) for title in ("host peak", "host before", "device peak", "driver (NVML)")),
-    )
-    return Table(
-        title="Peak memory",
-        columns=columns,
-        rows=rows,
-        notes=(
-            "Host peak: resident memory of a fresh process above what it held before the case (host before).",
-            "Device peak: the framework's own allocator.",
-        ),
-        groups=frozenset(sum(ends[: number + 1]) - 1 for number in range(len(ends))),
-    )
+from bench.report.layout import Entry, Table, left
+from bench.report.results import Results, label_columns, labels, lane
 
 
 def failure_table(results: Results) -> Table:
@@ -179,14 +147,6 @@ METHOD: dict[str, Callable[[Results], Iterable[str]]] = {
     "time": _share,
     "load average": _load,
 }
-
-
-def _memory_entries(items: list[Memory]) -> tuple[Entry, ...]:
-    names = ("host_peak_bytes", "host_baseline_bytes", "device_peak_bytes", "nvml_used_bytes")
-    peaks = [
-        max((value for item in items if (value := getattr(item, name)) is not None), default=None) for name in names
-    ]
-    return tuple(Entry(numbers.size(peak), peak) for peak in peaks)
 
 
 def _fact(title: str, values: Iterable[str | None]) -> tuple[Entry, Entry]:

@@ -9,6 +9,7 @@ from bench.record import Scenario
 from bench.report import numbers
 from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.results import Results, label_columns, labels, lane, outcome, planned_cells, status
+from bench.report.use import throttling
 
 CPU_USE_RATIO = 1.5
 
@@ -43,14 +44,6 @@ FIGURES: Mapping[Scenario, tuple[Figure, ...]] = {
 }
 
 
-BOUNDARY = {
-    "to_device_time_s": "host to device",
-    "dispatch_time_s": "until the call returns",
-    "compute_time_s": "until the result is there",
-    "to_host_time_s": "device to host",
-}
-
-
 def table(results: Results, workload: str, *, scenario: Scenario) -> Table:
     """One row for each cell of a scenario; those of one batch size, device, mode and precision compete."""
     figures = FIGURES[scenario]
@@ -75,42 +68,6 @@ def table(results: Results, workload: str, *, scenario: Scenario) -> Table:
         groups=frozenset(ends),
     )
     return without_empty(full)
-
-
-def boundary_table(results: Results, workload: str) -> Table:
-    """Where the time of a call goes, in four parts that are the same for every framework."""
-    rows: list[tuple[Entry, ...]] = []
-    ends: list[int] = []
-    for scenario in FIGURES:
-        cells = [cell for cell in planned_cells(results, workload, scenario) if cell in results.blocks]
-        for _, group in groupby(cells, key=lambda cell: cell.group):
-            rows += [row for cell in group if (row := _boundary_row(results, cell))]
-            ends.append(len(rows) - 1)
-    columns = (*left("scenario"), Column(title="batch"), *label_columns(results), *map(_titled, BOUNDARY))
-    return Table(
-        title="Where the time of a call goes",
-        columns=columns,
-        rows=tuple(rows),
-        notes=("Medians of calls apart from the timed ones, each part waited for before the next begins.",),
-        groups=frozenset(ends),
-    )
-
-
-def _boundary_row(results: Results, cell: Cell) -> tuple[Entry, ...]:
-    """Nothing for a cell whose calls were not taken apart."""
-    found = [summary(METRICS[name], results.blocks[cell]) for name in BOUNDARY]
-    if not any(found):
-        return ()
-    return (
-        Entry(cell.scenario),
-        Entry(str(cell.batch_size), cell.batch_size),
-        *labels(results, lane(cell)),
-        *(Entry(numbers.duration(item.median), item.median) if item else Entry(numbers.UNKNOWN) for item in found),
-    )
-
-
-def _titled(name: str) -> Column:
-    return Column(title=BOUNDARY[name])
 
 
 def summaries(results: Results, cells: Iterable[Cell], metric: Metric) -> dict[Cell, Summary]:
@@ -187,6 +144,7 @@ def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...
         restless = sum(not block.steady for block in blocks)
         if restless:
             yield f"No steady state: {cell.contender}, batch {cell.batch_size}, {restless} of {len(blocks)} processes."
+        yield from throttling(cell, blocks)
 
 
 def _cpu_note(results: Results, group: tuple[Cell, ...]) -> Iterable[str]:

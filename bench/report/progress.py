@@ -111,6 +111,8 @@ def outcome(record: Record) -> str:
         shown = (found.learning.target_metric, "loss")
         quality = {key: score for key, score in found.learning.quality.items() if key in shown}
         return "test " + ", ".join(f"{key} {numbers.score(score)}" for key, score in quality.items())
+    if found.capacity and found.capacity.largest:
+        return f"{found.capacity.largest.batch_size:,} samples fit"
     if found.memory:
         return "host peak " + _by_size({item.batch_size: numbers.size(item.host_peak_bytes) for item in found.memory})
     return _by_size({block.batch_size: _speed(block) for block in found.blocks})

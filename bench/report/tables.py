@@ -6,10 +6,12 @@ from bench.errors import NothingMeasuredError
 from bench.metrics import METRICS, Cell
 from bench.record import Record
 from bench.report import numbers
+from bench.report.calls import boundary_table, first_calls_table
 from bench.report.layout import Column, Entry, Report, Section, Table, left, without_empty
 from bench.report.learning import band_table, learning_tables
-from bench.report.method import environment_table, failure_table, memory_table, method_table, settings_table
-from bench.report.performance import boundary_table, standing, standings, summaries
+from bench.report.memory import capacity_table, memory_table
+from bench.report.method import environment_table, failure_table, method_table, settings_table
+from bench.report.performance import standing, standings, summaries
 from bench.report.performance import table as performance_table
 from bench.report.quality import certificate_table, curve_table, primary_quality, quality_table
 from bench.report.results import (
@@ -27,6 +29,7 @@ from bench.report.results import (
     workloads,
 )
 from bench.report.selection import selection_tables
+from bench.report.use import use_table
 
 
 def report(records: Sequence[Record], *, command: str | None = None) -> Report:
@@ -83,8 +86,11 @@ def _run_sections(results: Results) -> Iterable[Section]:
             quality_table(results, workload),
             performance_table(results, workload, scenario="training"),
             performance_table(results, workload, scenario="inference"),
+            first_calls_table(results, workload),
             boundary_table(results, workload),
+            use_table(results, workload),
             memory_table(results, workload),
+            capacity_table(results, workload),
             certificate_table(results, workload),
             curve_table(results, workload),
             *learning_tables(results, workload),

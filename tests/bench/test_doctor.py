@@ -10,6 +10,7 @@ import pytest
 
 from bench import doctor, frameworks
 from bench.doctor import Finding, examine
+from bench.environment import GpuUsers
 from bench.frameworks import Contender
 
 PYTORCH, FLAX = Contender("pytorch"), Contender("flax")
@@ -22,6 +23,7 @@ QUIET: dict[str, Any] = {
     "virtual_memory": lambda: SimpleNamespace(available=16 * GIBIBYTE, total=32 * GIBIBYTE),
     "sensors_battery": lambda: None,
     "cpu_count": lambda: 8,
+    "cpu_times": lambda: SimpleNamespace(steal=1.0),
 }
 Examine = Callable[..., Mapping[str, Finding]]
 
@@ -36,6 +38,7 @@ def examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
     monkeypatch.setenv("LEVELFIELD_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(frameworks, "every_contender", lambda: (PYTORCH, FLAX))
     monkeypatch.setattr(doctor, "GOVERNOR", governor)
+    monkeypatch.setattr(doctor, "gpu_users", tuple)
 
     def examine_with(*, cores: int = 8, result: Mapping[str, Any] = seen, **differences: Any) -> Mapping[str, Finding]:  # noqa: ANN401 (functions of psutil)
         for name, function in (QUIET | differences).items():
@@ -96,6 +99,30 @@ def test_a_framework_that_is_not_installed_is_named_with_its_extra(
     findings = examined()
     assert findings["flax"] == Finding("flax", "not installed", "`pip install 'levelfield[flax]'`")
     assert findings["pytorch"].remedy is None
+
+
+@pytest.mark.parametrize(
+    ("users", "found", "wrong"),
+    [
+        (GpuUsers(processes=0, used_bytes=4 * 10**6, busy_percent=0), "nobody else is on it", False),
+        (GpuUsers(processes=2, used_bytes=3 * 10**9, busy_percent=0), "2 processes hold 3.0 GB, 0 % busy", True),
+        (GpuUsers(processes=0, used_bytes=10**9, busy_percent=40), "0 processes hold 1.0 GB, 40 % busy", True),
+    ],
+)
+def test_a_gpu_that_others_use_is_said(
+    users: GpuUsers, found: str, examined: Examine, monkeypatch: pytest.MonkeyPatch, *, wrong: bool
+) -> None:
+    monkeypatch.setattr(doctor, "gpu_users", lambda: (users,))
+    finding = examined()["GPU 0"]
+    assert finding.found == found
+    assert (finding.remedy is not None) == wrong
+
+
+def test_time_that_other_virtual_machines_take_is_said(examined: Examine) -> None:
+    stolen = iter([10.0, 10.4])
+    finding = examined(cpu_times=lambda: SimpleNamespace(steal=next(stolen)))["other virtual machines"]
+    assert finding.found == "took 0.40 cores"
+    assert finding.remedy is not None
 
 
 def test_where_the_data_come_from_is_said(examined: Examine, monkeypatch: pytest.MonkeyPatch) -> None:

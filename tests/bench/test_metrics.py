@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.metrics import METRICS, Summary, against_best, cells, summary, timed_blocks, value
-from bench.record import Boundary
+from bench.record import Boundary, Use
 from tests.bench.records import block, record
 
 MILLISECOND = 1_000_000
@@ -120,3 +120,12 @@ def test_the_best_is_once_as_good_as_itself_also_over_an_even_number_of_processe
     (cell,) = cells(record().case)
     even = Summary(median=5.0, low=1.0, high=9.0, processes=(1.0, 9.0))
     assert against_best(METRICS[name], {cell: even})[cell].median == 1.0
+
+
+def test_energy_is_spread_over_all_samples_of_the_pipelined_rounds() -> None:
+    use = Use(readings=(), span_ns=1, stolen_ns=None, preemptions=0, energy_j=64.0)
+    known = replace(block(32), use=use)
+    samples = 32 * known.iterations_per_round * len(known.pipelined_ns)
+    assert value(METRICS["joules_per_sample"], known) == pytest.approx(64.0 / samples)
+    assert value(METRICS["joules_per_sample"], replace(known, use=replace(use, energy_j=None))) is None
+    assert value(METRICS["joules_per_sample"], block(32)) is None

@@ -96,6 +96,17 @@ def test_other_batch_sizes_are_timed_and_not_learnt(small: Selection) -> None:
     assert sizes["training", "learning"] == (8,)
 
 
+def test_the_search_for_the_largest_batch_comes_last_and_once_for_each_scenario(small: Selection) -> None:
+    assert "capacity" not in {case.purpose for case in cases(small)}
+    searched = replace(small, largest_batch=4096, purposes=("timing", "capacity"), feed="host")
+    *others, a, b, c, d, e, f = cases(searched)
+    assert {case.purpose for case in others} == {"timing"}
+    assert {(case.purpose, case.batch_sizes, case.feed) for case in (a, b, c, d, e, f)} == {
+        ("capacity", (4096,), "device")
+    }
+    assert [case.scenario for case in (a, b, c, d, e, f)] == ["training"] * 3 + ["inference"] * 3
+
+
 def test_nothing_is_learnt_where_only_inference_is_asked_for(small: Selection) -> None:
     planned = cases(replace(small, scenarios=("inference",)))
     assert {(case.scenario, case.purpose) for case in planned} == {("inference", "memory"), ("inference", "timing")}

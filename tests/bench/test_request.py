@@ -91,6 +91,24 @@ MISTAKES: dict[str, tuple[Mapping[str, Any], str]] = {
             "or --scenario inference"
         ),
     ),
+    "auto of nothing": ({"batch_size": "auto:0"}, "--batch-size: found 'auto:0', expected whole numbers of at least 1"),
+    "auto in pages": ({"batch_size": "auto:8TB"}, "--batch-size: found 'auto:8TB', expected whole numbers"),
+    "memory of a GPU": (
+        {"batch_size": "auto:8GB", "device": "cuda"},
+        "--batch-size: found 'auto:8GB' with --device cuda, expected a limit in samples",
+    ),
+    "capacity of what": ({"purpose": "capacity"}, "--purpose: found capacity, expected --batch-size auto with it"),
+    "inject a word": ({"inject": "much"}, "--inject: found 'much', expected a change as 5% or -5%"),
+    "inject nothing": ({"inject": "0%"}, "--inject: found '0%', expected a change as 5% or -5%"),
+    "inject all": ({"inject": "-100%"}, "--inject: found '-100%', expected a change as 5% or -5%"),
+    "inject with one side": (
+        {"inject": "5%", "processes": 3},
+        "--inject: found 3 processes for timing, learning, memory, expected at least 4 for timing",
+    ),
+    "inject into memory": (
+        {"inject": "5%", "processes": 10, "purpose": "memory"},
+        "--inject: found 10 processes for memory, expected at least 4 for timing",
+    ),
     "no process": ({"processes": 0}, "--processes: found 0, expected at least 1"),
     "no seed": ({"seeds": 0}, "--seeds: found 0, expected at least 1"),
     "no thread": ({"threads": 0}, f"--threads: found 0, expected 1 to {CORES}, the cores of this machine"),
@@ -109,6 +127,33 @@ def test_a_mistake_is_one_line_that_says_what_is_allowed(mistake: str) -> None:
         check(Options(**options))
     assert str(caught.value).startswith(line)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "largest", "memory_bytes", "purposes"),
+    [
+        ("auto", (1, 32, 256), 65_536, None, ("capacity",)),
+        ("auto:4096", (1, 32, 256), 4096, None, ("capacity",)),
+        ("auto:500MB", (1, 32, 256), 65_536, 500_000_000, ("capacity",)),
+        ("8,auto:2GB,16", (8, 16), 65_536, 2_000_000_000, ("timing", "learning", "memory", "capacity")),
+        ("8,16", (8, 16), None, None, ("timing", "learning", "memory")),
+    ],
+)
+def test_the_largest_batch_is_searched_beside_named_ones_or_instead_of_all(
+    text: str, named: tuple[int, ...], largest: int | None, memory_bytes: int | None, purposes: tuple[str, ...]
+) -> None:
+    found = check(Options(batch_size=text))
+    assert (found.selection.batch_sizes, found.selection.largest_batch) == (named, largest)
+    assert (found.memory_bytes, found.selection.purposes) == (memory_bytes, purposes)
+
+
+def test_a_search_can_be_named_among_purposes() -> None:
+    assert check(Options(batch_size="auto", purpose="memory,capacity")).selection.purposes == ("memory", "capacity")
+
+
+@pytest.mark.parametrize(("text", "share"), [("5%", 0.05), ("-10 %", -0.1), ("2.5", 0.025), ("+7%", 0.07)])
+def test_a_change_to_be_planted_is_a_share(text: str, share: float) -> None:
+    assert check(Options(inject=text, processes=10)).injected == pytest.approx(share)
 
 
 def test_inference_may_ask_for_more_than_there_is() -> None:

@@ -1,15 +1,18 @@
 """Cases become records: each in a fresh process, however it ends, in their order, with a certificate."""
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from bench import proof, runner
+from bench.fleet import Fleet
 from bench.frameworks import Contender
 from bench.plan import Selection, cases
-from bench.record import Case, Record, from_line, to_line
+from bench.record import POWER_CAP, Case, Purpose, Reading, Record, Use, from_line, to_json, to_line
 from bench.runner import Event, Settings, certify, measured_s
 from bench.workload import Workload
 from tests.bench.records import record
@@ -18,6 +21,7 @@ from tests.bench.workloads import (
     DIVERGES,
     LEARNS_WITHOUT_END,
     NEEDS_TOO_MUCH_MEMORY,
+    WIDE,
     Change,
     named,
     workload,
@@ -49,7 +53,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> object:
         yield
 
 
-def ran(planned: tuple[Case, ...], workloads: Mapping[str, Workload], folder: Path, *, limit_s: float = 60.0) -> Ran:
+def ran(  # noqa: PLR0913 (what a run depends on)
+    planned: tuple[Case, ...],
+    workloads: Mapping[str, Workload],
+    folder: Path,
+    *,
+    limit_s: float = 60.0,
+    memory_bytes: int | None = None,
+    planted: float = 0.0,
+) -> Ran:
     stored: list[Record] = []
     events: list[Event] = []
     settings = Settings(
@@ -62,6 +74,8 @@ def ran(planned: tuple[Case, ...], workloads: Mapping[str, Workload], folder: Pa
         logs=folder / "logs",
         append=stored.append,
         listen=events.append,
+        memory_bytes=memory_bytes,
+        planted=lambda case: planted if case.purpose == "timing" else 0.0,
     )
     return Ran(planned=planned, returned=runner.run(planned, settings), stored=stored, events=events)
 
@@ -208,3 +222,82 @@ def test_what_cannot_be_traced_has_a_certificate_that_says_why(bad: Ran) -> None
         assert found.certificate is not None
         assert not found.certificate.passed
         assert problem in str(found.certificate.problem)
+
+
+def a_case(purpose: Purpose, *, batch_size: int = 8, framework: str = "pytorch") -> Case:
+    return Case(
+        workload="tiny",
+        framework=framework,
+        scenario="training",
+        purpose=purpose,
+        batch_sizes=(batch_size,),
+        threads=1,
+    )
+
+
+@pytest.mark.parametrize("framework", ["pytorch", "flax"])
+def test_the_largest_batch_is_found_where_memory_runs_out_and_the_run_goes_on(framework: str, tmp_path: Path) -> None:
+    planned = (a_case("capacity", batch_size=65_536, framework=framework), a_case("timing", framework=framework))
+    found = ran(planned, {"tiny": workload(WIDE)}, tmp_path, memory_bytes=400_000_000)
+    searched, timed = found.stored
+    capacity = searched.measurement.capacity
+    assert searched.outcome == timed.outcome == "ok"
+    assert capacity is not None
+    assert capacity.memory_limit_bytes == 400_000_000
+    assert capacity.largest is not None
+    assert capacity.refused is not None
+    assert 32 <= capacity.largest.batch_size < capacity.refused.batch_size <= 1.05 * capacity.largest.batch_size
+    assert any(item.outcome == "oom" for item in capacity.trials)
+    assert [event.news["batch_size"] for event in found.events if "outcome" in event.news] == [
+        item.batch_size for item in capacity.trials
+    ]
+    assert from_line(to_line(searched)) == searched
+
+
+def test_where_not_even_one_sample_fits_the_search_has_failed_and_says_why(tmp_path: Path) -> None:
+    (found,) = ran((a_case("capacity", batch_size=64),), {"tiny": workload(WIDE)}, tmp_path, memory_bytes=1).stored
+    assert found.outcome != "ok"
+    assert found.error
+    assert found.measurement.capacity is not None
+    assert found.measurement.capacity.largest is None
+    assert min(item.batch_size for item in found.measurement.capacity.trials) == 1
+
+
+def test_a_record_says_of_itself_that_its_times_were_made_longer(good: Ran, tmp_path: Path) -> None:
+    (found,) = ran((a_case("timing"),), {"tiny": workload()}, tmp_path, planted=0.1).stored
+    assert found.settings["planted"] == "calls take 10.0% longer"
+    assert all("planted" not in item.settings for item in good.stored)
+
+
+def hindered(reason: str) -> Use:
+    reading = Reading(when="during", cpu_mhz=None, cpu_celsius=None, host_used_bytes=1, throttled=(reason,))
+    return Use(readings=(reading,), span_ns=1, stolen_ns=None, preemptions=0, energy_j=None)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "attempts"),
+    [
+        (("heat", "heat", "heat", "heat"), 3),
+        (("heat", POWER_CAP), 2),
+        ((POWER_CAP,), 1),
+    ],
+)
+def test_a_throttled_case_is_measured_again_so_often_and_every_attempt_is_stored(
+    reasons: tuple[str, ...], attempts: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, slept = iter(reasons), list[float]()
+    real = runner._measure
+
+    def hot(case: Case, fleet: Fleet, settings: Settings) -> runner._Run:
+        run = real(case, fleet, settings)
+        (block,) = run.ending.result["measurement"]["blocks"]
+        block["use"] = to_json(hindered(next(left)))
+        return run
+
+    monkeypatch.setattr(runner, "_measure", hot)
+    monkeypatch.setattr(runner, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))
+    found = ran((a_case("timing"),), {"tiny": workload()}, tmp_path)
+    assert [item.attempt for item in found.stored] == list(range(1, attempts + 1))
+    assert [item.order for item in found.stored] == list(range(attempts))
+    assert found.returned == found.stored[-1:]
+    assert slept == [runner.COOL_DOWN_S] * (attempts - 1)

@@ -53,6 +53,21 @@ def test_what_is_appended_is_read_back_in_order(run: RunFolder) -> None:
     assert run.read(warn=silent) != stored[::-1]
 
 
+def test_of_a_case_that_was_measured_again_the_last_attempt_counts_and_all_are_kept(run: RunFolder) -> None:
+    first, second, other = a_record(0), replace(a_record(0), attempt=2, order=1), a_record(2)
+    for each in (first, second, other):
+        run.append(each)
+    assert run.read(warn=silent) == [second, other]
+    assert read(run.records, warn=silent) == [first, second, other]
+
+
+def test_equal_cases_of_different_runs_are_no_attempts_at_one(run: RunFolder) -> None:
+    stored = [a_record(0), replace(a_record(0), run="another", attempt=2)]
+    for each in stored:
+        run.append(each)
+    assert run.read(warn=silent) == stored
+
+
 def test_a_run_without_records_has_none(run: RunFolder) -> None:
     assert run.read(warn=silent) == []
 

@@ -25,6 +25,7 @@ epochs = 2
 # One change each, and the workload does what the name says, in every framework.
 DIVERGES = ('{ name = "adam", learning_rate = 1e-2 }', '{ name = "sgd", learning_rate = 1e30 }')
 LEARNS_WITHOUT_END = ("epochs = 2", "epochs = 100000000")
+WIDE = ("units = 5", "units = 3000")  # so that a batch weighs something
 NEEDS_TOO_MUCH_MEMORY = ("units = 5", "units = 10000000000000")
 CANNOT_BE_DONE_IN_PYTORCH = (
     'shape = [6], classes = 3, train = 48, test = 20 }\n\n[model]\nfamily = "dnn"\nhidden = [{ units = 5 }]',

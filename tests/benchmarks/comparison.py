@@ -13,7 +13,7 @@ CONFIDENCE = 0.95
 TOLERANCE = 0.02
 
 Bounds = tuple[float, float]
-EQUAL: Bounds = (1 - TOLERANCE, 1 + TOLERANCE)
+EQUAL: Bounds = (0.99, 1.01)
 NO_DEARER: Bounds = (0.0, 1 + TOLERANCE)
 NO_SLOWER: Bounds = (0.0, 1.0)
 

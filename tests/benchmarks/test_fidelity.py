@@ -12,7 +12,7 @@ from tests.benchmarks.subjects import DIGITS, INSTALLED
 
 @pytest.mark.benchmark(timer=CLOCK)
 @pytest.mark.parametrize("framework", INSTALLED, ids=str)
-@pytest.mark.parametrize("batch_size", [32, 256])
+@pytest.mark.parametrize("batch_size", [1, 32, 512])
 def test_fidelity(
     benchmark: BenchmarkFixture, comparisons: list[Comparison], *, framework: Contender, batch_size: int
 ) -> None:

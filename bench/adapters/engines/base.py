@@ -4,9 +4,19 @@ An engine's module offers `create() -> Engine`. Importing the module imports the
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 Step = Callable[..., Any]
+
+
+class Peaks(NamedTuple):
+    """The peaks of an allocator in bytes: what was in use, and what it had taken from the device to give it out.
+
+    None where the library does not say.
+    """
+
+    allocated: int | None = None
+    reserved: int | None = None
 
 
 class Engine(Protocol):
@@ -21,8 +31,8 @@ class Engine(Protocol):
     def stateless(self, step: Step) -> Step | None:
         """A step of Keras that takes the state and returns it, compiled; None where steps keep their state."""
 
-    def peak_memory_bytes(self) -> int | None:
-        """The allocator's peak on the device since the process began; None where the library does not say."""
+    def peak_memory_bytes(self) -> Peaks:
+        """The peaks of the allocator on the device since the process began."""
 
     def devices(self) -> list[str]:
         """What the library sees: `cpu`, `cuda:0 NVIDIA H200`."""

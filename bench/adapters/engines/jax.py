@@ -4,7 +4,7 @@ from typing import final
 
 import jax
 
-from bench.adapters.engines.base import Engine, Step
+from bench.adapters.engines.base import Engine, Peaks, Step
 
 
 def create() -> Engine:
@@ -31,10 +31,10 @@ class JaxEngine:
         compiled: Step = jax.jit(step, donate_argnums=0)
         return compiled
 
-    def peak_memory_bytes(self) -> int | None:
-        """The allocator's `peak_bytes_in_use`; a CPU has no such figure."""
-        statistics = jax.devices()[0].memory_stats()
-        return statistics.get("peak_bytes_in_use") if statistics else None
+    def peak_memory_bytes(self) -> Peaks:
+        """The allocator's `peak_bytes_in_use` and `peak_pool_bytes`; a CPU has no such figures."""
+        found = jax.devices()[0].memory_stats() or {}
+        return Peaks(allocated=found.get("peak_bytes_in_use"), reserved=found.get("peak_pool_bytes"))
 
     def devices(self) -> list[str]:
         """The CPU and the GPUs that JAX finds."""

@@ -4,7 +4,7 @@ from typing import final
 
 import tensorflow as tf
 
-from bench.adapters.engines.base import Engine, Step
+from bench.adapters.engines.base import Engine, Peaks, Step
 
 
 def create() -> Engine:
@@ -38,9 +38,11 @@ class TensorFlowEngine:
         """None: variables are changed in place."""
         return None
 
-    def peak_memory_bytes(self) -> int | None:
-        """`get_memory_info`, which a CPU does not have."""
-        return None if self.device == "cpu" else int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
+    def peak_memory_bytes(self) -> Peaks:
+        """`get_memory_info`, which a CPU does not have, and which does not say what is reserved."""
+        if self.device == "cpu":
+            return Peaks()
+        return Peaks(allocated=int(tf.config.experimental.get_memory_info("GPU:0")["peak"]))
 
     def devices(self) -> list[str]:
         """The CPU and the GPUs that TensorFlow finds."""

@@ -4,7 +4,7 @@ from typing import final
 
 import torch
 
-from bench.adapters.engines.base import Engine, Step
+from bench.adapters.engines.base import Engine, Peaks, Step
 
 
 def create() -> Engine:
@@ -34,9 +34,11 @@ class TorchEngine:
         """None: variables are changed in place."""
         return None
 
-    def peak_memory_bytes(self) -> int | None:
-        """`torch.cuda.max_memory_allocated`; a CPU has no such figure."""
-        return None if self.device == "cpu" else int(torch.cuda.max_memory_allocated())
+    def peak_memory_bytes(self) -> Peaks:
+        """`torch.cuda.max_memory_allocated` and `max_memory_reserved`; a CPU has no such figures."""
+        if self.device == "cpu":
+            return Peaks()
+        return Peaks(allocated=torch.cuda.max_memory_allocated(), reserved=torch.cuda.max_memory_reserved())
 
     def devices(self) -> list[str]:
         """The CPU and the GPUs that CUDA shows."""

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from bench.record import Record, from_line, to_line
 from tests.bench.cli.conftest import Command, Finished, Place
-from tests.bench.records import quick_run
+from tests.bench.records import quick_run, record
 
 
 def store(path: Path, records: list[Record], *, change: Callable[[Any], Any] = lambda content: content) -> Path:
@@ -52,6 +53,13 @@ def test_the_report_of_the_newest_run_is_printed_and_written_again(levelfield: C
     assert found.code == 0
     assert "tiny" in found.out
     assert page.read_text() == before
+
+
+def test_the_newest_run_can_be_asked_for_by_an_option(levelfield: Command, place: Place) -> None:
+    assert levelfield("report", "--last", *place.places).out == levelfield("report", *place.places).out
+    refused = levelfield("report", place.records, "--last", *place.places)
+    assert refused.code == 2
+    assert "--last: found" in refused.err
 
 
 def test_a_report_names_runs_by_id_prefix_folder_and_file(levelfield: Command, place: Place) -> None:
@@ -101,7 +109,7 @@ def test_several_runs_make_one_report(levelfield: Command, place: Place, baselin
         (["baseline", "show"], 6, "no baseline yet; set one with `levelfield baseline set RUN --why TEXT`"),
         (["baseline", "clear"], 6, "found no baseline to forget"),
         (["compare", "latest", "latest"], 6, "no runs yet"),
-        (["compare", "latest"], 2, "Missing argument"),
+        (["compare", "latest"], 2, "expected two, or one with --self-check"),
         (["compare", "a", "b", "--threshold", "0"], 2, "--threshold: found 0, expected percent above 0 and below 1000"),
         (["compare", "a", "b", "--threshold", "nan"], 2, "--threshold: found nan, expected percent above 0"),
     ],
@@ -276,3 +284,54 @@ def test_several_runs_of_a_side_are_compared_as_one(levelfield: Command, tmp_pat
     twice = levelfield("compare", runs[0], f"{runs[0]},{runs[0]}")
     assert "1 process in the baseline" in twice.out, "and a run that is named twice is one"
     assert "are the same run: nothing can differ" in twice.err
+
+
+def in_turns(slow: float = 1.0) -> list[Record]:
+    """A run of eight processes for each cell; PyTorch is slower in half of them where it is said so."""
+    made = []
+    for number in range(8):
+        for framework in ("pytorch", "flax"):
+            changed = slow != 1 and framework == "pytorch" and number % 4 in {1, 2}
+            found = record(framework=framework, replicate=number, slowdown=slow if changed else 1.0)
+            made.append(replace(found, settings={"planted": "calls take longer"} if changed else {}))
+    return made
+
+
+def test_a_run_is_held_against_itself(levelfield: Command, tmp_path: Path) -> None:
+    same = levelfield("compare", store(tmp_path / "same.jsonl", in_turns()), "--self-check")
+    assert same.code == 0
+    assert "against itself" in same.out
+    assert "planted" not in same.err
+    found = levelfield("compare", store(tmp_path / "planted.jsonl", in_turns(1.2)), "--self-check")
+    assert found.code == 3
+    assert (
+        "planted in digits-dnn pytorch training: calls take longer on the second side; "
+        "found in 2 of 2 figures, 0 false alarms in the other 2"
+    ) in found.err
+
+
+def test_a_planted_run_is_no_ordinary_side_of_a_comparison(levelfield: Command, tmp_path: Path) -> None:
+    plain, planted = (store(tmp_path / f"{slow}.jsonl", in_turns(slow)) for slow in (1.0, 1.2))
+    assert "made longer on purpose" in levelfield("compare", plain, planted).err
+    assert "made longer on purpose" not in levelfield("compare", plain, plain).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("one",), "found one run, expected two, or one with --self-check"),
+        (("one", "two", "--self-check"), "found two runs, expected two, or one with --self-check"),
+    ],
+)
+def test_a_comparison_has_two_runs_or_checks_itself(
+    arguments: tuple[str, ...], expected: str, levelfield: Command
+) -> None:
+    found = levelfield("compare", *arguments)
+    assert found.code == 2
+    assert expected in found.err
+
+
+def test_too_few_processes_cannot_be_held_against_each_other(levelfield: Command, baseline: Path) -> None:
+    found = levelfield("compare", baseline, "--self-check")
+    assert found.code == 2
+    assert "found a run with 3 processes for each case, expected at least 4" in found.err

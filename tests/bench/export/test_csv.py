@@ -5,6 +5,7 @@ import io
 
 from bench.export.csv import HEADER, render
 from bench.metrics import METRICS
+from bench.record import Capacity, Measurement, Trial
 from tests.bench.records import quick_run, record
 
 
@@ -25,6 +26,15 @@ def test_quality_and_memory_are_there_and_the_unknown_is_not() -> None:
     metrics = {line["metric"] for line in _lines(render(quick_run()))}
     assert {"test_accuracy", "time_to_target_s", "host_peak_bytes"} <= metrics
     assert not {"device_peak_bytes", "query_time_p99_s"} & metrics
+
+
+def test_the_largest_batch_that_fits_is_a_figure_where_one_does() -> None:
+    trials = (Trial(batch_size=32, outcome="ok"), Trial(batch_size=128, outcome="oom"))
+    for found, shown in ((trials, ["32.0"]), (trials[1:], [])):
+        measurement = Measurement(capacity=Capacity(trials=found, memory_limit_bytes=None))
+        searched = record(purpose="capacity", batch_sizes=(4096,), measurement=measurement)
+        lines = [line for line in _lines(render([searched])) if line["metric"] == "largest_batch"]
+        assert [line["value"] for line in lines] == shown
 
 
 def test_failures_have_no_numbers_and_the_header_is_always_there() -> None:

@@ -7,9 +7,12 @@ from typing import Any, final
 import numpy as np
 
 from bench.adapters.base import Adapter, Batch, HostBatch, Loss, Model, step_by_step
+from bench.adapters.engines.base import Peaks
 from bench.datasets.base import Split
+from bench.measure.rounds import Conditions
 from bench.recipe import Recipe
 
+BRIEF = Conditions(block_seconds=1e-6)
 STEP_NS = 1000
 QUERY_NS = 10
 
@@ -89,9 +92,9 @@ class Recorder:
         """The array as it is."""
         return np.array(array)
 
-    def peak_memory_bytes(self) -> int | None:
+    def peak_memory_bytes(self) -> Peaks:
         """Nothing is allocated."""
-        return None
+        return Peaks()
 
     def devices(self) -> list[str]:
         """The CPU."""

@@ -60,6 +60,14 @@ def test_memory_has_a_peak_for_each_batch_size_in_ascending_order(subject: Subje
     assert (found.learning, found.blocks) == (None, ())
 
 
+@pytest.mark.parametrize("scenario", ["training", "inference"])
+def test_a_batch_that_fits_is_one_trial(subject: Subject, scenario: Scenario) -> None:
+    found = measured(subject, scenario, "capacity", [], sizes=(300,))
+    assert found.capacity is not None
+    assert [(item.batch_size, item.fits) for item in found.capacity.trials] == [(300, True)]
+    assert (found.learning, found.blocks, found.memory) == (None, (), ())
+
+
 def test_a_peak_that_cannot_begin_anew_is_unknown(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "reset_peak", lambda: False)
     (found,) = measured(subject, "inference", "memory", []).memory
@@ -68,4 +76,4 @@ def test_a_peak_that_cannot_begin_anew_is_unknown(subject: Subject, monkeypatch:
 
 
 def test_every_purpose_has_a_measurement() -> None:
-    assert {purpose for purpose, _ in cases.PURPOSES} == {"timing", "learning", "memory"}
+    assert {purpose for purpose, _ in cases.PURPOSES} == {"timing", "learning", "memory", "capacity"}

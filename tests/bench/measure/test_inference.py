@@ -1,11 +1,13 @@
 """Queries are of one size, on samples that repeat where they are too few; what was filled up is trimmed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bench.measure.inference import EVALUATION_BATCH, logits_of, time_queries
 from bench.measure.rounds import BOUNDARY_CALLS
-from tests.bench.measure.recorder import Recorder, is_adapter, right, split
+from tests.bench.measure.recorder import BRIEF, Recorder, is_adapter, right, split
 
 
 @pytest.fixture
@@ -34,26 +36,26 @@ def test_few_samples_are_one_query(recorder: Recorder) -> None:
 
 @pytest.mark.parametrize(("batch_size", "different"), [(1, 16), (2, 10), (8, 2), (20, 1), (50, 1)])
 def test_timed_queries_have_one_size_and_take_turns(batch_size: int, different: int, recorder: Recorder) -> None:
-    block = time_queries(is_adapter(recorder), split(20).inputs, batch_size=batch_size, block_seconds=1e-6)
+    block = time_queries(is_adapter(recorder), split(20).inputs, batch_size=batch_size, conditions=BRIEF)
     assert {len(query) for query in recorder.queries} == {batch_size} == {block.batch_size}
     assert len({tuple(query) for query in recorder.queries}) == different
     assert recorder.queries[:different] == recorder.queries[different : 2 * different]
 
 
 def test_samples_repeat_in_a_cycle_where_the_query_is_larger_than_the_data(recorder: Recorder) -> None:
-    time_queries(is_adapter(recorder), split(20).inputs, batch_size=50, block_seconds=1e-6)
+    time_queries(is_adapter(recorder), split(20).inputs, batch_size=50, conditions=BRIEF)
     assert recorder.queries[0] == [*range(20), *range(20), *range(10)]
 
 
 def test_the_checksum_is_the_sum_of_the_last_outputs() -> None:
     recorder = Recorder(logits=lambda numbers, _: np.full((len(numbers), 3), 0.5, np.float32))
-    block = time_queries(is_adapter(recorder), split(20).inputs, batch_size=4, block_seconds=1e-6)
+    block = time_queries(is_adapter(recorder), split(20).inputs, batch_size=4, conditions=BRIEF)
     assert block.checksum == 4 * 3 * 0.5
 
 
 def test_queries_are_on_the_device_before_the_clock_starts_or_are_fed_each_time(recorder: Recorder) -> None:
-    time_queries(is_adapter(recorder), split(20).inputs, batch_size=8, block_seconds=1e-6)
+    time_queries(is_adapter(recorder), split(20).inputs, batch_size=8, conditions=BRIEF)
     assert recorder.puts == 2 + BOUNDARY_CALLS
     fed = Recorder()
-    time_queries(is_adapter(fed), split(20).inputs, batch_size=8, block_seconds=1e-6, feed="host")
+    time_queries(is_adapter(fed), split(20).inputs, batch_size=8, conditions=replace(BRIEF, feed="host"))
     assert fed.puts == 2 + len(fed.queries)

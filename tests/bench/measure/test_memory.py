@@ -1,5 +1,7 @@
 """Memory is read by its definition, and what cannot be read is None and never 0."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,3 +48,26 @@ def test_what_a_system_does_not_say_is_unknown(tmp_path: Path, monkeypatch: pyte
 
 def test_a_cpu_has_no_memory_of_a_gpu() -> None:
     assert memory.nvml_used_bytes("cpu") is None
+
+
+@pytest.mark.parametrize(("mebibytes", "fits"), [(100, True), (400, False)])
+def test_an_allocation_beyond_the_limit_fails_and_one_within_it_does_not(mebibytes: int, *, fits: bool) -> None:
+    script = (
+        "from bench.measure import memory\n"
+        f"memory.limit_growth(200 * {MEBIBYTE})\n"
+        f"try:\n    len(bytearray({mebibytes} * {MEBIBYTE}))\n    print('fits')\n"
+        "except MemoryError:\n    print('does not fit')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == ("fits" if fits else "does not fit")
+
+
+def test_no_limit_is_set_where_the_system_does_not_say_what_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    monkeypatch.setattr(memory, "STATUS", tmp_path / "missing")
+    memory.limit_growth(1)
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before

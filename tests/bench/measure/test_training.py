@@ -1,6 +1,7 @@
 """Learning follows the index stream and the recipe; a time to target is a sum of epochs; no real time is looked at."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from bench.measure import training
 from bench.measure.rounds import BOUNDARY_CALLS
 from bench.measure.training import DivergedError, Lesson, learn, time_steps
 from bench.record import Learning
-from tests.bench.measure.recorder import QUERY_NS, STEP_NS, Recorder, is_adapter, right, split, wrong
+from tests.bench.measure.recorder import BRIEF, QUERY_NS, STEP_NS, Recorder, is_adapter, right, split, wrong
 from tests.bench.workloads import Change, workload
 
 TARGET: Change = ("epochs = 2\n", 'epochs = 4\n\n[target]\nmetric = "accuracy"\nvalue = 0.9\n')
@@ -214,36 +215,36 @@ def test_every_epoch_is_news_that_fits_into_a_message(recorder: Recorder) -> Non
 
 
 def test_timed_steps_take_turns_on_the_first_full_batches_of_the_stream(recorder: Recorder) -> None:
-    time_steps(is_adapter(recorder), TRAIN, batch_size=8, seed=3, block_seconds=1e-6)
+    time_steps(is_adapter(recorder), TRAIN, batch_size=8, seed=3, conditions=BRIEF)
     stream = [rows.tolist() for rows in datasets.batches(20, 8, seed=3, epoch=0, last_batch="drop")]
     assert len(stream) == 2
     assert recorder.steps == [stream[number % 2] for number in range(len(recorder.steps))]
 
 
 def test_at_most_sixteen_batches_take_turns(recorder: Recorder) -> None:
-    time_steps(is_adapter(recorder), TRAIN, batch_size=1, seed=3, block_seconds=1e-6)
+    time_steps(is_adapter(recorder), TRAIN, batch_size=1, seed=3, conditions=BRIEF)
     assert len({tuple(step) for step in recorder.steps}) == 16
     assert recorder.steps[:16] == recorder.steps[16:32]
 
 
 def test_at_least_two_hundred_steps_are_pipelined() -> None:
     recorder = Recorder(loss=lambda _, steps: float(steps))
-    block = time_steps(is_adapter(recorder), TRAIN, batch_size=8, seed=0, block_seconds=1e-6)
+    block = time_steps(is_adapter(recorder), TRAIN, batch_size=8, seed=0, conditions=BRIEF)
     assert block.iterations_per_round * len(block.pipelined_ns) >= 200
     assert block.checksum == len(recorder.steps) - 1, "the last loss"
 
 
 def test_a_batch_that_the_samples_fill_is_timed_and_a_larger_one_refused(recorder: Recorder) -> None:
-    time_steps(is_adapter(recorder), TRAIN, batch_size=20, seed=0, block_seconds=1e-6)
+    time_steps(is_adapter(recorder), TRAIN, batch_size=20, seed=0, conditions=BRIEF)
     assert {len(step) for step in recorder.steps} == {20}
     with pytest.raises(UsageError, match="batch size: found 21, expected 1 to 20"):
-        time_steps(is_adapter(recorder), TRAIN, batch_size=21, seed=0, block_seconds=1e-6)
+        time_steps(is_adapter(recorder), TRAIN, batch_size=21, seed=0, conditions=BRIEF)
 
 
 def test_batches_are_on_the_device_before_the_clock_starts_or_are_fed_each_time(recorder: Recorder) -> None:
-    time_steps(is_adapter(recorder), TRAIN, batch_size=8, seed=3, block_seconds=1e-6)
+    time_steps(is_adapter(recorder), TRAIN, batch_size=8, seed=3, conditions=BRIEF)
     assert recorder.puts == 2 + BOUNDARY_CALLS
     fed = Recorder()
-    time_steps(is_adapter(fed), TRAIN, batch_size=8, seed=3, block_seconds=1e-6, feed="host")
+    time_steps(is_adapter(fed), TRAIN, batch_size=8, seed=3, conditions=replace(BRIEF, feed="host"))
     assert fed.puts == 2 + len(fed.steps)
     assert fed.steps == recorder.steps

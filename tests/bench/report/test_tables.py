@@ -87,6 +87,21 @@ def test_every_figure_has_the_range_of_its_processes_and_what_it_is_worth() -> N
     assert not any("interval" in note for note in alone.notes)
 
 
+def test_the_first_three_calls_stand_beside_the_steady_state() -> None:
+    first = (900_000_000, 30_000_000, 2_000_000)
+    timed = _timed("flax", 1e-3, call_ns=first, synchronised_ns=(1_000_000,) * 64)
+    table = _table(report(timed), "digits-dnn", "First calls")
+    assert [entry.text for entry in table.rows[0]] == [
+        "training",
+        "32",
+        "flax",
+        "900 ms",
+        "30.0 ms",
+        "2.00 ms",
+        "1.00 ms",
+    ]
+
+
 def test_a_call_is_shown_in_its_four_parts() -> None:
     parts = Boundary(to_device_ns=(5_000,), dispatch_ns=(70_000,), compute_ns=(1_100_000,), to_host_ns=(300,))
     found = report([*_timed("flax", 1e-3, boundary=parts), *_timed("pytorch", 1e-3)])

@@ -18,7 +18,7 @@ from bench import families
 from bench.datasets import base as datasets
 from bench.equivalence import weights_deviation
 from bench.measure import rounds, training
-from bench.measure.rounds import Work
+from bench.measure.work import Work
 from bench.recipe import Adam
 from bench.subject import Subject, prepare
 from bench.workload import parse_workload
