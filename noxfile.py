@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 import nox
@@ -23,7 +22,6 @@ CONSTRAINTS = Path("constraints.txt")
 ENVIRONMENT = Path(".venv")
 PROGRAMS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 STAMP = ENVIRONMENT / "levelfield-installed"
-TURNS = 5  # processes that time each cell of both sides
 
 
 @nox.session
@@ -50,23 +48,16 @@ def compare(session: nox.Session) -> None:
     """
     base, arguments = _taken(session, "--base")
     python = str(Path(_environment(session, "all")).absolute())
-    results = Path("results", f"compare-{datetime.now(UTC):%Y%m%dT%H%M%SZ}").absolute()
+    form = ["--format", "github"] if "GITHUB_ACTIONS" in os.environ else []
     with tempfile.TemporaryDirectory() as folder:
         checkout = Path(folder, "base")
         session.run("git", "worktree", "add", "--quiet", "--detach", checkout, base, external=True)
-        sides = {"base": checkout, "head": Path.cwd()}
         try:
-            for turn in range(TURNS):  # each side as often first as second, as far as their number lets them
-                for side in sorted(sides, reverse=turn % 2 == 1):
-                    places = ("--results", str(results / side), "--reports", str(results / side))
-                    options = ("--purpose", "timing", "--processes", "1", *places, *arguments)
-                    with session.chdir(sides[side]):
-                        session.run(python, "-m", "bench", "run", *options, external=True, success_codes=[0, 1])
+            command = [python, "-m", "bench", "run", "--against", str(checkout), *form, *arguments]
+            code = subprocess.run(command, check=False).returncode
         finally:
             session.run("git", "worktree", "remove", "--force", checkout, external=True)
-    runs = [",".join(str(path.parent) for path in sorted(results.glob(f"{side}/*/*/records.jsonl"))) for side in sides]
-    form = "github" if "GITHUB_ACTIONS" in os.environ else "terminal"
-    _become([python, "-m", "bench", "compare", *runs, "--format", form])
+    raise SystemExit(code)  # nox has but one code for everything that failed
 
 
 @nox.session

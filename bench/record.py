@@ -146,6 +146,19 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
+class Turns:
+    """Two runs had turns in one `session`: so many synchronised calls in each, and so many pipelined rounds.
+
+    Turn by turn, from the first, the times of one block belong to those of the other run's. Turns beyond those that the
+    other had, it had alone.
+    """
+
+    session: str
+    synchronised_calls: Size
+    pipelined_rounds: Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Block:
     """The raw timings of one batch size in one process.
 
@@ -157,6 +170,7 @@ class Block:
 
     `synchronised_ended` and `pipelined_ended` say whether the interval of the median was narrow enough in the end, or
     time was up before. `boundary` are calls apart from all these. `use` is what the machine did meanwhile.
+    `turns` is there where both blocks were timed in turns with those of another run.
     """
 
     batch_size: Size
@@ -173,6 +187,7 @@ class Block:
     pipelined_ended: Ended = "time"
     boundary: Boundary | None = None
     use: Use | None = None
+    turns: Turns | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -27,6 +27,8 @@ BYTES = {"MB": 10**6, "GB": 10**9}
 LARGEST_BATCH = 2**16
 PERCENT = re.compile(r"(?P<number>[+-]?\d+(\.\d+)?) ?%?")
 DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+SIDES = ("base", "head")
+IN_TURNS_S = 1.0
 DEFAULT_SUITE = "quick"
 
 
@@ -51,17 +53,22 @@ class Options:
     save_models: bool = False
     tensorboard: bool = False
     inject: str | None = None
+    turns: str | None = None
 
     def command(self) -> str:
         """The command line that asks for the same."""
+        return " ".join(("levelfield run", *self.words()))
+
+    def words(self) -> list[str]:
+        """Its options, word by word."""
         given = {name: getattr(self, name) for name in self.__dataclass_fields__}
         given["suite"] = self.suite or (None if self.workload else DEFAULT_SUITE)
-        words = ["levelfield run"]
+        words: list[str] = []
         for name, value in given.items():
             if value != self.__dataclass_fields__[name].default:
                 words.append(f"--{name.replace('_', '-')}")
                 words += [] if value is True else [f"{value:g}" if isinstance(value, float) else str(value)]
-        return " ".join(words)
+        return words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +96,12 @@ class Request:
     remarks: tuple[str, ...]
     memory_bytes: int | None = None
     injected: float = 0.0
+    turns: Mapping[str, str] | None = None
+
+    @property
+    def block_seconds(self) -> float:
+        """How long a timed block lasts at most: longer in turns, where a single pair of processes has to show more."""
+        return self.suite.block_seconds if self.turns is None else max(IN_TURNS_S, self.suite.block_seconds)
 
 
 def check(options: Options) -> Request:
@@ -132,6 +145,7 @@ def check(options: Options) -> Request:
         remarks=problems,
         memory_bytes=sizes.memory_bytes,
         injected=_injected(options, selection),
+        turns=_turns(options.turns),
     )
 
 
@@ -292,12 +306,22 @@ def _injected(options: Options, selection: Selection) -> float:
     share = float(found["number"]) / 100 if found else 0.0
     if not 0 < abs(share) < 1:
         raise UsageError(f"--inject: found {options.inject!r}, expected a change as 5% or -5%, less than 100%")
-    if selection.processes < LEAST or "timing" not in selection.purposes:
+    least = LEAST if options.turns is None else 1
+    if selection.processes < least or "timing" not in selection.purposes:
         raise UsageError(
             f"--inject: found {selection.processes} processes for {', '.join(selection.purposes)}, expected at least "
             f"{LEAST} for timing, two for each side: --purpose timing --processes {2 * SIDE}"
         )
     return share
+
+
+def _turns(text: str | None) -> Mapping[str, str] | None:
+    if text is None:
+        return None
+    folder, _, side = text.rpartition(":")
+    if side not in SIDES or not Path(folder).is_dir():
+        raise UsageError(f"--turns: found {text!r}, expected FOLDER:base or FOLDER:head, and a folder that is there")
+    return {"folder": str(Path(folder).resolve()), "side": side}
 
 
 def _threads(asked: int | None) -> int:

@@ -54,7 +54,8 @@ class Settings:
 
     `logs` takes what the libraries print, `models` what was learnt, where it is to be kept. `memory_bytes` is what the
     search for the largest batch may fill on a CPU; None is most of what is free. `planted` is the share of its own
-    time that is added to every timed call of a case.
+    time that is added to every timed call of a case, and `turns` the folder and the side of a run that has turns with
+    another.
     """
 
     run: str
@@ -68,6 +69,7 @@ class Settings:
     listen: Listen
     memory_bytes: int | None = None
     planted: Callable[[Case], float] = lambda _: 0.0
+    turns: Mapping[str, str] | None = None
 
 
 def run(cases: Sequence[Case], settings: Settings) -> list[Record]:
@@ -206,6 +208,7 @@ def _job(case: Case, settings: Settings) -> dict[str, Any]:
         "block_seconds": settings.block_seconds,
         "models": str(settings.models) if settings.models else None,
         "planted": settings.planted(case),
+        "turns": settings.turns,
     }
 
 

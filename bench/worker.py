@@ -22,6 +22,7 @@ from bench.measure import inference, rounds, training
 from bench.measure.case import Occasion
 from bench.measure.clock import now_ns
 from bench.measure.training import DivergedError
+from bench.measure.turns import Meeting
 from bench.record import Case, Measurement, to_json
 from bench.subject import Subject, load_adapter, prepare
 from bench.trace import trace
@@ -60,6 +61,7 @@ def _measure(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001
         keep=_keeper(job, subject, case) if job.get("models") else None,
         memory_limit_bytes=job.get("memory_limit_bytes"),
         planted=job.get("planted", 0.0),
+        turns=_meeting(job),
     )
     found = cases.measure(subject, case, occasion)
     finite = all(np.isfinite(block.checksum) for block in found.blocks)
@@ -75,6 +77,11 @@ def _measure(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001
 def _told_of(occasion: Occasion) -> Message:
     """A record whose times were made longer on purpose says so."""
     return {"planted": f"calls take {occasion.planted:.1%} longer"} if occasion.planted else {}
+
+
+def _meeting(job: Job) -> Meeting | None:
+    meeting = job.get("turns")
+    return None if meeting is None else Meeting(folder=Path(meeting["folder"]), side=meeting["side"])
 
 
 def _keeper(job: Job, subject: Subject, case: Case) -> Callable[[Weights, dict[str, float]], None]:

@@ -85,7 +85,8 @@ def calibrate(records: Sequence[Record], *, threshold: float) -> Calibration:
     sides = list(_sides(found, processes))
     usable = {key: values for key, values in found.items() if statistics.usable(values)}
     spreads = {key: statistics.within_runs(values) for key, values in usable.items()}
-    noise = statistics.noise([(before[key], after[key]) for before, after in sides for key in usable])
+    samples = [statistics.sample(before[key], after[key]) for before, after in sides for key in usable]
+    noise = statistics.noise(samples)
     if noise is None:
         raise UsageError("found no time that varies, expected a clock that is finer than what is timed")
     judged = [judge(*side, threshold=threshold, calibration=spreads) for side in sides]
@@ -101,7 +102,7 @@ def calibrate(records: Sequence[Record], *, threshold: float) -> Calibration:
         within_percent=100 * _within(records),
         between_percent=100 * math.expm1(math.sqrt(noise.pooled.variance)),
         detectable_ratio=statistics.detectable_ratio(
-            noise, sizes=(SIDE, SIDE), confidence=CONFIDENCE, comparisons=2 * len(found)
+            noise, like=samples[0], confidence=CONFIDENCE, comparisons=2 * len(found)
         ),
         alarms=_rate(verdicts.count("regressed") + verdicts.count("improved"), len(verdicts)),
         inconclusive=_rate(verdicts.count("inconclusive"), len(verdicts)),

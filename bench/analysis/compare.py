@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from bench.analysis import statistics, weighed
+from bench.analysis import paired, statistics, weighed
 from bench.analysis.comparable import Differences, differences, newly_failed
-from bench.analysis.statistics import Noise, Spread
+from bench.analysis.statistics import Noise, Sample, Spread
 from bench.analysis.weighed import Change, Verdict
 from bench.metrics import METRICS, Cell, timed_blocks, value
 from bench.record import Block, Record
@@ -54,22 +54,26 @@ class Judgement:
     rows: tuple[Row, ...]
     common: Common | None
     noise: Noise | None
+    detectable_ratio: float | None
+    in_turns: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """Two runs side by side.
 
-    `noise_percent` is the pooled standard deviation of process medians inside a run, `drift_percent` what runs differ
-    by beyond it, `detectable_ratio` the smallest slowdown that a cell of that noise shows in four of five comparisons.
-    `common` is what all rows share: a slowdown of everything shows there first. None where unknown. `changes` are peaks
-    of memory and metrics of quality; `counts` are the verdicts of rows, the exit code minds both.
+    `in_turns` says whether all processes were timed in turns, so that pairs of them are compared. `noise_percent` is
+    the pooled standard deviation of their log ratios, or else of process medians inside a run, `drift_percent` what
+    runs differ by beyond it, `detectable_ratio` the smallest slowdown that a cell of that noise shows in four of five
+    comparisons. `common` is what all rows share: a slowdown of everything shows there first. None where unknown.
+    `changes` are peaks of memory and metrics of quality; `counts` are the verdicts of rows, the exit code minds both.
     """
 
     rows: tuple[Row, ...]
     changes: tuple[Change, ...]
     threshold: float
     confidence: float
+    in_turns: bool
     noise_percent: float | None
     drift_percent: float | None
     detectable_ratio: float | None
@@ -103,14 +107,9 @@ def compare(
     before, after = timed_blocks(baseline), timed_blocks(candidate)
     common = [cell for cell in before if cell in after and not found.excludes(cell)]
     sides = times(before, common), times(after, common)
-    judged = judge(*sides, threshold=threshold, confidence=confidence, calibration=calibration)
-    rows, known = judged.rows, judged.noise
-    sizes = [(len(before[cell]), len(after[cell])) for cell in common]
-    detectable = (
-        None
-        if known is None
-        else statistics.detectable_ratio(known, sizes=min(sizes), confidence=confidence, comparisons=2 * len(rows))
-    )
+    in_turns = paired.effects(baseline, candidate)
+    judged = judge(*sides, threshold=threshold, confidence=confidence, calibration=calibration, in_turns=in_turns)
+    rows = judged.rows
     failed = newly_failed(baseline, candidate)
     changes = _changes(baseline, candidate, found)
     counts = Counter(row.verdict for row in rows)
@@ -120,9 +119,10 @@ def compare(
         changes=changes,
         threshold=threshold,
         confidence=confidence,
-        noise_percent=None if known is None else 100 * math.expm1(math.sqrt(known.pooled.variance)),
-        drift_percent=None if known is None else 100 * math.expm1(math.sqrt(known.drift)),
-        detectable_ratio=detectable,
+        in_turns=judged.in_turns,
+        noise_percent=None if judged.noise is None else 100 * math.expm1(math.sqrt(judged.noise.pooled.variance)),
+        drift_percent=None if judged.noise is None else 100 * math.expm1(math.sqrt(judged.noise.drift)),
+        detectable_ratio=judged.detectable_ratio,
         common=judged.common,
         only_in_baseline=tuple(cell for cell in before if cell not in after),
         only_in_candidate=tuple(cell for cell in after if cell not in before),
@@ -138,51 +138,90 @@ def _changes(baseline: Sequence[Record], candidate: Sequence[Record], found: Dif
     return tuple(item for item in changes if not found.excludes(item.cell))
 
 
-def judge(
+def judge(  # noqa: PLR0913 (what verdicts rest on)
     baseline: Times,
     candidate: Times,
     *,
     threshold: float,
     confidence: float = CONFIDENCE,
     calibration: Spreads = MappingProxyType({}),
+    in_turns: Mapping[tuple[Cell, str], tuple[float, ...]] = MappingProxyType({}),
 ) -> Judgement:
-    """One row for each key of both sides, all of them together, and the noise that was estimated over all."""
+    """One row for each key of both sides, all of them together, and the noise that was estimated over all.
+
+    `in_turns` are the log effects of pairs of processes that were timed in turns. Where every usable key has at least
+    two, they decide; a calibration, which is about processes that run by themselves, then says nothing.
+    """
     pairs = {key: (times, candidate[key]) for key, times in baseline.items() if key in candidate}
-    usable = [pair for pair in pairs.values() if all(statistics.usable(side) for side in pair)]
-    known = statistics.noise(usable, others=[calibration[key] for key in pairs if key in calibration])
+    usable = {key: pair for key, pair in pairs.items() if all(statistics.usable(side) for side in pair)}
+    paired_up = bool(usable) and all(len(in_turns.get(key, ())) > 1 for key in usable)
+    if paired_up:
+        samples = {key: statistics.paired_sample(in_turns[key]) for key in usable}
+        others = []
+    else:
+        samples = {key: statistics.sample(*pair) for key, pair in usable.items()}
+        others = [calibration[key] for key in pairs if key in calibration]
+    known = statistics.noise(list(samples.values()), others=others)
     comparisons = 2 * len(pairs) if len(usable) > 1 else len(pairs)
-    rows = tuple(
-        _row(key, pair, known, threshold=threshold, confidence=confidence, comparisons=comparisons)
-        for key, pair in pairs.items()
-    )
+    rule = _Rule(threshold=threshold, confidence=confidence, comparisons=comparisons)
+    rows = tuple(_row(key, pair, samples.get(key), known, rule) for key, pair in pairs.items())
     common = None
     if known is not None and len(usable) > 1:
-        shared = statistics.common_interval(usable, known=known, confidence=confidence, comparisons=2)
+        shared = statistics.common_interval(
+            statistics.common_paired_sample([in_turns[key] for key in usable])
+            if paired_up
+            else statistics.common_sample(list(usable.values())),
+            known=known,
+            confidence=confidence,
+            comparisons=2,
+        )
         ratio, low, high = (math.exp(bound) for bound in (shared.effect, shared.low, shared.high))
         verdict = _verdict(ratio, (low, high), (low, high), threshold=threshold)
         common = Common(ratio=ratio, low=low, high=high, verdict=verdict)
-    return Judgement(rows=rows, common=common, noise=known)
+    return Judgement(
+        rows=rows, common=common, noise=known, detectable_ratio=_detectable(samples, known, rule), in_turns=paired_up
+    )
 
 
-def _row(  # noqa: PLR0913 (what a verdict rests on)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rule:
+    """What a verdict needs, and among how many."""
+
+    threshold: float
+    confidence: float
+    comparisons: int
+
+
+def _detectable(samples: Mapping[tuple[Cell, str], Sample], known: Noise | None, rule: _Rule) -> float | None:
+    """What a cell with the least processes of all would show."""
+    if known is None:
+        return None
+    least = max(samples.values(), key=lambda item: item.share)
+    return statistics.detectable_ratio(
+        known,
+        like=least,
+        confidence=rule.confidence,
+        comparisons=rule.comparisons,
+    )
+
+
+def _row(
     key: tuple[Cell, str],
     pair: tuple[tuple[float, ...], tuple[float, ...]],
+    sample: Sample | None,
     known: Noise | None,
-    *,
-    threshold: float,
-    confidence: float,
-    comparisons: int,
+    rule: _Rule,
 ) -> Row:
     before, after = pair
     reason = _not_computable(pair, known)
-    if known is None or reason:
+    if known is None or sample is None or reason:
         ratio = low = high = math.nan
         verdict: Verdict = "inconclusive"
     else:
-        corrected = statistics.interval(before, after, known=known, confidence=confidence, comparisons=comparisons)
-        own = statistics.interval(before, after, known=known, confidence=confidence)
+        corrected = statistics.interval(sample, known=known, confidence=rule.confidence, comparisons=rule.comparisons)
+        own = statistics.interval(sample, known=known, confidence=rule.confidence)
         ratio, low, high = (math.exp(bound) for bound in (corrected.effect, corrected.low, corrected.high))
-        verdict = _verdict(ratio, (low, high), (math.exp(own.low), math.exp(own.high)), threshold=threshold)
+        verdict = _verdict(ratio, (low, high), (math.exp(own.low), math.exp(own.high)), threshold=rule.threshold)
     return Row(
         cell=key[0],
         metric=key[1],

@@ -1,4 +1,4 @@
-"""One run as two sides of the same code: its processes in turns (ABBA), so that a slow drift is on both of them."""
+"""Two sides of the same code, and what a comparison makes of a change that was planted in one of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,13 +50,13 @@ def halves(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
     return first, [record for record in timed if not is_baseline(record.case.replicate)]
 
 
-def planted(records: Sequence[Record], comparison: "Comparison") -> Found | None:
+def planted(baseline: Sequence[Record], candidate: Sequence[Record], comparison: "Comparison") -> Found | None:
     """How a change that was planted in some of the records came out; None where there is none."""
-    slowed = [record for record in records if "planted" in record.settings]
+    slowed = [record for record in (*baseline, *candidate) if "planted" in record.settings]
     if not slowed:
         return None
     where = {cell for record in slowed for cell in cells(record.case)}
-    faster = all(is_baseline(record.case.replicate) for record in slowed)
+    faster = not any("planted" in record.settings for record in candidate)
     right: Verdict = "improved" if faster else "regressed"
     inside = [row.verdict for row in comparison.rows if row.cell in where]
     outside = [row.verdict for row in comparison.rows if row.cell not in where]

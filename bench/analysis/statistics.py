@@ -52,6 +52,18 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What is known of one cell: its log effect, a variance with its degrees, and the share of it that the effect has.
+
+    The share is 1/n + 1/m for two groups of processes, and 1/n for n of them in pairs.
+    """
+
+    effect: float
+    spread: Spread
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
     """An effect on the log scale between two bounds."""
 
@@ -89,64 +101,82 @@ def within_runs(*runs: Sequence[float]) -> Spread:
     return Spread(variance=squares / degrees, degrees=degrees)
 
 
-def noise(pairs: Sequence[tuple[Sequence[float], Sequence[float]]], *, others: Sequence[Spread] = ()) -> Noise | None:
-    """The noise over all usable pairs of baseline and candidate; None where nothing varies, which tells nothing.
-
-    `others` are spreads that are known from elsewhere, as from a calibration of the machine.
-    """
-    spreads = [*(within_runs(*pair) for pair in pairs), *others]
-    degrees = sum(spread.degrees for spread in spreads)
-    variance = sum(spread.variance * spread.degrees for spread in spreads) / degrees if degrees else 0.0
-    if not variance > 0 or not pairs:
-        return None
-    sampling = _typical(spreads) * float(np.median([_inverse_sizes(*pair) for pair in pairs]))
-    return Noise(
-        pooled=Spread(variance=variance, degrees=degrees),
-        lent=_lent(spreads, pooled=variance),
-        drift=max(0.0, shortest_quarter_variance([log_effect(*pair) for pair in pairs]) - sampling),
+def sample(baseline: Sequence[float], candidate: Sequence[float]) -> Sample:
+    """Two groups of times, whose processes have nothing to do with each other."""
+    return Sample(
+        effect=log_effect(baseline, candidate),
+        spread=within_runs(baseline, candidate),
+        share=1 / len(baseline) + 1 / len(candidate),
     )
 
 
-def interval(
-    baseline: Sequence[float], candidate: Sequence[float], *, known: Noise, confidence: float, comparisons: int = 1
-) -> Interval:
+def paired_sample(effects: Sequence[float]) -> Sample:
+    """The log effects of processes that were timed in turns, pair by pair; at least two."""
+    return Sample(
+        effect=float(np.mean(effects)),
+        spread=Spread(variance=float(np.var(effects, ddof=1)), degrees=len(effects) - 1),
+        share=1 / len(effects),
+    )
+
+
+def noise(samples: Sequence[Sample], *, others: Sequence[Spread] = ()) -> Noise | None:
+    """The noise over all samples; None where nothing varies, which tells nothing.
+
+    `others` are spreads that are known from elsewhere, as from a calibration of the machine.
+    """
+    spreads = [*(item.spread for item in samples), *others]
+    degrees = sum(spread.degrees for spread in spreads)
+    variance = sum(spread.variance * spread.degrees for spread in spreads) / degrees if degrees else 0.0
+    if not variance > 0 or not samples:
+        return None
+    sampling = _typical(spreads) * float(np.median([item.share for item in samples]))
+    return Noise(
+        pooled=Spread(variance=variance, degrees=degrees),
+        lent=_lent(spreads, pooled=variance),
+        drift=max(0.0, shortest_quarter_variance([item.effect for item in samples]) - sampling),
+    )
+
+
+def interval(found: Sample, *, known: Noise, confidence: float, comparisons: int = 1) -> Interval:
     """The log effect of one cell with its interval, right for `comparisons` of them together (Bonferroni)."""
-    own = within_runs(baseline, candidate)
-    moderated = _moderated(own, known)
-    variance = max(own.variance, moderated.variance) * _inverse_sizes(baseline, candidate) + known.drift
+    moderated = _moderated(found.spread, known)
+    variance = max(found.spread.variance, moderated.variance) * found.share + known.drift
     margin = _quantile(moderated.degrees, confidence=confidence, comparisons=comparisons) * math.sqrt(variance)
-    effect = log_effect(baseline, candidate)
-    return Interval(effect=effect, low=effect - margin, high=effect + margin)
+    return Interval(effect=found.effect, low=found.effect - margin, high=found.effect + margin)
 
 
-def common_interval(
-    pairs: Sequence[tuple[Sequence[float], Sequence[float]]], *, known: Noise, confidence: float, comparisons: int = 1
-) -> Interval:
-    """The log effect that all cells have in common, by the geometric mean of each process over all of them.
+def common_sample(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Sample:
+    """What all cells have in common: the geometric mean of each process over all of them, on both sides."""
+    count = min(len(side) for pair in pairs for side in pair)
+    before, after = (_geometric_means([pair[side][:count] for pair in pairs]) for side in (0, 1))
+    return sample(before, after)
+
+
+def common_paired_sample(cells: Sequence[Sequence[float]]) -> Sample:
+    """The same for log effects of pairs: their mean over all cells, pair by pair."""
+    count = min(map(len, cells))
+    return paired_sample([float(mean) for mean in np.mean([cell[:count] for cell in cells], axis=0)])
+
+
+def common_interval(shared: Sample, *, known: Noise, confidence: float, comparisons: int = 1) -> Interval:
+    """The log effect that all cells have in common, with its interval.
 
     How far the machine as a whole drifts between two runs, two runs cannot tell; it is taken to be as far as one cell
     drifts from another. The degrees of freedom of the two variances together are Satterthwaite's (1946).
     """
-    count = min(len(side) for pair in pairs for side in pair)
-    before, after = (_geometric_means([pair[side][:count] for pair in pairs]) for side in (0, 1))
-    own = within_runs(before, after)
-    sampling = own.variance * _inverse_sizes(before, after)
+    sampling = shared.spread.variance * shared.share
     variance = sampling + known.drift
-    parts = sampling**2 / own.degrees + known.drift**2 / DRIFT_DEGREES
-    degrees = variance**2 / parts if parts > 0 else own.degrees
+    parts = sampling**2 / shared.spread.degrees + known.drift**2 / DRIFT_DEGREES
+    degrees = variance**2 / parts if parts > 0 else shared.spread.degrees
     margin = _quantile(degrees, confidence=confidence, comparisons=comparisons) * math.sqrt(variance)
-    effect = log_effect(before, after)
-    return Interval(effect=effect, low=effect - margin, high=effect + margin)
+    return Interval(effect=shared.effect, low=shared.effect - margin, high=shared.effect + margin)
 
 
-def detectable_ratio(
-    known: Noise, *, sizes: tuple[int, int], confidence: float, comparisons: int, power: float = 0.8
-) -> float:
-    """The smallest ratio that a cell of pooled noise and these many processes shows with the given power."""
-    inverse = 1 / sizes[0] + 1 / sizes[1]
-    cell = _moderated(Spread(variance=known.pooled.variance, degrees=sum(sizes) - 2), known)
+def detectable_ratio(known: Noise, *, like: Sample, confidence: float, comparisons: int, power: float = 0.8) -> float:
+    """The smallest ratio that a cell of pooled noise shows with the given power, with as many processes as a sample."""
+    cell = _moderated(Spread(variance=known.pooled.variance, degrees=like.spread.degrees), known)
     quantile = _quantile(cell.degrees, confidence=confidence, comparisons=comparisons) + float(ndtri(power))
-    return math.exp(quantile * math.sqrt(known.pooled.variance * inverse + known.drift))
+    return math.exp(quantile * math.sqrt(known.pooled.variance * like.share + known.drift))
 
 
 def shortest_quarter_variance(values: Sequence[float]) -> float:
@@ -167,10 +197,6 @@ def shortest_quarter_variance(values: Sequence[float]) -> float:
 def _geometric_means(cells: Sequence[Sequence[float]]) -> list[float]:
     """One for each process, over all cells."""
     return [float(mean) for mean in np.exp(np.mean(np.log(cells), axis=0))]
-
-
-def _inverse_sizes(baseline: Sequence[float], candidate: Sequence[float]) -> float:
-    return 1 / len(baseline) + 1 / len(candidate)
 
 
 def _quantile(degrees: float, *, confidence: float, comparisons: int) -> float:

@@ -16,13 +16,14 @@ from bench.cli.console import (
     Frameworks,
     Reports,
     Results,
+    Threshold,
     Workloads,
     console,
     fail,
     say,
     warn,
 )
-from bench.cli.reading import write_page
+from bench.cli.reading import Verdicts, write_page
 
 LOOK_S = 0.5
 BUSY_CORES = 0.5
@@ -65,6 +66,15 @@ def run(  # noqa: PLR0913 (the options of the command)
     inject: Annotated[
         str | None, typer.Option(metavar="PERCENT", help="Plant a slowdown, for `compare --self-check`.")
     ] = None,
+    against: Annotated[
+        Path | None, typer.Option(metavar="CHECKOUT", help="Measure it and this one in turns, and compare.")
+    ] = None,
+    self_check: Annotated[
+        bool, typer.Option("--self-check", help="The same against this very checkout: nothing should differ.")
+    ] = False,
+    threshold: Threshold = 5.0,
+    form: Verdicts = "terminal",
+    turns: Annotated[str | None, typer.Option(hidden=True, help="FOLDER:SIDE, where two runs meet.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and its time, and do nothing.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the newest unfinished run, or with RUN.")
@@ -94,11 +104,17 @@ def run(  # noqa: PLR0913 (the options of the command)
         save_models=save_models,
         tensorboard=tensorboard,
         inject=inject,
+        turns=turns,
     )
     if resume:
         if options != Options():
             fail("--resume: found other options, expected none: a run goes on with those that it began with", USAGE)
         _resume(unfinished, results=results, reports=reports, dry_run=dry_run)
+    if against is not None or self_check:
+        from bench.cli import against as other
+
+        where = against or Path(__file__).parents[2]
+        other.run(where, options, threshold=threshold, form=form, results=results)
     if unfinished is not None:
         fail(f"found the argument {unfinished!r}, expected none: a run is only named with --resume", USAGE)
     request = check(options)
@@ -208,14 +224,15 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         run=store.name,
         machine=machine,
         workloads={item.name: item for item in request.selection.workloads},
-        block_seconds=request.suite.block_seconds,
+        block_seconds=request.block_seconds,
         limit_s=options.time_limit,
         logs=store.folder / "artifacts" / "logs",
         models=store.folder / "artifacts" / "models" if options.save_models else None,
         append=_keeper(store, options),
         listen=lambda event: _show(display, event),
         memory_bytes=request.memory_bytes,
-        planted=_planter(store, request.injected),
+        planted=_planter(store, request),
+        turns=request.turns,
     )
     display = progress.Display(console, estimates=_estimates(planned, request, results=store.folder.parents[1]))
     try:
@@ -251,22 +268,28 @@ def _keeper(store: "RunFolder", options: "Options") -> "Callable[[Record], None]
     return keep
 
 
-def _planter(store: "RunFolder", share: float) -> "Callable[[Case], float]":
-    """By which share the calls of a case are made longer: one case of the plan, in one half of its processes.
+def _planter(store: "RunFolder", request: "Request") -> "Callable[[Case], float]":
+    """By which share the calls of a case are made longer: one case of the plan, on one of two sides.
 
-    Which one follows from the run's name, so that nobody chooses it. A case seems faster where the other half is
-    slower.
+    Which one follows from the run's name, or from that of the session in which two runs have turns, so that nobody
+    chooses it. Sides are two runs, or halves of one. A case seems faster where the other side is slower.
     """
     from zlib import crc32
 
     from bench.analysis.sides import is_baseline
 
+    share = request.injected
     if not share:
         return lambda _: 0.0
+    session = store.name if request.turns is None else Path(request.turns["folder"]).name
+
+    def is_first(case: "Case") -> bool:
+        return is_baseline(case.replicate) if request.turns is None else request.turns["side"] == "base"
+
     timed = list(dict.fromkeys(case.subject for case in store.load_plan().cases if case.purpose == "timing"))
-    chosen = timed[crc32(store.name.encode()) % len(timed)]
+    chosen = timed[crc32(session.encode()) % len(timed)]
     slower = share if share > 0 else -share / (1 + share)
-    return lambda case: slower if case.subject == chosen and is_baseline(case.replicate) == (share < 0) else 0.0
+    return lambda case: slower if case.subject == chosen and is_first(case) == (share < 0) else 0.0
 
 
 def _exit_code(records: Sequence["Record"]) -> int:
@@ -309,5 +332,5 @@ def _estimates(planned: Iterable["Case"], request: "Request", *, results: Path) 
     earlier = [record for run in store.runs(results)[:3] for record in run.read(warn=lambda _: None)]
     known = known_durations(earlier)
     workloads = {item.name: item for item in request.selection.workloads}
-    seconds = request.suite.block_seconds
+    seconds = request.block_seconds
     return {case: estimate_s(case, workloads[case.workload], block_seconds=seconds, known=known) for case in planned}

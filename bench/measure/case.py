@@ -11,6 +11,7 @@ from bench.families import Weights
 from bench.measure import inference, memory, training
 from bench.measure.clock import now_ns
 from bench.measure.rounds import Conditions
+from bench.measure.turns import Meeting, Place
 from bench.record import Block, Capacity, Case, Measurement, Memory, Trial
 from bench.subject import Subject
 
@@ -26,7 +27,8 @@ class Occasion:
     """How a case is measured here and now.
 
     How long blocks last, since when the process prepares, who hears of progress, who keeps what was learnt, by how much
-    memory may grow, and which share of its own time is added to every timed call.
+    memory may grow, which share of its own time is added to every timed call, and where it meets the run that has the
+    other turns.
     """
 
     block_seconds: float
@@ -35,6 +37,7 @@ class Occasion:
     keep: Callable[[Weights, Quality], None] | None = None
     memory_limit_bytes: int | None = None
     planted: float = 0.0
+    turns: Meeting | None = None
 
 
 def measure(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
@@ -47,8 +50,9 @@ def _time_training(subject: Subject, case: Case, occasion: Occasion) -> Measurem
     blocks = []
     for batch_size in case.batch_sizes:
         subject.build()
+        conditions = _conditions(case, batch_size, occasion)
         block = training.time_steps(
-            subject.adapter, train, batch_size=batch_size, seed=case.seed, conditions=_conditions(case, occasion)
+            subject.adapter, train, batch_size=batch_size, seed=case.seed, conditions=conditions
         )
         blocks.append(_told(block, occasion))
     return Measurement(blocks=tuple(blocks))
@@ -60,7 +64,7 @@ def _time_inference(subject: Subject, case: Case, occasion: Occasion) -> Measure
     blocks = []
     for batch_size in case.batch_sizes:
         block = inference.time_queries(
-            subject.adapter, inputs, batch_size=batch_size, conditions=_conditions(case, occasion)
+            subject.adapter, inputs, batch_size=batch_size, conditions=_conditions(case, batch_size, occasion)
         )
         blocks.append(_told(block, occasion))
     return Measurement(blocks=tuple(blocks))
@@ -134,9 +138,17 @@ def _exercise(subject: Subject, case: Case, rows: np.ndarray, *, calls: int) -> 
             adapter.wait(adapter.predict(query))
 
 
-def _conditions(case: Case, occasion: Occasion) -> Conditions:
+def _conditions(case: Case, batch_size: int, occasion: Occasion) -> Conditions:
+    place = None
+    if occasion.turns is not None:
+        words = (case.workload, case.learner, case.scenario, str(case.replicate), str(batch_size))
+        place = Place(meeting=occasion.turns, block="-".join(words).replace(".", "-").replace("/", "-"))
     return Conditions(
-        block_seconds=occasion.block_seconds, device=case.device, feed=case.feed, planted=occasion.planted
+        block_seconds=occasion.block_seconds,
+        device=case.device,
+        feed=case.feed,
+        planted=occasion.planted,
+        turns=place,
     )
 
 

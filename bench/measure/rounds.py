@@ -11,14 +11,16 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from statistics import median
 from typing import Any
 
 from bench.analysis.statistics import median_interval
 from bench.measure.clock import now_ns, processor_ns
+from bench.measure.turns import Neighbour, Nobody, Partner, Place
 from bench.measure.watch import Watch
 from bench.measure.work import Work, slowed
-from bench.record import Block, Boundary, Ended, Feed
+from bench.record import Block, Boundary, Ended, Feed, Turns
 
 FIRST_CALLS = 3
 WARM_UP_ROUNDS = 3  # the least that can show a plateau
@@ -28,14 +30,16 @@ PLATEAU = 1.05  # a round is on the plateau when it is at most this much slower 
 MINIMUM_SYNCHRONISED = 64  # calls, for a p90
 ENOUGH_FOR_P99 = 662  # calls, where they fit into a block
 MINIMUM_ROUNDS = 6  # the fewest whose median has an interval of 95 %
-# Rounds that share a pipelined block's time: short ones, many of which nothing disturbs, and still of several calls.
-FEWEST_ROUNDS, MOST_ROUNDS = 20, 100
+# Pipelined rounds are short, so that nothing disturbs many of them, and still of several calls.
+ROUND_NS = 4_000_000
+FEWEST_ROUNDS = 20  # that share a block's time
 DEPTH = 8  # calls with one wait, where there are enough of them
 NARROW = 0.01  # of the median, on either side of it
 # Noise comes and goes within hundredths of a second: an interval over less than this part of a block does not know it.
 LEAST_SHARE = 1 / 3
 LOOKS = 1.25  # how much more there is when the interval is looked at again
 BOUNDARY_CALLS = 32
+TURN_NS = 20_000_000  # whoever waits for its turn leaves the cores only after some milliseconds
 NANOSECONDS = 1_000_000_000
 
 
@@ -43,13 +47,15 @@ NANOSECONDS = 1_000_000_000
 class Conditions:
     """How blocks are timed: how long each lasts at most, on which device, and where batches are when the clock starts.
 
-    `planted` is the share of its own time by which every call is made longer, to see whether that is found.
+    `planted` is the share of its own time by which every call is made longer, to see whether that is found. `turns` are
+    those with the process of another run.
     """
 
     block_seconds: float
     device: str = "cpu"
     feed: Feed = "device"
     planted: float = 0.0
+    turns: Place | None = None
 
 
 def measure(
@@ -63,17 +69,19 @@ def measure(
     block_ns = int(conditions.block_seconds * NANOSECONDS)
     work = slowed(work, conditions.planted) if conditions.planted else work
     watch = Watch(conditions.device)
+    partner: Partner = Neighbour(conditions.turns) if conditions.turns else Nobody()
     first = tuple(timed(work, 1) for _ in range(FIRST_CALLS))
     watch.begin()
     with collector_off():
         warm_up, steady = _warm_up(work, limit_ns=int(WARM_UP_SHARE * block_ns))
         for_a_p99 = median(warm_up[-WARM_UP_CALLS:]) * ENOUGH_FOR_P99 <= block_ns
         wanted = ENOUGH_FOR_P99 if for_a_p99 else MINIMUM_SYNCHRONISED
-        single, single_ended = _block(
-            lambda: timed(work, 1), block_ns=block_ns, minimum=MINIMUM_SYNCHRONISED, wanted=wanted
-        )
-        per_round = _calls_per_round(median(single), block_ns=block_ns, minimum=minimum_calls)
+        single_length = Length(block_ns=block_ns, minimum=MINIMUM_SYNCHRONISED, wanted=wanted)
+        single_turn = partner.meet(_in_a_turn(median(warm_up[-WARM_UP_CALLS:])))
+        single, single_ended = _block(lambda: timed(work, 1), single_length, partner, in_a_turn=single_turn)
+        per_round = partner.meet(_calls_per_round(median(single), block_ns=block_ns, minimum=minimum_calls))
         least = max(MINIMUM_ROUNDS, -(-minimum_calls // per_round))
+        round_turn = partner.meet(_in_a_turn(per_round * median(single)))
         used_ns: list[int] = []  # by the processors in each round, and not in between
 
         def a_round() -> int:
@@ -85,7 +93,8 @@ def measure(
             return elapsed_ns
 
         before_j = watch.energy_j()
-        pipelined, pipelined_ended = _block(a_round, block_ns=block_ns, minimum=least, wanted=least)
+        length = Length(block_ns=block_ns, minimum=least, wanted=least)
+        pipelined, pipelined_ended = _block(a_round, length, partner, in_a_turn=round_turn)
         after_j = watch.energy_j()
         use = watch.end(energy_j=None if before_j is None or after_j is None else after_j - before_j)
         boundary = _boundary(work)
@@ -104,6 +113,9 @@ def measure(
         pipelined_ended=pipelined_ended,
         boundary=boundary,
         use=use,
+        turns=None
+        if conditions.turns is None
+        else Turns(session=conditions.turns.session, synchronised_calls=single_turn, pipelined_rounds=round_turn),
     )
 
 
@@ -142,21 +154,45 @@ def _warm_up(work: Work, *, limit_ns: int) -> tuple[tuple[int, ...], bool]:
     return tuple(calls), False
 
 
-def _block(once: Callable[[], int], *, block_ns: int, minimum: int, wanted: int) -> tuple[tuple[int, ...], Ended]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Length:
+    """How long a block lasts, and how many times it has at least, and before it may end sooner."""
+
+    block_ns: int
+    minimum: int
+    wanted: int
+
+
+def _block(
+    once: Callable[[], int], length: Length, partner: Partner, *, in_a_turn: int
+) -> tuple[tuple[int, ...], Ended]:
     """Until the median is known well enough from as many times as are wanted, or until the block's time is up.
 
-    There are never fewer than the minimum.
+    There are never fewer than the minimum. With a partner both have as many turns: time has to be up for one of them.
     """
     times: list[int] = []
-    spent, look = 0, wanted
-    while spent < block_ns or len(times) < minimum:
-        times.append(once())
-        spent += times[-1]
-        if len(times) >= look and spent >= LEAST_SHARE * block_ns:
+    spent, look = 0, length.wanted
+    together = not partner.alone
+    for turn in count():
+        partner.before(turn)
+        new = [once() for _ in range(in_a_turn if together else 1)]
+        partner.after(turn)
+        times += new
+        spent += sum(new)
+        enough = len(times) >= length.minimum
+        if enough and (spent >= length.block_ns or (together and partner.alone)):
+            break
+        if not together and len(times) >= look and spent >= LEAST_SHARE * length.block_ns:
             if _is_narrow(times):
-                return tuple(times), "interval"
+                break
             look = int(LOOKS * len(times)) + 1
+    partner.end()
     return tuple(times), "interval" if _is_narrow(times) else "time"
+
+
+def _in_a_turn(once_ns: float) -> int:
+    """How often something is timed in one turn, so that a turn is longer than it takes to hand it over."""
+    return max(1, round(TURN_NS / max(once_ns, 1)))
 
 
 def _is_narrow(times: Sequence[int]) -> bool:
@@ -165,9 +201,9 @@ def _is_narrow(times: Sequence[int]) -> bool:
 
 
 def _calls_per_round(call_ns: float, *, block_ns: int, minimum: int) -> int:
-    """As many calls as fill the block's time, spread over its rounds."""
+    """As many calls as fill a round's time, or fewer where there would be too few rounds of them."""
     needed = int(max(minimum, block_ns / max(call_ns, 1)))
-    return max(1, -(-needed // MOST_ROUNDS), min(DEPTH, needed // FEWEST_ROUNDS))
+    return max(1, min(needed // FEWEST_ROUNDS, max(DEPTH, int(ROUND_NS / max(call_ns, 1)))))
 
 
 def _boundary(work: Work) -> Boundary:

@@ -121,8 +121,9 @@ def _notes(found: Comparison) -> Iterable[str]:
     if found.noise_percent is None or found.drift_percent is None or found.detectable_ratio is None:
         yield "The noise is not known, so nothing can be concluded."
         return
+    what = "Timed in turns: noise of a pair of processes" if found.in_turns else "Noise inside a run"
     yield (
-        f"Noise inside a run {found.noise_percent:.1f} %, drift between the runs {found.drift_percent:.1f} %: the "
+        f"{what} {found.noise_percent:.1f} %, drift between the runs {found.drift_percent:.1f} %: the "
         f"smallest slowdown that a cell shows four times in five is {numbers.ratio(found.detectable_ratio)}."
     )
     if found.common is not None:

@@ -109,6 +109,11 @@ MISTAKES: dict[str, tuple[Mapping[str, Any], str]] = {
         {"inject": "5%", "processes": 10, "purpose": "memory"},
         "--inject: found 10 processes for memory, expected at least 4 for timing",
     ),
+    "turns without a side": ({"turns": "."}, "--turns: found '.', expected FOLDER:base or FOLDER:head"),
+    "turns nowhere": (
+        {"turns": "/nowhere:base"},
+        "--turns: found '/nowhere:base', expected FOLDER:base or FOLDER:head",
+    ),
     "no process": ({"processes": 0}, "--processes: found 0, expected at least 1"),
     "no seed": ({"seeds": 0}, "--seeds: found 0, expected at least 1"),
     "no thread": ({"threads": 0}, f"--threads: found 0, expected 1 to {CORES}, the cores of this machine"),
@@ -149,6 +154,12 @@ def test_the_largest_batch_is_searched_beside_named_ones_or_instead_of_all(
 
 def test_a_search_can_be_named_among_purposes() -> None:
     assert check(Options(batch_size="auto", purpose="memory,capacity")).selection.purposes == ("memory", "capacity")
+
+
+def test_turns_need_longer_blocks_and_may_have_one_process(tmp_path: Path) -> None:
+    alone, in_turns = check(Options()), check(Options(turns=f"{tmp_path}:head", processes=1, inject="5%"))
+    assert in_turns.turns == {"folder": str(tmp_path), "side": "head"}
+    assert in_turns.block_seconds > alone.block_seconds == alone.suite.block_seconds
 
 
 @pytest.mark.parametrize(("text", "share"), [("5%", 0.05), ("-10 %", -0.1), ("2.5", 0.025), ("+7%", 0.07)])

@@ -54,7 +54,7 @@ def test_what_was_planted_is_found_in_its_cell_and_nothing_elsewhere(
 ) -> None:
     records = run(slow=1.2, on_first_side=on_first_side)
     comparison = compare(*halves(records), threshold=0.05)
-    found = planted(records, comparison)
+    found = planted(*halves(records), comparison)
     assert found is not None
     assert [cell.contender for cell in found.cells] == ["flax"]
     assert found.how == f"calls take longer on the {side} side"
@@ -65,16 +65,16 @@ def test_what_was_planted_is_found_in_its_cell_and_nothing_elsewhere(
 
 def test_what_was_planted_and_is_too_small_is_not_found_and_other_changes_are_alarms() -> None:
     records = run(slow=1.01)
-    missed = planted(records, compare(*halves(records), threshold=0.05))
+    missed = planted(*halves(records), compare(*halves(records), threshold=0.05))
     assert missed is not None
     assert missed.found == 0
     wolf = [replace(item, settings={}) if item.case.contender == "flax" else item for item in run(slow=1.2)]
     wolf = [replace(item, settings={"planted": "here"}) if blamed(item) else item for item in wolf]
-    found = planted(wolf, compare(*halves(wolf), threshold=0.05))
+    found = planted(*halves(wolf), compare(*halves(wolf), threshold=0.05))
     assert found is not None
     assert (found.found, found.alarms) == (0, 2)
 
 
 def test_nothing_is_said_of_a_run_in_which_nothing_was_planted() -> None:
     records = run()
-    assert planted(records, compare(*halves(records), threshold=0.05)) is None
+    assert planted(*halves(records), compare(*halves(records), threshold=0.05)) is None

@@ -7,12 +7,10 @@ import pytest
 from scipy import stats
 
 from bench.analysis import statistics
-from bench.analysis.statistics import Noise, Spread
+from bench.analysis.statistics import Noise, Sample, Spread
 
 
-def _pairs(
-    count: int, *, noise: np.ndarray | float, drift: float = 0.0, seed: int = 0
-) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
+def _pairs(count: int, *, noise: np.ndarray | float, drift: float = 0.0, seed: int = 0) -> list[Sample]:
     generator = np.random.default_rng(seed)
     spread = np.broadcast_to(noise, count)
 
@@ -21,7 +19,7 @@ def _pairs(
         return np.asarray(np.exp(logs))
 
     baseline, candidate = side(), side()
-    return [(tuple(baseline[:, index]), tuple(candidate[:, index])) for index in range(count)]
+    return [statistics.sample(list(baseline[:, index]), list(candidate[:, index])) for index in range(count)]
 
 
 def test_the_pooled_noise_is_the_one_that_was_put_in() -> None:
@@ -50,9 +48,9 @@ def test_cells_that_differ_lend_little_and_cells_that_are_alike_lend_much() -> N
 
 def test_an_alone_cell_has_the_interval_of_students_t() -> None:
     baseline, candidate = (1.0, 1.02, 0.99), (1.1, 1.13, 1.08)
-    known = statistics.noise([(baseline, candidate)])
+    known = statistics.noise([statistics.sample(baseline, candidate)])
     assert known is not None
-    found = statistics.interval(baseline, candidate, known=known, confidence=0.95)
+    found = statistics.interval(statistics.sample(baseline, candidate), known=known, confidence=0.95)
     expected = stats.ttest_ind(np.log(candidate), np.log(baseline)).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
@@ -62,7 +60,9 @@ def test_more_comparisons_make_wider_intervals_and_a_noisy_cell_keeps_its_noise(
     quiet, noisy = (1.0, 1.01, 0.99), (1.0, 1.3, 0.8)
 
     def width(times: tuple[float, ...], comparisons: int) -> float:
-        found = statistics.interval(times, times, known=known, confidence=0.95, comparisons=comparisons)
+        found = statistics.interval(
+            statistics.sample(times, times), known=known, confidence=0.95, comparisons=comparisons
+        )
         return found.high - found.low
 
     assert width(quiet, 72) > 1.4 * width(quiet, 1)
@@ -71,9 +71,9 @@ def test_more_comparisons_make_wider_intervals_and_a_noisy_cell_keeps_its_noise(
 
 
 def test_nothing_that_varies_means_no_noise_is_known() -> None:
-    assert statistics.noise([((1.0, 1.0), (1.0, 1.0))] * 5) is None
+    assert statistics.noise([statistics.sample((1.0, 1.0), (1.0, 1.0))] * 5) is None
     assert statistics.noise([]) is None
-    assert statistics.noise([((1.0, 1.1), (1.0, 1.0))] * 5) is not None
+    assert statistics.noise([statistics.sample((1.0, 1.1), (1.0, 1.0))] * 5) is not None
 
 
 @pytest.mark.parametrize("times", [(), (1.0,), (1.0, math.nan), (1.0, 0.0), (1.0, -1.0), (1.0, math.inf)])
@@ -111,3 +111,24 @@ def test_the_interval_of_a_median_covers_it_as_often_as_it_says_whatever_the_dis
 def test_fewer_than_six_values_have_no_interval() -> None:
     assert statistics.median_interval([1.0, 2.0, 3.0, 4.0, 5.0]) is None
     assert statistics.median_interval([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]) == (1.0, 6.0)
+
+
+def test_pairs_have_the_interval_of_the_paired_test() -> None:
+    before, after = np.array([1.0, 1.5, 0.7, 2.0]), np.array([1.1, 1.62, 0.78, 2.18])
+    effects = np.log(after / before)
+    known = statistics.noise([statistics.paired_sample(effects)])
+    assert known is not None
+    found = statistics.interval(statistics.paired_sample(effects), known=known, confidence=0.95)
+    expected = stats.ttest_rel(np.log(after), np.log(before)).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    alone = statistics.sample(list(before), list(after))
+    apart = statistics.interval(alone, known=statistics.noise([alone]) or known, confidence=0.95)
+    assert apart.high - apart.low > 10 * (found.high - found.low), "what both have in common is no noise"
+
+
+def test_what_pairs_have_in_common_is_their_mean_over_all_cells() -> None:
+    found = statistics.common_paired_sample([(0.1, 0.3, 9.0), (0.3, 0.1)])
+    assert found.effect == pytest.approx(0.2)
+    assert found.spread.variance == pytest.approx(0.0, abs=1e-15)
+    assert found.spread.degrees == 1
+    assert found.share == 0.5

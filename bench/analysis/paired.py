@@ -1,0 +1,73 @@
+"""Blocks that two processes timed in turns, in one stretch of time: their ratio, whatever the machine did to both."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from bench.metrics import METRICS, Cell, cells
+from bench.record import Block, Record
+
+Samples = Literal["synchronised_ns", "pipelined_ns"]
+Effects = dict[tuple[Cell, str], tuple[float, ...]]
+
+LEAST_TURNS = 3
+# Percent of the calls. What disturbs only ever adds: in a stretch of time that both share, their quickest calls show
+# what the code takes, when the medians still show the neighbours.
+UNDISTURBED = 10
+
+
+def effects(baseline: Sequence[Record], candidate: Sequence[Record]) -> Effects:
+    """The log effects of every cell and compared metric whose processes were all timed in turns, pair by pair.
+
+    Of one pair it is the logarithm of the ratio of what a tenth of the calls at most take, in the turns that both had.
+    """
+    before, after = _blocks(baseline), _blocks(candidate)
+    found: Effects = {}
+    for cell, sides in before.items():
+        others = after.get(cell, {})
+        if not sides or sides.keys() != others.keys():
+            continue
+        for metric in METRICS.values():
+            if metric.compared and cell.scenario in metric.scenarios:
+                values = [_effect(sides[turn], others[turn], metric.samples) for turn in sides]  # type: ignore[arg-type]
+                if all(map(math.isfinite, values)):
+                    found[cell, metric.name] = tuple(values)
+    return found
+
+
+def _blocks(records: Sequence[Record]) -> Mapping[Cell, Mapping[tuple[str, int], Block]]:
+    """The blocks of each cell by session and replicate; none of a cell of which any block was timed alone."""
+    found: dict[Cell, dict[tuple[str, int], Block]] = {}
+    alone: set[Cell] = set()
+    for record in records:
+        if record.outcome != "ok" or record.case.purpose != "timing":
+            continue
+        by_size = {block.batch_size: block for block in record.measurement.blocks}
+        for cell in cells(record.case):
+            block = by_size.get(cell.batch_size)
+            if block is None or block.turns is None:
+                alone.add(cell)
+            else:
+                found.setdefault(cell, {})[block.turns.session, record.case.replicate] = block
+    return {cell: blocks for cell, blocks in found.items() if cell not in alone}
+
+
+def _effect(baseline: Block, candidate: Block, samples: Samples) -> float:
+    """Not a number where the two did not have the same turns, or too few of them."""
+    size, other = _in_a_turn(baseline, samples), _in_a_turn(candidate, samples)
+    before, after = (np.asarray(getattr(block, samples), dtype=float) for block in (baseline, candidate))
+    both = min(len(before), len(after)) // size
+    if size != other or baseline.iterations_per_round != candidate.iterations_per_round or both < LEAST_TURNS:
+        return math.nan
+    quick = [float(np.percentile(times[: both * size], UNDISTURBED)) for times in (before, after)]
+    return math.log(quick[1] / quick[0]) if min(quick) > 0 else math.nan
+
+
+def _in_a_turn(block: Block, samples: Samples) -> int:
+    """How many times of a block belong to one turn."""
+    turns = block.turns
+    if turns is None:
+        return 1
+    return turns.synchronised_calls if samples == "synchronised_ns" else turns.pipelined_rounds

@@ -1,0 +1,88 @@
+"""What two processes timed in turns is compared pair by pair, and nothing else is."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench.analysis.compare import compare
+from bench.analysis.paired import effects
+from bench.record import Measurement, Record, Turns
+from tests.bench.records import block, record
+
+SLOW_MOMENTS = np.where(np.arange(400) // 40 % 2, 1.6, 1.0)  # which come and go for both
+
+
+def timed(
+    replicate: int, *, factor: float = 1.0, framework: str = "flax", noise: float = 0.0, session: str = "one"
+) -> Record:
+    """Calls of a millisecond or so in a process of its own speed, while the machine is slow now and then."""
+    generator = np.random.default_rng(replicate + (1000 if factor != 1 else 0))
+    calls = 1e6 * factor * SLOW_MOMENTS * float(np.exp(generator.normal(0, noise)))
+    made = replace(
+        block(32),
+        synchronised_ns=tuple(int(call) for call in calls * np.exp(np.abs(generator.normal(0, 0.01, 400)))),
+        pipelined_ns=tuple(int(20 * call) for call in calls * np.exp(np.abs(generator.normal(0, 0.01, 400)))),
+        turns=Turns(session=session, synchronised_calls=20, pipelined_rounds=2),
+    )
+    return record(framework=framework, replicate=replicate, measurement=Measurement(blocks=(made,)))
+
+
+def side(*, factor: float = 1.0, noise: float = 0.0) -> list[Record]:
+    return [
+        timed(replicate, factor=factor if framework == "flax" else 1.0, framework=framework, noise=noise)
+        for replicate in range(5)
+        for framework in ("flax", "pytorch")
+    ]
+
+
+def changed(found: Record, **changes: object) -> Record:
+    (only,) = found.measurement.blocks
+    return replace(found, measurement=Measurement(blocks=(replace(only, **changes),)))  # type: ignore[arg-type]
+
+
+def test_an_effect_is_the_ratio_of_what_the_quickest_tenth_takes() -> None:
+    found = effects([timed(0), timed(1)], [timed(0, factor=1.1), timed(1, factor=1.1)])
+    assert {metric for _, metric in found} == {"step_time_p50_s", "step_time_pipelined_s"}
+    assert all(len(values) == 2 for values in found.values())
+    assert [value for values in found.values() for value in values] == pytest.approx([math.log(1.1)] * 4, abs=0.004)
+
+
+def test_a_small_change_is_seen_where_the_machine_hides_it_from_two_runs() -> None:
+    baseline, candidate = side(), side(factor=1.1)
+    in_turns = compare(baseline, candidate, threshold=0.05)
+    assert in_turns.in_turns
+    assert {row.verdict for row in in_turns.rows if row.cell.contender == "flax"} == {"regressed"}
+    assert {row.verdict for row in in_turns.rows if row.cell.contender == "pytorch"} == {"unchanged"}
+    same = compare(side(), side(), threshold=0.05)
+    assert {row.verdict for row in same.rows} <= {"unchanged", "inconclusive"}
+
+
+def test_what_was_timed_alone_on_either_side_is_no_pair() -> None:
+    pair = [timed(0), timed(1)]
+    assert effects(pair, pair)
+    assert effects(pair, [changed(item, turns=None) for item in pair]) == {}
+    assert effects(pair, [timed(0), changed(timed(1), turns=None)]) == {}
+    assert not compare(side(), [changed(item, turns=None) for item in side()], threshold=0.05).in_turns
+
+
+@pytest.mark.parametrize("other", [timed(2), timed(1, session="another")])
+def test_processes_of_other_sessions_or_numbers_are_no_pair(other: Record) -> None:
+    assert effects([timed(0), timed(1)], [timed(0), other]) == {}
+
+
+def test_blocks_that_differ_in_their_turns_are_no_pair() -> None:
+    pair = [timed(0), timed(1)]
+    for changes in ({"iterations_per_round": 7}, {"pipelined_ns": (10,) * 5}):
+        found = effects(pair, [changed(item, **changes) for item in pair])
+        assert "step_time_pipelined_s" not in {metric for _, metric in found}
+    found = effects(pair, [changed(item, synchronised_ns=(0,) * 400) for item in pair])
+    assert {metric for _, metric in found} == {"step_time_pipelined_s"}
+
+
+def test_turns_that_only_one_side_had_do_not_count() -> None:
+    (only,) = timed(0).measurement.blocks
+    longer = changed(timed(0), synchronised_ns=only.synchronised_ns + (1,) * 400)
+    found = effects([timed(0), timed(1)], [longer, timed(1)])
+    assert [values[0] for (_, metric), values in found.items() if metric == "step_time_p50_s"] == [0.0]

@@ -1,0 +1,64 @@
+"""Two checkouts are measured in turns by the real command, and compared."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bench.cli.against import SIDES
+from bench.process import ROOT
+from bench.record import Record
+from bench.store import RunFolder
+from tests.bench.cli.conftest import Command, Place, Result, prepared
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, Result]:
+    """This checkout against itself, with a slowdown that nobody can miss."""
+    place = prepared(tmp_path_factory.mktemp("against"))
+    command = place.command("--workload", place.workload, "--framework", "flax", "--scenario", "training")
+    done = subprocess.run(
+        [*command, "--self-check", "--processes", "2", "--threads", "1", "--inject", "90%"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return place, Result(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def stored(place: Place, side: str) -> list[Record]:
+    (path,) = place.results.glob(f"turns-*/{side}/*/*/records.jsonl")
+    return RunFolder(path).read(warn=pytest.fail)
+
+
+def test_both_sides_are_stored_and_had_turns_with_each_other(checked: tuple[Place, Result]) -> None:
+    base, head = (stored(checked[0], side) for side in SIDES)
+    assert [item.case for item in base] == [item.case for item in head]
+    assert {item.outcome for item in (*base, *head)} == {"ok"}
+    sessions = {block.turns.session for item in (*base, *head) for block in item.measurement.blocks if block.turns}
+    assert len(sessions) == 1
+    assert all(block.turns for item in (*base, *head) for block in item.measurement.blocks)
+
+
+def test_the_verdicts_are_shown_and_what_became_of_the_planted_slowdown(checked: tuple[Place, Result]) -> None:
+    place, result = checked
+    assert result.code in {3, 4}, result.err
+    assert "Timed in turns: noise of a pair of processes" in " ".join(result.out.split())
+    assert "planted in tiny flax training: calls take 90.0% longer on the second side" in result.err
+    assert {"planted" in item.settings for item in stored(place, "base")} == {False}
+    assert {"planted" in item.settings for item in stored(place, "head")} == {True}
+
+
+def test_a_folder_that_is_no_checkout_is_refused(levelfield: Command, tmp_path: Path) -> None:
+    found = levelfield("run", "--against", tmp_path)
+    assert found.code == 2
+    assert "expected a checkout of levelfield" in found.err
+
+
+def test_a_side_that_cannot_run_ends_the_comparison_and_says_why(tmp_path: Path) -> None:
+    command = prepared(tmp_path).command("--self-check", "--framework", "theano")
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "ended with 2" in done.stderr
+    assert "found 'theano'" in done.stderr

@@ -1,0 +1,130 @@
+"""Two processes at one place have turns, and whoever is alone waits for nobody."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from typing import TypeVar
+
+import pytest
+
+from bench.measure import rounds, turns
+from bench.measure.inference import time_queries
+from bench.measure.rounds import Length
+from bench.measure.turns import Meeting, Neighbour, Nobody, Partner, Place, Side
+from bench.record import Block
+from tests.bench.measure.recorder import BRIEF, Recorder, is_adapter, split
+
+T = TypeVar("T")
+SIDES: tuple[Side, ...] = ("base", "head")
+
+
+def place(folder: Path, side: Side, block: str = "a-block") -> Place:
+    return Place(meeting=Meeting(folder=folder, side=side), block=block)
+
+
+def together(folder: Path, work: Callable[[Neighbour], T]) -> list[T]:
+    """What both sides made of the same work, each in a thread of its own."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda side: work(Neighbour(place(folder, side))), SIDES))
+
+
+def test_both_have_turns_and_who_was_second_is_first_in_the_next(tmp_path: Path) -> None:
+    order: list[tuple[int, str]] = []
+    busy = Lock()
+
+    def work(neighbour: Neighbour) -> None:
+        neighbour.meet(1)
+        for turn in range(6):
+            neighbour.before(turn)
+            assert busy.acquire(blocking=False), "the other one is at work"
+            order.append((turn, "base" if neighbour.is_first else "head"))
+            busy.release()
+            neighbour.after(turn)
+        neighbour.end()
+
+    together(tmp_path, work)
+    assert order == [(turn, side) for turn in range(6) for side in (SIDES if turn % 2 == 0 else SIDES[::-1])]
+
+
+def test_both_go_on_with_the_larger_number(tmp_path: Path) -> None:
+    assert together(tmp_path, lambda side: side.meet(7 if side.is_first else 12)) == [12, 12]
+
+
+def test_whoever_ends_a_block_sooner_is_not_waited_for_in_it_and_met_again_in_the_next(tmp_path: Path) -> None:
+    def work(neighbour: Neighbour) -> tuple[int, bool, int]:
+        neighbour.meet(1)
+        had = 0
+        for turn in range(2 if neighbour.is_first else 50):
+            neighbour.before(turn)
+            neighbour.after(turn)
+            had += 1
+        was_alone = neighbour.alone
+        neighbour.end()
+        return had, was_alone, neighbour.meet(5)
+
+    assert together(tmp_path, work) == [(2, False, 5), (50, True, 5)]
+
+
+def test_whoever_nobody_comes_to_meet_goes_on_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "MEETING_LIMIT_NS", 1_000_000)
+    lonely = Neighbour(place(tmp_path, "base"))
+    assert lonely.meet(3) == 3
+    assert lonely.alone
+    lonely.before(1)
+    lonely.after(1)
+    lonely.end()
+
+
+def test_whoever_the_other_one_leaves_goes_on_alone(tmp_path: Path) -> None:
+    def work(neighbour: Neighbour) -> bool:
+        neighbour.meet(1)
+        if neighbour.is_first:
+            os.close(neighbour.mine)
+            return True
+        neighbour.before(0)
+        return neighbour.alone
+
+    assert together(tmp_path, work) == [True, True]
+
+
+def test_nobody_is_no_reason_to_wait() -> None:
+    nobody: Partner = Nobody()
+    assert nobody.meet(4) == 4
+    assert nobody.alone
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_block_in_turns_has_as_many_times_as_the_other_side_or_two_turns_more(side: Side, tmp_path: Path) -> None:
+    def work(neighbour: Neighbour) -> int:
+        neighbour.meet(1)
+        slow = neighbour.is_first == (side == "base")
+        times, _ = rounds._block(
+            lambda: 1000 if slow else 10,
+            Length(block_ns=20_000, minimum=1, wanted=10),
+            neighbour,
+            in_a_turn=4,
+        )
+        return len(times)
+
+    base, head = together(tmp_path, work)
+    assert base % 4 == head % 4 == 0
+    assert abs(base - head) <= 8, "two turns may lie between one of its own and the next"
+    assert min(base, head) == 20, "when time is up for the slower one"
+
+
+def test_what_is_timed_in_turns_says_so(tmp_path: Path) -> None:
+    def timed(side: Side) -> Block:
+        conditions = replace(BRIEF, turns=place(tmp_path, side))
+        return time_queries(is_adapter(Recorder()), split(20).inputs, batch_size=4, conditions=conditions)
+
+    with ThreadPoolExecutor(2) as pool:
+        base, head = pool.map(timed, SIDES)
+    assert base.turns is not None
+    assert base.turns == head.turns
+    assert base.turns.session == tmp_path.name
+    assert base.iterations_per_round == head.iterations_per_round
+    alone = time_queries(is_adapter(Recorder()), split(20).inputs, batch_size=4, conditions=BRIEF)
+    assert alone.turns is None
