@@ -1,20 +1,20 @@
 """A machine against itself: how far its processes are apart, how often a comparison cries wolf, and what it would find.
 
-All sides are of the same code (A/A). Ten processes of every cell make one comparison of five with five, taken in turns
-(ABBA), so that a slow drift of the machine is on both sides; processes are never used twice.
+Both sides are of the same code (A/A), and their processes had turns with each other. Five pairs of every cell make one
+comparison; no pair is used twice.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from bench.analysis import statistics
-from bench.analysis.compare import CONFIDENCE, Spreads, Times, judge, times
-from bench.analysis.sides import SIDE, is_baseline
+from bench.analysis import paired, statistics
+from bench.analysis.compare import CONFIDENCE, Judgement, Times, judge, times
+from bench.analysis.sides import SIDE
 from bench.analysis.statistics import Spread
 from bench.errors import BenchError, UsageError
 from bench.metrics import Cell, timed_blocks
@@ -48,20 +48,22 @@ class Calibration:
     """What is known about a machine's noise.
 
     `within_percent` is half the 95 % interval of a median inside a process over that median (the median over blocks),
-    `between_percent` the pooled standard deviation of process medians; `known` are the variances behind it. Rates are
-    those of verdicts at `threshold` in so many `comparisons` of two sides: `alarms` and `inconclusive` ones between
-    equal sides, `slowdowns` and `speedups` where the times of one cell were made longer or shorter by a tenth. Rows of
-    one comparison share a moment of the machine, so that the bounds of the rates are too narrow where it drifts.
+    `between_percent` the pooled standard deviation of process medians (`known` are the variances behind it), and
+    `pair_percent` that of the ratios of pairs in turns. Rates are those of verdicts at `threshold` in so many
+    `comparisons` of two sides: `alarms` and `inconclusive` ones between equal sides, `slowdowns` and `speedups` where
+    the times of one cell were made longer or shorter by a tenth. Rows of one comparison share a moment of the machine,
+    so that the bounds of the rates are too narrow where it drifts.
     """
 
     machine: str
     run: str
     when: str
     threshold: float
-    processes: int
+    pairs: int
     comparisons: int
     within_percent: float
     between_percent: float
+    pair_percent: float
     detectable_ratio: float
     alarms: Rate
     inconclusive: Rate
@@ -74,40 +76,47 @@ class Calibration:
         return {(item.cell, item.metric): Spread(variance=item.variance, degrees=item.degrees) for item in self.known}
 
 
-def calibrate(records: Sequence[Record], *, threshold: float) -> Calibration:
-    """What a run with at least ten processes for every cell says of its machine; raises UsageError with fewer."""
-    ordered = sorted(records, key=lambda record: record.order)
-    blocks = timed_blocks(ordered)
-    found = times(blocks, list(blocks))
-    processes = min(map(len, found.values()), default=0)
-    if processes < 2 * SIDE:
-        raise UsageError(f"found {processes} processes for a cell, expected at least {2 * SIDE}: two sides of {SIDE}")
-    sides = list(_sides(found, processes))
-    usable = {key: values for key, values in found.items() if statistics.usable(values)}
-    spreads = {key: statistics.within_runs(values) for key, values in usable.items()}
-    samples = [statistics.sample(before[key], after[key]) for before, after in sides for key in usable]
+def calibrate(baseline: Sequence[Record], candidate: Sequence[Record], *, threshold: float) -> Calibration:
+    """What two runs of the same code say of their machine, whose processes had turns with each other.
+
+    Raises UsageError where there are fewer than five pairs of a cell.
+    """
+    ordered = [sorted(side, key=lambda record: record.order) for side in (baseline, candidate)]
+    in_turns = paired.effects(*ordered)
+    pairs = min(map(len, in_turns.values()), default=0)
+    if pairs < SIDE:
+        raise UsageError(f"found {pairs} pairs of processes for a cell, expected at least {SIDE}: one comparison")
+    blocks = [timed_blocks(side) for side in ordered]
+    before, after = (times(side, list(side)) for side in blocks)
+    windows = [
+        _Window(*(_part(found, start) for found in (before, after, in_turns)))
+        for start in range(0, pairs - SIDE + 1, SIDE)
+    ]
+    samples = [statistics.paired_sample(effects) for window in windows for effects in window.in_turns.values()]
     noise = statistics.noise(samples)
     if noise is None:
         raise UsageError("found no time that varies, expected a clock that is finer than what is timed")
-    judged = [judge(*side, threshold=threshold, calibration=spreads) for side in sides]
+    judged = [window.judged(threshold) for window in windows]
     verdicts = [row.verdict for item in judged for row in item.rows]
     verdicts += [item.common.verdict for item in judged if item.common is not None]
+    spreads = {key: statistics.within_runs(before[key], after[key]) for key in in_turns}
     return Calibration(
-        machine=ordered[0].environment.machine,
-        run=ordered[0].run,
-        when=ordered[0].started,
+        machine=ordered[0][0].environment.machine,
+        run=ordered[0][0].run,
+        when=ordered[0][0].started,
         threshold=threshold,
-        processes=processes,
-        comparisons=len(sides),
-        within_percent=100 * _within(records),
-        between_percent=100 * math.expm1(math.sqrt(noise.pooled.variance)),
+        pairs=pairs,
+        comparisons=len(windows),
+        within_percent=100 * _within([*baseline, *candidate]),
+        between_percent=_percent(float(np.mean([spread.variance for spread in spreads.values()]))),
+        pair_percent=_percent(noise.pooled.variance),
         detectable_ratio=statistics.detectable_ratio(
-            noise, like=samples[0], confidence=CONFIDENCE, comparisons=2 * len(found)
+            noise, like=samples[0], confidence=CONFIDENCE, comparisons=2 * len(in_turns)
         ),
         alarms=_rate(verdicts.count("regressed") + verdicts.count("improved"), len(verdicts)),
         inconclusive=_rate(verdicts.count("inconclusive"), len(verdicts)),
-        slowdowns=_planted(sides, PLANTED, "regressed", threshold=threshold, spreads=spreads),
-        speedups=_planted(sides, 1 / PLANTED, "improved", threshold=threshold, spreads=spreads),
+        slowdowns=_planted(windows, PLANTED, "regressed", threshold=threshold),
+        speedups=_planted(windows, 1 / PLANTED, "improved", threshold=threshold),
         known=tuple(
             Known(cell=cell, metric=metric, variance=spread.variance, degrees=spread.degrees)
             for (cell, metric), spread in spreads.items()
@@ -127,34 +136,45 @@ def from_json(content: Mapping[str, Any]) -> Calibration:
         ) from None
 
 
-def _sides(found: Times, processes: int) -> Iterator[tuple[Times, Times]]:
-    """Two sides of five, again and again, as long as there are processes."""
-    for start in range(0, processes - 2 * SIDE + 1, 2 * SIDE):
-        numbers = range(start, start + 2 * SIDE)
-        first = [number for number in numbers if is_baseline(number - start)]
-        second = [number for number in numbers if number not in first]
-        before, after = (
-            {key: tuple(values[number] for number in side) for key, values in found.items()} for side in (first, second)
-        )
-        yield before, after
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Five pairs of every cell: the times of both sides, and the log effects of the pairs."""
+
+    before: Times
+    after: Times
+    in_turns: Times
+
+    def judged(self, threshold: float) -> Judgement:
+        """What a comparison of them says."""
+        return judge(self.before, self.after, threshold=threshold, in_turns=self.in_turns)
+
+    def slower(self, cell: Cell, factor: float) -> "_Window":
+        """The same, but one cell of the candidate takes so many times as long."""
+        shifted = {
+            key: tuple(effect + math.log(factor) for effect in effects) if key[0] == cell else effects
+            for key, effects in self.in_turns.items()
+        }
+        return _Window(self.before, self.after, shifted)
 
 
-def _planted(
-    sides: Sequence[tuple[Times, Times]], factor: float, verdict: str, *, threshold: float, spreads: Spreads
-) -> Rate:
+def _part(found: Times, start: int) -> Times:
+    return {key: values[start : start + SIDE] for key, values in found.items()}
+
+
+def _planted(windows: Sequence[_Window], factor: float, verdict: str, *, threshold: float) -> Rate:
     """How often a change of one cell among all is found, for every cell in turn."""
     hits = tried = 0
-    for before, after in sides:
-        for cell in dict.fromkeys(cell for cell, _ in after):
-            changed = {key: _scaled(values, factor) if key[0] == cell else values for key, values in after.items()}
-            rows = judge(before, changed, threshold=threshold, calibration=spreads).rows
+    for window in windows:
+        for cell in dict.fromkeys(cell for cell, _ in window.in_turns):
+            rows = window.slower(cell, factor).judged(threshold).rows
             hits += any(row.verdict == verdict for row in rows if row.cell == cell)
             tried += 1
     return _rate(hits, tried)
 
 
-def _scaled(values: Sequence[float], factor: float) -> tuple[float, ...]:
-    return tuple(value * factor for value in values)
+def _percent(variance: float) -> float:
+    """The standard deviation that belongs to a variance of logarithms, as a percentage."""
+    return 100 * math.expm1(math.sqrt(variance))
 
 
 def _rate(found: int, of: int) -> Rate:

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parents[2]
 SIDES = ("base", "head")
 ENTRY = Path("bench", "__main__.py")
+RECORDS = "records.jsonl"
 FOLDERS = ("LEVELFIELD_DATA", "LEVELFIELD_CACHE")
 CLOSING_S = 10.0
 
@@ -28,6 +29,12 @@ Run = subprocess.Popen[bytes]
 
 def run(checkout: Path, options: "Options", *, threshold: float, form: str, results: Path) -> None:
     """Measure both at the same time, a round here and a round there, and end with the verdicts and their exit code."""
+    runs = measure(checkout, options, results=results)
+    compare(*(",".join(map(str, found)) for found in runs), threshold=threshold, form=form, results=results)
+
+
+def measure(checkout: Path, options: "Options", *, results: Path) -> tuple[Sequence[Path], Sequence[Path]]:
+    """The folders of what both sides measured; ends here where one of them could not."""
     from bench.analysis.sides import SIDE
 
     folders = {"base": checkout.resolve(), "head": HERE}
@@ -43,16 +50,21 @@ def run(checkout: Path, options: "Options", *, threshold: float, form: str, resu
     place = (results / f"turns-{datetime.now(tz=UTC):%Y%m%dT%H%M%SZ}").resolve()
     with TemporaryDirectory(prefix="levelfield-turns-") as meeting:
         codes = _ended({side: _start(folder, side, wanted, meeting, place=place) for side, folder in folders.items()})
-    runs = [",".join(str(path.parent) for path in sorted((place / side).glob("*/*/records.jsonl"))) for side in SIDES]
-    for side, found in zip(SIDES, runs, strict=True):
+    base, head = ([path.parent for path in sorted((place / side).glob(f"*/*/{RECORDS}"))] for side in SIDES)
+    for side, found in (("base", base), ("head", head)):
         if codes[side] not in {0, FAILED} or not found:
-            log = place / f"{side}.log"
-            reason = (
-                f"its last word: {log.read_text('utf-8', 'replace').strip().splitlines()[-1:]}" if log.is_file() else ""
+            fail(
+                f"--against: the run of {folders[side]} ended with {codes[side]}{_last_word(place, side)}",
+                codes[side] or FAILED,
             )
-            fail(f"--against: the run of {folders[side]} ended with {codes[side]}; {reason}", codes[side] or FAILED)
     say(f"records: {place}")
-    compare(*runs, threshold=threshold, form=form, results=results)
+    return base, head
+
+
+def _last_word(place: Path, side: str) -> str:
+    log = place / f"{side}.log"
+    lines = log.read_text("utf-8", "replace").strip().splitlines() if log.is_file() else []
+    return f": {lines[-1]}" if lines else ""
 
 
 def _absolute(workload: str) -> str:

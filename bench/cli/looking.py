@@ -13,7 +13,6 @@ from bench.cli.console import (
     USAGE,
     Device,
     Frameworks,
-    Reports,
     Results,
     Threshold,
     Workloads,
@@ -97,18 +96,15 @@ def doctor(  # noqa: PLR0913 (the options of the command)
         bool, typer.Option("--calibrate", help="Measure this machine against itself, for `compare`.")
     ] = False,
     suite: Annotated[str, typer.Option(help="With --calibrate: what is timed.")] = "quick",
-    processes: Annotated[int, typer.Option(help="With --calibrate: processes for each case.")] = 20,
+    processes: Annotated[int, typer.Option(help="With --calibrate: pairs for each case.")] = 10,
     threshold: Threshold = 5.0,
     results: Results = Path("results"),
-    reports: Reports = Path("reports"),
 ) -> None:
     """Say what is installed and what would disturb here, or calibrate."""
     if calibrate:
         from bench.cli import calibrating
 
-        calibrating.calibrate(
-            suite=suite, processes=processes, threshold=share_of(threshold), results=results, reports=reports
-        )
+        calibrating.calibrate(suite=suite, processes=processes, threshold=share_of(threshold), results=results)
         return
     from bench.doctor import examine
 

@@ -12,15 +12,14 @@ def table(found: Calibration) -> Table:
     facts = {
         "inside a process": f"±{found.within_percent:.2f} % (95 % interval of the median of its calls)",
         "between processes": f"{found.between_percent:.1f} % (pooled standard deviation of their medians)",
+        "pairs in turns": f"{found.pair_percent:.1f} % (pooled standard deviation of their ratios)",
         "false alarms": _bounded(found.alarms, at_most=True),
         "inconclusive": _bounded(found.inconclusive, at_most=True),
         f"a cell {changed} slower is found": _bounded(found.slowdowns, at_most=False),
         f"a cell {changed} faster is found": _bounded(found.speedups, at_most=False),
         "found four times in five": f"a cell that is {numbers.ratio(found.detectable_ratio)} as slow",
     }
-    sides = (
-        f"{found.processes} processes for each cell, in {found.comparisons} comparisons of {SIDE} with {SIDE} in turns"
-    )
+    sides = f"{found.pairs} pairs of processes for each cell, in turns, in {found.comparisons} comparisons of {SIDE}"
     return Table(
         title=f"{found.machine} against itself",
         columns=left("what", "value"),

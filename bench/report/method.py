@@ -109,6 +109,12 @@ def _blocks(results: Results) -> Iterable[str]:
         )
 
 
+def _turns(results: Results) -> Iterable[str]:
+    sessions = {block.turns.session for cell in results.blocks.values() for block in cell if block.turns}
+    if sessions:
+        yield "in turns with the processes of another run, about 20 ms each: both were at work on the same case"
+
+
 def _threads(results: Results) -> Iterable[str]:
     yield _range(record.case.threads for record in results.records)
 
@@ -143,6 +149,7 @@ METHOD: dict[str, Callable[[Results], Iterable[str]]] = {
     "processes": _processes,
     "order": _order,
     "calls": _blocks,
+    "turns": _turns,
     "start": _started,
     "time": _share,
     "load average": _load,

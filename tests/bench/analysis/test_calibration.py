@@ -11,49 +11,53 @@ from bench.analysis.calibration import calibrate, from_json
 from bench.analysis.compare import compare
 from bench.analysis.statistics import Spread
 from bench.errors import BenchError, UsageError
-from bench.record import Measurement, Record, Scenario
+from bench.record import Measurement, Record, Scenario, Turns
 from tests.bench.records import block, quick_run, record
 
 THRESHOLD = 0.05
 
 
-def run(noise: float, *, processes: int = 20, drift: Callable[[int], float] = lambda _: 1.0) -> list[Record]:
-    """Eight cells, timed in so many processes whose medians have this standard deviation."""
+Sides = tuple[list[Record], list[Record]]
+
+
+def run(noise: float, *, pairs: int = 10, drift: Callable[[int], float] = lambda _: 1.0) -> Sides:
+    """Eight cells, timed in so many pairs of processes whose ratios have this standard deviation."""
     generator = np.random.default_rng(0)
-    records: list[Record] = []
-    for replicate in range(processes):
+    sides: Sides = ([], [])
+    for replicate in range(pairs):
         for framework in ("pytorch", "flax"):
             scenarios: tuple[tuple[Scenario, tuple[int, ...]], ...] = (("training", (32,)), ("inference", (1, 32, 256)))
             for scenario, sizes in scenarios:
-                made = record(framework=framework, scenario=scenario, batch_sizes=sizes, replicate=replicate)
-                blocks = []
-                for size in sizes:
-                    time = 1e-3 * drift(replicate) * float(np.exp(generator.normal(0, noise)))
-                    plain = block(size, call_time_s=1e-3)
-                    factor = time / 1e-3
-                    blocks.append(
-                        replace(
-                            plain,
-                            synchronised_ns=tuple(int(call * factor) for call in plain.synchronised_ns),
-                            pipelined_ns=tuple(int(call * factor) for call in plain.pipelined_ns),
+                for side in sides:
+                    made = record(framework=framework, scenario=scenario, batch_sizes=sizes, replicate=replicate)
+                    blocks = []
+                    for size in sizes:
+                        factor = drift(replicate) * float(np.exp(generator.normal(0, noise / np.sqrt(2))))
+                        plain = block(size, call_time_s=1e-3)
+                        blocks.append(
+                            replace(
+                                plain,
+                                synchronised_ns=tuple(int(call * factor) for call in plain.synchronised_ns),
+                                pipelined_ns=tuple(int(call * factor) for call in plain.pipelined_ns),
+                                turns=Turns(session="one", synchronised_calls=4, pipelined_rounds=2),
+                            )
                         )
-                    )
-                order = len(records)
-                records.append(replace(made, order=order, measurement=Measurement(blocks=tuple(blocks))))
-    return records
+                    side.append(replace(made, order=len(side), measurement=Measurement(blocks=tuple(blocks))))
+    return sides
 
 
 def test_the_noise_that_was_put_in_is_found_and_nothing_else() -> None:
-    found = calibrate(run(0.02), threshold=THRESHOLD)
-    assert found.between_percent == pytest.approx(2.0, rel=0.15)
-    assert found.processes == 20
+    found = calibrate(*run(0.02), threshold=THRESHOLD)
+    assert found.pair_percent == pytest.approx(2.0, rel=0.15)
+    assert found.between_percent == pytest.approx(2.0 / np.sqrt(2), rel=0.15)
+    assert (found.pairs, found.comparisons) == (10, 2)
     assert len(found.spreads()) == 16
     assert (found.alarms.found, found.alarms.of) == (0, 34), "in two comparisons, and all cells together in each"
     assert 0 < found.within_percent < 2
 
 
 def test_a_planted_tenth_is_found_on_a_quiet_machine_and_not_on_a_noisy_one() -> None:
-    quiet, noisy = (calibrate(run(noise), threshold=THRESHOLD) for noise in (0.01, 0.2))
+    quiet, noisy = (calibrate(*run(noise), threshold=THRESHOLD) for noise in (0.015, 0.3))
     for rate in (quiet.slowdowns, quiet.speedups):
         assert (rate.found, rate.of) == (16, 16)
         assert 0.8 < rate.low < 0.9
@@ -64,12 +68,11 @@ def test_a_planted_tenth_is_found_on_a_quiet_machine_and_not_on_a_noisy_one() ->
 
 
 def test_a_machine_that_gets_slower_all_the_time_is_on_both_sides() -> None:
-    found = calibrate(run(0.005, drift=lambda replicate: 1 + 0.02 * replicate), threshold=THRESHOLD)
+    baseline, candidate = run(0.005, drift=lambda replicate: 1 + 0.02 * replicate)
+    found = calibrate(baseline, candidate, threshold=THRESHOLD)
     assert found.alarms.found == 0
-    early, late = (
-        [item for item in run(0.005, drift=lambda replicate: 1 + 0.02 * replicate) if item.case.replicate in half]
-        for half in (range(5), range(15, 20))
-    )
+    assert found.pair_percent < 1 < found.between_percent
+    early, late = ([item for item in baseline if item.case.replicate in half] for half in (range(5), range(5, 10)))
     assert compare(early, late, threshold=THRESHOLD).exit_code == 3, "which is what comes of measuring them in a row"
 
 
@@ -81,18 +84,23 @@ def test_a_rate_is_bounded_by_how_much_was_seen(found: int, of: int, highest: fl
     assert calibration._rate(of - found, of).low == pytest.approx(1 - rate.high)
 
 
-def test_fewer_than_ten_processes_are_refused() -> None:
-    with pytest.raises(UsageError, match="found 9 processes for a cell, expected at least 10: two sides of 5"):
-        calibrate(run(0.01, processes=9), threshold=THRESHOLD)
-    assert calibrate(run(0.01, processes=10), threshold=THRESHOLD).alarms.of == 17
+def test_fewer_than_five_pairs_are_refused() -> None:
+    with pytest.raises(UsageError, match="found 4 pairs of processes for a cell, expected at least 5: one comparison"):
+        calibrate(*run(0.01, pairs=4), threshold=THRESHOLD)
+    assert calibrate(*run(0.01, pairs=5), threshold=THRESHOLD).alarms.of == 17
+
+
+def test_processes_that_had_no_turns_are_no_pairs() -> None:
+    with pytest.raises(UsageError, match="found 0 pairs"):
+        calibrate(quick_run(), quick_run(), threshold=THRESHOLD)
 
 
 def test_a_calibration_is_stored_and_read_back() -> None:
-    found = calibrate(run(0.01, processes=10), threshold=THRESHOLD)
+    found = calibrate(*run(0.01, pairs=5), threshold=THRESHOLD)
     content = asdict(found)
     assert from_json(content) == found
-    with pytest.raises(BenchError, match=r"calibration: processes: found 'many', expected .*; calibrate again"):
-        from_json(content | {"processes": "many"})
+    with pytest.raises(BenchError, match=r"calibration: pairs: found 'many', expected .*; calibrate again"):
+        from_json(content | {"pairs": "many"})
 
 
 def test_a_comparison_takes_what_the_machine_is_known_for_into_account() -> None:

@@ -3,18 +3,20 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import catalogue, equivalence, frameworks
-from bench.cli import measuring
+from bench.cli import against
 from bench.frameworks import Contender
-from bench.request import Options, Request
-from bench.store import RunFolder, new_run
+from bench.record import Measurement, Turns
+from bench.request import Options
+from bench.store import new_run
 from bench.workload import workload_names
 from tests.bench.cli.conftest import Command, Finished
-from tests.bench.records import ENVIRONMENT, record
+from tests.bench.records import ENVIRONMENT, block, record
 
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "flax", "sklearn"}
 
@@ -184,21 +186,17 @@ def test_the_check_for_imports_can_fail() -> None:
 def test_a_calibration_is_printed_stored_and_used(
     levelfield: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def start(options: Options, request: Request, *, results: Path, **_: Path) -> tuple[RunFolder, int]:
-        assert (options.suite, options.purpose) == ("quick", "timing")
-        assert request.selection.processes == options.processes == 10
-        run = new_run(results, machine=ENVIRONMENT.machine)
-        for number in range(10):
-            run.append(record(replicate=number, order=number, run=run.name))
-        return run, 0
+    def measure(_: Path, options: Options, *, results: Path) -> tuple[list[Path], list[Path]]:
+        assert (options.suite, options.processes) == ("quick", 5)
+        return [stored_in_turns(results, seed=1)], [stored_in_turns(results, seed=2)]
 
-    monkeypatch.setattr(measuring, "start", start)
-    found = levelfield("doctor", "--calibrate", "--processes", 10, "--results", tmp_path, "--reports", tmp_path)
-    assert found.code == 0
+    monkeypatch.setattr(against, "measure", measure)
+    found = levelfield("doctor", "--calibrate", "--processes", 5, "--results", tmp_path)
+    assert found.code == 0, found.err
     assert f"{ENVIRONMENT.machine} against itself" in found.out
     assert "0 of 3 (at most " in found.out, "two metrics, and both together"
     stored = tmp_path / ENVIRONMENT.machine / "calibration.json"
-    assert json.loads(stored.read_text())["processes"] == 10
+    assert json.loads(stored.read_text())["pairs"] == 5
     pair = [next(tmp_path.glob("*/*/records.jsonl"))] * 2
     assert levelfield("compare", *pair, "--results", tmp_path).code in {0, 4}
     stored.write_text("{}")
@@ -207,9 +205,20 @@ def test_a_calibration_is_printed_stored_and_used(
     assert "calibrate again" in damaged.err
 
 
-def test_a_calibration_needs_two_sides_of_processes(levelfield: Command, tmp_path: Path) -> None:
-    found = levelfield("doctor", "--calibrate", "--processes", 9, "--results", tmp_path)
+def stored_in_turns(results: Path, *, seed: int) -> Path:
+    """A run of one cell in five processes, each of which had turns with another's."""
+    run = new_run(results, machine=ENVIRONMENT.machine)
+    for number in range(5):
+        timed = block(32, samples=80, seed=10 * seed + number)
+        turns = Turns(session="one", synchronised_calls=4, pipelined_rounds=2)
+        measurement = Measurement(blocks=(replace(timed, turns=turns),))
+        run.append(record(replicate=number, order=number, run=run.name, measurement=measurement))
+    return run.folder
+
+
+def test_a_calibration_needs_the_pairs_of_a_comparison(levelfield: Command, tmp_path: Path) -> None:
+    found = levelfield("doctor", "--calibrate", "--processes", 4, "--results", tmp_path)
     assert (found.code, found.err) == (
         2,
-        "levelfield: --processes: found 9, expected at least 10: two sides to compare\n",
+        "levelfield: --processes: found 4, expected at least 5: pairs of one comparison\n",
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import NothingMeasuredError
-from bench.record import Boundary, Certificate, Measurement, Record
+from bench.record import Boundary, Certificate, Measurement, Record, Turns
 from bench.report.layout import Report, Table
 from bench.report.tables import report
 from tests.bench.records import block, learning, quick_run, record
@@ -125,6 +125,15 @@ def test_how_many_medians_are_known_well_is_told() -> None:
         zip(*(_column(_table(found, "Method", "How it was measured"), name) for name in ("what", "value")), strict=True)
     )
     assert "within 1 % of it, in 9 of 12 blocks" in facts["calls"]
+
+
+def test_a_run_that_had_turns_with_another_says_so() -> None:
+    turns = Turns(session="one", synchronised_calls=20, pipelined_rounds=5)
+    facts = [
+        _column(_table(report(_timed("flax", 1e-3, turns=found)), "Method", "How it was measured"), "what")
+        for found in (turns, None)
+    ]
+    assert ["turns" in titles for titles in facts] == [True, False]
 
 
 def test_unequal_use_of_cores_is_remarked_and_equal_use_is_not() -> None:
