@@ -43,11 +43,9 @@ class Selection:
 def cases(selection: Selection) -> tuple[Case, ...]:
     """Every case: memory first, then the timing processes in balanced blocks, the learning after the first block.
 
-    What fills the memory comes last.
-
     The frameworks take turns within each workload, in turned order from one block to the next (ABC, CBA), so that none
     is always measured first; and the blocks are spread over the run, so that its processes see the machine's slow
-    drift.
+    drift. What fills the memory comes last.
     """
     memory = [case for scenario in selection.scenarios for case in _lap(selection, scenario, replicate=0)]
     planned = [replace(case, purpose="memory", feed="device") for case in memory]

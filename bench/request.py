@@ -64,6 +64,7 @@ class Options:
         given = {name: getattr(self, name) for name in self.__dataclass_fields__}
         given["suite"] = self.suite or (None if self.workload else DEFAULT_SUITE)
         words: list[str] = []
+        del given["turns"]  # a place where two runs meet once
         for name, value in given.items():
             if value != self.__dataclass_fields__[name].default:
                 words.append(f"--{name.replace('_', '-')}")
@@ -221,6 +222,8 @@ def batch_sizes(text: str | None) -> Sizes:
             )
         if auto is None:
             named.append(number)
+        elif searched.largest is not None:
+            raise UsageError(f"--batch-size: found {text!r}, expected auto once: there is one search")
         elif auto["unit"]:
             searched = Sizes(largest=LARGEST_BATCH, memory_bytes=number * BYTES[auto["unit"]])
         else:
@@ -278,6 +281,8 @@ def _purposes(text: str | None, suite: Suite, sizes: Sizes) -> tuple[Purpose, ..
         if "capacity" in wanted:
             raise UsageError("--purpose: found capacity, expected --batch-size auto with it: where would it end?")
         return wanted or suite.purposes
+    if wanted and "capacity" not in wanted:
+        raise UsageError(f"--purpose: found {text}, expected capacity among them, since --batch-size has auto")
     if wanted:
         return wanted
     return (*suite.purposes, "capacity") if sizes.named else ("capacity",)
@@ -305,12 +310,12 @@ def _injected(options: Options, selection: Selection) -> float:
     found = PERCENT.fullmatch(options.inject)
     share = float(found["number"]) / 100 if found else 0.0
     if not 0 < abs(share) < 1:
-        raise UsageError(f"--inject: found {options.inject!r}, expected a change as 5% or -5%, less than 100%")
+        raise UsageError(f"--inject: found {options.inject!r}, expected a change as 5% or -5%, above 0% and below 100%")
     least = LEAST if options.turns is None else 1
     if selection.processes < least or "timing" not in selection.purposes:
         raise UsageError(
             f"--inject: found {selection.processes} processes for {', '.join(selection.purposes)}, expected at least "
-            f"{LEAST} for timing, two for each side: --purpose timing --processes {2 * SIDE}"
+            f"{least} for timing: --purpose timing --processes {2 * SIDE}"
         )
     return share
 

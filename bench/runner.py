@@ -109,12 +109,14 @@ def certify(
 
 
 def measured_s(record: Record) -> float:
-    """The seconds of a record that were measured: every timed call, and the epochs of learning."""
+    """The seconds of a record that were measured: every timed call, the epochs of learning, the search for a batch."""
     spent = 0
     for block in record.measurement.blocks:
         spent += sum(map(sum, (block.call_ns, block.warm_up_ns, block.synchronised_ns, block.pipelined_ns)))
     if record.measurement.learning:
         spent += sum(epoch.train_ns + epoch.evaluation_ns for epoch in record.measurement.learning.epochs)
+    if record.measurement.capacity:
+        return record.duration_s
     return spent / NANOSECONDS
 
 
@@ -131,10 +133,10 @@ class _Run:
 def _attempt(case: Case, fleet: Fleet, settings: Settings, writer: "_Writer") -> Record:
     """The record that counts of a case: where the machine was throttled, it cools down, and the case is tried again.
 
-    Every attempt is stored.
+    Every attempt is stored. In turns there is one: the other run would not be there for a second.
     """
     record = writer.write(case, _measure(case, fleet, settings))
-    while record.attempt < ATTEMPTS and _hindered(record):
+    while record.attempt < ATTEMPTS and _hindered(record) and settings.turns is None:
         time.sleep(COOL_DOWN_S)
         record = writer.write(case, _measure(case, fleet, settings), attempt=record.attempt + 1)
     return record

@@ -162,12 +162,13 @@ def find_run(results: Path, name: str) -> RunFolder:
         return RunFolder(path)
     if (path / RECORDS).is_file():
         return RunFolder(path / RECORDS)
-    known = [run for run in runs(results) if run.records.is_file()]
+    begun = runs(results)
+    known = [run for run in begun if run.records.is_file()]
     if name in LATEST:
         if not known:
             raise NothingMeasuredError(f"{results}: no runs yet; measure one with `levelfield run`")
         return known[0]
-    fitting = [run for run in known if name and run.name.startswith(name)]
+    fitting = [run for run in begun if name and run.name.startswith(name)]  # a plan is enough to be named
     exact = [run for run in fitting if run.name == name]
     if len(exact or fitting) == 1:
         return (exact or fitting)[0]

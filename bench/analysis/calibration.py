@@ -93,7 +93,7 @@ def calibrate(baseline: Sequence[Record], candidate: Sequence[Record], *, thresh
         for start in range(0, pairs - SIDE + 1, SIDE)
     ]
     samples = [statistics.paired_sample(effects) for window in windows for effects in window.in_turns.values()]
-    noise = statistics.noise(samples)
+    noise = statistics.noise(samples, in_turns=True)
     if noise is None:
         raise UsageError("found no time that varies, expected a clock that is finer than what is timed")
     judged = [window.judged(threshold) for window in windows]

@@ -161,7 +161,7 @@ def judge(  # noqa: PLR0913 (what verdicts rest on)
     else:
         samples = {key: statistics.sample(*pair) for key, pair in usable.items()}
         others = [calibration[key] for key in pairs if key in calibration]
-    known = statistics.noise(list(samples.values()), others=others)
+    known = statistics.noise(list(samples.values()), others=others, in_turns=paired_up)
     comparisons = 2 * len(pairs) if len(usable) > 1 else len(pairs)
     rule = _Rule(threshold=threshold, confidence=confidence, comparisons=comparisons)
     rows = tuple(_row(key, pair, samples.get(key), known, rule) for key, pair in pairs.items())

@@ -119,10 +119,11 @@ def paired_sample(effects: Sequence[float]) -> Sample:
     )
 
 
-def noise(samples: Sequence[Sample], *, others: Sequence[Spread] = ()) -> Noise | None:
+def noise(samples: Sequence[Sample], *, others: Sequence[Spread] = (), in_turns: bool = False) -> Noise | None:
     """The noise over all samples; None where nothing varies, which tells nothing.
 
-    `others` are spreads that are known from elsewhere, as from a calibration of the machine.
+    `others` are spreads that are known from elsewhere, as from a calibration of the machine. What was timed in turns
+    was so at one time, and nothing drifts between the sides.
     """
     spreads = [*(item.spread for item in samples), *others]
     degrees = sum(spread.degrees for spread in spreads)
@@ -133,7 +134,7 @@ def noise(samples: Sequence[Sample], *, others: Sequence[Spread] = ()) -> Noise 
     return Noise(
         pooled=Spread(variance=variance, degrees=degrees),
         lent=_lent(spreads, pooled=variance),
-        drift=max(0.0, shortest_quarter_variance([item.effect for item in samples]) - sampling),
+        drift=0.0 if in_turns else max(0.0, shortest_quarter_variance([item.effect for item in samples]) - sampling),
     )
 
 

@@ -4,15 +4,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from bench.cli.console import FAILED, INTERRUPTED, USAGE, fail, note, say
-from bench.cli.reading import compare
+from bench.cli.console import FAILED, INTERRUPTED, USAGE, fail, note, one_of, share_of
+from bench.cli.reading import VERDICTS, compare
 
 if TYPE_CHECKING:
     from bench.request import Options
@@ -22,42 +24,69 @@ SIDES = ("base", "head")
 ENTRY = Path("bench", "__main__.py")
 RECORDS = "records.jsonl"
 FOLDERS = ("LEVELFIELD_DATA", "LEVELFIELD_CACHE")
-CLOSING_S = 10.0
+CLOSING_S = 20.0
+LOOK_S = 0.1
 
 Run = subprocess.Popen[bytes]
 
 
+def timed(options: "Options") -> "Options":
+    """What both sides are asked for; raises UsageError for what cannot be had in turns, and for any other mistake."""
+    from bench.analysis.sides import SIDE
+    from bench.errors import UsageError
+    from bench.request import check
+
+    for name in ("purpose", "grid", "save_models", "tensorboard", "turns"):
+        if getattr(options, name):
+            raise UsageError(
+                f"--{name.replace('_', '-')}: found it with --against, expected none: both sides are timed"
+            )
+    workload = None if options.workload is None else ",".join(map(_absolute, options.workload.split(",")))
+    processes = SIDE if options.processes is None else options.processes
+    wanted = replace(options, purpose="timing", processes=processes, workload=workload)
+    check(replace(wanted, turns=f"{Path.cwd()}:head"))
+    return wanted
+
+
 def run(checkout: Path, options: "Options", *, threshold: float, form: str, results: Path) -> None:
     """Measure both at the same time, a round here and a round there, and end with the verdicts and their exit code."""
-    runs = measure(checkout, options, results=results)
-    compare(*(",".join(map(str, found)) for found in runs), threshold=threshold, form=form, results=results)
+    one_of("--format", form, VERDICTS)
+    share_of(threshold)
+    runs = measure(checkout, options, results=results, quiet=form != "terminal")
+    names = [",".join(map(str, found)) for found in runs]
+    note(f"compare them again: levelfield compare {' '.join(names)}")
+    compare(*names, threshold=threshold, form=form, results=results)
 
 
-def measure(checkout: Path, options: "Options", *, results: Path) -> tuple[Sequence[Path], Sequence[Path]]:
-    """The folders of what both sides measured; ends here where one of them could not."""
-    from bench.analysis.sides import SIDE
+def measure(
+    checkout: Path, options: "Options", *, results: Path, quiet: bool = False
+) -> tuple[Sequence[Path], Sequence[Path]]:
+    """The folders of what both sides measured; ends here where one of them could not.
+
+    With `quiet`, what is said on the way goes beside the output.
+    """
+    from bench.cli.measuring import check_writable
 
     folders = {"base": checkout.resolve(), "head": HERE}
     for folder in folders.values():
         if not (folder / ENTRY).is_file():
             fail(f"--against: found no {ENTRY} in {folder}, expected a checkout of levelfield", USAGE)
-    wanted = replace(
-        options,
-        purpose="timing",
-        processes=options.processes or SIDE,
-        workload=None if options.workload is None else ",".join(map(_absolute, options.workload.split(","))),
-    )
-    place = (results / f"turns-{datetime.now(tz=UTC):%Y%m%dT%H%M%SZ}").resolve()
+    check_writable(results)
+    place = (results / f"turns-{datetime.now(tz=UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}").resolve()
     with TemporaryDirectory(prefix="levelfield-turns-") as meeting:
-        codes = _ended({side: _start(folder, side, wanted, meeting, place=place) for side, folder in folders.items()})
-    base, head = ([path.parent for path in sorted((place / side).glob(f"*/*/{RECORDS}"))] for side in SIDES)
+        started: dict[str, Run] = {}
+        try:
+            for side, folder in folders.items():
+                started[side] = _start(folder, side, options, meeting, place=place, quiet=quiet)
+            codes = _ended(started, place)
+        finally:
+            _end(started.values())
+    base, head = (_records(place, side) for side in SIDES)
     for side, found in (("base", base), ("head", head)):
         if codes[side] not in {0, FAILED} or not found:
-            fail(
-                f"--against: the run of {folders[side]} ended with {codes[side]}{_last_word(place, side)}",
-                codes[side] or FAILED,
-            )
-    say(f"records: {place}")
+            reason = f"the run of {folders[side]} ended with {codes[side]}{_last_word(place, side)}"
+            fail(f"{reason}; both commits have to know `run --turns`", codes[side] if codes[side] > 0 else FAILED)
+    note(f"records: {place}")
     return base, head
 
 
@@ -73,7 +102,9 @@ def _absolute(workload: str) -> str:
     return str(path.resolve()) if path.suffix == ".toml" else workload
 
 
-def _start(folder: Path, side: str, options: "Options", meeting: str, *, place: Path) -> Run:
+def _start(  # noqa: PLR0913 (what a run is started with)
+    folder: Path, side: str, options: "Options", meeting: str, *, place: Path, quiet: bool
+) -> Run:
     """One run in its own checkout; that of this checkout shows how it goes on."""
     places = ("--results", str(place / side), "--reports", str(place / side / "report"))
     command = [sys.executable, "-m", "bench", "run", *options.words(), "--turns", f"{meeting}:{side}", *places]
@@ -81,20 +112,45 @@ def _start(folder: Path, side: str, options: "Options", meeting: str, *, place: 
     searched = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, **paths, "PYTHONPATH": searched}
     (place / side).mkdir(parents=True)
-    if side == "head":
-        return subprocess.Popen(command, cwd=folder, env=environment)
-    with (place / f"{side}.log").open("wb") as log:
-        return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+    with (place / f"{side}.log").open("wb") if side == "base" else nullcontext() as log:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=log or (sys.stderr if quiet else None),
+            stderr=log,
+            start_new_session=True,  # an interrupt is for this process, which hands it on once
+        )
 
 
-def _ended(started: Mapping[str, Run]) -> dict[str, int]:
-    """How both ended; the interrupt of a terminal reaches both, and they end in order."""
+def _ended(started: Mapping[str, Run], place: Path) -> dict[str, int]:
+    """How both ended; where one ends without having measured anything, the other has nothing to wait for."""
     try:
-        return {side: process.wait() for side, process in started.items()}
+        while any(process.poll() is None for process in started.values()):
+            ended = [side for side, process in started.items() if process.returncode is not None]
+            if not all(_records(place, side) for side in ended):
+                _end(started.values())
+            time.sleep(LOOK_S)
     except KeyboardInterrupt:
-        for process in started.values():
-            process.send_signal(signal.SIGINT)
-        for process in started.values():
-            process.wait(timeout=CLOSING_S)
+        _end(started.values())
         note("interrupted; what was measured on both sides is kept")
         raise SystemExit(INTERRUPTED) from None
+    return {side: process.wait() for side, process in started.items()}
+
+
+def _records(place: Path, side: str) -> list[Path]:
+    """The folders of the runs of one side: one, or none where it measured nothing."""
+    return [path.parent for path in sorted((place / side).glob(f"*/*/{RECORDS}"))]
+
+
+def _end(processes: Iterable[Run]) -> None:
+    """Let the runs that go on end in order, and kill those that do not."""
+    going_on = [process for process in processes if process.poll() is None]
+    for process in going_on:
+        process.send_signal(signal.SIGINT)
+    for process in going_on:
+        try:
+            process.wait(timeout=CLOSING_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -20,7 +20,8 @@ def calibrate(*, suite: str, processes: int, threshold: float, results: Path) ->
 
     if processes < SIDE:
         raise UsageError(f"--processes: found {processes}, expected at least {SIDE}: pairs of one comparison")
-    runs = against.measure(against.HERE, Options(suite=suite, processes=processes), results=results)
+    options = against.timed(Options(suite=suite, processes=processes))
+    runs = against.measure(against.HERE, options, results=results)
     base, head = (read(list(map(str, found)), results=results)[0] for found in runs)
     # Cells that failed are left out; where that leaves too few pairs of one, it is refused.
     found = calibration.calibrate(base, head, threshold=threshold)

@@ -63,14 +63,12 @@ def run(  # noqa: PLR0913 (the options of the command)
     machine: Annotated[str | None, typer.Option(metavar="NAME", help="The name of a class of equal machines.")] = None,
     save_models: Annotated[bool, typer.Option("--save-models", help="Keep what is learnt, for `predict`.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write the curves for TensorBoard.")] = False,
-    inject: Annotated[
-        str | None, typer.Option(metavar="PERCENT", help="Plant a slowdown, for `compare --self-check`.")
-    ] = None,
+    inject: Annotated[str | None, typer.Option(metavar="PERCENT", help="Plant a slowdown, with --self-check.")] = None,
     against: Annotated[
         Path | None, typer.Option(metavar="CHECKOUT", help="Measure it and this one in turns, and compare.")
     ] = None,
     self_check: Annotated[
-        bool, typer.Option("--self-check", help="The same against this very checkout: nothing should differ.")
+        bool, typer.Option("--self-check", help="This checkout against itself: nothing differs.")
     ] = False,
     threshold: Threshold = 5.0,
     form: Verdicts = "terminal",
@@ -110,13 +108,16 @@ def run(  # noqa: PLR0913 (the options of the command)
         if options != Options():
             fail("--resume: found other options, expected none: a run goes on with those that it began with", USAGE)
         _resume(unfinished, results=results, reports=reports, dry_run=dry_run)
+    if unfinished is not None:
+        fail(f"found the argument {unfinished!r}, expected none: a run is only named with --resume", USAGE)
     if against is not None or self_check:
         from bench.cli import against as other
 
-        where = against or Path(__file__).parents[2]
-        other.run(where, options, threshold=threshold, form=form, results=results)
-    if unfinished is not None:
-        fail(f"found the argument {unfinished!r}, expected none: a run is only named with --resume", USAGE)
+        if against is not None and self_check:
+            fail(f"--against: found {against} beside --self-check, expected one of them", USAGE)
+        options = other.timed(options)
+        if not dry_run:
+            other.run(against or other.HERE, options, threshold=threshold, form=form, results=results)
     request = check(options)
     if tensorboard:
         from bench.export.tensorboard import check as check_tensorboard
@@ -145,7 +146,7 @@ def start(options: "Options", request: "Request", *, results: Path, reports: Pat
     machine = machine_name(options.machine)
     with TemporaryDirectory(prefix="levelfield-") as folder:
         check_devices(request.selection.contenders, request.selection.devices, logs=Path(folder))
-    _check_writable(results, reports)
+    check_writable(results, reports)
     _warn_of_load()
     store = new_run(results, machine=machine)
     planned = cases(request.selection)
@@ -155,7 +156,7 @@ def start(options: "Options", request: "Request", *, results: Path, reports: Pat
     return store, _measure(store, planned, request, options, machine=machine, reports=reports)
 
 
-def _check_writable(*folders: Path) -> None:
+def check_writable(*folders: Path) -> None:
     """Refuse a folder that cannot be written to now, and not after everything is measured."""
     from tempfile import TemporaryFile
 
@@ -240,6 +241,8 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
             new = runner.run(planned, settings)
     except KeyboardInterrupt:
         again = f"levelfield run --resume {store.name} --results {store.folder.parents[1]} --reports {reports}"
+        if options.turns is not None:
+            fail(f"interrupted; what was measured is in {store.folder}", INTERRUPTED)
         fail(f"interrupted; what was measured is in {store.records}: go on with `{again}`", INTERRUPTED)
     seconds = time.monotonic() - begun
     records = store.read(warn=warn)

@@ -91,7 +91,7 @@ def compare(  # noqa: PLR0913 (the options of the command)
         fail(f"{baseline}, {candidate}: found nothing that was measured in both", NOTHING)
     title = f"{_runs(before)} against itself" if self_check else f"{_runs(after)} over {_runs(before)}"
     _show_verdicts(found, comparison.report(found, title=title), form)
-    tell_of_planted(before, after, found)
+    _tell_of_planted(before, after, found)
     raise SystemExit(found.exit_code)
 
 
@@ -102,7 +102,8 @@ def _sides(
     from bench.analysis import sides
 
     if self_check == (candidate is not None):
-        fail(f"compare: found {'two runs' if candidate else 'one run'}, expected two, or one with --self-check", USAGE)
+        found = f"{baseline!r}{f' and {candidate!r}' if candidate else ''}{' with --self-check' if self_check else ''}"
+        fail(f"compare: found {found}, expected `compare BASELINE CANDIDATE` or `compare RUN --self-check`", USAGE)
     if candidate is None:
         records, _ = read(baseline.split(","), results=results)
         return sides.halves(records)
@@ -113,7 +114,7 @@ def _sides(
     return before, after
 
 
-def tell_of_planted(before: Sequence["Record"], after: Sequence["Record"], comparison: "Comparison") -> None:
+def _tell_of_planted(before: Sequence["Record"], after: Sequence["Record"], comparison: "Comparison") -> None:
     """Say what became of a slowdown that was planted on one side (`run --inject`), if one was."""
     from bench.analysis import sides
 

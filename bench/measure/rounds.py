@@ -78,6 +78,7 @@ def measure(
         wanted = ENOUGH_FOR_P99 if for_a_p99 else MINIMUM_SYNCHRONISED
         single_length = Length(block_ns=block_ns, minimum=MINIMUM_SYNCHRONISED, wanted=wanted)
         single_turn = partner.meet(_in_a_turn(median(warm_up[-WARM_UP_CALLS:])))
+        together = not partner.alone
         single, single_ended = _block(lambda: timed(work, 1), single_length, partner, in_a_turn=single_turn)
         per_round = partner.meet(_calls_per_round(median(single), block_ns=block_ns, minimum=minimum_calls))
         least = max(MINIMUM_ROUNDS, -(-minimum_calls // per_round))
@@ -92,7 +93,8 @@ def measure(
             used_ns.append(processor_ns() - before_ns)
             return elapsed_ns
 
-        before_j = watch.energy_j()
+        together = together and not partner.alone
+        before_j = None if together else watch.energy_j()  # of both, which is of neither
         length = Length(block_ns=block_ns, minimum=least, wanted=least)
         pipelined, pipelined_ended = _block(a_round, length, partner, in_a_turn=round_turn)
         after_j = watch.energy_j()
@@ -113,9 +115,9 @@ def measure(
         pipelined_ended=pipelined_ended,
         boundary=boundary,
         use=use,
-        turns=None
-        if conditions.turns is None
-        else Turns(session=conditions.turns.session, synchronised_calls=single_turn, pipelined_rounds=round_turn),
+        turns=Turns(session=conditions.turns.session, synchronised_calls=single_turn, pipelined_rounds=round_turn)
+        if conditions.turns and together
+        else None,
     )
 
 

@@ -93,7 +93,7 @@ class Neighbour:
 
     def __init__(self, place: Place) -> None:
         self.is_first = place.meeting.side == "base"
-        self.alone = False
+        self.alone = self.gone = False
         other = "head" if place.meeting.side == "base" else "base"
         mine, theirs = (place.meeting.folder / f"{place.block}.{side}" for side in (place.meeting.side, other))
         for path in (mine, theirs):
@@ -114,7 +114,7 @@ class Neighbour:
 
     def meet(self, number: int) -> int:
         """Tell that this side is ready, and wait for the other; what is left of an earlier block is passed over."""
-        self.alone = self.mine < 0
+        self.alone = self.gone or self.mine < 0
         self._tell(READY, number)
         while not self.alone:
             word, other = self._heard()
@@ -148,5 +148,5 @@ class Neighbour:
                 word = os.read(self.theirs, WORD).decode()
                 if word:
                     return word[0], int(word[1:])
-        self.alone = True
+        self.alone = self.gone = True
         return "", 0

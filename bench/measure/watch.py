@@ -90,6 +90,8 @@ def gpu_handle() -> Any | None:  # noqa: ANN401 (NVML's own)
     try:
         pynvml.nvmlInit()
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0] or "0"
+        if visible.startswith("GPU-"):
+            return pynvml.nvmlDeviceGetHandleByUUID(visible)
         return pynvml.nvmlDeviceGetHandleByIndex(int(visible))
     except (pynvml.NVMLError, ValueError):
         return None

@@ -121,11 +121,13 @@ def _notes(found: Comparison) -> Iterable[str]:
     if found.noise_percent is None or found.drift_percent is None or found.detectable_ratio is None:
         yield "The noise is not known, so nothing can be concluded."
         return
-    what = "Timed in turns: noise of a pair of processes" if found.in_turns else "Noise inside a run"
-    yield (
-        f"{what} {found.noise_percent:.1f} %, drift between the runs {found.drift_percent:.1f} %: the "
-        f"smallest slowdown that a cell shows four times in five is {numbers.ratio(found.detectable_ratio)}."
-    )
+    if found.in_turns:
+        yield "Timed in turns: ratios are of what the quickest tenth of the calls takes, by pairs; times are medians."
+        what = f"Noise of a pair of processes {found.noise_percent:.1f} %"
+    else:
+        what = f"Noise inside a run {found.noise_percent:.1f} %, drift between the runs {found.drift_percent:.1f} %"
+    smallest = numbers.ratio(found.detectable_ratio)
+    yield f"{what}: the smallest slowdown that a cell shows four times in five is {smallest}."
     if found.common is not None:
         together = numbers.ratio_range(found.common.ratio, low=found.common.low, high=found.common.high)
         yield f"All of them together: {together}, {found.common.verdict}."

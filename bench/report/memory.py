@@ -44,11 +44,11 @@ def memory_table(results: Results, workload: str) -> Table:
     )
 
 
-def capacity_table(results: Results, workload: str) -> Table:
+def capacity_table(results: Results) -> Table:
     """The largest batch that fits in each scenario, the next that does not, and what that ended with."""
     rows: list[tuple[Entry, ...]] = []
     limits: dict[str, None] = {}
-    for record in select(results, workload, purpose="capacity"):
+    for record in results.records:
         found = record.measurement.capacity
         if found is None:
             continue
@@ -56,6 +56,7 @@ def capacity_table(results: Results, workload: str) -> Table:
             limits[numbers.size(found.memory_limit_bytes)] = None
         rows.append(
             (
+                Entry(record.case.workload),
                 Entry(record.case.scenario),
                 *labels(results, lane(record.case)),
                 _batch(found.largest),
@@ -66,7 +67,7 @@ def capacity_table(results: Results, workload: str) -> Table:
             )
         )
     columns = (
-        *left("scenario"),
+        *left("workload", "scenario"),
         *label_columns(results),
         *(Column(title=title) for title in ("largest batch", "device peak", "does not fit")),
         *left("why"),

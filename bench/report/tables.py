@@ -75,7 +75,7 @@ def summary_table(results: Results) -> Table:
 
 
 def _run_sections(results: Results) -> Iterable[Section]:
-    summary = _with_rows((summary_table(results), band_table(results)))
+    summary = _with_rows((summary_table(results), band_table(results), capacity_table(results)))
     if summary:  # which a run over a grid has none of
         yield Section(title="Summary", tables=summary)
     choices = selection_tables(results)
@@ -90,7 +90,6 @@ def _run_sections(results: Results) -> Iterable[Section]:
             boundary_table(results, workload),
             use_table(results, workload),
             memory_table(results, workload),
-            capacity_table(results, workload),
             certificate_table(results, workload),
             curve_table(results, workload),
             *learning_tables(results, workload),

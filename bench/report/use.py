@@ -6,7 +6,7 @@ from statistics import median
 from typing import get_args
 
 from bench.metrics import METRICS, Cell, summary
-from bench.record import POWER_CAP, Block, Reading, Scenario, Use
+from bench.record import Block, Reading, Scenario, Use
 from bench.report import numbers
 from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.results import Results, label_columns, labels, lane, planned_cells
@@ -55,8 +55,7 @@ def throttling(cell: Cell, blocks: Iterable[Block]) -> Iterator[str]:
     reasons = {reason: sum(reason in use.throttled for use in uses) for use in uses for reason in use.throttled}
     if reasons:
         listed = ", ".join(f"{reason} in {count} of {len(uses)} processes" for reason, count in reasons.items())
-        again = ", measured again and still so" if set(reasons) != {POWER_CAP} else ""
-        yield f"Throttled: {cell.contender}, batch {cell.batch_size}: {listed}{again}."
+        yield f"Throttled: {cell.contender}, batch {cell.batch_size}: {listed}."
     stolen = _middle(map(_stolen, uses))
     if stolen is not None and stolen > STOLEN:
         yield (f"Other virtual machines took {stolen:.0%} of a core from {cell.contender}, batch {cell.batch_size}.")

@@ -44,7 +44,7 @@ def test_both_sides_are_stored_and_had_turns_with_each_other(checked: tuple[Plac
 def test_the_verdicts_are_shown_and_what_became_of_the_planted_slowdown(checked: tuple[Place, Result]) -> None:
     place, result = checked
     assert result.code in {3, 4}, result.err
-    assert "Timed in turns: noise of a pair of processes" in " ".join(result.out.split())
+    assert "Timed in turns: ratios are of what the quickest tenth" in " ".join(result.out.split())
     assert "planted in tiny flax training: calls take 90.0% longer on the second side" in result.err
     assert {"planted" in item.settings for item in stored(place, "base")} == {False}
     assert {"planted" in item.settings for item in stored(place, "head")} == {True}
@@ -56,9 +56,37 @@ def test_a_folder_that_is_no_checkout_is_refused(levelfield: Command, tmp_path: 
     assert "expected a checkout of levelfield" in found.err
 
 
-def test_a_side_that_cannot_run_ends_the_comparison_and_says_why(tmp_path: Path) -> None:
-    command = prepared(tmp_path).command("--self-check", "--framework", "theano")
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "ended with 2" in done.stderr
-    assert "found 'theano'" in done.stderr
+@pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--framework", "theano"), "--framework: found 'theano'"),
+        (("--purpose", "memory"), "--purpose: found it with --against, expected none: both sides are timed"),
+        (("--threshold", "-3"), "--threshold: found -3"),
+        (("--format", "xml"), "--format: found 'xml'"),
+        (("--inject", "much"), "--inject: found 'much'"),
+        (("--against", "."), "--against: found . beside --self-check"),
+        (("--results", "/dev/null/x"), "cannot be written"),
+    ],
+)
+def test_a_mistake_is_said_before_anything_starts(arguments: tuple[str, ...], line: str, levelfield: Command) -> None:
+    found = levelfield("run", "--self-check", *arguments)
+    assert (found.code, found.out) == (2, "")
+    assert line in found.err
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_plan_is_printed_and_nothing_started(levelfield: Command) -> None:
+    found = levelfield("run", "--self-check", "--dry-run")
+    assert found.code == 0
+    assert "90 cases" in found.out, "18 subjects in five processes"
+
+
+def test_a_side_that_cannot_run_ends_the_other_and_says_why(levelfield: Command, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "bench"
+    other.mkdir(parents=True)
+    (other / "__init__.py").touch()
+    (other / "__main__.py").write_text("raise SystemExit('this one has never heard of turns')")
+    found = levelfield("run", "--against", other.parent, "--results", tmp_path, "--framework", "flax")
+    assert found.code == 1
+    assert "other ended with 1: this one has never heard of turns" in found.err

@@ -109,7 +109,7 @@ def test_several_runs_make_one_report(levelfield: Command, place: Place, baselin
         (["baseline", "show"], 6, "no baseline yet; set one with `levelfield baseline set RUN --why TEXT`"),
         (["baseline", "clear"], 6, "found no baseline to forget"),
         (["compare", "latest", "latest"], 6, "no runs yet"),
-        (["compare", "latest"], 2, "expected two, or one with --self-check"),
+        (["compare", "latest"], 2, "expected `compare BASELINE CANDIDATE` or `compare RUN --self-check`"),
         (["compare", "a", "b", "--threshold", "0"], 2, "--threshold: found 0, expected percent above 0 and below 1000"),
         (["compare", "a", "b", "--threshold", "nan"], 2, "--threshold: found nan, expected percent above 0"),
     ],
@@ -319,8 +319,11 @@ def test_what_was_planted_in_one_of_two_runs_is_said(levelfield: Command, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("one",), "found one run, expected two, or one with --self-check"),
-        (("one", "two", "--self-check"), "found two runs, expected two, or one with --self-check"),
+        (("one",), "found 'one', expected `compare BASELINE CANDIDATE` or `compare RUN --self-check`"),
+        (
+            ("one", "two", "--self-check"),
+            "found 'one' and 'two' with --self-check, expected `compare BASELINE CANDIDATE`",
+        ),
     ],
 )
 def test_a_comparison_has_two_runs_or_checks_itself(

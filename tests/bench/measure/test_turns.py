@@ -128,3 +128,12 @@ def test_what_is_timed_in_turns_says_so(tmp_path: Path) -> None:
     assert base.iterations_per_round == head.iterations_per_round
     alone = time_queries(is_adapter(Recorder()), split(20).inputs, batch_size=4, conditions=BRIEF)
     assert alone.turns is None
+
+
+def test_what_is_timed_alone_does_not_say_so_wherever_it_waited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "MEETING_LIMIT_NS", 1_000_000)
+    conditions = replace(BRIEF, turns=place(tmp_path, "base"))
+    block = time_queries(is_adapter(Recorder()), split(20).inputs, batch_size=4, conditions=conditions)
+    assert block.turns is None

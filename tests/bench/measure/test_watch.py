@@ -16,6 +16,7 @@ from bench.record import POWER_CAP, Use
 ANSWERS: dict[str, Callable[..., Any]] = {
     "nvmlInit": lambda: None,
     "nvmlDeviceGetHandleByIndex": lambda index: f"GPU {index}",
+    "nvmlDeviceGetHandleByUUID": lambda name: f"that of {name}",
     "nvmlDeviceGetUtilizationRates": lambda _: SimpleNamespace(gpu=87, memory=20),
     "nvmlDeviceGetMemoryInfo": lambda _: SimpleNamespace(used=5_000_000_000, total=140_000_000_000),
     "nvmlDeviceGetPowerUsage": lambda _: 512_500,  # milliwatts
@@ -80,6 +81,8 @@ def test_the_gpu_is_the_one_that_the_process_sees(driver: Driver, monkeypatch: p
     driver()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     assert watch.gpu_handle() == "GPU 3"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-5c89")
+    assert watch.gpu_handle() == "that of GPU-5c89"
     driver(nvmlInit=refuse)
     assert watch.gpu_handle() is None
     assert watched().readings[0].gpu is None

@@ -26,7 +26,6 @@ def test_every_search_is_a_row_with_where_it_ended_and_why() -> None:
                 searched(Trial(batch_size=1, outcome="failed", error="it " + "broke " * 40), framework="keras/jax"),
             ]
         ),
-        "digits-dnn",
     )
     assert column(table, "largest batch") == ["32", "4,096", "n/a"]
     assert column(table, "does not fit") == ["128", "n/a", "1"]
@@ -39,10 +38,10 @@ def test_every_search_is_a_row_with_where_it_ended_and_why() -> None:
 
 def test_a_device_has_a_peak_and_its_own_limit() -> None:
     trial = Trial(batch_size=32, outcome="ok", device_peak_bytes=1_500_000)
-    table = capacity_table(arrange([searched(trial, memory_limit_bytes=None)]), "digits-dnn")
+    table = capacity_table(arrange([searched(trial, memory_limit_bytes=None)]))
     assert column(table, "device peak") == ["1.50 MB"]
     assert "On a CPU" not in " ".join(table.notes)
 
 
 def test_a_run_without_a_search_has_no_rows() -> None:
-    assert capacity_table(arrange([record()]), "digits-dnn").rows == ()
+    assert capacity_table(arrange([record()])).rows == ()

@@ -79,7 +79,7 @@ def test_records_from_before_have_no_rows() -> None:
     [
         (
             (use(throttled=("heat",)), use(), use(throttled=("heat",))),
-            "Throttled: pytorch, batch 32: heat in 2 of 3 processes, measured again and still so.",
+            "Throttled: pytorch, batch 32: heat in 2 of 3 processes.",
         ),
         ((use(throttled=("power cap",)), use()), "Throttled: pytorch, batch 32: power cap in 1 of 2 processes."),
         ((use(stolen_ns=300_000_000),), "Other virtual machines took 30% of a core from pytorch, batch 32."),
