@@ -87,7 +87,8 @@ def calibrate(baseline: Sequence[Record], candidate: Sequence[Record], *, thresh
     if pairs < SIDE:
         raise UsageError(f"found {pairs} pairs of processes for a cell, expected at least {SIDE}: one comparison")
     blocks = [timed_blocks(side) for side in ordered]
-    before, after = (times(side, list(side)) for side in blocks)
+    # What some pair does not have is left out on both sides, or medians would be judged in place of all pairs.
+    before, after = ({key: times(side, [key[0]])[key] for key in in_turns} for side in blocks)
     windows = [
         _Window(*(_part(found, start) for found in (before, after, in_turns)))
         for start in range(0, pairs - SIDE + 1, SIDE)

@@ -90,6 +90,15 @@ def test_fewer_than_five_pairs_are_refused() -> None:
     assert calibrate(*run(0.01, pairs=5), threshold=THRESHOLD).alarms.of == 17
 
 
+def test_a_cell_that_was_timed_alone_once_is_left_out_and_the_others_stay_pairs() -> None:
+    baseline, candidate = run(0.01, pairs=5, drift=lambda replicate: 1 + 0.2 * replicate)
+    first, *others = baseline
+    alone = replace(first.measurement, blocks=tuple(replace(item, turns=None) for item in first.measurement.blocks))
+    found = calibrate([replace(first, measurement=alone), *others], candidate, threshold=THRESHOLD)
+    assert len(found.spreads()) == 14, "both metrics of one cell are missing"
+    assert found.inconclusive.found == 0, "which they all would be by medians that drift"
+
+
 def test_processes_that_had_no_turns_are_no_pairs() -> None:
     with pytest.raises(UsageError, match="found 0 pairs"):
         calibrate(quick_run(), quick_run(), threshold=THRESHOLD)
