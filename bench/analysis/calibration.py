@@ -13,9 +13,10 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from bench.analysis import paired, statistics
-from bench.analysis.compare import CONFIDENCE, Judgement, Times, judge, times
+from bench.analysis.compare import times
 from bench.analysis.sides import SIDE
 from bench.analysis.statistics import Spread
+from bench.analysis.verdicts import CONFIDENCE, Judgement, Times, judge
 from bench.errors import BenchError, UsageError
 from bench.metrics import Cell, timed_blocks
 from bench.record import Record
@@ -79,20 +80,17 @@ class Calibration:
 def calibrate(baseline: Sequence[Record], candidate: Sequence[Record], *, threshold: float) -> Calibration:
     """What two runs of the same code say of their machine, whose processes had turns with each other.
 
-    Raises UsageError where there are fewer than five pairs of a cell.
+    A cell that lacks pairs, because a process failed or worked alone, has a part in fewer comparisons than the others.
+    Raises UsageError where no cell has five pairs.
     """
     ordered = [sorted(side, key=lambda record: record.order) for side in (baseline, candidate)]
     in_turns = paired.effects(*ordered)
-    pairs = min(map(len, in_turns.values()), default=0)
+    pairs = max(map(len, in_turns.values()), default=0)
     if pairs < SIDE:
         raise UsageError(f"found {pairs} pairs of processes for a cell, expected at least {SIDE}: one comparison")
     blocks = [timed_blocks(side) for side in ordered]
-    # What some pair does not have is left out on both sides, or medians would be judged in place of all pairs.
     before, after = ({key: times(side, [key[0]])[key] for key in in_turns} for side in blocks)
-    windows = [
-        _Window(*(_part(found, start) for found in (before, after, in_turns)))
-        for start in range(0, pairs - SIDE + 1, SIDE)
-    ]
+    windows = [_window(before, after, in_turns, start) for start in range(0, pairs - SIDE + 1, SIDE)]
     samples = [statistics.paired_sample(effects) for window in windows for effects in window.in_turns.values()]
     noise = statistics.noise(samples, in_turns=True)
     if noise is None:
@@ -158,8 +156,13 @@ class _Window:
         return _Window(self.before, self.after, shifted)
 
 
-def _part(found: Times, start: int) -> Times:
-    return {key: values[start : start + SIDE] for key, values in found.items()}
+def _window(before: Times, after: Times, in_turns: Times, start: int) -> _Window:
+    """The pairs from this number on; a cell that has fewer than five left is not in it."""
+    part = slice(start, start + SIDE)
+    effects = {key: values[part] for key, values in in_turns.items() if len(values) >= start + SIDE}
+    # Times say only what can be judged at all here, so that they need not be those of the very pairs.
+    first, second = ({key: side[key][:SIDE] for key in effects} for side in (before, after))
+    return _Window(first, second, effects)
 
 
 def _planted(windows: Sequence[_Window], factor: float, verdict: str, *, threshold: float) -> Rate:

@@ -13,45 +13,44 @@ Samples = Literal["synchronised_ns", "pipelined_ns"]
 Effects = dict[tuple[Cell, str], tuple[float, ...]]
 
 LEAST_TURNS = 3
+LEAST_PAIRS = 2
 # Percent of the calls. What disturbs only ever adds: in a stretch of time that both share, their quickest calls show
 # what the code takes, when the medians still show the neighbours.
-UNDISTURBED = 10
+UNDISTURBED = 5
 
 
 def effects(baseline: Sequence[Record], candidate: Sequence[Record]) -> Effects:
-    """The log effects of every cell and compared metric whose processes were all timed in turns, pair by pair.
+    """The log effects of every cell and compared metric of which two processes at least were timed in turns, by pair.
 
-    Of one pair it is the logarithm of the ratio of what a tenth of the calls at most take, in the turns that both had.
+    Of one pair it is the logarithm of the ratio of what a twentieth of the calls at most take, in the turns that both
+    had. A process that was timed alone has no part in it.
     """
     before, after = _blocks(baseline), _blocks(candidate)
     found: Effects = {}
     for cell, sides in before.items():
         others = after.get(cell, {})
-        if not sides or sides.keys() != others.keys():
-            continue
+        both = [turn for turn in sides if turn in others]
         for metric in METRICS.values():
             if metric.compared and cell.scenario in metric.scenarios:
-                values = [_effect(sides[turn], others[turn], metric.samples) for turn in sides]  # type: ignore[arg-type]
-                if all(map(math.isfinite, values)):
-                    found[cell, metric.name] = tuple(values)
+                values = [_effect(sides[turn], others[turn], metric.samples) for turn in both]  # type: ignore[arg-type]
+                known = tuple(value for value in values if math.isfinite(value))
+                if len(known) >= LEAST_PAIRS:
+                    found[cell, metric.name] = known
     return found
 
 
 def _blocks(records: Sequence[Record]) -> Mapping[Cell, Mapping[tuple[str, int], Block]]:
-    """The blocks of each cell by session and replicate; none of a cell of which any block was timed alone."""
+    """The blocks of each cell that were timed in turns, by session and replicate."""
     found: dict[Cell, dict[tuple[str, int], Block]] = {}
-    alone: set[Cell] = set()
     for record in records:
         if record.outcome != "ok" or record.case.purpose != "timing":
             continue
         by_size = {block.batch_size: block for block in record.measurement.blocks}
         for cell in cells(record.case):
             block = by_size.get(cell.batch_size)
-            if block is None or block.turns is None:
-                alone.add(cell)
-            else:
+            if block is not None and block.turns is not None:
                 found.setdefault(cell, {})[block.turns.session, record.case.replicate] = block
-    return {cell: blocks for cell, blocks in found.items() if cell not in alone}
+    return found
 
 
 def _effect(baseline: Block, candidate: Block, samples: Samples) -> float:

@@ -7,7 +7,8 @@ freedom a cell may borrow follows from that spread. A cell noisier than that kee
 certainty, never quietness.
 
 Smyth (2004), "Linear models and empirical Bayes methods for assessing differential expression", section 6.2: the
-moderated t statistic.
+moderated t statistic. Tukey and McLaughlin (1963), "Less vulnerable confidence and significance procedures for location
+based on a single sample": trimmed means with winsorised variances.
 """
 
 import math
@@ -18,6 +19,9 @@ from typing import Any
 import numpy as np
 from scipy.special import digamma, ndtri, polygamma, stdtrit
 
+# Of the pairs in turns, on either side. One in ten or so is far away from all others, now this way, now that: where the
+# memory of a process lies and which cores it gets is decided once.
+TRIMMED = 0.2
 # A cell whose variance is below this part of the pooled one is taken as quantised, not as quieter than that.
 LEAST_VARIANCE = 0.01
 # Half the width of the shortest quarter of a normal sample is 0.3186 standard deviations.
@@ -55,7 +59,7 @@ class Noise:
 class Sample:
     """What is known of one cell: its log effect, a variance with its degrees, and the share of it that the effect has.
 
-    The share is 1/n + 1/m for two groups of processes, and 1/n for n of them in pairs.
+    The share is 1/n + 1/m for two groups of processes, and 1/n for n pairs of them.
     """
 
     effect: float
@@ -111,11 +115,23 @@ def sample(baseline: Sequence[float], candidate: Sequence[float]) -> Sample:
 
 
 def paired_sample(effects: Sequence[float]) -> Sample:
-    """The log effects of processes that were timed in turns, pair by pair; at least two."""
+    """The log effects of processes that were timed in turns, pair by pair; at least two.
+
+    From five on, the effect is their trimmed mean, and the variance comes from their winsorised one: a pair that is far
+    away from the others moves neither (Tukey and McLaughlin 1963). It is n times that of the trimmed mean.
+    """
+    ordered = np.sort(np.asarray(effects, dtype=float))
+    cut = math.floor(TRIMMED * len(ordered))
+    kept = ordered[cut : len(ordered) - cut]
+    winsorised = np.clip(ordered, kept[0], kept[-1])
+    squares = float(np.sum((winsorised - winsorised.mean()) ** 2))
     return Sample(
-        effect=float(np.mean(effects)),
-        spread=Spread(variance=float(np.var(effects, ddof=1)), degrees=len(effects) - 1),
-        share=1 / len(effects),
+        effect=float(kept.mean()),
+        spread=Spread(
+            variance=len(ordered) * squares / (len(kept) * (len(kept) - 1)),
+            degrees=len(kept) - 1,
+        ),
+        share=1 / len(ordered),
     )
 
 
@@ -174,10 +190,11 @@ def common_interval(shared: Sample, *, known: Noise, confidence: float, comparis
 
 
 def detectable_ratio(known: Noise, *, like: Sample, confidence: float, comparisons: int, power: float = 0.8) -> float:
-    """The smallest ratio that a cell of pooled noise shows with the given power, with as many processes as a sample."""
-    cell = _moderated(Spread(variance=known.pooled.variance, degrees=like.spread.degrees), known)
+    """The smallest ratio that a typical cell shows with the given power, with as many processes as a sample."""
+    typical = known.lent.variance
+    cell = _moderated(Spread(variance=typical, degrees=like.spread.degrees), known)
     quantile = _quantile(cell.degrees, confidence=confidence, comparisons=comparisons) + float(ndtri(power))
-    return math.exp(quantile * math.sqrt(known.pooled.variance * like.share + known.drift))
+    return math.exp(quantile * math.sqrt(typical * like.share + known.drift))
 
 
 def shortest_quarter_variance(values: Sequence[float]) -> float:

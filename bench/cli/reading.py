@@ -24,7 +24,8 @@ from bench.cli.console import (
 
 if TYPE_CHECKING:
     from bench.analysis.budgets import Checks
-    from bench.analysis.compare import Comparison, Spreads
+    from bench.analysis.compare import Comparison
+    from bench.analysis.verdicts import Spreads
     from bench.record import Record
     from bench.report.layout import Report
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from bench.analysis.budgets import Check, Checks
-from bench.analysis.compare import Comparison, Row
+from bench.analysis.compare import Comparison
+from bench.analysis.verdicts import Row
 from bench.analysis.weighed import Change
 
 

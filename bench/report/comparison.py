@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterable
 
-from bench.analysis.compare import Comparison, Row
+from bench.analysis.compare import Comparison
+from bench.analysis.verdicts import Row
 from bench.analysis.weighed import Change
 from bench.metrics import Cell
 from bench.report import numbers
@@ -122,7 +123,8 @@ def _notes(found: Comparison) -> Iterable[str]:
         yield "The noise is not known, so nothing can be concluded."
         return
     if found.in_turns:
-        yield "Timed in turns: ratios are of what the quickest tenth of the calls takes, by pairs; times are medians."
+        yield "Timed in turns: ratios are of what the quickest twentieth of the calls takes, pair by pair."
+        yield "The effect is a trimmed mean over pairs; times are medians."
         what = f"Noise of a pair of processes {found.noise_percent:.1f} %"
     else:
         what = f"Noise inside a run {found.noise_percent:.1f} %, drift between the runs {found.drift_percent:.1f} %"

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.analysis.compare import Common, Judgement, Row, compare, judge
+from bench.analysis.compare import compare
+from bench.analysis.verdicts import Common, Judgement, Row, judge
 from bench.metrics import Cell, cells
 from bench.record import Block, Record
 from tests.bench.records import ENVIRONMENT, quick_run, record

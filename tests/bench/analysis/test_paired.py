@@ -42,7 +42,7 @@ def changed(found: Record, **changes: object) -> Record:
     return replace(found, measurement=Measurement(blocks=(replace(only, **changes),)))  # type: ignore[arg-type]
 
 
-def test_an_effect_is_the_ratio_of_what_the_quickest_tenth_takes() -> None:
+def test_an_effect_is_the_ratio_of_what_the_quickest_twentieth_takes() -> None:
     found = effects([timed(0), timed(1)], [timed(0, factor=1.1), timed(1, factor=1.1)])
     assert {metric for _, metric in found} == {"step_time_p50_s", "step_time_pipelined_s"}
     assert all(len(values) == 2 for values in found.values())
@@ -63,8 +63,25 @@ def test_what_was_timed_alone_on_either_side_is_no_pair() -> None:
     pair = [timed(0), timed(1)]
     assert effects(pair, pair)
     assert effects(pair, [changed(item, turns=None) for item in pair]) == {}
-    assert effects(pair, [timed(0), changed(timed(1), turns=None)]) == {}
+    assert effects(pair, [timed(0), changed(timed(1), turns=None)]) == {}, "one pair says nothing of its noise"
+    three = [*pair, timed(2)]
+    fewer = effects(three, [changed(timed(0), turns=None), timed(1), timed(2)])
+    assert {len(values) for values in fewer.values()} == {2}
     assert not compare(side(), [changed(item, turns=None) for item in side()], threshold=0.05).in_turns
+
+
+def test_a_cell_that_was_timed_alone_is_judged_by_its_medians_and_the_others_by_their_pairs() -> None:
+    mixed = [
+        changed(item, turns=None) if item.case.contender == "pytorch" else item for item in side(factor=1.1, noise=0.01)
+    ]
+    found = compare(side(noise=0.01), mixed, threshold=0.05)
+    pairs, medians = ([row for row in found.rows if row.cell.contender == name] for name in ("flax", "pytorch"))
+    assert found.in_turns
+    assert {(row.verdict, row.reason) for row in pairs} == {("regressed", "")}
+    assert {row.reason for row in medians} == {"not timed in turns"}
+    assert {row.verdict for row in medians} <= {"unchanged", "inconclusive"}
+    everything = compare(side(noise=0.01), side(factor=1.1, noise=0.01), threshold=0.05)
+    assert {row.reason for row in everything.rows} == {""}
 
 
 @pytest.mark.parametrize("other", [timed(2), timed(1, session="another")])

@@ -126,6 +126,27 @@ def test_pairs_have_the_interval_of_the_paired_test() -> None:
     assert apart.high - apart.low > 10 * (found.high - found.low), "what both have in common is no noise"
 
 
+def test_one_pair_that_is_far_away_moves_neither_the_effect_nor_its_interval() -> None:
+    effects = (0.012, -0.004, 0.001, 0.006, -0.009)
+    plain = statistics.paired_sample(effects)
+    assert plain.effect == pytest.approx(stats.trim_mean(effects, 0.2))
+    far = statistics.paired_sample((*effects[1:], 5.0))
+    assert abs(far.effect) < 0.01
+    assert far.spread.variance < 4 * plain.spread.variance
+    two = statistics.paired_sample((*effects[2:], 5.0, 5.0))
+    assert two.effect > 1, "two of five may be what the code does"
+    assert two.spread.variance > 1000 * plain.spread.variance
+
+
+@pytest.mark.parametrize("count", [5, 10, 20])
+def test_the_variance_of_pairs_is_that_of_their_trimmed_mean(count: int) -> None:
+    samples = np.random.default_rng(count).normal(0, 1, (4000, count))
+    found = [statistics.paired_sample(sample) for sample in samples]
+    margins = [stats.t.ppf(0.975, item.spread.degrees) * (item.spread.variance * item.share) ** 0.5 for item in found]
+    covered = sum(abs(item.effect) <= margin for item, margin in zip(found, margins, strict=True))
+    assert 0.93 <= covered / 4000 <= 0.98
+
+
 def test_what_pairs_have_in_common_is_their_mean_over_all_cells() -> None:
     found = statistics.common_paired_sample([(0.1, 0.3, 9.0), (0.3, 0.1)])
     assert found.effect == pytest.approx(0.2)

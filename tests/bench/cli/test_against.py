@@ -44,7 +44,7 @@ def test_both_sides_are_stored_and_had_turns_with_each_other(checked: tuple[Plac
 def test_the_verdicts_are_shown_and_what_became_of_the_planted_slowdown(checked: tuple[Place, Result]) -> None:
     place, result = checked
     assert result.code in {3, 4}, result.err
-    assert "Timed in turns: ratios are of what the quickest tenth" in " ".join(result.out.split())
+    assert "Timed in turns: ratios are of what the quickest twentieth" in " ".join(result.out.split())
     assert "planted in tiny flax training: calls take 90.0% longer on the second side" in result.err
     assert {"planted" in item.settings for item in stored(place, "base")} == {False}
     assert {"planted" in item.settings for item in stored(place, "head")} == {True}

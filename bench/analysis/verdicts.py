@@ -1,0 +1,191 @@
+"""One verdict for each cell and metric: by pairs of processes that were timed in turns, or else by their medians."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from bench.analysis import statistics
+from bench.analysis.statistics import Noise, Sample, Spread
+from bench.analysis.weighed import Verdict
+from bench.metrics import Cell
+
+Key = tuple[Cell, str]
+Times = Mapping[Key, tuple[float, ...]]
+Spreads = Mapping[Key, Spread]
+
+CONFIDENCE = 0.95
+TIMED_ALONE = "not timed in turns"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One comparison: seconds on both sides, candidate over baseline with its interval, verdict and reason.
+
+    Times are geometric means over processes. What cannot be computed is not a number, and the verdict inconclusive.
+    """
+
+    cell: Cell
+    metric: str
+    baseline_s: float
+    candidate_s: float
+    ratio: float
+    low: float
+    high: float
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """What all rows have in common: the ratio of geometric means over all of them, its interval, and a verdict."""
+
+    ratio: float
+    low: float
+    high: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The rows, what they have in common (None with a single one), and the noise that both rest on."""
+
+    rows: tuple[Row, ...]
+    common: Common | None
+    noise: Noise | None
+    detectable_ratio: float | None
+    in_turns: bool
+
+
+def judge(  # noqa: PLR0913 (what verdicts rest on)
+    baseline: Times,
+    candidate: Times,
+    *,
+    threshold: float,
+    confidence: float = CONFIDENCE,
+    calibration: Spreads = MappingProxyType({}),
+    in_turns: Times = MappingProxyType({}),
+) -> Judgement:
+    """One row for each key of both sides, what they have in common, and the noise that was estimated over all.
+
+    `in_turns` are the log effects of pairs of processes that were timed in turns. A key that has any is judged by them,
+    and a calibration, which is about processes that run by themselves, then says nothing. Keys without are judged by
+    their own noise; where there are both, those in turns speak for all.
+    """
+    pairs = {key: (times, candidate[key]) for key, times in baseline.items() if key in candidate}
+    usable = {key: pair for key, pair in pairs.items() if all(statistics.usable(side) for side in pair)}
+    effects = {key: in_turns[key] for key in usable if key in in_turns}
+    alone = {key: pair for key, pair in usable.items() if key not in effects}
+    comparisons = 2 * len(pairs) if len(usable) > 1 else len(pairs)
+    rule = _Rule(threshold=threshold, confidence=confidence, comparisons=comparisons)
+    others = [calibration[key] for key in pairs if key in calibration and key not in effects]
+    by_medians = _kind({key: statistics.sample(*pair) for key, pair in alone.items()}, others=others)
+    by_pairs = _kind({key: statistics.paired_sample(found) for key, found in effects.items()}, in_turns=True)
+    speaking = by_pairs if effects else by_medians
+    shared = None
+    if len(effects) > 1:
+        shared = statistics.common_paired_sample(list(effects.values()))
+    elif not effects and len(alone) > 1:
+        shared = statistics.common_sample(list(alone.values()))
+    return Judgement(
+        rows=tuple(
+            _row(key, pair, by_pairs, rule, reason="")
+            if key in effects
+            else _row(key, pair, by_medians, rule, reason=TIMED_ALONE if effects else "")
+            for key, pair in pairs.items()
+        ),
+        common=_common(shared, speaking.noise, rule),
+        noise=speaking.noise,
+        detectable_ratio=_detectable(speaking, rule),
+        in_turns=bool(effects),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """The cells that are judged in one way, and their noise."""
+
+    samples: Mapping[Key, Sample]
+    noise: Noise | None
+
+
+def _kind(samples: Mapping[Key, Sample], *, others: Sequence[Spread] = (), in_turns: bool = False) -> _Kind:
+    noise = statistics.noise(list(samples.values()), others=others, in_turns=in_turns)
+    return _Kind(samples=samples, noise=noise)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rule:
+    """What a verdict needs, and among how many."""
+
+    threshold: float
+    confidence: float
+    comparisons: int
+
+
+def _common(shared: Sample | None, known: Noise | None, rule: _Rule) -> Common | None:
+    """All cells together take half of the error that is allowed."""
+    if known is None or shared is None:
+        return None
+    found = statistics.common_interval(shared, known=known, confidence=rule.confidence, comparisons=2)
+    ratio, low, high = (math.exp(bound) for bound in (found.effect, found.low, found.high))
+    verdict = _verdict(ratio, (low, high), (low, high), threshold=rule.threshold)
+    return Common(ratio=ratio, low=low, high=high, verdict=verdict)
+
+
+def _detectable(kind: _Kind, rule: _Rule) -> float | None:
+    """What a cell with the least processes of all would show."""
+    if kind.noise is None:
+        return None
+    least = max(kind.samples.values(), key=lambda item: item.share)
+    return statistics.detectable_ratio(kind.noise, like=least, confidence=rule.confidence, comparisons=rule.comparisons)
+
+
+def _row(key: Key, pair: tuple[tuple[float, ...], tuple[float, ...]], kind: _Kind, rule: _Rule, *, reason: str) -> Row:
+    """`reason` is what is to be said of a cell that is judged by its medians, if anything."""
+    before, after = pair
+    sample, known = kind.samples.get(key), kind.noise
+    lacking = _not_computable(pair, known)
+    if known is None or sample is None or lacking:
+        ratio = low = high = math.nan
+        verdict: Verdict = "inconclusive"
+    else:
+        corrected = statistics.interval(sample, known=known, confidence=rule.confidence, comparisons=rule.comparisons)
+        own = statistics.interval(sample, known=known, confidence=rule.confidence)
+        ratio, low, high = (math.exp(bound) for bound in (corrected.effect, corrected.low, corrected.high))
+        verdict = _verdict(ratio, (low, high), (math.exp(own.low), math.exp(own.high)), threshold=rule.threshold)
+    return Row(
+        cell=key[0],
+        metric=key[1],
+        baseline_s=_geometric_mean(before),
+        candidate_s=_geometric_mean(after),
+        ratio=ratio,
+        low=low,
+        high=high,
+        verdict=verdict,
+        reason=lacking or reason,
+    )
+
+
+def _verdict(ratio: float, corrected: tuple[float, float], own: tuple[float, float], *, threshold: float) -> Verdict:
+    if ratio > 1 + threshold and corrected[0] > 1:
+        return "regressed"
+    if ratio < 1 / (1 + threshold) and corrected[1] < 1:
+        return "improved"
+    if own[0] >= 1 / (1 + threshold) and own[1] <= 1 + threshold:
+        return "unchanged"
+    return "inconclusive"
+
+
+def _not_computable(pair: tuple[tuple[float, ...], tuple[float, ...]], known: Noise | None) -> str:
+    for side, times in zip(("baseline", "candidate"), pair, strict=True):
+        if len(times) < 2:  # noqa: PLR2004 (one process says nothing about noise)
+            return f"{len(times)} process in the {side}; two at least are needed"
+        if not statistics.usable(times):
+            return f"a time in the {side} is missing or not above zero"
+    return "" if known else "no time varies, so the noise is unknown"
+
+
+def _geometric_mean(times: tuple[float, ...]) -> float:
+    positive = bool(times) and all(time > 0 for time in times)
+    return math.exp(math.fsum(map(math.log, times)) / len(times)) if positive else math.nan
