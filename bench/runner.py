@@ -55,7 +55,7 @@ class Settings:
     `logs` takes what the libraries print, `models` what was learnt, where it is to be kept. `memory_bytes` is what the
     search for the largest batch may fill on a CPU; None is most of what is free. `planted` is the share of its own
     time that is added to every timed call of a case, and `turns` the folder and the side of a run that has turns with
-    another.
+    another in this case.
     """
 
     run: str
@@ -69,7 +69,7 @@ class Settings:
     listen: Listen
     memory_bytes: int | None = None
     planted: Callable[[Case], float] = lambda _: 0.0
-    turns: Mapping[str, str] | None = None
+    turns: Callable[[Case], Mapping[str, str] | None] = lambda _: None
 
 
 def run(cases: Sequence[Case], settings: Settings) -> list[Record]:
@@ -136,7 +136,7 @@ def _attempt(case: Case, fleet: Fleet, settings: Settings, writer: "_Writer") ->
     Every attempt is stored. In turns there is one: the other run would not be there for a second.
     """
     record = writer.write(case, _measure(case, fleet, settings))
-    while record.attempt < ATTEMPTS and _hindered(record) and settings.turns is None:
+    while record.attempt < ATTEMPTS and _hindered(record) and settings.turns(case) is None:
         time.sleep(COOL_DOWN_S)
         record = writer.write(case, _measure(case, fleet, settings), attempt=record.attempt + 1)
     return record
@@ -210,7 +210,7 @@ def _job(case: Case, settings: Settings) -> dict[str, Any]:
         "block_seconds": settings.block_seconds,
         "models": str(settings.models) if settings.models else None,
         "planted": settings.planted(case),
-        "turns": settings.turns,
+        "turns": settings.turns(case),
     }
 
 

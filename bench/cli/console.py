@@ -29,6 +29,7 @@ Workloads = Annotated[
 Frameworks = Annotated[
     str | None, typer.Option("--framework", metavar="LIST", help="pytorch, keras, keras/jax, flax …; with commas.")
 ]
+THRESHOLD_PERCENT = 5.0
 Threshold = Annotated[float, typer.Option("--threshold", metavar="PERCENT", help="What counts as a change.")]
 
 LARGEST_THRESHOLD = 1000  # percent: ten times as slow is a change by any rule

@@ -10,6 +10,7 @@ import typer
 
 from bench.cli.console import (
     FAILED,
+    THRESHOLD_PERCENT,
     USAGE,
     Device,
     Frameworks,
@@ -97,7 +98,7 @@ def doctor(  # noqa: PLR0913 (the options of the command)
     ] = False,
     suite: Annotated[str, typer.Option(help="With --calibrate: what is timed.")] = "quick",
     processes: Annotated[int, typer.Option(help="With --calibrate: pairs for each case.")] = 10,
-    threshold: Threshold = 5.0,
+    threshold: Threshold = THRESHOLD_PERCENT,
     results: Results = Path("results"),
 ) -> None:
     """Say what is installed and what would disturb here, or calibrate."""

@@ -1,7 +1,7 @@
 """`levelfield run`: plan, measure, store, report."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +11,7 @@ from bench.cli.console import (
     FAILED,
     INTERRUPTED,
     NOTHING,
+    THRESHOLD_PERCENT,
     USAGE,
     Device,
     Frameworks,
@@ -70,7 +71,7 @@ def run(  # noqa: PLR0913 (the options of the command)
     self_check: Annotated[
         bool, typer.Option("--self-check", help="This checkout against itself: nothing differs.")
     ] = False,
-    threshold: Threshold = 5.0,
+    threshold: Threshold = THRESHOLD_PERCENT,
     form: Verdicts = "terminal",
     turns: Annotated[str | None, typer.Option(hidden=True, help="FOLDER:SIDE, where two runs meet.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and its time, and do nothing.")] = False,
@@ -110,6 +111,8 @@ def run(  # noqa: PLR0913 (the options of the command)
         _resume(unfinished, results=results, reports=reports, dry_run=dry_run)
     if unfinished is not None:
         fail(f"found the argument {unfinished!r}, expected none: a run is only named with --resume", USAGE)
+    if against is None and not self_check and (form, threshold) != ("terminal", THRESHOLD_PERCENT):
+        fail("--format, --threshold: found one without --against and --self-check, which alone give verdicts", USAGE)
     if against is not None or self_check:
         from bench.cli import against as other
 
@@ -233,7 +236,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         listen=lambda event: _show(display, event),
         memory_bytes=request.memory_bytes,
         planted=_planter(store, request),
-        turns=request.turns,
+        turns=_partner(planned, request),
     )
     display = progress.Display(console, estimates=_estimates(planned, request, results=store.folder.parents[1]))
     try:
@@ -293,6 +296,17 @@ def _planter(store: "RunFolder", request: "Request") -> "Callable[[Case], float]
     chosen = timed[crc32(session.encode()) % len(timed)]
     slower = share if share > 0 else -share / (1 + share)
     return lambda case: slower if case.subject == chosen and is_first(case) == (share < 0) else 0.0
+
+
+def _partner(planned: Sequence["Case"], request: "Request") -> "Callable[[Case], Mapping[str, str] | None]":
+    """Where the other run is met, in the cases that it has too."""
+    place = request.turns
+    if place is None:
+        return lambda _: None
+    from bench import meeting
+
+    shared = meeting.shared(planned, folder=Path(place["folder"]), side=place["side"])
+    return lambda case: place if case in shared else None
 
 
 def _exit_code(records: Sequence["Record"]) -> int:

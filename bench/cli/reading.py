@@ -9,6 +9,7 @@ import typer
 
 from bench.cli.console import (
     NOTHING,
+    THRESHOLD_PERCENT,
     USAGE,
     Reports,
     Results,
@@ -75,7 +76,7 @@ def compare(  # noqa: PLR0913 (the options of the command)
     self_check: Annotated[
         bool, typer.Option("--self-check", help="Hold half of a run's processes against the other half.")
     ] = False,
-    threshold: Threshold = 5.0,
+    threshold: Threshold = THRESHOLD_PERCENT,
     form: Verdicts = "terminal",
     results: Results = Path("results"),
 ) -> None:

@@ -90,3 +90,12 @@ def test_a_side_that_cannot_run_ends_the_other_and_says_why(levelfield: Command,
     found = levelfield("run", "--against", other.parent, "--results", tmp_path, "--framework", "flax")
     assert found.code == 1
     assert "other ended with 1: this one has never heard of turns" in found.err
+
+
+@pytest.mark.parametrize("option", [("--threshold", "10"), ("--format", "json")])
+def test_how_verdicts_are_given_is_no_option_of_a_run_that_gives_none(
+    option: tuple[str, str], levelfield: Command
+) -> None:
+    found = levelfield("run", "--dry-run", *option)
+    assert found.code == 2
+    assert "found one without --against and --self-check" in found.err
