@@ -8,6 +8,7 @@ tensor would mean nothing).
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
@@ -42,6 +43,12 @@ FLOAT32_LIMIT = 1e-5
 # (1e-7 with SGD), and one framework is 2e-4 from itself when its first weights change by their last bit.
 FIRST_LOSSES = 2
 FLOAT32_DRIFT_LIMIT = 5e-3
+# Between which bounds the forward pass is away from the reference in a reduced precision: what is nearer was computed
+# in another one. Products of numbers of 8 bits are 2e-3 off, of 11 bits 2e-4; a sum of many of them less, a recurrence
+# more. In bfloat16 all frameworks are 4e-3 to 3e-2 off on the catalogue, and their first losses 4e-4 from each other.
+FORWARD_BOUNDS = {"fp64": (0.0, 1e-12), "fp32": (0.0, FLOAT32_LIMIT), "tf32": (1e-5, 2e-2), "bf16": (2e-4, 1e-1)}
+REDUCED_LOSS_LIMIT = 1e-2
+MANTISSA_BITS = {"fp32": 23, "tf32": 10, "bf16": 7}  # that are stored; a product of a number with one keeps them
 
 NOTES = dict.fromkeys(
     ("keras/jax", "keras/torch"),
@@ -91,6 +98,27 @@ def certify(
         *(_losses(rounded, single[peer], peer, steps=LOSS_STEPS, limit=FLOAT32_DRIFT_LIMIT) for peer in peers),
     ]
     return Certificate(contender=contender, deviations=tuple(deviations), steps=STEPS, notes=tuple(notes))
+
+
+def in_precision(certificate: Certificate, precision: str, traces: Mapping[str, Trace]) -> Certificate:
+    """The same proof with the evidence that a framework computes in this precision, from the traces of all in it.
+
+    A reduced precision is held against the reference and against each of PEERS as well.
+    """
+    contender = certificate.contender
+    if contender not in traces:
+        problem = certificate.problem or f"it computed no trace in {precision}: see its failure"
+        return replace(certificate, problem=problem)
+    found = traces[contender]
+    deviations = [_mantissa(found, precision)]
+    if precision != "fp32":
+        limit = FORWARD_BOUNDS[precision][1]
+        deviations.append(_against_reference(f"{precision} forward", found, "logits", "reference", limit))
+        for peer in (name for name in PEERS if name in traces and name != contender):
+            compared = relative_deviation(found["losses"][:FIRST_LOSSES], traces[peer]["losses"][:FIRST_LOSSES])
+            check = f"{precision} loss of {FIRST_LOSSES} steps"
+            deviations.append(Deviation(check=check, against=peer, found=compared, allowed=REDUCED_LOSS_LIMIT))
+    return replace(certificate, deviations=(*certificate.deviations, *deviations))
 
 
 def is_amplified(certificate: Certificate) -> bool:
@@ -157,6 +185,12 @@ def _weights(trace: Trace, other: Trace, peer: str, *, limit: float) -> Deviatio
 def _losses(trace: Trace, other: Trace, peer: str, *, steps: int, limit: float) -> Deviation:
     found = relative_deviation(trace["losses"][:steps], other["losses"][:steps])
     return Deviation(check=f"float32 loss of {steps} steps", against=peer, found=found, allowed=limit)
+
+
+def _mantissa(trace: Trace, precision: str) -> Deviation:
+    """How many bits of a number more or fewer survive a product than the precision keeps."""
+    wrong = abs(int(trace["mantissa_bits"]) - MANTISSA_BITS[precision])
+    return Deviation(check=f"{precision} mantissa bits", against="probe", found=wrong, allowed=0.5)
 
 
 def _weight_names(trace: Trace) -> list[str]:

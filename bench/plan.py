@@ -1,11 +1,12 @@
 """From what was asked for to the list of cases, in the order in which they are measured; pure."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench import families
 from bench.frameworks import Contender
-from bench.record import Case, Feed, Purpose, Record, Scenario
+from bench.record import Case, Feed, Precision, Purpose, Record, Scenario
 from bench.workload import Workload
 
 # For estimates where nothing like it was measured before: what a small machine and a small network take.
@@ -36,6 +37,7 @@ class Selection:
     seeds: int
     threads: int
     purposes: tuple[Purpose, ...] = PURPOSES
+    precisions: tuple[Precision, ...] = ("fp32",)
     feed: Feed = "device"
     largest_batch: int | None = None
 
@@ -95,15 +97,20 @@ def _lap(selection: Selection, scenario: Scenario, *, replicate: int) -> Iterato
         sizes = selection.batch_sizes
         if scenario == "training":
             sizes = (workload.recipe.batch_size, *selection.batch_sizes_for_training)
-        for device in selection.devices:
+        for device, precision in itertools.product(selection.devices, selection.precisions):
             for contender in contenders:
-                yield _case(
-                    selection,
-                    workload,
-                    contender,
+                yield Case(
+                    workload=workload.name,
+                    framework=contender.framework,
+                    backend=contender.backend,
+                    precision=precision,
                     device=device,
                     scenario=scenario,
-                    batch_sizes=sizes,
+                    # Ascending, so that peaks that cannot be reset keep their meaning.
+                    batch_sizes=tuple(sorted(set(sizes))),
+                    threads=selection.threads,
+                    feed=selection.feed,
+                    seed=workload.recipe.seed,
                     replicate=replicate,
                 )
 
@@ -121,30 +128,6 @@ def _learning(selection: Selection) -> Iterator[Case]:
                 replicate=0,
                 feed="device",
             )
-
-
-def _case(  # noqa: PLR0913 (the axes of the matrix)
-    selection: Selection,
-    workload: Workload,
-    contender: Contender,
-    *,
-    device: str,
-    scenario: Scenario,
-    batch_sizes: tuple[int, ...],
-    replicate: int,
-) -> Case:
-    return Case(
-        workload=workload.name,
-        framework=contender.framework,
-        backend=contender.backend,
-        device=device,
-        scenario=scenario,
-        batch_sizes=tuple(sorted(set(batch_sizes))),  # ascending, so that peaks that cannot be reset keep their meaning
-        threads=selection.threads,
-        feed=selection.feed,
-        seed=workload.recipe.seed,
-        replicate=replicate,
-    )
 
 
 def _call_s(flops: float, batch_size: int) -> float:

@@ -17,7 +17,7 @@ from bench.record import Certificate
 from bench.workload import Workload
 from models.layers.spec import without_dropout
 
-PRECISIONS = ("fp64", "fp32")
+PROVEN_IN = ("fp64", "fp32")  # whatever precision is used beside them
 NUDGED = "fp64 nudged"
 PAIR = 2
 DECISIVE = ("trace.py", "subject.py", "datasets/base.py")  # what a trace holds, how it is begun, in which batches
@@ -40,47 +40,61 @@ _Tracing = tuple[Contender, str, Trace | Future[Traced]]  # of whom, in which pr
 class Proofs:
     """Makes the traces that are not in the cache yet, and from all of them the certificates.
 
-    `tell` hears of each trace that is made: workload, contender, precision.
+    `tell` hears of each trace that is made: workload, contender, precision. What is proven in a reduced precision is
+    proven in float64 and float32 as well.
     """
 
     def __init__(self, fleet: Fleet, pool: ThreadPoolExecutor, *, threads: int, limit_s: float, tell: Tell) -> None:
         self.fleet, self.pool = fleet, pool
         self.threads, self.limit_s, self.tell = threads, limit_s, tell
-        self._traces: dict[tuple[str, str], list[_Tracing]] = {}
+        self._traces: dict[tuple[str, str, str], list[_Tracing]] = {}
+        self._jobs: dict[Path, Future[Traced]] = {}  # what is proven in two precisions shares traces
 
-    def begin(self, workload: Workload, contenders: Sequence[Contender], *, device: str) -> None:
+    def begin(
+        self, workload: Workload, contenders: Sequence[Contender], *, device: str, precision: str = "fp32"
+    ) -> None:
         """Begin the proofs of one workload, with a second framework to compare with where only one was chosen."""
-        self._traces[workload.name, device] = self._begin(workload, (*contenders, *second(contenders)), device)
+        everyone = (*contenders, *second(contenders))
+        self._traces[workload.name, device, precision] = self._begin(workload, everyone, device, precision)
 
-    def _begin(self, workload: Workload, contenders: Sequence[Contender], device: str) -> list[_Tracing]:
+    def _begin(
+        self, workload: Workload, contenders: Sequence[Contender], device: str, precision: str
+    ) -> list[_Tracing]:
         """The traces of these contenders, from the cache or under way."""
+        needed = dict.fromkeys((*PROVEN_IN, precision))
         known = {
-            (contender, precision): equivalence.read_trace(_path(workload, contender, device, precision))
-            for precision in PRECISIONS
+            (contender, kind): equivalence.read_trace(_path(workload, contender, device, kind))
+            for kind in needed
             for contender in contenders
         }
         self.fleet.start((contender, device) for (contender, _), trace in known.items() if trace is None)
         return [
-            (contender, precision, trace or self.pool.submit(self._trace, workload, contender, device, precision))
-            for (contender, precision), trace in known.items()
+            (contender, kind, trace or self._submitted(workload, contender, device, kind))
+            for (contender, kind), trace in known.items()
         ]
 
-    def collect(self, workload: Workload, *, device: str) -> dict[str, Certificate]:
+    def _submitted(self, workload: Workload, contender: Contender, device: str, kind: str) -> Future[Traced]:
+        path = _path(workload, contender, device, kind)
+        if path not in self._jobs:
+            self._jobs[path] = self.pool.submit(self._trace, workload, contender, device, kind)
+        return self._jobs[path]
+
+    def collect(self, workload: Workload, *, device: str, precision: str = "fp32") -> dict[str, Certificate]:
         """Wait for the traces of one workload; the certificates by contender."""
-        traces: dict[str, dict[str, Trace]] = {precision: {} for precision in PRECISIONS}
+        traces: dict[str, dict[str, Trace]] = {kind: {} for kind in (*PROVEN_IN, precision)}
         refusals: dict[str, Refusal] = {}
         contenders: dict[Contender, None] = {}
-        under_way = self._traces.pop((workload.name, device))
+        under_way = self._traces.pop((workload.name, device, precision))
         while under_way:
-            for contender, precision, trace in under_way:
+            for contender, kind, trace in under_way:
                 contenders[contender] = None
                 found = trace.result() if isinstance(trace, Future) else trace
                 if isinstance(found, Refusal):
                     refusals[str(contender)] = found
                 else:
-                    traces[precision][str(contender)] = found
+                    traces[kind][str(contender)] = found
             # Where a framework that was to be compared with cannot do the work, the next one takes its place.
-            under_way = self._begin(workload, second(tuple(contenders), refused=refusals), device)
+            under_way = self._begin(workload, second(tuple(contenders), refused=refusals), device, precision)
         dropout = without_dropout(workload.spec) != workload.spec
         make = partial(equivalence.certify, double=traces["fp64"], single=traces["fp32"], dropout=dropout)
         made = {name: make(name) for name in map(str, contenders)}
@@ -88,6 +102,7 @@ class Proofs:
         if suspects:
             nudged = self._nudged(workload, suspects, device)
             made |= {name: make(name, nudged=nudged) for name in suspects}
+        made = {name: equivalence.in_precision(item, precision, traces[precision]) for name, item in made.items()}
         return made | {
             name: replace(made[name], problem=refusal.reason, available=refusal.available)
             for name, refusal in refusals.items()

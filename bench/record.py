@@ -20,6 +20,7 @@ SCHEMA_VERSION = 1
 Scenario = Literal["training", "inference"]
 Purpose = Literal["timing", "learning", "memory", "capacity"]
 Outcome = Literal["ok", "failed", "oom", "timeout", "diverged", "unavailable"]
+Precision = Literal["fp64", "fp32", "tf32", "bf16"]
 Feed = Literal["device", "host"]
 Ended = Literal["interval", "time"]
 Moment = Literal["before", "during", "after"]
@@ -41,7 +42,7 @@ class Case:
     framework: str
     backend: str | None = None
     mode: Literal["idiomatic"] = "idiomatic"
-    precision: Literal["fp64", "fp32"] = "fp32"
+    precision: Precision = "fp32"
     device: str = "cpu"
     scenario: Scenario
     purpose: Purpose = "timing"
@@ -64,8 +65,9 @@ class Case:
 
     @property
     def learner(self) -> str:
-        """Who learnt where from which seed, as the name of a file: `keras-jax-cpu-seed0`."""
-        return f"{self.contender}-{self.device}-seed{self.seed}".replace("/", "-").replace(":", "-")
+        """Who learnt where from which seed, as the name of a file: `keras-jax-cpu-seed0`, `flax-cpu-bf16-seed0`."""
+        precision = "" if self.precision == "fp32" else f"-{self.precision}"
+        return f"{self.contender}-{self.device}{precision}-seed{self.seed}".replace("/", "-").replace(":", "-")
 
     @property
     def subject(self) -> "Case":
@@ -289,12 +291,16 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Measurement:
-    """What a case measured; the parts that it was not for are empty."""
+    """What a case measured; the parts that it was not for are empty.
+
+    `forward_deviation` is how far the last answers are from those of the float64 reference, relative to its largest.
+    """
 
     blocks: tuple[Block, ...] = ()
     learning: Learning | None = None
     memory: tuple[Memory, ...] = ()
     capacity: Capacity | None = None
+    forward_deviation: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)

@@ -18,7 +18,7 @@ from bench.fleet import probe
 from bench.frameworks import Contender
 from bench.mistake import read_toml, refuse
 from bench.plan import PURPOSES, Selection
-from bench.record import Feed, Purpose, Scenario
+from bench.record import Feed, Precision, Purpose, Scenario
 from bench.suite import Suite, load_suite
 from bench.workload import Workload, load_workload, shortened, variants, workload_names
 
@@ -28,6 +28,7 @@ LARGEST_BATCH = 2**16
 PERCENT = re.compile(r"(?P<number>[+-]?\d+(\.\d+)?) ?%?")
 DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 SIDES = ("base", "head")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "tf32", "bf16")  # fp64 is for proofs
 IN_TURNS_S = 1.0
 DEFAULT_SUITE = "quick"
 
@@ -40,6 +41,7 @@ class Options:
     workload: str | None = None
     framework: str | None = None
     device: str = "cpu"
+    precision: str = "fp32"
     scenario: str | None = None
     purpose: str | None = None
     grid: bool = False
@@ -126,6 +128,7 @@ def check(options: Options) -> Request:
         seeds=_positive("seeds", options.seeds),
         threads=_threads(options.threads),
         purposes=("learning",) if options.grid else _purposes(options.purpose, suite, sizes),
+        precisions=precisions(options.precision),
         feed=feed(options.feed),
         largest_batch=sizes.largest,
     )
@@ -248,6 +251,15 @@ def scenarios(text: str | None) -> tuple[Scenario, ...]:
         if part not in known:
             raise UsageError(f"--scenario: found {part!r}, expected {' or '.join(known)}")
     return tuple(part for part in known if part in found)
+
+
+def precisions(text: str) -> tuple[Precision, ...]:
+    """The precisions of a comma-separated option; raises UsageError for an unknown one."""
+    found = split("precision", text)
+    for part in found:
+        if part not in PRECISIONS:
+            raise UsageError(f"--precision: found {part!r}, expected {', '.join(PRECISIONS)}, separated by commas")
+    return tuple(name for name in PRECISIONS if name in found)
 
 
 def feed(text: str) -> Feed:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, Literal, NamedTuple, final
 
 import psutil
 from pydantic import TypeAdapter
@@ -22,7 +22,7 @@ from bench.fleet import Fleet
 from bench.frameworks import Contender
 from bench.process import Ending
 from bench.proof import Proofs, source_digest
-from bench.record import SCHEMA_VERSION, Capacity, Case, Certificate, Measurement, Record, Trial, to_json
+from bench.record import SCHEMA_VERSION, Capacity, Case, Certificate, Measurement, Precision, Record, Trial, to_json
 from bench.variant import proven_by
 from bench.workload import Workload
 
@@ -90,8 +90,14 @@ def run(cases: Sequence[Case], settings: Settings) -> list[Record]:
         fleet.close()
 
 
-def certify(
-    workloads: Sequence[Workload], contenders: Sequence[Contender], *, device: str, logs: Path, listen: Listen
+def certify(  # noqa: PLR0913 (what is proven, and how it is told)
+    workloads: Sequence[Workload],
+    contenders: Sequence[Contender],
+    *,
+    device: str,
+    precision: Precision = "fp32",
+    logs: Path,
+    listen: Listen,
 ) -> dict[tuple[str, str], Certificate]:
     """The certificates of these contenders, by workload and contender."""
     fleet = Fleet(logs)
@@ -99,8 +105,8 @@ def certify(
         with _pool() as pool:
             proofs = Proofs(fleet, pool, threads=available_cores(), limit_s=PROOF_LIMIT_S, tell=_teller(listen))
             for workload in workloads:
-                proofs.begin(workload, contenders, device=device)
-            made = {workload.name: proofs.collect(workload, device=device) for workload in workloads}
+                proofs.begin(workload, contenders, device=device, precision=precision)
+            made = {item.name: proofs.collect(item, device=device, precision=precision) for item in workloads}
         return {
             (name, str(item)): certificates[str(item)] for name, certificates in made.items() for item in contenders
         }
@@ -218,7 +224,7 @@ def _job(case: Case, settings: Settings) -> dict[str, Any]:
 class _Writer:
     """Makes records of what was measured, and hands them to the store in their order."""
 
-    def __init__(self, settings: Settings, certificates: Mapping[tuple[str, str, str], Certificate]) -> None:
+    def __init__(self, settings: Settings, certificates: "Certificates") -> None:
         self.settings, self.certificates = settings, certificates
         self.written = 0
 
@@ -239,7 +245,7 @@ class _Writer:
             start_method="spawn" if case.purpose == "memory" else "fork",
             settings=result.get("settings", {}),
             measurement=TypeAdapter(Measurement).validate_python(result.get("measurement", {})),
-            certificate=self.certificates.get((proven_by(case.workload), case.contender, case.device)),
+            certificate=self.certificates.get((_subject(case), case.contender)),
             environment=environment(versions, machine=self.settings.machine),
             workload_digest=workload.digest,
             source_digest=source_digest(workload, case.framework),
@@ -254,28 +260,41 @@ class _Writer:
 
 def _begin_proofs(fleet: Fleet, pool: ThreadPoolExecutor, cases: Sequence[Case], settings: Settings) -> Proofs:
     proofs = Proofs(fleet, pool, threads=available_cores(), limit_s=PROOF_LIMIT_S, tell=_teller(settings.listen))
-    for workload, device in _subjects(cases):
-        chosen = sorted({_contender(case) for case in cases if _subject(case) == (workload, device)})
-        proofs.begin(settings.workloads[workload], chosen, device=device)
+    for subject in _subjects(cases):
+        chosen = sorted({_contender(case) for case in cases if _subject(case) == subject})
+        proofs.begin(settings.workloads[subject.workload], chosen, device=subject.device, precision=subject.precision)
     return proofs
 
 
-def _collect(proofs: Proofs, cases: Sequence[Case], settings: Settings) -> dict[tuple[str, str, str], Certificate]:
+def _collect(proofs: Proofs, cases: Sequence[Case], settings: Settings) -> "Certificates":
     certificates = {}
-    for workload, device in _subjects(cases):
-        for name, certificate in proofs.collect(settings.workloads[workload], device=device).items():
-            certificates[workload, name, device] = certificate
-            settings.listen(Event(kind="proven", certificate=certificate, news={"workload": workload}))
+    for subject in _subjects(cases):
+        workload = settings.workloads[subject.workload]
+        made = proofs.collect(workload, device=subject.device, precision=subject.precision)
+        for name, certificate in made.items():
+            certificates[subject, name] = certificate
+            settings.listen(Event(kind="proven", certificate=certificate, news={"workload": subject.workload}))
     return certificates
 
 
-def _subjects(cases: Sequence[Case]) -> list[tuple[str, str]]:
-    """What is to be proven: one fold of a workload stands for the others."""
+class _Subject(NamedTuple):
+    """What is to be proven."""
+
+    workload: str
+    device: str
+    precision: Precision
+
+
+Certificates = Mapping[tuple[_Subject, str], Certificate]
+
+
+def _subjects(cases: Sequence[Case]) -> list[_Subject]:
     return list(dict.fromkeys(map(_subject, cases)))
 
 
-def _subject(case: Case) -> tuple[str, str]:
-    return proven_by(case.workload), case.device
+def _subject(case: Case) -> _Subject:
+    """One fold of a workload stands for the others."""
+    return _Subject(proven_by(case.workload), case.device, case.precision)
 
 
 def _contender(case: Case) -> Contender:

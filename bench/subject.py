@@ -11,9 +11,12 @@ from bench.adapters.base import Adapter, Model
 from bench.datasets import base as datasets
 from bench.datasets.base import Dataset, Split
 from bench.datasets.description import Part
+from bench.errors import UnavailableError
 from bench.workload import Workload
 
-DTYPES: dict[str, np.dtype[np.floating]] = {"fp32": np.dtype(np.float32), "fp64": np.dtype(np.float64)}
+SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+# Of weights and inputs: what tf32 and bf16 say of the arithmetic is the framework's own business.
+DTYPES: dict[str, np.dtype[np.floating]] = {"fp64": DOUBLE, "fp32": SINGLE, "tf32": SINGLE, "bf16": SINGLE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +30,18 @@ class Subject:
     precision: str
     seed: int
 
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """That of weights and inputs."""
+        return DTYPES[self.precision]
+
     def split(self, part: Part) -> Split:
         """One part of the data set, in the network's input shape and precision."""
         split: Split = getattr(self.dataset, part)
         shape = families.spec_module(self.workload.family).input_shape(self.workload.spec)
-        inputs = split.inputs.reshape(len(split), *shape).astype(DTYPES[self.precision], copy=False)
+        inputs = split.inputs.reshape(len(split), *shape).astype(self.dtype, copy=False)
         floating = np.issubdtype(split.targets.dtype, np.floating)
-        targets = split.targets.astype(DTYPES[self.precision]) if floating else split.targets
+        targets = split.targets.astype(self.dtype) if floating else split.targets
         return replace(split, inputs=inputs, targets=targets)
 
     def lesson_splits(self) -> tuple[Split, Split | None, Split]:
@@ -55,7 +63,7 @@ class Subject:
             return split
         outputs = self.workload.spec.outputs
         targets = split.targets[:, None] == (np.arange(outputs) if outputs > 1 else 1)
-        return replace(split, targets=targets.astype(DTYPES[self.precision]))
+        return replace(split, targets=targets.astype(self.dtype))
 
     def build(self, *, spec: families.Spec | None = None, weights: families.Weights | None = None) -> Model:
         """A new model with these weights, or the canonical first ones of the seed, handed to the adapter.
@@ -64,10 +72,18 @@ class Subject:
         """
         spec = spec or self.workload.spec
         weights = weights or families.spec_module(self.workload.family).initial_weights(spec, seed=self.seed)
-        typed = {name: value.astype(DTYPES[self.precision]) for name, value in weights.items()}
-        model = self.module.build(spec, typed, seed=self.seed)
+        typed = {name: value.astype(self.dtype) for name, value in weights.items()}
+        model = self.module.build(spec, typed, seed=self.seed, **self.adapter.build_options())
         self.adapter.prepare(model, self.workload.recipe, mode="idiomatic")
         return model
+
+    def reference(
+        self, weights: families.Weights, inputs: np.ndarray, *, spec: families.Spec | None = None
+    ) -> np.ndarray:
+        """What the network must answer, by NumPy in float64."""
+        double = {name: value.astype(np.float64) for name, value in weights.items()}
+        module = families.spec_module(self.workload.family)
+        return module.forward(spec or self.workload.spec, double, inputs.astype(np.float64))
 
     @property
     def module(self) -> ModuleType:
@@ -78,7 +94,12 @@ class Subject:
 def prepare(  # noqa: PLR0913 (what a process needs to know before it can begin)
     framework: str, workload: Workload, *, device: str, precision: str, threads: int, seed: int
 ) -> Subject:
-    """The workload for this framework, whose process is configured with it; its data is read when it is asked for."""
+    """The workload for this framework, whose process is configured with it; its data is read when it is asked for.
+
+    Raises UnavailableError for a precision that the device does not have.
+    """
+    if precision == "tf32" and device == "cpu":
+        raise UnavailableError("TF32 is a mode of NVIDIA GPUs; a CPU has fp32 and bf16")
     adapter = load_adapter(framework)
     adapter.configure(device="cpu" if device == "cpu" else "cuda", precision=precision, threads=threads)
     return Subject(

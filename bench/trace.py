@@ -1,6 +1,8 @@
 """What a framework computes on a workload, as named arrays: the evidence behind a certificate."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +11,21 @@ from bench.datasets import base as datasets
 from bench.equivalence import LOSS_STEPS, STEPS
 from bench.subject import Subject
 from models.layers.spec import without_dropout
+
+PROBED = 128  # features of the probes, enough for the way that a large product takes
+PROBES = (
+    ("dnn", {"features": PROBED, "outputs": PROBED}),
+    (
+        "cnn",
+        {
+            "height": 2,
+            "width": 2,
+            "channels": PROBED // 4,
+            "convolutions": ({"filters": PROBED // 4, "kernel": 1, "activation": "linear"},),
+            "outputs": PROBED,
+        },
+    ),
+)
 
 
 def trace(subject: Subject, *, nudged: bool = False) -> dict[str, np.ndarray]:
@@ -28,7 +45,7 @@ def trace(subject: Subject, *, nudged: bool = False) -> dict[str, np.ndarray]:
     first = subject.module.export(model)
     found = {
         "logits": adapter.to_numpy(adapter.predict(adapter.put(inputs))),
-        "reference": module.forward(spec, _double(first), inputs.astype(np.float64)),
+        "reference": subject.reference(first, inputs, spec=spec),
     }
     fed = (_shaken(train.inputs[rows], number) if nudged else train.inputs[rows] for number, rows in enumerate(batches))
     steps = [(batch, train.targets[rows]) for batch, rows in zip(fed, batches, strict=True)]
@@ -40,8 +57,36 @@ def trace(subject: Subject, *, nudged: bool = False) -> dict[str, np.ndarray]:
     found |= {f"weights/{name}": value for name, value in weights.items()}
     found["losses"] = np.array([float(adapter.to_numpy(loss)) for loss in losses])
     found["trained_logits"] = adapter.to_numpy(adapter.predict(adapter.put(inputs)))
-    found["trained_reference"] = module.forward(spec, _double(weights), inputs.astype(np.float64))
+    found["trained_reference"] = subject.reference(weights, inputs, spec=spec)
+    found["mantissa_bits"] = np.array(mantissa_bits(subject))
     return found
+
+
+def mantissa_bits(subject: Subject) -> int:
+    """How many bits behind the binary point survive a product with one, in the layers that the family computes with.
+
+    Networks that only hand their inputs on are asked for 1 + 2⁻ᵏ: with fewer bits than k they answer 1. The adapter
+    drives the last of them afterwards.
+    """
+    return min(_surviving_bits(subject, *probe) for probe in PROBES if probe[0] in {"dnn", subject.workload.family})
+
+
+def _surviving_bits(subject: Subject, family: str, fields: Mapping[str, Any]) -> int:
+    module = families.spec_module(family)
+    spec = module.Spec(**fields)
+    weights = {name: _handing_on(shape) for name, shape in module.parameter_shapes(spec).items()}
+    bits = np.arange(1, np.finfo(np.float64).nmant + 1)
+    inputs = np.broadcast_to(1 + 2.0 ** -bits[:, None], (len(bits), PROBED)).reshape(-1, *module.input_shape(spec))
+    driven = replace(subject, workload=replace(subject.workload, family=family))
+    driven.build(spec=spec, weights=weights)
+    typed = inputs.astype(subject.dtype)
+    answers = subject.adapter.to_numpy(subject.adapter.predict(subject.adapter.put(typed)))
+    return int(bits[np.all(answers > 1, axis=1)].max(initial=0))
+
+
+def _handing_on(shape: tuple[int, ...]) -> np.ndarray:
+    """The weights of a layer whose outputs are its inputs."""
+    return np.zeros(shape) if len(shape) == 1 else np.eye(shape[-2], shape[-1]).reshape(shape)
 
 
 def _batches(subject: Subject, samples: int) -> Iterator[np.ndarray]:
@@ -72,7 +117,3 @@ def _shaken(values: np.ndarray, seed: int) -> np.ndarray:
     generator = np.random.Generator(np.random.PCG64(seed))
     nudged: np.ndarray = np.nextafter(values, np.where(generator.random(values.shape) < 0.5, -np.inf, np.inf))  # noqa: PLR2004 (half)
     return nudged
-
-
-def _double(weights: families.Weights) -> families.Weights:
-    return {name: value.astype(np.float64) for name, value in weights.items()}

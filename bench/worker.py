@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from bench import prediction
-from bench.equivalence import write_trace
+from bench.equivalence import FORWARD_BOUNDS, write_trace
 from bench.errors import BenchError, UnavailableError
 from bench.families import Weights
 from bench.measure import case as cases
@@ -64,14 +64,25 @@ def _measure(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001
         turns=_meeting(job),
     )
     found = cases.measure(subject, case, occasion)
-    finite = all(np.isfinite(block.checksum) for block in found.blocks)
+    problem = _problem(found, case)
     return {
-        "outcome": "ok" if finite else "diverged",
-        "error": None if finite else "an output or a loss is not a finite number",
+        "outcome": "ok" if problem is None else problem[0],
+        "error": None if problem is None else problem[1],
         "measurement": to_json(found),
         "settings": subject.adapter.settings() | _told_of(occasion),
         "versions": subject.adapter.versions(),
     }
+
+
+def _problem(found: Measurement, case: Case) -> tuple[str, str] | None:
+    """An outcome and a reason where what was computed is no number, or nothing that this precision computes."""
+    if not all(np.isfinite(block.checksum) for block in found.blocks):
+        return "diverged", "an output or a loss is not a finite number"
+    deviation, (low, high) = found.forward_deviation, FORWARD_BOUNDS[case.precision]
+    if deviation is None or low <= deviation <= high:
+        return None
+    reason = f"the answers are {deviation:.1e} from the float64 reference, expected {low:.0e} to {high:.0e}"
+    return "failed", f"{reason} in {case.precision}: something was computed in another precision"
 
 
 def _told_of(occasion: Occasion) -> Message:

@@ -4,7 +4,7 @@ An adapter's module offers `create() -> Adapter`. Importing the module imports t
 that a process can be forked from one in which it was imported.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,9 +28,13 @@ class Adapter(Protocol):
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Set device, precision and threads of this process, before anything is built.
 
-        `device` is "cpu" or "cuda" (the first GPU that the process sees); `precision` is "fp32", which is strict and
-        excludes TF32, or "fp64".
+        `device` is "cpu" or "cuda" (the first GPU that the process sees); `precision` is "fp64", "fp32", which is
+        strict and excludes TF32, "tf32", or "bf16", which is mixed by the framework's own policy: weights, optimizer
+        and loss stay in float32.
         """
+
+    def build_options(self) -> Mapping[str, str]:
+        """What `models.<family>.<framework>.build` is told beside spec, weights and seed."""
 
     def prepare(self, model: Model, recipe: Recipe, *, mode: str) -> None:
         """Take over a model that `models.<family>.<framework>.build` made, with a new optimizer."""
@@ -45,7 +49,7 @@ class Adapter(Protocol):
         """One optimizer step for each batch, in order, as people train when they do not measure. Not waited for."""
 
     def predict(self, inputs: DeviceArray) -> DeviceArray:
-        """The logits of one query. Not waited for."""
+        """The logits of one query, in float32 or float64. Not waited for."""
 
     def wait(self, result: object) -> None:
         """Return when `result` is there: a list of what `train` or `predict` returned, or what `put` did.

@@ -1,6 +1,6 @@
 """Flax: `nnx.jit` around the training step and the call."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, final
 
@@ -44,6 +44,10 @@ class FlaxAdapter:
         """Set up JAX."""
         self.engine.configure(device=device, precision=precision, threads=threads)
         self.precision, self.threads = precision, threads
+
+    def build_options(self) -> Mapping[str, str]:
+        """The type in which layers compute, where it is not that of their parameters."""
+        return {"compute_dtype": "bfloat16"} if self.precision == "bf16" else {}
 
     def prepare(self, model: Model, recipe: Recipe, *, mode: str) -> None:
         """Take the model, make its optimizer and its two compiled functions."""
@@ -131,7 +135,7 @@ class FlaxAdapter:
             "execution": "nnx.jit (XLA)",
             "inference": "nnx.jit (XLA)",
             "optimizer": "nnx.Optimizer of optax",
-            "tf32": "off (matmul precision highest)",
+            "precision": "dtype bfloat16, param_dtype float32" if self.precision == "bf16" else self.engine.precision,
             "threads": f"{self.threads} by CPU affinity",
         }
 
@@ -140,7 +144,7 @@ def _train_step(loss: Callable[[Array, Array], Array]) -> Callable[[nnx.Module, 
     @nnx.jit
     def step(model: Model, optimizer: Optimizer, inputs: Array, targets: Array) -> Array:
         def batch_loss(model: Model) -> Array:
-            return loss(model(inputs), targets)
+            return loss(_call(model, inputs), targets)
 
         value, gradients = nnx.value_and_grad(batch_loss)(model)
         optimizer.update(model, gradients)
@@ -154,7 +158,8 @@ def _lasting(model: Model) -> Any:  # noqa: ANN401 (a state of Flax)
 
 
 def _call(model: Model, inputs: Array) -> Array:
-    return model(inputs)
+    logits = model(inputs)
+    return logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
 
 
 def _is_variable(leaf: object) -> bool:

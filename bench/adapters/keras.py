@@ -1,7 +1,7 @@
 """Keras: `compile` with its defaults, `train_on_batch` and `predict_on_batch`, which wait by themselves."""
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any, final
@@ -43,6 +43,10 @@ class KerasAdapter:
         keras.config.set_image_data_format("channels_last")  # whatever the user's own configuration of Keras says
         self.engine.configure(device=device, precision=precision, threads=threads)
         self.precision, self.threads = precision, threads
+
+    def build_options(self) -> Mapping[str, str]:
+        """The type in which layers compute, where it is not that of their variables."""
+        return {"compute_dtype": "bfloat16"} if self.precision == "bf16" else {}
 
     def prepare(self, model: Model, recipe: Recipe, *, mode: str) -> None:
         """Compile the model with Keras' defaults, our loss and our rule of Adam."""
@@ -96,7 +100,7 @@ class KerasAdapter:
         """The logits of one query, in host memory, where `predict_on_batch` leaves them."""
         self.training = False
         logits: np.ndarray = self.model.predict_on_batch(inputs)
-        return logits
+        return logits.astype(np.float32) if self.precision == "bf16" else logits
 
     def wait(self, result: object) -> None:
         """Return when, after training, the parameters are there too, and what was put on the device.
@@ -140,7 +144,7 @@ class KerasAdapter:
             "inference": "predict_on_batch",
             "epochs": "jax.jit around train_step" if self.step else "train_on_batch",
             "optimizer": f"keras.optimizers.{type(self.model.optimizer).__name__}",
-            "tf32": "off",
+            "precision": "policy mixed_bfloat16" if self.precision == "bf16" else self.engine.precision,
             "threads": str(self.threads),
         }
 

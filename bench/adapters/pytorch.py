@@ -1,6 +1,6 @@
 """PyTorch: an eager loop with a plain optimizer, `inference_mode` for inference."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import final
@@ -40,8 +40,12 @@ class PyTorchAdapter:
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Set up torch; the device is where models and tensors go."""
         self.engine.configure(device=device, precision=precision, threads=threads)
-        self.precision = precision
-        self.device = torch.device(device)
+        self.precision, self.device = precision, torch.device(device)
+        self.is_mixed = precision == "bf16"
+
+    def build_options(self) -> Mapping[str, str]:
+        """None: `torch.autocast` chooses the types of every operation when it runs."""
+        return {}
 
     def prepare(self, model: Model, recipe: Recipe, *, mode: str) -> None:
         """Move the model to the device and make its optimizer."""
@@ -66,7 +70,7 @@ class PyTorchAdapter:
         losses = []
         for inputs, targets in batches:
             self.optimizer.zero_grad()
-            loss = self.loss(self.model(inputs), targets)
+            loss = self.loss(self._logits(inputs), targets)
             loss.backward()
             if self.clipping:
                 _clip(self.trainable, self.clipping)
@@ -83,8 +87,15 @@ class PyTorchAdapter:
         if self.model.training:
             self.model.eval()
         with torch.inference_mode():
+            return self._logits(inputs)
+
+    def _logits(self, inputs: Tensor) -> Tensor:
+        if not self.is_mixed:
             logits: Tensor = self.model(inputs)
-        return logits
+            return logits
+        with torch.autocast(self.device.type, torch.bfloat16):
+            logits = self.model(inputs)
+        return logits.float()
 
     def wait(self, result: object) -> None:
         """Return when the device has nothing left to do, the parameters included."""
@@ -121,7 +132,7 @@ class PyTorchAdapter:
             "execution": "eager",
             "inference": "inference_mode",
             "optimizer": f"torch.optim.{type(self.optimizer).__name__}, default implementation",
-            "tf32": "off",
+            "precision": "torch.autocast to bfloat16" if self.is_mixed else self.engine.precision,
             "threads": str(torch.get_num_threads()),
         }
 

@@ -14,6 +14,7 @@ from bench.cli.console import (
     USAGE,
     Device,
     Frameworks,
+    Precision,
     Results,
     Threshold,
     Workloads,
@@ -35,6 +36,7 @@ def verify(
     workload: Workloads = None,
     framework: Frameworks = None,
     device: Device = "cpu",
+    precision: Precision = "fp32",
     form: Annotated[str, typer.Option("--format", metavar="table|json", help="For people, or for machines.")] = "table",
 ) -> None:
     """Prove that all frameworks do the same work."""
@@ -52,6 +54,9 @@ def verify(
     where, *others = request.devices(device)
     if others:
         fail(f"--device: found {device!r}, expected one device", USAGE)
+    used, *more = request.precisions(precision)
+    if more:
+        fail(f"--precision: found {precision!r}, expected one precision", USAGE)
     with TemporaryDirectory(prefix="levelfield-") as folder:
         request.check_devices(contenders, (where,), logs=Path(folder))
         with errors.status("proving") as status:
@@ -60,7 +65,9 @@ def verify(
                 if event.kind == "proving":
                     status.update(" ".join(map(str, event.news.values())))
 
-            found = runner.certify(workloads, contenders, device=where, logs=Path(folder), listen=listen)
+            found = runner.certify(
+                workloads, contenders, device=where, precision=used, logs=Path(folder), listen=listen
+            )
     if form == "json":
         write(json.dumps(certificates.as_json(found), indent=1) + "\n")
     else:

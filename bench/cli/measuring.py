@@ -15,6 +15,7 @@ from bench.cli.console import (
     USAGE,
     Device,
     Frameworks,
+    Precision,
     Reports,
     Results,
     Threshold,
@@ -46,6 +47,7 @@ def run(  # noqa: PLR0913 (the options of the command)
     workload: Workloads = None,
     framework: Frameworks = None,
     device: Device = "cpu",
+    precision: Precision = "fp32",
     scenario: Annotated[str | None, typer.Option(metavar="LIST", help="training, inference.")] = None,
     purpose: Annotated[str | None, typer.Option(metavar="LIST", help="timing, learning, memory, capacity.")] = None,
     grid: Annotated[
@@ -90,6 +92,7 @@ def run(  # noqa: PLR0913 (the options of the command)
         workload=workload,
         framework=framework,
         device=device,
+        precision=precision,
         scenario=scenario,
         purpose=purpose,
         grid=grid,

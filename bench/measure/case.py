@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.adapters.base import Model
 from bench.datasets.base import cycle
+from bench.equivalence import relative_deviation
 from bench.families import Weights
 from bench.measure import inference, memory, training
 from bench.measure.clock import now_ns
@@ -16,6 +18,7 @@ from bench.record import Block, Capacity, Case, Measurement, Memory, Trial
 from bench.subject import Subject
 
 MEMORY_CALLS = 5
+ANSWERS = 4  # that are held against the reference, which is slow
 FITTING_CALLS = 3  # the first makes the optimizer's state, the second has all there is at once
 
 Quality = dict[str, float]
@@ -60,14 +63,21 @@ def _time_training(subject: Subject, case: Case, occasion: Occasion) -> Measurem
 
 def _time_inference(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
     inputs = subject.split("test").inputs
-    subject.build()
+    model = subject.build()
     blocks = []
     for batch_size in case.batch_sizes:
         block = inference.time_queries(
             subject.adapter, inputs, batch_size=batch_size, conditions=_conditions(case, batch_size, occasion)
         )
         blocks.append(_told(block, occasion))
-    return Measurement(blocks=tuple(blocks))
+    query = inputs[cycle(len(inputs), max(case.batch_sizes))]
+    return Measurement(blocks=tuple(blocks), forward_deviation=_deviation(subject, model, query))
+
+
+def _deviation(subject: Subject, model: Model, query: np.ndarray) -> float:
+    """How far the answers to a query that was timed are from the reference, by some of its samples."""
+    answers = subject.adapter.to_numpy(subject.adapter.predict(subject.adapter.put(query)))[:ANSWERS]
+    return relative_deviation(answers, subject.reference(subject.module.export(model), query[:ANSWERS]))
 
 
 def _learn(subject: Subject, case: Case, occasion: Occasion) -> Measurement:

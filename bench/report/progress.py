@@ -87,7 +87,8 @@ class Display:
 def name(case: Case) -> str:
     """A case as one reads it: `digits-dnn pytorch training, timing 2`."""
     device = "" if case.device == "cpu" else f" on {case.device}"
-    return f"{case.workload} {case.contender}{device} {case.scenario}, {case.turn}"
+    precision = "" if case.precision == "fp32" else f" in {case.precision}"
+    return f"{case.workload} {case.contender}{device} {case.scenario}{precision}, {case.turn}"
 
 
 def verdict(certificate: Certificate) -> str:

@@ -1,6 +1,5 @@
 """The convolutional network in Flax."""
 
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import Array
@@ -12,10 +11,10 @@ from models.layers.spec import Weights
 
 
 class Convolution(nnx.Module):
-    def __init__(self, channels: int, layer: ConvLayer, *, dtype: jnp.dtype, rngs: nnx.Rngs) -> None:
+    def __init__(self, channels: int, layer: ConvLayer, *, dtypes: layers.Dtypes, rngs: nnx.Rngs) -> None:
         kernel, padding = (layer.kernel, layer.kernel), layer.padding.upper()
-        self.convolution = nnx.Conv(channels, layer.filters, kernel, padding=padding, param_dtype=dtype, rngs=rngs)
-        self.tail = layers.Tail(layer.filters, layer.activation, layer.batch_norm, 0.0, dtype=dtype, rngs=rngs)
+        self.convolution = nnx.Conv(channels, layer.filters, kernel, padding=padding, **dtypes, rngs=rngs)
+        self.tail = layers.Tail(layer.filters, layer.activation, layer.batch_norm, 0.0, dtypes=dtypes, rngs=rngs)
         self.pool = layer.pool
         self.dropout = nnx.Dropout(layer.dropout, rngs=rngs) if layer.dropout else None
 
@@ -27,18 +26,18 @@ class Convolution(nnx.Module):
 
 
 class Cnn(nnx.Module):
-    def __init__(self, spec: CnnSpec, *, dtype: jnp.dtype, rngs: nnx.Rngs) -> None:
+    def __init__(self, spec: CnnSpec, *, dtypes: layers.Dtypes, rngs: nnx.Rngs) -> None:
         channels = (spec.channels, *(layer.filters for layer in spec.convolutions))
         widths = (int(np.prod(feature_maps(spec)[-1])), *(layer.units for layer in spec.dense))
         self.convolutions = nnx.List(
-            Convolution(inputs, layer, dtype=dtype, rngs=rngs)
+            Convolution(inputs, layer, dtypes=dtypes, rngs=rngs)
             for inputs, layer in zip(channels, spec.convolutions, strict=False)
         )
         self.dense = nnx.List(
-            layers.Dense(inputs, layer, dtype=dtype, rngs=rngs)
+            layers.Dense(inputs, layer, dtypes=dtypes, rngs=rngs)
             for inputs, layer in zip(widths, spec.dense, strict=False)
         )
-        self.head = nnx.Linear(widths[-1], spec.outputs, param_dtype=dtype, rngs=rngs)
+        self.head = nnx.Linear(widths[-1], spec.outputs, **dtypes, rngs=rngs)
 
     def __call__(self, images: Float[Array, "batch height width channels"]) -> Float[Array, "batch outputs"]:
         for convolution in self.convolutions:
@@ -49,10 +48,10 @@ class Cnn(nnx.Module):
         return self.head(features)
 
 
-def build(spec: CnnSpec, weights: Weights, *, seed: int = 0) -> Cnn:
-    """The model with these weights, in their precision; the seed is that of its dropout."""
-    dtype = weights["head.bias"].dtype
-    model = layers.blank(lambda rngs: Cnn(spec, dtype=dtype, rngs=rngs), seed=seed)
+def build(spec: CnnSpec, weights: Weights, *, seed: int = 0, compute_dtype: str | None = None) -> Cnn:
+    """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
+    dtypes = layers.dtypes_of(weights, compute_dtype)
+    model = layers.blank(lambda rngs: Cnn(spec, dtypes=dtypes, rngs=rngs), seed=seed)
     for number, convolution in enumerate(model.convolutions):
         layers.load(convolution.convolution, name=f"conv{number}", weights=weights)
         layers.load_batch_norm(convolution.tail, name=f"conv{number}", weights=weights)

@@ -17,11 +17,13 @@ def add_convolution(model: keras.Sequential, layer: ConvLayer, *, name: str, dty
     layers.add_dropout(model, layer.dropout, dtype=dtype)
 
 
-def build(spec: CnnSpec, weights: Weights, *, seed: int = 0) -> keras.Sequential:
-    """The model with these weights, in their precision; the seed is that of its dropout."""
+def build(spec: CnnSpec, weights: Weights, *, seed: int = 0, compute_dtype: str | None = None) -> keras.Sequential:
+    """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
     keras.utils.set_random_seed(seed)
-    dtype = weights["head.bias"].dtype.name
-    model = keras.Sequential([keras.Input((spec.height, spec.width, spec.channels), dtype=dtype)])
+    dtype = layers.dtype_of(weights, compute_dtype)
+    model = keras.Sequential(
+        [keras.Input((spec.height, spec.width, spec.channels), dtype=weights["head.bias"].dtype.name)]
+    )
     for number, layer in enumerate(spec.convolutions):
         add_convolution(model, layer, name=f"conv{number}", dtype=dtype)
     model.add(keras_layers.Flatten(dtype=dtype))

@@ -1,6 +1,5 @@
 """The fully connected network in Flax."""
 
-import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 from jaxtyping import Float
@@ -11,13 +10,13 @@ from models.layers.spec import Weights
 
 
 class Dnn(nnx.Module):
-    def __init__(self, spec: DnnSpec, *, dtype: jnp.dtype, rngs: nnx.Rngs) -> None:
+    def __init__(self, spec: DnnSpec, *, dtypes: layers.Dtypes, rngs: nnx.Rngs) -> None:
         widths = (spec.features, *(layer.units for layer in spec.hidden))
         self.hidden = nnx.List(
-            layers.Dense(inputs, layer, dtype=dtype, rngs=rngs)
+            layers.Dense(inputs, layer, dtypes=dtypes, rngs=rngs)
             for inputs, layer in zip(widths, spec.hidden, strict=False)
         )
-        self.head = nnx.Linear(widths[-1], spec.outputs, param_dtype=dtype, rngs=rngs)
+        self.head = nnx.Linear(widths[-1], spec.outputs, **dtypes, rngs=rngs)
 
     def __call__(self, features: Float[Array, "batch features"]) -> Float[Array, "batch outputs"]:
         for layer in self.hidden:
@@ -25,10 +24,10 @@ class Dnn(nnx.Module):
         return self.head(features)
 
 
-def build(spec: DnnSpec, weights: Weights, *, seed: int = 0) -> Dnn:
-    """The model with these weights, in their precision; the seed is that of its dropout."""
-    dtype = weights["head.bias"].dtype
-    model = layers.blank(lambda rngs: Dnn(spec, dtype=dtype, rngs=rngs), seed=seed)
+def build(spec: DnnSpec, weights: Weights, *, seed: int = 0, compute_dtype: str | None = None) -> Dnn:
+    """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
+    dtypes = layers.dtypes_of(weights, compute_dtype)
+    model = layers.blank(lambda rngs: Dnn(spec, dtypes=dtypes, rngs=rngs), seed=seed)
     for number, layer in enumerate(model.hidden):
         layers.load(layer.linear, name=f"hidden{number}", weights=weights)
         layers.load_batch_norm(layer.tail, name=f"hidden{number}", weights=weights)

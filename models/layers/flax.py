@@ -1,7 +1,7 @@
 """The shared layers in Flax."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,10 +17,17 @@ State = dict[str, Array]
 AnyModel = TypeVar("AnyModel", bound=nnx.Module)
 
 
+class Dtypes(TypedDict):
+    """In which types a layer computes and keeps its parameters, as every layer of Flax takes them."""
+
+    dtype: jnp.dtype
+    param_dtype: jnp.dtype
+
+
 class Dense(nnx.Module):
-    def __init__(self, inputs: int, layer: DenseLayer, *, dtype: jnp.dtype, rngs: nnx.Rngs) -> None:
-        self.linear = nnx.Linear(inputs, layer.units, param_dtype=dtype, rngs=rngs)
-        self.tail = Tail(layer.units, layer.activation, layer.batch_norm, layer.dropout, dtype=dtype, rngs=rngs)
+    def __init__(self, inputs: int, layer: DenseLayer, *, dtypes: Dtypes, rngs: nnx.Rngs) -> None:
+        self.linear = nnx.Linear(inputs, layer.units, **dtypes, rngs=rngs)
+        self.tail = Tail(layer.units, layer.activation, layer.batch_norm, layer.dropout, dtypes=dtypes, rngs=rngs)
 
     def __call__(self, features: Array) -> Array:
         return self.tail(self.linear(features))
@@ -36,12 +43,12 @@ class Tail(nnx.Module):
         batch_norm: BatchNorm | None,
         dropout: float,
         *,
-        dtype: jnp.dtype,
+        dtypes: Dtypes,
         rngs: nnx.Rngs,
     ) -> None:
         self.position = batch_norm.position if batch_norm else None
         self.activation = activation
-        self.norm = _batch_norm(channels, batch_norm, dtype=dtype, rngs=rngs) if batch_norm else None
+        self.norm = _batch_norm(channels, batch_norm, dtypes=dtypes, rngs=rngs) if batch_norm else None
         self.dropout = nnx.Dropout(dropout, rngs=rngs) if dropout else None
 
     def __call__(self, values: Array) -> Array:
@@ -51,6 +58,17 @@ class Tail(nnx.Module):
         if self.norm is not None and self.position == "after":
             values = self.norm(values)
         return self.dropout(values) if self.dropout is not None else values
+
+
+def dtypes_of(weights: Weights, compute_dtype: str | None) -> Dtypes:
+    """Parameters as the weights are; what is computed is too, unless it is said otherwise."""
+    kept = weights["head.bias"].dtype
+    return {"dtype": jnp.dtype(compute_dtype or kept), "param_dtype": kept}
+
+
+def carry_init(dtypes: Dtypes) -> Callable[..., Array]:
+    """Zeros for the state of a recurrent layer in the type in which it computes; Flax takes that of the parameters."""
+    return lambda _, shape, __: jnp.zeros(shape, dtypes["dtype"])
 
 
 def blank(make: Callable[[nnx.Rngs], AnyModel], *, seed: int) -> AnyModel:
@@ -109,13 +127,13 @@ def to_numpy(state: State) -> Weights:
     return {name: np.array(value) for name, value in state.items()}
 
 
-def _batch_norm(channels: int, batch_norm: BatchNorm, *, dtype: jnp.dtype, rngs: nnx.Rngs) -> nnx.BatchNorm:
+def _batch_norm(channels: int, batch_norm: BatchNorm, *, dtypes: Dtypes, rngs: nnx.Rngs) -> nnx.BatchNorm:
     # The fast variance is E[x²] - E[x]², which cancels; the other frameworks take E[(x - E[x])²].
     return nnx.BatchNorm(
         channels,
         momentum=batch_norm.momentum,
         epsilon=batch_norm.epsilon,
         use_fast_variance=False,
-        param_dtype=dtype,
+        **dtypes,
         rngs=rngs,
     )

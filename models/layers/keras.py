@@ -6,6 +6,11 @@ from keras import layers
 from models.layers.spec import Activation, BatchNorm, DenseLayer, Weights
 
 
+def dtype_of(weights: Weights, compute_dtype: str | None) -> str:
+    """The policy of every layer: parameters as the weights are, and what is computed, unless it is said otherwise."""
+    return f"mixed_{compute_dtype}" if compute_dtype else weights["head.bias"].dtype.name
+
+
 def add_dense(model: keras.Sequential, layer: DenseLayer, *, name: str, dtype: str) -> None:
     """A hidden dense layer and its tail."""
     model.add(layers.Dense(layer.units, name=name, dtype=dtype))

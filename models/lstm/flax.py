@@ -15,15 +15,20 @@ ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
 class Recurrent(nnx.Module):
     def __init__(
-        self, inputs: int, layer: LstmLayer, *, return_sequences: bool, dtype: jnp.dtype, rngs: nnx.Rngs
+        self, inputs: int, layer: LstmLayer, *, return_sequences: bool, dtypes: layers.Dtypes, rngs: nnx.Rngs
     ) -> None:
         self.return_sequences = return_sequences
         # Its two dense layers, with the gates stacked i f g o, are the canonical layout.
         cell = nnx.OptimizedLSTMCell(
-            inputs, layer.units, activation_fn=ACTIVATIONS[layer.activation], param_dtype=dtype, rngs=rngs
+            inputs,
+            layer.units,
+            activation_fn=ACTIVATIONS[layer.activation],
+            carry_init=layers.carry_init(dtypes),
+            **dtypes,
+            rngs=rngs,
         )
         self.lstm = nnx.RNN(cell)
-        self.tail = layers.Tail(layer.units, "linear", layer.batch_norm, layer.dropout, dtype=dtype, rngs=rngs)
+        self.tail = layers.Tail(layer.units, "linear", layer.batch_norm, layer.dropout, dtypes=dtypes, rngs=rngs)
 
     def __call__(self, sequence: Array) -> Array:
         states = self.lstm(sequence)
@@ -33,14 +38,14 @@ class Recurrent(nnx.Module):
 
 
 class Lstm(nnx.Module):
-    def __init__(self, spec: LstmSpec, *, dtype: jnp.dtype, rngs: nnx.Rngs) -> None:
+    def __init__(self, spec: LstmSpec, *, dtypes: layers.Dtypes, rngs: nnx.Rngs) -> None:
         widths = (spec.features, *(layer.units for layer in spec.layers))
         last = len(spec.layers) - 1
         self.layers = nnx.List(
-            Recurrent(widths[number], layer, return_sequences=number != last, dtype=dtype, rngs=rngs)
+            Recurrent(widths[number], layer, return_sequences=number != last, dtypes=dtypes, rngs=rngs)
             for number, layer in enumerate(spec.layers)
         )
-        self.head = nnx.Linear(widths[-1], spec.outputs, param_dtype=dtype, rngs=rngs)
+        self.head = nnx.Linear(widths[-1], spec.outputs, **dtypes, rngs=rngs)
 
     def __call__(self, sequence: Float[Array, "batch time features"]) -> Float[Array, "batch outputs"]:
         for layer in self.layers:
@@ -48,10 +53,10 @@ class Lstm(nnx.Module):
         return self.head(sequence)
 
 
-def build(spec: LstmSpec, weights: Weights, *, seed: int = 0) -> Lstm:
-    """The model with these weights, in their precision; the seed is that of its dropout."""
-    dtype = weights["head.bias"].dtype
-    model = layers.blank(lambda rngs: Lstm(spec, dtype=dtype, rngs=rngs), seed=seed)
+def build(spec: LstmSpec, weights: Weights, *, seed: int = 0, compute_dtype: str | None = None) -> Lstm:
+    """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
+    dtypes = layers.dtypes_of(weights, compute_dtype)
+    model = layers.blank(lambda rngs: Lstm(spec, dtypes=dtypes, rngs=rngs), seed=seed)
     for number, layer in enumerate(model.layers):
         layers.fill(layer.lstm.cell.dense_i.kernel, weights[f"layer{number}.kernel"])
         layers.fill(layer.lstm.cell.dense_h.kernel, weights[f"layer{number}.recurrent"])

@@ -20,11 +20,11 @@ def add_recurrent(
     layers.add_dropout(model, layer.dropout, dtype=dtype)
 
 
-def build(spec: RnnSpec, weights: Weights, *, seed: int = 0) -> keras.Sequential:
-    """The model with these weights, in their precision; the seed is that of its dropout."""
+def build(spec: RnnSpec, weights: Weights, *, seed: int = 0, compute_dtype: str | None = None) -> keras.Sequential:
+    """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
     keras.utils.set_random_seed(seed)
-    dtype = weights["head.bias"].dtype.name
-    model = keras.Sequential([keras.Input((spec.steps, spec.features), dtype=dtype)])
+    dtype = layers.dtype_of(weights, compute_dtype)
+    model = keras.Sequential([keras.Input((spec.steps, spec.features), dtype=weights["head.bias"].dtype.name)])
     for number, layer in enumerate(spec.layers):
         last = number == len(spec.layers) - 1
         add_recurrent(model, layer, return_sequences=not last, name=f"layer{number}", dtype=dtype)

@@ -18,6 +18,7 @@ from bench.equivalence import (
     STEPS,
     WEIGHTS_LIMIT,
     certify,
+    in_precision,
     is_amplified,
     read_trace,
     relative_deviation,
@@ -291,3 +292,34 @@ def test_a_damaged_trace_is_none(tmp_path: Path) -> None:
     at = next(re.finditer(rb"NUMPY", content)).end() + 130
     path.write_bytes(content[:at] + b"\xff\xff" + content[at + 2 :])
     assert read_trace(path) is None
+
+
+def in_bf16(logit: float = -2.01, loss: float = 0.7, bits: int = 7) -> Certificate:
+    """That of Flax in bfloat16 beside a PyTorch that did everything right."""
+    proven = certificate()
+    right = arrays(logits=np.array([[1.0, -2.01]]), mantissa_bits=np.array(7))
+    losses = right["losses"].copy()
+    losses[0] = loss
+    mine = right | {"logits": np.array([[1.0, logit]]), "losses": losses, "mantissa_bits": np.array(bits)}
+    return in_precision(proven, "bf16", {"pytorch": right, "flax": mine})
+
+
+def test_a_reduced_precision_has_a_proof_of_its_own_beside_the_exact_one() -> None:
+    found = in_bf16()
+    assert found.passed
+    assert set(certificate().deviations) < set(found.deviations)
+    assert failing(in_bf16(logit=-2.5)) == {"bf16 forward"}
+    assert failing(in_bf16(loss=0.72)) == {f"bf16 loss of {FIRST_LOSSES} steps"}
+    assert failing(in_bf16(bits=23)) == {"bf16 mantissa bits"}, "which is float32, however right the answers are"
+
+
+def test_float32_that_is_none_fails() -> None:
+    strict, loose = ({"flax": arrays(mantissa_bits=np.array(bits))} for bits in (23, 10))
+    assert in_precision(certificate(), "fp32", strict).passed
+    assert failing(in_precision(certificate(), "fp32", loose)) == {"fp32 mantissa bits"}
+
+
+def test_a_precision_without_a_trace_is_unproven() -> None:
+    found = in_precision(certificate(), "tf32", {})
+    assert not found.passed
+    assert found.problem == "it computed no trace in tf32: see its failure"

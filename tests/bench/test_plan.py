@@ -150,3 +150,9 @@ def test_only_what_is_timed_is_fed_from_the_host(small: Selection) -> None:
         ("memory", "device"),
     }
     assert {case.feed for case in cases(small)} == {"device"}
+
+
+def test_every_precision_is_a_case_of_its_own(small: Selection) -> None:
+    both = cases(replace(small, precisions=("fp32", "bf16")))
+    assert len(both) == 2 * len(cases(small))
+    assert [case for case in both if case.precision == "fp32"] == list(cases(small))

@@ -271,3 +271,9 @@ def test_all_workloads_are_those_of_the_catalogue() -> None:
     assert tuple(item.name for item in load_workloads("all")) == workload_names()
     with pytest.raises(UsageError, match="found 'all'"):
         load_workloads("all,digits-dnn")
+
+
+def test_precisions_are_those_of_arithmetic() -> None:
+    assert check(Options(precision="bf16,fp32")).selection.precisions == ("fp32", "bf16")
+    with pytest.raises(UsageError, match="--precision: found 'fp64', expected fp32, tf32, bf16, separated by commas"):
+        check(Options(precision="fp64"))

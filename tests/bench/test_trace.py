@@ -1,5 +1,6 @@
 """A trace holds what the recipe does: its first weights, its batches in their order, its steps, without dropout."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from bench.datasets import base as datasets
 from bench.equivalence import LOSS_STEPS, STEPS, Trace, relative_deviation, weights_deviation
 from bench.subject import prepare
-from bench.trace import trace
+from bench.trace import mantissa_bits, trace
 from bench.workload import Workload, parse_workload
 from models.dnn.spec import forward, initial_weights
 
@@ -118,3 +119,18 @@ def test_the_seed_decides_the_weights_and_the_batches() -> None:
 
 def test_a_batch_as_large_as_the_data_is_an_epoch() -> None:
     assert len(traced(workload(batch_size=SAMPLES))["losses"]) == LOSS_STEPS
+
+
+@pytest.mark.parametrize(("precision", "bits"), [("fp64", 52), ("fp32", 23), ("bf16", 7)])
+@pytest.mark.parametrize("family", ["dnn", "cnn"])
+def test_as_many_bits_survive_a_product_as_the_precision_keeps(family: str, precision: str, bits: int) -> None:
+    image = {"name": "synthetic", "shape": [6, 6, 1], "outputs": 2, "train": SAMPLES, "test": 4}
+    models = {"dnn": {"family": "dnn"}, "cnn": {"family": "cnn", "convolutions": [{"filters": 2}]}}
+    content = dict(workload().content) | {"dataset": image, "model": models[family]}
+    made = parse_workload(content, source=Path("linear.toml"))
+    assert int(traced(made, precision=precision)["mantissa_bits"]) == bits
+
+
+def test_what_silently_stays_in_float32_is_seen() -> None:
+    subject = prepare("pytorch", workload(), device="cpu", precision="fp32", threads=1, seed=0)
+    assert mantissa_bits(replace(subject, precision="bf16")) == 23

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +177,28 @@ def test_an_error_is_an_outcome_and_one_line(error: Exception, outcome: str, lin
     assert worker._one_line(error).startswith(line)
     assert len(worker._one_line(error)) <= 500
     assert "\n" not in worker._one_line(error)
+
+
+@pytest.mark.parametrize(("precision", "low", "high"), [("fp32", 0.0, 1e-6), ("bf16", 1e-4, 0.1)])
+def test_timed_answers_are_as_far_from_the_reference_as_their_precision(
+    precision: str, low: float, high: float
+) -> None:
+    result = worked(tiny(scenario="inference", precision=precision))[-1]
+    assert result["outcome"] == "ok", result["error"]
+    assert low <= result["measurement"]["forward_deviation"] <= high
+
+
+def test_answers_in_another_precision_than_asked_for_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.autocast", lambda *_: nullcontext())
+    result = worked(tiny(scenario="inference", precision="bf16"))[-1]
+    assert result["outcome"] == "failed"
+    assert "expected 2e-04 to 1e-01 in bf16: something was computed in another precision" in result["error"]
+    assert result["measurement"]["blocks"], "what was timed is not lost"
+
+
+def test_a_cpu_has_no_tf32() -> None:
+    result = worked(tiny(precision="tf32"))[-1]
+    assert (result["outcome"], result["error"]) == (
+        "unavailable",
+        "TF32 is a mode of NVIDIA GPUs; a CPU has fp32 and bf16",
+    )

@@ -20,7 +20,9 @@ class Peaks(NamedTuple):
 
 
 class Engine(Protocol):
-    """One library on one device."""
+    """One library on one device; `precision` says how it computes what is not in bfloat16."""
+
+    precision: str
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Set device, precision and threads of this process, as in `Adapter.configure`."""

@@ -16,18 +16,18 @@ def create() -> Engine:
 class TensorFlowEngine:
     """See `Engine`."""
 
-    device = "cpu"
+    device, precision = "cpu", ""
 
-    def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (Keras sets the precision)
-        """Set threads and device; memory grows as needed, TF32 is off."""
+    def configure(self, *, device: str, precision: str, threads: int) -> None:
+        """Set threads and device; memory grows as needed, TF32 is on or off."""
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-        tf.config.experimental.enable_tensor_float_32_execution(False)  # noqa: FBT003 (its only form)
+        tf.config.experimental.enable_tensor_float_32_execution(precision == "tf32")
         if device == "cpu":
             tf.config.set_visible_devices([], "GPU")
         for gpu in tf.config.list_physical_devices("GPU") if device != "cpu" else ():
             tf.config.experimental.set_memory_growth(gpu, True)  # noqa: FBT003 (its only form)
-        self.device = device
+        self.device, self.precision = device, precision
 
     def wait(self, values: object) -> None:  # noqa: ARG002 (a device has one order)
         """Return when the device has nothing left to do; on a CPU a call returns when it is done."""

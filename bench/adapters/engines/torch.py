@@ -16,14 +16,14 @@ def create() -> Engine:
 class TorchEngine:
     """See `Engine`."""
 
-    device = "cpu"
+    device, precision = "cpu", ""
 
-    def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (that of the weights)
-        """Set threads; TF32 is off. Whoever builds the model puts it on the device."""
+    def configure(self, *, device: str, precision: str, threads: int) -> None:
+        """Set threads, and TF32 on or off. Whoever builds the model puts it on the device."""
         torch.set_num_threads(threads)
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
-        self.device = device
+        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+        torch.backends.cudnn.allow_tf32 = precision == "tf32"
+        self.device, self.precision = device, precision
 
     def wait(self, values: object) -> None:  # noqa: ARG002 (a stream has one order, so everything before now is done)
         """Return when the device has nothing left to do; a CPU never has."""

@@ -270,7 +270,7 @@ def test_settings_are_words_that_name_the_optimizer(adapter: Adapter, network: M
     prepare(adapter, network)
     adapter.wait(adapter.train([batch(adapter)]))
     settings = adapter.settings()
-    assert {"execution", "inference", "optimizer", "tf32", "threads"} <= set(settings)
+    assert {"execution", "inference", "optimizer", "precision", "threads"} <= set(settings)
     assert all(value.strip() for value in settings.values()), settings
-    assert settings["tf32"].startswith("off")
+    assert settings["precision"].startswith("fp32")
     assert settings["threads"].startswith("1")

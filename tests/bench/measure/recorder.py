@@ -54,6 +54,10 @@ class Recorder:
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Nothing is there to be set."""
 
+    def build_options(self) -> dict[str, str]:
+        """Nothing is there to be built."""
+        return {}
+
     def prepare(self, model: Model, recipe: Recipe, *, mode: str) -> None:
         """Nothing is there to be trained."""
 
