@@ -81,9 +81,8 @@ def versions(contender: Contender) -> dict[str, str]:
 
 def adapter_source(framework: str) -> bytes:
     """The source text that decides how a framework is driven: its adapter, and the engines below."""
-    return b"".join(
-        path.read_bytes() for path in (ADAPTERS / f"{framework}.py", *sorted(ADAPTERS.glob("engines/*.py")))
-    )
+    below = sorted((*ADAPTERS.glob("engines/*.py"), *ADAPTERS.glob("tuned/*.py")))
+    return b"".join(path.read_bytes() for path in (ADAPTERS / f"{framework}.py", *below))
 
 
 def _candidates(name: str) -> tuple[Contender, ...]:

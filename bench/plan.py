@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from bench import families
 from bench.frameworks import Contender
-from bench.record import Case, Feed, Precision, Purpose, Record, Scenario
+from bench.record import Case, Feed, Mode, Precision, Purpose, Record, Scenario
 from bench.workload import Workload
 
 # For estimates where nothing like it was measured before: what a small machine and a small network take.
@@ -37,6 +37,7 @@ class Selection:
     seeds: int
     threads: int
     purposes: tuple[Purpose, ...] = PURPOSES
+    modes: tuple[Mode, ...] = ("idiomatic",)
     precisions: tuple[Precision, ...] = ("fp32",)
     feed: Feed = "device"
     largest_batch: int | None = None
@@ -57,7 +58,9 @@ def cases(selection: Selection) -> tuple[Case, ...]:
             planned += _learning(selection)
     if selection.largest_batch is not None:
         planned += [
-            replace(case, purpose="capacity", feed="device", batch_sizes=(selection.largest_batch,)) for case in memory
+            replace(case, purpose="capacity", feed="device", batch_sizes=(selection.largest_batch,))
+            for case in memory
+            if case.mode == "idiomatic"  # options are searched for at batch sizes that are known
         ]
     return tuple(case for case in planned if case.purpose in selection.purposes)
 
@@ -97,12 +100,13 @@ def _lap(selection: Selection, scenario: Scenario, *, replicate: int) -> Iterato
         sizes = selection.batch_sizes
         if scenario == "training":
             sizes = (workload.recipe.batch_size, *selection.batch_sizes_for_training)
-        for device, precision in itertools.product(selection.devices, selection.precisions):
+        for device, precision, mode in itertools.product(selection.devices, selection.precisions, selection.modes):
             for contender in contenders:
                 yield Case(
                     workload=workload.name,
                     framework=contender.framework,
                     backend=contender.backend,
+                    mode=mode,
                     precision=precision,
                     device=device,
                     scenario=scenario,

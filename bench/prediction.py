@@ -70,7 +70,7 @@ def predict(framework: str, folder: Path, data: str, *, device: str, threads: in
     adapter.configure(device="cpu" if device == "cpu" else "cuda", precision="fp32", threads=threads)
     own = framework == about.contender.partition("/")[0]
     model = _loaded(adapter, framework, folder, about, own=own)
-    adapter.prepare(model, about.recipe, mode="idiomatic")
+    adapter.prepare(model, about.recipe)
     logits = logits_of(adapter, inputs.reshape(len(inputs), *shape).astype(np.float32))
     found = (
         {} if split is None else quality.evaluate(quality.answers(about.description, about.recipe.loss, logits, split))

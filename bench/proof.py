@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, final
 
 from bench import cache, equivalence, families, frameworks
@@ -22,6 +23,7 @@ NUDGED = "fp64 nudged"
 PAIR = 2
 DECISIVE = ("trace.py", "subject.py", "datasets/base.py")  # what a trace holds, how it is begun, in which batches
 
+Options = Mapping[str, str]
 Tell = Callable[[str, str, str], None]
 
 
@@ -36,6 +38,17 @@ Traced = Trace | Refusal
 _Tracing = tuple[Contender, str, Trace | Future[Traced]]  # of whom, in which precision
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A proof that has begun: of what, on which device, in which precision; `tunings` are options by contender."""
+
+    workload: Workload
+    device: str
+    precision: str
+    tunings: Mapping[str, Options]
+    traces: tuple[_Tracing, ...] = ()
+
+
 @final
 class Proofs:
     """Makes the traces that are not in the cache yet, and from all of them the certificates.
@@ -47,44 +60,28 @@ class Proofs:
     def __init__(self, fleet: Fleet, pool: ThreadPoolExecutor, *, threads: int, limit_s: float, tell: Tell) -> None:
         self.fleet, self.pool = fleet, pool
         self.threads, self.limit_s, self.tell = threads, limit_s, tell
-        self._traces: dict[tuple[str, str, str], list[_Tracing]] = {}
         self._jobs: dict[Path, Future[Traced]] = {}  # what is proven in two precisions shares traces
 
     def begin(
-        self, workload: Workload, contenders: Sequence[Contender], *, device: str, precision: str = "fp32"
-    ) -> None:
+        self,
+        workload: Workload,
+        contenders: Sequence[Contender],
+        *,
+        device: str,
+        precision: str = "fp32",
+        tunings: Mapping[str, Options] = MappingProxyType({}),
+    ) -> Pending:
         """Begin the proofs of one workload, with a second framework to compare with where only one was chosen."""
-        everyone = (*contenders, *second(contenders))
-        self._traces[workload.name, device, precision] = self._begin(workload, everyone, device, precision)
+        pending = Pending(workload=workload, device=device, precision=precision, tunings=tunings)
+        return replace(pending, traces=self._begin(pending, (*contenders, *second(contenders))))
 
-    def _begin(
-        self, workload: Workload, contenders: Sequence[Contender], device: str, precision: str
-    ) -> list[_Tracing]:
-        """The traces of these contenders, from the cache or under way."""
-        needed = dict.fromkeys((*PROVEN_IN, precision))
-        known = {
-            (contender, kind): equivalence.read_trace(_path(workload, contender, device, kind))
-            for kind in needed
-            for contender in contenders
-        }
-        self.fleet.start((contender, device) for (contender, _), trace in known.items() if trace is None)
-        return [
-            (contender, kind, trace or self._submitted(workload, contender, device, kind))
-            for (contender, kind), trace in known.items()
-        ]
-
-    def _submitted(self, workload: Workload, contender: Contender, device: str, kind: str) -> Future[Traced]:
-        path = _path(workload, contender, device, kind)
-        if path not in self._jobs:
-            self._jobs[path] = self.pool.submit(self._trace, workload, contender, device, kind)
-        return self._jobs[path]
-
-    def collect(self, workload: Workload, *, device: str, precision: str = "fp32") -> dict[str, Certificate]:
+    def collect(self, pending: Pending) -> dict[str, Certificate]:
         """Wait for the traces of one workload; the certificates by contender."""
+        precision = pending.precision
         traces: dict[str, dict[str, Trace]] = {kind: {} for kind in (*PROVEN_IN, precision)}
         refusals: dict[str, Refusal] = {}
         contenders: dict[Contender, None] = {}
-        under_way = self._traces.pop((workload.name, device, precision))
+        under_way = pending.traces
         while under_way:
             for contender, kind, trace in under_way:
                 contenders[contender] = None
@@ -94,49 +91,72 @@ class Proofs:
                 else:
                     traces[kind][str(contender)] = found
             # Where a framework that was to be compared with cannot do the work, the next one takes its place.
-            under_way = self._begin(workload, second(tuple(contenders), refused=refusals), device, precision)
-        dropout = without_dropout(workload.spec) != workload.spec
+            under_way = self._begin(pending, second(tuple(contenders), refused=refusals))
+        dropout = without_dropout(pending.workload.spec) != pending.workload.spec
         make = partial(equivalence.certify, double=traces["fp64"], single=traces["fp32"], dropout=dropout)
         made = {name: make(name) for name in map(str, contenders)}
         suspects = [name for name, certificate in made.items() if equivalence.is_amplified(certificate)]
         if suspects:
-            nudged = self._nudged(workload, suspects, device)
+            nudged = self._nudged(pending, suspects)
             made |= {name: make(name, nudged=nudged) for name in suspects}
         made = {name: equivalence.in_precision(item, precision, traces[precision]) for name, item in made.items()}
+        made |= {name: _noted(made[name], options) for name, options in pending.tunings.items() if options}
         return made | {
             name: replace(made[name], problem=refusal.reason, available=refusal.available)
             for name, refusal in refusals.items()
         }
 
-    def _nudged(self, workload: Workload, names: Sequence[str], device: str) -> dict[str, Trace]:
+    def _begin(self, pending: Pending, contenders: Sequence[Contender]) -> tuple[_Tracing, ...]:
+        """The traces of these contenders, from the cache or under way."""
+        return self._traces(pending, contenders, tuple(dict.fromkeys((*PROVEN_IN, pending.precision))))
+
+    def _nudged(self, pending: Pending, names: Sequence[str]) -> dict[str, Trace]:
         """How far each of these frameworks is from itself, where that could be found out."""
         contenders = [item for item in frameworks.every_contender() if str(item) in names]
-        known = {item: equivalence.read_trace(_path(workload, item, device, NUDGED)) for item in contenders}
-        missing = [item for item, trace in known.items() if trace is None]
-        self.fleet.start((item, device) for item in missing)
-        jobs = {item: self.pool.submit(self._trace, workload, item, device, NUDGED) for item in missing}
-        found: dict[Contender, Traced | None] = {**known, **{item: job.result() for item, job in jobs.items()}}
-        return {str(item): trace for item, trace in found.items() if not isinstance(trace, Refusal | None)}
+        begun = self._traces(pending, contenders, (NUDGED,))
+        found = {str(item): trace.result() if isinstance(trace, Future) else trace for item, _, trace in begun}
+        return {name: trace for name, trace in found.items() if not isinstance(trace, Refusal)}
 
-    def _trace(self, workload: Workload, contender: Contender, device: str, precision: str) -> Traced:
-        path = _path(workload, contender, device, precision)
-        self.tell(workload.name, str(contender), precision)
+    def _traces(self, pending: Pending, contenders: Sequence[Contender], kinds: Sequence[str]) -> tuple[_Tracing, ...]:
+        paths = {(item, kind): _path(pending, item, kind) for kind in kinds for item in contenders}
+        known = {key: equivalence.read_trace(path) for key, path in paths.items()}
+        self.fleet.start((contender, pending.device) for (contender, _), trace in known.items() if trace is None)
+        return tuple(
+            (contender, kind, trace or self._submitted(pending, contender, kind))
+            for (contender, kind), trace in known.items()
+        )
+
+    def _submitted(self, pending: Pending, contender: Contender, kind: str) -> Future[Traced]:
+        path = _path(pending, contender, kind)
+        if path not in self._jobs:
+            self._jobs[path] = self.pool.submit(self._trace, pending, contender, kind)
+        return self._jobs[path]
+
+    def _trace(self, pending: Pending, contender: Contender, kind: str) -> Traced:
+        path, workload = _path(pending, contender, kind), pending.workload
+        self.tell(workload.name, str(contender), kind)
         job = {
             "kind": "trace",
             "framework": contender.framework,
-            "device": device,
+            "device": pending.device,
             "threads": self.threads,
             "workload": workload.content,
             "source": workload.source,
             "log": str(self.fleet.logs / f"proof-{workload.name}-{contender}.log".replace("/", "-")),
-            "precision": precision.partition(" ")[0],
-            "nudged": precision == NUDGED,
+            "precision": kind.partition(" ")[0],
+            "nudged": kind == NUDGED,
             "seed": workload.recipe.seed,
             "path": str(path),
+            "tuning": dict(pending.tunings.get(str(contender), {})),
         }
-        result = self.fleet.run(contender, device, job, limit_s=self.limit_s).result
+        result = self.fleet.run(contender, pending.device, job, limit_s=self.limit_s).result
         made = equivalence.read_trace(path)
         return made if made is not None else Refusal(str(result["error"]), result["outcome"] != "unavailable")
+
+
+def _noted(certificate: Certificate, options: Options) -> Certificate:
+    words = ", ".join(f"{name} {value}" for name, value in options.items())
+    return replace(certificate, notes=(*certificate.notes, f"proven with {words}"))
 
 
 def source_digest(workload: Workload, framework: str) -> str:
@@ -154,15 +174,16 @@ def second(contenders: Sequence[Contender], *, refused: Container[str] = ()) -> 
     return tuple(others[: max(0, missing)])
 
 
-def _path(workload: Workload, contender: Contender, device: str, precision: str) -> Path:
+def _path(pending: Pending, contender: Contender, kind: str) -> Path:
     """Where a trace is kept, by everything that decides what it holds."""
     what = [
-        workload.proof_digest,
-        source_digest(workload, contender.framework),
+        pending.workload.proof_digest,
+        source_digest(pending.workload, contender.framework),
         str(contender),
         frameworks.versions(contender),
-        device.partition(":")[0],
-        precision,
+        pending.device.partition(":")[0],
+        kind,
+        dict(sorted(pending.tunings.get(str(contender), {}).items())),
         equivalence.STEPS,
         equivalence.LOSS_STEPS,
         *((Path(__file__).parent / name).read_text() for name in DECISIVE),

@@ -20,6 +20,7 @@ SCHEMA_VERSION = 1
 Scenario = Literal["training", "inference"]
 Purpose = Literal["timing", "learning", "memory", "capacity"]
 Outcome = Literal["ok", "failed", "oom", "timeout", "diverged", "unavailable"]
+Mode = Literal["idiomatic", "tuned"]
 Precision = Literal["fp64", "fp32", "tf32", "bf16"]
 Feed = Literal["device", "host"]
 Ended = Literal["interval", "time"]
@@ -41,7 +42,7 @@ class Case:
     workload: str
     framework: str
     backend: str | None = None
-    mode: Literal["idiomatic"] = "idiomatic"
+    mode: Mode = "idiomatic"
     precision: Precision = "fp32"
     device: str = "cpu"
     scenario: Scenario
@@ -66,8 +67,14 @@ class Case:
     @property
     def learner(self) -> str:
         """Who learnt where from which seed, as the name of a file: `keras-jax-cpu-seed0`, `flax-cpu-bf16-seed0`."""
-        precision = "" if self.precision == "fp32" else f"-{self.precision}"
-        return f"{self.contender}-{self.device}{precision}-seed{self.seed}".replace("/", "-").replace(":", "-")
+        words = (self.contender, self.device, *self.unusual, f"seed{self.seed}")
+        return "-".join(words).replace("/", "-").replace(":", "-")
+
+    @property
+    def unusual(self) -> tuple[str, ...]:
+        """Mode and precision, where they are not the usual ones."""
+        usual = ("idiomatic", "fp32")
+        return tuple(word for word, other in zip((self.mode, self.precision), usual, strict=True) if word != other)
 
     @property
     def subject(self) -> "Case":
@@ -339,6 +346,33 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
+class Candidate:
+    """One combination of a framework's public options: how it ended, and what each process of its last round took.
+
+    Options that are as the framework's guide has them are left out. `unproven` ones are fast and do something else.
+    """
+
+    options: dict[str, str]
+    outcome: Outcome | Literal["unproven"] = "ok"
+    error: str | None = None
+    times_s: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
+class Tuning:
+    """The search for the fastest options at one batch size: what was chosen, by which metric, and all candidates.
+
+    The fastest of the last round come first.
+    """
+
+    batch_size: Size
+    options: dict[str, str]
+    metric: str
+    searched: str
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Environment:
     """The machine and its software: hardware, driver, versions; no host, user or path."""
 
@@ -360,6 +394,7 @@ class Record:
     """One stored line.
 
     `attempt` counts from 1: a case that was throttled is measured again. Each attempt is stored, the last one counts.
+    `tunings` are the options of each batch size in mode `tuned`.
     """
 
     schema_version: int
@@ -380,6 +415,7 @@ class Record:
     source_digest: str
     loadavg: float | None = None
     attempt: Size = 1
+    tunings: tuple[Tuning, ...] = ()
 
 
 class ForeignLineError(ValueError):

@@ -18,7 +18,7 @@ from bench.fleet import probe
 from bench.frameworks import Contender
 from bench.mistake import read_toml, refuse
 from bench.plan import PURPOSES, Selection
-from bench.record import Feed, Precision, Purpose, Scenario
+from bench.record import Feed, Mode, Precision, Purpose, Scenario
 from bench.suite import Suite, load_suite
 from bench.workload import Workload, load_workload, shortened, variants, workload_names
 
@@ -41,6 +41,7 @@ class Options:
     workload: str | None = None
     framework: str | None = None
     device: str = "cpu"
+    mode: str = "idiomatic"
     precision: str = "fp32"
     scenario: str | None = None
     purpose: str | None = None
@@ -128,6 +129,7 @@ def check(options: Options) -> Request:
         seeds=_positive("seeds", options.seeds),
         threads=_threads(options.threads),
         purposes=("learning",) if options.grid else _purposes(options.purpose, suite, sizes),
+        modes=modes(options.mode),
         precisions=precisions(options.precision),
         feed=feed(options.feed),
         largest_batch=sizes.largest,
@@ -251,6 +253,16 @@ def scenarios(text: str | None) -> tuple[Scenario, ...]:
         if part not in known:
             raise UsageError(f"--scenario: found {part!r}, expected {' or '.join(known)}")
     return tuple(part for part in known if part in found)
+
+
+def modes(text: str) -> tuple[Mode, ...]:
+    """The modes of a comma-separated option; raises UsageError for an unknown one."""
+    known: tuple[Mode, ...] = get_args(Mode)
+    found = split("mode", text)
+    for part in found:
+        if part not in known:
+            raise UsageError(f"--mode: found {part!r}, expected {' or '.join(known)}")
+    return tuple(name for name in known if name in found)
 
 
 def precisions(text: str) -> tuple[Precision, ...]:

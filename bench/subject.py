@@ -3,15 +3,17 @@
 import importlib
 from dataclasses import dataclass, replace
 from types import ModuleType
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from bench import families
-from bench.adapters.base import Adapter, Model
+from bench.adapters.base import IDIOMATIC, Adapter, Model, Tuning
 from bench.datasets import base as datasets
 from bench.datasets.base import Dataset, Split
 from bench.datasets.description import Part
 from bench.errors import UnavailableError
+from bench.record import Scenario
 from bench.workload import Workload
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
@@ -65,17 +67,34 @@ class Subject:
         targets = split.targets[:, None] == (np.arange(outputs) if outputs > 1 else 1)
         return replace(split, targets=targets.astype(self.dtype))
 
-    def build(self, *, spec: families.Spec | None = None, weights: families.Weights | None = None) -> Model:
+    def choices(self, scenario: Scenario) -> dict[str, tuple[str, ...]]:
+        """The public options of the framework and the forms of its model, each with what it can be, the usual first."""
+        return {**self.adapter.choices(scenario, self.workload.family), **forms(self.module)}
+
+    def build(
+        self,
+        *,
+        spec: families.Spec | None = None,
+        weights: families.Weights | None = None,
+        tuning: Tuning = IDIOMATIC,
+    ) -> Model:
         """A new model with these weights, or the canonical first ones of the seed, handed to the adapter.
 
-        Returns the model.
+        Returns the model, which is read by `export`.
         """
         spec = spec or self.workload.spec
         weights = weights or families.spec_module(self.workload.family).initial_weights(spec, seed=self.seed)
         typed = {name: value.astype(self.dtype) for name, value in weights.items()}
-        model = self.module.build(spec, typed, seed=self.seed, **self.adapter.build_options())
-        self.adapter.prepare(model, self.workload.recipe, mode="idiomatic")
+        form = {name: tuning[name] for name in forms(self.module) if name in tuning}
+        model = self.module.build(spec, typed, seed=self.seed, **self.adapter.build_options(), **form)
+        self.adapter.prepare(model, self.workload.recipe, tuning=tuning)
         return model
+
+    def export(self, model: Model) -> families.Weights:
+        """A copy of the weights of the model that was built last, as they are now, by their canonical names."""
+        self.adapter.settle()
+        weights: families.Weights = self.module.export(model)
+        return weights
 
     def reference(
         self, weights: families.Weights, inputs: np.ndarray, *, spec: families.Spec | None = None
@@ -110,6 +129,12 @@ def prepare(  # noqa: PLR0913 (what a process needs to know before it can begin)
         precision=precision,
         seed=seed,
     )
+
+
+def forms(module: ModuleType) -> dict[str, tuple[str, ...]]:
+    """The equal forms in which a framework's file can write its model: the choices that `build` leaves open."""
+    hints = get_type_hints(module.build)
+    return {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
 
 
 def network_module(family: str, framework: str) -> ModuleType:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bench import families
+from bench.adapters.base import IDIOMATIC, Tuning
 from bench.datasets import base as datasets
 from bench.equivalence import LOSS_STEPS, STEPS
 from bench.subject import Subject
@@ -28,7 +29,7 @@ PROBES = (
 )
 
 
-def trace(subject: Subject, *, nudged: bool = False) -> dict[str, np.ndarray]:
+def trace(subject: Subject, *, nudged: bool = False, tuning: Tuning = IDIOMATIC) -> dict[str, np.ndarray]:
     """Logits at the start and after the last step, each beside the reference's, the losses of the first steps.
 
     The weights after the steps. `nudged` begins with first weights that differ in their last bit and takes such inputs
@@ -38,11 +39,13 @@ def trace(subject: Subject, *, nudged: bool = False) -> dict[str, np.ndarray]:
     adapter, spec = subject.adapter, without_dropout(subject.workload.spec)
     train = subject.encoded(subject.split("train"))
     model = subject.build(
-        spec=spec, weights=_nudged(module.initial_weights(spec, seed=subject.seed)) if nudged else None
+        spec=spec,
+        weights=_nudged(module.initial_weights(spec, seed=subject.seed)) if nudged else None,
+        tuning=tuning,
     )
     batches = list(_batches(subject, len(train)))
     inputs = train.inputs[batches[0]]
-    first = subject.module.export(model)
+    first = subject.export(model)
     found = {
         "logits": adapter.to_numpy(adapter.predict(adapter.put(inputs))),
         "reference": subject.reference(first, inputs, spec=spec),
@@ -53,7 +56,7 @@ def trace(subject: Subject, *, nudged: bool = False) -> dict[str, np.ndarray]:
     adapter.wait(losses)
     if steps[LOSS_STEPS:]:  # the way in which epochs are learnt, so that it is proven as well
         adapter.wait([loss for loss, _ in adapter.train_epoch(steps[LOSS_STEPS:])])
-    weights = subject.module.export(model)
+    weights = subject.export(model)
     found |= {f"weights/{name}": value for name, value in weights.items()}
     found["losses"] = np.array([float(adapter.to_numpy(loss)) for loss in losses])
     found["trained_logits"] = adapter.to_numpy(adapter.predict(adapter.put(inputs)))

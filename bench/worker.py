@@ -1,7 +1,7 @@
 """One job in, one result out, in a process of its own.
 
-A job is JSON: `kind` ("measure", "trace", "probe", "serve" or "predict"), `framework`, `device`, `threads`, and what
-the kind needs.
+A job is JSON: `kind` ("measure", "trace", "probe", "choices", "serve" or "predict"), `framework`, `device`, `threads`,
+and what the kind needs.
 """
 
 import os
@@ -62,6 +62,7 @@ def _measure(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001
         memory_limit_bytes=job.get("memory_limit_bytes"),
         planted=job.get("planted", 0.0),
         turns=_meeting(job),
+        tunings={int(size): tuning for size, tuning in job.get("tunings", {}).items()},
     )
     found = cases.measure(subject, case, occasion)
     problem = _problem(found, case)
@@ -105,7 +106,7 @@ def _trace(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (
     subject = _subject(job, precision=job["precision"], seed=job["seed"])
     path = Path(job["path"])
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_trace(path, trace(subject, nudged=job.get("nudged", False)))
+    write_trace(path, trace(subject, nudged=job.get("nudged", False), tuning=job.get("tuning", {})))
     return {"outcome": "ok", "error": None}
 
 
@@ -113,6 +114,12 @@ def _probe(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (
     """What the framework is and sees; it is not configured, since that would already choose a device."""
     adapter = load_adapter(job["framework"])
     return {"outcome": "ok", "error": None, "devices": adapter.devices(), "versions": adapter.versions()}
+
+
+def _choices(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
+    """What there is to choose from, where a workload shall be as fast as it can."""
+    subject = _subject(job, precision=job["precision"], seed=0)
+    return {"outcome": "ok", "error": None, "choices": subject.choices(job["scenario"])}
 
 
 def _serve(job: Job, emit: Emit, receive: Receive) -> Message:
@@ -174,7 +181,14 @@ def _one_line(error: Exception) -> str:
     return (text if spoken else f"{type(error).__name__}: {text}")[:LONGEST_ERROR]
 
 
-KINDS = {"measure": _measure, "trace": _trace, "probe": _probe, "serve": _serve, "predict": _predict}
+KINDS = {
+    "measure": _measure,
+    "trace": _trace,
+    "probe": _probe,
+    "choices": _choices,
+    "serve": _serve,
+    "predict": _predict,
+}
 
 LONGEST_ERROR = 500
 

@@ -4,21 +4,27 @@ An adapter's module offers `create() -> Adapter`. Importing the module imports t
 that a process can be forked from one in which it was imported.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from bench.adapters.engines.base import Peaks
 from bench.recipe import Recipe
+from bench.record import Scenario
 
 # What belongs to a framework and crosses the harness unread.
 Model = Any
 DeviceArray = Any
 Batch = tuple[DeviceArray, DeviceArray]
 
+Tuning = Mapping[str, str]
+IDIOMATIC: Tuning = MappingProxyType({})
+
 HostBatch = tuple[np.ndarray, np.ndarray]  # inputs and targets
+AnyBatch = TypeVar("AnyBatch", bound=tuple[Any, Any])
 Loss = tuple[DeviceArray, int]  # the mean over so many samples
 
 
@@ -36,8 +42,21 @@ class Adapter(Protocol):
     def build_options(self) -> Mapping[str, str]:
         """What `models.<family>.<framework>.build` is told beside spec, weights and seed."""
 
-    def prepare(self, model: Model, recipe: Recipe, *, mode: str) -> None:
-        """Take over a model that `models.<family>.<framework>.build` made, with a new optimizer."""
+    def choices(self, scenario: Scenario, family: str) -> Mapping[str, tuple[str, ...]]:
+        """The public options that may make it faster on this device, and what each can be; asked after `configure`.
+
+        The first value of each is what the framework's own guide tells a user to write. Options of the model's own
+        files (`FORMS`) are not among them.
+        """
+
+    def prepare(self, model: Model, recipe: Recipe, *, tuning: Tuning = IDIOMATIC) -> None:
+        """Take over a model that `models.<family>.<framework>.build` made, with a new optimizer.
+
+        `tuning` has a value for some of the choices; the others are as the guide says.
+        """
+
+    def settle(self) -> None:
+        """Bring the model that was handed over up to date, where training keeps its state elsewhere."""
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Any:  # noqa: ANN401 (the seam)
         """Arrays on the device, in the framework's own layout: (inputs, targets), or the inputs alone."""
@@ -86,6 +105,27 @@ class Adapter(Protocol):
         """How the framework was set and called, as resolved at run time."""
 
 
-def step_by_step(adapter: Adapter, batches: Iterable[HostBatch]) -> list[Loss]:
-    """Each batch on its way to the device before its step, which is what a training loop does."""
-    return [(adapter.train([adapter.put(*batch)])[0], len(batch[0])) for batch in batches]
+def step_by_step(adapter: Adapter, batches: Iterable[HostBatch], *, steps_per_call: int = 1) -> list[Loss]:
+    """Each batch on its way to the device before its step, which is what a training loop does.
+
+    Where a call takes several steps, so many batches go together, if they are equally large.
+    """
+    losses: list[Loss] = []
+    for group in together(batches, steps_per_call):
+        found = adapter.train([adapter.put(*batch) for batch in group])
+        losses += zip(found, (len(inputs) for inputs, _ in group), strict=True)
+    return losses
+
+
+def together(batches: Iterable[AnyBatch], number: int) -> Iterator[list[AnyBatch]]:
+    """The batches in groups of so many of one size; what is left over, or of another size, is alone."""
+    group: list[AnyBatch] = []
+    for batch in batches:
+        if group and len(batch[0]) != len(group[0][0]):
+            yield from ([item] for item in group)
+            group = []
+        group.append(batch)
+        if len(group) == number:
+            yield group
+            group = []
+    yield from ([item] for item in group)

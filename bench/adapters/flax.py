@@ -1,4 +1,7 @@
-"""Flax: `nnx.jit` around the training step and the call."""
+"""Flax: `nnx.jit` around the training step and the call.
+
+Tuned: `jax.jit` around functions of the state, which takes its memory over, and several steps in one `lax.scan`.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -12,14 +15,17 @@ import optax
 from flax import nnx
 from jax import Array
 
-from bench.adapters.base import Adapter, Batch, HostBatch, Loss, Model, step_by_step
+from bench.adapters.base import IDIOMATIC, Adapter, Batch, HostBatch, Loss, Model, Tuning, step_by_step, together
 from bench.adapters.engines.base import Peaks
 from bench.adapters.engines.jax import JaxEngine
+from bench.adapters.tuned.flax import Functional
 from bench.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
+from bench.record import Scenario
 
 Optimizer = Any  # nnx.Optimizer is generic in the model, which the harness does not know
 
 CHECKPOINT = "orbax"
+STEPS_PER_CALL = 8
 
 
 def create() -> Adapter:
@@ -36,6 +42,7 @@ class FlaxAdapter:
     training: bool
     step: Callable[[nnx.Module, Optimizer, Array, Array], Array]
     call: Callable[[nnx.Module, Array], Array]
+    functional: Functional | None  # what trains and answers in place of these, where it is tuned so
 
     def __init__(self) -> None:
         self.engine = JaxEngine()
@@ -49,9 +56,13 @@ class FlaxAdapter:
         """The type in which layers compute, where it is not that of their parameters."""
         return {"compute_dtype": "bfloat16"} if self.precision == "bf16" else {}
 
-    def prepare(self, model: Model, recipe: Recipe, *, mode: str) -> None:
+    def choices(self, scenario: Scenario, family: str) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002 (the seam)
+        """What is compiled: a function of the module, of its state, or of its state for several steps."""
+        scan = ("lax.scan",) if scenario == "training" else ()
+        return {"call": ("nnx.jit", "jax.jit", *scan)}
+
+    def prepare(self, model: Model, recipe: Recipe, *, tuning: Tuning = IDIOMATIC) -> None:
         """Take the model, make its optimizer and its two compiled functions."""
-        self.mode = mode
         self.model = model
         self.model.train()
         self.training = True
@@ -60,7 +71,17 @@ class FlaxAdapter:
             update = optax.chain(_clip(recipe.clipping), update)
         self.optimizer = nnx.Optimizer(model, update, wrt=nnx.Param)
         self.parameters = [leaf for leaf in jax.tree.leaves(self.model, is_leaf=_is_variable) if _is_parameter(leaf)]
-        self.step, self.call = _train_step(LOSSES[recipe.loss]), nnx.jit(_call)
+        learn = _learning(LOSSES[recipe.loss])
+        self.step, self.call = nnx.jit(learn), nnx.jit(_call)
+        self.steps_per_call = STEPS_PER_CALL if tuning.get("call") == "lax.scan" else 1
+        self.functional = None
+        if tuning.get("call", "nnx.jit") != "nnx.jit":
+            self.functional = Functional(model, self.optimizer, learn=learn, answer=_call)
+
+    def settle(self) -> None:
+        """Give the module the state that was trained outside of it."""
+        if self.functional is not None:
+            self.functional.settle()
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Array | tuple[Array, Array]:
         """Arrays on the only device that the process has."""
@@ -74,24 +95,29 @@ class FlaxAdapter:
         if not self.training:
             self.model.train()
             self.training = True
+        if self.functional is not None:
+            groups = together(batches, self.steps_per_call)
+            return [loss for group in groups for loss in self.functional.train(group)]
         return [self.step(self.model, self.optimizer, inputs, targets) for inputs, targets in batches]
 
     def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
         """The same loop."""
-        return step_by_step(self, batches)
+        return step_by_step(self, batches, steps_per_call=self.steps_per_call)
 
     def predict(self, inputs: Array) -> Array:
         """The logits of one query."""
         if self.training:
+            self.settle()
             self.model.eval()
             self.training = False
-        return self.call(self.model, inputs)
+        return self.call(self.model, inputs) if self.functional is None else self.functional.predict(inputs)
 
     def wait(self, result: object) -> None:
         """Return when the result is there and, after training, the parameters."""
         if self.training and isinstance(result, list):  # and not what was put on the device
             # The raw values are the arrays themselves: `get_value` looks for hooks first, 70 µs for twenty variables.
-            result = (result, [parameter.get_raw_value() for parameter in self.parameters])
+            parameters = [parameter.get_raw_value() for parameter in self.parameters]
+            result = (result, parameters if self.functional is None else self.functional.state)
         self.engine.wait(result)
 
     def save(self, model: Model, folder: Path) -> None:
@@ -132,16 +158,15 @@ class FlaxAdapter:
     def settings(self) -> dict[str, str]:
         """What is compiled, the optimizer's implementation, threads."""
         return {
-            "execution": "nnx.jit (XLA)",
-            "inference": "nnx.jit (XLA)",
+            "execution": f"{'nnx.jit' if self.functional is None else 'jax.jit'} (XLA)",
+            "steps in a call": str(self.steps_per_call),
             "optimizer": "nnx.Optimizer of optax",
             "precision": "dtype bfloat16, param_dtype float32" if self.precision == "bf16" else self.engine.precision,
             "threads": f"{self.threads} by CPU affinity",
         }
 
 
-def _train_step(loss: Callable[[Array, Array], Array]) -> Callable[[nnx.Module, Optimizer, Array, Array], Array]:
-    @nnx.jit
+def _learning(loss: Callable[[Array, Array], Array]) -> Callable[[nnx.Module, Optimizer, Array, Array], Array]:
     def step(model: Model, optimizer: Optimizer, inputs: Array, targets: Array) -> Array:
         def batch_loss(model: Model) -> Array:
             return loss(_call(model, inputs), targets)

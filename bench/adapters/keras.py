@@ -1,4 +1,7 @@
-"""Keras: `compile` with its defaults, `train_on_batch` and `predict_on_batch`, which wait by themselves."""
+"""Keras: `compile` with its defaults, `train_on_batch` and `predict_on_batch`, which wait by themselves.
+
+Tuned: compiled by XLA or `torch.compile` or not, and the training loop of the backend's guide, for several steps too.
+"""
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
@@ -9,12 +12,27 @@ from typing import Any, final
 import keras
 import numpy as np
 
-from bench.adapters.base import Adapter, Batch, DeviceArray, HostBatch, Loss, Model
+from bench.adapters.base import (
+    IDIOMATIC,
+    Adapter,
+    Batch,
+    DeviceArray,
+    HostBatch,
+    Loss,
+    Model,
+    Tuning,
+    step_by_step,
+    together,
+)
 from bench.adapters.engines.base import Engine, Peaks
+from bench.adapters.tuned.base import Loop
 from bench.errors import UnavailableError
 from bench.recipe import Adam, AdamW, Clipping, Recipe, Sgd, UpdateRule
+from bench.record import Scenario
 
 FILE = "model.keras"
+STEPS_PER_CALL = 8
+SEVERAL_STEPS = f"custom loop of {STEPS_PER_CALL} steps"
 
 
 def create() -> Adapter:
@@ -48,27 +66,52 @@ class KerasAdapter:
         """The type in which layers compute, where it is not that of their variables."""
         return {"compute_dtype": "bfloat16"} if self.precision == "bf16" else {}
 
-    def prepare(self, model: Model, recipe: Recipe, *, mode: str) -> None:
+    def choices(self, scenario: Scenario, family: str) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002 (the seam)
+        """Keras' own methods or a loop beside them, and on backends that need not compile whether they do."""
+        found = {"call": ("predict_on_batch", "custom loop")}
+        if scenario == "training":
+            several = () if self.backend == "torch" else (SEVERAL_STEPS,)
+            found = {"call": ("train_on_batch", "custom loop", *several)}
+        if self.backend != "jax":
+            found["jit_compile"] = ("auto", "on")
+        return found
+
+    def prepare(self, model: Model, recipe: Recipe, *, tuning: Tuning = IDIOMATIC) -> None:
         """Compile the model with Keras' defaults, our loss and our rule of Adam."""
-        self.mode = mode
         self.model = model
-        self.model.compile(optimizer=optimizer(recipe.optimizer, recipe.clipping), loss=LOSSES[recipe.loss]())
+        jit = True if tuning.get("jit_compile") == "on" else "auto"
+        rule = optimizer(recipe.optimizer, recipe.clipping)
+        self.model.compile(optimizer=rule, loss=LOSSES[recipe.loss](), jit_compile=jit)
         self.parameters, self.training = self.model.trainable_variables, False
         self.step = self.engine.stateless(self.model.train_step)
+        self.steps_per_call = STEPS_PER_CALL if tuning.get("call") == SEVERAL_STEPS else 1
+        self.loop: Loop | None = None
+        if tuning.get("call") in {"custom loop", SEVERAL_STEPS}:
+            loops = importlib.import_module(f"bench.adapters.tuned.keras_{self.backend}")
+            self.loop = loops.create(model, jit_compile=bool(model.jit_compile))
+
+    def settle(self) -> None:
+        """Give the model's variables what a loop of its own has trained."""
+        if self.loop is not None:
+            self.loop.settle()
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> DeviceArray:
         """The backend's tensors on its device."""
         placed = keras.ops.convert_to_tensor(inputs)
         return placed if targets is None else (placed, keras.ops.convert_to_tensor(targets))
 
-    def train(self, batches: Iterable[Batch]) -> list[float]:
+    def train(self, batches: Iterable[Batch]) -> list[DeviceArray]:
         """One optimizer step for each batch."""
         self.training = True
+        if self.loop is not None:
+            return [loss for group in together(batches, self.steps_per_call) for loss in self.loop.train(group)]
         return [self.model.train_on_batch(inputs, targets) for inputs, targets in batches]
 
     def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
         """`train_on_batch`; on JAX the loop of Keras' guide, which leaves the state in JAX between steps."""
         self.training = True
+        if self.loop is not None:
+            return step_by_step(self, batches, steps_per_call=self.steps_per_call)
         if self.step is None:
             return [(self.model.train_on_batch(inputs, targets), len(inputs)) for inputs, targets in batches]
         return self._stateless_epoch(batches, self.step)
@@ -96,9 +139,12 @@ class KerasAdapter:
                 variable.assign(value)
         return [(logs["loss"], samples)] if samples else []
 
-    def predict(self, inputs: DeviceArray) -> np.ndarray:
+    def predict(self, inputs: DeviceArray) -> DeviceArray:
         """The logits of one query, in host memory, where `predict_on_batch` leaves them."""
         self.training = False
+        if self.loop is not None:
+            answers = self.loop.predict(inputs)
+            return keras.ops.cast(answers, "float32") if self.precision == "bf16" else answers
         logits: np.ndarray = self.model.predict_on_batch(inputs)
         return logits.astype(np.float32) if self.precision == "bf16" else logits
 
@@ -107,7 +153,9 @@ class KerasAdapter:
 
         Keras itself has waited for whatever comes out of it: a list of what is in host memory.
         """
-        if not isinstance(result, list):
+        if self.loop is not None:
+            self.engine.wait((result, self.loop.state() if self.training else None))
+        elif not isinstance(result, list):
             self.engine.wait(result)
         elif self.training:
             # `value` looks for scopes that change it, half a microsecond for each: too much beside a step of 350.
@@ -141,7 +189,8 @@ class KerasAdapter:
         """How Keras resolved its defaults."""
         return {
             "execution": EXECUTION[self.backend, bool(self.model.jit_compile)],
-            "inference": "predict_on_batch",
+            "inference": "predict_on_batch" if self.loop is None else "a compiled call",
+            "steps": "train_on_batch" if self.loop is None else f"a custom loop, {self.steps_per_call} in a call",
             "epochs": "jax.jit around train_step" if self.step else "train_on_batch",
             "optimizer": f"keras.optimizers.{type(self.model.optimizer).__name__}",
             "precision": "policy mixed_bfloat16" if self.precision == "bf16" else self.engine.precision,

@@ -1,4 +1,7 @@
-"""PyTorch: an eager loop with a plain optimizer, `inference_mode` for inference."""
+"""PyTorch: an eager loop with a plain optimizer, `inference_mode` for inference.
+
+Tuned: a fused optimizer, `torch.compile`, channels last, oneDNN or not.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -11,11 +14,12 @@ import torch._dynamo  # optimizers import it when they are made: a second and 80
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.adapters.base import Adapter, Batch, HostBatch, Loss, Model, step_by_step
+from bench.adapters.base import IDIOMATIC, Adapter, Batch, HostBatch, Loss, Model, Tuning, step_by_step
 from bench.adapters.engines.base import Peaks
 from bench.adapters.engines.torch import TorchEngine
 from bench.errors import UnavailableError
 from bench.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
+from bench.record import Scenario
 
 STATE = "model.safetensors"
 
@@ -36,6 +40,7 @@ class PyTorchAdapter:
 
     def __init__(self) -> None:
         self.engine = TorchEngine()
+        self.channels_last = False
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Set up torch; the device is where models and tensors go."""
@@ -47,19 +52,41 @@ class PyTorchAdapter:
         """None: `torch.autocast` chooses the types of every operation when it runs."""
         return {}
 
-    def prepare(self, model: Model, recipe: Recipe, *, mode: str) -> None:
+    def choices(self, scenario: Scenario, family: str) -> Mapping[str, tuple[str, ...]]:
+        """Compiled or not, memory layout, the CPU's library, and for training the optimizer's implementation."""
+        graphs = ("reduce-overhead", "max-autotune") if self.device.type == "cuda" else ()
+        found = {"compile": ("off", "default", *graphs)}
+        if family == "cnn":
+            found["memory_format"] = ("contiguous", "channels_last")
+        if self.device.type == "cpu":
+            found["onednn"] = ("on", "off")
+        if scenario == "training":
+            found["optimizer"] = ("default", "fused")
+        return found
+
+    def prepare(self, model: Model, recipe: Recipe, *, tuning: Tuning = IDIOMATIC) -> None:
         """Move the model to the device and make its optimizer."""
-        self.mode = mode
+        self.implementation = tuning.get("optimizer", "default")
         self.model = model.to(self.device)
+        self.channels_last = tuning.get("memory_format") == "channels_last"
+        if self.channels_last:
+            self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # its stub forgets this form
+        torch.backends.mkldnn.enabled = tuning.get("onednn") != "off"  # type: ignore[assignment] # a property
+        compiled = tuning.get("compile", "off")
+        self.call = self.model if compiled == "off" else torch.compile(self.model, mode=compiled)
         self.trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self.optimizer = _optimizer(recipe.optimizer, self.trainable)
+        self.optimizer = _optimizer(recipe.optimizer, self.trainable, fused=self.implementation == "fused" or None)
         self.clipping = recipe.clipping
         self.loss = LOSSES[recipe.loss]
+
+    def settle(self) -> None:
+        """Nothing to do: the model is trained in place."""
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Tensors on the device; images have their channels first."""
         if inputs.ndim == 4:  # noqa: PLR2004 (batch, height, width, channels)
-            inputs = np.ascontiguousarray(inputs.transpose(0, 3, 1, 2))
+            inputs = inputs.transpose(0, 3, 1, 2)  # in memory, channels are last now
+            inputs = inputs if self.channels_last else np.ascontiguousarray(inputs)
         placed = torch.as_tensor(inputs, device=self.device)
         return placed if targets is None else (placed, torch.as_tensor(targets, device=self.device))
 
@@ -91,10 +118,10 @@ class PyTorchAdapter:
 
     def _logits(self, inputs: Tensor) -> Tensor:
         if not self.is_mixed:
-            logits: Tensor = self.model(inputs)
+            logits: Tensor = self.call(inputs)
             return logits
         with torch.autocast(self.device.type, torch.bfloat16):
-            logits = self.model(inputs)
+            logits = self.call(inputs)
         return logits.float()
 
     def wait(self, result: object) -> None:
@@ -129,9 +156,9 @@ class PyTorchAdapter:
     def settings(self) -> dict[str, str]:
         """Eager or compiled, the optimizer's implementation, threads."""
         return {
-            "execution": "eager",
+            "execution": "torch.compile" if self.call is not self.model else "eager",
             "inference": "inference_mode",
-            "optimizer": f"torch.optim.{type(self.optimizer).__name__}, default implementation",
+            "optimizer": f"torch.optim.{type(self.optimizer).__name__}, {self.implementation} implementation",
             "precision": "torch.autocast to bfloat16" if self.is_mixed else self.engine.precision,
             "threads": str(torch.get_num_threads()),
         }
@@ -145,13 +172,14 @@ def _safetensors() -> ModuleType:
     return safetensors.torch
 
 
-def _optimizer(rule: UpdateRule, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+def _optimizer(rule: UpdateRule, parameters: list[nn.Parameter], *, fused: bool | None) -> torch.optim.Optimizer:
     if isinstance(rule, Sgd):
-        return torch.optim.SGD(parameters, lr=rule.learning_rate, momentum=rule.momentum)
+        return torch.optim.SGD(parameters, lr=rule.learning_rate, momentum=rule.momentum, fused=fused)
     rate, betas = rule.learning_rate, (rule.beta_1, rule.beta_2)
     if isinstance(rule, AdamW):
-        return torch.optim.AdamW(parameters, lr=rate, betas=betas, eps=rule.epsilon, weight_decay=rule.weight_decay)
-    return torch.optim.Adam(parameters, lr=rate, betas=betas, eps=rule.epsilon)
+        decay = rule.weight_decay
+        return torch.optim.AdamW(parameters, lr=rate, betas=betas, eps=rule.epsilon, weight_decay=decay, fused=fused)
+    return torch.optim.Adam(parameters, lr=rate, betas=betas, eps=rule.epsilon, fused=fused)
 
 
 def _clip(parameters: list[nn.Parameter], clipping: Clipping) -> None:

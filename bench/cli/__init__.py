@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import asking, holding, looking, measuring, reading
+from bench.cli import asking, holding, looking, measuring, reading, tuning
 from bench.cli.console import INTERRUPTED, USAGE, fail, say_version
 from bench.errors import BenchError
 
@@ -32,6 +32,7 @@ def options(
 
 app.command()(measuring.run)
 app.command()(looking.verify)
+app.command()(tuning.tune)
 app.command()(reading.report)
 app.command()(reading.compare)
 app.command()(reading.check)

@@ -29,6 +29,9 @@ Workloads = Annotated[
 Frameworks = Annotated[
     str | None, typer.Option("--framework", metavar="LIST", help="pytorch, keras, keras/jax, flax …; with commas.")
 ]
+Mode = Annotated[
+    str, typer.Option("--mode", metavar="LIST", help="idiomatic (as the guides say), tuned (searched for).")
+]
 Precision = Annotated[str, typer.Option("--precision", metavar="LIST", help="fp32 (strict), tf32, bf16 (mixed).")]
 THRESHOLD_PERCENT = 5.0
 Threshold = Annotated[float, typer.Option("--threshold", metavar="PERCENT", help="What counts as a change.")]

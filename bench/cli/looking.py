@@ -28,7 +28,7 @@ from bench.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from bench.runner import Event
+    from bench.jobs import Event
 
 
 def verify(
@@ -40,7 +40,7 @@ def verify(
     form: Annotated[str, typer.Option("--format", metavar="table|json", help="For people, or for machines.")] = "table",
 ) -> None:
     """Prove that all frameworks do the same work."""
-    from bench import frameworks, request, runner
+    from bench import certification, frameworks, request
     from bench.report import certificates, terminal
     from bench.workload import load_workload, workload_names
 
@@ -65,7 +65,7 @@ def verify(
                 if event.kind == "proving":
                     status.update(" ".join(map(str, event.news.values())))
 
-            found = runner.certify(
+            found = certification.certify(
                 workloads, contenders, device=where, precision=used, logs=Path(folder), listen=listen
             )
     if form == "json":

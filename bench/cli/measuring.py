@@ -15,6 +15,7 @@ from bench.cli.console import (
     USAGE,
     Device,
     Frameworks,
+    Mode,
     Precision,
     Reports,
     Results,
@@ -31,10 +32,10 @@ LOOK_S = 0.5
 BUSY_CORES = 0.5
 
 if TYPE_CHECKING:
+    from bench.jobs import Event
     from bench.record import Case, Record
     from bench.report.progress import Display
     from bench.request import Options, Request
-    from bench.runner import Event
     from bench.store import RunFolder
 
 
@@ -47,6 +48,7 @@ def run(  # noqa: PLR0913 (the options of the command)
     workload: Workloads = None,
     framework: Frameworks = None,
     device: Device = "cpu",
+    mode: Mode = "idiomatic",
     precision: Precision = "fp32",
     scenario: Annotated[str | None, typer.Option(metavar="LIST", help="training, inference.")] = None,
     purpose: Annotated[str | None, typer.Option(metavar="LIST", help="timing, learning, memory, capacity.")] = None,
@@ -92,6 +94,7 @@ def run(  # noqa: PLR0913 (the options of the command)
         workload=workload,
         framework=framework,
         device=device,
+        mode=mode,
         precision=precision,
         scenario=scenario,
         purpose=purpose,
@@ -221,13 +224,13 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     reports: Path,
 ) -> int:
     """Run the cases, print and write the report; the exit code."""
-    from bench import runner
+    from bench import jobs, runner
     from bench.report import progress
 
     for remark in request.remarks:
         warn(remark)
     begun = time.monotonic()
-    settings = runner.Settings(
+    settings = jobs.Settings(
         run=store.name,
         machine=machine,
         workloads={item.name: item for item in request.selection.workloads},
@@ -322,6 +325,8 @@ def _exit_code(records: Sequence["Record"]) -> int:
 def _show(display: "Display", event: "Event") -> None:
     if event.kind == "proving":
         display.proving(*(str(part) for part in event.news.values()))
+    elif event.kind == "tuning" and event.case is not None:
+        display.tuning(event.case, event.news)
     elif event.certificate is not None:
         display.proven(event.news["workload"], event.certificate)
     elif event.record is not None:

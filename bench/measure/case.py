@@ -1,12 +1,12 @@
 """What each purpose of a case measures: timing, learning, memory, and whether a batch fits."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from bench.adapters.base import Model
+from bench.adapters.base import IDIOMATIC, Model, Tuning
 from bench.datasets.base import cycle
 from bench.equivalence import relative_deviation
 from bench.families import Weights
@@ -30,8 +30,8 @@ class Occasion:
     """How a case is measured here and now.
 
     How long blocks last, since when the process prepares, who hears of progress, who keeps what was learnt, by how much
-    memory may grow, which share of its own time is added to every timed call, and where it meets the run that has the
-    other turns.
+    memory may grow, which share of its own time is added to every timed call, where it meets the run that has the
+    other turns, and how the framework is tuned at each batch size.
     """
 
     block_seconds: float
@@ -41,6 +41,11 @@ class Occasion:
     memory_limit_bytes: int | None = None
     planted: float = 0.0
     turns: Meeting | None = None
+    tunings: Mapping[int, Tuning] = field(default_factory=dict)
+
+    def tuning(self, batch_size: int) -> Tuning:
+        """The framework's options at this batch size."""
+        return self.tunings.get(batch_size, IDIOMATIC)
 
 
 def measure(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
@@ -52,7 +57,7 @@ def _time_training(subject: Subject, case: Case, occasion: Occasion) -> Measurem
     train = subject.encoded(subject.split("train"))
     blocks = []
     for batch_size in case.batch_sizes:
-        subject.build()
+        subject.build(tuning=occasion.tuning(batch_size))
         conditions = _conditions(case, batch_size, occasion)
         block = training.time_steps(
             subject.adapter, train, batch_size=batch_size, seed=case.seed, conditions=conditions
@@ -63,9 +68,11 @@ def _time_training(subject: Subject, case: Case, occasion: Occasion) -> Measurem
 
 def _time_inference(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
     inputs = subject.split("test").inputs
-    model = subject.build()
-    blocks = []
+    blocks, built = [], None
     for batch_size in case.batch_sizes:
+        if built is None or occasion.tuning(batch_size) != built:
+            built = occasion.tuning(batch_size)
+            model = subject.build(tuning=built)
         block = inference.time_queries(
             subject.adapter, inputs, batch_size=batch_size, conditions=_conditions(case, batch_size, occasion)
         )
@@ -77,12 +84,13 @@ def _time_inference(subject: Subject, case: Case, occasion: Occasion) -> Measure
 def _deviation(subject: Subject, model: Model, query: np.ndarray) -> float:
     """How far the answers to a query that was timed are from the reference, by some of its samples."""
     answers = subject.adapter.to_numpy(subject.adapter.predict(subject.adapter.put(query)))[:ANSWERS]
-    return relative_deviation(answers, subject.reference(subject.module.export(model), query[:ANSWERS]))
+    return relative_deviation(answers, subject.reference(subject.export(model), query[:ANSWERS]))
 
 
 def _learn(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
     train, validation, test = subject.lesson_splits()
-    models = [subject.build()]
+    tuning = occasion.tuning(case.batch_sizes[0])
+    models = [subject.build(tuning=tuning)]
     lesson = training.Lesson(
         workload=subject.workload,
         train=subject.encoded(train),
@@ -90,23 +98,24 @@ def _learn(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
         test=test,
         seed=case.seed,
         prepare_ns=now_ns() - occasion.started_ns,
-        snapshot=lambda: subject.module.export(models[-1]),
-        restore=lambda weights: models.append(subject.build(weights=weights)),
+        snapshot=lambda: subject.export(models[-1]),
+        restore=lambda weights: models.append(subject.build(weights=weights, tuning=tuning)),
     )
     learning = training.learn(subject.adapter, lesson, occasion.progress)
     if occasion.keep is not None:
-        occasion.keep(subject.module.export(models[-1]), learning.quality)
+        occasion.keep(subject.export(models[-1]), learning.quality)
     return Measurement(learning=learning)
 
 
-def _peak(subject: Subject, case: Case, occasion: Occasion) -> Measurement:  # noqa: ARG001 (purposes are called alike)
+def _peak(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
     """Peaks in ascending order of the batch size: where they cannot be reset, the largest batch still owns the last."""
     split = subject.split("train" if case.scenario == "training" else "test")
     baseline = memory.resident_bytes()
     peaks = []
     for batch_size in sorted(case.batch_sizes):
         readable = memory.reset_peak()
-        _exercise(subject, case, cycle(len(split), batch_size), calls=MEMORY_CALLS)
+        rows = cycle(len(split), batch_size)
+        _exercise(subject, case, rows, calls=MEMORY_CALLS, tuning=occasion.tuning(batch_size))
         peak = memory.peak_resident_bytes() if readable else None
         device = subject.adapter.peak_memory_bytes()
         peaks.append(
@@ -128,15 +137,16 @@ def _fit(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
     if occasion.memory_limit_bytes is not None:
         memory.limit_growth(occasion.memory_limit_bytes)
     (batch_size,) = case.batch_sizes
-    _exercise(subject, case, cycle(len(split), batch_size), calls=FITTING_CALLS)
+    rows = cycle(len(split), batch_size)
+    _exercise(subject, case, rows, calls=FITTING_CALLS, tuning=occasion.tuning(batch_size))
     trial = Trial(batch_size=batch_size, outcome="ok", device_peak_bytes=subject.adapter.peak_memory_bytes().allocated)
     return Measurement(capacity=Capacity(trials=(trial,), memory_limit_bytes=occasion.memory_limit_bytes))
 
 
-def _exercise(subject: Subject, case: Case, rows: np.ndarray, *, calls: int) -> None:
+def _exercise(subject: Subject, case: Case, rows: np.ndarray, *, calls: int, tuning: Tuning) -> None:
     """A new model and a few calls: the optimizer allocates its state in the first, a compiler works in it."""
     adapter = subject.adapter
-    subject.build()
+    subject.build(tuning=tuning)
     if case.scenario == "training":
         split = subject.encoded(subject.split("train"))
         batch = adapter.put(split.inputs[rows], split.targets[rows])

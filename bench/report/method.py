@@ -44,17 +44,20 @@ def method_table(results: Results) -> Table:
 
 
 def settings_table(results: Results) -> Table:
-    """The resolved settings of each contender, as its adapter reported them."""
+    """The resolved settings of each contender in each mode and precision, as its adapter reported them."""
     found: dict[str, dict[str, list[str]]] = {}
     for record in results.records:
         for name, setting in record.settings.items():
-            found.setdefault(name, {}).setdefault(record.case.contender, []).append(setting)
-    contenders = tuple(dict.fromkeys(record.case.contender for record in results.records))
+            found.setdefault(name, {}).setdefault(_who(record), []).append(setting)
+    everyone = tuple(dict.fromkeys(map(_who, results.records)))
     rows = tuple(
-        (Entry(name), *(Entry(_listed(by_contender.get(contender, ()))) for contender in contenders))
-        for name, by_contender in found.items()
+        (Entry(name), *(Entry(_listed(settings.get(who, ()))) for who in everyone)) for name, settings in found.items()
     )
-    return Table(title="Settings of each framework", columns=left("setting", *contenders), rows=rows)
+    return Table(title="Settings of each framework", columns=left("setting", *everyone), rows=rows)
+
+
+def _who(record: Record) -> str:
+    return " ".join((record.case.contender, *record.case.unusual))
 
 
 ENVIRONMENT: dict[str, Callable[[Record], str | None]] = {

@@ -13,6 +13,7 @@ from rich.text import Text
 from bench.metrics import METRICS, value
 from bench.record import Block, Case, Certificate, Record
 from bench.report import numbers
+from bench.tuning import USUAL
 
 SHOWN_LINES = 8
 LABELS = {"batch_size": "batch", "call_ns": "a call takes"}
@@ -49,6 +50,11 @@ class Display:
     def proving(self, workload: str, contender: str, precision: str) -> None:
         """A proof has begun."""
         self.now = Text(f"proving {workload} {contender} in {precision}")
+
+    def tuning(self, case: Case, options: Mapping[str, str]) -> None:
+        """Options are tried."""
+        (size,) = case.batch_sizes
+        self.now = Text(f"{name(case)}, batch {size}: trying {words(options)}")
 
     def proven(self, workload: str, certificate: Certificate) -> None:
         """A certificate is there."""
@@ -87,8 +93,12 @@ class Display:
 def name(case: Case) -> str:
     """A case as one reads it: `digits-dnn pytorch training, timing 2`."""
     device = "" if case.device == "cpu" else f" on {case.device}"
-    precision = "" if case.precision == "fp32" else f" in {case.precision}"
-    return f"{case.workload} {case.contender}{device} {case.scenario}{precision}, {case.turn}"
+    return " ".join((case.workload, f"{case.contender}{device}", *case.unusual, f"{case.scenario}, {case.turn}"))
+
+
+def words(options: Mapping[str, str]) -> str:
+    """Options as one reads them; what the framework's guide says where there are none."""
+    return ", ".join(f"{name} {value}" for name, value in options.items()) or USUAL
 
 
 def verdict(certificate: Certificate) -> str:

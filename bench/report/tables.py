@@ -11,6 +11,7 @@ from bench.report.layout import Column, Entry, Report, Section, Table, left, wit
 from bench.report.learning import band_table, learning_tables
 from bench.report.memory import capacity_table, memory_table
 from bench.report.method import environment_table, failure_table, method_table, settings_table
+from bench.report.modes import modes_table
 from bench.report.performance import standing, standings, summaries
 from bench.report.performance import table as performance_table
 from bench.report.quality import certificate_table, curve_table, primary_quality, quality_table
@@ -86,6 +87,7 @@ def _run_sections(results: Results) -> Iterable[Section]:
             quality_table(results, workload),
             performance_table(results, workload, scenario="training"),
             performance_table(results, workload, scenario="inference"),
+            modes_table(results, workload),
             first_calls_table(results, workload),
             boundary_table(results, workload),
             use_table(results, workload),

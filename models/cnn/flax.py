@@ -1,5 +1,7 @@
 """The convolutional network in Flax."""
 
+from typing import Literal
+
 import numpy as np
 from flax import nnx
 from jax import Array
@@ -9,28 +11,32 @@ from models.cnn.spec import CnnSpec, ConvLayer, feature_maps
 from models.layers import flax as layers
 from models.layers.spec import Weights
 
+Pooling = Literal["reduce_window", "reshape"]
+
 
 class Convolution(nnx.Module):
-    def __init__(self, channels: int, layer: ConvLayer, *, dtypes: layers.Dtypes, rngs: nnx.Rngs) -> None:
+    def __init__(
+        self, channels: int, layer: ConvLayer, *, pooling: Pooling, dtypes: layers.Dtypes, rngs: nnx.Rngs
+    ) -> None:
         kernel, padding = (layer.kernel, layer.kernel), layer.padding.upper()
         self.convolution = nnx.Conv(channels, layer.filters, kernel, padding=padding, **dtypes, rngs=rngs)
         self.tail = layers.Tail(layer.filters, layer.activation, layer.batch_norm, 0.0, dtypes=dtypes, rngs=rngs)
-        self.pool = layer.pool
+        self.pool, self.pooling = layer.pool, pooling
         self.dropout = nnx.Dropout(layer.dropout, rngs=rngs) if layer.dropout else None
 
     def __call__(self, images: Array) -> Array:
         images = self.tail(self.convolution(images))
         if self.pool > 1:
-            images = nnx.max_pool(images, (self.pool, self.pool), strides=(self.pool, self.pool))
+            images = POOLING[self.pooling](images, self.pool)
         return self.dropout(images) if self.dropout is not None else images
 
 
 class Cnn(nnx.Module):
-    def __init__(self, spec: CnnSpec, *, dtypes: layers.Dtypes, rngs: nnx.Rngs) -> None:
+    def __init__(self, spec: CnnSpec, *, pooling: Pooling, dtypes: layers.Dtypes, rngs: nnx.Rngs) -> None:
         channels = (spec.channels, *(layer.filters for layer in spec.convolutions))
         widths = (int(np.prod(feature_maps(spec)[-1])), *(layer.units for layer in spec.dense))
         self.convolutions = nnx.List(
-            Convolution(inputs, layer, dtypes=dtypes, rngs=rngs)
+            Convolution(inputs, layer, pooling=pooling, dtypes=dtypes, rngs=rngs)
             for inputs, layer in zip(channels, spec.convolutions, strict=False)
         )
         self.dense = nnx.List(
@@ -48,10 +54,17 @@ class Cnn(nnx.Module):
         return self.head(features)
 
 
-def build(spec: CnnSpec, weights: Weights, *, seed: int = 0, compute_dtype: str | None = None) -> Cnn:
+def build(
+    spec: CnnSpec,
+    weights: Weights,
+    *,
+    seed: int = 0,
+    compute_dtype: str | None = None,
+    pooling: Pooling = "reduce_window",
+) -> Cnn:
     """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
     dtypes = layers.dtypes_of(weights, compute_dtype)
-    model = layers.blank(lambda rngs: Cnn(spec, dtypes=dtypes, rngs=rngs), seed=seed)
+    model = layers.blank(lambda rngs: Cnn(spec, pooling=pooling, dtypes=dtypes, rngs=rngs), seed=seed)
     for number, convolution in enumerate(model.convolutions):
         layers.load(convolution.convolution, name=f"conv{number}", weights=weights)
         layers.load_batch_norm(convolution.tail, name=f"conv{number}", weights=weights)
@@ -73,3 +86,18 @@ def export(model: Cnn) -> Weights:
         state |= layers.read_batch_norm(layer.tail, name=f"dense{number}")
     state |= layers.read(model.head, name="head")
     return layers.to_numpy(state)
+
+
+def _pool_windows(images: Array, size: int) -> Array:
+    return nnx.max_pool(images, (size, size), strides=(size, size))
+
+
+def _pool_blocks(images: Array, size: int) -> Array:
+    """The same but for ties, whose gradient all of them share; XLA's CPU backend is slow at that of `reduce_window`."""
+    batch, height, width, channels = images.shape
+    rows, columns = height // size, width // size
+    blocks = images[:, : rows * size, : columns * size].reshape(batch, rows, size, columns, size, channels)
+    return blocks.max(axis=(2, 4))
+
+
+POOLING = {"reduce_window": _pool_windows, "reshape": _pool_blocks}

@@ -1,5 +1,7 @@
 """The LSTM in Flax."""
 
+from typing import Literal
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -10,12 +12,21 @@ from models.layers import flax as layers
 from models.layers.spec import Weights
 from models.lstm.spec import LstmLayer, LstmSpec
 
+Unroll = Literal["1", "4", "16"]  # steps of time in one turn of the loop
+
 ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
 
 class Recurrent(nnx.Module):
     def __init__(
-        self, inputs: int, layer: LstmLayer, *, return_sequences: bool, dtypes: layers.Dtypes, rngs: nnx.Rngs
+        self,
+        inputs: int,
+        layer: LstmLayer,
+        *,
+        return_sequences: bool,
+        unroll: Unroll,
+        dtypes: layers.Dtypes,
+        rngs: nnx.Rngs,
     ) -> None:
         self.return_sequences = return_sequences
         # Its two dense layers, with the gates stacked i f g o, are the canonical layout.
@@ -27,7 +38,7 @@ class Recurrent(nnx.Module):
             **dtypes,
             rngs=rngs,
         )
-        self.lstm = nnx.RNN(cell)
+        self.lstm = nnx.RNN(cell, unroll=int(unroll))
         self.tail = layers.Tail(layer.units, "linear", layer.batch_norm, layer.dropout, dtypes=dtypes, rngs=rngs)
 
     def __call__(self, sequence: Array) -> Array:
@@ -38,11 +49,11 @@ class Recurrent(nnx.Module):
 
 
 class Lstm(nnx.Module):
-    def __init__(self, spec: LstmSpec, *, dtypes: layers.Dtypes, rngs: nnx.Rngs) -> None:
+    def __init__(self, spec: LstmSpec, *, unroll: Unroll, dtypes: layers.Dtypes, rngs: nnx.Rngs) -> None:
         widths = (spec.features, *(layer.units for layer in spec.layers))
         last = len(spec.layers) - 1
         self.layers = nnx.List(
-            Recurrent(widths[number], layer, return_sequences=number != last, dtypes=dtypes, rngs=rngs)
+            Recurrent(widths[number], layer, return_sequences=number != last, unroll=unroll, dtypes=dtypes, rngs=rngs)
             for number, layer in enumerate(spec.layers)
         )
         self.head = nnx.Linear(widths[-1], spec.outputs, **dtypes, rngs=rngs)
@@ -53,10 +64,17 @@ class Lstm(nnx.Module):
         return self.head(sequence)
 
 
-def build(spec: LstmSpec, weights: Weights, *, seed: int = 0, compute_dtype: str | None = None) -> Lstm:
+def build(
+    spec: LstmSpec,
+    weights: Weights,
+    *,
+    seed: int = 0,
+    compute_dtype: str | None = None,
+    unroll: Unroll = "1",
+) -> Lstm:
     """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
     dtypes = layers.dtypes_of(weights, compute_dtype)
-    model = layers.blank(lambda rngs: Lstm(spec, dtypes=dtypes, rngs=rngs), seed=seed)
+    model = layers.blank(lambda rngs: Lstm(spec, unroll=unroll, dtypes=dtypes, rngs=rngs), seed=seed)
     for number, layer in enumerate(model.layers):
         layers.fill(layer.lstm.cell.dense_i.kernel, weights[f"layer{number}.kernel"])
         layers.fill(layer.lstm.cell.dense_h.kernel, weights[f"layer{number}.recurrent"])

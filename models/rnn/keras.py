@@ -1,5 +1,7 @@
 """The plain recurrent network in Keras."""
 
+from typing import Literal
+
 import keras
 from keras import layers as keras_layers
 
@@ -7,27 +9,41 @@ from models.layers import keras as layers
 from models.layers.spec import RecurrentLayer, Weights
 from models.rnn.spec import RnnSpec
 
+Unroll = Literal["no", "yes"]  # the loop over time
+
 
 def add_recurrent(
-    model: keras.Sequential, layer: RecurrentLayer, *, return_sequences: bool, name: str, dtype: str
+    model: keras.Sequential, layer: RecurrentLayer, *, return_sequences: bool, unroll: Unroll, name: str, dtype: str
 ) -> None:
     """A recurrent layer, its batch norm, its dropout."""
     rnn = keras_layers.SimpleRNN(
-        layer.units, activation=layer.activation, return_sequences=return_sequences, name=name, dtype=dtype
+        layer.units,
+        activation=layer.activation,
+        return_sequences=return_sequences,
+        unroll=unroll == "yes",
+        name=name,
+        dtype=dtype,
     )
     model.add(rnn)
     layers.add_tail(model, "linear", layer.batch_norm, name=name, dtype=dtype)
     layers.add_dropout(model, layer.dropout, dtype=dtype)
 
 
-def build(spec: RnnSpec, weights: Weights, *, seed: int = 0, compute_dtype: str | None = None) -> keras.Sequential:
+def build(
+    spec: RnnSpec,
+    weights: Weights,
+    *,
+    seed: int = 0,
+    compute_dtype: str | None = None,
+    unroll: Unroll = "no",
+) -> keras.Sequential:
     """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
     keras.utils.set_random_seed(seed)
     dtype = layers.dtype_of(weights, compute_dtype)
     model = keras.Sequential([keras.Input((spec.steps, spec.features), dtype=weights["head.bias"].dtype.name)])
     for number, layer in enumerate(spec.layers):
         last = number == len(spec.layers) - 1
-        add_recurrent(model, layer, return_sequences=not last, name=f"layer{number}", dtype=dtype)
+        add_recurrent(model, layer, return_sequences=not last, unroll=unroll, name=f"layer{number}", dtype=dtype)
     model.add(keras_layers.Dense(spec.outputs, name="head", dtype=dtype))
     layers.load(model, weights)
     return model

@@ -10,7 +10,7 @@ import pytest
 from bench import equivalence, families, frameworks, proof
 from bench.fleet import Fleet
 from bench.frameworks import Contender
-from bench.proof import Proofs, second
+from bench.proof import Pending, Proofs, second
 from bench.record import Certificate
 from bench.workload import Workload, load_workload
 from tests.bench.workloads import CANNOT_BE_DONE_IN_PYTORCH, Change, workload
@@ -40,8 +40,7 @@ def prove(
     told: list[tuple[str, str, str]] = []
     with ThreadPoolExecutor(2) as pool:
         proofs = Proofs(fleet, pool, threads=1, limit_s=LIMIT_S, tell=lambda *news: told.append(news))
-        proofs.begin(made, contenders, device="cpu")
-        return proofs.collect(made, device="cpu"), sorted(told)
+        return proofs.collect(proofs.begin(made, contenders, device="cpu")), sorted(told)
 
 
 def test_a_proof_is_made_once_and_then_read(fleet: Fleet, cache: Path, tmp_path: Path) -> None:
@@ -85,8 +84,16 @@ def test_without_another_that_can_do_the_work_there_is_no_proof(fleet: Fleet, mo
     assert not any(certificate.passed for certificate in certificates.values())
 
 
-def path(*changes: Change, contender: Contender = PYTORCH, device: str = "cpu", precision: str = "fp64") -> Path:
-    return proof._path(workload(*changes), contender, device, precision)
+def path(
+    *changes: Change,
+    contender: Contender = PYTORCH,
+    device: str = "cpu",
+    precision: str = "fp64",
+    options: dict[str, str] | None = None,
+) -> Path:
+    tunings = {"pytorch": options or {}}
+    pending = Pending(workload=workload(*changes), device=device, precision="fp32", tunings=tunings)
+    return proof._path(pending, contender, precision)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +126,8 @@ def test_what_no_step_depends_on_has_the_same_trace(change: Change) -> None:
 def test_contender_precision_and_kind_of_device_have_traces_of_their_own() -> None:
     assert len({path(), path(contender=FLAX), path(contender=JAX), path(contender=TORCH), path(precision="fp32")}) == 5
     assert path(device="cuda:0") == path(device="cuda:1") != path()
+    assert path(options={"optimizer": "fused"}) != path()
+    assert path(options={"optimizer": "fused"}, contender=FLAX) == path(contender=FLAX), "they are of one contender"
 
 
 @pytest.mark.parametrize(

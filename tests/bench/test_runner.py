@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 from bench import proof, runner
-from bench.fleet import Fleet
+from bench.certification import certify
 from bench.frameworks import Contender
+from bench.jobs import Event, Settings
 from bench.plan import Selection, cases
 from bench.record import POWER_CAP, Case, Purpose, Reading, Record, Use, from_line, to_json, to_line
-from bench.runner import Event, Settings, certify, measured_s
+from bench.runner import measured_s
 from bench.workload import Workload
 from tests.bench.records import record
 from tests.bench.workloads import (
@@ -288,8 +289,8 @@ def test_a_throttled_case_is_measured_again_so_often_and_every_attempt_is_stored
     left, slept = iter(reasons), list[float]()
     real = runner._measure
 
-    def hot(case: Case, fleet: Fleet, settings: Settings) -> runner._Run:
-        run = real(case, fleet, settings)
+    def hot(case: Case, place: runner._Place) -> runner._Run:
+        run = real(case, place)
         (block,) = run.ending.result["measurement"]["blocks"]
         block["use"] = to_json(hindered(next(left)))
         return run

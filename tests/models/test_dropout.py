@@ -72,7 +72,7 @@ def losses(  # noqa: PLR0913 (what a mask depends on)
     adapter.configure(device="cpu", precision="fp64", threads=1)
     head = {"head.kernel": np.eye(OUTPUTS), "head.bias": np.zeros(OUTPUTS)}
     module = importlib.import_module(f"models.{family_of(spec)}.{framework}")
-    adapter.prepare(module.build(spec, weights | head, seed=seed), STILL, mode="idiomatic")
+    adapter.prepare(module.build(spec, weights | head, seed=seed), STILL)
     batch = adapter.put(random_inputs(spec, samples=SAMPLES), np.full((SAMPLES, OUTPUTS), target * unit))
     trained = [float(adapter.to_numpy(loss)) for loss in adapter.train([batch] * 3)]
     constants = adapter.to_numpy(adapter.predict(batch[0]))

@@ -13,8 +13,8 @@ from bench import families
 from bench.adapters.base import Adapter
 from bench.equivalence import FLOAT32_LIMIT, FORWARD_LIMIT, relative_deviation
 from bench.recipe import Recipe, Sgd
-from bench.subject import load_adapter
-from models.layers.spec import Weights
+from bench.subject import forms, load_adapter
+from models.layers.spec import Weights, without_dropout
 from models.lstm.spec import LstmLayer, LstmSpec
 from tests.models.networks import NETWORKS, family_of, random_inputs, random_weights, reference
 
@@ -54,7 +54,7 @@ def see(contender: str, spec: families.Spec, weights: Weights, *, precision: str
     adapter, module = configured(contender, precision), module_of(spec, contender)
     model = module.build(spec, weights)
     exported = module.export(model)
-    adapter.prepare(model, RECIPE, mode="idiomatic")
+    adapter.prepare(model, RECIPE)
     inputs = random_inputs(spec).astype(weights["head.bias"].dtype)
     return Seen(exported, adapter.to_numpy(adapter.predict(adapter.put(inputs))))
 
@@ -140,7 +140,7 @@ def test_weights_go_in_and_out_as_copies(contender: str, network: str) -> None:
     adapter, spec = configured(contender), NETWORKS[network]
     module, given = module_of(spec, contender), random_weights(spec)
     model = module.build(spec, given)
-    adapter.prepare(model, RECIPE, mode="idiomatic")
+    adapter.prepare(model, RECIPE)
     before = module.export(model)
     inputs = random_inputs(spec)
     adapter.wait(adapter.train([adapter.put(inputs, np.ones((len(inputs), spec.outputs)))]))
@@ -173,3 +173,25 @@ def test_an_lstm_of_relu_is_computed_or_refused(contender: str) -> None:
     else:
         expected = reference(spec, weights, random_inputs(spec))
         assert relative_deviation(see(contender, spec, weights).logits, expected) <= FORWARD_LIMIT
+
+
+@pytest.mark.parametrize("network", RICHEST)
+def test_every_form_of_a_model_computes_and_learns_the_same(contender: str, network: str) -> None:
+    spec = NETWORKS[network]
+    usual = trained(contender, spec, {})
+    for name, values in forms(module_of(spec, contender)).items():
+        for value in values:
+            found = trained(contender, spec, {name: value})
+            for weight, expected in usual.items():
+                np.testing.assert_allclose(found[weight], expected, rtol=0, atol=1e-12, err_msg=f"{name} {value}")
+
+
+def trained(contender: str, spec: families.Spec, form: dict[str, str]) -> Weights:
+    """The weights after a step, of a model that is written in this form."""
+    adapter, module = configured(contender), module_of(spec, contender)
+    model = module.build(without_dropout(spec), random_weights(spec), **form)
+    adapter.prepare(model, RECIPE)
+    inputs = random_inputs(spec)
+    adapter.wait(adapter.train([adapter.put(inputs, np.ones((len(inputs), spec.outputs)))]))
+    found: Weights = module.export(model)
+    return found

@@ -7,9 +7,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from bench.adapters.base import Adapter, Batch, HostBatch, Model
+from bench.adapters.base import Adapter, Batch, HostBatch, Model, Tuning
 from bench.adapters.engines.base import Peaks
 from bench.recipe import Adam, Recipe, Sgd
+from bench.record import Scenario
 from bench.subject import load_adapter
 from models.cnn.spec import CnnSpec, ConvLayer
 from models.dnn.spec import DnnSpec, forward, initial_weights
@@ -46,7 +47,7 @@ def network(contender: str) -> ModuleType:
 def prepare(adapter: Adapter, network: ModuleType, *, spec: DnnSpec = SPEC, recipe: Recipe = RECIPE) -> Model:
     """A new model with the first weights of seed 0, taken over by the adapter."""
     model = network.build(spec, first_weights(spec), seed=0)
-    adapter.prepare(model, recipe, mode="idiomatic")
+    adapter.prepare(model, recipe)
     return model
 
 
@@ -87,7 +88,7 @@ def test_an_image_is_put_in_the_layout_that_its_network_takes(adapter: Adapter, 
         "head.bias": np.zeros(24, np.float32),
     }
     module = importlib.import_module(f"models.cnn.{contender.partition('/')[0]}")
-    adapter.prepare(module.build(spec, weights), RECIPE, mode="idiomatic")
+    adapter.prepare(module.build(spec, weights), RECIPE)
     images = np.arange(48, dtype=np.float32).reshape(2, 3, 4, 2)
     np.testing.assert_array_equal(adapter.to_numpy(adapter.predict(adapter.put(images))), images.reshape(2, 24))
 
@@ -226,7 +227,7 @@ def trained_model(adapter: Adapter, network: ModuleType, *, steps: int) -> Model
 
 
 def answers(adapter: Adapter, model: Model) -> np.ndarray:
-    adapter.prepare(model, RECIPE, mode="idiomatic")
+    adapter.prepare(model, RECIPE)
     return predict(adapter)
 
 
@@ -274,3 +275,32 @@ def test_settings_are_words_that_name_the_optimizer(adapter: Adapter, network: M
     assert all(value.strip() for value in settings.values()), settings
     assert settings["precision"].startswith("fp32")
     assert settings["threads"].startswith("1")
+
+
+@pytest.mark.parametrize("scenario", ["training", "inference"])
+def test_every_choice_trains_and_answers_the_same(adapter: Adapter, network: ModuleType, scenario: Scenario) -> None:
+    usual = learnt(adapter, network, {})
+    choices = adapter.choices(scenario, "dnn")
+    assert choices
+    for name, (first, *others) in choices.items():
+        assert learnt(adapter, network, {name: first}) == pytest.approx(usual, abs=0), (
+            f"{name} {first} is as the guide says"
+        )
+        for value in others:
+            found = learnt(adapter, network, {name: value})
+            assert found == pytest.approx(usual, abs=1e-5), f"{name} {value}"
+    assert learnt(adapter, network, {}, steps=9) != pytest.approx(usual, abs=1e-5), "a step more is seen"
+
+
+def learnt(adapter: Adapter, network: ModuleType, tuning: Tuning, *, steps: int = 10) -> list[float]:
+    """What the network says and how it did, in an epoch of several batches and one that is smaller."""
+    spec = without_dropout(SPEC)
+    model = network.build(spec, first_weights(spec), seed=0)
+    adapter.prepare(model, RECIPE, tuning=tuning)
+    batches = [(INPUTS[: 6 - (number == 4)], LABELS[: 6 - (number == 4)]) for number in range(steps)]
+    losses = adapter.train_epoch(batches)
+    adapter.wait([loss for loss, _ in losses])
+    answers = predict(adapter)
+    adapter.settle()
+    head = network.export(model)["head.kernel"]
+    return [*answers.ravel().tolist(), *head.ravel().tolist()]

@@ -99,7 +99,7 @@ def computed(contender: str, rule: UpdateRule, loss: str, clipping: Clipping | N
     adapter, module = load_adapter(framework), importlib.import_module(f"models.dnn.{framework}")
     adapter.configure(device="cpu", precision="fp64", threads=1)
     model = module.build(DnnSpec(features=FEATURES, outputs=OUTPUTS), FIRST)
-    adapter.prepare(model, recipe(rule, loss, clipping), mode="idiomatic")
+    adapter.prepare(model, recipe(rule, loss, clipping))
     found = []
     for inputs, expected in zip(INPUTS, targets(loss), strict=True):
         adapter.wait(adapter.train([adapter.put(inputs, expected)]))

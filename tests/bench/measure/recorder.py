@@ -6,11 +6,12 @@ from typing import Any, final
 
 import numpy as np
 
-from bench.adapters.base import Adapter, Batch, HostBatch, Loss, Model, step_by_step
+from bench.adapters.base import IDIOMATIC, Adapter, Batch, HostBatch, Loss, Model, Tuning, step_by_step
 from bench.adapters.engines.base import Peaks
 from bench.datasets.base import Split
 from bench.measure.rounds import Conditions
 from bench.recipe import Recipe
+from bench.record import Scenario
 
 BRIEF = Conditions(block_seconds=1e-6)
 STEP_NS = 1000
@@ -58,7 +59,14 @@ class Recorder:
         """Nothing is there to be built."""
         return {}
 
-    def prepare(self, model: Model, recipe: Recipe, *, mode: str) -> None:
+    def choices(self, scenario: Scenario, family: str) -> dict[str, tuple[str, ...]]:  # noqa: ARG002 (the seam)
+        """Nothing is there to be chosen."""
+        return {}
+
+    def settle(self) -> None:
+        """Nothing is kept elsewhere."""
+
+    def prepare(self, model: Model, recipe: Recipe, *, tuning: Tuning = IDIOMATIC) -> None:
         """Nothing is there to be trained."""
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Any:  # noqa: ANN401 (the seam)

@@ -12,7 +12,7 @@ def with_kerases_own(subject: Subject, batch_size: int) -> Trainee:
     """The harness' loop over the same model, compiled with the Adam that Keras comes with."""
     model = fresh_model(subject)
     adapter = KerasAdapter()
-    adapter.prepare(model, subject.workload.recipe, mode="idiomatic")
+    adapter.prepare(model, subject.workload.recipe)
     rule = adam_of(subject)
     own = keras.optimizers.Adam(
         learning_rate=rule.learning_rate, beta_1=rule.beta_1, beta_2=rule.beta_2, epsilon=rule.epsilon

@@ -1,0 +1,122 @@
+"""`levelfield tune`: the fastest public options of each framework, and everything that was tried."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.console import USAGE, Device, Frameworks, Precision, errors, fail, note, say, show, write
+
+if TYPE_CHECKING:
+    from bench.jobs import Event
+    from bench.record import Tuning
+    from bench.tuner import Spot
+    from bench.workload import Workload
+
+LIMIT_S = 1800.0
+
+
+def tune(  # noqa: PLR0913 (the options of the command)
+    workload: Annotated[str, typer.Argument(metavar="WORKLOAD", help="A name or a TOML file.")],
+    *,
+    framework: Frameworks = None,
+    device: Device = "cpu",
+    precision: Precision = "fp32",
+    scenario: Annotated[str, typer.Option(metavar="LIST", help="training, inference.")] = "training",
+    batch_size: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Batch sizes; the recipe's by default.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads for every framework; all cores by default.")] = None,
+    scripts: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write what was chosen into files, and do not print it.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Search again, whatever the cache knows.")] = False,
+) -> None:
+    """Search for the fastest public options of each framework."""
+    from bench import request, tuner
+    from bench.environment import machine_name
+    from bench.jobs import Settings
+    from bench.plan import cases
+    from bench.report import progress, terminal
+    from bench.report import tuning as pages
+
+    asked = request.check(
+        request.Options(
+            workload=workload,
+            framework=framework,
+            device=device,
+            mode="tuned",
+            precision=precision,
+            scenario=scenario,
+            batch_size=batch_size,
+            purpose="timing",
+            processes=1,
+            threads=threads,
+        )
+    )
+    if len(asked.selection.workloads) != 1:
+        fail(f"found {workload!r}, expected one workload", USAGE)
+    selection = asked.selection
+    with TemporaryDirectory(prefix="levelfield-") as folder:
+        request.check_devices(selection.contenders, selection.devices, logs=Path(folder))
+        with errors.status("tuning") as status:
+
+            def listen(event: "Event") -> None:
+                if event.kind == "tuning" and event.case is not None:
+                    status.update(f"{progress.name(event.case)}: {progress.words(event.news)}")
+                elif event.kind == "proving":
+                    status.update(" ".join(("proving", *map(str, event.news.values()))))
+
+            settings = Settings(
+                run="tune",
+                machine=machine_name(None),
+                workloads={item.name: item for item in selection.workloads},
+                block_seconds=asked.suite.block_seconds,
+                limit_s=LIMIT_S,
+                logs=Path(folder),
+                models=None,
+                append=lambda _: None,
+                listen=listen,
+            )
+            found = tuner.search(cases(selection), settings, again=again)
+    for spot, item in found.items():
+        show([terminal.render_table(pages.table(spot.place, item))])
+        _write(spot, item, selection.workloads[0], scripts=scripts)
+    for remark in asked.remarks:
+        note(remark)
+
+
+def _write(spot: "Spot", found: "Tuning", workload: "Workload", *, scripts: Path | None) -> None:
+    """What was chosen as a script, printed or in a file."""
+    from bench import script
+    from bench.errors import UnavailableError
+
+    framework, _, backend = spot.contender.partition("/")
+    task = script.Task(
+        workload=workload.name,
+        framework=framework,
+        backend=backend or None,
+        device=spot.device,
+        precision=spot.precision,
+        threads=spot.threads,
+        scenario=spot.scenario,
+        batch_size=spot.batch_size,
+        family=workload.family,
+        spec=workload.spec,
+        recipe=workload.recipe,
+        options=found.options,
+    )
+    try:
+        text = script.write(task)
+    except UnavailableError as error:
+        note(str(error))
+        return
+    if scripts is None:
+        write(f"\n{text}\n")
+        return
+    scripts.mkdir(parents=True, exist_ok=True)
+    words = (spot.workload, spot.contender, spot.device, spot.precision, spot.scenario, str(spot.batch_size))
+    path = scripts / f"{'-'.join(words)}.py".replace("/", "-").replace(":", "-").replace("@", "-")
+    path.write_text(text, "utf-8")
+    say(f"script: {path}")

@@ -1,0 +1,61 @@
+"""What a mode or a precision changes, contender by contender: time against the usual one, and the options behind it."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from bench.metrics import METRICS, Cell, cells
+from bench.record import Scenario, Tuning
+from bench.report import numbers, progress
+from bench.report.layout import Column, Entry, Table, left
+from bench.report.performance import summaries
+from bench.report.results import Results, planned_cells
+from bench.tuning import DECIDES
+
+SCENARIOS: tuple[Scenario, ...] = ("training", "inference")
+
+
+def modes_table(results: Results, workload: str) -> Table:
+    """Each timed cell in another mode or precision than the usual ones, beside its usual self."""
+    rows = [row for scenario in SCENARIOS for row in _rows(results, workload, scenario)]
+    columns = (
+        *left("scenario"),
+        Column(title="batch"),
+        *left("contender", "device", "mode", "precision"),
+        Column(title="time"),
+        Column(title="as the guide says, fp32"),
+        Column(title="gain"),
+        *left("options"),
+    )
+    notes = ("Training by pipelined steps, queries by their p50; medians over processes. A gain above 1 is faster.",)
+    return Table(title="Modes and precisions", columns=columns, rows=tuple(rows), notes=notes)
+
+
+def tunings(results: Results) -> dict[Cell, Tuning]:
+    """The searches behind the cells of mode `tuned`."""
+    found: dict[Cell, Tuning] = {}
+    for record in results.records:
+        by_size = {item.batch_size: item for item in record.tunings}
+        found |= {cell: by_size[cell.batch_size] for cell in cells(record.case) if cell.batch_size in by_size}
+    return found
+
+
+def _rows(results: Results, workload: str, scenario: Scenario) -> Iterable[tuple[Entry, ...]]:
+    timed = [cell for cell in planned_cells(results, workload, scenario) if cell in results.blocks]
+    times = summaries(results, timed, METRICS[DECIDES[scenario]])
+    searched = tunings(results)
+    for cell in timed:
+        usual = replace(cell, mode="idiomatic", precision="fp32")
+        if cell == usual or cell not in times:
+            continue
+        time, before = times[cell].median, times[usual].median if usual in times else None
+        gain = before / time if before else None
+        options = progress.words(searched[cell].options) if cell in searched else ""
+        yield (
+            Entry(scenario),
+            Entry(str(cell.batch_size), cell.batch_size),
+            *map(Entry, (cell.contender, cell.device, cell.mode, cell.precision)),
+            Entry(numbers.duration(time), time),
+            Entry(numbers.duration(before), before),
+            Entry(numbers.ratio(gain), gain),
+            Entry(options),
+        )

@@ -1,0 +1,42 @@
+"""What a search for the fastest options found, as a table."""
+
+from collections.abc import Iterable
+from statistics import median
+
+from bench.record import Candidate, Tuning
+from bench.report import numbers, progress
+from bench.report.layout import Column, Entry, Table, left
+from bench.tuning import USUAL
+
+TITLES = {"step_time_pipelined_s": "step, pipelined", "query_time_p50_s": "query p50"}
+
+
+def table(title: str, found: Tuning) -> Table:
+    """A row for each candidate, the fastest of the last round first."""
+    usual = next((item for item in found.candidates if not item.options and item.times_s), None)
+    columns = (*left("options"), Column(title=TITLES.get(found.metric, found.metric)), Column(title="vs the guide"))
+    return Table(
+        title=title,
+        columns=(*columns, Column(title="timings"), *left("outcome")),
+        rows=tuple(_row(item, usual, chosen=item.options == found.options) for item in found.candidates),
+        notes=tuple(_notes(found)),
+    )
+
+
+def _row(item: Candidate, usual: Candidate | None, *, chosen: bool) -> tuple[Entry, ...]:
+    time = median(item.times_s) if item.times_s else None
+    ratio = time / median(usual.times_s) if time and usual else None
+    outcome = "chosen" if chosen else item.error or ("" if item.outcome == "ok" else item.outcome)
+    return (
+        Entry(progress.words(item.options)),
+        Entry(numbers.duration(time), time),
+        Entry(numbers.ratio(ratio), ratio),
+        Entry(str(len(item.times_s)), len(item.times_s)),
+        Entry(outcome),
+    )
+
+
+def _notes(found: Tuning) -> Iterable[str]:
+    yield f"Searched {found.searched}: {len(found.candidates)} candidates; those of one timing left in an early round."
+    if not found.options:
+        yield f"Nothing was faster than {USUAL}."

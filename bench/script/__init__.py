@@ -1,0 +1,19 @@
+"""What a search chose, as a script that runs by itself: the network, its optimizer, its loop, and a clock around it.
+
+Only speed is the same: first weights are the framework's own, inputs are random.
+"""
+
+from bench.errors import UnavailableError
+from bench.script import flax, keras, pytorch
+from bench.script.task import Task
+
+__all__ = ["Task", "write"]
+
+WRITERS = {"pytorch": pytorch.write, "keras": keras.write, "flax": flax.write}
+
+
+def write(task: Task) -> str:
+    """The script of a task; raises UnavailableError where the recipe has something that no script shows."""
+    if task.recipe.clipping is not None:
+        raise UnavailableError(f"{task.workload}: there is no script for clipped gradients")
+    return WRITERS[task.framework](task)

@@ -1,0 +1,232 @@
+"""A script in Flax."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bench.recipe import AdamW, Sgd, UpdateRule
+from bench.script.task import TIMED, WARM_UP, Task, network
+
+STEPS_PER_CALL = 8
+
+HEAD = '''"""{title}"""
+
+import os
+import time
+
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{threads}])  # JAX takes its threads from there
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+jax.config.update("jax_platforms", "{platform}")
+jax.config.update("jax_default_matmul_precision", "{matmul}")
+{helpers}
+rngs = nnx.Rngs(0)
+model = nnx.Sequential(
+{layers}
+)
+inputs = jax.random.normal(jax.random.key(1), ({shape},))
+'''
+
+POOL = '''
+
+def pool(images: jax.Array, size: int) -> jax.Array:
+    """Max-pooling as a maximum over blocks: on a CPU XLA differentiates it faster than a window."""
+    batch, height, width, channels = images.shape
+    rows, columns = height // size, width // size
+    blocks = images[:, : rows * size, : columns * size].reshape(batch, rows, size, columns, size, channels)
+    return blocks.max(axis=(2, 4))
+
+'''
+
+LEARN = """targets = {targets}
+optimizer = nnx.Optimizer(model, {optimizer}, wrt=nnx.Param)
+model.train()
+
+
+def learn(model: nnx.Module, optimizer: nnx.Optimizer, inputs: jax.Array, targets: jax.Array) -> jax.Array:
+    def loss_of(model: nnx.Module) -> jax.Array:
+        outputs = model(inputs).astype(jnp.float32)
+        return {loss}
+
+    loss, gradients = nnx.value_and_grad(loss_of)(model)
+    optimizer.update(model, gradients)
+    return loss
+
+"""
+
+STATEFUL = """
+compiled = nnx.jit(learn)
+
+
+def step() -> jax.Array:
+    return compiled(model, optimizer, inputs, targets)
+
+"""
+
+FUNCTIONAL = """
+structure, state = nnx.split((model, optimizer))
+
+
+def pure(state, batch):
+    model, optimizer = nnx.merge(structure, state)
+    loss = learn(model, optimizer, *batch)
+    return nnx.state((model, optimizer)), loss
+
+
+compiled = jax.jit(pure, donate_argnums=0)
+
+
+def step() -> jax.Array:
+    global state
+    state, loss = compiled(state, (inputs, targets))
+    return loss
+
+"""
+
+SCAN = """
+structure, state = nnx.split((model, optimizer))
+
+
+def pure(state, batch):
+    model, optimizer = nnx.merge(structure, state)
+    loss = learn(model, optimizer, *batch)
+    return nnx.state((model, optimizer)), loss
+
+
+def several(state, batches):
+    return jax.lax.scan(pure, state, jax.tree.map(lambda *arrays: jnp.stack(arrays), *batches))
+
+
+compiled = jax.jit(several, donate_argnums=0)
+
+
+def step() -> jax.Array:
+    global state
+    state, losses = compiled(state, ((inputs, targets),) * {steps})
+    return losses
+
+"""
+
+ANSWER = """model.eval()
+compiled = nnx.jit(lambda model, inputs: model(inputs).astype(jnp.float32))
+
+
+def step() -> jax.Array:
+    return compiled(model, inputs)
+
+"""
+
+PURE_ANSWER = """model.eval()
+structure, state = nnx.split(model)
+compiled = jax.jit(lambda state, inputs: nnx.merge(structure, state)(inputs).astype(jnp.float32))
+
+
+def step() -> jax.Array:
+    return compiled(state, inputs)
+
+"""
+
+CLOCK = """
+for _ in range({warm_up}):
+    result = step()
+jax.block_until_ready(result)
+start = time.perf_counter()
+for _ in range({calls}):
+    result = step()
+{wait}
+print(f"{{(time.perf_counter() - start) / {timed} * 1e3:.4f}} ms")
+"""
+
+LOSSES = {
+    "cross_entropy": "optax.softmax_cross_entropy_with_integer_labels(outputs, targets).mean()",
+    "binary_cross_entropy": "optax.sigmoid_binary_cross_entropy(outputs, targets).mean()",
+    "mean_squared_error": "optax.squared_error(outputs, targets).mean()",
+    "sigmoid_mean_squared_error": "optax.squared_error(jax.nn.sigmoid(outputs), targets).mean()",
+}
+
+
+def write(task: Task) -> str:
+    """The script."""
+    reshaped = task.options.get("pooling") == "reshape"
+    call, training = task.options.get("call", "nnx.jit"), task.scenario == "training"
+    steps = STEPS_PER_CALL if call == "lax.scan" else 1
+    values: dict[str, Any] = {
+        "title": task.title,
+        "threads": task.threads,
+        "platform": task.device.partition(":")[0],
+        "matmul": {"tf32": "tensorfloat32", "bf16": "default"}.get(task.precision, "highest"),
+        "helpers": POOL if reshaped else "",
+        "layers": "\n".join(_layer(task, layer.kind, layer.sizes) for layer in network(task)),
+        "shape": ", ".join(map(str, task.input_shape)),
+        "targets": _targets(task),
+        "optimizer": _optimizer(task.recipe.optimizer),
+        "loss": LOSSES[task.recipe.loss],
+        "steps": steps,
+        "warm_up": WARM_UP,
+        "calls": TIMED // steps,
+        "timed": TIMED // steps * steps,
+        "wait": "jax.block_until_ready((result, nnx.state(model)))" if training else "jax.block_until_ready(result)",
+    }
+    if training and call != "nnx.jit":
+        values["wait"] = "jax.block_until_ready((result, state))"
+    learning = LEARN + {"nnx.jit": STATEFUL, "jax.jit": FUNCTIONAL, "lax.scan": SCAN}[call]
+    answering = ANSWER if call == "nnx.jit" else PURE_ANSWER
+    return (HEAD + (learning if training else answering) + CLOCK).format(**values)
+
+
+def _layer(task: Task, kind: str, sizes: dict[str, Any]) -> str:
+    dtype = ", dtype=jnp.bfloat16" if task.precision == "bf16" else ""
+    values = {
+        **sizes,
+        "ending": f"{dtype}, rngs=rngs)",
+        "unroll": task.options.get("unroll", "1"),
+        "pooled": "pool(images, {size})"
+        if task.options.get("pooling") == "reshape"
+        else "nnx.max_pool(images, ({size}, {size}), strides=({size}, {size}))",
+        "carry": ", carry_init=lambda _, shape, __: jnp.zeros(shape, jnp.bfloat16)" if dtype else "",
+    }
+    return f"    {PACKED[kind](values)},"
+
+
+PACKED: dict[str, Callable[[dict[str, Any]], str]] = {
+    "dense": lambda of: f"nnx.Linear({of['inputs']}, {of['outputs']}{of['ending']}",
+    "convolution": lambda of: (
+        f"nnx.Conv({of['inputs']}, {of['outputs']}, ({of['kernel']}, {of['kernel']}), "
+        f'padding="{of["padding"].upper()}"{of["ending"]}'
+    ),
+    "pool": lambda of: "lambda images: " + of["pooled"].format(size=of["size"]),
+    "flatten": lambda _: "lambda images: images.reshape(len(images), -1)",
+    "dropout": lambda of: f"nnx.Dropout({of['rate']}, rngs=rngs)",
+    "activation": lambda of: {"relu": "nnx.relu", "tanh": "nnx.tanh", "sigmoid": "nnx.sigmoid"}[of["name"]],
+    "batch_norm": lambda of: (
+        f"nnx.BatchNorm({of['channels']}, momentum={of['momentum']}, epsilon={of['epsilon']}, "
+        f"use_fast_variance=False{of['ending']}"
+    ),
+    "lstm": lambda of: _recurrent("OptimizedLSTMCell", of),
+    "rnn": lambda of: _recurrent("SimpleCell", of),
+}
+
+
+def _recurrent(cell: str, of: dict[str, Any]) -> str:
+    activation = f"activation_fn=nnx.{of['activation']}"
+    made = f"nnx.{cell}({of['inputs']}, {of['units']}, {activation}{of['carry']}{of['ending']}"
+    last = ",\n    lambda states: states[:, -1]" if of["last"] else ""
+    return f"nnx.RNN({made}, unroll={of['unroll']}){last}"
+
+
+def _targets(task: Task) -> str:
+    if task.has_labels:
+        return f"jax.random.randint(jax.random.key(2), ({task.batch_size},), 0, {task.outputs})"
+    return f"jax.random.uniform(jax.random.key(2), ({task.batch_size}, {task.outputs}))"
+
+
+def _optimizer(rule: UpdateRule) -> str:
+    if isinstance(rule, Sgd):
+        return f"optax.sgd({rule.learning_rate}, momentum={rule.momentum or None})"
+    constants = f"{rule.learning_rate}, b1={rule.beta_1}, b2={rule.beta_2}, eps={rule.epsilon}"
+    if isinstance(rule, AdamW):
+        return f"optax.adamw({constants}, weight_decay={rule.weight_decay})"
+    return f"optax.adam({constants})"

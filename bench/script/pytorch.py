@@ -1,0 +1,162 @@
+"""A script in PyTorch."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bench.recipe import AdamW, Sgd, UpdateRule
+from bench.script.task import TIMED, WARM_UP, Task, network
+
+HEAD = '''"""{title}"""
+
+import time
+
+import torch
+from torch import nn
+
+torch.set_num_threads({threads})
+torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = {tf32}
+torch.backends.mkldnn.enabled = {onednn}
+device = torch.device("{device}")
+
+{helpers}
+model = nn.Sequential(
+{layers}
+).to(device{channels_last})
+call = {call}
+inputs = torch.randn({shape}, device=device){inputs_layout}
+'''
+
+TRAINING = """
+targets = {targets}
+optimizer = {optimizer}
+loss_of = {loss}
+
+
+def step() -> None:
+    optimizer.zero_grad()
+    {context}loss = loss_of(call(inputs){cast}, targets)
+    loss.backward()
+    optimizer.step()
+
+
+model.train()
+"""
+
+INFERENCE = """
+
+def step() -> None:
+    with torch.inference_mode():
+        {context}call(inputs)
+
+
+model.eval()
+"""
+
+CLOCK = """
+
+def wait() -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+for _ in range({warm_up}):
+    step()
+wait()
+start = time.perf_counter()
+for _ in range({timed}):
+    step()
+wait()
+print(f"{{(time.perf_counter() - start) / {timed} * 1e3:.4f}} ms")
+"""
+
+RECURRENT = '''
+class Recurrent(nn.Module):
+    """Its states over time, or the last of them."""
+
+    def __init__(self, layer: nn.Module, *, last: bool) -> None:
+        super().__init__()
+        self.layer, self.last = layer, last
+
+    def forward(self, sequence: torch.Tensor) -> torch.Tensor:
+        states, _ = self.layer(sequence)
+        return states[:, -1] if self.last else states
+
+'''
+
+PACKED: dict[str, Callable[..., str]] = {
+    "dense": lambda inputs, outputs: f"nn.Linear({inputs}, {outputs})",
+    "convolution": lambda inputs, outputs, kernel, padding: (
+        f'nn.Conv2d({inputs}, {outputs}, {kernel}, padding="{padding}")'
+    ),
+    "pool": lambda size: f"nn.MaxPool2d({size})",
+    "flatten": lambda: "nn.Flatten()",
+    "dropout": lambda rate: f"nn.Dropout({rate})",
+    "activation": lambda name: f"nn.{ {'relu': 'ReLU', 'tanh': 'Tanh', 'sigmoid': 'Sigmoid'}[name] }()",
+    "batch_norm": lambda channels, axes, epsilon, momentum: (
+        f"nn.BatchNorm{'2d' if axes == 2 else '1d'}({channels}, eps={epsilon}, momentum={1 - momentum:g})"  # noqa: PLR2004
+    ),
+    "lstm": lambda inputs, units, activation, last: (  # noqa: ARG005 (tanh, or there is no such layer)
+        f"Recurrent(nn.LSTM({inputs}, {units}, batch_first=True), last={last})"
+    ),
+    "rnn": lambda inputs, units, activation, last: (
+        f'Recurrent(nn.RNN({inputs}, {units}, nonlinearity="{activation}", batch_first=True), last={last})'
+    ),
+}
+LOSSES = {
+    "cross_entropy": "nn.CrossEntropyLoss()",
+    "binary_cross_entropy": "nn.BCEWithLogitsLoss()",
+    "mean_squared_error": "nn.MSELoss()",
+    "sigmoid_mean_squared_error": "lambda outputs, targets: nn.functional.mse_loss(outputs.sigmoid(), targets)",
+}
+
+
+def write(task: Task) -> str:
+    """The script."""
+    layers = list(network(task))
+    compiled, mixed = task.options.get("compile", "off"), task.precision == "bf16"
+    last = task.options.get("memory_format") == "channels_last"
+    shape = task.input_shape
+    if task.family == "cnn":
+        shape = (shape[0], shape[3], *shape[1:3])
+    values: dict[str, Any] = {
+        "title": task.title,
+        "threads": task.threads,
+        "tf32": task.precision == "tf32",
+        "onednn": task.options.get("onednn") != "off",
+        "device": task.device,
+        "helpers": RECURRENT if task.family in {"lstm", "rnn"} else "",
+        "layers": "\n".join(f"    {PACKED[layer.kind](**layer.sizes)}," for layer in layers),
+        "channels_last": ", memory_format=torch.channels_last" if last else "",
+        "call": "model" if compiled == "off" else f'torch.compile(model, mode="{compiled}")',
+        "shape": ", ".join(map(str, shape)),
+        "inputs_layout": ".to(memory_format=torch.channels_last)" if last else "",
+        "targets": _targets(task),
+        "optimizer": _optimizer(task.recipe.optimizer, fused=task.options.get("optimizer") == "fused"),
+        "loss": LOSSES[task.recipe.loss],
+        "context": f'with torch.autocast("{task.device.partition(":")[0]}", torch.bfloat16):\n        '
+        if mixed
+        else "",
+        "cast": ".float()" if mixed else "",
+        "warm_up": WARM_UP,
+        "timed": TIMED,
+    }
+    if mixed and task.scenario == "inference":
+        values["context"] = values["context"].replace("\n        ", "\n            ")
+    body = TRAINING if task.scenario == "training" else INFERENCE
+    return (HEAD + body + CLOCK).format(**values)
+
+
+def _targets(task: Task) -> str:
+    if task.has_labels:
+        return f"torch.randint({task.outputs}, ({task.batch_size},), device=device)"
+    return f"torch.rand({task.batch_size}, {task.outputs}, device=device)"
+
+
+def _optimizer(rule: UpdateRule, *, fused: bool) -> str:
+    ending = ", fused=True)" if fused else ")"
+    if isinstance(rule, Sgd):
+        return f"torch.optim.SGD(model.parameters(), lr={rule.learning_rate}, momentum={rule.momentum}{ending}"
+    decay = f", weight_decay={rule.weight_decay}" if isinstance(rule, AdamW) else ""
+    kind, betas = ("AdamW" if decay else "Adam"), f"betas=({rule.beta_1}, {rule.beta_2})"
+    constants = f"lr={rule.learning_rate}, {betas}, eps={rule.epsilon}{decay}"
+    return f"torch.optim.{kind}(model.parameters(), {constants}{ending}"

@@ -1,0 +1,131 @@
+"""What a script shall do, and its network as a list of layers that every framework has a word for."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from bench import families
+from bench.recipe import Recipe
+from bench.record import Scenario
+
+TIMED = 200
+WARM_UP = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A framework, a network, a recipe, and the options with which it is fastest."""
+
+    workload: str
+    framework: str
+    backend: str | None
+    device: str
+    precision: str
+    threads: int
+    scenario: Scenario
+    batch_size: int
+    family: str
+    spec: families.Spec
+    recipe: Recipe
+    options: Mapping[str, str]
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of a batch, images with their channels last."""
+        module = families.spec_module(self.family)
+        return (self.batch_size, *module.input_shape(self.spec))
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether targets are whole numbers, one for each sample."""
+        return self.recipe.loss == "cross_entropy"
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that the network answers for a sample."""
+        outputs: int = self.spec.outputs
+        return outputs
+
+    @property
+    def title(self) -> str:
+        """What the script is about, in a line."""
+        who = f"{self.framework}/{self.backend}" if self.backend else self.framework
+        how = ", ".join(f"{name} {value}" for name, value in self.options.items()) or "as its guide says"
+        return f"{self.workload}, {self.scenario} at batch {self.batch_size}, {who} on {self.device}: {how}."
+
+
+class Layer(NamedTuple):
+    """One layer by the word for it, and its sizes."""
+
+    kind: str
+    sizes: dict[str, Any]
+
+
+def network(task: Task) -> Iterator[Layer]:
+    """The layers in their order."""
+    yield from FAMILIES[task.family](task.spec)
+
+
+def _dnn(spec: Any) -> Iterator[Layer]:  # noqa: ANN401 (a spec)
+    yield from _dense(spec.features, spec.hidden, spec.outputs)
+
+
+def _cnn(spec: Any) -> Iterator[Layer]:  # noqa: ANN401 (a spec)
+    height, width, channels = spec.height, spec.width, spec.channels
+    for layer in spec.convolutions:
+        sizes = {"inputs": channels, "outputs": layer.filters, "kernel": layer.kernel, "padding": layer.padding}
+        yield Layer("convolution", sizes)
+        yield from _tail(layer.filters, layer, axes=2)
+        if layer.pool > 1:
+            yield Layer("pool", {"size": layer.pool})
+        yield from _dropout(layer.dropout)
+        lost = layer.kernel - 1 if layer.padding == "valid" else 0
+        height, width, channels = (height - lost) // layer.pool, (width - lost) // layer.pool, layer.filters
+    yield Layer("flatten", {})
+    yield from _dense(height * width * channels, spec.dense, spec.outputs)
+
+
+def _recurrent(kind: str, spec: Any) -> Iterator[Layer]:  # noqa: ANN401 (a spec)
+    inputs = spec.features
+    for number, layer in enumerate(spec.layers):
+        last = number == len(spec.layers) - 1
+        sizes = {"inputs": inputs, "units": layer.units, "activation": layer.activation, "last": last}
+        yield Layer(kind, sizes)
+        if layer.batch_norm:
+            yield Layer("batch_norm", {"channels": layer.units, "axes": 0 if last else 1, **_constants(layer)})
+        yield from _dropout(layer.dropout)
+        inputs = layer.units
+    yield Layer("dense", {"inputs": inputs, "outputs": spec.outputs})
+
+
+def _dense(inputs: int, layers: Any, outputs: int) -> Iterator[Layer]:  # noqa: ANN401 (of a spec)
+    for layer in layers:
+        yield Layer("dense", {"inputs": inputs, "outputs": layer.units})
+        yield from _tail(layer.units, layer, axes=0)
+        yield from _dropout(layer.dropout)
+        inputs = layer.units
+    yield Layer("dense", {"inputs": inputs, "outputs": outputs})
+
+
+def _tail(channels: int, layer: Any, *, axes: int) -> Iterator[Layer]:  # noqa: ANN401 (of a spec)
+    norm = [Layer("batch_norm", {"channels": channels, "axes": axes, **_constants(layer)})] if layer.batch_norm else []
+    activation = [Layer("activation", {"name": layer.activation})] if layer.activation != "linear" else []
+    before = bool(layer.batch_norm) and layer.batch_norm.position == "before"
+    yield from (norm + activation if before else activation + norm)
+
+
+def _constants(layer: Any) -> dict[str, float]:  # noqa: ANN401 (of a spec)
+    return {"epsilon": layer.batch_norm.epsilon, "momentum": layer.batch_norm.momentum}
+
+
+def _dropout(rate: float) -> Iterator[Layer]:
+    if rate:
+        yield Layer("dropout", {"rate": rate})
+
+
+FAMILIES: dict[str, Callable[[Any], Iterator[Layer]]] = {
+    "dnn": _dnn,
+    "cnn": _cnn,
+    "lstm": lambda spec: _recurrent("lstm", spec),
+    "rnn": lambda spec: _recurrent("rnn", spec),
+}

@@ -1,0 +1,120 @@
+"""A script of what was chosen runs by itself, in the framework that it is for, and does what it says."""
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bench.errors import UnavailableError
+from bench.recipe import Adam, AdamW, Clipping, Recipe, Sgd
+from bench.record import Scenario
+from bench.script import Task, write
+from models.cnn.spec import CnnSpec, ConvLayer
+from models.dnn.spec import DnnSpec
+from models.layers.spec import BatchNorm, DenseLayer, RecurrentLayer
+from models.lstm.spec import LstmLayer, LstmSpec
+from models.rnn.spec import RnnSpec
+
+SPECS: dict[str, Any] = {
+    "dnn": DnnSpec(features=4, hidden=(DenseLayer(units=3, batch_norm=BatchNorm(), dropout=0.5),), outputs=2),
+    "cnn": CnnSpec(
+        height=7, width=6, channels=1, convolutions=(ConvLayer(filters=2, padding="same", pool=2),), outputs=3
+    ),
+    "lstm": LstmSpec(steps=5, features=2, layers=(LstmLayer(units=3), LstmLayer(units=2)), outputs=1),
+    "rnn": RnnSpec(steps=5, features=2, layers=(RecurrentLayer(units=3, activation="relu"),), outputs=1),
+}
+RECIPE = Recipe(optimizer=Adam(name="adam"), batch_size=8, epochs=1)
+NUMBERS = replace(RECIPE, loss="mean_squared_error")
+CONTENDERS = ("pytorch", "keras/tensorflow", "keras/jax", "keras/torch", "flax")
+CALLS: dict[str, dict[str, tuple[str, ...]]] = {
+    "pytorch": {
+        "compile": ("off",),
+        "memory_format": ("contiguous", "channels_last"),
+        "optimizer": ("default", "fused"),
+    },
+    "keras/tensorflow": {
+        "call": ("train_on_batch", "custom loop", "custom loop of 8 steps"),
+        "jit_compile": ("auto", "on"),
+    },
+    "keras/jax": {"call": ("train_on_batch", "custom loop", "custom loop of 8 steps")},
+    "keras/torch": {"call": ("train_on_batch", "custom loop")},
+    "flax": {"call": ("nnx.jit", "jax.jit", "lax.scan"), "pooling": ("reduce_window", "reshape")},
+}
+
+
+def task(contender: str, family: str, options: Mapping[str, str], *, scenario: Scenario = "training") -> Task:
+    framework, _, backend = contender.partition("/")
+    return Task(
+        workload="tiny",
+        framework=framework,
+        backend=backend or None,
+        device="cpu",
+        precision="fp32",
+        threads=1,
+        scenario=scenario,
+        batch_size=8,
+        family=family,
+        spec=SPECS[family],
+        recipe=NUMBERS if family in {"lstm", "rnn"} else RECIPE,
+        options={name: value for name, value in options.items() if not value.startswith(("train_on", "predict_on"))},
+    )
+
+
+def run(text: str) -> str:
+    """What the script prints, in a process that sees nothing of this project."""
+    result = subprocess.run(
+        [sys.executable, "-I", "-W", "ignore", "-c", text],
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout
+
+
+@pytest.mark.parametrize("contender", CONTENDERS)
+def test_every_combination_is_a_write(contender: str) -> None:
+    for family, scenario in itertools.product(SPECS, ("training", "inference")):
+        for values in itertools.product(*CALLS[contender].values()):
+            text = write(task(contender, family, dict(zip(CALLS[contender], values, strict=True)), scenario="training"))
+            compile(text, contender, "exec")
+        compile(write(task(contender, family, {}, scenario=scenario)), contender, "exec")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("contender", CONTENDERS)
+def test_a_script_trains_and_prints_what_a_step_takes(contender: str) -> None:
+    fastest = {name: values[-1] for name, values in CALLS[contender].items()}
+    printed = run(write(task(contender, "cnn", fastest))).split()
+    assert printed[1] == "ms"
+    assert float(printed[0]) > 0
+
+
+@pytest.mark.parametrize("contender", CONTENDERS)
+def test_a_script_asks_a_sequence_and_prints_what_a_query_takes(contender: str) -> None:
+    call = {"keras": {"call": "custom loop"}, "flax": {"call": "jax.jit"}}.get(contender.partition("/")[0], {})
+    printed = run(write(task(contender, "lstm", call, scenario="inference"))).split()
+    assert printed[1] == "ms"
+
+
+def test_optimizers_losses_and_precisions_are_in_the_write() -> None:
+    base = task("pytorch", "dnn", {"optimizer": "fused"})
+    decayed = replace(base, recipe=replace(RECIPE, optimizer=AdamW(name="adamw", weight_decay=0.25)))
+    assert "torch.optim.AdamW(" in write(decayed)
+    assert "weight_decay=0.25, fused=True)" in write(decayed)
+    plain = replace(base, recipe=replace(RECIPE, optimizer=Sgd(name="sgd", learning_rate=0.5, momentum=0.9)))
+    assert "torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9, fused=True)" in write(plain)
+    assert "autocast" not in write(base)
+    assert 'torch.autocast("cpu", torch.bfloat16)' in write(replace(base, precision="bf16"))
+
+
+def test_what_no_script_shows_is_said() -> None:
+    clipped = replace(RECIPE, clipping=Clipping(norm=1.0, scope="global"))
+    with pytest.raises(UnavailableError, match="tiny: there is no script for clipped gradients"):
+        write(replace(task("flax", "dnn", {}), recipe=clipped))

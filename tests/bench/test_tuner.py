@@ -1,0 +1,115 @@
+"""Options are searched for once, by real processes, and only what is proven to do the same work is chosen."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import certification, runner, tuner
+from bench.jobs import Event, Settings
+from bench.record import Case, Certificate, Record, Tuning
+from bench.tuner import Spot
+from tests.bench.workloads import CANNOT_BE_DONE_IN_PYTORCH, Change, workload
+
+TUNED = Case(
+    workload="tiny", framework="flax", mode="tuned", scenario="training", batch_sizes=(4,), threads=1, purpose="timing"
+)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEVELFIELD_CACHE", str(tmp_path / "cache"))
+
+
+def settings(folder: Path, *changes: Change) -> tuple[Settings, list[Event], list[Record]]:
+    events: list[Event] = []
+    stored: list[Record] = []
+    made = Settings(
+        run="run",
+        machine="machine",
+        workloads={"tiny": workload(*changes)},
+        block_seconds=0.005,
+        limit_s=60.0,
+        models=None,
+        logs=folder / "logs",
+        append=stored.append,
+        listen=events.append,
+    )
+    return made, events, stored
+
+
+def tried(events: list[Event]) -> list[Mapping[str, Any]]:
+    return [event.news for event in events if event.kind == "tuning"]
+
+
+@pytest.fixture
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.tuning.FIRST_BLOCK_S", 0.002)
+    monkeypatch.setattr("bench.tuning.LAST_BLOCK_S", 0.002)
+    monkeypatch.setattr("bench.tuning.FINAL_PROCESSES", 1)
+
+
+@pytest.mark.usefixtures("_quickly")
+def test_a_search_tries_everything_there_is_and_is_remembered(tmp_path: Path) -> None:
+    made, events, _ = settings(tmp_path)
+    (spot, found), *others = tuner.search([TUNED], made, again=False).items()
+    assert not others
+    assert spot == Spot("tiny", "flax", "cpu", "fp32", 1, "training", 4)
+    assert {str(dict(item)) for item in tried(events)} == {"{}", "{'call': 'jax.jit'}", "{'call': 'lax.scan'}"}
+    assert {item.outcome for item in found.candidates} == {"ok"}
+    assert found.options == found.candidates[0].options
+    events.clear()
+    assert tuner.search([TUNED], made, again=False) == {spot: found}
+    assert tried(events) == [], "the cache knows"
+    tuner.search([TUNED], made, again=True)
+    assert len(tried(events)) == 3
+
+
+@pytest.mark.usefixtures("_quickly")
+def test_what_is_fast_and_does_something_else_is_not_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unproven = Certificate(contender="flax", deviations=(), steps=100, problem="it answers something else")
+    monkeypatch.setattr(certification, "tuned", lambda *_: unproven)
+    made, _, _ = settings(tmp_path)
+    (found,) = tuner.search([TUNED], made, again=False).values()
+    assert found.options == {}
+    before = [item for item in found.candidates if item.outcome == "unproven"]
+    assert all(item.error == "not proven: it answers something else" for item in before)
+    assert [item.outcome for item in found.candidates].index("ok") == len(before)
+
+
+@pytest.mark.usefixtures("_quickly")
+def test_what_cannot_be_done_is_no_search_and_is_not_remembered(tmp_path: Path) -> None:
+    made, events, _ = settings(tmp_path, CANNOT_BE_DONE_IN_PYTORCH)
+    case = replace(TUNED, framework="pytorch")
+    for _ in range(2):
+        events.clear()
+        (found,) = tuner.search([case], made, again=False).values()
+        assert found.options == {}
+        assert {item.outcome for item in found.candidates} == {"unavailable"}
+        assert tried(events)
+
+
+@pytest.mark.usefixtures("_quickly")
+def test_a_tuned_case_is_measured_with_its_options_and_certified_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = Tuning(
+        batch_size=4, options={"call": "lax.scan"}, metric="step_time_pipelined_s", searched="", candidates=()
+    )
+    monkeypatch.setattr(tuner.Tuner, "find", lambda *_: chosen)
+    made, _, stored = settings(tmp_path)
+    usual = replace(TUNED, mode="idiomatic")
+    learnt = replace(TUNED, purpose="learning")
+    runner.run([usual, TUNED, learnt], made)
+    assert [item.outcome for item in stored] == ["ok"] * 3
+    assert [item.tunings for item in stored] == [(), (chosen,), (chosen,)]
+    assert [item.settings["steps in a call"] for item in stored] == ["1", "8", "8"]
+    first, second, third = (item.certificate for item in stored)
+    assert first is not None
+    assert second is not None
+    assert first.passed
+    assert second.passed
+    assert second == third
+    assert set(second.notes) - set(first.notes) == {"proven with call lax.scan"}

@@ -1,0 +1,88 @@
+"""The search for the fastest options finds what timing every combination at length would find, for less."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from bench.record import Candidate
+from bench.tuning import FINAL_PROCESSES, FINALISTS, Options, candidates, search
+
+CHOICES = {"call": ("a", "b", "c"), "layout": ("first", "last"), "compile": ("off", "on")}
+
+
+class Machine:
+    """Times options: each has a speed of its own, every timing is a little off, and some cannot be done."""
+
+    def __init__(self, seed: int, *, noise: float = 0.02, broken: tuple[str, ...] = ()) -> None:
+        self.generator = np.random.default_rng(seed)
+        self.noise, self.broken = noise, broken
+        self.speeds: dict[tuple[tuple[str, str], ...], float] = {}
+        self.asked: list[tuple[Options, float]] = []
+
+    def speed(self, options: Options) -> float:
+        """What the options take when nothing disturbs."""
+        key = tuple(sorted(options.items()))
+        return self.speeds.setdefault(key, float(self.generator.uniform(1.0, 3.0)))
+
+    def time(self, options: Options, block_seconds: float) -> Candidate:
+        """One timing."""
+        self.asked.append((options, block_seconds))
+        if any(word in options.values() for word in self.broken):
+            return Candidate(options=dict(options), outcome="failed", error="it cannot")
+        found = self.speed(options) * float(np.exp(self.generator.normal(0, self.noise)))
+        return Candidate(options=dict(options), times_s=(found,))
+
+
+def test_every_combination_is_a_candidate_that_says_what_is_unusual_about_it() -> None:
+    found = candidates(CHOICES)
+    assert len(found) == 12
+    assert found[0].options == {}
+    assert {"call": "c", "layout": "last", "compile": "on"} in [item.options for item in found]
+    assert all(value != CHOICES[name][0] for item in found for name, value in item.options.items())
+    assert [item.options for item in candidates({})] == [{}]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_fastest_is_found_whatever_the_order(seed: int) -> None:
+    machine = Machine(seed)
+    best = search(candidates(CHOICES), machine.time)[0]
+    brute_force = min(machine.speed(item.options) for item in candidates(CHOICES))
+    assert machine.speed(best.options) <= brute_force * 1.03, "nearer than two timings can be told apart"
+
+
+def test_noise_that_hides_the_differences_can_mislead_it() -> None:
+    machines = [Machine(seed, noise=1.0) for seed in range(20)]
+    found = [(machine, search(candidates(CHOICES), machine.time)[0]) for machine in machines]
+    least = [min(machine.speed(item.options) for item in candidates(CHOICES)) for machine in machines]
+    assert any(machine.speed(best.options) > 1.03 * low for (machine, best), low in zip(found, least, strict=True))
+
+
+def test_slow_ones_are_timed_once_and_the_last_several_times_and_longer() -> None:
+    machine = Machine(0)
+    ranked = search(candidates(CHOICES), machine.time)
+    assert len(ranked) == 12
+    assert [len(item.times_s) for item in ranked[:FINALISTS]] == [FINAL_PROCESSES] * FINALISTS
+    assert {len(item.times_s) for item in ranked[FINALISTS:]} == {1}
+    timed = Counter(str(options) for options, _ in machine.asked)
+    assert sum(timed.values()) < 12 * FINAL_PROCESSES
+    seconds = [block_seconds for _, block_seconds in machine.asked]
+    assert seconds == sorted(seconds)
+    assert seconds[-1] > seconds[0]
+
+
+def test_what_the_guide_says_is_timed_to_the_end_however_slow() -> None:
+    machine = Machine(0)
+    machine.speeds[()] = 100.0
+    ranked = search(candidates(CHOICES), machine.time)
+    usual = next(item for item in ranked if not item.options)
+    assert len(usual.times_s) == FINAL_PROCESSES
+
+
+def test_what_fails_is_kept_with_its_reason_and_never_chosen() -> None:
+    machine = Machine(1, broken=("on",))
+    ranked = search(candidates(CHOICES), machine.time)
+    assert [item.outcome for item in ranked] == ["ok"] * 6 + ["failed"] * 6
+    assert all(item.error == "it cannot" and not item.times_s for item in ranked[6:])
+    nothing = search(candidates({"call": ("a", "b")}), Machine(1, broken=("b",)).time)
+    assert [(item.options, item.outcome) for item in nothing] == [({}, "ok"), ({"call": "b"}, "failed")]
