@@ -179,7 +179,8 @@ class Block:
 
     `synchronised_ended` and `pipelined_ended` say whether the interval of the median was narrow enough in the end, or
     time was up before. `boundary` are calls apart from all these. `use` is what the machine did meanwhile.
-    `turns` is there where both blocks were timed in turns with those of another run.
+    `turns` is there where both blocks were timed in turns with those of another run. `flops` are the operations that
+    one call needs, `least_bytes` what it has to read and write if nothing stays in a cache.
     """
 
     batch_size: Size
@@ -197,6 +198,8 @@ class Block:
     boundary: Boundary | None = None
     use: Use | None = None
     turns: Turns | None = None
+    flops: int | None = None
+    least_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
@@ -373,6 +376,27 @@ class Tuning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
+class Rate:
+    """The best rate that was reached: by which contender, with what size (rows of a matrix, or bytes)."""
+
+    per_second: float
+    size: Size
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
+class Roof:
+    """What the device can do in a precision, by the best of the run's frameworks.
+
+    `flops` is the best over products of square matrices; `bytes` one rate for each size that was streamed, read and
+    written, from those that a cache holds to those that none does. None and nothing where it was not measured.
+    """
+
+    flops: Rate | None
+    bytes: tuple[Rate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Environment:
     """The machine and its software: hardware, driver, versions; no host, user or path."""
 
@@ -394,7 +418,7 @@ class Record:
     """One stored line.
 
     `attempt` counts from 1: a case that was throttled is measured again. Each attempt is stored, the last one counts.
-    `tunings` are the options of each batch size in mode `tuned`.
+    `tunings` are the options of each batch size in mode `tuned`, `roof` is what the device can do in this precision.
     """
 
     schema_version: int
@@ -416,6 +440,7 @@ class Record:
     loadavg: float | None = None
     attempt: Size = 1
     tunings: tuple[Tuning, ...] = ()
+    roof: Roof | None = None
 
 
 class ForeignLineError(ValueError):

@@ -13,7 +13,7 @@ from typing import Any, final
 import psutil
 from pydantic import TypeAdapter
 
-from bench import capacity, certification, frameworks, tuner
+from bench import capacity, certification, frameworks, roofs, tuner
 from bench.certification import Certificates
 from bench.environment import environment
 from bench.fleet import Fleet
@@ -21,6 +21,7 @@ from bench.jobs import Event, Settings, contender, job, untimed
 from bench.process import Ending
 from bench.proof import source_digest
 from bench.record import SCHEMA_VERSION, Capacity, Case, Measurement, Record, Trial, Tuning, to_json
+from bench.roofs import Roofs
 from bench.tuner import Spot, spots
 
 NANOSECONDS = 1e9
@@ -43,6 +44,7 @@ def run(cases: Sequence[Case], settings: Settings) -> list[Record]:
             writer = _Writer(place, certification.collect(proofs, begun, settings))
             records = [writer.write(case, found.result()) for case, found in zip(memory, spawned, strict=True)]
         fleet.wait()
+        writer.roofs = roofs.measure(cases, fleet, settings)
         timed = (case for case in cases if case.purpose != "memory")
         return records + [_attempt(case, place, writer) for case in timed]
     finally:
@@ -165,6 +167,7 @@ class _Writer:
 
     def __init__(self, place: _Place, certificates: Certificates) -> None:
         self.place, self.settings, self.certificates = place, place.settings, certificates
+        self.roofs: Roofs = {}
         self.written = 0
 
     def write(self, case: Case, run: _Run, *, attempt: int = 1) -> Record:
@@ -191,6 +194,7 @@ class _Writer:
             loadavg=run.loadavg,
             attempt=attempt,
             tunings=self.place.tuned(case),
+            roof=self.roofs.get((case.device, case.precision)) if case.purpose == "timing" else None,
         )
         self.settings.append(record)
         self.settings.listen(Event(kind="finished", case=case, record=record))

@@ -1,7 +1,6 @@
 """One job in, one result out, in a process of its own.
 
-A job is JSON: `kind` ("measure", "trace", "probe", "choices", "serve" or "predict"), `framework`, `device`, `threads`,
-and what the kind needs.
+A job is JSON: `kind` (one of KINDS), `framework`, `device`, `threads`, and what the kind needs.
 """
 
 import os
@@ -18,7 +17,7 @@ from bench.equivalence import FORWARD_BOUNDS, write_trace
 from bench.errors import BenchError, UnavailableError
 from bench.families import Weights
 from bench.measure import case as cases
-from bench.measure import inference, rounds, training
+from bench.measure import inference, roof, rounds, training
 from bench.measure.case import Occasion
 from bench.measure.clock import now_ns
 from bench.measure.training import DivergedError
@@ -122,6 +121,19 @@ def _choices(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001
     return {"outcome": "ok", "error": None, "choices": subject.choices(job["scenario"])}
 
 
+def _roof(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
+    """What the device can do, as far as this framework can use it."""
+    case = TypeAdapter(Case).validate_python(job["case"])
+    adapter, device, precision = load_adapter(job["framework"]), case.device, case.precision
+    adapter.configure(device="cpu" if device == "cpu" else "cuda", precision=precision, threads=job["threads"])
+    return {
+        "outcome": "ok",
+        "error": None,
+        "flops": roof.products(adapter.engine, device, precision),
+        "bytes": roof.streams(adapter.engine, device),
+    }
+
+
 def _serve(job: Job, emit: Emit, receive: Receive) -> Message:
     """Time calls one request at a time, for a program that has its own rounds; an empty request ends it.
 
@@ -186,6 +198,7 @@ KINDS = {
     "trace": _trace,
     "probe": _probe,
     "choices": _choices,
+    "roof": _roof,
     "serve": _serve,
     "predict": _predict,
 }

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from bench.adapters.engines.base import Peaks
+from bench.adapters.engines.base import Engine, Peaks
 from bench.recipe import Recipe
 from bench.record import Scenario
 
@@ -29,7 +29,9 @@ Loss = tuple[DeviceArray, int]  # the mean over so many samples
 
 
 class Adapter(Protocol):
-    """Drives one framework."""
+    """Drives one framework, through the engine that computes."""
+
+    engine: Engine
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Set device, precision and threads of this process, before anything is built.

@@ -16,7 +16,7 @@ from flax import nnx
 from jax import Array
 
 from bench.adapters.base import IDIOMATIC, Adapter, Batch, HostBatch, Loss, Model, Tuning, step_by_step, together
-from bench.adapters.engines.base import Peaks
+from bench.adapters.engines.base import Engine, Peaks
 from bench.adapters.engines.jax import JaxEngine
 from bench.adapters.tuned.flax import Functional
 from bench.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
@@ -45,7 +45,7 @@ class FlaxAdapter:
     functional: Functional | None  # what trains and answers in place of these, where it is tuned so
 
     def __init__(self) -> None:
-        self.engine = JaxEngine()
+        self.engine: Engine = JaxEngine()
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Set up JAX."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.adapters.base import IDIOMATIC, Adapter, Batch, HostBatch, Loss, Model, Tuning, step_by_step
-from bench.adapters.engines.base import Peaks
+from bench.adapters.engines.base import Engine, Peaks
 from bench.adapters.engines.torch import TorchEngine
 from bench.errors import UnavailableError
 from bench.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
@@ -39,7 +39,7 @@ class PyTorchAdapter:
     device: torch.device
 
     def __init__(self) -> None:
-        self.engine = TorchEngine()
+        self.engine: Engine = TorchEngine()
         self.channels_last = False
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:

@@ -1,11 +1,12 @@
 """What each purpose of a case measures: timing, learning, memory, and whether a batch fits."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from bench import families
 from bench.adapters.base import IDIOMATIC, Model, Tuning
 from bench.datasets.base import cycle
 from bench.equivalence import relative_deviation
@@ -14,6 +15,7 @@ from bench.measure import inference, memory, training
 from bench.measure.clock import now_ns
 from bench.measure.rounds import Conditions
 from bench.measure.turns import Meeting, Place
+from bench.recipe import Adam, AdamW, Sgd
 from bench.record import Block, Capacity, Case, Measurement, Memory, Trial
 from bench.subject import Subject
 
@@ -62,7 +64,7 @@ def _time_training(subject: Subject, case: Case, occasion: Occasion) -> Measurem
         block = training.time_steps(
             subject.adapter, train, batch_size=batch_size, seed=case.seed, conditions=conditions
         )
-        blocks.append(_told(block, occasion))
+        blocks.append(_told(block, subject, case, occasion))
     return Measurement(blocks=tuple(blocks))
 
 
@@ -76,7 +78,7 @@ def _time_inference(subject: Subject, case: Case, occasion: Occasion) -> Measure
         block = inference.time_queries(
             subject.adapter, inputs, batch_size=batch_size, conditions=_conditions(case, batch_size, occasion)
         )
-        blocks.append(_told(block, occasion))
+        blocks.append(_told(block, subject, case, occasion))
     query = inputs[cycle(len(inputs), max(case.batch_sizes))]
     return Measurement(blocks=tuple(blocks), forward_deviation=_deviation(subject, model, query))
 
@@ -172,10 +174,30 @@ def _conditions(case: Case, batch_size: int, occasion: Occasion) -> Conditions:
     )
 
 
-def _told(block: Block, occasion: Occasion) -> Block:
+def _told(block: Block, subject: Subject, case: Case, occasion: Occasion) -> Block:
+    """The block with what its calls need to do, after the news of it."""
     occasion.progress({"batch_size": block.batch_size, "call_ns": int(np.median(block.synchronised_ns))})
-    return block
+    workload = subject.workload
+    return replace(
+        block,
+        flops=families.flops(workload.family, workload.spec, case.scenario, block.batch_size),
+        least_bytes=families.least_bytes(
+            workload.family,
+            workload.spec,
+            case.scenario,
+            block.batch_size,
+            moments=MOMENTS[type(workload.recipe.optimizer)](workload.recipe.optimizer),
+            bytes_per_activation=2 if case.precision == "bf16" else 4,
+        ),
+    )
 
+
+# What an optimizer remembers of each weight.
+MOMENTS: dict[type, Callable[[Any], int]] = {
+    Sgd: lambda rule: int(rule.momentum > 0),
+    Adam: lambda _: 2,
+    AdamW: lambda _: 2,
+}
 
 PURPOSES = {
     ("timing", "training"): _time_training,

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bench.metrics import METRICS, Cell, summary
 from bench.record import Record
 from bench.report import numbers, panels, pictures
 from bench.report.results import Results, arrange, lane, select, workloads
+from bench.report.roofline import roofs, standing
 from bench.report.style import COLOURS, OTHER_COLOUR, engineering, name_y, place, style
 
 if TYPE_CHECKING:
@@ -164,6 +167,36 @@ def _recipe(results: Results, workload: str) -> int:
     return min(timed & learnt or timed)
 
 
+def _roofline(axes: "Axes", results: Results, workload: str) -> None:
+    """Operations per second over operations per byte: a dot for each cell, below the roof of its precision."""
+    timed = [cell for cell in results.blocks if cell.workload == workload]
+    dots = [(cell, found[1]) for cell in timed if (found := standing(results, cell)) is not None]
+    low, high = (bound(item.intensity for _, item in dots) for bound in (min, max))
+    reach = np.geomspace(low / 2, high * 2, 100)
+    for (_, precision), roof in roofs(results).items():
+        if roof.flops is not None and roof.bytes:
+            slowest = roof.bytes[-1].per_second
+            fastest = max(item.per_second for item in roof.bytes)
+            for rate, line in ((fastest, "-"), (slowest, ":")):
+                axes.plot(reach, np.minimum(roof.flops.per_second, rate * reach), line, color=GREY, linewidth=1)
+            axes.annotate(
+                precision, (reach[-1], roof.flops.per_second), fontsize=7, color=GREY, ha="right", va="bottom"
+            )
+    for cell, item in dots:
+        looks = {**style(cell.contender), "linestyle": "none", "markersize": 4 if cell.scenario == "inference" else 7}
+        if cell.precision != "fp32":
+            looks["markerfacecolor"] = "none"
+        axes.plot([item.intensity], [item.flops_per_s], label=_label(results, cell), **looks)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("FLOPs per byte", fontsize=8)
+    name_y(axes, "FLOP/s")
+
+
+def _has_roof(results: Results, workload: str) -> bool:
+    return any(cell.workload == workload and standing(results, cell) is not None for cell in results.blocks)
+
+
 def _label(results: Results, cell: Cell) -> str:
     return " ".join((cell.contender, *(str(getattr(lane(cell), name)) for name in results.varying)))
 
@@ -200,6 +233,13 @@ CHARTS: Mapping[str, Chart] = {
         _latency,
         shared=True,
         marks="Medians of processes, each of them the median of its queries.",
+    ),
+    "roofline": Chart(
+        "Roofline",
+        _has_roof,
+        _roofline,
+        shared=True,
+        marks="Large marks are training, small ones queries, hollow ones not fp32. Lines: cache, memory (dotted).",
     ),
     "learning-curves": Chart("Learning curves", panels.has_curve, panels.curves),
     "learning-over-time": Chart("Learning over time", panels.has_curve, panels.curves_over_time),

@@ -10,7 +10,7 @@ SMALLEST = 0.005  # what two decimals still show
 
 Units = tuple[tuple[float, str], ...]
 TIME: Units = ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
-COUNT: Units = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
+COUNT: Units = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
 BYTES: Units = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "B"))
 
 

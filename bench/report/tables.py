@@ -29,6 +29,7 @@ from bench.report.results import (
     status,
     workloads,
 )
+from bench.report.roofline import roofline_table, roofs_table
 from bench.report.selection import selection_tables
 from bench.report.use import use_table
 
@@ -88,6 +89,7 @@ def _run_sections(results: Results) -> Iterable[Section]:
             performance_table(results, workload, scenario="training"),
             performance_table(results, workload, scenario="inference"),
             modes_table(results, workload),
+            roofline_table(results, workload),
             first_calls_table(results, workload),
             boundary_table(results, workload),
             use_table(results, workload),
@@ -100,7 +102,7 @@ def _run_sections(results: Results) -> Iterable[Section]:
     failures = _with_rows([failure_table(results)])
     if failures:
         yield Section(title="Failures", tables=failures)
-    method = (method_table(results), settings_table(results), environment_table(results))
+    method = (method_table(results), settings_table(results), roofs_table(results), environment_table(results))
     yield Section(title="Method", tables=_with_rows(method))
 
 

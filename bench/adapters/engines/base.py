@@ -33,6 +33,12 @@ class Engine(Protocol):
     def stateless(self, step: Step) -> Step | None:
         """A step of Keras that takes the state and returns it, compiled; None where steps keep their state."""
 
+    def product(self, size: int, precision: str) -> Callable[[], Any]:
+        """The product of two square matrices with so many rows, in this precision; not waited for."""
+
+    def stream(self, elements: int) -> Callable[[], Any]:
+        """So many float32 numbers, read and written somewhere else; not waited for."""
+
     def peak_memory_bytes(self) -> Peaks:
         """The peaks of the allocator on the device since the process began."""
 

@@ -1,8 +1,10 @@
 """JAX."""
 
+from collections.abc import Callable
 from typing import final
 
 import jax
+import jax.numpy as jnp
 
 from bench.adapters.engines.base import Engine, Peaks, Step
 
@@ -38,6 +40,18 @@ class JaxEngine:
         """Under `jax.jit`, which takes over the memory of the state."""
         compiled: Step = jax.jit(step, donate_argnums=0)
         return compiled
+
+    def product(self, size: int, precision: str) -> Callable[[], jax.Array]:
+        """`jnp.matmul`."""
+        dtype = jnp.bfloat16 if precision == "bf16" else jnp.float32
+        left, right = (jax.random.normal(jax.random.key(number), (size, size), dtype) for number in (0, 1))
+        multiply = jax.jit(jnp.matmul)
+        return lambda: multiply(left, right)
+
+    def stream(self, elements: int) -> Callable[[], jax.Array]:
+        """A sum with a number."""
+        values, add = jnp.zeros(elements, jnp.float32), jax.jit(lambda values: values + 1)
+        return lambda: add(values)
 
     def peak_memory_bytes(self) -> Peaks:
         """The allocator's `peak_bytes_in_use` and `peak_pool_bytes`; a CPU has no such figures."""

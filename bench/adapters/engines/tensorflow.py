@@ -1,5 +1,6 @@
 """TensorFlow."""
 
+from collections.abc import Callable
 from typing import final
 
 import tensorflow as tf
@@ -37,6 +38,17 @@ class TensorFlowEngine:
     def stateless(self, step: Step) -> Step | None:  # noqa: ARG002 (the protocol)
         """None: variables are changed in place."""
         return None
+
+    def product(self, size: int, precision: str) -> Callable[[], tf.Tensor]:
+        """`tf.matmul`."""
+        dtype = tf.bfloat16 if precision == "bf16" else tf.float32
+        left, right = (tf.cast(tf.random.normal((size, size)), dtype) for _ in range(2))
+        return lambda: tf.matmul(left, right)
+
+    def stream(self, elements: int) -> Callable[[], tf.Tensor]:
+        """A sum with a number."""
+        values = tf.zeros(elements)
+        return lambda: values + 1
 
     def peak_memory_bytes(self) -> Peaks:
         """`get_memory_info`, which a CPU does not have, and which does not say what is reserved."""

@@ -1,5 +1,6 @@
 """torch, below PyTorch's own models and below Keras."""
 
+from collections.abc import Callable
 from typing import final
 
 import torch
@@ -33,6 +34,19 @@ class TorchEngine:
     def stateless(self, step: Step) -> Step | None:  # noqa: ARG002 (the protocol)
         """None: variables are changed in place."""
         return None
+
+    def product(self, size: int, precision: str) -> Callable[[], torch.Tensor]:
+        """`torch.mm` into a matrix that is there."""
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        left, right = (torch.randn(size, size, device=self.device).to(dtype) for _ in range(2))
+        result = torch.empty_like(left)
+        return lambda: torch.mm(left, right, out=result)
+
+    def stream(self, elements: int) -> Callable[[], torch.Tensor]:
+        """`torch.add` into an array that is there."""
+        values = torch.zeros(elements, device=self.device)
+        result = torch.empty_like(values)
+        return lambda: torch.add(values, 1, out=result)
 
     def peak_memory_bytes(self) -> Peaks:
         """`torch.cuda.max_memory_allocated` and `max_memory_reserved`; a CPU has no such figures."""

@@ -27,9 +27,11 @@ INPUTS = GENERATOR.normal(size=(6, 4)).astype(np.float32)
 LABELS = np.array([0, 1, 2, 0, 1, 2])
 STATISTICS = ("hidden0.mean", "hidden0.variance")
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),
+    # Its own compiler still uses what torch has deprecated.
+    pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning"),
+]
 
 
 @pytest.fixture

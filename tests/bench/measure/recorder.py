@@ -7,7 +7,7 @@ from typing import Any, final
 import numpy as np
 
 from bench.adapters.base import IDIOMATIC, Adapter, Batch, HostBatch, Loss, Model, Tuning, step_by_step
-from bench.adapters.engines.base import Peaks
+from bench.adapters.engines.base import Engine, Peaks
 from bench.datasets.base import Split
 from bench.measure.rounds import Conditions
 from bench.recipe import Recipe
@@ -37,6 +37,8 @@ class Recorder:
     `loss` makes the loss of a batch from its sample numbers and from how many steps there were before; `logits` makes
     those of a query from the same.
     """
+
+    engine: Engine  # which nothing asks for
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import NothingMeasuredError
-from bench.record import Boundary, Certificate, Measurement, Record, Turns
+from bench.record import Boundary, Certificate, Measurement, Rate, Record, Roof, Tuning, Turns
 from bench.report.layout import Report, Table
 from bench.report.tables import report
 from tests.bench.records import block, learning, quick_run, record
@@ -246,3 +246,37 @@ def test_reports_start_without_a_framework_and_without_what_is_heavy() -> None:
         "sys.exit(', '.join(heavy & sys.modules.keys()) or 0)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False, capture_output=True).stderr == b""
+
+
+ROOF = Roof(flops=Rate(per_second=1e12, size=1024, by="pytorch"), bytes=(Rate(per_second=1e9, size=10**6, by="flax"),))
+
+
+def test_a_cell_stands_beside_the_limit_of_its_device() -> None:
+    timed = [replace(item, roof=ROOF) for item in _timed("flax", 1e-3, flops=2 * 10**8, least_bytes=10**5)]
+    found = report(timed)
+    table = _table(found, "digits-dnn", "Distance from the hardware's limit")
+    assert _column(table, "limited by") == ["compute"]
+    assert _column(table, "floor") == ["200 µs"]
+    (over,) = _column(table, "over the floor")
+    assert float(over.rstrip("×")) == pytest.approx(4.0, rel=0.01), "pipelined calls take four fifths"
+    assert _column(_table(found, "Method", "What the device can do"), "best rate") == ["1.00 TFLOP/s", "1.00 GB/s"]
+
+
+def test_without_a_roof_there_is_no_floor() -> None:
+    titles = {table.title for section in report(quick_run()).sections for table in section.tables}
+    assert "Distance from the hardware's limit" not in titles
+    assert "What the device can do" not in titles
+
+
+def test_a_tuned_cell_stands_beside_what_the_guide_says() -> None:
+    options = {"optimizer": "fused"}
+    search = Tuning(batch_size=32, options=options, metric="step_time_pipelined_s", searched="", candidates=())
+    usual, faster = _timed("pytorch", 2e-3), _timed("pytorch", 1e-3)
+    tuned = [replace(item, case=replace(item.case, mode="tuned"), tunings=(search,)) for item in faster]
+    table = _table(report([*usual, *tuned]), "digits-dnn", "Modes and precisions")
+    assert _column(table, "mode") == ["tuned"]
+    assert _column(table, "gain") == ["2.00×"]
+    assert _column(table, "options") == ["optimizer fused"]
+    assert "Modes and precisions" not in {item.title for part in report(usual).sections for item in part.tables}
+    alone = _table(report(tuned), "digits-dnn", "Modes and precisions")
+    assert _column(alone, "gain") == ["n/a"]

@@ -1,0 +1,42 @@
+"""How fast a device can be at all: the best of large products, and of streams of several sizes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bench.adapters.engines.base import Engine
+from bench.measure.clock import now_ns
+
+ROUNDS = 20
+FEWEST = 2
+ENOUGH_NS = 200_000_000
+FLOAT32_BYTES = 4
+# Rows of matrices: large enough for the best rate, small enough for a few products in a second.
+ROWS = {"cpu": (512, 1024, 2048), "cuda": (4096, 8192, 16384)}
+# Bytes that are read, and as many that are written: from what a cache holds to what none does.
+STREAMED = {"cpu": (2**20, 2**23, 2**25, 2**28), "cuda": (2**25, 2**28, 2**30, 2**32)}
+NANOSECONDS = 1e9
+
+Rates = dict[int, float]  # by size
+
+
+def products(engine: Engine, device: str, precision: str) -> Rates:
+    """The best rate in operations per second by rows of the matrices: 2 n³ for each product."""
+    kind = device.partition(":")[0]
+    return {size: _best(engine, engine.product(size, precision), 2 * size**3) for size in ROWS[kind]}
+
+
+def streams(engine: Engine, device: str) -> Rates:
+    """The best rate in bytes per second by the bytes that are touched, half of them read and half written."""
+    kind = device.partition(":")[0]
+    return {2 * size: _best(engine, engine.stream(size // FLOAT32_BYTES), 2 * size) for size in STREAMED[kind]}
+
+
+def _best(engine: Engine, once: Callable[[], Any], amount: int) -> float:
+    """What disturbs only ever adds: the quickest call shows what can be reached."""
+    engine.wait(once())
+    times: list[int] = []
+    while len(times) < FEWEST or (len(times) < ROUNDS and sum(times) < ENOUGH_NS):
+        start = now_ns()
+        engine.wait(once())
+        times.append(now_ns() - start)
+    return amount * NANOSECONDS / min(times)

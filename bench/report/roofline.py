@@ -1,0 +1,92 @@
+"""Every timed cell beside what the device can do: MFU, the floor, and how far above it."""
+
+from bench.analysis.roofline import Standing, stand
+from bench.metrics import METRICS, Cell, summary
+from bench.record import Rate, Roof, Scenario
+from bench.report import numbers
+from bench.report.layout import Column, Entry, Table, left
+from bench.report.results import Results, label_columns, labels, lane, planned_cells
+
+PIPELINED: dict[Scenario, str] = {"training": "step_time_pipelined_s", "inference": "query_time_pipelined_s"}
+
+
+def roofline_table(results: Results, workload: str) -> Table:
+    """A row for each timed cell whose roof is known, by pipelined calls."""
+    rows = []
+    for scenario in PIPELINED:
+        for cell in planned_cells(results, workload, scenario):
+            found = standing(results, cell)
+            if found is not None:
+                rows.append(_row(results, cell, *found))
+    columns = (
+        *left("scenario"),
+        Column(title="batch"),
+        *label_columns(results),
+        Column(title="call, pipelined"),
+        Column(title="floor"),
+        Column(title="over the floor"),
+        *left("limited by"),
+        Column(title="FLOP/s"),
+        Column(title="MFU"),
+        Column(title="FLOPs per byte"),
+    )
+    note = (
+        "The floor is the longer of two times: the operations at the best rate of a large product, the bytes that have "
+        "to move at least once at the best rate of a stream as large. Both measured in this run."
+    )
+    return Table(title="Distance from the hardware's limit", columns=columns, rows=tuple(rows), notes=(note,))
+
+
+def roofs_table(results: Results) -> Table:
+    """What the devices can do, and which framework showed it."""
+    rows = []
+    for (device, precision), roof in roofs(results).items():
+        if roof.flops is not None:
+            rows.append(_rate(device, precision, f"product of {roof.flops.size} rows", roof.flops, "FLOP/s"))
+        rows += [_rate(device, precision, f"stream of {numbers.size(item.size)}", item, "B/s") for item in roof.bytes]
+    columns = (*left("device", "precision", "what"), Column(title="best rate"), *left("by"))
+    return Table(title="What the device can do", columns=columns, rows=tuple(rows))
+
+
+def roofs(results: Results) -> dict[tuple[str, str], Roof]:
+    """By device and precision."""
+    return {
+        (record.case.device, record.case.precision): record.roof
+        for record in results.records
+        if record.roof is not None
+    }
+
+
+def standing(results: Results, cell: Cell) -> tuple[float, Standing] | None:
+    """The median time of a pipelined call over processes, and where it stands; None where something is not known."""
+    blocks, roof = results.blocks.get(cell, ()), roofs(results).get((cell.device, cell.precision))
+    found = summary(METRICS[PIPELINED[cell.scenario]], blocks)
+    if not blocks or roof is None or found is None or blocks[0].flops is None or not blocks[0].least_bytes:
+        return None
+    made = stand(found.median, blocks[0].flops, blocks[0].least_bytes, roof)
+    return None if made is None else (found.median, made)
+
+
+def _row(results: Results, cell: Cell, seconds: float, found: Standing) -> tuple[Entry, ...]:
+    return (
+        Entry(cell.scenario),
+        Entry(str(cell.batch_size), cell.batch_size),
+        *labels(results, lane(cell)),
+        Entry(numbers.duration(seconds), seconds),
+        Entry(numbers.duration(found.floor_s), found.floor_s),
+        Entry(numbers.ratio(found.over_floor), found.over_floor),
+        Entry(found.bound),
+        Entry(numbers.count(found.flops_per_s), found.flops_per_s),
+        Entry(f"{found.mfu:.1%}", found.mfu),
+        Entry(numbers.significant(found.intensity), found.intensity),
+    )
+
+
+def _rate(device: str, precision: str, what: str, rate: Rate, unit: str) -> tuple[Entry, ...]:
+    return (
+        Entry(device),
+        Entry(precision),
+        Entry(what),
+        Entry(f"{numbers.count(rate.per_second)}{unit}", rate.per_second),
+        Entry(rate.by),
+    )
