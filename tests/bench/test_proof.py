@@ -202,3 +202,15 @@ def test_the_harness_that_makes_a_trace_decides_too(file: str, tmp_path: Path, m
     assert path() == before
     (folder / file).write_text("# another\n")
     assert path() != before
+
+
+def test_options_are_proven_like_everything_else(fleet: Fleet) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        proofs = Proofs(fleet, pool, threads=1, limit_s=LIMIT_S, tell=lambda *_: None)
+        options = {"compile": "default", "optimizer": "fused"}
+        tuned = proofs.begin(workload(), [PYTORCH], device="cpu", tunings={"pytorch": options})
+        usual = proofs.begin(workload(), [PYTORCH], device="cpu")
+        certificate = proofs.collect(tuned)["pytorch"]
+        assert certificate.passed
+        assert certificate.notes == ("proven with compile default, optimizer fused",)
+        assert proofs.collect(usual)["pytorch"].notes == ()
