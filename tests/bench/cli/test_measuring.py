@@ -333,10 +333,10 @@ def test_a_killed_worker_and_an_interrupt_lose_nothing_and_the_run_can_be_comple
         return [worker for launcher in launchers for worker in launcher.children()]
 
     with started(place.command(*asked)) as run:
-        until(lambda: stored_lines(place) >= 2)  # memory; from now on there are launchers and their workers
+        until(lambda: stored_lines(place) >= 3)  # memory, and a case that was timed: from now on workers are of cases
         until(lambda: workers(run))
         os.kill(workers(run)[0].pid, signal.SIGKILL)
-        until(lambda: stored_lines(place) >= 4)
+        until(lambda: stored_lines(place) >= 5)
         code, said, there = interrupt(run)
     assert code == 130
     assert said.splitlines()[-1].startswith(
