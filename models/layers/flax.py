@@ -66,11 +66,6 @@ def dtypes_of(weights: Weights, compute_dtype: str | None) -> Dtypes:
     return {"dtype": jnp.dtype(compute_dtype or kept), "param_dtype": kept}
 
 
-def carry_init(dtypes: Dtypes) -> Callable[..., Array]:
-    """Zeros for the state of a recurrent layer in the type in which it computes; Flax takes that of the parameters."""
-    return lambda _, shape, __: jnp.zeros(shape, dtypes["dtype"])
-
-
 def blank(make: Callable[[nnx.Rngs], AnyModel], *, seed: int) -> AnyModel:
     """A model that has shapes and no values yet, but for its random streams, which are seeded.
 

@@ -28,12 +28,11 @@ class Recurrent(nnx.Module):
         dtypes: layers.Dtypes,
         rngs: nnx.Rngs,
     ) -> None:
-        self.return_sequences = return_sequences
+        self.return_sequences, self.units, self.dtype = return_sequences, layer.units, dtypes["dtype"]
         cell = nnx.SimpleCell(
             inputs,
             layer.units,
             activation_fn=ACTIVATIONS[layer.activation],
-            carry_init=layers.carry_init(dtypes),
             **dtypes,
             rngs=rngs,
         )
@@ -41,7 +40,9 @@ class Recurrent(nnx.Module):
         self.tail = layers.Tail(layer.units, "linear", layer.batch_norm, layer.dropout, dtypes=dtypes, rngs=rngs)
 
     def __call__(self, sequence: Array) -> Array:
-        states = self.rnn(sequence)
+        # Flax would begin in the type of the parameters, whatever the cell computes in.
+        carry = jnp.zeros((len(sequence), self.units), self.dtype)
+        states = self.rnn(sequence, initial_carry=carry)
         if self.return_sequences:
             return self.tail(states)
         return self.tail(states[:, -1])

@@ -112,7 +112,8 @@ def swapped_gates(weights: Weights) -> Weights:
 
 
 def transposed_kernel(weights: Weights) -> Weights:
-    return weights | {"hidden1.kernel": weights["hidden1.kernel"].T.copy()}
+    # The probe of the precision has no such layer.
+    return {name: value.T.copy() if name == "hidden1.kernel" else value for name, value in weights.items()}
 
 
 def transposed_image(weights: Weights) -> Weights:
