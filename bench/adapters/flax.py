@@ -157,8 +157,10 @@ class FlaxAdapter:
 
     def settings(self) -> dict[str, str]:
         """What is compiled, the optimizer's implementation, threads."""
+        compiled = "nnx.jit" if self.functional is None else "jax.jit"
         return {
-            "execution": f"{'nnx.jit' if self.functional is None else 'jax.jit'} (XLA)",
+            "execution": f"{compiled} (XLA)",
+            "inference": f"{compiled} (XLA)",
             "steps in a call": str(self.steps_per_call),
             "optimizer": "nnx.Optimizer of optax",
             "precision": "dtype bfloat16, param_dtype float32" if self.precision == "bf16" else self.engine.precision,
