@@ -68,7 +68,7 @@ def step() -> jax.Array:
 
 """
 
-FUNCTIONAL = """
+PURE = """
 structure, state = nnx.split((model, optimizer))
 
 
@@ -77,7 +77,9 @@ def pure(state, batch):
     loss = learn(model, optimizer, *batch)
     return nnx.state((model, optimizer)), loss
 
+"""
 
+FUNCTIONAL = """
 compiled = jax.jit(pure, donate_argnums=0)
 
 
@@ -89,15 +91,6 @@ def step() -> jax.Array:
 """
 
 SCAN = """
-structure, state = nnx.split((model, optimizer))
-
-
-def pure(state, batch):
-    model, optimizer = nnx.merge(structure, state)
-    loss = learn(model, optimizer, *batch)
-    return nnx.state((model, optimizer)), loss
-
-
 def several(state, batches):
     return jax.lax.scan(pure, state, jax.tree.map(lambda *arrays: jnp.stack(arrays), *batches))
 
@@ -174,7 +167,7 @@ def write(task: Task) -> str:
     }
     if training and call != "nnx.jit":
         values["wait"] = "jax.block_until_ready((result, state))"
-    learning = LEARN + {"nnx.jit": STATEFUL, "jax.jit": FUNCTIONAL, "lax.scan": SCAN}[call]
+    learning = LEARN + {"nnx.jit": STATEFUL, "jax.jit": PURE + FUNCTIONAL, "lax.scan": PURE + SCAN}[call]
     answering = ANSWER if call == "nnx.jit" else PURE_ANSWER
     return (HEAD + (learning if training else answering) + CLOCK).format(**values)
 
