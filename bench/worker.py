@@ -124,13 +124,12 @@ def _choices(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001
 def _roof(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
     """What the device can do, as far as this framework can use it."""
     case = TypeAdapter(Case).validate_python(job["case"])
-    adapter, device, precision = load_adapter(job["framework"]), case.device, case.precision
-    adapter.configure(device="cpu" if device == "cpu" else "cuda", precision=precision, threads=job["threads"])
+    engine = _subject(job, precision=case.precision, seed=case.seed).adapter.engine
     return {
         "outcome": "ok",
         "error": None,
-        "flops": roof.products(adapter.engine, device, precision),
-        "bytes": roof.streams(adapter.engine, device),
+        "flops": roof.products(engine, case.device, case.precision),
+        "bytes": roof.streams(engine, case.device),
     }
 
 

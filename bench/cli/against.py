@@ -41,6 +41,10 @@ def timed(options: "Options") -> "Options":
             raise UsageError(
                 f"--{name.replace('_', '-')}: found it with --against, expected none: both sides are timed"
             )
+    if options.mode != "idiomatic":
+        raise UsageError(
+            f"--mode: found {options.mode!r} with --against, expected idiomatic: both would search at the same time"
+        )
     workload = None if options.workload is None else ",".join(map(_absolute, options.workload.split(",")))
     processes = SIDE if options.processes is None else options.processes
     wanted = replace(options, purpose="timing", processes=processes, workload=workload)

@@ -196,8 +196,9 @@ def test_answers_in_another_precision_than_asked_for_are_a_failure(monkeypatch: 
     assert result["measurement"]["blocks"], "what was timed is not lost"
 
 
-def test_a_cpu_has_no_tf32() -> None:
-    result = worked(tiny(precision="tf32"))[-1]
+@pytest.mark.parametrize("kind", ["measure", "roof"])
+def test_a_cpu_has_no_tf32(kind: str) -> None:
+    result = worked(tiny(precision="tf32") | {"kind": kind})[-1]
     assert (result["outcome"], result["error"]) == (
         "unavailable",
         "TF32 is a mode of NVIDIA GPUs; a CPU has fp32 and bf16",

@@ -66,6 +66,7 @@ def test_a_folder_that_is_no_checkout_is_refused(levelfield: Command, tmp_path: 
         (("--format", "xml"), "--format: found 'xml'"),
         (("--inject", "much"), "--inject: found 'much'"),
         (("--against", "."), "--against: found . beside --self-check"),
+        (("--mode", "tuned"), "--mode: found 'tuned' with --against, expected idiomatic"),
         (("--results", "/dev/null/x"), "cannot be written"),
     ],
 )
