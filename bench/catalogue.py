@@ -44,7 +44,8 @@ def contenders() -> Table:
 
 def datasets() -> Table:
     """Every data set, as the workloads of the catalogue use it."""
-    described = {item.description.name: item.description for item in map(load_workload, workload_names())}
+    every = [item for item in map(load_workload, workload_names()) if "shape" not in item.dataset]
+    described = {item.description.name: item.description for item in every}
     rows = []
     for name in description.dataset_names():
         found = described.get(name)

@@ -11,6 +11,8 @@ from typing import Any
 
 from bench.record import Case, to_json
 
+# How two sides take turns; those of different commits have to agree. 2: blocks last until both are sure.
+PROTOCOL = 2
 LIMIT_S = 120.0  # what the other run may take to begin
 LOOK_S = 0.05
 OTHER = {"base": "head", "head": "base"}

@@ -138,6 +138,31 @@ def third_call_time_s(block: Block) -> float:
     return block.call_ns[2] / 1e9
 
 
+@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns")
+def trace_time_s(block: Block) -> float:
+    """Seconds for making programs of the code, before anything is timed; lowering included."""
+    return math.nan if block.compiling is None else block.compiling.trace_ns / 1e9
+
+
+@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns")
+def compile_time_s(block: Block) -> float:
+    """Seconds for compiling them; where the library does not say, what they cost beyond being traced."""
+    if block.compiling is None:
+        return math.nan
+    if block.compiling.compile_ns is not None:
+        return block.compiling.compile_ns / 1e9
+    return max(0.0, start_cost_s(block) - trace_time_s(block))
+
+
+@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns")
+def start_cost_s(block: Block) -> float:
+    """Seconds that the first three calls and the first round take beyond what so many take once times have settled."""
+    if block.first_round_ns is None:
+        return math.nan
+    single, together = _percentile_s(block.synchronised_ns, 50), _percentile_s(block.pipelined_ns, 50)
+    return max(0.0, (sum(block.call_ns) + block.first_round_ns) / 1e9 - len(block.call_ns) * single - together)
+
+
 @metric("cores", "lower", scenarios=EVERYWHERE, samples="pipelined_ns")
 def cpu_use(block: Block) -> float:
     """CPU time over wall time: how many cores were busy on average."""

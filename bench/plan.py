@@ -23,8 +23,8 @@ class Selection:
     """What is to be measured.
 
     `batch_sizes` are those of inference; training is timed at the recipe's and, with `batch_sizes_for_training`, at
-    those too. `feed` is that of timed calls. `largest_batch` is where the search for the largest batch that fits ends,
-    where there is one.
+    those too. Without these a workload that has batch sizes of its own is timed at them. `feed` is that of timed calls.
+    `largest_batch` is where the search for the largest batch that fits ends, where there is one.
     """
 
     workloads: tuple[Workload, ...]
@@ -97,9 +97,7 @@ def _lap(selection: Selection, scenario: Scenario, *, replicate: int) -> Iterato
     """Every workload and device once, with the contenders in an order that turns around from lap to lap."""
     contenders = selection.contenders if replicate % 2 == 0 else selection.contenders[::-1]
     for workload in selection.workloads:
-        sizes = selection.batch_sizes
-        if scenario == "training":
-            sizes = (workload.recipe.batch_size, *selection.batch_sizes_for_training)
+        sizes = _sizes(selection, workload, scenario)
         for device, precision, mode in itertools.product(selection.devices, selection.precisions, selection.modes):
             for contender in contenders:
                 yield Case(
@@ -117,6 +115,14 @@ def _lap(selection: Selection, scenario: Scenario, *, replicate: int) -> Iterato
                     seed=workload.recipe.seed,
                     replicate=replicate,
                 )
+
+
+def _sizes(selection: Selection, workload: Workload, scenario: Scenario) -> tuple[int, ...]:
+    if workload.batch_sizes and not selection.batch_sizes_for_training:
+        return workload.batch_sizes
+    if scenario == "training":
+        return (workload.recipe.batch_size, *selection.batch_sizes_for_training)
+    return selection.batch_sizes
 
 
 def _learning(selection: Selection) -> Iterator[Case]:

@@ -97,6 +97,17 @@ class Boundary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
+class Compiling:
+    """What the calls before the timed ones spent on it, as the library counts: tracing a program, and compiling it.
+
+    `compile_ns` is None where the library does not say; it is in what is left of those calls then.
+    """
+
+    trace_ns: int
+    compile_ns: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class GpuReading:
     """The GPU at one moment, by its driver; None where it does not say.
 
@@ -180,7 +191,9 @@ class Block:
     `synchronised_ended` and `pipelined_ended` say whether the interval of the median was narrow enough in the end, or
     time was up before. `boundary` are calls apart from all these. `use` is what the machine did meanwhile.
     `turns` is there where both blocks were timed in turns with those of another run. `flops` are the operations that
-    one call needs, `least_bytes` what it has to read and write if nothing stays in a cache.
+    one call needs, `least_bytes` what it has to read and write if nothing stays in a cache. `first_round_ns` is a round
+    before the pipelined ones, in which several calls may be compiled into one; `compiling` is what it and the first
+    three calls spent on that.
     """
 
     batch_size: Size
@@ -200,6 +213,8 @@ class Block:
     turns: Turns | None = None
     flops: int | None = None
     least_bytes: int | None = None
+    first_round_ns: int | None = None
+    compiling: Compiling | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)

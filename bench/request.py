@@ -42,7 +42,7 @@ class Options:
     framework: str | None = None
     device: str = "cpu"
     mode: str = "idiomatic"
-    precision: str = "fp32"
+    precision: str | None = None
     scenario: str | None = None
     purpose: str | None = None
     grid: bool = False
@@ -130,7 +130,7 @@ def check(options: Options) -> Request:
         threads=_threads(options.threads),
         purposes=("learning",) if options.grid else _purposes(options.purpose, suite, sizes),
         modes=modes(options.mode),
-        precisions=precisions(options.precision),
+        precisions=suite.precisions if options.precision is None else precisions(options.precision),
         feed=feed(options.feed),
         largest_batch=sizes.largest,
     )
@@ -183,9 +183,10 @@ def check_devices(contenders: Sequence[Contender], wanted: Sequence[str], *, log
 
 
 def load_workloads(text: str) -> tuple[Workload, ...]:
-    """The workloads of a comma-separated list of names and TOML files; `all` are those of the catalogue."""
+    """The workloads of a comma-separated list of names and TOML files; `all` is the catalogue but for large ones."""
     wanted = split("workload", text)
     workloads = tuple(map(load_workload, workload_names() if wanted == ("all",) else wanted))
+    workloads = tuple(workload for workload in workloads if wanted != ("all",) or not workload.large)
     names = [workload.name for workload in workloads]
     for name in names:
         if names.count(name) > 1:

@@ -21,6 +21,9 @@ SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 DTYPES: dict[str, np.dtype[np.floating]] = {"fp64": DOUBLE, "fp32": SINGLE, "tf32": SINGLE, "bf16": SINGLE}
 
 
+FOR_GPUS = ("use_cudnn",)  # forms of models that are all one on a CPU
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """A workload, the adapter that drives it, and the precision and the seed in which it is built."""
@@ -69,7 +72,9 @@ class Subject:
 
     def choices(self, scenario: Scenario) -> dict[str, tuple[str, ...]]:
         """The public options of the framework and the forms of its model, each with what it can be, the usual first."""
-        return {**self.adapter.choices(scenario, self.workload.family), **forms(self.module)}
+        found = {**self.adapter.choices(scenario, self.workload.family), **forms(self.module)}
+        on_cpu = self.adapter.engine.device == "cpu"
+        return {name: values for name, values in found.items() if not (on_cpu and name in FOR_GPUS)}
 
     def build(
         self,

@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from bench.errors import UsageError
 from bench.mistake import read_toml, refuse
 from bench.recipe import Positive, Size, from_toml
+from bench.record import Precision
 
 SUITES = Path(__file__).parent / "suites"
 
@@ -18,7 +19,8 @@ class Suite:
     """A named set of workloads, and how thoroughly it is measured.
 
     `block_seconds` is how long each timed block of a process lasts at most; `processes` how many processes time a
-    case; `purposes` what processes there are. With `epochs` no network learns for more, and none is expected anywhere.
+    case; `purposes` what processes there are, `precisions` in which of them networks compute. With `epochs` no network
+    learns for more, and none is expected anywhere.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Suite:
     processes: Size = 3
     block_seconds: Positive = 0.3
     epochs: Size | None = None
+    precisions: tuple[Precision, ...] = ("fp32",)
     purposes: tuple[Literal["timing", "learning", "memory"], ...] = ("timing", "learning", "memory")
 
 

@@ -120,7 +120,8 @@ class Tuner:
     def _timed(self, case: Case, options: Options, block_seconds: float) -> Candidate:
         self.settings.listen(Event(kind="tuning", case=case, news=dict(options)))
         tunings = {size: dict(options) for size in case.batch_sizes}
-        result = self._do(case, {"tunings": tunings, "block_seconds": block_seconds, "turns": None})
+        brief = {"brief": True, "block_seconds": block_seconds, "turns": None}
+        result = self._do(case, {"tunings": tunings, **brief})
         found = TypeAdapter(Measurement).validate_python(result.get("measurement", {}))
         times = [value(METRICS[DECIDES[case.scenario]], block) for block in found.blocks]
         well = result["outcome"] == "ok"

@@ -62,6 +62,7 @@ def _measure(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001
         planted=job.get("planted", 0.0),
         turns=_meeting(job),
         tunings={int(size): tuning for size, tuning in job.get("tunings", {}).items()},
+        brief=job.get("brief", False),
     )
     found = cases.measure(subject, case, occasion)
     problem = _problem(found, case)

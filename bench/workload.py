@@ -20,7 +20,7 @@ from bench.datasets import description
 from bench.datasets.description import Description
 from bench.errors import DataError, UsageError
 from bench.mistake import read_toml, refuse
-from bench.recipe import LOSSES, METRICS, Band, Recipe, Target, from_toml
+from bench.recipe import LOSSES, METRICS, Band, Recipe, Size, Target, from_toml
 
 WORKLOADS = Path(__file__).parent / "workloads"
 
@@ -34,7 +34,8 @@ class Workload:
     """A model's spec, a data set, a recipe, a target and a band, with the digest of all that decides what is done.
 
     `proof_digest` leaves out what a proof does not come to: how long is learnt, and judged by what. `content` and
-    `source` are the TOML that it came from, so that another process can read the same.
+    `source` are the TOML that it came from, so that another process can read the same. `batch_sizes` are those at which
+    it is timed, if it says so; a `large` one wants a GPU, and is taken only by its name.
     """
 
     name: str
@@ -50,6 +51,15 @@ class Workload:
     proof_digest: str
     content: Mapping[str, Any]
     source: str
+    batch_sizes: tuple[int, ...] = ()
+    large: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
+class Timing:
+    """The batch sizes at which a workload is timed, where those of a suite and of the recipe do not suit it."""
+
+    batch_sizes: Annotated[tuple[Size, ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
@@ -63,6 +73,8 @@ class Outline:
     title: str = ""
     target: Target | None = None
     band: Band | None = None
+    timing: Timing | None = None
+    large: bool = False
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
 
 
@@ -106,7 +118,7 @@ def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
     if "loss" not in content["recipe"]:
         file = replace(file, recipe=replace(file.recipe, loss=LOSSES[data.task][0]))
     spec = _spec(file, data, source)
-    _check_recipe(file.recipe, data, source)
+    _check_recipe(file, data, source)
     _check_metrics(file, data, source)
     _check_grid(file, source)
     return Workload(
@@ -123,6 +135,8 @@ def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
         proof_digest=_digest(_steps_alone(content), dataset=dataset, family=file.model["family"]),
         content=content,
         source=str(source),
+        batch_sizes=file.timing.batch_sizes if file.timing else (),
+        large=file.large,
     )
 
 
@@ -215,7 +229,8 @@ def _outputs(recipe: Recipe, data: Description, source: Path) -> int:
     return 1 if binary and recipe.loss != "cross_entropy" else data.outputs
 
 
-def _check_recipe(recipe: Recipe, data: Description, source: Path) -> None:
+def _check_recipe(file: Outline, data: Description, source: Path) -> None:
+    recipe = file.recipe
     if recipe.validation_fraction and data.validation:
         raise UsageError(
             f"{source}: recipe.validation_fraction: found {recipe.validation_fraction}, expected no such key: "
@@ -230,6 +245,11 @@ def _check_recipe(recipe: Recipe, data: Description, source: Path) -> None:
     if recipe.batch_size > training:
         raise UsageError(
             f"{source}: recipe.batch_size: found {recipe.batch_size}, expected at most {training}, the training samples"
+        )
+    if file.timing and max(file.timing.batch_sizes) > data.train:
+        raise UsageError(
+            f"{source}: timing.batch_sizes: found {max(file.timing.batch_sizes)}, expected at most {data.train}, the "
+            "training samples"
         )
     if recipe.early_stopping and not (recipe.validation_fraction or data.validation):
         raise UsageError(
@@ -260,7 +280,7 @@ def _digest(content: Mapping[str, Any], *, dataset: Mapping[str, Any], family: s
 
     How it is done has a digest of its own.
     """
-    what = {key: value for key, value in content.items() if key not in {"title", "band", "grid"}}
+    what = {key: value for key, value in content.items() if key not in {"title", "band", "grid", "timing", "large"}}
     what["dataset"] = {key: value for key, value in dataset.items() if key != "path"}  # the fingerprint knows the file
     text = json.dumps([what, description.fingerprint(dataset)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode() + families.spec_source(family)).hexdigest()[:16]

@@ -57,9 +57,15 @@ class FlaxAdapter:
         return {"compute_dtype": "bfloat16"} if self.precision == "bf16" else {}
 
     def choices(self, scenario: Scenario, family: str) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002 (the seam)
-        """What is compiled: a function of the module, of its state, or of its state for several steps."""
+        """What is compiled: a function of the module, of its state, or of its state for several steps.
+
+        On a GPU also by what XLA multiplies matrices.
+        """
         scan = ("lax.scan",) if scenario == "training" else ()
-        return {"call": ("nnx.jit", "jax.jit", *scan)}
+        found = {"call": ("nnx.jit", "jax.jit", "ahead of time", *scan)}
+        if self.engine.device != "cpu":
+            found["products"] = ("default", "cublas")
+        return found
 
     def prepare(self, model: Model, recipe: Recipe, *, tuning: Tuning = IDIOMATIC) -> None:
         """Take the model, make its optimizer and its two compiled functions."""
@@ -75,8 +81,8 @@ class FlaxAdapter:
         self.step, self.call = nnx.jit(learn), nnx.jit(_call)
         self.steps_per_call = STEPS_PER_CALL if tuning.get("call") == "lax.scan" else 1
         self.functional = None
-        if tuning.get("call", "nnx.jit") != "nnx.jit":
-            self.functional = Functional(model, self.optimizer, learn=learn, answer=_call)
+        if tuning.get("call", "nnx.jit") != "nnx.jit" or tuning.get("products") == "cublas":
+            self.functional = Functional(model, self.optimizer, learn=learn, answer=_call, tuning=tuning)
 
     def settle(self) -> None:
         """Give the module the state that was trained outside of it."""
@@ -157,7 +163,7 @@ class FlaxAdapter:
 
     def settings(self) -> dict[str, str]:
         """What is compiled, the optimizer's implementation, threads."""
-        compiled = "nnx.jit" if self.functional is None else "jax.jit"
+        compiled = "nnx.jit" if self.functional is None else self.functional.how
         return {
             "execution": f"{compiled} (XLA)",
             "inference": f"{compiled} (XLA)",

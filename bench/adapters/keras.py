@@ -82,13 +82,15 @@ class KerasAdapter:
         jit = True if tuning.get("jit_compile") == "on" else "auto"
         rule = optimizer(recipe.optimizer, recipe.clipping)
         self.model.compile(optimizer=rule, loss=LOSSES[recipe.loss](), jit_compile=jit)
+        for name in ("train_step", "predict_step"):
+            setattr(model, name, self.engine.traced(getattr(type(model), name).__get__(model)))
         self.parameters, self.training = self.model.trainable_variables, False
         self.step = self.engine.stateless(self.model.train_step)
         self.steps_per_call = STEPS_PER_CALL if tuning.get("call") == SEVERAL_STEPS else 1
         self.loop: Loop | None = None
         if tuning.get("call") in {"custom loop", SEVERAL_STEPS}:
             loops = importlib.import_module(f"bench.adapters.tuned.keras_{self.backend}")
-            self.loop = loops.create(model, jit_compile=bool(model.jit_compile))
+            self.loop = loops.create(model, self.engine, jit_compile=bool(model.jit_compile))
 
     def settle(self) -> None:
         """Give the model's variables what a loop of its own has trained."""

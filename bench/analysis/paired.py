@@ -1,4 +1,10 @@
-"""Blocks that two processes timed in turns, in one stretch of time: their ratio, whatever the machine did to both."""
+"""Blocks that two processes timed in turns, in one stretch of time: their ratio, whatever the machine did to both.
+
+What disturbs only ever adds. Where it comes and goes, the quickest calls of both sides show what their code takes, and
+what else a call may take plays no part. Where every call takes another time, as with threads that wait for each other,
+the quickest of them are a matter of luck: then each turn is held against its neighbour's. Which of the two it is,
+differs from code to code and from hour to hour; the block itself tells.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from bench.analysis.statistics import best_estimate
 from bench.metrics import METRICS, Cell, cells
 from bench.record import Block, Record
 
@@ -14,16 +21,14 @@ Effects = dict[tuple[Cell, str], tuple[float, ...]]
 
 LEAST_TURNS = 3
 LEAST_PAIRS = 2
-# Percent of the calls. What disturbs only ever adds: in a stretch of time that both share, their quickest calls show
-# what the code takes, when the medians still show the neighbours.
-UNDISTURBED = 5
+UNDISTURBED = 2  # percent of the calls
 
 
 def effects(baseline: Sequence[Record], candidate: Sequence[Record]) -> Effects:
     """The log effects of every cell and compared metric of which two processes at least were timed in turns, by pair.
 
-    Of one pair it is the logarithm of the ratio of what a twentieth of the calls at most take, in the turns that both
-    had. A process that was timed alone has no part in it.
+    Of one pair it is the logarithm of the ratio of their quickest calls, or of their turns, in the turns that both had:
+    whichever is the surer in that block. A process that was timed alone has no part in it.
     """
     before, after = _blocks(baseline), _blocks(candidate)
     found: Effects = {}
@@ -60,8 +65,19 @@ def _effect(baseline: Block, candidate: Block, samples: Samples) -> float:
     both = min(len(before), len(after)) // size
     if size != other or baseline.iterations_per_round != candidate.iterations_per_round or both < LEAST_TURNS:
         return math.nan
-    quick = [float(np.percentile(times[: both * size], UNDISTURBED)) for times in (before, after)]
-    return math.log(quick[1] / quick[0]) if min(quick) > 0 else math.nan
+    turns = [times[: both * size].reshape(both, size) for times in (before, after)]
+    if min(times.min() for times in turns) <= 0:
+        return math.nan
+    return best_estimate((_of_quickest, _turn_by_turn), *turns)[0]
+
+
+def _of_quickest(before: np.ndarray, after: np.ndarray) -> float:
+    return float(np.log(np.percentile(after, UNDISTURBED) / np.percentile(before, UNDISTURBED)))
+
+
+def _turn_by_turn(before: np.ndarray, after: np.ndarray) -> float:
+    """The median over turns, each by its quickest call."""
+    return float(np.median(np.log(after.min(axis=1) / before.min(axis=1))))
 
 
 def _in_a_turn(block: Block, samples: Samples) -> int:

@@ -1,6 +1,7 @@
 """`levelfield run --against CHECKOUT`: another checkout and this one, measured in turns and compared."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parents[2]
 SIDES = ("base", "head")
 ENTRY = Path("bench", "__main__.py")
+MEETING = Path("bench", "meeting.py")
 RECORDS = "records.jsonl"
 FOLDERS = ("LEVELFIELD_DATA", "LEVELFIELD_CACHE")
 CLOSING_S = 20.0
@@ -75,6 +77,13 @@ def measure(
     for folder in folders.values():
         if not (folder / ENTRY).is_file():
             fail(f"--against: found no {ENTRY} in {folder}, expected a checkout of levelfield", USAGE)
+    theirs, ours = map(_protocol, folders.values())
+    if theirs != ours:
+        fail(
+            f"--against: found turns of version {theirs} in {checkout}, expected {ours}: the two cannot take turns; "
+            "measure them one after the other, and compare the runs",
+            USAGE,
+        )
     check_writable(results)
     place = (results / f"turns-{datetime.now(tz=UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}").resolve()
     with TemporaryDirectory(prefix="levelfield-turns-") as meeting:
@@ -92,6 +101,13 @@ def measure(
             fail(f"{reason}; both commits have to know `run --turns`", codes[side] if codes[side] > 0 else FAILED)
     note(f"records: {place}")
     return base, head
+
+
+def _protocol(folder: Path) -> str:
+    """How a checkout takes turns."""
+    path = folder / MEETING
+    found = re.search(r"^PROTOCOL = (\d+)$", path.read_text("utf-8") if path.is_file() else "", re.MULTILINE)
+    return found[1] if found else "1"
 
 
 def _last_word(place: Path, side: str) -> str:

@@ -32,7 +32,9 @@ Frameworks = Annotated[
 Mode = Annotated[
     str, typer.Option("--mode", metavar="LIST", help="idiomatic (as the guides say), tuned (searched for).")
 ]
-Precision = Annotated[str, typer.Option("--precision", metavar="LIST", help="fp32 (strict), tf32, bf16 (mixed).")]
+PRECISIONS = typer.Option("--precision", metavar="LIST", help="fp32 (strict), tf32, bf16 (mixed).")
+Precision = Annotated[str, PRECISIONS]
+Precisions = Annotated[str | None, PRECISIONS]
 THRESHOLD_PERCENT = 5.0
 Threshold = Annotated[float, typer.Option("--threshold", metavar="PERCENT", help="What counts as a change.")]
 

@@ -16,7 +16,7 @@ from bench.cli.console import (
     Device,
     Frameworks,
     Mode,
-    Precision,
+    Precisions,
     Reports,
     Results,
     Threshold,
@@ -49,7 +49,7 @@ def run(  # noqa: PLR0913 (the options of the command)
     framework: Frameworks = None,
     device: Device = "cpu",
     mode: Mode = "idiomatic",
-    precision: Precision = "fp32",
+    precision: Precisions = None,
     scenario: Annotated[str | None, typer.Option(metavar="LIST", help="training, inference.")] = None,
     purpose: Annotated[str | None, typer.Option(metavar="LIST", help="timing, learning, memory, capacity.")] = None,
     grid: Annotated[

@@ -13,7 +13,7 @@ from bench.equivalence import relative_deviation
 from bench.families import Weights
 from bench.measure import inference, memory, training
 from bench.measure.clock import now_ns
-from bench.measure.rounds import Conditions
+from bench.measure.rounds import BRIEF, USUAL, Conditions
 from bench.measure.turns import Meeting, Place
 from bench.recipe import Adam, AdamW, Sgd
 from bench.record import Block, Capacity, Case, Measurement, Memory, Trial
@@ -33,7 +33,7 @@ class Occasion:
 
     How long blocks last, since when the process prepares, who hears of progress, who keeps what was learnt, by how much
     memory may grow, which share of its own time is added to every timed call, where it meets the run that has the
-    other turns, and how the framework is tuned at each batch size.
+    other turns, how the framework is tuned at each batch size, and whether a brief look at it is enough.
     """
 
     block_seconds: float
@@ -44,6 +44,7 @@ class Occasion:
     planted: float = 0.0
     turns: Meeting | None = None
     tunings: Mapping[int, Tuning] = field(default_factory=dict)
+    brief: bool = False
 
     def tuning(self, batch_size: int) -> Tuning:
         """The framework's options at this batch size."""
@@ -171,6 +172,7 @@ def _conditions(case: Case, batch_size: int, occasion: Occasion) -> Conditions:
         feed=case.feed,
         planted=occasion.planted,
         turns=place,
+        effort=BRIEF if occasion.brief else USUAL,
     )
 
 

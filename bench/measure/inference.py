@@ -50,6 +50,7 @@ def queries(adapter: Adapter, inputs: np.ndarray, *, batch_size: int, feed: Feed
         feed=lambda: adapter.put(fed[next(turns) % count]),
         call=lambda query: [adapter.predict(query)],
         fetch=lambda outputs: adapter.to_numpy(outputs[-1]),
+        compiled=adapter.engine.compiled,
     )
 
 

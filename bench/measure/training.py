@@ -67,6 +67,7 @@ def steps(adapter: Adapter, train: Split, *, batch_size: int, seed: int, feed: F
         feed=lambda: adapter.put(*batches[next(turns) % len(batches)]),
         call=lambda batch: adapter.train([batch]),
         fetch=lambda losses: adapter.to_numpy(losses[-1]),
+        compiled=adapter.engine.compiled,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bench.adapters.engines.base import Compiled
 from bench.measure import clock
 
 
@@ -12,6 +13,7 @@ class Work:
     """What is timed: `run(count)` returns the last call's result; `feed`, `call` and `fetch` are one call in parts.
 
     `feed()` puts a batch on the device, `call(batch)` makes the call, `fetch(result)` has the result in NumPy.
+    `compiled()` is what the process has spent on compiling so far.
     """
 
     run: Callable[[int], Any]
@@ -19,6 +21,7 @@ class Work:
     feed: Callable[[], Any]
     call: Callable[[Any], Any]
     fetch: Callable[[Any], object]
+    compiled: Callable[[], Compiled] = Compiled
 
 
 def slowed(work: Work, share: float) -> Work:

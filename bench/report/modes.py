@@ -1,5 +1,6 @@
 """What a mode or a precision changes, contender by contender: time against the usual one, and the options behind it."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -24,10 +25,15 @@ def modes_table(results: Results, workload: str) -> Table:
         Column(title="time"),
         Column(title="as the guide says, fp32"),
         Column(title="gain"),
+        Column(title="start"),
+        Column(title="pays off after"),
         *left("options"),
     )
-    notes = ("Training by pipelined steps, queries by their p50; medians over processes. A gain above 1 is faster.",)
-    return Table(title="Modes and precisions", columns=columns, rows=tuple(rows), notes=notes)
+    note = (
+        "Training by pipelined steps, queries by their p50; medians over processes. A gain above 1 is faster. The "
+        "start is what first calls cost beyond usual ones; it pays off after so many calls instead of the guide's."
+    )
+    return Table(title="Modes and precisions", columns=columns, rows=tuple(rows), notes=(note,))
 
 
 def tunings(results: Results) -> dict[Cell, Tuning]:
@@ -39,9 +45,20 @@ def tunings(results: Results) -> dict[Cell, Tuning]:
     return found
 
 
+def pays_off(time: float, start: float, *, usual_time: float, usual_start: float) -> float:
+    """After how many calls a costlier start is made up for by quicker calls: 0 where it costs no more, or never (inf).
+
+    All in seconds.
+    """
+    if start <= usual_start and time <= usual_time:
+        return 0.0
+    return (start - usual_start) / (usual_time - time) if time < usual_time else math.inf
+
+
 def _rows(results: Results, workload: str, scenario: Scenario) -> Iterable[tuple[Entry, ...]]:
     timed = [cell for cell in planned_cells(results, workload, scenario) if cell in results.blocks]
     times = summaries(results, timed, METRICS[DECIDES[scenario]])
+    starts = summaries(results, timed, METRICS["start_cost_s"])
     searched = tunings(results)
     for cell in timed:
         usual = replace(cell, mode="idiomatic", precision="fp32")
@@ -50,6 +67,10 @@ def _rows(results: Results, workload: str, scenario: Scenario) -> Iterable[tuple
         time, before = times[cell].median, times[usual].median if usual in times else None
         gain = before / time if before else None
         options = progress.words(searched[cell].options) if cell in searched else ""
+        start = starts[cell].median if cell in starts else None
+        calls = None
+        if before is not None and start is not None and usual in starts:
+            calls = pays_off(time, start, usual_time=before, usual_start=starts[usual].median)
         yield (
             Entry(scenario),
             Entry(str(cell.batch_size), cell.batch_size),
@@ -57,5 +78,15 @@ def _rows(results: Results, workload: str, scenario: Scenario) -> Iterable[tuple
             Entry(numbers.duration(time), time),
             Entry(numbers.duration(before), before),
             Entry(numbers.ratio(gain), gain),
+            Entry(numbers.duration(start), start),
+            Entry(_calls(calls), calls),
             Entry(options),
         )
+
+
+def _calls(number: float | None) -> str:
+    if number is None:
+        return numbers.UNKNOWN
+    if math.isinf(number):
+        return "never"
+    return "at once" if number == 0 else f"{numbers.grouped(math.ceil(number))} calls"

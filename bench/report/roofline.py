@@ -1,13 +1,18 @@
 """Every timed cell beside what the device can do: MFU, the floor, and how far above it."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from bench.analysis.roofline import Standing, stand
 from bench.metrics import METRICS, Cell, summary
 from bench.record import Rate, Roof, Scenario
 from bench.report import numbers
 from bench.report.layout import Column, Entry, Table, left
-from bench.report.results import Results, label_columns, labels, lane, planned_cells
+from bench.report.results import Results, label_columns, labels, lane, planned_cells, workloads
 
 PIPELINED: dict[Scenario, str] = {"training": "step_time_pipelined_s", "inference": "query_time_pipelined_s"}
+WORST = 3
+MOSTLY = 0.5
 
 
 def roofline_table(results: Results, workload: str) -> Table:
@@ -35,6 +40,51 @@ def roofline_table(results: Results, workload: str) -> Table:
         "to move at least once at the best rate of a stream as large. Both measured in this run."
     )
     return Table(title="Distance from the hardware's limit", columns=columns, rows=tuple(rows), notes=(note,))
+
+
+def worst_table(results: Results) -> Table:
+    """The cells that are farthest above their floor, and what the other figures say about why.
+
+    Those of mode `tuned`, where there are any: what is left there, no public option takes away.
+    """
+    cells = [cell for name in workloads(results) for kind in PIPELINED for cell in planned_cells(results, name, kind)]
+    tuned = [cell for cell in cells if cell.mode == "tuned"]
+    known = {cell: found for cell in tuned or cells if (found := standing(results, cell)) is not None}
+    ranked = sorted(known, key=lambda cell: known[cell][1].over_floor, reverse=True)[:WORST]
+    rows = [
+        (
+            Entry(cell.workload),
+            Entry(cell.scenario),
+            Entry(str(cell.batch_size), cell.batch_size),
+            *labels(results, lane(cell)),
+            Entry(numbers.ratio(known[cell][1].over_floor), known[cell][1].over_floor),
+            Entry(_why(cell, known)),
+        )
+        for cell in ranked
+    ]
+    columns = (
+        *left("workload", "scenario"),
+        Column(title="batch"),
+        *label_columns(results),
+        Column(title="over the floor"),
+        *left("why"),
+    )
+    return Table(title="Farthest from the hardware's limit", columns=columns, rows=tuple(rows))
+
+
+def _why(cell: Cell, known: Mapping[Cell, tuple[float, Standing]]) -> str:
+    """Whether the time is that of a call as such, which a smaller batch costs as well, or that of its work."""
+    seconds, found = known[cell]
+    alike = [other for other in known if replace(other, batch_size=cell.batch_size) == cell]
+    least = min(alike, key=lambda other: other.batch_size)
+    floor = f"the work needs {numbers.duration(found.floor_s)}"
+    if least == cell:
+        return f"{floor}; the smallest batch: {numbers.duration(seconds)} are what a call costs, whatever is in it"
+    share = known[least][0] / seconds
+    if share >= MOSTLY:
+        return f"{floor}; {share:.0%} of the time is what a batch of {least.batch_size} takes as well: the call's own"
+    reached = f"{numbers.count(found.flops_per_s)}FLOP/s, {found.mfu:.1%} of what a large product reaches"
+    return f"{floor}; a batch of {least.batch_size} takes {share:.0%} of the time: the work itself is slow, {reached}"
 
 
 def roofs_table(results: Results) -> Table:

@@ -29,7 +29,7 @@ from bench.report.results import (
     status,
     workloads,
 )
-from bench.report.roofline import roofline_table, roofs_table
+from bench.report.roofline import roofline_table, roofs_table, worst_table
 from bench.report.selection import selection_tables
 from bench.report.use import use_table
 
@@ -77,7 +77,7 @@ def summary_table(results: Results) -> Table:
 
 
 def _run_sections(results: Results) -> Iterable[Section]:
-    summary = _with_rows((summary_table(results), band_table(results), capacity_table(results)))
+    summary = _with_rows((summary_table(results), band_table(results), capacity_table(results), worst_table(results)))
     if summary:  # which a run over a grid has none of
         yield Section(title="Summary", tables=summary)
     choices = selection_tables(results)

@@ -80,7 +80,7 @@ def pure(state, batch):
 """
 
 FUNCTIONAL = """
-compiled = jax.jit(pure, donate_argnums=0)
+compiled = jax.jit(pure, donate_argnums=0{options}){ahead}
 
 
 def step() -> jax.Array:
@@ -95,7 +95,7 @@ def several(state, batches):
     return jax.lax.scan(pure, state, jax.tree.map(lambda *arrays: jnp.stack(arrays), *batches))
 
 
-compiled = jax.jit(several, donate_argnums=0)
+compiled = jax.jit(several, donate_argnums=0{options})
 
 
 def step() -> jax.Array:
@@ -116,7 +116,7 @@ def step() -> jax.Array:
 
 PURE_ANSWER = """model.eval()
 structure, state = nnx.split(model)
-compiled = jax.jit(lambda state, inputs: nnx.merge(structure, state)(inputs).astype(jnp.float32))
+compiled = jax.jit(lambda state, inputs: nnx.merge(structure, state)(inputs).astype(jnp.float32){options}){ahead}
 
 
 def step() -> jax.Array:
@@ -146,7 +146,9 @@ LOSSES = {
 def write(task: Task) -> str:
     """The script."""
     reshaped = task.options.get("pooling") == "reshape"
-    call, training = task.options.get("call", "nnx.jit"), task.scenario == "training"
+    training, on_cublas = task.scenario == "training", task.options.get("products") == "cublas"
+    call = task.options.get("call", "jax.jit" if on_cublas else "nnx.jit")
+    fed = "(inputs, targets)" if training else "inputs"
     steps = STEPS_PER_CALL if call == "lax.scan" else 1
     values: dict[str, Any] = {
         "title": task.title,
@@ -160,6 +162,8 @@ def write(task: Task) -> str:
         "optimizer": _optimizer(task.recipe.optimizer),
         "loss": LOSSES[task.recipe.loss],
         "steps": steps,
+        "options": ', compiler_options={"xla_gpu_enable_triton_gemm": False}' if on_cublas else "",
+        "ahead": f".lower(state, {fed}).compile()" if call == "ahead of time" else "",
         "warm_up": WARM_UP,
         "calls": TIMED // steps,
         "timed": TIMED // steps * steps,
@@ -167,7 +171,7 @@ def write(task: Task) -> str:
     }
     if training and call != "nnx.jit":
         values["wait"] = "jax.block_until_ready((result, state))"
-    learning = LEARN + {"nnx.jit": STATEFUL, "jax.jit": PURE + FUNCTIONAL, "lax.scan": PURE + SCAN}[call]
+    learning = LEARN + {"nnx.jit": STATEFUL, "lax.scan": PURE + SCAN}.get(call, PURE + FUNCTIONAL)
     answering = ANSWER if call == "nnx.jit" else PURE_ANSWER
     return (HEAD + (learning if training else answering) + CLOCK).format(**values)
 

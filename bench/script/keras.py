@@ -223,10 +223,7 @@ def write(task: Task) -> str:
         ),
         "policy": "mixed_bfloat16" if task.precision == "bf16" else "float32",
         "sample": task.input_shape[1:],
-        "layers": "\n".join(
-            f"    {PACKED[layer.kind](layer.sizes | {'unroll': task.options.get('unroll') == 'yes'})},"
-            for layer in network(task)
-        ),
+        "layers": "\n".join(f"    {PACKED[layer.kind]({**layer.sizes, **_how(task)})}," for layer in network(task)),
         "shape": ", ".join(map(str, task.input_shape)),
         "targets": _targets(task),
         "optimizer": _optimizer(task.recipe.optimizer),
@@ -249,8 +246,16 @@ def write(task: Task) -> str:
     return (HEAD + body + CLOCK).format(**values)
 
 
+def _how(task: Task) -> dict[str, Any]:
+    """The forms in which layers of the model are written."""
+    return {
+        "unroll": task.options.get("unroll") == "yes",
+        "cudnn": ", use_cudnn=False" if task.options.get("use_cudnn") == "off" else "",
+    }
+
+
 def _recurrent(kind: str, of: dict[str, Any]) -> str:
-    sequences = f"return_sequences={not of['last']}, unroll={of['unroll']}"
+    sequences = f"return_sequences={not of['last']}, unroll={of['unroll']}{of['cudnn']}"
     return f'keras.layers.{kind}({of["units"]}, activation="{of["activation"]}", {sequences}, dtype=policy)'
 
 

@@ -10,10 +10,18 @@ from models.layers.spec import Weights
 from models.lstm.spec import LstmLayer, LstmSpec
 
 Unroll = Literal["no", "yes"]  # the loop over time
+Cudnn = Literal["auto", "off"]  # on a GPU
 
 
 def add_recurrent(
-    model: keras.Sequential, layer: LstmLayer, *, return_sequences: bool, unroll: Unroll, name: str, dtype: str
+    model: keras.Sequential,
+    layer: LstmLayer,
+    *,
+    return_sequences: bool,
+    unroll: Unroll,
+    use_cudnn: Cudnn,
+    name: str,
+    dtype: str,
 ) -> None:
     """A recurrent layer, its batch norm, its dropout."""
     lstm = keras_layers.LSTM(
@@ -21,6 +29,7 @@ def add_recurrent(
         activation=layer.activation,
         return_sequences=return_sequences,
         unroll=unroll == "yes",
+        use_cudnn="auto" if use_cudnn == "auto" else False,
         name=name,
         dtype=dtype,
     )
@@ -36,6 +45,7 @@ def build(
     seed: int = 0,
     compute_dtype: str | None = None,
     unroll: Unroll = "no",
+    use_cudnn: Cudnn = "auto",
 ) -> keras.Sequential:
     """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
     keras.utils.set_random_seed(seed)
@@ -43,7 +53,15 @@ def build(
     model = keras.Sequential([keras.Input((spec.steps, spec.features), dtype=weights["head.bias"].dtype.name)])
     for number, layer in enumerate(spec.layers):
         last = number == len(spec.layers) - 1
-        add_recurrent(model, layer, return_sequences=not last, unroll=unroll, name=f"layer{number}", dtype=dtype)
+        add_recurrent(
+            model,
+            layer,
+            return_sequences=not last,
+            unroll=unroll,
+            use_cudnn=use_cudnn,
+            name=f"layer{number}",
+            dtype=dtype,
+        )
     model.add(keras_layers.Dense(spec.outputs, name="head", dtype=dtype))
     layers.load(model, weights)
     return model

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.metrics import METRICS, Summary, against_best, cells, summary, timed_blocks, value
-from bench.record import Boundary, Use
+from bench.record import Boundary, Compiling, Use
 from tests.bench.records import block, record
 
 MILLISECOND = 1_000_000
@@ -21,6 +21,8 @@ PLAIN = replace(
     boundary=Boundary(
         to_device_ns=(1000, 3000, 2000), dispatch_ns=(5000,), compute_ns=(7000, 9000), to_host_ns=(400, 600, 500)
     ),
+    first_round_ns=530 * MILLISECOND,
+    compiling=Compiling(trace_ns=200 * MILLISECOND, compile_ns=400 * MILLISECOND),
 )
 
 
@@ -42,10 +44,23 @@ PLAIN = replace(
         ("dispatch_time_s", 5e-6),
         ("compute_time_s", 8e-6),
         ("to_host_time_s", 5e-7),
+        ("trace_time_s", 0.2),
+        ("compile_time_s", 0.4),
+        ("start_cost_s", 0.305 + 0.530 - 3 * 0.0505 - 0.030),
     ],
 )
 def test_a_metric_is_what_its_definition_says(name: str, expected: float) -> None:
     assert value(METRICS[name], PLAIN) == pytest.approx(expected)
+
+
+def test_compiling_that_a_library_does_not_count_is_what_first_calls_cost_beyond_tracing() -> None:
+    silent = replace(PLAIN, compiling=Compiling(trace_ns=200 * MILLISECOND, compile_ns=None))
+    assert value(METRICS["compile_time_s"], silent) == pytest.approx(0.6535 - 0.2)
+
+
+def test_a_record_from_before_compiling_was_counted_says_nothing_of_it() -> None:
+    old = replace(PLAIN, compiling=None, first_round_ns=None)
+    assert [value(METRICS[name], old) for name in ("trace_time_s", "compile_time_s", "start_cost_s")] == [None] * 3
 
 
 def test_every_metric_says_when_it_exists_and_which_way_is_better() -> None:

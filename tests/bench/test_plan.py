@@ -156,3 +156,15 @@ def test_every_precision_is_a_case_of_its_own(small: Selection) -> None:
     both = cases(replace(small, precisions=("fp32", "bf16")))
     assert len(both) == 2 * len(cases(small))
     assert [case for case in both if case.precision == "fp32"] == list(cases(small))
+
+
+def test_a_workload_that_has_batch_sizes_of_its_own_is_timed_at_them(small: Selection) -> None:
+    own = replace(small, workloads=(replace(small.workloads[0], batch_sizes=(16, 4)),))
+    timing = [case for case in cases(own) if case.purpose != "learning"]
+    assert {case.batch_sizes for case in timing} == {(4, 16)}
+    assert {case.batch_sizes for case in cases(own) if case.purpose == "learning"} == {(8,)}
+    asked = replace(own, batch_sizes=(2,), batch_sizes_for_training=(2,))
+    assert {case.scenario: case.batch_sizes for case in cases(asked) if case.purpose == "timing"} == {
+        "training": (2, 8),
+        "inference": (2,),
+    }

@@ -70,7 +70,7 @@ def test_the_command_asks_for_the_same() -> None:
 
 
 MISTAKES: dict[str, tuple[Mapping[str, Any], str]] = {
-    "suite": ({"suite": "slow"}, "--suite: found 'slow', expected one of lecture, lecture-quick, quick, standard"),
+    "suite": ({"suite": "slow"}, "--suite: found 'slow', expected one of gpu, lecture, lecture-quick, quick, standard"),
     "workload": ({"workload": "digits"}, "workload: found 'digits', expected one of breast-cancer, "),
     "empty workload": ({"workload": ""}, "--workload: found '', expected names separated by commas"),
     "gap": ({"workload": "digits-dnn,"}, "--workload: found 'digits-dnn,', expected names separated by commas"),
@@ -267,13 +267,21 @@ def test_purposes_are_chosen_or_those_of_the_suite() -> None:
         check(Options(purpose="speed"))
 
 
-def test_all_workloads_are_those_of_the_catalogue() -> None:
-    assert tuple(item.name for item in load_workloads("all")) == workload_names()
-    with pytest.raises(UsageError, match="found 'all'"):
-        load_workloads("all,digits-dnn")
-
-
 def test_precisions_are_those_of_arithmetic() -> None:
     assert check(Options(precision="bf16,fp32")).selection.precisions == ("fp32", "bf16")
     with pytest.raises(UsageError, match="--precision: found 'fp64', expected fp32, tf32, bf16, separated by commas"):
         check(Options(precision="fp64"))
+
+
+def test_a_suite_says_in_which_precisions_unless_they_are_named() -> None:
+    assert check(Options(suite="gpu", device="cuda")).selection.precisions == ("fp32", "tf32", "bf16")
+    assert check(Options(suite="gpu", device="cuda", precision="bf16")).selection.precisions == ("bf16",)
+    assert check(Options()).selection.precisions == ("fp32",)
+
+
+def test_all_workloads_are_those_that_a_cpu_can_do() -> None:
+    found = {workload.name for workload in load_workloads("all")}
+    assert set(workload_names()) - found == {"dnn-large", "cnn-large", "lstm-large"}
+    assert load_workloads("dnn-large")[0].large
+    with pytest.raises(UsageError, match="found 'all'"):
+        load_workloads("all,digits-dnn")

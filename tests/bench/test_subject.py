@@ -111,3 +111,11 @@ def test_adapters_are_loaded_by_name() -> None:
     assert isinstance(load_adapter("pytorch"), PyTorchAdapter)
     with pytest.raises(ModuleNotFoundError, match=r"bench\.adapters\.theano"):
         load_adapter("theano")
+
+
+def test_what_only_a_gpu_can_choose_is_no_choice_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = subject(model=LSTM, framework="keras")
+    assert "unroll" in found.choices("training")
+    assert "use_cudnn" not in found.choices("training")
+    monkeypatch.setattr(found.adapter.engine, "device", "cuda")
+    assert found.choices("training")["use_cudnn"] == ("auto", "off")

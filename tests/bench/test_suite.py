@@ -7,7 +7,7 @@ import pytest
 from bench import suite
 from bench.errors import UsageError
 from bench.suite import SUITES, load_suite, suite_names
-from bench.workload import workload_names
+from bench.workload import load_workload, workload_names
 
 
 @pytest.mark.parametrize("name", suite_names())
@@ -18,8 +18,18 @@ def test_a_suite_has_the_name_of_its_file_and_workloads_of_the_catalogue(name: s
     assert found.processes >= 3 or name == "lecture", "the unit of comparison is the process median"
 
 
-def test_the_lecture_suite_is_everything_in_the_catalogue() -> None:
-    assert sorted(load_suite("lecture").workloads) == sorted(workload_names())
+def test_the_lecture_suite_is_everything_in_the_catalogue_but_what_wants_a_gpu() -> None:
+    large = {name for name in workload_names() if load_workload(name).large}
+    assert set(load_suite("lecture").workloads) == set(workload_names()) - large
+    assert set(load_suite("gpu").workloads) == large == {"dnn-large", "cnn-large", "lstm-large"}
+
+
+def test_the_suite_for_gpus_is_timed_in_every_precision_with_every_pair() -> None:
+    found = load_suite("gpu")
+    assert found.precisions == ("fp32", "tf32", "bf16")
+    assert found.frameworks == load_suite("standard").frameworks
+    assert len(found.frameworks) == 5
+    assert load_suite("standard").precisions == ("fp32",)
 
 
 def test_the_quick_suite_is_what_it_is_said_to_be() -> None:
@@ -32,7 +42,7 @@ def test_the_quick_suite_is_what_it_is_said_to_be() -> None:
 @pytest.mark.parametrize("name", ["slow", "", "../workloads/digits-dnn"])
 def test_an_unknown_suite_is_named_beside_the_known_ones(name: str) -> None:
     with pytest.raises(
-        UsageError, match=f"^--suite: found '{name}', expected one of lecture, lecture-quick, quick, standard$"
+        UsageError, match=f"^--suite: found '{name}', expected one of gpu, lecture, lecture-quick, quick, standard$"
     ):
         load_suite(name)
 

@@ -57,14 +57,14 @@ def test_a_search_tries_everything_there_is_and_is_remembered(tmp_path: Path) ->
     (spot, found), *others = tuner.search([TUNED], made, again=False).items()
     assert not others
     assert spot == Spot("tiny", "flax", "cpu", "fp32", 1, "training", 4)
-    assert {str(dict(item)) for item in tried(events)} == {"{}", "{'call': 'jax.jit'}", "{'call': 'lax.scan'}"}
+    assert {item.get("call") for item in tried(events)} == {None, "jax.jit", "ahead of time", "lax.scan"}
     assert {item.outcome for item in found.candidates} == {"ok"}
     assert found.options == found.candidates[0].options
     events.clear()
     assert tuner.search([TUNED], made, again=False) == {spot: found}
     assert tried(events) == [], "the cache knows"
     tuner.search([TUNED], made, again=True)
-    assert len(tried(events)) == 3
+    assert 4 + 2 <= len(tried(events)) <= 4 + 3, "all of them, then the faster half and what the guide says"
 
 
 @pytest.mark.usefixtures("_quickly")

@@ -1,5 +1,6 @@
 """A workload says all that is done, and a mistake in it is one line: file, key, what was found, what is allowed."""
 
+import math
 import re
 import tomllib
 from pathlib import Path
@@ -160,8 +161,28 @@ def test_the_networks_of_the_lecture_have_their_peculiarities() -> None:
     assert {load_workload(f"counting-{kind}-relu").spec.layers[0].activation for kind in ("rnn", "lstm")} == {"relu"}
 
 
+# Batch sizes at which they are timed, millions of parameters, and billions of operations for one sample.
+LARGE = {
+    "dnn-large": ((4096, 16384), 88, 0.18),
+    "cnn-large": ((32, 256), 17, 6.6),
+    "lstm-large": ((256, 1024), 14, 3.5),
+}
+
+
+@pytest.mark.parametrize("name", sorted(LARGE))
+def test_a_large_workload_fills_a_gpu_with_synthetic_samples(name: str) -> None:
+    found, (sizes, millions, billions) = load_workload(name), LARGE[name]
+    assert found.large
+    assert found.batch_sizes == sizes
+    assert found.description.name == "synthetic"
+    assert found.description.train >= max(sizes)
+    shapes = families.spec_module(found.family).parameter_shapes(found.spec).values()
+    assert sum(map(math.prod, shapes)) / 1e6 == pytest.approx(millions, rel=0.05)
+    assert families.flops_per_sample(found.family, found.spec) / 1e9 == pytest.approx(billions, rel=0.05)
+
+
 def test_the_catalogue_holds_every_row() -> None:
-    assert set(workload_names()) == ROWS.keys() | BRIEF.keys()
+    assert set(workload_names()) == ROWS.keys() | BRIEF.keys() | LARGE.keys()
     assert len({load_workload(name).digest for name in workload_names()}) == len(workload_names())
 
 
@@ -173,7 +194,7 @@ def test_a_workload_of_the_catalogue_has_the_name_of_its_file_and_a_network_of_i
     assert np.prod(module.input_shape(found.spec)) == np.prod(found.description.sample_shape)
     binary = found.description.task == "classification" and found.description.outputs == 2
     assert module.parameter_shapes(found.spec)["head.bias"] == (1 if binary else found.description.outputs,)
-    assert found.target is not None
+    assert found.target is not None or found.large
     bounds = found.band
     assert bounds is None or (bounds.source and bounds.metric in METRICS[found.description.task])
 
@@ -185,6 +206,14 @@ def test_a_users_own_file_is_a_workload(tmp_path: Path) -> None:
     assert (found.name, found.family, found.source) == ("tiny", "dnn", str(path))
     assert found.spec == families.spec_module("dnn").Spec(features=6, hidden=({"units": 5},), outputs=3)
     assert found.content == tomllib.loads(toml())
+
+
+def test_where_and_at_what_sizes_a_workload_is_timed_is_not_what_it_does() -> None:
+    timed = tiny(("epochs = 2", "epochs = 2\n[timing]\nbatch_sizes = [4, 16]"))
+    assert timed.batch_sizes == (4, 16)
+    assert tiny().batch_sizes == ()
+    assert timed.digest == tiny().digest == tiny(('name = "tiny"', 'name = "tiny"\nlarge = true')).digest
+    assert timed.digest != tiny(("epochs = 2", "epochs = 3")).digest
 
 
 def test_sgd_has_a_rule_of_its_own() -> None:
@@ -205,7 +234,7 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
         [('title = "Six', 'titel = "Six')],
         (
             "titel: found 'Six numbers in three classes', expected no such key: the keys are "
-            "band, dataset, grid, model, name, recipe, target, title"
+            "band, dataset, grid, large, model, name, recipe, target, timing, title"
         ),
     ),
     "unknown key of the model": (
@@ -233,6 +262,10 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
             "recipe.optimizer.rate: found 0.01, expected no such key: the keys are beta_1, beta_2, epsilon, "
             "learning_rate, name"
         ),
+    ),
+    "batches of their own that are too large": (
+        [("epochs = 2", "epochs = 2\n[timing]\nbatch_sizes = [8, 49]")],
+        "timing.batch_sizes: found 49, expected at most 48, the training samples",
     ),
     "unknown option of the data set": (
         [("classes = 3", "classes = 3, labels = 3")],

@@ -1,5 +1,6 @@
 """What the harness costs with an adapter that does nothing: a query of it should take at most 2 µs."""
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.adapters.base import Adapter
+from bench.adapters.engines.base import Compiled
 from bench.measure import inference, rounds
 
 PIPELINED = 100
@@ -14,6 +16,8 @@ PIPELINED = 100
 
 class Nothing:
     """The part of an adapter that queries need, and no work in it."""
+
+    engine = SimpleNamespace(compiled=Compiled)
 
     def put(self, inputs: np.ndarray) -> np.ndarray:
         """The array as it is."""

@@ -19,9 +19,17 @@ class Peaks(NamedTuple):
     reserved: int | None = None
 
 
-class Engine(Protocol):
-    """One library on one device; `precision` says how it computes what is not in bfloat16."""
+class Compiled(NamedTuple):
+    """Nanoseconds that were spent on tracing programs, and on compiling them: None where the library does not say."""
 
+    trace_ns: int = 0
+    compile_ns: int | None = 0
+
+
+class Engine(Protocol):
+    """One library on one `device`, cpu or cuda; `precision` says how it computes what is not in bfloat16."""
+
+    device: str
     precision: str
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
@@ -32,6 +40,12 @@ class Engine(Protocol):
 
     def stateless(self, step: Step) -> Step | None:
         """A step of Keras that takes the state and returns it, compiled; None where steps keep their state."""
+
+    def traced(self, function: Step) -> Step:
+        """The function, which is called for nothing but to be traced, so that tracing can be counted."""
+
+    def compiled(self) -> Compiled:
+        """What this process has spent on compiling so far."""
 
     def product(self, size: int, precision: str) -> Callable[[], Any]:
         """The product of two square matrices with so many rows, in this precision; not waited for."""

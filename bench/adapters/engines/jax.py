@@ -6,7 +6,7 @@ from typing import final
 import jax
 import jax.numpy as jnp
 
-from bench.adapters.engines.base import Engine, Peaks, Step
+from bench.adapters.engines.base import Compiled, Engine, Peaks, Step
 
 
 def create() -> Engine:
@@ -17,12 +17,20 @@ def create() -> Engine:
 # Products of bfloat16 need nothing more than the default; "highest" keeps those of float32 from TF32 on a GPU.
 MATMUL = {"fp64": "highest", "fp32": "highest", "tf32": "tensorfloat32", "bf16": "default"}
 
+# What JAX tells to whoever listens: a program is traced, lowered, and compiled.
+TRACING = ("/jax/core/compile/jaxpr_trace_duration", "/jax/core/compile/jaxpr_to_mlir_module_duration")
+COMPILING = "/jax/core/compile/backend_compile_duration"
+
 
 @final
 class JaxEngine:
     """See `Engine`."""
 
-    precision = ""
+    device, precision = "cpu", ""
+
+    def __init__(self) -> None:
+        self.tracing, self.compiling = _Spans(), _Spans()
+        jax.monitoring.register_event_time_span_listener(self._heard)
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (threads: by affinity)
         """Set platform and precision; XLA takes its threads from the process's CPU affinity."""
@@ -30,7 +38,7 @@ class JaxEngine:
         jax.config.update("jax_enable_x64", precision == "fp64")
         matmul = MATMUL[precision]
         jax.config.update("jax_default_matmul_precision", matmul)
-        self.precision = f"{precision}, matmul precision {matmul}"
+        self.device, self.precision = device, f"{precision}, matmul precision {matmul}"
 
     def wait(self, values: object) -> None:
         """Return when these arrays are there: JAX hands them out before."""
@@ -40,6 +48,20 @@ class JaxEngine:
         """Under `jax.jit`, which takes over the memory of the state."""
         compiled: Step = jax.jit(step, donate_argnums=0)
         return compiled
+
+    def traced(self, function: Step) -> Step:
+        """As it is: JAX counts by itself."""
+        return function
+
+    def compiled(self) -> Compiled:
+        """By the events of `jax.monitoring`; tracing includes lowering."""
+        return Compiled(self.tracing.total_ns(), self.compiling.total_ns())
+
+    def _heard(self, event: str, start_time: float, end_time: float, **kwargs: str | int) -> None:  # noqa: ARG002 (JAX')
+        if event in TRACING:
+            self.tracing.add(start_time, end_time)
+        elif event == COMPILING:
+            self.compiling.add(start_time, end_time)
 
     def product(self, size: int, precision: str) -> Callable[[], jax.Array]:
         """`jnp.matmul`."""
@@ -65,3 +87,18 @@ class JaxEngine:
     def versions(self) -> dict[str, str]:
         """JAX."""
         return {"jax": jax.__version__}
+
+
+class _Spans:
+    """Stretches of time, told when they end: what lies within a later one is part of it and counts once."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[float, float]] = []
+
+    def add(self, start_s: float, end_s: float) -> None:
+        while self.kept and self.kept[-1][0] >= start_s:
+            self.kept.pop()
+        self.kept.append((start_s, end_s))
+
+    def total_ns(self) -> int:
+        return round(sum(end_s - start_s for start_s, end_s in self.kept) * 1e9)

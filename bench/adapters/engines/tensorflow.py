@@ -1,11 +1,12 @@
 """TensorFlow."""
 
 from collections.abc import Callable
-from typing import final
+from functools import wraps
+from typing import Any, final
 
 import tensorflow as tf
 
-from bench.adapters.engines.base import Engine, Peaks, Step
+from bench.adapters.engines.base import Compiled, Engine, Peaks, Step
 
 
 def create() -> Engine:
@@ -18,6 +19,9 @@ class TensorFlowEngine:
     """See `Engine`."""
 
     device, precision = "cpu", ""
+
+    def __init__(self) -> None:
+        self.tracing_s = 0.0
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Set threads and device; memory grows as needed, TF32 is on or off."""
@@ -38,6 +42,24 @@ class TensorFlowEngine:
     def stateless(self, step: Step) -> Step | None:  # noqa: ARG002 (the protocol)
         """None: variables are changed in place."""
         return None
+
+    def traced(self, function: Step) -> Step:
+        """With the time of its calls counted: a `tf.function` calls it while a graph is made of it, and then only."""
+
+        @tf.autograph.experimental.do_not_convert  # what Keras does with its own steps
+        @wraps(function)
+        def counted(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 (a step's own)
+            started_s = _now_s()
+            try:
+                return function(*arguments, **options)
+            finally:
+                self.tracing_s += _now_s() - started_s
+
+        return counted
+
+    def compiled(self) -> Compiled:
+        """The time of tracing; TensorFlow does not say how long it compiled."""
+        return Compiled(round(self.tracing_s * 1e9), None)
 
     def product(self, size: int, precision: str) -> Callable[[], tf.Tensor]:
         """`tf.matmul`."""
@@ -65,3 +87,9 @@ class TensorFlowEngine:
     def versions(self) -> dict[str, str]:
         """TensorFlow."""
         return {"tensorflow": tf.__version__}
+
+
+def _now_s() -> float:
+    """Now, and not when the graph runs that is being made."""
+    with tf.init_scope():
+        return float(tf.timestamp())

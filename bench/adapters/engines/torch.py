@@ -4,8 +4,11 @@ from collections.abc import Callable
 from typing import final
 
 import torch
+from torch._dynamo.utils import compile_times  # its documentation names it there
 
-from bench.adapters.engines.base import Engine, Peaks, Step
+from bench.adapters.engines.base import Compiled, Engine, Peaks, Step
+
+WHOLE, INDUCTOR = "_compile.compile_inner", "compile_fx_inner"
 
 
 def create() -> Engine:
@@ -34,6 +37,17 @@ class TorchEngine:
     def stateless(self, step: Step) -> Step | None:  # noqa: ARG002 (the protocol)
         """None: variables are changed in place."""
         return None
+
+    def traced(self, function: Step) -> Step:
+        """As it is: torch counts by itself."""
+        return function
+
+    def compiled(self) -> Compiled:
+        """By `torch._dynamo.utils.compile_times`: the whole compilation, and Inductor's part in it."""
+        phases, seconds = compile_times(repr="csv", aggregate=True)
+        spent = {str(phase): float(str(second)) for phase, second in zip(phases, seconds, strict=True)}
+        whole, inductor = spent.get(WHOLE, 0.0), spent.get(INDUCTOR, 0.0)
+        return Compiled(round(max(0.0, whole - inductor) * 1e9), round(inductor * 1e9))
 
     def product(self, size: int, precision: str) -> Callable[[], torch.Tensor]:
         """`torch.mm` into a matrix that is there."""

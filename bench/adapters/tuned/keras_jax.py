@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from bench.adapters.engines.base import Engine
 from bench.adapters.tuned.base import Batch, Loop
 
 State = tuple[list[Array], ...]
 
 
-def create(model: Any, *, jit_compile: bool) -> Loop:  # noqa: ANN401, ARG001 (a Keras model; JAX always compiles)
+def create(model: Any, engine: Engine, *, jit_compile: bool) -> Loop:  # noqa: ANN401, ARG001 (a Keras model; JAX always compiles, and counts by itself)
     """The loop of a compiled model."""
     return JaxLoop(model)
 

@@ -8,24 +8,26 @@ from typing import Any, final
 
 import tensorflow as tf
 
+from bench.adapters.engines.base import Engine
 from bench.adapters.tuned.base import Batch, Loop
 
 Tensor = Any
 
 
-def create(model: Any, *, jit_compile: bool) -> Loop:  # noqa: ANN401 (a Keras model)
+def create(model: Any, engine: Engine, *, jit_compile: bool) -> Loop:  # noqa: ANN401 (a Keras model)
     """The loop of a compiled model."""
-    return TensorFlowLoop(model, jit_compile=jit_compile)
+    return TensorFlowLoop(model, engine, jit_compile=jit_compile)
 
 
 @final
 class TensorFlowLoop:
     """See `Loop`."""
 
-    def __init__(self, model: Any, *, jit_compile: bool) -> None:  # noqa: ANN401 (a Keras model)
+    def __init__(self, model: Any, engine: Engine, *, jit_compile: bool) -> None:  # noqa: ANN401 (a Keras model)
         self.model = model
-        self.steps = tf.function(self._steps, jit_compile=jit_compile)
-        self.answer = tf.function(lambda inputs: model(inputs, training=False), jit_compile=jit_compile)
+        self.steps = tf.function(engine.traced(self._steps), jit_compile=jit_compile)
+        answer = engine.traced(lambda inputs: model(inputs, training=False))
+        self.answer = tf.function(answer, jit_compile=jit_compile)
         model.optimizer.build(model.trainable_variables)
 
     def train(self, group: Sequence[Batch]) -> Sequence[Tensor]:

@@ -9,10 +9,11 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
+from bench.adapters.engines.base import Engine
 from bench.adapters.tuned.base import Batch, Loop
 
 
-def create(model: Any, *, jit_compile: bool) -> Loop:  # noqa: ANN401 (a Keras model)
+def create(model: Any, engine: Engine, *, jit_compile: bool) -> Loop:  # noqa: ANN401, ARG001 (a Keras model; torch counts by itself)
     """The loop of a compiled model."""
     return TorchLoop(model, jit_compile=jit_compile)
 

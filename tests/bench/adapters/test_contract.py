@@ -254,6 +254,26 @@ def test_a_cpu_has_no_peak_of_an_allocator(adapter: Adapter, network: ModuleType
     assert adapter.peak_memory_bytes() == Peaks()
 
 
+def test_what_was_spent_on_compiling_is_counted(adapter: Adapter, network: ModuleType, contender: str) -> None:
+    before = adapter.engine.compiled()
+    prepare(adapter, network)
+    adapter.wait(adapter.train([batch(adapter)]))
+    first = adapter.engine.compiled()
+    adapter.wait(adapter.train([batch(adapter)]))
+    again = adapter.engine.compiled()
+    assert again == first, "what is compiled already costs nothing more"
+    if contender in {"pytorch", "keras/torch"}:
+        assert first == before, "nothing is compiled"
+    else:
+        assert first.trace_ns > before.trace_ns
+    if contender in {"flax", "keras/jax"}:
+        assert first.compile_ns is not None
+        assert before.compile_ns is not None
+        assert first.compile_ns > before.compile_ns
+    elif contender == "keras/tensorflow":
+        assert first.compile_ns is None, "which TensorFlow does not say"
+
+
 def test_devices_begin_with_the_cpu(adapter: Adapter) -> None:
     first, *gpus = adapter.devices()
     assert first == "cpu"

@@ -153,3 +153,28 @@ def test_what_pairs_have_in_common_is_their_mean_over_all_cells() -> None:
     assert found.spread.variance == pytest.approx(0.0, abs=1e-15)
     assert found.spread.degrees == 1
     assert found.share == 0.5
+
+
+def test_the_estimator_that_is_surest_of_itself_is_believed() -> None:
+    samples = np.random.default_rng(0).lognormal(0, 1, (40, 5))
+    mean = (lambda rows: float(np.mean(rows)), lambda rows: float(np.median(rows)))
+    estimate, error = statistics.best_estimate(mean, samples)
+    assert estimate == pytest.approx(float(np.median(samples)))
+    reverse = statistics.best_estimate(mean[::-1], samples)
+    assert reverse == (estimate, error)
+
+
+def test_the_error_of_a_mean_is_what_its_formula_says() -> None:
+    samples = np.random.default_rng(1).normal(5, 2, (400, 10))
+    _, error = statistics.best_estimate([lambda rows: float(np.mean(rows))], samples)
+    assert error == pytest.approx(2 / math.sqrt(4000), rel=0.35), "known from ten groups"
+
+
+def test_rows_that_are_alike_in_stretches_are_not_taken_for_more_than_they_are() -> None:
+    stretches = np.repeat(np.random.default_rng(2).normal(0, 1, 10), 40)[:, None]
+    _, error = statistics.best_estimate([lambda rows: float(np.mean(rows))], stretches)
+    assert error == pytest.approx(float(np.std(stretches)) / math.sqrt(9), rel=0.05)
+
+
+def test_a_single_row_has_an_estimate_whose_error_is_not_known() -> None:
+    assert statistics.best_estimate([lambda rows: float(np.mean(rows))], np.array([[3.0]])) == (3.0, math.inf)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli.against import SIDES
+from bench.meeting import PROTOCOL
 from bench.process import ROOT
 from bench.record import Record
 from bench.store import RunFolder
@@ -83,11 +84,23 @@ def test_a_plan_is_printed_and_nothing_started(levelfield: Command) -> None:
     assert "90 cases" in found.out, "18 subjects in five processes"
 
 
+def test_a_commit_that_takes_turns_in_another_way_is_not_waited_for(levelfield: Command, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "bench"
+    other.mkdir(parents=True)
+    (other / "__main__.py").touch()
+    for text, version in (("", "1"), ("PROTOCOL = 77\n", "77")):
+        (other / "meeting.py").write_text(text)
+        found = levelfield("run", "--against", other.parent, "--results", tmp_path, "--framework", "flax")
+        assert found.code == 2
+        assert f"found turns of version {version} in {other.parent}, expected {PROTOCOL}" in found.err
+
+
 def test_a_side_that_cannot_run_ends_the_other_and_says_why(levelfield: Command, tmp_path: Path) -> None:
     other = tmp_path / "other" / "bench"
     other.mkdir(parents=True)
     (other / "__init__.py").touch()
     (other / "__main__.py").write_text("raise SystemExit('this one has never heard of turns')")
+    (other / "meeting.py").write_text(f"PROTOCOL = {PROTOCOL}\n")
     found = levelfield("run", "--against", other.parent, "--results", tmp_path, "--framework", "flax")
     assert found.code == 1
     assert "other ended with 1: this one has never heard of turns" in found.err

@@ -2,14 +2,15 @@
 
 import gc
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
+from bench.adapters.engines.base import Compiled
 from bench.measure import rounds
-from bench.measure.rounds import BOUNDARY_CALLS, FIRST_CALLS, MINIMUM_ROUNDS, Conditions, measure
+from bench.measure.rounds import BRIEF, FIRST_CALLS, USUAL, Conditions, measure
 from bench.measure.work import Work
-from bench.record import Block
+from bench.record import Block, Compiling
 from tests.bench.measure.recorder import Clock
 
 SHORT = Conditions(block_seconds=0.001)  # a million nanoseconds
@@ -92,16 +93,17 @@ def test_a_steady_call_is_measured_in_order_first_calls_warm_up_single_calls_rou
     assert block.steady
     assert block.synchronised_ns == (10_000,) * 64, "which all take as long, so that the median is known"
     assert block.iterations_per_round == 5, "a twentieth of the block's time"
+    assert block.first_round_ns == 50_000, "apart, since it may compile"
     assert block.pipelined_ns == (50_000,) * 7, "a third of it"
     assert (block.wall_ns, block.cpu_ns) == (350_000, 700_000), "of the rounds together"
-    assert calls.runs == [1] * (3 + 24 + 64) + [5] * 7 + [1]
+    assert calls.runs == [1] * (3 + 24 + 64) + [5] * (1 + 7) + [1]
     assert block.checksum == calls.made, "of one more call, after the clock has stopped"
 
 
 def test_every_call_is_waited_for_but_only_the_last_of_a_round(clock: Clock) -> None:
     calls = Calls(clock, cost_ns=lambda _: 10_000)
     measured(calls)
-    assert len(calls.waits) == 3 + 24 + 64 + 7
+    assert len(calls.waits) == 3 + 24 + 64 + 1 + 7
 
 
 def test_a_call_is_taken_apart_and_each_part_waited_for(clock: Clock) -> None:
@@ -109,12 +111,12 @@ def test_a_call_is_taken_apart_and_each_part_waited_for(clock: Clock) -> None:
     found = measured(calls).boundary
     assert found is not None
     assert (
-        calls.parts == ["feed", "wait for batch", "call on batch", "wait for result", "fetch result"] * BOUNDARY_CALLS
+        calls.parts == ["feed", "wait for batch", "call on batch", "wait for result", "fetch result"] * USUAL.boundary
     )
-    assert found.to_device_ns == (FEED_NS + WAIT_NS,) * BOUNDARY_CALLS
-    assert found.dispatch_ns == (CALL_NS,) * BOUNDARY_CALLS
-    assert found.compute_ns == (WAIT_NS,) * BOUNDARY_CALLS
-    assert found.to_host_ns == (FETCH_NS,) * BOUNDARY_CALLS
+    assert found.to_device_ns == (FEED_NS + WAIT_NS,) * USUAL.boundary
+    assert found.dispatch_ns == (CALL_NS,) * USUAL.boundary
+    assert found.compute_ns == (WAIT_NS,) * USUAL.boundary
+    assert found.to_host_ns == (FETCH_NS,) * USUAL.boundary
 
 
 def test_a_block_ends_when_its_median_is_known_and_not_before_a_third_of_its_time(clock: Clock) -> None:
@@ -151,7 +153,7 @@ def test_at_least_64_calls_are_timed_one_by_one_however_long_each_takes(clock: C
     block = measured(Calls(clock, cost_ns=lambda _: 10_000_000))
     assert len(block.synchronised_ns) == 64
     assert block.iterations_per_round == 1
-    assert len(block.pipelined_ns) == MINIMUM_ROUNDS == 6
+    assert len(block.pipelined_ns) == USUAL.rounds == 6
 
 
 @pytest.mark.parametrize(("cost_ns", "per_round"), [(10_000_000, 8), (1_000, 50)])
@@ -209,3 +211,34 @@ def test_what_is_timed_lies_between_the_readings_of_the_clock(clock: Clock) -> N
     calls = Calls(clock, cost_ns=lambda _: 7)
     assert rounds.timed(calls.work, 3) == 21
     assert calls.runs == [3]
+
+
+def test_a_brief_look_calls_less_often_in_rounds_of_the_same_length(clock: Clock) -> None:
+    def timed(conditions: Conditions, cost_ns: int) -> tuple[Block, int]:
+        calls = Calls(clock, cost_ns=lambda _: cost_ns)
+        return measured(calls, conditions, minimum_calls=200), calls.made
+
+    for cost_ns in (500_000, 60_000_000):
+        (usual, often), (brief, seldom) = (timed(replace(SHORT, effort=effort), cost_ns) for effort in (USUAL, BRIEF))
+        assert seldom < often / 3
+        assert brief.boundary is None
+        assert len(brief.pipelined_ns) == BRIEF.rounds
+        assert brief.iterations_per_round == usual.iterations_per_round == 8, "what is compiled together is as much"
+    assert seldom == 3 + 6 + 8 + 8 * (1 + 3) + 1
+
+
+@pytest.mark.parametrize("told", [(500, 9_000), (500, None)])
+def test_what_is_spent_on_compiling_before_anything_is_timed_is_told(
+    clock: Clock, told: tuple[int, int | None]
+) -> None:
+    trace_ns, compile_ns = told
+
+    def compiled() -> Compiled:
+        known = 7_000 if calls.made == 0 else 7_000 + (1 + (calls.made > 3)) * trace_ns
+        return Compiled(known, compile_ns if compile_ns is None else compile_ns * (calls.made > 0))
+
+    calls = Calls(clock, cost_ns=lambda _: 10_000)
+    block = measure(
+        replace(calls.work, compiled=compiled), batch_size=8, conditions=SHORT, minimum_calls=1, checksum=float
+    )
+    assert block.compiling == Compiling(trace_ns=2 * trace_ns, compile_ns=compile_ns)

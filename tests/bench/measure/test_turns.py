@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
+import numpy as np
 import pytest
 
 from bench.measure import rounds, turns
@@ -96,23 +97,50 @@ def test_nobody_is_no_reason_to_wait() -> None:
     assert nobody.alone
 
 
-@pytest.mark.parametrize("side", SIDES)
-def test_a_block_in_turns_has_as_many_times_as_the_other_side_or_two_turns_more(side: Side, tmp_path: Path) -> None:
+def test_a_block_in_turns_ends_when_both_are_sure_of_it_with_as_many_turns(tmp_path: Path) -> None:
     def work(neighbour: Neighbour) -> int:
         neighbour.meet(1)
-        slow = neighbour.is_first == (side == "base")
-        times, _ = rounds._block(
-            lambda: 1000 if slow else 10,
-            Length(block_ns=20_000, minimum=1, wanted=10),
-            neighbour,
-            in_a_turn=4,
-        )
+        cost = 1000 if neighbour.is_first else 10
+        length = Length(block_ns=20_000, minimum=24, wanted=10, turns=5)
+        times, _ = rounds._block(lambda: cost, length, neighbour, in_a_turn=4)
+        return len(times)
+
+    assert together(tmp_path, work) == [40, 40], "the first look after 24 calls is after ten turns"
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_block_in_turns_goes_on_while_one_side_is_not_sure_and_time_is_left(side: Side, tmp_path: Path) -> None:
+    def work(neighbour: Neighbour) -> int:
+        neighbour.meet(1)
+        generator = np.random.default_rng(0)
+        restless = neighbour.is_first == (side == "base")
+        length = Length(block_ns=100_000, minimum=4, wanted=4, turns=20)
+
+        def once() -> int:
+            return int(1000 * generator.uniform(0.5, 1.5)) if restless else 1000
+
+        times, _ = rounds._block(once, length, neighbour, in_a_turn=4)
         return len(times)
 
     base, head = together(tmp_path, work)
-    assert base % 4 == head % 4 == 0
-    assert abs(base - head) <= 8, "two turns may lie between one of its own and the next"
-    assert min(base, head) == 20, "when time is up for the slower one"
+    assert base == head
+    assert 240 < base <= 400, "three times the block's time, and up to ten turns more"
+
+
+def test_a_block_whose_partner_leaves_ends_where_it_may(tmp_path: Path) -> None:
+    def work(neighbour: Neighbour) -> int:
+        neighbour.meet(1)
+        length = Length(block_ns=10**9, minimum=30, wanted=30, turns=5)
+        if neighbour.is_first:
+            neighbour.before(0)
+            neighbour.after(0)
+            os.close(neighbour.mine)
+            return 0
+        return len(rounds._block(lambda: 1000, length, neighbour, in_a_turn=2)[0])
+
+    left, stayed = together(tmp_path, work)
+    assert left == 0
+    assert 30 <= stayed <= 32
 
 
 def test_what_is_timed_in_turns_says_so(tmp_path: Path) -> None:

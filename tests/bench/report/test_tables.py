@@ -1,16 +1,21 @@
 """The report shows all that was measured, ranks only what is proven, and hides no failure."""
 
+import math
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from bench.errors import NothingMeasuredError
-from bench.record import Boundary, Certificate, Measurement, Rate, Record, Roof, Tuning, Turns
+from bench.record import Boundary, Certificate, Compiling, Measurement, Mode, Rate, Record, Roof, Tuning, Turns
 from bench.report.layout import Report, Table
+from bench.report.modes import pays_off
 from bench.report.tables import report
 from tests.bench.records import block, learning, quick_run, record
+
+WORST_TITLE = "Farthest from the hardware's limit"
 
 
 def _table(found: Report, section: str, title: str) -> Table:
@@ -277,6 +282,67 @@ def test_a_tuned_cell_stands_beside_what_the_guide_says() -> None:
     assert _column(table, "mode") == ["tuned"]
     assert _column(table, "gain") == ["2.00×"]
     assert _column(table, "options") == ["optimizer fused"]
+    assert _column(table, "pays off after") == ["n/a"], "nothing is known of how both began"
     assert "Modes and precisions" not in {item.title for part in report(usual).sections for item in part.tables}
     alone = _table(report(tuned), "digits-dnn", "Modes and precisions")
     assert _column(alone, "gain") == ["n/a"]
+
+
+@pytest.mark.parametrize(
+    ("time", "start", "expected"), [(1e-3, 2.5, 2000.0), (1e-3, 0.5, 0.0), (3e-3, 2.5, math.inf), (2e-3, 2.5, math.inf)]
+)
+def test_a_costlier_start_pays_off_after_so_many_calls(time: float, start: float, expected: float) -> None:
+    assert pays_off(time, start, usual_time=2e-3, usual_start=0.5) == pytest.approx(expected)
+
+
+def test_compiling_stands_beside_the_first_calls_and_what_it_gains() -> None:
+    known: dict[str, Any] = {
+        "call_ns": (500_000_000, 1_000_000, 1_000_000),
+        "synchronised_ns": (1_000_000,) * 64,
+        "first_round_ns": 8_000_000,
+        "pipelined_ns": (8_000_000,) * 6,
+        "iterations_per_round": 8,
+    }
+    quick: dict[str, Any] = {
+        "call_ns": (1_500_000_000, 1_000_000, 1_000_000),
+        "first_round_ns": 4_000_000,
+        "pipelined_ns": (4_000_000,) * 6,
+        "compiling": Compiling(trace_ns=100_000_000, compile_ns=300_000_000),
+    }
+    usual = _timed("flax", 1e-3, **known)
+    tuned = [replace(item, case=replace(item.case, mode="tuned")) for item in _timed("flax", 1e-3, **known | quick)]
+    found = report([*usual, *tuned])
+    calls = _table(found, "digits-dnn", "First calls")
+    assert _column(calls, "tracing") == ["n/a", "100 ms"]
+    assert _column(calls, "compiling") == ["n/a", "300 ms"]
+    modes = _table(found, "digits-dnn", "Modes and precisions")
+    assert _column(modes, "start") == ["1.50 s"]
+    assert _column(modes, "pays off after") == ["2 000 calls"], "a second more at first, half a millisecond less each"
+
+
+def test_the_three_cells_farthest_from_the_limit_are_explained() -> None:
+    def timed(seconds: float, *batch_sizes: int, framework: str = "flax", mode: Mode = "idiomatic") -> list[Record]:
+        per_call = round(seconds * 1e9)
+        blocks = tuple(
+            replace(
+                block(batch_size=size),
+                flops=10**6 * size,
+                least_bytes=1,
+                pipelined_ns=(per_call * (1 + size // 100),) * 6,
+                iterations_per_round=1,
+            )
+            for size in batch_sizes
+        )
+        made = record(framework=framework, scenario="inference", batch_sizes=batch_sizes)
+        made = replace(made, roof=ROOF, measurement=Measurement(blocks=blocks))
+        return [replace(made, case=replace(made.case, mode=mode))]
+
+    table = _table(report([*timed(1e-3, 1, 32, 1000), *timed(1e-6, 1, framework="pytorch")]), "Summary", WORST_TITLE)
+    assert _column(table, "contender") == ["flax"] * 3
+    assert _column(table, "batch") == ["1", "32", "1000"]
+    call, same, slow = _column(table, "why")
+    assert call == "the work needs 1.00 µs; the smallest batch: 1.00 ms are what a call costs, whatever is in it"
+    assert "100% of the time is what a batch of 1 takes as well" in same
+    assert "a batch of 1 takes 9% of the time: the work itself is slow" in slow
+    tuned = report([*timed(1e-3, 1), *timed(2e-6, 1, framework="pytorch", mode="tuned")])
+    assert _column(_table(tuned, "Summary", WORST_TITLE), "contender") == ["pytorch"], "what no option takes away"

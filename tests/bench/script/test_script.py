@@ -43,8 +43,14 @@ CALLS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "keras/jax": {"call": ("train_on_batch", "custom loop", "custom loop of 8 steps")},
     "keras/torch": {"call": ("train_on_batch", "custom loop")},
-    "flax": {"call": ("nnx.jit", "jax.jit", "lax.scan"), "pooling": ("reduce_window", "reshape")},
+    "flax": {
+        "call": ("nnx.jit", "jax.jit", "ahead of time", "lax.scan"),
+        "products": ("default", "cublas"),
+        "pooling": ("reduce_window", "reshape"),
+    },
 }
+
+USUAL = {"train_on_batch", "predict_on_batch", "nnx.jit", "default", "off", "auto", "contiguous", "reduce_window"}
 
 
 def task(contender: str, family: str, options: Mapping[str, str], *, scenario: Scenario = "training") -> Task:
@@ -61,7 +67,7 @@ def task(contender: str, family: str, options: Mapping[str, str], *, scenario: S
         family=family,
         spec=SPECS[family],
         recipe=NUMBERS if family in {"lstm", "rnn"} else RECIPE,
-        options={name: value for name, value in options.items() if not value.startswith(("train_on", "predict_on"))},
+        options={name: value for name, value in options.items() if value not in USUAL},
     )
 
 
@@ -81,19 +87,37 @@ def run(text: str) -> str:
 
 @pytest.mark.parametrize("contender", CONTENDERS)
 def test_every_combination_is_a_write(contender: str) -> None:
-    for family, scenario in itertools.product(SPECS, ("training", "inference")):
+    scenarios: tuple[Scenario, ...] = ("training", "inference")
+    for family, scenario in itertools.product(SPECS, scenarios):
         for values in itertools.product(*CALLS[contender].values()):
-            text = write(task(contender, family, dict(zip(CALLS[contender], values, strict=True)), scenario="training"))
-            compile(text, contender, "exec")
-        compile(write(task(contender, family, {}, scenario=scenario)), contender, "exec")  # type: ignore[arg-type]
+            options = dict(zip(CALLS[contender], values, strict=True))
+            if scenario == "training" or not options.get("call", "").endswith(("scan", "steps")):
+                text = write(task(contender, family, options, scenario=scenario))
+                compile(text, contender, "exec")
+                assert ("cublas" in values) == ("xla_gpu_enable_triton_gemm" in text)
+                assert ("ahead of time" in values) == (".compile()" in text)
+        compile(write(task(contender, family, {}, scenario=scenario)), contender, "exec")
 
 
 @pytest.mark.parametrize("contender", CONTENDERS)
 def test_a_script_trains_and_prints_what_a_step_takes(contender: str) -> None:
-    fastest = {name: values[-1] for name, values in CALLS[contender].items()}
+    fastest = {name: values[-1] for name, values in CALLS[contender].items() if name != "products"}
     printed = run(write(task(contender, "cnn", fastest))).split()
     assert printed[1] == "ms"
     assert float(printed[0]) > 0
+
+
+def test_a_script_that_is_compiled_ahead_of_time_trains_and_answers() -> None:
+    scenarios: tuple[Scenario, ...] = ("training", "inference")
+    for scenario in scenarios:
+        options = {"call": "ahead of time", "products": "cublas"}
+        assert float(run(write(task("flax", "dnn", options, scenario=scenario))).split()[0]) > 0
+
+
+def test_a_script_keeps_an_lstm_from_cudnn_where_that_was_chosen() -> None:
+    text = write(replace(task("keras/torch", "lstm", {}), options={"use_cudnn": "off"}))
+    assert text.count("use_cudnn=False") == 2
+    assert "use_cudnn" not in write(task("keras/torch", "lstm", {}))
 
 
 @pytest.mark.parametrize("contender", CONTENDERS)
