@@ -46,7 +46,7 @@ class TensorFlowEngine:
     def traced(self, function: Step) -> Step:
         """With the time of its calls counted: a `tf.function` calls it while a graph is made of it, and then only."""
 
-        @tf.autograph.experimental.do_not_convert  # what Keras does with its own steps
+        @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator] # as Keras does with its steps
         @wraps(function)
         def counted(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 (a step's own)
             started_s = _now_s()
