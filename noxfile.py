@@ -34,12 +34,13 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def calibrate(session: nox.Session) -> None:
-    """Measure this machine against itself: seven comparisons of equal sides, and what a planted change would do.
+    """Measure this machine against itself: five comparisons of equal sides, and what a planted change would do.
 
-    Two hours; `-- --processes 5` makes one comparison in a quarter of an hour.
+    Two hours and a half on two cores. `-- --processes 5` makes one comparison in half an hour; `--add results/turns-…`
+    adds what was measured before.
     """
     _become(
-        [_environment(session, "all"), "-m", "bench", "doctor", "--calibrate", "--processes", "35", *session.posargs]
+        [_environment(session, "all"), "-m", "bench", "doctor", "--calibrate", "--processes", "25", *session.posargs]
     )
 
 

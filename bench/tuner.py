@@ -46,8 +46,14 @@ def spots(case: Case) -> tuple[Spot, ...]:
     return tuple(Spot(*where, size) for size in case.batch_sizes)
 
 
-def tune(
-    cases: Sequence[Case], fleet: Fleet, proofs: Proofs, settings: Settings, *, again: bool = False
+def tune(  # noqa: PLR0913 (what a search needs)
+    cases: Sequence[Case],
+    fleet: Fleet,
+    proofs: Proofs,
+    settings: Settings,
+    *,
+    again: bool = False,
+    exhaustive: bool = False,
 ) -> dict[Spot, Tuning]:
     """One search after another, before anything else is at work: candidates are told apart by their times.
 
@@ -61,17 +67,18 @@ def tune(
     if not wanted:
         return {}
     fleet.wait()
-    tuner = Tuner(fleet=fleet, proofs=proofs, settings=settings, again=again)
+    tuner = Tuner(fleet=fleet, proofs=proofs, settings=settings, again=again, exhaustive=exhaustive)
     return {spot: tuner.find(case) for spot, case in wanted.items()}
 
 
-def search(cases: Sequence[Case], settings: Settings, *, again: bool) -> dict[Spot, Tuning]:
-    """The same by itself, with processes of its own."""
+def search(cases: Sequence[Case], settings: Settings, *, again: bool, exhaustive: bool = False) -> dict[Spot, Tuning]:
+    """The same by itself, with processes of its own; an exhaustive search takes nothing from the cache."""
     fleet = Fleet(settings.logs)
     try:
         fleet.start((contender(case), case.device) for case in cases)
         with untimed() as pool:
-            return tune(cases, fleet, certification.proofs(fleet, pool, settings.listen), settings, again=again)
+            proofs = certification.proofs(fleet, pool, settings.listen)
+            return tune(cases, fleet, proofs, settings, again=again or exhaustive, exhaustive=exhaustive)
     finally:
         fleet.close()
 
@@ -85,6 +92,7 @@ class Tuner:
     proofs: Proofs
     settings: Settings
     again: bool
+    exhaustive: bool = False
 
     def find(self, case: Case) -> Tuning:
         """The search for a case of one batch size, from the cache where it is known."""
@@ -101,7 +109,8 @@ class Tuner:
     def _search(self, case: Case) -> Tuning:
         asked = self._do(case, {"kind": "choices", "precision": case.precision, "scenario": case.scenario})
         if asked["outcome"] == "ok":
-            ranked = tuning.search(tuning.candidates(asked["choices"]), partial(self._timed, case))
+            choices = tuning.candidates(asked["choices"])
+            ranked = tuning.search(choices, partial(self._timed, case), exhaustive=self.exhaustive)
         else:
             ranked = (Candidate(options={}, outcome=asked["outcome"], error=asked["error"]),)
         chosen, ranked = self._proven(case, ranked)
@@ -120,8 +129,8 @@ class Tuner:
     def _timed(self, case: Case, options: Options, block_seconds: float) -> Candidate:
         self.settings.listen(Event(kind="tuning", case=case, news=dict(options)))
         tunings = {size: dict(options) for size in case.batch_sizes}
-        brief = {"brief": True, "block_seconds": block_seconds, "turns": None}
-        result = self._do(case, {"tunings": tunings, **brief})
+        how = {"brief": not self.exhaustive, "block_seconds": block_seconds, "turns": None}
+        result = self._do(case, {"tunings": tunings, **how})
         found = TypeAdapter(Measurement).validate_python(result.get("measurement", {}))
         times = [value(METRICS[DECIDES[case.scenario]], block) for block in found.blocks]
         well = result["outcome"] == "ok"

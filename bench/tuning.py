@@ -35,14 +35,15 @@ def candidates(choices: Mapping[str, Sequence[str]]) -> tuple[Candidate, ...]:
     )
 
 
-def search(found: Sequence[Candidate], time: Time) -> tuple[Candidate, ...]:
+def search(found: Sequence[Candidate], time: Time, *, exhaustive: bool = False) -> tuple[Candidate, ...]:
     """All candidates with what was timed of them, the fastest of the last round first.
 
-    `time` makes a candidate of options, timed once for so many seconds in a block. Those that failed come last.
+    `time` makes a candidate of options, timed once for so many seconds in a block. Those that failed come last. An
+    exhaustive search lets nobody leave before the last round, which shows what the other one finds, for much more time.
     """
     left, gone = list(found), list[Candidate]()
     seconds = FIRST_BLOCK_S
-    while len(left) > FINALISTS:
+    while len(left) > FINALISTS and not exhaustive:
         timed = _timed(left, time, processes=1, block_seconds=seconds)
         failed = [item for item in timed if not item.times_s]
         well = sorted((item for item in timed if item.times_s), key=_median)

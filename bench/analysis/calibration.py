@@ -80,10 +80,14 @@ class Calibration:
 def calibrate(baseline: Sequence[Record], candidate: Sequence[Record], *, threshold: float) -> Calibration:
     """What two runs of the same code say of their machine, whose processes had turns with each other.
 
-    A cell that lacks pairs, because a process failed or worked alone, has a part in fewer comparisons than the others.
-    Raises UsageError where no cell has five pairs.
+    Each side may be of several runs, one after the other. A cell that lacks pairs, because a process failed or worked
+    alone, has a part in fewer comparisons than the others.
+    Raises UsageError where no cell has five pairs, or where there is more than one machine.
     """
-    ordered = [sorted(side, key=lambda record: record.order) for side in (baseline, candidate)]
+    machines = sorted({record.environment.machine for record in (*baseline, *candidate)})
+    if len(machines) > 1:
+        raise UsageError(f"found records of {', '.join(machines)}, expected one machine")
+    ordered = [sorted(side, key=lambda record: (record.run, record.order)) for side in (baseline, candidate)]
     in_turns = paired.effects(*ordered)
     pairs = max(map(len, in_turns.values()), default=0)
     if pairs < SIDE:

@@ -103,6 +103,14 @@ def measure(
     return base, head
 
 
+def measured(place: Path) -> tuple[Sequence[Path], Sequence[Path]]:
+    """The folders of what both sides measured before, in a folder `results/turns-*`."""
+    base, head = (_records(place, side) for side in SIDES)
+    if not base or not head:
+        fail(f"--add: found no records of both sides in {place}, expected a folder `turns-*` of such a run", USAGE)
+    return base, head
+
+
 def _protocol(folder: Path) -> str:
     """How a checkout takes turns."""
     path = folder / MEETING

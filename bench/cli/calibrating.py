@@ -1,5 +1,6 @@
 """`levelfield doctor --calibrate`: measure this machine against itself."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,8 +9,11 @@ from bench.cli.console import say, show
 from bench.cli.reading import read
 
 
-def calibrate(*, suite: str, processes: int, threshold: float, results: Path) -> None:
-    """Time a suite in many pairs of processes, say how far they are apart, and store it for `compare`."""
+def calibrate(*, suite: str, processes: int, added: Sequence[Path], threshold: float, results: Path) -> None:
+    """Time a suite in many pairs of processes, say how far they are apart, and store it for `compare`.
+
+    `added` are folders of pairs that were measured before, also by a calibration that did not come to its end.
+    """
     from bench import store
     from bench.analysis import calibration
     from bench.analysis.sides import SIDE
@@ -18,11 +22,15 @@ def calibrate(*, suite: str, processes: int, threshold: float, results: Path) ->
     from bench.report import terminal
     from bench.request import Options
 
-    if processes < SIDE:
-        raise UsageError(f"--processes: found {processes}, expected at least {SIDE}: pairs of one comparison")
-    options = against.timed(Options(suite=suite, processes=processes))
-    runs = against.measure(against.HERE, options, results=results)
-    base, head = (read(list(map(str, found)), results=results)[0] for found in runs)
+    if processes < SIDE and not (added and processes == 0):
+        raise UsageError(
+            f"--processes: found {processes}, expected at least {SIDE}: pairs of one comparison (or 0 with --add)"
+        )
+    turns = [against.measured(folder) for folder in added]
+    if processes:
+        options = against.timed(Options(suite=suite, processes=processes))
+        turns.append(against.measure(against.HERE, options, results=results))
+    base, head = (read([str(run) for both in turns for run in both[side]], results=results)[0] for side in (0, 1))
     # Cells that failed are left out; where that leaves too few pairs of one, it is refused.
     found = calibration.calibrate(base, head, threshold=threshold)
     path = store.save_calibration(results, found.machine, asdict(found))

@@ -104,7 +104,11 @@ def doctor(  # noqa: PLR0913 (the options of the command)
         bool, typer.Option("--calibrate", help="Measure this machine against itself, for `compare`.")
     ] = False,
     suite: Annotated[str, typer.Option(help="With --calibrate: what is timed.")] = "quick",
-    processes: Annotated[int, typer.Option(help="With --calibrate: pairs for each case.")] = 10,
+    processes: Annotated[int, typer.Option(help="With --calibrate: pairs for each case.")] = 5,
+    add: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FOLDER", help="With --calibrate: pairs of before (results/turns-*)."),
+    ] = None,
     threshold: Threshold = THRESHOLD_PERCENT,
     results: Results = Path("results"),
 ) -> None:
@@ -112,7 +116,9 @@ def doctor(  # noqa: PLR0913 (the options of the command)
     if calibrate:
         from bench.cli import calibrating
 
-        calibrating.calibrate(suite=suite, processes=processes, threshold=share_of(threshold), results=results)
+        calibrating.calibrate(
+            suite=suite, processes=processes, added=add or [], threshold=share_of(threshold), results=results
+        )
         return
     from bench.doctor import examine
 

@@ -32,6 +32,10 @@ def tune(  # noqa: PLR0913 (the options of the command)
         Path | None, typer.Option(metavar="FOLDER", help="Write what was chosen into files, and do not print it.")
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Search again, whatever the cache knows.")] = False,
+    exhaustive: Annotated[
+        bool,
+        typer.Option("--exhaustive", help="Time every candidate at length: did the search miss one?"),
+    ] = False,
 ) -> None:
     """Search for the fastest public options of each framework."""
     from bench import request, tuner
@@ -79,7 +83,7 @@ def tune(  # noqa: PLR0913 (the options of the command)
                 append=lambda _: None,
                 listen=listen,
             )
-            found = tuner.search(cases(selection), settings, again=again)
+            found = tuner.search(cases(selection), settings, again=again, exhaustive=exhaustive)
     for spot, item in found.items():
         show([terminal.render_table(pages.table(spot.place, item))])
         _write(spot, item, selection.workloads[0], scripts=scripts)

@@ -86,3 +86,13 @@ def test_what_fails_is_kept_with_its_reason_and_never_chosen() -> None:
     assert all(item.error == "it cannot" and not item.times_s for item in ranked[6:])
     nothing = search(candidates({"call": ("a", "b")}), Machine(1, broken=("b",)).time)
     assert [(item.options, item.outcome) for item in nothing] == [({}, "ok"), ({"call": "b"}, "failed")]
+
+
+def test_an_exhaustive_search_times_everything_in_the_last_round() -> None:
+    machine = Machine(3)
+    found = search(candidates(CHOICES), machine.time, exhaustive=True)
+    assert len(found) == 12
+    assert {len(item.times_s) for item in found} == {FINAL_PROCESSES}
+    assert len(machine.asked) == 12 * FINAL_PROCESSES
+    medians = [np.median(item.times_s) for item in found]
+    assert medians == sorted(medians)

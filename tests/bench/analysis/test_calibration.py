@@ -56,6 +56,28 @@ def test_the_noise_that_was_put_in_is_found_and_nothing_else() -> None:
     assert 0 < found.within_percent < 2
 
 
+def test_pairs_of_several_runs_are_as_good_as_those_of_one() -> None:
+    def of(run: str, sides: Sides) -> Sides:
+        return tuple([_again(item, run) for item in side] for side in sides)  # type: ignore[return-value]
+
+    first, second = (of(name, run(0.02)) for name in ("a", "b"))
+    both = calibrate([*first[0], *second[0]], [*first[1], *second[1]], threshold=THRESHOLD)
+    assert (both.pairs, both.comparisons, both.alarms.of) == (20, 4, 68)
+    with pytest.raises(UsageError, match="found records of i7-2c-1f3a, other, expected one machine"):
+        calibrate([*first[0], *(elsewhere(item) for item in second[0])], first[1], threshold=THRESHOLD)
+
+
+def _again(item: Record, run: str) -> Record:
+    blocks = tuple(
+        replace(found, turns=replace(found.turns, session=run)) for found in item.measurement.blocks if found.turns
+    )
+    return replace(item, run=run, measurement=Measurement(blocks=blocks))
+
+
+def elsewhere(item: Record) -> Record:
+    return replace(item, environment=replace(item.environment, machine="other"))
+
+
 def test_a_planted_tenth_is_found_on_a_quiet_machine_and_not_on_a_noisy_one() -> None:
     quiet, noisy = (calibrate(*run(noise), threshold=THRESHOLD) for noise in (0.015, 0.3))
     for rate in (quiet.slowdowns, quiet.speedups):

@@ -220,5 +220,17 @@ def test_a_calibration_needs_the_pairs_of_a_comparison(levelfield: Command, tmp_
     found = levelfield("doctor", "--calibrate", "--processes", 4, "--results", tmp_path)
     assert (found.code, found.err) == (
         2,
-        "levelfield: --processes: found 4, expected at least 5: pairs of one comparison\n",
+        "levelfield: --processes: found 4, expected at least 5: pairs of one comparison (or 0 with --add)\n",
     )
+
+
+def test_pairs_that_were_measured_before_are_a_calibration_too(levelfield: Command, tmp_path: Path) -> None:
+    place = tmp_path / "turns-before"
+    for seed, side in enumerate(("base", "head")):
+        stored_in_turns(place / side, seed=seed)
+    found = levelfield("doctor", "--calibrate", "--processes", 0, "--add", place, "--results", tmp_path)
+    assert found.code == 0, found.err
+    assert "5 pairs of processes for each cell" in found.out
+    nowhere = levelfield("doctor", "--calibrate", "--add", tmp_path / "nowhere", "--results", tmp_path)
+    assert (nowhere.code, nowhere.out) == (2, "")
+    assert f"found no records of both sides in {tmp_path / 'nowhere'}" in nowhere.err
