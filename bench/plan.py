@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from bench import families
 from bench.frameworks import Contender
+from bench.metrics import Cell, cells
 from bench.record import Case, Feed, Mode, Precision, Purpose, Record, Scenario
 from bench.workload import Workload
 
@@ -24,7 +25,8 @@ class Selection:
 
     `batch_sizes` are those of inference; training is timed at the recipe's and, with `batch_sizes_for_training`, at
     those too. Without these a workload that has batch sizes of its own is timed at them. `feed` is that of timed calls.
-    `largest_batch` is where the search for the largest batch that fits ends, where there is one.
+    `largest_batch` is where the search for the largest batch that fits ends, where there is one. With `only`, nothing
+    else is measured.
     """
 
     workloads: tuple[Workload, ...]
@@ -41,6 +43,7 @@ class Selection:
     precisions: tuple[Precision, ...] = ("fp32",)
     feed: Feed = "device"
     largest_batch: int | None = None
+    only: frozenset[Cell] | None = None
 
 
 def cases(selection: Selection) -> tuple[Case, ...]:
@@ -62,7 +65,10 @@ def cases(selection: Selection) -> tuple[Case, ...]:
             for case in memory
             if case.mode == "idiomatic"  # options are searched for at batch sizes that are known
         ]
-    return tuple(case for case in planned if case.purpose in selection.purposes)
+    chosen = [case for case in planned if case.purpose in selection.purposes]
+    if selection.only is not None:
+        chosen = [_narrowed(case, selection.only) for case in chosen]
+    return tuple(case for case in chosen if case.batch_sizes)
 
 
 def estimate_s(case: Case, workload: Workload, *, block_seconds: float, known: Mapping[Case, float]) -> float:
@@ -86,6 +92,11 @@ def estimate_s(case: Case, workload: Workload, *, block_seconds: float, known: M
 def known_durations(records: Sequence[Record]) -> dict[Case, float]:
     """What each case took when it was last measured, by its subject."""
     return {record.case.subject: record.duration_s for record in records if record.outcome == "ok"}
+
+
+def _narrowed(case: Case, only: frozenset[Cell]) -> Case:
+    """The case at those of its batch sizes that are asked for, which may be none."""
+    return replace(case, batch_sizes=tuple(cell.batch_size for cell in cells(case) if cell in only))
 
 
 def _block(selection: Selection, replicate: int) -> Iterator[Case]:

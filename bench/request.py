@@ -16,6 +16,7 @@ from bench.environment import available_cores
 from bench.errors import UsageError
 from bench.fleet import probe
 from bench.frameworks import Contender
+from bench.metrics import Cell
 from bench.mistake import read_toml, refuse
 from bench.plan import PURPOSES, Selection
 from bench.record import Feed, Mode, Precision, Purpose, Scenario
@@ -57,6 +58,7 @@ class Options:
     tensorboard: bool = False
     inject: str | None = None
     turns: str | None = None
+    only: str | None = None
 
     def command(self) -> str:
         """The command line that asks for the same."""
@@ -67,7 +69,7 @@ class Options:
         given = {name: getattr(self, name) for name in self.__dataclass_fields__}
         given["suite"] = self.suite or (None if self.workload else DEFAULT_SUITE)
         words: list[str] = []
-        del given["turns"]  # a place where two runs meet once
+        del given["turns"], given["only"]  # a place where two runs meet once, and why they do
         for name, value in given.items():
             if value != self.__dataclass_fields__[name].default:
                 words.append(f"--{name.replace('_', '-')}")
@@ -133,6 +135,7 @@ def check(options: Options) -> Request:
         precisions=suite.precisions if options.precision is None else precisions(options.precision),
         feed=feed(options.feed),
         largest_batch=sizes.largest,
+        only=None if options.only is None else _only(Path(options.only)),
     )
     if options.grid and "training" not in selection.scenarios:
         raise UsageError("--grid: found --scenario inference, expected training: a grid is about learning")
@@ -352,6 +355,14 @@ def _turns(text: str | None) -> Mapping[str, str] | None:
     if side not in SIDES or not Path(folder).is_dir():
         raise UsageError(f"--turns: found {text!r}, expected FOLDER:base or FOLDER:head, and a folder that is there")
     return {"folder": str(Path(folder).resolve()), "side": side}
+
+
+def _only(path: Path) -> frozenset[Cell]:
+    """The cells in a file that another run of this program has written."""
+    try:
+        return frozenset(TypeAdapter(list[Cell]).validate_json(path.read_text("utf-8")))
+    except (OSError, ValidationError) as error:
+        raise UsageError(f"--only: found {path}, expected a file of cells: {error}") from None
 
 
 def _threads(asked: int | None) -> int:

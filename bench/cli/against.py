@@ -1,5 +1,7 @@
 """`levelfield run --against CHECKOUT`: another checkout and this one, measured in turns and compared."""
 
+import json
+import math
 import os
 import re
 import signal
@@ -8,16 +10,17 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from bench.cli.console import FAILED, INTERRUPTED, USAGE, fail, note, one_of, share_of
-from bench.cli.reading import VERDICTS, compare
+from bench.cli.console import FAILED, INCONCLUSIVE, INTERRUPTED, USAGE, fail, note, one_of, share_of
+from bench.cli.reading import VERDICTS, compare, read
 
 if TYPE_CHECKING:
+    from bench.metrics import Cell
     from bench.request import Options
 
 HERE = Path(__file__).resolve().parents[2]
@@ -29,7 +32,10 @@ FOLDERS = ("LEVELFIELD_DATA", "LEVELFIELD_CACHE")
 CLOSING_S = 20.0
 LOOK_S = 0.1
 
+MORE = 2  # times that inconclusive cells are measured again
+
 Run = subprocess.Popen[bytes]
+Runs = tuple[Sequence[Path], Sequence[Path]]
 
 
 def timed(options: "Options") -> "Options":
@@ -55,21 +61,44 @@ def timed(options: "Options") -> "Options":
 
 
 def run(checkout: Path, options: "Options", *, threshold: float, form: str, results: Path) -> None:
-    """Measure both at the same time, a round here and a round there, and end with the verdicts and their exit code."""
+    """Measure both at the same time, a round here and a round there, and end with the verdicts and their exit code.
+
+    Where all that speaks against a pass are cells that are inconclusive, these are measured again, and all their pairs
+    count.
+    """
     one_of("--format", form, VERDICTS)
-    share_of(threshold)
+    share = share_of(threshold)
     runs = measure(checkout, options, results=results, quiet=form != "terminal")
+    for _ in range(0 if options.inject else MORE):  # a change that was planted is planted in one case of a whole run
+        left = _undecided(runs, threshold=share, results=results)
+        if not left:
+            break
+        note(f"measured again, since they are inconclusive: {len(left)} cells")
+        more = measure(checkout, options, results=results, quiet=form != "terminal", only=left)
+        runs = ([*runs[0], *more[0]], [*runs[1], *more[1]])
     names = [",".join(map(str, found)) for found in runs]
     note(f"compare them again: levelfield compare {' '.join(names)}")
     compare(*names, threshold=threshold, form=form, results=results)
 
 
+def _undecided(runs: Runs, *, threshold: float, results: Path) -> Sequence["Cell"]:
+    """The cells of which more pairs may decide something: none where it is decided without them."""
+    from bench.analysis import compare as analysis
+
+    base, head = (read([str(folder) for folder in side], results=results)[0] for side in runs)
+    found = analysis.compare(base, head, threshold=threshold)
+    if found.exit_code != INCONCLUSIVE:
+        return ()
+    rows = (row for row in found.rows if row.verdict == "inconclusive" and math.isfinite(row.ratio))
+    return tuple(dict.fromkeys(row.cell for row in rows))
+
+
 def measure(
-    checkout: Path, options: "Options", *, results: Path, quiet: bool = False
-) -> tuple[Sequence[Path], Sequence[Path]]:
+    checkout: Path, options: "Options", *, results: Path, quiet: bool = False, only: Sequence["Cell"] = ()
+) -> Runs:
     """The folders of what both sides measured; ends here where one of them could not.
 
-    With `quiet`, what is said on the way goes beside the output.
+    With `quiet`, what is said on the way goes beside the output. With `only`, nothing but these cells is measured.
     """
     from bench.cli.measuring import check_writable
 
@@ -87,10 +116,15 @@ def measure(
     check_writable(results)
     place = (results / f"turns-{datetime.now(tz=UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}").resolve()
     with TemporaryDirectory(prefix="levelfield-turns-") as meeting:
+        words = options.words()
+        if only:
+            chosen = Path(meeting, "only.json")
+            chosen.write_text(json.dumps([asdict(cell) for cell in only]), "utf-8")
+            words += ["--only", str(chosen)]
         started: dict[str, Run] = {}
         try:
             for side, folder in folders.items():
-                started[side] = _start(folder, side, options, meeting, place=place, quiet=quiet)
+                started[side] = _start(folder, side, words, meeting, place=place, quiet=quiet)
             codes = _ended(started, place)
         finally:
             _end(started.values())
@@ -103,7 +137,7 @@ def measure(
     return base, head
 
 
-def measured(place: Path) -> tuple[Sequence[Path], Sequence[Path]]:
+def measured(place: Path) -> Runs:
     """The folders of what both sides measured before, in a folder `results/turns-*`."""
     base, head = (_records(place, side) for side in SIDES)
     if not base or not head:
@@ -131,11 +165,11 @@ def _absolute(workload: str) -> str:
 
 
 def _start(  # noqa: PLR0913 (what a run is started with)
-    folder: Path, side: str, options: "Options", meeting: str, *, place: Path, quiet: bool
+    folder: Path, side: str, words: Sequence[str], meeting: str, *, place: Path, quiet: bool
 ) -> Run:
     """One run in its own checkout; that of this checkout shows how it goes on."""
     places = ("--results", str(place / side), "--reports", str(place / side / "report"))
-    command = [sys.executable, "-m", "bench", "run", *options.words(), "--turns", f"{meeting}:{side}", *places]
+    command = [sys.executable, "-m", "bench", "run", *words, "--turns", f"{meeting}:{side}", *places]
     paths = {name: str(Path(os.environ[name]).resolve()) for name in FOLDERS if name in os.environ}
     searched = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, **paths, "PYTHONPATH": searched}

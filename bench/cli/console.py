@@ -14,6 +14,7 @@ from bench import __version__
 INTERRUPTED = 130
 FAILED = 1
 USAGE = 2
+INCONCLUSIVE = 4
 NOTHING = 6
 WIDTH_OF_FILES = 120
 

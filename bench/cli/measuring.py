@@ -78,6 +78,7 @@ def run(  # noqa: PLR0913 (the options of the command)
     threshold: Threshold = THRESHOLD_PERCENT,
     form: Verdicts = "terminal",
     turns: Annotated[str | None, typer.Option(hidden=True, help="FOLDER:SIDE, where two runs meet.")] = None,
+    only: Annotated[str | None, typer.Option(hidden=True, help="A file of cells; nothing else is measured.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and its time, and do nothing.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the newest unfinished run, or with RUN.")
@@ -110,6 +111,7 @@ def run(  # noqa: PLR0913 (the options of the command)
         tensorboard=tensorboard,
         inject=inject,
         turns=turns,
+        only=only,
     )
     if resume:
         if options != Options():

@@ -123,7 +123,7 @@ def _notes(found: Comparison) -> Iterable[str]:
         yield "The noise is not known, so nothing can be concluded."
         return
     if found.in_turns:
-        yield "Timed in turns: ratios are of what the quickest twentieth of the calls takes, pair by pair."
+        yield "Timed in turns: ratios are of quickest calls, or of neighbouring turns, whichever is surer in a pair."
         yield "The effect is a trimmed mean over pairs; times are medians."
         what = f"Noise of a pair of processes {found.noise_percent:.1f} %"
     else:
@@ -133,7 +133,7 @@ def _notes(found: Comparison) -> Iterable[str]:
     if found.common is not None:
         together = numbers.ratio_range(found.common.ratio, low=found.common.low, high=found.common.high)
         yield f"All of them together: {together}, {found.common.verdict}."
-        if found.common.verdict == "regressed":
+        if found.common.verdict == "regressed" and not found.in_turns:
             yield "If the code did not change everywhere, the machine did: measure both sides again."
 
 

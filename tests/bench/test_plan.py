@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench.frameworks import Contender
+from bench.metrics import cells
 from bench.plan import Selection, cases, estimate_s, known_durations
 from bench.record import Case
 from bench.suite import load_suite
@@ -168,3 +169,14 @@ def test_a_workload_that_has_batch_sizes_of_its_own_is_timed_at_them(small: Sele
         "training": (2, 8),
         "inference": (2,),
     }
+
+
+def test_nothing_is_measured_but_the_cells_that_are_asked_for(small: Selection) -> None:
+    every = cases(replace(small, purposes=("timing",)))
+    training, query = (next(case for case in every if case.scenario == kind) for kind in ("training", "inference"))
+    only = frozenset([cells(training)[0], cells(query)[1]])
+    found = cases(replace(small, purposes=("timing",), only=only))
+    assert {cell for case in found for cell in cells(case)} == only
+    assert {case.replicate for case in found} == {case.replicate for case in every}
+    assert len(found) == 2 * small.processes
+    assert cases(replace(small, only=frozenset())) == ()

@@ -1,8 +1,9 @@
 """What is asked for is checked before anything is started, and a mistake is one line that says what is allowed."""
 
+import json
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from bench import frameworks, request
 from bench.errors import UsageError
 from bench.frameworks import Contender
+from bench.metrics import cells
 from bench.plan import cases
 from bench.request import Options, check, check_devices, load_workloads
 from bench.workload import workload_names
@@ -285,3 +287,16 @@ def test_all_workloads_are_those_that_a_cpu_can_do() -> None:
     assert load_workloads("dnn-large")[0].large
     with pytest.raises(UsageError, match="found 'all'"):
         load_workloads("all,digits-dnn")
+
+
+def test_cells_of_a_file_are_the_only_ones(tmp_path: Path) -> None:
+    path = tmp_path / "only.json"
+    cell = cells(cases(check(Options()).selection)[0])[0]
+    path.write_text(json.dumps([asdict(cell)]))
+    found = check(Options(only=str(path)))
+    assert found.selection.only == frozenset([cell])
+    assert "only" not in Options(only=str(path)).command()
+    path.write_text("[1]")
+    for wrong in (path, tmp_path / "nowhere"):
+        with pytest.raises(UsageError, match=f"--only: found {wrong}, expected a file of cells"):
+            check(Options(only=str(wrong)))

@@ -1,16 +1,21 @@
 """Two checkouts are measured in turns by the real command, and compared."""
 
 import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bench.cli import against
 from bench.cli.against import SIDES
 from bench.meeting import PROTOCOL
+from bench.metrics import Cell
 from bench.process import ROOT
-from bench.record import Record
-from bench.store import RunFolder
+from bench.record import Measurement, Record, Turns
+from bench.store import RunFolder, new_run
 from tests.bench.cli.conftest import Command, Place, Result, prepared
+from tests.bench.records import ENVIRONMENT, block, record
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +50,7 @@ def test_both_sides_are_stored_and_had_turns_with_each_other(checked: tuple[Plac
 def test_the_verdicts_are_shown_and_what_became_of_the_planted_slowdown(checked: tuple[Place, Result]) -> None:
     place, result = checked
     assert result.code in {3, 4}, result.err
-    assert "Timed in turns: ratios are of what the quickest twentieth" in " ".join(result.out.split())
+    assert "Timed in turns: ratios are of quickest calls, or of neighbouring turns" in " ".join(result.out.split())
     assert "planted in tiny flax training: calls take 90.0% longer on the second side" in result.err
     assert {"planted" in item.settings for item in stored(place, "base")} == {False}
     assert {"planted" in item.settings for item in stored(place, "head")} == {True}
@@ -113,3 +118,54 @@ def test_how_verdicts_are_given_is_no_option_of_a_run_that_gives_none(
     found = levelfield("run", "--dry-run", *option)
     assert found.code == 2
     assert "found one without --against and --self-check" in found.err
+
+
+def in_turns(results: Path, *, session: str, factors: Sequence[float]) -> tuple[list[Path], list[Path]]:
+    """Both sides of a run of one cell: each factor is how much longer the second side's process took in one pair."""
+    folders = []
+    for is_second, side in enumerate(SIDES):
+        run = new_run(results / session / side, machine=ENVIRONMENT.machine)
+        for number, factor in enumerate(factors):
+            plain = block(32, seed=number)
+            calls = tuple(int(call * (factor if is_second else 1)) for call in plain.synchronised_ns)
+            timed = replace(
+                plain,
+                synchronised_ns=calls,
+                pipelined_ns=tuple(20 * call for call in calls),
+                turns=Turns(session=session, synchronised_calls=4, pipelined_rounds=4),
+            )
+            measurement = Measurement(blocks=(timed,))
+            run.append(record(replicate=number, order=number, run=run.name, measurement=measurement))
+        folders.append(run.folder)
+    return [folders[0]], [folders[1]]
+
+
+UNDECIDED = (0.8, 0.9, 1.0, 1.1, 1.25)
+EQUAL = (0.99, 0.995, 1.0, 1.005, 1.01, 0.99, 0.995, 1.0, 1.005, 1.01, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("measured", "code"),
+    [
+        ((EQUAL,), 0),
+        (((1.5, 1.5, 1.51, 1.49, 1.5),), 3),
+        ((UNDECIDED, EQUAL), 0),
+        ((UNDECIDED, UNDECIDED, UNDECIDED), 4),
+    ],
+)
+def test_what_is_inconclusive_is_measured_again_and_all_pairs_count(
+    measured: Sequence[Sequence[float]], code: int, levelfield: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = len(measured)
+    asked: list[Sequence[Cell]] = []
+
+    def measure(*_: object, only: Sequence[Cell] = (), **__: object) -> tuple[list[Path], list[Path]]:
+        asked.append(only)
+        return in_turns(tmp_path, session=f"s{len(asked)}", factors=measured[len(asked) - 1])
+
+    monkeypatch.setattr(against, "measure", measure)
+    found = levelfield("run", "--self-check", "--results", tmp_path)
+    assert len(asked) == times
+    assert [len(only) for only in asked] == [0, 1, 1][:times]
+    assert found.code == code, found.out
+    assert found.err.count("measured again, since they are inconclusive: 1 cells") == times - 1
