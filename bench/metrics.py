@@ -24,7 +24,10 @@ EVERYWHERE: tuple[Scenario, ...] = (*TRAINING, *INFERENCE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """A metric: what it is called, when it exists, and how it is computed; `compared` ones decide regressions."""
+    """A metric: what it is called, when it exists, and how it is computed; `compared` ones decide regressions.
+
+    `may_be_zero` are those of which nothing is a figure too: time that was not spent.
+    """
 
     name: str
     unit: str
@@ -33,6 +36,7 @@ class Metric:
     samples: Samples
     at_least: int
     compared: bool
+    may_be_zero: bool
     compute: Compute
 
 
@@ -47,6 +51,7 @@ def metric(  # noqa: PLR0913 (a row of a table)
     samples: Samples,
     at_least: int = 1,
     compared: bool = False,
+    may_be_zero: bool = False,
 ) -> Callable[[Compute], Compute]:
     """Enter the decorated function into METRICS under its own name."""
 
@@ -59,6 +64,7 @@ def metric(  # noqa: PLR0913 (a row of a table)
             samples=samples,
             at_least=at_least,
             compared=compared,
+            may_be_zero=may_be_zero,
             compute=compute,
         )
         return compute
@@ -138,13 +144,13 @@ def third_call_time_s(block: Block) -> float:
     return block.call_ns[2] / 1e9
 
 
-@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns")
+@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns", may_be_zero=True)
 def trace_time_s(block: Block) -> float:
     """Seconds for making programs of the code, before anything is timed; lowering included."""
     return math.nan if block.compiling is None else block.compiling.trace_ns / 1e9
 
 
-@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns")
+@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns", may_be_zero=True)
 def compile_time_s(block: Block) -> float:
     """Seconds for compiling them; where the library does not say, what they cost beyond being traced."""
     if block.compiling is None:
@@ -154,7 +160,7 @@ def compile_time_s(block: Block) -> float:
     return max(0.0, start_cost_s(block) - trace_time_s(block))
 
 
-@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns")
+@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns", may_be_zero=True)
 def start_cost_s(block: Block) -> float:
     """Seconds that the first three calls and the first round take beyond what so many take once times have settled."""
     if block.first_round_ns is None:
@@ -272,12 +278,13 @@ def timed_blocks(records: Iterable[Record]) -> dict[Cell, tuple[Block, ...]]:
 
 
 def value(metric: Metric, block: Block) -> float | None:
-    """The metric in one process; None with too few samples, or where a time is not above zero."""
+    """The metric in one process; None with too few samples, or where a time that has to be above zero is not."""
     samples: tuple[int, ...] = getattr(block, metric.samples)
     if len(samples) < metric.at_least or min(samples) <= 0:
         return None
     result = metric.compute(block)
-    return result if math.isfinite(result) and result > 0 else None
+    known = math.isfinite(result) and (result > 0 or (result == 0 and metric.may_be_zero))
+    return result if known else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

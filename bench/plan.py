@@ -10,8 +10,8 @@ from bench.metrics import Cell, cells
 from bench.record import Case, Feed, Mode, Precision, Purpose, Record, Scenario
 from bench.workload import Workload
 
-# For estimates where nothing like it was measured before: what a small machine and a small network take.
-ASSUMED_FLOPS = 50e9
+# For estimates where nothing like it was measured before: what a small machine, a GPU and a small network take.
+ASSUMED_FLOPS = {"cpu": 50e9, "cuda": 20e12}
 ASSUMED_CALL_S = 1e-3
 ASSUMED_START_S = 2.0
 ASSUMED_TRIALS = 8
@@ -75,17 +75,17 @@ def estimate_s(case: Case, workload: Workload, *, block_seconds: float, known: M
     """About how many seconds a case takes: what it took before, or what its size suggests."""
     if case.subject in known:
         return known[case.subject]
-    flops = families.flops_per_sample(workload.family, workload.spec)
+    sample_s = families.flops_per_sample(workload.family, workload.spec) / ASSUMED_FLOPS[case.device.partition(":")[0]]
     if case.purpose == "memory":
         return 2 * ASSUMED_START_S
     if case.purpose == "capacity":
-        return ASSUMED_TRIALS * ASSUMED_START_S + ASSUMED_TRIALS * _call_s(3 * flops, max(case.batch_sizes))
+        return ASSUMED_TRIALS * ASSUMED_START_S + ASSUMED_TRIALS * _call_s(3 * sample_s, max(case.batch_sizes))
     if case.purpose == "learning":
         recipe = workload.recipe
         steps = recipe.epochs * workload.description.train / recipe.batch_size
-        return ASSUMED_START_S + steps * _call_s(3 * flops, recipe.batch_size)
+        return ASSUMED_START_S + steps * _call_s(3 * sample_s, recipe.batch_size)
     passes = 3 if case.scenario == "training" else 1  # the backward pass costs about twice the forward pass
-    calls = [max(block_seconds, 64 * _call_s(passes * flops, size)) for size in case.batch_sizes]
+    calls = [max(block_seconds, 64 * _call_s(passes * sample_s, size)) for size in case.batch_sizes]
     return ASSUMED_START_S + BLOCKS * sum(calls)
 
 
@@ -151,5 +151,5 @@ def _learning(selection: Selection) -> Iterator[Case]:
             )
 
 
-def _call_s(flops: float, batch_size: int) -> float:
-    return ASSUMED_CALL_S + flops * batch_size / ASSUMED_FLOPS
+def _call_s(sample_s: float, batch_size: int) -> float:
+    return ASSUMED_CALL_S + sample_s * batch_size

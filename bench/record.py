@@ -189,7 +189,8 @@ class Block:
     training, the last loss), so that no output goes unused.
 
     `synchronised_ended` and `pipelined_ended` say whether the interval of the median was narrow enough in the end, or
-    time was up before. `boundary` are calls apart from all these. `use` is what the machine did meanwhile.
+    time was up before (in turns: or both sides were sure enough). `boundary` are calls apart from all these. `use` is
+    what the machine did meanwhile.
     `turns` is there where both blocks were timed in turns with those of another run. `flops` are the operations that
     one call needs, `least_bytes` what it has to read and write if nothing stays in a cache. `first_round_ns` is a round
     before the pipelined ones, in which several calls may be compiled into one; `compiling` is what it and the first

@@ -146,6 +146,11 @@ def check(options: Options) -> Request:
             f"--batch-size: found {options.batch_size!r} with --device {options.device}, expected a limit in samples: "
             "the memory of a GPU is a limit by itself"
         )
+    if options.workload is None and "cpu" in selection.devices and any(workload.large for workload in workloads):
+        raise UsageError(
+            f"--suite: found {suite.name!r} with --device {options.device}, expected --device cuda: these workloads "
+            "fill a GPU; name one with --workload to try it on a CPU"
+        )
     for workload in workloads if "training" in selection.scenarios else ():
         _fits(workload, training)
     return Request(

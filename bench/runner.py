@@ -56,6 +56,7 @@ def measured_s(record: Record) -> float:
     spent = 0
     for block in record.measurement.blocks:
         spent += sum(map(sum, (block.call_ns, block.warm_up_ns, block.synchronised_ns, block.pipelined_ns)))
+        spent += block.first_round_ns or 0
     if record.measurement.learning:
         spent += sum(epoch.train_ns + epoch.evaluation_ns for epoch in record.measurement.learning.epochs)
     if record.measurement.capacity:

@@ -5,7 +5,7 @@ comparison; no pair is used twice.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,11 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from bench.analysis import paired, statistics
+from bench.analysis.comparable import how
 from bench.analysis.compare import times
 from bench.analysis.sides import SIDE
 from bench.analysis.statistics import Spread
-from bench.analysis.verdicts import CONFIDENCE, Judgement, Times, judge
+from bench.analysis.verdicts import CONFIDENCE, Judgement, Key, Times, judge
 from bench.errors import BenchError, UsageError
 from bench.metrics import Cell, timed_blocks
 from bench.record import Record
@@ -82,11 +83,9 @@ def calibrate(baseline: Sequence[Record], candidate: Sequence[Record], *, thresh
 
     Each side may be of several runs, one after the other. A cell that lacks pairs, because a process failed or worked
     alone, has a part in fewer comparisons than the others.
-    Raises UsageError where no cell has five pairs, or where there is more than one machine.
+    Raises UsageError where no cell has five pairs, and where the sides are of different machines or sources.
     """
-    machines = sorted({record.environment.machine for record in (*baseline, *candidate)})
-    if len(machines) > 1:
-        raise UsageError(f"found records of {', '.join(machines)}, expected one machine")
+    _check_equal(baseline, candidate)
     ordered = [sorted(side, key=lambda record: (record.run, record.order)) for side in (baseline, candidate)]
     in_turns = paired.effects(*ordered)
     pairs = max(map(len, in_turns.values()), default=0)
@@ -102,7 +101,7 @@ def calibrate(baseline: Sequence[Record], candidate: Sequence[Record], *, thresh
     judged = [window.judged(threshold) for window in windows]
     verdicts = [row.verdict for item in judged for row in item.rows]
     verdicts += [item.common.verdict for item in judged if item.common is not None]
-    spreads = {key: statistics.within_runs(before[key], after[key]) for key in in_turns}
+    spreads = _inside_runs(ordered, in_turns)
     return Calibration(
         machine=ordered[0][0].environment.machine,
         run=ordered[0][0].run,
@@ -125,6 +124,35 @@ def calibrate(baseline: Sequence[Record], candidate: Sequence[Record], *, thresh
             for (cell, metric), spread in spreads.items()
         ),
     )
+
+
+def _inside_runs(sides: Sequence[Sequence[Record]], keys: Iterable[Key]) -> dict[Key, Spread]:
+    """How far processes of one run of one side are apart, over all runs: what drifts between runs is no part of it."""
+    runs = [
+        timed_blocks(record for record in side if record.run == run)
+        for side in sides
+        for run in dict.fromkeys(record.run for record in side)
+    ]
+    found = {}
+    for cell, metric in keys:
+        groups = [times(blocks, [cell])[cell, metric] for blocks in runs if cell in blocks]
+        found[cell, metric] = statistics.within_runs(*(group for group in groups if len(group) > 1))
+    return found
+
+
+def _check_equal(baseline: Sequence[Record], candidate: Sequence[Record]) -> None:
+    """Refuse sides that differ in anything but chance."""
+    machines = sorted({record.environment.machine for record in (*baseline, *candidate)})
+    if len(machines) > 1:
+        raise UsageError(f"found records of {', '.join(machines)}, expected one machine")
+    if any("planted" in record.settings for record in (*baseline, *candidate)):
+        raise UsageError("found a run with a planted change, expected equal sides")
+    for name in sorted({record.case.contender for record in baseline}):
+        before, after = (
+            {how(record) for record in side if record.case.contender == name} for side in (baseline, candidate)
+        )
+        if before != after:
+            raise UsageError(f"found {name} of different sources or versions on both sides, expected equal sides")
 
 
 def from_json(content: Mapping[str, Any]) -> Calibration:

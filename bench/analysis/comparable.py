@@ -87,7 +87,7 @@ def _timed(records: Iterable[Record]) -> dict[Cell, list[Record]]:
 
 def _unproven(cell: Cell, baseline: Sequence[Record], candidate: Sequence[Record]) -> str:
     """Changed code or versions need a certificate that holds on both sides; the same code does the same work."""
-    if len({_how(record) for record in (*baseline, *candidate)}) == 1:
+    if len({how(record) for record in (*baseline, *candidate)}) == 1:
         return ""
     for side, records in (("baseline", baseline), ("candidate", candidate)):
         if not all(record.certificate and record.certificate.passed for record in records):
@@ -98,5 +98,6 @@ def _unproven(cell: Cell, baseline: Sequence[Record], candidate: Sequence[Record
     return ""
 
 
-def _how(record: Record) -> tuple[str, tuple[tuple[str, str], ...]]:
+def how(record: Record) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """How a record's work was done: the digest of its sources, and all versions."""
     return record.source_digest, tuple(sorted(record.environment.versions.items()))

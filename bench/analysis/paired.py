@@ -22,6 +22,7 @@ Effects = dict[tuple[Cell, str], tuple[float, ...]]
 LEAST_TURNS = 3
 LEAST_PAIRS = 2
 UNDISTURBED = 2  # percent of the calls
+ENOUGH_FOR_QUICKEST = 100 // UNDISTURBED  # fewer calls have but one among them, which is no quantile
 
 
 def effects(baseline: Sequence[Record], candidate: Sequence[Record]) -> Effects:
@@ -68,7 +69,8 @@ def _effect(baseline: Block, candidate: Block, samples: Samples) -> float:
     turns = [times[: both * size].reshape(both, size) for times in (before, after)]
     if min(times.min() for times in turns) <= 0:
         return math.nan
-    return best_estimate((_of_quickest, _turn_by_turn), *turns)[0]
+    estimators = (_of_quickest, _turn_by_turn) if turns[0].size >= ENOUGH_FOR_QUICKEST else (_turn_by_turn,)
+    return best_estimate(estimators, *turns)[0]
 
 
 def _of_quickest(before: np.ndarray, after: np.ndarray) -> float:

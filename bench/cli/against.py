@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from bench.cli.console import FAILED, INCONCLUSIVE, INTERRUPTED, USAGE, fail, note, one_of, share_of
-from bench.cli.reading import VERDICTS, compare, read
+from bench.cli.reading import VERDICTS, compare, known_spreads, read
 
 if TYPE_CHECKING:
     from bench.metrics import Cell
@@ -44,7 +44,7 @@ def timed(options: "Options") -> "Options":
     from bench.errors import UsageError
     from bench.request import check
 
-    for name in ("purpose", "grid", "save_models", "tensorboard", "turns"):
+    for name in ("purpose", "grid", "save_models", "tensorboard", "turns", "only"):
         if getattr(options, name):
             raise UsageError(
                 f"--{name.replace('_', '-')}: found it with --against, expected none: both sides are timed"
@@ -73,12 +73,23 @@ def run(checkout: Path, options: "Options", *, threshold: float, form: str, resu
         left = _undecided(runs, threshold=share, results=results)
         if not left:
             break
+        note(f"compare what is there: levelfield compare {' '.join(_names(runs))}")
         note(f"measured again, since they are inconclusive: {len(left)} cells")
-        more = measure(checkout, options, results=results, quiet=form != "terminal", only=left)
+        try:
+            more = measure(checkout, options, results=results, quiet=form != "terminal", only=left)
+        except SystemExit as end:
+            if end.code == INTERRUPTED:
+                raise
+            break  # why, was said; what was measured before has a verdict all the same
         runs = ([*runs[0], *more[0]], [*runs[1], *more[1]])
-    names = [",".join(map(str, found)) for found in runs]
+    names = _names(runs)
     note(f"compare them again: levelfield compare {' '.join(names)}")
     compare(*names, threshold=threshold, form=form, results=results)
+
+
+def _names(runs: Runs) -> list[str]:
+    """Both sides, as `levelfield compare` takes them."""
+    return [",".join(map(str, side)) for side in runs]
 
 
 def _undecided(runs: Runs, *, threshold: float, results: Path) -> Sequence["Cell"]:
@@ -86,7 +97,8 @@ def _undecided(runs: Runs, *, threshold: float, results: Path) -> Sequence["Cell
     from bench.analysis import compare as analysis
 
     base, head = (read([str(folder) for folder in side], results=results)[0] for side in runs)
-    found = analysis.compare(base, head, threshold=threshold)
+    known = known_spreads(results, head[0].environment.machine)
+    found = analysis.compare(base, head, threshold=threshold, calibration=known)
     if found.exit_code != INCONCLUSIVE:
         return ()
     rows = (row for row in found.rows if row.verdict == "inconclusive" and math.isfinite(row.ratio))

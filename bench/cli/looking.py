@@ -42,15 +42,13 @@ def verify(
     """Prove that all frameworks do the same work."""
     from bench import certification, frameworks, request
     from bench.report import certificates, terminal
-    from bench.workload import load_workload, workload_names
 
     one_of("--format", form, ("table", "json"))
     known = tuple(map(str, filter(frameworks.is_installed, frameworks.every_contender())))
     contenders, problems = frameworks.choose(known if framework is None else request.split("framework", framework))
     if not contenders:
         fail("; ".join(problems) or "no framework is installed", USAGE)
-    catalogue = map(load_workload, workload_names())
-    workloads = tuple(catalogue) if workload is None else request.load_workloads(workload)
+    workloads = request.load_workloads(workload or "all")
     where, *others = request.devices(device)
     if others:
         fail(f"--device: found {device!r}, expected one device", USAGE)
@@ -113,6 +111,8 @@ def doctor(  # noqa: PLR0913 (the options of the command)
     results: Results = Path("results"),
 ) -> None:
     """Say what is installed and what would disturb here, or calibrate."""
+    if add and not calibrate:
+        fail("--add: found it without --calibrate, expected both: pairs are added to a calibration", USAGE)
     if calibrate:
         from bench.cli import calibrating
 

@@ -87,7 +87,7 @@ def compare(  # noqa: PLR0913 (the options of the command)
     one_of("--format", form, VERDICTS)
     share = share_of(threshold)
     before, after = _sides(baseline, candidate, results=results, self_check=self_check)
-    spreads = _spreads(results, after[0].environment.machine)
+    spreads = known_spreads(results, after[0].environment.machine)
     found = compare_records(before, after, threshold=share, calibration=spreads)
     if not found.rows and not found.changes and not found.not_comparable:
         fail(f"{baseline}, {candidate}: found nothing that was measured in both", NOTHING)
@@ -130,7 +130,7 @@ def _tell_of_planted(before: Sequence["Record"], after: Sequence["Record"], comp
     )
 
 
-def _spreads(results: Path, machine: str) -> "Spreads":
+def known_spreads(results: Path, machine: str) -> "Spreads":
     """What is known of the machine's noise from a calibration."""
     from bench import store
     from bench.analysis import calibration

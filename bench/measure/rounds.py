@@ -4,7 +4,8 @@ Whatever is measured is a `Work`: `run(count)` makes `count` calls without waiti
 they are done. The order is always the same: three calls apart, warm-up until the times no longer fall, single calls
 each waited for, a round apart, rounds of calls with one wait, and calls that are taken apart.
 
-A block ends when the interval of its median is narrow enough, or when its time is up.
+A block ends when the interval of its median is narrow enough, or when its time is up; in turns with another process
+when both sides know enough to be compared.
 """
 
 import gc
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from bench.adapters.engines.base import Compiled
-from bench.analysis.paired import UNDISTURBED
+from bench.analysis.paired import ENOUGH_FOR_QUICKEST, UNDISTURBED
 from bench.analysis.statistics import best_estimate, median_interval
 from bench.measure.clock import now_ns, processor_ns
 from bench.measure.turns import Neighbour, Nobody, Partner, Place
@@ -39,7 +40,8 @@ NARROW = 0.01  # of the median, on either side of it
 LEAST_SHARE = 1 / 3
 LOOKS = 1.25  # how much more there is when the interval is looked at again
 # In turns with another process: what is known of a block's quickest calls or of its median turn decides when it ends.
-SURE = 0.01  # standard error, relative
+SURE_ERROR = 0.01  # standard, relative
+SURE, UNSURE, OVER = range(3)  # what a side says of itself; the larger one counts
 LONGEST = 3  # times a block's time
 LEAST_TURNS = 10
 TURN_NS = 20_000_000  # whoever waits for its turn leaves the cores only after some milliseconds
@@ -96,8 +98,9 @@ def measure(
     work = slowed(work, conditions.planted) if conditions.planted else work
     watch = Watch(conditions.device)
     partner: Partner = Neighbour(conditions.turns) if conditions.turns else Nobody()
-    before = work.compiled()
+    spent = [work.compiled()]
     first = tuple(timed(work, 1) for _ in range(FIRST_CALLS))
+    spent.append(work.compiled())
     watch.begin()
     with collector_off():
         warm_up, steady = _warm_up(work, calls=effort.warm_up, limit_ns=int(WARM_UP_SHARE * block_ns))
@@ -112,8 +115,9 @@ def measure(
             _calls_per_round(median(single), block_ns=block_ns, minimum=minimum_calls, shares=effort.shares)
         )
         least = max(effort.rounds, -(-minimum_calls // per_round))
+        spent.append(work.compiled())
         first_round_ns = timed(work, per_round)
-        compiling = _since(before, work.compiled())
+        spent.append(work.compiled())
         round_turn = partner.meet(_in_a_turn(per_round * median(single)))
         round_looks = partner.meet(_turns(round_turn * per_round * median(single), block_ns=block_ns))
         used_ns: list[int] = []  # by the processors in each round, and not in between
@@ -152,7 +156,7 @@ def measure(
         if conditions.turns and together
         else None,
         first_round_ns=first_round_ns,
-        compiling=compiling,
+        compiling=_compiling(*spent),
     )
 
 
@@ -176,11 +180,13 @@ def timed(work: Work, calls: int) -> int:
     return now_ns() - start
 
 
-def _since(before: Compiled, after: Compiled) -> Compiling:
-    known = before.compile_ns is not None and after.compile_ns is not None
+def _compiling(began: Compiled, called: Compiled, rested: Compiled, ended: Compiled) -> Compiling:
+    """What the first calls spent, and the first round, and nothing in between."""
+    counts = (began.compile_ns, called.compile_ns, rested.compile_ns, ended.compile_ns)
+    known = [count for count in counts if count is not None]
     return Compiling(
-        trace_ns=after.trace_ns - before.trace_ns,
-        compile_ns=after.compile_ns - before.compile_ns if known else None,  # type: ignore[operator] # both are known
+        trace_ns=called.trace_ns - began.trace_ns + ended.trace_ns - rested.trace_ns,
+        compile_ns=known[1] - known[0] + known[3] - known[2] if len(known) == len(counts) else None,
     )
 
 
@@ -218,7 +224,7 @@ def _block(
     """Until the median is known well enough from as many times as are wanted, or until the block's time is up.
 
     There are never fewer than the minimum. With a partner both have as many turns, until both know enough, or three
-    times the block's time is up for both.
+    times the block's time is up for one of them.
     """
     times: list[int] = []
     spent, look = 0, length.wanted
@@ -233,8 +239,8 @@ def _block(
         if enough and (partner.alone and (together or spent >= length.block_ns)):
             break
         if enough and not partner.alone and (turn + 1) % length.turns == 0:
-            goes_on = spent < LONGEST * length.block_ns and not _is_sure(times, in_a_turn)
-            if not partner.meet(int(goes_on)):
+            is_over = spent >= LONGEST * length.block_ns
+            if partner.meet(OVER if is_over else SURE if _is_sure(times, in_a_turn) else UNSURE) != UNSURE:
                 break
         if not together and len(times) >= look and spent >= LEAST_SHARE * length.block_ns:
             if _is_narrow(times):
@@ -252,7 +258,8 @@ def _turns(turn_ns: float, *, block_ns: int) -> int:
 def _is_sure(times: Sequence[int], in_a_turn: int) -> bool:
     """Whether what two sides will be compared by is known of this one."""
     turns = np.asarray(times, dtype=float).reshape(-1, in_a_turn)
-    return bool(turns.min() > 0) and best_estimate((_log_quickest, _log_turn), turns)[1] <= SURE
+    estimators = (_log_quickest, _log_turn) if turns.size >= ENOUGH_FOR_QUICKEST else (_log_turn,)
+    return bool(turns.min() > 0) and best_estimate(estimators, turns)[1] <= SURE_ERROR
 
 
 def _log_quickest(turns: np.ndarray) -> float:

@@ -1,8 +1,8 @@
 """Rounds in turns with a process that does the same work elsewhere, so that what the machine does it does to both.
 
-Two runs go through the same plan, each with a process of its own. Both wait for each other before a block, and hand a
-baton over in it: one round here, one there, whoever was second is first in the next. A disturbance that lasts longer
-than a round is then on both sides, and no part of their ratio.
+Two runs go through the same plan, each with a process of its own. Both wait for each other before a block and now and
+then within it, and hand a baton over: one round here, one there, whoever was second is first in the next. A disturbance
+that lasts longer than a round is then on both sides, and no part of their ratio.
 
 The baton goes through two named pipes, one for each direction. A partner that does not come, or that has gone, is not
 waited for: what is timed without it is not paired.

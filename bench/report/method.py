@@ -108,7 +108,7 @@ def _blocks(results: Results) -> Iterable[str]:
         endings = [ended for block in blocks for ended in (block.synchronised_ended, block.pipelined_ended)]
         yield (
             f"measured until the 95 % interval of a median was within 1 % of it, in {endings.count('interval')} of "
-            f"{len(endings)} blocks; in the others until time was up"
+            f"{len(endings)} blocks; in the others until time was up or, in turns, until both sides were sure"
         )
 
 

@@ -78,12 +78,14 @@ def _why(cell: Cell, known: Mapping[Cell, tuple[float, Standing]]) -> str:
     alike = [other for other in known if replace(other, batch_size=cell.batch_size) == cell]
     least = min(alike, key=lambda other: other.batch_size)
     floor = f"the work needs {numbers.duration(found.floor_s)}"
+    reached = f"{numbers.count(found.flops_per_s)}FLOP/s, {found.mfu:.1%} of what a large product reaches"
+    if len(alike) == 1:
+        return f"{floor}; {reached} (timed at one batch size, so that a call's own cost is not known)"
     if least == cell:
-        return f"{floor}; the smallest batch: {numbers.duration(seconds)} are what a call costs, whatever is in it"
+        return f"{floor}; the smallest batch that was timed: a call as such costs up to {numbers.duration(seconds)}"
     share = known[least][0] / seconds
     if share >= MOSTLY:
         return f"{floor}; {share:.0%} of the time is what a batch of {least.batch_size} takes as well: the call's own"
-    reached = f"{numbers.count(found.flops_per_s)}FLOP/s, {found.mfu:.1%} of what a large product reaches"
     return f"{floor}; a batch of {least.batch_size} takes {share:.0%} of the time: the work itself is slow, {reached}"
 
 

@@ -58,6 +58,13 @@ def test_compiling_that_a_library_does_not_count_is_what_first_calls_cost_beyond
     assert value(METRICS["compile_time_s"], silent) == pytest.approx(0.6535 - 0.2)
 
 
+def test_nothing_that_was_compiled_took_no_time_and_that_is_known() -> None:
+    eager = replace(PLAIN, compiling=Compiling(trace_ns=0, compile_ns=0), first_round_ns=1)
+    assert [value(METRICS[name], eager) for name in ("trace_time_s", "compile_time_s")] == [0.0, 0.0]
+    assert value(METRICS["start_cost_s"], replace(eager, call_ns=(1, 1, 1))) == 0.0
+    assert value(METRICS["step_time_p50_s"], replace(PLAIN, synchronised_ns=(0,) * 64)) is None
+
+
 def test_a_record_from_before_compiling_was_counted_says_nothing_of_it() -> None:
     old = replace(PLAIN, compiling=None, first_round_ns=None)
     assert [value(METRICS[name], old) for name in ("trace_time_s", "compile_time_s", "start_cost_s")] == [None] * 3

@@ -180,3 +180,12 @@ def test_nothing_is_measured_but_the_cells_that_are_asked_for(small: Selection) 
     assert {case.replicate for case in found} == {case.replicate for case in every}
     assert len(found) == 2 * small.processes
     assert cases(replace(small, only=frozenset())) == ()
+
+
+def test_a_gpu_is_expected_to_be_faster(small: Selection) -> None:
+    wide = workload(("units = 5", "units = 3000"))
+    case = replace(cases(small)[-1], purpose="timing", batch_sizes=(4096,))
+    here, there = (
+        estimate_s(replace(case, device=device), wide, block_seconds=0.01, known={}) for device in ("cpu", "cuda:1")
+    )
+    assert there < here

@@ -300,3 +300,10 @@ def test_cells_of_a_file_are_the_only_ones(tmp_path: Path) -> None:
     for wrong in (path, tmp_path / "nowhere"):
         with pytest.raises(UsageError, match=f"--only: found {wrong}, expected a file of cells"):
             check(Options(only=str(wrong)))
+
+
+def test_a_suite_that_wants_a_gpu_is_refused_on_a_cpu() -> None:
+    with pytest.raises(UsageError, match="--suite: found 'gpu' with --device cpu, expected --device cuda"):
+        check(Options(suite="gpu"))
+    assert check(Options(suite="gpu", workload="digits-dnn")).selection.devices == ("cpu",)
+    assert check(Options(workload="dnn-large")).selection.devices == ("cpu",)

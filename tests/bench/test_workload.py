@@ -163,9 +163,9 @@ def test_the_networks_of_the_lecture_have_their_peculiarities() -> None:
 
 # Batch sizes at which they are timed, millions of parameters, and billions of operations for one sample.
 LARGE = {
-    "dnn-large": ((4096, 16384), 88, 0.18),
-    "cnn-large": ((32, 256), 17, 6.6),
-    "lstm-large": ((256, 1024), 14, 3.5),
+    "dnn-large": ((8192,), 88, 0.18),
+    "cnn-large": ((128,), 17, 6.6),
+    "lstm-large": ((512,), 14, 3.5),
 }
 
 

@@ -67,6 +67,25 @@ def test_pairs_of_several_runs_are_as_good_as_those_of_one() -> None:
         calibrate([*first[0], *(elsewhere(item) for item in second[0])], first[1], threshold=THRESHOLD)
 
 
+def test_what_drifts_between_runs_is_not_between_their_processes() -> None:
+    quiet = [[_again(item, "a") for item in side] for side in run(0.005)]
+    slower = [[_again(item, "b") for item in side] for side in run(0.005, drift=lambda _: 1.3)]
+    alone = calibrate(*quiet, threshold=THRESHOLD)
+    both = calibrate([*quiet[0], *slower[0]], [*quiet[1], *slower[1]], threshold=THRESHOLD)
+    assert both.between_percent == pytest.approx(alone.between_percent, rel=0.01)
+    assert sum(item.degrees for item in both.known) == 2 * sum(item.degrees for item in alone.known)
+
+
+def test_sides_that_differ_are_no_calibration() -> None:
+    baseline, candidate = run(0.02)
+    other = [replace(item, source_digest="another") for item in candidate]
+    with pytest.raises(UsageError, match="found flax of different sources or versions on both sides"):
+        calibrate(baseline, other, threshold=THRESHOLD)
+    planted = [replace(item, settings={**item.settings, "planted": "calls take 10.0% longer"}) for item in candidate]
+    with pytest.raises(UsageError, match="found a run with a planted change, expected equal sides"):
+        calibrate(baseline, planted, threshold=THRESHOLD)
+
+
 def _again(item: Record, run: str) -> Record:
     blocks = tuple(
         replace(found, turns=replace(found.turns, session=run)) for found in item.measurement.blocks if found.turns

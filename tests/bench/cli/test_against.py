@@ -169,3 +169,19 @@ def test_what_is_inconclusive_is_measured_again_and_all_pairs_count(
     assert [len(only) for only in asked] == [0, 1, 1][:times]
     assert found.code == code, found.out
     assert found.err.count("measured again, since they are inconclusive: 1 cells") == times - 1
+
+
+@pytest.mark.parametrize(("ended", "code"), [(1, 4), (130, 130)])
+def test_what_was_measured_before_has_a_verdict_where_measuring_again_fails(
+    ended: int, code: int, levelfield: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(*_: object, only: Sequence[Cell] = (), **__: object) -> tuple[list[Path], list[Path]]:
+        if only:
+            raise SystemExit(ended)
+        return in_turns(tmp_path, session="s1", factors=UNDECIDED)
+
+    monkeypatch.setattr(against, "measure", measure)
+    found = levelfield("run", "--self-check", "--results", tmp_path)
+    assert found.code == code
+    assert "compare what is there: levelfield compare" in found.err
+    assert ("Verdicts" in found.out) == (code == 4)

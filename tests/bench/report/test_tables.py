@@ -341,8 +341,11 @@ def test_the_three_cells_farthest_from_the_limit_are_explained() -> None:
     assert _column(table, "contender") == ["flax"] * 3
     assert _column(table, "batch") == ["1", "32", "1000"]
     call, same, slow = _column(table, "why")
-    assert call == "the work needs 1.00 µs; the smallest batch: 1.00 ms are what a call costs, whatever is in it"
+    assert call == "the work needs 1.00 µs; the smallest batch that was timed: a call as such costs up to 1.00 ms"
     assert "100% of the time is what a batch of 1 takes as well" in same
     assert "a batch of 1 takes 9% of the time: the work itself is slow" in slow
     tuned = report([*timed(1e-3, 1), *timed(2e-6, 1, framework="pytorch", mode="tuned")])
-    assert _column(_table(tuned, "Summary", WORST_TITLE), "contender") == ["pytorch"], "what no option takes away"
+    alone = _table(tuned, "Summary", WORST_TITLE)
+    assert _column(alone, "contender") == ["pytorch"], "what no option takes away"
+    assert _column(alone, "why")[0].startswith("the work needs 1.00 µs; 500 GFLOP/s, 50.0% of what a large product")
+    assert "a call's own cost is not known" in _column(alone, "why")[0]
