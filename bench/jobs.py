@@ -32,10 +32,10 @@ Listen = Callable[[Event], None]
 class Settings:
     """How cases are run; `append` stores a record as soon as it is there.
 
-    `logs` takes what the libraries print, `models` what was learnt, where it is to be kept. `memory_bytes` is what the
-    search for the largest batch may fill on a CPU; None is most of what is free. `planted` is the share of its own
-    time that is added to every timed call of a case, and `turns` the folder and the side of a run that has turns with
-    another in this case.
+    `processes` time each case. `logs` takes what the libraries print, `models` what was learnt, where it is to be kept.
+    `memory_bytes` is what the search for the largest batch may fill on a CPU; None is most of what is free. `planted`
+    is the share of its own time that is added to every timed call of a case, and `turns` the folder and the side of a
+    run that has turns with another in this case.
     """
 
     run: str
@@ -47,6 +47,7 @@ class Settings:
     models: Path | None
     append: Callable[[Record], None]
     listen: Listen
+    processes: int = 1
     memory_bytes: int | None = None
     planted: Callable[[Case], float] = lambda _: 0.0
     turns: Callable[[Case], Mapping[str, str] | None] = lambda _: None
@@ -65,6 +66,7 @@ def job(case: Case, settings: Settings) -> dict[str, Any]:
         "log": str(settings.logs / f"{workload.name}-{case.contender}.log".replace("/", "-")),
         "case": to_json(case),
         "block_seconds": settings.block_seconds,
+        "processes": settings.processes,
         "models": str(settings.models) if settings.models else None,
         "planted": settings.planted(case),
         "turns": settings.turns(case),

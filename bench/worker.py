@@ -63,6 +63,7 @@ def _measure(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001
         turns=_meeting(job),
         tunings={int(size): tuning for size, tuning in job.get("tunings", {}).items()},
         brief=job.get("brief", False),
+        processes=job.get("processes", 1),
     )
     found = cases.measure(subject, case, occasion)
     problem = _problem(found, case)

@@ -50,7 +50,8 @@ class Calibration:
     """What is known about a machine's noise.
 
     `within_percent` is half the 95 % interval of a median inside a process over that median (the median over blocks),
-    `between_percent` the pooled standard deviation of process medians (`known` are the variances behind it), and
+    `between_percent` the pooled standard deviation of process medians (`known` are the variances behind it; None where
+    every run has a single pair), and
     `pair_percent` that of the ratios of pairs in turns. Rates are those of verdicts at `threshold` in so many
     `comparisons` of two sides: `alarms` and `inconclusive` ones between equal sides, `slowdowns` and `speedups` where
     the times of one cell were made longer or shorter by a tenth. Rows of one comparison share a moment of the machine,
@@ -64,7 +65,7 @@ class Calibration:
     pairs: int
     comparisons: int
     within_percent: float
-    between_percent: float
+    between_percent: float | None
     pair_percent: float
     detectable_ratio: float
     alarms: Rate
@@ -110,7 +111,7 @@ def calibrate(baseline: Sequence[Record], candidate: Sequence[Record], *, thresh
         pairs=pairs,
         comparisons=len(windows),
         within_percent=100 * _within([*baseline, *candidate]),
-        between_percent=_percent(float(np.mean([spread.variance for spread in spreads.values()]))),
+        between_percent=_percent(_mean_variance(spreads)) if spreads else None,
         pair_percent=_percent(noise.pooled.variance),
         detectable_ratio=statistics.detectable_ratio(
             noise, like=samples[0], confidence=CONFIDENCE, comparisons=2 * len(in_turns)
@@ -136,7 +137,9 @@ def _inside_runs(sides: Sequence[Sequence[Record]], keys: Iterable[Key]) -> dict
     found = {}
     for cell, metric in keys:
         groups = [times(blocks, [cell])[cell, metric] for blocks in runs if cell in blocks]
-        found[cell, metric] = statistics.within_runs(*(group for group in groups if len(group) > 1))
+        several = [group for group in groups if len(group) > 1]
+        if several:
+            found[cell, metric] = statistics.within_runs(*several)
     return found
 
 
@@ -206,6 +209,10 @@ def _planted(windows: Sequence[_Window], factor: float, verdict: str, *, thresho
             hits += any(row.verdict == verdict for row in rows if row.cell == cell)
             tried += 1
     return _rate(hits, tried)
+
+
+def _mean_variance(spreads: Mapping[Key, Spread]) -> float:
+    return float(np.mean([spread.variance for spread in spreads.values()]))
 
 
 def _percent(variance: float) -> float:

@@ -2,12 +2,12 @@
 
 What disturbs only ever adds. Where it comes and goes, the quickest calls of both sides show what their code takes, and
 what else a call may take plays no part. Where every call takes another time, as with threads that wait for each other,
-the quickest of them are a matter of luck: then each turn is held against its neighbour's. Which of the two it is,
-differs from code to code and from hour to hour; the block itself tells.
+the quickest of them are a matter of luck: then each turn is held against its neighbour's, by its quickest call or by
+its median. Which of these is surest, differs from code to code and from hour to hour; the block itself tells.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -23,6 +23,7 @@ LEAST_TURNS = 3
 LEAST_PAIRS = 2
 UNDISTURBED = 2  # percent of the calls
 ENOUGH_FOR_QUICKEST = 100 // UNDISTURBED  # fewer calls have but one among them, which is no quantile
+OUTSIDE = 0.25  # of the turns on either side, which have no part in the mean: a median uses less of what is known
 
 
 def effects(baseline: Sequence[Record], candidate: Sequence[Record]) -> Effects:
@@ -69,17 +70,40 @@ def _effect(baseline: Block, candidate: Block, samples: Samples) -> float:
     turns = [times[: both * size].reshape(both, size) for times in (before, after)]
     if min(times.min() for times in turns) <= 0:
         return math.nan
-    estimators = (_of_quickest, _turn_by_turn) if turns[0].size >= ENOUGH_FOR_QUICKEST else (_turn_by_turn,)
-    return best_estimate(estimators, *turns)[0]
+    return surest(*turns)[0]
 
 
-def _of_quickest(before: np.ndarray, after: np.ndarray) -> float:
-    return float(np.log(np.percentile(after, UNDISTURBED) / np.percentile(before, UNDISTURBED)))
+def surest(*sides: np.ndarray) -> tuple[float, float]:
+    """The level of one side, or the effect between two, on the log scale, with its standard error.
+
+    A side has a row for each turn and a time in each column, all above zero. It is whatever is surest of itself: by the
+    quickest calls, where there are enough, or turn by turn, by the quickest or the median of each.
+    """
+    by_turns = (_turn_by_turn(_quickest), _turn_by_turn(_median))
+    return best_estimate((_of_quickest, *by_turns) if sides[0].size >= ENOUGH_FOR_QUICKEST else by_turns, *sides)
 
 
-def _turn_by_turn(before: np.ndarray, after: np.ndarray) -> float:
-    """The median over turns, each by its quickest call."""
-    return float(np.median(np.log(after.min(axis=1) / before.min(axis=1))))
+def _of_quickest(*sides: np.ndarray) -> float:
+    return float(_effect_or_level([np.log(np.percentile(side, UNDISTURBED)) for side in sides]))
+
+
+def _turn_by_turn(of_each: Callable[[np.ndarray], np.ndarray]) -> Callable[..., float]:
+    """The mean over the middle half of the turns."""
+    from scipy.stats import trim_mean  # half a second, which only what has turns pays
+
+    return lambda *sides: float(trim_mean(_effect_or_level([np.log(of_each(side)) for side in sides]), OUTSIDE))
+
+
+def _quickest(turns: np.ndarray) -> np.ndarray:
+    return np.asarray(turns.min(axis=1))
+
+
+def _median(turns: np.ndarray) -> np.ndarray:
+    return np.asarray(np.median(turns, axis=1))
+
+
+def _effect_or_level(levels: Sequence[np.ndarray]) -> np.ndarray:
+    return levels[0] if len(levels) == 1 else levels[1] - levels[0]
 
 
 def _in_a_turn(block: Block, samples: Samples) -> int:

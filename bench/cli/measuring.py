@@ -237,6 +237,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         machine=machine,
         workloads={item.name: item for item in request.selection.workloads},
         block_seconds=request.block_seconds,
+        processes=request.selection.processes,
         limit_s=options.time_limit,
         logs=store.folder / "artifacts" / "logs",
         models=store.folder / "artifacts" / "models" if options.save_models else None,

@@ -33,7 +33,8 @@ class Occasion:
 
     How long blocks last, since when the process prepares, who hears of progress, who keeps what was learnt, by how much
     memory may grow, which share of its own time is added to every timed call, where it meets the run that has the
-    other turns, how the framework is tuned at each batch size, and whether a brief look at it is enough.
+    other turns, how the framework is tuned at each batch size, whether a brief look at it is enough, and how many
+    processes time the case, this one among them.
     """
 
     block_seconds: float
@@ -45,6 +46,7 @@ class Occasion:
     turns: Meeting | None = None
     tunings: Mapping[int, Tuning] = field(default_factory=dict)
     brief: bool = False
+    processes: int = 1
 
     def tuning(self, batch_size: int) -> Tuning:
         """The framework's options at this batch size."""
@@ -63,7 +65,12 @@ def _time_training(subject: Subject, case: Case, occasion: Occasion) -> Measurem
         subject.build(tuning=occasion.tuning(batch_size))
         conditions = _conditions(case, batch_size, occasion)
         block = training.time_steps(
-            subject.adapter, train, batch_size=batch_size, seed=case.seed, conditions=conditions
+            subject.adapter,
+            train,
+            batch_size=batch_size,
+            seed=case.seed,
+            conditions=conditions,
+            processes=occasion.processes,
         )
         blocks.append(_told(block, subject, case, occasion))
     return Measurement(blocks=tuple(blocks))

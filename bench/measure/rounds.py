@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from bench.adapters.engines.base import Compiled
-from bench.analysis.paired import ENOUGH_FOR_QUICKEST, UNDISTURBED
-from bench.analysis.statistics import best_estimate, median_interval
+from bench.analysis import paired
+from bench.analysis.statistics import median_interval
 from bench.measure.clock import now_ns, processor_ns
-from bench.measure.turns import Neighbour, Nobody, Partner, Place
+from bench.measure.turns import Neighbour, Nobody, Partner, Place, one_after_the_other
 from bench.measure.watch import Watch
 from bench.measure.work import Work, slowed
 from bench.record import Block, Boundary, Compiling, Ended, Feed, Turns
@@ -39,10 +39,10 @@ NARROW = 0.01  # of the median, on either side of it
 # Noise comes and goes within hundredths of a second: an interval over less than this part of a block does not know it.
 LEAST_SHARE = 1 / 3
 LOOKS = 1.25  # how much more there is when the interval is looked at again
-# In turns with another process: what is known of a block's quickest calls or of its median turn decides when it ends.
+# In turns with another process: what is known of a block's quickest calls or of its turns decides when it ends.
 SURE_ERROR = 0.01  # standard, relative
 SURE, UNSURE, OVER = range(3)  # what a side says of itself; the larger one counts
-LONGEST = 3  # times a block's time
+LONGEST = 1.5  # times a block's time: beyond it, what a process has for itself is larger than what is not known of it
 LEAST_TURNS = 10
 TURN_NS = 20_000_000  # whoever waits for its turn leaves the cores only after some milliseconds
 NANOSECONDS = 1_000_000_000
@@ -103,7 +103,8 @@ def measure(
     spent.append(work.compiled())
     watch.begin()
     with collector_off():
-        warm_up, steady = _warm_up(work, calls=effort.warm_up, limit_ns=int(WARM_UP_SHARE * block_ns))
+        with one_after_the_other(partner):  # threads of two processes that wait for each other take ten times as long
+            warm_up, steady = _warm_up(work, calls=effort.warm_up, limit_ns=int(WARM_UP_SHARE * block_ns))
         call_ns = median(warm_up[-effort.warm_up :])
         wanted = ENOUGH_FOR_P99 if call_ns * ENOUGH_FOR_P99 <= block_ns else effort.synchronised
         single_turn = partner.meet(_in_a_turn(call_ns))
@@ -115,9 +116,10 @@ def measure(
             _calls_per_round(median(single), block_ns=block_ns, minimum=minimum_calls, shares=effort.shares)
         )
         least = max(effort.rounds, -(-minimum_calls // per_round))
-        spent.append(work.compiled())
-        first_round_ns = timed(work, per_round)
-        spent.append(work.compiled())
+        with one_after_the_other(partner):
+            spent.append(work.compiled())
+            first_round_ns = timed(work, per_round)
+            spent.append(work.compiled())
         round_turn = partner.meet(_in_a_turn(per_round * median(single)))
         round_looks = partner.meet(_turns(round_turn * per_round * median(single), block_ns=block_ns))
         used_ns: list[int] = []  # by the processors in each round, and not in between
@@ -136,7 +138,8 @@ def measure(
         pipelined, pipelined_ended = _block(a_round, length, partner, in_a_turn=round_turn)
         after_j = watch.energy_j()
         use = watch.end(energy_j=None if before_j is None or after_j is None else after_j - before_j)
-        boundary = _boundary(work, calls=effort.boundary) if effort.boundary else None
+        with one_after_the_other(partner):
+            boundary = _boundary(work, calls=effort.boundary) if effort.boundary else None
     return Block(
         batch_size=batch_size,
         call_ns=first,
@@ -223,8 +226,8 @@ def _block(
 ) -> tuple[tuple[int, ...], Ended]:
     """Until the median is known well enough from as many times as are wanted, or until the block's time is up.
 
-    There are never fewer than the minimum. With a partner both have as many turns, until both know enough, or three
-    times the block's time is up for one of them.
+    There are never fewer than the minimum. With a partner both have as many turns, until both know enough, or one and a
+    half times the block's time is up for one of them.
     """
     times: list[int] = []
     spent, look = 0, length.wanted
@@ -258,16 +261,7 @@ def _turns(turn_ns: float, *, block_ns: int) -> int:
 def _is_sure(times: Sequence[int], in_a_turn: int) -> bool:
     """Whether what two sides will be compared by is known of this one."""
     turns = np.asarray(times, dtype=float).reshape(-1, in_a_turn)
-    estimators = (_log_quickest, _log_turn) if turns.size >= ENOUGH_FOR_QUICKEST else (_log_turn,)
-    return bool(turns.min() > 0) and best_estimate(estimators, turns)[1] <= SURE_ERROR
-
-
-def _log_quickest(turns: np.ndarray) -> float:
-    return float(np.log(np.percentile(turns, UNDISTURBED)))
-
-
-def _log_turn(turns: np.ndarray) -> float:
-    return float(np.median(np.log(turns.min(axis=1))))
+    return bool(turns.min() > 0) and paired.surest(turns)[1] <= SURE_ERROR
 
 
 def _in_a_turn(once_ns: float) -> int:

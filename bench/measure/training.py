@@ -22,7 +22,7 @@ from bench.recipe import EarlyStopping, Recipe, Target, is_better, primary
 from bench.record import Block, Epoch, Feed, Learning
 from bench.workload import Workload
 
-TIMED_STEPS = 200
+TIMED_STEPS = 200  # by all processes of a case together
 BINARY = 2  # classes, which have a threshold
 GATHERED_BYTES = 4_000_000
 DIFFERENT_BATCHES = 16  # that take turns in timed blocks, so that no step is timed on a batch that it has just seen
@@ -38,13 +38,18 @@ class DivergedError(Exception):
         self.learning = learning
 
 
-def time_steps(adapter: Adapter, train: Split, *, batch_size: int, seed: int, conditions: Conditions) -> Block:
-    """The raw timings of training steps at one batch size, at least 200 of them in the pipelined block."""
+def time_steps(  # noqa: PLR0913 (what a block is made of)
+    adapter: Adapter, train: Split, *, batch_size: int, seed: int, conditions: Conditions, processes: int = 1
+) -> Block:
+    """The raw timings of training steps at one batch size.
+
+    At least 200 of them are pipelined, in all `processes` together, each of which has its share of them.
+    """
     return rounds.measure(
         steps(adapter, train, batch_size=batch_size, seed=seed, feed=conditions.feed),
         batch_size=batch_size,
         conditions=conditions,
-        minimum_calls=TIMED_STEPS,
+        minimum_calls=-(-TIMED_STEPS // processes),
         checksum=lambda losses: float(np.asarray(adapter.to_numpy(losses[-1]))),
     )
 

@@ -10,7 +10,8 @@ waited for: what is timed without it is not paired.
 
 import os
 import select
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, final
@@ -22,7 +23,8 @@ Side = Literal["base", "head"]
 MEETING_LIMIT_NS = 120_000_000_000  # what a partner may take to load, to compile and to warm up
 TURN_LIMIT_S = 120.0
 LOOK_S = 0.001
-WORD = 8  # bytes, which a pipe takes whole: what is said, and a number
+WORD = 16  # bytes, which a pipe takes whole: what is said, the number of the last meeting, and a number
+MEETING_DIGITS = 5
 READY, DONE, ENDED = "r", "d", "e"
 
 
@@ -44,6 +46,15 @@ class Partner(Protocol):
 
     def end(self) -> None:
         """This block is over on this side."""
+
+
+@contextmanager
+def one_after_the_other(partner: Partner) -> Iterator[None]:
+    """What is done here, one side does when the other one has done it."""
+    partner.meet(0)
+    partner.before(0)
+    yield
+    partner.after(0)
 
 
 @final
@@ -94,6 +105,7 @@ class Neighbour:
     def __init__(self, place: Place) -> None:
         self.is_first = place.meeting.side == "base"
         self.alone = self.gone = False
+        self.meetings = 0
         other = "head" if place.meeting.side == "base" else "base"
         mine, theirs = (place.meeting.folder / f"{place.block}.{side}" for side in (place.meeting.side, other))
         for path in (mine, theirs):
@@ -113,12 +125,18 @@ class Neighbour:
         return -1
 
     def meet(self, number: int) -> int:
-        """Tell that this side is ready, and wait for the other; what is left of an earlier block is passed over."""
+        """Tell that this side is ready, and wait for the other; what is left of what was before is passed over.
+
+        Whoever is at a later meeting has gone on alone, and is not met again.
+        """
         self.alone = self.gone or self.mine < 0
+        self.meetings += 1
         self._tell(READY, number)
         while not self.alone:
-            word, other = self._heard()
-            if word == READY:
+            word, meeting, other = self._heard()
+            if meeting > self.meetings:
+                self._leave()
+            elif word == READY and meeting == self.meetings:
                 return max(number, other)
         return number
 
@@ -139,14 +157,22 @@ class Neighbour:
     def _tell(self, word: str, number: int = 0) -> None:
         if self.mine >= 0:
             with suppress(OSError):  # whoever has gone hears nothing
-                os.write(self.mine, f"{word}{number:0{WORD - 1}d}".encode())
+                meeting = f"{self.meetings:0{MEETING_DIGITS}d}"
+            os.write(self.mine, f"{word}{meeting}{number:0{WORD - 1 - MEETING_DIGITS}d}".encode())
 
-    def _heard(self) -> tuple[str, int]:
-        """The next word of the other one and its number; none where it has gone or takes too long."""
+    def _heard(self) -> tuple[str, int, int]:
+        """The next word of the other one, its meeting and its number; none where it has gone or takes too long."""
         if select.select([self.theirs], [], [], TURN_LIMIT_S)[0]:
             with suppress(OSError):
                 word = os.read(self.theirs, WORD).decode()
                 if word:
-                    return word[0], int(word[1:])
+                    return word[0], int(word[1 : 1 + MEETING_DIGITS]), int(word[1 + MEETING_DIGITS :])
+        self._leave()
+        return "", 0, 0
+
+    def _leave(self) -> None:
+        """Go on alone for good; the other one hears of it."""
         self.alone = self.gone = True
-        return "", 0
+        if self.mine >= 0:
+            os.close(self.mine)
+            self.mine = -1

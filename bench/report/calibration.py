@@ -11,7 +11,9 @@ def table(found: Calibration) -> Table:
     changed = f"{PLANTED - 1:.0%}"
     facts = {
         "inside a process": f"±{found.within_percent:.2f} % (95 % interval of the median of its calls)",
-        "between processes": f"{found.between_percent:.1f} % (pooled standard deviation of their medians)",
+        "between processes": "n/a (a single one in every run)"
+        if found.between_percent is None
+        else f"{found.between_percent:.1f} % (pooled standard deviation of their medians)",
         "pairs in turns": f"{found.pair_percent:.1f} % (pooled standard deviation of their ratios)",
         "false alarms": _bounded(found.alarms, at_most=True),
         "inconclusive": _bounded(found.inconclusive, at_most=True),

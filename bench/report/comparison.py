@@ -123,7 +123,7 @@ def _notes(found: Comparison) -> Iterable[str]:
         yield "The noise is not known, so nothing can be concluded."
         return
     if found.in_turns:
-        yield "Timed in turns: ratios are of quickest calls, or of neighbouring turns, whichever is surer in a pair."
+        yield "Timed in turns: ratios are of quickest calls, or of neighbouring turns, whichever is surest in a pair."
         yield "The effect is a trimmed mean over pairs; times are medians."
         what = f"Noise of a pair of processes {found.noise_percent:.1f} %"
     else:

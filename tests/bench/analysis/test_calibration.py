@@ -12,6 +12,7 @@ from bench.analysis.compare import compare
 from bench.analysis.statistics import Spread
 from bench.errors import BenchError, UsageError
 from bench.record import Measurement, Record, Scenario, Turns
+from bench.report.calibration import table
 from tests.bench.records import block, quick_run, record
 
 THRESHOLD = 0.05
@@ -67,6 +68,16 @@ def test_pairs_of_several_runs_are_as_good_as_those_of_one() -> None:
         calibrate([*first[0], *(elsewhere(item) for item in second[0])], first[1], threshold=THRESHOLD)
 
 
+def test_runs_of_a_single_pair_say_nothing_of_what_is_between_processes() -> None:
+    sides = run(0.02, pairs=5)
+    single = tuple([replace(item, run=f"run-{item.case.replicate}") for item in side] for side in sides)
+    found = calibrate(*single, threshold=THRESHOLD)
+    assert (found.between_percent, found.known) == (None, ())
+    assert from_json(asdict(found)) == found
+    (value,) = (row[1].text for row in table(found).rows if row[0].text == "between processes")
+    assert value == "n/a (a single one in every run)"
+
+
 def test_what_drifts_between_runs_is_not_between_their_processes() -> None:
     quiet = [[_again(item, "a") for item in side] for side in run(0.005)]
     slower = [[_again(item, "b") for item in side] for side in run(0.005, drift=lambda _: 1.3)]
@@ -112,6 +123,7 @@ def test_a_machine_that_gets_slower_all_the_time_is_on_both_sides() -> None:
     baseline, candidate = run(0.005, drift=lambda replicate: 1 + 0.02 * replicate)
     found = calibrate(baseline, candidate, threshold=THRESHOLD)
     assert found.alarms.found == 0
+    assert found.between_percent is not None
     assert found.pair_percent < 1 < found.between_percent
     early, late = ([item for item in baseline if item.case.replicate in half] for half in (range(5), range(5, 10)))
     assert compare(early, late, threshold=THRESHOLD).exit_code == 3, "which is what comes of measuring them in a row"

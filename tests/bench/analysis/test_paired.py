@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench.analysis.compare import compare
-from bench.analysis.paired import _of_quickest, effects
+from bench.analysis.paired import _of_quickest, effects, surest
 from bench.record import Measurement, Record, Turns
 from tests.bench.records import block, record
 
@@ -131,3 +131,24 @@ def test_turns_are_held_against_their_neighbours_where_the_quickest_call_is_a_ma
         for pair in ((restless(number), restless(number, factor=1.1)) for number in numbers)
     ]
     assert np.std(alone) > 1.5 * np.std(values)
+
+
+def test_a_turn_that_is_far_off_moves_nothing_and_the_others_all_count() -> None:
+    generator = np.random.default_rng(0)
+    found, medians = [], []
+    for _ in range(100):
+        before, after = (np.exp(generator.normal(0, 0.02, (40, 1))) for _ in range(2))
+        after[:3] *= 4
+        found.append(surest(before, after)[0])
+        medians.append(float(np.median(np.log(after / before))))
+    assert np.mean(found) == pytest.approx(0, abs=0.005)
+    assert np.std(found) < 0.95 * np.std(medians), "a median would use less of what is known"
+
+
+def test_one_side_alone_says_how_sure_it_is_of_itself() -> None:
+    calls = np.random.default_rng(0).lognormal(0, 0.05, (50, 8))
+    few, many = surest(calls[:10])[1], surest(np.tile(calls, (4, 1)))[1]
+    assert 0 < many < few
+    level, error = surest(np.full((1, 8), 2.0))
+    assert level == pytest.approx(math.log(2))
+    assert error == math.inf, "of a single turn nothing is known"

@@ -234,6 +234,11 @@ def test_at_least_two_hundred_steps_are_pipelined() -> None:
     assert block.checksum == len(recorder.steps) - 1, "the last loss"
 
 
+def test_processes_share_the_steps_that_are_pipelined_at_least(recorder: Recorder) -> None:
+    block = time_steps(is_adapter(recorder), TRAIN, batch_size=8, seed=0, conditions=BRIEF, processes=3)
+    assert 67 <= block.iterations_per_round * len(block.pipelined_ns) < 100
+
+
 def test_a_batch_that_the_samples_fill_is_timed_and_a_larger_one_refused(recorder: Recorder) -> None:
     time_steps(is_adapter(recorder), TRAIN, batch_size=20, seed=0, conditions=BRIEF)
     assert {len(step) for step in recorder.steps} == {20}

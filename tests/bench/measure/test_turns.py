@@ -14,7 +14,7 @@ import pytest
 from bench.measure import rounds, turns
 from bench.measure.inference import time_queries
 from bench.measure.rounds import Length
-from bench.measure.turns import Meeting, Neighbour, Nobody, Partner, Place, Side
+from bench.measure.turns import Meeting, Neighbour, Nobody, Partner, Place, Side, one_after_the_other
 from bench.record import Block
 from tests.bench.measure.recorder import BRIEF, Recorder, is_adapter, split
 
@@ -91,6 +91,29 @@ def test_whoever_the_other_one_leaves_goes_on_alone(tmp_path: Path) -> None:
     assert together(tmp_path, work) == [True, True]
 
 
+def test_two_who_are_not_at_the_same_meeting_go_on_alone(tmp_path: Path) -> None:
+    def work(neighbour: Neighbour) -> tuple[int, bool]:
+        neighbour.meet(1)
+        neighbour.meetings += neighbour.is_first  # as if it had been at one that the other has not heard of
+        return neighbour.meet(9 if neighbour.is_first else 5), neighbour.alone
+
+    assert together(tmp_path, work) == [(9, True), (5, True)]
+
+
+def test_one_warms_up_when_the_other_one_has(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def work(neighbour: Neighbour) -> None:
+        side = "base" if neighbour.is_first else "head"
+        with one_after_the_other(neighbour):
+            order.append(f"{side} begins")
+            order.append(f"{side} ends")
+        neighbour.meet(0)
+
+    together(tmp_path, work)
+    assert order == ["base begins", "base ends", "head begins", "head ends"]
+
+
 def test_nobody_is_no_reason_to_wait() -> None:
     nobody: Partner = Nobody()
     assert nobody.meet(4) == 4
@@ -124,7 +147,7 @@ def test_a_block_in_turns_goes_on_while_one_side_is_not_sure_and_time_is_left(si
 
     base, head = together(tmp_path, work)
     assert base == head
-    assert 240 < base <= 400, "three times the block's time, and up to ten turns more"
+    assert 120 < base <= 240, "one and a half times the block's time, and up to twenty turns more"
 
 
 def test_a_block_whose_partner_leaves_ends_where_it_may(tmp_path: Path) -> None:
