@@ -24,7 +24,6 @@ from bench.record import SCHEMA_VERSION, Capacity, Case, Measurement, Record, Tr
 from bench.roofs import Roofs
 from bench.tuner import Spot, spots
 
-NANOSECONDS = 1e9
 ATTEMPTS = 3
 COOL_DOWN_S = 20.0
 FILLED = 0.8  # of the memory that is free on a CPU, where nothing else was asked for: the rest is for everybody else
@@ -49,19 +48,6 @@ def run(cases: Sequence[Case], settings: Settings) -> list[Record]:
         return records + [_attempt(case, place, writer) for case in timed]
     finally:
         fleet.close()
-
-
-def measured_s(record: Record) -> float:
-    """The seconds of a record that were measured: every timed call, the epochs of learning, the search for a batch."""
-    spent = 0
-    for block in record.measurement.blocks:
-        spent += sum(map(sum, (block.call_ns, block.warm_up_ns, block.synchronised_ns, block.pipelined_ns)))
-        spent += block.first_round_ns or 0
-    if record.measurement.learning:
-        spent += sum(epoch.train_ns + epoch.evaluation_ns for epoch in record.measurement.learning.epochs)
-    if record.measurement.capacity:
-        return record.duration_s
-    return spent / NANOSECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

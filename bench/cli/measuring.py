@@ -30,6 +30,7 @@ from bench.cli.reading import Verdicts, write_page
 
 LOOK_S = 0.5
 BUSY_CORES = 0.5
+AROUND = "proofs, memory, the roof and starting"
 
 if TYPE_CHECKING:
     from bench.jobs import Event
@@ -227,6 +228,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
 ) -> int:
     """Run the cases, print and write the report; the exit code."""
     from bench import jobs, runner
+    from bench.analysis import spent
     from bench.report import progress
 
     for remark in request.remarks:
@@ -261,8 +263,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     if not records:
         fail(f"{store.records}: nothing was measured", NOTHING)
     page = write_page(records, command=options.command(), reports=reports, brief=True)
-    share = sum(map(runner.measured_s, new)) / seconds
-    console.print(f"\n{progress.clock(seconds)} in all, {share:.0%} of it measuring and learning")
+    console.print(f"\n{progress.clock(seconds)} in all: {spent.shares(new, seconds, rest=AROUND)}")
     say(f"records: {store.records}\nreport: {page}")
     for name, wanted in (("models", options.save_models), ("tensorboard", options.tensorboard)):
         if wanted:

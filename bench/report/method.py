@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from statistics import median
 
+from bench.analysis import spent
 from bench.record import Record
 from bench.report import numbers
 from bench.report.layout import Entry, Table, left
@@ -130,11 +131,9 @@ def _started(results: Results) -> Iterable[str]:
 
 def _share(results: Results) -> Iterable[str]:
     total_s = sum(record.duration_s for record in results.records)
-    blocks = [block for cell in results.blocks.values() for block in cell]
-    timed_s = sum(block.wall_ns + sum(block.synchronised_ns) for block in blocks) / 1e9
     if total_s > 0:
-        cases = len(results.records)
-        yield f"{numbers.duration(total_s)} in {cases} cases, {timed_s / total_s:.0%} of it in timed blocks"
+        shares = spent.shares(results.records, total_s, rest="memory and starting")
+        yield f"{numbers.duration(total_s)} in {len(results.records)} cases: {shares}"
 
 
 def _load(results: Results) -> Iterable[str]:

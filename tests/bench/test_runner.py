@@ -9,14 +9,13 @@ from types import SimpleNamespace
 import pytest
 
 from bench import proof, runner
+from bench.analysis.spent import spent_s
 from bench.certification import certify
 from bench.frameworks import Contender
 from bench.jobs import Event, Settings
 from bench.plan import Selection, cases
 from bench.record import POWER_CAP, Case, Purpose, Reading, Record, Use, from_line, to_json, to_line
-from bench.runner import measured_s
 from bench.workload import Workload
-from tests.bench.records import record
 from tests.bench.workloads import (
     CANNOT_BE_DONE_IN_PYTORCH,
     DIVERGES,
@@ -160,9 +159,9 @@ def test_traces_are_made_once_and_then_found_in_the_cache(good: Ran, tmp_path: P
 
 
 def test_what_was_measured_is_a_part_of_what_a_case_took(good: Ran) -> None:
-    assert all(measured_s(item) < item.duration_s for item in good.stored)
-    assert all((measured_s(item) > 0) == (item.case.purpose != "memory") for item in good.stored)
-    assert measured_s(record(slowdown=2.0)) > 1.9 * measured_s(record())
+    for item in good.stored:
+        assert sum(spent_s([item]).values()) < item.duration_s
+        assert bool(spent_s([item])) == (item.case.purpose != "memory")
 
 
 BAD: dict[str, Change] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from bench.adapters.engines.base import Compiled
-from bench.measure import rounds
+from bench.measure import rounds, series
 from bench.measure.rounds import BRIEF, FIRST_CALLS, USUAL, Conditions, measure
 from bench.measure.work import Work
 from bench.record import Block, Compiling
@@ -136,7 +136,7 @@ def test_what_lies_between_rounds_is_not_in_their_time(clock: Clock, monkeypatch
         clock.now += 12_345
         return 0.0, 1e9
 
-    monkeypatch.setattr(rounds, "median_interval", look)
+    monkeypatch.setattr(series, "median_interval", look)
     found = measured(Calls(clock, cost_ns=lambda _: 10_000))
     assert found.wall_ns == sum(found.pipelined_ns) == 1_000_000
     assert found.cpu_ns == 2 * found.wall_ns

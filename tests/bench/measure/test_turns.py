@@ -11,9 +11,9 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-from bench.measure import rounds, turns
+from bench.measure import turns
 from bench.measure.inference import time_queries
-from bench.measure.rounds import Length
+from bench.measure.series import TURN_NS, Length, take
 from bench.measure.turns import Meeting, Neighbour, Nobody, Partner, Place, Side, one_after_the_other
 from bench.record import Block
 from tests.bench.measure.recorder import BRIEF, Recorder, is_adapter, split
@@ -120,50 +120,49 @@ def test_nobody_is_no_reason_to_wait() -> None:
     assert nobody.alone
 
 
-def test_a_block_in_turns_ends_when_both_are_sure_of_it_with_as_many_turns(tmp_path: Path) -> None:
-    def work(neighbour: Neighbour) -> int:
-        neighbour.meet(1)
+def test_a_series_in_turns_ends_when_both_are_sure_of_it_with_as_many_turns(tmp_path: Path) -> None:
+    def work(neighbour: Neighbour) -> tuple[int, bool]:
         cost = 1000 if neighbour.is_first else 10
-        length = Length(block_ns=20_000, minimum=24, wanted=10, turns=5)
-        times, _ = rounds._block(lambda: cost, length, neighbour, in_a_turn=4)
-        return len(times)
+        length = Length(block_ns=20_000, minimum=24, wanted=10)
+        found = take(lambda: cost, length, neighbour, once_ns=TURN_NS / 4)
+        return len(found.times), found.together
 
-    assert together(tmp_path, work) == [40, 40], "the first look after 24 calls is after ten turns"
+    assert together(tmp_path, work) == [(40, True)] * 2, "the first look after 24 calls is after ten turns"
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_a_block_in_turns_goes_on_while_one_side_is_not_sure_and_time_is_left(side: Side, tmp_path: Path) -> None:
+def test_a_series_in_turns_goes_on_while_one_side_is_not_sure_and_time_is_left(side: Side, tmp_path: Path) -> None:
     def work(neighbour: Neighbour) -> int:
-        neighbour.meet(1)
         generator = np.random.default_rng(0)
         restless = neighbour.is_first == (side == "base")
-        length = Length(block_ns=100_000, minimum=4, wanted=4, turns=20)
 
         def once() -> int:
             return int(1000 * generator.uniform(0.5, 1.5)) if restless else 1000
 
-        times, _ = rounds._block(once, length, neighbour, in_a_turn=4)
-        return len(times)
+        return len(take(once, Length(block_ns=100_000, minimum=4, wanted=4), neighbour, once_ns=TURN_NS / 4).times)
 
     base, head = together(tmp_path, work)
     assert base == head
-    assert 120 < base <= 240, "one and a half times the block's time, and up to twenty turns more"
+    assert 120 < base <= 200, "one and a half times the block's time, and up to ten turns more"
 
 
-def test_a_block_whose_partner_leaves_ends_where_it_may(tmp_path: Path) -> None:
-    def work(neighbour: Neighbour) -> int:
-        neighbour.meet(1)
-        length = Length(block_ns=10**9, minimum=30, wanted=30, turns=5)
+def test_a_series_whose_partner_leaves_ends_where_it_may(tmp_path: Path) -> None:
+    def work(neighbour: Neighbour) -> tuple[int, bool]:
         if neighbour.is_first:
+            neighbour.meet(2)
+            neighbour.meet(10)
             neighbour.before(0)
             neighbour.after(0)
             os.close(neighbour.mine)
-            return 0
-        return len(rounds._block(lambda: 1000, length, neighbour, in_a_turn=2)[0])
+            return 0, False
+        length = Length(block_ns=10**9, minimum=30, wanted=30)
+        found = take(lambda: 1000, length, neighbour, once_ns=TURN_NS / 2)
+        return len(found.times), found.together
 
-    left, stayed = together(tmp_path, work)
+    (left, _), (stayed, was_together) = together(tmp_path, work)
     assert left == 0
     assert 30 <= stayed <= 32
+    assert not was_together
 
 
 def test_what_is_timed_in_turns_says_so(tmp_path: Path) -> None:
