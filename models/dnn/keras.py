@@ -10,11 +10,10 @@ from models.layers.spec import Weights
 
 def build(spec: DnnSpec, weights: Weights, *, seed: int = 0, compute_dtype: str | None = None) -> keras.Sequential:
     """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
-    keras.utils.set_random_seed(seed)
     dtype = layers.dtype_of(weights, compute_dtype)
     model = keras.Sequential([keras.Input((spec.features,), dtype=weights["head.bias"].dtype.name)])
     for number, layer in enumerate(spec.hidden):
-        layers.add_dense(model, layer, name=f"hidden{number}", dtype=dtype)
+        layers.add_dense(model, layer, seed=seed, name=f"hidden{number}", dtype=dtype)
     model.add(keras_layers.Dense(spec.outputs, name="head", dtype=dtype))
     layers.load(model, weights)
     return model

@@ -11,11 +11,11 @@ def dtype_of(weights: Weights, compute_dtype: str | None) -> str:
     return f"mixed_{compute_dtype}" if compute_dtype else weights["head.bias"].dtype.name
 
 
-def add_dense(model: keras.Sequential, layer: DenseLayer, *, name: str, dtype: str) -> None:
+def add_dense(model: keras.Sequential, layer: DenseLayer, *, seed: int, name: str, dtype: str) -> None:
     """A hidden dense layer and its tail."""
     model.add(layers.Dense(layer.units, name=name, dtype=dtype))
     add_tail(model, layer.activation, layer.batch_norm, name=name, dtype=dtype)
-    add_dropout(model, layer.dropout, dtype=dtype)
+    add_dropout(model, layer.dropout, seed=seed, dtype=dtype)
 
 
 def add_tail(
@@ -30,10 +30,13 @@ def add_tail(
         _add_batch_norm(model, batch_norm, name=name, dtype=dtype)
 
 
-def add_dropout(model: keras.Sequential, rate: float, *, dtype: str) -> None:
-    """Dropout, where there is any."""
+def add_dropout(model: keras.Sequential, rate: float, *, seed: int, dtype: str) -> None:
+    """Dropout, where there is any, with masks of its own.
+
+    `keras.utils.set_random_seed` would load TensorFlow beside every other backend, to seed that too.
+    """
     if rate:
-        model.add(layers.Dropout(rate, dtype=dtype))
+        model.add(layers.Dropout(rate, seed=seed + len(model.layers), dtype=dtype))
 
 
 def load(model: keras.Sequential, weights: Weights) -> None:

@@ -20,6 +20,7 @@ def add_recurrent(
     return_sequences: bool,
     unroll: Unroll,
     use_cudnn: Cudnn,
+    seed: int,
     name: str,
     dtype: str,
 ) -> None:
@@ -35,7 +36,7 @@ def add_recurrent(
     )
     model.add(lstm)
     layers.add_tail(model, "linear", layer.batch_norm, name=name, dtype=dtype)
-    layers.add_dropout(model, layer.dropout, dtype=dtype)
+    layers.add_dropout(model, layer.dropout, seed=seed, dtype=dtype)
 
 
 def build(
@@ -48,7 +49,6 @@ def build(
     use_cudnn: Cudnn = "auto",
 ) -> keras.Sequential:
     """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
-    keras.utils.set_random_seed(seed)
     dtype = layers.dtype_of(weights, compute_dtype)
     model = keras.Sequential([keras.Input((spec.steps, spec.features), dtype=weights["head.bias"].dtype.name)])
     for number, layer in enumerate(spec.layers):
@@ -59,6 +59,7 @@ def build(
             return_sequences=not last,
             unroll=unroll,
             use_cudnn=use_cudnn,
+            seed=seed,
             name=f"layer{number}",
             dtype=dtype,
         )

@@ -13,7 +13,14 @@ Unroll = Literal["no", "yes"]  # the loop over time
 
 
 def add_recurrent(
-    model: keras.Sequential, layer: RecurrentLayer, *, return_sequences: bool, unroll: Unroll, name: str, dtype: str
+    model: keras.Sequential,
+    layer: RecurrentLayer,
+    *,
+    return_sequences: bool,
+    unroll: Unroll,
+    seed: int,
+    name: str,
+    dtype: str,
 ) -> None:
     """A recurrent layer, its batch norm, its dropout."""
     rnn = keras_layers.SimpleRNN(
@@ -26,7 +33,7 @@ def add_recurrent(
     )
     model.add(rnn)
     layers.add_tail(model, "linear", layer.batch_norm, name=name, dtype=dtype)
-    layers.add_dropout(model, layer.dropout, dtype=dtype)
+    layers.add_dropout(model, layer.dropout, seed=seed, dtype=dtype)
 
 
 def build(
@@ -38,12 +45,19 @@ def build(
     unroll: Unroll = "no",
 ) -> keras.Sequential:
     """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
-    keras.utils.set_random_seed(seed)
     dtype = layers.dtype_of(weights, compute_dtype)
     model = keras.Sequential([keras.Input((spec.steps, spec.features), dtype=weights["head.bias"].dtype.name)])
     for number, layer in enumerate(spec.layers):
         last = number == len(spec.layers) - 1
-        add_recurrent(model, layer, return_sequences=not last, unroll=unroll, name=f"layer{number}", dtype=dtype)
+        add_recurrent(
+            model,
+            layer,
+            return_sequences=not last,
+            unroll=unroll,
+            seed=seed,
+            name=f"layer{number}",
+            dtype=dtype,
+        )
     model.add(keras_layers.Dense(spec.outputs, name="head", dtype=dtype))
     layers.load(model, weights)
     return model
