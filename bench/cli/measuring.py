@@ -263,7 +263,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     if not records:
         fail(f"{store.records}: nothing was measured", NOTHING)
     page = write_page(records, command=options.command(), reports=reports, brief=True)
-    console.print(f"\n{progress.clock(seconds)} in all: {spent.shares(new, seconds, rest=AROUND)}")
+    say(f"\n{progress.clock(seconds)} in all: {spent.shares(new, seconds, rest=AROUND)}")
     say(f"records: {store.records}\nreport: {page}")
     for name, wanted in (("models", options.save_models), ("tensorboard", options.tensorboard)):
         if wanted:
