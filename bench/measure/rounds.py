@@ -23,6 +23,8 @@ from bench.record import Block, Boundary, Compiling, Feed, Turns
 FIRST_CALLS = 3
 WARM_UP_ROUNDS = 3  # the least that can show a plateau
 WARM_UP_SHARE = 2.0  # of a block's time, at the most
+ROUND_SHARE = 1 / 3  # of a block's time: the most that a round of the warm-up takes
+LEAST_CALLS = 3  # for a median
 PLATEAU = 1.05  # a round is on the plateau when it is at most this much slower than the fastest so far
 ENOUGH_FOR_P99 = 662  # calls, where they fit into a block
 # Pipelined rounds are short, so that nothing disturbs many of them, and still of several calls.
@@ -56,7 +58,8 @@ BRIEF = Effort(warm_up=2, synchronised=8, rounds=3, shares=3, most=3 * DEPTH, bo
 class Conditions:
     """How blocks are timed: how long each lasts at most, on which device, and where batches are when the clock starts.
 
-    `effort` is how often something is called at least, however long that takes. `planted` is the share of its own time
+    `effort` is how often something is called at least, however long that takes; rounds of the warm-up and calls that
+    are taken apart are fewer where they take a block's time. `planted` is the share of its own time
     by which every call is made longer, to see whether that is found. `turns` are those with the process of another run.
     """
 
@@ -87,8 +90,9 @@ def measure(
     watch.begin()
     with collector_off():
         with one_after_the_other(partner):  # threads of two processes that wait for each other take ten times as long
-            warm_up, steady = _warm_up(work, calls=effort.warm_up, limit_ns=int(WARM_UP_SHARE * block_ns))
-        call_ns = median(warm_up[-effort.warm_up :])
+            in_a_round = _fitting(effort.warm_up, call_ns=min(first), limit_ns=ROUND_SHARE * block_ns)
+            warm_up, steady = _warm_up(work, calls=in_a_round, limit_ns=int(WARM_UP_SHARE * block_ns))
+        call_ns = median(warm_up[-in_a_round:])
         wanted = ENOUGH_FOR_P99 if call_ns * ENOUGH_FOR_P99 <= block_ns else effort.synchronised
         length = Length(block_ns=block_ns, minimum=effort.synchronised, wanted=wanted)
         single = take(lambda: timed(work, 1), length, partner, once_ns=call_ns)
@@ -119,7 +123,8 @@ def measure(
         spent_j = None if before_j is None or after_j is None or pipelined.together else after_j - before_j
         use = watch.end(energy_j=spent_j)
         with one_after_the_other(partner):
-            boundary = _boundary(work, calls=effort.boundary) if effort.boundary else None
+            parts = _fitting(effort.boundary, call_ns=call_ns, limit_ns=block_ns)
+            boundary = _boundary(work, calls=parts) if parts else None
     return Block(
         batch_size=batch_size,
         call_ns=first,
@@ -169,6 +174,11 @@ def _compiling(began: Compiled, called: Compiled, rested: Compiled, ended: Compi
         trace_ns=called.trace_ns - began.trace_ns + ended.trace_ns - rested.trace_ns,
         compile_ns=known[1] - known[0] + known[3] - known[2] if len(known) == len(counts) else None,
     )
+
+
+def _fitting(calls: int, *, call_ns: float, limit_ns: float) -> int:
+    """So many calls, or as many as fit into the limit, but enough for a median."""
+    return min(calls, max(LEAST_CALLS, int(limit_ns / max(call_ns, 1))))
 
 
 def _warm_up(work: Work, *, calls: int, limit_ns: int) -> tuple[tuple[int, ...], bool]:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from bench.measure.inference import EVALUATION_BATCH, logits_of, time_queries
-from bench.measure.rounds import USUAL
 from tests.bench.measure.recorder import BRIEF, Recorder, is_adapter, right, split
 
 
@@ -54,8 +53,9 @@ def test_the_checksum_is_the_sum_of_the_last_outputs() -> None:
 
 
 def test_queries_are_on_the_device_before_the_clock_starts_or_are_fed_each_time(recorder: Recorder) -> None:
-    time_queries(is_adapter(recorder), split(20).inputs, batch_size=8, conditions=BRIEF)
-    assert recorder.puts == 2 + USUAL.boundary
+    found = time_queries(is_adapter(recorder), split(20).inputs, batch_size=8, conditions=BRIEF).boundary
+    assert found is not None
+    assert recorder.puts == 2 + len(found.to_device_ns)
     fed = Recorder()
     time_queries(is_adapter(fed), split(20).inputs, batch_size=8, conditions=replace(BRIEF, feed="host"))
     assert fed.puts == 2 + len(fed.queries)

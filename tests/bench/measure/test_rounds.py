@@ -156,6 +156,16 @@ def test_at_least_64_calls_are_timed_one_by_one_however_long_each_takes(clock: C
     assert len(block.pipelined_ns) == USUAL.rounds == 6
 
 
+@pytest.mark.parametrize(("cost_ns", "in_a_round", "parts"), [(31_000, 8, 32), (62_000, 5, 16), (10_000_000, 3, 3)])
+def test_slow_calls_warm_up_in_shorter_rounds_and_fewer_are_taken_apart(
+    clock: Clock, cost_ns: int, in_a_round: int, parts: int
+) -> None:
+    found = measured(Calls(clock, cost_ns=lambda _: cost_ns))
+    assert len(found.warm_up_ns) == 3 * in_a_round
+    assert found.boundary is not None
+    assert len(found.boundary.compute_ns) == parts
+
+
 @pytest.mark.parametrize(("cost_ns", "per_round"), [(10_000_000, 8), (1_000, 50)])
 def test_at_least_so_many_calls_are_pipelined_as_are_asked_for(clock: Clock, cost_ns: int, per_round: int) -> None:
     block = measured(Calls(clock, cost_ns=lambda _: cost_ns), minimum_calls=200)
@@ -169,11 +179,11 @@ def test_a_call_that_takes_no_time_at_all_is_measured_too(clock: Clock) -> None:
 
 
 def test_warm_up_goes_on_while_calls_still_get_faster(clock: Clock) -> None:
-    falling = Calls(clock, cost_ns=lambda number: max(10_000, 100_000 >> max(0, number - FIRST_CALLS) // 8))
+    falling = Calls(clock, cost_ns=lambda number: max(1_000, 10_000 >> max(0, number - FIRST_CALLS) // 8))
     block = measured(falling)
     assert block.steady
-    assert block.warm_up_ns[::8] == (100_000, 50_000, 25_000, 12_500, 10_000, 10_000, 10_000), "then it is a plateau"
-    assert set(block.synchronised_ns) == {10_000}, "nothing of the warm-up is averaged in"
+    assert block.warm_up_ns[::8] == (10_000, 5_000, 2_500, 1_250, 1_000, 1_000, 1_000), "then it is a plateau"
+    assert set(block.synchronised_ns) == {1_000}, "nothing of the warm-up is averaged in"
 
 
 def test_warm_up_that_never_settles_ends_and_says_so(clock: Clock) -> None:
