@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from bench import cache, frameworks
-from bench.environment import environment, gpu_users
+from bench.environment import environment, gpu_users, stolen_s
 from bench.fleet import probe
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
@@ -59,9 +59,9 @@ def _machine() -> Iterator[Finding]:
     yield Finding("machine", f"{about.machine}: {about.cpu}, {about.cores} cores, {gpus}")
     few = "expect noise: the harness and the system have no core of their own" if about.cores <= LEAST_CORES else None
     yield Finding("cores", f"{about.cores} for this process", few)
-    stolen = _stolen_s()
+    stolen = stolen_s() or 0.0
     load = psutil.cpu_percent(interval=LOOK_S) / 100 * (psutil.cpu_count() or 1)
-    stolen = (_stolen_s() - stolen) / LOOK_S
+    stolen = ((stolen_s() or 0.0) - stolen) / LOOK_S
     yield Finding("other load", f"{load:.2f} cores busy", "stop what else runs" if load > BUSY else None)
     shared = "compare in turns, with `nox -s compare`: others disturb when they like" if stolen > STOLEN else None
     yield Finding("other virtual machines", f"took {stolen:.2f} cores", shared)
@@ -83,11 +83,6 @@ def _machine() -> Iterator[Finding]:
     cache.folder().mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(cache.folder()).free
     yield Finding("cache", f"{free / 1e9:.0f} GB free", "free some disk" if free < LEAST_FREE_BYTES else None)
-
-
-def _stolen_s() -> float:
-    """What other virtual machines took from this one so far; 0 where there are none, or nobody says."""
-    return float(getattr(psutil.cpu_times(), "steal", 0.0))
 
 
 def _gpus() -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """The machine and its software, as a record shows them to anybody: no host, no user and no path."""
 
+import fcntl
 import os
 import platform
 import re
@@ -67,6 +68,12 @@ def gpu_users() -> tuple[GpuUsers, ...]:
 def available_cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def stolen_s() -> float | None:
+    """The seconds, over all cores, in which the machine below this virtual one ran somebody else; None if not told."""
+    stolen: float | None = getattr(psutil.cpu_times(), "steal", None)
+    return stolen
 
 
 def machine_name(declared: str | None = None) -> str:
@@ -154,12 +161,24 @@ def _identity() -> str:
     try:
         found = path.read_text(encoding="ascii").strip() if path.exists() else ""
         if not IDENTITY.fullmatch(found):
-            found = secrets.token_hex(3)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"{found}\n", encoding="ascii")
+            found = _made(path)
     except (OSError, UnicodeDecodeError) as error:
         raise BenchError(
             f"{path}: the id of this machine cannot be kept there ({error}); "
             "set LEVELFIELD_CACHE to a folder that can be written, or name the machine with --machine NAME"
         ) from None
+    return found
+
+
+def _made(path: Path) -> str:
+    """The id in the file, or a new one; where two processes begin at once, the second takes that of the first."""
+    with path.open("a+", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # released with the file
+        file.seek(0)
+        found = file.read().strip()
+        if not IDENTITY.fullmatch(found):
+            found = secrets.token_hex(3)
+            file.truncate(0)
+            file.write(f"{found}\n")
     return found

@@ -1,6 +1,7 @@
 """The launchers of a run: one for each framework and device, each doing one job at a time."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import final
@@ -26,6 +27,7 @@ class Fleet:
         self._locks: dict[tuple[Contender, str], Lock] = {}
         self._spawned: set[Launcher] = set()
         self._closed = False
+        self._generation = 0
 
     def start(self, wanted: Iterable[tuple[Contender, str]]) -> None:
         """Start those that are not there yet, all at once: they import their frameworks side by side."""
@@ -33,6 +35,19 @@ class Fleet:
         for contender, device in sorted(set(wanted) - self._launchers.keys()):
             self._locks[contender, device] = Lock()
             self._launchers[contender, device] = self._launch(contender, device)
+
+    def renew(self) -> None:
+        """Put a new one in the place of each, and wait until they are ready; nothing may be at work.
+
+        What is forked from one launcher has its addresses, and with them what falls together in a cache: by several
+        percent, and in every process. Who starts anew draws anew.
+        """
+        self._generation += 1
+        for launcher in self._launchers.values():
+            launcher.close()
+        self._launchers = {key: self._launch(*key) for key in self._launchers}
+        with suppress(LauncherError):  # which the first job will say
+            self.wait()
 
     def wait(self) -> None:
         """Return when all are ready, so that no import disturbs what is timed next."""
@@ -86,7 +101,14 @@ class Fleet:
             raise LauncherError(f"{contender}: not begun, since the run has ended")
         name = f"{contender}-{device}".replace("/", "-").replace(":", "-")
         log = self.logs / f"launcher-{name}.log"
-        return Launcher(contender.framework, contender.backend, device=device, log=log, spawned=spawned)
+        return Launcher(
+            contender.framework,
+            contender.backend,
+            device=device,
+            log=log,
+            spawned=spawned,
+            hash_seed=self._generation,
+        )
 
 
 def probe(contenders: Iterable[Contender], *, logs: Path) -> dict[Contender, Message]:

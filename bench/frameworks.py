@@ -1,5 +1,6 @@
 """Which frameworks there are, which are installed and in which versions, without importing any of them."""
 
+import itertools
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +19,7 @@ DISTRIBUTIONS = {
     "jax": ("jax", "jaxlib"),
     "torch": ("torch",),
 }
+EVERY = "all"  # the name of all of them
 BACKENDS = {"keras": ("tensorflow", "jax", "torch")}  # in the order in which plain `keras` picks one
 
 
@@ -54,11 +56,13 @@ def every_contender() -> tuple[Contender, ...]:
 def choose(names: tuple[str, ...]) -> tuple[tuple[Contender, ...], tuple[str, ...]]:
     """The installed contenders among `names`, and for each of the others a line that says how to install it.
 
-    Plain `keras` means its first installed backend. Raises UsageError for an unknown name.
+    Plain `keras` means its first installed backend, `all` every framework on every backend. Raises UsageError for an
+    unknown name.
     """
+    every = tuple(map(str, every_contender()))
     chosen: dict[Contender, None] = {}
     problems = []
-    for name in names:
+    for name in itertools.chain.from_iterable(every if name == EVERY else (name,) for name in names):
         candidates = _candidates(name)
         installed = [contender for contender in candidates if is_installed(contender)]
         if installed:
@@ -88,7 +92,7 @@ def adapter_source(framework: str) -> bytes:
 def _candidates(name: str) -> tuple[Contender, ...]:
     fitting = tuple(contender for contender in every_contender() if name in {contender.framework, str(contender)})
     if not fitting:
-        known = ", ".join((*framework_names(), *(str(item) for item in every_contender() if item.backend)))
+        known = ", ".join((*framework_names(), *(str(item) for item in every_contender() if item.backend), EVERY))
         raise UsageError(f"--framework: found {name!r}, expected one of {known}")
     return fitting
 

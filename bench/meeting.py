@@ -12,11 +12,13 @@ from typing import Any
 from bench.record import Case, to_json
 
 # How two sides take turns; those of different commits have to agree. 3: blocks last until both are sure or time is up
-# for one, and a run may be of some cells only. 4: they warm up one after the other, and number their meetings.
-PROTOCOL = 4
+# for one, and a run may be of some cells only. 4: they warm up one after the other, and number their meetings. 5: each
+# replicate has launchers of its own.
+PROTOCOL = 5
 LIMIT_S = 120.0  # what the other run may take to begin
 LOOK_S = 0.05
-OTHER = {"base": "head", "head": "base"}
+SIDES = ("base", "head")
+OTHER = dict(zip(SIDES, reversed(SIDES), strict=True))
 
 Plan = Sequence[Mapping[str, Any]]
 

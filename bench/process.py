@@ -43,10 +43,20 @@ class Ending:
 class Launcher:
     """A process in which one framework is imported, for one device. Start it in a thread that outlives it.
 
-    `backend` is Keras' engine; `device` is "cpu", "cuda" or "cuda:N": the process sees that device and no other.
+    `backend` is Keras' engine; `device` is "cpu", "cuda" or "cuda:N": the process sees that device and no other. The
+    order of Python's sets, which may decide that of what a framework builds, follows from `hash_seed`.
     """
 
-    def __init__(self, framework: str, backend: str | None, *, device: str, log: Path, spawned: bool = False) -> None:
+    def __init__(  # noqa: PLR0913 (what a process begins with)
+        self,
+        framework: str,
+        backend: str | None,
+        *,
+        device: str,
+        log: Path,
+        spawned: bool = False,
+        hash_seed: int = 0,
+    ) -> None:
         self.contender = f"{framework}/{backend}" if backend else framework
         self.log = log
         self.start_method: StartMethod = "spawn" if spawned else "fork"
@@ -58,7 +68,7 @@ class Launcher:
         with theirs, log.open("ab") as output:
             self._process = subprocess.Popen(
                 [*command, "--spawned"] if spawned else command,
-                env=_environment(backend, device=device),
+                env=_environment(backend, device=device, hash_seed=hash_seed),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -257,11 +267,12 @@ def _ended(outcome: str, error: str) -> Message:
     return {"event": "result", "outcome": outcome, "error": error}
 
 
-def _environment(backend: str | None, *, device: str) -> dict[str, str]:
+def _environment(backend: str | None, *, device: str, hash_seed: int = 0) -> dict[str, str]:
     """What a framework must find in its environment before it is imported."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     settings = {
         "PYTHONPATH": path,
+        "PYTHONHASHSEED": str(hash_seed),
         "OPENBLAS_NUM_THREADS": "1",  # NumPy's threads would make the fork unsafe, and compete with the framework's
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",

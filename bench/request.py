@@ -16,6 +16,7 @@ from bench.environment import available_cores
 from bench.errors import UsageError
 from bench.fleet import probe
 from bench.frameworks import Contender
+from bench.meeting import SIDES
 from bench.metrics import Cell
 from bench.mistake import read_toml, refuse
 from bench.plan import PURPOSES, Selection
@@ -28,9 +29,8 @@ BYTES = {"MB": 10**6, "GB": 10**9}
 LARGEST_BATCH = 2**16
 PERCENT = re.compile(r"(?P<number>[+-]?\d+(\.\d+)?) ?%?")
 DEVICE = re.compile(r"cpu|cuda(:\d+)?")
-SIDES = ("base", "head")
 PRECISIONS: tuple[Precision, ...] = ("fp32", "tf32", "bf16")  # fp64 is for proofs
-IN_TURNS_S = 1.0
+IN_TURNS_S = 0.5
 DEFAULT_SUITE = "quick"
 
 

@@ -44,8 +44,14 @@ def run(cases: Sequence[Case], settings: Settings) -> list[Record]:
             records = [writer.write(case, found.result()) for case, found in zip(memory, spawned, strict=True)]
         fleet.wait()
         writer.roofs = roofs.measure(cases, fleet, settings)
-        timed = (case for case in cases if case.purpose != "memory")
-        return records + [_attempt(case, place, writer) for case in timed]
+        timed = [case for case in cases if case.purpose != "memory"]
+        replicate = 0
+        for case in timed:
+            if case.replicate > replicate:
+                fleet.renew()
+                replicate = case.replicate
+            records.append(_attempt(case, place, writer))
+        return records
     finally:
         fleet.close()
 

@@ -59,16 +59,19 @@ def tune(  # noqa: PLR0913 (what a search needs)
 
     With `again` nothing is taken from the cache.
     """
-    wanted = {
-        spot: replace(case, purpose="timing", batch_sizes=(spot.batch_size,), replicate=0, feed="device")
-        for case in cases
-        for spot in spots(case)
-    }
-    if not wanted:
+    sizes: dict[Spot, dict[int, Case]] = {}  # by spots of no size
+    for case in cases:
+        for spot in spots(case):
+            sizes.setdefault(spot._replace(batch_size=0), {}).setdefault(spot.batch_size, case)
+    if not sizes:
         return {}
     fleet.wait()
     tuner = Tuner(fleet=fleet, proofs=proofs, settings=settings, again=again, exhaustive=exhaustive)
-    return {spot: tuner.find(case) for spot, case in wanted.items()}
+    found: dict[Spot, Tuning] = {}
+    for by_size in sizes.values():
+        case = replace(next(iter(by_size.values())), purpose="timing", replicate=0, seed=0, feed="device")
+        found |= tuner.find(replace(case, batch_sizes=tuple(by_size)))
+    return found
 
 
 def search(cases: Sequence[Case], settings: Settings, *, again: bool, exhaustive: bool = False) -> dict[Spot, Tuning]:
@@ -94,52 +97,63 @@ class Tuner:
     again: bool
     exhaustive: bool = False
 
-    def find(self, case: Case) -> Tuning:
-        """The search for a case of one batch size, from the cache where it is known."""
-        path = self._path(case)
-        known = None if self.again else _read(path)
-        if known is not None:
-            return known
-        made = self._search(case)
-        if made.candidates[0].times_s:  # what failed is tried again next time
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(to_json(made)), "utf-8")
-        return made
+    def find(self, case: Case) -> dict[Spot, Tuning]:
+        """The searches for the batch sizes of a case, from the cache where they are known."""
+        known = {} if self.again else {spot: _read(self._path(case, spot)) for spot in spots(case)}
+        found = {spot: tuning for spot, tuning in known.items() if tuning is not None}
+        missing = [spot for spot in spots(case) if spot not in found]
+        if missing:
+            made = self._search(replace(case, batch_sizes=tuple(spot.batch_size for spot in missing)))
+            for spot in missing:
+                found[spot] = made[spot.batch_size]
+                if found[spot].candidates[0].times_s:  # what failed is tried again next time
+                    path = self._path(case, spot)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_text(json.dumps(to_json(found[spot])), "utf-8")
+        return {spot: found[spot] for spot in spots(case)}
 
-    def _search(self, case: Case) -> Tuning:
+    def _search(self, case: Case) -> dict[int, Tuning]:
         asked = self._do(case, {"kind": "choices", "precision": case.precision, "scenario": case.scenario})
         if asked["outcome"] == "ok":
             choices = tuning.candidates(asked["choices"])
-            ranked = tuning.search(choices, partial(self._timed, case), exhaustive=self.exhaustive)
+            searches = {size: tuning.search(choices, exhaustive=self.exhaustive) for size in case.batch_sizes}
+            found = tuning.together(searches, partial(self._timed, case))
         else:
-            ranked = (Candidate(options={}, outcome=asked["outcome"], error=asked["error"]),)
-        chosen, ranked = self._proven(case, ranked)
-        return Tuning(
-            batch_size=case.batch_sizes[0],
-            options=chosen,
-            metric=DECIDES[case.scenario],
-            searched=datetime.now(tz=UTC).isoformat(timespec="seconds"),
-            candidates=ranked,
-        )
+            failed = Candidate(options={}, outcome=asked["outcome"], error=asked["error"])
+            found = dict.fromkeys(case.batch_sizes, (failed,))
+        made = {}
+        for size, ranked in found.items():
+            chosen, candidates = self._proven(case, ranked)
+            made[size] = Tuning(
+                batch_size=size,
+                options=chosen,
+                metric=DECIDES[case.scenario],
+                searched=datetime.now(tz=UTC).isoformat(timespec="seconds"),
+                candidates=candidates,
+            )
+        return made
 
     def _do(self, case: Case, how: Mapping[str, Any]) -> Mapping[str, Any]:
         asked = job(case, self.settings) | dict(how)
         return self.fleet.run(contender(case), case.device, asked, limit_s=self.settings.limit_s).result
 
-    def _timed(self, case: Case, options: Options, block_seconds: float) -> Candidate:
+    def _timed(self, case: Case, options: Options, block_seconds: float, sizes: Sequence[int]) -> dict[int, Candidate]:
+        """One process with these options, at each of the batch sizes; where it fails, a process for each of them."""
+        case = replace(case, batch_sizes=tuple(sizes))
         self.settings.listen(Event(kind="tuning", case=case, news=dict(options)))
-        tunings = {size: dict(options) for size in case.batch_sizes}
         how = {"brief": not self.exhaustive, "block_seconds": block_seconds, "turns": None}
-        result = self._do(case, {"tunings": tunings, **how})
-        found = TypeAdapter(Measurement).validate_python(result.get("measurement", {}))
-        times = [value(METRICS[DECIDES[case.scenario]], block) for block in found.blocks]
-        well = result["outcome"] == "ok"
-        return Candidate(
-            options=dict(options),
-            outcome=result["outcome"],
-            error=result["error"],
-            times_s=tuple(time for time in times if time is not None) if well else (),
-        )
+        result = self._do(case, {"tunings": {size: dict(options) for size in sizes}, **how})
+        if result["outcome"] != "ok":
+            if len(sizes) > 1:
+                apart = [self._timed(case, options, block_seconds, [size]) for size in sizes]
+                return {size: candidate for item in apart for size, candidate in item.items()}
+            return {sizes[0]: Candidate(options=dict(options), outcome=result["outcome"], error=result["error"])}
+        found = TypeAdapter(Measurement).validate_python(result["measurement"])
+        made = {}
+        for size, block in zip(sizes, found.blocks, strict=True):
+            time = value(METRICS[DECIDES[case.scenario]], block)
+            made[size] = Candidate(options=dict(options), times_s=() if time is None else (time,))
+        return made
 
     def _proven(self, case: Case, ranked: tuple[Candidate, ...]) -> tuple[dict[str, str], tuple[Candidate, ...]]:
         """The options of the fastest that does the same work, and all with what was found out about them.
@@ -157,12 +171,8 @@ class Tuner:
             known[number] = replace(candidate, outcome="unproven", error=f"not proven: {wrong}")
         return {}, tuple(known)
 
-    def _path(self, case: Case) -> Path:
-        workload, versions, (spot,) = (
-            self.settings.workloads[case.workload],
-            frameworks.versions(contender(case)),
-            spots(case),
-        )
+    def _path(self, case: Case, spot: Spot) -> Path:
+        workload, versions = self.settings.workloads[case.workload], frameworks.versions(contender(case))
         sources = (Path(tuning.__file__).read_text("utf-8"), source_digest(workload, case.framework))
         what = [self.settings.machine, workload.digest, *sources, versions, *spot]
         return cache.folder() / "tunings" / f"{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]}.json"

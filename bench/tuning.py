@@ -1,13 +1,16 @@
 """The search for the fastest public options of a framework: all are timed, the slower half leaves, and so on.
 
-Successive halving (Jamieson and Talwalkar 2016): every round times fewer candidates for longer. Each timing is a fresh
-process, and candidates take turns in orders that turn around, so that a moment of the machine decides nothing. What the
-framework's guide says first stays to the end, whatever it takes. Who is fastest in the last round is chosen.
+Successive halving (Jamieson and Talwalkar 2016): every round times fewer candidates for longer, and who is far behind
+leaves at once. Each timing is a fresh process, and candidates take turns in orders that turn around, so that a moment
+of the machine decides nothing. What the framework's guide says first stays to the end, whatever it takes. Who is
+fastest in the last round is chosen.
+
+Batch sizes are searched for side by side: a process is mostly start and compilation, so it times all that ask for it.
 """
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +19,7 @@ from bench.record import Candidate, Scenario
 FIRST_BLOCK_S = 0.1
 LAST_BLOCK_S = 0.4
 FINALISTS = 3
+FAR = 1.5  # times the fastest of a round; processes that do the same on a shared machine differ by a third at the most
 USUAL = "what the guide says"
 FINAL_PROCESSES = 3
 
@@ -23,7 +27,20 @@ FINAL_PROCESSES = 3
 DECIDES: dict[Scenario, str] = {"training": "step_time_pipelined_s", "inference": "query_time_p50_s"}
 
 Options = Mapping[str, str]
-Time = Callable[[Options, float], Candidate]
+# Options, timed in one process for so many seconds in a block at each of some batch sizes.
+Time = Callable[[Options, float, Sequence[int]], Mapping[int, Candidate]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lap:
+    """What a search wants to have timed next, once each and in this order."""
+
+    options: Sequence[Options]
+    block_seconds: float
+
+
+# Hands out laps, is sent what was timed, and ends with all candidates, the fastest of the last round first.
+Search = Generator[Lap, Sequence[Candidate], tuple[Candidate, ...]]
 
 
 def candidates(choices: Mapping[str, Sequence[str]]) -> tuple[Candidate, ...]:
@@ -35,36 +52,71 @@ def candidates(choices: Mapping[str, Sequence[str]]) -> tuple[Candidate, ...]:
     )
 
 
-def search(found: Sequence[Candidate], time: Time, *, exhaustive: bool = False) -> tuple[Candidate, ...]:
-    """All candidates with what was timed of them, the fastest of the last round first.
+def search(found: Sequence[Candidate], *, exhaustive: bool = False) -> Search:
+    """The search for one batch size. Those that failed come last.
 
-    `time` makes a candidate of options, timed once for so many seconds in a block. Those that failed come last. An
-    exhaustive search lets nobody leave before the last round, which shows what the other one finds, for much more time.
+    An exhaustive one lets nobody leave before the last round, which shows what the other one finds, for much more time.
     """
     left, gone = list(found), list[Candidate]()
     seconds = FIRST_BLOCK_S
     while len(left) > FINALISTS and not exhaustive:
-        timed = _timed(left, time, processes=1, block_seconds=seconds)
-        failed = [item for item in timed if not item.times_s]
-        well = sorted((item for item in timed if item.times_s), key=_median)
-        kept = [item for number, item in enumerate(well) if number < -(-len(well) // 2) or not item.options]
+        well, failed = _ranked((yield from _timed(left, processes=1, block_seconds=seconds)))
+        near = [item for item in well[: -(-len(well) // 2)] if _median(item) <= FAR * _median(well[0])]
+        kept = [item for item in well if item in near or not item.options]
         gone = [item for item in well if item not in kept] + gone + failed
         left, seconds = kept, min(2 * seconds, LAST_BLOCK_S)
-    last = _timed(left, time, processes=FINAL_PROCESSES, block_seconds=LAST_BLOCK_S)
-    failed = [item for item in last if not item.times_s]
-    return (*sorted((item for item in last if item.times_s), key=_median), *gone, *failed)
+    well, failed = _ranked((yield from _timed(left, processes=FINAL_PROCESSES, block_seconds=LAST_BLOCK_S)))
+    return (*well, *gone, *failed)
 
 
-def _timed(left: Sequence[Candidate], time: Time, *, processes: int, block_seconds: float) -> list[Candidate]:
-    """Each of them once for each process, there and back; times of earlier rounds are let go."""
+def together(searches: Mapping[int, Search], time: Time) -> dict[int, tuple[Candidate, ...]]:
+    """The results of several batch sizes, lap by lap; what several searches want is timed in one process."""
+    found: dict[int, tuple[Candidate, ...]] = {}
+    laps: dict[int, Lap] = {}
+
+    def go_on(size: int, timed: Sequence[Candidate] | None) -> None:
+        try:
+            laps[size] = next(searches[size]) if timed is None else searches[size].send(timed)
+        except StopIteration as end:
+            laps.pop(size, None)
+            found[size] = end.value
+
+    for size in searches:
+        go_on(size, None)
+    while laps:
+        seconds = max(lap.block_seconds for lap in laps.values())
+        wanted: dict[tuple[tuple[str, str], ...], list[int]] = {}
+        for size, lap in laps.items():
+            for options in lap.options:
+                wanted.setdefault(_key(options), []).append(size)
+        timed = {key: time(dict(key), seconds, sizes) for key, sizes in wanted.items()}
+        for size, lap in list(laps.items()):
+            go_on(size, [timed[_key(options)][size] for options in lap.options])
+    return {size: found[size] for size in searches}
+
+
+def _timed(
+    left: Sequence[Candidate], *, processes: int, block_seconds: float
+) -> Generator[Lap, Sequence[Candidate], list[Candidate]]:
+    """Each of them once for each process, there and back; times of earlier rounds are let go, who failed rests."""
     made: dict[int, Candidate] = {}
     for lap in range(processes):
-        order = range(len(left)) if lap % 2 == 0 else reversed(range(len(left)))
-        for number in order:
-            new = time(left[number].options, block_seconds)
+        order = [number for number in range(len(left)) if number not in made or made[number].times_s]
+        order = order if lap % 2 == 0 else order[::-1]
+        answers = yield Lap(options=[left[number].options for number in order], block_seconds=block_seconds)
+        for number, new in zip(order, answers, strict=True):
             before = made[number].times_s if number in made else ()
-            made[number] = replace(new, times_s=(*before, *new.times_s))
+            made[number] = replace(new, times_s=(*before, *new.times_s) if new.times_s else ())
     return [made[number] for number in range(len(left))]
+
+
+def _ranked(timed: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+    """The fastest first, and those that failed."""
+    return sorted((item for item in timed if item.times_s), key=_median), [item for item in timed if not item.times_s]
+
+
+def _key(options: Options) -> tuple[tuple[str, str], ...]:
+    return tuple(options.items())
 
 
 def _median(candidate: Candidate) -> float:

@@ -73,7 +73,7 @@ class PyTorchAdapter:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # its stub forgets this form
         torch.backends.mkldnn.enabled = tuning.get("onednn") != "off"  # type: ignore[assignment] # a property
         compiled = tuning.get("compile", "off")
-        self.call = self.model if compiled == "off" else torch.compile(self.model, mode=compiled)
+        self.call = self.model if compiled == "off" else torch.compile(self.model, mode=compiled, dynamic=False)
         self.trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = _optimizer(recipe.optimizer, self.trainable, fused=self.implementation == "fused" or None)
         self.clipping = recipe.clipping

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from bench.request import Options
 
 HERE = Path(__file__).resolve().parents[2]
-SIDES = ("base", "head")
 ENTRY = Path("bench", "__main__.py")
 MEETING = Path("bench", "meeting.py")
 RECORDS = "records.jsonl"
@@ -140,7 +139,7 @@ def measure(
             codes = _ended(started, place)
         finally:
             _end(started.values())
-    base, head = (_records(place, side) for side in SIDES)
+    base, head = _both(place)
     for side, found in (("base", base), ("head", head)):
         if codes[side] not in {0, FAILED} or not found:
             reason = f"the run of {folders[side]} ended with {codes[side]}{_last_word(place, side)}"
@@ -151,9 +150,16 @@ def measure(
 
 def measured(place: Path) -> Runs:
     """The folders of what both sides measured before, in a folder `results/turns-*`."""
-    base, head = (_records(place, side) for side in SIDES)
+    base, head = _both(place)
     if not base or not head:
         fail(f"--add: found no records of both sides in {place}, expected a folder `turns-*` of such a run", USAGE)
+    return base, head
+
+
+def _both(place: Path) -> Runs:
+    from bench.meeting import SIDES
+
+    base, head = (_records(place, side) for side in SIDES)
     return base, head
 
 

@@ -28,7 +28,8 @@ Workloads = Annotated[
     str | None, typer.Option("--workload", metavar="LIST", help="Names of the catalogue, or TOML files; with commas.")
 ]
 Frameworks = Annotated[
-    str | None, typer.Option("--framework", metavar="LIST", help="pytorch, keras, keras/jax, flax …; with commas.")
+    str | None,
+    typer.Option("--framework", metavar="LIST", help="pytorch, keras, keras/jax, flax …, or all; with commas."),
 ]
 Mode = Annotated[
     str, typer.Option("--mode", metavar="LIST", help="idiomatic (as the guides say), tuned (searched for).")

@@ -12,6 +12,7 @@ from typing import Any, final
 import psutil
 import pynvml
 
+from bench.environment import stolen_s
 from bench.measure.clock import now_ns
 from bench.record import POWER_CAP, GpuReading, Moment, Reading, Use
 
@@ -46,7 +47,7 @@ class Watch:
     def begin(self) -> None:
         """Before the block."""
         self.throttle_counts = _throttle_counts()
-        self.begun_ns, self.stolen_s, self.preemptions = now_ns(), _stolen_s(), _preemptions()
+        self.begun_ns, self.stolen_s, self.preemptions = now_ns(), stolen_s(), _preemptions()
         self.read("before")
 
     def read(self, when: Moment) -> None:
@@ -75,7 +76,7 @@ class Watch:
     def end(self, *, energy_j: float | None) -> Use:
         """After the block, which took that much energy where it was timed with one wait."""
         self.read("after")
-        stolen = _stolen_s()
+        stolen = stolen_s()
         return Use(
             readings=tuple(self.readings),
             span_ns=now_ns() - self.begun_ns,
@@ -147,12 +148,6 @@ def _packages_j() -> float | None:
     except (OSError, ValueError):
         return None
     return sum(counters) * MICRO if counters else None
-
-
-def _stolen_s() -> float | None:
-    """The seconds, over all processors, in which the machine below this virtual one ran somebody else."""
-    stolen: float | None = getattr(psutil.cpu_times(), "steal", None)
-    return stolen
 
 
 def _preemptions() -> int:

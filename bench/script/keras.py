@@ -230,7 +230,7 @@ def write(task: Task) -> str:
         "loss": LOSSES[task.recipe.loss],
         "jit": "True" if compiled else '"auto"',
         "jit_bool": str(compiled),
-        "call": "torch.compile(model)" if compiled else "model",
+        "call": "torch.compile(model, dynamic=False)" if compiled else "model",
         "steps": steps,
         "learn": "learn" if steps == 1 else "several",
         "batch": "(inputs, targets)" if steps == 1 else f"((inputs, targets),) * {steps}",

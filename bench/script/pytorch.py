@@ -127,7 +127,7 @@ def write(task: Task) -> str:
         "helpers": RECURRENT if task.family in {"lstm", "rnn"} else "",
         "layers": "\n".join(f"    {PACKED[layer.kind](**layer.sizes)}," for layer in layers),
         "channels_last": ", memory_format=torch.channels_last" if last else "",
-        "call": "model" if compiled == "off" else f'torch.compile(model, mode="{compiled}")',
+        "call": "model" if compiled == "off" else f'torch.compile(model, mode="{compiled}", dynamic=False)',
         "shape": ", ".join(map(str, shape)),
         "inputs_layout": ".to(memory_format=torch.channels_last)" if last else "",
         "targets": _targets(task),

@@ -6,7 +6,10 @@ import platform
 import re
 import socket
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -53,6 +56,23 @@ def test_another_user_has_another_name(monkeypatch: pytest.MonkeyPatch, tmp_path
     second = machine_name()
     assert first != second
     assert first[:-6] == second[:-6], "the hardware is the same, and so is its part of the name"
+
+
+def test_processes_that_begin_at_once_on_a_new_machine_give_it_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = iter(f"{number:06x}" for number in range(8))
+    waiting = Barrier(8)
+
+    def slow(_size: int) -> str:
+        time.sleep(0.02)
+        return next(ids)
+
+    def name(_number: int) -> str:
+        waiting.wait()
+        return machine_name()
+
+    monkeypatch.setattr("bench.environment.secrets.token_hex", slow)
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        assert len(set(pool.map(name, range(8)))) == 1, "a lock on a file is one of its opener, also among threads"
 
 
 def test_a_damaged_id_is_made_anew(cache: Path) -> None:

@@ -36,6 +36,10 @@ def run(fleet: Fleet) -> Ending:
     return fleet.run(PYTORCH, "cpu", job(workload(), fleet.logs / "job.log"), limit_s=LIMIT_S)
 
 
+def hash_seed(found: Launcher) -> str:
+    return psutil.Process(found._process.pid).environ()["PYTHONHASHSEED"]
+
+
 def until_gone(pid: int) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
@@ -58,6 +62,17 @@ def test_a_launcher_that_was_killed_is_replaced(fleet: Fleet) -> None:
     until_gone(before._process.pid)
     assert run(fleet).result["outcome"] == "ok"
     assert launcher(fleet) is not before
+
+
+def test_a_renewed_launcher_has_other_addresses_and_another_order_of_sets(fleet: Fleet) -> None:
+    before = launcher(fleet)
+    first = hash_seed(before)
+    fleet.renew()
+    after = launcher(fleet)
+    assert after.ready is not None, "it waits until they are there"
+    assert (after is before, hash_seed(after) == first) == (False, False)
+    until_gone(before._process.pid)
+    assert run(fleet).result["outcome"] == "ok"
 
 
 def test_a_launcher_that_is_killed_while_it_works_takes_its_worker_along_and_the_next_job_runs(fleet: Fleet) -> None:

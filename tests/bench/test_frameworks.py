@@ -49,6 +49,15 @@ def test_plain_keras_is_its_first_installed_backend(without: Callable[..., None]
     assert choose(("keras",)) == ((KERAS[2],), ())
 
 
+def test_all_are_all_that_are_installed(without: Callable[..., None]) -> None:
+    assert choose(("all",)) == (every_contender(), ())
+    assert choose(("flax", "all"))[0] == (FLAX, PYTORCH, *KERAS)
+    without("tensorflow")
+    chosen, problems = choose(("all",))
+    assert chosen == (PYTORCH, KERAS[1], KERAS[2], FLAX)
+    assert problems == ("keras/tensorflow is not installed: `pip install 'levelfield[keras]'`",)
+
+
 def test_what_is_asked_for_twice_is_chosen_once() -> None:
     assert choose(("keras", "keras/tensorflow", "keras")) == ((KERAS[0],), ())
 
@@ -76,7 +85,7 @@ def test_what_is_not_installed_is_named_with_its_extra_and_the_others_are_chosen
 def test_an_unknown_framework_is_named_beside_the_known_ones(name: str) -> None:
     with pytest.raises(UsageError) as caught:
         choose(("pytorch", name))
-    known = "pytorch, keras, flax, keras/tensorflow, keras/jax, keras/torch"
+    known = "pytorch, keras, flax, keras/tensorflow, keras/jax, keras/torch, all"
     assert str(caught.value) == f"--framework: found {name!r}, expected one of {known}"
 
 

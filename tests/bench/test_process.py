@@ -323,6 +323,11 @@ def test_a_process_sees_its_own_device_alone(
     assert process._environment(None, device=device)["CUDA_VISIBLE_DEVICES"] == seen
 
 
+def test_the_order_of_sets_follows_from_a_seed() -> None:
+    assert process._environment(None, device="cpu")["PYTHONHASHSEED"] == "0"
+    assert process._environment(None, device="cpu", hash_seed=3)["PYTHONHASHSEED"] == "3"
+
+
 def test_keras_finds_its_engine_in_the_environment() -> None:
     assert process._environment("jax", device="cpu")["KERAS_BACKEND"] == "jax"
     assert "KERAS_BACKEND" not in process._environment(None, device="cpu").keys() - os.environ.keys()

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +11,7 @@ import pytest
 from bench import proof, runner
 from bench.analysis.spent import spent_s
 from bench.certification import certify
+from bench.fleet import Fleet
 from bench.frameworks import Contender
 from bench.jobs import Event, Settings
 from bench.plan import Selection, cases
@@ -112,6 +113,27 @@ def test_every_record_has_a_certificate_that_passed(good: Ran) -> None:
         "pytorch": "pytorch",
         "flax": "flax",
     }
+
+
+def test_each_replicate_is_forked_from_launchers_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    renew, measure = Fleet.renew, runner._measure
+
+    def renewing(fleet: Fleet) -> None:
+        done.append("renewed")
+        renew(fleet)
+
+    def measuring(case: Case, place: runner._Place) -> runner._Run:
+        done.append(case.turn)
+        return measure(case, place)
+
+    monkeypatch.setattr(Fleet, "renew", renewing)
+    monkeypatch.setattr(runner, "_measure", measuring)
+    tiny = workload()
+    one = Case(workload="tiny", framework="pytorch", scenario="training", batch_sizes=(4,), threads=1, purpose="timing")
+    planned = (one, replace(one, purpose="learning"), *(replace(one, replicate=number) for number in (1, 1, 2)))
+    assert [item.outcome for item in ran(planned, {"tiny": tiny}, tmp_path).stored] == ["ok"] * 5
+    assert done == ["timing 1", "learning seed 0", "renewed", "timing 2", "timing 2", "renewed", "timing 3"]
 
 
 def test_every_record_says_what_was_done_how_and_where(good: Ran) -> None:

@@ -10,7 +10,7 @@ import pytest
 from bench import certification, runner, tuner
 from bench.jobs import Event, Settings
 from bench.record import Case, Certificate, Record, Tuning
-from bench.tuner import Spot
+from bench.tuner import Spot, spots
 from tests.bench.workloads import CANNOT_BE_DONE_IN_PYTORCH, Change, workload
 
 TUNED = Case(
@@ -68,6 +68,22 @@ def test_a_search_tries_everything_there_is_and_is_remembered(tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("_quickly")
+def test_batch_sizes_share_processes_and_one_that_fails_fails_alone(tmp_path: Path) -> None:
+    made, events, _ = settings(tmp_path)
+    case = replace(TUNED, framework="pytorch", batch_sizes=(4, 8))
+    found = tuner.search([case], made, again=False)
+    assert [spot.batch_size for spot in found] == [4, 8]
+    assert all(item.candidates[0].times_s for item in found.values())
+    assert (4, 8) in {event.case.batch_sizes for event in events if event.kind == "tuning" and event.case}
+    more_than_there_is = tuner.search([replace(case, batch_sizes=(8, 4, 100))], made, again=False)
+    *others, last = more_than_there_is.items()
+    assert dict(others) == found, "the cache knows two of them"
+    assert (last[0].batch_size, {item.outcome for item in last[1].candidates}) == (100, {"failed"})
+    both = tuner.search([replace(case, batch_sizes=(4, 100))], made, again=True)
+    assert [{item.outcome for item in tuning.candidates} for tuning in both.values()] == [{"ok"}, {"failed"}]
+
+
+@pytest.mark.usefixtures("_quickly")
 def test_what_is_fast_and_does_something_else_is_not_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unproven = Certificate(contender="flax", deviations=(), steps=100, problem="it answers something else")
     monkeypatch.setattr(certification, "tuned", lambda *_: unproven)
@@ -98,7 +114,7 @@ def test_a_tuned_case_is_measured_with_its_options_and_certified_with_them(
     chosen = Tuning(
         batch_size=4, options={"call": "lax.scan"}, metric="step_time_pipelined_s", searched="", candidates=()
     )
-    monkeypatch.setattr(tuner.Tuner, "find", lambda *_: chosen)
+    monkeypatch.setattr(tuner.Tuner, "find", lambda _, case: dict.fromkeys(spots(case), chosen))
     made, _, stored = settings(tmp_path)
     usual = replace(TUNED, mode="idiomatic")
     learnt = replace(TUNED, purpose="learning")

@@ -1,14 +1,17 @@
 """The search for the fastest options finds what timing every combination at length would find, for less."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
+from bench import tuning
 from bench.record import Candidate
-from bench.tuning import FINAL_PROCESSES, FINALISTS, Options, candidates, search
+from bench.tuning import FAR, FINAL_PROCESSES, FINALISTS, Options, candidates, together
 
 CHOICES = {"call": ("a", "b", "c"), "layout": ("first", "last"), "compile": ("off", "on")}
+SIZE = 8
 
 
 class Machine:
@@ -17,21 +20,28 @@ class Machine:
     def __init__(self, seed: int, *, noise: float = 0.02, broken: tuple[str, ...] = ()) -> None:
         self.generator = np.random.default_rng(seed)
         self.noise, self.broken = noise, broken
-        self.speeds: dict[tuple[tuple[str, str], ...], float] = {}
-        self.asked: list[tuple[Options, float]] = []
+        self.speeds: dict[tuple[int, tuple[tuple[str, str], ...]], float] = {}
+        self.asked: list[tuple[Options, float, tuple[int, ...]]] = []
 
-    def speed(self, options: Options) -> float:
-        """What the options take when nothing disturbs."""
-        key = tuple(sorted(options.items()))
+    def speed(self, options: Options, size: int = SIZE) -> float:
+        """What the options take at a batch size when nothing disturbs."""
+        key = size, tuple(sorted(options.items()))
         return self.speeds.setdefault(key, float(self.generator.uniform(1.0, 3.0)))
 
-    def time(self, options: Options, block_seconds: float) -> Candidate:
-        """One timing."""
-        self.asked.append((options, block_seconds))
+    def time(self, options: Options, block_seconds: float, sizes: Sequence[int]) -> dict[int, Candidate]:
+        """One process."""
+        self.asked.append((options, block_seconds, tuple(sizes)))
         if any(word in options.values() for word in self.broken):
-            return Candidate(options=dict(options), outcome="failed", error="it cannot")
-        found = self.speed(options) * float(np.exp(self.generator.normal(0, self.noise)))
-        return Candidate(options=dict(options), times_s=(found,))
+            return {size: Candidate(options=dict(options), outcome="failed", error="it cannot") for size in sizes}
+        times = {
+            size: self.speed(options, size) * float(np.exp(self.generator.normal(0, self.noise))) for size in sizes
+        }
+        return {size: Candidate(options=dict(options), times_s=(time,)) for size, time in times.items()}
+
+
+def search(found: Sequence[Candidate], machine: Machine, *, exhaustive: bool = False) -> tuple[Candidate, ...]:
+    """A search at one batch size."""
+    return together({SIZE: tuning.search(found, exhaustive=exhaustive)}, machine.time)[SIZE]
 
 
 def test_every_combination_is_a_candidate_that_says_what_is_unusual_about_it() -> None:
@@ -46,53 +56,87 @@ def test_every_combination_is_a_candidate_that_says_what_is_unusual_about_it() -
 @pytest.mark.parametrize("seed", range(20))
 def test_the_fastest_is_found_whatever_the_order(seed: int) -> None:
     machine = Machine(seed)
-    best = search(candidates(CHOICES), machine.time)[0]
+    best = search(candidates(CHOICES), machine)[0]
     brute_force = min(machine.speed(item.options) for item in candidates(CHOICES))
     assert machine.speed(best.options) <= brute_force * 1.03, "nearer than two timings can be told apart"
 
 
 def test_noise_that_hides_the_differences_can_mislead_it() -> None:
     machines = [Machine(seed, noise=1.0) for seed in range(20)]
-    found = [(machine, search(candidates(CHOICES), machine.time)[0]) for machine in machines]
+    found = [(machine, search(candidates(CHOICES), machine)[0]) for machine in machines]
     least = [min(machine.speed(item.options) for item in candidates(CHOICES)) for machine in machines]
     assert any(machine.speed(best.options) > 1.03 * low for (machine, best), low in zip(found, least, strict=True))
 
 
 def test_slow_ones_are_timed_once_and_the_last_several_times_and_longer() -> None:
     machine = Machine(0)
-    ranked = search(candidates(CHOICES), machine.time)
+    ranked = search(candidates(CHOICES), machine)
     assert len(ranked) == 12
     assert [len(item.times_s) for item in ranked[:FINALISTS]] == [FINAL_PROCESSES] * FINALISTS
     assert {len(item.times_s) for item in ranked[FINALISTS:]} == {1}
-    timed = Counter(str(options) for options, _ in machine.asked)
+    timed = Counter(str(options) for options, _, _ in machine.asked)
     assert sum(timed.values()) < 12 * FINAL_PROCESSES
-    seconds = [block_seconds for _, block_seconds in machine.asked]
+    seconds = [block_seconds for _, block_seconds, _ in machine.asked]
     assert seconds == sorted(seconds)
     assert seconds[-1] > seconds[0]
 
 
 def test_what_the_guide_says_is_timed_to_the_end_however_slow() -> None:
     machine = Machine(0)
-    machine.speeds[()] = 100.0
-    ranked = search(candidates(CHOICES), machine.time)
+    machine.speeds[SIZE, ()] = 100.0
+    ranked = search(candidates(CHOICES), machine)
     usual = next(item for item in ranked if not item.options)
     assert len(usual.times_s) == FINAL_PROCESSES
 
 
 def test_what_fails_is_kept_with_its_reason_and_never_chosen() -> None:
     machine = Machine(1, broken=("on",))
-    ranked = search(candidates(CHOICES), machine.time)
+    ranked = search(candidates(CHOICES), machine)
     assert [item.outcome for item in ranked] == ["ok"] * 6 + ["failed"] * 6
     assert all(item.error == "it cannot" and not item.times_s for item in ranked[6:])
-    nothing = search(candidates({"call": ("a", "b")}), Machine(1, broken=("b",)).time)
+    nothing = search(candidates({"call": ("a", "b")}), Machine(1, broken=("b",)))
     assert [(item.options, item.outcome) for item in nothing] == [({}, "ok"), ({"call": "b"}, "failed")]
 
 
 def test_an_exhaustive_search_times_everything_in_the_last_round() -> None:
     machine = Machine(3)
-    found = search(candidates(CHOICES), machine.time, exhaustive=True)
+    found = search(candidates(CHOICES), machine, exhaustive=True)
     assert len(found) == 12
     assert {len(item.times_s) for item in found} == {FINAL_PROCESSES}
     assert len(machine.asked) == 12 * FINAL_PROCESSES
     medians = [np.median(item.times_s) for item in found]
     assert medians == sorted(medians)
+
+
+@pytest.mark.parametrize("behind", [0.9 * FAR, 1.2 * FAR])
+def test_who_is_far_behind_leaves_at_once(behind: float) -> None:
+    machine = Machine(0, noise=0.0)
+    found = candidates(CHOICES)
+    for number, item in enumerate(found):
+        machine.speeds[SIZE, tuple(sorted(item.options.items()))] = 1.0 if number == 5 else behind
+    assert search(found, machine)[0].options == found[5].options
+    again = len(machine.asked) - len(found)
+    two = 2 * FINAL_PROCESSES  # the fastest, and what the guide says
+    assert again == two if behind > FAR else again > two
+
+
+def test_batch_sizes_share_processes_and_each_finds_its_own() -> None:
+    sizes = (1, 32, 256)
+    machine = Machine(2, noise=0.0)
+    found = together({size: tuning.search(candidates(CHOICES)) for size in sizes}, machine.time)
+    for size in sizes:
+        options = found[size][0].options
+        assert machine.speed(options, size) == min(machine.speed(item.options, size) for item in candidates(CHOICES))
+        assert sorted(str(item.options) for item in found[size]) == sorted(str(x.options) for x in candidates(CHOICES))
+    assert len({str(found[size][0].options) for size in sizes}) > 1
+    assert [asked for _, _, asked in machine.asked[:12]] == [sizes] * 12
+    apart = Machine(2, noise=0.0)
+    for size in sizes:
+        together({size: tuning.search(candidates(CHOICES))}, apart.time)
+    assert len(machine.asked) < 2 / 3 * len(apart.asked)
+
+
+def test_what_failed_once_is_not_tried_again() -> None:
+    machine = Machine(1, broken=("b",))
+    search(candidates({"call": ("a", "b")}), machine)
+    assert [options for options, _, _ in machine.asked] == [{}, {"call": "b"}, {}, {}]

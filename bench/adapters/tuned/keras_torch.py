@@ -24,7 +24,7 @@ class TorchLoop:
 
     def __init__(self, model: Any, *, jit_compile: bool) -> None:  # noqa: ANN401 (a Keras model)
         self.model = model
-        self.call = torch.compile(model) if jit_compile else model
+        self.call = torch.compile(model, dynamic=False) if jit_compile else model
         self.variables = model.trainable_variables
 
     def train(self, group: Sequence[Batch]) -> Sequence[Tensor]:

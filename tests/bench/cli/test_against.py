@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli import against
-from bench.cli.against import SIDES
-from bench.meeting import PROTOCOL
+from bench.meeting import PROTOCOL, SIDES
 from bench.metrics import Cell
 from bench.process import ROOT
 from bench.record import Measurement, Record, Turns
