@@ -36,8 +36,8 @@ def bench(session: nox.Session) -> None:
 def calibrate(session: nox.Session) -> None:
     """Measure this machine against itself: five comparisons of equal sides, and what a planted change would do.
 
-    Two hours and a half on two cores. `-- --processes 5` makes one comparison in half an hour; `--add results/turns-…`
-    adds what was measured before.
+    An hour on two cores. `-- --processes 5` makes one comparison in a quarter of it; `--add results/turns-…` adds what
+    was measured before.
     """
     _become(
         [_environment(session, "all"), "-m", "bench", "doctor", "--calibrate", "--processes", "25", *session.posargs]
