@@ -27,7 +27,7 @@ class Fleet:
         self._locks: dict[tuple[Contender, str], Lock] = {}
         self._spawned: set[Launcher] = set()
         self._closed = False
-        self._generation = 0
+        self._hash_seed = 0
 
     def start(self, wanted: Iterable[tuple[Contender, str]]) -> None:
         """Start those that are not there yet, all at once: they import their frameworks side by side."""
@@ -36,13 +36,13 @@ class Fleet:
             self._locks[contender, device] = Lock()
             self._launchers[contender, device] = self._launch(contender, device)
 
-    def renew(self) -> None:
+    def renew(self, hash_seed: int) -> None:
         """Put a new one in the place of each, and wait until they are ready; nothing may be at work.
 
-        What is forked from one launcher has its addresses, and with them what falls together in a cache: by several
-        percent, and in every process. Who starts anew draws anew.
+        Whatever is forked from one launcher shares its addresses and its order of sets. Equal code was slower by
+        several percent in every process of one launcher than in those of another; who starts anew draws anew.
         """
-        self._generation += 1
+        self._hash_seed = hash_seed
         for launcher in self._launchers.values():
             launcher.close()
         self._launchers = {key: self._launch(*key) for key in self._launchers}
@@ -107,7 +107,7 @@ class Fleet:
             device=device,
             log=log,
             spawned=spawned,
-            hash_seed=self._generation,
+            hash_seed=self._hash_seed,
         )
 
 

@@ -48,7 +48,7 @@ def run(cases: Sequence[Case], settings: Settings) -> list[Record]:
         replicate = 0
         for case in timed:
             if case.replicate > replicate:
-                fleet.renew()
+                fleet.renew(hash_seed=case.replicate)
                 replicate = case.replicate
             records.append(_attempt(case, place, writer))
         return records

@@ -19,7 +19,7 @@ from bench.record import Candidate, Scenario
 FIRST_BLOCK_S = 0.1
 LAST_BLOCK_S = 0.4
 FINALISTS = 3
-FAR = 1.5  # times the fastest of a round; processes that do the same on a shared machine differ by a third at the most
+FAR = 1.5  # times the fastest of a round: more than processes that do the same differ, by 10 % (one deviation) or so
 USUAL = "what the guide says"
 FINAL_PROCESSES = 3
 

@@ -119,9 +119,9 @@ def test_each_replicate_is_forked_from_launchers_of_its_own(tmp_path: Path, monk
     done: list[str] = []
     renew, measure = Fleet.renew, runner._measure
 
-    def renewing(fleet: Fleet) -> None:
-        done.append("renewed")
-        renew(fleet)
+    def renewing(fleet: Fleet, hash_seed: int) -> None:
+        done.append(f"renewed {hash_seed}")
+        renew(fleet, hash_seed)
 
     def measuring(case: Case, place: runner._Place) -> runner._Run:
         done.append(case.turn)
@@ -133,7 +133,7 @@ def test_each_replicate_is_forked_from_launchers_of_its_own(tmp_path: Path, monk
     one = Case(workload="tiny", framework="pytorch", scenario="training", batch_sizes=(4,), threads=1, purpose="timing")
     planned = (one, replace(one, purpose="learning"), *(replace(one, replicate=number) for number in (1, 1, 2)))
     assert [item.outcome for item in ran(planned, {"tiny": tiny}, tmp_path).stored] == ["ok"] * 5
-    assert done == ["timing 1", "learning seed 0", "renewed", "timing 2", "timing 2", "renewed", "timing 3"]
+    assert done == ["timing 1", "learning seed 0", "renewed 1", "timing 2", "timing 2", "renewed 2", "timing 3"]
 
 
 def test_every_record_says_what_was_done_how_and_where(good: Ran) -> None:
