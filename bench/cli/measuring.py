@@ -31,6 +31,7 @@ from bench.cli.reading import Verdicts, write_page
 LOOK_S = 0.5
 BUSY_CORES = 0.5
 AROUND = "proofs, memory, the roof and starting"
+AROUND_IN_TURNS = f"the other side's turns, {AROUND}"
 
 if TYPE_CHECKING:
     from bench.jobs import Event
@@ -263,7 +264,8 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     if not records:
         fail(f"{store.records}: nothing was measured", NOTHING)
     page = write_page(records, command=options.command(), reports=reports, brief=True)
-    say(f"\n{progress.clock(seconds)} in all: {spent.shares(new, seconds, rest=AROUND)}")
+    rest = AROUND if options.turns is None else AROUND_IN_TURNS
+    say(f"\n{progress.clock(seconds)} in all: {spent.shares(new, seconds, rest=rest)}")
     say(f"records: {store.records}\nreport: {page}")
     for name, wanted in (("models", options.save_models), ("tensorboard", options.tensorboard)):
         if wanted:

@@ -10,6 +10,7 @@ import pytest
 from bench.datasets import base as datasets
 from bench.equivalence import LOSS_STEPS, STEPS, Trace, relative_deviation, weights_deviation
 from bench.subject import prepare
+from bench.trace import SAMPLES as FEWER
 from bench.trace import mantissa_bits, trace
 from bench.workload import Workload, parse_workload
 from models.dnn.spec import forward, initial_weights
@@ -40,8 +41,8 @@ def traced(made: Workload, *, precision: str = "fp64", seed: int = 0, nudged: bo
     return trace(subject, nudged=nudged)
 
 
-def by_hand(made: Workload, *, first_epoch: int = 0) -> Trace:
-    """The weights after all steps and the loss of each, in NumPy."""
+def by_hand(made: Workload, *, first_epoch: int = 0, most: int = SAMPLES) -> Trace:
+    """The weights after all steps and the loss of each, in NumPy; at most so many samples of each batch."""
     split = datasets.load(made.dataset).train
     inputs, targets = split.inputs.astype(np.float64), split.targets.astype(np.float64)
     weights = initial_weights(made.spec, seed=0)
@@ -52,6 +53,7 @@ def by_hand(made: Workload, *, first_epoch: int = 0) -> Trace:
             SAMPLES, made.recipe.batch_size, seed=0, epoch=epoch, last_batch=made.recipe.last_batch
         )
         for rows in list(batches)[: STEPS - len(losses)]:
+            rows = rows[:most]  # noqa: PLW2901
             error = inputs[rows] @ weights["head.kernel"] + weights["head.bias"] - targets[rows]
             losses.append(float(np.mean(error**2)))
             back = 2 * error / error.size
@@ -117,8 +119,20 @@ def test_the_seed_decides_the_weights_and_the_batches() -> None:
     assert weights_deviation(first, other) > 1e-6
 
 
-def test_a_batch_as_large_as_the_data_is_an_epoch() -> None:
-    assert len(traced(workload(batch_size=SAMPLES))["losses"]) == LOSS_STEPS
+@pytest.mark.parametrize("batch_size", [40, SAMPLES], ids=["two batches an epoch", "as large as the data"])
+def test_float64_takes_the_first_samples_of_a_large_batch(batch_size: int) -> None:
+    made = workload(batch_size=batch_size)
+    found = traced(made)
+    assert weights_deviation(found, by_hand(made, most=FEWER)) < 1e-13
+    assert weights_deviation(found, by_hand(made)) > 1e-6
+    assert len(found["losses"]) == LOSS_STEPS
+
+
+def test_float32_takes_all_samples_of_a_large_batch() -> None:
+    made = workload(batch_size=40)
+    losses = traced(made, precision="fp32")["losses"]
+    assert relative_deviation(losses, by_hand(made)["losses"][:LOSS_STEPS]) < 1e-5
+    assert relative_deviation(losses, by_hand(made, most=FEWER)["losses"][:LOSS_STEPS]) > 1e-3
 
 
 @pytest.mark.parametrize(("precision", "bits"), [("fp64", 52), ("fp32", 23), ("bf16", 7)])

@@ -51,6 +51,7 @@ def test_the_verdicts_are_shown_and_what_became_of_the_planted_slowdown(checked:
     assert result.code in {3, 4}, result.err
     assert "Timed in turns: ratios are of quickest calls, or of neighbouring turns" in " ".join(result.out.split())
     assert "planted in tiny flax training: calls take 90.0% longer on the second side" in result.err
+    assert "% the other side's turns, proofs, memory, the roof and starting" in result.out + result.err
     assert {"planted" in item.settings for item in stored(place, "base")} == {False}
     assert {"planted" in item.settings for item in stored(place, "head")} == {True}
 
