@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.environment import available_cores
-from bench.fleet import Fleet
+from bench.fleet import UNTIMED_AT_ONCE, Fleet
 from bench.frameworks import Contender
 from bench.jobs import Event, Listen, Settings, contender, untimed
 from bench.proof import Options, Pending, Proofs
@@ -62,12 +62,12 @@ def certify(  # noqa: PLR0913 (what is proven, and how it is told)
 
 
 def proofs(fleet: Fleet, pool: ThreadPoolExecutor, listen: Listen) -> Proofs:
-    """What makes them, with all cores."""
+    """What makes them, on all cores together."""
 
     def tell(workload: str, name: str, precision: str) -> None:
         listen(Event(kind="proving", news={"workload": workload, "contender": name, "precision": precision}))
 
-    return Proofs(fleet, pool, threads=available_cores(), limit_s=PROOF_LIMIT_S, tell=tell)
+    return Proofs(fleet, pool, threads=max(1, available_cores() // UNTIMED_AT_ONCE), limit_s=PROOF_LIMIT_S, tell=tell)
 
 
 def begin(

@@ -11,6 +11,7 @@ from bench.process import Ending, Job, Launcher, LauncherError, Message
 
 PROBE_LIMIT_S = 60.0
 EVERY_GPU = "cuda:all"
+UNTIMED_AT_ONCE = 2  # proofs and memory are no timings
 
 
 def _ignore(_: Message) -> None:

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from bench.fleet import UNTIMED_AT_ONCE
 from bench.frameworks import Contender
 from bench.record import Case, Certificate, Record, to_json
 from bench.workload import Workload
-
-UNTIMED_AT_ONCE = 2  # proofs and memory are no timings, so they may share the cores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

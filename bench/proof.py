@@ -2,17 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from types import MappingProxyType
 from typing import NamedTuple, final
 
 from bench import cache, equivalence, families, frameworks
 from bench.equivalence import Trace
-from bench.fleet import Fleet
+from bench.fleet import UNTIMED_AT_ONCE, Fleet
 from bench.frameworks import Contender
 from bench.record import Certificate
 from bench.workload import Workload
@@ -55,11 +57,17 @@ class Proofs:
 
     `tell` hears of each trace that is made: workload, contender, precision. What is proven in a reduced precision is
     proven in float64 and float32 as well.
+
+    Two traces are made at once, each on cores of its own: threads of two processes that wait for each other on the same
+    cores take ten times as long.
     """
 
     def __init__(self, fleet: Fleet, pool: ThreadPoolExecutor, *, threads: int, limit_s: float, tell: Tell) -> None:
         self.fleet, self.pool = fleet, pool
         self.threads, self.limit_s, self.tell = threads, limit_s, tell
+        self._free: SimpleQueue[int] = SimpleQueue()  # the first core of each place where a trace can be made
+        for place in range(UNTIMED_AT_ONCE):
+            self._free.put(place * threads)
         self._jobs: dict[Path, Future[Traced]] = {}  # what is proven in two precisions shares traces
 
     def begin(
@@ -149,9 +157,20 @@ class Proofs:
             "path": str(path),
             "tuning": dict(pending.tunings.get(str(contender), {})),
         }
-        result = self.fleet.run(contender, pending.device, job, limit_s=self.limit_s).result
+        with self._place() as first_core:
+            job["first_core"] = first_core
+            result = self.fleet.run(contender, pending.device, job, limit_s=self.limit_s).result
         made = equivalence.read_trace(path)
         return made if made is not None else Refusal(str(result["error"]), result["outcome"] != "unavailable")
+
+    @contextmanager
+    def _place(self) -> Iterator[int]:
+        """Where a trace is made, until it is there."""
+        first_core = self._free.get()
+        try:
+            yield first_core
+        finally:
+            self._free.put(first_core)
 
 
 def _noted(certificate: Certificate, options: Options) -> Certificate:

@@ -37,7 +37,7 @@ def run(job: Job, *, emit: Emit, receive: Receive) -> None:
     """Do one job and emit its result; whatever goes wrong is a result with an outcome, and a traceback in the log."""
     try:
         if "threads" in job:
-            _pin(job["threads"])
+            _pin(job["threads"], first=job.get("first_core", 0))
         result = KINDS[job["kind"]](job, emit, receive)
     except Exception as error:  # noqa: BLE001 (a worker has nobody else to tell)
         traceback.print_exc()
@@ -172,10 +172,14 @@ def _subject(job: Job, *, precision: str, seed: int) -> Subject:
     )
 
 
-def _pin(threads: int) -> None:
-    """Leave this process as many cores as it may have threads: JAX takes its number of threads from there."""
+def _pin(threads: int, *, first: int) -> None:
+    """Leave this process as many cores as it may have threads: JAX takes its number of threads from there.
+
+    They are counted from `first` on, and from the beginning where there are not so many.
+    """
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, cores[first : first + threads] or cores[:threads])
 
 
 def _outcome(error: Exception) -> str:

@@ -4,12 +4,15 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import pytest
 
 from bench import equivalence, families, frameworks, proof
 from bench.fleet import Fleet
 from bench.frameworks import Contender
+from bench.process import Ending
 from bench.proof import Pending, Proofs, second
 from bench.record import Certificate
 from bench.workload import Workload, load_workload
@@ -214,3 +217,23 @@ def test_options_are_proven_like_everything_else(fleet: Fleet) -> None:
         assert certificate.passed
         assert certificate.notes == ("proven with compile default, optimizer fused",)
         assert proofs.collect(usual)["pytorch"].notes == ()
+
+
+def test_traces_that_are_made_at_once_have_cores_of_their_own(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    both_at_work, cores = Barrier(2, timeout=LIMIT_S), list[tuple[int, int]]()
+
+    def run(_: object, contender: Contender, device: str, job: dict[str, Any], *, limit_s: float) -> Ending:
+        assert (device, limit_s) == ("cpu", LIMIT_S)
+        both_at_work.wait()
+        cores.append((job["first_core"], job["threads"]))
+        both_at_work.wait()
+        return Ending(result={"outcome": "failed", "error": f"{contender} computes nothing"}, startup_s=None)
+
+    monkeypatch.setattr(Fleet, "run", run)
+    with ThreadPoolExecutor(2) as pool:
+        proofs = Proofs(fleet, pool, threads=3, limit_s=LIMIT_S, tell=lambda *_: None)
+        refused = proofs.collect(proofs.begin(workload(), [PYTORCH, FLAX], device="cpu"))
+    assert refused["pytorch"].problem == "pytorch computes nothing"
+    pairs = [sorted(cores[at : at + 2]) for at in range(0, len(cores), 2)]
+    assert pairs
+    assert all(pair == [(0, 3), (3, 3)] for pair in pairs)

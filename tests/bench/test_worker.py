@@ -73,6 +73,16 @@ def test_a_process_has_as_many_cores_as_threads(cores: set[int]) -> None:
     assert os.sched_getaffinity(0) == {min(cores)}
 
 
+def test_a_process_may_have_cores_of_its_own(cores: set[int]) -> None:
+    worked(tiny() | {"first_core": len(cores) - 1})
+    assert os.sched_getaffinity(0) == {max(cores)}
+
+
+def test_where_there_are_not_so_many_cores_they_are_shared(cores: set[int]) -> None:
+    worked(tiny() | {"first_core": len(cores)})
+    assert os.sched_getaffinity(0) == {min(cores)}
+
+
 def test_a_diverged_learning_keeps_its_curve() -> None:
     result = worked(tiny(DIVERGES, purpose="learning"))[-1]
     assert result["outcome"] == "diverged"
