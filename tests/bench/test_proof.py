@@ -161,7 +161,11 @@ def test_adapter_and_versions_decide_too(tmp_path: Path, monkeypatch: pytest.Mon
     assert path(contender=FLAX) != of_flax
 
 
-def test_what_saturates_is_held_to_what_rounding_explains(fleet: Fleet, tmp_path: Path) -> None:
+def test_what_saturates_is_held_to_what_rounding_explains(
+    fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two frameworks are 1e-9 to 6e-9 apart here, depending on how either rounds on this processor.
+    monkeypatch.setattr(equivalence, "WEIGHTS_LIMIT", 1e-10)
     made = load_workload("counting-rnn")
     certificates, told = prove(fleet, made, PYTORCH, FLAX)
     assert [item[2] for item in told] == ["fp32", "fp64", "fp64 nudged"] * 2
