@@ -22,6 +22,7 @@ DTYPES: dict[str, np.dtype[np.floating]] = {"fp64": DOUBLE, "fp32": SINGLE, "tf3
 
 
 FOR_GPUS = ("use_cudnn",)  # forms of models that are all one on a CPU
+FOR_CPUS = ("product",)  # and forms that GPUs, which convolve well, have no memory for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +74,8 @@ class Subject:
     def choices(self, scenario: Scenario) -> dict[str, tuple[str, ...]]:
         """The public options of the framework and the forms of its model, each with what it can be, the usual first."""
         found = {**self.adapter.choices(scenario, self.workload.family), **forms(self.module)}
-        on_cpu = self.adapter.engine.device == "cpu"
-        return {name: values for name, values in found.items() if not (on_cpu and name in FOR_GPUS)}
+        elsewhere = FOR_GPUS if self.adapter.engine.device == "cpu" else FOR_CPUS
+        return {name: values for name, values in found.items() if name not in elsewhere}
 
     def build(
         self,

@@ -119,3 +119,11 @@ def test_what_only_a_gpu_can_choose_is_no_choice_on_a_cpu(monkeypatch: pytest.Mo
     assert "use_cudnn" not in found.choices("training")
     monkeypatch.setattr(found.adapter.engine, "device", "cuda")
     assert found.choices("training")["use_cudnn"] == ("auto", "off")
+
+
+def test_what_only_a_cpu_can_choose_is_no_choice_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = subject(model=CNN, framework="flax")
+    assert found.choices("training")["product"] == ("convolution", "patches")
+    monkeypatch.setattr(found.adapter.engine, "device", "cuda")
+    assert "product" not in found.choices("training")
+    assert "pooling" in found.choices("training")

@@ -46,11 +46,22 @@ CALLS: dict[str, dict[str, tuple[str, ...]]] = {
     "flax": {
         "call": ("nnx.jit", "jax.jit", "ahead of time", "lax.scan"),
         "products": ("default", "cublas"),
+        "product": ("convolution", "patches"),
         "pooling": ("reduce_window", "reshape"),
     },
 }
 
-USUAL = {"train_on_batch", "predict_on_batch", "nnx.jit", "default", "off", "auto", "contiguous", "reduce_window"}
+USUAL = {
+    "train_on_batch",
+    "predict_on_batch",
+    "nnx.jit",
+    "default",
+    "off",
+    "auto",
+    "contiguous",
+    "convolution",
+    "reduce_window",
+}
 
 
 def task(contender: str, family: str, options: Mapping[str, str], *, scenario: Scenario = "training") -> Task:
