@@ -68,8 +68,8 @@ def _figure(results: Results, shown: Sequence[str], chart: "Chart", *, title: st
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    across = min(PANELS_PER_ROW, len(shown))
-    down = -(-len(shown) // across)
+    down = -(-len(shown) // PANELS_PER_ROW)
+    across = -(-len(shown) // down)  # so that rows are equally full
     figure = Figure(figsize=(WIDTH_INCHES, 0.9 + 2.6 * down), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(down, across, squeeze=False, sharey=chart.shared)

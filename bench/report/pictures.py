@@ -21,6 +21,7 @@ RIGHT, WRONG = "#1B7837", "#B2182B"
 ACROSS = 6  # tiles in a row
 TILE = 0.9  # of the room of a tile, the rest is between them
 LONGEST_LINE = 34  # letters in a box
+LINE, ARROW = 0.34, 0.3  # heights: of a line in a box, and between two boxes
 SERIES = 120  # points of a series that can be told apart
 
 Pick = Callable[[Judgement], tuple[Error, ...]]
@@ -56,20 +57,23 @@ def architecture(axes: "Axes", results: Results, workload: str) -> None:
 
     layers = _network(results, workload)
     largest = max(math.log1p(math.prod(layer.shape)) for layer in layers)
-    for number, layer in enumerate(layers):
-        top = -float(number)
+    top = 0.0
+    for layer in layers:
+        words = _words(layer)
+        height = LINE * (words.count("\n") + 2)
         width = 0.35 + 0.65 * math.log1p(math.prod(layer.shape)) / largest
-        box = FancyBboxPatch(
-            (-width / 2, top - 0.68), width, 0.62, boxstyle="round,pad=0.0,rounding_size=0.06", mutation_aspect=3
-        )
+        if top:
+            axes.annotate("", (0, top), (0, top + ARROW), arrowprops={"arrowstyle": "->", "linewidth": 0.7})
+        corner = (-width / 2, top - height)
+        box = FancyBboxPatch(corner, width, height, boxstyle="round,pad=0.0,rounding_size=0.06", mutation_aspect=3)
         box.set(facecolor="#DCE9F5" if layer.parameters else "#F2F2F2", edgecolor="#5B7FA3", linewidth=0.8)
         axes.add_patch(box)
-        axes.text(0, top - 0.2, _words(layer), ha="center", va="center", fontsize=6.5, linespacing=0.95)
-        axes.text(0, top - 0.53, _sizes(layer), ha="center", va="center", fontsize=6, color="#444444")
-        if number:
-            axes.annotate("", (0, top - 0.06), (0, top + 0.32), arrowprops={"arrowstyle": "->", "linewidth": 0.7})
+        middle = top - (height - LINE) / 2
+        axes.text(0, middle, words, ha="center", va="center", fontsize=6.5, linespacing=0.95)
+        axes.text(0, top - height + 0.6 * LINE, _sizes(layer), ha="center", va="center", fontsize=6, color="#444444")
+        top -= height + ARROW
     axes.set_xlim(-0.62, 0.62)
-    axes.set_ylim(-len(layers) + 0.1, 0.1)
+    axes.set_ylim(top + ARROW - 0.1, 0.1)
     axes.axis("off")
 
 

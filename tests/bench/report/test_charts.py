@@ -54,6 +54,23 @@ def test_a_chart_names_the_machine_and_its_marks(tmp_path: Path, monkeypatch: py
     assert seen == [f"Example CPU @ 2.60GHz, 2 cores. {marks}", f"Example GPU. {marks}"]
 
 
+@pytest.mark.parametrize(("number", "grid"), [(1, (1, 1)), (3, (1, 3)), (4, (2, 2)), (5, (2, 3)), (7, (3, 3))])
+def test_rows_of_panels_are_equally_full(
+    number: int, grid: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def note(figure: Figure, *_: object, **__: object) -> None:
+        spec = figure.axes[0].get_subplotspec()
+        assert spec is not None
+        seen.append(spec.get_gridspec().get_geometry())
+        assert sum(axes.get_visible() for axes in figure.axes) == number
+
+    monkeypatch.setattr(Figure, "savefig", note)
+    charts.draw([record(f"workload-{item}") for item in range(number)], tmp_path)
+    assert seen == [grid]
+
+
 def judged(framework: str, judgement: Judgement) -> Record:
     found = replace(learning(), judgement=judgement)
     return record(framework=framework, purpose="learning", measurement=Measurement(learning=found))

@@ -1,0 +1,38 @@
+"""A search as a table: who was timed how often, how far from what the guide says, and why somebody could not."""
+
+from bench.record import Candidate, Tuning
+from bench.report.tuning import LONGEST_ERROR, table
+
+FASTER = Candidate(options={"optimizer": "fused"}, times_s=(1e-3, 3e-3, 2e-3))
+USUAL = Candidate(options={}, times_s=(4e-3,))
+FAILED = Candidate(options={"compile": "on"}, outcome="failed", error="it cannot " * 40)
+
+
+def found(*candidates: Candidate) -> Tuning:
+    return Tuning(
+        batch_size=32,
+        options=candidates[0].options,
+        metric="step_time_pipelined_s",
+        searched="today",
+        candidates=candidates,
+    )
+
+
+def rows(*candidates: Candidate) -> list[list[str]]:
+    return [[entry.text for entry in row] for row in table("a search", found(*candidates)).rows]
+
+
+def test_the_chosen_one_is_beside_what_the_guide_says() -> None:
+    assert rows(FASTER, USUAL) == [
+        ["optimizer fused", "2.00 ms", "0.50×", "3", "chosen"],
+        ["what the guide says", "4.00 ms", "1.00×", "1", ""],
+    ]
+    assert "Nothing was faster than what the guide says." in table("a search", found(USUAL, FASTER)).notes
+
+
+def test_who_could_not_says_why_in_few_words() -> None:
+    *_, timings, outcome = rows(USUAL, FAILED)[1]
+    assert timings == "0"
+    assert outcome.startswith("it cannot it cannot")
+    assert outcome.endswith(" …")
+    assert len(outcome) <= LONGEST_ERROR
