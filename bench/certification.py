@@ -62,7 +62,7 @@ def certify(  # noqa: PLR0913 (what is proven, and how it is told)
 
 
 def proofs(fleet: Fleet, pool: ThreadPoolExecutor, listen: Listen) -> Proofs:
-    """What makes them, on all cores together."""
+    """What makes them: two traces at once share the cores."""
 
     def tell(workload: str, name: str, precision: str) -> None:
         listen(Event(kind="proving", news={"workload": workload, "contender": name, "precision": precision}))

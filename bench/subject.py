@@ -22,7 +22,7 @@ DTYPES: dict[str, np.dtype[np.floating]] = {"fp64": DOUBLE, "fp32": SINGLE, "tf3
 
 
 FOR_GPUS = ("use_cudnn",)  # forms of models that are all one on a CPU
-FOR_CPUS = ("product",)  # and forms that GPUs, which convolve well, have no memory for
+FOR_CPUS = ("convolution",)  # and forms that take memory for what GPUs do well without
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,8 @@ from bench.equivalence import LOSS_STEPS, STEPS
 from bench.subject import Subject
 from models.layers.spec import without_dropout
 
-SAMPLES = 32  # of each batch, in float64: what a step does with 32 it does with 128, in a quarter of the time
+SAMPLES = 32  # of a full batch, in float64: what a step does with 32 it does with 128
+FEWEST = 2  # of a smaller last batch: batch norm needs a spread
 PROBED = 128  # features of the probes, enough for the way that a large product takes
 PROBES = (
     ("dnn", {"features": PROBED, "outputs": PROBED}),
@@ -96,12 +97,13 @@ def _handing_on(shape: tuple[int, ...]) -> np.ndarray:
 def _batches(subject: Subject, samples: int) -> Iterator[np.ndarray]:
     """The first batches of the recipe's own stream, epoch after epoch.
 
-    Float32 needs only those whose loss is compared, whole. Float64 needs the first samples of every batch: convolutions
-    in it have no fast kernel anywhere, and would take longer than all other proofs together.
+    Float32 needs only those whose loss is compared, whole. Float64 needs the first samples of every batch, and of a
+    smaller last one fewer: convolutions in it are slow, and would take longer than all other proofs together.
     """
     recipe = subject.workload.recipe
     is_exact = subject.precision == "fp64"
-    left, most = (STEPS, SAMPLES) if is_exact else (LOSS_STEPS, recipe.batch_size)
+    left = STEPS if is_exact else LOSS_STEPS
+    most = min(SAMPLES, recipe.batch_size) if is_exact else recipe.batch_size
     epoch = 0
     while left:
         stream = datasets.batches(
@@ -109,7 +111,7 @@ def _batches(subject: Subject, samples: int) -> Iterator[np.ndarray]:
         )
         for rows, _ in zip(stream, range(left), strict=False):
             left -= 1
-            yield rows[:most]
+            yield rows[: max(FEWEST, -(-most * len(rows) // recipe.batch_size))]
         epoch += 1
 
 

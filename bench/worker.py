@@ -175,11 +175,12 @@ def _subject(job: Job, *, precision: str, seed: int) -> Subject:
 def _pin(threads: int, *, first: int) -> None:
     """Leave this process as many cores as it may have threads: JAX takes its number of threads from there.
 
-    They are counted from `first` on, and from the beginning where there are not so many.
+    They are counted from `first` on, or from the beginning where there are not so many.
     """
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, cores[first : first + threads] or cores[:threads])
+        own = cores[first : first + threads]
+        os.sched_setaffinity(0, own if len(own) == threads else cores[:threads])
 
 
 def _outcome(error: Exception) -> str:

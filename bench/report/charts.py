@@ -69,7 +69,7 @@ def _figure(results: Results, shown: Sequence[str], chart: "Chart", *, title: st
     from matplotlib.figure import Figure
 
     down = -(-len(shown) // PANELS_PER_ROW)
-    across = -(-len(shown) // down)  # so that rows are equally full
+    across = -(-len(shown) // down)  # no more than these rows need
     figure = Figure(figsize=(WIDTH_INCHES, 0.9 + 2.6 * down), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(down, across, squeeze=False, sharey=chart.shared)

@@ -62,7 +62,7 @@ def architecture(axes: "Axes", results: Results, workload: str) -> None:
         words = _words(layer)
         height = LINE * (words.count("\n") + 2)
         width = 0.35 + 0.65 * math.log1p(math.prod(layer.shape)) / largest
-        if top:
+        if top < 0:  # below another one
             axes.annotate("", (0, top), (0, top + ARROW), arrowprops={"arrowstyle": "->", "linewidth": 0.7})
         corner = (-width / 2, top - height)
         box = FancyBboxPatch(corner, width, height, boxstyle="round,pad=0.0,rounding_size=0.06", mutation_aspect=3)

@@ -1,6 +1,5 @@
 """What a search for the fastest options found, as a table."""
 
-import textwrap
 from collections.abc import Iterable
 from statistics import median
 
@@ -9,7 +8,7 @@ from bench.report import numbers, progress
 from bench.report.layout import Column, Entry, Table, left
 from bench.tuning import USUAL
 
-LONGEST_ERROR = 120  # characters; the record has it whole
+LONGEST_ERROR = 120  # characters of it; the record has more
 TITLES = {"step_time_pipelined_s": "step, pipelined", "query_time_p50_s": "query p50"}
 
 
@@ -28,7 +27,8 @@ def table(title: str, found: Tuning) -> Table:
 def _row(item: Candidate, usual: Candidate | None, *, chosen: bool) -> tuple[Entry, ...]:
     time = median(item.times_s) if item.times_s else None
     ratio = time / median(usual.times_s) if time and usual else None
-    error = textwrap.shorten(item.error or "", LONGEST_ERROR, placeholder=" …")
+    error = item.error or ""
+    error = error if len(error) <= LONGEST_ERROR else f"{error[: LONGEST_ERROR - 2]} …"
     outcome = "chosen" if chosen else error or ("" if item.outcome == "ok" else item.outcome)
     return (
         Entry(progress.words(item.options)),

@@ -33,7 +33,7 @@ inputs = jax.random.normal(jax.random.key(1), ({shape},))
 
 CONVOLVE = '''
 
-def convolve(images, kernel, strides, padding, **options):
+def convolve(images: jax.Array, kernel: jax.Array, strides: object, padding: str, **options) -> jax.Array:
     """A convolution as one product with the patches that the kernel sees: on a CPU XLA takes less time for that."""
     size = len(kernel)
     spare = size - 1 if padding == "SAME" else 0
@@ -44,7 +44,6 @@ def convolve(images, kernel, strides, padding, **options):
     return jnp.matmul(
         jnp.concatenate(seen, axis=-1), kernel.reshape(-1, kernel.shape[-1]), precision=options["precision"]
     )
-
 '''
 
 POOL = '''
@@ -56,7 +55,6 @@ def pool(images: jax.Array, size: int) -> jax.Array:
     blocks = images[:, : rows * size, : columns * size].reshape(batch, rows, size, columns, size, channels)
     pixels = [blocks[:, :, y, :, x] for y in range(size) for x in range(size)]
     return reduce(lambda first, other: jnp.where(first >= other, first, other), pixels)
-
 '''
 
 LEARN = """targets = {targets}
@@ -161,7 +159,8 @@ LOSSES = {
 
 def write(task: Task) -> str:
     """The script."""
-    reshaped = task.options.get("pooling") == "reshape"
+    helpers = [*([CONVOLVE] if _has_patches(task) else []), *([POOL] if _is_reshaped(task) else [])]
+    helpers = [*helpers, "\n"] if helpers else []
     training, on_cublas = task.scenario == "training", task.options.get("products") == "cublas"
     call = task.options.get("call", "jax.jit" if on_cublas else "nnx.jit")
     fed = "(inputs, targets)" if training else "inputs"
@@ -171,7 +170,7 @@ def write(task: Task) -> str:
         "threads": task.threads,
         "platform": task.device.partition(":")[0],
         "matmul": {"tf32": "tensorfloat32", "bf16": "default"}.get(task.precision, "highest"),
-        "helpers": (CONVOLVE if _has_patches(task) else "") + (POOL if reshaped else ""),
+        "helpers": "".join(helpers),
         "layers": "\n".join(_layer(task, layer.kind, layer.sizes) for layer in network(task)),
         "shape": ", ".join(map(str, task.input_shape)),
         "targets": _targets(task),
@@ -197,10 +196,10 @@ def _layer(task: Task, kind: str, sizes: dict[str, Any]) -> str:
     values = {
         **sizes,
         "ending": f"{dtype}, rngs=rngs)",
-        "product": ", conv_general_dilated=convolve" if _has_patches(task) else "",
+        "form": ", conv_general_dilated=convolve" if _has_patches(task) else "",
         "unroll": task.options.get("unroll", "1"),
         "pooled": "pool(images, {size})"
-        if task.options.get("pooling") == "reshape"
+        if _is_reshaped(task)
         else "nnx.max_pool(images, ({size}, {size}), strides=({size}, {size}))",
         "carry": ", carry_init=lambda _, shape, __: jnp.zeros(shape, jnp.bfloat16)" if dtype else "",
     }
@@ -208,14 +207,18 @@ def _layer(task: Task, kind: str, sizes: dict[str, Any]) -> str:
 
 
 def _has_patches(task: Task) -> bool:
-    return task.options.get("product") == "patches"
+    return task.family == "cnn" and task.options.get("convolution") == "patches"
+
+
+def _is_reshaped(task: Task) -> bool:
+    return task.family == "cnn" and task.options.get("pooling") == "reshape"
 
 
 PACKED: dict[str, Callable[[dict[str, Any]], str]] = {
     "dense": lambda of: f"nnx.Linear({of['inputs']}, {of['outputs']}{of['ending']}",
     "convolution": lambda of: (
         f"nnx.Conv({of['inputs']}, {of['outputs']}, ({of['kernel']}, {of['kernel']}), "
-        f'padding="{of["padding"].upper()}"{of["product"]}{of["ending"]}'
+        f'padding="{of["padding"].upper()}"{of["form"]}{of["ending"]}'
     ),
     "pool": lambda of: "lambda images: " + of["pooled"].format(size=of["size"]),
     "flatten": lambda _: "lambda images: images.reshape(len(images), -1)",

@@ -13,14 +13,14 @@ from models.cnn.spec import CnnSpec, ConvLayer, feature_maps
 from models.layers import flax as layers
 from models.layers.spec import Weights
 
-Product = Literal["convolution", "patches"]
+Form = Literal["direct", "patches"]
 Pooling = Literal["reduce_window", "reshape"]
 
 
 class Forms(TypedDict):
     """Which of the equal forms of its operations the network takes."""
 
-    product: Product
+    convolution: Form
     pooling: Pooling
 
 
@@ -29,9 +29,9 @@ class Convolution(nnx.Module):
         self, channels: int, layer: ConvLayer, *, dtypes: layers.Dtypes, rngs: nnx.Rngs, **forms: Unpack[Forms]
     ) -> None:
         kernel, padding = (layer.kernel, layer.kernel), layer.padding.upper()
-        product = PRODUCTS[forms["product"]]
+        form = CONVOLUTIONS[forms["convolution"]]
         self.convolution = nnx.Conv(
-            channels, layer.filters, kernel, padding=padding, conv_general_dilated=product, **dtypes, rngs=rngs
+            channels, layer.filters, kernel, padding=padding, conv_general_dilated=form, **dtypes, rngs=rngs
         )
         self.tail = layers.Tail(layer.filters, layer.activation, layer.batch_norm, 0.0, dtypes=dtypes, rngs=rngs)
         self.pool, self.pooling = layer.pool, POOLING[forms["pooling"]]
@@ -73,15 +73,17 @@ def build(
     *,
     seed: int = 0,
     compute_dtype: str | None = None,
-    product: Product = "convolution",
+    convolution: Form = "direct",
     pooling: Pooling = "reduce_window",
 ) -> Cnn:
     """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
     dtypes = layers.dtypes_of(weights, compute_dtype)
-    model = layers.blank(lambda rngs: Cnn(spec, product=product, pooling=pooling, dtypes=dtypes, rngs=rngs), seed=seed)
-    for number, convolution in enumerate(model.convolutions):
-        layers.load(convolution.convolution, name=f"conv{number}", weights=weights)
-        layers.load_batch_norm(convolution.tail, name=f"conv{number}", weights=weights)
+    model = layers.blank(
+        lambda rngs: Cnn(spec, convolution=convolution, pooling=pooling, dtypes=dtypes, rngs=rngs), seed=seed
+    )
+    for number, block in enumerate(model.convolutions):
+        layers.load(block.convolution, name=f"conv{number}", weights=weights)
+        layers.load_batch_norm(block.tail, name=f"conv{number}", weights=weights)
     for number, layer in enumerate(model.dense):
         layers.load(layer.linear, name=f"dense{number}", weights=weights)
         layers.load_batch_norm(layer.tail, name=f"dense{number}", weights=weights)
@@ -135,5 +137,5 @@ def _pool_blocks(images: Array, size: int) -> Array:
     return reduce(lambda first, other: jnp.where(first >= other, first, other), pixels)
 
 
-PRODUCTS = {"convolution": lax.conv_general_dilated, "patches": _patches}
+CONVOLUTIONS = {"direct": lax.conv_general_dilated, "patches": _patches}
 POOLING = {"reduce_window": _pool_windows, "reshape": _pool_blocks}

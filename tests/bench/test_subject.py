@@ -123,7 +123,7 @@ def test_what_only_a_gpu_can_choose_is_no_choice_on_a_cpu(monkeypatch: pytest.Mo
 
 def test_what_only_a_cpu_can_choose_is_no_choice_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     found = subject(model=CNN, framework="flax")
-    assert found.choices("training")["product"] == ("convolution", "patches")
+    assert found.choices("training")["convolution"] == ("direct", "patches")
     monkeypatch.setattr(found.adapter.engine, "device", "cuda")
-    assert "product" not in found.choices("training")
+    assert "convolution" not in found.choices("training")
     assert "pooling" in found.choices("training")

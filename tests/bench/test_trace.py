@@ -41,19 +41,19 @@ def traced(made: Workload, *, precision: str = "fp64", seed: int = 0, nudged: bo
     return trace(subject, nudged=nudged)
 
 
-def by_hand(made: Workload, *, first_epoch: int = 0, most: int = SAMPLES) -> Trace:
-    """The weights after all steps and the loss of each, in NumPy; at most so many samples of each batch."""
+def by_hand(made: Workload, *, first_epoch: int = 0, most: int | None = None) -> Trace:
+    """The weights after all steps and the loss of each, in NumPy; from at most so many samples of a full batch."""
     split = datasets.load(made.dataset).train
     inputs, targets = split.inputs.astype(np.float64), split.targets.astype(np.float64)
     weights = initial_weights(made.spec, seed=0)
     losses: list[float] = []
-    epoch = first_epoch
+    epoch, batch = first_epoch, made.recipe.batch_size
     while len(losses) < STEPS:
         batches = datasets.batches(
             SAMPLES, made.recipe.batch_size, seed=0, epoch=epoch, last_batch=made.recipe.last_batch
         )
         for rows in list(batches)[: STEPS - len(losses)]:
-            rows = rows[:most]  # noqa: PLW2901
+            rows = rows[: -(-(most or batch) * len(rows) // batch)]  # noqa: PLW2901
             error = inputs[rows] @ weights["head.kernel"] + weights["head.bias"] - targets[rows]
             losses.append(float(np.mean(error**2)))
             back = 2 * error / error.size
@@ -125,6 +125,7 @@ def test_float64_takes_the_first_samples_of_a_large_batch(batch_size: int) -> No
     found = traced(made)
     assert weights_deviation(found, by_hand(made, most=FEWER)) < 1e-13
     assert weights_deviation(found, by_hand(made)) > 1e-6
+    assert weights_deviation(found, by_hand(made, most=FEWER - 1)) > 1e-6
     assert len(found["losses"]) == LOSS_STEPS
 
 

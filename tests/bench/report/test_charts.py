@@ -55,7 +55,7 @@ def test_a_chart_names_the_machine_and_its_marks(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize(("number", "grid"), [(1, (1, 1)), (3, (1, 3)), (4, (2, 2)), (5, (2, 3)), (7, (3, 3))])
-def test_rows_of_panels_are_equally_full(
+def test_there_are_no_more_panels_in_a_row_than_needed(
     number: int, grid: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[int, int]] = []

@@ -8,12 +8,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from bench.errors import UnavailableError
 from bench.recipe import Adam, AdamW, Clipping, Recipe, Sgd
 from bench.record import Scenario
 from bench.script import Task, write
+from bench.script.flax import CONVOLVE
 from models.cnn.spec import CnnSpec, ConvLayer
 from models.dnn.spec import DnnSpec
 from models.layers.spec import BatchNorm, DenseLayer, RecurrentLayer
@@ -46,7 +50,7 @@ CALLS: dict[str, dict[str, tuple[str, ...]]] = {
     "flax": {
         "call": ("nnx.jit", "jax.jit", "ahead of time", "lax.scan"),
         "products": ("default", "cublas"),
-        "product": ("convolution", "patches"),
+        "convolution": ("direct", "patches"),
         "pooling": ("reduce_window", "reshape"),
     },
 }
@@ -59,7 +63,7 @@ USUAL = {
     "off",
     "auto",
     "contiguous",
-    "convolution",
+    "direct",
     "reduce_window",
 }
 
@@ -107,6 +111,8 @@ def test_every_combination_is_a_write(contender: str) -> None:
                 compile(text, contender, "exec")
                 assert ("cublas" in values) == ("xla_gpu_enable_triton_gemm" in text)
                 assert ("ahead of time" in values) == (".compile()" in text)
+                in_patches = family == "cnn" and "patches" in values
+                assert in_patches == ("conv_general_dilated=convolve" in text)
         compile(write(task(contender, family, {}, scenario=scenario)), contender, "exec")
 
 
@@ -153,3 +159,23 @@ def test_what_no_script_shows_is_said() -> None:
     clipped = replace(RECIPE, clipping=Clipping(norm=1.0, scope="global"))
     with pytest.raises(UnavailableError, match="tiny: there is no script for clipped gradients"):
         write(replace(task("flax", "dnn", {}), recipe=clipped))
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+@pytest.mark.parametrize("size", [2, 3])
+def test_the_convolution_of_a_script_computes_what_jax_does(size: int, padding: str) -> None:
+    names: dict[str, Any] = {"jax": jax, "jnp": jnp}
+    exec(CONVOLVE, names)  # noqa: S102 (our own text)
+    generator = np.random.default_rng(0)
+    images, kernel = (
+        jnp.asarray(generator.normal(size=shape), jnp.float32) for shape in ((2, 5, 6, 3), (size, size, 3, 4))
+    )
+    layout = ("NHWC", "HWIO", "NHWC")
+    expected = jax.lax.conv_general_dilated(
+        images, kernel, (1, 1), padding, dimension_numbers=layout, precision="highest"
+    )
+    found = names["convolve"](images, kernel, (1, 1), padding, precision="highest")
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert not np.allclose(
+        names["convolve"](images[:, :, ::-1], kernel, (1, 1), padding, precision="highest"), expected
+    )
