@@ -61,8 +61,11 @@ def report(
     if form == "markdown":
         write(markdown.render(page))
         return
-    show(terminal.render(page))
-    write_page(found, command=command, reports=reports)
+    try:
+        show(terminal.render(page))
+    finally:  # whoever has seen enough, as `head` has, still finds the page
+        written = write_page(found, command=command, reports=reports)
+    note(f"report: {written}")
 
 
 def compare(  # noqa: PLR0913 (the options of the command)

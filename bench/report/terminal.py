@@ -15,6 +15,7 @@ from bench.report.layout import Report, Section, Table
 # A terminal shows what fits a screen; the page has the rest.
 BRIEF = ("Summary", "Model selection", "Failures")
 # Text up to this length is never broken: names of contenders, numbers with their unit.
+MOST_NAMES = 3  # columns that are repeated where a table goes on below
 LONGEST_WORD = 24
 LEAST_HEADING = 11
 LEAST_SENTENCE = 32
@@ -58,8 +59,7 @@ class _Fitting:
 def _pieces(table: Table, room: int) -> list[list[int]]:
     """The numbers of the columns of each piece; all of them in one where there is room."""
     widths = [_width(table, index) + PADDING for index in range(len(table.columns))]
-    first = next((number for number, column in enumerate(table.columns) if column.alignment == "right"), 1)
-    names = list(range(max(1, first)))
+    names = list(range(_naming(table)))
     pieces, used = [[*names]], sum(widths[index] for index in names)
     for index in range(len(names), len(widths)):
         if used + widths[index] > room - PADDING and len(pieces[-1]) > len(names):
@@ -68,6 +68,14 @@ def _pieces(table: Table, room: int) -> list[list[int]]:
         pieces[-1].append(index)
         used += widths[index]
     return pieces
+
+
+def _naming(table: Table) -> int:
+    """How many columns, from the first on, name a row: as many as tell all rows apart."""
+    for count in range(1, min(MOST_NAMES, len(table.columns)) + 1):
+        if len({tuple(entry.text for entry in row[:count]) for row in table.rows}) == len(table.rows):
+            return count
+    return 1
 
 
 def _width(table: Table, index: int) -> int:

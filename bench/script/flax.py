@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.recipe import AdamW, Sgd, UpdateRule
-from bench.script.task import TIMED, WARM_UP, Task, network
+from bench.script.task import CALL_NAMES, TIMED, WARM_UP, Task, network
 
 STEPS_PER_CALL = 8
 
@@ -146,7 +146,7 @@ start = time.perf_counter()
 for _ in range({calls}):
     result = step()
 {wait}
-print(f"{{(time.perf_counter() - start) / {timed} * 1e3:.4f}} ms")
+print(f"{{(time.perf_counter() - start) / {timed} * 1e3:.4f}} ms a {call_name}")
 """
 
 LOSSES = {
@@ -182,6 +182,7 @@ def write(task: Task) -> str:
         "warm_up": WARM_UP,
         "calls": TIMED // steps,
         "timed": TIMED // steps * steps,
+        "call_name": CALL_NAMES[task.scenario],
         "wait": "jax.block_until_ready((result, nnx.state(model)))" if training else "jax.block_until_ready(result)",
     }
     if training and call != "nnx.jit":

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.recipe import AdamW, Sgd, UpdateRule
-from bench.script.task import TIMED, WARM_UP, Task, network
+from bench.script.task import CALL_NAMES, TIMED, WARM_UP, Task, network
 
 STEPS_PER_CALL = 8
 
@@ -155,7 +155,7 @@ start = time.perf_counter()
 for _ in range({calls}):
     result = step()
 wait(result)
-print(f"{{(time.perf_counter() - start) / {timed} * 1e3:.4f}} ms")
+print(f"{{(time.perf_counter() - start) / {timed} * 1e3:.4f}} ms a {call_name}")
 """
 
 LOOPS = {"tensorflow": TENSORFLOW, "jax": JAX, "torch": TORCH}
@@ -238,6 +238,7 @@ def write(task: Task) -> str:
         "warm_up": WARM_UP,
         "calls": TIMED // steps,
         "timed": TIMED // steps * steps,
+        "call_name": CALL_NAMES[task.scenario],
     }
     if training:
         body = COMPILE + (LOOPS[backend] if call else TRAIN_ON_BATCH)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.recipe import AdamW, Sgd, UpdateRule
-from bench.script.task import TIMED, WARM_UP, Task, network
+from bench.script.task import CALL_NAMES, TIMED, WARM_UP, Task, network
 
 HEAD = '''"""{title}"""
 
@@ -66,7 +66,7 @@ start = time.perf_counter()
 for _ in range({timed}):
     step()
 wait()
-print(f"{{(time.perf_counter() - start) / {timed} * 1e3:.4f}} ms")
+print(f"{{(time.perf_counter() - start) / {timed} * 1e3:.4f}} ms a {call_name}")
 """
 
 RECURRENT = '''
@@ -139,6 +139,7 @@ def write(task: Task) -> str:
         "cast": ".float()" if mixed else "",
         "warm_up": WARM_UP,
         "timed": TIMED,
+        "call_name": CALL_NAMES[task.scenario],
     }
     if mixed and task.scenario == "inference":
         values["context"] = values["context"].replace("\n        ", "\n            ")

@@ -10,6 +10,7 @@ from bench.record import Scenario
 
 TIMED = 200
 WARM_UP = 20
+CALL_NAMES: Mapping[Scenario, str] = {"training": "step", "inference": "query"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bench.cli import reading
 from bench.record import Record, from_line, to_line
 from tests.bench.cli.conftest import Command, Finished, Place
 from tests.bench.records import quick_run, record
@@ -53,6 +54,22 @@ def test_the_report_of_the_newest_run_is_printed_and_written_again(levelfield: C
     assert found.code == 0
     assert "tiny" in found.out
     assert page.read_text() == before
+    assert f"report: {page}" in found.err
+
+
+def test_the_page_is_written_though_nobody_reads_on(
+    levelfield: Command, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = place.reports / "latest.md"
+    page.unlink(missing_ok=True)
+
+    def broken(_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(reading, "show", broken)
+    with pytest.raises(BrokenPipeError):
+        levelfield("report", *place.places)
+    assert "tiny" in page.read_text()
 
 
 def test_the_newest_run_can_be_asked_for_by_an_option(levelfield: Command, place: Place) -> None:
