@@ -297,6 +297,16 @@ class Summary:
     processes: tuple[float, ...]
 
 
+def middle(values: Sequence[float]) -> float:
+    """The median; of an even number it is the geometric mean of the middle two, where there is one.
+
+    So throughput and time are inverse to each other, and what compares on a log scale shows the same figure.
+    """
+    if min(values) > 0 and len(values) % 2 == 0:
+        return float(np.exp(np.median(np.log(values))))
+    return float(np.median(values))
+
+
 def summary(metric: Metric, blocks: Iterable[Block]) -> Summary | None:
     """The metric over all processes of a cell; None where there is none, or where one of them has no value."""
     values = [value(metric, block) for block in blocks]
@@ -315,10 +325,10 @@ def against_best(metric: Metric, found: Mapping[Cell, Summary]) -> dict[Cell, Su
     ratios = {}
     for cell, item in found.items():
         processes = _summary(tuple(number / best if lower else best / number for number in item.processes))
-        # That of the medians: the median of inverse numbers is another one where their number is even.
+        # That of the medians, so that the best is 1 whatever it was computed from.
         ratios[cell] = replace(processes, median=item.median / best if lower else best / item.median)
     return ratios
 
 
 def _summary(values: tuple[float, ...]) -> Summary:
-    return Summary(median=float(np.median(values)), low=min(values), high=max(values), processes=values)
+    return Summary(median=middle(values), low=min(values), high=max(values), processes=values)

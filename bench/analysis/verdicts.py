@@ -8,7 +8,7 @@ from types import MappingProxyType
 from bench.analysis import statistics
 from bench.analysis.statistics import Noise, Sample, Spread
 from bench.analysis.weighed import Verdict
-from bench.metrics import Cell
+from bench.metrics import Cell, middle
 
 Key = tuple[Cell, str]
 Times = Mapping[Key, tuple[float, ...]]
@@ -22,7 +22,7 @@ TIMED_ALONE = "not timed in turns"
 class Row:
     """One comparison: seconds on both sides, candidate over baseline with its interval, verdict and reason.
 
-    Times are geometric means over processes. What cannot be computed is not a number, and the verdict inconclusive.
+    Times are medians over processes. What cannot be computed is not a number, and the verdict inconclusive.
     """
 
     cell: Cell
@@ -157,8 +157,8 @@ def _row(key: Key, pair: tuple[tuple[float, ...], tuple[float, ...]], kind: _Kin
     return Row(
         cell=key[0],
         metric=key[1],
-        baseline_s=_geometric_mean(before),
-        candidate_s=_geometric_mean(after),
+        baseline_s=_middle(before),
+        candidate_s=_middle(after),
         ratio=ratio,
         low=low,
         high=high,
@@ -186,6 +186,5 @@ def _not_computable(pair: tuple[tuple[float, ...], tuple[float, ...]], known: No
     return "" if known else "no time varies, so the noise is unknown"
 
 
-def _geometric_mean(times: tuple[float, ...]) -> float:
-    positive = bool(times) and all(time > 0 for time in times)
-    return math.exp(math.fsum(map(math.log, times)) / len(times)) if positive else math.nan
+def _middle(times: tuple[float, ...]) -> float:
+    return middle(times) if times and min(times) > 0 else math.nan

@@ -10,6 +10,7 @@ from bench.metrics import Cell
 from bench.report import numbers
 from bench.report.layout import Column, Entry, Report, Section, Table, left
 
+TOO_NOISY = 1.5  # times slower: who needs so much to see a change sees none
 # What needs a reader first comes first.
 ORDER = ("regressed", "inconclusive", "improved", "unchanged")
 TITLES = {
@@ -124,12 +125,15 @@ def _notes(found: Comparison) -> Iterable[str]:
         return
     if found.in_turns:
         yield "Timed in turns: ratios are of quickest calls, or of neighbouring turns, whichever is surest in a pair."
-        yield "The effect is a trimmed mean over pairs; times are medians."
+        yield "The effect is a trimmed mean over pairs; times are medians of processes."
         what = f"Noise of a pair of processes {found.noise_percent:.1f} %"
     else:
+        yield "Ratios are of geometric means of processes; times are their medians."
         what = f"Noise inside a run {found.noise_percent:.1f} %, drift between the runs {found.drift_percent:.1f} %"
     smallest = numbers.ratio(found.detectable_ratio)
     yield f"{what}: the smallest slowdown that a cell shows four times in five is {smallest}."
+    if found.detectable_ratio > TOO_NOISY:
+        yield "That is too noisy to tell anything: stop what else runs here, or take more processes (`--processes`)."
     if found.common is not None:
         together = numbers.ratio_range(found.common.ratio, low=found.common.low, high=found.common.high)
         yield f"All of them together: {together}, {found.common.verdict}."

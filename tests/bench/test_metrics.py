@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.metrics import METRICS, Summary, against_best, cells, summary, timed_blocks, value
+from bench.metrics import METRICS, Summary, against_best, cells, middle, summary, timed_blocks, value
 from bench.record import Boundary, Compiling, Use
 from tests.bench.records import block, record
 
@@ -94,6 +94,14 @@ def test_no_samples_and_times_of_zero_have_no_value(name: str) -> None:
 
 def test_a_call_that_was_not_taken_apart_has_no_parts() -> None:
     assert value(METRICS["dispatch_time_s"], replace(PLAIN, boundary=None)) is None
+
+
+def test_the_middle_of_inverse_numbers_is_its_inverse() -> None:
+    for values in ((1.0, 4.0), (1.0, 2.0, 9.0), (5.0, 1.0, 2.0, 8.0)):
+        assert middle([1 / value for value in values]) == pytest.approx(1 / middle(values))
+    assert middle((1.0, 4.0)) == pytest.approx(2.0)
+    assert middle((1.0, 2.0, 9.0)) == 2.0
+    assert middle((0.0, 4.0)) == 2.0, "there is no geometric mean with nothing"
 
 
 def test_a_cell_is_the_median_of_its_processes_and_not_of_their_samples() -> None:

@@ -19,6 +19,19 @@ def test_verdicts_come_worst_first_with_the_noise_below() -> None:
     assert {row[1].text for row in missing.rows} == {"digits-cnn"}
 
 
+def test_a_machine_that_tells_nothing_is_called_too_noisy() -> None:
+    usual, wild = (
+        quick_run(),
+        [record(replicate=number, slowdown=slowdown) for number, slowdown in enumerate((1.0, 9.0, 0.2))],
+    )
+    quiet, noisy = (
+        report(compare(base, [replace(item, run="b") for item in base], threshold=0.05)).sections[0].tables[0].notes
+        for base in (usual, wild)
+    )
+    assert any("too noisy to tell anything: stop what else runs here" in note for note in noisy)
+    assert not any("too noisy" in note for note in quiet)
+
+
 def test_what_is_inconclusive_says_why_and_what_failed_is_listed() -> None:
     candidate = [record(slowdown=2.0), record(replicate=1, outcome="oom")]
     verdicts, failed = report(compare([record()], candidate, threshold=0.05)).sections[0].tables
