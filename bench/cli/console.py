@@ -29,7 +29,9 @@ Workloads = Annotated[
 ]
 Frameworks = Annotated[
     str | None,
-    typer.Option("--framework", metavar="LIST", help="pytorch, keras, keras/jax, flax …, or all; with commas."),
+    typer.Option(
+        "--framework", metavar="LIST", help="pytorch, keras (on TensorFlow), keras/jax, flax …, or all; with commas."
+    ),
 ]
 Mode = Annotated[
     str, typer.Option("--mode", metavar="LIST", help="idiomatic (as the guides say), tuned (searched for).")

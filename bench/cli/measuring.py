@@ -63,7 +63,9 @@ def run(  # noqa: PLR0913 (the options of the command)
     feed: Annotated[
         str, typer.Option(metavar="device|host", help="Where batches are when the clock starts.")
     ] = "device",
-    processes: Annotated[int | None, typer.Option(help="Processes that time each case.")] = None,
+    processes: Annotated[
+        int | None, typer.Option(help="Processes that time each case; 3, or what the suite says.")
+    ] = None,
     seeds: Annotated[int, typer.Option(help="How often each network learns, from different first weights.")] = 1,
     threads: Annotated[int | None, typer.Option(help="Threads for every framework; all cores by default.")] = None,
     time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="For each case.")] = 1800.0,
