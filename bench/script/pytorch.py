@@ -16,6 +16,7 @@ from torch import nn
 torch.set_num_threads({threads})
 torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = {tf32}
 torch.backends.mkldnn.enabled = {onednn}
+torch.empty(30_000_000, dtype=torch.uint8)  # freed again: glibc keeps freed memory then, as after reading data
 device = torch.device("{device}")
 
 {helpers}
