@@ -15,7 +15,7 @@ from bench.report.layout import Report, Section, Table
 # A terminal shows what fits a screen; the page has the rest.
 BRIEF = ("Summary", "Model selection", "Failures")
 # Text up to this length is never broken: names of contenders, numbers with their unit.
-MOST_NAMES = 3  # columns that are repeated where a table goes on below
+MOST_NAMES = 4  # columns that are repeated where a table goes on below
 LONGEST_WORD = 24
 LEAST_HEADING = 11
 LEAST_SENTENCE = 32
@@ -71,11 +71,12 @@ def _pieces(table: Table, room: int) -> list[list[int]]:
 
 
 def _naming(table: Table) -> int:
-    """How many columns, from the first on, name a row: as many as tell all rows apart."""
+    """How many columns, from the first on, name a row: as many as tell all rows apart, or else those of text."""
     for count in range(1, min(MOST_NAMES, len(table.columns)) + 1):
         if len({tuple(entry.text for entry in row[:count]) for row in table.rows}) == len(table.rows):
             return count
-    return 1
+    texts = next((number for number, column in enumerate(table.columns) if column.alignment == "right"), 1)
+    return max(1, min(MOST_NAMES, texts))
 
 
 def _width(table: Table, index: int) -> int:
