@@ -80,7 +80,8 @@ class KerasAdapter:
         """Compile the model with Keras' defaults, our loss and our rule of Adam."""
         self.model = model
         jit = True if tuning.get("jit_compile") == "on" else "auto"
-        rule = optimizer(recipe.optimizer, recipe.clipping)
+        whole = jit is True and "loop" not in tuning.get("call", "")  # the step is compiled, not the model alone
+        rule = optimizer(recipe.optimizer, recipe.clipping, compiled=whole)
         self.model.compile(optimizer=rule, loss=LOSSES[recipe.loss](), jit_compile=jit)
         for name in ("train_step", "predict_step"):
             setattr(model, name, self.engine.traced(getattr(type(model), name).__get__(model)))
@@ -200,24 +201,29 @@ class KerasAdapter:
         }
 
 
-def optimizer(rule: UpdateRule, clipping: Clipping | None = None) -> keras.Optimizer:
-    """The rule's optimizer, with constants that keep the precision of the weights."""
+def optimizer(rule: UpdateRule, clipping: Clipping | None = None, *, compiled: bool = False) -> keras.Optimizer:
+    """The rule's optimizer, with constants that keep the precision of the weights.
+
+    `compiled` says that its steps are compiled where the backend itself is eager.
+    """
     options = _clipping(clipping)
     if isinstance(rule, Sgd):
         learning_rate, momentum = _learning_rate(rule.learning_rate), _constant(rule.momentum)
         return keras.optimizers.SGD(learning_rate=learning_rate, momentum=momentum, **options)
-    return adam(rule, **options)
+    return adam(rule, compiled=compiled, **options)
 
 
-def adam(rule: Adam | AdamW, **clipping: float) -> keras.Optimizer:
+def adam(rule: Adam | AdamW, *, compiled: bool = False, **clipping: float) -> keras.Optimizer:
     """Keras' Adam with epsilon after bias correction, as its authors wrote it and as PyTorch and Optax have it.
 
     Keras takes η·√(1-β₂ᵗ)/(1-β₁ᵗ)·m / (√v + ε). With ε·√(1-β₂ᵗ) in place of ε that is η·m̂ / (√v̂ + ε), so the rule costs
     one scalar more for each step, and the backend's own way of updating all variables stays in use.
 
     On torch the step runs eagerly, where even one scalar takes 50 µs as a tensor; Python counts the steps instead.
+    A number that is another one in every step would have `torch.compile` compile every step: where it is compiled the
+    backend's own counter is read.
     """
-    steps, eager = count(1), keras.backend.backend() == "torch"
+    steps, eager = count(1), keras.backend.backend() == "torch" and not compiled
     decay = {"weight_decay": _constant(rule.weight_decay)} if isinstance(rule, AdamW) else {}
     kind = keras.optimizers.AdamW if decay else keras.optimizers.Adam
     ours: Any = type(kind())  # on torch Keras returns a class of its own that updates all at once
@@ -265,11 +271,12 @@ def _keep_float64() -> None:
 
 
 def _constant(value: float) -> float:
-    """Keras turns a Python float into a float32 tensor even where everything else is float64.
+    """Keras turns a Python float into a float32 tensor even where everything else is float64; not on torch.
 
-    NumPy's it leaves alone.
+    NumPy's it leaves alone, and `torch.compile` turns them into arrays, which no operation of torch takes.
     """
-    return np.float64(value) if keras.config.floatx() == "float64" else value
+    is_double, on_torch = keras.config.floatx() == "float64", keras.backend.backend() == "torch"
+    return np.float64(value) if is_double and not on_torch else value
 
 
 def _learning_rate(value: float) -> Any:  # noqa: ANN401 (Keras takes a float or a function)

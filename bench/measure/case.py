@@ -13,14 +13,19 @@ from bench.equivalence import relative_deviation
 from bench.families import Weights
 from bench.measure import inference, memory, training
 from bench.measure.clock import now_ns
-from bench.measure.rounds import BRIEF, USUAL, Conditions
+from bench.measure.rounds import BRIEF, USUAL, Conditions, Effort
 from bench.measure.turns import Meeting, Place
 from bench.recipe import Adam, AdamW, Sgd
-from bench.record import Block, Capacity, Case, Measurement, Memory, Trial
+from bench.record import Block, Capacity, Case, Measurement, Memory, Scenario, Trial
 from bench.subject import Subject
 
 MEMORY_CALLS = 5
 ANSWERS = 4  # that are held against the reference, which is slow
+# A brief look goes by what a candidate is judged by: the rest would take as long and decide nothing.
+BRIEF_LOOKS: dict[Scenario, Effort] = {
+    "training": replace(BRIEF, singles_decide=False),
+    "inference": replace(BRIEF, rounds_decide=False),
+}
 FITTING_CALLS = 3  # the first makes the optimizer's state, the second has all there is at once
 
 Quality = dict[str, float]
@@ -179,7 +184,7 @@ def _conditions(case: Case, batch_size: int, occasion: Occasion) -> Conditions:
         feed=case.feed,
         planted=occasion.planted,
         turns=place,
-        effort=BRIEF if occasion.brief else USUAL,
+        effort=BRIEF_LOOKS[case.scenario] if occasion.brief else USUAL,
     )
 
 

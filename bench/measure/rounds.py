@@ -37,7 +37,9 @@ NANOSECONDS = 1_000_000_000
 class Effort:
     """How often something is called at least: in each round of the warm-up, by itself, in rounds, and taken apart.
 
-    `shares` is how many rounds share a block's time, `most` how many pipelined calls may be asked for beyond its time.
+    `shares` is how many rounds share a block's time, `most` how many pipelined calls may be asked for beyond its time,
+    and `patience` how many blocks' time the least rounds may take before there are fewer of them. Of single and of
+    pipelined calls only the least are made where they decide nothing.
     """
 
     warm_up: int
@@ -46,12 +48,15 @@ class Effort:
     shares: int
     most: int | None
     boundary: int
+    patience: float | None = None
+    singles_decide: bool = True
+    rounds_decide: bool = True
 
 
 # 64 calls are enough for a p90, and a median of 6 rounds has an interval of 95 %.
 USUAL = Effort(warm_up=8, synchronised=64, rounds=6, shares=20, most=None, boundary=32)
 # Enough to tell the faster of two, in rounds of as many calls.
-BRIEF = Effort(warm_up=2, synchronised=8, rounds=3, shares=3, most=3 * DEPTH, boundary=0)
+BRIEF = Effort(warm_up=2, synchronised=8, rounds=3, shares=3, most=3 * DEPTH, boundary=0, patience=3.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +99,8 @@ def measure(
             warm_up, steady = _warm_up(work, calls=in_a_round, limit_ns=int(WARM_UP_SHARE * block_ns))
         call_ns = median(warm_up[-in_a_round:])
         wanted = ENOUGH_FOR_P99 if call_ns * ENOUGH_FOR_P99 <= block_ns else effort.synchronised
-        length = Length(block_ns=block_ns, minimum=effort.synchronised, wanted=wanted)
+        single_ns = block_ns if effort.singles_decide else 0
+        length = Length(block_ns=single_ns, minimum=effort.synchronised, wanted=wanted)
         single = take(lambda: timed(work, 1), length, partner, once_ns=call_ns)
         call_ns = median(single.times)
         per_round = partner.meet(
@@ -116,7 +122,9 @@ def measure(
 
         before_j = watch.energy_j()
         least = max(effort.rounds, -(-minimum_calls // per_round))
-        length = Length(block_ns=block_ns, minimum=least, wanted=least)
+        if effort.patience is not None:
+            least = min(least, max(1, int(effort.patience * block_ns / (per_round * call_ns))))
+        length = Length(block_ns=block_ns if effort.rounds_decide else 0, minimum=least, wanted=least)
         pipelined = take(a_round, length, partner, once_ns=per_round * call_ns)
         after_j = watch.energy_j()
         # In turns it is that of both sides.

@@ -202,7 +202,7 @@ def keras_own_adam(monkeypatch: pytest.MonkeyPatch) -> None:
     """Epsilon before bias correction."""
     keras = importlib.import_module("keras")
 
-    def own(rule: Adam) -> Any:  # noqa: ANN401 (an optimizer of Keras)
+    def own(rule: Adam, **_: object) -> Any:  # noqa: ANN401 (an optimizer of Keras)
         return keras.optimizers.Adam(learning_rate=lambda: np.float64(rule.learning_rate), epsilon=rule.epsilon)
 
     monkeypatch.setattr("bench.adapters.keras.adam", own)

@@ -1,10 +1,13 @@
 """Every update rule, loss and way of clipping is one written rule in every framework, on a network that is linear."""
 
 import importlib
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import pytest
 
+from bench.adapters.base import IDIOMATIC, Tuning
 from bench.equivalence import relative_deviation
 from bench.recipe import Adam, AdamW, Clipping, Recipe, Sgd, UpdateRule
 from bench.subject import load_adapter
@@ -28,6 +31,8 @@ ADAM = Adam(name="adam", learning_rate=0.01)
 # So that each constant has its effect, and the place of epsilon too.
 ADAM_OF_LARGE_CONSTANTS = Adam(name="adam", learning_rate=0.1, beta_1=0.5, beta_2=0.7, epsilon=0.1)
 LIMIT = 1e-12
+LOSS = "cross_entropy"
+COMPILED = {"jit_compile": "on"}
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
@@ -93,18 +98,23 @@ def written(rule: UpdateRule, loss: str, clipping: Clipping | None = None) -> li
     return found
 
 
-def computed(contender: str, rule: UpdateRule, loss: str, clipping: Clipping | None = None) -> list[Weights]:
+def steps(
+    contender: str, rule: UpdateRule, loss: str, clipping: Clipping | None = None, *, tuning: Tuning = IDIOMATIC
+) -> Iterator[Weights]:
     """The weights after each step, by the framework in float64."""
     framework = contender.partition("/")[0]
     adapter, module = load_adapter(framework), importlib.import_module(f"models.dnn.{framework}")
     adapter.configure(device="cpu", precision="fp64", threads=1)
     model = module.build(DnnSpec(features=FEATURES, outputs=OUTPUTS), FIRST)
-    adapter.prepare(model, recipe(rule, loss, clipping))
-    found = []
+    adapter.prepare(model, recipe(rule, loss, clipping), tuning=tuning)
     for inputs, expected in zip(INPUTS, targets(loss), strict=True):
         adapter.wait(adapter.train([adapter.put(inputs, expected)]))
-        found.append(module.export(model))
-    return found
+        yield module.export(model)
+
+
+def computed(contender: str, rule: UpdateRule, loss: str, clipping: Clipping | None = None) -> list[Weights]:
+    """All of them."""
+    return list(steps(contender, rule, loss, clipping))
 
 
 def deviations(found: list[Weights], expected: list[Weights]) -> list[float]:
@@ -161,12 +171,42 @@ def test_a_gradient_of_zero_is_not_divided_by_its_norm(
     assert max(deviations(found, [FIRST] * STEPS)) == 0.0
 
 
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """How many programs `torch.compile` has made; what traces and does not compile stands in for Inductor."""
+    torch, dynamo = importlib.import_module("torch"), importlib.import_module("torch._dynamo")
+    dynamo.reset()
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    return lambda: int(dynamo.utils.counters["stats"]["unique_graphs"])
+
+
+@pytest.mark.filterwarnings("ignore:Dynamo detected:UserWarning")
+@pytest.mark.parametrize("contender", ["keras/torch"])
+def test_a_step_of_keras_that_torch_compiles_is_the_same_and_is_not_compiled_again(
+    contender: str, programs: Callable[[], int]
+) -> None:
+    found, made = zip(*((weights, programs()) for weights in steps(contender, ADAM, LOSS, tuning=COMPILED)), strict=True)
+    assert max(deviations(list(found), written(ADAM, LOSS))) <= LIMIT
+    assert made[-1] == made[1] > 0  # the second step finds an optimizer that has its state
+
+
+@pytest.mark.filterwarnings("ignore:Dynamo detected:UserWarning")
+@pytest.mark.parametrize("contender", ["keras/torch"])
+def test_a_step_that_python_counts_is_compiled_every_time(
+    contender: str, programs: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eager = partial(importlib.import_module("bench.adapters.keras").adam, compiled=False)
+    monkeypatch.setattr("bench.adapters.keras.adam", lambda rule, **_: eager(rule))
+    made = [programs() for _ in steps(contender, ADAM, LOSS, tuning=COMPILED)]
+    assert made[1] < made[2] < made[-1]
+
+
 @pytest.mark.parametrize("contender", KERAS)
 def test_keras_own_adam_follows_another_rule(contender: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its epsilon comes before bias correction: with epsilon at 1e-8 that is seen, and with a large one it is plain."""
     keras = importlib.import_module("keras")
 
-    def own(rule: Adam) -> object:
+    def own(rule: Adam, **_: object) -> object:
         constants = {"beta_1": rule.beta_1, "beta_2": rule.beta_2, "epsilon": rule.epsilon}
         return keras.optimizers.Adam(learning_rate=rule.learning_rate, **constants)
 

@@ -8,7 +8,7 @@ import pytest
 
 from bench.adapters.engines.base import Compiled
 from bench.measure import rounds, series
-from bench.measure.rounds import BRIEF, FIRST_CALLS, USUAL, Conditions, measure
+from bench.measure.rounds import BRIEF, FIRST_CALLS, USUAL, Conditions, Effort, measure
 from bench.measure.work import Work
 from bench.record import Block, Compiling
 from tests.bench.measure.recorder import Clock
@@ -228,13 +228,33 @@ def test_a_brief_look_calls_less_often_in_rounds_of_the_same_length(clock: Clock
         calls = Calls(clock, cost_ns=lambda _: cost_ns)
         return measured(calls, conditions, minimum_calls=200), calls.made
 
+    patient = replace(BRIEF, patience=None)
     for cost_ns in (500_000, 60_000_000):
-        (usual, often), (brief, seldom) = (timed(replace(SHORT, effort=effort), cost_ns) for effort in (USUAL, BRIEF))
+        (usual, often), (brief, seldom) = (timed(replace(SHORT, effort=effort), cost_ns) for effort in (USUAL, patient))
         assert seldom < often / 3
         assert brief.boundary is None
         assert len(brief.pipelined_ns) == BRIEF.rounds
         assert brief.iterations_per_round == usual.iterations_per_round == 8, "what is compiled together is as much"
     assert seldom == 3 + 6 + 8 + 8 * (1 + 3) + 1
+
+
+def test_a_brief_look_at_what_takes_long_ends_when_its_patience_does(clock: Clock) -> None:
+    conditions = Conditions(block_seconds=0.1, effort=replace(BRIEF, patience=3.0))
+    for cost_ns, rounds_made in ((12_000_000, 3), (14_000_000, 2), (250_000_000, 1)):
+        block = measured(Calls(clock, cost_ns=lambda _, cost_ns=cost_ns: cost_ns), conditions, minimum_calls=200)
+        assert len(block.pipelined_ns) == rounds_made
+
+
+def test_calls_that_decide_nothing_are_as_few_as_may_be(clock: Clock) -> None:
+    def made(effort: Effort) -> tuple[int, int]:
+        block = measured(Calls(clock, cost_ns=lambda _: 500_000), Conditions(block_seconds=0.1, effort=effort))
+        return len(block.synchronised_ns), len(block.pipelined_ns)
+
+    singles, several = made(BRIEF)
+    assert made(replace(BRIEF, singles_decide=False)) == (BRIEF.synchronised, several)
+    assert made(replace(BRIEF, rounds_decide=False)) == (singles, BRIEF.rounds)
+    assert singles > BRIEF.synchronised
+    assert several > BRIEF.rounds
 
 
 @pytest.mark.parametrize("told", [(500, 9_000), (500, None)])
