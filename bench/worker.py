@@ -17,7 +17,7 @@ from bench.equivalence import FORWARD_BOUNDS, write_trace
 from bench.errors import BenchError, UnavailableError
 from bench.families import Weights
 from bench.measure import case as cases
-from bench.measure import inference, roof, rounds, training
+from bench.measure import inference, memory, roof, rounds, training
 from bench.measure.case import Occasion
 from bench.measure.clock import now_ns
 from bench.measure.training import DivergedError
@@ -38,6 +38,7 @@ def run(job: Job, *, emit: Emit, receive: Receive) -> None:
     try:
         if "threads" in job:
             _pin(job["threads"], first=job.get("first_core", 0))
+        memory.keep_freed_memory()
         result = KINDS[job["kind"]](job, emit, receive)
     except Exception as error:  # noqa: BLE001 (a worker has nobody else to tell)
         traceback.print_exc()

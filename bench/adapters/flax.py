@@ -26,6 +26,7 @@ Optimizer = Any  # nnx.Optimizer is generic in the model, which the harness does
 
 CHECKPOINT = "orbax"
 STEPS_PER_CALL = 8
+SCAN = f"lax.scan of {STEPS_PER_CALL} steps"
 
 
 def create() -> Adapter:
@@ -61,7 +62,7 @@ class FlaxAdapter:
 
         On a GPU also by what XLA multiplies matrices.
         """
-        scan = ("lax.scan",) if scenario == "training" else ()
+        scan = (SCAN,) if scenario == "training" else ()
         found = {"call": ("nnx.jit", "jax.jit", "ahead of time", *scan)}
         if self.engine.device != "cpu":
             found["products"] = ("default", "cublas")
@@ -79,7 +80,7 @@ class FlaxAdapter:
         self.parameters = [leaf for leaf in jax.tree.leaves(self.model, is_leaf=_is_variable) if _is_parameter(leaf)]
         learn = _learning(LOSSES[recipe.loss])
         self.step, self.call = nnx.jit(learn), nnx.jit(_call)
-        self.steps_per_call = STEPS_PER_CALL if tuning.get("call") == "lax.scan" else 1
+        self.steps_per_call = STEPS_PER_CALL if tuning.get("call") == SCAN else 1
         self.functional = None
         if tuning.get("call", "nnx.jit") != "nnx.jit" or tuning.get("products") == "cublas":
             self.functional = Functional(model, self.optimizer, learn=learn, answer=_call, tuning=tuning)

@@ -4,12 +4,14 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pynvml
 
 from bench.measure import watch
 
 STATUS = Path("/proc/self/status")
 CLEAR_REFS = Path("/proc/self/clear_refs")
+FREED_BYTES = 30_000_000  # the threshold follows up to 32 MiB
 RESET_PEAK = "5"  # proc(5): the peak resident size becomes the current one
 
 
@@ -60,6 +62,16 @@ def nvml_used_bytes(device: str) -> int | None:
         return None
     used = [process.usedGpuMemory for process in processes if process.pid == os.getpid()]
     return used[0] if used else None
+
+
+def keep_freed_memory() -> None:
+    """Bring the C library's allocator into the state in which a large array was freed once, as reading data leaves it.
+
+    glibc maps what is larger than its threshold and hands it back when it is freed, until something as large was freed:
+    then it keeps it for what comes next (mallopt(3), M_MMAP_THRESHOLD). Without this, whether the gradients of a step
+    are mapped and cleared anew in every step, half of its time, hangs on the size of the data that were read before.
+    """
+    np.empty(FREED_BYTES, dtype=np.uint8)
 
 
 def _status(key: str) -> int | None:

@@ -41,5 +41,7 @@ def _row(item: Candidate, usual: Candidate | None, *, chosen: bool) -> tuple[Ent
 
 def _notes(found: Tuning) -> Iterable[str]:
     yield f"Searched {found.searched}: {len(found.candidates)} candidates; those of one timing left in an early round."
-    if not found.options:
+    if found.options:
+        yield "What was chosen is proven to do the same work as what the guide says: its certificate passed."
+    else:
         yield f"Nothing was faster than {USUAL}."

@@ -164,7 +164,7 @@ def write(task: Task) -> str:
     training, on_cublas = task.scenario == "training", task.options.get("products") == "cublas"
     call = task.options.get("call", "jax.jit" if on_cublas else "nnx.jit")
     fed = "(inputs, targets)" if training else "inputs"
-    steps = STEPS_PER_CALL if call == "lax.scan" else 1
+    steps = STEPS_PER_CALL if call.endswith("steps") else 1
     values: dict[str, Any] = {
         "title": task.title,
         "threads": task.threads,
@@ -187,7 +187,8 @@ def write(task: Task) -> str:
     }
     if training and call != "nnx.jit":
         values["wait"] = "jax.block_until_ready((result, state))"
-    learning = LEARN + {"nnx.jit": STATEFUL, "lax.scan": PURE + SCAN}.get(call, PURE + FUNCTIONAL)
+    functional = PURE + (SCAN if steps > 1 else FUNCTIONAL)
+    learning = LEARN + (STATEFUL if call == "nnx.jit" else functional)
     answering = ANSWER if call == "nnx.jit" else PURE_ANSWER
     return (HEAD + (learning if training else answering) + CLOCK).format(**values)
 

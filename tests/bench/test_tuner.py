@@ -57,7 +57,7 @@ def test_a_search_tries_everything_there_is_and_is_remembered(tmp_path: Path) ->
     (spot, found), *others = tuner.search([TUNED], made, again=False).items()
     assert not others
     assert spot == Spot("tiny", "flax", "cpu", "fp32", 1, "training", 4)
-    assert {item.get("call") for item in tried(events)} == {None, "jax.jit", "ahead of time", "lax.scan"}
+    assert {item.get("call") for item in tried(events)} == {None, "jax.jit", "ahead of time", "lax.scan of 8 steps"}
     assert {item.outcome for item in found.candidates} == {"ok"}
     assert found.options == found.candidates[0].options
     events.clear()
@@ -112,7 +112,11 @@ def test_a_tuned_case_is_measured_with_its_options_and_certified_with_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = Tuning(
-        batch_size=4, options={"call": "lax.scan"}, metric="step_time_pipelined_s", searched="", candidates=()
+        batch_size=4,
+        options={"call": "lax.scan of 8 steps"},
+        metric="step_time_pipelined_s",
+        searched="",
+        candidates=(),
     )
     monkeypatch.setattr(tuner.Tuner, "find", lambda _, case: dict.fromkeys(spots(case), chosen))
     made, _, stored = settings(tmp_path)
@@ -128,4 +132,4 @@ def test_a_tuned_case_is_measured_with_its_options_and_certified_with_them(
     assert first.passed
     assert second.passed
     assert second == third
-    assert set(second.notes) - set(first.notes) == {"proven with call lax.scan"}
+    assert set(second.notes) - set(first.notes) == {"proven with call lax.scan of 8 steps"}

@@ -185,7 +185,8 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
 def test_a_step_of_keras_that_torch_compiles_is_the_same_and_is_not_compiled_again(
     contender: str, programs: Callable[[], int]
 ) -> None:
-    found, made = zip(*((weights, programs()) for weights in steps(contender, ADAM, LOSS, tuning=COMPILED)), strict=True)
+    after = ((weights, programs()) for weights in steps(contender, ADAM, LOSS, tuning=COMPILED))
+    found, made = zip(*after, strict=True)
     assert max(deviations(list(found), written(ADAM, LOSS))) <= LIMIT
     assert made[-1] == made[1] > 0  # the second step finds an optimizer that has its state
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import worker
 from bench.measure import memory
 
 MEBIBYTE = 1024**2
@@ -71,3 +72,35 @@ def test_no_limit_is_set_where_the_system_does_not_say_what_is_held(
     monkeypatch.setattr(memory, "STATUS", tmp_path / "missing")
     memory.limit_growth(1)
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+MAPPED_AFTER = """
+import ctypes
+import numpy as np
+from bench.measure import memory
+
+class Told(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd u f o k t".split()]
+
+library = ctypes.CDLL(None)
+library.mallinfo2.restype = Told
+{before}
+held = library.mallinfo2().hblks
+array = np.empty(20_000_000, dtype=np.uint8)
+print(library.mallinfo2().hblks - held)
+"""
+
+
+@pytest.mark.parametrize(("before", "mapped"), [("memory.keep_freed_memory()", 0), ("", 1)])
+def test_large_arrays_come_from_memory_that_is_kept(before: str, mapped: int) -> None:
+    code = MAPPED_AFTER.format(before=before)
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert int(told.stdout) == mapped
+
+
+def test_every_job_begins_with_an_allocator_in_that_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(memory, "keep_freed_memory", lambda: order.append("allocator"))
+    monkeypatch.setitem(worker.KINDS, "probe", lambda *_: order.append("job") or {"outcome": "ok"})
+    worker.run({"kind": "probe"}, emit=lambda _: None, receive=lambda: None)
+    assert order == ["allocator", "job"]

@@ -48,7 +48,7 @@ CALLS: dict[str, dict[str, tuple[str, ...]]] = {
     "keras/jax": {"call": ("train_on_batch", "custom loop", "custom loop of 8 steps")},
     "keras/torch": {"call": ("train_on_batch", "custom loop")},
     "flax": {
-        "call": ("nnx.jit", "jax.jit", "ahead of time", "lax.scan"),
+        "call": ("nnx.jit", "jax.jit", "ahead of time", "lax.scan of 8 steps"),
         "products": ("default", "cublas"),
         "convolution": ("direct", "patches"),
         "pooling": ("reduce_window", "reshape"),
