@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench.errors import UsageError
+from bench.mistake import meant
 
 ADAPTERS = Path(__file__).parent / "adapters"
 
@@ -92,8 +93,8 @@ def adapter_source(framework: str) -> bytes:
 def _candidates(name: str) -> tuple[Contender, ...]:
     fitting = tuple(contender for contender in every_contender() if name in {contender.framework, str(contender)})
     if not fitting:
-        known = ", ".join((*framework_names(), *(str(item) for item in every_contender() if item.backend), EVERY))
-        raise UsageError(f"--framework: found {name!r}, expected one of {known}")
+        known = (*framework_names(), *(str(item) for item in every_contender() if item.backend), EVERY)
+        raise UsageError(f"--framework: found {name!r}, expected one of {', '.join(known)}{meant(name, known)}")
     return fitting
 
 

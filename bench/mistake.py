@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Never
 
@@ -28,6 +29,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: found {error.strerror}, expected a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not a TOML file: {error}") from None
+
+
+def meant(found: str, known: Iterable[str]) -> str:
+    """The known names that a misspelt one may stand for, as a remark behind an error; nothing where none is near."""
+    near = get_close_matches(found, tuple(known))
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
 def refuse(source: Path, table: str, error: ValidationError, *, kind: type[Any], decided: Iterable[str] = ()) -> Never:

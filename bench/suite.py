@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from bench.errors import UsageError
-from bench.mistake import read_toml, refuse
+from bench.mistake import meant, read_toml, refuse
 from bench.recipe import Positive, Size, from_toml
 from bench.record import Precision
 
@@ -44,7 +44,9 @@ def load_suite(name: str) -> Suite:
     """The suite with this name; raises UsageError where there is none or where its file is wrong."""
     path = SUITES / f"{name}.toml"
     if name not in suite_names():
-        raise UsageError(f"--suite: found {name!r}, expected one of {', '.join(suite_names())}")
+        raise UsageError(
+            f"--suite: found {name!r}, expected one of {', '.join(suite_names())}{meant(name, suite_names())}"
+        )
     try:
         return TypeAdapter(Suite).validate_python(read_toml(path))
     except ValidationError as error:

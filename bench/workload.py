@@ -19,7 +19,7 @@ from bench import families, variant
 from bench.datasets import description
 from bench.datasets.description import Description
 from bench.errors import DataError, UsageError
-from bench.mistake import read_toml, refuse
+from bench.mistake import meant, read_toml, refuse
 from bench.recipe import LOSSES, METRICS, Band, Recipe, Size, Target, from_toml
 
 WORKLOADS = Path(__file__).parent / "workloads"
@@ -93,7 +93,8 @@ def load_workload(name: str) -> Workload:
     if name.endswith(".toml") and not path.is_file():
         raise UsageError(f"workload: found {name!r}, where there is no file")
     if not (name.endswith(".toml") or name in names):
-        raise UsageError(f"workload: found {name!r}, expected one of {', '.join(names)}, or the path of a TOML file")
+        known = f"one of {', '.join(names)}, or the path of a TOML file"
+        raise UsageError(f"workload: found {name!r}, expected {known}{meant(name, names)}")
     return parse_workload(read_toml(path), source=path)
 
 

@@ -10,6 +10,7 @@ import typer
 
 from bench.cli.console import (
     FAILED,
+    NOTHING,
     THRESHOLD_PERCENT,
     USAGE,
     Device,
@@ -29,6 +30,7 @@ from bench.cli.console import (
 
 if TYPE_CHECKING:
     from bench.jobs import Event
+    from bench.report.layout import Table
 
 
 def verify(
@@ -73,17 +75,32 @@ def verify(
     raise SystemExit(0 if certificates.hold(found) else FAILED)
 
 
-def list_(what: Annotated[str, typer.Argument(metavar="workloads|frameworks|datasets|devices|suites")]) -> None:
-    """List what there is to choose from."""
+def list_(
+    what: Annotated[str, typer.Argument(metavar="workloads|frameworks|datasets|devices|suites|runs")],
+    *,
+    results: Results = Path("results"),
+) -> None:
+    """List what there is to choose from, or what was measured."""
     from bench import catalogue
 
-    one_of("list", what, (*catalogue.LISTS, "devices"))
+    one_of("list", what, (*catalogue.LISTS, "devices", "runs"))
     if what == "devices":
         doctor(only_frameworks=True)
         return
     from bench.report import terminal
 
-    show([terminal.render_table(catalogue.LISTS[what]())])
+    table = _runs(results) if what == "runs" else catalogue.LISTS[what]()
+    show([terminal.render_table(table)])
+
+
+def _runs(results: Path) -> "Table":
+    from bench.cli.runs import table
+    from bench.store import runs
+
+    found = runs(results)
+    if not found:
+        fail(f"{results}: no runs yet; measure one with `levelfield run`", NOTHING)
+    return table(results, found)
 
 
 def show_(name: Annotated[str, typer.Argument(metavar="WORKLOAD", help="A name, or the path of a TOML file.")]) -> None:

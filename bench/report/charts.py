@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS_PER_ROW = 3
+MOST_PER_ROW = 4  # where a workload has a row of its own
 DOTS_PER_INCH = 100
 WIDTH_INCHES = 9.0
+PANEL_INCHES, BAR_INCHES = 2.6, 0.17
 GREY = "#666666"
 
 Panel = Callable[["Axes", Results, str], None]
@@ -61,28 +63,45 @@ def _source(results: Results, chart: "Chart") -> str:
     environment = results.records[0].environment
     on_gpu = results.records[0].case.device != "cpu" and environment.gpus
     machine = environment.gpus[0] if on_gpu else f"{environment.cpu}, {environment.cores} cores"
-    return f"{machine}. {chart.marks}".strip()
+    marks = chart.marks(results) if callable(chart.marks) else chart.marks
+    return f"{machine}. {marks}".strip()
 
 
 def _figure(results: Results, shown: Sequence[str], chart: "Chart", *, title: str) -> "Figure":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    down = -(-len(shown) // PANELS_PER_ROW)
-    across = -(-len(shown) // down)  # no more than these rows need
-    figure = Figure(figsize=(WIDTH_INCHES, 0.9 + 2.6 * down), layout="constrained")
+    parts = _parts(results) if chart.apart else {"": results}
+    whole = [(workload, part) for workload in shown for part in parts]
+    per_row = len(parts) if 1 < len(parts) <= MOST_PER_ROW else PANELS_PER_ROW
+    down = -(-len(whole) // per_row)
+    across = -(-len(whole) // down) if len(parts) == 1 else per_row  # no more than these rows need
+    figure = Figure(figsize=(WIDTH_INCHES, 0.9 + chart.height(results) * down), layout="constrained")
     FigureCanvasAgg(figure)
-    grid = figure.subplots(down, across, squeeze=False, sharey=chart.shared)
-    for axes in grid.flat[len(shown) :]:
+    shared = chart.shared or ("row" if len(parts) > 1 else False)
+    grid = figure.subplots(down, across, squeeze=False, sharey=shared)
+    for axes in grid.flat[len(whole) :]:
         axes.set_visible(False)
-    for axes, workload in zip(grid.flat, shown, strict=False):
-        axes.set_title(workload, fontsize=10)
+    for axes, (workload, part) in zip(grid.flat, whole, strict=False):
+        if not chart.has(parts[part], workload):
+            axes.set_visible(False)
+            continue
+        axes.set_title(", ".join(filter(None, (workload, part))), fontsize=10 if across <= PANELS_PER_ROW else 8)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
-        chart.panel(axes, results, workload)
+        chart.panel(axes, parts[part], workload)
     figure.suptitle(title, fontsize=11, fontweight="bold")
     _legend(figure, _source(results, chart))
     return figure
+
+
+def _parts(results: Results) -> dict[str, Results]:
+    """By mode, precision and whatever else varies: dozens of lines in one panel tell nobody anything."""
+    apart: dict[str, list[Record]] = {}
+    for record in results.records:
+        words = " ".join(str(getattr(lane(record.case), name)) for name in results.varying)
+        apart.setdefault(words, []).append(record)
+    return {words: arrange(records) for words, records in apart.items()}
 
 
 def _legend(figure: "Figure", source: str) -> None:
@@ -130,6 +149,10 @@ def _throughput(axes: "Axes", results: Results, workload: str) -> None:
     axes.xaxis.set_major_formatter(engineering())
     axes.locator_params(axis="x", nbins=4)
     axes.tick_params(axis="y", length=0)
+
+
+def _room_for_bars(results: Results) -> float:
+    return max(PANEL_INCHES, 0.6 + BAR_INCHES * len({_label(results, cell) for cell in results.blocks}))
 
 
 def _latency(axes: "Axes", results: Results, workload: str) -> None:
@@ -193,6 +216,11 @@ def _roofline(axes: "Axes", results: Results, workload: str) -> None:
     name_y(axes, "FLOP/s")
 
 
+def _roofline_marks(results: Results) -> str:
+    hollow = ", hollow ones not fp32" if any(cell.precision != "fp32" for cell in results.blocks) else ""
+    return f"Large marks are training, small ones queries{hollow}. Lines: cache, memory (dotted)."
+
+
 def _has_roof(results: Results, workload: str) -> bool:
     return any(cell.workload == workload and standing(results, cell) is not None for cell in results.blocks)
 
@@ -209,14 +237,17 @@ def _has_timings(scenario: str) -> Callable[[Results, str], bool]:
 class Chart:
     """A caption, whether a workload has anything to show, how it is drawn, and whether all share the vertical axis.
 
-    `marks` says what bars, lines and dots are, where that is not plain to see.
+    `apart` says that each mode and each precision has a panel of its own, and `height` how high a panel is, in inches.
+    `marks` says what bars, lines and dots are, where that is not plain to see, and may depend on what there is.
     """
 
     caption: str
     has: Callable[[Results, str], bool]
     panel: Panel
     shared: bool = False
-    marks: str = ""
+    marks: str | Callable[[Results], str] = ""
+    apart: bool = False
+    height: Callable[[Results], float] = lambda _: PANEL_INCHES
 
 
 CHARTS: Mapping[str, Chart] = {
@@ -226,6 +257,7 @@ CHARTS: Mapping[str, Chart] = {
         _throughput,
         shared=True,
         marks="Bars are medians of processes, dots the processes.",
+        height=_room_for_bars,
     ),
     "inference-latency": Chart(
         "Inference latency",
@@ -233,16 +265,18 @@ CHARTS: Mapping[str, Chart] = {
         _latency,
         shared=True,
         marks="Medians of processes, each of them the median of its queries.",
+        apart=True,
     ),
     "roofline": Chart(
         "Roofline",
         _has_roof,
         _roofline,
         shared=True,
-        marks="Large marks are training, small ones queries, hollow ones not fp32. Lines: cache, memory (dotted).",
+        marks=_roofline_marks,
+        apart=True,
     ),
-    "learning-curves": Chart("Learning curves", panels.has_curve, panels.curves),
-    "learning-over-time": Chart("Learning over time", panels.has_curve, panels.curves_over_time),
+    "learning-curves": Chart("Learning curves", panels.has_curve, panels.curves, apart=True),
+    "learning-over-time": Chart("Learning over time", panels.has_curve, panels.curves_over_time, apart=True),
     "predicted-and-real": Chart("Predicted against real", panels.has_pairs, panels.truth),
     "precision-and-recall": Chart("Precision and recall", panels.has_threshold, panels.precision_and_recall),
     "confusion": Chart("Confusion matrices", panels.has_confusion, panels.confusion),

@@ -169,7 +169,9 @@ SETTINGS = {
     "tf.config.threading.set_inter_op_parallelism_threads({threads})\n"
     "tf.config.experimental.enable_tensor_float_32_execution({tf32})",
     "jax": 'jax.config.update("jax_default_matmul_precision", "{matmul}")',
+    # See `bench.measure.memory.keep_freed_memory`.
     "torch": "torch.set_num_threads({threads})\n"
+    "torch.empty(30_000_000, dtype=torch.uint8)  # freed again: glibc keeps freed memory then, as after reading data\n"
     "torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = {tf32}",
 }
 WAITS = {

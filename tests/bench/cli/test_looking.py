@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from bench.cli import against
 from bench.frameworks import Contender
 from bench.record import Measurement, Turns
 from bench.request import Options
-from bench.store import new_run
+from bench.store import Plan, RunFolder, new_run, set_baseline
 from bench.workload import workload_names
 from tests.bench.cli.conftest import Command, Finished
 from tests.bench.records import ENVIRONMENT, block, record
@@ -66,7 +66,11 @@ def test_verify_ends_with_1_where_a_deviation_is_too_large(
         (["verify", "--framework", ""], "--framework: found '', expected names separated by commas"),
         (["verify", "--workload", "digits"], "workload: found 'digits', expected one of "),
         (["verify", "--device", "tpu"], "--device: found 'tpu', expected cpu, cuda or cuda:N"),
-        (["list", "models"], "list: found 'models', expected one of workloads, frameworks, datasets, suites, devices"),
+        (
+            ["list", "models"],
+            "list: found 'models', expected one of workloads, frameworks, datasets, suites, devices, runs",
+        ),
+        (["verify", "--workload", "mnist-ddn"], "workload: found 'mnist-ddn', expected one of "),
         (["list"], "Missing argument"),
         (["sing"], "No such command 'sing'"),
     ],
@@ -92,6 +96,47 @@ def test_list_shows_every_name(what: str, names: tuple[str, ...], levelfield: Co
     found = levelfield("list", what)
     assert found.code == 0
     assert all(name in found.out for name in names)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (["--workload", "mnist-ddn"], "(did you mean mnist-dnn or mnist-cnn or mnist-dnn-sgd?)"),
+        (["--framework", "pytorhc"], "(did you mean pytorch?)"),
+    ],
+)
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_misspelt_name_is_answered_by_those_like_it(arguments: list[str], near: str, levelfield: Command) -> None:
+    assert levelfield("verify", *arguments).err.endswith(f"{near}\n")
+    assert "did you mean" not in levelfield("verify", arguments[0], "zzzz").err
+
+
+def test_list_runs_names_each_with_what_it_was_asked_for(levelfield: Command, tmp_path: Path) -> None:
+    planned = new_run(tmp_path, machine="here")
+    planned.save_plan(
+        Plan(cases=(record().case,), options={"options": asdict(Options(workload="digits-dnn", seeds=3))})
+    )
+    bare = new_run(tmp_path, machine="here")
+    for _ in range(2):
+        bare.append(record())
+    set_baseline(tmp_path, bare, who="me", why="a test")
+    found = levelfield("list", "runs", "--results", str(tmp_path))
+    rows = [line for line in found.out.splitlines() if "here" in line]
+    assert found.code == 0
+    assert rows[0].split() == [bare.name, *began(bare), "here", "n/a", "2", "n/a", "yes"]
+    asked = ["--workload", "digits-dnn", "--seeds", "3"]
+    assert rows[1].split() == [planned.name, *began(planned), "here", *asked, "0", "1"]
+
+
+def began(run: RunFolder) -> list[str]:
+    name = run.name
+    return [f"{name[:4]}-{name[4:6]}-{name[6:8]}", f"{name[9:11]}:{name[11:13]}"]
+
+
+def test_list_runs_without_any_says_how_to_get_one(levelfield: Command, tmp_path: Path) -> None:
+    found = levelfield("list", "runs", "--results", str(tmp_path))
+    assert (found.code, found.out) == (6, "")
+    assert found.err == f"levelfield: {tmp_path}: no runs yet; measure one with `levelfield run`\n"
 
 
 @pytest.fixture

@@ -71,6 +71,36 @@ def test_there_are_no_more_panels_in_a_row_than_needed(
     assert seen == [grid]
 
 
+def test_modes_and_precisions_have_panels_of_their_own_where_lines_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[tuple[str, list[str]]]] = []
+
+    def note(figure: Figure, *_: object, **__: object) -> None:
+        visible = [axes for axes in figure.axes if axes.get_visible()]
+        seen.append([(axes.get_title(), axes.get_legend_handles_labels()[1]) for axes in visible])
+
+    monkeypatch.setattr(Figure, "savefig", note)
+    usual = [
+        record(workload, framework, "inference") for workload in ("one", "two") for framework in ("pytorch", "flax")
+    ]
+    mixed = [replace(item, case=replace(item.case, precision="bf16")) for item in usual]
+    charts.draw([*usual, *mixed[:-2]], tmp_path)  # "two" was not run in bf16
+    names = ["pytorch", "flax"]
+    assert seen == [[("one, fp32", names), ("one, bf16", names), ("two, fp32", names)]]
+
+
+def test_bars_have_room_for_every_mode_of_every_contender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_args, **_options: seen.append(figure.get_figheight()))
+    usual = [record(framework=name) for name in ("pytorch", "keras/tensorflow", "keras/jax", "keras/torch", "flax")]
+    modes = [replace(item, case=replace(item.case, mode="tuned")) for item in usual]
+    more = [replace(item, case=replace(item.case, precision="bf16")) for item in [*usual, *modes]]
+    for records in (usual, [*usual, *modes, *more]):
+        charts.draw(records, tmp_path)
+    assert seen[1] > seen[0]
+
+
 def judged(framework: str, judgement: Judgement) -> Record:
     found = replace(learning(), judgement=judgement)
     return record(framework=framework, purpose="learning", measurement=Measurement(learning=found))
