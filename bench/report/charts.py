@@ -131,8 +131,8 @@ def _legend(figure: "Figure", source: str) -> None:
 def _throughput(axes: "Axes", results: Results, workload: str) -> None:
     """A bar for each contender at the recipe's batch size, its processes as dots."""
     cells = [cell for cell in _cells(results, workload, "training") if cell.batch_size == _recipe(results, workload)]
-    everyone = {_label(results, cell) for cell in results.blocks if cell.scenario == "training"}
-    labels = sorted(everyone, key=place, reverse=True)
+    everyone = {_label(results, cell): cell.contender for cell in results.blocks if cell.scenario == "training"}
+    labels = sorted(everyone, key=lambda label: place(everyone[label]))[::-1]  # modes stay as they were measured
     for cell in cells:
         found = summary(METRICS["samples_per_second"], results.blocks[cell])
         if found is None:
