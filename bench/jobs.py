@@ -9,18 +9,19 @@ from typing import Any, Literal
 
 from bench.fleet import UNTIMED_AT_ONCE
 from bench.frameworks import Contender
-from bench.record import Case, Certificate, Record, to_json
+from bench.record import Case, Certificate, Record, Tuning, to_json
 from bench.workload import Workload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What a run tells while it goes on: a proof, options that are tried, a case that starts, moves on or ends."""
+    """What a run tells: a proof, options that are tried or chosen, a case that starts, moves on or ends."""
 
-    kind: Literal["proving", "proven", "tuning", "started", "progress", "finished"]
+    kind: Literal["proving", "proven", "tuning", "tuned", "started", "progress", "finished"]
     case: Case | None = None
     record: Record | None = None
     certificate: Certificate | None = None
+    tuning: Tuning | None = None
     news: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -106,6 +106,7 @@ class Tuner:
             made = self._search(replace(case, batch_sizes=tuple(spot.batch_size for spot in missing)))
             for spot in missing:
                 found[spot] = made[spot.batch_size]
+                self.settings.listen(Event(kind="tuned", case=case, tuning=found[spot]))
                 if found[spot].candidates[0].times_s:  # what failed is tried again next time
                     path = self._path(case, spot)
                     path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bench.record import Candidate, Scenario
+from bench.record import Candidate, Scenario, Tuning
 
 FIRST_BLOCK_S = 0.1
 LAST_BLOCK_S = 0.4
@@ -93,6 +93,13 @@ def together(searches: Mapping[int, Search], time: Time) -> dict[int, tuple[Cand
         for size, lap in list(laps.items()):
             go_on(size, [timed[_key(options)][size] for options in lap.options])
     return {size: found[size] for size in searches}
+
+
+def gain(found: Tuning) -> float | None:
+    """How many times as fast as the guide's the chosen options were; None where one of the two has no time."""
+    times = {_key(item.options): _median(item) for item in found.candidates if item.times_s}
+    usual, chosen = times.get(()), times.get(_key(found.options))
+    return None if usual is None or chosen is None else usual / chosen
 
 
 def _timed(

@@ -335,6 +335,8 @@ def _show(display: "Display", event: "Event") -> None:
         display.proving(*(str(part) for part in event.news.values()))
     elif event.kind == "tuning" and event.case is not None:
         display.tuning(event.case, event.news)
+    elif event.tuning is not None and event.case is not None:
+        display.tuned(event.case, event.tuning)
     elif event.certificate is not None:
         display.proven(event.news["workload"], event.certificate)
     elif event.record is not None:

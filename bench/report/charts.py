@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -78,8 +78,8 @@ def _figure(results: Results, shown: Sequence[str], chart: "Chart", *, title: st
     across = -(-len(whole) // down) if len(parts) == 1 else per_row  # no more than these rows need
     figure = Figure(figsize=(WIDTH_INCHES, 0.9 + chart.height(results) * down), layout="constrained")
     FigureCanvasAgg(figure)
-    shared = chart.shared or ("row" if len(parts) > 1 else False)
-    grid = figure.subplots(down, across, squeeze=False, sharey=shared)
+    in_a_row: Literal["row", "none"] = "row" if len(parts) > 1 else "none"
+    grid = figure.subplots(down, across, squeeze=False, sharey="all" if chart.shared else in_a_row)
     for axes in grid.flat[len(whole) :]:
         axes.set_visible(False)
     for axes, (workload, part) in zip(grid.flat, whole, strict=False):

@@ -11,9 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from bench.metrics import METRICS, value
-from bench.record import Block, Case, Certificate, Record
+from bench.record import Block, Case, Certificate, Record, Tuning
 from bench.report import numbers
-from bench.tuning import USUAL
+from bench.tuning import USUAL, gain
 
 SHOWN_LINES = 8
 LABELS = {"batch_size": "batch", "call_ns": "a call takes"}
@@ -53,8 +53,14 @@ class Display:
 
     def tuning(self, case: Case, options: Mapping[str, str]) -> None:
         """Options are tried."""
-        (size,) = case.batch_sizes
-        self.now = Text(f"{name(case)}, batch {size}: trying {words(options)}")
+        sizes = ", ".join(map(str, case.batch_sizes))
+        self.now = Text(f"{_whose(case)}, batch {sizes}: trying {words(options)}")
+
+    def tuned(self, case: Case, found: Tuning) -> None:
+        """Options are chosen."""
+        times = numbers.ratio(gain(found))
+        tried = f"{times} as fast as {USUAL}, {len(found.candidates)} tried"
+        self._line(Text(f"options {_whose(case)}, batch {found.batch_size}: {words(found.options)} ({tried})"))
 
     def proven(self, workload: str, certificate: Certificate) -> None:
         """A certificate is there."""
@@ -92,8 +98,12 @@ class Display:
 
 def name(case: Case) -> str:
     """A case as one reads it: `digits-dnn pytorch training, timing 2`."""
+    return f"{_whose(case)}, {case.turn}"
+
+
+def _whose(case: Case) -> str:
     device = "" if case.device == "cpu" else f" on {case.device}"
-    return " ".join((case.workload, f"{case.contender}{device}", *case.unusual, f"{case.scenario}, {case.turn}"))
+    return " ".join((case.workload, f"{case.contender}{device}", *case.unusual, case.scenario))
 
 
 def words(options: Mapping[str, str]) -> str:

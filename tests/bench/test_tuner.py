@@ -40,6 +40,10 @@ def settings(folder: Path, *changes: Change) -> tuple[Settings, list[Event], lis
     return made, events, stored
 
 
+def chosen(events: list[Event]) -> list[tuple[int, Mapping[str, str]]]:
+    return [(event.tuning.batch_size, event.tuning.options) for event in events if event.tuning is not None]
+
+
 def tried(events: list[Event]) -> list[Mapping[str, Any]]:
     return [event.news for event in events if event.kind == "tuning"]
 
@@ -60,9 +64,11 @@ def test_a_search_tries_everything_there_is_and_is_remembered(tmp_path: Path) ->
     assert {item.get("call") for item in tried(events)} == {None, "jax.jit", "ahead of time", "lax.scan of 8 steps"}
     assert {item.outcome for item in found.candidates} == {"ok"}
     assert found.options == found.candidates[0].options
+    assert chosen(events) == [(4, found.options)]
     events.clear()
     assert tuner.search([TUNED], made, again=False) == {spot: found}
-    assert tried(events) == [], "the cache knows"
+    assert not tried(events), "the cache knows"
+    assert not chosen(events)
     tuner.search([TUNED], made, again=True)
     assert 4 + 2 <= len(tried(events)) <= 4 + 3, "all of them, then the faster half and what the guide says"
 

@@ -101,6 +101,11 @@ def test_large_arrays_come_from_memory_that_is_kept(before: str, mapped: int) ->
 def test_every_job_begins_with_an_allocator_in_that_state(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     monkeypatch.setattr(memory, "keep_freed_memory", lambda: order.append("allocator"))
-    monkeypatch.setitem(worker.KINDS, "probe", lambda *_: order.append("job") or {"outcome": "ok"})
+
+    def job(*_: object) -> dict[str, str]:
+        order.append("job")
+        return {"outcome": "ok"}
+
+    monkeypatch.setitem(worker.KINDS, "probe", job)
     worker.run({"kind": "probe"}, emit=lambda _: None, receive=lambda: None)
     assert order == ["allocator", "job"]

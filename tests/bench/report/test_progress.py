@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from bench.record import Measurement
+from bench.record import Candidate, Measurement, Tuning
 from bench.report.progress import SHOWN_LINES, Display, clock, name, outcome
 from tests.bench.records import block, record
 
@@ -44,6 +44,18 @@ def picture(display: Display) -> str:
 )
 def test_a_case_has_a_name_that_one_can_read(case: object, text: str) -> None:
     assert name(case) == text  # type: ignore[arg-type]
+
+
+def test_a_search_says_what_it_tries_at_every_batch_size_and_what_it_chose() -> None:
+    shown = console()
+    display, case = Display(shown, estimates={}), replace(TIMING.case, batch_sizes=(1, 32))
+    display.tuning(case, {"compile": "default"})
+    assert "digits-dnn pytorch training, batch 1, 32: trying compile default" in picture(display)
+    usual, fast = Candidate(options={}, times_s=(3e-3, 1e-3)), Candidate(options={"compile": "on"}, times_s=(1e-3,))
+    found = Tuning(batch_size=32, options=fast.options, metric="", searched="", candidates=(fast, usual))
+    display.tuned(case, found)
+    line = "options digits-dnn pytorch training, batch 32: compile on (2.00× as fast as what the guide"
+    assert line in " ".join(written(shown).split())
 
 
 def test_a_record_is_its_figures_or_what_went_wrong() -> None:
