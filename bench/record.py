@@ -366,7 +366,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Candidate:
-    """One combination of a framework's public options: how it ended, and what each process of its last round took.
+    """One combination of a framework's public options: how it ended, and what each process took.
 
     Options that are as the framework's guide has them are left out. `unproven` ones are fast and do something else.
     """
@@ -381,7 +381,7 @@ class Candidate:
 class Tuning:
     """The search for the fastest options at one batch size: what was chosen, by which metric, and all candidates.
 
-    The fastest of the last round come first.
+    The fastest of those that came to the end are first.
     """
 
     batch_size: Size

@@ -162,9 +162,8 @@ class Tuner:
         What the guide says needs no proof to be chosen: where it is not proven, the record says so.
         """
         known = list(ranked)
-        for number, candidate in enumerate(known):
-            if not candidate.options or not candidate.times_s:
-                break
+        for number in tuning.worth(ranked):
+            candidate = known[number]
             certificate = certification.tuned(self.proofs, case, candidate.options, self.settings)
             if certificate.passed:
                 return dict(candidate.options), tuple(known)

@@ -2,14 +2,14 @@
 
 Successive halving (Jamieson and Talwalkar 2016): every round times fewer candidates for longer, and who is far behind
 leaves at once. Each timing is a fresh process, and candidates take turns in orders that turn around, so that a moment
-of the machine decides nothing. What the framework's guide says first stays to the end, whatever it takes. Who is
-fastest in the last round is chosen.
+of the machine decides nothing; all timings of a candidate count. What the framework's guide says first stays to the
+end, whatever it takes, and is left only for what gains more than such a search can miss.
 
 Batch sizes are searched for side by side: a process is mostly start and compilation, so it times all that ask for it.
 """
 
 import itertools
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +21,9 @@ LAST_BLOCK_S = 0.4
 FINALISTS = 3
 FAR = 1.5  # times the fastest of a round: more than processes that do the same differ, by 10 % (one deviation) or so
 USUAL = "what the guide says"
-FINAL_PROCESSES = 2  # there and back, so that who is early in one is late in the other
+TIMINGS = 2  # of each that comes to the end, at least: there and back, so that who is early in one is late in the other
+# Where two processes that do the same differ by 10 %, this halves how often something slower is chosen.
+WORTH = 0.03
 
 # What a candidate is judged by: training is a stream of steps, a query is waited for.
 DECIDES: dict[Scenario, str] = {"training": "step_time_pipelined_s", "inference": "query_time_p50_s"}
@@ -58,14 +60,16 @@ def search(found: Sequence[Candidate], *, exhaustive: bool = False) -> Search:
     An exhaustive one lets nobody leave before the last round, which shows what the other one finds, for much more time.
     """
     left, gone = list(found), list[Candidate]()
-    seconds = FIRST_BLOCK_S
+    seconds, laps = FIRST_BLOCK_S, 0
     while len(left) > FINALISTS and not exhaustive:
-        well, failed = _ranked((yield from _timed(left, processes=1, block_seconds=seconds)))
+        well, failed = _ranked((yield from _timed(left, lap=laps, block_seconds=seconds)))
         near = [item for item in well[: -(-len(well) // 2)] if _median(item) <= FAR * _median(well[0])]
         kept = [item for item in well if item in near or not item.options]
         gone = [item for item in well if item not in kept] + gone + failed
-        left, seconds = kept, min(2 * seconds, LAST_BLOCK_S)
-    well, failed = _ranked((yield from _timed(left, processes=FINAL_PROCESSES, block_seconds=LAST_BLOCK_S)))
+        left, seconds, laps = kept, min(2 * seconds, LAST_BLOCK_S), laps + 1
+    for lap in range(laps, max(laps + 1, TIMINGS)):
+        left = yield from _timed(left, lap=lap, block_seconds=LAST_BLOCK_S)
+    well, failed = _ranked(left)
     return (*well, *gone, *failed)
 
 
@@ -95,6 +99,14 @@ def together(searches: Mapping[int, Search], time: Time) -> dict[int, tuple[Cand
     return {size: found[size] for size in searches}
 
 
+def worth(ranked: Sequence[Candidate]) -> Iterator[int]:
+    """The places of those that are enough faster than what the guide says, the fastest first."""
+    usual = min((_median(item) for item in ranked if item.times_s and not item.options), default=np.inf)
+    for place, item in enumerate(ranked):
+        if item.options and item.times_s and _median(item) < (1 - WORTH) * usual:
+            yield place
+
+
 def gain(found: Tuning) -> float | None:
     """How many times as fast as the guide's the chosen options were; None where one of the two has no time."""
     times = {_key(item.options): _median(item) for item in found.candidates if item.times_s}
@@ -103,18 +115,16 @@ def gain(found: Tuning) -> float | None:
 
 
 def _timed(
-    left: Sequence[Candidate], *, processes: int, block_seconds: float
+    left: Sequence[Candidate], *, lap: int, block_seconds: float
 ) -> Generator[Lap, Sequence[Candidate], list[Candidate]]:
-    """Each of them once for each process, there and back; times of earlier rounds are let go, who failed rests."""
-    made: dict[int, Candidate] = {}
-    for lap in range(processes):
-        order = [number for number in range(len(left)) if number not in made or made[number].times_s]
-        order = order if lap % 2 == 0 else order[::-1]
-        answers = yield Lap(options=[left[number].options for number in order], block_seconds=block_seconds)
-        for number, new in zip(order, answers, strict=True):
-            before = made[number].times_s if number in made else ()
-            made[number] = replace(new, times_s=(*before, *new.times_s) if new.times_s else ())
-    return [made[number] for number in range(len(left))]
+    """Each of them once more, in laps there and back; who failed rests."""
+    made = dict(enumerate(left))
+    order = [number for number, item in made.items() if item.outcome == "ok"]
+    order = order if lap % 2 == 0 else order[::-1]
+    answers = yield Lap(options=[made[number].options for number in order], block_seconds=block_seconds)
+    for number, new in zip(order, answers, strict=True):
+        made[number] = replace(new, times_s=(*made[number].times_s, *new.times_s) if new.times_s else ())
+    return list(made.values())
 
 
 def _ranked(timed: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:

@@ -6,14 +6,14 @@ from statistics import median
 from bench.record import Candidate, Tuning
 from bench.report import numbers, progress
 from bench.report.layout import Column, Entry, Table, left
-from bench.tuning import USUAL
+from bench.tuning import USUAL, WORTH
 
 LONGEST_ERROR = 120  # characters of it; the record has more
 TITLES = {"step_time_pipelined_s": "step, pipelined", "query_time_p50_s": "query p50"}
 
 
 def table(title: str, found: Tuning) -> Table:
-    """A row for each candidate, the fastest of the last round first."""
+    """A row for each candidate, the fastest of those that came to the end first."""
     usual = next((item for item in found.candidates if not item.options and item.times_s), None)
     columns = (*left("options"), Column(title=TITLES.get(found.metric, found.metric)), Column(title="vs the guide"))
     return Table(
@@ -40,8 +40,8 @@ def _row(item: Candidate, usual: Candidate | None, *, chosen: bool) -> tuple[Ent
 
 
 def _notes(found: Tuning) -> Iterable[str]:
-    yield f"Searched {found.searched}: {len(found.candidates)} candidates; those of one timing left in an early round."
+    yield f"Searched {found.searched}: {len(found.candidates)} candidates; those of fewer timings left early."
     if found.options:
         yield "What was chosen is proven to do the same work as what the guide says: its certificate passed."
     else:
-        yield f"Nothing was faster than {USUAL}."
+        yield f"Nothing was proven that gains {WORTH:.0%} on {USUAL}: less is not told from noise."
