@@ -98,7 +98,8 @@ def collect(made_by: Proofs, begun: Mapping[Subject, Pending], settings: Setting
         if id(pending) not in made:
             made[id(pending)] = made_by.collect(pending)
         found[item] = made[id(pending)][item.contender]
-        settings.listen(Event(kind="proven", certificate=found[item], news={"workload": item.workload}))
+        what = {name: getattr(item, name) for name in ("workload", "device", "precision")}
+        settings.listen(Event(kind="proven", certificate=found[item], news={**what, "options": dict(item.options)}))
     return found
 
 

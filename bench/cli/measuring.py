@@ -338,7 +338,7 @@ def _show(display: "Display", event: "Event") -> None:
     elif event.tuning is not None and event.case is not None:
         display.tuned(event.case, event.tuning)
     elif event.certificate is not None:
-        display.proven(event.news["workload"], event.certificate)
+        display.proven(event.news, event.certificate)
     elif event.record is not None:
         display.finished(event.record)
     elif event.case is not None and event.kind == "started":

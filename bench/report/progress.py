@@ -62,9 +62,12 @@ class Display:
         tried = f"{times} as fast as {USUAL}, {len(found.candidates)} tried"
         self._line(Text(f"options {_whose(case)}, batch {found.batch_size}: {words(found.options)} ({tried})"))
 
-    def proven(self, workload: str, certificate: Certificate) -> None:
-        """A certificate is there."""
-        self._line(Text(f"certificate {workload} {certificate.contender}: {verdict(certificate)}"))
+    def proven(self, news: Mapping[str, Any], certificate: Certificate) -> None:
+        """A certificate is there: of which workload, on which device, in which precision, with which options."""
+        device = "" if news["device"] == "cpu" else f"on {news['device']}"
+        tuned = f"with {words(news['options'])}" if news["options"] else ""
+        parts = (news["workload"], certificate.contender, device, f"in {news['precision']}", tuned)
+        self._line(Text(f"certificate {' '.join(filter(None, parts))}: {verdict(certificate)}"))
 
     def started(self, case: Case) -> None:
         """A case has begun."""

@@ -87,18 +87,22 @@ def test_a_log_has_a_line_for_each_certificate_and_each_record() -> None:
     with Display(shown, estimates={TIMING.case: 3.0}) as display:
         display.proving("digits-dnn", "flax", "fp64")
         assert PROVEN is not None
-        display.proven("digits-dnn", PROVEN)
+        usual = {"device": "cpu", "precision": "fp32", "options": {}}
+        display.proven({"workload": "digits-dnn"} | usual, PROVEN)
+        mixed = {"workload": "digits-dnn", "device": "cuda:1", "precision": "bf16", "options": {"compile": "default"}}
+        display.proven(mixed, PROVEN)
         assert DEVIATING is not None
-        display.proven("digits-cnn", DEVIATING)
-        display.proven("digits-lstm", replace(PROVEN, problem="it broke"))
+        display.proven({"workload": "digits-cnn"} | usual, DEVIATING)
+        display.proven({"workload": "digits-lstm"} | usual, replace(PROVEN, problem="it broke"))
         display.started(TIMING.case)
         display.moved(TIMING.case, {"event": "progress", "batch_size": 32, "call_ns": 900_000})
         display.finished(TIMING)
         display.finished(record(outcome="timeout", error="too slow"))
     assert written(shown).splitlines() == [
-        "certificate digits-dnn pytorch: passed",
-        "certificate digits-cnn pytorch: FAILED: float64 forward against reference 4.2e-03, allowed 1.0e-12",
-        "certificate digits-lstm pytorch: FAILED: it broke",
+        "certificate digits-dnn pytorch in fp32: passed",
+        "certificate digits-dnn pytorch on cuda:1 in bf16 with compile default: passed",
+        "certificate digits-cnn pytorch in fp32: FAILED: float64 forward against reference 4.2e-03, allowed 1.0e-12",
+        "certificate digits-lstm pytorch in fp32: FAILED: it broke",
         f"digits-dnn pytorch training, timing 2: {outcome(TIMING)}",
         "digits-dnn pytorch training, timing 1: timeout: too slow",
     ]
