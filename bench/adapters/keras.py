@@ -220,10 +220,11 @@ def adam(rule: Adam | AdamW, *, compiled: bool = False, **clipping: float) -> ke
     one scalar more for each step, and the backend's own way of updating all variables stays in use.
 
     On torch the step runs eagerly, where even one scalar takes 50 µs as a tensor; Python counts the steps instead.
-    A number that is another one in every step would have `torch.compile` compile every step: where it is compiled the
-    backend's own counter is read.
+    Where the step is `compiled` there, Python's number would have every step compiled anew, and with an attribute that
+    is set in the step the weights were others from the third step on (torch 2.13): there epsilon follows from the
+    optimizer's own count when it is read.
     """
-    steps, eager = count(1), keras.backend.backend() == "torch" and not compiled
+    steps, on_torch = count(1), keras.backend.backend() == "torch"
     decay = {"weight_decay": _constant(rule.weight_decay)} if isinstance(rule, AdamW) else {}
     kind = keras.optimizers.AdamW if decay else keras.optimizers.Adam
     ours: Any = type(kind())  # on torch Keras returns a class of its own that updates all at once
@@ -231,18 +232,33 @@ def adam(rule: Adam | AdamW, *, compiled: bool = False, **clipping: float) -> ke
     class AdamAfterCorrection(ours):  # type: ignore[misc] # the class is known when Keras runs
         def _backend_update_step(self, grads: Any, trainable_variables: Any, learning_rate: Any) -> None:  # noqa: ANN401
             dtype = trainable_variables[0].dtype
-            step = next(steps) if eager else keras.ops.cast(self.iterations + 1, dtype)
-            self.epsilon = rule.epsilon * (1 - rule.beta_2**step) ** 0.5
+            step = next(steps) if on_torch else keras.ops.cast(self.iterations + 1, dtype)
+            self.epsilon = _corrected(rule, step)
             super()._backend_update_step(grads, trainable_variables, learning_rate)
 
-    AdamAfterCorrection.__name__ = f"{kind.__name__} (epsilon after bias correction)"
-    return AdamAfterCorrection(
+    class CompiledAdam(ours):  # type: ignore[misc] # the same
+        @property
+        def epsilon(self) -> Any:  # noqa: ANN401 (a tensor of the backend)
+            return _corrected(rule, keras.ops.cast(self.iterations + 1, keras.config.floatx()))
+
+        @epsilon.setter
+        def epsilon(self, value: float) -> None:
+            """Keras sets what it was told; the rule has its own."""
+
+    made: Any = CompiledAdam if on_torch and compiled else AdamAfterCorrection
+    made.__name__ = f"{kind.__name__} (epsilon after bias correction)"
+    return made(
         learning_rate=_learning_rate(rule.learning_rate),
         beta_1=_constant(rule.beta_1),
         beta_2=_constant(rule.beta_2),
         **decay,
         **clipping,
     )
+
+
+def _corrected(rule: Adam | AdamW, step: Any) -> Any:  # noqa: ANN401 (a number, or a tensor of the backend)
+    """What epsilon has to be before bias correction in this step, counted from 1."""
+    return rule.epsilon * (1 - rule.beta_2**step) ** 0.5
 
 
 def _clipping(clipping: Clipping | None) -> dict[str, float]:

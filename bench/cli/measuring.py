@@ -32,6 +32,7 @@ LOOK_S = 0.5
 BUSY_CORES = 0.5
 AROUND = "proofs, memory, the roof and starting"
 AROUND_IN_TURNS = f"the other side's turns, {AROUND}"
+AROUND_TUNED = f"searches for options, {AROUND}"
 
 if TYPE_CHECKING:
     from bench.jobs import Event
@@ -266,7 +267,8 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     if not records:
         fail(f"{store.records}: nothing was measured", NOTHING)
     page = write_page(records, command=options.command(), reports=reports, brief=True)
-    rest = AROUND if options.turns is None else AROUND_IN_TURNS
+    usual = AROUND_TUNED if "tuned" in options.mode else AROUND
+    rest = usual if options.turns is None else AROUND_IN_TURNS
     say(f"\n{progress.clock(seconds)} in all: {spent.shares(new, seconds, rest=rest)}")
     say(f"records: {store.records}\nreport: {page}")
     for name, wanted in (("models", options.save_models), ("tensorboard", options.tensorboard)):

@@ -1,7 +1,7 @@
 """Every update rule, loss and way of clipping is one written rule in every framework, on a network that is linear."""
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -171,31 +171,29 @@ def test_a_gradient_of_zero_is_not_divided_by_its_norm(
     assert max(deviations(found, [FIRST] * STEPS)) == 0.0
 
 
-@pytest.fixture
-def programs(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """How many programs `torch.compile` has made; what traces and does not compile stands in for Inductor."""
-    torch, dynamo = importlib.import_module("torch"), importlib.import_module("torch._dynamo")
-    dynamo.reset()
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
-    return lambda: int(dynamo.utils.counters["stats"]["unique_graphs"])
+def programs() -> int:
+    """How many programs `torch.compile` has made in this process."""
+    return int(importlib.import_module("torch._dynamo").utils.counters["stats"]["unique_graphs"])
 
 
-@pytest.mark.filterwarnings("ignore:Dynamo detected:UserWarning")
+@pytest.mark.filterwarnings("ignore:Dynamo detected:UserWarning", "ignore::DeprecationWarning:torch.jit")
 @pytest.mark.parametrize("contender", ["keras/torch"])
-def test_a_step_of_keras_that_torch_compiles_is_the_same_and_is_not_compiled_again(
-    contender: str, programs: Callable[[], int]
-) -> None:
+def test_a_step_of_keras_that_torch_compiles_is_the_same_and_is_not_compiled_again(contender: str) -> None:
+    """By Inductor itself: what stands in for it does not make its mistakes."""
+    importlib.import_module("torch._dynamo").reset()
+    before = programs()
     after = ((weights, programs()) for weights in steps(contender, ADAM, LOSS, tuning=COMPILED))
     found, made = zip(*after, strict=True)
     assert max(deviations(list(found), written(ADAM, LOSS))) <= LIMIT
-    assert made[-1] == made[1] > 0  # the second step finds an optimizer that has its state
+    assert made[-1] == made[1] > before  # the second step finds an optimizer that has its state
 
 
 @pytest.mark.filterwarnings("ignore:Dynamo detected:UserWarning")
 @pytest.mark.parametrize("contender", ["keras/torch"])
-def test_a_step_that_python_counts_is_compiled_every_time(
-    contender: str, programs: Callable[[], int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_step_that_python_counts_is_compiled_every_time(contender: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = importlib.import_module("torch")
+    importlib.import_module("torch._dynamo").reset()
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))  # traced is enough, and quick
     eager = partial(importlib.import_module("bench.adapters.keras").adam, compiled=False)
     monkeypatch.setattr("bench.adapters.keras.adam", lambda rule, **_: eager(rule))
     made = [programs() for _ in steps(contender, ADAM, LOSS, tuning=COMPILED)]
