@@ -57,6 +57,9 @@ def pays_off(time: float, start: float, *, usual_time: float, usual_start: float
 
 def _rows(results: Results, workload: str, scenario: Scenario) -> Iterable[tuple[Entry, ...]]:
     timed = [cell for cell in planned_cells(results, workload, scenario) if cell in results.blocks]
+    contenders = tuple(dict.fromkeys(cell.contender for cell in timed))
+    # All that one contender can do with a batch stands together: they are what is compared here.
+    timed.sort(key=lambda cell: (cell.batch_size, contenders.index(cell.contender), cell.device))
     times = summaries(results, timed, METRICS[DECIDES[scenario]])
     starts = summaries(results, timed, METRICS["start_cost_s"])
     searched = tunings(results)

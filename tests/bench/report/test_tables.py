@@ -288,6 +288,15 @@ def test_a_tuned_cell_stands_beside_what_the_guide_says() -> None:
     assert _column(alone, "gain") == ["n/a"]
 
 
+def test_what_one_contender_can_do_with_a_batch_stands_together() -> None:
+    usual = [*_timed("pytorch", 2e-3), *_timed("flax", 2e-3)]
+    tuned = [replace(item, case=replace(item.case, mode="tuned")) for item in usual]
+    mixed = [replace(item, case=replace(item.case, precision="bf16")) for item in usual]
+    table = _table(report([*usual, *tuned, *mixed]), "digits-dnn", "Modes and precisions")
+    assert _column(table, "contender") == ["pytorch", "pytorch", "flax", "flax"]
+    assert sorted(_column(table, "mode")[:2]) == ["idiomatic", "tuned"]
+
+
 @pytest.mark.parametrize(
     ("time", "start", "expected"), [(1e-3, 2.5, 2000.0), (1e-3, 0.5, 0.0), (3e-3, 2.5, math.inf), (2e-3, 2.5, math.inf)]
 )
