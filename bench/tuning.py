@@ -2,8 +2,9 @@
 
 Successive halving (Jamieson and Talwalkar 2016): every round times fewer candidates for longer, and who is far behind
 leaves at once. Each timing is a fresh process, and candidates take turns in orders that turn around, so that a moment
-of the machine decides nothing; all timings of a candidate count. What the framework's guide says first stays to the
-end, whatever it takes, and is left only for what gains more than such a search can miss.
+of the machine decides nothing. All timings of a candidate rank it. What the framework's guide says first stays to the
+end, whatever it takes, and is left only for what is faster by 3 % in the last laps: a candidate that is still there may
+owe that to luck in the laps before.
 
 Batch sizes are searched for side by side: a process is mostly start and compilation, so it times all that ask for it.
 """
@@ -21,9 +22,8 @@ LAST_BLOCK_S = 0.4
 FINALISTS = 3
 FAR = 1.5  # times the fastest of a round: more than processes that do the same differ, by 10 % (one deviation) or so
 USUAL = "what the guide says"
-TIMINGS = 2  # of each that comes to the end, at least: there and back, so that who is early in one is late in the other
-# Where two processes that do the same differ by 10 %, this halves how often something slower is chosen.
-WORTH = 0.03
+LAST_LAPS = 2  # there and back, so that who is early in one is late in the other
+WORTH = 0.03  # a gain that makes up for leaving the guide; where processes differ by 10 %, no proof of one
 
 # What a candidate is judged by: training is a stream of steps, a query is waited for.
 DECIDES: dict[Scenario, str] = {"training": "step_time_pipelined_s", "inference": "query_time_p50_s"}
@@ -62,12 +62,14 @@ def search(found: Sequence[Candidate], *, exhaustive: bool = False) -> Search:
     left, gone = list(found), list[Candidate]()
     seconds, laps = FIRST_BLOCK_S, 0
     while len(left) > FINALISTS and not exhaustive:
-        well, failed = _ranked((yield from _timed(left, lap=laps, block_seconds=seconds)))
+        timed = yield from _timed(left, lap=laps, block_seconds=seconds)
+        well, failed = _ranked(timed)
         near = [item for item in well[: -(-len(well) // 2)] if _median(item) <= FAR * _median(well[0])]
         kept = [item for item in well if item in near or not item.options]
         gone = [item for item in well if item not in kept] + gone + failed
-        left, seconds, laps = kept, min(2 * seconds, LAST_BLOCK_S), laps + 1
-    for lap in range(laps, max(laps + 1, TIMINGS)):
+        left = [item for item in timed if item in kept]  # in the order in which they began
+        seconds, laps = min(2 * seconds, LAST_BLOCK_S), laps + 1
+    for lap in range(laps, laps + LAST_LAPS):
         left = yield from _timed(left, lap=lap, block_seconds=LAST_BLOCK_S)
     well, failed = _ranked(left)
     return (*well, *gone, *failed)
@@ -100,10 +102,12 @@ def together(searches: Mapping[int, Search], time: Time) -> dict[int, tuple[Cand
 
 
 def worth(ranked: Sequence[Candidate]) -> Iterator[int]:
-    """The places of those that are enough faster than what the guide says, the fastest first."""
-    usual = min((_median(item) for item in ranked if item.times_s and not item.options), default=np.inf)
+    """The places of those that came to the end, and are enough faster there than what the guide says; fastest first."""
+    usual = next((item for item in ranked if item.times_s and not item.options), None)
     for place, item in enumerate(ranked):
-        if item.options and item.times_s and _median(item) < (1 - WORTH) * usual:
+        if not item.options or not item.times_s or (usual and len(item.times_s) < len(usual.times_s)):
+            continue
+        if usual is None or _last(item) < (1 - WORTH) * _last(usual):
             yield place
 
 
@@ -134,6 +138,10 @@ def _ranked(timed: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate
 
 def _key(options: Options) -> tuple[tuple[str, str], ...]:
     return tuple(options.items())
+
+
+def _last(candidate: Candidate) -> float:
+    return float(np.mean(candidate.times_s[-LAST_LAPS:]))
 
 
 def _median(candidate: Candidate) -> float:

@@ -220,8 +220,8 @@ def adam(rule: Adam | AdamW, *, compiled: bool = False, **clipping: float) -> ke
     one scalar more for each step, and the backend's own way of updating all variables stays in use.
 
     On torch the step runs eagerly, where even one scalar takes 50 µs as a tensor; Python counts the steps instead.
-    Where the step is `compiled` there, Python's number would have every step compiled anew, and with an attribute that
-    is set in the step the weights were others from the third step on (torch 2.13): there epsilon follows from the
+    Where the step is `compiled` there, Python's number would have every step compiled anew, and an attribute that
+    is set in the step gave different weights from the third step on (torch 2.13): there epsilon follows from the
     optimizer's own count when it is read.
     """
     steps, on_torch = count(1), keras.backend.backend() == "torch"
@@ -236,7 +236,7 @@ def adam(rule: Adam | AdamW, *, compiled: bool = False, **clipping: float) -> ke
             self.epsilon = _corrected(rule, step)
             super()._backend_update_step(grads, trainable_variables, learning_rate)
 
-    class CompiledAdam(ours):  # type: ignore[misc] # the same
+    class CountedByItself(ours):  # type: ignore[misc] # the same
         @property
         def epsilon(self) -> Any:  # noqa: ANN401 (a tensor of the backend)
             return _corrected(rule, keras.ops.cast(self.iterations + 1, keras.config.floatx()))
@@ -245,7 +245,7 @@ def adam(rule: Adam | AdamW, *, compiled: bool = False, **clipping: float) -> ke
         def epsilon(self, value: float) -> None:
             """Keras sets what it was told; the rule has its own."""
 
-    made: Any = CompiledAdam if on_torch and compiled else AdamAfterCorrection
+    made: Any = CountedByItself if on_torch and compiled else AdamAfterCorrection
     made.__name__ = f"{kind.__name__} (epsilon after bias correction)"
     return made(
         learning_rate=_learning_rate(rule.learning_rate),
@@ -289,7 +289,7 @@ def _keep_float64() -> None:
 def _constant(value: float) -> float:
     """Keras turns a Python float into a float32 tensor even where everything else is float64; not on torch.
 
-    NumPy's it leaves alone, and `torch.compile` turns them into arrays, which no operation of torch takes.
+    NumPy's it leaves alone; but `torch.compile` turns NumPy's scalars into arrays, which torch's operations refuse.
     """
     is_double, on_torch = keras.config.floatx() == "float64", keras.backend.backend() == "torch"
     return np.float64(value) if is_double and not on_torch else value

@@ -78,7 +78,9 @@ def verify(
 def list_(
     what: Annotated[str, typer.Argument(metavar="workloads|frameworks|datasets|devices|suites|runs")],
     *,
-    results: Results = Path("results"),
+    results: Annotated[Path, typer.Option("--results", metavar="DIR", help="Where runs are stored, for runs.")] = Path(
+        "results"
+    ),
 ) -> None:
     """List what there is to choose from, or what was measured."""
     from bench import catalogue

@@ -22,7 +22,8 @@ def table(results: Path, runs: Sequence[RunFolder]) -> Table:
         Column(title="planned"),
         *left("baseline"),
     )
-    notes = ["`levelfield report RUN` shows one: its id, the beginning of it, or `latest`."]
+    where = "" if results == Path("results") else f" --results {results}"
+    notes = [f"`levelfield report RUN{where}` shows one: its id, the beginning of it, or `latest`."]
     if len(runs) > NEWEST:
         notes.append(f"{numbers.grouped(len(runs) - NEWEST)} older ones are not shown.")
     return Table(
@@ -35,25 +36,31 @@ def table(results: Path, runs: Sequence[RunFolder]) -> Table:
 
 def _row(run: RunFolder, *, is_baseline: bool) -> tuple[Entry, ...]:
     asked, planned = _plan(run)
-    lines = run.records.read_bytes().count(b"\n") if run.records.is_file() else 0
+    stored = len(run.read(warn=lambda _: None))
     return (
         Entry(run.name),
         Entry(_began(run.name)),
         Entry(run.folder.parent.name),
         Entry(asked),
-        Entry(str(lines), lines),
+        Entry(str(stored), stored),
         Entry(numbers.UNKNOWN if planned is None else str(planned), planned),
         Entry("yes" if is_baseline else ""),
     )
 
 
 def _plan(run: RunFolder) -> tuple[str, int | None]:
-    """The options of a run, and how many cases it planned; records that were copied have no plan."""
+    """The options of a run, and how many cases it planned.
+
+    Records that were copied have no plan, and another version may have other options.
+    """
     try:
         plan = run.load_plan()
-        return " ".join(Options(**plan.options["options"]).words()), len(plan.cases)
-    except (BenchError, KeyError, TypeError):
+    except BenchError:
         return numbers.UNKNOWN, None
+    try:
+        return " ".join(Options(**plan.options["options"]).words()), len(plan.cases)
+    except (KeyError, TypeError):
+        return numbers.UNKNOWN, len(plan.cases)
 
 
 def _began(name: str) -> str:

@@ -68,7 +68,7 @@ def tune(  # noqa: PLR0913 (the options of the command)
 
             def listen(event: "Event") -> None:
                 if event.kind == "tuning" and event.case is not None:
-                    status.update(f"{progress.name(event.case)}: {progress.words(event.news)}")
+                    status.update(progress.trying(event.case, event.news))
                 elif event.kind == "proving":
                     status.update(" ".join(("proving", *map(str, event.news.values()))))
 

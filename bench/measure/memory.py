@@ -68,8 +68,9 @@ def keep_freed_memory() -> None:
     """Bring the C library's allocator into the state in which a large array was freed once, as reading data leaves it.
 
     glibc maps what is larger than its threshold and hands it back when it is freed, until something as large was freed:
-    then it keeps it for what comes next (mallopt(3), M_MMAP_THRESHOLD). Without this, whether the gradients of a step
-    are mapped and cleared anew in every step, half of its time, hangs on the size of the data that were read before.
+    then it keeps blocks of up to that size, 30 MB here, for what comes next (mallopt(3), M_MMAP_THRESHOLD). Otherwise
+    the data that were read before decide whether each step's gradients are mapped and cleared anew, which can be half
+    of a step's time.
     """
     np.empty(FREED_BYTES, dtype=np.uint8)
 

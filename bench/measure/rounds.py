@@ -38,8 +38,8 @@ class Effort:
     """How often something is called at least: in each round of the warm-up, by itself, in rounds, and taken apart.
 
     `shares` is how many rounds share a block's time, `most` how many pipelined calls may be asked for beyond its time,
-    and `patience` how many blocks' time the least rounds may take before there are fewer of them. Of single and of
-    pipelined calls only the least are made where they decide nothing.
+    and `patience` how many blocks' time `rounds` may take: beyond it there are fewer. Of single and of pipelined calls
+    only the least are made where they decide nothing.
     """
 
     warm_up: int
@@ -63,9 +63,10 @@ BRIEF = Effort(warm_up=2, synchronised=8, rounds=3, shares=3, most=3 * DEPTH, bo
 class Conditions:
     """How blocks are timed: how long each lasts at most, on which device, and where batches are when the clock starts.
 
-    `effort` is how often something is called at least, however long that takes; rounds of the warm-up and calls that
-    are taken apart are fewer where they take a block's time. `planted` is the share of its own time
-    by which every call is made longer, to see whether that is found. `turns` are those with the process of another run.
+    `effort` is how often something is called at least, however long that takes, but for its patience; rounds of the
+    warm-up and calls that are taken apart are fewer where they take a block's time. `planted` is the share of its own
+    time by which every call is made longer, to see whether that is found. `turns` are those with the process of
+    another run.
     """
 
     block_seconds: float

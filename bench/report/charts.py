@@ -1,4 +1,4 @@
-"""Charts as PNG, one panel for each workload: throughput, latency, and what was learnt."""
+"""Charts as PNG, a panel or a row of panels for each workload: throughput, latency, and what was learnt."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,7 +71,8 @@ def _figure(results: Results, shown: Sequence[str], chart: "Chart", *, title: st
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    parts = _parts(results) if chart.apart else {"": results}
+    apart = _parts(results) if chart.apart else {"": results}
+    parts = {words: part for words, part in apart.items() if any(chart.has(part, workload) for workload in shown)}
     whole = [(workload, part) for workload in shown for part in parts]
     per_row = len(parts) if 1 < len(parts) <= MOST_PER_ROW else PANELS_PER_ROW
     down = -(-len(whole) // per_row)
@@ -90,9 +91,19 @@ def _figure(results: Results, shown: Sequence[str], chart: "Chart", *, title: st
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
         chart.panel(axes, parts[part], workload)
+    _name_first(grid)
     figure.suptitle(title, fontsize=11, fontweight="bold")
     _legend(figure, _source(results, chart))
     return figure
+
+
+def _name_first(grid: "np.ndarray") -> None:
+    """Where the first panel of a row is not there, the next one has the numbers and the name of their axis."""
+    for row in grid:
+        first = next((axes for axes in row if axes.get_visible()), None)
+        if first is not None and first is not row[0] and row[0].get_shared_y_axes().joined(row[0], first):
+            first.tick_params(axis="y", labelleft=True)
+            first.set_ylabel(next((axes.get_ylabel() for axes in grid.flat if axes.get_ylabel()), ""), fontsize=8)
 
 
 def _parts(results: Results) -> dict[str, Results]:
@@ -152,7 +163,8 @@ def _throughput(axes: "Axes", results: Results, workload: str) -> None:
 
 
 def _room_for_bars(results: Results) -> float:
-    return max(PANEL_INCHES, 0.6 + BAR_INCHES * len({_label(results, cell) for cell in results.blocks}))
+    labels = {_label(results, cell) for cell in results.blocks if cell.scenario == "training"}
+    return max(PANEL_INCHES, 0.6 + BAR_INCHES * len(labels))
 
 
 def _latency(axes: "Axes", results: Results, workload: str) -> None:
@@ -237,7 +249,8 @@ def _has_timings(scenario: str) -> Callable[[Results, str], bool]:
 class Chart:
     """A caption, whether a workload has anything to show, how it is drawn, and whether all share the vertical axis.
 
-    `apart` says that each mode and each precision has a panel of its own, and `height` how high a panel is, in inches.
+    `apart` says that each mode and precision, and whatever else varies, has a panel of its own, and `height` how high
+    a panel is, in inches.
     `marks` says what bars, lines and dots are, where that is not plain to see, and may depend on what there is.
     """
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from bench.metrics import METRICS, value
 from bench.record import Block, Case, Certificate, Record, Tuning
 from bench.report import numbers
-from bench.tuning import USUAL, gain
+from bench.tuning import USUAL, WORTH, gain
 
 SHOWN_LINES = 8
 LABELS = {"batch_size": "batch", "call_ns": "a call takes"}
@@ -53,14 +53,11 @@ class Display:
 
     def tuning(self, case: Case, options: Mapping[str, str]) -> None:
         """Options are tried."""
-        sizes = ", ".join(map(str, case.batch_sizes))
-        self.now = Text(f"{_whose(case)}, batch {sizes}: trying {words(options)}")
+        self.now = Text(trying(case, options))
 
     def tuned(self, case: Case, found: Tuning) -> None:
         """Options are chosen."""
-        times = numbers.ratio(gain(found))
-        tried = f"{times} as fast as {USUAL}, {len(found.candidates)} tried"
-        self._line(Text(f"options {_whose(case)}, batch {found.batch_size}: {words(found.options)} ({tried})"))
+        self._line(Text(f"options {_whose(case)}, batch {found.batch_size}: {_chosen(found)}"))
 
     def proven(self, news: Mapping[str, Any], certificate: Certificate) -> None:
         """A certificate is there: of which workload, on which device, in which precision, with which options."""
@@ -107,6 +104,22 @@ def name(case: Case) -> str:
 def _whose(case: Case) -> str:
     device = "" if case.device == "cpu" else f" on {case.device}"
     return " ".join((case.workload, f"{case.contender}{device}", *case.unusual, case.scenario))
+
+
+def trying(case: Case, options: Mapping[str, str]) -> str:
+    """What is tried, and at which batch sizes."""
+    sizes = ", ".join(map(str, case.batch_sizes))
+    return f"{_whose(case)}, batch {sizes}: trying {words(options)}"
+
+
+def _chosen(found: Tuning) -> str:
+    """What a search found, or why it found nothing."""
+    tried = len(found.candidates)
+    if found.options:
+        return f"{words(found.options)} ({numbers.ratio(gain(found))} as fast as {USUAL}, {tried} tried)"
+    if gain(found) is None:
+        return f"none, {found.candidates[0].outcome}: {found.candidates[0].error}"
+    return f"{USUAL} (of {tried} none is proven and {WORTH:.0%} faster)"
 
 
 def words(options: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ from statistics import median
 from bench.record import Candidate, Tuning
 from bench.report import numbers, progress
 from bench.report.layout import Column, Entry, Table, left
-from bench.tuning import USUAL, WORTH
+from bench.tuning import USUAL, WORTH, gain
 
 LONGEST_ERROR = 120  # characters of it; the record has more
 TITLES = {"step_time_pipelined_s": "step, pipelined", "query_time_p50_s": "query p50"}
@@ -29,7 +29,7 @@ def _row(item: Candidate, usual: Candidate | None, *, chosen: bool) -> tuple[Ent
     ratio = time / median(usual.times_s) if time and usual else None
     error = item.error or ""
     error = error if len(error) <= LONGEST_ERROR else f"{error[: LONGEST_ERROR - 2]} …"
-    outcome = "chosen" if chosen else error or ("" if item.outcome == "ok" else item.outcome)
+    outcome = "chosen" if chosen and item.times_s else error or ("" if item.outcome == "ok" else item.outcome)
     return (
         Entry(progress.words(item.options)),
         Entry(numbers.duration(time), time),
@@ -43,5 +43,5 @@ def _notes(found: Tuning) -> Iterable[str]:
     yield f"Searched {found.searched}: {len(found.candidates)} candidates; those of fewer timings left early."
     if found.options:
         yield "What was chosen is proven to do the same work as what the guide says: its certificate passed."
-    else:
-        yield f"Nothing was proven that gains {WORTH:.0%} on {USUAL}: less is not told from noise."
+    elif gain(found) is not None:
+        yield f"Nothing is proven and {WORTH:.0%} faster than {USUAL}, which stays."

@@ -53,7 +53,7 @@ def tried(events: list[Event]) -> list[Mapping[str, Any]]:
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.tuning.FIRST_BLOCK_S", 0.002)
     monkeypatch.setattr("bench.tuning.LAST_BLOCK_S", 0.002)
-    monkeypatch.setattr("bench.tuning.TIMINGS", 1)
+    monkeypatch.setattr("bench.tuning.LAST_LAPS", 1)
 
 
 @pytest.mark.usefixtures("_quickly")

@@ -8,7 +8,7 @@ import pytest
 
 from bench import tuning
 from bench.record import Candidate
-from bench.tuning import FAR, FINALISTS, TIMINGS, WORTH, Options, candidates, together, worth
+from bench.tuning import FAR, FINALISTS, LAST_LAPS, WORTH, Options, candidates, together, worth
 
 CHOICES = {"call": ("a", "b", "c"), "layout": ("first", "last"), "compile": ("off", "on")}
 SIZE = 8
@@ -74,10 +74,10 @@ def test_slow_ones_are_timed_once_and_the_last_several_times_and_longer() -> Non
     assert len(ranked) == 12
     most = max(len(item.times_s) for item in ranked)
     assert {len(item.times_s) for item in ranked[:FINALISTS]} == {most}
-    assert most >= TIMINGS
+    assert most > LAST_LAPS
     assert [len(item.times_s) for item in ranked].count(1) >= len(ranked) // 2 - 1
     timed = Counter(str(options) for options, _, _ in machine.asked)
-    assert sum(timed.values()) < 12 * TIMINGS
+    assert sum(timed.values()) < 12 * (LAST_LAPS + 1)
     seconds = [block_seconds for _, block_seconds, _ in machine.asked]
     assert seconds == sorted(seconds)
     assert seconds[-1] > seconds[0]
@@ -88,14 +88,19 @@ def test_what_the_guide_says_is_timed_to_the_end_however_slow() -> None:
     machine.speeds[SIZE, ()] = 100.0
     ranked = search(candidates(CHOICES), machine)
     usual = next(item for item in ranked if not item.options)
-    assert len(usual.times_s) == len(ranked[0].times_s) >= TIMINGS
+    assert len(usual.times_s) == len(ranked[0].times_s) > LAST_LAPS
 
 
-def test_laps_go_there_and_back() -> None:
+@pytest.mark.parametrize("calls", [("a", "b", "c"), ("a", "b", "c", "d", "e", "f")])
+def test_laps_go_there_and_back(calls: tuple[str, ...]) -> None:
     machine = Machine(0, noise=0.0)
-    search(candidates({"call": ("a", "b", "c")}), machine)
-    first, second = machine.asked[:3], machine.asked[3:]
-    assert [options for options, _, _ in first] == [options for options, _, _ in second][::-1]
+    found = candidates({"call": calls})
+    for place, item in enumerate(found):
+        machine.speeds[SIZE, tuple(sorted(item.options.items()))] = 2.0 - 0.1 * place
+    search(found, machine)
+    places = [next(place for place, item in enumerate(found) if item.options == asked) for asked, _, _ in machine.asked]
+    laps = [[0, 1, 2], [2, 1, 0]] if len(calls) == 3 else [[0, 1, 2, 3, 4, 5], [5, 4, 3, 0], [0, 4, 5], [5, 4, 0]]
+    assert places == [place for lap in laps for place in lap]
 
 
 @pytest.mark.parametrize(("gain", "places"), [(0.9 * WORTH, []), (1.1 * WORTH, [0])])
@@ -105,6 +110,10 @@ def test_the_guide_is_left_for_what_gains_enough(gain: float, places: list[int])
     slow = Candidate(options={"call": "c"}, times_s=(2.0,))
     failed = Candidate(options={"call": "d"}, outcome="failed", error="it cannot")
     assert list(worth((other, usual, slow, failed))) == places
+    lucky = Candidate(options={"call": "e"}, times_s=(0.1, 0.99, 0.99))
+    steady = Candidate(options={}, times_s=(1.0, 1.0, 1.0))
+    gone = Candidate(options={"call": "f"}, times_s=(0.5,))
+    assert not list(worth((lucky, steady, gone))), "an early timing is what let them stay"
     broken = Candidate(options={}, outcome="failed", error="it cannot")
     assert list(worth((other, slow, broken))) == [0, 1], "whatever works is better than what does not"
 
@@ -122,8 +131,8 @@ def test_an_exhaustive_search_times_everything_in_the_last_round() -> None:
     machine = Machine(3)
     found = search(candidates(CHOICES), machine, exhaustive=True)
     assert len(found) == 12
-    assert {len(item.times_s) for item in found} == {TIMINGS}
-    assert len(machine.asked) == 12 * TIMINGS
+    assert {len(item.times_s) for item in found} == {LAST_LAPS}
+    assert len(machine.asked) == 12 * LAST_LAPS
     medians = [np.median(item.times_s) for item in found]
     assert medians == sorted(medians)
 
@@ -136,7 +145,7 @@ def test_who_is_far_behind_leaves_at_once(behind: float) -> None:
         machine.speeds[SIZE, tuple(sorted(item.options.items()))] = 1.0 if number == 5 else behind
     assert search(found, machine)[0].options == found[5].options
     again = len(machine.asked) - len(found)
-    two = 2 * (TIMINGS - 1)  # the fastest, and what the guide says
+    two = 2 * LAST_LAPS  # the fastest, and what the guide says
     assert again == two if behind > FAR else again > two
 
 
@@ -159,4 +168,4 @@ def test_batch_sizes_share_processes_and_each_finds_its_own() -> None:
 def test_what_failed_once_is_not_tried_again() -> None:
     machine = Machine(1, broken=("b",))
     search(candidates({"call": ("a", "b")}), machine)
-    assert [options for options, _, _ in machine.asked] == [{}, {"call": "b"}, *[{}] * (TIMINGS - 1)]
+    assert [options for options, _, _ in machine.asked] == [{}, {"call": "b"}, *[{}] * (LAST_LAPS - 1)]

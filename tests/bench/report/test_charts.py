@@ -90,6 +90,27 @@ def test_modes_and_precisions_have_panels_of_their_own_where_lines_are_drawn(
     assert seen == [[("one, fp32", names), ("one, bf16", names), ("two, fp32", names)]]
 
 
+def test_a_mode_that_has_nothing_takes_no_room_and_the_axis_stays_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[tuple[str, str, bool]]] = []
+
+    def note(figure: Figure, *_: object, **__: object) -> None:
+        visible = [axes for axes in figure.axes if axes.get_visible()]
+        shown = [bool(axes.yaxis.get_tick_params()["labelleft"]) for axes in visible]
+        names = [(axes.get_title(), axes.get_ylabel()) for axes in visible]
+        seen.append([(*name, has) for name, has in zip(names, shown, strict=True)])
+
+    monkeypatch.setattr(Figure, "savefig", note)
+    usual = [record(workload, "flax", "inference") for workload in ("one", "two")]
+    mixed = [replace(item, case=replace(item.case, precision="bf16")) for item in usual]
+    nothing = replace(mixed[0], case=replace(mixed[0].case, precision="tf32"), outcome="unavailable")
+    charts.draw([nothing, *usual], tmp_path)
+    assert [title for title, _, _ in seen.pop()] == ["one, fp32", "two, fp32"]
+    charts.draw([usual[0], mixed[0], mixed[1]], tmp_path)  # "two" was not run in fp32
+    assert seen.pop() == [("one, fp32", "query p50", True), ("one, bf16", "", False), ("two, bf16", "query p50", True)]
+
+
 def test_bars_have_room_for_every_mode_of_every_contender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[float] = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_args, **_options: seen.append(figure.get_figheight()))

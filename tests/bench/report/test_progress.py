@@ -54,8 +54,15 @@ def test_a_search_says_what_it_tries_at_every_batch_size_and_what_it_chose() -> 
     usual, fast = Candidate(options={}, times_s=(3e-3, 1e-3)), Candidate(options={"compile": "on"}, times_s=(1e-3,))
     found = Tuning(batch_size=32, options=fast.options, metric="", searched="", candidates=(fast, usual))
     display.tuned(case, found)
-    line = "options digits-dnn pytorch training, batch 32: compile on (2.00× as fast as what the guide"
-    assert line in " ".join(written(shown).split())
+    display.tuned(case, replace(found, options={}))
+    broken = Candidate(options={}, outcome="failed", error="it cannot")
+    display.tuned(case, replace(found, options={}, candidates=(broken,)))
+    start = "options digits-dnn pytorch training, batch 32:"
+    assert written(shown).splitlines() == [
+        f"{start} compile on (2.00× as fast as what the guide says, 2 tried)",
+        f"{start} what the guide says (of 2 none is proven and 3% faster)",
+        f"{start} none, failed: it cannot",
+    ]
 
 
 def test_a_record_is_its_figures_or_what_went_wrong() -> None:
