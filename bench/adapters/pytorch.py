@@ -86,7 +86,9 @@ class PyTorchAdapter:
         """Tensors on the device; images have their channels first."""
         if inputs.ndim == 4:  # noqa: PLR2004 (batch, height, width, channels)
             inputs = inputs.transpose(0, 3, 1, 2)  # in memory, channels are last now
-            inputs = inputs if self.channels_last else np.ascontiguousarray(inputs)
+            # A copy and not `ascontiguousarray`, which leaves images of one channel as they are: by their strides torch
+            # would take them for channels last, and compute all layers so.
+            inputs = inputs if self.channels_last else inputs.copy()
         placed = torch.as_tensor(inputs, device=self.device)
         return placed if targets is None else (placed, torch.as_tensor(targets, device=self.device))
 

@@ -129,8 +129,9 @@ def write(task: Task) -> str:
         "layers": "\n".join(f"    {PACKED[layer.kind](**layer.sizes)}," for layer in layers),
         "channels_last": ", memory_format=torch.channels_last" if last else "",
         "call": "model" if compiled == "off" else f'torch.compile(model, mode="{compiled}", dynamic=False)',
-        "shape": ", ".join(map(str, shape)),
-        "inputs_layout": ".to(memory_format=torch.channels_last)" if last else "",
+        "shape": ", ".join(map(str, task.input_shape if last else shape)),
+        # Not `.to`, which leaves images of one channel as they are.
+        "inputs_layout": ".permute(0, 3, 1, 2)" if last else "",
         "targets": _targets(task),
         "optimizer": _optimizer(task.recipe.optimizer, fused=task.options.get("optimizer") == "fused"),
         "loss": LOSSES[task.recipe.loss],

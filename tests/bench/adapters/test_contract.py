@@ -8,11 +8,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from bench import subject as subjects
 from bench.adapters.base import Adapter, Batch, HostBatch, Model, Tuning
 from bench.adapters.engines.base import Peaks
 from bench.recipe import Adam, Recipe, Sgd
 from bench.record import Scenario
 from bench.subject import load_adapter
+from bench.workload import load_workload
 from models.cnn.spec import CnnSpec, ConvLayer
 from models.dnn.spec import DnnSpec, forward, initial_weights
 from models.layers.spec import BatchNorm, DenseLayer, Weights, without_dropout
@@ -78,6 +80,17 @@ def test_real_targets_keep_their_precision(adapter: Adapter) -> None:
     _, targets = adapter.put(INPUTS, INPUTS[:, :2])
     assert adapter.to_numpy(targets).dtype == np.float32
     np.testing.assert_array_equal(adapter.to_numpy(targets), INPUTS[:, :2])
+
+
+@pytest.mark.parametrize(("layout", "strides"), [("contiguous", (64, 64, 8, 1)), ("channels_last", (64, 1, 8, 1))])
+def test_images_of_one_channel_are_in_the_layout_that_was_asked_for(layout: str, strides: tuple[int, ...]) -> None:
+    """PyTorch goes by the strides, which NumPy calls contiguous either way."""
+    subject = subjects.prepare(
+        "pytorch", load_workload("digits-cnn"), device="cpu", precision="fp32", threads=1, seed=0
+    )
+    subject.build(tuning={"memory_format": layout} if layout != "contiguous" else {})
+    placed = subject.adapter.put(subject.split("test").inputs[:4])
+    assert placed.stride() == strides
 
 
 def test_an_image_is_put_in_the_layout_that_its_network_takes(adapter: Adapter, contender: str) -> None:
