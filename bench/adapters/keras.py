@@ -80,8 +80,8 @@ class KerasAdapter:
         """Compile the model with Keras' defaults, our loss and our rule of Adam."""
         self.model = model
         jit = True if tuning.get("jit_compile") == "on" else "auto"
-        whole = jit is True and "loop" not in tuning.get("call", "")  # the step is compiled, not the model alone
-        rule = optimizer(recipe.optimizer, recipe.clipping, compiled=whole)
+        has_loop = tuning.get("call") in {"custom loop", SEVERAL_STEPS}  # where torch leaves the optimizer eager
+        rule = optimizer(recipe.optimizer, recipe.clipping, compiled=jit is True and not has_loop)
         self.model.compile(optimizer=rule, loss=LOSSES[recipe.loss](), jit_compile=jit)
         for name in ("train_step", "predict_step"):
             setattr(model, name, self.engine.traced(getattr(type(model), name).__get__(model)))
@@ -89,7 +89,7 @@ class KerasAdapter:
         self.step = self.engine.stateless(self.model.train_step)
         self.steps_per_call = STEPS_PER_CALL if tuning.get("call") == SEVERAL_STEPS else 1
         self.loop: Loop | None = None
-        if tuning.get("call") in {"custom loop", SEVERAL_STEPS}:
+        if has_loop:
             loops = importlib.import_module(f"bench.adapters.tuned.keras_{self.backend}")
             self.loop = loops.create(model, self.engine, jit_compile=bool(model.jit_compile))
 
