@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import models
 from bench.judgement import Layer
-from bench.record import Scenario
 
 if TYPE_CHECKING:  # what lists workloads need not wait for NumPy
     import numpy as np
@@ -16,7 +15,6 @@ if TYPE_CHECKING:  # what lists workloads need not wait for NumPy
     from models.layers.spec import Part
 
 FOLDER = Path(models.__file__).parent
-FLOAT32_BYTES = 4
 
 Spec = Any  # a frozen dataclass of one family; the harness only hands it on
 Weights = dict[str, "np.ndarray"]
@@ -70,31 +68,6 @@ def layers(family: str, spec: Spec) -> tuple[Layer, ...]:
 def flops_per_sample(family: str, spec: Spec) -> int:
     """Floating-point operations of one forward pass of one sample."""
     return sum(part.flops for part in spec_module(family).parts(spec))
-
-
-def flops(family: str, spec: Spec, scenario: Scenario, batch_size: int) -> int:
-    """Floating-point operations of one call: the backward pass costs about twice the forward pass."""
-    passes = 3 if scenario == "training" else 1
-    return passes * batch_size * flops_per_sample(family, spec)
-
-
-def least_bytes(  # noqa: PLR0913 (what decides it)
-    family: str, spec: Spec, scenario: Scenario, batch_size: int, *, moments: int, bytes_per_activation: int
-) -> int:
-    """What one call has to read and write, in bytes, each once where nothing stays in a cache.
-
-    A query reads weights and inputs, and writes its answers. A training step reads weights and inputs twice, writes the
-    outputs of every layer and reads them again, writes and reads a gradient for every weight, and reads and writes
-    every weight and its moments. All in float32, but for the outputs of layers.
-    """
-    module = spec_module(family)
-    weights = sum(math.prod(shape) for shape in module.parameter_shapes(spec).values())
-    inputs = batch_size * math.prod(module.input_shape(spec))
-    parts = [math.prod(part.shape) for part in module.parts(spec)]
-    if scenario == "inference":
-        return FLOAT32_BYTES * (weights + inputs + batch_size * parts[-1])
-    update = 2 + 2 * (1 + moments)  # the gradient, and the weight with its moments
-    return FLOAT32_BYTES * (weights * (2 + update) + 2 * inputs) + 2 * bytes_per_activation * batch_size * sum(parts)
 
 
 def spec_source(family: str) -> bytes:

@@ -5,7 +5,7 @@ Times are raw samples in nanoseconds (names end in `_ns`), memory is in bytes. T
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, field, replace
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -267,7 +267,7 @@ class Memory:
     `host_peak_bytes` is the peak resident size of a spawned process less what it was when the framework, the data and
     the harness were loaded (`host_baseline_bytes`). `device_peak_bytes` is the peak of what the framework's allocator
     had given out, `device_reserved_bytes` of what it had taken from the device for that, and `nvml_used_bytes` what the
-    driver says this process holds.
+    driver says this process holds. `demanded_bytes` is what the spec demands to be held at once, by what it is for.
     """
 
     batch_size: Size
@@ -276,6 +276,7 @@ class Memory:
     device_peak_bytes: int | None
     nvml_used_bytes: int | None
     device_reserved_bytes: int | None = None
+    demanded_bytes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)

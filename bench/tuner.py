@@ -75,13 +75,13 @@ def tune(  # noqa: PLR0913 (what a search needs)
 
 
 def search(cases: Sequence[Case], settings: Settings, *, again: bool, exhaustive: bool = False) -> dict[Spot, Tuning]:
-    """The same by itself, with processes of its own; an exhaustive search takes nothing from the cache."""
+    """The same by itself, with processes of its own; what an exhaustive one finds stays out of the cache."""
     fleet = Fleet(settings.logs)
     try:
         fleet.start((contender(case), case.device) for case in cases)
         with untimed() as pool:
             proofs = certification.proofs(fleet, pool, settings.listen)
-            return tune(cases, fleet, proofs, settings, again=again or exhaustive, exhaustive=exhaustive)
+            return tune(cases, fleet, proofs, settings, again=again, exhaustive=exhaustive)
     finally:
         fleet.close()
 
@@ -107,7 +107,8 @@ class Tuner:
             for spot in missing:
                 found[spot] = made[spot.batch_size]
                 self.settings.listen(Event(kind="tuned", case=case, tuning=found[spot]))
-                if found[spot].candidates[0].times_s:  # what failed is tried again next time
+                # What failed is tried again next time; what everything at length shows is held against the search's.
+                if found[spot].candidates[0].times_s and not self.exhaustive:
                     path = self._path(case, spot)
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_text(json.dumps(to_json(found[spot])), "utf-8")

@@ -3,8 +3,8 @@
 Successive halving (Jamieson and Talwalkar 2016): every round times fewer candidates for longer, and who is far behind
 leaves at once. Each timing is a fresh process, and candidates take turns in orders that turn around, so that a moment
 of the machine decides nothing. All timings of a candidate rank it. What the framework's guide says first stays to the
-end, whatever it takes, and is left only for what is faster by 3 % in the last laps: a candidate that is still there may
-owe that to luck in the laps before.
+end, whatever it takes, and is left only for what is faster by 3 %, in the last laps as in all: a candidate that is
+still there may owe that to luck in the laps before.
 
 Batch sizes are searched for side by side: a process is mostly start and compilation, so it times all that ask for it.
 """
@@ -102,12 +102,12 @@ def together(searches: Mapping[int, Search], time: Time) -> dict[int, tuple[Cand
 
 
 def worth(ranked: Sequence[Candidate]) -> Iterator[int]:
-    """The places of those that came to the end, and are enough faster there than what the guide says; fastest first."""
+    """The places of those that came to the end, and are enough faster than what the guide says; fastest first."""
     usual = next((item for item in ranked if item.times_s and not item.options), None)
     for place, item in enumerate(ranked):
         if not item.options or not item.times_s or (usual and len(item.times_s) < len(usual.times_s)):
             continue
-        if usual is None or _last(item) < (1 - WORTH) * _last(usual):
+        if usual is None or all(time(item) < (1 - WORTH) * time(usual) for time in (_last, _median)):
             yield place
 
 

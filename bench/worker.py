@@ -187,7 +187,7 @@ def _pin(threads: int, *, first: int) -> None:
 def _outcome(error: Exception) -> str:
     if isinstance(error, DivergedError):
         return "diverged"
-    if isinstance(error, NotImplementedError | UnavailableError):
+    if isinstance(error, NotImplementedError | UnavailableError) or any(word in str(error) for word in NOT_HERE):
         return "unavailable"
     out_of_memory = isinstance(error, MemoryError) or any(word in str(error) for word in OUT_OF_MEMORY)
     return "oom" if out_of_memory else "failed"
@@ -214,3 +214,5 @@ LONGEST_ERROR = 500
 
 # What the frameworks say when an allocation fails: PyTorch, JAX and TensorFlow, PyTorch on a CPU.
 OUT_OF_MEMORY = ("out of memory", "RESOURCE_EXHAUSTED", "OOM when allocating", "can't allocate memory")
+# What oneDNN says of an operation that it has for other processors alone, as PyTorch's LSTM in bfloat16.
+NOT_HERE = ("could not create a primitive descriptor",)

@@ -34,7 +34,7 @@ def tune(  # noqa: PLR0913 (the options of the command)
     again: Annotated[bool, typer.Option("--again", help="Search again, whatever the cache knows.")] = False,
     exhaustive: Annotated[
         bool,
-        typer.Option("--exhaustive", help="Time every candidate at length: did the search miss one?"),
+        typer.Option("--exhaustive", help="After it, time every candidate at length: did the search miss one?"),
     ] = False,
 ) -> None:
     """Search for the fastest public options of each framework."""
@@ -83,9 +83,12 @@ def tune(  # noqa: PLR0913 (the options of the command)
                 append=lambda _: None,
                 listen=listen,
             )
-            found = tuner.search(cases(selection), settings, again=again, exhaustive=exhaustive)
+            found = tuner.search(cases(selection), settings, again=again)
+            picked = {spot: item.options for spot, item in found.items()} if exhaustive else {}
+            if exhaustive:
+                found = tuner.search(cases(selection), settings, again=True, exhaustive=True)
     for spot, item in found.items():
-        show([terminal.render_table(pages.table(spot.place, item))])
+        show([terminal.render_table(pages.table(spot.place, item, picked=picked.get(spot)))])
         _write(spot, item, selection.workloads[0], scripts=scripts)
     for remark in asked.remarks:
         note(remark)

@@ -6,16 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from bench import families
 from bench.adapters.base import IDIOMATIC, Model, Tuning
 from bench.datasets.base import cycle
+from bench.demand import demand
 from bench.equivalence import relative_deviation
 from bench.families import Weights
 from bench.measure import inference, memory, training
 from bench.measure.clock import now_ns
 from bench.measure.rounds import BRIEF, USUAL, Conditions, Effort
 from bench.measure.turns import Meeting, Place
-from bench.recipe import Adam, AdamW, Sgd
 from bench.record import Block, Capacity, Case, Measurement, Memory, Scenario, Trial
 from bench.subject import Subject
 
@@ -141,6 +140,7 @@ def _peak(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
                 device_peak_bytes=device.allocated,
                 device_reserved_bytes=device.reserved,
                 nvml_used_bytes=memory.nvml_used_bytes(case.device),
+                demanded_bytes=demand(subject.workload, case.scenario, batch_size, precision=case.precision).held,
             )
         )
     return Measurement(memory=tuple(peaks))
@@ -191,27 +191,9 @@ def _conditions(case: Case, batch_size: int, occasion: Occasion) -> Conditions:
 def _told(block: Block, subject: Subject, case: Case, occasion: Occasion) -> Block:
     """The block with what its calls need to do, after the news of it."""
     occasion.progress({"batch_size": block.batch_size, "call_ns": int(np.median(block.synchronised_ns))})
-    workload = subject.workload
-    return replace(
-        block,
-        flops=families.flops(workload.family, workload.spec, case.scenario, block.batch_size),
-        least_bytes=families.least_bytes(
-            workload.family,
-            workload.spec,
-            case.scenario,
-            block.batch_size,
-            moments=MOMENTS[type(workload.recipe.optimizer)](workload.recipe.optimizer),
-            bytes_per_activation=2 if case.precision == "bf16" else 4,
-        ),
-    )
+    asked = demand(subject.workload, case.scenario, block.batch_size, precision=case.precision)
+    return replace(block, flops=asked.flops, least_bytes=asked.least_bytes)
 
-
-# What an optimizer remembers of each weight.
-MOMENTS: dict[type, Callable[[Any], int]] = {
-    Sgd: lambda rule: int(rule.momentum > 0),
-    Adam: lambda _: 2,
-    AdamW: lambda _: 2,
-}
 
 PURPOSES = {
     ("timing", "training"): _time_training,

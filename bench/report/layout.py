@@ -51,10 +51,11 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Everything that is shown about some records; `command` repeats the measurement."""
+    """Everything that is shown about some records; `about` says when and on what, `command` repeats the measurement."""
 
     title: str
     sections: tuple[Section, ...]
+    about: tuple[str, ...] = ()
     command: str | None = None
 
 

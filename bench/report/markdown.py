@@ -10,7 +10,10 @@ from bench.report.layout import Entry, Report, Section, Table
 def render(report: Report, *, charts: Mapping[str, str] | None = None) -> str:
     """The whole page; `charts` are captions and the paths of their pictures, as seen from the page."""
     headings = [section.title for section in report.sections] + (["Charts"] if charts else [])
-    lines = [f"# {report.title}", "", *(f"- [{title}](#{_anchor(title)})" for title in headings), ""]
+    lines = [f"# {report.title}", ""]
+    for remark in report.about:
+        lines += [_escaped(remark), ""]
+    lines += [*(f"- [{title}](#{_anchor(title)})" for title in headings), ""]
     if report.command:
         lines += ["Repeat it with", "", "```sh", report.command, "```", ""]
     for section in report.sections:

@@ -1,6 +1,7 @@
 """Tables of memory: its peaks, and the largest batch that fits."""
 
-from itertools import groupby
+from collections.abc import Iterable
+from itertools import accumulate, groupby
 
 from bench.record import Memory, Trial
 from bench.report import numbers
@@ -8,21 +9,18 @@ from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.results import Results, label_columns, labels, lane, select
 
 LONGEST_REASON = 60
+WORTH_A_ROW = 0.1  # of a peak: below, it is the runtime's and says nothing about the network
+
+Spot = tuple[str, int, tuple[Entry, ...]]  # a scenario, a batch size, and who
 
 
 def memory_table(results: Results, workload: str) -> Table:
     """Peak memory by scenario and batch size, each by its own definition; the largest over processes."""
-    found: dict[tuple[str, int, tuple[Entry, ...]], list[Memory]] = {}
-    for record in select(results, workload, purpose="memory"):
-        for item in record.measurement.memory:
-            key = (record.case.scenario, item.batch_size, labels(results, lane(record.case)))
-            found.setdefault(key, []).append(item)
-    ordered = sorted(found, key=lambda key: (key[0] != "training", key[1]))
+    found = _peaks(results, workload)
     rows = tuple(
         (Entry(scenario), Entry(str(batch), batch), *names, *_memory_entries(found[scenario, batch, names]))
-        for scenario, batch, names in ordered
+        for scenario, batch, names in found
     )
-    ends = [len(list(group)) for _, group in groupby(ordered, key=lambda key: key[:2])]
     columns = (
         *left("scenario"),
         Column(title="batch"),
@@ -40,8 +38,36 @@ def memory_table(results: Results, workload: str) -> Table:
             "Host peak: resident memory of a fresh process above what it held before the case (host before).",
             "Device peak and reserved: what the framework's own allocator gave out, and what it took for that.",
         ),
-        groups=frozenset(sum(ends[: number + 1]) - 1 for number in range(len(ends))),
+        groups=_ends(found),
     )
+
+
+def demand_table(results: Results, workload: str) -> Table:
+    """What the network itself has to hold, part by part, beside the peak on the device, or else on the host.
+
+    Only where that is a tenth of the peak: the rest of a small network's peak is the runtime's.
+    """
+    found = {spot: _demanded(items) for spot, items in _peaks(results, workload).items()}
+    kept = {spot: item for spot, item in found.items() if item is not None}
+    parts = tuple(dict.fromkeys(part for demanded, _ in kept.values() for part in demanded))
+    rows = []
+    for (scenario, batch, names), (demanded, peak) in kept.items():
+        together = sum(demanded.values())
+        sizes = (*(demanded.get(part) for part in parts), together, peak)
+        entries = (Entry("" if size is None else numbers.size(size), size) for size in sizes)
+        ratio = Entry(numbers.ratio(peak / together), peak / together)
+        rows.append((Entry(scenario), Entry(str(batch), batch), *names, *entries, ratio))
+    columns = (
+        *left("scenario"),
+        Column(title="batch"),
+        *label_columns(results),
+        *(Column(title=title) for title in (*parts, "together", "peak", "peak over it")),
+    )
+    note = (
+        "What a call has to hold at once when that is most, by spec and recipe, if nothing is computed twice and "
+        "nothing is copied; the peak is that of the device's allocator, or on a CPU of the host."
+    )
+    return Table(title="What the peak is for", columns=columns, rows=tuple(rows), notes=(note,), groups=_ends(kept))
 
 
 def capacity_table(results: Results) -> Table:
@@ -107,3 +133,26 @@ def _memory_entries(items: list[Memory]) -> tuple[Entry, ...]:
         max((value for item in items if (value := getattr(item, name)) is not None), default=None) for name in names
     ]
     return tuple(Entry(numbers.size(peak), peak) for peak in peaks)
+
+
+def _peaks(results: Results, workload: str) -> dict[Spot, list[Memory]]:
+    """What was read, by scenario, batch size and lane, training first."""
+    found: dict[Spot, list[Memory]] = {}
+    for record in select(results, workload, purpose="memory"):
+        for item in record.measurement.memory:
+            key = (record.case.scenario, item.batch_size, labels(results, lane(record.case)))
+            found.setdefault(key, []).append(item)
+    return dict(sorted(found.items(), key=lambda item: (item[0][0] != "training", item[0][1])))
+
+
+def _ends(spots: Iterable[Spot]) -> frozenset[int]:
+    """The numbers of the rows after which another batch size or scenario begins."""
+    lengths = [len(list(group)) for _, group in groupby(spots, key=lambda spot: spot[:2])]
+    return frozenset(total - 1 for total in accumulate(lengths))
+
+
+def _demanded(items: list[Memory]) -> tuple[dict[str, int], int] | None:
+    """What is demanded, and the peak; None where the one is not known or next to nothing of the other."""
+    peaks = [item.host_peak_bytes if item.device_peak_bytes is None else item.device_peak_bytes for item in items]
+    peak, demanded = max((peak for peak in peaks if peak), default=0), items[0].demanded_bytes
+    return (demanded, peak) if demanded and peak and sum(demanded.values()) >= WORTH_A_ROW * peak else None

@@ -1,13 +1,34 @@
 """Tables of how it was measured and on what: environment, processes, settings, failures."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from statistics import median
 
 from bench.analysis import spent
+from bench.frameworks import DISTRIBUTIONS
 from bench.record import Record
 from bench.report import numbers
 from bench.report.layout import Entry, Table, left
 from bench.report.results import Results, label_columns, labels, lane
+
+MINUTE = "%Y-%m-%d %H:%M"
+FRAMEWORKS = tuple(dict.fromkeys(names[0] for names in DISTRIBUTIONS.values()))
+
+
+def about(records: Iterable[Record]) -> str:
+    """When one run was measured, on what hardware and with which frameworks: one line below the title."""
+    found = tuple(records)
+    begun = [datetime.fromisoformat(record.started) for record in found]
+    ended = max(start + timedelta(seconds=record.duration_s) for start, record in zip(begun, found, strict=True))
+    versions = {name: number for record in found for name, number in record.environment.versions.items()}
+    parts = (
+        f"{min(begun):{MINUTE}} to {ended:{MINUTE}} UTC",
+        _listed(filter(None, map(ENVIRONMENT["CPU"], found))),
+        f"{_listed(filter(None, map(ENVIRONMENT['memory'], found)))} of memory",
+        _listed(gpu for record in found for gpu in record.environment.gpus),
+        ", ".join(f"{name} {versions[name]}" for name in FRAMEWORKS if name in versions),
+    )
+    return " · ".join(filter(None, parts))
 
 
 def failure_table(results: Results) -> Table:

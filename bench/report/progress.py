@@ -115,6 +115,8 @@ def trying(case: Case, options: Mapping[str, str]) -> str:
 def _chosen(found: Tuning) -> str:
     """What a search found, or why it found nothing."""
     tried = len(found.candidates)
+    if found.options and gain(found) is None:
+        return f"{words(found.options)} ({USUAL} could not be timed, {tried} tried)"
     if found.options:
         return f"{words(found.options)} ({numbers.ratio(gain(found))} as fast as {USUAL}, {tried} tried)"
     if gain(found) is None:

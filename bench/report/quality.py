@@ -136,7 +136,8 @@ def _quality_notes(learnings: Sequence[Learning]) -> Iterable[str]:
     targets = dict.fromkeys((item.target_metric, item.target, item.evaluated_on) for item in learnings)
     for metric, target, split in targets:
         if target is not None:
-            yield f"Target: {words(metric)} {target:g} on {split} data, checked after every epoch."
+            beside = "" if split == "test" else "; above it stand the figures of the test set, which may be others"
+            yield f"Target: {words(metric)} {target:g} on {split} data, checked after every epoch{beside}."
     for unit in dict.fromkeys(item.unit for item in learnings if item.unit):
         yield f"Mae and rmse are in {unit}."
 

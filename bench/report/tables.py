@@ -9,8 +9,8 @@ from bench.report import numbers
 from bench.report.calls import boundary_table, first_calls_table
 from bench.report.layout import Column, Entry, Report, Section, Table, left, without_empty
 from bench.report.learning import band_table, learning_tables
-from bench.report.memory import capacity_table, memory_table
-from bench.report.method import environment_table, failure_table, method_table, settings_table
+from bench.report.memory import capacity_table, demand_table, memory_table
+from bench.report.method import about, environment_table, failure_table, method_table, settings_table
 from bench.report.modes import modes_table
 from bench.report.performance import standing, standings, summaries
 from bench.report.performance import table as performance_table
@@ -48,7 +48,13 @@ def report(records: Sequence[Record], *, command: str | None = None) -> Report:
         for run, found in parts.items()
         for section in found
     )
-    return Report(title=f"Levelfield: {', '.join(runs)}", sections=sections, command=command)
+    remarks = {run: about(record for record in records if record.run == run) for run in runs}
+    return Report(
+        title=f"Levelfield: {', '.join(runs)}",
+        sections=sections,
+        about=tuple(remark if len(runs) == 1 else f"{run}: {remark}" for run, remark in remarks.items()),
+        command=command,
+    )
 
 
 def summary_table(results: Results) -> Table:
@@ -94,6 +100,7 @@ def _run_sections(results: Results) -> Iterable[Section]:
             boundary_table(results, workload),
             use_table(results, workload),
             memory_table(results, workload),
+            demand_table(results, workload),
             certificate_table(results, workload),
             curve_table(results, workload),
             *learning_tables(results, workload),

@@ -25,6 +25,7 @@ PADDING = 2  # a space and the line between two columns
 def render(report: Report, *, brief: bool = False) -> Iterable[RenderableType]:
     """Everything to be printed, one after the other; in brief, the summary and the failures alone."""
     yield Text(report.title, style="bold")
+    yield from map(Text, report.about)
     for section in report.sections:
         if not brief or section.title.startswith(BRIEF):
             yield from _section(section)

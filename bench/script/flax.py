@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.recipe import AdamW, Sgd, UpdateRule
-from bench.script.task import CALL_NAMES, TIMED, WARM_UP, Task, network
+from bench.script.task import CALL_NAMES, FREED, TIMED, WARM_UP, Task, network
 
 STEPS_PER_CALL = 8
 
@@ -18,9 +18,11 @@ os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{threads}])  # JAX take
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
 
+np.empty(30_000_000, dtype=np.uint8)  {freed}
 jax.config.update("jax_platforms", "{platform}")
 jax.config.update("jax_default_matmul_precision", "{matmul}")
 {helpers}
@@ -168,6 +170,7 @@ def write(task: Task) -> str:
     values: dict[str, Any] = {
         "title": task.title,
         "threads": task.threads,
+        "freed": FREED,
         "platform": task.device.partition(":")[0],
         "matmul": {"tf32": "tensorfloat32", "bf16": "default"}.get(task.precision, "highest"),
         "helpers": "".join(helpers),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.recipe import AdamW, Sgd, UpdateRule
-from bench.script.task import CALL_NAMES, TIMED, WARM_UP, Task, network
+from bench.script.task import CALL_NAMES, FREED, TIMED, WARM_UP, Task, network
 
 STEPS_PER_CALL = 8
 
@@ -19,6 +19,7 @@ os.environ["KERAS_BACKEND"] = "{backend}"
 import keras
 import numpy as np
 {imports}
+np.empty(30_000_000, dtype=np.uint8)  {freed}
 {settings}
 policy = "{policy}"
 model = keras.Sequential([
@@ -169,9 +170,7 @@ SETTINGS = {
     "tf.config.threading.set_inter_op_parallelism_threads({threads})\n"
     "tf.config.experimental.enable_tensor_float_32_execution({tf32})",
     "jax": 'jax.config.update("jax_default_matmul_precision", "{matmul}")',
-    # See `bench.measure.memory.keep_freed_memory`.
     "torch": "torch.set_num_threads({threads})\n"
-    "torch.empty(30_000_000, dtype=torch.uint8)  # freed again: glibc keeps freed memory then, as after reading data\n"
     "torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = {tf32}",
 }
 WAITS = {
@@ -217,6 +216,7 @@ def write(task: Task) -> str:
         "backend": backend,
         "hidden": 'os.environ["CUDA_VISIBLE_DEVICES"] = ""\n' if task.device == "cpu" else "",
         "threads": task.threads,
+        "freed": FREED,
         "imports": IMPORTS[backend],
         "settings": SETTINGS[backend].format(
             threads=task.threads,

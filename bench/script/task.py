@@ -10,6 +10,8 @@ from bench.record import Scenario
 
 TIMED = 200
 WARM_UP = 20
+# Of an array that is made and freed: see `bench.measure.memory.keep_freed_memory`.
+FREED = "# freed again: glibc keeps freed memory then, as after reading data"
 CALL_NAMES: Mapping[Scenario, str] = {"training": "step", "inference": "query"}
 
 

@@ -46,21 +46,3 @@ def test_every_framework_has_a_file_of_its_own_for_every_family(family: str) -> 
     assert len(set(sources.values())) == 3
     assert all(b"def build(" in source and b"def export(" in source for source in sources.values())
     assert b"def forward(" in spec_source(family)
-
-
-def test_a_call_needs_the_operations_of_its_passes() -> None:
-    spec = families.spec_module("dnn").Spec(features=10, hidden=({"units": 4},), outputs=2)
-    forward = 2 * (10 * 4 + 4 * 2)
-    assert families.flops("dnn", spec, "inference", 5) == 5 * forward
-    assert families.flops("dnn", spec, "training", 5) == 15 * forward
-
-
-def test_bytes_that_have_to_move_are_counted_by_hand() -> None:
-    spec = families.spec_module("dnn").Spec(features=10, hidden=({"units": 4},), outputs=2)
-    weights, inputs, outputs = 10 * 4 + 4 + 4 * 2 + 2, 5 * 10, 5 * (4 + 2)
-    query = families.least_bytes("dnn", spec, "inference", 5, moments=2, bytes_per_activation=4)
-    assert query == 4 * (weights + inputs + 5 * 2)
-    adam = families.least_bytes("dnn", spec, "training", 5, moments=2, bytes_per_activation=4)
-    assert adam == 4 * (weights * (2 + 2 + 2 * 3) + 2 * inputs + 2 * outputs)
-    plain = families.least_bytes("dnn", spec, "training", 5, moments=0, bytes_per_activation=2)
-    assert adam - plain == 4 * weights * 4 + 2 * 2 * outputs

@@ -75,6 +75,17 @@ def test_a_search_tries_everything_there_is_and_is_remembered(tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("_quickly")
+def test_what_everything_at_length_shows_is_held_against_the_search_and_does_not_replace_it(tmp_path: Path) -> None:
+    made, events, _ = settings(tmp_path)
+    searched = tuner.search([TUNED], made, again=False)
+    events.clear()
+    (found,) = tuner.search([TUNED], made, again=True, exhaustive=True).values()
+    assert len(tried(events)) == len(found.candidates) == 4
+    assert tuner.search([TUNED], made, again=False) == searched
+    assert [found] != list(searched.values()), "the times of another search"
+
+
+@pytest.mark.usefixtures("_quickly")
 def test_batch_sizes_share_processes_and_one_that_fails_fails_alone(tmp_path: Path) -> None:
     made, events, _ = settings(tmp_path)
     case = replace(TUNED, batch_sizes=(4, 8))

@@ -114,6 +114,8 @@ def test_the_guide_is_left_for_what_gains_enough(gain: float, places: list[int])
     steady = Candidate(options={}, times_s=(1.0, 1.0, 1.0))
     gone = Candidate(options={"call": "f"}, times_s=(0.5,))
     assert not list(worth((lucky, steady, gone))), "an early timing is what let them stay"
+    late = Candidate(options={"call": "g"}, times_s=(1.0, 0.85, 1.0))
+    assert not list(worth((late, steady))), "all timings together are no faster"
     broken = Candidate(options={}, outcome="failed", error="it cannot")
     assert list(worth((other, slow, broken))) == [0, 1], "whatever works is better than what does not"
 

@@ -174,6 +174,11 @@ NOTHING: Learning = learning()
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "oom", "RuntimeError: CUDA out of memory. Tri"),
         (RuntimeError("OOM when allocating tensor"), "oom", "RuntimeError: OOM when allocating tensor"),
         (RuntimeError("RESOURCE_EXHAUSTED: no"), "oom", "RuntimeError: RESOURCE_EXHAUSTED: no"),
+        (
+            RuntimeError("could not create a primitive descriptor for the LSTM forward propagation primitive"),
+            "unavailable",
+            "RuntimeError: could not create a primitive descriptor for the LSTM",
+        ),
         (RuntimeError("a room too small"), "failed", "RuntimeError: a room too small"),
         (NotImplementedError("no such\n  layer"), "unavailable", "no such layer"),
         (UnavailableError("no such mode"), "unavailable", "no such mode"),

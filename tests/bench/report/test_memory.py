@@ -1,8 +1,8 @@
 """The largest batch that fits, the next that does not, and what that ended with."""
 
-from bench.record import Capacity, Measurement, Record, Trial
+from bench.record import Capacity, Measurement, Memory, Record, Trial
 from bench.report.layout import Table
-from bench.report.memory import LONGEST_REASON, capacity_table
+from bench.report.memory import LONGEST_REASON, capacity_table, demand_table
 from bench.report.results import arrange
 from tests.bench.records import record
 
@@ -41,6 +41,36 @@ def test_a_device_has_a_peak_and_its_own_limit() -> None:
     table = capacity_table(arrange([searched(trial, memory_limit_bytes=None)]))
     assert column(table, "device peak") == ["1.50 MB"]
     assert "On a CPU" not in " ".join(table.notes)
+
+
+def peaked(framework: str, *, device: int | None, demanded: dict[str, int]) -> Record:
+    memory = Memory(
+        batch_size=32,
+        host_peak_bytes=4_000_000,
+        host_baseline_bytes=0,
+        device_peak_bytes=device,
+        nvml_used_bytes=None,
+        demanded_bytes=demanded,
+    )
+    return record(framework=framework, purpose="memory", measurement=Measurement(memory=(memory,)))
+
+
+def test_the_peak_stands_beside_what_the_network_itself_has_to_hold() -> None:
+    parts = {"weights": 500_000, "inputs": 300_000}
+    records = [
+        peaked("pytorch", device=None, demanded=parts),
+        peaked("flax", device=1_000_000, demanded=parts),
+        peaked("keras/jax", device=8_100_000, demanded=parts),  # less than a tenth
+        peaked("keras/torch", device=1_000_000, demanded={}),  # of before
+    ]
+    table = demand_table(arrange(records), "digits-dnn")
+    assert column(table, "contender") == ["pytorch", "flax"]
+    assert column(table, "weights") == ["500 kB", "500 kB"]
+    assert column(table, "together") == ["800 kB", "800 kB"]
+    assert column(table, "peak") == ["4.00 MB", "1.00 MB"]
+    assert column(table, "peak over it") == ["5.00×", "1.25×"]
+    assert table.groups == {1}
+    assert demand_table(arrange(records[3:]), "digits-dnn").rows == ()
 
 
 def test_a_run_without_a_search_has_no_rows() -> None:

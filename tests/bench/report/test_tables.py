@@ -33,6 +33,19 @@ def _timed(framework: str, call_time_s: float, *, replicates: int = 3, **changes
     return [record(framework=framework, replicate=number, measurement=measurement) for number in range(replicates)]
 
 
+def test_below_the_title_stands_when_and_on_what() -> None:
+    (first, *_), later = quick_run(), replace(record(order=1), started="2026-01-02T03:04:50Z", duration_s=20.0)
+    (line,) = report([first, replace(later, run=first.run)]).about
+    assert line == (
+        "2026-01-01 00:00 to 2026-01-02 03:05 UTC · Example CPU @ 2.60GHz, 2 cores · 8.59 GB of memory · "
+        "torch 2.13.0, keras 3.15.0, flax 0.12.8, tensorflow 2.21.0, jax 0.11.0"
+    )
+    moved = replace(first.environment, cpu="Other CPU", gpus=("NVIDIA H200",), versions={"torch": "2.11.0"})
+    both = report([first, replace(later, environment=moved)]).about  # two runs: a line for each
+    assert [line.partition(": ")[0] for line in both] == [first.run, later.run]
+    assert both[1].endswith("Other CPU, 2 cores · 8.59 GB of memory · NVIDIA H200 · torch 2.11.0")
+
+
 def test_the_quick_suite_fills_36_cells() -> None:
     found = report(quick_run())
     rows = [

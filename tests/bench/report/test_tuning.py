@@ -33,6 +33,15 @@ def test_the_chosen_one_is_beside_what_the_guide_says() -> None:
     )
 
 
+def test_an_exhaustive_one_tells_how_far_the_search_was_from_the_fastest() -> None:
+    slower = Candidate(options={"optimizer": "foreach"}, times_s=(2.1e-3, 2.1e-3, 2.1e-3))
+    everything = found(FASTER, slower, USUAL, FAILED)
+    (remark,) = set(table("all", everything, picked=slower.options).notes) - set(table("all", everything).notes)
+    assert remark.startswith("The search chose optimizer foreach: 1.05× of the fastest's time here, where 3 timings")
+    assert "1.00× of the fastest's" in table("all", everything, picked=FASTER.options).notes[-1]
+    assert table("all", everything, picked=FAILED.options).notes == table("all", everything).notes
+
+
 def test_who_could_not_says_why_in_few_words() -> None:
     *_, timings, outcome = rows(USUAL, FAILED)[1]
     assert timings == "0"

@@ -1,0 +1,101 @@
+"""What one call demands of whoever computes it, by the spec and the recipe alone.
+
+Operations, bytes that have to move, memory that has to be held.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from bench import families
+from bench.recipe import Adam, AdamW, Sgd
+from bench.record import Precision, Scenario
+from bench.workload import Workload
+
+FLOAT32_BYTES = 4
+# What an optimizer remembers of each weight.
+MOMENTS: dict[type, Callable[[Any], int]] = {
+    Sgd: lambda rule: int(rule.momentum > 0),
+    Adam: lambda _: 2,
+    AdamW: lambda _: 2,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """One call of a network, whose layers have `weights` and so many numbers in the `outputs` of one sample.
+
+    `inputs` are the numbers of one sample, `moments` those that the optimizer remembers of each weight. All are
+    float32, but for the outputs of layers, whose numbers take `bytes_per_output`.
+    """
+
+    scenario: Scenario
+    batch_size: int
+    flops_per_sample: int
+    inputs: int
+    weights: tuple[int, ...]
+    outputs: tuple[int, ...]
+    moments: int
+    bytes_per_output: int
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations: the backward pass costs about twice the forward pass."""
+        passes = 3 if self.scenario == "training" else 1
+        return passes * self.batch_size * self.flops_per_sample
+
+    @property
+    def least_bytes(self) -> int:
+        """What has to be read and written, in bytes, each once where nothing stays in a cache.
+
+        A query reads weights and inputs, and writes its answers. A training step reads weights and inputs twice, writes
+        the outputs of every layer and reads them again, writes and reads a gradient for every weight, and reads and
+        writes every weight and its moments.
+        """
+        weights, inputs = sum(self.weights), self.batch_size * self.inputs
+        if self.scenario == "inference":
+            return FLOAT32_BYTES * (weights + inputs + self.batch_size * self.outputs[-1])
+        update = 2 + 2 * (1 + self.moments)  # the gradient, and the weight with its moments
+        moved = 2 * self.bytes_per_output * self.batch_size * sum(self.outputs)
+        return FLOAT32_BYTES * (weights * (2 + update) + 2 * inputs) + moved
+
+    @property
+    def held(self) -> dict[str, int]:
+        """What has to be held at once, in bytes, at the moment at which it is most, by what it is for.
+
+        A query goes through the layers and holds the inputs and the outputs of one. A training step keeps the outputs
+        of every layer until the backward pass has come to it; there it holds the gradients of one layer's outputs and
+        of its inputs, and from there on those of its weights. Then come the moments of the optimizer. Nothing is
+        computed twice, and nothing is written into what is still needed.
+        """
+        fixed = {"weights": FLOAT32_BYTES * sum(self.weights), "inputs": FLOAT32_BYTES * self.batch_size * self.inputs}
+        outputs = [self.bytes_per_output * self.batch_size * numbers for numbers in self.outputs]
+        before = [0, *outputs[:-1]]  # what a layer reads that is the output of another
+        if self.scenario == "inference":
+            return fixed | {"outputs of layers": max(map(sum, zip(before, outputs, strict=True)))}
+        fixed |= {"moments": fixed["weights"] * self.moments}
+        kept = [0, *accumulate(outputs[:-1])]
+        learnt = [FLOAT32_BYTES * sum(self.weights[number:]) for number in range(len(self.weights))]
+        moments = [
+            {"gradients": gradients, "outputs of layers": earlier, "gradients of outputs": own + of_inputs}
+            for gradients, earlier, own, of_inputs in zip(learnt, kept, outputs, before, strict=True)
+        ]
+        return fixed | max(moments, key=lambda moment: sum(moment.values()))
+
+
+def demand(workload: Workload, scenario: Scenario, batch_size: int, *, precision: Precision) -> Demand:
+    """What a call of a workload demands."""
+    module, rule = families.spec_module(workload.family), workload.recipe.optimizer
+    layers = families.layers(workload.family, workload.spec)
+    return Demand(
+        scenario=scenario,
+        batch_size=batch_size,
+        flops_per_sample=families.flops_per_sample(workload.family, workload.spec),
+        inputs=math.prod(module.input_shape(workload.spec)),
+        weights=tuple(layer.parameters for layer in layers[1:]),
+        outputs=tuple(math.prod(layer.shape) for layer in layers[1:]),
+        moments=MOMENTS[type(rule)](rule),
+        bytes_per_output=2 if precision == "bf16" else FLOAT32_BYTES,
+    )
