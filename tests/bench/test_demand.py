@@ -1,4 +1,4 @@
-"""What a call demands is counted by hand, and no framework gets along with less."""
+"""What a call demands, counted by hand."""
 
 from dataclasses import replace
 
