@@ -277,6 +277,7 @@ def _environment(backend: str | None, *, device: str, hash_seed: int = 0) -> dic
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "JAX_ENABLE_COMPILATION_CACHE": "false",  # else JAX, if told where, finds what it compiled before
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # the usual check would make a CUDA context before the fork
         **({"KERAS_BACKEND": backend} if backend else {}),
         **_visible_gpus(device),

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from tempfile import TemporaryDirectory
 from typing import Any, final
 
 import psutil
@@ -106,23 +107,27 @@ def _hindered(record: Record) -> bool:
 
 def _measure(case: Case, place: _Place) -> _Run:
     """One case in a fresh process: forked, or for its memory spawned."""
-    fleet, settings = place.fleet, place.settings
-    settings.listen(Event(kind="started", case=case))
+    place.settings.listen(Event(kind="started", case=case))
     started, begun = datetime.now(tz=UTC).isoformat(timespec="seconds"), time.monotonic()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    if case.purpose == "memory":
-        ending = fleet.run_spawned(contender(case), case.device, place.job(case), limit_s=settings.limit_s)
-    elif case.purpose == "capacity":
-        ending = _search(case, place)
-    else:
-        ending = fleet.run(
+    ending = _search(case, place) if case.purpose == "capacity" else _anew(case, place)
+    return _Run(ending=ending, started=started, duration_s=time.monotonic() - begun, loadavg=load)
+
+
+def _anew(case: Case, place: _Place) -> Ending:
+    """One case in a process that finds nothing compiled: what it would find on disk depends on what ran before."""
+    fleet, settings = place.fleet, place.settings
+    with TemporaryDirectory(prefix="levelfield-", ignore_cleanup_errors=True) as empty:  # of a killed process too
+        asked = place.job(case) | {"compiled": empty}
+        if case.purpose == "memory":
+            return fleet.run_spawned(contender(case), case.device, asked, limit_s=settings.limit_s)
+        return fleet.run(
             contender(case),
             case.device,
-            place.job(case),
+            asked,
             limit_s=settings.limit_s,
             listen=lambda news: settings.listen(Event(kind="progress", case=case, news=news)),
         )
-    return _Run(ending=ending, started=started, duration_s=time.monotonic() - begun, loadavg=load)
 
 
 def _search(case: Case, place: _Place) -> Ending:

@@ -1,6 +1,7 @@
 """One job in, one result out, in a process of its own.
 
-A job is JSON: `kind` (one of KINDS), `framework`, `device`, `threads`, and what the kind needs.
+A job is JSON: `kind` (one of KINDS), `framework`, `device`, `threads`, and what the kind needs. `compiled` is a folder
+for what is compiled, in place of the one that all processes share.
 """
 
 import os
@@ -38,6 +39,8 @@ def run(job: Job, *, emit: Emit, receive: Receive) -> None:
     try:
         if "threads" in job:
             _pin(job["threads"], first=job.get("first_core", 0))
+        if "compiled" in job:
+            os.environ[COMPILED] = job["compiled"]
         memory.keep_freed_memory()
         result = KINDS[job["kind"]](job, emit, receive)
     except Exception as error:  # noqa: BLE001 (a worker has nobody else to tell)
@@ -211,6 +214,9 @@ KINDS = {
 }
 
 LONGEST_ERROR = 500
+
+# Where torch looks for what it compiled in an earlier process, and reads this when it first compiles.
+COMPILED = "TORCHINDUCTOR_CACHE_DIR"
 
 # What the frameworks say when an allocation fails: PyTorch, JAX and TensorFlow, PyTorch on a CPU.
 OUT_OF_MEMORY = ("out of memory", "RESOURCE_EXHAUSTED", "OOM when allocating", "can't allocate memory")

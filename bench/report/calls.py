@@ -35,8 +35,8 @@ def first_calls_table(results: Results, workload: str) -> Table:
         read=lambda cell: (*FIRST, SCENARIOS[cell.scenario], *COMPILING),
         note=(
             "Medians over processes; none of the first calls is part of any other figure. Tracing (with lowering) and "
-            "compiling by each library's own count; of TensorFlow it is what first calls cost beyond tracing. "
-            "What PyTorch compiled before, it finds on disk."
+            "compiling by each library's own count; of TensorFlow it is what first calls cost beyond tracing. Every "
+            "process begins with nothing compiled."
         ),
     )
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from bench.fleet import Fleet
 from bench.frameworks import Contender
 from bench.jobs import Event, Settings
 from bench.plan import Selection, cases
-from bench.record import POWER_CAP, Case, Purpose, Reading, Record, Use, from_line, to_json, to_line
+from bench.record import POWER_CAP, Case, Purpose, Reading, Record, Tuning, Use, from_line, to_json, to_line
 from bench.workload import Workload
 from tests.bench.workloads import (
     CANNOT_BE_DONE_IN_PYTORCH,
@@ -134,6 +135,45 @@ def test_each_replicate_is_forked_from_launchers_of_its_own(tmp_path: Path, monk
     planned = (one, replace(one, purpose="learning"), *(replace(one, replicate=number) for number in (1, 1, 2)))
     assert [item.outcome for item in ran(planned, {"tiny": tiny}, tmp_path).stored] == ["ok"] * 5
     assert done == ["timing 1", "learning seed 0", "renewed 1", "timing 2", "timing 2", "renewed 2", "timing 3"]
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> tuple[Case, Case]:
+    """A case in two processes, for which a search is said to have chosen torch.compile."""
+    case = Case(
+        workload="tiny",
+        framework="pytorch",
+        scenario="inference",
+        batch_sizes=(4,),
+        threads=1,
+        purpose="timing",
+        mode="tuned",
+    )
+    spot = runner.spots(case)[0]
+    chosen = Tuning(batch_size=4, options={"compile": "default"}, metric="", searched="", candidates=())
+    monkeypatch.setattr(runner.tuner, "tune", lambda *_: {spot: chosen})
+    return case, replace(case, replicate=1)
+
+
+def _compile_ns(stored: list[Record]) -> list[int]:
+    assert [(item.outcome, item.error) for item in stored] == [("ok", None)] * len(stored)
+    spent = [block.compiling for item in stored for block in item.measurement.blocks]
+    return [item.compile_ns or 0 for item in spent if item is not None]
+
+
+def test_no_process_finds_what_an_earlier_one_compiled(compiled: tuple[Case, Case], tmp_path: Path) -> None:
+    first, second = _compile_ns(ran(compiled, {"tiny": workload()}, tmp_path, limit_s=200.0).stored)
+    assert first > 0
+    assert second > 0
+
+
+def test_with_one_folder_for_all_a_later_process_would_compile_nothing(
+    compiled: tuple[Case, Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "TemporaryDirectory", lambda **_: nullcontext(str(tmp_path / "shared")))
+    first, second = _compile_ns(ran(compiled, {"tiny": workload()}, tmp_path, limit_s=200.0).stored)
+    assert first > 0
+    assert second == 0
 
 
 def test_every_record_says_what_was_done_how_and_where(good: Ran) -> None:
