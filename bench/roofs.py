@@ -14,13 +14,24 @@ Roofs = Mapping[tuple[str, Precision], Roof]
 
 
 def measure(cases: Sequence[Case], fleet: Fleet, settings: Settings) -> Roofs:
-    """The best over all contenders, for each device and precision in which something is timed."""
+    """The best over all contenders, for each device and precision in which something is timed.
+
+    A stream is the same in every precision, so a device has one of each size.
+    """
     found: dict[tuple[str, Precision], dict[Contender, Mapping[str, Any]]] = {}
     for case in cases:
         asked = found.setdefault((case.device, case.precision), {}) if case.purpose == "timing" else None
         if asked is not None and contender(case) not in asked:
             asked[contender(case)] = _asked(case, fleet, settings)
-    return {place: _best(asked) for place, asked in found.items()}
+    products: dict[tuple[str, Precision], list[Rate]] = {}
+    streams: dict[str, list[Rate]] = {}
+    for (device, precision), asked in found.items():
+        products[device, precision] = _rates(asked, "flops")
+        streams.setdefault(device, []).extend(_rates(asked, "bytes"))
+    return {
+        (device, precision): Roof(flops=max(rates, key=_rate, default=None), bytes=_fastest(streams[device]))
+        for (device, precision), rates in products.items()
+    }
 
 
 def _asked(case: Case, fleet: Fleet, settings: Settings) -> Mapping[str, Any]:
@@ -28,20 +39,20 @@ def _asked(case: Case, fleet: Fleet, settings: Settings) -> Mapping[str, Any]:
     return fleet.run(contender(case), case.device, job(case, settings) | {"kind": "roof"}, limit_s=LIMIT_S).result
 
 
-def _best(asked: Mapping[Contender, Mapping[str, Any]]) -> Roof:
+def _rates(asked: Mapping[Contender, Mapping[str, Any]], kind: str) -> list[Rate]:
     """Of those that could say."""
-    well = {str(who): result for who, result in asked.items() if result["outcome"] == "ok"}
-    flops, streams = (
-        [
-            Rate(per_second=rate, size=int(size), by=who)
-            for who, result in well.items()
-            for size, rate in result[kind].items()
-        ]
-        for kind in ("flops", "bytes")
-    )
+    return [
+        Rate(per_second=rate, size=int(size), by=str(who))
+        for who, result in asked.items()
+        if result["outcome"] == "ok"
+        for size, rate in result[kind].items()
+    ]
+
+
+def _fastest(streams: Sequence[Rate]) -> tuple[Rate, ...]:
+    """The best of each size."""
     sizes = sorted({item.size for item in streams})
-    fastest = (max((item for item in streams if item.size == size), key=_rate) for size in sizes)
-    return Roof(flops=max(flops, key=_rate, default=None), bytes=tuple(fastest))
+    return tuple(max((item for item in streams if item.size == size), key=_rate) for size in sizes)
 
 
 def _rate(item: Rate) -> float:

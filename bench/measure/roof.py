@@ -15,14 +15,24 @@ ROWS = {"cpu": (512, 1024, 2048), "cuda": (4096, 8192, 16384)}
 # Bytes that are read, and as many that are written: from what a cache holds to what none does.
 STREAMED = {"cpu": (2**20, 2**23, 2**25, 2**28), "cuda": (2**25, 2**28, 2**30, 2**32)}
 NANOSECONDS = 1e9
+LONGEST_S = 3.0  # for one product
 
 Rates = dict[int, float]  # by size
 
 
 def products(engine: Engine, device: str, precision: str) -> Rates:
-    """The best rate in operations per second by rows of the matrices: 2 n³ for each product."""
+    """The best rate in operations per second by rows of the matrices: 2 n³ for each product.
+
+    Of those that take no longer than some seconds: a processor that has no bfloat16 is hundreds of times slower in it.
+    """
     kind = device.partition(":")[0]
-    return {size: _best(engine, engine.product(size, precision), 2 * size**3) for size in ROWS[kind]}
+    rates: Rates = {}
+    for size in ROWS[kind]:
+        flops = 2 * size**3
+        if rates and flops / max(rates.values()) > LONGEST_S:
+            break
+        rates[size] = _best(engine, engine.product(size, precision), flops)
+    return rates
 
 
 def streams(engine: Engine, device: str) -> Rates:

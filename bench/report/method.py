@@ -32,20 +32,26 @@ def about(records: Iterable[Record]) -> str:
 
 
 def failure_table(results: Results) -> Table:
-    """The cases that did not end well, each with its reason."""
-    failures = [record for record in results.records if record.outcome != "ok"]
+    """The cases that did not end well, each with its reason; those that failed alike are told together."""
+    alike: dict[tuple[str, ...], list[Record]] = {}
+    for record in results.records:
+        if record.outcome != "ok":
+            sizes = ", ".join(map(str, record.case.batch_sizes))
+            key = (record.case.workload, *lane(record.case), record.case.scenario, sizes)
+            alike.setdefault((*map(str, key), record.outcome, _one_line(record.error)), []).append(record)
     rows = tuple(
         (
-            Entry(record.case.workload),
-            *labels(results, lane(record.case)),
-            Entry(f"{record.case.scenario}, {record.case.turn}"),
-            Entry(", ".join(map(str, record.case.batch_sizes))),
-            Entry(record.outcome),
-            Entry(_one_line(record.error)),
+            Entry(failed[0].case.workload),
+            *labels(results, lane(failed[0].case)),
+            Entry(failed[0].case.scenario),
+            Entry(", ".join(dict.fromkeys(record.case.turn for record in failed))),
+            Entry(sizes),
+            Entry(outcome),
+            Entry(reason),
         )
-        for record in failures
+        for (*_, sizes, outcome, reason), failed in alike.items()
     )
-    columns = (*left("workload"), *label_columns(results), *left("case", "batch", "outcome", "reason"))
+    columns = (*left("workload"), *label_columns(results), *left("scenario", "cases", "batch", "outcome", "reason"))
     return Table(title="Failures", columns=columns, rows=rows)
 
 
@@ -73,9 +79,9 @@ def settings_table(results: Results) -> Table:
             found.setdefault(name, {}).setdefault(_who(record), []).append(setting)
     everyone = tuple(dict.fromkeys(map(_who, results.records)))
     rows = tuple(
-        (Entry(name), *(Entry(_listed(settings.get(who, ()))) for who in everyone)) for name, settings in found.items()
+        (Entry(who), *(Entry(_listed(settings.get(who, ()))) for settings in found.values())) for who in everyone
     )
-    return Table(title="Settings of each framework", columns=left("setting", *everyone), rows=rows)
+    return Table(title="Settings of each framework", columns=left("contender", *found), rows=rows if found else ())
 
 
 def _who(record: Record) -> str:
@@ -164,8 +170,8 @@ def _load(results: Results) -> Iterable[str]:
 
 
 METHOD: dict[str, Callable[[Results], Iterable[str]]] = {
-    "mode": lambda results: sorted({record.case.mode for record in results.records}),
-    "precision": lambda results: sorted({record.case.precision for record in results.records}),
+    "mode": lambda results: dict.fromkeys(record.case.mode for record in results.records),
+    "precision": lambda results: dict.fromkeys(record.case.precision for record in results.records),
     "device": lambda results: sorted({record.case.device for record in results.records}),
     "batches": lambda results: sorted({f"on the {item.case.feed} when the clock starts" for item in _timing(results)}),
     "threads": _threads,

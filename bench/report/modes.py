@@ -9,7 +9,7 @@ from bench.record import Scenario, Tuning
 from bench.report import numbers, progress
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.performance import summaries
-from bench.report.results import Results, planned_cells
+from bench.report.results import Results, planned_cells, where
 from bench.tuning import DECIDES
 
 SCENARIOS: tuple[Scenario, ...] = ("training", "inference")
@@ -33,7 +33,9 @@ def modes_table(results: Results, workload: str) -> Table:
         "Training by pipelined steps, queries by their p50; medians over processes. A gain above 1 is faster. The "
         "start is what first calls cost beyond usual ones; it pays off after so many calls instead of the guide's."
     )
-    return Table(title="Modes and precisions", columns=columns, rows=tuple(rows), notes=(note,))
+    slower = [place for scenario in SCENARIOS for place in _slower(results, workload, scenario)]
+    notes = (note, f"Tuned, and slower in every process than the guide's: {'; '.join(slower)}.") if slower else (note,)
+    return Table(title="Modes and precisions", columns=columns, rows=tuple(rows), notes=notes)
 
 
 def tunings(results: Results) -> dict[Cell, Tuning]:
@@ -85,6 +87,16 @@ def _rows(results: Results, workload: str, scenario: Scenario) -> Iterable[tuple
             Entry(_calls(calls), calls),
             Entry(options),
         )
+
+
+def _slower(results: Results, workload: str, scenario: Scenario) -> Iterable[str]:
+    """The cells of which a search hoped too much: their quickest process is behind the slowest of the guide's."""
+    times = summaries(results, planned_cells(results, workload, scenario), METRICS[DECIDES[scenario]])
+    for cell, found in tunings(results).items():
+        time, guide = times.get(cell), times.get(replace(cell, mode="idiomatic"))
+        # Where nothing was found that is faster, both are the same program.
+        if found.options and time is not None and guide is not None and time.low > guide.high:
+            yield f"{cell.contender} {scenario}, {where(results, cell)} ({numbers.ratio(time.median / guide.median)})"
 
 
 def _calls(number: float | None) -> str:

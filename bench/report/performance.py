@@ -8,7 +8,7 @@ from bench.metrics import METRICS, Cell, Metric, Summary, against_best, summary
 from bench.record import Scenario
 from bench.report import numbers
 from bench.report.layout import Column, Entry, Table, left, without_empty
-from bench.report.results import Results, label_columns, labels, lane, outcome, planned_cells, status
+from bench.report.results import Results, label_columns, labels, lane, outcome, planned_cells, status, where
 from bench.report.use import throttling
 
 CPU_USE_RATIO = 1.5
@@ -137,18 +137,25 @@ def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...
         metric = METRICS[figure.metric]
         if metric.at_least > 1 and not summaries(results, cells, metric):
             yield f"No {figure.title}: it needs {metric.at_least} samples in every process."
-    for _, group in groupby(cells, key=lambda cell: cell.group):
-        yield from _cpu_note(results, tuple(group))
-    for cell in cells:
-        blocks = results.blocks.get(cell, ())
-        restless = sum(not block.steady for block in blocks)
-        if restless:
-            yield f"No steady state: {cell.contender}, batch {cell.batch_size}, {restless} of {len(blocks)} processes."
-        yield from throttling(cell, blocks)
+    unequal = [text for _, group in groupby(cells, key=lambda cell: cell.group) for text in _cores(results, group)]
+    if unequal:
+        yield f"Cores are not used alike (CPU time over wall time): {'; '.join(unequal)}."
+    restless = [text for cell in cells for text in _restless(results, cell)]
+    if restless:
+        yield f"No steady state: {'; '.join(restless)}."
+    yield from throttling(results, cells)
 
 
-def _cpu_note(results: Results, group: tuple[Cell, ...]) -> Iterable[str]:
-    used = {cell.contender: item.median for cell, item in summaries(results, group, METRICS["cpu_use"]).items()}
+def _cores(results: Results, group: Iterable[Cell]) -> Iterable[str]:
+    used = {cell: item.median for cell, item in summaries(results, group, METRICS["cpu_use"]).items()}
     if used and max(used.values()) > CPU_USE_RATIO * min(used.values()):
-        listed = ", ".join(f"{name} {numbers.significant(value)}" for name, value in used.items())
-        yield f"Cores are not used alike (CPU time over wall time) at batch {group[0].batch_size}: {listed}."
+        least, most = min(used, key=lambda cell: used[cell]), max(used, key=lambda cell: used[cell])
+        words = (f"{numbers.significant(used[cell])} ({cell.contender})" for cell in (least, most))
+        yield f"{where(results, least)}, {' to '.join(words)}"
+
+
+def _restless(results: Results, cell: Cell) -> Iterable[str]:
+    blocks = results.blocks.get(cell, ())
+    count = sum(not block.steady for block in blocks)
+    if count:
+        yield f"{cell.contender}, {where(results, cell)}, {count} of {len(blocks)} processes"

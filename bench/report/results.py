@@ -77,8 +77,12 @@ def planned_cells(results: Results, workload: str, scenario: Scenario) -> tuple[
     """The cells that were timed or tried, those that compete next to each other."""
     timed = select(results, workload, purpose="timing", scenario=scenario)
     found = dict.fromkeys(cell for record in timed for cell in cells(record.case))
-    groups = {group: number for number, group in enumerate(sorted({cell.group for cell in found}))}
-    return tuple(sorted(found, key=lambda cell: groups[cell.group]))
+    ways = list(dict.fromkeys(map(_way, found)))  # modes and precisions stay in the order of the run
+    return tuple(sorted(found, key=lambda cell: (ways.index(_way(cell)), cell.batch_size)))
+
+
+def _way(cell: Cell) -> tuple[str, str, str, int, str]:
+    return cell.device, cell.mode, cell.precision, cell.threads, cell.feed
 
 
 def outcome(results: Results, cell: Cell) -> str:
@@ -111,3 +115,10 @@ def labels(results: Results, lane_is: Lane) -> tuple[Entry, ...]:
     """The entries that name a lane."""
     values = (lane_is.contender, *(getattr(lane_is, name) for name in results.varying))
     return tuple(Entry(str(value), value) for value in values)
+
+
+def where(results: Results, cell: Cell) -> str:
+    """Where those of a cell's group compete, in a sentence: its batch size, and what varies within the run."""
+    varying = ((name, getattr(cell, name)) for name in results.varying)
+    words = (f"{value} threads" if name == "threads" else value for name, value in varying)
+    return " ".join((f"batch {cell.batch_size}", *words))

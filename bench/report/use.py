@@ -9,7 +9,7 @@ from bench.metrics import METRICS, Cell, summary
 from bench.record import Block, Reading, Scenario, Use
 from bench.report import numbers
 from bench.report.layout import Column, Entry, Table, left, without_empty
-from bench.report.results import Results, label_columns, labels, lane, planned_cells
+from bench.report.results import Results, label_columns, labels, lane, planned_cells, where
 
 STOLEN = 0.02  # of a core, from which others are told of
 
@@ -49,16 +49,21 @@ def use_table(results: Results, workload: str) -> Table:
     return without_empty(full)
 
 
-def throttling(cell: Cell, blocks: Iterable[Block]) -> Iterator[str]:
-    """What to say below a table of a cell that ran slower than it could, or beside others."""
-    uses = _uses(blocks)
-    reasons = {reason: sum(reason in use.throttled for use in uses) for use in uses for reason in use.throttled}
-    if reasons:
-        listed = ", ".join(f"{reason} in {count} of {len(uses)} processes" for reason, count in reasons.items())
-        yield f"Throttled: {cell.contender}, batch {cell.batch_size}: {listed}."
-    stolen = _middle(map(_stolen, uses))
-    if stolen is not None and stolen > STOLEN:
-        yield (f"Other virtual machines took {stolen:.0%} of a core from {cell.contender}, batch {cell.batch_size}.")
+def throttling(results: Results, cells: Iterable[Cell]) -> Iterator[str]:
+    """What to say below a table of cells that ran slower than they could, or beside others."""
+    throttled, robbed = [], []
+    for cell in cells:
+        uses = _uses(results.blocks.get(cell, ()))
+        reasons = {reason: sum(reason in use.throttled for use in uses) for use in uses for reason in use.throttled}
+        for reason, count in reasons.items():
+            throttled.append(f"{cell.contender}, {where(results, cell)}: {reason} in {count} of {len(uses)} processes")
+        stolen = _middle(map(_stolen, uses))
+        if stolen is not None and stolen > STOLEN:
+            robbed.append(f"{stolen:.0%} of a core from {cell.contender}, {where(results, cell)}")
+    if throttled:
+        yield f"Throttled: {'; '.join(throttled)}."
+    if robbed:
+        yield f"Other virtual machines took {'; '.join(robbed)}."
 
 
 def _uses(blocks: Iterable[Block]) -> list[Use]:

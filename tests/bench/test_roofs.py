@@ -1,11 +1,16 @@
 """What a device can do is asked of every framework that is timed on it, and the best answer counts."""
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from bench import roofs, runner
 from bench.fleet import Fleet
 from bench.jobs import contender
+from bench.measure import roof
 from bench.record import Case
 from tests.bench.test_tuner import settings
 
@@ -41,3 +46,40 @@ def test_a_timed_record_has_the_roof_and_what_its_calls_need(tmp_path: Path) -> 
     (block,) = timed.measurement.blocks
     assert block.flops == 3 * 4 * 2 * (6 * 5 + 5 * 3), "three passes of four samples"
     assert block.least_bytes
+
+
+def test_a_stream_is_the_same_in_every_precision_and_a_product_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch's process had failed in bfloat16, and what others could read there was a tenth of what it could."""
+    answers = {
+        ("pytorch", "fp32"): {"outcome": "ok", "flops": {"512": 9.0, "1024": 8.0}, "bytes": {"100": 5.0, "200": 3.0}},
+        ("flax", "fp32"): {"outcome": "ok", "flops": {"512": 7.0}, "bytes": {"100": 4.0, "200": 4.0}},
+        ("pytorch", "bf16"): {"outcome": "timeout"},
+        ("flax", "bf16"): {"outcome": "ok", "flops": {"512": 2.0}, "bytes": {"100": 6.0, "200": 1.0}},
+    }
+    monkeypatch.setattr(roofs, "_asked", lambda case, *_: answers[case.framework, case.precision])
+    made, _, _ = settings(tmp_path)
+    asked = [replace(TIMED, framework=name, precision=precision) for name, precision in answers]  # type: ignore[arg-type]
+    found = roofs.measure(asked, Fleet(made.logs), made)
+    products = {place: item.flops and (item.flops.per_second, item.flops.by) for place, item in found.items()}
+    assert products == {("cpu", "fp32"): (9.0, "pytorch"), ("cpu", "bf16"): (2.0, "flax")}
+    streams = {tuple((rate.size, rate.per_second, rate.by) for rate in item.bytes) for item in found.values()}
+    assert streams == {((100, 6.0, "flax"), (200, 4.0, "flax"))}
+
+
+@pytest.mark.parametrize(("longest_s", "sizes"), [(0.01, [512]), (10.0, [512, 1024, 2048])])
+def test_products_end_where_one_would_take_too_long(
+    longest_s: float, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A larger one has eight times the operations."""
+
+    class Slow:
+        def product(self, size: int, _: str) -> Callable[[], None]:
+            return lambda: time.sleep(0.004 * (size / 512) ** 3)
+
+        def wait(self, _: object) -> None:
+            """Nothing is sent ahead."""
+
+    monkeypatch.setattr(roof, "LONGEST_S", longest_s)
+    assert list(roof.products(Slow(), "cpu", "bf16")) == sizes  # type: ignore[arg-type]

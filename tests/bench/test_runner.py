@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import proof, runner
+from bench import proof, runner, tuner
 from bench.analysis.spent import spent_s
 from bench.certification import certify
 from bench.fleet import Fleet
@@ -149,9 +149,9 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> tuple[Case, Case]:
         purpose="timing",
         mode="tuned",
     )
-    spot = runner.spots(case)[0]
+    spot = tuner.spots(case)[0]
     chosen = Tuning(batch_size=4, options={"compile": "default"}, metric="", searched="", candidates=())
-    monkeypatch.setattr(runner.tuner, "tune", lambda *_: {spot: chosen})
+    monkeypatch.setattr(tuner, "tune", lambda *_: {spot: chosen})
     return case, replace(case, replicate=1)
 
 

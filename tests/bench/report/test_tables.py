@@ -158,7 +158,7 @@ def test_unequal_use_of_cores_is_remarked_and_equal_use_is_not() -> None:
     alone = _timed("pytorch", 1e-3, cpu_ns=100, wall_ns=100)
     both = _timed("flax", 1e-3, cpu_ns=190, wall_ns=100)
     remarks = _table(report([*alone, *both]), "digits-dnn", "Training").notes
-    assert any("Cores are not used alike" in note and "flax 1.90" in note for note in remarks)
+    assert any("Cores are not used alike" in note and "1.00 (pytorch) to 1.90 (flax)" in note for note in remarks)
     remarks = _table(report([*alone, *_timed("flax", 1e-3, cpu_ns=140, wall_ns=100)]), "digits-dnn", "Training").notes
     assert not any("Cores" in note for note in remarks)
 
@@ -166,6 +166,22 @@ def test_unequal_use_of_cores_is_remarked_and_equal_use_is_not() -> None:
 def test_a_process_that_was_not_steady_is_named() -> None:
     remarks = _table(report(_timed("flax", 1e-3, steady=False)), "digits-dnn", "Training").notes
     assert "No steady state: flax, batch 32, 3 of 3 processes." in remarks
+
+
+def test_modes_and_precisions_stand_in_the_order_of_the_run_and_remarks_name_them() -> None:
+    usual = _timed("pytorch", 1e-3, cpu_ns=100, wall_ns=100)
+    other = _timed("flax", 1e-3, cpu_ns=190, wall_ns=100, steady=False)
+    records = [*usual, *other]
+    records += [replace(item, case=replace(item.case, mode="tuned")) for item in (*usual, *other)]
+    records += [replace(item, case=replace(item.case, precision="bf16")) for item in usual]
+    table = _table(report(records), "digits-dnn", "Training")
+    named = list(zip(_column(table, "mode"), _column(table, "precision"), strict=True))
+    assert named == [*[("idiomatic", "fp32")] * 2, *[("tuned", "fp32")] * 2, ("idiomatic", "bf16")]
+    assert (
+        "No steady state: flax, batch 32 idiomatic fp32, 3 of 3 processes; flax, batch 32 tuned fp32, 3 of 3 processes."
+    ) in table.notes
+    (cores,) = (note for note in table.notes if note.startswith("Cores"))
+    assert "batch 32 idiomatic fp32, 1.00 (pytorch) to 1.90 (flax); batch 32 tuned fp32, 1.00" in cores
 
 
 def test_seeds_give_mean_and_spread_and_a_missed_target_is_said() -> None:
@@ -201,7 +217,8 @@ def test_what_did_not_end_well_is_shown_with_its_reason(outcome: str) -> None:
         for purpose in ("timing", "learning", "memory")
     ]
     found = report([*_timed("pytorch", 1e-3), *trouble])
-    assert _column(_table(found, "Failures", "Failures"), "reason") == ["ValueError: too hot"] * 3
+    assert _column(_table(found, "Failures", "Failures"), "reason") == ["ValueError: too hot"]
+    assert _column(_table(found, "Failures", "Failures"), "cases") == ["timing 1, learning seed 0, memory"]
     assert _column(_table(found, "digits-dnn", "Training"), "samples/s")[1] == outcome
     assert _column(_table(found, "digits-dnn", "Quality on the test set"), "quality") == [outcome]
     assert all(section.title != "Failures" for section in report(_timed("pytorch", 1e-3)).sections)
@@ -239,7 +256,9 @@ def test_method_settings_and_environment_are_told() -> None:
     )
     assert "timing in 3" in facts["processes"]
     assert "10 rounds of 20 calls" in facts["calls"]
-    assert _column(_table(found, "Method", "Settings of each framework"), "flax") == ["yes", "flax Adam"]
+    settings = _table(found, "Method", "Settings of each framework")
+    (flax,) = (row for row in settings.rows if row[0].text == "flax")
+    assert [entry.text for entry in flax[1:]] == ["yes", "flax Adam"]
     assert "i7-2c-1f3a" in _column(_table(found, "Method", "Environment"), "value")
 
 
@@ -299,6 +318,31 @@ def test_a_tuned_cell_stands_beside_what_the_guide_says() -> None:
     assert "Modes and precisions" not in {item.title for part in report(usual).sections for item in part.tables}
     alone = _table(report(tuned), "digits-dnn", "Modes and precisions")
     assert _column(alone, "gain") == ["n/a"]
+
+
+@pytest.mark.parametrize(
+    ("times_s", "options", "said"),
+    [
+        ((3e-3, 4e-3, 5e-3), {"call": "loop"}, True),
+        ((1e-3, 4e-3, 5e-3), {"call": "loop"}, False),
+        ((3e-3, 4e-3, 5e-3), {}, False),
+    ],
+)
+def test_where_tuned_is_slower_in_every_process_a_remark_says_so(
+    times_s: tuple[float, ...],
+    options: dict[str, str],
+    said: bool,  # noqa: FBT001 (a case)
+) -> None:
+    usual = _timed("flax", 2e-3)
+    search = Tuning(batch_size=32, options=options, metric="step_time_pipelined_s", searched="", candidates=())
+    tuned = [
+        replace(item, case=replace(item.case, mode="tuned", replicate=number), tunings=(search,))
+        for number, time in enumerate(times_s)
+        for item in _timed("flax", time, replicates=1)
+    ]
+    notes = _table(report([*usual, *tuned]), "digits-dnn", "Modes and precisions").notes
+    remark = "Tuned, and slower in every process than the guide's: flax training, batch 32 tuned (2.00×)."
+    assert (remark in notes) == said
 
 
 def test_what_one_contender_can_do_with_a_batch_stands_together() -> None:
