@@ -20,6 +20,10 @@ from bench.record import Candidate, Case, Measurement, Scenario, Tuning, to_json
 from bench.tuning import DECIDES
 
 
+# What decides how candidates are timed: the search, and what their processes begin with.
+TIMING = (Path(tuning.__file__), Path(tuning.__file__).parent / "measure" / "memory.py")
+
+
 class Spot(NamedTuple):
     """What options are searched for: they may be others on every device and at every batch size."""
 
@@ -174,7 +178,7 @@ class Tuner:
 
     def _path(self, case: Case, spot: Spot) -> Path:
         workload, versions = self.settings.workloads[case.workload], frameworks.versions(contender(case))
-        sources = (Path(tuning.__file__).read_text("utf-8"), source_digest(workload, case.framework))
+        sources = (*(path.read_text("utf-8") for path in TIMING), source_digest(workload, case.framework))
         what = [self.settings.machine, workload.digest, *sources, versions, *spot]
         return cache.folder() / "tunings" / f"{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]}.json"
 

@@ -41,7 +41,8 @@ def run(job: Job, *, emit: Emit, receive: Receive) -> None:
             _pin(job["threads"], first=job.get("first_core", 0))
         if "compiled" in job:
             os.environ[COMPILED] = job["compiled"]
-        memory.keep_freed_memory()
+        if job.get("case", {}).get("purpose") not in WEIGHED:
+            memory.keep_freed_memory()
         result = KINDS[job["kind"]](job, emit, receive)
     except Exception as error:  # noqa: BLE001 (a worker has nobody else to tell)
         traceback.print_exc()
@@ -212,6 +213,8 @@ KINDS = {
     "serve": _serve,
     "predict": _predict,
 }
+
+WEIGHED = ("memory", "capacity")  # what is kept for what comes next would be weighed as well
 
 LONGEST_ERROR = 500
 

@@ -1,17 +1,17 @@
 """Memory of this process and of its device, each figure by its own definition; None where it cannot be read."""
 
+import ctypes
 import os
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pynvml
 
 from bench.measure import watch
 
 STATUS = Path("/proc/self/status")
 CLEAR_REFS = Path("/proc/self/clear_refs")
-FREED_BYTES = 30_000_000  # the threshold follows up to 32 MiB
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
 RESET_PEAK = "5"  # proc(5): the peak resident size becomes the current one
 
 
@@ -65,14 +65,16 @@ def nvml_used_bytes(device: str) -> int | None:
 
 
 def keep_freed_memory() -> None:
-    """Bring the C library's allocator into the state in which a large array was freed once, as reading data leaves it.
+    """Let the C library keep what is freed for what comes next, where it can be told to (glibc, mallopt(3)).
 
-    glibc maps what is larger than its threshold and hands it back when it is freed, until something as large was freed:
-    then it keeps blocks of up to that size, 30 MB here, for what comes next (mallopt(3), M_MMAP_THRESHOLD). Otherwise
-    the data that were read before decide whether each step's gradients are mapped and cleared anew, which can be half
-    of a step's time.
+    By itself glibc maps what is larger than a threshold and hands back what is free at the end of its heap. Whether the
+    arrays of a call are mapped and cleared anew in each call then depends on what lay where before: the same query took
+    10 or 14 ms in different processes, others 28 or 50.
     """
-    np.empty(FREED_BYTES, dtype=np.uint8)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(M_MMAP_MAX, 0)
 
 
 def _status(key: str) -> int | None:

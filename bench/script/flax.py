@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.recipe import AdamW, Sgd, UpdateRule
-from bench.script.task import CALL_NAMES, FREED, TIMED, WARM_UP, Task, network
+from bench.script.task import CALL_NAMES, KEEP_FREED, TIMED, WARM_UP, Task, network
 
 STEPS_PER_CALL = 8
 
 HEAD = '''"""{title}"""
 
+import ctypes
 import os
 import time
 from functools import reduce
@@ -22,8 +23,7 @@ import numpy as np
 import optax
 from flax import nnx
 
-np.empty(30_000_000, dtype=np.uint8)  {freed}
-jax.config.update("jax_platforms", "{platform}")
+{keep_freed}jax.config.update("jax_platforms", "{platform}")
 jax.config.update("jax_default_matmul_precision", "{matmul}")
 {helpers}
 rngs = nnx.Rngs(0)
@@ -170,7 +170,7 @@ def write(task: Task) -> str:
     values: dict[str, Any] = {
         "title": task.title,
         "threads": task.threads,
-        "freed": FREED,
+        "keep_freed": KEEP_FREED.format(call=CALL_NAMES[task.scenario]),
         "platform": task.device.partition(":")[0],
         "matmul": {"tf32": "tensorfloat32", "bf16": "default"}.get(task.precision, "highest"),
         "helpers": "".join(helpers),

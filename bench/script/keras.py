@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.recipe import AdamW, Sgd, UpdateRule
-from bench.script.task import CALL_NAMES, FREED, TIMED, WARM_UP, Task, network
+from bench.script.task import CALL_NAMES, KEEP_FREED, TIMED, WARM_UP, Task, network
 
 STEPS_PER_CALL = 8
 
 HEAD = '''"""{title}"""
 
+import ctypes
 import os
 import time
 
@@ -19,8 +20,7 @@ os.environ["KERAS_BACKEND"] = "{backend}"
 import keras
 import numpy as np
 {imports}
-np.empty(30_000_000, dtype=np.uint8)  {freed}
-{settings}
+{keep_freed}{settings}
 policy = "{policy}"
 model = keras.Sequential([
     keras.Input({sample}),
@@ -216,7 +216,7 @@ def write(task: Task) -> str:
         "backend": backend,
         "hidden": 'os.environ["CUDA_VISIBLE_DEVICES"] = ""\n' if task.device == "cpu" else "",
         "threads": task.threads,
-        "freed": FREED,
+        "keep_freed": KEEP_FREED.format(call=CALL_NAMES[task.scenario]),
         "imports": IMPORTS[backend],
         "settings": SETTINGS[backend].format(
             threads=task.threads,

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.recipe import AdamW, Sgd, UpdateRule
-from bench.script.task import CALL_NAMES, FREED, TIMED, WARM_UP, Task, network
+from bench.script.task import CALL_NAMES, KEEP_FREED, TIMED, WARM_UP, Task, network
 
 HEAD = '''"""{title}"""
 
+import ctypes
 import time
 
 import torch
@@ -16,8 +17,7 @@ from torch import nn
 torch.set_num_threads({threads})
 torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = {tf32}
 torch.backends.mkldnn.enabled = {onednn}
-torch.empty(30_000_000, dtype=torch.uint8)  {freed}
-device = torch.device("{device}")
+{keep_freed}device = torch.device("{device}")
 
 {helpers}
 model = nn.Sequential(
@@ -124,7 +124,7 @@ def write(task: Task) -> str:
         "threads": task.threads,
         "tf32": task.precision == "tf32",
         "onednn": task.options.get("onednn") != "off",
-        "freed": FREED,
+        "keep_freed": KEEP_FREED.format(call=CALL_NAMES[task.scenario]),
         "device": task.device,
         "helpers": RECURRENT if task.family in {"lstm", "rnn"} else "",
         "layers": "\n".join(f"    {PACKED[layer.kind](**layer.sizes)}," for layer in layers),

@@ -10,8 +10,12 @@ from bench.record import Scenario
 
 TIMED = 200
 WARM_UP = 20
-# Of an array that is made and freed: see `bench.measure.memory.keep_freed_memory`.
-FREED = "# freed again: glibc keeps freed memory then, as after reading data"
+# As `bench.measure.memory.keep_freed_memory`; other C libraries have no mallopt.
+KEEP_FREED = """if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+    # glibc keeps what is freed: else the arrays of each {call} may be mapped and cleared anew.
+    mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
+    mallopt(-4, 0)  # M_MMAP_MAX
+"""
 CALL_NAMES: Mapping[Scenario, str] = {"training": "step", "inference": "query"}
 
 

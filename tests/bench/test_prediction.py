@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from bench import worker
+from bench.measure import memory
 from bench.workload import Workload
 from tests.bench.workloads import Change, job, workload
 
@@ -44,8 +45,9 @@ Message = dict[str, Any]
 
 
 @pytest.fixture(autouse=True)
-def cores() -> Iterator[None]:
-    """The cores of the tests, which a worker narrows for its own process."""
+def cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The cores of the tests, which a worker narrows for its own process, whose allocator it changes for good."""
+    monkeypatch.setattr(memory, "keep_freed_memory", lambda: None)
     before = os.sched_getaffinity(0)
     yield
     os.sched_setaffinity(0, before)

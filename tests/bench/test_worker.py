@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from bench import worker
 from bench.equivalence import read_trace
 from bench.errors import DataError, UnavailableError
+from bench.measure import memory
 from bench.measure.training import DivergedError
 from bench.record import Learning, Measurement
 from tests.bench.records import learning
@@ -32,8 +33,9 @@ Message = dict[str, Any]
 
 
 @pytest.fixture(autouse=True)
-def cores() -> Iterator[set[int]]:
-    """The cores of the tests, which a worker narrows for its own process."""
+def cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[int]]:
+    """The cores of the tests, which a worker narrows for its own process, whose allocator it changes for good."""
+    monkeypatch.setattr(memory, "keep_freed_memory", lambda: None)
     before = os.sched_getaffinity(0)
     yield before
     os.sched_setaffinity(0, before)

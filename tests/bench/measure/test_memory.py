@@ -86,26 +86,61 @@ library = ctypes.CDLL(None)
 library.mallinfo2.restype = Told
 {before}
 held = library.mallinfo2().hblks
-array = np.empty(20_000_000, dtype=np.uint8)
+array = np.empty({bytes}, dtype=np.uint8)
 print(library.mallinfo2().hblks - held)
 """
 
 
+@pytest.mark.parametrize("size", [20_000_000, 200_000_000])
 @pytest.mark.parametrize(("before", "mapped"), [("memory.keep_freed_memory()", 0), ("", 1)])
-def test_large_arrays_come_from_memory_that_is_kept(before: str, mapped: int) -> None:
-    code = MAPPED_AFTER.format(before=before)
+def test_large_arrays_come_from_memory_that_is_kept(before: str, mapped: int, size: int) -> None:
+    code = MAPPED_AFTER.format(before=before, bytes=size)
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert int(told.stdout) == mapped
 
 
-def test_every_job_begins_with_an_allocator_in_that_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    order: list[str] = []
-    monkeypatch.setattr(memory, "keep_freed_memory", lambda: order.append("allocator"))
+FAULTS_OF_A_CALL = """
+import resource
+import numpy as np
+from bench.measure import memory
 
-    def job(*_: object) -> dict[str, str]:
-        order.append("job")
+{before}
+def call():
+    arrays = [np.ones(4_000_000) for _ in range(4)]
+
+call()
+began = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+call()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - began)
+"""
+
+
+@pytest.mark.parametrize(("before", "kept"), [("memory.keep_freed_memory()", True), ("", False)])
+def test_a_call_finds_the_pages_of_the_one_before(before: str, *, kept: bool) -> None:
+    code = FAULTS_OF_A_CALL.format(before=before)
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert (int(told.stdout) < 10) == kept, "128 MB are thousands of pages"
+
+
+@pytest.mark.parametrize(
+    ("job", "order"),
+    [
+        ({}, ["allocator", "job"]),
+        ({"case": {"purpose": "timing"}}, ["allocator", "job"]),
+        ({"case": {"purpose": "memory"}}, ["job"]),
+        ({"case": {"purpose": "capacity"}}, ["job"]),
+    ],
+)
+def test_every_job_that_is_not_weighed_begins_with_an_allocator_in_that_state(
+    job: dict[str, object], order: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(memory, "keep_freed_memory", lambda: done.append("allocator"))
+
+    def work(*_: object) -> dict[str, str]:
+        done.append("job")
         return {"outcome": "ok"}
 
-    monkeypatch.setitem(worker.KINDS, "probe", job)
-    worker.run({"kind": "probe"}, emit=lambda _: None, receive=lambda: None)
-    assert order == ["allocator", "job"]
+    monkeypatch.setitem(worker.KINDS, "probe", work)
+    worker.run({"kind": "probe", **job}, emit=lambda _: None, receive=lambda: None)
+    assert done == order
