@@ -33,25 +33,15 @@ def about(records: Iterable[Record]) -> str:
 
 def failure_table(results: Results) -> Table:
     """The cases that did not end well, each with its reason; those that failed alike are told together."""
-    alike: dict[tuple[str, ...], list[Record]] = {}
+    alike: dict[tuple[tuple[Entry, ...], tuple[Entry, ...]], list[str]] = {}
     for record in results.records:
         if record.outcome != "ok":
-            sizes = ", ".join(map(str, record.case.batch_sizes))
-            key = (record.case.workload, *lane(record.case), record.case.scenario, sizes)
-            alike.setdefault((*map(str, key), record.outcome, _one_line(record.error)), []).append(record)
-    rows = tuple(
-        (
-            Entry(failed[0].case.workload),
-            *labels(results, lane(failed[0].case)),
-            Entry(failed[0].case.scenario),
-            Entry(", ".join(dict.fromkeys(record.case.turn for record in failed))),
-            Entry(sizes),
-            Entry(outcome),
-            Entry(reason),
-        )
-        for (*_, sizes, outcome, reason), failed in alike.items()
-    )
-    columns = (*left("workload"), *label_columns(results), *left("scenario", "cases", "batch", "outcome", "reason"))
+            case = record.case
+            sizes = Entry(", ".join(map(str, case.batch_sizes)))
+            what = (Entry(case.workload), *labels(results, lane(case)), Entry(case.scenario), sizes)
+            alike.setdefault((what, (Entry(record.outcome), Entry(_one_line(record.error)))), []).append(case.turn)
+    rows = tuple((*what, Entry(", ".join(dict.fromkeys(turns))), *ending) for (what, ending), turns in alike.items())
+    columns = (*left("workload"), *label_columns(results), *left("scenario", "batch", "cases", "outcome", "reason"))
     return Table(title="Failures", columns=columns, rows=rows)
 
 

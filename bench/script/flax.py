@@ -19,7 +19,6 @@ os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{threads}])  # JAX take
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import nnx
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import proof, runner, tuner
+from bench import process, proof, runner, tuner
 from bench.analysis.spent import spent_s
 from bench.certification import certify
 from bench.fleet import Fleet
@@ -174,6 +174,21 @@ def test_with_one_folder_for_all_a_later_process_would_compile_nothing(
     first, second = _compile_ns(ran(compiled, {"tiny": workload()}, tmp_path, limit_s=200.0).stored)
     assert first > 0
     assert second == 0
+
+
+@pytest.mark.parametrize(("changes", "is_filled"), [({}, False), ({"JAX_ENABLE_COMPILATION_CACHE": "true"}, True)])
+def test_jax_finds_nothing_compiled_even_where_its_user_has_a_cache_for_that(
+    changes: dict[str, str], *, is_filled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "kept"))
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+    given = process._environment
+    monkeypatch.setattr(process, "_environment", lambda *them, **how: given(*them, **how) | changes)
+    case = Case(workload="tiny", framework="flax", scenario="inference", batch_sizes=(4,), threads=1, purpose="timing")
+    (timed,) = ran((case,), {"tiny": workload()}, tmp_path).stored
+    assert timed.outcome == "ok"
+    assert (tmp_path / "kept").is_dir() == is_filled
 
 
 def test_every_record_says_what_was_done_how_and_where(good: Ran) -> None:

@@ -329,9 +329,7 @@ def test_a_tuned_cell_stands_beside_what_the_guide_says() -> None:
     ],
 )
 def test_where_tuned_is_slower_in_every_process_a_remark_says_so(
-    times_s: tuple[float, ...],
-    options: dict[str, str],
-    said: bool,  # noqa: FBT001 (a case)
+    times_s: tuple[float, ...], options: dict[str, str], *, said: bool
 ) -> None:
     usual = _timed("flax", 2e-3)
     search = Tuning(batch_size=32, options=options, metric="step_time_pipelined_s", searched="", candidates=())
