@@ -5,7 +5,7 @@ A metric that has too few samples, or a time that is not above zero, has no valu
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -267,14 +267,20 @@ def cells(case: Case) -> tuple[Cell, ...]:
 def timed_blocks(records: Iterable[Record]) -> dict[Cell, tuple[Block, ...]]:
     """The blocks of every cell, one for each process that timed it and ended well."""
     blocks: dict[Cell, tuple[Block, ...]] = {}
+    for _, cell, block in timed(records):
+        blocks[cell] = (*blocks.get(cell, ()), block)
+    return blocks
+
+
+def timed(records: Iterable[Record]) -> Iterator[tuple[Record, Cell, Block]]:
+    """Each block of the processes that timed something and ended well, with its record and its cell."""
     for record in records:
         if record.outcome != "ok" or record.case.purpose != "timing":
             continue
         by_size = {block.batch_size: block for block in record.measurement.blocks}
         for cell in cells(record.case):
             if cell.batch_size in by_size:
-                blocks[cell] = (*blocks.get(cell, ()), by_size[cell.batch_size])
-    return blocks
+                yield record, cell, by_size[cell.batch_size]
 
 
 def value(metric: Metric, block: Block) -> float | None:
@@ -313,7 +319,7 @@ def summary(metric: Metric, blocks: Iterable[Block]) -> Summary | None:
     known = tuple(number for number in values if number is not None)
     if not known or len(known) < len(values):
         return None
-    return _summary(known)
+    return of_processes(known)
 
 
 def against_best(metric: Metric, found: Mapping[Cell, Summary]) -> dict[Cell, Summary]:
@@ -324,11 +330,12 @@ def against_best(metric: Metric, found: Mapping[Cell, Summary]) -> dict[Cell, Su
     best = (min if lower else max)(item.median for item in found.values())
     ratios = {}
     for cell, item in found.items():
-        processes = _summary(tuple(number / best if lower else best / number for number in item.processes))
+        processes = of_processes(tuple(number / best if lower else best / number for number in item.processes))
         # That of the medians, so that the best is 1 whatever it was computed from.
         ratios[cell] = replace(processes, median=item.median / best if lower else best / item.median)
     return ratios
 
 
-def _summary(values: tuple[float, ...]) -> Summary:
+def of_processes(values: tuple[float, ...]) -> Summary:
+    """The summary of a value of each process."""
     return Summary(median=middle(values), low=min(values), high=max(values), processes=values)

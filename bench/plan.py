@@ -50,8 +50,8 @@ def cases(selection: Selection) -> tuple[Case, ...]:
     """Every case: memory first, then the timing processes in balanced blocks, the learning after the first block.
 
     The frameworks take turns within each workload, in turned order from one block to the next (ABC, CBA), so that none
-    is always measured first; and the blocks are spread over the run, so that its processes see the machine's slow
-    drift. What fills the memory comes last.
+    is always measured first, each with its modes and precisions one right after the other; and the blocks are spread
+    over the run, so that its processes see the machine's slow drift. What fills the memory comes last.
     """
     memory = [case for scenario in selection.scenarios for case in _lap(selection, scenario, replicate=0)]
     planned = [replace(case, purpose="memory", feed="device") for case in memory]
@@ -105,12 +105,12 @@ def _block(selection: Selection, replicate: int) -> Iterator[Case]:
 
 
 def _lap(selection: Selection, scenario: Scenario, *, replicate: int) -> Iterator[Case]:
-    """Every workload and device once, with the contenders in an order that turns around from lap to lap."""
-    contenders = selection.contenders if replicate % 2 == 0 else selection.contenders[::-1]
+    """Every workload and device once, in an order of contenders, modes and precisions that turns around each lap."""
+    order = tuple(itertools.product(selection.contenders, selection.precisions, selection.modes))
     for workload in selection.workloads:
         sizes = _sizes(selection, workload, scenario)
-        for device, precision, mode in itertools.product(selection.devices, selection.precisions, selection.modes):
-            for contender in contenders:
+        for device in selection.devices:
+            for contender, precision, mode in order if replicate % 2 == 0 else order[::-1]:
                 yield Case(
                     workload=workload.name,
                     framework=contender.framework,

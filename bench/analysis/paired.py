@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from bench.analysis.statistics import best_estimate
-from bench.metrics import METRICS, Cell, cells
+from bench.metrics import METRICS, Cell, timed
 from bench.record import Block, Record
 
 Samples = Literal["synchronised_ns", "pipelined_ns"]
@@ -49,14 +49,9 @@ def effects(baseline: Sequence[Record], candidate: Sequence[Record]) -> Effects:
 def _blocks(records: Sequence[Record]) -> Mapping[Cell, Mapping[tuple[str, int], Block]]:
     """The blocks of each cell that were timed in turns, by session and replicate."""
     found: dict[Cell, dict[tuple[str, int], Block]] = {}
-    for record in records:
-        if record.outcome != "ok" or record.case.purpose != "timing":
-            continue
-        by_size = {block.batch_size: block for block in record.measurement.blocks}
-        for cell in cells(record.case):
-            block = by_size.get(cell.batch_size)
-            if block is not None and block.turns is not None:
-                found.setdefault(cell, {})[block.turns.session, record.case.replicate] = block
+    for record, cell, block in timed(records):
+        if block.turns is not None:
+            found.setdefault(cell, {})[block.turns.session, record.case.replicate] = block
     return found
 
 

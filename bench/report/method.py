@@ -107,7 +107,8 @@ def _processes(results: Results) -> Iterable[str]:
 
 def _order(results: Results) -> Iterable[str]:
     first = _timing(results)[:1]
-    alike = [item.case.contender for item in _timing(results) if item.case.workload == first[0].case.workload]
+    lanes = [lane(item.case) for item in _timing(results) if item.case.workload == first[0].case.workload]
+    alike = [" ".join((item.contender, *(str(getattr(item, name)) for name in results.varying))) for item in lanes]
     if alike:
         yield f"{', '.join(alike[:9])}{', …' if len(alike) > 9 else ''} ({first[0].case.workload})"  # noqa: PLR2004
 

@@ -1,15 +1,15 @@
 """What a mode or a precision changes, contender by contender: time against the usual one, and the options behind it."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from bench.metrics import METRICS, Cell, cells
+from bench.metrics import METRICS, Cell, Metric, Summary, cells, of_processes, timed, value
 from bench.record import Scenario, Tuning
 from bench.report import numbers, progress
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.performance import summaries
-from bench.report.results import Results, planned_cells, where
+from bench.report.results import Results, planned_cells, select, where
 from bench.tuning import DECIDES
 
 SCENARIOS: tuple[Scenario, ...] = ("training", "inference")
@@ -17,25 +17,29 @@ SCENARIOS: tuple[Scenario, ...] = ("training", "inference")
 
 def modes_table(results: Results, workload: str) -> Table:
     """Each timed cell in another mode or precision than the usual ones, beside its usual self."""
-    rows = [row for scenario in SCENARIOS for row in _rows(results, workload, scenario)]
+    gains = {cell: gain for scenario in SCENARIOS for cell, gain in _gains(results, workload, scenario).items()}
+    rows = [row for scenario in SCENARIOS for row in _rows(results, workload, scenario, gains)]
     columns = (
         *left("scenario"),
         Column(title="batch"),
         *left("contender", "device", "mode", "precision"),
         Column(title="time"),
         Column(title="as the guide says, fp32"),
-        Column(title="gain"),
+        *left("gain"),
         Column(title="start"),
         Column(title="pays off after"),
         *left("options"),
     )
-    note = (
-        "Training by pipelined steps, queries by their p50; medians over processes. A gain above 1 is faster. The "
-        "start is what first calls cost beyond usual ones; it pays off after so many calls instead of the guide's."
-    )
     slower = [place for scenario in SCENARIOS for place in _slower(results, workload, scenario)]
-    notes = (note, f"Tuned, and slower in every process than the guide's: {'; '.join(slower)}.") if slower else (note,)
-    return Table(title="Modes and precisions", columns=columns, rows=tuple(rows), notes=notes)
+    note = (
+        "Training by pipelined steps, queries by their p50; medians over processes. A gain above 1 is faster: the "
+        "median over pairs of processes (first to first, and so on), in brackets the range of the pairs. The start is "
+        "what first calls cost beyond usual ones; it pays off after so many calls instead of the guide's."
+    )
+    notes = [note, *_noise(results, gains)]
+    if slower:
+        notes.append(f"Tuned, and slower in every process than the guide's: {'; '.join(slower)}.")
+    return Table(title="Modes and precisions", columns=columns, rows=tuple(rows), notes=tuple(notes))
 
 
 def tunings(results: Results) -> dict[Cell, Tuning]:
@@ -57,20 +61,65 @@ def pays_off(time: float, start: float, *, usual_time: float, usual_start: float
     return (start - usual_start) / (usual_time - time) if time < usual_time else math.inf
 
 
-def _rows(results: Results, workload: str, scenario: Scenario) -> Iterable[tuple[Entry, ...]]:
-    timed = [cell for cell in planned_cells(results, workload, scenario) if cell in results.blocks]
-    contenders = tuple(dict.fromkeys(cell.contender for cell in timed))
-    # All that one contender can do with a batch stands together: they are what is compared here.
-    timed.sort(key=lambda cell: (cell.batch_size, contenders.index(cell.contender), cell.device))
-    times = summaries(results, timed, METRICS[DECIDES[scenario]])
-    starts = summaries(results, timed, METRICS["start_cost_s"])
+def _usual(cell: Cell) -> Cell:
+    return replace(cell, mode="idiomatic", precision="fp32")
+
+
+def _gains(results: Results, workload: str, scenario: Scenario) -> dict[Cell, Summary]:
+    """How many times faster than its usual self each cell is, by pairs of processes of one replicate.
+
+    They ran one right after the other, so that what drifts slowly is the same in both.
+    """
+    times = _by_process(results, workload, scenario, METRICS[DECIDES[scenario]])
+    found = {}
+    for cell, own in times.items():
+        usual = times.get(_usual(cell), {})
+        if cell != _usual(cell) and (both := own.keys() & usual.keys()):
+            found[cell] = of_processes(tuple(usual[process] / own[process] for process in sorted(both)))
+    return found
+
+
+def _by_process(
+    results: Results, workload: str, scenario: Scenario, metric: Metric
+) -> dict[Cell, dict[tuple[str, int], float]]:
+    """A metric of each timed cell by run and replicate."""
+    found: dict[Cell, dict[tuple[str, int], float]] = {}
+    for record, cell, block in timed(select(results, workload, purpose="timing", scenario=scenario)):
+        number = value(metric, block)
+        if number is not None:
+            found.setdefault(cell, {})[record.run, record.case.replicate] = number
+    return found
+
+
+def _noise(results: Results, gains: Mapping[Cell, Summary]) -> Iterable[str]:
+    """What is seen between two runs of the same program, where the search found nothing faster than the guide's."""
     searched = tunings(results)
-    for cell in timed:
-        usual = replace(cell, mode="idiomatic", precision="fp32")
+    same = sorted(
+        gain.median
+        for cell, gain in gains.items()
+        if cell.mode == "tuned" and cell.precision == "fp32" and cell in searched and not searched[cell].options
+    )
+    if same:
+        extremes = " to ".join(map(numbers.ratio, dict.fromkeys((same[0], same[-1]))))
+        yield f"Where the options are what the guide says, both are the same program: gains of {extremes} are noise."
+
+
+def _rows(
+    results: Results, workload: str, scenario: Scenario, gains: Mapping[Cell, Summary]
+) -> Iterable[tuple[Entry, ...]]:
+    known = [cell for cell in planned_cells(results, workload, scenario) if cell in results.blocks]
+    contenders = tuple(dict.fromkeys(cell.contender for cell in known))
+    # All that one contender can do with a batch stands together: they are what is compared here.
+    known.sort(key=lambda cell: (cell.batch_size, contenders.index(cell.contender), cell.device))
+    times = summaries(results, known, METRICS[DECIDES[scenario]])
+    starts = summaries(results, known, METRICS["start_cost_s"])
+    searched = tunings(results)
+    for cell in known:
+        usual = _usual(cell)
         if cell == usual or cell not in times:
             continue
         time, before = times[cell].median, times[usual].median if usual in times else None
-        gain = before / time if before else None
+        gain = gains.get(cell)
         options = progress.words(searched[cell].options) if cell in searched else ""
         start = starts[cell].median if cell in starts else None
         calls = None
@@ -82,7 +131,9 @@ def _rows(results: Results, workload: str, scenario: Scenario) -> Iterable[tuple
             *map(Entry, (cell.contender, cell.device, cell.mode, cell.precision)),
             Entry(numbers.duration(time), time),
             Entry(numbers.duration(before), before),
-            Entry(numbers.ratio(gain), gain),
+            Entry(numbers.ratio_range(gain.median, low=gain.low, high=gain.high), gain.median)
+            if gain
+            else Entry(numbers.UNKNOWN),
             Entry(numbers.duration(start), start),
             Entry(_calls(calls), calls),
             Entry(options),

@@ -55,8 +55,10 @@ def workloads(results: Results) -> tuple[str, ...]:
 
 
 def lanes(results: Results, workload: str) -> tuple[Lane, ...]:
-    """Every lane in which a workload was run or tried."""
-    return tuple(dict.fromkeys(lane(record.case) for record in results.records if record.case.workload == workload))
+    """Every lane in which a workload was run or tried, those that compete next to each other."""
+    found = dict.fromkeys(lane(record.case) for record in results.records if record.case.workload == workload)
+    ways = list(dict.fromkeys(item[1:] for item in found))  # modes and precisions stay in the order of the run
+    return tuple(sorted(found, key=lambda item: ways.index(item[1:])))
 
 
 def select(
@@ -77,7 +79,7 @@ def planned_cells(results: Results, workload: str, scenario: Scenario) -> tuple[
     """The cells that were timed or tried, those that compete next to each other."""
     timed = select(results, workload, purpose="timing", scenario=scenario)
     found = dict.fromkeys(cell for record in timed for cell in cells(record.case))
-    ways = list(dict.fromkeys(map(_way, found)))  # modes and precisions stay in the order of the run
+    ways = list(dict.fromkeys(map(_way, found)))
     return tuple(sorted(found, key=lambda cell: (ways.index(_way(cell)), cell.batch_size)))
 
 

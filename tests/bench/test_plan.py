@@ -72,6 +72,19 @@ def test_the_frameworks_take_turns_in_an_order_that_turns_around(small: Selectio
     assert [contenders(timed(small, replicate)) for replicate in range(3)] == [forth * 2, back * 2, forth * 2]
 
 
+def test_the_modes_and_precisions_of_a_framework_come_right_after_each_other(small: Selection) -> None:
+    both = replace(small, scenarios=("training",), modes=("idiomatic", "tuned"), precisions=("fp32", "bf16"))
+    ways = [(case.contender, case.precision, case.mode) for case in timed(both, 0)]
+    assert ways[:5] == [
+        ("pytorch", "fp32", "idiomatic"),
+        ("pytorch", "fp32", "tuned"),
+        ("pytorch", "bf16", "idiomatic"),
+        ("pytorch", "bf16", "tuned"),
+        ("keras/tensorflow", "fp32", "idiomatic"),
+    ]
+    assert [(case.contender, case.precision, case.mode) for case in timed(both, 1)] == ways[::-1]
+
+
 def test_the_frameworks_are_next_to_each_other_within_each_workload(quick: Selection) -> None:
     found = [(case.workload, case.contender) for case in timed(quick, 0) if case.scenario == "training"]
     assert [workload for workload, _ in found] == [

@@ -312,12 +312,26 @@ def test_a_tuned_cell_stands_beside_what_the_guide_says() -> None:
     tuned = [replace(item, case=replace(item.case, mode="tuned"), tunings=(search,)) for item in faster]
     table = _table(report([*usual, *tuned]), "digits-dnn", "Modes and precisions")
     assert _column(table, "mode") == ["tuned"]
-    assert _column(table, "gain") == ["2.00×"]
+    assert _column(table, "gain") == ["2.00× [2.00-2.00]"]
     assert _column(table, "options") == ["optimizer fused"]
     assert _column(table, "pays off after") == ["n/a"], "nothing is known of how both began"
     assert "Modes and precisions" not in {item.title for part in report(usual).sections for item in part.tables}
     alone = _table(report(tuned), "digits-dnn", "Modes and precisions")
     assert _column(alone, "gain") == ["n/a"]
+
+
+def _one_by_one(times_s: tuple[float, ...], mode: Mode, options: dict[str, str] | None = None) -> list[Record]:
+    """A process for each of the times, in this mode."""
+    search = Tuning(batch_size=32, options=options or {}, metric="step_time_pipelined_s", searched="", candidates=())
+    return [
+        replace(
+            item,
+            case=replace(item.case, mode=mode, replicate=number),
+            tunings=() if options is None else (search,),
+        )
+        for number, time in enumerate(times_s)
+        for item in _timed("flax", time, replicates=1)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -331,16 +345,45 @@ def test_a_tuned_cell_stands_beside_what_the_guide_says() -> None:
 def test_where_tuned_is_slower_in_every_process_a_remark_says_so(
     times_s: tuple[float, ...], options: dict[str, str], *, said: bool
 ) -> None:
-    usual = _timed("flax", 2e-3)
-    search = Tuning(batch_size=32, options=options, metric="step_time_pipelined_s", searched="", candidates=())
-    tuned = [
-        replace(item, case=replace(item.case, mode="tuned", replicate=number), tunings=(search,))
-        for number, time in enumerate(times_s)
-        for item in _timed("flax", time, replicates=1)
-    ]
-    notes = _table(report([*usual, *tuned]), "digits-dnn", "Modes and precisions").notes
+    records = [*_one_by_one((2e-3, 2e-3, 2e-3), "idiomatic"), *_one_by_one(times_s, "tuned", options)]
+    notes = _table(report(records), "digits-dnn", "Modes and precisions").notes
     remark = "Tuned, and slower in every process than the guide's: flax training, batch 32 tuned (2.00×)."
     assert (remark in notes) == said
+
+
+def test_a_gain_is_that_of_processes_that_ran_one_after_the_other() -> None:
+    drifting = [*_one_by_one((2e-3, 4e-3, 8e-3), "idiomatic"), *_one_by_one((1e-3, 2e-3, 4e-3), "tuned")]
+    table = _table(report(drifting), "digits-dnn", "Modes and precisions")
+    assert _column(table, "gain") == ["2.00× [2.00-2.00]"], "the machine became slower for both"
+    crossed = [*_one_by_one((2e-3, 4e-3, 8e-3), "idiomatic"), *_one_by_one((4e-3, 2e-3, 1e-3), "tuned")]
+    table = _table(report(crossed), "digits-dnn", "Modes and precisions")
+    assert _column(table, "gain") == ["2.00× [0.50-8.00]"]
+
+
+@pytest.mark.parametrize(("options", "said"), [({}, True), ({"call": "loop"}, False)])
+def test_what_the_same_program_gains_is_called_noise(options: dict[str, str], *, said: bool) -> None:
+    records = [*_one_by_one((2e-3,), "idiomatic"), *_one_by_one((1.6e-3,), "tuned", options)]
+    notes = _table(report(records), "digits-dnn", "Modes and precisions").notes
+    remark = "Where the options are what the guide says, both are the same program: gains of 1.25× are noise."
+    assert (remark in notes) == said
+
+
+def test_modes_are_told_apart_after_each_other_whatever_their_order_in_time() -> None:
+    interleaved = [
+        replace(item, order=number)
+        for number, item in enumerate(
+            replace(made, case=replace(made.case, mode=mode))
+            for framework in ("pytorch", "flax")
+            for mode in ("idiomatic", "tuned")
+            for made in _timed(framework, 1e-3, replicates=1)
+        )
+    ]
+    found = report(interleaved)
+    assert _column(_table(found, "Summary", "Summary"), "mode") == ["idiomatic", "idiomatic", "tuned", "tuned"]
+    assert _column(_table(found, "digits-dnn", "Training"), "contender") == ["pytorch", "flax"] * 2
+    how = _table(found, "Method", "How it was measured")
+    order = dict(zip(_column(how, "what"), _column(how, "value"), strict=True))["order"]
+    assert order.startswith("pytorch idiomatic, pytorch tuned, flax idiomatic, flax tuned")
 
 
 def test_what_one_contender_can_do_with_a_batch_stands_together() -> None:
