@@ -74,13 +74,16 @@ def _figure(results: Results, shown: Sequence[str], chart: "Chart", *, title: st
     apart = _parts(results) if chart.apart else {"": results}
     parts = {words: part for words, part in apart.items() if any(chart.has(part, workload) for workload in shown)}
     whole = [(workload, part) for workload in shown for part in parts]
-    per_row = len(parts) if 1 < len(parts) <= MOST_PER_ROW else PANELS_PER_ROW
+    row_each = 1 < len(parts) <= MOST_PER_ROW
+    per_row = len(parts) if row_each else PANELS_PER_ROW
     down = -(-len(whole) // per_row)
     across = -(-len(whole) // down) if len(parts) == 1 else per_row  # no more than these rows need
     figure = Figure(figsize=(WIDTH_INCHES, 0.9 + chart.height(results) * down), layout="constrained")
     FigureCanvasAgg(figure)
-    in_a_row: Literal["row", "none"] = "row" if len(parts) > 1 else "none"
-    grid = figure.subplots(down, across, squeeze=False, sharey="all" if chart.shared else in_a_row)
+    shared: Literal["all", "row", "none"] = "row" if len(parts) > 1 else "none"
+    if chart.shared and not row_each:  # else small networks would be pressed into a corner
+        shared = "all"
+    grid = figure.subplots(down, across, squeeze=False, sharey=shared)
     for axes in grid.flat[len(whole) :]:
         axes.set_visible(False)
     for axes, (workload, part) in zip(grid.flat, whole, strict=False):
@@ -249,6 +252,7 @@ def _has_timings(scenario: str) -> Callable[[Results, str], bool]:
 class Chart:
     """A caption, whether a workload has anything to show, how it is drawn, and whether all share the vertical axis.
 
+    Where a workload has a row of its own, only its panels share one.
     `apart` says that each mode and precision, and whatever else varies, has a panel of its own, and `height` how high
     a panel is, in inches.
     `marks` says what bars, lines and dots are, where that is not plain to see, and may depend on what there is.

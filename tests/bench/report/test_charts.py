@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from bench import families
 from bench.judgement import Error, Judgement, Picture, Threshold
-from bench.record import Measurement, Record
+from bench.record import Measurement, Mode, Record
 from bench.report import charts, pictures
 from bench.report.results import Results, arrange
 from bench.workload import load_workload
@@ -109,6 +109,23 @@ def test_a_mode_that_has_nothing_takes_no_room_and_the_axis_stays_named(
     assert [title for title, _, _ in seen.pop()] == ["one, fp32", "two, fp32"]
     charts.draw([usual[0], mixed[0], mixed[1]], tmp_path)  # "two" was not run in fp32
     assert seen.pop() == [("one, fp32", "query p50", True), ("one, bf16", "", False), ("two, bf16", "query p50", True)]
+
+
+@pytest.mark.parametrize(("modes", "together"), [(("idiomatic",), True), (("idiomatic", "tuned"), False)])
+def test_workloads_share_an_axis_unless_each_has_a_row_of_its_own(
+    modes: tuple[Mode, ...], *, together: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[bool, bool]] = []
+
+    def note(figure: Figure, *_: object, **__: object) -> None:
+        first, last = figure.axes[0], figure.axes[-1]
+        shared = first.get_shared_y_axes()
+        seen.append((shared.joined(first, last), all(shared.joined(first, axes) for axes in figure.axes[: len(modes)])))
+
+    monkeypatch.setattr(Figure, "savefig", note)
+    timed = [record(workload, "flax", "inference") for workload in ("one", "two")]
+    charts.draw([replace(item, case=replace(item.case, mode=mode)) for item in timed for mode in modes], tmp_path)
+    assert seen == [(together, True)]
 
 
 def test_bars_have_room_for_every_mode_of_every_contender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
