@@ -4,12 +4,13 @@ Operations, bytes that have to move, memory that has to be held.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
 from bench import families
+from bench.judgement import Layer
 from bench.recipe import Adam, AdamW, Sgd
 from bench.record import Precision, Scenario
 from bench.workload import Workload
@@ -27,13 +28,15 @@ MOMENTS: dict[type, Callable[[Any], int]] = {
 class Demand:
     """One call of a network, whose layers have `weights` and so many numbers in the `outputs` of one sample.
 
-    `inputs` are the numbers of one sample, `moments` those that the optimizer remembers of each weight. All are
-    float32, but for the outputs of layers, whose numbers take `bytes_per_output`.
+    `flops_on_inputs` are those of `flops_per_sample` that multiply the sample itself. `inputs` are the numbers of one
+    sample, `moments` those that the optimizer remembers of each weight. All are float32, but for the outputs of layers,
+    whose numbers take `bytes_per_output`.
     """
 
     scenario: Scenario
     batch_size: int
     flops_per_sample: int
+    flops_on_inputs: int
     inputs: int
     weights: tuple[int, ...]
     outputs: tuple[int, ...]
@@ -42,9 +45,13 @@ class Demand:
 
     @property
     def flops(self) -> int:
-        """Floating-point operations: the backward pass costs about twice the forward pass."""
-        passes = 3 if self.scenario == "training" else 1
-        return passes * self.batch_size * self.flops_per_sample
+        """Floating-point operations: for each product the backward pass has two, the gradients of both factors.
+
+        Of the sample itself nobody needs a gradient.
+        """
+        if self.scenario == "inference":
+            return self.batch_size * self.flops_per_sample
+        return self.batch_size * (3 * self.flops_per_sample - self.flops_on_inputs)
 
     @property
     def least_bytes(self) -> int:
@@ -93,9 +100,17 @@ def demand(workload: Workload, scenario: Scenario, batch_size: int, *, precision
         scenario=scenario,
         batch_size=batch_size,
         flops_per_sample=families.flops_per_sample(workload.family, workload.spec),
+        flops_on_inputs=_flops_on_inputs(module.parameter_shapes(workload.spec), layers[1]),
         inputs=math.prod(module.input_shape(workload.spec)),
         weights=tuple(layer.parameters for layer in layers[1:]),
         outputs=tuple(math.prod(layer.shape) for layer in layers[1:]),
         moments=MOMENTS[type(rule)](rule),
         bytes_per_output=2 if precision == "bf16" else FLOAT32_BYTES,
     )
+
+
+def _flops_on_inputs(shapes: Mapping[str, tuple[int, ...]], first: Layer) -> int:
+    """The operations of a first layer but for those on its own state, where it is recurrent."""
+    kernel = math.prod(shapes[f"{first.name}.kernel"])
+    own = shapes.get(f"{first.name}.recurrent")
+    return first.flops * kernel // (kernel + (0 if own is None else math.prod(own)))

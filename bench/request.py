@@ -139,6 +139,11 @@ def check(options: Options) -> Request:
     )
     if options.grid and "training" not in selection.scenarios:
         raise UsageError("--grid: found --scenario inference, expected training: a grid is about learning")
+    if set(selection.precisions) == {"tf32"} and set(selection.devices) == {"cpu"}:
+        raise UsageError(
+            f"--precision: found {options.precision!r} with --device cpu, expected fp32 or bf16: TF32 is a mode of "
+            "NVIDIA GPUs"
+        )
     if not 0 < options.time_limit < math.inf:
         raise UsageError(f"--time-limit: found {options.time_limit:g}, expected seconds above 0")
     if sizes.memory_bytes is not None and selection.devices != ("cpu",):

@@ -326,6 +326,8 @@ def _partner(planned: Sequence["Case"], request: "Request") -> "Callable[[Case],
 
 
 def _exit_code(records: Sequence["Record"]) -> int:
+    if all(record.outcome == "unavailable" for record in records):
+        return NOTHING
     failed = any(record.outcome not in {"ok", "unavailable"} for record in records)
     ran = [record for record in records if record.outcome != "unavailable"]
     unproven = any(record.certificate is None or not record.certificate.passed for record in ran)
@@ -359,7 +361,8 @@ def _print_plan(planned: Sequence["Case"], request: "Request", *, results: Path)
         sizes = ", ".join(map(str, case.batch_sizes))
         say(f"{progress.name(case)}, batch {sizes}: {progress.clock(estimates[case])}")
     total = progress.clock(sum(estimates.values()))
-    console.print(f"{len(planned)} cases, about {total}, and the certificates that are not in the cache yet")
+    more = "searches and certificates" if any(case.mode == "tuned" for case in planned) else "certificates"
+    console.print(f"{len(planned)} cases, about {total}, and the {more} that are not in the cache yet")
 
 
 def _estimates(planned: Iterable["Case"], request: "Request", *, results: Path) -> dict["Case", float]:

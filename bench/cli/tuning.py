@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.console import USAGE, Device, Frameworks, Precision, errors, fail, note, say, show, write
+from bench.cli.console import NOTHING, USAGE, Device, Frameworks, Precision, errors, fail, note, say, show, write
 
 if TYPE_CHECKING:
     from bench.jobs import Event
@@ -89,9 +89,12 @@ def tune(  # noqa: PLR0913 (the options of the command)
                 found = tuner.search(cases(selection), settings, again=True, exhaustive=True)
     for spot, item in found.items():
         show([terminal.render_table(pages.table(spot.place, item, picked=picked.get(spot)))])
-        _write(spot, item, selection.workloads[0], scripts=scripts)
+        if item.candidates[0].times_s:
+            _write(spot, item, selection.workloads[0], scripts=scripts)
     for remark in asked.remarks:
         note(remark)
+    if not any(item.candidates[0].times_s for item in found.values()):
+        fail(f"{workload}: nothing could be timed; the table says why", NOTHING)
 
 
 def _write(spot: "Spot", found: "Tuning", workload: "Workload", *, scripts: Path | None) -> None:

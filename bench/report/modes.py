@@ -91,14 +91,15 @@ def _by_process(
     return found
 
 
+def _is_usual(cell: Cell, searched: Mapping[Cell, Tuning]) -> bool:
+    """Whether a tuned cell is the same program as its usual self, since the search found nothing faster."""
+    return cell.precision == "fp32" and cell in searched and not searched[cell].options
+
+
 def _noise(results: Results, gains: Mapping[Cell, Summary]) -> Iterable[str]:
     """What is seen between two runs of the same program, where the search found nothing faster than the guide's."""
     searched = tunings(results)
-    same = sorted(
-        gain.median
-        for cell, gain in gains.items()
-        if cell.mode == "tuned" and cell.precision == "fp32" and cell in searched and not searched[cell].options
-    )
+    same = sorted(gain.median for cell, gain in gains.items() if _is_usual(cell, searched))
     if same:
         extremes = " to ".join(map(numbers.ratio, dict.fromkeys((same[0], same[-1]))))
         yield f"Where the options are what the guide says, both are the same program: gains of {extremes} are noise."
@@ -123,7 +124,7 @@ def _rows(
         options = progress.words(searched[cell].options) if cell in searched else ""
         start = starts[cell].median if cell in starts else None
         calls = None
-        if before is not None and start is not None and usual in starts:
+        if before is not None and start is not None and usual in starts and not _is_usual(cell, searched):
             calls = pays_off(time, start, usual_time=before, usual_start=starts[usual].median)
         yield (
             Entry(scenario),

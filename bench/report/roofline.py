@@ -37,7 +37,9 @@ def roofline_table(results: Results, workload: str) -> Table:
     )
     note = (
         "The floor is the longer of two times: the operations at the best rate of a large product, the bytes that have "
-        "to move at least once at the best rate of a stream as large. Both measured in this run."
+        "to move at least once at the best rate of a stream as large. Both measured in this run. MFU is the share of "
+        "that rate of products, not of a data sheet's peak, that a call's operations reach. They are those of the "
+        "products with weights, and in training of the gradients of both factors but for the network's inputs."
     )
     return Table(title="Distance from the hardware's limit", columns=columns, rows=tuple(rows), notes=(note,))
 

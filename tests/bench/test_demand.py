@@ -14,6 +14,7 @@ STEP = Demand(
     scenario="training",
     batch_size=5,
     flops_per_sample=2 * (10 * 4 + 4 * 2),
+    flops_on_inputs=2 * 10 * 4,
     inputs=10,
     weights=WEIGHTS,
     outputs=OUTPUTS,
@@ -25,7 +26,21 @@ QUERY = replace(STEP, scenario="inference")
 
 def test_a_call_needs_the_operations_of_its_passes() -> None:
     assert QUERY.flops == 5 * STEP.flops_per_sample
-    assert STEP.flops == 3 * QUERY.flops
+    assert STEP.flops == 3 * QUERY.flops - 5 * 2 * 10 * 4, "nobody needs the gradient of the inputs"
+
+
+@pytest.mark.parametrize(
+    ("name", "on_inputs"),
+    [
+        ("digits-dnn", 2 * 64 * 128),
+        ("digits-cnn", 2 * 8 * 8 * 16 * 3 * 3),
+        ("digits-lstm", 8 * 2 * 8 * 4 * 64),  # eight rows of eight pixels; the products with its state need gradients
+    ],
+)
+def test_the_first_layer_needs_no_gradient_of_what_it_reads(name: str, on_inputs: int) -> None:
+    query = demand(load_workload(name), "inference", 32, precision="fp32")
+    step = demand(load_workload(name), "training", 32, precision="fp32")
+    assert step.flops == 3 * query.flops - 32 * on_inputs
 
 
 def test_bytes_that_have_to_move() -> None:

@@ -275,6 +275,13 @@ def test_precisions_are_those_of_arithmetic() -> None:
         check(Options(precision="fp64"))
 
 
+def test_tf32_alone_is_refused_on_a_cpu_before_anything_starts() -> None:
+    with pytest.raises(UsageError, match="--precision: found 'tf32' with --device cpu, expected fp32 or bf16"):
+        check(Options(precision="tf32"))
+    assert check(Options(precision="tf32", device="cuda")).selection.precisions == ("tf32",)
+    assert check(Options(precision="fp32,tf32")).selection.precisions == ("fp32", "tf32"), "on record as unavailable"
+
+
 def test_a_suite_says_in_which_precisions_unless_they_are_named() -> None:
     assert check(Options(suite="gpu", device="cuda")).selection.precisions == ("fp32", "tf32", "bf16")
     assert check(Options(suite="gpu", device="cuda", precision="bf16")).selection.precisions == ("bf16",)

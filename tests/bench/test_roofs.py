@@ -44,7 +44,7 @@ def test_a_timed_record_has_the_roof_and_what_its_calls_need(tmp_path: Path) -> 
     assert timed.roof.flops is not None
     assert learnt.roof is None
     (block,) = timed.measurement.blocks
-    assert block.flops == 3 * 4 * 2 * (6 * 5 + 5 * 3), "three passes of four samples"
+    assert block.flops == 4 * 2 * (2 * 6 * 5 + 3 * 5 * 3), "four samples; inputs need no gradient"
     assert block.least_bytes
 
 

@@ -255,6 +255,18 @@ def test_a_run_whose_workload_has_changed_is_not_continued(levelfield: Command, 
     assert "tiny.toml: changed since" in result.err
 
 
+def test_where_no_framework_can_do_it_a_run_and_a_search_end_with_6(levelfield: Command, tmp_path: Path) -> None:
+    """PyTorch's LSTM has tanh built in."""
+    folders = ("--results", tmp_path / "results", "--reports", tmp_path / "reports")
+    asked = ("--framework", "pytorch", "--scenario", "inference", "--batch-size", 1)
+    run = ("run", "--workload", "counting-lstm-relu", "--purpose", "timing", "--processes", 1)
+    assert levelfield(*run, *asked, *folders).code == 6
+    found = levelfield("tune", "counting-lstm-relu", *asked)
+    assert found.code == 6
+    assert "nothing could be timed" in found.err
+    assert "import" not in found.out, "there is no script for what cannot run"
+
+
 def test_nothing_to_resume_ends_with_6(levelfield: Command, place: Place, tmp_path: Path) -> None:
     complete = levelfield("run", "--resume", *place.places)
     assert (complete.code, complete.err) == (6, f"levelfield: {place.results}: no unfinished run to go on with\n")

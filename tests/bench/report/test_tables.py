@@ -425,6 +425,9 @@ def test_compiling_stands_beside_the_first_calls_and_what_it_gains() -> None:
     modes = _table(found, "digits-dnn", "Modes and precisions")
     assert _column(modes, "start") == ["1.50 s"]
     assert _column(modes, "pays off after") == ["2 000 calls"], "a second more at first, half a millisecond less each"
+    search = Tuning(batch_size=32, options={}, metric="step_time_pipelined_s", searched="", candidates=())
+    same = report([*usual, *(replace(item, tunings=(search,)) for item in tuned)])
+    assert _column(_table(same, "digits-dnn", "Modes and precisions"), "pays off after") == ["n/a"], "the same program"
 
 
 def test_the_three_cells_farthest_from_the_limit_are_explained() -> None:
