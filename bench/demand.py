@@ -28,15 +28,16 @@ MOMENTS: dict[type, Callable[[Any], int]] = {
 class Demand:
     """One call of a network, whose layers have `weights` and so many numbers in the `outputs` of one sample.
 
-    `flops_on_inputs` are those of `flops_per_sample` that multiply the sample itself. `inputs` are the numbers of one
-    sample, `moments` those that the optimizer remembers of each weight. All are float32, but for the outputs of layers,
-    whose numbers take `bytes_per_output`.
+    `flops_on_inputs` are those of `flops_per_sample` that multiply the sample itself, by `weights_on_inputs`. `inputs`
+    are the numbers of one sample, `moments` those that the optimizer remembers of each weight. All are float32, but for
+    the outputs of layers, whose numbers take `bytes_per_output`.
     """
 
     scenario: Scenario
     batch_size: int
     flops_per_sample: int
     flops_on_inputs: int
+    weights_on_inputs: int
     inputs: int
     weights: tuple[int, ...]
     outputs: tuple[int, ...]
@@ -57,16 +58,17 @@ class Demand:
     def least_bytes(self) -> int:
         """What has to be read and written, in bytes, each once where nothing stays in a cache.
 
-        A query reads weights and inputs, and writes its answers. A training step reads weights and inputs twice, writes
-        the outputs of every layer and reads them again, writes and reads a gradient for every weight, and reads and
-        writes every weight and its moments.
+        A query reads weights and inputs, and writes its answers. A training step reads weights and inputs twice, but
+        those weights once that only a gradient of the inputs would need again; it writes the outputs of every layer and
+        reads them again, writes and reads a gradient for every weight, and reads and writes every weight and its
+        moments.
         """
         weights, inputs = sum(self.weights), self.batch_size * self.inputs
         if self.scenario == "inference":
             return FLOAT32_BYTES * (weights + inputs + self.batch_size * self.outputs[-1])
         update = 2 + 2 * (1 + self.moments)  # the gradient, and the weight with its moments
         moved = 2 * self.bytes_per_output * self.batch_size * sum(self.outputs)
-        return FLOAT32_BYTES * (weights * (2 + update) + 2 * inputs) + moved
+        return FLOAT32_BYTES * (weights * (2 + update) - self.weights_on_inputs + 2 * inputs) + moved
 
     @property
     def held(self) -> dict[str, int]:
@@ -95,12 +97,13 @@ class Demand:
 def demand(workload: Workload, scenario: Scenario, batch_size: int, *, precision: Precision) -> Demand:
     """What a call of a workload demands."""
     module, rule = families.spec_module(workload.family), workload.recipe.optimizer
-    layers = families.layers(workload.family, workload.spec)
+    layers, shapes = families.layers(workload.family, workload.spec), module.parameter_shapes(workload.spec)
     return Demand(
         scenario=scenario,
         batch_size=batch_size,
         flops_per_sample=families.flops_per_sample(workload.family, workload.spec),
-        flops_on_inputs=_flops_on_inputs(module.parameter_shapes(workload.spec), layers[1]),
+        flops_on_inputs=_flops_on_inputs(shapes, layers[1]),
+        weights_on_inputs=math.prod(shapes[f"{layers[1].name}.kernel"]),
         inputs=math.prod(module.input_shape(workload.spec)),
         weights=tuple(layer.parameters for layer in layers[1:]),
         outputs=tuple(math.prod(layer.shape) for layer in layers[1:]),

@@ -64,7 +64,10 @@ class Adapter(Protocol):
         """Arrays on the device, in the framework's own layout: (inputs, targets), or the inputs alone."""
 
     def train(self, batches: Iterable[Batch]) -> list[DeviceArray]:
-        """One optimizer step for each batch, in order; the loss of each batch. Not waited for."""
+        """One optimizer step for each batch, in order; the loss of each batch. Not waited for.
+
+        Where a program makes several steps, `steps_per_call` says how many: fewer are made one by one.
+        """
 
     def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
         """One optimizer step for each batch, in order, as people train when they do not measure. Not waited for."""

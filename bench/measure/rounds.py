@@ -105,7 +105,9 @@ def measure(
         single = take(lambda: timed(work, 1), length, partner, once_ns=call_ns)
         call_ns = median(single.times)
         per_round = partner.meet(
-            _calls_per_round(call_ns, block_ns=block_ns, minimum=minimum_calls, shares=effort.shares)
+            _calls_per_round(
+                call_ns, block_ns=block_ns, minimum=minimum_calls, shares=effort.shares, together=work.together
+            )
         )
         with one_after_the_other(partner):
             spent.append(work.compiled())
@@ -215,10 +217,14 @@ def _turns(conditions: Conditions, single: Series, pipelined: Series) -> Turns |
     )
 
 
-def _calls_per_round(call_ns: float, *, block_ns: int, minimum: int, shares: int) -> int:
-    """As many calls as fill a round's time, or fewer where there would be too few rounds of them."""
+def _calls_per_round(call_ns: float, *, block_ns: int, minimum: int, shares: int, together: int) -> int:
+    """As many calls as fill a round's time, or fewer where there would be too few rounds of them.
+
+    What is handed over together is never divided: it would be another program.
+    """
     needed = int(max(minimum, block_ns / max(call_ns, 1)))
-    return max(1, min(needed // shares, max(DEPTH, int(ROUND_NS / max(call_ns, 1)))))
+    calls = max(1, min(needed // shares, max(DEPTH, int(ROUND_NS / max(call_ns, 1)))))
+    return -(-calls // together) * together
 
 
 def _boundary(work: Work, *, calls: int) -> Boundary:

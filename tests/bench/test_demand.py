@@ -15,6 +15,7 @@ STEP = Demand(
     batch_size=5,
     flops_per_sample=2 * (10 * 4 + 4 * 2),
     flops_on_inputs=2 * 10 * 4,
+    weights_on_inputs=10 * 4,
     inputs=10,
     weights=WEIGHTS,
     outputs=OUTPUTS,
@@ -30,23 +31,26 @@ def test_a_call_needs_the_operations_of_its_passes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "on_inputs"),
+    ("name", "on_inputs", "weights"),
     [
-        ("digits-dnn", 2 * 64 * 128),
-        ("digits-cnn", 2 * 8 * 8 * 16 * 3 * 3),
-        ("digits-lstm", 8 * 2 * 8 * 4 * 64),  # eight rows of eight pixels; the products with its state need gradients
+        ("digits-dnn", 2 * 64 * 128, 64 * 128),
+        ("digits-cnn", 2 * 8 * 8 * 16 * 3 * 3, 16 * 3 * 3),
+        # Eight rows of eight pixels; the products with its own state need gradients.
+        ("digits-lstm", 8 * 2 * 8 * 4 * 64, 8 * 4 * 64),
     ],
 )
-def test_the_first_layer_needs_no_gradient_of_what_it_reads(name: str, on_inputs: int) -> None:
+def test_the_first_layer_needs_no_gradient_of_what_it_reads(name: str, on_inputs: int, weights: int) -> None:
     query = demand(load_workload(name), "inference", 32, precision="fp32")
     step = demand(load_workload(name), "training", 32, precision="fp32")
     assert step.flops == 3 * query.flops - 32 * on_inputs
+    assert step.weights_on_inputs == weights
 
 
 def test_bytes_that_have_to_move() -> None:
     weights, inputs, outputs = sum(WEIGHTS), 5 * 10, 5 * sum(OUTPUTS)
     assert QUERY.least_bytes == 4 * (weights + inputs + 5 * 2)
-    assert STEP.least_bytes == 4 * (weights * (2 + 2 + 2 * 3) + 2 * inputs + 2 * outputs)
+    read_once = 10 * 4  # the first kernel, which only a gradient of the inputs would need again
+    assert STEP.least_bytes == 4 * (weights * (2 + 2 + 2 * 3) - read_once + 2 * inputs + 2 * outputs)
     plain = replace(STEP, moments=0, bytes_per_output=2)
     assert STEP.least_bytes - plain.least_bytes == 4 * weights * 4 + 2 * 2 * outputs
 

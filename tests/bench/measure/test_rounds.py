@@ -101,6 +101,15 @@ def test_a_steady_call_is_measured_in_order_first_calls_warm_up_single_calls_rou
     assert block.checksum == calls.made, "of one more call, after the clock has stopped"
 
 
+@pytest.mark.parametrize(("together", "in_a_round"), [(1, 5), (8, 8), (3, 6)])
+def test_a_program_of_several_steps_is_not_divided(clock: Clock, together: int, in_a_round: int) -> None:
+    """A round of five steps would make them one by one, where the program has eight."""
+    calls = Calls(clock, cost_ns=lambda _: 10_000)
+    work = replace(calls.work, together=together)
+    found = measure(work, batch_size=8, conditions=SHORT, checksum=float)
+    assert found.iterations_per_round == in_a_round
+
+
 def test_every_call_is_waited_for_but_only_the_last_of_a_round(clock: Clock) -> None:
     calls = Calls(clock, cost_ns=lambda _: 10_000)
     measured(calls)
