@@ -13,8 +13,8 @@ class Work:
     """What is timed: `run(count)` returns the last call's result; `feed`, `call` and `fetch` are one call in parts.
 
     `feed()` puts a batch on the device, `call(batch)` makes the call, `fetch(result)` has the result in NumPy.
-    `compiled()` is what the process has spent on compiling so far. `together` calls are handed over at once where there are
-    so many: a program of several steps.
+    `compiled()` is what the process has spent on compiling so far. `together` calls are handed over at once where
+    there are so many: a program of several steps.
     """
 
     run: Callable[[int], Any]
