@@ -33,10 +33,11 @@ class LauncherError(BenchError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a job ended: its result, or an outcome and an error; and the seconds until its framework was ready."""
+    """How a job ended: its result, or an outcome and an error; the seconds until its framework was ready; and where."""
 
     result: Message
     startup_s: float | None
+    start_method: StartMethod = "fork"
 
 
 @final
@@ -44,7 +45,8 @@ class Launcher:
     """A process in which one framework is imported, for one device. Start it in a thread that outlives it.
 
     `backend` is Keras' engine; `device` is "cpu", "cuda" or "cuda:N": the process sees that device and no other. The
-    order of Python's sets, which may decide that of what a framework builds, follows from `hash_seed`.
+    order of Python's sets, which may decide that of what a framework builds, follows from `hash_seed`. A process that
+    was `spawned` for it, or that has threads that no fork takes along, does one job by itself, and ends.
     """
 
     def __init__(  # noqa: PLR0913 (what a process begins with)
@@ -80,10 +82,10 @@ class Launcher:
         """Return when the framework is imported; raises LauncherError, with the end of its log, where it cannot be."""
         if self.ready is None:
             message = self.receive(limit_s=LAUNCH_LIMIT_S)
-            if message is None or message["event"] != "ready":
-                reason = message["error"] if message else self._last_words()
-                raise LauncherError(f"{self.contender}: the launcher did not start: {reason}")
+            if message is None:
+                raise LauncherError(f"{self.contender}: the launcher did not start: {self._last_words()}")
             self.ready = message
+            self.start_method = "fork" if message["forks"] else "spawn"
 
     def run(self, job: Job, *, limit_s: float, listen: Listener = lambda _: None) -> Ending:
         """Do one job in a fresh process and return how it ended.
@@ -115,7 +117,7 @@ class Launcher:
             result = result or self._death(self._status(), killed_before)
             self._settle()
         self._child = None
-        return Ending(result=result, startup_s=startup_s)
+        return Ending(result=result, startup_s=startup_s, start_method=self.start_method)
 
     def serve(self, job: Job, *, limit_s: float) -> "Service":
         """Begin a job that answers requests, in a fresh process; raises LauncherError where it does not begin."""

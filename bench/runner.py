@@ -182,7 +182,7 @@ class _Writer:
             duration_s=run.duration_s,
             startup_s=run.ending.startup_s,
             order=self.written,
-            start_method="spawn" if case.purpose == "memory" else "fork",
+            start_method=run.ending.start_method,
             settings=result.get("settings", {}),
             measurement=TypeAdapter(Measurement).validate_python(result.get("measurement", {})),
             certificate=certification.of(case, self.place.options(case), self.certificates),

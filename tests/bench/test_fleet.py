@@ -55,6 +55,39 @@ def test_what_is_there_already_is_not_started_again(fleet: Fleet) -> None:
     assert before.ready is not None
 
 
+# What an import may leave behind, for all that a launcher can see: a thread of this name (prctl(2), PR_SET_NAME).
+THREAD = """
+import ctypes, threading, time
+
+def work():
+    ctypes.CDLL(None).prctl(15, {name!r}, 0, 0, 0)
+    named.set()
+    time.sleep(600)
+
+named = threading.Event()
+threading.Thread(target=work, daemon=True).start()
+named.wait()
+"""
+
+
+@pytest.mark.parametrize(("name", "how"), [(b"worker", "spawn"), (b"jemalloc_bg_thd", "fork")])
+def test_where_an_import_starts_a_thread_every_job_has_a_process_that_no_fork_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes, how: str
+) -> None:
+    """Unless that thread sees to forks by itself."""
+    (tmp_path / "sitecustomize.py").write_text(THREAD.format(name=name))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    fleet = Fleet(tmp_path / "logs")
+    try:
+        fleet.start([(PYTORCH, "cpu")])
+        for _ in range(2):
+            ending = run(fleet)
+            assert (ending.result["outcome"], ending.start_method) == ("ok", how)
+            assert launcher(fleet).alive == (how == "fork")
+    finally:
+        fleet.close()
+
+
 def test_a_launcher_that_was_killed_is_replaced(fleet: Fleet) -> None:
     assert run(fleet).result["outcome"] == "ok"
     before = launcher(fleet)
