@@ -267,7 +267,8 @@ class Memory:
     `host_peak_bytes` is the peak resident size of a spawned process less what it was when the framework, the data and
     the harness were loaded (`host_baseline_bytes`). `device_peak_bytes` is the peak of what the framework's allocator
     had given out, `device_reserved_bytes` of what it had taken from the device for that, and `nvml_used_bytes` what the
-    driver says this process holds. `demanded_bytes` is what the spec demands to be held at once, by what it is for.
+    driver says this process holds. `demanded_bytes` is what the spec demands to be held at once, by what it is for, and
+    `accounted_bytes` what the framework itself says that it is for, where it does.
     """
 
     batch_size: Size
@@ -277,6 +278,7 @@ class Memory:
     nvml_used_bytes: int | None
     device_reserved_bytes: int | None = None
     demanded_bytes: dict[str, int] = field(default_factory=dict)
+    accounted_bytes: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)

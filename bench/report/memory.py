@@ -70,6 +70,46 @@ def demand_table(results: Results, workload: str) -> Table:
     return Table(title="What the peak is for", columns=columns, rows=tuple(rows), notes=(note,), groups=_ends(kept))
 
 
+def account_table(results: Results, workload: str) -> Table:
+    """What the frameworks themselves say that the device's peak is for, and how much of it that is."""
+    rows = []
+    kept: list[Spot] = []
+    for spot, items in _peaks(results, workload).items():
+        item = max(items, key=lambda item: item.device_peak_bytes or 0)
+        if not item.accounted_bytes or not item.device_peak_bytes:
+            continue
+        scenario, batch, names = spot
+        share = sum(item.accounted_bytes.values()) / item.device_peak_bytes
+        parts = ", ".join(f"{part} {numbers.size(size)}" for part, size in item.accounted_bytes.items())
+        peak = Entry(numbers.size(item.device_peak_bytes), item.device_peak_bytes)
+        rows.append(
+            (Entry(scenario), Entry(str(batch), batch), *names, peak, Entry(f"{share:.1%}", share), Entry(parts))
+        )
+        kept.append(spot)
+    columns = (
+        *left("scenario"),
+        Column(title="batch"),
+        *label_columns(results),
+        *(Column(title=title) for title in ("device peak", "accounted for")),
+        *left("by"),
+    )
+    of_jax = (
+        "JAX: the arrays that there are; of the program that needs most, what it returns beside its arguments and what "
+        "XLA plans in between (outputs of layers, gradients, workspace); and what its allocator rounds up."
+    )
+    of_torch = (
+        "torch: what its allocator has given out at the peak of one call, by the pass that asked. Weights, moments and "
+        "inputs are held before, outputs of layers are of the forward pass, gradients of the backward pass."
+    )
+    return Table(
+        title="What the framework says it is for",
+        columns=columns,
+        rows=tuple(rows),
+        notes=(of_jax, of_torch),
+        groups=_ends(kept),
+    )
+
+
 def capacity_table(results: Results) -> Table:
     """The largest batch that fits in each scenario, the next that does not, and what that ended with."""
     rows: list[tuple[Entry, ...]] = []

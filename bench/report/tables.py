@@ -9,7 +9,7 @@ from bench.report import numbers
 from bench.report.calls import boundary_table, first_calls_table
 from bench.report.layout import Column, Entry, Report, Section, Table, left, without_empty
 from bench.report.learning import band_table, learning_tables
-from bench.report.memory import capacity_table, demand_table, memory_table
+from bench.report.memory import account_table, capacity_table, demand_table, memory_table
 from bench.report.method import about, environment_table, failure_table, method_table, settings_table
 from bench.report.modes import modes_table
 from bench.report.performance import standing, standings, summaries
@@ -101,6 +101,7 @@ def _run_sections(results: Results) -> Iterable[Section]:
             use_table(results, workload),
             memory_table(results, workload),
             demand_table(results, workload),
+            account_table(results, workload),
             certificate_table(results, workload),
             curve_table(results, workload),
             *learning_tables(results, workload),

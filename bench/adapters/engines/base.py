@@ -56,6 +56,13 @@ class Engine(Protocol):
     def peak_memory_bytes(self) -> Peaks:
         """The peaks of the allocator on the device since the process began."""
 
+    def account(self, call: Callable[[], object]) -> dict[str, int]:
+        """What the device's memory is for when a call that was made before needs most, by the library's own account.
+
+        In bytes by what it is for; empty on a CPU, and where the library does not say. `call` is made once more where
+        that is how to find out.
+        """
+
     def devices(self) -> list[str]:
         """What the library sees: `cpu`, `cuda:0 NVIDIA H200`."""
 

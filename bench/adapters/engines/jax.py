@@ -80,6 +80,25 @@ class JaxEngine:
         found = jax.devices()[0].memory_stats() or {}
         return Peaks(allocated=found.get("peak_bytes_in_use"), reserved=found.get("peak_pool_bytes"))
 
+    def account(self, call: Callable[[], object]) -> dict[str, int]:  # noqa: ARG002 (XLA planned it beforehand)
+        """By the plan of the program that needs most, the arrays that there are, and the allocator's rounding.
+
+        What a program returns is beside its arguments where it may not take over their memory.
+        """
+        (device,) = jax.local_devices()
+        found = device.memory_stats()
+        if not found:
+            return {}
+        plans = [program.get_compiled_memory_stats() for program in device.client.live_executables()]
+        results, temporaries = max(
+            ((plan.output_size_in_bytes - plan.alias_size_in_bytes, plan.temp_size_in_bytes) for plan in plans),
+            key=sum,
+            default=(0, 0),
+        )
+        arrays = sum(array.nbytes for array in jax.live_arrays())
+        rounding = max(0, found["bytes_in_use"] - arrays)
+        return {"arrays": arrays, "results": results, "temporaries": temporaries, "rounding": rounding}
+
     def devices(self) -> list[str]:
         """The CPU and the GPUs that JAX finds."""
         return ["cpu", *(f"cuda:{gpu.id} {gpu.device_kind}" for gpu in jax.devices() if gpu.platform == "gpu")]

@@ -78,6 +78,10 @@ class TensorFlowEngine:
             return Peaks()
         return Peaks(allocated=int(tf.config.experimental.get_memory_info("GPU:0")["peak"]))
 
+    def account(self, call: Callable[[], object]) -> dict[str, int]:  # noqa: ARG002 (the protocol)
+        """Nothing: TensorFlow says how much memory there is in use, and not for what."""
+        return {}
+
     def devices(self) -> list[str]:
         """The CPU and the GPUs that TensorFlow finds."""
         details = tf.config.experimental.get_device_details

@@ -1,7 +1,8 @@
 """torch, below PyTorch's own models and below Keras."""
 
-from collections.abc import Callable
-from typing import final
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, final
 
 import torch
 from torch._dynamo.utils import compile_times  # its documentation names it there
@@ -10,6 +11,17 @@ from bench.adapters.engines.base import Compiled, Engine, Peaks, Step
 
 # The phases of a compilation, as torch names them: the backward pass is compiled when it is first needed.
 WHOLE, INDUCTOR = ("_compile.compile_inner", "backward._backward_impl"), "compile_fx_inner"
+
+
+MOST_EVENTS = 100_000  # of an allocator, in one call
+# Whom memory is for at the peak of a call.
+PASSES = HELD, WORKSPACE, FORWARD, BACKWARD, OPTIMIZER = (
+    "held before",
+    "workspace of cuBLAS",
+    "forward pass",
+    "backward pass",
+    "optimizer",
+)
 
 
 def create() -> Engine:
@@ -69,6 +81,25 @@ class TorchEngine:
             return Peaks()
         return Peaks(allocated=torch.cuda.max_memory_allocated(), reserved=torch.cuda.max_memory_reserved())
 
+    def account(self, call: Callable[[], object]) -> dict[str, int]:
+        """By the allocator's history of one call, and what cuBLAS keeps for its own.
+
+        https://docs.pytorch.org/docs/stable/torch_cuda_memory.html,
+        https://docs.pytorch.org/docs/stable/notes/cuda.html#cublas-workspaces
+        """
+        if self.device == "cpu":
+            return {}
+        torch.cuda.synchronize()
+        before = torch.cuda.memory_allocated()
+        torch.cuda.memory._record_memory_history(stacks="python", max_entries=MOST_EVENTS)  # noqa: SLF001 (documented)
+        call()
+        torch.cuda.synchronize()
+        events = torch.cuda.memory._snapshot()["device_traces"][torch.cuda.current_device()]  # noqa: SLF001 (the same)
+        torch.cuda.memory._record_memory_history(enabled=None)  # noqa: SLF001 (the same)
+        after = torch.cuda.memory_allocated()
+        torch._C._cuda_clearCublasWorkspaces()  # noqa: SLF001 (the same)
+        return accounted(events, held=before, workspace=after - torch.cuda.memory_allocated())
+
     def devices(self) -> list[str]:
         """The CPU and the GPUs that CUDA shows."""
         gpus = range(torch.cuda.device_count())
@@ -77,3 +108,34 @@ class TorchEngine:
     def versions(self) -> dict[str, str]:
         """PyTorch, and CUDA where it was built with it."""
         return {"torch": torch.__version__} | ({"cuda": torch.version.cuda} if torch.version.cuda else {})
+
+
+def accounted(events: Iterable[Mapping[str, Any]], *, held: int, workspace: int) -> dict[str, int]:
+    """What is allocated at the peak of a call, in bytes by the pass that made it.
+
+    `events` are those of the allocator in their order (`action`, `addr`, `size` and the Python `frames` of who asked,
+    innermost first); `held` bytes were allocated before, `workspace` of them for the library of matrix products. What
+    is freed that the call has not made was held before, as are the gradients of the step before. The backward pass runs
+    in a thread of C++, where there are no frames.
+    """
+    live: dict[int, tuple[str, int]] = {}
+    now: Counter[str] = Counter({HELD: held - workspace, WORKSPACE: workspace})
+    most = now.copy()
+    for event in events:
+        if event["action"] == "alloc":
+            part, size = _pass(event.get("frames", ())), event["size"]
+            live[event["addr"]] = part, size
+            now[part] += size
+            if now.total() > most.total():
+                most = now.copy()
+        elif event["action"] == "free_completed":
+            part, size = live.pop(event["addr"], (HELD, event["size"]))
+            now[part] -= size
+    return {part: most[part] for part in PASSES if most[part]}
+
+
+def _pass(frames: Sequence[Mapping[str, Any]]) -> str:
+    """Which pass of a step asked for memory, by the functions that were at work."""
+    if not frames or any("backward" in frame["name"] for frame in frames):
+        return BACKWARD
+    return OPTIMIZER if any("optim" in frame["filename"] for frame in frames) else FORWARD

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+from bench.adapters.engines.torch import BACKWARD, FORWARD, HELD, OPTIMIZER, WORKSPACE, accounted
+
 ANEW = {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}  # what an earlier test has compiled would be found on disk
 
 COMPILED = """
@@ -34,3 +36,34 @@ def test_torch_counts_what_its_compiler_takes() -> None:
     assert (no_trace, no_compile) == (0, 0)
     assert trace > 0
     assert compiling > 0
+
+
+def event(action: str, address: int, size: int, *names: str) -> dict[str, object]:
+    return {
+        "action": action,
+        "addr": address,
+        "size": size,
+        "frames": [{"name": name, "filename": f"/torch/{name}.py"} for name in names],
+    }
+
+
+def test_the_peak_of_a_call_is_divided_by_the_pass_that_asked_for_memory() -> None:
+    events = [
+        event("free_completed", 1, 30),  # gradients of the step before
+        event("alloc", 2, 50, "linear", "train"),
+        event("alloc", 3, 20, "relu", "train"),
+        event("free_completed", 2, 50),
+        event("alloc", 4, 60),  # by a thread of C++
+        event("alloc", 5, 1, "ones_like", "backward"),
+        event("free_completed", 3, 20),
+        event("alloc", 6, 10, "optim", "step"),
+    ]
+    found = accounted(events, held=100, workspace=40)
+    assert found == {HELD: 30, WORKSPACE: 40, FORWARD: 20, BACKWARD: 61}, "70, 120, 140, 90, 150, 151, 131, 141"
+    assert sum(found.values()) == 151
+    more = accounted([*events, event("alloc", 7, 100, "optim", "step")], held=100, workspace=40)
+    assert more == {HELD: 30, WORKSPACE: 40, BACKWARD: 61, OPTIMIZER: 110}
+
+
+def test_a_call_that_needs_nothing_more_has_its_peak_before() -> None:
+    assert accounted([event("free_completed", 1, 30)], held=100, workspace=40) == {HELD: 60, WORKSPACE: 40}

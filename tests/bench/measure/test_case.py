@@ -1,5 +1,6 @@
 """Each purpose of a case measures its part of a Measurement, and leaves the others empty; here with PyTorch."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -97,3 +98,21 @@ def test_a_peak_that_cannot_begin_anew_is_unknown(subject: Subject, monkeypatch:
 
 def test_every_purpose_has_a_measurement() -> None:
     assert {purpose for purpose, _ in cases.PURPOSES} == {"timing", "learning", "memory", "capacity"}
+
+
+def test_a_peak_is_kept_where_the_framework_cannot_account_for_it(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_a_call(call: Callable[[], object]) -> dict[str, int]:
+        call()
+        return {"forward pass": 7}
+
+    monkeypatch.setattr(subject.adapter.engine, "account", of_a_call)
+    assert measured(subject, "training", "memory", []).memory[0].accounted_bytes == {"forward pass": 7}
+
+    def broken(call: Callable[[], object]) -> dict[str, int]:
+        raise AttributeError(f"no history of {call}")
+
+    monkeypatch.setattr(subject.adapter.engine, "account", broken)
+    (found,) = measured(subject, "inference", "memory", []).memory
+    assert (found.accounted_bytes, found.batch_size) == ({}, 8)

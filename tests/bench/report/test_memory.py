@@ -2,7 +2,7 @@
 
 from bench.record import Capacity, Measurement, Memory, Record, Trial
 from bench.report.layout import Table
-from bench.report.memory import LONGEST_REASON, capacity_table, demand_table
+from bench.report.memory import LONGEST_REASON, account_table, capacity_table, demand_table
 from bench.report.results import arrange
 from tests.bench.records import record
 
@@ -43,7 +43,9 @@ def test_a_device_has_a_peak_and_its_own_limit() -> None:
     assert "On a CPU" not in " ".join(table.notes)
 
 
-def peaked(framework: str, *, device: int | None, demanded: dict[str, int]) -> Record:
+def peaked(
+    framework: str, *, device: int | None, demanded: dict[str, int], accounted: dict[str, int] | None = None
+) -> Record:
     memory = Memory(
         batch_size=32,
         host_peak_bytes=4_000_000,
@@ -51,6 +53,7 @@ def peaked(framework: str, *, device: int | None, demanded: dict[str, int]) -> R
         device_peak_bytes=device,
         nvml_used_bytes=None,
         demanded_bytes=demanded,
+        accounted_bytes=accounted or {},
     )
     return record(framework=framework, purpose="memory", measurement=Measurement(memory=(memory,)))
 
@@ -71,6 +74,19 @@ def test_the_peak_stands_beside_what_the_network_itself_has_to_hold() -> None:
     assert column(table, "peak over it") == ["5.00×", "1.25×"]
     assert table.groups == {1}
     assert demand_table(arrange(records[3:]), "digits-dnn").rows == ()
+
+
+def test_the_frameworks_account_says_how_much_of_the_peak_it_explains() -> None:
+    records = [
+        peaked("pytorch", device=1_000_000, demanded={}, accounted={"held before": 600_000, "forward pass": 390_000}),
+        peaked("flax", device=1_000_000, demanded={}, accounted={"arrays": 500_000}),
+        peaked("keras/jax", device=1_000_000, demanded={}),  # which says nothing
+        peaked("keras/torch", device=None, demanded={}, accounted={"held before": 600_000}),
+    ]
+    table = account_table(arrange(records), "digits-dnn")
+    assert column(table, "contender") == ["pytorch", "flax"]
+    assert column(table, "accounted for") == ["99.0%", "50.0%"]
+    assert column(table, "by") == ["held before 600 kB, forward pass 390 kB", "arrays 500 kB"]
 
 
 def test_a_run_without_a_search_has_no_rows() -> None:
