@@ -32,9 +32,13 @@ Panel = Callable[["Axes", Results, str], None]
 def draw(records: Sequence[Record], folder: Path) -> dict[str, Path]:
     """Write the charts that the records have something for; their captions and the paths of the PNG files.
 
-    Each run and each device has charts of its own. The folder is made where it is missing.
+    Each run and each device has charts of its own. The folder is made where it is missing; charts that an earlier page
+    left in it are gone.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for name in CHARTS:
+        for path in folder.glob(f"{name}-*.png"):
+            path.unlink()
     runs = dict.fromkeys(record.run for record in records)
     devices = dict.fromkeys(record.case.device for record in records)
     drawn: dict[str, Path] = {}
@@ -209,9 +213,12 @@ def _roofline(axes: "Axes", results: Results, workload: str) -> None:
     """Operations per second over operations per byte: a dot for each cell, below the roof of its precision."""
     timed = [cell for cell in results.blocks if cell.workload == workload]
     dots = [(cell, found[1]) for cell in timed if (found := standing(results, cell)) is not None]
-    low, high = (bound(item.intensity for _, item in dots) for bound in (min, max))
+    known = roofs(results)
+    # Where a roof bends is part of the picture: who is far to the right of it seems to have none.
+    bends = [roof.flops.per_second / item.per_second for roof in known.values() if roof.flops for item in roof.bytes]
+    low, high = (bound([*bends, *(item.intensity for _, item in dots)]) for bound in (min, max))
     reach = np.geomspace(low / 2, high * 2, 100)
-    for (_, precision), roof in roofs(results).items():
+    for (_, precision), roof in known.items():
         if roof.flops is not None and roof.bytes:
             slowest = roof.bytes[-1].per_second
             fastest = max(item.per_second for item in roof.bytes)

@@ -4,14 +4,16 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from bench.metrics import METRICS, Cell, Metric, Summary, cells, of_processes, timed, value
-from bench.record import Scenario, Tuning
+from bench.metrics import METRICS, Cell, Metric, Summary, of_processes, timed, value
+from bench.record import Precision, Scenario, Tuning
 from bench.report import numbers, progress
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.performance import summaries
 from bench.report.results import Results, planned_cells, select, where
+from bench.report.tuning import searches
 from bench.tuning import DECIDES
 
+USUAL: Precision = "fp32"
 SCENARIOS: tuple[Scenario, ...] = ("training", "inference")
 
 
@@ -24,7 +26,7 @@ def modes_table(results: Results, workload: str) -> Table:
         Column(title="batch"),
         *left("contender", "device", "mode", "precision"),
         Column(title="time"),
-        Column(title="as the guide says, fp32"),
+        Column(title=f"as the guide says, {_base(results)}"),
         *left("gain"),
         Column(title="start"),
         Column(title="pays off after"),
@@ -42,15 +44,6 @@ def modes_table(results: Results, workload: str) -> Table:
     return Table(title="Modes and precisions", columns=columns, rows=tuple(rows), notes=tuple(notes))
 
 
-def tunings(results: Results) -> dict[Cell, Tuning]:
-    """The searches behind the cells of mode `tuned`."""
-    found: dict[Cell, Tuning] = {}
-    for record in results.records:
-        by_size = {item.batch_size: item for item in record.tunings}
-        found |= {cell: by_size[cell.batch_size] for cell in cells(record.case) if cell.batch_size in by_size}
-    return found
-
-
 def pays_off(time: float, start: float, *, usual_time: float, usual_start: float) -> float:
     """After how many calls a costlier start is made up for by quicker calls: 0 where it costs no more, or never (inf).
 
@@ -61,8 +54,14 @@ def pays_off(time: float, start: float, *, usual_time: float, usual_start: float
     return (start - usual_start) / (usual_time - time) if time < usual_time else math.inf
 
 
-def _usual(cell: Cell) -> Cell:
-    return replace(cell, mode="idiomatic", precision="fp32")
+def _base(results: Results) -> Precision:
+    """The precision that others are held against: fp32, or the first of a run without it."""
+    found = tuple(dict.fromkeys(record.case.precision for record in results.records))
+    return found[0] if found and USUAL not in found else USUAL
+
+
+def _usual(results: Results, cell: Cell) -> Cell:
+    return replace(cell, mode="idiomatic", precision=_base(results))
 
 
 def _gains(results: Results, workload: str, scenario: Scenario) -> dict[Cell, Summary]:
@@ -73,8 +72,8 @@ def _gains(results: Results, workload: str, scenario: Scenario) -> dict[Cell, Su
     times = _by_process(results, workload, scenario, METRICS[DECIDES[scenario]])
     found = {}
     for cell, own in times.items():
-        usual = times.get(_usual(cell), {})
-        if cell != _usual(cell) and (both := own.keys() & usual.keys()):
+        usual = times.get(_usual(results, cell), {})
+        if cell != _usual(results, cell) and (both := own.keys() & usual.keys()):
             found[cell] = of_processes(tuple(usual[process] / own[process] for process in sorted(both)))
     return found
 
@@ -91,15 +90,15 @@ def _by_process(
     return found
 
 
-def _is_usual(cell: Cell, searched: Mapping[Cell, Tuning]) -> bool:
+def _is_usual(results: Results, cell: Cell, searched: Mapping[Cell, Tuning]) -> bool:
     """Whether a tuned cell is the same program as its usual self, since the search found nothing faster."""
-    return cell.precision == "fp32" and cell in searched and not searched[cell].options
+    return cell.precision == _base(results) and cell in searched and not searched[cell].options
 
 
 def _noise(results: Results, gains: Mapping[Cell, Summary]) -> Iterable[str]:
     """What is seen between two runs of the same program, where the search found nothing faster than the guide's."""
-    searched = tunings(results)
-    same = sorted(gain.median for cell, gain in gains.items() if _is_usual(cell, searched))
+    searched = searches(results)
+    same = sorted(gain.median for cell, gain in gains.items() if _is_usual(results, cell, searched))
     if same:
         extremes = " to ".join(map(numbers.ratio, dict.fromkeys((same[0], same[-1]))))
         yield f"Where the options are what the guide says, both are the same program: gains of {extremes} are noise."
@@ -114,9 +113,9 @@ def _rows(
     known.sort(key=lambda cell: (cell.batch_size, contenders.index(cell.contender), cell.device))
     times = summaries(results, known, METRICS[DECIDES[scenario]])
     starts = summaries(results, known, METRICS["start_cost_s"])
-    searched = tunings(results)
+    searched = searches(results)
     for cell in known:
-        usual = _usual(cell)
+        usual = _usual(results, cell)
         if cell == usual or cell not in times:
             continue
         time, before = times[cell].median, times[usual].median if usual in times else None
@@ -124,7 +123,7 @@ def _rows(
         options = progress.words(searched[cell].options) if cell in searched else ""
         start = starts[cell].median if cell in starts else None
         calls = None
-        if before is not None and start is not None and usual in starts and not _is_usual(cell, searched):
+        if before is not None and start is not None and usual in starts and not _is_usual(results, cell, searched):
             calls = pays_off(time, start, usual_time=before, usual_start=starts[usual].median)
         yield (
             Entry(scenario),
@@ -144,7 +143,7 @@ def _rows(
 def _slower(results: Results, workload: str, scenario: Scenario) -> Iterable[str]:
     """The cells of which a search hoped too much: their quickest process is behind the slowest of the guide's."""
     times = summaries(results, planned_cells(results, workload, scenario), METRICS[DECIDES[scenario]])
-    for cell, found in tunings(results).items():
+    for cell, found in searches(results).items():
         time, guide = times.get(cell), times.get(replace(cell, mode="idiomatic"))
         # Where nothing was found that is faster, both are the same program.
         if found.options and time is not None and guide is not None and time.low > guide.high:

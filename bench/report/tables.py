@@ -31,6 +31,7 @@ from bench.report.results import (
 )
 from bench.report.roofline import roofline_table, roofs_table, worst_table
 from bench.report.selection import selection_tables
+from bench.report.tuning import searches_table
 from bench.report.use import use_table
 
 
@@ -95,6 +96,7 @@ def _run_sections(results: Results) -> Iterable[Section]:
             performance_table(results, workload, scenario="training"),
             performance_table(results, workload, scenario="inference"),
             modes_table(results, workload),
+            searches_table(results, workload),
             roofline_table(results, workload),
             first_calls_table(results, workload),
             boundary_table(results, workload),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.recipe import AdamW, Sgd, UpdateRule
-from bench.script.task import CALL_NAMES, KEEP_FREED, TIMED, WARM_UP, Task, network
+from bench.script.task import CALL_NAMES, CLOCKS, KEEP_FREED, PIN, STATISTICS, TIMED, WARM_UP, Task, network
 
 STEPS_PER_CALL = 8
 
@@ -12,11 +12,9 @@ HEAD = '''"""{title}"""
 
 import ctypes
 import os
-import time
-from functools import reduce
-
-os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{threads}])  # JAX takes its threads from there
-
+{statistics}import time
+{reduce}
+{pin}
 import jax
 import jax.numpy as jnp
 import optax
@@ -139,17 +137,6 @@ def step() -> jax.Array:
 
 """
 
-CLOCK = """
-for _ in range({warm_up}):
-    result = step()
-jax.block_until_ready(result)
-start = time.perf_counter()
-for _ in range({calls}):
-    result = step()
-{wait}
-print(f"{{(time.perf_counter() - start) / {timed} * 1e3:.4f}} ms a {call_name}")
-"""
-
 LOSSES = {
     "cross_entropy": "optax.softmax_cross_entropy_with_integer_labels(outputs, targets).mean()",
     "binary_cross_entropy": "optax.sigmoid_binary_cross_entropy(outputs, targets).mean()",
@@ -168,7 +155,9 @@ def write(task: Task) -> str:
     steps = STEPS_PER_CALL if call.endswith("steps") else 1
     values: dict[str, Any] = {
         "title": task.title,
-        "threads": task.threads,
+        "statistics": STATISTICS[task.scenario],
+        "reduce": "from functools import reduce\n" if _is_reshaped(task) else "",
+        "pin": PIN.format(threads=task.threads),
         "keep_freed": KEEP_FREED.format(call=CALL_NAMES[task.scenario]),
         "platform": task.device.partition(":")[0],
         "matmul": {"tf32": "tensorfloat32", "bf16": "default"}.get(task.precision, "highest"),
@@ -184,7 +173,7 @@ def write(task: Task) -> str:
         "warm_up": WARM_UP,
         "calls": TIMED // steps,
         "timed": TIMED // steps * steps,
-        "call_name": CALL_NAMES[task.scenario],
+        "call_once": "result = step()",
         "wait": "jax.block_until_ready((result, nnx.state(model)))" if training else "jax.block_until_ready(result)",
     }
     if training and call != "nnx.jit":
@@ -192,7 +181,7 @@ def write(task: Task) -> str:
     functional = PURE + (SCAN if steps > 1 else FUNCTIONAL)
     learning = LEARN + (STATEFUL if call == "nnx.jit" else functional)
     answering = ANSWER if call == "nnx.jit" else PURE_ANSWER
-    return (HEAD + (learning if training else answering) + CLOCK).format(**values)
+    return (HEAD + (learning if training else answering) + "\n" + CLOCKS[task.scenario]).format(**values)
 
 
 def _layer(task: Task, kind: str, sizes: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.recipe import AdamW, Sgd, UpdateRule
-from bench.script.task import CALL_NAMES, KEEP_FREED, TIMED, WARM_UP, Task, network
+from bench.script.task import CALL_NAMES, CLOCKS, KEEP_FREED, PIN, STATISTICS, TIMED, WARM_UP, Task, network
 
 STEPS_PER_CALL = 8
 
@@ -12,14 +12,14 @@ HEAD = '''"""{title}"""
 
 import ctypes
 import os
-import time
+{statistics}import time
 
 os.environ["KERAS_BACKEND"] = "{backend}"
-{hidden}os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{threads}])
-
+{hidden}{quiet}{pin}
 import keras
 import numpy as np
 {imports}
+
 {keep_freed}{settings}
 policy = "{policy}"
 model = keras.Sequential([
@@ -143,20 +143,12 @@ def step():
 """,
 }
 
-CLOCK = """
+WAIT = """
 
 def wait(result):
-    {wait}
+    {wait_for}
 
 
-for _ in range({warm_up}):
-    result = step()
-wait(result)
-start = time.perf_counter()
-for _ in range({calls}):
-    result = step()
-wait(result)
-print(f"{{(time.perf_counter() - start) / {timed} * 1e3:.4f}} ms a {call_name}")
 """
 
 LOOPS = {"tensorflow": TENSORFLOW, "jax": JAX, "torch": TORCH}
@@ -215,7 +207,9 @@ def write(task: Task) -> str:
         "title": task.title,
         "backend": backend,
         "hidden": 'os.environ["CUDA_VISIBLE_DEVICES"] = ""\n' if task.device == "cpu" else "",
-        "threads": task.threads,
+        "quiet": 'os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")\n' if backend == "tensorflow" else "",
+        "statistics": STATISTICS[task.scenario],
+        "pin": PIN.format(threads=task.threads),
         "keep_freed": KEEP_FREED.format(call=CALL_NAMES[task.scenario]),
         "imports": IMPORTS[backend],
         "settings": SETTINGS[backend].format(
@@ -236,24 +230,27 @@ def write(task: Task) -> str:
         "steps": steps,
         "learn": "learn" if steps == 1 else "several",
         "batch": "(inputs, targets)" if steps == 1 else f"((inputs, targets),) * {steps}",
-        "wait": WAITS[backend].format(kept=kept),
+        "wait_for": WAITS[backend].format(kept=kept),
+        "call_once": "result = step()",
+        "wait": "wait(result)",
         "warm_up": WARM_UP,
         "calls": TIMED // steps,
         "timed": TIMED // steps * steps,
-        "call_name": CALL_NAMES[task.scenario],
     }
     if training:
         body = COMPILE + (LOOPS[backend] if call else TRAIN_ON_BATCH)
     else:
         body = ANSWERS[backend] if call else PREDICT_ON_BATCH
-    return (HEAD + body + CLOCK).format(**values)
+    return (HEAD + body + WAIT + CLOCKS[task.scenario]).format(**values)
 
 
 def _how(task: Task) -> dict[str, Any]:
     """The forms in which layers of the model are written."""
+    # As models/lstm/keras.py: JAX' binding of cuDNN takes float32 alone.
+    without_cudnn = task.options.get("use_cudnn") == "off" or (task.backend == "jax" and task.precision == "bf16")
     return {
         "unroll": task.options.get("unroll") == "yes",
-        "cudnn": ", use_cudnn=False" if task.options.get("use_cudnn") == "off" else "",
+        "cudnn": ", use_cudnn=False" if without_cudnn else "",
     }
 
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.recipe import AdamW, Sgd, UpdateRule
-from bench.script.task import CALL_NAMES, KEEP_FREED, TIMED, WARM_UP, Task, network
+from bench.script.task import CALL_NAMES, CLOCKS, KEEP_FREED, STATISTICS, TIMED, WARM_UP, Task, network
 
 HEAD = '''"""{title}"""
 
 import ctypes
-import time
+{statistics}import time
 
 import torch
 from torch import nn
@@ -53,21 +53,13 @@ def step() -> None:
 model.eval()
 """
 
-CLOCK = """
+WAIT = """
 
 def wait() -> None:
     if device.type == "cuda":
         torch.cuda.synchronize()
 
 
-for _ in range({warm_up}):
-    step()
-wait()
-start = time.perf_counter()
-for _ in range({timed}):
-    step()
-wait()
-print(f"{{(time.perf_counter() - start) / {timed} * 1e3:.4f}} ms a {call_name}")
 """
 
 RECURRENT = '''
@@ -141,13 +133,16 @@ def write(task: Task) -> str:
         else "",
         "cast": ".float()" if mixed else "",
         "warm_up": WARM_UP,
+        "calls": TIMED,
         "timed": TIMED,
-        "call_name": CALL_NAMES[task.scenario],
+        "statistics": STATISTICS[task.scenario],
+        "call_once": "step()",
+        "wait": "wait()",
     }
     if mixed and task.scenario == "inference":
         values["context"] = values["context"].replace("\n        ", "\n            ")
     body = TRAINING if task.scenario == "training" else INFERENCE
-    return (HEAD + body + CLOCK).format(**values)
+    return (HEAD + body + WAIT + CLOCKS[task.scenario]).format(**values)
 
 
 def _targets(task: Task) -> str:

@@ -17,6 +17,30 @@ KEEP_FREED = """if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
     mallopt(-4, 0)  # M_MMAP_MAX
 """
 CALL_NAMES: Mapping[Scenario, str] = {"training": "step", "inference": "query"}
+# As the search goes by them: steps are a stream, of queries each is waited for.
+CLOCKS: Mapping[Scenario, str] = {
+    "training": """for _ in range({warm_up}):
+    {call_once}
+{wait}
+start = time.perf_counter()
+for _ in range({calls}):
+    {call_once}
+{wait}
+print(f"{{(time.perf_counter() - start) / {timed} * 1e3:.4f}} ms a step")
+""",
+    "inference": """times = []
+for _ in range({warm_up} + {timed}):
+    start = time.perf_counter()
+    {call_once}
+    {wait}
+    times.append(time.perf_counter() - start)
+print(f"{{statistics.median(times[{warm_up}:]) * 1e3:.4f}} ms a query")
+""",
+}
+STATISTICS: Mapping[Scenario, str] = {"training": "", "inference": "import statistics\n"}
+PIN = """if hasattr(os, "sched_setaffinity"):  # JAX has as many threads as there are cores
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{threads}])
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +82,8 @@ class Task:
         """What the script is about, in a line."""
         who = f"{self.framework}/{self.backend}" if self.backend else self.framework
         how = ", ".join(f"{name} {value}" for name, value in self.options.items()) or "as its guide says"
-        return f"{self.workload}, {self.scenario} at batch {self.batch_size}, {who} on {self.device}: {how}."
+        what = f"{self.workload}, {self.scenario} at batch {self.batch_size}"
+        return f"{what}, {who} on {self.device} in {self.precision}: {how}."
 
 
 class Layer(NamedTuple):

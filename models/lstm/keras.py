@@ -25,12 +25,14 @@ def add_recurrent(
     dtype: str,
 ) -> None:
     """A recurrent layer, its batch norm, its dropout."""
+    # JAX' binding of cuDNN takes float32 alone, and Keras does not look before it uses it (jax.experimental.rnn).
+    has_cudnn = use_cudnn == "auto" and (dtype == "float32" or keras.backend.backend() != "jax")
     lstm = keras_layers.LSTM(
         layer.units,
         activation=layer.activation,
         return_sequences=return_sequences,
         unroll=unroll == "yes",
-        use_cudnn="auto" if use_cudnn == "auto" else False,
+        use_cudnn="auto" if has_cudnn else False,
         name=name,
         dtype=dtype,
     )

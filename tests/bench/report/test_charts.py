@@ -45,6 +45,15 @@ def test_devices_and_runs_have_charts_of_their_own(tmp_path: Path) -> None:
     assert len({path.name for path in drawn.values()}) == 3
 
 
+def test_charts_of_an_earlier_page_do_not_stay(tmp_path: Path) -> None:
+    before = charts.draw([record()], tmp_path)["Training throughput on cpu"]
+    own = tmp_path / "holiday.png"
+    own.write_bytes(b"")
+    charts.draw([record(scenario="inference")], tmp_path)
+    assert not before.exists()
+    assert own.exists(), "what is not of a page is nobody's business"
+
+
 def test_a_chart_names_the_machine_and_its_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_args, **_options: seen.append(figure.get_supxlabel()))

@@ -1,7 +1,11 @@
 """A search as a table: who was timed how often, how far from what the guide says, and why somebody could not."""
 
+from dataclasses import replace
+
 from bench.record import Candidate, Tuning
-from bench.report.tuning import LONGEST_ERROR, table
+from bench.report.results import arrange
+from bench.report.tuning import LONGEST_ERROR, searches_table, table
+from tests.bench.records import record
 
 FASTER = Candidate(options={"optimizer": "fused"}, times_s=(1e-3, 3e-3, 2e-3))
 USUAL = Candidate(options={}, times_s=(4e-3,))
@@ -24,11 +28,11 @@ def rows(*candidates: Candidate) -> list[list[str]]:
 
 def test_the_chosen_one_is_beside_what_the_guide_says() -> None:
     assert rows(FASTER, USUAL) == [
-        ["optimizer fused", "2.00 ms", "0.50×", "3", "chosen"],
+        ["optimizer fused", "2.00 ms", "2.00×", "3", "chosen"],
         ["what the guide says", "4.00 ms", "1.00×", "1", ""],
     ]
     assert (
-        "Nothing is proven and 3% faster than what the guide says, which stays."
+        "Nothing that is proven is 3% faster than what the guide says, which stays."
         in table("a search", found(USUAL, FASTER)).notes
     )
 
@@ -48,3 +52,22 @@ def test_who_could_not_says_why_in_few_words() -> None:
     assert outcome.startswith("it cannot it cannot")
     assert outcome.endswith(" …")
     assert len(outcome) <= LONGEST_ERROR
+
+
+def test_failures_that_are_alike_share_a_row() -> None:
+    other, last = replace(FAILED, options={"compile": "more"}), replace(FAILED, options={}, error="no memory")
+    shown = rows(USUAL, FAILED, other, last)
+    assert [row[0] for row in shown[1:]] == ["compile on; 1 more for the same reason", "what the guide says"]
+
+
+def test_a_run_shows_what_each_search_chose_and_what_came_next() -> None:
+    tuned = record(batch_sizes=(32, 64))
+    tuned = replace(tuned, case=replace(tuned.case, mode="tuned"))
+    known = (found(FASTER, USUAL, FAILED), replace(found(USUAL, FASTER), batch_size=64))
+    page = searches_table(arrange([record(batch_sizes=(32, 64)), replace(tuned, tunings=known)]), "digits-dnn")
+    shown = [[entry.text for entry in row][-4:] for row in page.rows]
+    assert shown == [
+        ["3, 2 ran", "4.00 ms", "2.00 ms: optimizer fused", "n/a"],
+        ["2", "4.00 ms", "the same", "2.00 ms: optimizer fused"],
+    ]
+    assert searches_table(arrange([record()]), "digits-dnn").rows == ()

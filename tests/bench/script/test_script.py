@@ -113,6 +113,8 @@ def test_every_combination_is_a_write(contender: str) -> None:
                 assert ("ahead of time" in values) == (".compile()" in text)
                 in_patches = family == "cnn" and "patches" in values
                 assert in_patches == ("conv_general_dilated=convolve" in text)
+                assert ("import reduce" in text) == ("reduce(lambda" in text)
+                assert ("median" in text) == (scenario == "inference"), "as the search went by it"
         compile(write(task(contender, family, {}, scenario=scenario)), contender, "exec")
 
 
