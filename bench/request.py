@@ -320,7 +320,10 @@ def _purposes(text: str | None, suite: Suite, sizes: Sizes) -> tuple[Purpose, ..
             raise UsageError("--purpose: found capacity, expected --batch-size auto with it: where would it end?")
         return wanted or suite.purposes
     if wanted and "capacity" not in wanted:
-        raise UsageError(f"--purpose: found {text}, expected capacity among them, since --batch-size has auto")
+        raise UsageError(
+            f"--batch-size: found auto for {text}, expected numbers: auto is a search for the largest batch, where "
+            "capacity is among the purposes of `run`"
+        )
     if wanted:
         return wanted
     return (*suite.purposes, "capacity") if sizes.named else ("capacity",)

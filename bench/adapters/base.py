@@ -32,6 +32,7 @@ class Adapter(Protocol):
     """Drives one framework, through the engine that computes."""
 
     engine: Engine
+    steps_per_call: int  # of the program that trains; what is fewer is trained step by step
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Set device, precision and threads of this process, before anything is built.
@@ -64,10 +65,7 @@ class Adapter(Protocol):
         """Arrays on the device, in the framework's own layout: (inputs, targets), or the inputs alone."""
 
     def train(self, batches: Iterable[Batch]) -> list[DeviceArray]:
-        """One optimizer step for each batch, in order; the loss of each batch. Not waited for.
-
-        Where a program makes several steps, `steps_per_call` says how many: fewer are made one by one.
-        """
+        """One optimizer step for each batch, in order; the loss of each batch. Not waited for."""
 
     def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
         """One optimizer step for each batch, in order, as people train when they do not measure. Not waited for."""
@@ -110,13 +108,13 @@ class Adapter(Protocol):
         """How the framework was set and called, as resolved at run time."""
 
 
-def step_by_step(adapter: Adapter, batches: Iterable[HostBatch], *, steps_per_call: int = 1) -> list[Loss]:
+def step_by_step(adapter: Adapter, batches: Iterable[HostBatch]) -> list[Loss]:
     """Each batch on its way to the device before its step, which is what a training loop does.
 
     Where a call takes several steps, so many batches go together, if they are equally large.
     """
     losses: list[Loss] = []
-    for group in together(batches, steps_per_call):
+    for group in together(batches, adapter.steps_per_call):
         found = adapter.train([adapter.put(*batch) for batch in group])
         losses += zip(found, (len(inputs) for inputs, _ in group), strict=True)
     return losses

@@ -109,7 +109,7 @@ class FlaxAdapter:
 
     def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
         """The same loop."""
-        return step_by_step(self, batches, steps_per_call=self.steps_per_call)
+        return step_by_step(self, batches)
 
     def predict(self, inputs: Array) -> Array:
         """The logits of one query."""

@@ -114,7 +114,7 @@ class KerasAdapter:
         """`train_on_batch`; on JAX the loop of Keras' guide, which leaves the state in JAX between steps."""
         self.training = True
         if self.loop is not None:
-            return step_by_step(self, batches, steps_per_call=self.steps_per_call)
+            return step_by_step(self, batches)
         if self.step is None:
             return [(self.model.train_on_batch(inputs, targets), len(inputs)) for inputs, targets in batches]
         return self._stateless_epoch(batches, self.step)

@@ -37,6 +37,7 @@ class PyTorchAdapter:
     optimizer: torch.optim.Optimizer
     loss: Callable[[Tensor, Tensor], Tensor]
     device: torch.device
+    steps_per_call = 1
 
     def __init__(self) -> None:
         self.engine: Engine = TorchEngine()

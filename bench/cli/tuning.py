@@ -18,7 +18,7 @@ LIMIT_S = 1800.0
 
 
 def tune(  # noqa: PLR0913 (the options of the command)
-    workload: Annotated[str, typer.Argument(metavar="WORKLOAD", help="A name or a TOML file.")],
+    workload: Annotated[str | None, typer.Argument(metavar="WORKLOAD", help="A name or a TOML file.")] = None,
     *,
     framework: Frameworks = None,
     device: Device = "cpu",
@@ -60,7 +60,7 @@ def tune(  # noqa: PLR0913 (the options of the command)
         )
     )
     if len(asked.selection.workloads) != 1:
-        fail(f"found {workload!r}, expected one workload", USAGE)
+        fail(f"found {workload or 'no workload'}, expected one; `levelfield list workloads` names them", USAGE)
     selection = asked.selection
     with TemporaryDirectory(prefix="levelfield-") as folder:
         request.check_devices(selection.contenders, selection.devices, logs=Path(folder))
@@ -100,7 +100,6 @@ def tune(  # noqa: PLR0913 (the options of the command)
 def _write(spot: "Spot", found: "Tuning", workload: "Workload", *, scripts: Path | None) -> None:
     """What was chosen as a script, printed or in a file."""
     from bench import script
-    from bench.errors import UnavailableError
 
     framework, _, backend = spot.contender.partition("/")
     task = script.Task(
@@ -117,11 +116,7 @@ def _write(spot: "Spot", found: "Tuning", workload: "Workload", *, scripts: Path
         recipe=workload.recipe,
         options=found.options,
     )
-    try:
-        text = script.write(task)
-    except UnavailableError as error:
-        note(str(error))
-        return
+    text = script.write(task)
     if scripts is None:
         write(f"\n{text}\n")
         return

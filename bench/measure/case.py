@@ -181,7 +181,7 @@ def _exercise(subject: Subject, case: Case, rows: np.ndarray, *, calls: int, tun
         batch = adapter.put(split.inputs[rows], split.targets[rows])
 
         def once() -> None:
-            adapter.wait(adapter.train([batch]))
+            adapter.wait(adapter.train([batch] * adapter.steps_per_call))
     else:
         query = adapter.put(subject.split("test").inputs[rows])
 

@@ -73,7 +73,7 @@ def steps(adapter: Adapter, train: Split, *, batch_size: int, seed: int, feed: F
         call=lambda batch: adapter.train([batch]),
         fetch=lambda losses: adapter.to_numpy(losses[-1]),
         compiled=adapter.engine.compiled,
-        together=getattr(adapter, "steps_per_call", 1),  # which not every framework has programs of several steps for
+        together=adapter.steps_per_call,
     )
 
 

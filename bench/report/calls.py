@@ -36,7 +36,7 @@ def first_calls_table(results: Results, workload: str) -> Table:
         note=(
             "Medians over processes; none of the first calls is part of any other figure. Tracing (with lowering) and "
             "compiling by each library's own count; of TensorFlow it is what first calls cost beyond tracing. Every "
-            "process begins with nothing compiled."
+            "process begins with nothing compiled, but a larger batch size finds what a smaller one has left."
         ),
     )
 

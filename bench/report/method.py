@@ -1,16 +1,18 @@
 """Tables of how it was measured and on what: environment, processes, settings, failures."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from statistics import median
 
 from bench.analysis import spent
 from bench.frameworks import DISTRIBUTIONS
+from bench.metrics import METRICS, summary, timed_blocks
 from bench.record import Record
 from bench.report import numbers
 from bench.report.layout import Entry, Table, left
 from bench.report.results import Results, label_columns, labels, lane
 
+THROUGHPUT = "samples_per_second"
 MINUTE = "%Y-%m-%d %H:%M"
 FRAMEWORKS = tuple(dict.fromkeys(names[0] for names in DISTRIBUTIONS.values()))
 
@@ -27,8 +29,19 @@ def about(records: Iterable[Record]) -> str:
         f"{_listed(filter(None, map(ENVIRONMENT['memory'], found)))} of memory",
         _listed(gpu for record in found for gpu in record.environment.gpus),
         ", ".join(f"{name} {versions[name]}" for name in FRAMEWORKS if name in versions),
+        _apart(found),
     )
     return " · ".join(filter(None, parts))
+
+
+def _apart(records: Sequence[Record]) -> str:
+    """How far processes are from each other that do the same: what is nearer than that is not told apart."""
+    spreads = []
+    for blocks in timed_blocks(records).values():
+        found = summary(METRICS[THROUGHPUT], blocks)
+        if found is not None and len(found.processes) > 1:
+            spreads.append(found.high / found.low - 1)
+    return f"processes that do the same are {median(spreads):.0%} apart (median)" if spreads else ""
 
 
 def failure_table(results: Results) -> Table:
@@ -151,7 +164,10 @@ def _share(results: Results) -> Iterable[str]:
     total_s = sum(record.duration_s for record in results.records)
     if total_s > 0:
         shares = spent.shares(results.records, total_s, rest="memory and starting")
-        yield f"{numbers.duration(total_s)} in {len(results.records)} cases: {shares}"
+        aside = (
+            ", those of memory two at a time" if any(item.case.purpose == "memory" for item in results.records) else ""
+        )
+        yield f"{numbers.duration(total_s)} in {len(results.records)} cases{aside}: {shares}"
 
 
 def _load(results: Results) -> Iterable[str]:

@@ -9,9 +9,14 @@ from bench.record import Scenario
 from bench.report import numbers
 from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.results import Results, label_columns, labels, lane, outcome, planned_cells, status, where
+from bench.report.tuning import searches
 from bench.report.use import throttling
 
 CPU_USE_RATIO = 1.5
+PAIRS: Mapping[Scenario, tuple[str, str]] = {
+    "training": ("step_time_pipelined_s", "step_time_p50_s"),
+    "inference": ("query_time_pipelined_s", "query_time_p50_s"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +123,9 @@ def _entry(figure: Figure, cell: Cell, found: Mapping[Cell, Summary], places: Ma
 
 
 def _is_best(place: Summary, places: Mapping[Cell, Summary]) -> bool:
-    """Whether it won; who runs alone wins nothing."""
-    return len(places) > 1 and place.median == min(item.median for item in places.values())
+    """Whether it won, or its processes cannot be told from the winner's; who runs alone wins nothing."""
+    winner = min(places.values(), key=lambda item: item.median)
+    return len(places) > 1 and place.low <= winner.high
 
 
 def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...]) -> Iterable[str]:
@@ -131,7 +137,8 @@ def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...
             percent = min(99.9, 100 * (1 - 2 * 0.5 ** counts[0]))
             yield (
                 "±: the process that is farthest from the median; whatever their distribution, the range of "
-                f"{counts[0]} processes is a {percent:.3g} % interval of the median."
+                f"{counts[0]} processes is a {percent:.3g} % interval of the median. Bold is the best, and whose range "
+                "overlaps with that of the best."
             )
     for figure in figures:
         metric = METRICS[figure.metric]
@@ -140,6 +147,8 @@ def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...
     unequal = [text for _, group in groupby(cells, key=lambda cell: cell.group) for text in _cores(results, group)]
     if unequal:
         yield f"Cores are not used alike (CPU time over wall time): {'; '.join(unequal)}."
+    yield from _of_several(results, cells)
+    yield from _slower_together(results, cells)
     restless = [text for cell in cells for text in _restless(results, cell)]
     if restless:
         yield f"No steady state: {'; '.join(restless)}."
@@ -159,3 +168,31 @@ def _restless(results: Results, cell: Cell) -> Iterable[str]:
     count = sum(not block.steady for block in blocks)
     if count:
         yield f"{cell.contender}, {where(results, cell)}, {count} of {len(blocks)} processes"
+
+
+def _of_several(results: Results, cells: Iterable[Cell]) -> Iterable[str]:
+    """Whose throughput is that of a program of several steps, which single calls are not."""
+    found = searches(results)
+    several = {
+        cell.contender: option
+        for cell in cells
+        for option in (found[cell].options.values() if cell in found else ())
+        if option.endswith("steps")
+    }
+    if several:
+        named = "; ".join(f"{contender} ({option})" for contender, option in several.items())
+        yield f"Samples/s are of several steps in a call: {named}; p50, p90 and first call of one such step alone."
+
+
+def _slower_together(results: Results, cells: tuple[Cell, ...]) -> Iterable[str]:
+    """Who takes longer for calls with one wait than for calls that are waited for one by one."""
+    if not cells:
+        return
+    together, alone = (summaries(results, cells, METRICS[name]) for name in PAIRS[cells[0].scenario])
+    slower = [
+        f"{cell.contender}, {where(results, cell)} ({numbers.ratio(item.median / alone[cell].median)})"
+        for cell, item in together.items()
+        if cell in alone and item.low > alone[cell].high
+    ]
+    if slower:
+        yield f"Slower with one wait for many calls than with a wait for each, in every process: {'; '.join(slower)}."

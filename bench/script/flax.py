@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from bench.recipe import AdamW, Sgd, UpdateRule
+from bench.recipe import AdamW, Recipe, Sgd, UpdateRule
 from bench.script.task import CALL_NAMES, CLOCKS, KEEP_FREED, PIN, STATISTICS, TIMED, WARM_UP, Task, network
-
-STEPS_PER_CALL = 8
 
 HEAD = '''"""{title}"""
 
@@ -152,7 +150,7 @@ def write(task: Task) -> str:
     training, on_cublas = task.scenario == "training", task.options.get("products") == "cublas"
     call = task.options.get("call", "jax.jit" if on_cublas else "nnx.jit")
     fed = "(inputs, targets)" if training else "inputs"
-    steps = STEPS_PER_CALL if call.endswith("steps") else 1
+    steps = task.steps_per_call
     values: dict[str, Any] = {
         "title": task.title,
         "statistics": STATISTICS[task.scenario],
@@ -165,7 +163,7 @@ def write(task: Task) -> str:
         "layers": "\n".join(_layer(task, layer.kind, layer.sizes) for layer in network(task)),
         "shape": ", ".join(map(str, task.input_shape)),
         "targets": _targets(task),
-        "optimizer": _optimizer(task.recipe.optimizer),
+        "optimizer": _update(task.recipe),
         "loss": LOSSES[task.recipe.loss],
         "steps": steps,
         "options": ', compiler_options={"xla_gpu_enable_triton_gemm": False}' if on_cublas else "",
@@ -237,6 +235,17 @@ def _targets(task: Task) -> str:
     if task.has_labels:
         return f"jax.random.randint(jax.random.key(2), ({task.batch_size},), 0, {task.outputs})"
     return f"jax.random.uniform(jax.random.key(2), ({task.batch_size}, {task.outputs}))"
+
+
+def _update(recipe: Recipe) -> str:
+    """The optimizer, after gradients are clipped where the recipe clips them."""
+    rule, clipping = _optimizer(recipe.optimizer), recipe.clipping
+    if clipping is None:
+        return rule
+    if clipping.scope == "global":
+        return f"optax.chain(optax.clip_by_global_norm({clipping.norm}), {rule})"
+    scale = f"jnp.minimum(1, {clipping.norm} / jnp.linalg.norm(gradient.ravel()))"
+    return f"optax.chain(optax.stateless_with_tree_map(lambda gradient, _: gradient * {scale}), {rule})"
 
 
 def _optimizer(rule: UpdateRule) -> str:

@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from bench.recipe import AdamW, Sgd, UpdateRule
+from bench.recipe import AdamW, Recipe, Sgd
 from bench.script.task import CALL_NAMES, CLOCKS, KEEP_FREED, PIN, STATISTICS, TIMED, WARM_UP, Task, network
-
-STEPS_PER_CALL = 8
 
 HEAD = '''"""{title}"""
 
@@ -177,6 +175,7 @@ LOSSES = {
     "sigmoid_mean_squared_error": "lambda targets, outputs: keras.losses.mean_squared_error("
     "targets, keras.ops.sigmoid(outputs))",
 }
+CLIPPING = {"variable": "clipnorm", "global": "global_clipnorm"}
 # Keras' layers take a name where others take a class; those of no size of their own are written in full.
 PACKED: dict[str, Callable[[dict[str, Any]], str]] = {
     "dense": lambda of: f"keras.layers.Dense({of['outputs']}, dtype=policy)",
@@ -199,7 +198,7 @@ def write(task: Task) -> str:
     """The script."""
     backend, training = str(task.backend), task.scenario == "training"
     call = task.options.get("call", "")
-    steps = STEPS_PER_CALL if call.endswith("steps") else 1
+    steps = task.steps_per_call
     compiled = task.options.get("jit_compile") == "on"
     # On JAX a list of what the step returned, and the variables that it changed, are what has to be there.
     kept = "(result, state)" if call else "result"
@@ -222,7 +221,7 @@ def write(task: Task) -> str:
         "layers": "\n".join(f"    {PACKED[layer.kind]({**layer.sizes, **_how(task)})}," for layer in network(task)),
         "shape": ", ".join(map(str, task.input_shape)),
         "targets": _targets(task),
-        "optimizer": _optimizer(task.recipe.optimizer),
+        "optimizer": _optimizer(task.recipe),
         "loss": LOSSES[task.recipe.loss],
         "jit": "True" if compiled else '"auto"',
         "jit_bool": str(compiled),
@@ -265,10 +264,12 @@ def _targets(task: Task) -> str:
     return f'np.random.default_rng(1).random(({task.batch_size}, {task.outputs})).astype("float32")'
 
 
-def _optimizer(rule: UpdateRule) -> str:
+def _optimizer(recipe: Recipe) -> str:
+    rule, clipping = recipe.optimizer, recipe.clipping
+    ending = ")" if clipping is None else f", {CLIPPING[clipping.scope]}={clipping.norm})"
     if isinstance(rule, Sgd):
-        return f"keras.optimizers.SGD({rule.learning_rate}, momentum={rule.momentum})"
+        return f"keras.optimizers.SGD({rule.learning_rate}, momentum={rule.momentum}{ending}"
     constants = f"{rule.learning_rate}, beta_1={rule.beta_1}, beta_2={rule.beta_2}, epsilon={rule.epsilon}"
     if isinstance(rule, AdamW):
-        return f"keras.optimizers.AdamW({constants}, weight_decay={rule.weight_decay})"
-    return f"keras.optimizers.Adam({constants})"
+        return f"keras.optimizers.AdamW({constants}, weight_decay={rule.weight_decay}{ending}"
+    return f"keras.optimizers.Adam({constants}{ending}"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from bench.recipe import AdamW, Sgd, UpdateRule
+from bench.recipe import AdamW, Clipping, Sgd, UpdateRule
 from bench.script.task import CALL_NAMES, CLOCKS, KEEP_FREED, STATISTICS, TIMED, WARM_UP, Task, network
 
 HEAD = '''"""{title}"""
@@ -31,16 +31,26 @@ TRAINING = """
 targets = {targets}
 optimizer = {optimizer}
 loss_of = {loss}
-
+{clip}
 
 def step() -> None:
     optimizer.zero_grad()
     {context}loss = loss_of(call(inputs){cast}, targets)
     loss.backward()
-    optimizer.step()
+{clipping}    optimizer.step()
 
 
 model.train()
+"""
+
+CLIP = """
+
+def clip() -> None:
+    gradients = [parameter.grad for parameter in model.parameters()]
+    for group in {groups}:
+        scale = ({norm} / nn.utils.get_total_norm(group)).clamp(max=1.0)
+        for gradient in group:
+            gradient.mul_(scale)
 """
 
 INFERENCE = """
@@ -128,6 +138,8 @@ def write(task: Task) -> str:
         "targets": _targets(task),
         "optimizer": _optimizer(task.recipe.optimizer, fused=task.options.get("optimizer") == "fused"),
         "loss": LOSSES[task.recipe.loss],
+        "clip": _clip(task.recipe.clipping),
+        "clipping": "    clip()\n" if task.recipe.clipping else "",
         "context": f'with torch.autocast("{task.device.partition(":")[0]}", torch.bfloat16):\n        '
         if mixed
         else "",
@@ -149,6 +161,13 @@ def _targets(task: Task) -> str:
     if task.has_labels:
         return f"torch.randint({task.outputs}, ({task.batch_size},), device=device)"
     return f"torch.rand({task.batch_size}, {task.outputs}, device=device)"
+
+
+def _clip(clipping: Clipping | None) -> str:
+    if clipping is None:
+        return ""
+    groups = "[gradients]" if clipping.scope == "global" else "([gradient] for gradient in gradients)"
+    return CLIP.format(norm=clipping.norm, groups=groups)
 
 
 def _optimizer(rule: UpdateRule, *, fused: bool) -> str:

@@ -1,5 +1,6 @@
 """What a script shall do, and its network as a list of layers that every framework has a word for."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -76,6 +77,12 @@ class Task:
         """Numbers that the network answers for a sample."""
         outputs: int = self.spec.outputs
         return outputs
+
+    @property
+    def steps_per_call(self) -> int:
+        """How many steps the chosen program makes: `lax.scan of 8 steps`."""
+        found = re.search(r" of (\d+) steps$", self.options.get("call", ""))
+        return int(found[1]) if found else 1
 
     @property
     def title(self) -> str:

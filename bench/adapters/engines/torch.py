@@ -12,7 +12,6 @@ from bench.adapters.engines.base import Compiled, Engine, Peaks, Step
 # The phases of a compilation, as torch names them: the backward pass is compiled when it is first needed.
 WHOLE, INDUCTOR = ("_compile.compile_inner", "backward._backward_impl"), "compile_fx_inner"
 
-
 MOST_EVENTS = 100_000  # of an allocator, in one call
 # Whom memory is for at the peak of a call.
 PASSES = HELD, WORKSPACE, FORWARD, BACKWARD, OPTIMIZER = (

@@ -40,6 +40,7 @@ class Recorder:
     """
 
     engine: Engine = cast("Engine", SimpleNamespace(compiled=Compiled))
+    steps_per_call = 1
 
     def __init__(
         self,

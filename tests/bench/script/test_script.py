@@ -6,14 +6,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bench.errors import UnavailableError
 from bench.recipe import Adam, AdamW, Clipping, Recipe, Sgd
 from bench.record import Scenario
 from bench.script import Task, write
@@ -157,10 +156,15 @@ def test_optimizers_losses_and_precisions_are_in_the_write() -> None:
     assert 'torch.autocast("cpu", torch.bfloat16)' in write(replace(base, precision="bf16"))
 
 
-def test_what_no_script_shows_is_said() -> None:
-    clipped = replace(RECIPE, clipping=Clipping(norm=1.0, scope="global"))
-    with pytest.raises(UnavailableError, match="tiny: there is no script for clipped gradients"):
-        write(replace(task("flax", "dnn", {}), recipe=clipped))
+@pytest.mark.parametrize("scope", ["global", "variable"])
+@pytest.mark.parametrize("contender", ["pytorch", "keras/jax", "flax"])
+def test_a_script_clips_gradients_where_the_recipe_does(contender: str, scope: Literal["global", "variable"]) -> None:
+    usual = task(contender, "dnn", {})
+    clipped = write(replace(usual, recipe=replace(RECIPE, clipping=Clipping(norm=0.5, scope=scope))))
+    assert "clip" in clipped or "linalg.norm" in clipped
+    assert "0.5" in clipped
+    assert run(clipped).split()[1:] == ["ms", "a", "step"]
+    assert "clip" not in write(usual)
 
 
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
