@@ -155,4 +155,5 @@ def _calls(number: float | None) -> str:
         return numbers.UNKNOWN
     if math.isinf(number):
         return "never"
-    return "at once" if number == 0 else f"{numbers.grouped(math.ceil(number))} calls"
+    whole = math.ceil(number)
+    return "at once" if whole <= 0 else f"{numbers.grouped(whole)} call{'' if whole == 1 else 's'}"
