@@ -3,8 +3,9 @@
 Successive halving (Jamieson and Talwalkar 2016): every round times fewer candidates for longer, and who is far behind
 leaves at once. Each timing is a fresh process, and candidates take turns in orders that turn around, so that a moment
 of the machine decides nothing. All timings of a candidate rank it. What the framework's guide says first stays to the
-end, whatever it takes, and is left only for what is faster by 3 %, in the last laps as in all: a candidate that is
-still there may owe that to luck in the laps before.
+end, whatever it takes, and is left only for what is faster by 3 %, in the last laps as in all (a candidate that is
+still there may owe that to luck in the laps before), and beyond what processes differ anyway: by a t-test over the laps
+in which both ran. As long as that is open for the fastest, there are more laps, up to a limit.
 
 Batch sizes are searched for side by side: a process is mostly start and compilation, so it times all that ask for it.
 """
@@ -14,6 +15,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import stdtrit
 
 from bench.record import Candidate, Scenario, Tuning
 
@@ -23,7 +25,9 @@ FINALISTS = 3
 FAR = 1.5  # times the fastest of a round: more than processes that do the same differ, by 10 % (one deviation) or so
 USUAL = "what the guide says"
 LAST_LAPS = 2  # there and back, so that who is early in one is late in the other
-WORTH = 0.03  # a gain that makes up for leaving the guide; where processes differ by 10 %, no proof of one
+MORE_LAPS = 6  # at the most, where it is not plain whether the fastest is worth it
+WORTH = 0.03  # a gain that makes up for leaving the guide
+SURE = 0.975  # one-sided, that there is a gain at all; to look after every lap makes it some 0.9
 
 # What a candidate is judged by: training is a stream of steps, a query is waited for.
 DECIDES: dict[Scenario, str] = {"training": "step_time_pipelined_s", "inference": "query_time_p50_s"}
@@ -69,7 +73,9 @@ def search(found: Sequence[Candidate], *, exhaustive: bool = False) -> Search:
         gone = [item for item in well if item not in kept] + gone + failed
         left = [item for item in timed if item in kept]  # in the order in which they began
         seconds, laps = min(2 * seconds, LAST_BLOCK_S), laps + 1
-    for lap in range(laps, laps + LAST_LAPS):
+    for lap in range(laps, laps + LAST_LAPS + MORE_LAPS):
+        if lap >= laps + LAST_LAPS and (exhaustive or not _is_open(left)):
+            break
         left = yield from _timed(left, lap=lap, block_seconds=LAST_BLOCK_S)
     well, failed = _ranked(left)
     return (*well, *gone, *failed)
@@ -107,7 +113,8 @@ def worth(ranked: Sequence[Candidate]) -> Iterator[int]:
     for place, item in enumerate(ranked):
         if not item.options or not item.times_s or (usual and len(item.times_s) < len(usual.times_s)):
             continue
-        if usual is None or all(time(item) < (1 - WORTH) * time(usual) for time in (_last, _median)):
+        faster = usual is None or all(time(item) < (1 - WORTH) * time(usual) for time in (_last, _median))
+        if faster and (usual is None or _advantage(item, usual)[0] > 0):
             yield place
 
 
@@ -116,6 +123,29 @@ def gain(found: Tuning) -> float | None:
     times = {_key(item.options): _median(item) for item in found.candidates if item.times_s}
     usual, chosen = times.get(()), times.get(_key(found.options))
     return None if usual is None or chosen is None else usual / chosen
+
+
+def _is_open(left: Sequence[Candidate]) -> bool:
+    """Whether more timings may show that the fastest is worth leaving the guide for, or that it is not."""
+    well, _ = _ranked(left)
+    usual = next((item for item in well if not item.options), None)
+    best = next((item for item in well if item.options), None)
+    if usual is None or best is None:
+        return False
+    low, high = _advantage(best, usual)
+    is_plain = low > 0 and _median(best) < (1 - WORTH) * _median(usual)
+    return not is_plain and high > -np.log1p(-WORTH)
+
+
+def _advantage(candidate: Candidate, usual: Candidate) -> tuple[float, float]:
+    """By how much the guide's takes longer, as a logarithm: one-sided bounds of its mean over the laps of both.
+
+    Student's t over pairs: what a lap does to both is not in their ratio.
+    """
+    laps = min(len(candidate.times_s), len(usual.times_s))
+    gains = np.log(np.divide(usual.times_s[:laps], candidate.times_s[:laps]))
+    reach = stdtrit(laps - 1, SURE) * np.std(gains, ddof=1) / np.sqrt(laps) if laps > 1 else np.inf
+    return float(np.mean(gains) - reach), float(np.mean(gains) + reach)
 
 
 def _timed(

@@ -32,7 +32,7 @@ def modes_table(results: Results, workload: str) -> Table:
         Column(title="pays off after"),
         *left("options"),
     )
-    slower = [place for scenario in SCENARIOS for place in _slower(results, workload, scenario)]
+    slower = list(_slower(results, workload))
     note = (
         "Training by pipelined steps, queries by their p50; medians over processes. A gain above 1 is faster: the "
         "median over pairs of processes (first to first, and so on), in brackets the range of the pairs. The start is "
@@ -40,7 +40,7 @@ def modes_table(results: Results, workload: str) -> Table:
     )
     notes = [note, *_noise(results, gains)]
     if slower:
-        notes.append(f"Tuned, and slower in every process than the guide's: {'; '.join(slower)}.")
+        notes.append(f"Tuned, and slower than the guide's in every pair of processes: {'; '.join(slower)}.")
     return Table(title="Modes and precisions", columns=columns, rows=tuple(rows), notes=tuple(notes))
 
 
@@ -64,16 +64,20 @@ def _usual(results: Results, cell: Cell) -> Cell:
     return replace(cell, mode="idiomatic", precision=_base(results))
 
 
-def _gains(results: Results, workload: str, scenario: Scenario) -> dict[Cell, Summary]:
+def _gains(
+    results: Results, workload: str, scenario: Scenario, *, within_precision: bool = False
+) -> dict[Cell, Summary]:
     """How many times faster than its usual self each cell is, by pairs of processes of one replicate.
 
-    They ran one right after the other, so that what drifts slowly is the same in both.
+    They ran one right after the other, so that what drifts slowly is the same in both. `within_precision` it is held
+    against the guide's in its own precision.
     """
     times = _by_process(results, workload, scenario, METRICS[DECIDES[scenario]])
     found = {}
     for cell, own in times.items():
-        usual = times.get(_usual(results, cell), {})
-        if cell != _usual(results, cell) and (both := own.keys() & usual.keys()):
+        guide = replace(cell, mode="idiomatic") if within_precision else _usual(results, cell)
+        usual = times.get(guide, {})
+        if cell != guide and (both := own.keys() & usual.keys()):
             found[cell] = of_processes(tuple(usual[process] / own[process] for process in sorted(both)))
     return found
 
@@ -140,14 +144,14 @@ def _rows(
         )
 
 
-def _slower(results: Results, workload: str, scenario: Scenario) -> Iterable[str]:
-    """The cells of which a search hoped too much: their quickest process is behind the slowest of the guide's."""
-    times = summaries(results, planned_cells(results, workload, scenario), METRICS[DECIDES[scenario]])
-    for cell, found in searches(results).items():
-        time, guide = times.get(cell), times.get(replace(cell, mode="idiomatic"))
-        # Where nothing was found that is faster, both are the same program.
-        if found.options and time is not None and guide is not None and time.low > guide.high:
-            yield f"{cell.contender} {scenario}, {where(results, cell)} ({numbers.ratio(time.median / guide.median)})"
+def _slower(results: Results, workload: str) -> Iterable[str]:
+    """The cells of which a search hoped too much; where it found nothing that is faster, both are the same program."""
+    chosen = {cell for cell, found in searches(results).items() if found.options}
+    for scenario in SCENARIOS:
+        for cell, gain in _gains(results, workload, scenario, within_precision=True).items():
+            if cell in chosen and gain.high < 1:
+                times = f"{numbers.ratio(1 / gain.median)} the time"
+                yield f"{cell.contender} {scenario}, {where(results, cell)} ({times})"
 
 
 def _calls(number: float | None) -> str:

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bench import tuning
 from bench.record import Candidate
-from bench.tuning import FAR, FINALISTS, LAST_LAPS, WORTH, Options, candidates, together, worth
+from bench.tuning import FAR, FINALISTS, LAST_LAPS, MORE_LAPS, WORTH, Options, candidates, together, worth
 
 CHOICES = {"call": ("a", "b", "c"), "layout": ("first", "last"), "compile": ("off", "on")}
 SIZE = 8
@@ -118,6 +119,47 @@ def test_the_guide_is_left_for_what_gains_enough(gain: float, places: list[int])
     assert not list(worth((late, steady))), "all timings together are no faster"
     broken = Candidate(options={}, outcome="failed", error="it cannot")
     assert list(worth((other, slow, broken))) == [0, 1], "whatever works is better than what does not"
+
+
+def test_noise_alone_is_seldom_chosen_and_a_gain_beyond_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where processes differ by 10 %, as on a shared machine, and the fastest of three is taken."""
+    found = candidates({"call": ("a", "b", "c")})
+
+    def chosen(*speeds: float) -> int:
+        left = 0
+        for seed in range(200):
+            machine = Machine(seed, noise=0.1)
+            machine.speeds = {
+                (SIZE, tuple(item.options.items())): speed for item, speed in zip(found, speeds, strict=True)
+            }
+            left += next(worth(search(found, machine)), None) is not None
+        return left
+
+    assert chosen(1.0, 1.0, 1.0) < 30
+    assert chosen(1.0, 0.7, 0.8) > 190
+    monkeypatch.setattr(tuning, "SURE", 0.5)
+    monkeypatch.setattr(tuning, "MORE_LAPS", 0)
+    assert chosen(1.0, 1.0, 1.0) > 60, "as many as three percent and two laps alone let through"
+
+
+def test_more_laps_are_run_as_long_as_it_is_open_and_no_more() -> None:
+    found = candidates({"call": ("a", "b")})
+
+    def laps(noise: float, speed: float, *, exhaustive: bool = False) -> int:
+        machine = Machine(5, noise=noise)
+        machine.speeds = {(SIZE, ()): 1.0, (SIZE, (("call", "b"),)): speed}
+        return len(search(found, machine, exhaustive=exhaustive)[0].times_s)
+
+    assert laps(0.0, 0.9) == laps(0.0, 1.1) == LAST_LAPS, "plain at once"
+    assert LAST_LAPS < laps(0.3, 0.9) <= LAST_LAPS + MORE_LAPS
+    assert laps(0.3, 0.9, exhaustive=True) == LAST_LAPS
+
+
+def test_a_gain_that_processes_may_owe_to_chance_is_not_worth_it() -> None:
+    usual = Candidate(options={}, times_s=(1.0, 1.0, 1.0, 1.0))
+    restless = Candidate(options={"call": "b"}, times_s=(0.6, 1.1, 0.6, 1.1))
+    assert not list(worth((restless, usual)))
+    assert list(worth((replace(restless, times_s=(0.8, 0.9, 0.8, 0.9)), usual))) == [0]
 
 
 def test_what_fails_is_kept_with_its_reason_and_never_chosen() -> None:

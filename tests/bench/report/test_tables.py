@@ -35,7 +35,7 @@ def _timed(framework: str, call_time_s: float, *, replicates: int = 3, **changes
 
 def test_below_the_title_stands_when_and_on_what() -> None:
     (first, *_), later = quick_run(), replace(record(order=1), started="2026-01-02T03:04:50Z", duration_s=20.0)
-    (line,) = report([first, replace(later, run=first.run)]).about
+    (line,) = report([first, replace(later, run=first.run, outcome="failed")]).about
     assert line == (
         "2026-01-01 00:00 to 2026-01-02 03:05 UTC · Example CPU @ 2.60GHz, 2 cores · 8.59 GB of memory · "
         "torch 2.13.0, keras 3.15.0, flax 0.12.8, tensorflow 2.21.0, jax 0.11.0"
@@ -44,6 +44,12 @@ def test_below_the_title_stands_when_and_on_what() -> None:
     both = report([first, replace(later, environment=moved)]).about  # two runs: a line for each
     assert [line.partition(": ")[0] for line in both] == [first.run, later.run]
     assert both[1].endswith("Other CPU, 2 cores · 8.59 GB of memory · NVIDIA H200 · torch 2.11.0")
+
+
+def test_there_it_also_says_how_far_processes_are_apart_that_do_the_same() -> None:
+    (line,) = report(_one_by_one((1e-3, 1.2e-3, 1.1e-3), "idiomatic")).about
+    assert line.endswith(" · processes that do the same are 20% apart (median)")
+    assert "apart" not in report(_one_by_one((1e-3,), "idiomatic")).about[0]
 
 
 def test_the_quick_suite_fills_36_cells() -> None:
@@ -67,6 +73,33 @@ def test_the_fastest_is_marked_and_the_others_are_shown_as_times_slower() -> Non
     assert ratios[0].startswith("2.00× [")
     assert ratios[1].startswith("1.00× [")
     assert [row[2].best for row in table.rows] == [False, True]
+
+
+def test_who_cannot_be_told_from_the_fastest_is_marked_as_well() -> None:
+    def marked(*times_s: float) -> list[bool]:
+        others = [
+            replace(item, case=replace(item.case, framework="pytorch")) for item in _one_by_one(times_s, "idiomatic")
+        ]
+        found = report([*others, *_one_by_one((1e-3, 1.1e-3, 1.2e-3), "idiomatic")])
+        return [row[2].best for row in _table(found, "digits-dnn", "Training").rows]
+
+    assert marked(1.15e-3, 1.3e-3, 1.4e-3) == [True, True]
+    assert marked(1.25e-3, 1.3e-3, 1.4e-3) == [False, True]
+
+
+def test_who_has_several_steps_in_a_call_is_named() -> None:
+    records = _one_by_one((1e-3, 1e-3), "tuned", {"call": "lax.scan of 8 steps"})
+    (remark,) = [note for note in _table(report(records), "digits-dnn", "Training").notes if "several steps" in note]
+    assert "flax (lax.scan of 8 steps)" in remark
+    usual = _table(report(_one_by_one((1e-3, 1e-3), "tuned", {"call": "jax.jit"})), "digits-dnn", "Training")
+    assert not any("several steps" in note for note in usual.notes)
+
+
+@pytest.mark.parametrize(("single_ns", "said"), [(500_000, True), (2_000_000, False)])
+def test_who_is_slower_with_one_wait_for_many_calls_is_named(single_ns: int, *, said: bool) -> None:
+    records = _timed("flax", 1e-3, synchronised_ns=(single_ns,) * 64)  # in rounds a call takes some 0.8 ms
+    notes = _table(report(records), "digits-dnn", "Training").notes
+    assert any("Slower with one wait" in note and "flax, batch 32 (1.6" in note for note in notes) == said
 
 
 def test_who_runs_alone_wins_nothing() -> None:
@@ -347,7 +380,9 @@ def test_where_tuned_is_slower_in_every_process_a_remark_says_so(
 ) -> None:
     records = [*_one_by_one((2e-3, 2e-3, 2e-3), "idiomatic"), *_one_by_one(times_s, "tuned", options)]
     notes = _table(report(records), "digits-dnn", "Modes and precisions").notes
-    remark = "Tuned, and slower in every process than the guide's: flax training, batch 32 tuned (2.00×)."
+    remark = (
+        "Tuned, and slower than the guide's in every pair of processes: flax training, batch 32 tuned (2.00× the time)."
+    )
     assert (remark in notes) == said
 
 
