@@ -7,7 +7,7 @@ from threading import Lock
 from typing import final
 
 from bench.frameworks import Contender
-from bench.process import Ending, Job, Launcher, LauncherError, Message
+from bench.process import Ending, Job, Launcher, LauncherError, Message, StartMethod
 
 PROBE_LIMIT_S = 60.0
 EVERY_GPU = "cuda:all"
@@ -65,7 +65,7 @@ class Fleet:
         limit_s: float,
         listen: Callable[[Message], None] = _ignore,
     ) -> Ending:
-        """Do one job in a process forked from its launcher; whatever goes wrong with the launcher is an ending too."""
+        """Do one job in a process that its launcher makes or is; whatever goes wrong with it is an ending too."""
         try:
             with self._locks[contender, device]:
                 launcher = self._launchers[contender, device]
@@ -81,12 +81,12 @@ class Fleet:
         try:
             launcher = self._launch(contender, device, spawned=True)
         except LauncherError as error:
-            return _failed(error)
+            return _failed(error, "spawn")
         self._spawned.add(launcher)
         try:
             return launcher.run(job, limit_s=limit_s)
         except LauncherError as error:
-            return _failed(error)
+            return _failed(error, "spawn")
         finally:
             self._spawned.discard(launcher)
             launcher.close()
@@ -127,5 +127,5 @@ def probe(contenders: Iterable[Contender], *, logs: Path) -> dict[Contender, Mes
         fleet.close()
 
 
-def _failed(error: LauncherError) -> Ending:
-    return Ending(result={"outcome": "failed", "error": str(error)}, startup_s=None)
+def _failed(error: LauncherError, start_method: StartMethod = "fork") -> Ending:
+    return Ending(result={"outcome": "failed", "error": str(error)}, startup_s=None, start_method=start_method)

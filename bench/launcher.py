@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Never
 
@@ -103,8 +104,12 @@ def _write_to(log: Path) -> None:
 
 def _other_threads() -> list[str]:
     """The names of the threads beside this one; none where the system does not say."""
-    own = str(threading.get_native_id())
-    return [(task / "comm").read_text().strip() for task in Path("/proc/self/task").glob("*") if task.name != own]
+    own, names = str(threading.get_native_id()), list[str]()
+    for task in Path("/proc/self/task").glob("*"):
+        if task.name != own:
+            with suppress(OSError):  # it has just ended
+                names.append((task / "comm").read_text().strip())
+    return names
 
 
 def _die_with_parent() -> None:

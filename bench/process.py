@@ -33,7 +33,10 @@ class LauncherError(BenchError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a job ended: its result, or an outcome and an error; the seconds until its framework was ready; and where."""
+    """How a job ended: its result, or an outcome and an error; the seconds until its framework was ready.
+
+    `start_method` is how its process came to be.
+    """
 
     result: Message
     startup_s: float | None

@@ -20,7 +20,14 @@ from bench.record import Candidate, Case, Measurement, Scenario, Tuning, to_json
 from bench.tuning import DECIDES
 
 # What decides how candidates are timed: the search, and what their processes begin with.
-TIMING = (Path(tuning.__file__), Path(tuning.__file__).parent / "measure" / "memory.py")
+# What decides how candidates are timed: what they took before a change there is not known any more.
+TIMING = (
+    Path(tuning.__file__),
+    *(
+        Path(tuning.__file__).parent / "measure" / f"{name}.py"
+        for name in ("inference", "memory", "rounds", "series", "training", "work")
+    ),
+)
 
 
 class Spot(NamedTuple):

@@ -74,7 +74,7 @@ def search(found: Sequence[Candidate], *, exhaustive: bool = False) -> Search:
         left = [item for item in timed if item in kept]  # in the order in which they began
         seconds, laps = min(2 * seconds, LAST_BLOCK_S), laps + 1
     for lap in range(laps, laps + LAST_LAPS + MORE_LAPS):
-        if lap >= laps + LAST_LAPS and (exhaustive or not _is_open(left)):
+        if lap >= laps + LAST_LAPS and not _is_open(left):
             break
         left = yield from _timed(left, lap=lap, block_seconds=LAST_BLOCK_S)
     well, failed = _ranked(left)
@@ -113,8 +113,7 @@ def worth(ranked: Sequence[Candidate]) -> Iterator[int]:
     for place, item in enumerate(ranked):
         if not item.options or not item.times_s or (usual and len(item.times_s) < len(usual.times_s)):
             continue
-        faster = usual is None or all(time(item) < (1 - WORTH) * time(usual) for time in (_last, _median))
-        if faster and (usual is None or _advantage(item, usual)[0] > 0):
+        if usual is None or _is_worth(item, usual):
             yield place
 
 
@@ -132,9 +131,13 @@ def _is_open(left: Sequence[Candidate]) -> bool:
     best = next((item for item in well if item.options), None)
     if usual is None or best is None:
         return False
-    low, high = _advantage(best, usual)
-    is_plain = low > 0 and _median(best) < (1 - WORTH) * _median(usual)
-    return not is_plain and high > -np.log1p(-WORTH)
+    return not _is_worth(best, usual) and _advantage(best, usual)[1] > -np.log1p(-WORTH)
+
+
+def _is_worth(candidate: Candidate, usual: Candidate) -> bool:
+    """Whether it is enough faster than what the guide says, and more than by chance."""
+    is_faster = all(time(candidate) < (1 - WORTH) * time(usual) for time in (_last, _median))
+    return is_faster and _advantage(candidate, usual)[0] > 0
 
 
 def _advantage(candidate: Candidate, usual: Candidate) -> tuple[float, float]:

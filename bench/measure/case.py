@@ -145,6 +145,7 @@ def _peak(subject: Subject, case: Case, occasion: Occasion) -> Measurement:
                 accounted_bytes=_account(subject, once),
             )
         )
+        del once  # which holds its batch, and would be part of the next peak
     return Measurement(memory=tuple(peaks))
 
 

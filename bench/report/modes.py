@@ -149,7 +149,7 @@ def _slower(results: Results, workload: str) -> Iterable[str]:
     chosen = {cell for cell, found in searches(results).items() if found.options}
     for scenario in SCENARIOS:
         for cell, gain in _gains(results, workload, scenario, within_precision=True).items():
-            if cell in chosen and gain.high < 1:
+            if cell in chosen and gain.high < 1 and len(gain.processes) > 1:
                 times = f"{numbers.ratio(1 / gain.median)} the time"
                 yield f"{cell.contender} {scenario}, {where(results, cell)} ({times})"
 

@@ -59,7 +59,12 @@ def ratio(number: float | None) -> str:
 
 
 def ratio_range(number: float, *, low: float, high: float) -> str:
-    """A ratio with its range: `1.32× [1.29-1.36]`, and `<0.01` for a bound that two decimals would call nothing."""
+    """A ratio with its range: `1.32× [1.29-1.36]`, and `<0.01` for a bound that two decimals would call nothing.
+
+    What was seen once has no range.
+    """
+    if low == high:
+        return ratio(number)
     least = "<0.01" if 0 < low < SMALLEST else _two_decimals(low)
     return f"{ratio(number)} [{least}-{_two_decimals(high)}]"
 

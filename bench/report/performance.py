@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from bench.metrics import METRICS, Cell, Metric, Summary, against_best, summary
-from bench.record import Scenario
+from bench.record import Scenario, Tuning
 from bench.report import numbers
 from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.results import Results, label_columns, labels, lane, outcome, planned_cells, status, where
@@ -123,22 +123,25 @@ def _entry(figure: Figure, cell: Cell, found: Mapping[Cell, Summary], places: Ma
 
 
 def _is_best(place: Summary, places: Mapping[Cell, Summary]) -> bool:
-    """Whether it won, or its processes cannot be told from the winner's; who runs alone wins nothing."""
+    """Whether it won, or is no slower than the last whose processes reach into the winner's; alone nobody wins."""
     winner = min(places.values(), key=lambda item: item.median)
-    return len(places) > 1 and place.low <= winner.high
+    last = max(item.median for item in places.values() if item.low <= winner.high)
+    return len(places) > 1 and place.median <= last
 
 
 def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...]) -> Iterable[str]:
     counts = sorted({len(results.blocks[cell]) for cell in cells if cell in results.blocks})
     if counts:
         processes = " to ".join(dict.fromkeys((str(counts[0]), str(counts[-1]))))
-        yield f"Medians over {processes} processes; vs fastest: by samples/s, in brackets the range over processes."
+        over = "One process each" if counts[-1] == 1 else f"Medians over {processes} processes"
+        ranges = ", in brackets the range over processes" if counts[-1] > 1 else ""
+        yield f"{over}; vs fastest: by samples/s{ranges}."
         if counts[0] > 1:
             percent = min(99.9, 100 * (1 - 2 * 0.5 ** counts[0]))
             yield (
                 "±: the process that is farthest from the median; whatever their distribution, the range of "
-                f"{counts[0]} processes is a {percent:.3g} % interval of the median. Bold is the best, and whose range "
-                "overlaps with that of the best."
+                f"{counts[0]} processes is a {percent:.3g} % interval of the median. Bold is the best, down to the "
+                "last whose range overlaps with that of the best."
             )
     for figure in figures:
         metric = METRICS[figure.metric]
@@ -173,26 +176,32 @@ def _restless(results: Results, cell: Cell) -> Iterable[str]:
 def _of_several(results: Results, cells: Iterable[Cell]) -> Iterable[str]:
     """Whose throughput is that of a program of several steps, which single calls are not."""
     found = searches(results)
-    several = {
-        cell.contender: option
-        for cell in cells
-        for option in (found[cell].options.values() if cell in found else ())
-        if option.endswith("steps")
-    }
+    several = {cell.contender: option for cell in cells if (option := _several(found.get(cell)))}
     if several:
         named = "; ".join(f"{contender} ({option})" for contender, option in several.items())
         yield f"Samples/s are of several steps in a call: {named}; p50, p90 and first call of one such step alone."
+
+
+def _several(found: Tuning | None) -> str:
+    """The option that makes several steps in a call; none where there is no such option."""
+    options = found.options.values() if found else ()
+    return next((option for option in options if option.endswith("steps")), "")
 
 
 def _slower_together(results: Results, cells: tuple[Cell, ...]) -> Iterable[str]:
     """Who takes longer for calls with one wait than for calls that are waited for one by one."""
     if not cells:
         return
+    searched = searches(results)
     together, alone = (summaries(results, cells, METRICS[name]) for name in PAIRS[cells[0].scenario])
     slower = [
         f"{cell.contender}, {where(results, cell)} ({numbers.ratio(item.median / alone[cell].median)})"
         for cell, item in together.items()
-        if cell in alone and item.low > alone[cell].high
+        # A program of several steps is another one than that of a single call.
+        if cell in alone
+        and len(item.processes) > 1
+        and item.low > alone[cell].high
+        and not _several(searched.get(cell))
     ]
     if slower:
         yield f"Slower with one wait for many calls than with a wait for each, in every process: {'; '.join(slower)}."

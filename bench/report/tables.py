@@ -171,4 +171,8 @@ def _sizes_note(results: Results) -> tuple[str, ...]:
         parts.append(f"training at the recipe's batch size (of {', '.join(map(str, sorted(training)))})")
     if queries:
         parts.append(f"queries of {min(queries)} (p50) and {max(queries)} samples")
-    return (f"{'; '.join(parts).capitalize()}.",) if parts else ()
+    if not parts:
+        return ()
+    bold = "Bold is the best, down to the last whose range over processes overlaps with that of the best."
+    several = any(len(blocks) > 1 for blocks in results.blocks.values())
+    return (f"{'; '.join(parts).capitalize()}.", *([bold] if several else []))

@@ -32,7 +32,7 @@ def searches_table(results: Results, workload: str) -> Table:
         "Before anything else was timed, each candidate in fresh processes; the medians that decided: pipelined steps, "
         "p50 of queries. The records have every candidate with its times."
     )
-    columns = (*columns, *left("as the guide says", "chosen", "next best"))
+    columns = (*columns, *left("as the guide says", "chosen", "best of the others"))
     return Table(title="Searches for the fastest options", columns=columns, rows=tuple(rows), notes=(note,))
 
 
@@ -48,7 +48,7 @@ def _search(results: Results, cell: Cell, found: Tuning) -> tuple[Entry, ...]:
         *labels(results, lane(cell)),
         Entry(tried, len(found.candidates)),
         Entry(numbers.duration(median(usual.times_s)) if usual else numbers.UNKNOWN),
-        Entry("the same" if chosen is usual else _timed(chosen)),
+        Entry("the same" if usual is not None and chosen is usual else _timed(chosen)),
         Entry(_timed(after)),
     )
 
@@ -56,7 +56,8 @@ def _search(results: Results, cell: Cell, found: Tuning) -> tuple[Entry, ...]:
 def _timed(item: Candidate | None) -> str:
     if item is None:
         return numbers.UNKNOWN
-    return f"{numbers.duration(median(item.times_s))}: {progress.words(item.options)}"
+    proven = "" if item.outcome == "ok" else f" ({item.outcome})"
+    return f"{numbers.duration(median(item.times_s))}: {progress.words(item.options)}{proven}"
 
 
 def table(title: str, found: Tuning, *, picked: Mapping[str, str] | None = None) -> Table:

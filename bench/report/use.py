@@ -43,6 +43,7 @@ def use_table(results: Results, workload: str) -> Table:
         notes=(
             "Read between two pipelined rounds, median over processes; memory is that of all programs together.",
             "Made to wait: how often in a second a thread had to leave its core to another program.",
+            "Energy is by the device's counter, between rounds too, and rough where they take less than a second.",
         ),
         groups=frozenset(ends),
     )

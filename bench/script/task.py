@@ -39,7 +39,7 @@ print(f"{{statistics.median(times[{warm_up}:]) * 1e3:.4f}} ms a query")
 """,
 }
 STATISTICS: Mapping[Scenario, str] = {"training": "", "inference": "import statistics\n"}
-PIN = """if hasattr(os, "sched_setaffinity"):  # JAX has as many threads as there are cores
+PIN = """if hasattr(os, "sched_setaffinity"):  # as many cores as threads
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{threads}])
 """
 

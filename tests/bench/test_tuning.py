@@ -152,7 +152,7 @@ def test_more_laps_are_run_as_long_as_it_is_open_and_no_more() -> None:
 
     assert laps(0.0, 0.9) == laps(0.0, 1.1) == LAST_LAPS, "plain at once"
     assert LAST_LAPS < laps(0.3, 0.9) <= LAST_LAPS + MORE_LAPS
-    assert laps(0.3, 0.9, exhaustive=True) == LAST_LAPS
+    assert laps(0.3, 0.9, exhaustive=True) == laps(0.3, 0.9), "of two nobody leaves anyway"
 
 
 def test_a_gain_that_processes_may_owe_to_chance_is_not_worth_it() -> None:
@@ -175,8 +175,9 @@ def test_an_exhaustive_search_times_everything_in_the_last_round() -> None:
     machine = Machine(3)
     found = search(candidates(CHOICES), machine, exhaustive=True)
     assert len(found) == 12
-    assert {len(item.times_s) for item in found} == {LAST_LAPS}
-    assert len(machine.asked) == 12 * LAST_LAPS
+    (laps,) = {len(item.times_s) for item in found}
+    assert LAST_LAPS <= laps <= LAST_LAPS + MORE_LAPS
+    assert len(machine.asked) == 12 * laps
     medians = [np.median(item.times_s) for item in found]
     assert medians == sorted(medians)
 

@@ -30,7 +30,7 @@ def launch(logs: Path) -> Iterator[Launch]:
     launchers: dict[Contender, Launcher] = {}
 
     def launcher(contender: Contender) -> Launcher:
-        if contender not in launchers:
+        if contender not in launchers or not launchers[contender].alive:  # where it cannot fork, it does one job
             log = logs / f"launcher-{contender}.log".replace("/", "-")
             launchers[contender] = Launcher(contender.framework, contender.backend, device="cpu", log=log)
         launchers[contender].wait_until_ready()

@@ -81,9 +81,10 @@ class JaxEngine:
         return Peaks(allocated=found.get("peak_bytes_in_use"), reserved=found.get("peak_pool_bytes"))
 
     def account(self, call: Callable[[], object]) -> dict[str, int]:  # noqa: ARG002 (XLA planned it beforehand)
-        """By the plan of the program that needs most, the arrays that there are, and the allocator's rounding.
+        """By the plan of the program that needs most of all, the arrays that there are, and what else is in use.
 
-        What a program returns is beside its arguments where it may not take over their memory.
+        What a program returns is beside its arguments where it may not take over their memory. The rest is what the
+        allocator rounds up, and whatever nobody holds as an array.
         """
         (device,) = jax.local_devices()
         found = device.memory_stats()
@@ -96,8 +97,8 @@ class JaxEngine:
             default=(0, 0),
         )
         arrays = sum(array.nbytes for array in jax.live_arrays())
-        rounding = max(0, found["bytes_in_use"] - arrays)
-        return {"arrays": arrays, "results": results, "temporaries": temporaries, "rounding": rounding}
+        rest = max(0, found["bytes_in_use"] - arrays)
+        return {"arrays": arrays, "results": results, "temporaries": temporaries, "rounding and the rest": rest}
 
     def devices(self) -> list[str]:
         """The CPU and the GPUs that JAX finds."""

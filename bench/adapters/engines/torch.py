@@ -21,6 +21,7 @@ PASSES = HELD, WORKSPACE, FORWARD, BACKWARD, OPTIMIZER = (
     "backward pass",
     "optimizer",
 )
+OPTIMIZERS = ("torch/optim/", "keras/src/optimizers/")
 
 
 def create() -> Engine:
@@ -91,10 +92,14 @@ class TorchEngine:
         torch.cuda.synchronize()
         before = torch.cuda.memory_allocated()
         torch.cuda.memory._record_memory_history(stacks="python", max_entries=MOST_EVENTS)  # noqa: SLF001 (documented)
-        call()
-        torch.cuda.synchronize()
-        events = torch.cuda.memory._snapshot()["device_traces"][torch.cuda.current_device()]  # noqa: SLF001 (the same)
-        torch.cuda.memory._record_memory_history(enabled=None)  # noqa: SLF001 (the same)
+        try:
+            call()
+            torch.cuda.synchronize()
+            events = torch.cuda.memory._snapshot()["device_traces"][torch.cuda.current_device()]  # noqa: SLF001 (the same)
+        finally:
+            torch.cuda.memory._record_memory_history(enabled=None)  # noqa: SLF001 (the same)
+        if len(events) >= MOST_EVENTS:  # the first are lost
+            return {}
         after = torch.cuda.memory_allocated()
         torch._C._cuda_clearCublasWorkspaces()  # noqa: SLF001 (the same)
         return accounted(events, held=before, workspace=after - torch.cuda.memory_allocated())
@@ -137,4 +142,5 @@ def _pass(frames: Sequence[Mapping[str, Any]]) -> str:
     """Which pass of a step asked for memory, by the functions that were at work."""
     if not frames or any("backward" in frame["name"] for frame in frames):
         return BACKWARD
-    return OPTIMIZER if any("optim" in frame["filename"] for frame in frames) else FORWARD
+    is_update = any(place in frame["filename"] for frame in frames for place in OPTIMIZERS)
+    return OPTIMIZER if is_update else FORWARD

@@ -43,7 +43,7 @@ def event(action: str, address: int, size: int, *names: str) -> dict[str, object
         "action": action,
         "addr": address,
         "size": size,
-        "frames": [{"name": name, "filename": f"/torch/{name}.py"} for name in names],
+        "frames": [{"name": name, "filename": f"/site-packages/torch/{name}/it.py"} for name in names],
     }
 
 
