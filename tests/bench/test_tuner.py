@@ -54,6 +54,8 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.tuning.FIRST_BLOCK_S", 0.002)
     monkeypatch.setattr("bench.tuning.LAST_BLOCK_S", 0.002)
     monkeypatch.setattr("bench.tuning.LAST_LAPS", 1)
+    monkeypatch.setattr("bench.tuning.MORE_LAPS", 0)
+    monkeypatch.setattr("bench.tuning.SURE", 0.5)  # as surely as so few timings can tell
 
 
 @pytest.mark.usefixtures("_quickly")
