@@ -21,7 +21,7 @@ from bench.workload import Workload
 from models.layers.spec import without_dropout
 
 PROVEN_IN = ("fp64", "fp32")  # whatever precision is used beside them
-NUDGED = "fp64 nudged"
+NUDGED = " nudged"  # behind a precision
 PAIR = 2
 DECISIVE = ("trace.py", "subject.py", "datasets/base.py")  # what a trace holds, how it is begun, in which batches
 
@@ -103,10 +103,11 @@ class Proofs:
         dropout = without_dropout(pending.workload.spec) != pending.workload.spec
         make = partial(equivalence.certify, double=traces["fp64"], single=traces["fp32"], dropout=dropout)
         made = {name: make(name) for name in map(str, contenders)}
-        suspects = [name for name, certificate in made.items() if equivalence.is_amplified(certificate)]
-        if suspects:
-            nudged = self._nudged(pending, suspects)
-            made |= {name: make(name, nudged=nudged) for name in suspects}
+        suspects = {
+            kind: [name for name, item in made.items() if kind in equivalence.suspected(item)] for kind in PROVEN_IN
+        }
+        nudged = {kind: self._nudged(pending, names, kind) for kind, names in suspects.items() if names}
+        made |= {name: make(name, nudged=nudged) for names in suspects.values() for name in names}
         made = {name: equivalence.in_precision(item, precision, traces[precision]) for name, item in made.items()}
         made |= {name: _noted(made[name], options) for name, options in pending.tunings.items() if options}
         return made | {
@@ -118,10 +119,10 @@ class Proofs:
         """The traces of these contenders, from the cache or under way."""
         return self._traces(pending, contenders, tuple(dict.fromkeys((*PROVEN_IN, pending.precision))))
 
-    def _nudged(self, pending: Pending, names: Sequence[str]) -> dict[str, Trace]:
-        """How far each of these frameworks is from itself, where that could be found out."""
+    def _nudged(self, pending: Pending, names: Sequence[str], precision: str) -> dict[str, Trace]:
+        """What each of these frameworks computes from what differs in its last bit, where that could be found out."""
         contenders = [item for item in frameworks.every_contender() if str(item) in names]
-        begun = self._traces(pending, contenders, (NUDGED,))
+        begun = self._traces(pending, contenders, (precision + NUDGED,))
         found = {str(item): trace.result() if isinstance(trace, Future) else trace for item, _, trace in begun}
         return {name: trace for name, trace in found.items() if not isinstance(trace, Refusal)}
 
@@ -151,8 +152,8 @@ class Proofs:
             "workload": workload.content,
             "source": workload.source,
             "log": str(self.fleet.logs / f"proof-{workload.name}-{contender}.log".replace("/", "-")),
-            "precision": kind.partition(" ")[0],
-            "nudged": kind == NUDGED,
+            "precision": kind.removesuffix(NUDGED),
+            "nudged": kind.endswith(NUDGED),
             "seed": workload.recipe.seed,
             "path": str(path),
             "tuning": dict(pending.tunings.get(str(contender), {})),

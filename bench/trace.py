@@ -42,7 +42,7 @@ def trace(subject: Subject, *, nudged: bool = False, tuning: Tuning = IDIOMATIC)
     train = subject.encoded(subject.split("train"))
     model = subject.build(
         spec=spec,
-        weights=_nudged(module.initial_weights(spec, seed=subject.seed)) if nudged else None,
+        weights=_nudged(module.initial_weights(spec, seed=subject.seed), subject.dtype) if nudged else None,
         tuning=tuning,
     )
     batches = list(_batches(subject, len(train)))
@@ -70,8 +70,8 @@ def trace(subject: Subject, *, nudged: bool = False, tuning: Tuning = IDIOMATIC)
 def mantissa_bits(subject: Subject) -> int:
     """How many bits behind the binary point survive a product with one, in the layers that the family computes with.
 
-    Networks that only hand their inputs on are asked for 1 + 2⁻ᵏ: with fewer bits than k they answer 1. The adapter
-    drives the last of them afterwards.
+    Networks that only hand their inputs on are asked for 1 + 2⁻ᵏ: with fewer bits than k they answer something else, 1
+    or, where halves are rounded up, 1 + 2¹⁻ᵏ. The adapter drives the last of them afterwards.
     """
     return min(_surviving_bits(subject, *probe) for probe in PROBES if probe[0] in {"dnn", subject.workload.family})
 
@@ -86,7 +86,13 @@ def _surviving_bits(subject: Subject, family: str, fields: Mapping[str, Any]) ->
     driven.build(spec=spec, weights=weights)
     typed = inputs.astype(subject.dtype)
     answers = subject.adapter.to_numpy(subject.adapter.predict(subject.adapter.put(typed)))
-    return int(bits[np.all(answers > 1, axis=1)].max(initial=0))
+    return bits_kept(bits, answers)
+
+
+def bits_kept(bits: np.ndarray, answers: np.ndarray) -> int:
+    """The largest k for which 1 + 2⁻ᵏ was answered by itself, in float64; both neighbours are 2⁻ᵏ away or more."""
+    found = np.abs(answers.astype(np.float64) - 1 - 2.0 ** -bits[:, None]) < 2.0 ** -(bits[:, None] + 1)
+    return int(bits[np.all(found, axis=1)].max(initial=0))
 
 
 def _handing_on(shape: tuple[int, ...]) -> np.ndarray:
@@ -115,13 +121,14 @@ def _batches(subject: Subject, samples: int) -> Iterator[np.ndarray]:
         epoch += 1
 
 
-def _nudged(weights: families.Weights) -> families.Weights:
-    """Every weight one unit in the last place of float64 larger or smaller."""
-    return {name: _shaken(value, number) for number, (name, value) in enumerate(weights.items())}
+def _nudged(weights: families.Weights, dtype: np.dtype[np.floating]) -> families.Weights:
+    """Every weight one unit in the last place of this type larger or smaller."""
+    return {name: _shaken(value.astype(dtype), number) for number, (name, value) in enumerate(weights.items())}
 
 
 def _shaken(values: np.ndarray, seed: int) -> np.ndarray:
     """Every value one unit in its last place larger or smaller."""
     generator = np.random.Generator(np.random.PCG64(seed))
-    nudged: np.ndarray = np.nextafter(values, np.where(generator.random(values.shape) < 0.5, -np.inf, np.inf))  # noqa: PLR2004 (half)
+    towards = np.where(generator.random(values.shape) < 0.5, -np.inf, np.inf).astype(values.dtype)  # noqa: PLR2004 (half)
+    nudged: np.ndarray = np.nextafter(values, towards)
     return nudged

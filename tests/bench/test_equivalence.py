@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bench.equivalence import (
+    AMPLIFIED_LOSS_FACTOR,
     AMPLIFIED_WEIGHTS_LIMIT,
     FIRST_LOSSES,
     FLOAT32_DRIFT_LIMIT,
@@ -19,9 +20,9 @@ from bench.equivalence import (
     WEIGHTS_LIMIT,
     certify,
     in_precision,
-    is_amplified,
     read_trace,
     relative_deviation,
+    suspected,
     weights_deviation,
     write_trace,
 )
@@ -141,7 +142,7 @@ def test_weights_may_differ_as_far_as_rounding_explains_and_the_certificate_says
 ) -> None:
     double = {"pytorch": arrays(), "flax": apart(deviation)}
     single = {"pytorch": arrays(), "flax": arrays()}
-    nudged = {"pytorch": apart(own)}
+    nudged = {"fp64": {"pytorch": apart(own)}, "fp32": {"pytorch": arrays()}}
     found = certify("flax", double, single, dropout=False, nudged=nudged)
     assert found.passed == passes
     assert [item.allowed for item in found.deviations if item.check == WEIGHTS] == [pytest.approx(allowed)]
@@ -151,7 +152,55 @@ def test_weights_may_differ_as_far_as_rounding_explains_and_the_certificate_says
 
 @pytest.mark.parametrize(("deviation", "amplified"), [(5e-10, False), (5e-9, True), (9e-6, True), (2e-5, False)])
 def test_a_nudge_is_asked_for_where_rounding_might_have_done_it(deviation: float, *, amplified: bool) -> None:
-    assert is_amplified(certificate(double=apart(deviation))) == amplified
+    assert suspected(certificate(double=apart(deviation))) == (("fp64",) if amplified else ())
+
+
+def drifted(share: float, *, since: int = FIRST_LOSSES) -> Arrays:
+    """A trace whose losses are so far from those that are right, from some step on, as a share of the largest."""
+    losses = arrays()["losses"].copy()
+    losses[since:] += share * losses.max()
+    return arrays(losses=losses)
+
+
+@pytest.mark.parametrize(
+    ("deviation", "own", "allowed", "passes"),
+    [
+        (8e-3, 2e-4, 2e-2, True),
+        (8e-3, 6e-5, 6e-3, False),
+        (8e-3, 0.0, FLOAT32_DRIFT_LIMIT, False),
+        (4e-3, 1e-7, FLOAT32_DRIFT_LIMIT, True),
+        (4e-2, 1e-2, AMPLIFIED_LOSS_FACTOR * FLOAT32_DRIFT_LIMIT, True),
+        (6e-2, 1e-2, AMPLIFIED_LOSS_FACTOR * FLOAT32_DRIFT_LIMIT, False),
+    ],
+)
+def test_losses_in_float32_may_drift_as_far_as_rounding_explains_and_the_certificate_says_so(
+    deviation: float, own: float, allowed: float, *, passes: bool
+) -> None:
+    double, single = {"pytorch": arrays(), "flax": arrays()}, {"pytorch": arrays(), "flax": drifted(deviation)}
+    found = certify("flax", double, single, dropout=False, nudged={"fp32": {"pytorch": drifted(own)}})
+    assert found.passed == passes
+    limits = {item.check: item.allowed for item in found.deviations}
+    assert limits[LOSSES] == pytest.approx(allowed)
+    assert limits[FIRST] == FLOAT32_LIMIT, "the first updates have not drifted"
+    assert bool(found.notes) == (allowed > FLOAT32_DRIFT_LIMIT)
+
+
+def test_the_first_losses_may_drift_by_what_rounding_explains_of_them() -> None:
+    double, single = {"pytorch": arrays(), "flax": arrays()}, {"pytorch": arrays(), "flax": drifted(2e-5, since=1)}
+    known, unknown = (
+        certify("flax", double, single, dropout=False, nudged={"fp32": {"pytorch": drifted(own, since=1)}})
+        for own in (1e-6, 1e-8)
+    )
+    assert known.passed
+    assert failing(unknown) == {FIRST}
+
+
+@pytest.mark.parametrize(
+    ("deviation", "since", "asks"),
+    [(4e-3, 2, False), (6e-3, 2, True), (6e-2, 2, False), (2e-5, 1, True), (2e-4, 1, False)],
+)
+def test_a_nudge_in_float32_is_asked_for_where_losses_drift(deviation: float, since: int, *, asks: bool) -> None:
+    assert suspected(certificate(single=drifted(deviation, since=since))) == (("fp32",) if asks else ())
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])

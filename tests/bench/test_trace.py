@@ -1,5 +1,6 @@
 """A trace holds what the recipe does: its first weights, its batches in their order, its steps, without dropout."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from bench.datasets import base as datasets
 from bench.equivalence import LOSS_STEPS, STEPS, Trace, relative_deviation, weights_deviation
 from bench.subject import prepare
 from bench.trace import SAMPLES as FEWER
-from bench.trace import mantissa_bits, trace
+from bench.trace import bits_kept, mantissa_bits, trace
 from bench.workload import Workload, parse_workload
 from models.dnn.spec import forward, initial_weights
 
@@ -101,11 +102,12 @@ def test_float32_takes_the_steps_whose_loss_is_compared() -> None:
     assert 1e-12 < relative_deviation(single["losses"], double["losses"]) < 1e-5
 
 
-def test_a_nudge_moves_the_first_weights_by_their_last_bit() -> None:
-    usual = traced(workload(({"units": 5},)))
-    nudged = traced(workload(({"units": 5},)), nudged=True)
-    assert 0 < relative_deviation(nudged["logits"], usual["logits"]) < 1e-14
-    assert 0 < weights_deviation(nudged, usual) < 1e-12
+@pytest.mark.parametrize(("precision", "moved"), [("fp64", 1e-14), ("fp32", 1e-6)])
+def test_a_nudge_moves_first_weights_and_inputs_by_their_last_bit(precision: str, moved: float) -> None:
+    usual = traced(workload(({"units": 5},)), precision=precision)
+    nudged = traced(workload(({"units": 5},)), precision=precision, nudged=True)
+    assert moved / 1e3 < relative_deviation(nudged["logits"], usual["logits"]) < moved
+    assert 0 < weights_deviation(nudged, usual) < 100 * moved
 
 
 def test_dropout_is_off() -> None:
@@ -144,6 +146,17 @@ def test_as_many_bits_survive_a_product_as_the_precision_keeps(family: str, prec
     content = dict(workload().content) | {"dataset": image, "model": models[family]}
     made = parse_workload(content, source=Path("linear.toml"))
     assert int(traced(made, precision=precision)["mantissa_bits"]) == bits
+
+
+@pytest.mark.parametrize(
+    "rounded", [np.round, np.floor, lambda units: np.floor(units + 0.5)], ids=["even", "down", "up"]
+)
+def test_a_unit_that_rounds_halves_up_keeps_no_more_bits(rounded: Callable[[np.ndarray], np.ndarray]) -> None:
+    bits = np.arange(1, 53)
+    exact = np.repeat(1 + 2.0 ** -bits[:, None], 3, axis=1)
+    assert bits_kept(bits, rounded(exact * 2**10) / 2**10) == 10, "as TF32 does"
+    assert bits_kept(bits, exact) == 52
+    assert bits_kept(bits, np.where([True, False, True], exact, 1)) == 0, "one output that lost them is enough"
 
 
 def test_what_silently_stays_in_float32_is_seen() -> None:
