@@ -19,7 +19,6 @@ from bench.proof import Options, Proofs, source_digest
 from bench.record import Candidate, Case, Measurement, Scenario, Tuning, to_json
 from bench.tuning import DECIDES
 
-# What decides how candidates are timed: the search, and what their processes begin with.
 # What decides how candidates are timed: what they took before a change there is not known any more.
 TIMING = (
     Path(tuning.__file__),

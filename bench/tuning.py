@@ -5,7 +5,8 @@ leaves at once. Each timing is a fresh process, and candidates take turns in ord
 of the machine decides nothing. All timings of a candidate rank it. What the framework's guide says first stays to the
 end, whatever it takes, and is left only for what is faster by 3 %, in the last laps as in all (a candidate that is
 still there may owe that to luck in the laps before), and beyond what processes differ anyway: by a t-test over the laps
-in which both ran. As long as that is open for the fastest, there are more laps, up to a limit.
+in which both ran. As long as the fastest has been faster and may owe it to chance, the two have more laps, up to a
+limit.
 
 Batch sizes are searched for side by side: a process is mostly start and compilation, so it times all that ask for it.
 """
@@ -25,7 +26,7 @@ FINALISTS = 3
 FAR = 1.5  # times the fastest of a round: more than processes that do the same differ, by 10 % (one deviation) or so
 USUAL = "what the guide says"
 LAST_LAPS = 2  # there and back, so that who is early in one is late in the other
-MORE_LAPS = 6  # at the most, where it is not plain whether the fastest is worth it
+MORE_LAPS = 6  # at the most, where it is not plain whether the fastest is as fast as it seems
 WORTH = 0.03  # a gain that makes up for leaving the guide
 SURE = 0.975  # one-sided, that there is a gain at all; to look after every lap makes it some 0.9
 
@@ -73,11 +74,14 @@ def search(found: Sequence[Candidate], *, exhaustive: bool = False) -> Search:
         gone = [item for item in well if item not in kept] + gone + failed
         left = [item for item in timed if item in kept]  # in the order in which they began
         seconds, laps = min(2 * seconds, LAST_BLOCK_S), laps + 1
-    for lap in range(laps, laps + LAST_LAPS + MORE_LAPS):
-        if lap >= laps + LAST_LAPS and not _is_open(left):
-            break
+    for lap in range(laps, laps + LAST_LAPS):
         left = yield from _timed(left, lap=lap, block_seconds=LAST_BLOCK_S)
-    well, failed = _ranked(left)
+    decisive, others = (left, []) if exhaustive else _decisive(left)
+    for lap in range(laps + LAST_LAPS, laps + LAST_LAPS + MORE_LAPS):
+        if not _is_open(decisive):
+            break
+        decisive = yield from _timed(decisive, lap=lap, block_seconds=LAST_BLOCK_S)
+    well, failed = _ranked([*decisive, *others])
     return (*well, *gone, *failed)
 
 
@@ -108,7 +112,10 @@ def together(searches: Mapping[int, Search], time: Time) -> dict[int, tuple[Cand
 
 
 def worth(ranked: Sequence[Candidate]) -> Iterator[int]:
-    """The places of those that came to the end, and are enough faster than what the guide says; fastest first."""
+    """The places of those that came to the end, and are enough faster than what the guide says; fastest first.
+
+    Where there were more laps, that is the fastest alone.
+    """
     usual = next((item for item in ranked if item.times_s and not item.options), None)
     for place, item in enumerate(ranked):
         if not item.options or not item.times_s or (usual and len(item.times_s) < len(usual.times_s)):
@@ -124,31 +131,41 @@ def gain(found: Tuning) -> float | None:
     return None if usual is None or chosen is None else usual / chosen
 
 
+def _decisive(left: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+    """What the guide says and the fastest beside it, and the others, of which none will be chosen before that one."""
+    well, _ = _ranked(left)
+    best = next((item for item in well if item.options), None)
+    decisive = [item for item in left if item is best or not item.options]
+    return decisive, [item for item in left if item not in decisive]
+
+
 def _is_open(left: Sequence[Candidate]) -> bool:
-    """Whether more timings may show that the fastest is worth leaving the guide for, or that it is not."""
+    """Whether the fastest has been faster than what the guide says, and only more timings can show that it is.
+
+    What has not even been faster so far hardly ever turns out to be worth it, and would be timed to the limit.
+    """
     well, _ = _ranked(left)
     usual = next((item for item in well if not item.options), None)
     best = next((item for item in well if item.options), None)
     if usual is None or best is None:
         return False
-    return not _is_worth(best, usual) and _advantage(best, usual)[1] > -np.log1p(-WORTH)
+    return not _is_worth(best, usual) and float(np.mean(_gains(best, usual))) > 0
 
 
 def _is_worth(candidate: Candidate, usual: Candidate) -> bool:
     """Whether it is enough faster than what the guide says, and more than by chance."""
     is_faster = all(time(candidate) < (1 - WORTH) * time(usual) for time in (_last, _median))
-    return is_faster and _advantage(candidate, usual)[0] > 0
+    gains = _gains(candidate, usual)
+    # Student's t over pairs: what a lap does to both is not in their ratio.
+    reach = stdtrit(len(gains) - 1, SURE) * np.std(gains, ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.inf
+    return is_faster and bool(np.mean(gains) > reach)
 
 
-def _advantage(candidate: Candidate, usual: Candidate) -> tuple[float, float]:
-    """By how much the guide's takes longer, as a logarithm: one-sided bounds of its mean over the laps of both.
-
-    Student's t over pairs: what a lap does to both is not in their ratio.
-    """
+def _gains(candidate: Candidate, usual: Candidate) -> np.ndarray:
+    """By how much the guide's takes longer in each lap of both, as a logarithm."""
     laps = min(len(candidate.times_s), len(usual.times_s))
-    gains = np.log(np.divide(usual.times_s[:laps], candidate.times_s[:laps]))
-    reach = stdtrit(laps - 1, SURE) * np.std(gains, ddof=1) / np.sqrt(laps) if laps > 1 else np.inf
-    return float(np.mean(gains) - reach), float(np.mean(gains) + reach)
+    gains: np.ndarray = np.log(np.divide(usual.times_s[:laps], candidate.times_s[:laps]))
+    return gains
 
 
 def _timed(
