@@ -33,7 +33,7 @@ def environment(versions: Mapping[str, str], *, machine: str | None = None) -> E
     return Environment(
         machine=machine_name(machine),
         cpu=_cpu(),
-        cores=_cores(),
+        cores=available_cores(),
         memory_bytes=psutil.virtual_memory().total,
         gpus=gpus,
         driver=driver,
@@ -84,9 +84,8 @@ def machine_name(declared: str | None = None) -> str:
     """
     if declared is None:
         gpus, _ = _gpus()
-        return (
-            f"{hardware(_cpu(), cores=_cores(), memory_bytes=psutil.virtual_memory().total, gpus=gpus)}-{_identity()}"
-        )
+        memory_bytes = psutil.virtual_memory().total
+        return f"{hardware(_cpu(), cores=available_cores(), memory_bytes=memory_bytes, gpus=gpus)}-{_identity()}"
     if not NAME.fullmatch(declared):
         raise UsageError(
             f"--machine: found {declared!r}, expected up to 80 letters, digits, '.', '_' or '-', no sign first"
@@ -126,10 +125,6 @@ def _cpu() -> str:
         lines = []
     models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(models, "") or platform.processor() or platform.machine()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _gpus() -> tuple[tuple[str, ...], str | None]:

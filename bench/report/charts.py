@@ -10,7 +10,7 @@ import numpy as np
 from bench.metrics import METRICS, Cell, summary
 from bench.record import Record
 from bench.report import numbers, panels, pictures
-from bench.report.results import Results, arrange, lane, select, workloads
+from bench.report.results import Results, arrange, lane, select, status, workloads
 from bench.report.roofline import roofs, standing
 from bench.report.style import COLOURS, OTHER_COLOUR, engineering, name_y, place, style
 
@@ -25,6 +25,8 @@ DOTS_PER_INCH = 100
 WIDTH_INCHES = 9.0
 PANEL_INCHES, BAR_INCHES = 2.6, 0.17
 GREY = "#666666"
+UNPROVEN_BAR = {"facecolor": "none", "hatch": "///"}
+UNPROVEN_LINE = ":"
 
 Panel = Callable[["Axes", Results, str], None]
 
@@ -156,7 +158,9 @@ def _throughput(axes: "Axes", results: Results, workload: str) -> None:
         if found is None:
             continue
         number = labels.index(_label(results, cell))
-        axes.barh(number, found.median, height=0.62, color=COLOURS.get(cell.contender, OTHER_COLOUR), alpha=0.85)
+        colour = COLOURS.get(cell.contender, OTHER_COLOUR)
+        looks = {"color": colour, "alpha": 0.85} if _is_proven(results, cell) else {**UNPROVEN_BAR, "edgecolor": colour}
+        axes.barh(number, found.median, height=0.62, **looks)
         axes.plot(found.processes, [number] * len(found.processes), ".", color="black", markersize=4)
         written = f"  {numbers.count(found.median)}"
         axes.annotate(written, (found.high, number), fontsize=8, va="center", annotation_clip=False)
@@ -186,7 +190,10 @@ def _latency(axes: "Axes", results: Results, workload: str) -> None:
     sizes = sorted({cell.batch_size for points in lines.values() for cell, _ in points})
     for label, points in lines.items():
         ordered = sorted((cell.batch_size, time) for cell, time in points)
-        axes.plot(*zip(*ordered, strict=True), label=label, **style(points[0][0].contender))
+        looks = style(points[0][0].contender)
+        if not all(_is_proven(results, cell) for cell, _ in points):
+            looks["linestyle"] = UNPROVEN_LINE
+        axes.plot(*zip(*ordered, strict=True), label=label, **looks)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks(sizes, [str(size) for size in sizes])
@@ -200,6 +207,17 @@ def _latency(axes: "Axes", results: Results, workload: str) -> None:
 
 def _cells(results: Results, workload: str, scenario: str) -> list[Cell]:
     return [cell for cell in results.blocks if (cell.workload, cell.scenario) == (workload, scenario)]
+
+
+def _is_proven(results: Results, cell: Cell) -> bool:
+    return status(results, cell.workload, lane(cell)) == "passed"
+
+
+def _unproven(results: Results, scenario: str, words: str) -> str:
+    """What to say of marks that look like this, where there are any."""
+    timed = (cell for cell in results.blocks if cell.scenario == scenario)
+    is_any = any(not _is_proven(results, cell) for cell in timed)
+    return f" {words} are not proven to do the same work." if is_any else ""
 
 
 def _recipe(results: Results, workload: str) -> int:
@@ -280,7 +298,9 @@ CHARTS: Mapping[str, Chart] = {
         _has_timings("training"),
         _throughput,
         shared=True,
-        marks="Bars are medians of processes, dots the processes.",
+        marks=lambda results: (
+            f"Bars are medians of processes, dots the processes.{_unproven(results, 'training', 'Hatched ones')}"
+        ),
         height=_room_for_bars,
     ),
     "inference-latency": Chart(
@@ -288,7 +308,10 @@ CHARTS: Mapping[str, Chart] = {
         _has_timings("inference"),
         _latency,
         shared=True,
-        marks="Medians of processes, each of them the median of its queries.",
+        marks=lambda results: (
+            "Medians of processes, each of them the median of its queries."
+            f"{_unproven(results, 'inference', 'Dotted lines')}"
+        ),
         apart=True,
     ),
     "roofline": Chart(

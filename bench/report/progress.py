@@ -1,7 +1,7 @@
 """A run while it goes on: what runs, how far it is, what is left, the last figures."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, final
 
@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from bench.metrics import METRICS, value
-from bench.record import Block, Case, Certificate, Record, Tuning
+from bench.record import Block, Case, Certificate, Memory, Record, Tuning
 from bench.report import numbers
 from bench.tuning import USUAL, WORTH, gain
 
@@ -153,7 +153,7 @@ def outcome(record: Record) -> str:
     if found.capacity and found.capacity.largest:
         return f"{found.capacity.largest.batch_size:,} samples fit"
     if found.memory:
-        return "host peak " + _by_size({item.batch_size: numbers.size(item.host_peak_bytes) for item in found.memory})
+        return _peaks(found.memory)
     return _by_size({block.batch_size: _speed(block) for block in found.blocks})
 
 
@@ -167,6 +167,13 @@ def clock(seconds: float) -> str:
 
 def _by_size(figures: Mapping[int, str]) -> str:
     return ", ".join(f"{found} at batch {size}" for size, found in figures.items())
+
+
+def _peaks(found: Sequence[Memory]) -> str:
+    """Those of the device where there are some: its memory is what runs out."""
+    if all(item.device_peak_bytes is None for item in found):
+        return "host peak " + _by_size({item.batch_size: numbers.size(item.host_peak_bytes) for item in found})
+    return "device peak " + _by_size({item.batch_size: numbers.size(item.device_peak_bytes) for item in found})
 
 
 def _speed(block: Block) -> str:

@@ -1,8 +1,10 @@
 """Each purpose of a case measures its part of a Measurement, and leaves the others empty; here with PyTorch."""
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bench.measure import case as cases
@@ -116,3 +118,31 @@ def test_a_peak_is_kept_where_the_framework_cannot_account_for_it(
     monkeypatch.setattr(subject.adapter.engine, "account", broken)
     (found,) = measured(subject, "inference", "memory", []).memory
     assert (found.accounted_bytes, found.batch_size) == ({}, 8)
+
+
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("scenario", ["training", "inference"])
+def test_a_batch_is_let_go_before_the_next_peak_begins(
+    subject: Subject, scenario: Scenario, monkeypatch: pytest.MonkeyPatch, *, held: bool
+) -> None:
+    put, batches, calls, alive = subject.adapter.put, list[Any](), list[Any](), list[bool]()
+
+    def watched(*arrays: np.ndarray) -> object:
+        batch = put(*arrays)
+        batches.append(weakref.ref(batch[0] if isinstance(batch, tuple) else batch))
+        return batch
+
+    def account(call: Callable[[], object]) -> dict[str, int]:
+        calls.extend([call] if held else [])
+        return {}
+
+    def reset() -> bool:
+        alive.append(any(batch() is not None for batch in batches))
+        return True
+
+    monkeypatch.setattr(subject.adapter, "put", watched)
+    monkeypatch.setattr(subject.adapter.engine, "account", account)
+    monkeypatch.setattr(memory, "reset_peak", reset)
+    measured(subject, scenario, "memory", [], sizes=(8, 16))
+    assert len(batches) == 2
+    assert alive == [False, held], "what somebody still holds would be part of the next peak"

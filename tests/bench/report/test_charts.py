@@ -148,6 +148,31 @@ def test_bars_have_room_for_every_mode_of_every_contender(tmp_path: Path, monkey
     assert seen[1] > seen[0]
 
 
+def test_what_is_not_proven_looks_otherwise_and_is_named_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, set[object], set[object]]] = []
+
+    def look(figure: Figure, *_args: object, **_options: object) -> None:
+        bars = {bar.get_hatch() for axes in figure.axes for bar in axes.patches}
+        lines = {line.get_linestyle() for axes in figure.axes for line in axes.lines if len(line.get_xydata()) > 1}
+        below = figure.get_supxlabel() or figure.legends[0].get_title().get_text()
+        seen.append((below, bars, lines))
+
+    monkeypatch.setattr(Figure, "savefig", look)
+    proven = quick_run()
+    certificate = proven[0].certificate
+    assert certificate is not None
+    charts.draw(proven, tmp_path)
+    charts.draw([replace(item, certificate=replace(certificate, problem="it differs")) for item in proven], tmp_path)
+    bars, lines, _, _, doubtful_bars, doubtful_lines, *_ = seen
+    assert bars[1] == {None}
+    assert doubtful_bars[1] == {"///"}
+    assert ":" not in lines[2]
+    assert doubtful_lines[2] == {":"}
+    assert "not proven" not in bars[0] + lines[0]
+    assert doubtful_bars[0].endswith("Hatched ones are not proven to do the same work.")
+    assert doubtful_lines[0].endswith("Dotted lines are not proven to do the same work.")
+
+
 def judged(framework: str, judgement: Judgement) -> Record:
     found = replace(learning(), judgement=judgement)
     return record(framework=framework, purpose="learning", measurement=Measurement(learning=found))

@@ -73,6 +73,9 @@ def test_a_record_is_its_figures_or_what_went_wrong() -> None:
     assert outcome(LEARNING).startswith("test accuracy 0.9")
     assert outcome(MEMORY).startswith("host peak ")
     assert "at batch 1, " in outcome(MEMORY)
+    peaks = tuple(replace(item, device_peak_bytes=2**30) for item in MEMORY.measurement.memory)
+    on_a_gpu = replace(MEMORY, measurement=Measurement(memory=peaks))
+    assert outcome(on_a_gpu).startswith("device peak 1.07 GB at batch 1, ")
     assert outcome(record(outcome="oom", error="no memory left")) == "oom: no memory left"
 
 
