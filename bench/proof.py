@@ -107,7 +107,9 @@ class Proofs:
             kind: [name for name, item in made.items() if kind in equivalence.suspected(item)] for kind in PROVEN_IN
         }
         nudged = {kind: self._nudged(pending, names, kind) for kind, names in suspects.items() if names}
-        made |= {name: make(name, nudged=nudged) for names in suspects.values() for name in names}
+        for name in dict.fromkeys(name for names in suspects.values() for name in names):
+            # What is near enough in one precision keeps the usual limit there.
+            made[name] = make(name, nudged={kind: nudged[kind] for kind, names in suspects.items() if name in names})
         made = {name: equivalence.in_precision(item, precision, traces[precision]) for name, item in made.items()}
         made |= {name: _noted(made[name], options) for name, options in pending.tunings.items() if options}
         return made | {

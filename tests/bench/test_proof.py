@@ -178,6 +178,19 @@ def test_what_saturates_is_held_to_what_rounding_explains(
     assert not idle._launchers
 
 
+def test_losses_in_float32_that_drift_are_held_against_a_nudged_trace_in_float32(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(equivalence, "LOSS_LIMITS", {equivalence.LOSS_STEPS: 1e-9})
+    monkeypatch.setattr(equivalence, "AMPLIFIED_LOSS_FACTOR", 1e5)
+    certificates, told = prove(fleet, load_workload("digits-dnn"), PYTORCH, FLAX)
+    assert {item[2] for item in told} == {"fp32", "fp64", "fp32 nudged"}
+    for certificate in certificates.values():
+        assert certificate.passed
+        (note,) = certificate.notes
+        assert note.startswith("float32 losses may differ by ")
+
+
 @pytest.mark.parametrize(
     ("chosen", "company"),
     [
