@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import nox
@@ -28,8 +29,7 @@ STAMP = ENVIRONMENT / "levelfield-installed"
 def bench(session: nox.Session) -> None:
     """Measure: what follows `--` goes to `levelfield run`; without it, the quick suite."""
     arguments = session.posargs or ["--suite", "quick"]
-    python = _environment(session, "cuda" if _asks_for_cuda(arguments) and _has_gpu() else "all")
-    _become([python, "-m", "bench", "run", *arguments])
+    _become([_environment(session, _extra(arguments)), "-m", "bench", "run", *arguments])
 
 
 @nox.session
@@ -51,7 +51,7 @@ def compare(session: nox.Session) -> None:
     Both sides run on the libraries that are installed here: it is the commits that differ.
     """
     base, arguments = _taken(session, "--base")
-    python = str(Path(_environment(session, "all")).absolute())
+    python = str(Path(_environment(session, _extra(arguments))).absolute())
     form = ["--format", "github"] if "GITHUB_ACTIONS" in os.environ else []
     with tempfile.TemporaryDirectory() as folder:
         checkout = Path(folder, "base")
@@ -107,7 +107,7 @@ def _taken(session: nox.Session, option: str) -> tuple[str, list[str]]:
 
 
 def _run(session: nox.Session, module: str, *arguments: str) -> None:
-    session.run(_environment(session, "all"), "-m", module, *arguments, external=True)
+    session.run(_environment(session, _extra(arguments)), "-m", module, *arguments, external=True)
 
 
 def _environment(session: nox.Session, extra: str) -> str:
@@ -152,10 +152,15 @@ def _starts(program: str) -> bool:
     return bool(shutil.which(program)) and subprocess.run([program, "--version"], check=False).returncode == 0
 
 
-def _asks_for_cuda(arguments: list[str]) -> bool:
+def _extra(arguments: Iterable[str]) -> str:
+    """The builds for a GPU where one is asked for and there."""
+    return "cuda" if _asks_for_cuda(arguments) and _has_gpu() else "all"
+
+
+def _asks_for_cuda(arguments: Iterable[str]) -> bool:
     words = " ".join(arguments).replace("=", " ").split()
     values = (after for option, after in itertools.pairwise(words) if option == "--device")
-    return any("cuda" in value.split(",") for value in values)
+    return any(device.partition(":")[0] == "cuda" for value in values for device in value.split(","))
 
 
 def _has_gpu() -> bool:

@@ -34,9 +34,11 @@ def modes_table(results: Results, workload: str) -> Table:
     )
     slower = list(_slower(results, workload))
     note = (
-        "Training by pipelined steps, queries by their p50; medians over processes. A gain above 1 is faster: the "
-        "median over pairs of processes (first to first, and so on), in brackets the range of the pairs. The start is "
-        "what first calls cost beyond usual ones; it pays off after so many calls instead of the guide's."
+        "Times are medians over processes, of pipelined steps in training and of the query p50 in inference. A gain "
+        "above 1 is faster: the median over pairs of processes that ran one right after the other, in brackets the "
+        "range of the pairs. So it need not be the quotient of the two times, and a range with 1 in it shows no "
+        "difference. The start is what first calls cost beyond usual ones; it pays off after so many calls instead of "
+        "the guide's: at once where it costs no more, never where calls are not faster."
     )
     notes = [note, *_noise(results, gains)]
     if slower:

@@ -132,7 +132,10 @@ def _spread(values: Sequence[float]) -> Entry:
 
 def _quality_notes(learnings: Sequence[Learning]) -> Iterable[str]:
     if learnings:
-        yield "Training and time to target: in one process for each seed, compilation included; not repeated."
+        yield (
+            "Training (its steps alone) and time to target (with the evaluations until then): in one process for each "
+            "seed, compilation included; not repeated."
+        )
     targets = dict.fromkeys((item.target_metric, item.target, item.evaluated_on) for item in learnings)
     for metric, target, split in targets:
         if target is not None:

@@ -9,7 +9,7 @@ from bench.metrics import Cell, cells, timed_blocks
 from bench.record import Block, Case, Certificate, Purpose, Record, Scenario
 from bench.report.layout import Column, Entry, left
 
-Status = Literal["passed", "failed", "missing"]
+Status = Literal["passed", "failed", "missing", "unavailable"]
 
 
 class Lane(NamedTuple):
@@ -101,11 +101,14 @@ def certificates(results: Results, workload: str, lane_is: Lane) -> tuple[Certif
 
 
 def status(results: Results, workload: str, lane_is: Lane) -> Status:
-    """Whether a lane's work is proven: all of its records, or it is not."""
+    """Whether a lane's work is proven: all of its records, or it is not; or that there is no such work to prove."""
     found = certificates(results, workload, lane_is)
-    if not found or None in found:
+    known = [item for item in found if item is not None]
+    if not found or len(known) < len(found):
         return "missing"
-    return "passed" if all(item is not None and item.passed for item in found) else "failed"
+    if all(item.passed for item in known):
+        return "passed"
+    return "failed" if any(item.available and not item.passed for item in known) else "unavailable"
 
 
 def label_columns(results: Results) -> tuple[Column, ...]:

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.recipe import AdamW, Recipe, Sgd, UpdateRule
-from bench.script.task import CALL_NAMES, CLOCKS, KEEP_FREED, PIN, STATISTICS, TIMED, WARM_UP, Task, network
+from bench.script.task import CALL_NAMES, CLOCKS, KEEP_FREED, PIN, Task, network
 
 HEAD = '''"""{title}"""
 
 import ctypes
 import os
-{statistics}import time
+import statistics
+import time
 {reduce}
 {pin}
 import jax
@@ -153,7 +154,6 @@ def write(task: Task) -> str:
     steps = task.steps_per_call
     values: dict[str, Any] = {
         "title": task.title,
-        "statistics": STATISTICS[task.scenario],
         "reduce": "from functools import reduce\n" if _is_reshaped(task) else "",
         "pin": PIN.format(threads=task.threads),
         "keep_freed": KEEP_FREED.format(call=CALL_NAMES[task.scenario]),
@@ -168,9 +168,7 @@ def write(task: Task) -> str:
         "steps": steps,
         "options": ', compiler_options={"xla_gpu_enable_triton_gemm": False}' if on_cublas else "",
         "ahead": f".lower(state, {fed}).compile()" if call == "ahead of time" else "",
-        "warm_up": WARM_UP,
-        "calls": TIMED // steps,
-        "timed": TIMED // steps * steps,
+        **task.clock,
         "call_once": "result = step()",
         "wait": "jax.block_until_ready((result, nnx.state(model)))" if training else "jax.block_until_ready(result)",
     }

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.recipe import AdamW, Recipe, Sgd
-from bench.script.task import CALL_NAMES, CLOCKS, KEEP_FREED, PIN, STATISTICS, TIMED, WARM_UP, Task, network
+from bench.script.task import CALL_NAMES, CLOCKS, KEEP_FREED, PIN, Task, network
 
 HEAD = '''"""{title}"""
 
 import ctypes
 import os
-{statistics}import time
+import statistics
+import time
 
 os.environ["KERAS_BACKEND"] = "{backend}"
 {hidden}{quiet}{pin}
@@ -207,7 +208,6 @@ def write(task: Task) -> str:
         "backend": backend,
         "hidden": 'os.environ["CUDA_VISIBLE_DEVICES"] = ""\n' if task.device == "cpu" else "",
         "quiet": 'os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")\n' if backend == "tensorflow" else "",
-        "statistics": STATISTICS[task.scenario],
         "pin": PIN.format(threads=task.threads),
         "keep_freed": KEEP_FREED.format(call=CALL_NAMES[task.scenario]),
         "imports": IMPORTS[backend],
@@ -232,9 +232,7 @@ def write(task: Task) -> str:
         "wait_for": WAITS[backend].format(kept=kept),
         "call_once": "result = step()",
         "wait": "wait(result)",
-        "warm_up": WARM_UP,
-        "calls": TIMED // steps,
-        "timed": TIMED // steps * steps,
+        **task.clock,
     }
     if training:
         body = COMPILE + (LOOPS[backend] if call else TRAIN_ON_BATCH)

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.recipe import AdamW, Clipping, Sgd, UpdateRule
-from bench.script.task import CALL_NAMES, CLOCKS, KEEP_FREED, STATISTICS, TIMED, WARM_UP, Task, network
+from bench.script.task import CALL_NAMES, CLOCKS, KEEP_FREED, Task, network
 
 HEAD = '''"""{title}"""
 
 import ctypes
-{statistics}import time
+import statistics
+import time
 
 import torch
 from torch import nn
@@ -144,10 +145,7 @@ def write(task: Task) -> str:
         if mixed
         else "",
         "cast": ".float()" if mixed else "",
-        "warm_up": WARM_UP,
-        "calls": TIMED,
-        "timed": TIMED,
-        "statistics": STATISTICS[task.scenario],
+        **task.clock,
         "call_once": "step()",
         "wait": "wait()",
     }

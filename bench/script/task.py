@@ -9,8 +9,9 @@ from bench import families
 from bench.recipe import Recipe
 from bench.record import Scenario
 
-TIMED = 200
 WARM_UP = 20
+QUERIES = 200
+ROUNDS, STEPS = 10, 24  # steps in a round: a multiple of those in a call
 # As `bench.measure.memory.keep_freed_memory`; other C libraries have no mallopt.
 KEEP_FREED = """if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
     # glibc keeps what is freed: else the arrays of each {call} may be mapped and cleared anew.
@@ -18,19 +19,23 @@ KEEP_FREED = """if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
     mallopt(-4, 0)  # M_MMAP_MAX
 """
 CALL_NAMES: Mapping[Scenario, str] = {"training": "step", "inference": "query"}
-# As the search goes by them: steps are a stream, of queries each is waited for.
+# As the search goes by them: steps have one wait for a round, queries one each, and of both it takes the median, which
+# no moment moves in which the machine was busy.
 CLOCKS: Mapping[Scenario, str] = {
     "training": """for _ in range({warm_up}):
     {call_once}
 {wait}
-start = time.perf_counter()
-for _ in range({calls}):
-    {call_once}
-{wait}
-print(f"{{(time.perf_counter() - start) / {timed} * 1e3:.4f}} ms a step")
+times = []
+for _ in range({rounds}):
+    start = time.perf_counter()
+    for _ in range({calls}):
+        {call_once}
+    {wait}
+    times.append((time.perf_counter() - start) / {steps_in_a_round})
+print(f"{{statistics.median(times) * 1e3:.4f}} ms a step")
 """,
     "inference": """times = []
-for _ in range({warm_up} + {timed}):
+for _ in range({warm_up} + {queries}):
     start = time.perf_counter()
     {call_once}
     {wait}
@@ -38,7 +43,6 @@ for _ in range({warm_up} + {timed}):
 print(f"{{statistics.median(times[{warm_up}:]) * 1e3:.4f}} ms a query")
 """,
 }
-STATISTICS: Mapping[Scenario, str] = {"training": "", "inference": "import statistics\n"}
 PIN = """if hasattr(os, "sched_setaffinity"):  # as many cores as threads
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{threads}])
 """
@@ -83,6 +87,17 @@ class Task:
         """How many steps the chosen program makes: `lax.scan of 8 steps`."""
         found = re.search(r" of (\d+) steps$", self.options.get("call", ""))
         return int(found[1]) if found else 1
+
+    @property
+    def clock(self) -> Mapping[str, int]:
+        """How often a script calls what it times."""
+        return {
+            "warm_up": WARM_UP,
+            "queries": QUERIES,
+            "rounds": ROUNDS,
+            "calls": STEPS // self.steps_per_call,
+            "steps_in_a_round": STEPS,
+        }
 
     @property
     def title(self) -> str:

@@ -119,6 +119,15 @@ def test_without_a_certificate_there_is_no_rank_and_the_others_are_ranked_withou
     assert _column(_table(found, "Summary", "Summary"), "certificate")[2] == ("failed" if state else "missing")
 
 
+@pytest.mark.parametrize(("available", "said"), [(False, "unavailable"), (True, "failed")])
+def test_what_a_framework_cannot_do_has_not_failed_its_certificate(available: bool, said: str) -> None:  # noqa: FBT001
+    certificate = Certificate(contender="flax", deviations=(), steps=100, problem="no such layer", available=available)
+    cannot = [replace(item, outcome="unavailable", certificate=certificate) for item in _timed("flax", 1e-3)]
+    found = report([*_timed("pytorch", 2e-3), *cannot])
+    for section, title in (("Summary", "Summary"), ("digits-dnn", "Certificate: the largest relative deviations")):
+        assert _column(_table(found, section, title), "certificate") == ["passed", said]
+
+
 def test_percentiles_of_too_few_samples_are_not_shown() -> None:
     enough = _table(report(_timed("flax", 1e-3, synchronised_ns=(1000,) * 64)), "digits-dnn", "Training")
     assert _column(enough, "step p90") == ["1.00 µs ±0.0 %"]
