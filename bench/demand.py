@@ -28,6 +28,9 @@ MOMENTS: dict[type, Callable[[Any], int]] = {
 class Demand:
     """One call of a network, whose layers have `weights` and so many numbers in the `outputs` of one sample.
 
+    `kept` are the numbers of one sample that the backward pass of each layer needs again, its outputs among them. A
+    batch norm's statistics count as weights: they are few.
+
     `flops_on_inputs` are those of `flops_per_sample` that multiply the sample itself, by `weights_on_inputs`. `inputs`
     are the numbers of one sample, `moments` those that the optimizer remembers of each weight. All are float32, but for
     the outputs of layers, whose numbers take `bytes_per_output`.
@@ -41,6 +44,7 @@ class Demand:
     inputs: int
     weights: tuple[int, ...]
     outputs: tuple[int, ...]
+    kept: tuple[int, ...]
     moments: int
     bytes_per_output: int
 
@@ -75,9 +79,10 @@ class Demand:
         """What has to be held at once, in bytes, at the moment at which it is most, by what it is for.
 
         A query goes through the layers and holds the inputs and the outputs of one. A training step keeps the outputs
-        of every layer until the backward pass has come to it; there it holds the gradients of one layer's outputs and
-        of its inputs, and from there on those of its weights. Then come the moments of the optimizer. Nothing is
-        computed twice, and nothing is written into what is still needed.
+        of every layer, and a recurrent one's states and gates of all steps, until the backward pass has come to it;
+        there it holds the gradients of one layer's outputs and of its inputs, and from there on those of its weights.
+        Then come the moments of the optimizer. Nothing is computed twice, and nothing is written into what is still
+        needed.
         """
         fixed = {"weights": FLOAT32_BYTES * sum(self.weights), "inputs": FLOAT32_BYTES * self.batch_size * self.inputs}
         outputs = [self.bytes_per_output * self.batch_size * numbers for numbers in self.outputs]
@@ -85,11 +90,13 @@ class Demand:
         if self.scenario == "inference":
             return fixed | {"outputs of layers": max(map(sum, zip(before, outputs, strict=True)))}
         fixed |= {"moments": fixed["weights"] * self.moments}
-        kept = [0, *accumulate(outputs[:-1])]
+        kept = [self.bytes_per_output * self.batch_size * numbers for numbers in self.kept]
+        inside = [everything - output for everything, output in zip(kept, outputs, strict=True)]
+        still = [earlier + own for earlier, own in zip([0, *accumulate(kept[:-1])], inside, strict=True)]
         learnt = [FLOAT32_BYTES * sum(self.weights[number:]) for number in range(len(self.weights))]
         moments = [
-            {"gradients": gradients, "outputs of layers": earlier, "gradients of outputs": own + of_inputs}
-            for gradients, earlier, own, of_inputs in zip(learnt, kept, outputs, before, strict=True)
+            {"gradients": gradients, "outputs of layers": needed, "gradients of outputs": own + of_inputs}
+            for gradients, needed, own, of_inputs in zip(learnt, still, outputs, before, strict=True)
         ]
         return fixed | max(moments, key=lambda moment: sum(moment.values()))
 
@@ -107,6 +114,7 @@ def demand(workload: Workload, scenario: Scenario, batch_size: int, *, precision
         inputs=math.prod(module.input_shape(workload.spec)),
         weights=tuple(layer.parameters for layer in layers[1:]),
         outputs=tuple(math.prod(layer.shape) for layer in layers[1:]),
+        kept=tuple(part.kept or math.prod(part.shape) for part in module.parts(workload.spec)),
         moments=MOMENTS[type(rule)](rule),
         bytes_per_output=2 if precision == "bf16" else FLOAT32_BYTES,
     )

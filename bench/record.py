@@ -192,7 +192,8 @@ class Block:
     time was up before (in turns: or both sides were sure enough). `boundary` are calls apart from all these. `use` is
     what the machine did meanwhile.
     `turns` is there where both blocks were timed in turns with those of another run. `flops` are the operations that
-    one call needs, `least_bytes` what it has to read and write if nothing stays in a cache. `first_round_ns` is a round
+    one call needs, `least_bytes` what it has to read and write if nothing stays in a cache, `held_bytes` what it has to
+    hold at once. `first_round_ns` is a round
     before the pipelined ones, in which several calls may be compiled into one; `compiling` is what it and the first
     three calls spent on that.
     """
@@ -214,6 +215,7 @@ class Block:
     turns: Turns | None = None
     flops: int | None = None
     least_bytes: int | None = None
+    held_bytes: int | None = None
     first_round_ns: int | None = None
     compiling: Compiling | None = None
 

@@ -63,27 +63,28 @@ def trace(subject: Subject, *, nudged: bool = False, tuning: Tuning = IDIOMATIC)
     found["losses"] = np.array([float(adapter.to_numpy(loss)) for loss in losses])
     found["trained_logits"] = adapter.to_numpy(adapter.predict(adapter.put(inputs)))
     found["trained_reference"] = subject.reference(weights, inputs, spec=spec)
-    found["mantissa_bits"] = np.array(mantissa_bits(subject))
+    found["mantissa_bits"] = np.array(mantissa_bits(subject, tuning=tuning))
     return found
 
 
-def mantissa_bits(subject: Subject) -> int:
+def mantissa_bits(subject: Subject, *, tuning: Tuning = IDIOMATIC) -> int:
     """How many bits behind the binary point survive a product with one, in the layers that the family computes with.
 
     Networks that only hand their inputs on are asked for 1 + 2⁻ᵏ: with fewer bits than k they answer something else, 1
     or, where halves are rounded up, 1 + 2¹⁻ᵏ. The adapter drives the last of them afterwards.
     """
-    return min(_surviving_bits(subject, *probe) for probe in PROBES if probe[0] in {"dnn", subject.workload.family})
+    probes = (probe for probe in PROBES if probe[0] in {"dnn", subject.workload.family})
+    return min(_surviving_bits(subject, *probe, tuning=tuning) for probe in probes)
 
 
-def _surviving_bits(subject: Subject, family: str, fields: Mapping[str, Any]) -> int:
+def _surviving_bits(subject: Subject, family: str, fields: Mapping[str, Any], *, tuning: Tuning) -> int:
     module = families.spec_module(family)
     spec = module.Spec(**fields)
     weights = {name: _handing_on(shape) for name, shape in module.parameter_shapes(spec).items()}
     bits = np.arange(1, np.finfo(np.float64).nmant + 1)
     inputs = np.broadcast_to(1 + 2.0 ** -bits[:, None], (len(bits), PROBED)).reshape(-1, *module.input_shape(spec))
     driven = replace(subject, workload=replace(subject.workload, family=family))
-    driven.build(spec=spec, weights=weights)
+    driven.build(spec=spec, weights=weights, tuning=tuning)
     typed = inputs.astype(subject.dtype)
     answers = subject.adapter.to_numpy(subject.adapter.predict(subject.adapter.put(typed)))
     return bits_kept(bits, answers)

@@ -19,13 +19,15 @@ from bench.proof import Options, Proofs, source_digest
 from bench.record import Candidate, Case, Measurement, Scenario, Tuning, to_json
 from bench.tuning import DECIDES
 
-# What decides how candidates are timed: what they took before a change there is not known any more.
-TIMING = (
-    Path(tuning.__file__),
-    *(
-        Path(tuning.__file__).parent / "measure" / f"{name}.py"
-        for name in ("inference", "memory", "rounds", "series", "training", "work")
-    ),
+# What decides who is a candidate and how it is timed: what they took before a change there is not known any more.
+TIMING = tuple(
+    Path(tuning.__file__).parent / f"{name}.py"
+    for name in (
+        "tuning",
+        "subject",
+        "adapters/base",
+        *(f"measure/{name}" for name in ("case", "inference", "memory", "rounds", "series", "training", "work")),
+    )
 )
 
 
@@ -108,7 +110,7 @@ class Tuner:
 
     def find(self, case: Case) -> dict[Spot, Tuning]:
         """The searches for the batch sizes of a case, from the cache where they are known."""
-        known = {} if self.again else {spot: _read(self._path(case, spot)) for spot in spots(case)}
+        known = {} if self.again else {spot: self._known(case, spot) for spot in spots(case)}
         found = {spot: tuning for spot, tuning in known.items() if tuning is not None}
         missing = [spot for spot in spots(case) if spot not in found]
         if missing:
@@ -118,7 +120,8 @@ class Tuner:
                 self.settings.listen(Event(kind="tuned", case=case, tuning=found[spot]))
                 # What failed is tried again next time; what everything at length shows is held against the search's.
                 if found[spot].candidates[0].times_s and not self.exhaustive:
-                    path = self._path(case, spot)
+                    is_late = any(item.outcome == "timeout" for item in found[spot].candidates)
+                    path = self._path(case, spot, within_s=self.settings.limit_s if is_late else None)
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_text(json.dumps(to_json(found[spot])), "utf-8")
         return {spot: found[spot] for spot in spots(case)}
@@ -181,10 +184,16 @@ class Tuner:
             known[number] = replace(candidate, outcome="unproven", error=f"not proven: {wrong}")
         return {}, tuple(known)
 
-    def _path(self, case: Case, spot: Spot) -> Path:
+    def _known(self, case: Case, spot: Spot) -> Tuning | None:
+        """What was found before: with time for every candidate, or with as much as there is now."""
+        return _read(self._path(case, spot)) or _read(self._path(case, spot, within_s=self.settings.limit_s))
+
+    def _path(self, case: Case, spot: Spot, *, within_s: float | None = None) -> Path:
+        """Where a search is kept, by everything that decides it: one that had no time for all, by the limit as well."""
         workload, versions = self.settings.workloads[case.workload], frameworks.versions(contender(case))
         sources = (*(path.read_text("utf-8") for path in TIMING), source_digest(workload, case.framework))
-        what = [self.settings.machine, workload.digest, *sources, versions, *spot]
+        limit = [] if within_s is None else [within_s]
+        what = [self.settings.machine, workload.digest, *sources, versions, *spot, *limit]
         return cache.folder() / "tunings" / f"{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]}.json"
 
 

@@ -49,7 +49,7 @@ class Adapter(Protocol):
         """The public options that may make it faster on this device, and what each can be; asked after `configure`.
 
         The first value of each is what the framework's own guide tells a user to write. Options of the model's own
-        files (`FORMS`) are not among them.
+        files (`bench.subject.forms`) are not among them.
         """
 
     def prepare(self, model: Model, recipe: Recipe, *, tuning: Tuning = IDIOMATIC) -> None:

@@ -18,6 +18,7 @@ from jax import Array
 from bench.adapters.base import IDIOMATIC, Adapter, Batch, HostBatch, Loss, Model, Tuning, step_by_step, together
 from bench.adapters.engines.base import Engine, Peaks
 from bench.adapters.engines.jax import JaxEngine
+from bench.adapters.tuned.base import AHEAD, on_device
 from bench.adapters.tuned.flax import Functional
 from bench.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
 from bench.record import Scenario
@@ -26,7 +27,7 @@ Optimizer = Any  # nnx.Optimizer is generic in the model, which the harness does
 
 CHECKPOINT = "orbax"
 STEPS_PER_CALL = 8
-SCAN = f"lax.scan of {STEPS_PER_CALL} steps"
+USUAL, SCAN = "nnx.jit", f"lax.scan of {STEPS_PER_CALL} steps"
 
 
 def create() -> Adapter:
@@ -60,13 +61,10 @@ class FlaxAdapter:
     def choices(self, scenario: Scenario, family: str) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002 (the seam)
         """What is compiled: a function of the module, of its state, or of its state for several steps.
 
-        On a GPU also by what XLA multiplies matrices.
+        On a GPU also by what XLA multiplies matrices, which `nnx.jit` cannot be told.
         """
         scan = (SCAN,) if scenario == "training" else ()
-        found = {"call": ("nnx.jit", "jax.jit", "ahead of time", *scan)}
-        if self.engine.device != "cpu":
-            found["products"] = ("default", "cublas")
-        return found
+        return {"call": (USUAL, *on_device(("jax.jit", AHEAD, *scan), self.engine.device))}
 
     def prepare(self, model: Model, recipe: Recipe, *, tuning: Tuning = IDIOMATIC) -> None:
         """Take the model, make its optimizer and its two compiled functions."""
@@ -80,10 +78,11 @@ class FlaxAdapter:
         self.parameters = [leaf for leaf in jax.tree.leaves(self.model, is_leaf=_is_variable) if _is_parameter(leaf)]
         learn = _learning(LOSSES[recipe.loss])
         self.step, self.call = nnx.jit(learn), nnx.jit(_call)
-        self.steps_per_call = STEPS_PER_CALL if tuning.get("call") == SCAN else 1
+        call = tuning.get("call", USUAL)
+        self.steps_per_call = STEPS_PER_CALL if call.startswith(SCAN) else 1
         self.functional = None
-        if tuning.get("call", "nnx.jit") != "nnx.jit" or tuning.get("products") == "cublas":
-            self.functional = Functional(model, self.optimizer, learn=learn, answer=_call, tuning=tuning)
+        if call != USUAL:
+            self.functional = Functional(model, self.optimizer, learn=learn, answer=_call, call=call)
 
     def settle(self) -> None:
         """Give the module the state that was trained outside of it."""
@@ -164,7 +163,7 @@ class FlaxAdapter:
 
     def settings(self) -> dict[str, str]:
         """What is compiled, the optimizer's implementation, threads."""
-        compiled = "nnx.jit" if self.functional is None else self.functional.how
+        compiled = USUAL if self.functional is None else self.functional.call
         return {
             "execution": f"{compiled} (XLA)",
             "inference": f"{compiled} (XLA)",

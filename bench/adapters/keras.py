@@ -25,14 +25,16 @@ from bench.adapters.base import (
     together,
 )
 from bench.adapters.engines.base import Engine, Peaks
-from bench.adapters.tuned.base import Loop
+from bench.adapters.tuned.base import AHEAD, Loop, on_device
 from bench.errors import UnavailableError
 from bench.recipe import Adam, AdamW, Clipping, Recipe, Sgd, UpdateRule
 from bench.record import Scenario
 
 FILE = "model.keras"
 STEPS_PER_CALL = 8
-SEVERAL_STEPS = f"custom loop of {STEPS_PER_CALL} steps"
+LOOP, SEVERAL_STEPS = "custom loop", f"custom loop of {STEPS_PER_CALL} steps"
+RECURRENT = ("lstm", "rnn")
+JIT: Mapping[str, bool | str] = {"auto": "auto", "on": True, "off": False}
 
 
 def create() -> Adapter:
@@ -66,32 +68,41 @@ class KerasAdapter:
         """The type in which layers compute, where it is not that of their variables."""
         return {"compute_dtype": "bfloat16"} if self.precision == "bf16" else {}
 
-    def choices(self, scenario: Scenario, family: str) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002 (the seam)
-        """Keras' own methods or a loop beside them, and on backends that need not compile whether they do."""
-        found = {"call": ("predict_on_batch", "custom loop")}
-        if scenario == "training":
-            several = () if self.backend == "torch" else (SEVERAL_STEPS,)
-            found = {"call": ("train_on_batch", "custom loop", *several)}
-        if self.backend != "jax":
-            found["jit_compile"] = ("auto", "on")
-        return found
+    def choices(self, scenario: Scenario, family: str) -> Mapping[str, tuple[str, ...]]:
+        """Keras' own methods or a loop beside them; compiled or not, where a backend need not; the backend's own."""
+        on_jax, is_training = self.backend == "jax", scenario == "training"
+        usual = "train_on_batch" if is_training else "predict_on_batch"
+        ahead = (f"{LOOP}, {AHEAD}",) if on_jax else ()
+        several = (SEVERAL_STEPS,) if is_training and self.backend != "torch" else ()
+        loops = (LOOP, *ahead, *several)
+        if on_jax:
+            return {"call": (usual, *on_device(loops, self.engine.device))}
+        # What Keras chooses by itself: XLA on a GPU but for layers that have cuDNN, and nothing elsewhere.
+        is_compiled = self.backend == "tensorflow" and self.engine.device != "cpu" and family not in RECURRENT
+        return {
+            "call": (usual, *loops),
+            "jit_compile": ("auto", "off" if is_compiled else "on"),
+            **self.engine.choices(),
+        }
 
     def prepare(self, model: Model, recipe: Recipe, *, tuning: Tuning = IDIOMATIC) -> None:
         """Compile the model with Keras' defaults, our loss and our rule of Adam."""
         self.model = model
-        jit = True if tuning.get("jit_compile") == "on" else "auto"
-        has_loop = tuning.get("call") in {"custom loop", SEVERAL_STEPS}  # where torch leaves the optimizer eager
+        self.engine.choose(tuning)
+        jit = JIT[tuning.get("jit_compile", "auto")]
+        call = tuning.get("call", "")
+        has_loop = call.startswith(LOOP)  # where torch leaves the optimizer eager
         rule = optimizer(recipe.optimizer, recipe.clipping, compiled=jit is True and not has_loop)
         self.model.compile(optimizer=rule, loss=LOSSES[recipe.loss](), jit_compile=jit)
         for name in ("train_step", "predict_step"):
             setattr(model, name, self.engine.traced(getattr(type(model), name).__get__(model)))
         self.parameters, self.training = self.model.trainable_variables, False
         self.step = self.engine.stateless(self.model.train_step)
-        self.steps_per_call = STEPS_PER_CALL if tuning.get("call") == SEVERAL_STEPS else 1
+        self.steps_per_call = STEPS_PER_CALL if call.startswith(SEVERAL_STEPS) else 1
         self.loop: Loop | None = None
         if has_loop:
             loops = importlib.import_module(f"bench.adapters.tuned.keras_{self.backend}")
-            self.loop = loops.create(model, self.engine, jit_compile=bool(model.jit_compile))
+            self.loop = loops.create(model, self.engine, call=call, jit_compile=bool(model.jit_compile))
 
     def settle(self) -> None:
         """Give the model's variables what a loop of its own has trained."""
@@ -190,11 +201,12 @@ class KerasAdapter:
 
     def settings(self) -> dict[str, str]:
         """How Keras resolved its defaults."""
+        steps = "train_on_batch" if self.loop is None else f"a custom loop, {self.steps_per_call} in a call"
         return {
             "execution": EXECUTION[self.backend, bool(self.model.jit_compile)],
-            "inference": "predict_on_batch" if self.loop is None else "a compiled call",
-            "steps": "train_on_batch" if self.loop is None else f"a custom loop, {self.steps_per_call} in a call",
-            "epochs": "jax.jit around train_step" if self.step else "train_on_batch",
+            "inference": "predict_on_batch" if self.loop is None else "a call of the model",
+            "steps": steps,
+            "epochs": "jax.jit around train_step" if self.step and self.loop is None else steps,
             "optimizer": f"keras.optimizers.{type(self.model.optimizer).__name__}",
             "precision": "policy mixed_bfloat16" if self.precision == "bf16" else self.engine.precision,
             "threads": str(self.threads),

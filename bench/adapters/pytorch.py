@@ -56,11 +56,10 @@ class PyTorchAdapter:
     def choices(self, scenario: Scenario, family: str) -> Mapping[str, tuple[str, ...]]:
         """Compiled or not, memory layout, the CPU's library, and for training the optimizer's implementation."""
         graphs = ("reduce-overhead", "max-autotune") if self.device.type == "cuda" else ()
-        found = {"compile": ("off", "default", *graphs)}
+        found: dict[str, tuple[str, ...]] = {"compile": ("off", "default", *graphs)}
         if family == "cnn":
             found["memory_format"] = ("contiguous", "channels_last")
-        if self.device.type == "cpu":
-            found["onednn"] = ("on", "off")
+        found |= self.engine.choices()
         if scenario == "training":
             found["optimizer"] = ("default", "fused")
         return found
@@ -72,7 +71,7 @@ class PyTorchAdapter:
         self.channels_last = tuning.get("memory_format") == "channels_last"
         if self.channels_last:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # its stub forgets this form
-        torch.backends.mkldnn.enabled = tuning.get("onednn") != "off"  # type: ignore[assignment] # a property
+        self.engine.choose(tuning)
         compiled = tuning.get("compile", "off")
         self.call = self.model if compiled == "off" else torch.compile(self.model, mode=compiled, dynamic=False)
         self.trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]

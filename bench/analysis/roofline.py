@@ -14,8 +14,8 @@ class Standing:
     """One call beside its roof.
 
     `mfu` is the share of the best rate of products that its own operations reach, `floor_s` the time that no call can
-    be below, for the reason in `bound`, and `over_floor` how many times as long the call takes. `intensity` is in
-    operations for each byte that has to move at least.
+    be below that makes these operations, for the reason in `bound`, and `over_floor` how many times as long the call
+    takes. `intensity` is in operations for each byte that has to move at least.
     """
 
     flops_per_s: float
@@ -27,9 +27,12 @@ class Standing:
     bound: Bound
 
 
-def stand(seconds: float, flops: int, least_bytes: int, roof: Roof) -> Standing | None:
-    """Where a call of so many seconds stands; None where the device's rates are not known."""
-    stream = bandwidth(roof.bytes, least_bytes)
+def stand(seconds: float, flops: int, least_bytes: int, roof: Roof, *, held_bytes: int) -> Standing | None:
+    """Where a call of so many seconds stands; None where the device's rates are not known.
+
+    What it holds at once, in bytes, decides which cache it may fit into: a step moves some of it several times.
+    """
+    stream = bandwidth(roof.bytes, held_bytes)
     if roof.flops is None or stream is None or not seconds > 0:
         return None
     compute_s, memory_s = flops / roof.flops.per_second, least_bytes / stream

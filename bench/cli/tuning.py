@@ -25,7 +25,7 @@ def tune(  # noqa: PLR0913 (the options of the command)
     precision: Precision = "fp32",
     scenario: Annotated[str, typer.Option(metavar="LIST", help="training, inference.")] = "training",
     batch_size: Annotated[
-        str | None, typer.Option(metavar="LIST", help="Batch sizes; the recipe's by default.")
+        str | None, typer.Option(metavar="LIST", help="Batch sizes; those of the workload by default.")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads for every framework; all cores by default.")] = None,
     scripts: Annotated[

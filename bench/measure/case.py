@@ -213,7 +213,8 @@ def _told(block: Block, subject: Subject, case: Case, occasion: Occasion) -> Blo
     """The block with what its calls need to do, after the news of it."""
     occasion.progress({"batch_size": block.batch_size, "call_ns": int(np.median(block.synchronised_ns))})
     asked = demand(subject.workload, case.scenario, block.batch_size, precision=case.precision)
-    return replace(block, flops=asked.flops, least_bytes=asked.least_bytes)
+    held_bytes = sum(asked.held.values())
+    return replace(block, flops=asked.flops, least_bytes=asked.least_bytes, held_bytes=held_bytes)
 
 
 PURPOSES = {

@@ -117,7 +117,9 @@ def standing(results: Results, cell: Cell) -> tuple[float, Standing] | None:
     found = summary(METRICS[PIPELINED[cell.scenario]], blocks)
     if not blocks or roof is None or found is None or blocks[0].flops is None or not blocks[0].least_bytes:
         return None
-    made = stand(found.median, blocks[0].flops, blocks[0].least_bytes, roof)
+    least_bytes = blocks[0].least_bytes
+    held_bytes = blocks[0].held_bytes or least_bytes  # old records do not say
+    made = stand(found.median, blocks[0].flops, least_bytes, roof, held_bytes=held_bytes)
     return None if made is None else (found.median, made)
 
 

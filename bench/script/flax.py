@@ -13,7 +13,7 @@ import os
 import statistics
 import time
 {reduce}
-{pin}
+{visible}{pin}
 import jax
 import jax.numpy as jnp
 import optax
@@ -148,13 +148,12 @@ def write(task: Task) -> str:
     """The script."""
     helpers = [*([CONVOLVE] if _has_patches(task) else []), *([POOL] if _is_reshaped(task) else [])]
     helpers = [*helpers, "\n"] if helpers else []
-    training, on_cublas = task.scenario == "training", task.options.get("products") == "cublas"
-    call = task.options.get("call", "jax.jit" if on_cublas else "nnx.jit")
-    fed = "(inputs, targets)" if training else "inputs"
+    training = task.scenario == "training"
     steps = task.steps_per_call
     values: dict[str, Any] = {
         "title": task.title,
         "reduce": "from functools import reduce\n" if _is_reshaped(task) else "",
+        "visible": task.visible,
         "pin": PIN.format(threads=task.threads),
         "keep_freed": KEEP_FREED.format(call=CALL_NAMES[task.scenario]),
         "platform": task.device.partition(":")[0],
@@ -166,17 +165,17 @@ def write(task: Task) -> str:
         "optimizer": _update(task.recipe),
         "loss": LOSSES[task.recipe.loss],
         "steps": steps,
-        "options": ', compiler_options={"xla_gpu_enable_triton_gemm": False}' if on_cublas else "",
-        "ahead": f".lower(state, {fed}).compile()" if call == "ahead of time" else "",
+        "options": task.compiler_options,
+        "ahead": task.ahead.format(fed="(inputs, targets)" if training else "inputs"),
         **task.clock,
         "call_once": "result = step()",
         "wait": "jax.block_until_ready((result, nnx.state(model)))" if training else "jax.block_until_ready(result)",
     }
-    if training and call != "nnx.jit":
+    if training and task.call:
         values["wait"] = "jax.block_until_ready((result, state))"
     functional = PURE + (SCAN if steps > 1 else FUNCTIONAL)
-    learning = LEARN + (STATEFUL if call == "nnx.jit" else functional)
-    answering = ANSWER if call == "nnx.jit" else PURE_ANSWER
+    learning = LEARN + (functional if task.call else STATEFUL)
+    answering = PURE_ANSWER if task.call else ANSWER
     return (HEAD + (learning if training else answering) + "\n" + CLOCKS[task.scenario]).format(**values)
 
 

@@ -14,7 +14,7 @@ import statistics
 import time
 
 os.environ["KERAS_BACKEND"] = "{backend}"
-{hidden}{quiet}{pin}
+{visible}{quiet}{pin}
 import keras
 import numpy as np
 {imports}
@@ -62,7 +62,7 @@ def learn(inputs, targets):
     return loss
 
 
-compiled = tf.function(lambda batches: [learn(*batch) for batch in batches], jit_compile={jit_bool})
+compiled = tf.function(lambda batches: [learn(*batch) for batch in batches], jit_compile=model.jit_compile)
 
 
 def step():
@@ -89,9 +89,9 @@ def several(state, batches):
     return jax.lax.scan(learn, state, jax.tree.map(lambda *arrays: jnp.stack(arrays), *batches))
 
 
-compiled = jax.jit({learn}, donate_argnums=0)
 groups = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
 state = tuple([variable.value for variable in group] for group in groups)
+compiled = jax.jit({learn}, donate_argnums=0{options}){ahead}
 
 
 def step():
@@ -116,16 +116,17 @@ def step():
 """
 
 ANSWERS = {
-    "tensorflow": """compiled = tf.function(lambda inputs: model(inputs, training=False), jit_compile={jit_bool})
+    "tensorflow": """model.compile(jit_compile={jit})
+compiled = tf.function(lambda inputs: model(inputs, training=False), jit_compile=model.jit_compile)
 
 
 def step():
     return compiled(inputs)
 
 """,
-    "jax": """compiled = jax.jit(lambda state, inputs: model.stateless_call(*state, inputs, training=False)[0])
-groups = (model.trainable_variables, model.non_trainable_variables)
+    "jax": """groups = (model.trainable_variables, model.non_trainable_variables)
 state = tuple([variable.value for variable in group] for group in groups)
+compiled = jax.jit(lambda state, inputs: model.stateless_call(*state, inputs, training=False)[0]{options}){ahead}
 
 
 def step():
@@ -162,6 +163,7 @@ SETTINGS = {
     "tf.config.experimental.enable_tensor_float_32_execution({tf32})",
     "jax": 'jax.config.update("jax_default_matmul_precision", "{matmul}")',
     "torch": "torch.set_num_threads({threads})\n"
+    "torch.backends.mkldnn.enabled = {onednn}\n"
     "torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = {tf32}",
 }
 WAITS = {
@@ -198,15 +200,15 @@ PACKED: dict[str, Callable[[dict[str, Any]], str]] = {
 def write(task: Task) -> str:
     """The script."""
     backend, training = str(task.backend), task.scenario == "training"
-    call = task.options.get("call", "")
     steps = task.steps_per_call
     compiled = task.options.get("jit_compile") == "on"
     # On JAX a list of what the step returned, and the variables that it changed, are what has to be there.
-    kept = "(result, state)" if call else "result"
+    kept = "(result, state)" if task.call else "result"
+    batch = "(inputs, targets)" if steps == 1 else f"((inputs, targets),) * {steps}"
     values: dict[str, Any] = {
         "title": task.title,
         "backend": backend,
-        "hidden": 'os.environ["CUDA_VISIBLE_DEVICES"] = ""\n' if task.device == "cpu" else "",
+        "visible": task.visible,
         "quiet": 'os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")\n' if backend == "tensorflow" else "",
         "pin": PIN.format(threads=task.threads),
         "keep_freed": KEEP_FREED.format(call=CALL_NAMES[task.scenario]),
@@ -214,6 +216,7 @@ def write(task: Task) -> str:
         "settings": SETTINGS[backend].format(
             threads=task.threads,
             tf32=task.precision == "tf32",
+            onednn=task.options.get("onednn") != "off",
             matmul={"tf32": "tensorfloat32", "bf16": "default"}.get(task.precision, "highest"),
         ),
         "policy": "mixed_bfloat16" if task.precision == "bf16" else "float32",
@@ -223,21 +226,22 @@ def write(task: Task) -> str:
         "targets": _targets(task),
         "optimizer": _optimizer(task.recipe),
         "loss": LOSSES[task.recipe.loss],
-        "jit": "True" if compiled else '"auto"',
-        "jit_bool": str(compiled),
+        "jit": {"on": "True", "off": "False"}.get(task.options.get("jit_compile", ""), '"auto"'),
         "call": "torch.compile(model, dynamic=False)" if compiled else "model",
         "steps": steps,
         "learn": "learn" if steps == 1 else "several",
-        "batch": "(inputs, targets)" if steps == 1 else f"((inputs, targets),) * {steps}",
+        "batch": batch,
+        "options": task.compiler_options,
+        "ahead": task.ahead.format(fed=batch if training else "inputs"),
         "wait_for": WAITS[backend].format(kept=kept),
         "call_once": "result = step()",
         "wait": "wait(result)",
         **task.clock,
     }
     if training:
-        body = COMPILE + (LOOPS[backend] if call else TRAIN_ON_BATCH)
+        body = COMPILE + (LOOPS[backend] if task.call else TRAIN_ON_BATCH)
     else:
-        body = ANSWERS[backend] if call else PREDICT_ON_BATCH
+        body = ANSWERS[backend] if task.call else PREDICT_ON_BATCH
     return (HEAD + body + WAIT + CLOCKS[task.scenario]).format(**values)
 
 
@@ -252,7 +256,8 @@ def _how(task: Task) -> dict[str, Any]:
 
 
 def _recurrent(kind: str, of: dict[str, Any]) -> str:
-    sequences = f"return_sequences={not of['last']}, unroll={of['unroll']}{of['cudnn']}"
+    cudnn = of["cudnn"] if kind == "LSTM" else ""
+    sequences = f"return_sequences={not of['last']}, unroll={of['unroll']}{cudnn}"
     return f'keras.layers.{kind}({of["units"]}, activation="{of["activation"]}", {sequences}, dtype=policy)'
 
 

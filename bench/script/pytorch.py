@@ -87,6 +87,24 @@ class Recurrent(nn.Module):
 
 '''
 
+OVER_TIME = '''
+class OverTime(nn.Module):
+    """A batch norm of all states: torch's has its channels before the steps."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        return self.layer(states.mT).mT
+
+'''
+BATCH_NORMS = (
+    "nn.BatchNorm1d({})",
+    "OverTime(nn.BatchNorm1d({}))",
+    "nn.BatchNorm2d({})",
+)  # by the axes between samples and channels
+
 PACKED: dict[str, Callable[..., str]] = {
     "dense": lambda inputs, outputs: f"nn.Linear({inputs}, {outputs})",
     "convolution": lambda inputs, outputs, kernel, padding: (
@@ -96,8 +114,8 @@ PACKED: dict[str, Callable[..., str]] = {
     "flatten": lambda: "nn.Flatten()",
     "dropout": lambda rate: f"nn.Dropout({rate})",
     "activation": lambda name: f"nn.{ {'relu': 'ReLU', 'tanh': 'Tanh', 'sigmoid': 'Sigmoid'}[name] }()",
-    "batch_norm": lambda channels, axes, epsilon, momentum: (
-        f"nn.BatchNorm{'2d' if axes == 2 else '1d'}({channels}, eps={epsilon}, momentum={1 - momentum:g})"  # noqa: PLR2004
+    "batch_norm": lambda channels, axes, epsilon, momentum: BATCH_NORMS[axes].format(
+        f"{channels}, eps={epsilon}, momentum={1 - momentum:g}"
     ),
     "lstm": lambda inputs, units, activation, last: (  # noqa: ARG005 (tanh, or there is no such layer)
         f"Recurrent(nn.LSTM({inputs}, {units}, batch_first=True), last={last})"
@@ -106,6 +124,7 @@ PACKED: dict[str, Callable[..., str]] = {
         f'Recurrent(nn.RNN({inputs}, {units}, nonlinearity="{activation}", batch_first=True), last={last})'
     ),
 }
+HELPERS = {"Recurrent": RECURRENT, "OverTime": OVER_TIME}
 LOSSES = {
     "cross_entropy": "nn.CrossEntropyLoss()",
     "binary_cross_entropy": "nn.BCEWithLogitsLoss()",
@@ -116,7 +135,7 @@ LOSSES = {
 
 def write(task: Task) -> str:
     """The script."""
-    layers = list(network(task))
+    packed = "\n".join(f"    {PACKED[layer.kind](**layer.sizes)}," for layer in network(task))
     compiled, mixed = task.options.get("compile", "off"), task.precision == "bf16"
     last = task.options.get("memory_format") == "channels_last"
     shape = task.input_shape
@@ -129,8 +148,8 @@ def write(task: Task) -> str:
         "onednn": task.options.get("onednn") != "off",
         "keep_freed": KEEP_FREED.format(call=CALL_NAMES[task.scenario]),
         "device": task.device,
-        "helpers": RECURRENT if task.family in {"lstm", "rnn"} else "",
-        "layers": "\n".join(f"    {PACKED[layer.kind](**layer.sizes)}," for layer in layers),
+        "helpers": "\n".join(text for name, text in HELPERS.items() if f"{name}(" in packed),
+        "layers": packed,
         "channels_last": ", memory_format=torch.channels_last" if last else "",
         "call": "model" if compiled == "off" else f'torch.compile(model, mode="{compiled}", dynamic=False)',
         "shape": ", ".join(map(str, task.input_shape if last else shape)),

@@ -83,9 +83,30 @@ class Task:
         return outputs
 
     @property
+    def call(self) -> str:
+        """The chosen program by its name: `lax.scan of 8 steps, products by cuBLAS`; empty where it is the guide's."""
+        return self.options.get("call", "")
+
+    @property
+    def ahead(self) -> str:
+        """What follows a program of JAX that is compiled ahead of time, for a state and what is fed."""
+        return ".lower(state, {fed}).compile()" if "ahead of time" in self.call else ""
+
+    @property
+    def compiler_options(self) -> str:
+        """What `jax.jit` is told beside its function."""
+        return ', compiler_options={"xla_gpu_enable_triton_gemm": False}' if "cuBLAS" in self.call else ""
+
+    @property
+    def visible(self) -> str:
+        """The line that hides all GPUs, or all but the one that the script is for."""
+        kind, _, number = self.device.partition(":")
+        return f'os.environ["CUDA_VISIBLE_DEVICES"] = "{number}"\n' if kind == "cpu" or number else ""
+
+    @property
     def steps_per_call(self) -> int:
         """How many steps the chosen program makes: `lax.scan of 8 steps`."""
-        found = re.search(r" of (\d+) steps$", self.options.get("call", ""))
+        found = re.search(r" of (\d+) steps\b", self.call)
         return int(found[1]) if found else 1
 
     @property

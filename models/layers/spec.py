@@ -88,13 +88,15 @@ class Part(NamedTuple):
     """One layer of a network as people list them: what it is, the shape of one sample after it, its operations.
 
     Operations are floating-point operations of one forward pass of one sample: two for each multiplication with a
-    kernel, and nothing else. `name` is that of its weights, as in `dense.kernel`.
+    kernel, padding included, and nothing else. `name` is that of its weights, as in `dense.kernel`. `kept` is how many
+    numbers of a sample its backward pass needs again, where that is more than its outputs.
     """
 
     name: str
     kind: str
     shape: tuple[int, ...]
     flops: int
+    kept: int = 0
 
 
 def tail_words(activation: str, batch_norm: BatchNorm | None, dropout: float) -> str:
@@ -119,15 +121,17 @@ def head_part(inputs: int, outputs: int) -> Part:
 
 
 def recurrent_parts(kind: str, steps: int, inputs: int, stack: Sequence[RecurrentLayer], *, gates: int) -> list[Part]:
-    """Recurrent layers; all but the last hand on their whole sequence."""
-    parts = []
+    """Recurrent layers; all but the last hand on their whole sequence.
+
+    For its backward pass each needs the states of all steps again, and with gates these and the cells.
+    """
+    parts, numbers = [], 1 if gates == 1 else gates + 2
     for number, layer in enumerate(stack):
         last = number == len(stack) - 1
         flops = steps * 2 * (inputs + layer.units) * gates * layer.units
         words = tail_words(layer.activation, layer.batch_norm, layer.dropout)
-        parts.append(
-            Part(f"layer{number}", f"{kind}, {words}", (layer.units,) if last else (steps, layer.units), flops)
-        )
+        shape, kept = (layer.units,) if last else (steps, layer.units), numbers * steps * layer.units
+        parts.append(Part(f"layer{number}", f"{kind}, {words}", shape, flops, kept))
         inputs = layer.units
     return parts
 

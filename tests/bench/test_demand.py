@@ -19,6 +19,7 @@ STEP = Demand(
     inputs=10,
     weights=WEIGHTS,
     outputs=OUTPUTS,
+    kept=OUTPUTS,
     moments=2,
     bytes_per_output=4,
 )
@@ -69,6 +70,22 @@ def test_a_step_holds_most_where_the_backward_pass_has_it_all() -> None:
         "outputs of layers": 2 * 100 * 4,
         "gradients of outputs": 2 * 100 * (2 + 4),
     }
+
+
+def test_a_recurrent_layer_keeps_the_states_and_gates_of_all_steps() -> None:
+    # Its last state is all that it hands on, and twenty numbers of each sample what it needs again.
+    deep = replace(STEP, kept=(20, 2), batch_size=100)
+    assert deep.held["outputs of layers"] == 4 * 100 * 20, "where the backward pass begins"
+    alone = replace(STEP, weights=(54,), outputs=(2,), kept=(20,))
+    assert alone.held["outputs of layers"] == 4 * 5 * (20 - 2), "its own, where its gradients are computed"
+    assert replace(deep, scenario="inference").held == replace(QUERY, batch_size=100).held, "a query keeps nothing"
+    # Eight steps of 64 units: states, cells and four gates; the plain one has states alone.
+    for name, numbers in (("digits-lstm", 6), ("counting-rnn", 1)):
+        workload = load_workload(name)
+        found = demand(workload, "training", 4096, precision="fp32")
+        units, steps = workload.spec.layers[0].units, workload.spec.steps
+        assert found.kept[0] == numbers * steps * units
+        assert found.kept[-1] == found.outputs[-1], "a dense layer needs its outputs"
 
 
 def test_a_query_holds_the_outputs_of_one_layer_and_what_it_reads() -> None:

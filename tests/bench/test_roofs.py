@@ -68,6 +68,39 @@ def test_a_stream_is_the_same_in_every_precision_and_a_product_is_not(
     assert streams == {((100, 6.0, "flax"), (200, 4.0, "flax"))}
 
 
+@pytest.mark.parametrize(("reading_ns", "best_ns"), [(1, 1), (16, 4)])
+def test_a_stream_is_the_faster_of_reading_and_of_reading_and_writing(
+    reading_ns: int, best_ns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Device:
+        def __init__(self) -> None:
+            self.asked: list[tuple[str, int]] = []
+            self.now_ns = 0
+
+        def stream(self, elements: int) -> Callable[[], None]:
+            return self._taking(4, "both", elements)
+
+        def reading(self, elements: int) -> Callable[[], None]:
+            return self._taking(reading_ns, "reading", elements)
+
+        def _taking(self, call_ns: int, way: str, elements: int) -> Callable[[], None]:
+            self.asked.append((way, elements))
+
+            def call() -> None:
+                self.now_ns += call_ns
+
+            return call
+
+        def wait(self, _: object) -> None:
+            """Nothing is sent ahead."""
+
+    device = Device()
+    monkeypatch.setattr(roof, "STREAMED", {"cpu": (400,)})
+    monkeypatch.setattr(roof, "now_ns", lambda: device.now_ns)
+    assert roof.streams(device, "cpu") == {800: pytest.approx(800e9 / best_ns)}  # type: ignore[arg-type]
+    assert device.asked == [("both", 100), ("reading", 200)], "as many bytes are touched"
+
+
 @pytest.mark.parametrize(("longest_s", "sizes"), [(0.01, [512]), (10.0, [512, 1024, 2048])])
 def test_products_end_where_one_would_take_too_long(
     longest_s: float, sizes: list[int], monkeypatch: pytest.MonkeyPatch

@@ -5,9 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
+from bench.adapters.tuned.flax import Functional
 from bench.datasets import base as datasets
 from bench.equivalence import LOSS_STEPS, STEPS, Trace, relative_deviation, weights_deviation
 from bench.subject import prepare
@@ -162,3 +166,17 @@ def test_a_unit_that_rounds_halves_up_keeps_no_more_bits(rounded: Callable[[np.n
 def test_what_silently_stays_in_float32_is_seen() -> None:
     subject = prepare("pytorch", workload(), device="cpu", precision="fp32", threads=1, seed=0)
     assert mantissa_bits(replace(subject, precision="bf16")) == 23
+
+
+def test_the_program_that_was_chosen_is_asked_and_not_the_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = prepare("flax", workload(), device="cpu", precision="bf16", threads=1, seed=0)
+    tuning = {"call": "ahead of time"}
+    assert mantissa_bits(subject, tuning=tuning) == mantissa_bits(subject) == 7
+
+    # A program of the functional API that rounds further than bfloat16 does.
+    def further(self: Functional, structure: Any) -> Callable[..., jax.Array]:  # noqa: ANN401 (Flax' own)
+        return lambda state, inputs: jnp.round(self.answer(nnx.merge(structure, state), inputs))
+
+    monkeypatch.setattr(Functional, "_logits", further)
+    assert mantissa_bits(subject, tuning=tuning) == 0
+    assert mantissa_bits(subject) == 7

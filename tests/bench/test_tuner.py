@@ -9,7 +9,7 @@ import pytest
 
 from bench import certification, runner, tuner
 from bench.jobs import Event, Settings
-from bench.record import Case, Certificate, Record, Tuning
+from bench.record import Candidate, Case, Certificate, Record, Tuning
 from bench.tuner import Spot, spots
 from bench.tuning import worth
 from tests.bench.workloads import CANNOT_BE_DONE_IN_PYTORCH, Change, workload
@@ -74,6 +74,28 @@ def test_a_search_tries_everything_there_is_and_is_remembered(tmp_path: Path) ->
     assert not chosen(events)
     tuner.search([TUNED], made, again=True)
     assert 4 + 2 <= len(tried(events)) <= 4 + 3, "all of them, then the faster half and what the guide says"
+
+
+@pytest.mark.usefixtures("_quickly")
+def test_who_had_too_little_time_is_tried_again_with_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, events, _ = settings(tmp_path)
+    timed = tuner.Tuner._timed
+
+    def late(self: tuner.Tuner, case: Case, options: Mapping[str, str], *rest: Any) -> dict[int, Candidate]:  # noqa: ANN401
+        found = timed(self, case, options, *rest)
+        too_slow = options.get("call") == "ahead of time" and self.settings.limit_s < 90
+        return {
+            size: replace(item, outcome="timeout", times_s=()) if too_slow else item for size, item in found.items()
+        }
+
+    monkeypatch.setattr(tuner.Tuner, "_timed", late)
+    outcomes = []
+    for limit_s in (60.0, 60.0, 100.0, 60.0):
+        events.clear()
+        (found,) = tuner.search([TUNED], replace(made, limit_s=limit_s), again=False).values()
+        outcomes.append(({item.outcome for item in found.candidates}, bool(tried(events))))
+    # The second asks the cache; the third has more time than the first had; the last finds what the third found.
+    assert outcomes == [({"ok", "timeout"}, True), ({"ok", "timeout"}, False), ({"ok"}, True), ({"ok"}, False)]
 
 
 @pytest.mark.usefixtures("_quickly")

@@ -3,7 +3,7 @@
 An engine's module offers `create() -> Engine`. Importing the module imports the library and initialises nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 Step = Callable[..., Any]
@@ -35,6 +35,12 @@ class Engine(Protocol):
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Set device, precision and threads of this process, as in `Adapter.configure`."""
 
+    def choices(self) -> Mapping[str, tuple[str, ...]]:
+        """The library's own public options on this device, as in `Adapter.choices`."""
+
+    def choose(self, tuning: Mapping[str, str]) -> None:
+        """Set those of them that are among these options, and the others as they usually are."""
+
     def wait(self, values: object) -> None:
         """Return when these arrays, in whatever lists and tuples, are computed."""
 
@@ -52,6 +58,9 @@ class Engine(Protocol):
 
     def stream(self, elements: int) -> Callable[[], Any]:
         """So many float32 numbers, read and written somewhere else; not waited for."""
+
+    def reading(self, elements: int) -> Callable[[], Any]:
+        """So many float32 numbers, read and added up; not waited for."""
 
     def peak_memory_bytes(self) -> Peaks:
         """The peaks of the allocator on the device since the process began."""

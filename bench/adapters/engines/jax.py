@@ -1,6 +1,6 @@
 """JAX."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import final
 
 import jax
@@ -40,6 +40,13 @@ class JaxEngine:
         jax.config.update("jax_default_matmul_precision", matmul)
         self.device, self.precision = device, f"{precision}, matmul precision {matmul}"
 
+    def choices(self) -> Mapping[str, tuple[str, ...]]:
+        """None: what there is has to be chosen for each program."""
+        return {}
+
+    def choose(self, tuning: Mapping[str, str]) -> None:
+        """Nothing to do."""
+
     def wait(self, values: object) -> None:
         """Return when these arrays are there: JAX hands them out before."""
         jax.block_until_ready(values)
@@ -74,6 +81,11 @@ class JaxEngine:
         """A sum with a number."""
         values, add = jnp.zeros(elements, jnp.float32), jax.jit(lambda values: values + 1)
         return lambda: add(values)
+
+    def reading(self, elements: int) -> Callable[[], jax.Array]:
+        """`jnp.sum`."""
+        values, add_up = jnp.zeros(elements, jnp.float32), jax.jit(jnp.sum)
+        return lambda: add_up(values)
 
     def peak_memory_bytes(self) -> Peaks:
         """The allocator's `peak_bytes_in_use` and `peak_pool_bytes`; a CPU has no such figures."""

@@ -1,6 +1,6 @@
 """TensorFlow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, final
 
@@ -33,6 +33,13 @@ class TensorFlowEngine:
         for gpu in tf.config.list_physical_devices("GPU") if device != "cpu" else ():
             tf.config.experimental.set_memory_growth(gpu, True)  # noqa: FBT003 (its only form)
         self.device, self.precision = device, precision
+
+    def choices(self) -> Mapping[str, tuple[str, ...]]:
+        """None: what there is has to be chosen before TensorFlow is imported."""
+        return {}
+
+    def choose(self, tuning: Mapping[str, str]) -> None:
+        """Nothing to do."""
 
     def wait(self, values: object) -> None:  # noqa: ARG002 (a device has one order)
         """Return when the device has nothing left to do; on a CPU a call returns when it is done."""
@@ -71,6 +78,11 @@ class TensorFlowEngine:
         """A sum with a number."""
         values = tf.zeros(elements)
         return lambda: values + 1
+
+    def reading(self, elements: int) -> Callable[[], tf.Tensor]:
+        """`tf.reduce_sum`."""
+        values = tf.zeros(elements)
+        return lambda: tf.reduce_sum(values)
 
     def peak_memory_bytes(self) -> Peaks:
         """`get_memory_info`, which a CPU does not have, and which does not say what is reserved."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, final
 
 import torch
+import torch._dynamo.config
 from torch._dynamo.utils import compile_times  # its documentation names it there
 
 from bench.adapters.engines.base import Compiled, Engine, Peaks, Step
@@ -12,6 +13,7 @@ from bench.adapters.engines.base import Compiled, Engine, Peaks, Step
 # The phases of a compilation, as torch names them: the backward pass is compiled when it is first needed.
 WHOLE, INDUCTOR = ("_compile.compile_inner", "backward._backward_impl"), "compile_fx_inner"
 
+PROGRAMS = 64  # of one function: more shapes than anybody times in one process
 MOST_EVENTS = 100_000  # of an allocator, in one call
 # Whom memory is for at the peak of a call.
 PASSES = HELD, WORKSPACE, FORWARD, BACKWARD, OPTIMIZER = (
@@ -40,7 +42,18 @@ class TorchEngine:
         torch.set_num_threads(threads)
         torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
         torch.backends.cudnn.allow_tf32 = precision == "tf32"
+        # A program for each shape that is fed: beyond its limit Dynamo goes on without compiling, and says nothing.
+        torch._dynamo.config.recompile_limit = PROGRAMS  # noqa: SLF001 (documented under this name)
+        torch._dynamo.config.fail_on_recompile_limit_hit = True  # noqa: SLF001 (the same)
         self.device, self.precision = device, precision
+
+    def choices(self) -> Mapping[str, tuple[str, ...]]:
+        """On a CPU, by oneDNN or by torch's own operations."""
+        return {"onednn": ("on", "off")} if self.device == "cpu" else {}
+
+    def choose(self, tuning: Mapping[str, str]) -> None:
+        """`torch.backends.mkldnn`."""
+        torch.backends.mkldnn.enabled = tuning.get("onednn") != "off"  # type: ignore[assignment] # a property
 
     def wait(self, values: object) -> None:  # noqa: ARG002 (a stream has one order, so everything before now is done)
         """Return when the device has nothing left to do; a CPU never has."""
@@ -74,6 +87,11 @@ class TorchEngine:
         values = torch.zeros(elements, device=self.device)
         result = torch.empty_like(values)
         return lambda: torch.add(values, 1, out=result)
+
+    def reading(self, elements: int) -> Callable[[], torch.Tensor]:
+        """`torch.sum`."""
+        values = torch.zeros(elements, device=self.device)
+        return lambda: torch.sum(values)
 
     def peak_memory_bytes(self) -> Peaks:
         """`torch.cuda.max_memory_allocated` and `max_memory_reserved`; a CPU has no such figures."""

@@ -11,39 +11,31 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from bench.adapters.base import Batch, Tuning
+from bench.adapters.base import Batch
+from bench.adapters.tuned import xla
+from bench.adapters.tuned.xla import Compiled
 
 State = Any  # a pytree of arrays
 Structure = Any  # what Flax knows of a module beside its arrays; hashable
-Compiled = Callable[..., Any]
 Learn = Callable[[Any, Any, Array, Array], Array]
 Answer = Callable[[Any, Array], Array]
-
-# https://openxla.org/xla/flags_guidance
-CUBLAS = {"xla_gpu_enable_triton_gemm": False}
 
 
 @final
 class Functional:
-    """A module and its optimizer as functions of their state.
+    """A module and its optimizer as functions of their state, compiled in the way that `call` names.
 
     What is compiled depends on the module's structure, which is another one when it trains than when it answers.
     """
 
     def __init__(
-        self, model: nnx.Module, optimizer: nnx.Optimizer[Any], *, learn: Learn, answer: Answer, tuning: Tuning
+        self, model: nnx.Module, optimizer: nnx.Optimizer[Any], *, learn: Learn, answer: Answer, call: str
     ) -> None:
         self.model, self.optimizer, self.learn, self.answer = model, optimizer, learn, answer
         self.state: State = None  # while it is trained
         self.frozen: State = None  # while it answers
         self.compiled: dict[Structure, Compiled] = {}
-        self.is_ahead = tuning.get("call") == "ahead of time"
-        self.options = CUBLAS if tuning.get("products") == "cublas" else None
-
-    @property
-    def how(self) -> str:
-        """How it is compiled, for a record."""
-        return "jax.jit, ahead of time" if self.is_ahead else "jax.jit"
+        self.call = call
 
     def train(self, group: Sequence[Batch]) -> tuple[Array, ...]:
         """A step for each batch of the group, in one call."""
@@ -69,9 +61,7 @@ class Functional:
 
     def _compiled(self, structure: Structure, make: Callable[[Structure], Compiled], *, donate: bool) -> Compiled:
         if structure not in self.compiled:
-            function = make(structure)
-            compiled = jax.jit(function, donate_argnums=0 if donate else (), compiler_options=self.options)
-            self.compiled[structure] = _AheadOfTime(compiled) if self.is_ahead else compiled
+            self.compiled[structure] = xla.compiled(make(structure), self.call, donate=donate)
         return self.compiled[structure]
 
     def _steps(self, structure: Structure) -> Compiled:
@@ -91,20 +81,3 @@ class Functional:
 
     def _logits(self, structure: Structure) -> Compiled:
         return lambda state, inputs: self.answer(nnx.merge(structure, state), inputs)
-
-
-class _AheadOfTime:
-    """A program for each shape of what is fed, lowered and compiled when it is first seen.
-
-    https://docs.jax.dev/en/latest/aot.html
-    """
-
-    def __init__(self, function: Any) -> None:  # noqa: ANN401 (what `jax.jit` returns)
-        self.function = function
-        self.programs: dict[Any, Compiled] = {}
-
-    def __call__(self, state: State, fed: Any) -> Any:  # noqa: ANN401 (batches or inputs)
-        key = tuple((array.shape, array.dtype) for array in jax.tree.leaves(fed))
-        if key not in self.programs:
-            self.programs[key] = self.function.lower(state, fed).compile()
-        return self.programs[key](state, fed)

@@ -11,25 +11,26 @@ import jax.numpy as jnp
 from jax import Array
 
 from bench.adapters.engines.base import Engine
+from bench.adapters.tuned import xla
 from bench.adapters.tuned.base import Batch, Loop
 
 State = tuple[list[Array], ...]
 
 
-def create(model: Any, engine: Engine, *, jit_compile: bool) -> Loop:  # noqa: ANN401, ARG001 (a Keras model; JAX always compiles, and counts by itself)
+def create(model: Any, engine: Engine, *, call: str, jit_compile: bool) -> Loop:  # noqa: ANN401, ARG001 (a Keras model; JAX always compiles, and counts by itself)
     """The loop of a compiled model."""
-    return JaxLoop(model)
+    return JaxLoop(model, call)
 
 
 @final
 class JaxLoop:
-    """See `Loop`."""
+    """See `Loop`; compiled in the way that `call` names."""
 
-    def __init__(self, model: Any) -> None:  # noqa: ANN401 (a Keras model)
+    def __init__(self, model: Any, call: str) -> None:  # noqa: ANN401 (a Keras model)
         self.model = model
         model.optimizer.build(model.trainable_variables)
-        self.steps = jax.jit(self._steps, donate_argnums=0)
-        self.answer = jax.jit(lambda variables, inputs: model.stateless_call(*variables, inputs, training=False)[0])
+        self.steps = xla.compiled(self._steps, call, donate=True)
+        self.answer = xla.compiled(self._answer, call, donate=False)
         self.kept: State | None = None  # while it is trained
         self.frozen: State | None = None  # while it answers
 
@@ -64,6 +65,9 @@ class JaxLoop:
     def _variables(self) -> tuple[Any, Any, Any]:
         model = self.model
         return model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
+
+    def _answer(self, variables: State, inputs: Array) -> Any:  # noqa: ANN401 (an array)
+        return self.model.stateless_call(*variables, inputs, training=False)[0]
 
     def _steps(self, state: State, group: tuple[Batch, ...]) -> tuple[tuple[Array, ...], State]:
         if len(group) == 1:

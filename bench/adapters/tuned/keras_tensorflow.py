@@ -14,7 +14,7 @@ from bench.adapters.tuned.base import Batch, Loop
 Tensor = Any
 
 
-def create(model: Any, engine: Engine, *, jit_compile: bool) -> Loop:  # noqa: ANN401 (a Keras model)
+def create(model: Any, engine: Engine, *, call: str, jit_compile: bool) -> Loop:  # noqa: ANN401, ARG001 (a Keras model; a call of several steps has several batches)
     """The loop of a compiled model."""
     return TensorFlowLoop(model, engine, jit_compile=jit_compile)
 

@@ -13,7 +13,7 @@ from bench.adapters.engines.base import Engine
 from bench.adapters.tuned.base import Batch, Loop
 
 
-def create(model: Any, engine: Engine, *, jit_compile: bool) -> Loop:  # noqa: ANN401, ARG001 (a Keras model; torch counts by itself)
+def create(model: Any, engine: Engine, *, call: str, jit_compile: bool) -> Loop:  # noqa: ANN401, ARG001 (a Keras model; torch counts by itself, and has one loop)
     """The loop of a compiled model."""
     return TorchLoop(model, jit_compile=jit_compile)
 

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from bench.adapters.engines.torch import BACKWARD, FORWARD, HELD, OPTIMIZER, WORKSPACE, accounted
 
 ANEW = {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}  # what an earlier test has compiled would be found on disk
@@ -36,6 +38,33 @@ def test_torch_counts_what_its_compiler_takes() -> None:
     assert (no_trace, no_compile) == (0, 0)
     assert trace > 0
     assert compiling > 0
+
+
+SHAPES = """
+import torch
+from bench.adapters.engines.torch import create
+
+engine = create()
+engine.configure(device="cpu", precision="fp32", threads=1)
+{limit}
+compiled = torch.compile(lambda values: values + 1, dynamic=False, backend="eager")
+for size in range(2, 12):
+    compiled(torch.ones(size))
+print(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+"""
+
+
+@pytest.mark.parametrize("limit", [None, 4])
+def test_every_shape_has_a_program_or_there_is_an_error(limit: int | None) -> None:
+    """Of its own accord torch would run the ninth shape of a function without compiling it, and say nothing."""
+    line = "" if limit is None else f"torch._dynamo.config.recompile_limit = {limit}"
+    done = subprocess.run(
+        [sys.executable, "-c", SHAPES.format(limit=line)], capture_output=True, text=True, timeout=250, check=False
+    )
+    if limit is None:
+        assert done.stdout.split() == ["10"], done.stderr[-2000:]
+    else:
+        assert "FailOnRecompileLimitHit" in done.stderr
 
 
 def event(action: str, address: int, size: int, *names: str) -> dict[str, object]:

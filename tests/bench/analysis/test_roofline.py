@@ -12,7 +12,7 @@ ROOF = Roof(flops=Rate(per_second=1e12, size=1024, by="pytorch"), bytes=(CACHE, 
 
 
 def test_a_call_with_many_operations_for_each_byte_is_limited_by_compute() -> None:
-    found = stand(2e-3, flops=10**9, least_bytes=10**6, roof=ROOF)
+    found = stand(2e-3, flops=10**9, least_bytes=10**6, roof=ROOF, held_bytes=10**6)
     assert found is not None
     assert found.bound == "compute"
     assert found.floor_s == pytest.approx(1e-3)
@@ -20,12 +20,18 @@ def test_a_call_with_many_operations_for_each_byte_is_limited_by_compute() -> No
 
 
 def test_a_call_that_moves_much_is_limited_by_memory() -> None:
-    found = stand(0.4, flops=10**9, least_bytes=2 * 10**9, roof=ROOF)
+    found = stand(0.4, flops=10**9, least_bytes=2 * 10**9, roof=ROOF, held_bytes=10**9)
     assert found is not None
     assert found.bound == "memory"
     assert found.floor_s == pytest.approx(0.2)
     assert found.mfu == pytest.approx(0.0025)
     assert found.bytes_per_s == pytest.approx(5e9)
+
+
+def test_what_moves_several_times_is_held_to_the_cache_that_it_fits_into() -> None:
+    often = stand(0.4, flops=1, least_bytes=2 * 10**9, roof=ROOF, held_bytes=10**7)
+    assert often is not None
+    assert often.floor_s == pytest.approx(2 / 50)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +48,6 @@ def test_a_small_stream_that_was_slower_than_a_larger_one_does_not_raise_the_flo
 
 
 def test_what_is_not_known_has_no_floor() -> None:
-    assert stand(1.0, 1, 1, Roof(flops=None)) is None
-    assert stand(1.0, 1, 1, Roof(flops=ROOF.flops)) is None
-    assert stand(0.0, 1, 1, ROOF) is None
+    assert stand(1.0, 1, 1, Roof(flops=None), held_bytes=1) is None
+    assert stand(1.0, 1, 1, Roof(flops=ROOF.flops), held_bytes=1) is None
+    assert stand(0.0, 1, 1, ROOF, held_bytes=1) is None

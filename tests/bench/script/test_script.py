@@ -28,12 +28,18 @@ SPECS: dict[str, Any] = {
     "cnn": CnnSpec(
         height=7, width=6, channels=1, convolutions=(ConvLayer(filters=2, padding="same", pool=2),), outputs=3
     ),
-    "lstm": LstmSpec(steps=5, features=2, layers=(LstmLayer(units=3), LstmLayer(units=2)), outputs=1),
+    "lstm": LstmSpec(
+        steps=5,
+        features=2,
+        layers=(LstmLayer(units=3, batch_norm=BatchNorm(position="after")), LstmLayer(units=2)),
+        outputs=1,
+    ),
     "rnn": RnnSpec(steps=5, features=2, layers=(RecurrentLayer(units=3, activation="relu"),), outputs=1),
 }
 RECIPE = Recipe(optimizer=Adam(name="adam"), batch_size=8, epochs=1)
 NUMBERS = replace(RECIPE, loss="mean_squared_error")
 CONTENDERS = ("pytorch", "keras/tensorflow", "keras/jax", "keras/torch", "flax")
+LOOP_OF_8, SCAN, ON_CUBLAS = "custom loop of 8 steps", "lax.scan of 8 steps", ", products by cuBLAS"
 CALLS: dict[str, dict[str, tuple[str, ...]]] = {
     "pytorch": {
         "compile": ("off",),
@@ -41,14 +47,15 @@ CALLS: dict[str, dict[str, tuple[str, ...]]] = {
         "optimizer": ("default", "fused"),
     },
     "keras/tensorflow": {
-        "call": ("train_on_batch", "custom loop", "custom loop of 8 steps"),
-        "jit_compile": ("auto", "on"),
+        "call": ("train_on_batch", "custom loop", LOOP_OF_8),
+        "jit_compile": ("auto", "off", "on"),
     },
-    "keras/jax": {"call": ("train_on_batch", "custom loop", "custom loop of 8 steps")},
-    "keras/torch": {"call": ("train_on_batch", "custom loop")},
+    "keras/jax": {
+        "call": ("train_on_batch", "custom loop", "custom loop, ahead of time", f"{LOOP_OF_8}{ON_CUBLAS}", LOOP_OF_8)
+    },
+    "keras/torch": {"call": ("train_on_batch", "custom loop"), "onednn": ("on", "off")},
     "flax": {
-        "call": ("nnx.jit", "jax.jit", "ahead of time", "lax.scan of 8 steps"),
-        "products": ("default", "cublas"),
+        "call": ("nnx.jit", "jax.jit", "ahead of time", f"ahead of time{ON_CUBLAS}", f"{SCAN}{ON_CUBLAS}", SCAN),
         "convolution": ("direct", "patches"),
         "pooling": ("reduce_window", "reshape"),
     },
@@ -59,7 +66,6 @@ USUAL = {
     "predict_on_batch",
     "nnx.jit",
     "default",
-    "off",
     "auto",
     "contiguous",
     "direct",
@@ -105,11 +111,13 @@ def test_every_combination_is_a_write(contender: str) -> None:
     for family, scenario in itertools.product(SPECS, scenarios):
         for values in itertools.product(*CALLS[contender].values()):
             options = dict(zip(CALLS[contender], values, strict=True))
-            if scenario == "training" or not options.get("call", "").endswith(("scan", "steps")):
+            if scenario == "training" or " steps" not in options.get("call", ""):
                 text = write(task(contender, family, options, scenario=scenario))
                 compile(text, contender, "exec")
-                assert ("cublas" in values) == ("xla_gpu_enable_triton_gemm" in text)
-                assert ("ahead of time" in values) == (".compile()" in text)
+                call = options.get("call", "")
+                assert call.endswith(ON_CUBLAS) == ("xla_gpu_enable_triton_gemm" in text)
+                assert ("ahead of time" in call) == (".compile()" in text)
+                assert (options.get("onednn") == "off") == ("mkldnn.enabled = False" in text)
                 in_patches = family == "cnn" and "patches" in values
                 assert in_patches == ("conv_general_dilated=convolve" in text)
                 assert ("import reduce" in text) == ("reduce(lambda" in text)
@@ -119,17 +127,36 @@ def test_every_combination_is_a_write(contender: str) -> None:
 
 @pytest.mark.parametrize("contender", CONTENDERS)
 def test_a_script_trains_and_prints_what_a_step_takes(contender: str) -> None:
-    fastest = {name: values[-1] for name, values in CALLS[contender].items() if name != "products"}
+    fastest = {name: values[-1] for name, values in CALLS[contender].items()}
     printed = run(write(task(contender, "cnn", fastest))).split()
     assert printed[1:] == ["ms", "a", "step"]
     assert float(printed[0]) > 0
 
 
-def test_a_script_that_is_compiled_ahead_of_time_trains_and_answers() -> None:
+@pytest.mark.parametrize(
+    ("contender", "call"), [("flax", "ahead of time"), ("keras/jax", "custom loop, ahead of time")]
+)
+def test_a_script_that_is_compiled_ahead_of_time_trains_and_answers(contender: str, call: str) -> None:
     scenarios: tuple[Scenario, ...] = ("training", "inference")
     for scenario in scenarios:
-        options = {"call": "ahead of time", "products": "cublas"}
-        assert float(run(write(task("flax", "dnn", options, scenario=scenario))).split()[0]) > 0
+        options = {"call": f"{call}{ON_CUBLAS}"}  # an option of XLA's for GPUs, which a CPU takes and leaves alone
+        assert float(run(write(task(contender, "dnn", options, scenario=scenario))).split()[0]) > 0
+
+
+def test_a_script_does_with_one_gpu_what_the_search_did() -> None:
+    for contender in ("keras/tensorflow", "keras/jax", "flax"):
+        first, second, none = (replace(task(contender, "dnn", {}), device=name) for name in ("cuda", "cuda:1", "cpu"))
+        assert 'os.environ["CUDA_VISIBLE_DEVICES"] = "1"' in write(second)
+        assert 'os.environ["CUDA_VISIBLE_DEVICES"] = ""' in write(none)
+        assert "CUDA_VISIBLE_DEVICES" not in write(first)
+    assert 'torch.device("cuda:1")' in write(replace(task("pytorch", "dnn", {}), device="cuda:1"))
+
+
+@pytest.mark.parametrize("family", ["lstm", "rnn"])
+def test_only_an_lstm_is_told_of_cudnn(family: str) -> None:
+    text = write(replace(task("keras/jax", family, {}), precision="bf16"))  # where JAX' cuDNN has float32 alone
+    assert ("use_cudnn" in text) == (family == "lstm")
+    assert run(text).split()[1:] == ["ms", "a", "step"]
 
 
 def test_a_script_keeps_an_lstm_from_cudnn_where_that_was_chosen() -> None:
