@@ -328,6 +328,37 @@ def test_every_choice_trains_and_answers_the_same(adapter: Adapter, network: Mod
     assert learnt(adapter, network, {}, steps=9) != pytest.approx(usual, abs=1e-5), "a step more is seen"
 
 
+# What a library can do, by the end of a choice's value: for all that run on it, on a device and for a family.
+OFFERED = {
+    ("flax", "cpu", "dnn"): {"ahead of time"},
+    ("flax", "cuda", "dnn"): {"ahead of time", "products by cuBLAS"},
+    ("keras/jax", "cpu", "dnn"): {"ahead of time"},
+    ("keras/jax", "cuda", "dnn"): {"ahead of time", "products by cuBLAS"},
+    ("pytorch", "cpu", "dnn"): {"onednn off"},
+    ("pytorch", "cuda", "dnn"): set(),
+    ("keras/torch", "cpu", "dnn"): {"onednn off", "jit_compile on"},
+    ("keras/torch", "cuda", "dnn"): {"jit_compile on"},
+    # Keras compiles by itself where it can: on a GPU, but for the layers that have cuDNN.
+    ("keras/tensorflow", "cpu", "dnn"): {"jit_compile on"},
+    ("keras/tensorflow", "cuda", "dnn"): {"jit_compile off"},
+    ("keras/tensorflow", "cuda", "lstm"): {"jit_compile on"},
+}
+ASKED = {"ahead of time", "products by cuBLAS", "onednn off", "jit_compile on", "jit_compile off"}
+
+
+@pytest.mark.parametrize("scenario", ["training", "inference"])
+def test_what_belongs_to_a_library_is_a_choice_for_all_that_run_on_it(
+    adapter: Adapter, contender: str, scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for (who, device, family), expected in OFFERED.items():
+        if who == contender:
+            monkeypatch.setattr(adapter.engine, "device", device)
+            choices = adapter.choices(scenario, family)
+            words = [f"{name} {value}" for name, (_, *others) in choices.items() for value in others]
+            assert {end for end in ASKED if any(word.endswith(end) for word in words)} == expected, device
+            assert len(words) == len(set(words))
+
+
 def learnt(adapter: Adapter, network: ModuleType, tuning: Tuning, *, steps: int = 10) -> list[float]:
     """What the network says and how it did, in an epoch of several batches and one that is smaller."""
     spec = without_dropout(SPEC)
