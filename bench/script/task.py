@@ -19,8 +19,8 @@ KEEP_FREED = """if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
     mallopt(-4, 0)  # M_MMAP_MAX
 """
 CALL_NAMES: Mapping[Scenario, str] = {"training": "step", "inference": "query"}
-# As the search goes by them: steps have one wait for a round, queries one each. Of both it takes the median, which a busy
-# moment of the machine does not move.
+# As the search goes by them: steps have one wait for a round, queries one each. Of both it takes the median, which a
+# busy moment of the machine does not move.
 CLOCKS: Mapping[Scenario, str] = {
     "training": """for _ in range({warm_up}):
     {call_once}
