@@ -33,7 +33,7 @@ from bench.record import Scenario
 FILE = "model.keras"
 STEPS_PER_CALL = 8
 LOOP, SEVERAL_STEPS = "custom loop", f"custom loop of {STEPS_PER_CALL} steps"
-RECURRENT = ("lstm", "rnn")
+ON_CUDNN = ("lstm",)  # families whose layers Keras gives to cuDNN, which XLA cannot compile
 JIT: Mapping[str, bool | str] = {"auto": "auto", "on": True, "off": False}
 
 
@@ -78,7 +78,7 @@ class KerasAdapter:
         if on_jax:
             return {"call": (usual, *on_device(loops, self.engine.device))}
         # What Keras chooses by itself: XLA on a GPU but for layers that have cuDNN, and nothing elsewhere.
-        is_compiled = self.backend == "tensorflow" and self.engine.device != "cpu" and family not in RECURRENT
+        is_compiled = self.backend == "tensorflow" and self.engine.device != "cpu" and family not in ON_CUDNN
         return {
             "call": (usual, *loops),
             "jit_compile": ("auto", "off" if is_compiled else "on"),

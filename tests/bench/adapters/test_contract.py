@@ -341,6 +341,7 @@ OFFERED = {
     # Keras compiles by itself where it can: on a GPU, but for the layers that have cuDNN.
     ("keras/tensorflow", "cpu", "dnn"): {"jit_compile on"},
     ("keras/tensorflow", "cuda", "dnn"): {"jit_compile off"},
+    ("keras/tensorflow", "cuda", "rnn"): {"jit_compile off"},
     ("keras/tensorflow", "cuda", "lstm"): {"jit_compile on"},
 }
 ASKED = {"ahead of time", "products by cuBLAS", "onednn off", "jit_compile on", "jit_compile off"}
