@@ -114,7 +114,7 @@ def _environment(session: nox.Session, extra: str) -> str:
     """The Python of `.venv`, which is brought up to date first if anything that decides its content has changed."""
     python = PROGRAMS / "python"
     if not python.exists():
-        session.run(_interpreter(session), "-m", "venv", "--clear", ENVIRONMENT, external=True)
+        session.run_install(_interpreter(session), "-m", "venv", "--clear", ENVIRONMENT, external=True)
     wanted = _digest()
     installed = STAMP.read_text().split() if STAMP.exists() else []
     if installed not in ([wanted, extra], [wanted, "cuda"]):  # the extra `cuda` contains all the others
@@ -122,7 +122,8 @@ def _environment(session: nox.Session, extra: str) -> str:
         # Some indexes carry PyTorch twice, as 2.13.0 and as 2.13.0+cpu; only `===` refuses the build without CUDA.
         cuda_build = [_pin("torch").replace("==", "===")] if extra == "cuda" else []
         packages = [*cuda_build, *GROUPS, "--editable", f".[{extra}]"]
-        session.run(python, "-m", "pip", "install", "--constraint", CONSTRAINTS, *packages, external=True)
+        install = ("pip", "install", "--constraint", CONSTRAINTS)
+        session.run_install(python, "-m", *install, *packages, external=True)
         STAMP.write_text(f"{wanted} {extra}\n")
     return str(python)
 
