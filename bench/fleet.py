@@ -1,6 +1,7 @@
 """The launchers of a run: one for each framework and device, each doing one job at a time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -27,6 +28,7 @@ class Fleet:
         self._launchers: dict[tuple[Contender, str], Launcher] = {}
         self._locks: dict[tuple[Contender, str], Lock] = {}
         self._spawned: set[Launcher] = set()
+        self._beside: dict[tuple[Contender, str, int], Launcher] = {}
         self._closed = False
         self._hash_seed = 0
 
@@ -91,17 +93,37 @@ class Fleet:
             self._spawned.discard(launcher)
             launcher.close()
 
+    def beside(self, contender: Contender, device: str, places: int) -> Sequence[Launcher]:
+        """So many more of one kind, for processes that are there at the same time; what is there already is kept.
+
+        Where one died there is a new one. They import side by side; raises LauncherError where one cannot.
+        """
+        keys = [(contender, device, place) for place in range(places)]
+        for key in keys:
+            if key in self._beside and not self._beside[key].alive:
+                self._beside.pop(key).close()
+            if key not in self._beside:
+                self._beside[key] = self._launch(contender, device, name=f"beside-{key[-1]}")
+        for key in keys:
+            self._beside[key].wait_until_ready()
+        return [self._beside[key] for key in keys]
+
+    def dismiss(self) -> None:
+        """End those that are there beside the others, all at once: to leave takes a framework more than a second."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Launcher.close, self._beside.values()))
+        self._beside.clear()
+
     def close(self) -> None:
         """End all of them, and whatever they are doing; a job that still waits in another thread is not begun."""
         self._closed = True
-        for launcher in (*self._launchers.values(), *self._spawned):
+        for launcher in (*self._launchers.values(), *self._spawned, *self._beside.values()):
             launcher.close()
 
-    def _launch(self, contender: Contender, device: str, *, spawned: bool = False) -> Launcher:
+    def _launch(self, contender: Contender, device: str, *, spawned: bool = False, name: str = "launcher") -> Launcher:
         if self._closed:
             raise LauncherError(f"{contender}: not begun, since the run has ended")
-        name = f"{contender}-{device}".replace("/", "-").replace(":", "-")
-        log = self.logs / f"launcher-{name}.log"
+        log = self.logs / f"{name}-{contender}-{device}.log".replace("/", "-").replace(":", "-")
         return Launcher(
             contender.framework,
             contender.backend,

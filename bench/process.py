@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,14 @@ StartMethod = Literal["fork", "spawn"]
 
 class LauncherError(BenchError):
     """A launcher that did not start, or that ended while it was needed."""
+
+
+class EndedError(LauncherError):
+    """A job that ended while an answer was expected; carries its result, with an outcome and an error."""
+
+    def __init__(self, message: str, result: "Message") -> None:
+        super().__init__(message)
+        self.result = result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +76,9 @@ class Launcher:
         self.ready: Message | None = None
         self._buffer = b""
         self._child: int | None = None
+        self._began = 0.0
+        self._startup_s: float | None = None
+        self._killed_before: int | None = None
         self._connection, theirs = socket.socketpair()
         command = [sys.executable, "-m", "bench.launcher", framework, str(theirs.fileno())]
         with theirs, log.open("ab") as output:
@@ -95,50 +106,25 @@ class Launcher:
 
         `timeout` after `limit_s` seconds, `failed` if killed.
         """
-        self.wait_until_ready()
-        requested = time.monotonic()
-        killed_before = _killed_for_memory()
-        self.send(job)
-        result: Message | None = None
-        startup_s: float | None = None
-        for message in self._messages(requested + limit_s):
-            if message["event"] == "running":
-                self._child = message["pid"]
-            elif message["event"] == "configured":
-                startup_s = time.monotonic() - requested
-            elif message["event"] == "result":
-                result = message
-            elif message["event"] == "late":
-                result = _ended("timeout", f"no result within the time limit of {limit_s:g} s")
-                break
-            elif message["event"] == "exited":
-                result = result or self._death(message["status"], killed_before)
-                break
-            else:
-                listen(message)
-        if result is None or self.start_method == "spawn" or result["outcome"] == "timeout":
-            result = result or self._death(self._status(), killed_before)
-            self._settle()
-        self._child = None
-        return Ending(result=result, startup_s=startup_s, start_method=self.start_method)
+        self._begin(job)
+        result = self._heard((), limit_s=limit_s, listen=listen)
+        return Ending(result=result, startup_s=self._startup_s, start_method=self.start_method)
 
     def serve(self, job: Job, *, limit_s: float) -> "Service":
-        """Begin a job that answers requests, in a fresh process; raises LauncherError where it does not begin."""
-        self.wait_until_ready()
-        requested = time.monotonic()
-        self.send(job)
-        startup_s = 0.0
-        for message in self._messages(requested + limit_s):
-            if message["event"] == "running":
-                self._child = message["pid"]
-            elif message["event"] == "configured":
-                startup_s = time.monotonic() - requested
-            elif message["event"] == "serving":
-                return Service(launcher=self, startup_s=startup_s, news=message)
-            else:
-                self._settle()
-                raise LauncherError(f"{self.contender}: the job did not begin: {message.get('error', message)}")
-        raise LauncherError(f"{self.contender}: the job ended before it began: {self._last_words()}")
+        """Begin a job that answers requests, in a fresh process; raises EndedError where it does not begin."""
+        self._begin(job)
+        news = self._heard(("serving",), limit_s=limit_s)
+        if news["event"] != "serving":
+            raise EndedError(f"{self.contender}: the job did not begin: {news['error']}", news)
+        return Service(launcher=self, startup_s=self._startup_s or 0.0, news=news)
+
+    def ask(self, request: Job, *, limit_s: float) -> Message:
+        """What the job that serves answers; raises EndedError where it has none."""
+        self.send(request)
+        answer = self._heard(("answer",), limit_s=limit_s)
+        if answer["event"] != "answer":
+            raise EndedError(f"{self.contender}: no answer to a request: {answer['error']}", answer)
+        return answer
 
     def send(self, message: Job) -> None:
         """Hand one message to the launcher, or to the job that runs in its process."""
@@ -156,11 +142,10 @@ class Launcher:
 
     def finish(self) -> None:
         """Let a job that answers requests end by itself, and return when the launcher is free again."""
+        if self._child is None:
+            return
         self.send({})
-        for message in self._messages(time.monotonic() + CLOSING_S):
-            if message["event"] in {"exited", "late"}:
-                break
-        self._child = None
+        self._heard((), limit_s=CLOSING_S)
 
     def close(self) -> None:
         """End the job that runs, if any, and the launcher."""
@@ -178,6 +163,39 @@ class Launcher:
     def alive(self) -> bool:
         """Whether the launcher can take another job."""
         return self._process.poll() is None
+
+    def _begin(self, job: Job) -> None:
+        """Hand over a job, when the launcher is ready."""
+        self.wait_until_ready()
+        self._began, self._startup_s = time.monotonic(), None
+        self._killed_before = _killed_for_memory()
+        self.send(job)
+
+    def _heard(self, answers: Collection[str], *, limit_s: float, listen: Listener = lambda _: None) -> Message:
+        """The next message of the job that is one of the answers, or its result, when its process is gone."""
+        result: Message | None = None
+        for message in self._messages(time.monotonic() + limit_s):
+            if message["event"] in answers:
+                return message
+            if message["event"] == "running":
+                self._child = message["pid"]
+            elif message["event"] == "configured":
+                self._startup_s = time.monotonic() - self._began
+            elif message["event"] == "result":
+                result = message
+            elif message["event"] == "late":
+                result = _ended("timeout", f"no result within the time limit of {limit_s:g} s")
+                break
+            elif message["event"] == "exited":
+                result = result or self._death(message["status"])
+                break
+            else:
+                listen(message)
+        if result is None or self.start_method == "spawn" or result["outcome"] == "timeout":
+            result = result or self._death(self._status())
+            self._settle()
+        self._child = None
+        return result
 
     def _settle(self) -> None:
         """After a job that did not end by itself: kill it, and read on until the launcher is free again."""
@@ -235,12 +253,12 @@ class Launcher:
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
 
-    def _death(self, status: int | None, killed_before: int | None) -> Message:
+    def _death(self, status: int | None) -> Message:
         """What to say of a process that ended without a result."""
         if status is not None and status < 0:
             name = signal.Signals(-status).name
             killed_since = _killed_for_memory()
-            if name == "SIGKILL" and killed_before is not None and killed_since != killed_before:
+            if name == "SIGKILL" and self._killed_before is not None and killed_since != self._killed_before:
                 return _ended("oom", "the system killed the process because it had no memory left")
             return _ended("failed", f"the process was killed by {name}")
         return _ended("failed", f"the process ended with status {status} and no result: {self._last_words()}")
@@ -258,13 +276,19 @@ class Service:
     startup_s: float
     news: Message
 
+    def place(self, batch_size: int, *, limit_s: float = 60.0) -> Message:
+        """Make ready for another batch size: the nanoseconds of a call, and how many are called together."""
+        return self.launcher.ask({"do": "place", "batch_size": batch_size}, limit_s=limit_s)
+
+    def warm_up(self, limit_ns: int, *, limit_s: float = 60.0) -> float:
+        """Call until the times no longer fall, or so long: the nanoseconds of a call then."""
+        call_ns: float = self.launcher.ask({"do": "warm_up", "limit_ns": limit_ns}, limit_s=limit_s)["call_ns"]
+        return call_ns
+
     def time(self, calls: int, *, pipelined: bool = False, limit_s: float = 60.0) -> list[int]:
         """The nanoseconds of each of so many calls, or pipelined of all of them together."""
-        self.launcher.send({"calls": calls, "pipelined": pipelined})
-        answer = self.launcher.receive(limit_s=limit_s)
-        if answer is None or answer["event"] != "timed":
-            raise LauncherError(f"{self.launcher.contender}: no answer to a request: {(answer or {}).get('error')}")
-        elapsed: list[int] = answer["elapsed_ns"]
+        request = {"do": "time", "calls": calls, "pipelined": pipelined}
+        elapsed: list[int] = self.launcher.ask(request, limit_s=limit_s)["elapsed_ns"]
         return elapsed
 
 

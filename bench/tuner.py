@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
@@ -14,9 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 from bench import cache, certification, frameworks, tuning
 from bench.fleet import Fleet
 from bench.jobs import Event, Settings, contender, job, untimed
-from bench.metrics import METRICS, value
-from bench.proof import Options, Proofs, source_digest
-from bench.record import Candidate, Case, Measurement, Scenario, Tuning, to_json
+from bench.laps import Laps
+from bench.proof import Proofs, source_digest
+from bench.record import Candidate, Case, Scenario, Tuning, to_json
 from bench.tuning import DECIDES
 
 # What decides who is a candidate and how it is timed: what they took before a change there is not known any more.
@@ -24,9 +24,10 @@ TIMING = tuple(
     Path(tuning.__file__).parent / f"{name}.py"
     for name in (
         "tuning",
+        "laps",
         "subject",
         "adapters/base",
-        *(f"measure/{name}" for name in ("case", "inference", "memory", "rounds", "series", "training", "work")),
+        *(f"measure/{name}" for name in ("inference", "memory", "rounds", "serving", "training", "work")),
     )
 )
 
@@ -79,9 +80,13 @@ def tune(  # noqa: PLR0913 (what a search needs)
     fleet.wait()
     tuner = Tuner(fleet=fleet, proofs=proofs, settings=settings, again=again, exhaustive=exhaustive)
     found: dict[Spot, Tuning] = {}
-    for by_size in sizes.values():
-        case = replace(next(iter(by_size.values())), purpose="timing", replicate=0, seed=0, feed="device")
-        found |= tuner.find(replace(case, batch_sizes=tuple(by_size)))
+    # Those of one framework one after the other: its processes have to start but once.
+    for _, alike in groupby(sorted(sizes, key=lambda spot: (spot.contender, spot.device)), key=lambda spot: spot[1:3]):
+        for spot in alike:
+            by_size = sizes[spot]
+            case = replace(next(iter(by_size.values())), purpose="timing", replicate=0, seed=0, feed="device")
+            found |= tuner.find(replace(case, batch_sizes=tuple(by_size)))
+        fleet.dismiss()
     return found
 
 
@@ -131,7 +136,8 @@ class Tuner:
         if asked["outcome"] == "ok":
             choices = tuning.candidates(asked["choices"])
             searches = {size: tuning.search(choices, exhaustive=self.exhaustive) for size in case.batch_sizes}
-            found = tuning.together(searches, partial(self._timed, case))
+            laps = Laps(case, fleet=self.fleet, settings=self.settings, thorough=self.exhaustive)
+            found = tuning.together(searches, laps.time)
         else:
             failed = Candidate(options={}, outcome=asked["outcome"], error=asked["error"])
             found = dict.fromkeys(case.batch_sizes, (failed,))
@@ -150,24 +156,6 @@ class Tuner:
     def _do(self, case: Case, how: Mapping[str, Any]) -> Mapping[str, Any]:
         asked = job(case, self.settings) | dict(how)
         return self.fleet.run(contender(case), case.device, asked, limit_s=self.settings.limit_s).result
-
-    def _timed(self, case: Case, options: Options, block_seconds: float, sizes: Sequence[int]) -> dict[int, Candidate]:
-        """One process with these options, at each of the batch sizes; where it fails, a process for each of them."""
-        case = replace(case, batch_sizes=tuple(sizes))
-        self.settings.listen(Event(kind="tuning", case=case, news=dict(options)))
-        how = {"brief": not self.exhaustive, "block_seconds": block_seconds, "turns": None}
-        result = self._do(case, {"tunings": {size: dict(options) for size in sizes}, **how})
-        if result["outcome"] != "ok":
-            if len(sizes) > 1:
-                apart = [self._timed(case, options, block_seconds, [size]) for size in sizes]
-                return {size: candidate for item in apart for size, candidate in item.items()}
-            return {sizes[0]: Candidate(options=dict(options), outcome=result["outcome"], error=result["error"])}
-        found = TypeAdapter(Measurement).validate_python(result["measurement"])
-        made = {}
-        for size, block in zip(sizes, found.blocks, strict=True):
-            time = value(METRICS[DECIDES[case.scenario]], block)
-            made[size] = Candidate(options=dict(options), times_s=() if time is None else (time,))
-        return made
 
     def _proven(self, case: Case, ranked: tuple[Candidate, ...]) -> tuple[dict[str, str], tuple[Candidate, ...]]:
         """The options of the fastest that does the same work, and all with what was found out about them.

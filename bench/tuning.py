@@ -1,12 +1,11 @@
 """The search for the fastest public options of a framework: all are timed, the slower half leaves, and so on.
 
-Successive halving (Jamieson and Talwalkar 2016): every round times fewer candidates for longer, and who is far behind
-leaves at once. Each timing is a fresh process, and candidates take turns in orders that turn around, so that a moment
-of the machine decides nothing. All timings of a candidate rank it. What the framework's guide says first stays to the
-end, whatever it takes, and is left only for what is faster by 3 %, in the last laps as in all (a candidate that is
-still there may owe that to luck in the laps before), and beyond what processes differ anyway: by a t-test over the laps
-in which both ran. As long as the fastest has been faster and may owe it to chance, the two have more laps, up to a
-limit.
+Successive halving (Jamieson and Talwalkar 2016): every lap times fewer candidates for longer, and who is far behind
+leaves at once. Each timing is a fresh process. What the framework's guide says first stays to the end, whatever it
+takes, and all are ranked by how they compare with it, lap by lap: what the machine does in a lap it does to both. It is
+left only for what is faster by 3 %, in the last laps as in all (a candidate that is still there may owe that to luck in
+the laps before), and beyond what processes differ anyway: by a t-test over the laps in which both ran. As long as the
+fastest has been faster and may owe it to chance, the two have more laps, up to a limit.
 
 Batch sizes are searched for side by side: a process is mostly start and compilation, so it times all that ask for it.
 """
@@ -20,10 +19,11 @@ from scipy.special import stdtrit
 
 from bench.record import Candidate, Scenario, Tuning
 
-FIRST_BLOCK_S = 0.1
-LAST_BLOCK_S = 0.4
+FIRST_BLOCK_S = 0.2
+LAST_BLOCK_S = 0.5
 FINALISTS = 3
-FAR = 1.5  # times the fastest of a round: more than processes that do the same differ, by 10 % (one deviation) or so
+LONG_BLOCK_S = 1.0  # where everything is timed to the end
+FAR = 1.5  # times the fastest of a lap: more than processes that do the same differ, by 10 % (one deviation) or so
 USUAL = "what the guide says"
 LAST_LAPS = 2  # there and back, so that who is early in one is late in the other
 MORE_LAPS = 6  # at the most, where it is not plain whether the fastest is as fast as it seems
@@ -34,8 +34,9 @@ SURE = 0.975  # one-sided, that there is a gain at all; to look after every lap 
 DECIDES: dict[Scenario, str] = {"training": "step_time_pipelined_s", "inference": "query_time_p50_s"}
 
 Options = Mapping[str, str]
-# Options, timed in one process for so many seconds in a block at each of some batch sizes.
-Time = Callable[[Options, float, Sequence[int]], Mapping[int, Candidate]]
+Wanted = tuple[Options, Sequence[int]]  # options, and the batch sizes at which they are timed
+# One lap of these, for so many seconds each at a batch size.
+Time = Callable[[Sequence[Wanted], float], Sequence[Mapping[int, Candidate]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,22 +66,23 @@ def search(found: Sequence[Candidate], *, exhaustive: bool = False) -> Search:
     An exhaustive one lets nobody leave before the last round, which shows what the other one finds, for much more time.
     """
     left, gone = list(found), list[Candidate]()
-    seconds, laps = FIRST_BLOCK_S, 0
+    seconds, last, laps = FIRST_BLOCK_S, LONG_BLOCK_S if exhaustive else LAST_BLOCK_S, 0
     while len(left) > FINALISTS and not exhaustive:
         timed = yield from _timed(left, lap=laps, block_seconds=seconds)
         well, failed = _ranked(timed)
-        near = [item for item in well[: -(-len(well) // 2)] if _median(item) <= FAR * _median(well[0])]
+        paces = _paces(well)
+        near = [item for item in well[: -(-len(well) // 2)] if paces[_key(item.options)] <= FAR * min(paces.values())]
         kept = [item for item in well if item in near or not item.options]
         gone = [item for item in well if item not in kept] + gone + failed
         left = [item for item in timed if item in kept]  # in the order in which they began
-        seconds, laps = min(2 * seconds, LAST_BLOCK_S), laps + 1
+        seconds, laps = min(2 * seconds, last), laps + 1
     for lap in range(laps, laps + LAST_LAPS):
-        left = yield from _timed(left, lap=lap, block_seconds=LAST_BLOCK_S)
+        left = yield from _timed(left, lap=lap, block_seconds=last)
     decisive, others = (left, []) if exhaustive else _decisive(left)
     for lap in range(laps + LAST_LAPS, laps + LAST_LAPS + MORE_LAPS):
         if not _is_open(decisive):
             break
-        decisive = yield from _timed(decisive, lap=lap, block_seconds=LAST_BLOCK_S)
+        decisive = yield from _timed(decisive, lap=lap, block_seconds=last)
     well, failed = _ranked([*decisive, *others])
     return (*well, *gone, *failed)
 
@@ -105,7 +107,7 @@ def together(searches: Mapping[int, Search], time: Time) -> dict[int, tuple[Cand
         for size, lap in laps.items():
             for options in lap.options:
                 wanted.setdefault(_key(options), []).append(size)
-        timed = {key: time(dict(key), seconds, sizes) for key, sizes in wanted.items()}
+        timed = dict(zip(wanted, time([(dict(key), sizes) for key, sizes in wanted.items()], seconds), strict=True))
         for size, lap in list(laps.items()):
             go_on(size, [timed[_key(options)][size] for options in lap.options])
     return {size: found[size] for size in searches}
@@ -126,9 +128,20 @@ def worth(ranked: Sequence[Candidate]) -> Iterator[int]:
 
 def gain(found: Tuning) -> float | None:
     """How many times as fast as the guide's the chosen options were; None where one of the two has no time."""
-    times = {_key(item.options): _median(item) for item in found.candidates if item.times_s}
-    usual, chosen = times.get(()), times.get(_key(found.options))
+    paces = _paces(found.candidates)
+    usual, chosen = paces.get(()), paces.get(_key(found.options))
     return None if usual is None or chosen is None else usual / chosen
+
+
+def times(found: Tuning) -> dict[int, float]:
+    """The seconds of each candidate that has a time, by its place: what the guide's takes, as it compares with it.
+
+    So those that were timed in different laps can be compared.
+    """
+    paces = _paces(found.candidates)
+    usual = next((item for item in found.candidates if item.times_s and not item.options), None)
+    scale = 1.0 if usual is None else float(np.median(usual.times_s))
+    return {place: scale * paces[_key(item.options)] for place, item in enumerate(found.candidates) if item.times_s}
 
 
 def _decisive(left: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
@@ -154,11 +167,12 @@ def _is_open(left: Sequence[Candidate]) -> bool:
 
 def _is_worth(candidate: Candidate, usual: Candidate) -> bool:
     """Whether it is enough faster than what the guide says, and more than by chance."""
-    is_faster = all(time(candidate) < (1 - WORTH) * time(usual) for time in (_last, _median))
     gains = _gains(candidate, usual)
+    least = -np.log1p(-WORTH)
     # Student's t over pairs: what a lap does to both is not in their ratio.
     reach = stdtrit(len(gains) - 1, SURE) * np.std(gains, ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.inf
-    return is_faster and bool(np.mean(gains) > reach)
+    is_faster = np.mean(gains[-LAST_LAPS:]) > least and np.median(gains) > least
+    return bool(is_faster and np.mean(gains) > reach)
 
 
 def _gains(candidate: Candidate, usual: Candidate) -> np.ndarray:
@@ -183,16 +197,20 @@ def _timed(
 
 def _ranked(timed: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
     """The fastest first, and those that failed."""
-    return sorted((item for item in timed if item.times_s), key=_median), [item for item in timed if not item.times_s]
+    paces = _paces(timed)
+    well = sorted((item for item in timed if item.times_s), key=lambda item: paces[_key(item.options)])
+    return well, [item for item in timed if not item.times_s]
+
+
+def _paces(timed: Sequence[Candidate]) -> dict[tuple[tuple[str, str], ...], float]:
+    """What each takes of what the guide's takes, the median of its laps; in seconds where that has no time."""
+    usual = next((item for item in timed if item.times_s and not item.options), None)
+    return {
+        _key(item.options): float(np.median(item.times_s) if usual is None else np.exp(-np.median(_gains(item, usual))))
+        for item in timed
+        if item.times_s
+    }
 
 
 def _key(options: Options) -> tuple[tuple[str, str], ...]:
     return tuple(options.items())
-
-
-def _last(candidate: Candidate) -> float:
-    return float(np.mean(candidate.times_s[-LAST_LAPS:]))
-
-
-def _median(candidate: Candidate) -> float:
-    return float(np.median(candidate.times_s))

@@ -18,7 +18,7 @@ from bench.equivalence import FORWARD_BOUNDS, write_trace
 from bench.errors import BenchError, UnavailableError
 from bench.families import Weights
 from bench.measure import case as cases
-from bench.measure import inference, memory, roof, rounds, training
+from bench.measure import memory, roof, rounds, serving
 from bench.measure.case import Occasion
 from bench.measure.clock import now_ns
 from bench.measure.training import DivergedError
@@ -67,7 +67,6 @@ def _measure(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001
         planted=job.get("planted", 0.0),
         turns=_meeting(job),
         tunings={int(size): tuning for size, tuning in job.get("tunings", {}).items()},
-        brief=job.get("brief", False),
         processes=job.get("processes", 1),
     )
     found = cases.measure(subject, case, occasion)
@@ -141,23 +140,25 @@ def _roof(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (j
 
 
 def _serve(job: Job, emit: Emit, receive: Receive) -> Message:
-    """Time calls one request at a time, for a program that has its own rounds; an empty request ends it.
+    """Time calls one request at a time, for somebody who has rounds of its own; an empty request ends it.
 
-    A request is `calls` and whether they are `pipelined`; the answer has the time of each call, or of all of them.
+    A request says what to `do`, one of `place`, `warm_up` and `time`, and with what (see `bench.measure.serving`).
     """
-    subject = _subject(job, precision="fp32", seed=0)
+    subject = _subject(job, precision=job.get("precision", "fp32"), seed=0)
     emit({"event": "configured"})
-    subject.build()
-    adapter, size = subject.adapter, job["batch_size"]
-    if job["scenario"] == "training":
-        work = training.steps(adapter, subject.encoded(subject.split("train")), batch_size=size, seed=0)
-    else:
-        work = inference.queries(adapter, subject.split("test").inputs, batch_size=size)
-    emit({"event": "serving", "settings": adapter.settings(), "versions": adapter.versions()})
+    server = serving.Server(subject, job["scenario"], tuning=job.get("tuning", {}))
+    requests: dict[str, Callable[..., Message]] = {
+        "place": server.place,
+        "warm_up": server.warm_up,
+        "time": server.time,
+    }
     with rounds.collector_off():
+        placed = server.place(job["batch_size"])
+        about = {"settings": subject.adapter.settings(), "versions": subject.adapter.versions()}
+        emit({"event": "serving", **placed, **about})
         while request := receive():
-            waits = [request["calls"]] if request["pipelined"] else [1] * request["calls"]
-            emit({"event": "timed", "elapsed_ns": [rounds.timed(work, calls) for calls in waits]})
+            given = {name: value for name, value in request.items() if name != "do"}
+            emit({"event": "answer", **requests[request["do"]](**given)})
     return {"outcome": "ok", "error": None}
 
 
@@ -189,6 +190,8 @@ def _pin(threads: int, *, first: int) -> None:
 
 
 def _outcome(error: Exception) -> str:
+    if isinstance(error, serving.WrongError):
+        return error.outcome
     if isinstance(error, DivergedError):
         return "diverged"
     if isinstance(error, NotImplementedError | UnavailableError) or any(word in str(error) for word in NOT_HERE):
@@ -200,7 +203,7 @@ def _outcome(error: Exception) -> str:
 def _one_line(error: Exception) -> str:
     """What a record says of an error; the log has the rest."""
     text = " ".join(str(error).split())
-    spoken = isinstance(error, BenchError | DivergedError | NotImplementedError)
+    spoken = isinstance(error, BenchError | DivergedError | serving.WrongError | NotImplementedError)
     return (text if spoken else f"{type(error).__name__}: {text}")[:LONGEST_ERROR]
 
 

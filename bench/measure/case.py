@@ -14,18 +14,13 @@ from bench.equivalence import relative_deviation
 from bench.families import Weights
 from bench.measure import inference, memory, training
 from bench.measure.clock import now_ns
-from bench.measure.rounds import BRIEF, USUAL, Conditions, Effort
+from bench.measure.rounds import Conditions
 from bench.measure.turns import Meeting, Place
-from bench.record import Block, Capacity, Case, Measurement, Memory, Scenario, Trial
+from bench.record import Block, Capacity, Case, Measurement, Memory, Trial
 from bench.subject import Subject
 
 MEMORY_CALLS = 5
 ANSWERS = 4  # that are held against the reference, which is slow
-# A brief look goes by what a candidate is judged by: the rest would take as long and decide nothing.
-BRIEF_LOOKS: dict[Scenario, Effort] = {
-    "training": replace(BRIEF, singles_decide=False),
-    "inference": replace(BRIEF, rounds_decide=False),
-}
 FITTING_CALLS = 3  # the first makes the optimizer's state, the second has all there is at once
 
 Quality = dict[str, float]
@@ -38,8 +33,8 @@ class Occasion:
 
     How long blocks last, since when the process prepares, who hears of progress, who keeps what was learnt, by how much
     memory may grow, which share of its own time is added to every timed call, where it meets the run that has the
-    other turns, how the framework is tuned at each batch size, whether a brief look at it is enough, and how many
-    processes time the case, this one among them.
+    other turns, how the framework is tuned at each batch size, and how many processes time the case, this one among
+    them.
     """
 
     block_seconds: float
@@ -50,7 +45,6 @@ class Occasion:
     planted: float = 0.0
     turns: Meeting | None = None
     tunings: Mapping[int, Tuning] = field(default_factory=dict)
-    brief: bool = False
     processes: int = 1
 
     def tuning(self, batch_size: int) -> Tuning:
@@ -93,10 +87,10 @@ def _time_inference(subject: Subject, case: Case, occasion: Occasion) -> Measure
         )
         blocks.append(_told(block, subject, case, occasion))
     query = inputs[cycle(len(inputs), max(case.batch_sizes))]
-    return Measurement(blocks=tuple(blocks), forward_deviation=_deviation(subject, model, query))
+    return Measurement(blocks=tuple(blocks), forward_deviation=deviation(subject, model, query))
 
 
-def _deviation(subject: Subject, model: Model, query: np.ndarray) -> float:
+def deviation(subject: Subject, model: Model, query: np.ndarray) -> float:
     """How far the answers to a query that was timed are from the reference, by some of its samples."""
     answers = subject.adapter.to_numpy(subject.adapter.predict(subject.adapter.put(query)))[:ANSWERS]
     return relative_deviation(answers, subject.reference(subject.export(model), query[:ANSWERS]))
@@ -205,7 +199,6 @@ def _conditions(case: Case, batch_size: int, occasion: Occasion) -> Conditions:
         feed=case.feed,
         planted=occasion.planted,
         turns=place,
-        effort=BRIEF_LOOKS[case.scenario] if occasion.brief else USUAL,
     )
 
 

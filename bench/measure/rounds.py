@@ -31,42 +31,18 @@ ENOUGH_FOR_P99 = 662  # calls, where they fit into a block
 ROUND_NS = 4_000_000
 DEPTH = 8  # calls with one wait, where there are enough of them
 NANOSECONDS = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effort:
-    """How often something is called at least: in each round of the warm-up, by itself, in rounds, and taken apart.
-
-    `shares` is how many rounds share a block's time, `most` how many pipelined calls may be asked for beyond its time,
-    and `patience` how many blocks' time `rounds` may take: beyond it there are fewer. Of single and of pipelined calls
-    only the least are made where they decide nothing.
-    """
-
-    warm_up: int
-    synchronised: int
-    rounds: int
-    shares: int
-    most: int | None
-    boundary: int
-    patience: float | None = None
-    singles_decide: bool = True
-    rounds_decide: bool = True
-
-
-# 64 calls are enough for a p90, and a median of 6 rounds has an interval of 95 %.
-USUAL = Effort(warm_up=8, synchronised=64, rounds=6, shares=20, most=None, boundary=32)
-# Enough to tell the faster of two, in rounds of as many calls.
-BRIEF = Effort(warm_up=2, synchronised=8, rounds=3, shares=3, most=3 * DEPTH, boundary=0, patience=3.0)
+# How often something is called at least: in each round of the warm-up, by itself, in rounds, and taken apart. 64 calls
+# are enough for a p90, and a median of 6 rounds has an interval of 95 %.
+WARM_UP_CALLS, SINGLE_CALLS, ROUNDS, PARTS = 8, 64, 6, 32
+SHARES = 20  # rounds share a block's time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
     """How blocks are timed: how long each lasts at most, on which device, and where batches are when the clock starts.
 
-    `effort` is how often something is called at least, however long that takes, but for its patience; rounds of the
-    warm-up and calls that are taken apart are fewer where they take a block's time. `planted` is the share of its own
-    time by which every call is made longer, to see whether that is found. `turns` are those with the process of
-    another run.
+    `planted` is the share of its own time by which every call is made longer, to see whether that is found. `turns` are
+    those with the process of another run.
     """
 
     block_seconds: float
@@ -74,7 +50,6 @@ class Conditions:
     feed: Feed = "device"
     planted: float = 0.0
     turns: Place | None = None
-    effort: Effort = USUAL
 
 
 def measure(
@@ -82,11 +57,10 @@ def measure(
 ) -> Block:
     """The raw timings of one piece of work, from its first call to its steady state.
 
-    At least `minimum_calls` are pipelined, however long that takes, or as many as the effort allows. `checksum` reads
-    the last result, after the clock has stopped.
+    At least `minimum_calls` are pipelined, however long that takes; rounds of the warm-up and calls that are taken
+    apart are fewer where they take a block's time. `checksum` reads the last result, after the clock has stopped.
     """
-    block_ns, effort = int(conditions.block_seconds * NANOSECONDS), conditions.effort
-    minimum_calls = min(minimum_calls, effort.most or minimum_calls)
+    block_ns = int(conditions.block_seconds * NANOSECONDS)
     work = slowed(work, conditions.planted) if conditions.planted else work
     watch = Watch(conditions.device)
     partner: Partner = Neighbour(conditions.turns) if conditions.turns else Nobody()
@@ -96,18 +70,15 @@ def measure(
     watch.begin()
     with collector_off():
         with one_after_the_other(partner):  # threads of two processes that wait for each other take ten times as long
-            in_a_round = _fitting(effort.warm_up, call_ns=min(first), limit_ns=ROUND_SHARE * block_ns)
-            warm_up, steady = _warm_up(work, calls=in_a_round, limit_ns=int(WARM_UP_SHARE * block_ns))
+            in_a_round = fitting(WARM_UP_CALLS, call_ns=min(first), limit_ns=ROUND_SHARE * block_ns)
+            warm_up, steady = warmed_up(work, calls=in_a_round, limit_ns=int(WARM_UP_SHARE * block_ns))
         call_ns = median(warm_up[-in_a_round:])
-        wanted = ENOUGH_FOR_P99 if call_ns * ENOUGH_FOR_P99 <= block_ns else effort.synchronised
-        single_ns = block_ns if effort.singles_decide else 0
-        length = Length(block_ns=single_ns, minimum=effort.synchronised, wanted=wanted)
+        wanted = ENOUGH_FOR_P99 if call_ns * ENOUGH_FOR_P99 <= block_ns else SINGLE_CALLS
+        length = Length(block_ns=block_ns, minimum=SINGLE_CALLS, wanted=wanted)
         single = take(lambda: timed(work, 1), length, partner, once_ns=call_ns)
         call_ns = median(single.times)
         per_round = partner.meet(
-            _calls_per_round(
-                call_ns, block_ns=block_ns, minimum=minimum_calls, shares=effort.shares, together=work.together
-            )
+            _calls_per_round(call_ns, block_ns=block_ns, minimum=minimum_calls, together=work.together)
         )
         with one_after_the_other(partner):
             spent.append(work.compiled())
@@ -116,7 +87,7 @@ def measure(
         used_ns: list[int] = []  # by the processors in each round, and not in between
 
         def a_round() -> int:
-            if len(used_ns) == effort.rounds // 2:
+            if len(used_ns) == ROUNDS // 2:
                 watch.read("during")
             before_ns = processor_ns()
             elapsed_ns = timed(work, per_round)
@@ -124,18 +95,15 @@ def measure(
             return elapsed_ns
 
         before_j = watch.energy_j()
-        least = max(effort.rounds, -(-minimum_calls // per_round))
-        if effort.patience is not None:
-            least = min(least, max(1, int(effort.patience * block_ns / (per_round * call_ns))))
-        length = Length(block_ns=block_ns if effort.rounds_decide else 0, minimum=least, wanted=least)
+        least = max(ROUNDS, -(-minimum_calls // per_round))
+        length = Length(block_ns=block_ns, minimum=least, wanted=least)
         pipelined = take(a_round, length, partner, once_ns=per_round * call_ns)
         after_j = watch.energy_j()
         # In turns it is that of both sides.
         spent_j = None if before_j is None or after_j is None or pipelined.together else after_j - before_j
         use = watch.end(energy_j=spent_j)
         with one_after_the_other(partner):
-            parts = _fitting(effort.boundary, call_ns=call_ns, limit_ns=block_ns)
-            boundary = _boundary(work, calls=parts) if parts else None
+            boundary = _boundary(work, calls=fitting(PARTS, call_ns=call_ns, limit_ns=block_ns))
     return Block(
         batch_size=batch_size,
         call_ns=first,
@@ -187,18 +155,18 @@ def _compiling(began: Compiled, called: Compiled, rested: Compiled, ended: Compi
     )
 
 
-def _fitting(calls: int, *, call_ns: float, limit_ns: float) -> int:
+def fitting(calls: int, *, call_ns: float, limit_ns: float) -> int:
     """So many calls, or as many as fit into the limit, but enough for a median."""
     return min(calls, max(LEAST_CALLS, int(limit_ns / max(call_ns, 1))))
 
 
-def _warm_up(work: Work, *, calls: int, limit_ns: int) -> tuple[tuple[int, ...], bool]:
-    """Single calls, and whether the medians of the last rounds had settled when they ended."""
+def warmed_up(work: Work, *, calls: int, limit_ns: int, together: int = 1) -> tuple[tuple[int, ...], bool]:
+    """Single calls, or several `together`, and whether the medians of the last rounds had settled when they ended."""
     times: list[int] = []
     medians: list[float] = []
     spent = 0
     while spent < limit_ns or len(medians) < WARM_UP_ROUNDS:
-        new = [timed(work, 1) for _ in range(calls)]
+        new = [timed(work, together) for _ in range(calls)]
         times += new
         spent += sum(new)
         medians.append(median(new))
@@ -217,13 +185,13 @@ def _turns(conditions: Conditions, single: Series, pipelined: Series) -> Turns |
     )
 
 
-def _calls_per_round(call_ns: float, *, block_ns: int, minimum: int, shares: int, together: int) -> int:
+def _calls_per_round(call_ns: float, *, block_ns: int, minimum: int, together: int) -> int:
     """As many calls as fill a round's time, or fewer where there would be too few rounds of them.
 
     What is handed over together is never divided: it would be another program.
     """
     needed = int(max(minimum, block_ns / max(call_ns, 1)))
-    calls = max(1, min(needed // shares, max(DEPTH, int(ROUND_NS / max(call_ns, 1)))))
+    calls = max(1, min(needed // SHARES, max(DEPTH, int(ROUND_NS / max(call_ns, 1)))))
     return -(-calls // together) * together
 
 

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from statistics import median
 
+import numpy as np
+
+from bench import tuning
 from bench.metrics import Cell, cells
 from bench.record import Candidate, Tuning
 from bench.report import numbers, progress
@@ -29,35 +32,36 @@ def searches_table(results: Results, workload: str) -> Table:
     rows = [_search(results, cell, found) for cell, found in searches(results).items() if cell.workload == workload]
     columns = (*left("scenario"), Column(title="batch"), *label_columns(results), Column(title="candidates"))
     note = (
-        "Before anything else was timed, each candidate in fresh processes; the medians that decided: pipelined steps, "
-        "p50 of queries. The records have every candidate with its times."
+        "Before anything else was timed, each candidate in fresh processes, in turns with what the guide says; the "
+        "medians that decided: pipelined steps, p50 of queries. The records have every candidate with its times."
     )
     columns = (*columns, *left("as the guide says", "chosen", "best of the others"))
     return Table(title="Searches for the fastest options", columns=columns, rows=tuple(rows), notes=(note,))
 
 
 def _search(results: Results, cell: Cell, found: Tuning) -> tuple[Entry, ...]:
-    timed = [item for item in found.candidates if item.times_s]
-    usual = next((item for item in timed if not item.options), None)
-    chosen = next((item for item in timed if item.options == found.options), None)
-    after = next((item for item in timed if item not in (usual, chosen)), None)
-    tried = f"{len(found.candidates)}, {len(timed)} ran" if len(timed) < len(found.candidates) else str(len(timed))
+    times = tuning.times(found)
+    usual = next((place for place in times if not found.candidates[place].options), None)
+    chosen = next((place for place in times if found.candidates[place].options == found.options), None)
+    after = next((place for place in times if place not in {usual, chosen}), None)
+    tried = f"{len(found.candidates)}, {len(times)} ran" if len(times) < len(found.candidates) else str(len(times))
+
+    def shown(place: int | None) -> str:
+        if place is None:
+            return numbers.UNKNOWN
+        item = found.candidates[place]
+        proven = "" if item.outcome == "ok" else f" ({item.outcome})"
+        return f"{numbers.duration(times[place])}: {progress.words(item.options)}{proven}"
+
     return (
         Entry(cell.scenario),
         Entry(str(cell.batch_size), cell.batch_size),
         *labels(results, lane(cell)),
         Entry(tried, len(found.candidates)),
-        Entry(numbers.duration(median(usual.times_s)) if usual else numbers.UNKNOWN),
-        Entry("the same" if usual is not None and chosen is usual else _timed(chosen)),
-        Entry(_timed(after)),
+        Entry(numbers.UNKNOWN if usual is None else numbers.duration(times[usual])),
+        Entry("the same" if usual is not None and chosen == usual else shown(chosen)),
+        Entry(shown(after)),
     )
-
-
-def _timed(item: Candidate | None) -> str:
-    if item is None:
-        return numbers.UNKNOWN
-    proven = "" if item.outcome == "ok" else f" ({item.outcome})"
-    return f"{numbers.duration(median(item.times_s))}: {progress.words(item.options)}{proven}"
 
 
 def table(title: str, found: Tuning, *, picked: Mapping[str, str] | None = None) -> Table:
@@ -66,27 +70,35 @@ def table(title: str, found: Tuning, *, picked: Mapping[str, str] | None = None)
     Where `found` is exhaustive, `picked` are the options that the search without it chose: a remark holds them against
     the fastest.
     """
-    usual = next((item for item in found.candidates if not item.options and item.times_s), None)
+    times = tuning.times(found)
+    usual_s = next((time for place, time in times.items() if not found.candidates[place].options), None)
     columns = (*left("options"), Column(title=TITLES.get(found.metric, found.metric)), Column(title="gain"))
     return Table(
         title=title,
         columns=(*columns, Column(title="timings"), *left("outcome")),
-        rows=tuple(_row(alike, usual, chosen=alike[0].options == found.options) for alike in _alike(found.candidates)),
+        rows=tuple(
+            _row([found.candidates[place] for place in places], times.get(places[0]), usual_s, found=found)
+            for places in _alike(found.candidates)
+        ),
         notes=(*_notes(found), *_picked(found, picked)),
     )
 
 
-def _alike(candidates: Sequence[Candidate]) -> Iterable[Sequence[Candidate]]:
-    """Each candidate by itself; those that failed one after the other for one reason together."""
-    number = iter(range(len(candidates)))
-    for _, alike in groupby(candidates, key=lambda item: next(number) if item.times_s else (item.outcome, item.error)):
+def _alike(candidates: Sequence[Candidate]) -> Iterable[Sequence[int]]:
+    """The places of each candidate by itself; those that failed one after the other for one reason together."""
+
+    def reason(place: int) -> object:
+        item = candidates[place]
+        return place if item.times_s else (item.outcome, item.error)
+
+    for _, alike in groupby(range(len(candidates)), key=reason):
         yield list(alike)
 
 
-def _row(alike: Sequence[Candidate], usual: Candidate | None, *, chosen: bool) -> tuple[Entry, ...]:
+def _row(alike: Sequence[Candidate], time: float | None, usual_s: float | None, *, found: Tuning) -> tuple[Entry, ...]:
     item, more = alike[0], len(alike) - 1
-    time = median(item.times_s) if item.times_s else None
-    gained = median(usual.times_s) / time if time and usual else None
+    chosen = item.options == found.options
+    gained = usual_s / time if time and usual_s else None
     error = item.error or ""
     error = error if len(error) <= LONGEST_ERROR else f"{error[: LONGEST_ERROR - 2]} …"
     outcome = "chosen" if chosen and item.times_s else error or ("" if item.outcome == "ok" else item.outcome)
@@ -109,13 +121,15 @@ def _notes(found: Tuning) -> Iterable[str]:
 
 
 def _picked(found: Tuning, picked: Mapping[str, str] | None) -> Iterable[str]:
-    timed = [item for item in found.candidates if item.times_s]
-    mine = next((item for item in timed if picked is not None and item.options == picked), None)
-    if picked is None or mine is None:
+    times = tuning.times(found)
+    mine = next((place for place in times if found.candidates[place].options == picked), None)
+    usual = next((item for item in found.candidates if item.times_s and not item.options), None)
+    if picked is None or mine is None or usual is None:
         return
-    fastest = min(median(item.times_s) for item in timed if item.outcome == "ok")
-    spread = median(max(item.times_s) / min(item.times_s) - 1 for item in timed)
+    fastest = min(time for place, time in times.items() if found.candidates[place].outcome == "ok")
+    timed = [np.divide(item.times_s, usual.times_s) for item in found.candidates if item.times_s and item.options]
+    spread = median(float(ratios.max() / ratios.min()) - 1 for ratios in timed) if timed else 0.0
     yield (
-        f"The search chose {progress.words(picked)}: {numbers.ratio(median(mine.times_s) / fastest)} of the fastest's "
-        f"time here, where {len(mine.times_s)} timings of one candidate are {spread:.0%} apart (median)."
+        f"The search chose {progress.words(picked)}: {numbers.ratio(times[mine] / fastest)} of the fastest's time "
+        f"here, where {len(usual.times_s)} timings of one candidate are {spread:.0%} apart (median)."
     )

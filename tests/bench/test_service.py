@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from bench.process import Launcher, LauncherError
-from tests.bench.workloads import workload
+from bench import equivalence
+from bench.measure import serving
+from bench.process import EndedError, Launcher, LauncherError
+from bench.subject import prepare
+from tests.bench.workloads import DIVERGES, workload
 
 LIMIT_S = 60.0
 
@@ -36,6 +39,46 @@ def test_each_call_has_its_time_and_pipelined_ones_have_one_together(pytorch: La
     assert 0 < service.startup_s < LIMIT_S
     assert "torch" in service.news["versions"]
     pytorch.finish()
+
+
+def test_a_service_is_made_ready_for_another_batch_size_and_warms_up(pytorch: Launcher, tmp_path: Path) -> None:
+    service = pytorch.serve(asked(tmp_path, tuning={"compile": "off"}), limit_s=LIMIT_S)
+    placed = service.place(8)
+    assert (service.news["together"], placed["together"]) == (1, 1)
+    assert 0 < service.warm_up(1_000_000) < LIMIT_S * 1e9
+    pytorch.finish()
+    pytorch.finish()  # once is enough, and twice does no harm
+    assert len(pytorch.serve(asked(tmp_path), limit_s=LIMIT_S).time(1)) == 1
+    pytorch.finish()
+
+
+def test_a_service_that_takes_too_long_has_timed_out_and_leaves_its_launcher_to_the_next(
+    pytorch: Launcher, tmp_path: Path
+) -> None:
+    service = pytorch.serve(asked(tmp_path), limit_s=LIMIT_S)
+    with pytest.raises(EndedError, match=r"no result within the time limit of 0\.1 s") as caught:
+        service.time(10_000_000, limit_s=0.1)
+    assert caught.value.result["outcome"] == "timeout"
+    assert len(pytorch.serve(asked(tmp_path), limit_s=LIMIT_S).time(1)) == 1
+    pytorch.finish()
+
+
+def test_a_service_that_computes_no_numbers_has_diverged(pytorch: Launcher, tmp_path: Path) -> None:
+    wild = workload(DIVERGES)
+    with pytest.raises(EndedError, match="an output or a loss is not a finite number") as caught:
+        pytorch.serve(asked(tmp_path, workload=wild.content), limit_s=LIMIT_S).warm_up(1_000_000)
+    assert caught.value.result["outcome"] == "diverged"
+
+
+@pytest.mark.parametrize(("precision", "bounds"), [("fp32", (0.0, 0.0)), ("bf16", (0.5, 1.0))])
+def test_a_service_that_answers_in_another_precision_has_failed(
+    monkeypatch: pytest.MonkeyPatch, precision: str, bounds: tuple[float, float]
+) -> None:
+    subject = prepare("pytorch", workload(), device="cpu", precision=precision, threads=1, seed=0)
+    serving.Server(subject, "inference", tuning={}).place(4)
+    monkeypatch.setitem(equivalence.FORWARD_BOUNDS, precision, bounds)
+    with pytest.raises(serving.WrongError, match="from the float64 reference"):
+        serving.Server(subject, "inference", tuning={}).place(4)
 
 
 def test_a_finished_service_leaves_its_launcher_to_the_next(pytorch: Launcher, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Options are searched for once, by real processes, and only what is proven to do the same work is chosen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,10 @@ import pytest
 
 from bench import certification, runner, tuner
 from bench.jobs import Event, Settings
+from bench.laps import Laps
 from bench.record import Candidate, Case, Certificate, Record, Tuning
 from bench.tuner import Spot, spots
-from bench.tuning import worth
+from bench.tuning import Wanted, worth
 from tests.bench.workloads import CANNOT_BE_DONE_IN_PYTORCH, Change, workload
 
 TUNED = Case(
@@ -53,6 +54,8 @@ def tried(events: list[Event]) -> list[Mapping[str, Any]]:
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.tuning.FIRST_BLOCK_S", 0.002)
     monkeypatch.setattr("bench.tuning.LAST_BLOCK_S", 0.002)
+    monkeypatch.setattr("bench.tuning.LONG_BLOCK_S", 0.002)
+    monkeypatch.setattr("bench.laps.LEAST_TURNS", 2)
     monkeypatch.setattr("bench.tuning.LAST_LAPS", 1)
     monkeypatch.setattr("bench.tuning.MORE_LAPS", 0)
     monkeypatch.setattr("bench.tuning.SURE", 0.5)  # as surely as so few timings can tell
@@ -79,16 +82,17 @@ def test_a_search_tries_everything_there_is_and_is_remembered(tmp_path: Path) ->
 @pytest.mark.usefixtures("_quickly")
 def test_who_had_too_little_time_is_tried_again_with_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made, events, _ = settings(tmp_path)
-    timed = tuner.Tuner._timed
+    timed = Laps.time
 
-    def late(self: tuner.Tuner, case: Case, options: Mapping[str, str], *rest: Any) -> dict[int, Candidate]:  # noqa: ANN401
-        found = timed(self, case, options, *rest)
-        too_slow = options.get("call") == "ahead of time" and self.settings.limit_s < 90
-        return {
-            size: replace(item, outcome="timeout", times_s=()) if too_slow else item for size, item in found.items()
-        }
+    def late(self: Laps, wanted: Sequence[Wanted], block_seconds: float) -> list[dict[int, Candidate]]:
+        def seen(options: Mapping[str, str], item: Candidate) -> Candidate:
+            too_slow = options.get("call") == "ahead of time" and self.settings.limit_s < 90
+            return replace(item, outcome="timeout", times_s=()) if too_slow else item
 
-    monkeypatch.setattr(tuner.Tuner, "_timed", late)
+        found = zip(wanted, timed(self, wanted, block_seconds), strict=True)
+        return [{size: seen(options, item) for size, item in made.items()} for (options, _), made in found]
+
+    monkeypatch.setattr(Laps, "time", late)
     outcomes = []
     for limit_s in (60.0, 60.0, 100.0, 60.0):
         events.clear()

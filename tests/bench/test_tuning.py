@@ -1,26 +1,39 @@
 """The search for the fastest options finds what timing every combination at length would find, for less."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bench import tuning
-from bench.record import Candidate
-from bench.tuning import FAR, FINALISTS, LAST_LAPS, MORE_LAPS, WORTH, Options, candidates, together, worth
+from bench.record import Candidate, Tuning
+from bench.tuning import FAR, FINALISTS, LAST_LAPS, MORE_LAPS, WORTH, Options, Wanted, candidates, together, worth
 
 CHOICES = {"call": ("a", "b", "c"), "layout": ("first", "last"), "compile": ("off", "on")}
 SIZE = 8
 
 
 class Machine:
-    """Times options: each has a speed of its own, every timing is a little off, and some cannot be done."""
+    """Times options: each has a speed of its own, every timing is a little off, and some cannot be done.
 
-    def __init__(self, seed: int, *, noise: float = 0.02, broken: tuple[str, ...] = ()) -> None:
+    Lap by lap, or from one timing to the next, all of it may be slower.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        noise: float = 0.02,
+        broken: tuple[str, ...] = (),
+        lap_slower: Callable[[int], float] = lambda _: 1.0,
+        timing_slower: Callable[[int], float] = lambda _: 1.0,
+    ) -> None:
         self.generator = np.random.default_rng(seed)
         self.noise, self.broken = noise, broken
+        self.lap_slower, self.timing_slower = lap_slower, timing_slower
+        self.laps = 0
         self.speeds: dict[tuple[int, tuple[tuple[str, str], ...]], float] = {}
         self.asked: list[tuple[Options, float, tuple[int, ...]]] = []
 
@@ -29,13 +42,19 @@ class Machine:
         key = size, tuple(sorted(options.items()))
         return self.speeds.setdefault(key, float(self.generator.uniform(1.0, 3.0)))
 
-    def time(self, options: Options, block_seconds: float, sizes: Sequence[int]) -> dict[int, Candidate]:
-        """One process."""
+    def time(self, wanted: Sequence[Wanted], block_seconds: float) -> list[dict[int, Candidate]]:
+        """One lap."""
+        self.laps += 1
+        return [self._timed(options, block_seconds, sizes) for options, sizes in wanted]
+
+    def _timed(self, options: Options, block_seconds: float, sizes: Sequence[int]) -> dict[int, Candidate]:
         self.asked.append((options, block_seconds, tuple(sizes)))
         if any(word in options.values() for word in self.broken):
             return {size: Candidate(options=dict(options), outcome="failed", error="it cannot") for size in sizes}
+        slower = self.lap_slower(self.laps) * self.timing_slower(len(self.asked))
         times = {
-            size: self.speed(options, size) * float(np.exp(self.generator.normal(0, self.noise))) for size in sizes
+            size: slower * self.speed(options, size) * float(np.exp(self.generator.normal(0, self.noise)))
+            for size in sizes
         }
         return {size: Candidate(options=dict(options), times_s=(time,)) for size, time in times.items()}
 
@@ -60,6 +79,41 @@ def test_the_fastest_is_found_whatever_the_order(seed: int) -> None:
     best = search(candidates(CHOICES), machine)[0]
     brute_force = min(machine.speed(item.options) for item in candidates(CHOICES))
     assert machine.speed(best.options) <= brute_force * 1.03, "nearer than two timings can be told apart"
+
+
+def tuned(found: tuple[Candidate, ...]) -> Tuning:
+    """What was searched for, where nothing is chosen."""
+    return Tuning(batch_size=SIZE, options={}, metric="step_time_pipelined_s", searched="", candidates=found)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_lap_in_which_all_is_slower_decides_nothing(seed: int) -> None:
+    found = candidates(CHOICES)
+    steady = Machine(seed)
+    changing = Machine(seed, lap_slower=lambda lap: 3.0 if lap % 2 else 1.0)
+    chosen, expected = search(found, changing), search(found, steady)
+    assert [item.options for item in chosen] == [item.options for item in expected]
+    assert [asked for asked, _, _ in changing.asked] == [asked for asked, _, _ in steady.asked]
+    assert list(worth(chosen)) == list(worth(expected))
+
+
+def test_a_machine_that_is_slower_for_some_of_a_lap_can_mislead_it() -> None:
+    found = candidates(CHOICES)
+    missed = 0
+    for seed in range(20):
+        machine = Machine(seed, timing_slower=lambda timing: 3.0 if timing // 5 % 2 else 1.0)
+        speed = machine.speed(search(found, machine)[0].options)
+        missed += speed > 1.1 * min(machine.speed(item.options) for item in found)
+    assert missed > 5, "this is why candidates have turns within a lap"
+
+
+def test_times_of_different_laps_are_what_the_guides_would_be() -> None:
+    usual = Candidate(options={}, times_s=(1.0, 3.0, 3.0))
+    gone = Candidate(options={"call": "b"}, times_s=(0.9,))
+    stayed = Candidate(options={"call": "c"}, times_s=(0.5, 1.5, 1.5))
+    failed = Candidate(options={"call": "d"}, outcome="failed", error="it cannot")
+    assert tuning.times(tuned((stayed, gone, failed, usual))) == pytest.approx({0: 1.5, 1: 2.7, 3: 3.0})
+    assert tuning.times(tuned((stayed, gone))) == pytest.approx({0: 1.5, 1: 0.9}), "there is nothing to go by"
 
 
 def test_noise_that_hides_the_differences_can_mislead_it() -> None:
@@ -195,8 +249,9 @@ def test_an_exhaustive_search_times_everything_in_the_last_round() -> None:
     (laps,) = {len(item.times_s) for item in found}
     assert LAST_LAPS <= laps <= LAST_LAPS + MORE_LAPS
     assert len(machine.asked) == 12 * laps
-    medians = [np.median(item.times_s) for item in found]
-    assert medians == sorted(medians)
+    times = tuning.times(tuned(found))
+    assert list(times) == list(range(12))
+    assert list(times.values()) == sorted(times.values())
 
 
 @pytest.mark.parametrize("behind", [0.9 * FAR, 1.2 * FAR])

@@ -113,10 +113,19 @@ def test_a_probe_says_what_the_framework_sees() -> None:
 @pytest.mark.parametrize("scenario", ["training", "inference"])
 def test_a_service_times_what_it_is_asked_for_until_an_empty_request(scenario: str) -> None:
     asked = tiny(kind="serve") | {"scenario": scenario, "batch_size": 4}
-    requests: list[Message] = [{"calls": 3, "pipelined": False}, {"calls": 3, "pipelined": True}, {}, {"calls": 9}]
-    *begun, single, together, result = worked(asked, requests)
+    singly, pipelined = ({"do": "time", "calls": 3, "pipelined": item} for item in (False, True))
+    requests: list[Message] = [
+        singly,
+        pipelined,
+        {"do": "place", "batch_size": 8},
+        {"do": "warm_up", "limit_ns": 1},
+        {},
+    ]
+    *begun, single, together, placed, warm, result = worked(asked, [*requests, singly])
     assert [item["event"] for item in begun] == ["configured", "serving"]
     assert [len(item["elapsed_ns"]) for item in (single, together)] == [3, 1]
+    assert begun[1]["together"] == placed["together"] == warm["together"] == 1
+    assert min(item["call_ns"] for item in (begun[1], placed, warm)) > 0
     assert result["outcome"] == "ok"
 
 

@@ -10,10 +10,8 @@ import pytest
 from bench.measure import case as cases
 from bench.measure import memory
 from bench.measure.case import Occasion, measure
-from bench.measure.rounds import BRIEF
 from bench.record import Case, Measurement, Purpose, Scenario
 from bench.subject import Subject, prepare
-from bench.tuning import DECIDES
 from tests.bench.workloads import workload
 
 
@@ -43,24 +41,6 @@ def test_steps_are_at_least_two_hundred_and_queries_need_not_be(subject: Subject
     (queries,) = measured(subject, "inference", "timing", []).blocks
     assert steps.iterations_per_round * len(steps.pipelined_ns) >= 200
     assert queries.iterations_per_round * len(queries.pipelined_ns) < 200
-
-
-def test_a_brief_look_times_at_length_what_candidates_are_judged_by_alone(subject: Subject) -> None:
-    def counts(scenario: Scenario) -> tuple[int, int]:
-        case = Case(
-            workload="tiny", framework="pytorch", scenario=scenario, purpose="timing", batch_sizes=(8,), threads=1
-        )
-        occasion = Occasion(block_seconds=0.2, started_ns=0, progress=lambda _: None, brief=True)
-        (block,) = measure(subject, case, occasion).blocks
-        return len(block.synchronised_ns), len(block.pipelined_ns)
-
-    steps, queries = counts("training"), counts("inference")
-    assert DECIDES["training"].startswith("step_time_pipelined")
-    assert steps[0] == BRIEF.synchronised
-    assert steps[1] > BRIEF.rounds
-    assert DECIDES["inference"] == "query_time_p50_s", "of single queries"
-    assert queries[0] > BRIEF.synchronised
-    assert queries[1] == BRIEF.rounds
 
 
 def test_learning_has_a_curve_and_begins_with_the_first_weights_each_time(subject: Subject) -> None:

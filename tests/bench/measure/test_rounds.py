@@ -3,13 +3,12 @@
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import pytest
 
 from bench.adapters.engines.base import Compiled
 from bench.measure import rounds, series
-from bench.measure.rounds import BRIEF, FIRST_CALLS, USUAL, Conditions, Effort, measure
+from bench.measure.rounds import FIRST_CALLS, PARTS, ROUNDS, Conditions, measure
 from bench.measure.work import Work
 from bench.record import Block, Compiling
 from tests.bench.measure.recorder import Clock
@@ -120,13 +119,11 @@ def test_a_call_is_taken_apart_and_each_part_waited_for(clock: Clock) -> None:
     calls = Calls(clock, cost_ns=lambda _: 10_000)
     found = measured(calls).boundary
     assert found is not None
-    assert (
-        calls.parts == ["feed", "wait for batch", "call on batch", "wait for result", "fetch result"] * USUAL.boundary
-    )
-    assert found.to_device_ns == (FEED_NS + WAIT_NS,) * USUAL.boundary
-    assert found.dispatch_ns == (CALL_NS,) * USUAL.boundary
-    assert found.compute_ns == (WAIT_NS,) * USUAL.boundary
-    assert found.to_host_ns == (FETCH_NS,) * USUAL.boundary
+    assert calls.parts == ["feed", "wait for batch", "call on batch", "wait for result", "fetch result"] * PARTS
+    assert found.to_device_ns == (FEED_NS + WAIT_NS,) * PARTS
+    assert found.dispatch_ns == (CALL_NS,) * PARTS
+    assert found.compute_ns == (WAIT_NS,) * PARTS
+    assert found.to_host_ns == (FETCH_NS,) * PARTS
 
 
 def test_a_block_ends_when_its_median_is_known_and_not_before_a_third_of_its_time(clock: Clock) -> None:
@@ -163,7 +160,7 @@ def test_at_least_64_calls_are_timed_one_by_one_however_long_each_takes(clock: C
     block = measured(Calls(clock, cost_ns=lambda _: 10_000_000))
     assert len(block.synchronised_ns) == 64
     assert block.iterations_per_round == 1
-    assert len(block.pipelined_ns) == USUAL.rounds == 6
+    assert len(block.pipelined_ns) == ROUNDS == 6
 
 
 @pytest.mark.parametrize(("cost_ns", "in_a_round", "parts"), [(31_000, 8, 32), (62_000, 5, 16), (10_000_000, 3, 3)])
@@ -231,41 +228,6 @@ def test_what_is_timed_lies_between_the_readings_of_the_clock(clock: Clock) -> N
     calls = Calls(clock, cost_ns=lambda _: 7)
     assert rounds.timed(calls.work, 3) == 21
     assert calls.runs == [3]
-
-
-def test_a_brief_look_calls_less_often_in_rounds_of_the_same_length(clock: Clock) -> None:
-    def timed(conditions: Conditions, cost_ns: int) -> tuple[Block, int]:
-        calls = Calls(clock, cost_ns=lambda _: cost_ns)
-        return measured(calls, conditions, minimum_calls=200), calls.made
-
-    patient = replace(BRIEF, patience=None)
-    for cost_ns in (500_000, 60_000_000):
-        (usual, often), (brief, seldom) = (timed(replace(SHORT, effort=effort), cost_ns) for effort in (USUAL, patient))
-        assert seldom < often / 3
-        assert brief.boundary is None
-        assert len(brief.pipelined_ns) == BRIEF.rounds
-        assert brief.iterations_per_round == usual.iterations_per_round == 8, "what is compiled together is as much"
-    assert seldom == 3 + 6 + 8 + 8 * (1 + 3) + 1
-
-
-def test_a_brief_look_at_what_takes_long_ends_when_its_patience_does(clock: Clock) -> None:
-    conditions = Conditions(block_seconds=0.1, effort=replace(BRIEF, patience=3.0))
-    for cost_ns, rounds_made in ((12_000_000, 3), (14_000_000, 2), (250_000_000, 1)):
-        cost_of: Callable[[int], int] = partial(lambda cost, _: cost, cost_ns)
-        block = measured(Calls(clock, cost_ns=cost_of), conditions, minimum_calls=200)
-        assert len(block.pipelined_ns) == rounds_made
-
-
-def test_calls_that_decide_nothing_are_as_few_as_may_be(clock: Clock) -> None:
-    def made(effort: Effort) -> tuple[int, int]:
-        block = measured(Calls(clock, cost_ns=lambda _: 500_000), Conditions(block_seconds=0.1, effort=effort))
-        return len(block.synchronised_ns), len(block.pipelined_ns)
-
-    singles, several = made(BRIEF)
-    assert made(replace(BRIEF, singles_decide=False)) == (BRIEF.synchronised, several)
-    assert made(replace(BRIEF, rounds_decide=False)) == (singles, BRIEF.rounds)
-    assert singles > BRIEF.synchronised
-    assert several > BRIEF.rounds
 
 
 @pytest.mark.parametrize("told", [(500, 9_000), (500, None)])

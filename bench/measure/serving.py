@@ -1,0 +1,101 @@
+"""Calls that are timed when somebody asks for them, who has rounds of its own: in turns with other processes."""
+
+from collections.abc import Sequence
+from statistics import median
+from typing import Any, final
+
+import numpy as np
+
+from bench.adapters.base import Model, Tuning
+from bench.datasets.base import cycle
+from bench.equivalence import FORWARD_BOUNDS
+from bench.measure import inference, rounds, training
+from bench.measure.case import deviation
+from bench.measure.work import Work
+from bench.record import Scenario
+from bench.subject import Subject
+
+Message = dict[str, Any]
+
+
+class WrongError(Exception):
+    """What is computed is no number, or is computed in another precision; carries an outcome of a record."""
+
+    def __init__(self, outcome: str, message: str) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
+@final
+class Server:
+    """Training steps or queries of one workload with some options of its framework, at one batch size at a time.
+
+    What is handed over together is called together from the first call on: it is a program of its own.
+    """
+
+    def __init__(self, subject: Subject, scenario: Scenario, *, tuning: Tuning) -> None:
+        self.subject, self.scenario, self.tuning = subject, scenario, tuning
+        self._works: dict[int, Work] = {}
+        self._model: Model | None = None
+        self._work: Work | None = None
+
+    def place(self, batch_size: int) -> Message:
+        """Make ready for a batch size: the nanoseconds of a call that has been made before, and how many go together.
+
+        Raises WrongError where the answers to queries are none that this precision computes.
+        """
+        if batch_size not in self._works:
+            if self.scenario == "training":  # which changes the model that it is given: each size has its own
+                self._works = {batch_size: self._steps(batch_size)}
+            else:
+                self._works[batch_size] = self._queries(batch_size)
+        self._work = work = self._works[batch_size]
+        rounds.timed(work, work.together)  # which compiles
+        return self._called([rounds.timed(work, work.together)])
+
+    def warm_up(self, limit_ns: int) -> Message:
+        """Call until the times no longer fall, or so long: the nanoseconds of a call then.
+
+        Raises WrongError where what is computed then is no number.
+        """
+        work = self._placed
+        once_ns = rounds.timed(work, work.together)
+        calls = rounds.fitting(rounds.WARM_UP_CALLS, call_ns=once_ns, limit_ns=limit_ns // rounds.WARM_UP_ROUNDS)
+        times, _ = rounds.warmed_up(work, calls=calls, limit_ns=limit_ns, together=work.together)
+        result = work.run(work.together)
+        work.wait(result)
+        if not np.all(np.isfinite(self.subject.adapter.to_numpy(result[-1]))):
+            raise WrongError("diverged", "an output or a loss is not a finite number")
+        return self._called(times[-calls:])
+
+    def time(self, calls: int, *, pipelined: bool) -> Message:
+        """The nanoseconds of each of so many calls, or pipelined of all of them together."""
+        waits = [calls] if pipelined else [1] * calls
+        return {"elapsed_ns": [rounds.timed(self._placed, number) for number in waits]}
+
+    @property
+    def _placed(self) -> Work:
+        if self._work is None:
+            raise LookupError("found no batch size, expected `place` before anything is timed")
+        return self._work
+
+    def _called(self, times: Sequence[int]) -> Message:
+        together = self._placed.together
+        return {"call_ns": median(times) / together, "together": together}
+
+    def _steps(self, batch_size: int) -> Work:
+        self.subject.build(tuning=self.tuning)
+        train = self.subject.encoded(self.subject.split("train"))
+        return training.steps(self.subject.adapter, train, batch_size=batch_size, seed=self.subject.seed)
+
+    def _queries(self, batch_size: int) -> Work:
+        if self._model is None:
+            self._model = self.subject.build(tuning=self.tuning)
+        inputs = self.subject.split("test").inputs
+        work = inference.queries(self.subject.adapter, inputs, batch_size=batch_size)
+        if not self._works:
+            found = deviation(self.subject, self._model, inputs[cycle(len(inputs), batch_size)])
+            low, high = FORWARD_BOUNDS[self.subject.precision]
+            if not low <= found <= high:
+                raise WrongError("failed", f"the answers are {found:.1e} from the float64 reference")
+        return work
