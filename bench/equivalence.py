@@ -128,6 +128,15 @@ def in_precision(certificate: Certificate, precision: str, traces: Mapping[str, 
     return replace(certificate, deviations=(*certificate.deviations, *deviations))
 
 
+def misfit(deviation: float, precision: str) -> str | None:
+    """Why answers so far from the float64 reference are none of this precision; None where they may be."""
+    low, high = FORWARD_BOUNDS[precision]
+    if low <= deviation <= high:
+        return None
+    reason = f"the answers are {deviation:.1e} from the float64 reference, expected {low:.0e} to {high:.0e}"
+    return f"{reason} in {precision}: something was computed in another precision"
+
+
 def suspected(certificate: Certificate) -> tuple[str, ...]:
     """In which precisions results are so far apart that rounding might have done it: nudged traces will tell."""
     most = {WEIGHTS_CHECK: ("fp64", WEIGHTS_LIMIT, AMPLIFIED_WEIGHTS_LIMIT)} | {

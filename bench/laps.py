@@ -10,6 +10,7 @@ On a GPU each is there by itself: it does not share the memory, and repeats itse
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from statistics import median
 from typing import TypeVar, final
@@ -25,7 +26,7 @@ from bench.tuning import Options, Wanted
 PLACES = 4
 TURN_NS = 20_000_000
 LEAST_TURNS = 10
-DEPTH = 8  # pipelined calls in a turn, unless they take
+DEPTH = 8  # pipelined calls in a turn, or as many as this lets them be:
 LONGEST_TURN_NS = 60_000_000
 PAUSE_S = 0.005  # for threads of whoever had the last turn, which look out for more work for some milliseconds
 WARM_UP_SHARE = 2.0  # of a block's time, at the most
@@ -50,7 +51,7 @@ class Laps:
     def time(self, wanted: Sequence[Wanted], block_seconds: float) -> list[dict[int, Candidate]]:
         """One lap: each of them once, by its batch sizes."""
         self.number += 1
-        members = [_Member(options, sizes) for options, sizes in wanted]
+        members = [_Member(options, sizes, case=self.case, settings=self.settings) for options, sizes in wanted]
         usual = next((item for item in members if not item.options), None) if self.places > 1 else None
         others = [item for item in members if item is not usual]
         step = max(1, self.places - (usual is not None))
@@ -92,7 +93,7 @@ class Laps:
                 member.fail(member.sizes, "failed", str(error))
             return
         for place, member in enumerate(group):
-            member.begin(self, launchers[(place + self.number) % self.places])
+            member.begin(launchers[(place + self.number) % self.places])
         for size in sizes or dict.fromkeys(size for member in group for size in member.sizes):
             here = [member for member in group if size in member.sizes]
             self._place(here, size)
@@ -114,23 +115,22 @@ class Laps:
 class _Member:
     """One candidate in a process of its own, and what it took."""
 
-    def __init__(self, options: Options, sizes: Sequence[int]) -> None:
+    def __init__(self, options: Options, sizes: Sequence[int], *, case: Case, settings: Settings) -> None:
         self.options, self.sizes = options, sizes
         self.failed: dict[int, Candidate] = {}
         self.times_ns: dict[int, list[float]] = {}
         self.ratios: dict[int, float] = {}  # to what the guide says
-        self.call_ns, self.together, self.limit_s = 0.0, 1, 0.0
+        self.call_ns, self.together = 0.0, 1
+        self.pipelined, self._settings = case.scenario == "training", settings
+        self._case = replace(case, batch_sizes=tuple(sizes))
         self._service: Service | None = None
         self._launcher: Launcher | None = None
 
-    def begin(self, laps: Laps, launcher: Launcher) -> None:
+    def begin(self, launcher: Launcher) -> None:
         """Take a place, unless it has one."""
         if self._launcher is None:
-            case = replace(laps.case, batch_sizes=tuple(self.sizes))
-            laps.settings.listen(Event(kind="tuning", case=case, news=dict(self.options)))
-            how = {"kind": "serve", "scenario": case.scenario, "precision": case.precision, "tuning": self.options}
-            self._launcher, self._job = launcher, job(case, laps.settings) | how
-            self.limit_s, self.pipelined = laps.settings.limit_s, case.scenario == "training"
+            self._launcher = launcher
+            self._settings.listen(Event(kind="tuning", case=self._case, news=dict(self.options)))
 
     def place(self, size: int) -> None:
         """Make ready for a batch size; a process that failed at another has a new one in its place."""
@@ -140,14 +140,14 @@ class _Member:
 
     def warm_up(self, size: int, limit_ns: float) -> None:
         """Until the times no longer fall."""
-        call_ns = self._tried(size, lambda: self._working.warm_up(int(limit_ns), limit_s=self.limit_s))
+        call_ns = self._tried(size, lambda: self._working.warm_up(int(limit_ns), limit_s=self._settings.limit_s))
         self.call_ns = call_ns or self.call_ns
 
     def turn(self, size: int, calls: int) -> float | None:
         """The nanoseconds of a call: of so many in a row with one wait, or the median of so many single ones."""
 
         def timed() -> list[int]:
-            return self._working.time(calls, pipelined=self.pipelined, limit_s=self.limit_s)
+            return self._working.time(calls, pipelined=self.pipelined, limit_s=self._settings.limit_s)
 
         times = self._tried(size, timed)
         if times is None:
@@ -171,7 +171,8 @@ class _Member:
     def leave(self) -> None:
         """End its process."""
         if self._launcher is not None and self._service is not None:
-            self._launcher.finish()
+            with suppress(LauncherError):  # it has ended already
+                self._launcher.finish()
         self._launcher = self._service = None
 
     def candidate(self, size: int, usual: "_Member | None") -> Candidate:
@@ -197,10 +198,12 @@ class _Member:
 
     def _placed(self, size: int) -> Message:
         if self._service is not None:
-            return self._service.place(size, limit_s=self.limit_s)
+            return self._service.place(size, limit_s=self._settings.limit_s)
         if self._launcher is None:
             raise LookupError("found no process, expected `begin` before anything is placed")
-        self._service = self._launcher.serve({**self._job, "batch_size": size}, limit_s=self.limit_s)
+        how = {"scenario": self._case.scenario, "precision": self._case.precision, "tuning": dict(self.options)}
+        asked = job(self._case, self._settings) | how | {"kind": "serve", "batch_size": size}
+        self._service = self._launcher.serve(asked, limit_s=self._settings.limit_s)
         return self._service.news
 
     @property

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from bench import prediction
-from bench.equivalence import FORWARD_BOUNDS, write_trace
+from bench.equivalence import misfit, write_trace
 from bench.errors import BenchError, UnavailableError
 from bench.families import Weights
 from bench.measure import case as cases
@@ -84,11 +84,8 @@ def _problem(found: Measurement, case: Case) -> tuple[str, str] | None:
     """An outcome and a reason where what was computed is no number, or nothing that this precision computes."""
     if not all(np.isfinite(block.checksum) for block in found.blocks):
         return "diverged", "an output or a loss is not a finite number"
-    deviation, (low, high) = found.forward_deviation, FORWARD_BOUNDS[case.precision]
-    if deviation is None or low <= deviation <= high:
-        return None
-    reason = f"the answers are {deviation:.1e} from the float64 reference, expected {low:.0e} to {high:.0e}"
-    return "failed", f"{reason} in {case.precision}: something was computed in another precision"
+    reason = None if found.forward_deviation is None else misfit(found.forward_deviation, case.precision)
+    return None if reason is None else ("failed", reason)
 
 
 def _told_of(occasion: Occasion) -> Message:

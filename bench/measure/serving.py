@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.adapters.base import Model, Tuning
 from bench.datasets.base import cycle
-from bench.equivalence import FORWARD_BOUNDS
+from bench.equivalence import misfit
 from bench.measure import inference, rounds, training
 from bench.measure.case import deviation
 from bench.measure.work import Work
@@ -95,7 +95,7 @@ class Server:
         work = inference.queries(self.subject.adapter, inputs, batch_size=batch_size)
         if not self._works:
             found = deviation(self.subject, self._model, inputs[cycle(len(inputs), batch_size)])
-            low, high = FORWARD_BOUNDS[self.subject.precision]
-            if not low <= found <= high:
-                raise WrongError("failed", f"the answers are {found:.1e} from the float64 reference")
+            reason = misfit(found, self.subject.precision)
+            if reason is not None:
+                raise WrongError("failed", reason)
         return work

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.recipe import AdamW, Recipe, Sgd
-from bench.script.task import CALL_NAMES, CLOCKS, KEEP_FREED, PIN, Task, network
+from bench.script.task import CALL_NAMES, CLOCKS, KEEP_FREED, ONEDNN, PIN, Task, network
 
 HEAD = '''"""{title}"""
 
@@ -163,7 +163,7 @@ SETTINGS = {
     "tf.config.experimental.enable_tensor_float_32_execution({tf32})",
     "jax": 'jax.config.update("jax_default_matmul_precision", "{matmul}")',
     "torch": "torch.set_num_threads({threads})\n"
-    "torch.backends.mkldnn.enabled = {onednn}\n"
+    "{onednn}\n"
     "torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = {tf32}",
 }
 WAITS = {
@@ -216,7 +216,7 @@ def write(task: Task) -> str:
         "settings": SETTINGS[backend].format(
             threads=task.threads,
             tf32=task.precision == "tf32",
-            onednn=task.options.get("onednn") != "off",
+            onednn=ONEDNN[task.options.get("onednn", "on")],
             matmul={"tf32": "tensorfloat32", "bf16": "default"}.get(task.precision, "highest"),
         ),
         "policy": "mixed_bfloat16" if task.precision == "bf16" else "float32",

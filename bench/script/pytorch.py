@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.recipe import AdamW, Clipping, Sgd, UpdateRule
-from bench.script.task import CALL_NAMES, CLOCKS, KEEP_FREED, Task, network
+from bench.script.task import CALL_NAMES, CLOCKS, KEEP_FREED, ONEDNN, Task, network
 
 HEAD = '''"""{title}"""
 
@@ -17,7 +17,7 @@ from torch import nn
 
 torch.set_num_threads({threads})
 torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = {tf32}
-torch.backends.mkldnn.enabled = {onednn}
+{onednn}
 {keep_freed}device = torch.device("{device}")
 
 {helpers}
@@ -145,7 +145,7 @@ def write(task: Task) -> str:
         "title": task.title,
         "threads": task.threads,
         "tf32": task.precision == "tf32",
-        "onednn": task.options.get("onednn") != "off",
+        "onednn": ONEDNN[task.options.get("onednn", "on")],
         "keep_freed": KEEP_FREED.format(call=CALL_NAMES[task.scenario]),
         "device": task.device,
         "helpers": "\n".join(text for name, text in HELPERS.items() if f"{name}(" in packed),

@@ -18,6 +18,12 @@ KEEP_FREED = """if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
     mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
     mallopt(-4, 0)  # M_MMAP_MAX
 """
+# What torch keeps of programs does not tell those with oneDNN from those without, whose arrays have other strides.
+ONEDNN = {
+    "on": "torch.backends.mkldnn.enabled = True",
+    "off": "torch.backends.mkldnn.enabled = False\n"
+    "torch.compiler.config.force_disable_caches = True  # which do not tell oneDNN on from off",
+}
 CALL_NAMES: Mapping[Scenario, str] = {"training": "step", "inference": "query"}
 # As the search goes by them: steps have one wait for a round, queries one each. Of both it takes the median, which a
 # busy moment of the machine does not move.

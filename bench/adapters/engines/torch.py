@@ -1,7 +1,11 @@
 """torch, below PyTorch's own models and below Keras."""
 
+import getpass
+import os
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, final
 
 import torch
@@ -23,6 +27,7 @@ PASSES = HELD, WORKSPACE, FORWARD, BACKWARD, OPTIMIZER = (
     "backward pass",
     "optimizer",
 )
+CACHE, APART = "TORCHINDUCTOR_CACHE_DIR", "without-onednn"
 OPTIMIZERS = ("torch/optim/", "keras/src/optimizers/")
 
 
@@ -52,8 +57,15 @@ class TorchEngine:
         return {"onednn": ("on", "off")} if self.device == "cpu" else {}
 
     def choose(self, tuning: Mapping[str, str]) -> None:
-        """`torch.backends.mkldnn`."""
-        torch.backends.mkldnn.enabled = tuning.get("onednn") != "off"  # type: ignore[assignment] # a property
+        """`torch.backends.mkldnn`; what is compiled without it is kept on disk by itself.
+
+        The cache that processes share does not tell it from what is compiled with oneDNN, whose arrays have other strides.
+        """
+        enabled = tuning.get("onednn") != "off"
+        torch.backends.mkldnn.enabled = enabled  # type: ignore[assignment] # a property
+        shared = Path(os.environ.get(CACHE) or Path(tempfile.gettempdir(), f"torchinductor_{getpass.getuser()}"))
+        if not enabled and shared.name != APART:
+            os.environ[CACHE] = str(shared / APART)
 
     def wait(self, values: object) -> None:  # noqa: ARG002 (a stream has one order, so everything before now is done)
         """Return when the device has nothing left to do; a CPU never has."""

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +66,40 @@ def test_every_shape_has_a_program_or_there_is_an_error(limit: int | None) -> No
         assert done.stdout.split() == ["10"], done.stderr[-2000:]
     else:
         assert "FailOnRecompileLimitHit" in done.stderr
+
+
+STRIDES = """
+import torch
+from bench.adapters.engines.torch import create
+
+engine = create()
+engine.configure(device="cpu", precision="fp32", threads=1)
+{choice}
+model = torch.compile(torch.nn.Sequential(torch.nn.Conv2d(1, 32, 3), torch.nn.ReLU()), dynamic=False)
+print(model(torch.ones(32, 1, 28, 28)).sum().item() > 0)
+"""
+
+
+@pytest.mark.parametrize("choice", ['engine.choose({"onednn": "off"})', "torch.backends.mkldnn.enabled = False"])
+def test_what_is_compiled_without_onednn_is_kept_apart(tmp_path: Path, choice: str) -> None:
+    """Of its own accord torch finds what was compiled with oneDNN, and the strides are wrong."""
+
+    def done(choice: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", STRIDES.format(choice=choice)],
+            env={**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=250,
+            check=False,
+        )
+
+    assert done('engine.choose({"onednn": "on"})').returncode == 0
+    without = done(choice)
+    if "engine" in choice:
+        assert without.returncode == 0, without.stderr[-2000:]
+    else:
+        assert "expected size 32==32" in without.stderr
 
 
 def event(action: str, address: int, size: int, *names: str) -> dict[str, object]:

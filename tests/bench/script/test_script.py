@@ -118,6 +118,7 @@ def test_every_combination_is_a_write(contender: str) -> None:
                 assert call.endswith(ON_CUBLAS) == ("xla_gpu_enable_triton_gemm" in text)
                 assert ("ahead of time" in call) == (".compile()" in text)
                 assert (options.get("onednn") == "off") == ("mkldnn.enabled = False" in text)
+                assert (options.get("onednn") == "off") == ("force_disable_caches" in text)
                 in_patches = family == "cnn" and "patches" in values
                 assert in_patches == ("conv_general_dilated=convolve" in text)
                 assert ("import reduce" in text) == ("reduce(lambda" in text)
