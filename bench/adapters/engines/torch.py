@@ -59,7 +59,8 @@ class TorchEngine:
     def choose(self, tuning: Mapping[str, str]) -> None:
         """`torch.backends.mkldnn`; what is compiled without it is kept on disk by itself.
 
-        The cache that processes share does not tell it from what is compiled with oneDNN, whose arrays have other strides.
+        The cache that processes share does not tell it from what is compiled with oneDNN, whose arrays have other
+        strides.
         """
         enabled = tuning.get("onednn") != "off"
         torch.backends.mkldnn.enabled = enabled  # type: ignore[assignment] # a property
