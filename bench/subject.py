@@ -22,6 +22,7 @@ DTYPES: dict[str, np.dtype[np.floating]] = {"fp64": DOUBLE, "fp32": SINGLE, "tf3
 
 
 FOR_GPUS = ("use_cudnn",)  # forms of models that are all one on a CPU
+FOR_LOOPS = ("unroll",)  # that a library has of its own
 FOR_CPUS = ("convolution",)  # and forms that take memory for what GPUs do well without
 
 
@@ -74,7 +75,11 @@ class Subject:
     def choices(self, scenario: Scenario) -> dict[str, tuple[str, ...]]:
         """The public options of the framework and the forms of its model, each with what it can be, the usual first."""
         found = {**self.adapter.choices(scenario, self.workload.family), **forms(self.module)}
-        elsewhere = FOR_GPUS if self.adapter.engine.device == "cpu" else FOR_CPUS
+        engine = self.adapter.engine
+        elsewhere = (
+            *(FOR_GPUS if engine.device == "cpu" else FOR_CPUS),
+            *(FOR_LOOPS if engine.loops_in_python else ()),
+        )
         return {name: values for name, values in found.items() if name not in elsewhere}
 
     def build(

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.adapters.engines.jax import JaxEngine
+from bench.adapters.engines.torch import TorchEngine
 from bench.adapters.pytorch import PyTorchAdapter
 from bench.subject import Subject, load_adapter, prepare
 from bench.workload import parse_workload
@@ -113,9 +115,18 @@ def test_adapters_are_loaded_by_name() -> None:
         load_adapter("theano")
 
 
+def test_what_loops_in_python_anyway_has_nothing_to_unroll(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = subject(model=LSTM, framework="keras")
+    monkeypatch.setattr(found.adapter.engine, "loops_in_python", False)
+    assert "unroll" in found.choices("training")
+    monkeypatch.setattr(found.adapter.engine, "loops_in_python", True)
+    assert "unroll" not in found.choices("training")
+    assert TorchEngine().loops_in_python
+    assert not JaxEngine().loops_in_python
+
+
 def test_what_only_a_gpu_can_choose_is_no_choice_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     found = subject(model=LSTM, framework="keras")
-    assert "unroll" in found.choices("training")
     assert "use_cudnn" not in found.choices("training")
     monkeypatch.setattr(found.adapter.engine, "device", "cuda")
     assert found.choices("training")["use_cudnn"] == ("auto", "off")

@@ -27,10 +27,14 @@ class Compiled(NamedTuple):
 
 
 class Engine(Protocol):
-    """One library on one `device`, cpu or cuda; `precision` says how it computes what is not in bfloat16."""
+    """One library on one `device`, cpu or cuda; `precision` says how it computes what is not in bfloat16.
+
+    Where `loops_in_python` its recurrences are loops of Python's anyway: there is nothing to unroll.
+    """
 
     device: str
     precision: str
+    loops_in_python: bool
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Set device, precision and threads of this process, as in `Adapter.configure`."""

@@ -27,6 +27,7 @@ class JaxEngine:
     """See `Engine`."""
 
     device, precision = "cpu", ""
+    loops_in_python = False
 
     def __init__(self) -> None:
         self.tracing, self.compiling = _Spans(), _Spans()

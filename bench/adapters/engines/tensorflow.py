@@ -19,6 +19,7 @@ class TensorFlowEngine:
     """See `Engine`."""
 
     device, precision = "cpu", ""
+    loops_in_python = False
 
     def __init__(self) -> None:
         self.tracing_s = 0.0

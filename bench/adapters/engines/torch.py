@@ -41,6 +41,7 @@ class TorchEngine:
     """See `Engine`."""
 
     device, precision = "cpu", ""
+    loops_in_python = True
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Set threads, and TF32 on or off. Whoever builds the model puts it on the device."""
