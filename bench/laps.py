@@ -25,12 +25,13 @@ from bench.tuning import Options, Wanted
 
 PLACES = 4
 TURN_NS = 20_000_000
-LEAST_TURNS = 10
+LEAST_TURNS, FEWEST_TURNS = 10, 4  # fewer where one takes as long as
+LONG_TURN_NS = 300_000_000
 DEPTH = 8  # pipelined calls in a turn, or as many as this lets them be:
 LONGEST_TURN_NS = 60_000_000
 PAUSE_S = 0.005  # for threads of whoever had the last turn, which look out for more work for some milliseconds
 WARM_UP_SHARE = 2.0  # of a block's time, at the most
-HOPELESS = 4.0  # times what the guide's takes, by single calls: so much cannot be made up for in turns
+HOPELESS = 3.0  # times what the guide's takes, by single calls: so much cannot be made up for in turns
 NANOSECONDS = 1e9
 
 Answer = TypeVar("Answer")
@@ -225,7 +226,8 @@ def _turns(usual: _Member | None, members: Sequence[_Member], size: int, *, bloc
         return
     longest_ns = max(member.calls * member.call_ns for member in here)
     times: dict[_Member, list[float]] = {member: [] for member in here}
-    for turn in range(max(LEAST_TURNS, round(block_ns / longest_ns))):
+    least = LEAST_TURNS if longest_ns < LONG_TURN_NS else FEWEST_TURNS
+    for turn in range(max(least, round(block_ns / longest_ns))):
         order = here[turn % len(here) :] + here[: turn % len(here)]
         for member in order if turn % 2 == 0 else order[::-1]:
             if len(here) > 1:

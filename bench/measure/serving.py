@@ -60,7 +60,9 @@ class Server:
         """
         work = self._placed
         once_ns = rounds.timed(work, work.together)
-        calls = rounds.fitting(rounds.WARM_UP_CALLS, call_ns=once_ns, limit_ns=limit_ns // rounds.WARM_UP_ROUNDS)
+        round_ns = limit_ns // rounds.WARM_UP_ROUNDS
+        # Several slow steps in a call are many already.
+        calls = 1 if once_ns > limit_ns else rounds.fitting(rounds.WARM_UP_CALLS, call_ns=once_ns, limit_ns=round_ns)
         times, _ = rounds.warmed_up(work, calls=calls, limit_ns=limit_ns, together=work.together)
         result = work.run(work.together)
         work.wait(result)

@@ -11,7 +11,7 @@ import pytest
 from bench import laps
 from bench.fleet import Fleet
 from bench.jobs import Event, Settings
-from bench.laps import DEPTH, HOPELESS, LEAST_TURNS, PLACES, Laps
+from bench.laps import DEPTH, FEWEST_TURNS, HOPELESS, LEAST_TURNS, LONG_TURN_NS, PLACES, Laps
 from bench.process import EndedError, LauncherError, Message
 from bench.record import Candidate, Case
 from bench.tuning import Wanted
@@ -204,6 +204,13 @@ def test_turns_are_of_like_length_and_whoever_is_first_is_not_always_the_same() 
     firsts = {name for name, _ in machine.asked[::3]}
     assert firsts == {"usual", "b", "c"}
     assert len(machine.asked) == 3 * LEAST_TURNS
+
+
+def test_long_turns_are_fewer() -> None:
+    machine = Machine(together=64)
+    machine.lap("usual", "e")
+    assert 64 * SPEEDS["e"] > LONG_TURN_NS
+    assert len(machine.asked) == 2 * FEWEST_TURNS
 
 
 def test_what_is_called_together_is_never_divided() -> None:
