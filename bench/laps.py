@@ -217,10 +217,13 @@ class _Member:
 def _turns(usual: _Member | None, members: Sequence[_Member], size: int, *, block_ns: float, thorough: bool) -> None:
     """So many turns each, in orders that turn around."""
     here = [member for member in members if size not in member.failed]
-    if usual in here and not thorough:
-        here = [member for member in here if not _is_hopeless(member, usual, size)]
+    if usual is not None and usual in here:  # first: by single calls beside others that compile all are slow
+        usual.warm_up(size, WARM_UP_SHARE * block_ns)
+        if size not in usual.failed and not thorough:
+            here = [member for member in here if not _is_hopeless(member, usual, size)]
     for member in here:
-        member.warm_up(size, WARM_UP_SHARE * block_ns)
+        if member is not usual:
+            member.warm_up(size, WARM_UP_SHARE * block_ns)
     here = [member for member in here if size not in member.failed]
     if not here:
         return
