@@ -180,7 +180,7 @@ class _Member:
         """What became of it; its time is what the guide's took in this lap, where it had turns with it."""
         if size in self.failed:
             return self.failed[size]
-        if usual is None or usual is self or size not in self.ratios:
+        if usual is None or size not in self.ratios or size not in usual.times_ns:
             time_ns = median(self.times_ns[size])
         else:
             time_ns = self.ratios[size] * median(usual.times_ns[size])
@@ -231,7 +231,8 @@ def _turns(usual: _Member | None, members: Sequence[_Member], size: int, *, bloc
     times: dict[_Member, list[float]] = {member: [] for member in here}
     least = LEAST_TURNS if longest_ns < LONG_TURN_NS else FEWEST_TURNS
     for turn in range(max(least, round(block_ns / longest_ns))):
-        order = here[turn % len(here) :] + here[: turn % len(here)]
+        first = turn % max(1, len(here))  # all may have ended
+        order = here[first:] + here[:first]
         for member in order if turn % 2 == 0 else order[::-1]:
             if len(here) > 1:
                 time.sleep(PAUSE_S)

@@ -43,12 +43,14 @@ class Machine:
     """A fleet whose processes take what `SPEEDS` says, times what `slow` says of each request, one after the other.
 
     It notes who was there at the same time, what was asked for, and which place each had. `broken` end with an outcome,
-    `greedy` have no memory beside others.
+    `greedy` have no memory beside others, `mortal` end in their
+    first turn.
     """
 
     slow: Slow = lambda _: 1.0
     broken: Mapping[str, str] = field(default_factory=dict)
     greedy: Sequence[str] = ()
+    mortal: Sequence[str] = ()
     together: int = 1
     requests: int = 0
     there: list[str] = field(default_factory=list)
@@ -130,6 +132,9 @@ class Service:
 
     def time(self, calls: int, *, pipelined: bool, limit_s: float) -> list[float]:  # noqa: ARG002 (as a service has it)
         """All of them together, or each."""
+        if self.name in self.machine.mortal:
+            self.machine.there.remove(self.name)
+            raise ended("failed")
         if self.name in self.machine.greedy and len(self.machine.there) > 1:
             self.machine.there.remove(self.name)
             raise ended("oom")
@@ -182,7 +187,7 @@ def test_what_the_guide_says_is_there_all_the_time_and_no_more_than_there_are_pl
     assert list(found) == list(SPEEDS)
     assert {item.outcome for item in found.values()} == {"ok"}
     assert max(map(len, machine.groups)) == PLACES
-    assert all(group[0] == "usual" or "usual" not in found for group in machine.groups if len(group) > 1)
+    assert all(group[0] == "usual" for group in machine.groups if len(group) > 1)
     assert [name for name, _ in machine.places].count("usual") == 1
     assert not machine.there, "all have left"
 
@@ -254,6 +259,15 @@ def test_who_has_no_memory_beside_the_others_is_timed_alone() -> None:
     assert ("c",) in machine.groups
     never = Machine(broken={"c": "oom"}).lap("usual", "b", "c")
     assert never["c"].outcome == "oom"
+
+
+def test_who_ends_in_a_turn_leaves_the_others_their_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Machine(mortal=tuple(SPEEDS)).lap(*SPEEDS)
+    assert {item.outcome for item in found.values()} == {"failed"}
+    monkeypatch.setitem(SPEEDS, "f", 1.1 * HOPELESS * SPEEDS["usual"])
+    found = Machine(mortal=("usual",)).lap("usual", "b", "f")
+    assert found["usual"].outcome == "failed"
+    assert {name: found[name].times_s[0] for name in "bf"} == {name: SPEEDS[name] / 1e9 for name in "bf"}
 
 
 def test_on_a_gpu_each_is_there_by_itself() -> None:

@@ -1,8 +1,6 @@
 """torch, below PyTorch's own models and below Keras."""
 
-import getpass
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +10,7 @@ import torch
 import torch._dynamo.config
 from torch._dynamo.utils import compile_times  # its documentation names it there
 
+from bench import cache
 from bench.adapters.engines.base import Compiled, Engine, Peaks, Step
 
 # The phases of a compilation, as torch names them: the backward pass is compiled when it is first needed.
@@ -65,9 +64,9 @@ class TorchEngine:
         """
         enabled = tuning.get("onednn") != "off"
         torch.backends.mkldnn.enabled = enabled  # type: ignore[assignment] # a property
-        shared = Path(os.environ.get(CACHE) or Path(tempfile.gettempdir(), f"torchinductor_{getpass.getuser()}"))
-        if not enabled and shared.name != APART:
-            os.environ[CACHE] = str(shared / APART)
+        shared = Path(os.environ.get(CACHE) or cache.folder() / "inductor")
+        if enabled == (shared.name == APART):
+            os.environ[CACHE] = str(shared.parent if enabled else shared / APART)
 
     def wait(self, values: object) -> None:  # noqa: ARG002 (a stream has one order, so everything before now is done)
         """Return when the device has nothing left to do; a CPU never has."""
