@@ -217,13 +217,14 @@ class _Member:
 def _turns(usual: _Member | None, members: Sequence[_Member], size: int, *, block_ns: float, thorough: bool) -> None:
     """So many turns each, in orders that turn around."""
     here = [member for member in members if size not in member.failed]
+    warm_up_ns = WARM_UP_SHARE * block_ns
     if usual is not None and usual in here:  # first: by single calls beside others that compile all are slow
-        usual.warm_up(size, WARM_UP_SHARE * block_ns)
+        usual.warm_up(size, warm_up_ns)
         if size not in usual.failed and not thorough:
-            here = [member for member in here if not _is_hopeless(member, usual, size)]
+            here = [member for member in here if not _is_hopeless(member, usual, size, warm_up_ns)]
     for member in here:
         if member is not usual:
-            member.warm_up(size, WARM_UP_SHARE * block_ns)
+            member.warm_up(size, warm_up_ns)
     here = [member for member in here if size not in member.failed]
     if not here:
         return
@@ -252,15 +253,19 @@ def _note(usual: _Member | None, times: Mapping[_Member, Sequence[float]], size:
             member.ratios[size] = float(np.median(np.divide(taken, times[usual])))
 
 
-def _is_hopeless(member: _Member, usual: _Member, size: int) -> bool:
-    """Whether it is far slower than what the guide says, twice; then that is its time."""
-    if member is usual or member.call_ns <= HOPELESS * usual.call_ns:
-        return False
-    again_ns = member.turn(size, member.together)
-    if again_ns is None:
-        return True
-    call_ns = min(again_ns, member.call_ns)
-    if call_ns <= HOPELESS * usual.call_ns:
-        return False
-    member.times_ns[size], member.ratios[size] = [call_ns], call_ns / usual.call_ns
-    return True
+def _is_hopeless(member: _Member, usual: _Member, size: int, limit_ns: float) -> bool:
+    """Whether it is far slower than what the guide says, in every call that fits into the limit; then that is its time.
+
+    One call says little where it is short: its process has just slept, while what the guide says is warm.
+    """
+    quickest_ns, left_ns = member.call_ns, limit_ns
+    while member is not usual and quickest_ns > HOPELESS * usual.call_ns:
+        if left_ns < 0:
+            member.times_ns[size], member.ratios[size] = [quickest_ns], quickest_ns / usual.call_ns
+            return True
+        call_ns = member.turn(size, member.together)
+        if call_ns is None:
+            return True
+        quickest_ns = min(quickest_ns, call_ns)
+        left_ns -= member.together * call_ns
+    return False

@@ -12,7 +12,7 @@ from bench.record import Record
 from bench.report import numbers, panels, pictures
 from bench.report.results import Results, arrange, lane, select, status, workloads
 from bench.report.roofline import roofs, standing
-from bench.report.style import COLOURS, OTHER_COLOUR, engineering, name_y, place, style
+from bench.report.style import COLOURS, OTHER_COLOUR, decades, engineering, name_y, place, style
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -180,8 +180,6 @@ def _room_for_bars(results: Results) -> float:
 
 def _latency(axes: "Axes", results: Results, workload: str) -> None:
     """A line for each contender: the median query time over the samples in a query, both on a log scale."""
-    from matplotlib.ticker import LogLocator
-
     lines: dict[str, list[tuple[Cell, float]]] = {}
     for cell in _cells(results, workload, "inference"):
         found = summary(METRICS["query_time_p50_s"], results.blocks[cell])
@@ -195,13 +193,12 @@ def _latency(axes: "Axes", results: Results, workload: str) -> None:
             looks["linestyle"] = UNPROVEN_LINE
         axes.plot(*zip(*ordered, strict=True), label=label, **looks)
     axes.set_xscale("log")
-    axes.set_yscale("log")
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.minorticks_off()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.set_yscale("log")
+    decades(axes.yaxis, engineering("s"))
     axes.set_xlabel("samples in a query", fontsize=8)
     name_y(axes, "query p50")
-    axes.yaxis.set_major_formatter(engineering("s"))
     axes.grid(visible=True, color="#DDDDDD", linewidth=0.6)
 
 
@@ -252,6 +249,8 @@ def _roofline(axes: "Axes", results: Results, workload: str) -> None:
         axes.plot([item.intensity], [item.flops_per_s], label=_label(results, cell), **looks)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    decades(axes.xaxis, "{x:g}")
+    decades(axes.yaxis, engineering())
     axes.set_xlabel("FLOPs per byte", fontsize=8)
     name_y(axes, "FLOP/s")
 

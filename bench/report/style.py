@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.ticker import EngFormatter
+    from matplotlib.axis import Axis
+    from matplotlib.ticker import EngFormatter, Formatter
 
 # Okabe and Ito's colours, which the colour-blind can tell apart; a contender keeps its own on every chart.
 COLOURS = {
@@ -48,3 +49,12 @@ def engineering(unit: str = "") -> "EngFormatter":
     from matplotlib.ticker import EngFormatter
 
     return EngFormatter(unit=unit, sep="" if not unit else " ")
+
+
+def decades(axis: "Axis", formatter: "Formatter | str") -> None:
+    """Numbers at 1, 2 and 5 of each decade of a logarithmic axis, or at fewer of them where there are many decades."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(formatter)

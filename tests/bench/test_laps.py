@@ -43,14 +43,15 @@ class Machine:
     """A fleet whose processes take what `SPEEDS` says, times what `slow` says of each request, one after the other.
 
     It notes who was there at the same time, what was asked for, and which place each had. `broken` end with an outcome,
-    `greedy` have no memory beside others, `mortal` end in their
-    first turn.
+    `greedy` have no memory beside others, `mortal` end in their first turn, and `cold` ones take a hundred times as
+    long for so many calls.
     """
 
     slow: Slow = lambda _: 1.0
     broken: Mapping[str, str] = field(default_factory=dict)
     greedy: Sequence[str] = ()
     mortal: Sequence[str] = ()
+    cold: dict[str, int] = field(default_factory=dict)
     together: int = 1
     requests: int = 0
     there: list[str] = field(default_factory=list)
@@ -120,7 +121,7 @@ class Service:
     @property
     def news(self) -> dict[str, Any]:
         """What it says when it begins."""
-        return {"call_ns": SPEEDS[self.name], "together": self.machine.together}
+        return {"call_ns": self._cold * SPEEDS[self.name], "together": self.machine.together}
 
     def place(self, size: int, *, limit_s: float) -> dict[str, Any]:  # noqa: ARG002 (as a service has it)
         """As it begins."""
@@ -128,6 +129,7 @@ class Service:
 
     def warm_up(self, limit_ns: int, *, limit_s: float) -> float:  # noqa: ARG002 (as a service has it)
         """A call then."""
+        self.machine.cold.pop(self.name, None)
         return SPEEDS[self.name]
 
     def time(self, calls: int, *, pipelined: bool, limit_s: float) -> list[float]:  # noqa: ARG002 (as a service has it)
@@ -140,8 +142,13 @@ class Service:
             raise ended("oom")
         self.machine.asked.append((self.name, calls))
         self.machine.requests += 1
-        call_ns = SPEEDS[self.name] * self.machine.slow(self.machine.requests)
+        call_ns = self._cold * SPEEDS[self.name] * self.machine.slow(self.machine.requests)
+        self.machine.cold[self.name] = self.machine.cold.get(self.name, 0) - 1
         return [calls * call_ns] if pipelined else [call_ns] * calls
+
+    @property
+    def _cold(self) -> float:
+        return 100.0 if self.machine.cold.get(self.name, 0) > 0 else 1.0
 
 
 def ended(outcome: str) -> EndedError:
@@ -234,11 +241,20 @@ def test_queries_are_waited_for_one_by_one() -> None:
 def test_who_is_far_slower_than_what_the_guide_says_has_no_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SPEEDS, "f", 1.1 * HOPELESS * SPEEDS["usual"])
     machine = Machine()
-    assert ratios(machine.lap("usual", "f", "b"))["f"] == pytest.approx(1.1 * HOPELESS)
+    assert ratios(machine.lap("usual", "f", "b", seconds=0.001))["f"] == pytest.approx(1.1 * HOPELESS)
     assert [name for name, _ in machine.asked].count("f") == 1, "the second look"
     thorough = Machine()
     thorough.lap("usual", "f", "b", thorough=True)
     assert [name for name, _ in thorough.asked].count("f") == LEAST_TURNS
+
+
+def test_whose_first_calls_are_slow_is_not_far_slower(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Single calls of processes that have just slept take ten times as long as those of one that is warm."""
+    found = Machine(cold={"b": 1}).lap("usual", "b", "c")
+    assert ratios(found) == pytest.approx({name: RIGHT[name] for name in found})
+    monkeypatch.setattr(laps, "WARM_UP_SHARE", 0.0)
+    hasty = Machine(cold={"b": 1}).lap("usual", "b", "c")
+    assert ratios(hasty)["b"] == pytest.approx(100 * RIGHT["b"]), "after one look"
 
 
 def test_who_fails_fails_alone() -> None:
