@@ -249,7 +249,7 @@ def _roofline(axes: "Axes", results: Results, workload: str) -> None:
         axes.plot([item.intensity], [item.flops_per_s], label=_label(results, cell), **looks)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    decades(axes.xaxis, "{x:g}")
+    decades(axes.xaxis, "{x:g}", fine=2.0)  # its numbers are side by side
     decades(axes.yaxis, engineering())
     axes.set_xlabel("FLOPs per byte", fontsize=8)
     name_y(axes, "FLOP/s")

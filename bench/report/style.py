@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
@@ -15,6 +17,7 @@ COLOURS = {
     "keras/torch": "#CC79A7",
     "flax": "#009E73",
 }
+HALF = 0.5  # a decade
 OTHER_COLOUR = "#555555"
 MARKERS = {"pytorch": "o", "keras/tensorflow": "s", "keras/jax": "D", "keras/torch": "v", "flax": "^"}
 
@@ -51,10 +54,16 @@ def engineering(unit: str = "") -> "EngFormatter":
     return EngFormatter(unit=unit, sep="" if not unit else " ")
 
 
-def decades(axis: "Axis", formatter: "Formatter | str") -> None:
-    """Numbers at 1, 2 and 5 of each decade of a logarithmic axis, or at fewer of them where there are many decades."""
+def decades(axis: "Axis", formatter: "Formatter | str", *, fine: float = 4.0) -> None:
+    """Numbers at 1, 2 and 5 of each decade of a logarithmic axis, to be called when all is drawn.
+
+    They are at 1 alone where there are over `fine` decades, and at every digit where there is but half a decade.
+    """
     from matplotlib.ticker import LogLocator, NullLocator
 
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    low, high = axis.get_view_interval()
+    reach = np.log10(high / low)
+    digits = range(1, 10) if reach <= HALF else (1, 2, 5) if reach <= fine else (1,)
+    axis.set_major_locator(LogLocator(subs=tuple(digits)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(formatter)
