@@ -17,9 +17,9 @@ COLOURS = {
     "keras/torch": "#CC79A7",
     "flax": "#009E73",
 }
-HALF = 0.5  # a decade
 OTHER_COLOUR = "#555555"
 MARKERS = {"pytorch": "o", "keras/tensorflow": "s", "keras/jax": "D", "keras/torch": "v", "flax": "^"}
+EVERY_DIGIT = 0.5  # decades of an axis, at the most, where each digit has its number
 
 
 def name_y(axes: "Axes", name: str) -> None:
@@ -57,13 +57,13 @@ def engineering(unit: str = "") -> "EngFormatter":
 def decades(axis: "Axis", formatter: "Formatter | str", *, fine: float = 4.0) -> None:
     """Numbers at 1, 2 and 5 of each decade of a logarithmic axis, to be called when all is drawn.
 
-    They are at 1 alone where there are over `fine` decades, and at every digit where there is but half a decade.
+    They are at 1 alone where there are over `fine` decades, and at every digit where there are few.
     """
     from matplotlib.ticker import LogLocator, NullLocator
 
     low, high = axis.get_view_interval()
     reach = np.log10(high / low)
-    digits = range(1, 10) if reach <= HALF else (1, 2, 5) if reach <= fine else (1,)
+    digits = range(1, 10) if reach <= EVERY_DIGIT else (1, 2, 5) if reach <= fine else (1,)
     axis.set_major_locator(LogLocator(subs=tuple(digits)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(formatter)
