@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from bench import cache, frameworks
-from bench.environment import environment, gpu_users, stolen_s
+from bench.environment import busy_cores, environment, gpu_users, stolen_s
 from bench.fleet import probe
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
@@ -60,7 +60,7 @@ def _machine() -> Iterator[Finding]:
     few = "expect noise: the harness and the system have no core of their own" if about.cores <= LEAST_CORES else None
     yield Finding("cores", f"{about.cores} for this process", few)
     stolen = stolen_s() or 0.0
-    load = psutil.cpu_percent(interval=LOOK_S) / 100 * (psutil.cpu_count() or 1)
+    load = busy_cores(LOOK_S)
     stolen = ((stolen_s() or 0.0) - stolen) / LOOK_S
     yield Finding("other load", f"{load:.2f} cores busy", "stop what else runs" if load > BUSY else None)
     shared = "compare in turns, with `nox -s compare`: others disturb when they like" if stolen > STOLEN else None

@@ -19,6 +19,8 @@ from bench.errors import BenchError, UsageError
 from bench.record import Environment
 
 T = TypeVar("T")
+LOOK_S = 0.5
+BUSY_CORES = 0.5  # of other work: so much disturbs what is timed
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 IDENTITY = re.compile(r"[0-9a-f]{6}")
 NOISE = re.compile(r"\((r|tm)\)|@.*|\b(\d+(st|nd|rd|th) gen|cpu|processor|\d+-core|nvidia|tesla)\b", re.IGNORECASE)
@@ -52,6 +54,11 @@ class GpuUsers:
     processes: int
     used_bytes: int
     busy_percent: int
+
+
+def busy_cores(look_s: float = LOOK_S) -> float:
+    """How many cores are at work now, by one look; what other virtual machines took counts too."""
+    return psutil.cpu_percent(interval=look_s) / 100 * (psutil.cpu_count() or 1)
 
 
 def gpu_users() -> tuple[GpuUsers, ...]:

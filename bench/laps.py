@@ -25,9 +25,9 @@ from bench.tuning import Options, Wanted
 
 PLACES = 4
 TURN_NS = 20_000_000
-LEAST_TURNS, FEWEST_TURNS = 10, 4  # fewer where one takes as long as
+LEAST_TURNS, FEWEST_TURNS = 10, 4  # the fewest where one turn is a long one
 LONG_TURN_NS = 300_000_000
-DEPTH = 8  # pipelined calls in a turn, or as many as this lets them be:
+DEPTH = 8  # pipelined calls in a turn, but no more than fit into the longest
 LONGEST_TURN_NS = 60_000_000
 PAUSE_S = 0.005  # for threads of whoever had the last turn, which look out for more work for some milliseconds
 WARM_UP_SHARE = 2.0  # of a block's time, at the most
@@ -49,17 +49,22 @@ class Laps:
         self.places = PLACES if case.device == "cpu" else 1
         self.number = 0
 
+    @property
+    def in_turns(self) -> bool:
+        """Whether candidates take turns with what the guide says."""
+        return self.places > 1
+
     def time(self, wanted: Sequence[Wanted], block_seconds: float) -> list[dict[int, Candidate]]:
         """One lap: each of them once, by its batch sizes."""
         self.number += 1
         members = [_Member(options, sizes, case=self.case, settings=self.settings) for options, sizes in wanted]
-        usual = next((item for item in members if not item.options), None) if self.places > 1 else None
+        usual = next((item for item in members if not item.options), None) if self.in_turns else None
         others = [item for item in members if item is not usual]
         step = max(1, self.places - (usual is not None))
         try:
             for first in range(0, max(1, len(others)), step):
                 self._together(usual, others[first : first + step], block_seconds=block_seconds)
-            if self.places > 1:
+            if self.in_turns:
                 self._had_no_memory(members, block_seconds=block_seconds)
         finally:
             for member in members:
@@ -96,7 +101,7 @@ class Laps:
         for place, member in enumerate(group):
             member.begin(launchers[(place + self.number) % self.places])
         for size in sizes or dict.fromkeys(size for member in group for size in member.sizes):
-            here = [member for member in group if size in member.sizes]
+            here = [member for member in group if size in member.sizes and size not in member.failed]
             self._place(here, size)
             _turns(usual, here, size, block_ns=block_seconds * NANOSECONDS, thorough=self.thorough)
         for member in others:

@@ -386,7 +386,9 @@ class Candidate:
 class Tuning:
     """The search for the fastest options at one batch size: what was chosen, by which metric, and all candidates.
 
-    The fastest of those that came to the end are first.
+    The fastest of those that came to the end are first. `in_turns` says whether they took turns with what the guide
+    says, `busy_cores` how many cores other work kept busy when the search began; None in records from before they were
+    noted.
     """
 
     batch_size: Size
@@ -394,6 +396,8 @@ class Tuning:
     metric: str
     searched: str
     candidates: tuple[Candidate, ...]
+    in_turns: bool | None = None
+    busy_cores: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, final
 
 from pydantic import TypeAdapter, ValidationError
 
-from bench import cache, certification, frameworks, tuning
+from bench import cache, certification, environment, frameworks, tuning
 from bench.fleet import Fleet
 from bench.jobs import Event, Settings, contender, job, untimed
 from bench.laps import Laps
@@ -133,10 +133,11 @@ class Tuner:
 
     def _search(self, case: Case) -> dict[int, Tuning]:
         asked = self._do(case, {"kind": "choices", "precision": case.precision, "scenario": case.scenario})
+        busy = environment.busy_cores()
+        laps = Laps(case, fleet=self.fleet, settings=self.settings, thorough=self.exhaustive)
         if asked["outcome"] == "ok":
             choices = tuning.candidates(asked["choices"])
             searches = {size: tuning.search(choices, exhaustive=self.exhaustive) for size in case.batch_sizes}
-            laps = Laps(case, fleet=self.fleet, settings=self.settings, thorough=self.exhaustive)
             found = tuning.together(searches, laps.time)
         else:
             failed = Candidate(options={}, outcome=asked["outcome"], error=asked["error"])
@@ -150,6 +151,8 @@ class Tuner:
                 metric=DECIDES[case.scenario],
                 searched=datetime.now(tz=UTC).isoformat(timespec="seconds"),
                 candidates=candidates,
+                in_turns=laps.in_turns,
+                busy_cores=round(busy, 2),
             )
         return made
 

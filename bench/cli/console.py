@@ -78,6 +78,15 @@ def warn(message: str) -> None:
     errors.print(Text(f"warning: {message}", style="yellow"), soft_wrap=True)
 
 
+def warn_of_load() -> None:
+    """Say so before anything is timed that something else keeps the cores busy: timings would be of both."""
+    from bench.environment import BUSY_CORES, busy_cores
+
+    busy = busy_cores()
+    if busy > BUSY_CORES:
+        warn(f"other work keeps {busy:.1f} cores busy: timings will be disturbed; `levelfield doctor` says more")
+
+
 def fail(message: str, code: int) -> Never:
     """Print an error and exit."""
     errors.print(Text(f"levelfield: {message}", style="red"), soft_wrap=True)

@@ -25,11 +25,10 @@ from bench.cli.console import (
     fail,
     say,
     warn,
+    warn_of_load,
 )
 from bench.cli.reading import Verdicts, write_page
 
-LOOK_S = 0.5
-BUSY_CORES = 0.5
 AROUND = "proofs, memory, the roof and starting"
 AROUND_IN_TURNS = f"the other side's turns, {AROUND}"
 AROUND_TUNED = f"searches for options, {AROUND}"
@@ -163,7 +162,7 @@ def start(options: "Options", request: "Request", *, results: Path, reports: Pat
     with TemporaryDirectory(prefix="levelfield-") as folder:
         check_devices(request.selection.contenders, request.selection.devices, logs=Path(folder))
     check_writable(results, reports)
-    _warn_of_load()
+    warn_of_load()
     store = new_run(results, machine=machine)
     planned = cases(request.selection)
     digests = {item.name: item.digest for item in request.selection.workloads}
@@ -183,15 +182,6 @@ def check_writable(*folders: Path) -> None:
                 pass
         except OSError as error:
             fail(f"{folder}: cannot be written ({error.strerror}); expected a folder for what is measured", USAGE)
-
-
-def _warn_of_load() -> None:
-    """Say so before a run that something else keeps the cores busy: its timings would be of both."""
-    import psutil
-
-    busy = psutil.cpu_percent(interval=LOOK_S) / 100 * (psutil.cpu_count() or 1)
-    if busy > BUSY_CORES:
-        warn(f"other work keeps {busy:.1f} cores busy: timings will be disturbed; `levelfield doctor` says more")
 
 
 def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) -> None:

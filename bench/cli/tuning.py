@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.console import NOTHING, USAGE, Device, Frameworks, Precision, errors, fail, note, say, show, write
+from bench.cli.console import (
+    NOTHING,
+    USAGE,
+    Device,
+    Frameworks,
+    Precision,
+    errors,
+    fail,
+    note,
+    say,
+    show,
+    warn_of_load,
+    write,
+)
 
 if TYPE_CHECKING:
     from bench.jobs import Event
@@ -62,6 +75,7 @@ def tune(  # noqa: PLR0913 (the options of the command)
     if len(asked.selection.workloads) != 1:
         fail(f"found {workload or 'no workload'}, expected one; `levelfield list workloads` names them", USAGE)
     selection = asked.selection
+    warn_of_load()
     with TemporaryDirectory(prefix="levelfield-") as folder:
         request.check_devices(selection.contenders, selection.devices, logs=Path(folder))
         with errors.status("tuning") as status:

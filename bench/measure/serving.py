@@ -61,7 +61,7 @@ class Server:
         work = self._placed
         once_ns = rounds.timed(work, work.together)
         round_ns = limit_ns // rounds.WARM_UP_ROUNDS
-        # Several slow steps in a call are many already.
+        # Calls that are longer than all of the warm-up are made one by one.
         calls = 1 if once_ns > limit_ns else rounds.fitting(rounds.WARM_UP_CALLS, call_ns=once_ns, limit_ns=round_ns)
         times, _ = rounds.warmed_up(work, calls=calls, limit_ns=limit_ns, together=work.together)
         result = work.run(work.together)

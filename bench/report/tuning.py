@@ -7,6 +7,7 @@ from statistics import median
 import numpy as np
 
 from bench import tuning
+from bench.environment import BUSY_CORES
 from bench.metrics import Cell, cells
 from bench.record import Candidate, Tuning
 from bench.report import numbers, progress
@@ -29,14 +30,42 @@ def searches(results: Results) -> dict[Cell, Tuning]:
 
 def searches_table(results: Results, workload: str) -> Table:
     """What each search of a workload chose, by what the guide says and by what came next."""
-    rows = [_search(results, cell, found) for cell, found in searches(results).items() if cell.workload == workload]
+    mine = {cell: found for cell, found in searches(results).items() if cell.workload == workload}
+    rows = [_search(results, cell, found) for cell, found in mine.items()]
     columns = (*left("scenario"), Column(title="batch"), *label_columns(results), Column(title="candidates"))
-    note = (
-        "Before anything else was timed, each candidate in fresh processes, in turns with what the guide says; the "
-        "medians that decided: pipelined steps, p50 of queries. The records have every candidate with its times."
-    )
     columns = (*columns, *left("as the guide says", "chosen", "best of the others"))
-    return Table(title="Searches for the fastest options", columns=columns, rows=tuple(rows), notes=(note,))
+    return Table(
+        title="Searches for the fastest options", columns=columns, rows=tuple(rows), notes=tuple(_manner(mine))
+    )
+
+
+def _manner(found: Mapping[Cell, Tuning]) -> Iterable[str]:
+    """How the searches of a table were made, as far as it is on their records."""
+    turns = {item.in_turns for item in found.values()}
+    if turns == {True}:
+        how = ", in turns with what the guide says"
+    elif turns == {False}:
+        how = ", by itself"
+    elif True in turns and False in turns:
+        how = ", on a CPU in turns with what the guide says"
+    else:
+        how = ""  # from before it was noted
+    yield (
+        f"Before anything else was timed, each candidate in fresh processes{how}; times are what the guide's form "
+        "takes (pipelined steps, p50 of queries), divided by how many times as fast a candidate was in the laps of "
+        f"both. Who was timed less often may seem faster; nothing is chosen for less than {WORTH:.0%}. The records "
+        "have every candidate with its times."
+    )
+    busy = [
+        f"{cell.contender}, {cell.scenario} at batch {cell.batch_size}, {item.busy_cores:.1f}"
+        for cell, item in found.items()
+        if item.busy_cores is not None and item.busy_cores > BUSY_CORES
+    ]
+    if busy:
+        yield (
+            f"Other work kept cores busy when a search began: {'; '.join(busy)}. What it found may be due to that; "
+            "`levelfield tune --again` searches anew."
+        )
 
 
 def _search(results: Results, cell: Cell, found: Tuning) -> tuple[Entry, ...]:
@@ -44,6 +73,7 @@ def _search(results: Results, cell: Cell, found: Tuning) -> tuple[Entry, ...]:
     usual = next((place for place in times if not found.candidates[place].options), None)
     chosen = next((place for place in times if found.candidates[place].options == found.options), None)
     after = next((place for place in times if place not in {usual, chosen}), None)
+    most = max((len(item.times_s) for item in found.candidates), default=0)
     tried = f"{len(found.candidates)}, {len(times)} ran" if len(times) < len(found.candidates) else str(len(times))
 
     def shown(place: int | None) -> str:
@@ -51,7 +81,8 @@ def _search(results: Results, cell: Cell, found: Tuning) -> tuple[Entry, ...]:
             return numbers.UNKNOWN
         item = found.candidates[place]
         proven = "" if item.outcome == "ok" else f" ({item.outcome})"
-        return f"{numbers.duration(times[place])}: {progress.words(item.options)}{proven}"
+        often = "" if len(item.times_s) >= most else f", timed {len(item.times_s)} of {most} times"
+        return f"{numbers.duration(times[place])}: {progress.words(item.options)}{proven}{often}"
 
     return (
         Entry(cell.scenario),
@@ -114,6 +145,11 @@ def _row(alike: Sequence[Candidate], time: float | None, usual_s: float | None, 
 def _notes(found: Tuning) -> Iterable[str]:
     many = "one candidate" if len(found.candidates) == 1 else f"{len(found.candidates)} candidates"
     yield f"Searched {found.searched}: {many}; a gain above 1 is faster than {USUAL}; who has fewer timings left early."
+    if found.busy_cores is not None and found.busy_cores > BUSY_CORES:
+        yield (
+            f"Other work kept {found.busy_cores:.1f} cores busy when it began, to which what was found may be due: "
+            "search again with `--again` when the machine is quiet."
+        )
     if found.options:
         yield "What was chosen is proven to do the same work as what the guide says: its certificate passed."
     elif gain(found) is not None:

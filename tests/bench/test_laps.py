@@ -43,13 +43,14 @@ class Machine:
     """A fleet whose processes take what `SPEEDS` says, times what `slow` says of each request, one after the other.
 
     It notes who was there at the same time, what was asked for, and which place each had. `broken` end with an outcome,
-    `greedy` have no memory beside others, `mortal` end in their first turn, and `cold` ones take a hundred times as
-    long for so many calls.
+    `greedy` have no memory beside others, `frail` end as they warm up, `mortal` in their first turn, and `cold` ones
+    take a hundred times as long for so many calls, or until they are warm.
     """
 
     slow: Slow = lambda _: 1.0
     broken: Mapping[str, str] = field(default_factory=dict)
     greedy: Sequence[str] = ()
+    frail: Sequence[str] = ()
     mortal: Sequence[str] = ()
     cold: dict[str, int] = field(default_factory=dict)
     together: int = 1
@@ -129,6 +130,9 @@ class Service:
 
     def warm_up(self, limit_ns: int, *, limit_s: float) -> float:  # noqa: ARG002 (as a service has it)
         """A call then."""
+        if self.name in self.machine.frail:
+            self.machine.there.remove(self.name)
+            raise ended("failed")
         self.machine.cold.pop(self.name, None)
         return SPEEDS[self.name]
 
@@ -255,6 +259,66 @@ def test_whose_first_calls_are_slow_is_not_far_slower(monkeypatch: pytest.Monkey
     monkeypatch.setattr(laps, "WARM_UP_SHARE", 0.0)
     hasty = Machine(cold={"b": 1}).lap("usual", "b", "c")
     assert ratios(hasty)["b"] == pytest.approx(100 * RIGHT["b"]), "after one look"
+
+
+def looks(machine: Machine, name: str = "f") -> int:
+    """How often it was asked for the time of some calls."""
+    return [who for who, _ in machine.asked].count(name)
+
+
+def test_who_is_far_slower_is_told_from_what_the_guide_takes_when_it_is_warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SPEEDS, "f", 1.1 * HOPELESS * SPEEDS["usual"])
+    machine = Machine(cold={"usual": 10**6})
+    machine.lap("usual", "f", "b", seconds=0.001)
+    assert looks(machine) == 1
+    monkeypatch.setattr(laps._Member, "warm_up", lambda *_: None)
+    never = Machine(cold={"usual": 10**6})
+    never.lap("usual", "f", "b", seconds=0.001)
+    assert looks(never) == FEWEST_TURNS, "held against one that is not"
+
+
+def test_all_steps_of_a_call_count_where_calls_fit_into_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SPEEDS, "f", 1.1 * HOPELESS * SPEEDS["usual"])
+    many = Machine(together=16)
+    many.lap("usual", "f", seconds=0.1)
+    one = Machine()
+    one.lap("usual", "f", seconds=0.1)
+    assert looks(one) > 10 * looks(many)
+
+
+def test_who_is_far_slower_has_the_time_of_its_quickest_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SPEEDS, "f", 2 * HOPELESS * SPEEDS["usual"])
+    machine = Machine(slow=lambda request: 1.0 if request == 1 else 3.0)
+    assert machine.lap("usual", "f", seconds=0.1)["f"].times_s[0] == pytest.approx(
+        2 * HOPELESS * machine.lap("usual")["usual"].times_s[0]
+    )
+    assert looks(machine) > 1
+
+
+def test_nobody_is_far_slower_than_what_ended_as_it_warmed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SPEEDS, "f", 1.1 * HOPELESS * SPEEDS["usual"])
+    machine = Machine(frail=("usual",))
+    found = machine.lap("usual", "f")
+    assert found["usual"].outcome == "failed"
+    assert looks(machine) == LEAST_TURNS
+
+
+def test_what_failed_is_not_begun_again_beside_the_next_ones() -> None:
+    machine = Machine(broken={"usual": "timeout"})
+    found = machine.lap(*SPEEDS)
+    assert found["usual"].outcome == "timeout"
+    assert [name for name, _ in machine.places].count("usual") == 1
+    assert all(found[name].outcome == "ok" for name in SPEEDS if name != "usual")
+
+
+def test_between_turns_of_several_there_is_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(laps, "PAUSE_S", 0.125)
+    monkeypatch.setattr(laps.time, "sleep", pauses.append)
+    Machine().lap("usual")
+    assert not pauses
+    Machine().lap("usual", "b")
+    assert pauses == [0.125] * 2 * LEAST_TURNS
 
 
 def test_who_fails_fails_alone() -> None:

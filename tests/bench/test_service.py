@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from bench import equivalence
-from bench.measure import serving
+from bench.measure import rounds, serving
+from bench.measure.rounds import LEAST_CALLS, WARM_UP_CALLS, WARM_UP_ROUNDS
+from bench.measure.work import Work
 from bench.process import EndedError, Launcher, LauncherError
 from bench.subject import prepare
 from tests.bench.workloads import DIVERGES, workload
@@ -79,6 +81,32 @@ def test_a_service_that_answers_in_another_precision_has_failed(
     monkeypatch.setitem(equivalence.FORWARD_BOUNDS, precision, bounds)
     with pytest.raises(serving.WrongError, match="from the float64 reference"):
         serving.Server(subject, "inference", tuning={}).place(4)
+
+
+@pytest.mark.parametrize(
+    ("call_ns", "calls"),
+    [
+        (2_000_000, 1 + WARM_UP_ROUNDS),  # longer than all of the warm-up: one by one
+        (500_000, 1 + WARM_UP_ROUNDS * LEAST_CALLS),
+        (1_000, 1 + WARM_UP_ROUNDS * WARM_UP_CALLS),
+    ],
+)
+def test_a_service_warms_up_in_as_many_calls_as_have_time(
+    monkeypatch: pytest.MonkeyPatch, call_ns: int, calls: int
+) -> None:
+    server = serving.Server(
+        prepare("pytorch", workload(), device="cpu", precision="fp32", threads=1, seed=0), "training", tuning={}
+    )
+    server.place(4)
+    made: list[int] = []
+
+    def timed(_: Work, number: int) -> int:
+        made.append(number)
+        return number * call_ns
+
+    monkeypatch.setattr(rounds, "timed", timed)
+    assert server.warm_up(1_000_000) == {"call_ns": call_ns, "together": 1}
+    assert made == [1] * calls
 
 
 def test_a_finished_service_leaves_its_launcher_to_the_next(pytorch: Launcher, tmp_path: Path) -> None:

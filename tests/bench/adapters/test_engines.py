@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-from bench.adapters.engines.torch import BACKWARD, FORWARD, HELD, OPTIMIZER, WORKSPACE, accounted
+from bench.adapters.engines.torch import APART, BACKWARD, CACHE, FORWARD, HELD, OPTIMIZER, WORKSPACE, accounted, create
 
 ANEW = {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}  # what an earlier test has compiled would be found on disk
 
@@ -66,6 +67,19 @@ def test_every_shape_has_a_program_or_there_is_an_error(limit: int | None) -> No
         assert done.stdout.split() == ["10"], done.stderr[-2000:]
     else:
         assert "FailOnRecompileLimitHit" in done.stderr
+
+
+def test_what_is_compiled_without_onednn_is_kept_apart_and_only_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CACHE, "shared")
+    engine, kept = create(), []
+    enabled = torch.backends.mkldnn.enabled
+    try:
+        for choice in ("on", "off", "off", "on", "off"):
+            engine.choose({"onednn": choice})
+            kept.append(os.environ[CACHE])
+    finally:
+        torch.backends.mkldnn.enabled = enabled  # type: ignore[assignment] # a property
+    assert kept == ["shared", f"shared/{APART}", f"shared/{APART}", "shared", f"shared/{APART}"]
 
 
 STRIDES = """

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from bench import frameworks
-from bench.cli import measuring
+from bench.cli import console
 from bench.process import ROOT
 from bench.record import Record
 from bench.store import RunFolder
@@ -223,7 +223,7 @@ def test_other_work_is_warned_of_before_a_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, percent: float, warned: bool
 ) -> None:
     monkeypatch.setattr(psutil, "cpu_percent", lambda interval: percent * (interval > 0))
-    measuring._warn_of_load()
+    console.warn_of_load()
     assert ("cores busy" in capsys.readouterr().err) == warned
 
 

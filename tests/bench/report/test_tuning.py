@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from bench.record import Candidate, Tuning
 from bench.report.results import arrange
 from bench.report.tuning import LONGEST_ERROR, searches_table, table
@@ -72,3 +74,39 @@ def test_a_run_shows_what_each_search_chose_and_what_came_next() -> None:
         ["2", "4.00 ms", "the same", "2.00 ms: optimizer fused"],
     ]
     assert searches_table(arrange([record()]), "digits-dnn").rows == ()
+
+
+def test_what_was_timed_less_often_says_so() -> None:
+    lucky = replace(FASTER, options={"compile": "on"}, times_s=(1e-3,))
+    assert "1.00 ms: compile on, timed 1 of 3 times" in notes_and_texts(found(FASTER, lucky, USUAL))
+    assert "timed 3" not in notes_and_texts(found(FASTER, USUAL, replace(lucky, times_s=(1e-3,) * 3)))
+
+
+def notes_and_texts(*tunings: Tuning) -> str:
+    """All that the table of a run says of searches, at one batch size after the other."""
+    sizes = tuple(range(32, 32 + len(tunings)))
+    tuned = record(batch_sizes=sizes)
+    known = tuple(replace(item, batch_size=size) for size, item in zip(sizes, tunings, strict=True))
+    tuned = replace(tuned, case=replace(tuned.case, mode="tuned"), tunings=known)
+    page = searches_table(arrange([record(batch_sizes=sizes), tuned]), "digits-dnn")
+    return " ".join([*(entry.text for row in page.rows for entry in row), *page.notes])
+
+
+@pytest.mark.parametrize(
+    ("turns", "words"),
+    [
+        ([True, True], "fresh processes, in turns with what the guide says;"),
+        ([False], "fresh processes, by itself;"),
+        ([True, False], "fresh processes, on a CPU in turns with what the guide says;"),
+        ([None, True], "fresh processes;"),
+    ],
+)
+def test_a_page_says_of_searches_only_what_their_records_know(turns: list[bool | None], words: str) -> None:
+    assert words in notes_and_texts(*(replace(found(FASTER, USUAL), in_turns=item) for item in turns))
+
+
+@pytest.mark.parametrize(("cores", "told"), [(1.4, True), (0.1, False), (None, False)])
+def test_other_work_during_a_search_is_told(cores: float | None, *, told: bool) -> None:
+    disturbed = replace(found(FASTER, USUAL), busy_cores=cores)
+    assert any("search again with `--again`" in note for note in table("a search", disturbed).notes) == told
+    assert ("training at batch 32, 1.4" in notes_and_texts(disturbed)) == told
