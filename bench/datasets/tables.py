@@ -297,7 +297,13 @@ def _shown(column: object) -> str:
 
 def _check_classes(labels: np.ndarray, rows: Mapping[Part, np.ndarray]) -> None:
     for part, chosen in rows.items():
-        missing = sorted(set(labels.tolist()) - set(labels[chosen].tolist()))
+        classes = set(labels.tolist())
+        missing = sorted(classes - set(labels[chosen].tolist()))
+        if missing and len(classes) > len(chosen) > 0:
+            raise DataError(
+                f"found {len(classes)} classes and {len(chosen)} rows in the {part} part, expected every class in "
+                'every part; use task = "regression" where the target is a quantity, or a larger share'
+            )
         if missing and len(chosen):
             raise DataError(
                 f"found no sample of class {missing[0]} in the {part} part ({len(chosen)} rows), expected every class "

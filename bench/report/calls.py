@@ -7,6 +7,7 @@ from bench.metrics import METRICS, Cell, summary
 from bench.record import Scenario
 from bench.report import numbers
 from bench.report.layout import Column, Entry, Table, left, without_empty
+from bench.report.performance import several_steps
 from bench.report.results import Results, label_columns, labels, lane, planned_cells
 
 SCENARIOS: dict[Scenario, str] = {"training": "step_time_p50_s", "inference": "query_time_p50_s"}
@@ -17,6 +18,11 @@ FIRST = {
 }
 STEADY = "steady state"
 COMPILING = {"trace_time_s": "tracing", "compile_time_s": "compiling"}
+NOTE = (
+    "Medians over processes; none of the first calls is part of any other figure. Tracing (with lowering) and "
+    "compiling by each library's own count; of TensorFlow it is what first calls cost beyond tracing. Every process "
+    "begins with nothing compiled, but a larger batch size finds what a smaller one has left."
+)
 BOUNDARY = {
     "to_device_time_s": "host to device",
     "dispatch_time_s": "until the call returns",
@@ -33,11 +39,7 @@ def first_calls_table(results: Results, workload: str) -> Table:
         title="First calls",
         columns=(*FIRST.values(), STEADY, *COMPILING.values()),
         read=lambda cell: (*FIRST, SCENARIOS[cell.scenario], *COMPILING),
-        note=(
-            "Medians over processes; none of the first calls is part of any other figure. Tracing (with lowering) and "
-            "compiling by each library's own count; of TensorFlow it is what first calls cost beyond tracing. Every "
-            "process begins with nothing compiled, but a larger batch size finds what a smaller one has left."
-        ),
+        notes=(NOTE, *_several(results, workload)),
     )
 
 
@@ -49,8 +51,19 @@ def boundary_table(results: Results, workload: str) -> Table:
         title="Where the time of a call goes",
         columns=tuple(BOUNDARY.values()),
         read=lambda _: tuple(BOUNDARY),
-        note="Medians of calls apart from the timed ones, each part waited for before the next begins.",
+        notes=("Medians of calls apart from the timed ones, each part waited for before the next begins.",),
     )
+
+
+def _several(results: Results, workload: str) -> Iterable[str]:
+    """Whose tracing and compiling is that of two programs, of which the first calls are one."""
+    cells = planned_cells(results, workload, "training")
+    named = dict.fromkeys(cell.contender for cell in several_steps(results, cells))
+    if named:
+        yield (
+            f"With several steps in a call ({', '.join(named)}) first calls and steady state are those of one step "
+            "alone, while tracing and compiling count the program of several steps as well."
+        )
 
 
 def _table(  # noqa: PLR0913 (what such a table is made of)
@@ -60,7 +73,7 @@ def _table(  # noqa: PLR0913 (what such a table is made of)
     title: str,
     columns: Iterable[str],
     read: Callable[[Cell], Iterable[str]],
-    note: str,
+    notes: tuple[str, ...],
 ) -> Table:
     """A row of times for each timed cell that has any; those of one group belong together."""
     rows: list[tuple[Entry, ...]] = []
@@ -73,7 +86,7 @@ def _table(  # noqa: PLR0913 (what such a table is made of)
     headings = (*left("scenario"), Column(title="batch"), *label_columns(results))
     times = (Column(title=column) for column in columns)
     return without_empty(
-        Table(title=title, columns=(*headings, *times), rows=tuple(rows), notes=(note,), groups=frozenset(ends))
+        Table(title=title, columns=(*headings, *times), rows=tuple(rows), notes=notes, groups=frozenset(ends))
     )
 
 

@@ -256,8 +256,11 @@ def _roofline(axes: "Axes", results: Results, workload: str) -> None:
 
 
 def _roofline_marks(results: Results) -> str:
-    hollow = ", hollow ones not fp32" if any(cell.precision != "fp32" for cell in results.blocks) else ""
-    return f"Large marks are training, small ones queries{hollow}. Lines: cache, memory (dotted)."
+    sizes = {"training": "large marks are training", "inference": "small marks are queries"}
+    there = [words for scenario, words in sizes.items() if any(cell.scenario == scenario for cell in results.blocks)]
+    hollow = ["hollow ones are not fp32"] if any(cell.precision != "fp32" for cell in results.blocks) else []
+    marks = ", ".join([*there, *hollow])
+    return f"{marks[:1].upper()}{marks[1:]}. Lines: cache, memory (dotted)."
 
 
 def _has_roof(results: Results, workload: str) -> bool:

@@ -36,9 +36,10 @@ def modes_table(results: Results, workload: str) -> Table:
     note = (
         "Times are medians over processes, of pipelined steps in training and of the query p50 in inference. A gain "
         "above 1 is faster: the median over pairs of processes that ran one right after the other, in brackets the "
-        "range of the pairs. So it need not be the quotient of the two times, and a range with 1 in it shows no "
-        "difference. The start is what first calls cost beyond usual ones; it pays off after so many calls instead of "
-        "the guide's: at once where it costs no more, never where calls are not faster."
+        "range of the pairs. So it need not be the quotient of the two times. A range with 1 in it shows no "
+        "difference, and one without it may be chance: pairs are few. The start is what first calls cost beyond usual "
+        "ones; it pays off after so many calls instead of the guide's: at once where it costs no more, never where "
+        "calls are not faster."
     )
     notes = [note, *_noise(results, gains)]
     if slower:
@@ -130,7 +131,8 @@ def _rows(
         start = starts[cell].median if cell in starts else None
         calls = None
         if before is not None and start is not None and usual in starts and not _is_usual(results, cell, searched):
-            calls = pays_off(time, start, usual_time=before, usual_start=starts[usual].median)
+            paired = before / gain.median if gain else time  # so that it agrees with the gain
+            calls = pays_off(paired, start, usual_time=before, usual_start=starts[usual].median)
         yield (
             Entry(scenario),
             Entry(str(cell.batch_size), cell.batch_size),

@@ -29,12 +29,14 @@ class Figure:
     ranked: bool = True
 
 
+FIRST_CALL = "first_call_time_s"
+BOLD_OF_ONE = "Bold is the best; how far processes are apart is not known."
 FIGURES: Mapping[Scenario, tuple[Figure, ...]] = {
     "training": (
         Figure("samples/s", "samples_per_second", numbers.count),
         Figure("step p50", "step_time_p50_s", numbers.duration),
         Figure("step p90", "step_time_p90_s", numbers.duration),
-        Figure("first call", "first_call_time_s", numbers.duration),
+        Figure("first call", FIRST_CALL, numbers.duration),
         Figure("CPU/wall", "cpu_use", numbers.significant, ranked=False),
     ),
     "inference": (
@@ -43,7 +45,7 @@ FIGURES: Mapping[Scenario, tuple[Figure, ...]] = {
         Figure("p90", "query_time_p90_s", numbers.duration),
         Figure("p99", "query_time_p99_s", numbers.duration),
         Figure("per sample", "per_sample_latency_s", numbers.duration),
-        Figure("first call", "first_call_time_s", numbers.duration),
+        Figure("first call", FIRST_CALL, numbers.duration),
         Figure("CPU/wall", "cpu_use", numbers.significant, ranked=False),
     ),
 }
@@ -101,7 +103,14 @@ def standing(results: Results, cell: Cell, places: Mapping[Cell, Summary]) -> En
 def _group_rows(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...]) -> list[tuple[Entry, ...]]:
     metrics = {figure.metric: METRICS[figure.metric] for figure in figures}
     found = {name: summaries(results, cells, metric) for name, metric in metrics.items()}
-    places = {figure.metric: standings(results, cells, metrics[figure.metric]) for figure in figures if figure.ranked}
+    # Whoever hands over several steps at once pays for another first call than the one in this column.
+    several = several_steps(results, cells)
+    alone = [cell for cell in cells if cell not in several]
+    places = {
+        figure.metric: standings(results, alone if figure.metric == FIRST_CALL else cells, metrics[figure.metric])
+        for figure in figures
+        if figure.ranked
+    }
     rows = []
     for cell in cells:
         entries = [_entry(figure, cell, found[figure.metric], places.get(figure.metric, {})) for figure in figures]
@@ -143,6 +152,8 @@ def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...
                 f"{counts[0]} processes is a {percent:.3g} % interval of the median. Bold is the best, down to the "
                 "last whose range overlaps with that of the best."
             )
+        else:
+            yield BOLD_OF_ONE
     for figure in figures:
         metric = METRICS[figure.metric]
         if metric.at_least > 1 and not summaries(results, cells, metric):
@@ -175,11 +186,16 @@ def _restless(results: Results, cell: Cell) -> Iterable[str]:
 
 def _of_several(results: Results, cells: Iterable[Cell]) -> Iterable[str]:
     """Whose throughput is that of a program of several steps, which single calls are not."""
-    found = searches(results)
-    several = {cell.contender: option for cell in cells if (option := _several(found.get(cell)))}
+    several = {cell.contender: option for cell, option in several_steps(results, cells).items()}
     if several:
         named = "; ".join(f"{contender} ({option})" for contender, option in several.items())
         yield f"Samples/s are of several steps in a call: {named}; p50, p90 and first call of one such step alone."
+
+
+def several_steps(results: Results, cells: Iterable[Cell]) -> dict[Cell, str]:
+    """The cells that make several steps in a call, each with the option that says so."""
+    found = searches(results)
+    return {cell: option for cell in cells if (option := _several(found.get(cell)))}
 
 
 def _several(found: Tuning | None) -> str:

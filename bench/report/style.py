@@ -20,6 +20,7 @@ COLOURS = {
 OTHER_COLOUR = "#555555"
 MARKERS = {"pytorch": "o", "keras/tensorflow": "s", "keras/jax": "D", "keras/torch": "v", "flax": "^"}
 EVERY_DIGIT = 0.5  # decades of an axis, at the most, where each digit has its number
+SOME_DIGITS = 1.0  # the same, where five of them have
 
 
 def name_y(axes: "Axes", name: str) -> None:
@@ -57,13 +58,18 @@ def engineering(unit: str = "") -> "EngFormatter":
 def decades(axis: "Axis", formatter: "Formatter | str", *, fine: float = 4.0) -> None:
     """Numbers at 1, 2 and 5 of each decade of a logarithmic axis, to be called when all is drawn.
 
-    They are at 1 alone where there are over `fine` decades, and at every digit where there are few.
+    They are at 1 alone where there are over `fine` decades, and at more digits, or at all, where there are few.
     """
     from matplotlib.ticker import LogLocator, NullLocator
 
     low, high = axis.get_view_interval()
     reach = np.log10(high / low)
-    digits = range(1, 10) if reach <= EVERY_DIGIT else (1, 2, 5) if reach <= fine else (1,)
-    axis.set_major_locator(LogLocator(subs=tuple(digits)))
+    if reach <= EVERY_DIGIT:
+        digits: tuple[int, ...] = tuple(range(1, 10))
+    elif reach <= SOME_DIGITS:
+        digits = (1, 2, 3, 5, 7)
+    else:
+        digits = (1, 2, 5) if reach <= fine else (1,)
+    axis.set_major_locator(LogLocator(subs=digits))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(formatter)

@@ -12,7 +12,7 @@ from bench.report.learning import band_table, learning_tables
 from bench.report.memory import account_table, capacity_table, demand_table, memory_table
 from bench.report.method import about, environment_table, failure_table, method_table, settings_table
 from bench.report.modes import modes_table
-from bench.report.performance import standing, standings, summaries
+from bench.report.performance import BOLD_OF_ONE, several_steps, standing, standings, summaries
 from bench.report.performance import table as performance_table
 from bench.report.quality import certificate_table, curve_table, primary_quality, quality_table
 from bench.report.results import (
@@ -173,6 +173,16 @@ def _sizes_note(results: Results) -> tuple[str, ...]:
         parts.append(f"queries of {min(queries)} (p50) and {max(queries)} samples")
     if not parts:
         return ()
+    notes = [f"{'; '.join(parts).capitalize()}."]
+    together = [cell for cell in several_steps(results, results.blocks) if cell.scenario == "training"]
+    if together:
+        notes.append(
+            "Where a search chose several steps in a call, training samples/s are those of such calls: "
+            f"{'; '.join(dict.fromkeys(f'{cell.workload} {cell.contender}' for cell in together))}."
+        )
     bold = "Bold is the best, down to the last whose range over processes overlaps with that of the best."
     several = any(len(blocks) > 1 for blocks in results.blocks.values())
-    return (f"{'; '.join(parts).capitalize()}.", *([bold] if several else []))
+    notes.append(bold if several else BOLD_OF_ONE)
+    if len({(cell.device, cell.mode, cell.precision) for cell in results.blocks}) > 1:
+        notes.append("Those of one device, mode and precision compete; 1.00× is the fastest of them.")
+    return tuple(notes)

@@ -314,7 +314,7 @@ def test_what_failed_is_not_begun_again_beside_the_next_ones() -> None:
 def test_between_turns_of_several_there_is_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(laps, "PAUSE_S", 0.125)
-    monkeypatch.setattr(laps.time, "sleep", pauses.append)
+    monkeypatch.setattr("bench.laps.time.sleep", pauses.append)
     Machine().lap("usual")
     assert not pauses
     Machine().lap("usual", "b")

@@ -62,7 +62,8 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_quickly")
-def test_a_search_tries_everything_there_is_and_is_remembered(tmp_path: Path) -> None:
+def test_a_search_tries_everything_there_is_and_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.environment.busy_cores", lambda: 1.25)
     made, events, _ = settings(tmp_path)
     (spot, found), *others = tuner.search([TUNED], made, again=False).items()
     assert not others
@@ -70,6 +71,7 @@ def test_a_search_tries_everything_there_is_and_is_remembered(tmp_path: Path) ->
     assert {item.get("call") for item in tried(events)} == {None, "jax.jit", "ahead of time", "lax.scan of 8 steps"}
     assert {item.outcome for item in found.candidates} == {"ok"}
     assert found.options == found.candidates[0].options
+    assert (found.in_turns, found.busy_cores) == (True, 1.25)
     assert chosen(events) == [(4, found.options)]
     events.clear()
     assert tuner.search([TUNED], made, again=False) == {spot: found}

@@ -78,7 +78,7 @@ def test_what_is_compiled_without_onednn_is_kept_apart_and_only_then(monkeypatch
             engine.choose({"onednn": choice})
             kept.append(os.environ[CACHE])
     finally:
-        torch.backends.mkldnn.enabled = enabled  # type: ignore[assignment] # a property
+        torch.backends.mkldnn.enabled = enabled
     assert kept == ["shared", f"shared/{APART}", f"shared/{APART}", "shared", f"shared/{APART}"]
 
 

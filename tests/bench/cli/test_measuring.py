@@ -228,6 +228,18 @@ def test_other_work_is_warned_of_before_a_run(
 
 
 @pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.parametrize(("percent", "warned"), [(100.0, True), (1.0, False)])
+def test_other_work_is_warned_of_before_a_search(
+    levelfield: Command, monkeypatch: pytest.MonkeyPatch, *, percent: float, warned: bool
+) -> None:
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval: percent * (interval > 0))
+    monkeypatch.setattr("bench.tuner.search", lambda *_, **__: {})
+    found = levelfield("tune", "digits-dnn", "--framework", "pytorch")
+    assert ("cores busy" in found.err) == warned
+    assert "nothing could be timed" in found.err
+
+
+@pytest.mark.usefixtures("nothing_starts")
 def test_a_dry_run_of_what_is_left_prints_it_and_does_nothing(levelfield: Command, place: Place) -> None:
     first, *others = place.records.read_text().splitlines(keepends=True)
     place.records.write_text("".join(others))

@@ -126,6 +126,12 @@ def test_stratified_parts_have_the_classes_shares() -> None:
     assert shares[1] != pytest.approx(0.1)
 
 
+def test_a_quantity_that_is_taken_for_classes_is_told() -> None:
+    table = Table(np.arange(50.0)[:, None], np.arange(50))
+    with pytest.raises(DataError, match=r'found 50 classes and \d+ rows in the train part.* use task = "regression"'):
+        tables.split(table, Splitting(), "test")
+
+
 def test_a_part_without_one_of_the_classes_is_refused() -> None:
     labels = np.zeros(57, np.int64)
     labels[0] = 1

@@ -396,6 +396,61 @@ def test_where_tuned_is_slower_in_every_process_a_remark_says_so(
     assert (remark in notes) == said
 
 
+def _note(table: Table, words: str) -> bool:
+    return any(words in note for note in table.notes)
+
+
+def _beginning(items: list[Record], *, call_ns: int) -> list[Record]:
+    """Records whose first calls took so long, and were compiled in a second."""
+    compiling = Compiling(trace_ns=10**9, compile_ns=10**9)
+    made = []
+    for item in items:
+        assert item.measurement is not None
+        blocks = tuple(
+            replace(one, call_ns=(call_ns,) * 3, first_round_ns=call_ns, compiling=compiling)
+            for one in item.measurement.blocks
+        )
+        made.append(replace(item, measurement=replace(item.measurement, blocks=blocks)))
+    return made
+
+
+def test_programs_of_several_steps_say_so_where_their_figures_stand() -> None:
+    others = [replace(item, case=replace(item.case, mode="tuned")) for item in _timed("pytorch", 2e-3, replicates=2)]
+    for steps, said in (("lax.scan of 8 steps", True), ("jax.jit", False)):
+        mine = _beginning(_one_by_one((1e-3, 1e-3), "tuned", {"call": steps}), call_ns=10**7)
+        found = report([*mine, *_beginning(others, call_ns=10**8)])
+        training = _table(found, "digits-dnn", "Training")
+        place = [column.title for column in training.columns].index("first call")
+        best = {row[1].text: row[place].best for row in training.rows}
+        assert best["flax"] is not said, "it is the first call of another program"
+        assert _note(_table(found, "digits-dnn", "First calls"), "With several steps in a call (flax)") == said
+        summary = _table(found, "Summary", "Summary")
+        assert _note(summary, "training samples/s are those of such calls: digits-dnn flax.") == said
+
+
+def test_a_summary_says_who_competes_and_what_bold_is() -> None:
+    one = [*_one_by_one((2e-3,), "idiomatic"), *_one_by_one((1e-3,), "tuned", {})]
+    summary = _table(report(one), "Summary", "Summary")
+    assert _note(summary, "Those of one device, mode and precision compete")
+    assert _note(summary, "how far processes are apart is not known")
+    several = _table(report(_one_by_one((2e-3, 3e-3), "idiomatic")), "Summary", "Summary")
+    assert not _note(several, "compete")
+    assert _note(several, "whose range over processes overlaps")
+    assert not _note(several, "is not known")
+
+
+def test_what_is_faster_in_pairs_pays_off_whatever_medians_say() -> None:
+    usual = _beginning(_one_by_one((1e-3, 3e-3, 2e-3), "idiomatic"), call_ns=10**8)
+    tuned = _one_by_one((2.1e-3, 2.7e-3, 1.8e-3), "tuned", {"call": "x"})
+    quicker = _table(report([*usual, *_beginning(tuned, call_ns=10**9)]), "digits-dnn", "Modes and precisions")
+    assert _column(quicker, "gain")[0].startswith("1.11×")
+    assert _column(quicker, "pays off after")[0].endswith(" calls")
+    lucky = _beginning(_one_by_one((1.2e-3, 3.3e-3, 1.9e-3), "tuned", {"call": "x"}), call_ns=10**9)
+    slower = _table(report([*usual, *lucky]), "digits-dnn", "Modes and precisions")
+    assert _column(slower, "gain")[0].startswith("0.91×")
+    assert _column(slower, "pays off after") == ["never"]
+
+
 def test_a_gain_is_that_of_processes_that_ran_one_after_the_other() -> None:
     drifting = [*_one_by_one((2e-3, 4e-3, 8e-3), "idiomatic"), *_one_by_one((1e-3, 2e-3, 4e-3), "tuned")]
     table = _table(report(drifting), "digits-dnn", "Modes and precisions")
