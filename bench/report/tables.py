@@ -79,7 +79,9 @@ def summary_table(results: Results) -> Table:
         Column(title="smallest query"),
         Column(title="largest query samples/s"),
     )
-    full = Table(title="Summary", columns=columns, rows=tuple(rows), notes=_sizes_note(results), groups=frozenset(ends))
+    full = Table(
+        title="Summary", columns=columns, rows=tuple(rows), notes=_summary_notes(results), groups=frozenset(ends)
+    )
     return without_empty(full)  # a run that only learns has no times
 
 
@@ -163,7 +165,7 @@ def _ranked(results: Results, cell: Cell | None, name: str) -> tuple[Entry, Entr
     return Entry(WRITE[name](value), value, ratio.best), ratio
 
 
-def _sizes_note(results: Results) -> tuple[str, ...]:
+def _summary_notes(results: Results) -> tuple[str, ...]:
     training = {cell.batch_size for cell in results.blocks if cell.scenario == "training"}
     queries = {cell.batch_size for cell in results.blocks if cell.scenario == "inference"}
     parts = []

@@ -57,13 +57,13 @@ def _manner(found: Mapping[Cell, Tuning]) -> Iterable[str]:
         "have every candidate with its times."
     )
     busy = [
-        f"{cell.contender}, {cell.scenario} at batch {cell.batch_size}, {item.busy_cores:.1f}"
+        f"{cell.contender}, {cell.scenario} at batch {cell.batch_size} ({item.busy_cores:.1f} cores)"
         for cell, item in found.items()
         if item.busy_cores is not None and item.busy_cores > BUSY_CORES
     ]
     if busy:
         yield (
-            f"Other work kept cores busy when a search began: {'; '.join(busy)}. What it found may be due to that; "
+            f"Other work was there when a search began: {'; '.join(busy)}. What it found may be due to that; "
             "`levelfield tune --again` searches anew."
         )
 

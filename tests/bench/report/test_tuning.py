@@ -109,4 +109,4 @@ def test_a_page_says_of_searches_only_what_their_records_know(turns: list[bool |
 def test_other_work_during_a_search_is_told(cores: float | None, *, told: bool) -> None:
     disturbed = replace(found(FASTER, USUAL), busy_cores=cores)
     assert any("search again with `--again`" in note for note in table("a search", disturbed).notes) == told
-    assert ("training at batch 32, 1.4" in notes_and_texts(disturbed)) == told
+    assert ("training at batch 32 (1.4 cores)" in notes_and_texts(disturbed)) == told
