@@ -35,7 +35,8 @@ class Settings:
     `processes` time each case. `logs` takes what the libraries print, `models` what was learnt, where it is to be kept.
     `memory_bytes` is what the search for the largest batch may fill on a CPU; None is most of what is free. `planted`
     is the share of its own time that is added to every timed call of a case, and `turns` the folder and the side of a
-    run that has turns with another in this case.
+    run that has turns with another in this case. `next_order` is the order of the next record of the run: above 0 where
+    a run goes on.
     """
 
     run: str
@@ -47,6 +48,7 @@ class Settings:
     models: Path | None
     append: Callable[[Record], None]
     listen: Listen
+    next_order: int = 0
     processes: int = 1
     memory_bytes: int | None = None
     planted: Callable[[Case], float] = lambda _: 0.0

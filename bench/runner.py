@@ -166,7 +166,7 @@ class _Writer:
     def __init__(self, place: _Place, certificates: Certificates) -> None:
         self.place, self.settings, self.certificates = place, place.settings, certificates
         self.roofs: Roofs = {}
-        self.written = 0
+        self.next_order = place.settings.next_order
 
     def write(self, case: Case, run: _Run, *, attempt: int = 1) -> Record:
         result = run.ending.result
@@ -181,7 +181,7 @@ class _Writer:
             started=run.started,
             duration_s=run.duration_s,
             startup_s=run.ending.startup_s,
-            order=self.written,
+            order=self.next_order,
             start_method=run.ending.start_method,
             settings=result.get("settings", {}),
             measurement=TypeAdapter(Measurement).validate_python(result.get("measurement", {})),
@@ -196,5 +196,5 @@ class _Writer:
         )
         self.settings.append(record)
         self.settings.listen(Event(kind="finished", case=case, record=record))
-        self.written += 1
+        self.next_order += 1
         return record

@@ -89,6 +89,10 @@ class RunFolder:
         """
         return last_attempts(read(self.records, warn=warn))
 
+    def next_order(self) -> int:
+        """The order of the next record of the run: one above all that are stored."""
+        return 1 + max((record.order for record in self.read(warn=lambda _: None)), default=-1)
+
     def save_plan(self, plan: Plan) -> None:
         """Store what the run sets out to measure. Raises BenchError."""
         content = {"cases": [to_json(case) for case in plan.cases], "options": dict(plan.options)}

@@ -87,7 +87,7 @@ def calibrate(baseline: Sequence[Record], candidate: Sequence[Record], *, thresh
     Raises UsageError where no cell has five pairs, and where the sides are of different machines or sources.
     """
     _check_equal(baseline, candidate)
-    ordered = [sorted(side, key=lambda record: (record.run, record.order)) for side in (baseline, candidate)]
+    ordered = [sorted(side, key=lambda record: record.run) for side in (baseline, candidate)]
     in_turns = paired.effects(*ordered)
     pairs = max(map(len, in_turns.values()), default=0)
     if pairs < SIDE:

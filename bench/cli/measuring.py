@@ -238,6 +238,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         logs=store.folder / "artifacts" / "logs",
         models=store.folder / "artifacts" / "models" if options.save_models else None,
         append=_keeper(store, options),
+        next_order=store.next_order(),
         listen=lambda event: _show(display, event),
         memory_bytes=request.memory_bytes,
         planted=_planter(store, request),

@@ -36,8 +36,8 @@ class Results:
 
 
 def arrange(records: Iterable[Record]) -> Results:
-    """The records of one run in the order of measurement."""
-    ordered = tuple(sorted(records, key=lambda record: record.order))
+    """The records of one run, which are stored in the order of measurement."""
+    ordered = tuple(records)
     found = {lane(record.case) for record in ordered}
     varying = tuple(name for name in VARYING if len({getattr(item, name) for item in found}) > 1)
     return Results(records=ordered, blocks=timed_blocks(ordered), varying=varying)

@@ -295,6 +295,8 @@ def test_a_run_whose_records_are_incomplete_is_completed(levelfield: Command, pl
     assert after[: len(before)] == before, "what was measured is not measured again"
     assert {item.case for item in after} == set(RunFolder(place.records).load_plan().cases)
     assert len(after) == len(lines)
+    orders = [item.order for item in after]
+    assert orders == sorted(set(orders)), "what is measured later is in the order of the run, not of its second start"
 
 
 @contextmanager
@@ -382,6 +384,7 @@ def test_a_killed_worker_and_an_interrupt_lose_nothing_and_the_run_can_be_comple
     after = records(place)
     assert after[: len(before)] == before
     assert [item.case for item in after] == list(planned)
+    assert [item.order for item in after] == list(range(len(planned)))
     assert [item.outcome for item in after].count("ok") == len(planned) - 1
     assert "the process was killed by SIGKILL" in (place.reports / "latest.md").read_text()
 

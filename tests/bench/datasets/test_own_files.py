@@ -90,7 +90,11 @@ def test_kinds_are_no_names_of_data_sets() -> None:
         ({"target": "price", "task": "regression"}, r"line 2, column 'sold': found 'no', expected a number"),
         ({"classes": ["no", "maybe"]}, r"line 3, column 'sold': found 'yes', expected one of no, maybe"),
         ({"classes": ["no", "yes", "maybe"]}, r"column 'sold': found no row of class 'maybe'"),
-        ({"target": "width", "drop": ["sold"], "test": 0.05}, r"found no sample of class . in the test part"),
+        (
+            {"target": "width", "drop": ["sold"], "test": 0.27},
+            r"found no sample of class . in the test part \(9 rows\)",
+        ),
+        ({"target": "width", "drop": ["sold"], "test": 0.05}, r"found 7 classes and 2 rows .* task = \"regression\""),
     ],
 )
 def test_options_that_do_not_fit_the_table(tmp_path: Path, options: dict[str, object], message: str) -> None:

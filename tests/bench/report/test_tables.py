@@ -468,6 +468,14 @@ def test_what_the_same_program_gains_is_called_noise(options: dict[str, str], *,
     assert (remark in notes) == said
 
 
+def test_a_run_that_went_on_and_numbered_anew_keeps_the_order_in_which_it_was_stored() -> None:
+    """Its second start began again at 0, before it was numbered on."""
+    first = [*_timed("pytorch", 1e-3, replicates=1), *_timed("flax", 1e-3, replicates=1)]
+    second = _timed("keras/jax", 1e-3, replicates=1)
+    resumed = [replace(item, order=number) for start in (first, second) for number, item in enumerate(start)]
+    assert _column(_table(report(resumed), "digits-dnn", "Training"), "contender") == ["pytorch", "flax", "keras/jax"]
+
+
 def test_modes_are_told_apart_after_each_other_whatever_their_order_in_time() -> None:
     interleaved = [
         replace(item, order=number)
