@@ -9,12 +9,11 @@ from pathlib import Path
 import psutil
 
 from bench import cache, frameworks
-from bench.environment import busy_cores, environment, gpu_users, stolen_s
+from bench.environment import BUSY_CORES, busy_cores, environment, gpu_users, stolen_s
 from bench.fleet import probe
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 LOOK_S = 1.0
-BUSY = 0.3  # of a core, beyond which other work would be measured too
 STOLEN = 0.05  # of a core
 BUSY_GPU = 5  # percent
 LEAST_FREE_BYTES = 2 * 1024**3
@@ -62,7 +61,7 @@ def _machine() -> Iterator[Finding]:
     stolen = stolen_s() or 0.0
     load = busy_cores(LOOK_S)
     stolen = ((stolen_s() or 0.0) - stolen) / LOOK_S
-    yield Finding("other load", f"{load:.2f} cores busy", "stop what else runs" if load > BUSY else None)
+    yield Finding("other load", f"{load:.2f} cores busy", "stop what else runs" if load > BUSY_CORES else None)
     shared = "compare in turns, with `nox -s compare`: others disturb when they like" if stolen > STOLEN else None
     yield Finding("other virtual machines", f"took {stolen:.2f} cores", shared)
     yield from _gpus()

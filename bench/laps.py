@@ -63,6 +63,8 @@ class Laps:
         step = max(1, self.places - (usual is not None))
         try:
             for first in range(0, max(1, len(others)), step):
+                if usual is not None:
+                    usual.forget_oom()  # beside the last ones, maybe not beside these
                 self._together(usual, others[first : first + step], block_seconds=block_seconds)
             if self.in_turns:
                 self._had_no_memory(members, block_seconds=block_seconds)
@@ -76,10 +78,7 @@ class Laps:
         for member in members:
             member.leave()
         for member in members:
-            short = [size for size, failed in member.failed.items() if failed.outcome == "oom"]
-            for size in short:
-                del member.failed[size]
-            if short:
+            if short := member.forget_oom():
                 self._together(None, [member], block_seconds=block_seconds, sizes=short)
 
     def _together(
@@ -173,6 +172,13 @@ class _Member:
         """So it ended at these batch sizes."""
         for size in sizes:
             self.failed[size] = Candidate(options=dict(self.options), outcome=outcome, error=error)
+
+    def forget_oom(self) -> list[int]:
+        """The batch sizes for which it had no memory; they count as not tried."""
+        short = [size for size, failed in self.failed.items() if failed.outcome == "oom"]
+        for size in short:
+            del self.failed[size]
+        return short
 
     def leave(self) -> None:
         """End its process."""

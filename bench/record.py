@@ -387,8 +387,8 @@ class Tuning:
     """The search for the fastest options at one batch size: what was chosen, by which metric, and all candidates.
 
     The fastest of those that came to the end are first. `in_turns` says whether they took turns with what the guide
-    says, `busy_cores` how many cores other work kept busy when the search began; None in records from before they were
-    noted.
+    says, wherever that ran, `busy_cores` how many cores other work kept busy when the search began; None in records
+    from before they were noted.
     """
 
     batch_size: Size

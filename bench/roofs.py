@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bench.analysis import roofline
 from bench.fleet import Fleet
 from bench.frameworks import Contender
 from bench.jobs import Settings, contender, job
@@ -29,8 +30,7 @@ def measure(cases: Sequence[Case], fleet: Fleet, settings: Settings) -> Roofs:
         products[device, precision] = _rates(asked, "flops")
         streams.setdefault(device, []).extend(_rates(asked, "bytes"))
     return {
-        (device, precision): Roof(flops=max(rates, key=_rate, default=None), bytes=_fastest(streams[device]))
-        for (device, precision), rates in products.items()
+        (device, precision): roofline.best(rates, streams[device]) for (device, precision), rates in products.items()
     }
 
 
@@ -47,13 +47,3 @@ def _rates(asked: Mapping[Contender, Mapping[str, Any]], kind: str) -> list[Rate
         if result["outcome"] == "ok"
         for size, rate in result[kind].items()
     ]
-
-
-def _fastest(streams: Sequence[Rate]) -> tuple[Rate, ...]:
-    """The best of each size."""
-    sizes = sorted({item.size for item in streams})
-    return tuple(max((item for item in streams if item.size == size), key=_rate) for size in sizes)
-
-
-def _rate(item: Rate) -> float:
-    return item.per_second

@@ -91,7 +91,7 @@ class RunFolder:
 
     def next_order(self) -> int:
         """The order of the next record of the run: one above all that are stored."""
-        return 1 + max((record.order for record in self.read(warn=lambda _: None)), default=-1)
+        return 1 + max((record.order for record in read(self.records, warn=lambda _: None)), default=-1)
 
     def save_plan(self, plan: Plan) -> None:
         """Store what the run sets out to measure. Raises BenchError."""

@@ -1,6 +1,6 @@
 """How near a cell is to what its device can do: Williams, Waterman and Patterson (2009), "Roofline"."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +25,20 @@ class Standing:
     floor_s: float
     over_floor: float
     bound: Bound
+
+
+def best(products: Iterable[Rate], streams: Iterable[Rate]) -> Roof:
+    """The roof of all that was measured: the fastest product, and the fastest stream of each size."""
+    by_size: dict[int, Rate] = {}
+    for item in sorted(streams, key=_per_second):
+        by_size[item.size] = item
+    return Roof(
+        flops=max(products, key=_per_second, default=None), bytes=tuple(by_size[size] for size in sorted(by_size))
+    )
+
+
+def _per_second(item: Rate) -> float:
+    return item.per_second
 
 
 def stand(seconds: float, flops: int, least_bytes: int, roof: Roof, *, held_bytes: int) -> Standing | None:

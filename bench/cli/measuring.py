@@ -162,7 +162,6 @@ def start(options: "Options", request: "Request", *, results: Path, reports: Pat
     with TemporaryDirectory(prefix="levelfield-") as folder:
         check_devices(request.selection.contenders, request.selection.devices, logs=Path(folder))
     check_writable(results, reports)
-    warn_of_load()
     store = new_run(results, machine=machine)
     planned = cases(request.selection)
     digests = {item.name: item.digest for item in request.selection.workloads}
@@ -227,6 +226,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
 
     for remark in request.remarks:
         warn(remark)
+    warn_of_load()
     begun = time.monotonic()
     settings = jobs.Settings(
         run=store.name,

@@ -296,8 +296,8 @@ def _shown(column: object) -> str:
 
 
 def _check_classes(labels: np.ndarray, rows: Mapping[Part, np.ndarray]) -> None:
+    classes = set(labels.tolist())
     for part, chosen in rows.items():
-        classes = set(labels.tolist())
         missing = sorted(classes - set(labels[chosen].tolist()))
         if missing and len(classes) > len(chosen) > 0:
             raise DataError(

@@ -10,7 +10,8 @@ import numpy as np
 from bench.metrics import METRICS, Cell, summary
 from bench.record import Record
 from bench.report import numbers, panels, pictures
-from bench.report.results import Results, arrange, lane, select, status, workloads
+from bench.report.performance import several_steps
+from bench.report.results import Results, arrange, lane, outcome, planned_cells, select, status, workloads
 from bench.report.roofline import roofs, standing
 from bench.report.style import COLOURS, OTHER_COLOUR, decades, engineering, name_y, place, style
 
@@ -164,6 +165,10 @@ def _throughput(axes: "Axes", results: Results, workload: str) -> None:
         axes.plot(found.processes, [number] * len(found.processes), ".", color="black", markersize=4)
         written = f"  {numbers.count(found.median)}"
         axes.annotate(written, (found.high, number), fontsize=8, va="center", annotation_clip=False)
+    for cell in planned_cells(results, workload, "training"):
+        if cell not in results.blocks and cell.batch_size == cells[0].batch_size and _label(results, cell) in labels:
+            here = (0, labels.index(_label(results, cell)))
+            axes.annotate(f" {outcome(results, cell)}", here, fontsize=7, color=GREY, va="center")
     axes.margins(x=0.22)
     axes.set_xlim(left=0)
     axes.set_yticks(range(len(labels)), labels)
@@ -215,6 +220,12 @@ def _unproven(results: Results, scenario: str, words: str) -> str:
     timed = (cell for cell in results.blocks if cell.scenario == scenario)
     is_any = any(not _is_proven(results, cell) for cell in timed)
     return f" {words} are not proven to do the same work." if is_any else ""
+
+
+def _several(results: Results) -> str:
+    """What to say where a search chose several steps in a call."""
+    training = (cell for cell in results.blocks if cell.scenario == "training")
+    return " Tuned ones may be of several steps in a call." if several_steps(results, training) else ""
 
 
 def _recipe(results: Results, workload: str) -> int:
@@ -301,7 +312,8 @@ CHARTS: Mapping[str, Chart] = {
         _throughput,
         shared=True,
         marks=lambda results: (
-            f"Bars are medians of processes, dots the processes.{_unproven(results, 'training', 'Hatched ones')}"
+            f"Bars are medians of processes, dots the processes.{_several(results)}"
+            f"{_unproven(results, 'training', 'Hatched ones')}"
         ),
         height=_room_for_bars,
     ),

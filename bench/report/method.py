@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from statistics import median
 
 from bench.analysis import spent
@@ -10,7 +11,7 @@ from bench.metrics import METRICS, summary, timed_blocks
 from bench.record import Record
 from bench.report import numbers
 from bench.report.layout import Entry, Table, left
-from bench.report.results import Results, label_columns, labels, lane
+from bench.report.results import Results, label_columns, labels, lane, sittings
 
 THROUGHPUT = "samples_per_second"
 MINUTE = "%Y-%m-%d %H:%M"
@@ -24,7 +25,7 @@ def about(records: Iterable[Record]) -> str:
     ended = max(start + timedelta(seconds=record.duration_s) for start, record in zip(begun, found, strict=True))
     versions = {name: number for record in found for name, number in record.environment.versions.items()}
     parts = (
-        f"{min(begun):{MINUTE}} to {ended:{MINUTE}} UTC",
+        f"{min(begun):{MINUTE}} to {ended:{MINUTE}} UTC{_breaks(found)}",
         _listed(filter(None, map(ENVIRONMENT["CPU"], found))),
         f"{_listed(filter(None, map(ENVIRONMENT['memory'], found)))} of memory",
         _listed(gpu for record in found for gpu in record.environment.gpus),
@@ -32,6 +33,16 @@ def about(records: Iterable[Record]) -> str:
         _apart(found),
     )
     return " · ".join(filter(None, parts))
+
+
+def _breaks(records: Sequence[Record]) -> str:
+    """How long nothing ran, where a run was interrupted and went on."""
+    minutes = []
+    for before, after in pairwise(sittings(records)):
+        ended = datetime.fromisoformat(before[-1].started) + timedelta(seconds=before[-1].duration_s)
+        minutes.append((datetime.fromisoformat(after[0].started) - ended) / timedelta(minutes=1))
+    words = "a break" if len(minutes) == 1 else "breaks"
+    return f", with {words} of {' and '.join(f'{item:.0f}' for item in minutes)} minutes" if minutes else ""
 
 
 def _apart(records: Sequence[Record]) -> str:

@@ -9,12 +9,13 @@ from bench.record import Precision, Scenario, Tuning
 from bench.report import numbers, progress
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.performance import summaries
-from bench.report.results import Results, planned_cells, select, where
+from bench.report.results import Results, planned_cells, select, sittings, where
 from bench.report.tuning import searches
 from bench.tuning import DECIDES
 
 USUAL: Precision = "fp32"
 SCENARIOS: tuple[Scenario, ...] = ("training", "inference")
+PAID_IN: dict[Scenario, tuple[str, str]] = {"training": ("step", "steps"), "inference": ("query", "queries")}
 
 
 def modes_table(results: Results, workload: str) -> Table:
@@ -38,8 +39,8 @@ def modes_table(results: Results, workload: str) -> Table:
         "above 1 is faster: the median over pairs of processes that ran one right after the other, in brackets the "
         "range of the pairs. So it need not be the quotient of the two times. A range with 1 in it shows no "
         "difference, and one without it may be chance: pairs are few. The start is what first calls cost beyond usual "
-        "ones; it pays off after so many calls instead of the guide's: at once where it costs no more, never where "
-        "calls are not faster."
+        "ones; it pays off after so many steps or queries instead of the guide's: at once where it costs no more, "
+        "never where they are slower, and nothing is said where pairs contradict each other."
     )
     notes = [note, *_noise(results, gains)]
     if slower:
@@ -48,7 +49,7 @@ def modes_table(results: Results, workload: str) -> Table:
 
 
 def pays_off(time: float, start: float, *, usual_time: float, usual_start: float) -> float:
-    """After how many calls a costlier start is made up for by quicker calls: 0 where it costs no more, or never (inf).
+    """After how many calls (steps or queries) a costlier start has paid off: 0 where it costs no more, or never (inf).
 
     All in seconds.
     """
@@ -72,8 +73,8 @@ def _gains(
 ) -> dict[Cell, Summary]:
     """How many times faster than its usual self each cell is, by pairs of processes of one replicate.
 
-    They ran one right after the other, so that what drifts slowly is the same in both. `within_precision` it is held
-    against the guide's in its own precision.
+    They ran one right after the other, so that what drifts slowly is the same in both; a pair that an interrupted run
+    has apart is none. `within_precision` it is held against the guide's in its own precision.
     """
     times = _by_process(results, workload, scenario, METRICS[DECIDES[scenario]])
     found = {}
@@ -87,13 +88,15 @@ def _gains(
 
 def _by_process(
     results: Results, workload: str, scenario: Scenario, metric: Metric
-) -> dict[Cell, dict[tuple[str, int], float]]:
-    """A metric of each timed cell by run and replicate."""
-    found: dict[Cell, dict[tuple[str, int], float]] = {}
-    for record, cell, block in timed(select(results, workload, purpose="timing", scenario=scenario)):
-        number = value(metric, block)
-        if number is not None:
-            found.setdefault(cell, {})[record.run, record.case.replicate] = number
+) -> dict[Cell, dict[tuple[int, int], float]]:
+    """A metric of each timed cell by its sitting and its replicate."""
+    found: dict[Cell, dict[tuple[int, int], float]] = {}
+    for number, sitting in enumerate(sittings(results.records)):
+        there = replace(results, records=sitting)
+        for record, cell, block in timed(select(there, workload, purpose="timing", scenario=scenario)):
+            took = value(metric, block)
+            if took is not None:
+                found.setdefault(cell, {})[number, record.case.replicate] = took
     return found
 
 
@@ -130,7 +133,8 @@ def _rows(
         options = progress.words(searched[cell].options) if cell in searched else ""
         start = starts[cell].median if cell in starts else None
         calls = None
-        if before is not None and start is not None and usual in starts and not _is_usual(results, cell, searched):
+        differs = _agree(gain) and not _is_usual(results, cell, searched)
+        if differs and before is not None and start is not None and usual in starts:
             paired = before / gain.median if gain else time  # so that it agrees with the gain
             calls = pays_off(paired, start, usual_time=before, usual_start=starts[usual].median)
         yield (
@@ -143,7 +147,7 @@ def _rows(
             if gain
             else Entry(numbers.UNKNOWN),
             Entry(numbers.duration(start), start),
-            Entry(_calls(calls), calls),
+            Entry(_calls(calls, PAID_IN[scenario]), calls),
             Entry(options),
         )
 
@@ -158,10 +162,15 @@ def _slower(results: Results, workload: str) -> Iterable[str]:
                 yield f"{cell.contender} {scenario}, {where(results, cell)} ({times})"
 
 
-def _calls(number: float | None) -> str:
+def _agree(gain: Summary | None) -> bool:
+    """Whether pairs do not contradict each other."""
+    return gain is None or not gain.low < 1 < gain.high
+
+
+def _calls(number: float | None, words: tuple[str, str]) -> str:
     if number is None:
         return numbers.UNKNOWN
     if math.isinf(number):
         return "never"
     whole = math.ceil(number)
-    return "at once" if whole <= 0 else f"{numbers.grouped(whole)} call{'' if whole == 1 else 's'}"
+    return "at once" if whole <= 0 else f"{numbers.grouped(whole)} {words[whole > 1]}"

@@ -29,14 +29,13 @@ class Figure:
     ranked: bool = True
 
 
-FIRST_CALL = "first_call_time_s"
 BOLD_OF_ONE = "Bold is the best; how far processes are apart is not known."
 FIGURES: Mapping[Scenario, tuple[Figure, ...]] = {
     "training": (
         Figure("samples/s", "samples_per_second", numbers.count),
         Figure("step p50", "step_time_p50_s", numbers.duration),
         Figure("step p90", "step_time_p90_s", numbers.duration),
-        Figure("first call", FIRST_CALL, numbers.duration),
+        Figure("first call", "first_call_time_s", numbers.duration),
         Figure("CPU/wall", "cpu_use", numbers.significant, ranked=False),
     ),
     "inference": (
@@ -45,7 +44,7 @@ FIGURES: Mapping[Scenario, tuple[Figure, ...]] = {
         Figure("p90", "query_time_p90_s", numbers.duration),
         Figure("p99", "query_time_p99_s", numbers.duration),
         Figure("per sample", "per_sample_latency_s", numbers.duration),
-        Figure("first call", FIRST_CALL, numbers.duration),
+        Figure("first call", "first_call_time_s", numbers.duration),
         Figure("CPU/wall", "cpu_use", numbers.significant, ranked=False),
     ),
 }
@@ -103,11 +102,11 @@ def standing(results: Results, cell: Cell, places: Mapping[Cell, Summary]) -> En
 def _group_rows(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...]) -> list[tuple[Entry, ...]]:
     metrics = {figure.metric: METRICS[figure.metric] for figure in figures}
     found = {name: summaries(results, cells, metric) for name, metric in metrics.items()}
-    # Whoever hands over several steps at once pays for another first call than the one in this column.
+    # Of whoever hands over several steps at once, single steps and first calls are those of another program.
     several = several_steps(results, cells)
     alone = [cell for cell in cells if cell not in several]
     places = {
-        figure.metric: standings(results, alone if figure.metric == FIRST_CALL else cells, metrics[figure.metric])
+        figure.metric: standings(results, cells if figure is figures[0] else alone, metrics[figure.metric])
         for figure in figures
         if figure.ranked
     }
@@ -186,10 +185,13 @@ def _restless(results: Results, cell: Cell) -> Iterable[str]:
 
 def _of_several(results: Results, cells: Iterable[Cell]) -> Iterable[str]:
     """Whose throughput is that of a program of several steps, which single calls are not."""
-    several = {cell.contender: option for cell, option in several_steps(results, cells).items()}
+    several = several_steps(results, cells)
     if several:
-        named = "; ".join(f"{contender} ({option})" for contender, option in several.items())
-        yield f"Samples/s are of several steps in a call: {named}; p50, p90 and first call of one such step alone."
+        named = "; ".join(f"{cell.contender}, {where(results, cell)} ({option})" for cell, option in several.items())
+        yield (
+            f"Samples/s are of several steps in a call: {named}. Their p50, p90 and first call are of one step alone, "
+            "which is another program, and not ranked."
+        )
 
 
 def several_steps(results: Results, cells: Iterable[Cell]) -> dict[Cell, str]:

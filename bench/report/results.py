@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from bench import variant
@@ -25,6 +26,8 @@ class Lane(NamedTuple):
 # The fields of a lane that a table names only where they vary within the run.
 VARYING = ("device", "mode", "precision", "threads")
 
+BREAK = timedelta(minutes=10)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
@@ -41,6 +44,24 @@ def arrange(records: Iterable[Record]) -> Results:
     found = {lane(record.case) for record in ordered}
     varying = tuple(name for name in VARYING if len({getattr(item, name) for item in found}) > 1)
     return Results(records=ordered, blocks=timed_blocks(ordered), varying=varying)
+
+
+def sittings(records: Iterable[Record]) -> list[tuple[Record, ...]]:
+    """The records of one run but those of memory, apart where nothing ran for `BREAK`: it was interrupted, and went on.
+
+    Memory is measured beside the proofs, and whatever takes its time then is no break.
+    """
+    found: list[list[Record]] = []
+    ended = None
+    for record in records:
+        if record.case.purpose == "memory":
+            continue
+        begun = datetime.fromisoformat(record.started)
+        if ended is None or begun - ended > BREAK:
+            found.append([])
+        found[-1].append(record)
+        ended = begun + timedelta(seconds=record.duration_s)
+    return [tuple(part) for part in found]
 
 
 def lane(case: Case | Cell) -> Lane:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bench.analysis.roofline import Standing, stand
+from bench.analysis.roofline import Standing, best, stand
 from bench.metrics import METRICS, Cell, summary
 from bench.record import Rate, Roof, Scenario
 from bench.report import numbers
@@ -71,7 +71,12 @@ def worst_table(results: Results) -> Table:
         Column(title="over the floor"),
         *left("why"),
     )
-    return Table(title="Farthest from the hardware's limit", columns=columns, rows=tuple(rows))
+    apart = (
+        ("Of mode tuned alone: what is left there, no public option takes away.",)
+        if 0 < len(tuned) < len(cells)
+        else ()
+    )
+    return Table(title="Farthest from the hardware's limit", columns=columns, rows=tuple(rows), notes=apart)
 
 
 def _why(cell: Cell, known: Mapping[Cell, tuple[float, Standing]]) -> str:
@@ -99,15 +104,19 @@ def roofs_table(results: Results) -> Table:
             rows.append(_rate(device, precision, f"product of {roof.flops.size} rows", roof.flops, "FLOP/s"))
         rows += [_rate(device, precision, f"stream of {numbers.size(item.size)}", item, "B/s") for item in roof.bytes]
     columns = (*left("device", "precision", "what"), Column(title="best rate"), *left("by"))
-    return Table(title="What the device can do", columns=columns, rows=tuple(rows))
+    note = "Rates of small streams and products contain what a call costs."
+    return Table(title="What the device can do", columns=columns, rows=tuple(rows), notes=(note,))
 
 
 def roofs(results: Results) -> dict[tuple[str, str], Roof]:
-    """By device and precision."""
+    """By device and precision: the best of all that was measured, which a run that goes on does at each start."""
+    found: dict[tuple[str, str], dict[Roof, None]] = {}
+    for record in results.records:
+        if record.roof is not None:
+            found.setdefault((record.case.device, record.case.precision), {})[record.roof] = None
     return {
-        (record.case.device, record.case.precision): record.roof
-        for record in results.records
-        if record.roof is not None
+        key: best((roof.flops for roof in several if roof.flops), (item for roof in several for item in roof.bytes))
+        for key, several in found.items()
     }
 
 

@@ -166,25 +166,31 @@ def _ranked(results: Results, cell: Cell | None, name: str) -> tuple[Entry, Entr
 
 
 def _summary_notes(results: Results) -> tuple[str, ...]:
-    training = {cell.batch_size for cell in results.blocks if cell.scenario == "training"}
+    shown = [
+        _training_cell(results, workload, row) for workload in workloads(results) for row in lanes(results, workload)
+    ]
+    trained = [cell for cell in shown if cell is not None and cell in results.blocks]
+    training = {cell.batch_size for cell in trained}
     queries = {cell.batch_size for cell in results.blocks if cell.scenario == "inference"}
     parts = []
     if training:
-        parts.append(f"training at the recipe's batch size (of {', '.join(map(str, sorted(training)))})")
+        parts.append(f"training at the recipe's batch size ({' or '.join(map(str, sorted(training)))})")
     if queries:
         parts.append(f"queries of {min(queries)} (p50) and {max(queries)} samples")
     if not parts:
         return ()
     notes = [f"{'; '.join(parts).capitalize()}."]
-    together = [cell for cell in several_steps(results, results.blocks) if cell.scenario == "training"]
+    together = several_steps(results, trained)
     if together:
+        named = (f"{cell.workload} {cell.contender} {cell.mode}" for cell in together)
         notes.append(
             "Where a search chose several steps in a call, training samples/s are those of such calls: "
-            f"{'; '.join(dict.fromkeys(f'{cell.workload} {cell.contender}' for cell in together))}."
+            f"{'; '.join(dict.fromkeys(named))}."
         )
     bold = "Bold is the best, down to the last whose range over processes overlaps with that of the best."
     several = any(len(blocks) > 1 for blocks in results.blocks.values())
     notes.append(bold if several else BOLD_OF_ONE)
     if len({(cell.device, cell.mode, cell.precision) for cell in results.blocks}) > 1:
-        notes.append("Those of one device, mode and precision compete; 1.00× is the fastest of them.")
+        fastest = "; 1.00× is the fastest of them" if trained else ""
+        notes.append(f"Those of one device, mode and precision compete{fastest}.")
     return tuple(notes)

@@ -43,29 +43,33 @@ def _manner(found: Mapping[Cell, Tuning]) -> Iterable[str]:
     """How the searches of a table were made, as far as it is on their records."""
     turns = {item.in_turns for item in found.values()}
     if turns == {True}:
-        how = ", in turns with what the guide says"
+        how = ", in turns with what the guide says where that runs"
     elif turns == {False}:
         how = ", by itself"
     elif True in turns and False in turns:
-        how = ", on a CPU in turns with what the guide says"
+        how = ", on a CPU in turns with what the guide says where that runs"
     else:
         how = ""  # from before it was noted
     yield (
         f"Before anything else was timed, each candidate in fresh processes{how}; times are what the guide's form "
         "takes (pipelined steps, p50 of queries), divided by how many times as fast a candidate was in the laps of "
-        f"both. Who was timed less often may seem faster; nothing is chosen for less than {WORTH:.0%}. The records "
-        "have every candidate with its times."
+        "both, or its own where there is none of both. Who was timed less often may seem faster; nothing is chosen for "
+        f"less than {WORTH:.0%}. The records have every candidate with its times."
     )
     busy = [
         f"{cell.contender}, {cell.scenario} at batch {cell.batch_size} ({item.busy_cores:.1f} cores)"
         for cell, item in found.items()
-        if item.busy_cores is not None and item.busy_cores > BUSY_CORES
+        if _disturbed(item)
     ]
     if busy:
         yield (
             f"Other work was there when a search began: {'; '.join(busy)}. What it found may be due to that; "
             "`levelfield tune --again` searches anew."
         )
+
+
+def _disturbed(found: Tuning) -> bool:
+    return found.busy_cores is not None and found.busy_cores > BUSY_CORES
 
 
 def _search(results: Results, cell: Cell, found: Tuning) -> tuple[Entry, ...]:
@@ -145,7 +149,7 @@ def _row(alike: Sequence[Candidate], time: float | None, usual_s: float | None, 
 def _notes(found: Tuning) -> Iterable[str]:
     many = "one candidate" if len(found.candidates) == 1 else f"{len(found.candidates)} candidates"
     yield f"Searched {found.searched}: {many}; a gain above 1 is faster than {USUAL}; who has fewer timings left early."
-    if found.busy_cores is not None and found.busy_cores > BUSY_CORES:
+    if _disturbed(found):
         yield (
             f"Other work kept {found.busy_cores:.1f} cores busy when it began, to which what was found may be due: "
             "search again with `--again` when the machine is quiet."

@@ -311,6 +311,13 @@ def test_what_failed_is_not_begun_again_beside_the_next_ones() -> None:
     assert all(found[name].outcome == "ok" for name in SPEEDS if name != "usual")
 
 
+def test_what_had_no_memory_beside_some_is_begun_again_beside_the_next_ones() -> None:
+    machine = Machine(broken={"usual": "oom"})
+    found = machine.lap(*SPEEDS)
+    assert found["usual"].outcome == "oom"
+    assert [name for name, _ in machine.places].count("usual") > 2, "beside each group, and at last by itself"
+
+
 def test_between_turns_of_several_there_is_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(laps, "PAUSE_S", 0.125)

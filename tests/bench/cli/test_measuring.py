@@ -15,7 +15,6 @@ import psutil
 import pytest
 
 from bench import frameworks
-from bench.cli import console
 from bench.process import ROOT
 from bench.record import Record
 from bench.store import RunFolder
@@ -218,17 +217,22 @@ def test_a_framework_that_is_not_installed_is_named_with_its_extra_and_the_other
 
 
 @pytest.mark.usefixtures("nothing_starts")
-@pytest.mark.parametrize(("percent", "warned"), [(100.0, True), (1.0, False)])
-def test_other_work_is_warned_of_before_a_run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, percent: float, warned: bool
+@pytest.mark.parametrize("goes_on", [False, True])
+@pytest.mark.parametrize("percent", [100.0, 0.0])
+def test_other_work_is_warned_of_before_a_run_begins_or_goes_on(
+    levelfield: Command, place: Place, monkeypatch: pytest.MonkeyPatch, *, goes_on: bool, percent: float
 ) -> None:
     monkeypatch.setattr(psutil, "cpu_percent", lambda interval: percent * (interval > 0))
-    console.warn_of_load()
-    assert ("cores busy" in capsys.readouterr().err) == warned
+    monkeypatch.setattr("bench.request.check_devices", lambda *_, **__: None)
+    monkeypatch.setattr("bench.runner.run", lambda *_: [])
+    place.records.write_text("")
+    found = levelfield("run", *(("--resume",) if goes_on else ("--workload", place.workload)), *place.places)
+    assert ("cores busy" in found.err) == (percent > 0)
+    assert "nothing was measured" in found.err
 
 
 @pytest.mark.usefixtures("nothing_starts")
-@pytest.mark.parametrize(("percent", "warned"), [(100.0, True), (1.0, False)])
+@pytest.mark.parametrize(("percent", "warned"), [(100.0, True), (0.0, False)])
 def test_other_work_is_warned_of_before_a_search(
     levelfield: Command, monkeypatch: pytest.MonkeyPatch, *, percent: float, warned: bool
 ) -> None:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from bench import families
 from bench.judgement import Error, Judgement, Picture, Threshold
-from bench.record import Measurement, Mode, Record
+from bench.record import Measurement, Mode, Record, Tuning
 from bench.report import charts, pictures
 from bench.report.results import Results, arrange
 from bench.workload import load_workload
@@ -147,6 +147,27 @@ def test_bars_have_room_for_every_mode_of_every_contender(tmp_path: Path, monkey
     for records in (usual, [*usual, *modes, *more]):
         charts.draw(records, tmp_path)
     assert seen[1] > seen[0]
+
+
+def test_bars_say_what_is_not_there_and_what_is_of_several_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[list[str], str]] = []
+
+    def look(figure: Figure, *_args: object, **_options: object) -> None:
+        words = [text.get_text().strip() for text in figure.axes[0].texts]
+        seen.append((words, str(figure.get_supxlabel())))
+
+    monkeypatch.setattr(Figure, "savefig", look)
+    there = [record(framework="flax"), record("wine", "pytorch")]
+    charts.draw([*there, record(framework="pytorch", outcome="unavailable")], tmp_path)
+    charts.draw(there, tmp_path)
+    options = {"call": "lax.scan of 8 steps"}
+    search = Tuning(batch_size=32, options=options, metric="step_time_pipelined_s", searched="", candidates=())
+    tuned = replace(there[0], case=replace(there[0].case, mode="tuned"), tunings=(search,))
+    charts.draw([*there, tuned], tmp_path)
+    assert ["unavailable" in words for words, _ in seen] == [True, False, False]
+    assert ["several steps in a call" in below for _, below in seen] == [False, False, True]
 
 
 def test_what_is_not_proven_looks_otherwise_and_is_named_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,8 @@ def test_below_the_title_stands_when_and_on_what() -> None:
     (first, *_), later = quick_run(), replace(record(order=1), started="2026-01-02T03:04:50Z", duration_s=20.0)
     (line,) = report([first, replace(later, run=first.run, outcome="failed")]).about
     assert line == (
-        "2026-01-01 00:00 to 2026-01-02 03:05 UTC · Example CPU @ 2.60GHz, 2 cores · 8.59 GB of memory · "
+        "2026-01-01 00:00 to 2026-01-02 03:05 UTC, with a break of 1625 minutes · "
+        "Example CPU @ 2.60GHz, 2 cores · 8.59 GB of memory · "
         "torch 2.13.0, keras 3.15.0, flax 0.12.8, tensorflow 2.21.0, jax 0.11.0"
     )
     moved = replace(first.environment, cpu="Other CPU", gpus=("NVIDIA H200",), versions={"torch": "2.11.0"})
@@ -89,7 +90,7 @@ def test_who_cannot_be_told_from_the_fastest_is_marked_as_well() -> None:
 def test_who_has_several_steps_in_a_call_is_named() -> None:
     records = _one_by_one((1e-3, 1e-3), "tuned", {"call": "lax.scan of 8 steps"})
     (remark,) = [note for note in _table(report(records), "digits-dnn", "Training").notes if "several steps" in note]
-    assert "flax (lax.scan of 8 steps)" in remark
+    assert "flax, batch 32 (lax.scan of 8 steps)" in remark
     usual = _table(report(_one_by_one((1e-3, 1e-3), "tuned", {"call": "jax.jit"})), "digits-dnn", "Training")
     assert not any("several steps" in note for note in usual.notes)
 
@@ -342,6 +343,18 @@ def test_a_cell_stands_beside_the_limit_of_its_device() -> None:
     assert _column(_table(found, "Method", "What the device can do"), "best rate") == ["1.00 TFLOP/s", "1.00 GB/s"]
 
 
+@pytest.mark.parametrize("slower_first", [True, False])
+def test_the_best_roof_counts_of_a_run_that_measured_it_at_each_start(*, slower_first: bool) -> None:
+    slower = Rate(per_second=5e11, size=1024, by="flax")
+    streams = (Rate(per_second=2e9, size=10**6, by="jax"), Rate(per_second=3e9, size=10**7, by="jax"))
+    roofs = [ROOF, Roof(flops=slower, bytes=streams)][:: -1 if slower_first else 1]
+    timed = _timed("flax", 1e-3, flops=2 * 10**8, least_bytes=10**5, replicates=2)
+    found = report([replace(item, roof=roof) for item, roof in zip(timed, roofs, strict=True)])
+    device = _table(found, "Method", "What the device can do")
+    assert _column(device, "best rate") == ["1.00 TFLOP/s", "2.00 GB/s", "3.00 GB/s"]
+    assert _column(_table(found, "digits-dnn", "Distance from the hardware's limit"), "floor") == ["200 µs"]
+
+
 def test_without_a_roof_there_is_no_floor() -> None:
     titles = {table.title for section in report(quick_run()).sections for table in section.tables}
     assert "Distance from the hardware's limit" not in titles
@@ -420,12 +433,14 @@ def test_programs_of_several_steps_say_so_where_their_figures_stand() -> None:
         mine = _beginning(_one_by_one((1e-3, 1e-3), "tuned", {"call": steps}), call_ns=10**7)
         found = report([*mine, *_beginning(others, call_ns=10**8)])
         training = _table(found, "digits-dnn", "Training")
-        place = [column.title for column in training.columns].index("first call")
-        best = {row[1].text: row[place].best for row in training.rows}
-        assert best["flax"] is not said, "it is the first call of another program"
+        titles = [column.title for column in training.columns]
+        best = {row[1].text: [entry.best for entry in row] for row in training.rows}
+        for single in ("step p50", "first call"):
+            assert best["flax"][titles.index(single)] is not said, "it is that of another program"
+        assert best["flax"][titles.index("samples/s")]
         assert _note(_table(found, "digits-dnn", "First calls"), "With several steps in a call (flax)") == said
         summary = _table(found, "Summary", "Summary")
-        assert _note(summary, "training samples/s are those of such calls: digits-dnn flax.") == said
+        assert _note(summary, "training samples/s are those of such calls: digits-dnn flax tuned.") == said
 
 
 def test_a_summary_says_who_competes_and_what_bold_is() -> None:
@@ -441,14 +456,32 @@ def test_a_summary_says_who_competes_and_what_bold_is() -> None:
 
 def test_what_is_faster_in_pairs_pays_off_whatever_medians_say() -> None:
     usual = _beginning(_one_by_one((1e-3, 3e-3, 2e-3), "idiomatic"), call_ns=10**8)
-    tuned = _one_by_one((2.1e-3, 2.7e-3, 1.8e-3), "tuned", {"call": "x"})
+    tuned = _one_by_one((1e-3, 2.7e-3, 1.8e-3), "tuned", {"call": "x"})
     quicker = _table(report([*usual, *_beginning(tuned, call_ns=10**9)]), "digits-dnn", "Modes and precisions")
     assert _column(quicker, "gain")[0].startswith("1.11×")
-    assert _column(quicker, "pays off after")[0].endswith(" calls")
-    lucky = _beginning(_one_by_one((1.2e-3, 3.3e-3, 1.9e-3), "tuned", {"call": "x"}), call_ns=10**9)
+    assert _column(quicker, "pays off after")[0].endswith(" steps")
+    lucky = _beginning(_one_by_one((1.1e-3, 3.3e-3, 2e-3), "tuned", {"call": "x"}), call_ns=10**9)
     slower = _table(report([*usual, *lucky]), "digits-dnn", "Modes and precisions")
     assert _column(slower, "gain")[0].startswith("0.91×")
     assert _column(slower, "pays off after") == ["never"]
+    both = _beginning(_one_by_one((1.1e-3, 2e-3, 1.5e-3), "tuned", {"call": "x"}), call_ns=10**9)
+    unclear = _table(report([*usual, *both]), "digits-dnn", "Modes and precisions")
+    assert _column(unclear, "gain") == ["1.33× [0.91-1.50]"]
+    assert _column(unclear, "pays off after") == ["n/a"], "pairs contradict each other"
+
+
+def _at(records: list[Record], minutes: int) -> list[Record]:
+    return [replace(item, started=f"2026-01-02T03:{minutes:02d}:00Z", duration_s=2.0) for item in records]
+
+
+def test_an_interrupted_run_says_so_and_pairs_nothing_across_the_break() -> None:
+    slow, quick = _one_by_one((4e-3, 4e-3), "idiomatic"), _one_by_one((2e-3, 1e-3), "tuned")
+    whole = report([*_at(slow[:1], 0), *_at(quick[:1], 1), *_at(slow[1:], 2), *_at(quick[1:], 3)])
+    assert "break" not in whole.about[0]
+    assert _column(_table(whole, "digits-dnn", "Modes and precisions"), "gain") == ["2.83× [2.00-4.00]"]
+    apart = report([*_at(slow[:1], 0), *_at(quick[:1], 1), *_at(slow[1:], 2), *_at(quick[1:], 45)])
+    assert "UTC, with a break of 43 minutes" in apart.about[0]
+    assert _column(_table(apart, "digits-dnn", "Modes and precisions"), "gain") == ["2.00×"]
 
 
 def test_a_gain_is_that_of_processes_that_ran_one_after_the_other() -> None:
@@ -532,7 +565,7 @@ def test_compiling_stands_beside_the_first_calls_and_what_it_gains() -> None:
     assert _column(calls, "compiling") == ["n/a", "300 ms"]
     modes = _table(found, "digits-dnn", "Modes and precisions")
     assert _column(modes, "start") == ["1.50 s"]
-    assert _column(modes, "pays off after") == ["2 000 calls"], "a second more at first, half a millisecond less each"
+    assert _column(modes, "pays off after") == ["2 000 steps"], "a second more at first, half a millisecond less each"
     search = Tuning(batch_size=32, options={}, metric="step_time_pipelined_s", searched="", candidates=())
     same = report([*usual, *(replace(item, tunings=(search,)) for item in tuned)])
     assert _column(_table(same, "digits-dnn", "Modes and precisions"), "pays off after") == ["n/a"], "the same program"

@@ -95,9 +95,9 @@ def notes_and_texts(*tunings: Tuning) -> str:
 @pytest.mark.parametrize(
     ("turns", "words"),
     [
-        ([True, True], "fresh processes, in turns with what the guide says;"),
+        ([True, True], "fresh processes, in turns with what the guide says where that runs;"),
         ([False], "fresh processes, by itself;"),
-        ([True, False], "fresh processes, on a CPU in turns with what the guide says;"),
+        ([True, False], "fresh processes, on a CPU in turns with what the guide says where that runs;"),
         ([None, True], "fresh processes;"),
     ],
 )
