@@ -1,6 +1,7 @@
 """Which frameworks there are, which are installed and in which versions, without importing any of them."""
 
 import itertools
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -71,6 +72,11 @@ def choose(names: tuple[str, ...]) -> tuple[tuple[Contender, ...], tuple[str, ..
         else:
             problems.append(f"{name} is not installed: {_remedy(candidates[0])}")
     return tuple(chosen), tuple(problems)
+
+
+def left_out(chosen: Collection[Contender]) -> tuple[Contender, ...]:
+    """The installed contenders that are not among the chosen."""
+    return tuple(item for item in every_contender() if is_installed(item) and item not in chosen)
 
 
 def is_installed(contender: Contender) -> bool:

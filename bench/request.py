@@ -93,6 +93,7 @@ class Sizes:
 class Request:
     """A checked request: what to measure and how thoroughly; `remarks` are for the user.
 
+    `left_out` are the installed contenders that the suite does not name, where the user did not say which are meant.
     `memory_bytes` is what a process that looks for the largest batch may hold; None where nothing was said. `injected`
     is by which share one case shall seem slower in half of its processes, or faster where it is below 0.
     """
@@ -100,6 +101,7 @@ class Request:
     selection: Selection
     suite: Suite
     remarks: tuple[str, ...]
+    left_out: tuple[Contender, ...] = ()
     memory_bytes: int | None = None
     injected: float = 0.0
     turns: Mapping[str, str] | None = None
@@ -162,6 +164,7 @@ def check(options: Options) -> Request:
         selection=selection,
         suite=suite,
         remarks=problems,
+        left_out=frameworks.left_out(contenders) if options.framework is None else (),
         memory_bytes=sizes.memory_bytes,
         injected=_injected(options, selection),
         turns=_turns(options.turns),

@@ -23,6 +23,7 @@ from bench.cli.console import (
     Workloads,
     console,
     fail,
+    note,
     say,
     warn,
     warn_of_load,
@@ -224,8 +225,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     from bench.analysis import spent
     from bench.report import progress
 
-    for remark in request.remarks:
-        warn(remark)
+    _say_what_is_left_out(request)
     warn_of_load()
     begun = time.monotonic()
     settings = jobs.Settings(
@@ -342,12 +342,19 @@ def _show(display: "Display", event: "Event") -> None:
         display.moved(event.case, event.news)
 
 
+def _say_what_is_left_out(request: "Request") -> None:
+    for remark in request.remarks:
+        warn(remark)
+    if request.left_out:
+        pairs = ", ".join(map(str, request.left_out))
+        note(f"not measured: {pairs}, installed too; `--framework all` measures every pair")
+
+
 def _print_plan(planned: Sequence["Case"], request: "Request", *, results: Path) -> None:
     from bench.report import progress
 
     estimates = _estimates(planned, request, results=results)
-    for remark in request.remarks:
-        warn(remark)
+    _say_what_is_left_out(request)
     for case in planned:
         sizes = ", ".join(map(str, case.batch_sizes))
         say(f"{progress.name(case)}, batch {sizes}: {progress.clock(estimates[case])}")

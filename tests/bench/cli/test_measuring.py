@@ -217,6 +217,18 @@ def test_a_framework_that_is_not_installed_is_named_with_its_extra_and_the_other
 
 
 @pytest.mark.usefixtures("nothing_starts")
+def test_installed_pairs_that_a_suite_leaves_out_are_named_and_none_where_pairs_were_asked_for(
+    levelfield: Command, place: Place
+) -> None:
+    asked = ["run", "--dry-run", "--workload", place.workload]
+    found = levelfield(*asked, *place.places)
+    assert found.err == "not measured: keras/jax, keras/torch, installed too; `--framework all` measures every pair\n"
+    assert "tiny keras/jax" not in found.out
+    for pairs in ("pytorch", "all"):
+        assert levelfield(*asked, "--framework", pairs, *place.places).err == ""
+
+
+@pytest.mark.usefixtures("nothing_starts")
 @pytest.mark.parametrize("goes_on", [False, True])
 @pytest.mark.parametrize("percent", [100.0, 0.0])
 def test_other_work_is_warned_of_before_a_run_begins_or_goes_on(
