@@ -186,6 +186,8 @@ def check_writable(*folders: Path) -> None:
 
 def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) -> None:
     """Go on with a run: measure the cases of its plan that have no record yet, if they still are what they were."""
+    from dataclasses import replace
+
     from bench import store
     from bench.environment import machine_name
     from bench.request import Options, check
@@ -195,7 +197,7 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
         fail(f"{results}: no unfinished run to go on with", NOTHING)
     plan = found.load_plan()
     options = Options(**plan.options["options"])
-    request, machine = check(options), machine_name(options.machine)
+    request, machine = replace(check(options), left_out=()), machine_name(options.machine)  # its pairs are settled
     if machine != plan.options["machine"]:
         fail(f"{found.name} began on {plan.options['machine']}, and this is {machine}: start a new run here", USAGE)
     changed = [item for item in request.selection.workloads if plan.options["workloads"].get(item.name) != item.digest]

@@ -266,6 +266,20 @@ def test_a_dry_run_of_what_is_left_prints_it_and_does_nothing(levelfield: Comman
 
 
 @pytest.mark.usefixtures("nothing_starts")
+def test_a_run_that_goes_on_names_no_pairs_that_were_left_out_since_it_takes_no_others(
+    levelfield: Command, place: Place
+) -> None:
+    path = place.records.parent / "artifacts" / "plan.json"
+    plan = json.loads(path.read_text())
+    plan["options"]["options"]["framework"] = None
+    path.write_text(json.dumps(plan))
+    place.records.write_text("")
+    found = levelfield("run", "--resume", "--dry-run", "--results", place.results)
+    assert found.code == 0
+    assert "not measured" not in found.err
+
+
+@pytest.mark.usefixtures("nothing_starts")
 def test_a_run_goes_on_with_its_own_options_and_no_others(levelfield: Command, place: Place) -> None:
     result = levelfield("run", "--resume", "--seeds", "3", "--results", place.results)
     assert result.code == 2
