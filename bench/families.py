@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import models
+from bench import source_code
 from bench.judgement import Layer
 
 if TYPE_CHECKING:  # what lists workloads need not wait for NumPy
@@ -71,10 +72,10 @@ def flops_per_sample(family: str, spec: Spec) -> int:
 
 
 def spec_source(family: str) -> bytes:
-    """The source text that decides what the family computes."""
-    return b"".join((FOLDER / folder / "spec.py").read_bytes() for folder in ("layers", family))
+    """The code that decides what the family computes, as a digest takes it."""
+    return source_code.identity(FOLDER / folder / "spec.py" for folder in ("layers", family))
 
 
 def framework_source(family: str, framework: str) -> bytes:
-    """The source text that decides how one framework computes it."""
-    return b"".join((FOLDER / folder / f"{framework}.py").read_bytes() for folder in ("layers", family))
+    """The code that decides how one framework computes it."""
+    return source_code.code_of(FOLDER / folder / f"{framework}.py" for folder in ("layers", family))

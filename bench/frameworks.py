@@ -7,6 +7,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from bench import source_code
 from bench.errors import UsageError
 from bench.mistake import meant
 
@@ -91,9 +92,9 @@ def versions(contender: Contender) -> dict[str, str]:
 
 
 def adapter_source(framework: str) -> bytes:
-    """The source text that decides how a framework is driven: its adapter, and the engines below."""
+    """The code that decides how a framework is driven: its adapter, and the engines below."""
     below = sorted((*ADAPTERS.glob("engines/*.py"), *ADAPTERS.glob("tuned/*.py")))
-    return b"".join(path.read_bytes() for path in (ADAPTERS / f"{framework}.py", *below))
+    return source_code.code_of((ADAPTERS / f"{framework}.py", *below))
 
 
 def _candidates(name: str) -> tuple[Contender, ...]:

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from types import MappingProxyType
 from typing import NamedTuple, final
 
-from bench import cache, equivalence, families, frameworks
+from bench import cache, equivalence, families, frameworks, source_code
 from bench.equivalence import Trace
 from bench.fleet import UNTIMED_AT_ONCE, Fleet
 from bench.frameworks import Contender
@@ -208,6 +208,6 @@ def _path(pending: Pending, contender: Contender, kind: str) -> Path:
         dict(sorted(pending.tunings.get(str(contender), {}).items())),
         equivalence.STEPS,
         equivalence.LOSS_STEPS,
-        *((Path(__file__).parent / name).read_text() for name in DECISIVE),
+        source_code.code_of(Path(__file__).parent / name for name in DECISIVE).decode(),
     ]
     return cache.folder() / "traces" / f"{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]}.npz"

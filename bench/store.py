@@ -5,13 +5,14 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, final
 
 from pydantic import TypeAdapter, ValidationError
 
+from bench import source_code
 from bench.errors import BenchError, NothingMeasuredError, UsageError
 from bench.record import Case, ForeignLineError, Record, from_line, last_attempts, to_json, to_line
 
@@ -132,7 +133,8 @@ def new_run(results: Path, *, machine: str) -> RunFolder:
 def read(path: Path, *, warn: Warn) -> list[Record]:
     """The records in a file, in their order, none if there is no file; `warn` hears of each line that is no record.
 
-    Raises BenchError for a file that cannot be read.
+    Their workload digests are those of today where the work is the same. Raises BenchError for a file that
+    cannot be read.
     """
     try:
         lines = path.read_bytes().split(b"\n") if path.exists() else []
@@ -142,7 +144,8 @@ def read(path: Path, *, warn: Warn) -> list[Record]:
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                records.append(from_line(line.decode()))
+                record = from_line(line.decode())
+                records.append(replace(record, workload_digest=source_code.digest_today(record.workload_digest)))
             except (ForeignLineError, UnicodeDecodeError) as error:
                 warn(f"{path}:{number}: skipped, {error}")
     return records

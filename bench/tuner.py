@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, final
 
 from pydantic import TypeAdapter, ValidationError
 
-from bench import cache, certification, environment, frameworks, tuning
+from bench import cache, certification, environment, frameworks, source_code, tuning
 from bench.fleet import Fleet
 from bench.jobs import Event, Settings, contender, job, untimed
 from bench.laps import Laps
@@ -182,7 +182,7 @@ class Tuner:
     def _path(self, case: Case, spot: Spot, *, within_s: float | None = None) -> Path:
         """Where a search is kept, by everything that decides it: one that had no time for all, by the limit as well."""
         workload, versions = self.settings.workloads[case.workload], frameworks.versions(contender(case))
-        sources = (*(path.read_text("utf-8") for path in TIMING), source_digest(workload, case.framework))
+        sources = source_code.code_of(TIMING).decode(), source_digest(workload, case.framework)
         limit = [] if within_s is None else [within_s]
         what = [self.settings.machine, workload.digest, *sources, versions, *spot, *limit]
         return cache.folder() / "tunings" / f"{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]}.json"
