@@ -79,7 +79,7 @@ def microbench(session: nox.Session) -> None:
 @nox.session
 def stress(session: nox.Session) -> None:
     """Kill processes that write results, 200 times, and see whether anything was lost."""
-    _run(session, "pytest", "tests/bench/test_kills.py", "--kills", "200", *session.posargs)
+    _run(session, "pytest", "tests/bench/records/test_kills.py", "--kills", "200", *session.posargs)
 
 
 @nox.session

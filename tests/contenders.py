@@ -18,7 +18,7 @@ from typing import Any, final
 
 import pytest
 
-from bench import frameworks
+from bench.workload import frameworks
 
 CONTENDERS = tuple(str(contender) for contender in frameworks.every_contender())
 KERAS = tuple(name for name in CONTENDERS if name.startswith("keras/"))

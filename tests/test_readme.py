@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from bench.analysis.budgets import check
-from bench.request import budgets
-from bench.workload import Workload, load_workload, variants
-from tests.bench.records import quick_run
+from bench.plan.options import budgets
+from bench.workload.workload import Workload, load_workload, variants
+from tests.bench.sample_records import quick_run
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "METHODOLOGY.md", "CONTRIBUTING.md", "CHANGELOG.md")

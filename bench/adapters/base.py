@@ -12,16 +12,15 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from bench.adapters.engines.base import Engine, Peaks
-from bench.recipe import Recipe
-from bench.record import Scenario
+from bench.workload.axes import FrameworkOptions, Scenario
+from bench.workload.recipe import Recipe
 
 # What belongs to a framework and crosses the harness unread.
 Model = Any
 DeviceArray = Any
 Batch = tuple[DeviceArray, DeviceArray]
 
-Tuning = Mapping[str, str]
-IDIOMATIC: Tuning = MappingProxyType({})
+IDIOMATIC: FrameworkOptions = MappingProxyType({})
 
 HostBatch = tuple[np.ndarray, np.ndarray]  # inputs and targets
 AnyBatch = TypeVar("AnyBatch", bound=tuple[Any, Any])
@@ -49,10 +48,10 @@ class Adapter(Protocol):
         """The public options that may make it faster on this device, and what each can be; asked after `configure`.
 
         The first value of each is what the framework's own guide tells a user to write. Options of the model's own
-        files (`bench.subject.forms`) are not among them.
+        files (`bench.worker.prepared_workload.forms`) are not among them.
         """
 
-    def prepare(self, model: Model, recipe: Recipe, *, tuning: Tuning = IDIOMATIC) -> None:
+    def prepare(self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:
         """Take over a model that `models.<family>.<framework>.build` made, with a new optimizer.
 
         `tuning` has a value for some of the choices; the others are as the guide says.

@@ -15,13 +15,13 @@ import optax
 from flax import nnx
 from jax import Array
 
-from bench.adapters.base import IDIOMATIC, Adapter, Batch, HostBatch, Loss, Model, Tuning, step_by_step, together
+from bench.adapters.base import IDIOMATIC, Adapter, Batch, HostBatch, Loss, Model, step_by_step, together
+from bench.adapters.custom_loops.base import AHEAD, on_device
+from bench.adapters.custom_loops.flax import Functional
 from bench.adapters.engines.base import Engine, Peaks
 from bench.adapters.engines.jax import JaxEngine
-from bench.adapters.tuned.base import AHEAD, on_device
-from bench.adapters.tuned.flax import Functional
-from bench.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
-from bench.record import Scenario
+from bench.workload.axes import FrameworkOptions, Scenario
+from bench.workload.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
 
 Optimizer = Any  # nnx.Optimizer is generic in the model, which the harness does not know
 
@@ -66,7 +66,7 @@ class FlaxAdapter:
         scan = (SCAN,) if scenario == "training" else ()
         return {"call": (USUAL, *on_device(("jax.jit", AHEAD, *scan), self.engine.device))}
 
-    def prepare(self, model: Model, recipe: Recipe, *, tuning: Tuning = IDIOMATIC) -> None:
+    def prepare(self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:
         """Take the model, make its optimizer and its two compiled functions."""
         self.model = model
         self.model.train()

@@ -12,23 +12,12 @@ from typing import Any, final
 import keras
 import numpy as np
 
-from bench.adapters.base import (
-    IDIOMATIC,
-    Adapter,
-    Batch,
-    DeviceArray,
-    HostBatch,
-    Loss,
-    Model,
-    Tuning,
-    step_by_step,
-    together,
-)
+from bench.adapters.base import IDIOMATIC, Adapter, Batch, DeviceArray, HostBatch, Loss, Model, step_by_step, together
+from bench.adapters.custom_loops.base import AHEAD, Loop, on_device
 from bench.adapters.engines.base import Engine, Peaks
-from bench.adapters.tuned.base import AHEAD, Loop, on_device
 from bench.errors import UnavailableError
-from bench.recipe import Adam, AdamW, Clipping, Recipe, Sgd, UpdateRule
-from bench.record import Scenario
+from bench.workload.axes import FrameworkOptions, Scenario
+from bench.workload.recipe import Adam, AdamW, Clipping, Recipe, Sgd, UpdateRule
 
 FILE = "model.keras"
 STEPS_PER_CALL = 8
@@ -85,7 +74,7 @@ class KerasAdapter:
             **self.engine.choices(),
         }
 
-    def prepare(self, model: Model, recipe: Recipe, *, tuning: Tuning = IDIOMATIC) -> None:
+    def prepare(self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:
         """Compile the model with Keras' defaults, our loss and our rule of Adam."""
         self.model = model
         self.engine.choose(tuning)
@@ -101,7 +90,7 @@ class KerasAdapter:
         self.steps_per_call = STEPS_PER_CALL if call.startswith(SEVERAL_STEPS) else 1
         self.loop: Loop | None = None
         if has_loop:
-            loops = importlib.import_module(f"bench.adapters.tuned.keras_{self.backend}")
+            loops = importlib.import_module(f"bench.adapters.custom_loops.keras_{self.backend}")
             self.loop = loops.create(model, self.engine, call=call, jit_compile=bool(model.jit_compile))
 
     def settle(self) -> None:

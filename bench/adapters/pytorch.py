@@ -14,12 +14,12 @@ import torch._dynamo  # optimizers import it when they are made: a second and 80
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.adapters.base import IDIOMATIC, Adapter, Batch, HostBatch, Loss, Model, Tuning, step_by_step
+from bench.adapters.base import IDIOMATIC, Adapter, Batch, HostBatch, Loss, Model, step_by_step
 from bench.adapters.engines.base import Engine, Peaks
 from bench.adapters.engines.torch import TorchEngine
 from bench.errors import UnavailableError
-from bench.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
-from bench.record import Scenario
+from bench.workload.axes import FrameworkOptions, Scenario
+from bench.workload.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
 
 STATE = "model.safetensors"
 
@@ -64,7 +64,7 @@ class PyTorchAdapter:
             found["optimizer"] = ("default", "fused")
         return found
 
-    def prepare(self, model: Model, recipe: Recipe, *, tuning: Tuning = IDIOMATIC) -> None:
+    def prepare(self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:
         """Move the model to the device and make its optimizer."""
         self.implementation = tuning.get("optimizer", "default")
         self.model = model.to(self.device)

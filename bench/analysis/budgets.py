@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.analysis.figures import MEMORY, Figure, figures
-from bench.budget import LIMITS, Allowed, Budget
-from bench.metrics import METRICS, Cell, cells
-from bench.record import Record
+from bench.analysis.long_table import MEMORY, Figure, figures
+from bench.records.budget import LIMITS, Allowed, Budget
+from bench.records.record import Record
+from bench.records.timing_metrics import METRICS, Cell, cells
 
 Verdict = Literal["kept", "BROKEN", "not measured"]
 

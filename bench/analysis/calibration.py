@@ -15,12 +15,12 @@ from pydantic import TypeAdapter, ValidationError
 from bench.analysis import paired, statistics
 from bench.analysis.comparable import how
 from bench.analysis.compare import times
-from bench.analysis.sides import SIDE
+from bench.analysis.self_check import SIDE
 from bench.analysis.statistics import Spread
-from bench.analysis.verdicts import CONFIDENCE, Judgement, Key, Times, judge
+from bench.analysis.verdicts import CONFIDENCE, Key, Times, Verdicts, judge
 from bench.errors import BenchError, UsageError
-from bench.metrics import Cell, timed_blocks
-from bench.record import Record
+from bench.records.record import Record
+from bench.records.timing_metrics import Cell, timed_blocks
 
 PLANTED = 1.1
 
@@ -178,7 +178,7 @@ class _Window:
     after: Times
     in_turns: Times
 
-    def judged(self, threshold: float) -> Judgement:
+    def judged(self, threshold: float) -> Verdicts:
         """What a comparison of them says."""
         return judge(self.before, self.after, threshold=threshold, in_turns=self.in_turns)
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from bench.analysis import paired, weighed
+from bench.analysis import memory_and_quality, paired
 from bench.analysis.comparable import Differences, differences, newly_failed
+from bench.analysis.memory_and_quality import Change, Verdict
 from bench.analysis.verdicts import CONFIDENCE, Common, Row, Spreads, Times, judge
-from bench.analysis.weighed import Change, Verdict
-from bench.metrics import METRICS, Cell, timed_blocks, value
-from bench.record import Block, Record
+from bench.records.measurement import Block
+from bench.records.record import Record
+from bench.records.timing_metrics import METRICS, Cell, timed_blocks, value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +92,7 @@ def compare(
 
 
 def _changes(baseline: Sequence[Record], candidate: Sequence[Record], found: Differences) -> tuple[Change, ...]:
-    changes = (*weighed.memory(baseline, candidate), *weighed.quality(baseline, candidate))
+    changes = (*memory_and_quality.memory(baseline, candidate), *memory_and_quality.quality(baseline, candidate))
     return tuple(item for item in changes if not found.excludes(item.cell))
 
 

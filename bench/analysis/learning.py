@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 from scipy.stats import t, ttest_rel
 
-from bench.recipe import Band, is_better
-from bench.record import Learning
+from bench.records.measurement import Learning
+from bench.workload.recipe import Band, is_better
 
 Diagnosis = Literal["diverging", "too short to tell", "over-fitting", "under-fitting", "converged"]
 Place = Literal["within", "better", "missed"]

@@ -13,8 +13,9 @@ from typing import Literal
 import numpy as np
 
 from bench.analysis.statistics import best_estimate
-from bench.metrics import METRICS, Cell, timed
-from bench.record import Block, Record
+from bench.records.measurement import Block
+from bench.records.record import Record
+from bench.records.timing_metrics import METRICS, Cell, timed
 
 Samples = Literal["synchronised_ns", "pipelined_ns"]
 Effects = dict[tuple[Cell, str], tuple[float, ...]]

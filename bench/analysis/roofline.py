@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.record import Rate, Roof
+from bench.records.record import Rate, Roof
 
 Bound = Literal["compute", "memory"]
 

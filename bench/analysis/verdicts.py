@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from bench.analysis import statistics
+from bench.analysis.memory_and_quality import Verdict
 from bench.analysis.statistics import Noise, Sample, Spread
-from bench.analysis.weighed import Verdict
-from bench.metrics import Cell, middle
+from bench.records.timing_metrics import Cell, middle
 
 Key = tuple[Cell, str]
 Times = Mapping[Key, tuple[float, ...]]
@@ -47,7 +47,7 @@ class Common:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Verdicts:
     """The rows, what they have in common (None with a single one), and the noise that both rest on."""
 
     rows: tuple[Row, ...]
@@ -65,7 +65,7 @@ def judge(  # noqa: PLR0913 (what verdicts rest on)
     confidence: float = CONFIDENCE,
     calibration: Spreads = MappingProxyType({}),
     in_turns: Times = MappingProxyType({}),
-) -> Judgement:
+) -> Verdicts:
     """One row for each key of both sides, what they have in common, and the noise that was estimated over all.
 
     `in_turns` are the log effects of pairs of processes that were timed in turns. A key that has any is judged by them,
@@ -87,7 +87,7 @@ def judge(  # noqa: PLR0913 (what verdicts rest on)
         shared = statistics.common_paired_sample(list(effects.values()))
     elif not effects and len(alone) > 1:
         shared = statistics.common_sample(list(alone.values()))
-    return Judgement(
+    return Verdicts(
         rows=tuple(
             _row(key, pair, by_pairs, rule, reason="")
             if key in effects

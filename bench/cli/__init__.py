@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import asking, holding, looking, measuring, reading, tuning
+from bench.cli import baseline, check, compare, doctor, predict, report, run, tune, verify
 from bench.cli.console import INTERRUPTED, USAGE, fail, say_version
+from bench.cli.list import list_
+from bench.cli.show import show_
 from bench.errors import BenchError
 
 app = typer.Typer(
@@ -30,17 +32,17 @@ def options(
     """Take the options that belong to no command."""
 
 
-app.command()(measuring.run)
-app.command()(looking.verify)
-app.command()(tuning.tune)
-app.command()(reading.report)
-app.command()(reading.compare)
-app.command()(reading.check)
-app.add_typer(holding.app, name="baseline")
-app.command(name="list")(looking.list_)
-app.command(name="show")(looking.show_)
-app.command()(asking.predict)
-app.command()(looking.doctor)
+app.command()(run.run)
+app.command()(verify.verify)
+app.command()(tune.tune)
+app.command()(report.report)
+app.command()(compare.compare)
+app.command()(check.check)
+app.add_typer(baseline.app, name="baseline")
+app.command(name="list")(list_)
+app.command(name="show")(show_)
+app.command()(predict.predict)
+app.command()(doctor.doctor)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from bench import __version__
+from bench.version import __version__
 
 INTERRUPTED = 130
 FAILED = 1
@@ -80,7 +80,7 @@ def warn(message: str) -> None:
 
 def warn_of_load() -> None:
     """Say so before anything is timed that something else keeps the cores busy: timings would be of both."""
-    from bench.environment import BUSY_CORES, busy_cores
+    from bench.records.environment import BUSY_CORES, busy_cores
 
     busy = busy_cores()
     if busy > BUSY_CORES:

@@ -5,9 +5,9 @@ import io
 from collections.abc import Sequence
 from dataclasses import fields
 
-from bench.analysis.figures import Figure, figures
-from bench.metrics import Cell
-from bench.record import Record
+from bench.analysis.long_table import Figure, figures
+from bench.records.record import Record
+from bench.records.timing_metrics import Cell
 
 CELL = tuple(field.name for field in fields(Cell))
 HEADER = ("run", *CELL, "metric", "unit", "value", "low", "high", "processes")

@@ -6,9 +6,9 @@ https://github.com/benchmark-action/github-action-benchmark, "Custom benchmarks"
 import json
 from collections.abc import Sequence
 
-from bench.analysis.figures import Figure, figures
-from bench.metrics import METRICS
-from bench.record import Record
+from bench.analysis.long_table import Figure, figures
+from bench.records.record import Record
+from bench.records.timing_metrics import METRICS
 
 MICROSECONDS = 1e6
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.analysis.figures import figures
+from bench.analysis.long_table import figures
 from bench.export.csv import HEADER, line
-from bench.record import Record
+from bench.records.record import Record
 
 
 def report(records: Sequence[Record]) -> str:

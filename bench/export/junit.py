@@ -7,8 +7,8 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from bench.analysis.budgets import Check, Checks
 from bench.analysis.compare import Comparison
+from bench.analysis.memory_and_quality import Change
 from bench.analysis.verdicts import Row
-from bench.analysis.weighed import Change
 
 
 def render(found: Comparison | Checks) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.errors import UsageError
-from bench.metrics import Cell, timed_blocks
-from bench.record import Block, Record
+from bench.records.measurement import Block
+from bench.records.record import Record
+from bench.records.timing_metrics import Cell, timed_blocks
 
 VERSION = "5.1.0"  # of pytest-benchmark, since when its files look like this
 NANOSECONDS = 1e9

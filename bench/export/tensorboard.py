@@ -4,7 +4,8 @@ from datetime import datetime
 from pathlib import Path
 
 from bench.errors import UsageError
-from bench.record import Epoch, Record
+from bench.records.measurement import Epoch
+from bench.records.record import Record
 
 NANOSECONDS = 1e9
 

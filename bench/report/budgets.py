@@ -1,7 +1,7 @@
 """Budgets as a table: what is broken first."""
 
 from bench.analysis.budgets import Check, Checks
-from bench.report import numbers
+from bench.report import formatting
 from bench.report.layout import Column, Entry, Report, Section, Table, left
 
 ORDER = ("BROKEN", "not measured", "kept")
@@ -19,7 +19,7 @@ def report(found: Checks, *, title: str) -> Report:
 
 
 def _row(item: Check) -> tuple[Entry, ...]:
-    value = numbers.UNKNOWN if item.found is None else numbers.significant(item.found)
+    value = formatting.UNKNOWN if item.found is None else formatting.significant(item.found)
     return (
         Entry(item.where),
         Entry(item.key),

@@ -1,8 +1,8 @@
 """What is known of a machine's noise, as a table."""
 
 from bench.analysis.calibration import PLANTED, Calibration, Rate
-from bench.analysis.sides import SIDE
-from bench.report import numbers
+from bench.analysis.self_check import SIDE
+from bench.report import formatting
 from bench.report.layout import Entry, Table, left
 
 
@@ -19,7 +19,7 @@ def table(found: Calibration) -> Table:
         "inconclusive": _bounded(found.inconclusive, at_most=True),
         f"a cell {changed} slower is found": _bounded(found.slowdowns, at_most=False),
         f"a cell {changed} faster is found": _bounded(found.speedups, at_most=False),
-        "found four times in five": f"a cell that is {numbers.ratio(found.detectable_ratio)} as slow",
+        "found four times in five": f"a cell that is {formatting.ratio(found.detectable_ratio)} as slow",
     }
     sides = f"{found.pairs} pairs of processes for each cell, in turns, in {found.comparisons} comparisons of {SIDE}"
     return Table(

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bench.record import Certificate, to_json
-from bench.report import numbers
+from bench.records.record import Certificate, to_json
+from bench.report import formatting
 from bench.report.layout import Entry, Table, left
 
 Certificates = Mapping[tuple[str, str], Certificate]
@@ -72,4 +72,4 @@ def _largest(certificate: Certificate, check: str) -> Entry:
     if worst is None:
         return Entry("none")
     mark = "" if worst.holds else f" > {worst.allowed:.0e}"
-    return Entry(numbers.deviation(worst.found) + mark, worst.found)
+    return Entry(formatting.deviation(worst.found) + mark, worst.found)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from bench.metrics import METRICS, Cell, summary
-from bench.record import Record
-from bench.report import numbers, panels, pictures
+from bench.records.record import Record
+from bench.records.timing_metrics import METRICS, Cell, summary
+from bench.report import formatting, panels, pictures
 from bench.report.performance import several_steps
 from bench.report.results import Results, arrange, lane, outcome, planned_cells, select, status, workloads
 from bench.report.roofline import roofs, standing
@@ -163,7 +163,7 @@ def _throughput(axes: "Axes", results: Results, workload: str) -> None:
         looks = {"color": colour, "alpha": 0.85} if _is_proven(results, cell) else {**UNPROVEN_BAR, "edgecolor": colour}
         axes.barh(number, found.median, height=0.62, **looks)
         axes.plot(found.processes, [number] * len(found.processes), ".", color="black", markersize=4)
-        written = f"  {numbers.count(found.median)}"
+        written = f"  {formatting.count(found.median)}"
         axes.annotate(written, (found.high, number), fontsize=8, va="center", annotation_clip=False)
     for cell in planned_cells(results, workload, "training"):
         if cell not in results.blocks and cell.batch_size == cells[0].batch_size and _label(results, cell) in labels:

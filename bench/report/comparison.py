@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterable
 
 from bench.analysis.compare import Comparison
+from bench.analysis.memory_and_quality import Change
 from bench.analysis.verdicts import Row
-from bench.analysis.weighed import Change
-from bench.metrics import Cell
-from bench.report import numbers
+from bench.records.timing_metrics import Cell
+from bench.report import formatting
 from bench.report.layout import Column, Entry, Report, Section, Table, left
 
 TOO_NOISY = 1.5  # times slower: who needs so much to see a change sees none
@@ -85,7 +85,7 @@ def _unchanged(found: Comparison) -> Iterable[str]:
 
 
 def _change(item: Change) -> tuple[Entry, ...]:
-    write = numbers.size if item.metric.endswith("_bytes") else numbers.score
+    write = formatting.size if item.metric.endswith("_bytes") else formatting.score
     return (
         Entry(item.cell.workload),
         Entry(item.cell.contender),
@@ -99,14 +99,14 @@ def _change(item: Change) -> tuple[Entry, ...]:
 
 
 def _row(row: Row, *, several_devices: bool) -> tuple[Entry, ...]:
-    ratio = numbers.ratio_range(row.ratio, low=row.low, high=row.high) if _known(row) else numbers.UNKNOWN
+    ratio = formatting.ratio_range(row.ratio, low=row.low, high=row.high) if _known(row) else formatting.UNKNOWN
     return (
         Entry(row.cell.workload),
         Entry(f"{row.cell.contender} on {row.cell.device}" if several_devices else row.cell.contender),
         Entry(TITLES.get(row.metric, row.metric)),
         Entry(str(row.cell.batch_size), row.cell.batch_size),
-        Entry(numbers.duration(row.baseline_s), row.baseline_s),
-        Entry(numbers.duration(row.candidate_s), row.candidate_s),
+        Entry(formatting.duration(row.baseline_s), row.baseline_s),
+        Entry(formatting.duration(row.candidate_s), row.candidate_s),
         Entry(ratio, row.ratio),
         Entry(f"{row.verdict}: {row.reason}" if row.reason else row.verdict, row.verdict),
     )
@@ -130,12 +130,12 @@ def _notes(found: Comparison) -> Iterable[str]:
     else:
         yield "Ratios are of geometric means of processes; times are their medians."
         what = f"Noise inside a run {found.noise_percent:.1f} %, drift between the runs {found.drift_percent:.1f} %"
-    smallest = numbers.ratio(found.detectable_ratio)
+    smallest = formatting.ratio(found.detectable_ratio)
     yield f"{what}: the smallest slowdown that a cell shows four times in five is {smallest}."
     if found.detectable_ratio > TOO_NOISY:
         yield "That is too noisy to tell anything: stop what else runs here, or take more processes (`--processes`)."
     if found.common is not None:
-        together = numbers.ratio_range(found.common.ratio, low=found.common.low, high=found.common.high)
+        together = formatting.ratio_range(found.common.ratio, low=found.common.low, high=found.common.high)
         yield f"All of them together: {together}, {found.common.verdict}."
         if found.common.verdict == "regressed" and not found.in_turns:
             yield "If the code did not change everywhere, the machine did: measure both sides again."

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
 from bench.analysis.learning import RULES, diagnose, differences, interval, place
-from bench.record import Learning
-from bench.report import numbers
+from bench.records.measurement import Learning
+from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.quality import learnt, words
 from bench.report.results import Lane, Results, label_columns, labels, workloads
@@ -33,8 +33,8 @@ def band_table(results: Results) -> Table:
                     Entry(workload),
                     *labels(results, row),
                     Entry(words(band.metric)),
-                    Entry(numbers.score(mean), mean),
-                    Entry(f"{numbers.score(band.lowest)} to {numbers.score(band.highest)}"),
+                    Entry(formatting.score(mean), mean),
+                    Entry(f"{formatting.score(band.lowest)} to {formatting.score(band.highest)}"),
                     Entry(found if found != "missed" else "MISSED"),
                     Entry(str(len(values)), len(values)),
                 )
@@ -64,8 +64,8 @@ def training_table(results: Results, workload: str) -> Table:
             rows.append(
                 (
                     *labels(results, row),
-                    Entry(numbers.significant(last.train_loss), last.train_loss),
-                    Entry(numbers.significant(last.evaluation_loss), last.evaluation_loss),
+                    Entry(formatting.significant(last.train_loss), last.train_loss),
+                    Entry(formatting.significant(last.evaluation_loss), last.evaluation_loss),
                     Entry(str(len(item.epochs)) + (" (stopped early)" if item.stopped_early else ""), len(item.epochs)),
                     Entry(str(item.restored_epoch) if item.restored_epoch else "last"),
                     Entry(found),
@@ -96,7 +96,7 @@ def difference_table(results: Results, workload: str) -> Table:
             Entry(item.first),
             Entry(item.second),
             Entry(f"{item.mean:+.4f}", item.mean),
-            Entry(numbers.significant(item.probability), item.probability),
+            Entry(formatting.significant(item.probability), item.probability),
             Entry("DIFFERENT" if item.is_significant else "equal within chance"),
         )
         for item in differences(by_seed)
@@ -153,7 +153,7 @@ def class_table(results: Results, workload: str) -> Table:
                 (
                     *_together(results, [row for row, _ in found]),
                     Entry(item.labels[number] if item.labels else str(number)),
-                    *(Entry(numbers.score(value), value) for value in figures),
+                    *(Entry(formatting.score(value), value) for value in figures),
                     Entry(str(score.samples), score.samples),
                 )
             )
@@ -177,7 +177,7 @@ def threshold_table(results: Results, workload: str) -> Table:
             f"The threshold with the best F1 on {threshold.chosen_on} data; the other figures are of the test set."
         ] = 0
         figures = (threshold.value, threshold.accuracy, threshold.precision, threshold.recall, threshold.f1)
-        rows.append((*labels(results, row), *(Entry(numbers.score(value), value) for value in figures)))
+        rows.append((*labels(results, row), *(Entry(formatting.score(value), value) for value in figures)))
     titles = ("threshold", "accuracy", "precision", "recall", "f1")
     columns = (*label_columns(results), *(Column(title=title) for title in titles))
     return Table(title="Threshold", columns=columns, rows=tuple(rows), notes=tuple(chosen))
@@ -191,8 +191,8 @@ def naive_table(results: Results, workload: str) -> Table:
         for name, value in naive.items():
             found = fmean(item.quality[name] for item in items)
             ratio = found / value if value else float("nan")
-            figures = (Entry(numbers.score(found), found), Entry(numbers.score(value), value))
-            rows.append((*labels(results, row), Entry(words(name)), *figures, Entry(numbers.score(ratio), ratio)))
+            figures = (Entry(formatting.score(found), found), Entry(formatting.score(value), value))
+            rows.append((*labels(results, row), Entry(words(name)), *figures, Entry(formatting.score(ratio), ratio)))
     columns = (
         *label_columns(results),
         *left("metric"),
@@ -214,7 +214,7 @@ def error_table(results: Results, workload: str) -> Table:
                 Entry(str(item.sample), item.sample),
                 Entry(_said(items[0], item.truth), item.truth),
                 Entry(_said(items[0], item.predicted), item.predicted),
-                Entry(numbers.significant(item.size), item.size),
+                Entry(formatting.significant(item.size), item.size),
             )
             for item in worst[:MOST_ERRORS]
         )

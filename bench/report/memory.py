@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from itertools import accumulate, groupby
 
-from bench.record import Memory, Trial
-from bench.report import numbers
+from bench.records.measurement import Memory, Trial
+from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.results import Results, label_columns, labels, lane, select
 
@@ -54,8 +54,8 @@ def demand_table(results: Results, workload: str) -> Table:
     for (scenario, batch, names), (demanded, peak) in kept.items():
         together = sum(demanded.values())
         sizes = (*(demanded.get(part) for part in parts), together, peak)
-        entries = (Entry("" if size is None else numbers.size(size), size) for size in sizes)
-        ratio = Entry(numbers.ratio(peak / together), peak / together)
+        entries = (Entry("" if size is None else formatting.size(size), size) for size in sizes)
+        ratio = Entry(formatting.ratio(peak / together), peak / together)
         rows.append((Entry(scenario), Entry(str(batch), batch), *names, *entries, ratio))
     columns = (
         *left("scenario"),
@@ -80,8 +80,8 @@ def account_table(results: Results, workload: str) -> Table:
             continue
         scenario, batch, names = spot
         share = sum(item.accounted_bytes.values()) / item.device_peak_bytes
-        parts = ", ".join(f"{part} {numbers.size(size)}" for part, size in item.accounted_bytes.items())
-        peak = Entry(numbers.size(item.device_peak_bytes), item.device_peak_bytes)
+        parts = ", ".join(f"{part} {formatting.size(size)}" for part, size in item.accounted_bytes.items())
+        peak = Entry(formatting.size(item.device_peak_bytes), item.device_peak_bytes)
         rows.append(
             (Entry(scenario), Entry(str(batch), batch), *names, peak, Entry(f"{share:.1%}", share), Entry(parts))
         )
@@ -119,14 +119,14 @@ def capacity_table(results: Results) -> Table:
         if found is None:
             continue
         if found.memory_limit_bytes is not None:
-            limits[numbers.size(found.memory_limit_bytes)] = None
+            limits[formatting.size(found.memory_limit_bytes)] = None
         rows.append(
             (
                 Entry(record.case.workload),
                 Entry(record.case.scenario),
                 *labels(results, lane(record.case)),
                 _batch(found.largest),
-                Entry(numbers.size(found.largest.device_peak_bytes if found.largest else None)),
+                Entry(formatting.size(found.largest.device_peak_bytes if found.largest else None)),
                 _batch(found.refused),
                 Entry(_reason(found.refused, limit=max(record.case.batch_sizes))),
                 Entry(str(len(found.trials)), len(found.trials)),
@@ -147,7 +147,7 @@ def capacity_table(results: Results) -> Table:
 
 
 def _batch(trial: Trial | None) -> Entry:
-    return Entry(numbers.UNKNOWN) if trial is None else Entry(f"{trial.batch_size:,}", trial.batch_size)
+    return Entry(formatting.UNKNOWN) if trial is None else Entry(f"{trial.batch_size:,}", trial.batch_size)
 
 
 def _reason(refused: Trial | None, *, limit: int) -> str:
@@ -172,7 +172,7 @@ def _memory_entries(items: list[Memory]) -> tuple[Entry, ...]:
     peaks = [
         max((value for item in items if (value := getattr(item, name)) is not None), default=None) for name in names
     ]
-    return tuple(Entry(numbers.size(peak), peak) for peak in peaks)
+    return tuple(Entry(formatting.size(peak), peak) for peak in peaks)
 
 
 def _peaks(results: Results, workload: str) -> dict[Spot, list[Memory]]:

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
 
-from bench.analysis import spent
-from bench.frameworks import DISTRIBUTIONS
-from bench.metrics import METRICS, summary, timed_blocks
-from bench.record import Record
-from bench.report import numbers
+from bench.analysis import time_breakdown
+from bench.records.record import Record
+from bench.records.timing_metrics import METRICS, summary, timed_blocks
+from bench.report import formatting
 from bench.report.layout import Entry, Table, left
 from bench.report.results import Results, label_columns, labels, lane, sittings
+from bench.workload.frameworks import DISTRIBUTIONS
 
 THROUGHPUT = "samples_per_second"
 MINUTE = "%Y-%m-%d %H:%M"
@@ -105,7 +105,7 @@ def _who(record: Record) -> str:
 ENVIRONMENT: dict[str, Callable[[Record], str | None]] = {
     "machine": lambda record: record.environment.machine,
     "CPU": lambda record: f"{record.environment.cpu}, {record.environment.cores} cores",
-    "memory": lambda record: numbers.size(record.environment.memory_bytes),
+    "memory": lambda record: formatting.size(record.environment.memory_bytes),
     "GPU": lambda record: ", ".join(record.environment.gpus) or "none",
     "driver": lambda record: record.environment.driver,
     "system": lambda record: record.environment.system,
@@ -168,17 +168,17 @@ def _threads(results: Results) -> Iterable[str]:
 def _started(results: Results) -> Iterable[str]:
     times = [record.startup_s for record in results.records if record.startup_s is not None]
     if times:
-        yield f"{numbers.duration(median(times))} until a process is ready (median)"
+        yield f"{formatting.duration(median(times))} until a process is ready (median)"
 
 
 def _share(results: Results) -> Iterable[str]:
     total_s = sum(record.duration_s for record in results.records)
     if total_s > 0:
-        shares = spent.shares(results.records, total_s, rest="memory and starting")
+        shares = time_breakdown.shares(results.records, total_s, rest="memory and starting")
         aside = (
             ", those of memory two at a time" if any(item.case.purpose == "memory" for item in results.records) else ""
         )
-        yield f"{numbers.duration(total_s)} in {len(results.records)} cases{aside}: {shares}"
+        yield f"{formatting.duration(total_s)} in {len(results.records)} cases{aside}: {shares}"
 
 
 def _load(results: Results) -> Iterable[str]:
@@ -213,7 +213,7 @@ def _listed(values: Iterable[str]) -> str:
 
 def _range(values: Iterable[int]) -> str:
     found = sorted(values)
-    return " to ".join(dict.fromkeys((str(found[0]), str(found[-1])))) if found else numbers.UNKNOWN
+    return " to ".join(dict.fromkeys((str(found[0]), str(found[-1])))) if found else formatting.UNKNOWN
 
 
 def _one_line(error: str | None) -> str:

@@ -4,14 +4,15 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from bench.metrics import METRICS, Cell, Metric, Summary, of_processes, timed, value
-from bench.record import Precision, Scenario, Tuning
-from bench.report import numbers, progress
+from bench.analysis.successive_halving import DECIDES
+from bench.records.record import SearchResult
+from bench.records.timing_metrics import METRICS, Cell, Metric, Summary, of_processes, timed, value
+from bench.report import formatting, progress
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.performance import summaries
 from bench.report.results import Results, planned_cells, select, sittings, where
 from bench.report.tuning import searches
-from bench.tuning import DECIDES
+from bench.workload.axes import Precision, Scenario
 
 USUAL: Precision = "fp32"
 SCENARIOS: tuple[Scenario, ...] = ("training", "inference")
@@ -100,7 +101,7 @@ def _by_process(
     return found
 
 
-def _is_usual(results: Results, cell: Cell, searched: Mapping[Cell, Tuning]) -> bool:
+def _is_usual(results: Results, cell: Cell, searched: Mapping[Cell, SearchResult]) -> bool:
     """Whether a tuned cell is the same program as its usual self, since the search found nothing faster."""
     return cell.precision == _base(results) and cell in searched and not searched[cell].options
 
@@ -110,7 +111,7 @@ def _noise(results: Results, gains: Mapping[Cell, Summary]) -> Iterable[str]:
     searched = searches(results)
     same = sorted(gain.median for cell, gain in gains.items() if _is_usual(results, cell, searched))
     if same:
-        extremes = " to ".join(map(numbers.ratio, dict.fromkeys((same[0], same[-1]))))
+        extremes = " to ".join(map(formatting.ratio, dict.fromkeys((same[0], same[-1]))))
         yield f"Where the options are what the guide says, both are the same program: gains of {extremes} are noise."
 
 
@@ -141,12 +142,12 @@ def _rows(
             Entry(scenario),
             Entry(str(cell.batch_size), cell.batch_size),
             *map(Entry, (cell.contender, cell.device, cell.mode, cell.precision)),
-            Entry(numbers.duration(time), time),
-            Entry(numbers.duration(before), before),
-            Entry(numbers.ratio_range(gain.median, low=gain.low, high=gain.high), gain.median)
+            Entry(formatting.duration(time), time),
+            Entry(formatting.duration(before), before),
+            Entry(formatting.ratio_range(gain.median, low=gain.low, high=gain.high), gain.median)
             if gain
-            else Entry(numbers.UNKNOWN),
-            Entry(numbers.duration(start), start),
+            else Entry(formatting.UNKNOWN),
+            Entry(formatting.duration(start), start),
             Entry(_calls(calls, PAID_IN[scenario]), calls),
             Entry(options),
         )
@@ -158,7 +159,7 @@ def _slower(results: Results, workload: str) -> Iterable[str]:
     for scenario in SCENARIOS:
         for cell, gain in _gains(results, workload, scenario, within_precision=True).items():
             if cell in chosen and gain.high < 1 and len(gain.processes) > 1:
-                times = f"{numbers.ratio(1 / gain.median)} the time"
+                times = f"{formatting.ratio(1 / gain.median)} the time"
                 yield f"{cell.contender} {scenario}, {where(results, cell)} ({times})"
 
 
@@ -169,8 +170,8 @@ def _agree(gain: Summary | None) -> bool:
 
 def _calls(number: float | None, words: tuple[str, str]) -> str:
     if number is None:
-        return numbers.UNKNOWN
+        return formatting.UNKNOWN
     if math.isinf(number):
         return "never"
     whole = math.ceil(number)
-    return "at once" if whole <= 0 else f"{numbers.grouped(whole)} {words[whole > 1]}"
+    return "at once" if whole <= 0 else f"{formatting.grouped(whole)} {words[whole > 1]}"

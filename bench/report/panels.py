@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from bench.judgement import Judgement
-from bench.record import Learning, Record
+from bench.records.evaluation import Evaluation
+from bench.records.measurement import Learning
+from bench.records.record import Record
 from bench.report.results import Results, select
 from bench.report.style import COLOURS, OTHER_COLOUR, engineering, name_y, place, style
 
@@ -96,7 +97,7 @@ def learnings(results: Results, workload: str) -> Iterator[tuple[Record, Learnin
             yield record, record.measurement.learning
 
 
-def first_judgements(results: Results, workload: str) -> Iterator[tuple[str, Judgement]]:
+def first_judgements(results: Results, workload: str) -> Iterator[tuple[str, Evaluation]]:
     """The judgement of each contender's first seed."""
     seen = set()
     for record, learning in learnings(results, workload):

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from bench.metrics import METRICS, Cell, Metric, Summary, against_best, summary
-from bench.record import Scenario, Tuning
-from bench.report import numbers
+from bench.records.record import SearchResult
+from bench.records.timing_metrics import METRICS, Cell, Metric, Summary, against_best, summary
+from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left, without_empty
+from bench.report.machine import throttling
 from bench.report.results import Results, label_columns, labels, lane, outcome, planned_cells, status, where
 from bench.report.tuning import searches
-from bench.report.use import throttling
+from bench.workload.axes import Scenario
 
 CPU_USE_RATIO = 1.5
 PAIRS: Mapping[Scenario, tuple[str, str]] = {
@@ -32,20 +33,20 @@ class Figure:
 BOLD_OF_ONE = "Bold is the best; how far processes are apart is not known."
 FIGURES: Mapping[Scenario, tuple[Figure, ...]] = {
     "training": (
-        Figure("samples/s", "samples_per_second", numbers.count),
-        Figure("step p50", "step_time_p50_s", numbers.duration),
-        Figure("step p90", "step_time_p90_s", numbers.duration),
-        Figure("first call", "first_call_time_s", numbers.duration),
-        Figure("CPU/wall", "cpu_use", numbers.significant, ranked=False),
+        Figure("samples/s", "samples_per_second", formatting.count),
+        Figure("step p50", "step_time_p50_s", formatting.duration),
+        Figure("step p90", "step_time_p90_s", formatting.duration),
+        Figure("first call", "first_call_time_s", formatting.duration),
+        Figure("CPU/wall", "cpu_use", formatting.significant, ranked=False),
     ),
     "inference": (
-        Figure("samples/s", "samples_per_second", numbers.count),
-        Figure("query p50", "query_time_p50_s", numbers.duration),
-        Figure("p90", "query_time_p90_s", numbers.duration),
-        Figure("p99", "query_time_p99_s", numbers.duration),
-        Figure("per sample", "per_sample_latency_s", numbers.duration),
-        Figure("first call", "first_call_time_s", numbers.duration),
-        Figure("CPU/wall", "cpu_use", numbers.significant, ranked=False),
+        Figure("samples/s", "samples_per_second", formatting.count),
+        Figure("query p50", "query_time_p50_s", formatting.duration),
+        Figure("p90", "query_time_p90_s", formatting.duration),
+        Figure("p99", "query_time_p99_s", formatting.duration),
+        Figure("per sample", "per_sample_latency_s", formatting.duration),
+        Figure("first call", "first_call_time_s", formatting.duration),
+        Figure("CPU/wall", "cpu_use", formatting.significant, ranked=False),
     ),
 }
 
@@ -91,12 +92,12 @@ def standings(results: Results, cells: Iterable[Cell], metric: Metric) -> dict[C
 def standing(results: Results, cell: Cell, places: Mapping[Cell, Summary]) -> Entry:
     """The ratio to the fastest with its range over processes, or why there is none."""
     if place := places.get(cell):
-        written = numbers.ratio_range(place.median, low=place.low, high=place.high)
+        written = formatting.ratio_range(place.median, low=place.low, high=place.high)
         return Entry(written, place.median, _is_best(place, places))
     if cell not in results.blocks:
         return Entry("")
     state = status(results, cell.workload, lane(cell))
-    return Entry(numbers.UNKNOWN if state == "passed" else f"not ranked: certificate {state}")
+    return Entry(formatting.UNKNOWN if state == "passed" else f"not ranked: certificate {state}")
 
 
 def _group_rows(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...]) -> list[tuple[Entry, ...]]:
@@ -126,7 +127,7 @@ def _entry(figure: Figure, cell: Cell, found: Mapping[Cell, Summary], places: Ma
     if item is None:
         return Entry(figure.write(None))
     several = len(item.processes) > 1
-    spread = f" {numbers.spread(item.median, low=item.low, high=item.high)}" if several else ""
+    spread = f" {formatting.spread(item.median, low=item.low, high=item.high)}" if several else ""
     return Entry(figure.write(item.median) + spread, item.median, place is not None and _is_best(place, places))
 
 
@@ -172,7 +173,7 @@ def _cores(results: Results, group: Iterable[Cell]) -> Iterable[str]:
     used = {cell: item.median for cell, item in summaries(results, group, METRICS["cpu_use"]).items()}
     if used and max(used.values()) > CPU_USE_RATIO * min(used.values()):
         least, most = min(used, key=lambda cell: used[cell]), max(used, key=lambda cell: used[cell])
-        words = (f"{numbers.significant(used[cell])} ({cell.contender})" for cell in (least, most))
+        words = (f"{formatting.significant(used[cell])} ({cell.contender})" for cell in (least, most))
         yield f"{where(results, least)}, {' to '.join(words)}"
 
 
@@ -200,7 +201,7 @@ def several_steps(results: Results, cells: Iterable[Cell]) -> dict[Cell, str]:
     return {cell: option for cell in cells if (option := _several(found.get(cell)))}
 
 
-def _several(found: Tuning | None) -> str:
+def _several(found: SearchResult | None) -> str:
     """The option that makes several steps in a call; none where there is no such option."""
     options = found.options.values() if found else ()
     return next((option for option in options if option.endswith("steps")), "")
@@ -213,7 +214,7 @@ def _slower_together(results: Results, cells: tuple[Cell, ...]) -> Iterable[str]
     searched = searches(results)
     together, alone = (summaries(results, cells, METRICS[name]) for name in PAIRS[cells[0].scenario])
     slower = [
-        f"{cell.contender}, {where(results, cell)} ({numbers.ratio(item.median / alone[cell].median)})"
+        f"{cell.contender}, {where(results, cell)} ({formatting.ratio(item.median / alone[cell].median)})"
         for cell, item in together.items()
         # A program of several steps is another one than that of a single call.
         if cell in alone

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from bench.judgement import Error, Judgement, Layer, Picture
-from bench.record import Learning
-from bench.report import numbers
+from bench.records.evaluation import Error, Evaluation, Picture
+from bench.records.measurement import Learning
+from bench.report import formatting
 from bench.report.panels import first_judgements, learnings
 from bench.report.results import Results
 from bench.report.style import engineering, name_y, style
+from bench.workload.network_layers import Layer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +25,7 @@ LONGEST_LINE = 34  # letters in a box
 LINE, ARROW = 0.34, 0.3  # heights: of a line in a box, and between two boxes
 SERIES = 120  # points of a series that can be told apart
 
-Pick = Callable[[Judgement], tuple[Error, ...]]
+Pick = Callable[[Evaluation], tuple[Error, ...]]
 
 
 def first_samples(axes: "Axes", results: Results, workload: str) -> None:
@@ -138,7 +139,7 @@ def _words(layer: Layer) -> str:
 
 def _sizes(layer: Layer) -> str:
     shape = "×".join(map(str, layer.shape))
-    return f"{shape}, {numbers.grouped(layer.parameters)} parameters" if layer.parameters else shape
+    return f"{shape}, {formatting.grouped(layer.parameters)} parameters" if layer.parameters else shape
 
 
 def _first(results: Results, workload: str) -> Learning:

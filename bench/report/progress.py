@@ -10,10 +10,11 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from bench.metrics import METRICS, value
-from bench.record import Block, Case, Certificate, Memory, Record, Tuning
-from bench.report import numbers
-from bench.tuning import USUAL, WORTH, gain
+from bench.analysis.successive_halving import USUAL, WORTH, gain
+from bench.records.measurement import Block, Memory
+from bench.records.record import Case, Certificate, Record, SearchResult
+from bench.records.timing_metrics import METRICS, value
+from bench.report import formatting
 
 SHOWN_LINES = 8
 LABELS = {"batch_size": "batch", "call_ns": "a call takes"}
@@ -55,7 +56,7 @@ class Display:
         """Options are tried."""
         self.now = Text(trying(case, options))
 
-    def tuned(self, case: Case, found: Tuning) -> None:
+    def tuned(self, case: Case, found: SearchResult) -> None:
         """Options are chosen."""
         self._line(Text(f"options {_whose(case)}, batch {found.batch_size}: {_chosen(found)}"))
 
@@ -112,13 +113,13 @@ def trying(case: Case, options: Mapping[str, str]) -> str:
     return f"{_whose(case)}, batch {sizes}: trying {words(options)}"
 
 
-def _chosen(found: Tuning) -> str:
+def _chosen(found: SearchResult) -> str:
     """What a search found, or why it found nothing."""
     tried = len(found.candidates)
     if found.options and gain(found) is None:
         return f"{words(found.options)} ({USUAL} could not be timed, {tried} tried)"
     if found.options:
-        return f"{words(found.options)} ({numbers.ratio(gain(found))} as fast as {USUAL}, {tried} tried)"
+        return f"{words(found.options)} ({formatting.ratio(gain(found))} as fast as {USUAL}, {tried} tried)"
     if gain(found) is None:
         return f"none, {found.candidates[0].outcome}: {found.candidates[0].error}"
     return f"{USUAL} (of {tried} none is proven and {WORTH:.0%} faster)"
@@ -136,7 +137,7 @@ def verdict(certificate: Certificate) -> str:
     if not certificate.available:
         return f"unavailable: {certificate.problem}"
     wrong = [item for item in certificate.deviations if not item.holds]
-    shown = ((item.check, item.against, *map(numbers.deviation, (item.found, item.allowed))) for item in wrong)
+    shown = ((item.check, item.against, *map(formatting.deviation, (item.found, item.allowed))) for item in wrong)
     reasons = (f"{check} against {other} {found}, allowed {allowed}" for check, other, found, allowed in shown)
     return f"FAILED: {certificate.problem or '; '.join(reasons)}"
 
@@ -149,7 +150,7 @@ def outcome(record: Record) -> str:
     if found.learning:
         shown = (found.learning.target_metric, "loss")
         quality = {key: score for key, score in found.learning.quality.items() if key in shown}
-        return "test " + ", ".join(f"{key} {numbers.score(score)}" for key, score in quality.items())
+        return "test " + ", ".join(f"{key} {formatting.score(score)}" for key, score in quality.items())
     if found.capacity and found.capacity.largest:
         return f"{found.capacity.largest.batch_size:,} samples fit"
     if found.memory:
@@ -172,15 +173,15 @@ def _by_size(figures: Mapping[int, str]) -> str:
 def _peaks(found: Sequence[Memory]) -> str:
     """Those of the device where there are some: its memory is what runs out."""
     if all(item.device_peak_bytes is None for item in found):
-        return "host peak " + _by_size({item.batch_size: numbers.size(item.host_peak_bytes) for item in found})
-    return "device peak " + _by_size({item.batch_size: numbers.size(item.device_peak_bytes) for item in found})
+        return "host peak " + _by_size({item.batch_size: formatting.size(item.host_peak_bytes) for item in found})
+    return "device peak " + _by_size({item.batch_size: formatting.size(item.device_peak_bytes) for item in found})
 
 
 def _speed(block: Block) -> str:
-    return f"{numbers.count(value(METRICS['samples_per_second'], block))} samples/s"
+    return f"{formatting.count(value(METRICS['samples_per_second'], block))} samples/s"
 
 
 def _figure(key: str, found: object) -> str:
-    figures: dict[str, Callable[[Any], str]] = {"call_ns": lambda found: numbers.duration(found / 1e9)}
-    usual = numbers.score if isinstance(found, float) else str
+    figures: dict[str, Callable[[Any], str]] = {"call_ns": lambda found: formatting.duration(found / 1e9)}
+    usual = formatting.score if isinstance(found, float) else str
     return figures.get(key, usual)(found)

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean, median
 
 from bench.analysis.learning import deviation
-from bench.record import Certificate, Learning
-from bench.report import numbers
+from bench.records.measurement import Learning
+from bench.records.record import Certificate
+from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.results import Lane, Results, certificates, label_columns, labels, lanes, select, status
 
@@ -37,7 +38,7 @@ def primary_quality(results: Results, workload: str, row: Lane) -> tuple[str, En
     records = select(results, workload, purpose="learning", lane_is=row)
     learnings = [item.measurement.learning for item in records if item.outcome == "ok" and item.measurement.learning]
     if not learnings:
-        return "", Entry(next((item.outcome for item in reversed(records)), numbers.UNKNOWN))
+        return "", Entry(next((item.outcome for item in reversed(records)), formatting.UNKNOWN))
     name = learnings[0].target_metric
     return words(name), _spread([item.quality[name] for item in learnings if name in item.quality])
 
@@ -107,7 +108,7 @@ def _quality_row(
         *(_spread([item.quality[name] for item in learnings if name in item.quality]) for name in metrics),
         _time_to_target(learnings),
         Entry(" to ".join(dict.fromkeys((str(min(epochs)), str(max(epochs))))), max(epochs)),
-        Entry(numbers.duration(training_s), training_s),
+        Entry(formatting.duration(training_s), training_s),
         Entry(str(len(learnings)), len(learnings)),
     )
 
@@ -119,15 +120,15 @@ def _time_to_target(learnings: Sequence[Learning]) -> Entry:
     if len(reached) < len(learnings):
         some = f" ({len(learnings) - len(reached)} of {len(learnings)})" if len(learnings) > 1 else ""
         return Entry(f"not reached{some}")
-    return Entry(numbers.duration(median(reached)), median(reached))
+    return Entry(formatting.duration(median(reached)), median(reached))
 
 
 def _spread(values: Sequence[float]) -> Entry:
     if not values:
-        return Entry(numbers.UNKNOWN)
+        return Entry(formatting.UNKNOWN)
     mean = fmean(values)
     spread = deviation(values)
-    return Entry(numbers.score(mean) + (f" ± {spread:.4f}" if spread is not None else ""), mean)
+    return Entry(formatting.score(mean) + (f" ± {spread:.4f}" if spread is not None else ""), mean)
 
 
 def _quality_notes(learnings: Sequence[Learning]) -> Iterable[str]:
@@ -151,7 +152,7 @@ def _curve_entry(learnings: Sequence[Learning], epoch: int) -> Entry:
         return Entry("")
     quality = fmean(item.evaluation_quality for item in reached)
     loss = fmean(item.evaluation_loss for item in reached)
-    return Entry(f"{numbers.score(quality)} · {numbers.significant(loss)}", quality)
+    return Entry(f"{formatting.score(quality)} · {formatting.significant(loss)}", quality)
 
 
 def _spaced(count: int) -> tuple[int, ...]:
@@ -163,11 +164,11 @@ def _spaced(count: int) -> tuple[int, ...]:
 def _deviation(items: Sequence[Certificate], check: str) -> Entry:
     lines = [line for item in items for line in item.deviations if line.check == check]
     if not lines:
-        return Entry(numbers.UNKNOWN)
+        return Entry(formatting.UNKNOWN)
     # One that breaks its bound goes before one that is larger and may be, and before both what is not a number.
     worst = max(lines, key=lambda line: (not line.holds, line.found != line.found, line.found))
     relation = "≤" if worst.holds else "not ≤"
-    return Entry(f"{numbers.deviation(worst.found)} {relation} {worst.allowed:.0e}", worst.found)
+    return Entry(f"{formatting.deviation(worst.found)} {relation} {worst.allowed:.0e}", worst.found)
 
 
 def _certificate_notes(found: Iterable[Sequence[Certificate]]) -> Iterable[str]:

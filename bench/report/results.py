@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from bench import variant
-from bench.metrics import Cell, cells, timed_blocks
-from bench.record import Block, Case, Certificate, Purpose, Record, Scenario
+from bench.records.measurement import Block
+from bench.records.record import Case, Certificate, Record
+from bench.records.timing_metrics import Cell, cells, timed_blocks
 from bench.report.layout import Column, Entry, left
+from bench.workload import grid_variants
+from bench.workload.axes import Purpose, Scenario
 
 Status = Literal["passed", "failed", "missing", "unavailable"]
 
@@ -72,7 +74,7 @@ def lane(case: Case | Cell) -> Lane:
 def workloads(results: Results) -> tuple[str, ...]:
     """Every workload once, but for variants of one: these are told as a whole."""
     names = dict.fromkeys(record.case.workload for record in results.records)
-    return tuple(name for name in names if not variant.is_variant(name))
+    return tuple(name for name in names if not grid_variants.is_variant(name))
 
 
 def lanes(results: Results, workload: str) -> tuple[Lane, ...]:

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bench.analysis.roofline import Standing, best, stand
-from bench.metrics import METRICS, Cell, summary
-from bench.record import Rate, Roof, Scenario
-from bench.report import numbers
+from bench.records.record import Rate, Roof
+from bench.records.timing_metrics import METRICS, Cell, summary
+from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.results import Results, label_columns, labels, lane, planned_cells, workloads
+from bench.workload.axes import Scenario
 
 PIPELINED: dict[Scenario, str] = {"training": "step_time_pipelined_s", "inference": "query_time_pipelined_s"}
 WORST = 3
@@ -59,7 +60,7 @@ def worst_table(results: Results) -> Table:
             Entry(cell.scenario),
             Entry(str(cell.batch_size), cell.batch_size),
             *labels(results, lane(cell)),
-            Entry(numbers.ratio(known[cell][1].over_floor), known[cell][1].over_floor),
+            Entry(formatting.ratio(known[cell][1].over_floor), known[cell][1].over_floor),
             Entry(_why(cell, known)),
         )
         for cell in ranked
@@ -84,12 +85,12 @@ def _why(cell: Cell, known: Mapping[Cell, tuple[float, Standing]]) -> str:
     seconds, found = known[cell]
     alike = [other for other in known if replace(other, batch_size=cell.batch_size) == cell]
     least = min(alike, key=lambda other: other.batch_size)
-    floor = f"the work needs {numbers.duration(found.floor_s)}"
-    reached = f"{numbers.count(found.flops_per_s)}FLOP/s, {found.mfu:.1%} of what a large product reaches"
+    floor = f"the work needs {formatting.duration(found.floor_s)}"
+    reached = f"{formatting.count(found.flops_per_s)}FLOP/s, {found.mfu:.1%} of what a large product reaches"
     if len(alike) == 1:
         return f"{floor}; {reached} (timed at one batch size, so that a call's own cost is not known)"
     if least == cell:
-        return f"{floor}; the smallest batch that was timed: a call as such costs up to {numbers.duration(seconds)}"
+        return f"{floor}; the smallest batch that was timed: a call as such costs up to {formatting.duration(seconds)}"
     share = known[least][0] / seconds
     if share >= MOSTLY:
         return f"{floor}; {share:.0%} of the time is what a batch of {least.batch_size} takes as well: the call's own"
@@ -102,7 +103,9 @@ def roofs_table(results: Results) -> Table:
     for (device, precision), roof in roofs(results).items():
         if roof.flops is not None:
             rows.append(_rate(device, precision, f"product of {roof.flops.size} rows", roof.flops, "FLOP/s"))
-        rows += [_rate(device, precision, f"stream of {numbers.size(item.size)}", item, "B/s") for item in roof.bytes]
+        rows += [
+            _rate(device, precision, f"stream of {formatting.size(item.size)}", item, "B/s") for item in roof.bytes
+        ]
     columns = (*left("device", "precision", "what"), Column(title="best rate"), *left("by"))
     note = "Rates of small streams and products contain what a call costs."
     return Table(title="What the device can do", columns=columns, rows=tuple(rows), notes=(note,))
@@ -137,13 +140,13 @@ def _row(results: Results, cell: Cell, seconds: float, found: Standing) -> tuple
         Entry(cell.scenario),
         Entry(str(cell.batch_size), cell.batch_size),
         *labels(results, lane(cell)),
-        Entry(numbers.duration(seconds), seconds),
-        Entry(numbers.duration(found.floor_s), found.floor_s),
-        Entry(numbers.ratio(found.over_floor), found.over_floor),
+        Entry(formatting.duration(seconds), seconds),
+        Entry(formatting.duration(found.floor_s), found.floor_s),
+        Entry(formatting.ratio(found.over_floor), found.over_floor),
         Entry(found.bound),
-        Entry(numbers.count(found.flops_per_s), found.flops_per_s),
+        Entry(formatting.count(found.flops_per_s), found.flops_per_s),
         Entry(f"{found.mfu:.1%}", found.mfu),
-        Entry(numbers.significant(found.intensity), found.intensity),
+        Entry(formatting.significant(found.intensity), found.intensity),
     )
 
 
@@ -152,6 +155,6 @@ def _rate(device: str, precision: str, what: str, rate: Rate, unit: str) -> tupl
         Entry(device),
         Entry(precision),
         Entry(what),
-        Entry(f"{numbers.count(rate.per_second)}{unit}", rate.per_second),
+        Entry(f"{formatting.count(rate.per_second)}{unit}", rate.per_second),
         Entry(rate.by),
     )

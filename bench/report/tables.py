@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Sequence
 
 from bench.errors import NothingMeasuredError
-from bench.metrics import METRICS, Cell
-from bench.record import Record
-from bench.report import numbers
-from bench.report.calls import boundary_table, first_calls_table
+from bench.records.record import Record
+from bench.records.timing_metrics import METRICS, Cell
+from bench.report import formatting
+from bench.report.first_calls import boundary_table, first_calls_table
 from bench.report.layout import Column, Entry, Report, Section, Table, left, without_empty
 from bench.report.learning import band_table, learning_tables
+from bench.report.machine import use_table
 from bench.report.memory import account_table, capacity_table, demand_table, memory_table
 from bench.report.method import about, environment_table, failure_table, method_table, settings_table
+from bench.report.model_selection import selection_tables
 from bench.report.modes import modes_table
 from bench.report.performance import BOLD_OF_ONE, several_steps, standing, standings, summaries
 from bench.report.performance import table as performance_table
@@ -30,9 +32,7 @@ from bench.report.results import (
     workloads,
 )
 from bench.report.roofline import roofline_table, roofs_table, worst_table
-from bench.report.selection import selection_tables
 from bench.report.tuning import searches_table
-from bench.report.use import use_table
 
 
 def report(records: Sequence[Record], *, command: str | None = None) -> Report:
@@ -145,19 +145,19 @@ def _training_cell(results: Results, workload: str, row: Lane) -> Cell | None:
     return next((cell for cell in cells if cell.batch_size in recipe), next(iter(cells), None))
 
 
-WRITE = {"samples_per_second": numbers.count, "query_time_p50_s": numbers.duration}
+WRITE = {"samples_per_second": formatting.count, "query_time_p50_s": formatting.duration}
 
 
 def _ranked(results: Results, cell: Cell | None, name: str) -> tuple[Entry, Entry]:
     """A figure, marked where it is the best of its group, and its ratio to the best."""
     if cell is None:
-        return Entry(numbers.UNKNOWN), Entry("")
+        return Entry(formatting.UNKNOWN), Entry("")
     if cell not in results.blocks:
         return Entry(outcome(results, cell)), Entry("")
     group = [item for item in planned_cells(results, cell.workload, cell.scenario) if item.group == cell.group]
     ratio = standing(results, cell, standings(results, group, METRICS[name]))
     if isinstance(ratio.value, float):
-        ratio = Entry(numbers.ratio(ratio.value), ratio.value, ratio.best)
+        ratio = Entry(formatting.ratio(ratio.value), ratio.value, ratio.best)
     elif ratio.text:
         ratio = Entry("not ranked")
     found = summaries(results, [cell], METRICS[name]).get(cell)

@@ -6,22 +6,22 @@ from statistics import median
 
 import numpy as np
 
-from bench import tuning
-from bench.environment import BUSY_CORES
-from bench.metrics import Cell, cells
-from bench.record import Candidate, Tuning
-from bench.report import numbers, progress
+from bench.analysis import successive_halving
+from bench.analysis.successive_halving import USUAL, WORTH, gain
+from bench.records.environment import BUSY_CORES
+from bench.records.record import Candidate, SearchResult
+from bench.records.timing_metrics import Cell, cells
+from bench.report import formatting, progress
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.results import Results, label_columns, labels, lane
-from bench.tuning import USUAL, WORTH, gain
 
 LONGEST_ERROR = 120  # characters of it; the record has more
 TITLES = {"step_time_pipelined_s": "step, pipelined", "query_time_p50_s": "query p50"}
 
 
-def searches(results: Results) -> dict[Cell, Tuning]:
+def searches(results: Results) -> dict[Cell, SearchResult]:
     """The searches behind the cells of mode `tuned`."""
-    found: dict[Cell, Tuning] = {}
+    found: dict[Cell, SearchResult] = {}
     for record in results.records:
         by_size = {item.batch_size: item for item in record.tunings}
         found |= {cell: by_size[cell.batch_size] for cell in cells(record.case) if cell.batch_size in by_size}
@@ -39,7 +39,7 @@ def searches_table(results: Results, workload: str) -> Table:
     )
 
 
-def _manner(found: Mapping[Cell, Tuning]) -> Iterable[str]:
+def _manner(found: Mapping[Cell, SearchResult]) -> Iterable[str]:
     """How the searches of a table were made, as far as it is on their records."""
     turns = {item.in_turns for item in found.values()}
     if turns == {True}:
@@ -68,12 +68,12 @@ def _manner(found: Mapping[Cell, Tuning]) -> Iterable[str]:
         )
 
 
-def _disturbed(found: Tuning) -> bool:
+def _disturbed(found: SearchResult) -> bool:
     return found.busy_cores is not None and found.busy_cores > BUSY_CORES
 
 
-def _search(results: Results, cell: Cell, found: Tuning) -> tuple[Entry, ...]:
-    times = tuning.times(found)
+def _search(results: Results, cell: Cell, found: SearchResult) -> tuple[Entry, ...]:
+    times = successive_halving.times(found)
     usual = next((place for place in times if not found.candidates[place].options), None)
     chosen = next((place for place in times if found.candidates[place].options == found.options), None)
     after = next((place for place in times if place not in {usual, chosen}), None)
@@ -82,30 +82,30 @@ def _search(results: Results, cell: Cell, found: Tuning) -> tuple[Entry, ...]:
 
     def shown(place: int | None) -> str:
         if place is None:
-            return numbers.UNKNOWN
+            return formatting.UNKNOWN
         item = found.candidates[place]
         proven = "" if item.outcome == "ok" else f" ({item.outcome})"
         often = "" if len(item.times_s) >= most else f", timed {len(item.times_s)} of {most} times"
-        return f"{numbers.duration(times[place])}: {progress.words(item.options)}{proven}{often}"
+        return f"{formatting.duration(times[place])}: {progress.words(item.options)}{proven}{often}"
 
     return (
         Entry(cell.scenario),
         Entry(str(cell.batch_size), cell.batch_size),
         *labels(results, lane(cell)),
         Entry(tried, len(found.candidates)),
-        Entry(numbers.UNKNOWN if usual is None else numbers.duration(times[usual])),
+        Entry(formatting.UNKNOWN if usual is None else formatting.duration(times[usual])),
         Entry("the same" if usual is not None and chosen == usual else shown(chosen)),
         Entry(shown(after)),
     )
 
 
-def table(title: str, found: Tuning, *, picked: Mapping[str, str] | None = None) -> Table:
+def table(title: str, found: SearchResult, *, picked: Mapping[str, str] | None = None) -> Table:
     """A row for each candidate, the fastest of those that came to the end first.
 
     Where `found` is exhaustive, `picked` are the options that the search without it chose: a remark holds them against
     the fastest.
     """
-    times = tuning.times(found)
+    times = successive_halving.times(found)
     usual_s = next((time for place, time in times.items() if not found.candidates[place].options), None)
     columns = (*left("options"), Column(title=TITLES.get(found.metric, found.metric)), Column(title="gain"))
     return Table(
@@ -130,7 +130,9 @@ def _alike(candidates: Sequence[Candidate]) -> Iterable[Sequence[int]]:
         yield list(alike)
 
 
-def _row(alike: Sequence[Candidate], time: float | None, usual_s: float | None, *, found: Tuning) -> tuple[Entry, ...]:
+def _row(
+    alike: Sequence[Candidate], time: float | None, usual_s: float | None, *, found: SearchResult
+) -> tuple[Entry, ...]:
     item, more = alike[0], len(alike) - 1
     chosen = item.options == found.options
     gained = usual_s / time if time and usual_s else None
@@ -139,14 +141,14 @@ def _row(alike: Sequence[Candidate], time: float | None, usual_s: float | None, 
     outcome = "chosen" if chosen and item.times_s else error or ("" if item.outcome == "ok" else item.outcome)
     return (
         Entry(progress.words(item.options) + (f"; {more} more for the same reason" if more else "")),
-        Entry(numbers.duration(time), time),
-        Entry(numbers.ratio(gained), gained),
+        Entry(formatting.duration(time), time),
+        Entry(formatting.ratio(gained), gained),
         Entry(str(len(item.times_s)), len(item.times_s)),
         Entry(outcome),
     )
 
 
-def _notes(found: Tuning) -> Iterable[str]:
+def _notes(found: SearchResult) -> Iterable[str]:
     many = "one candidate" if len(found.candidates) == 1 else f"{len(found.candidates)} candidates"
     yield f"Searched {found.searched}: {many}; a gain above 1 is faster than {USUAL}; who has fewer timings left early."
     if _disturbed(found):
@@ -160,8 +162,8 @@ def _notes(found: Tuning) -> Iterable[str]:
         yield f"Nothing that is proven is {WORTH:.0%} faster than {USUAL}, which stays."
 
 
-def _picked(found: Tuning, picked: Mapping[str, str] | None) -> Iterable[str]:
-    times = tuning.times(found)
+def _picked(found: SearchResult, picked: Mapping[str, str] | None) -> Iterable[str]:
+    times = successive_halving.times(found)
     mine = next((place for place in times if found.candidates[place].options == picked), None)
     usual = next((item for item in found.candidates if item.times_s and not item.options), None)
     if picked is None or mine is None or usual is None:
@@ -170,6 +172,6 @@ def _picked(found: Tuning, picked: Mapping[str, str] | None) -> Iterable[str]:
     timed = [np.divide(item.times_s, usual.times_s) for item in found.candidates if item.times_s and item.options]
     spread = median(float(ratios.max() / ratios.min()) - 1 for ratios in timed) if timed else 0.0
     yield (
-        f"The search chose {progress.words(picked)}: {numbers.ratio(times[mine] / fastest)} of the fastest's time "
+        f"The search chose {progress.words(picked)}: {formatting.ratio(times[mine] / fastest)} of the fastest's time "
         f"here, where {len(usual.times_s)} timings of one candidate are {spread:.0%} apart (median)."
     )

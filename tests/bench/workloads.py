@@ -4,8 +4,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from bench.record import Case, to_json
-from bench.workload import Workload, parse_workload
+from bench.records.record import Case, to_json
+from bench.workload.workload import Workload, parse_workload
 
 TOML = """\
 name = "tiny"

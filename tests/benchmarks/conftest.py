@@ -7,8 +7,8 @@ from statistics import median
 import pytest
 from tabulate import tabulate
 
-from bench.frameworks import Contender
-from bench.process import Launcher
+from bench.run.worker_client import Launcher
+from bench.workload.frameworks import Contender
 from tests.benchmarks.comparison import CONFIDENCE, Bounds, Comparison, ratio
 from tests.benchmarks.turns import Rounds
 

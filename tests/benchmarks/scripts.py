@@ -5,9 +5,9 @@ import subprocess
 import sys
 from typing import Any
 
-from bench.frameworks import Contender
-from bench.process import ROOT, _environment
-from bench.workload import Workload
+from bench.run.worker_client import ROOT, _environment
+from bench.workload.frameworks import Contender
+from bench.workload.workload import Workload
 from tests.benchmarks.subjects import job
 from tests.benchmarks.turns import Rounds
 

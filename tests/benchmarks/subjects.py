@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from bench import frameworks
-from bench.frameworks import Contender
-from bench.workload import Workload, load_workload, parse_workload
+from bench.workload import frameworks
+from bench.workload.frameworks import Contender
+from bench.workload.workload import Workload, load_workload, parse_workload
 
 INSTALLED = [contender for contender in frameworks.every_contender() if frameworks.is_installed(contender)]
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.frameworks import Contender
-from bench.workload import Workload, load_workload, parse_workload
+from bench.workload.frameworks import Contender
+from bench.workload.workload import Workload, load_workload, parse_workload
 from tests.benchmarks.clock import CLOCK
 from tests.benchmarks.comparison import NO_SLOWER, Comparison, record
 from tests.benchmarks.scripts import run

@@ -3,7 +3,7 @@
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.frameworks import Contender
+from bench.workload.frameworks import Contender
 from tests.benchmarks.clock import CLOCK
 from tests.benchmarks.comparison import EQUAL, Comparison, record
 from tests.benchmarks.scripts import interleave

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.frameworks import Contender
-from bench.process import Launcher, Service
+from bench.run.worker_client import Launcher, Service
+from bench.workload.frameworks import Contender
 from tests.benchmarks.clock import CLOCK
 from tests.benchmarks.comparison import EQUAL, Comparison, record
 from tests.benchmarks.conftest import Launch

@@ -3,8 +3,8 @@
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.frameworks import Contender
-from bench.workload import Workload
+from bench.workload.frameworks import Contender
+from bench.workload.workload import Workload
 from tests.benchmarks.clock import CLOCK
 from tests.benchmarks.comparison import NO_DEARER, Comparison, record
 from tests.benchmarks.scripts import interleave

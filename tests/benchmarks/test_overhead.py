@@ -9,7 +9,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.adapters.base import Adapter
 from bench.adapters.engines.base import Compiled
-from bench.measure import inference, rounds
+from bench.worker.measure import block, inference
 
 PIPELINED = 100
 
@@ -36,7 +36,7 @@ def test_overhead(benchmark: BenchmarkFixture, *, calls: int) -> None:
     """A round is one query with its wait and two readings of the clock, or many queries with one wait."""
     work = inference.queries(cast("Adapter", Nothing()), np.zeros((512, 64), np.float32), batch_size=32)
     benchmark.group = f"harness around nothing, {calls} queries"
-    with rounds.collector_off():
-        elapsed_ns: Any = benchmark(rounds.timed, work, calls)
+    with block.collector_off():
+        elapsed_ns: Any = benchmark(block.timed, work, calls)
     benchmark.extra_info["queries"] = calls
     assert elapsed_ns > 0

@@ -6,8 +6,8 @@ from statistics import median
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.frameworks import Contender
-from bench.workload import load_workload
+from bench.workload.frameworks import Contender
+from bench.workload.workload import load_workload
 from tests.benchmarks.clock import CLOCK
 from tests.benchmarks.conftest import Launch
 from tests.benchmarks.subjects import INSTALLED, job

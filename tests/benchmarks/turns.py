@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
-from bench.measure.clock import now_ns
+from bench.worker.measure.clock import now_ns
 
 NANOSECONDS = 1e9
 WARM_UP_SECONDS = 0.4

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench import families
+from bench.workload import model_families
 from models.cnn.spec import CnnSpec, ConvLayer
 from models.dnn.spec import DnnSpec
 from models.layers.spec import BatchNorm, DenseLayer, RecurrentLayer, Weights
@@ -12,7 +12,7 @@ from models.rnn.spec import RnnSpec
 BEFORE = BatchNorm(position="before", epsilon=1e-2, momentum=0.7)
 AFTER = BatchNorm(position="after", epsilon=1e-4, momentum=0.8)
 
-NETWORKS: dict[str, families.Spec] = {
+NETWORKS: dict[str, model_families.Spec] = {
     "dnn-no-hidden-layer": DnnSpec(features=5, outputs=3),
     "dnn-every-activation": DnnSpec(
         features=5,
@@ -73,15 +73,15 @@ NETWORKS: dict[str, families.Spec] = {
 }
 
 
-def family_of(spec: families.Spec) -> str:
+def family_of(spec: model_families.Spec) -> str:
     """The family whose spec this is."""
     return type(spec).__module__.split(".")[1]
 
 
-def random_weights(spec: families.Spec, *, seed: int = 0) -> Weights:
+def random_weights(spec: model_families.Spec, *, seed: int = 0) -> Weights:
     """Weights whose every part matters: biases and offsets that are not zero, statistics that are not at rest."""
     generator = np.random.default_rng(seed)
-    shapes = families.spec_module(family_of(spec)).parameter_shapes(spec)
+    shapes = model_families.spec_module(family_of(spec)).parameter_shapes(spec)
     return {
         name: generator.uniform(0.5, 2.0, shape)
         if name.endswith((".scale", ".variance"))
@@ -90,12 +90,12 @@ def random_weights(spec: families.Spec, *, seed: int = 0) -> Weights:
     }
 
 
-def random_inputs(spec: families.Spec, *, samples: int = 6, seed: int = 1) -> np.ndarray:
+def random_inputs(spec: model_families.Spec, *, samples: int = 6, seed: int = 1) -> np.ndarray:
     """A batch in the network's input shape; float64."""
-    shape = families.spec_module(family_of(spec)).input_shape(spec)
+    shape = model_families.spec_module(family_of(spec)).input_shape(spec)
     return np.random.default_rng(seed).normal(size=(samples, *shape))
 
 
-def reference(spec: families.Spec, weights: Weights, inputs: np.ndarray) -> np.ndarray:
+def reference(spec: model_families.Spec, weights: Weights, inputs: np.ndarray) -> np.ndarray:
     """What the network must compute."""
-    return families.spec_module(family_of(spec)).forward(spec, weights, inputs)
+    return model_families.spec_module(family_of(spec)).forward(spec, weights, inputs)

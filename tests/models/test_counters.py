@@ -11,9 +11,9 @@ import torch
 from flax import nnx
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench import families
-from bench.families import Spec
-from bench.subject import load_adapter
+from bench.worker.prepared_workload import load_adapter
+from bench.workload import model_families
+from bench.workload.model_families import Spec
 from models.cnn.spec import CnnSpec, ConvLayer
 from models.dnn.spec import DnnSpec
 from models.layers.spec import BatchNorm, DenseLayer, RecurrentLayer
@@ -43,7 +43,7 @@ def family(request: pytest.FixtureRequest) -> str:
 
 def built(family: str, framework: str) -> Any:  # noqa: ANN401 (a model of some framework)
     spec = SPECS[family]
-    weights = families.spec_module(family).initial_weights(spec, seed=0)
+    weights = model_families.spec_module(family).initial_weights(spec, seed=0)
     typed = {name: value.astype(np.float32) for name, value in weights.items()}
     return importlib.import_module(f"models.{family}.{framework}").build(spec, typed, seed=0)
 
@@ -64,28 +64,28 @@ def trained_and_running(model: Any, framework: str) -> tuple[int, int]:  # noqa:
 def test_a_framework_counts_as_many_parameters(family: str, contender: str) -> None:
     framework = contender.partition("/")[0]
     load_adapter(framework).configure(device="cpu", precision="fp32", threads=1)  # while TensorFlow still lets one
-    shapes = families.spec_module(family).parameter_shapes(SPECS[family])
+    shapes = model_families.spec_module(family).parameter_shapes(SPECS[family])
     running = sum(math.prod(shape) for name, shape in shapes.items() if name.endswith((".mean", ".variance")))
-    counted = sum(layer.parameters for layer in families.layers(family, SPECS[family]))
+    counted = sum(layer.parameters for layer in model_families.layers(family, SPECS[family]))
     assert trained_and_running(built(family, framework), framework) == (counted - running, running)
 
 
 @pytest.mark.parametrize("family", ["dnn", "cnn"])
 def test_pytorch_counts_as_many_operations(family: str) -> None:
     spec = SPECS[family]
-    height_width_channels = families.spec_module(family).input_shape(spec)
+    height_width_channels = model_families.spec_module(family).input_shape(spec)
     shape = height_width_channels if family == "dnn" else (spec.channels, spec.height, spec.width)
     model = built(family, "pytorch").eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(torch.zeros((BATCH, *shape)))
-    assert counter.get_total_flops() == BATCH * families.flops_per_sample(family, spec)
+    assert counter.get_total_flops() == BATCH * model_families.flops_per_sample(family, spec)
 
 
 @pytest.mark.parametrize("family", ["rnn", "lstm"])
 def test_a_step_of_a_recurrence_multiplies_by_both_of_its_kernels(family: str) -> None:
     """No framework counts inside its own recurrence; the products of the reference are counted by hand here."""
     spec = SPECS[family]
-    shapes = families.spec_module(family).parameter_shapes(spec)
+    shapes = model_families.spec_module(family).parameter_shapes(spec)
     kernels = [shape for name, shape in shapes.items() if name.endswith((".kernel", ".recurrent"))]
     *recurrent, head = [2 * math.prod(shape) for shape in kernels]
-    assert families.flops_per_sample(family, spec) == spec.steps * sum(recurrent) + head
+    assert model_families.flops_per_sample(family, spec) == spec.steps * sum(recurrent) + head

@@ -10,9 +10,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from bench import families
-from bench.recipe import Recipe, Sgd
-from bench.subject import load_adapter
+from bench.worker.prepared_workload import load_adapter
+from bench.workload import model_families
+from bench.workload.recipe import Recipe, Sgd
 from models.cnn.spec import CnnSpec, ConvLayer
 from models.dnn.spec import DnnSpec
 from models.layers.spec import DenseLayer, Weights
@@ -24,28 +24,28 @@ STILL = Recipe(optimizer=Sgd(name="sgd", learning_rate=1e-12), loss="mean_square
 SAMPLES, OUTPUTS, RATE = 128, 64, 0.3
 STANDARD_ERROR = np.sqrt(RATE * (1 - RATE) / (SAMPLES * OUTPUTS))
 
-Network = Callable[[float], tuple[families.Spec, Weights, float]]  # spec, weights without the head, the constant
+Network = Callable[[float], tuple[model_families.Spec, Weights, float]]  # spec, weights without the head, the constant
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
 )
 
 
-def dense(rate: float) -> tuple[families.Spec, Weights, float]:
+def dense(rate: float) -> tuple[model_families.Spec, Weights, float]:
     """Ones, because the bias is one."""
     layer = DenseLayer(units=OUTPUTS, activation="linear", dropout=rate)
     weights = {"hidden0.kernel": np.zeros((2, OUTPUTS)), "hidden0.bias": np.ones(OUTPUTS)}
     return DnnSpec(features=2, hidden=(layer,), outputs=OUTPUTS), weights, 1.0
 
 
-def convolution(rate: float) -> tuple[families.Spec, Weights, float]:
+def convolution(rate: float) -> tuple[model_families.Spec, Weights, float]:
     """Ones in 4 × 4 × 4, because the bias is one."""
     layer = ConvLayer(filters=4, kernel=1, pool=2, dropout=rate)
     spec = CnnSpec(height=8, width=8, channels=1, convolutions=(layer,), outputs=OUTPUTS)
     return spec, {"conv0.kernel": np.zeros((1, 1, 1, 4)), "conv0.bias": np.ones(4)}, 1.0
 
 
-def lstm(rate: float) -> tuple[families.Spec, Weights, float]:
+def lstm(rate: float) -> tuple[model_families.Spec, Weights, float]:
     """The tangent of one, because every gate is wide open and the candidate is one."""
     spec = LstmSpec(steps=1, features=2, layers=(LstmLayer(units=OUTPUTS, dropout=rate),), outputs=OUTPUTS)
     weights = {

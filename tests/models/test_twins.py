@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from bench import families
 from bench.adapters.base import Adapter
-from bench.equivalence import FLOAT32_LIMIT, FORWARD_LIMIT, relative_deviation
-from bench.recipe import Recipe, Sgd
-from bench.subject import forms, load_adapter
+from bench.analysis.equivalence import FLOAT32_LIMIT, FORWARD_LIMIT, relative_deviation
+from bench.worker.prepared_workload import forms, load_adapter
+from bench.workload import model_families
+from bench.workload.recipe import Recipe, Sgd
 from models.layers.spec import Weights, without_dropout
 from models.lstm.spec import LstmLayer, LstmSpec
 from tests.models.networks import NETWORKS, family_of, random_inputs, random_weights, reference
@@ -39,7 +39,7 @@ def configured(contender: str, precision: str = "fp64") -> Adapter:
     return adapter
 
 
-def module_of(spec: families.Spec, contender: str) -> ModuleType:
+def module_of(spec: model_families.Spec, contender: str) -> ModuleType:
     return importlib.import_module(f"models.{family_of(spec)}.{contender.partition('/')[0]}")
 
 
@@ -50,7 +50,7 @@ class Seen(NamedTuple):
     logits: np.ndarray
 
 
-def see(contender: str, spec: families.Spec, weights: Weights, *, precision: str = "fp64") -> Seen:
+def see(contender: str, spec: model_families.Spec, weights: Weights, *, precision: str = "fp64") -> Seen:
     adapter, module = configured(contender, precision), module_of(spec, contender)
     model = module.build(spec, weights)
     exported = module.export(model)
@@ -186,7 +186,7 @@ def test_every_form_of_a_model_computes_and_learns_the_same(contender: str, netw
                 np.testing.assert_allclose(found[weight], expected, rtol=0, atol=1e-12, err_msg=f"{name} {value}")
 
 
-def trained(contender: str, spec: families.Spec, form: dict[str, str]) -> Weights:
+def trained(contender: str, spec: model_families.Spec, form: dict[str, str]) -> Weights:
     """The weights after a step, of a model that is written in this form."""
     adapter, module = configured(contender), module_of(spec, contender)
     model = module.build(without_dropout(spec), random_weights(spec), **form)

@@ -8,13 +8,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from bench import subject as subjects
-from bench.adapters.base import Adapter, Batch, HostBatch, Model, Tuning
+from bench.adapters.base import Adapter, Batch, HostBatch, Model
 from bench.adapters.engines.base import Peaks
-from bench.recipe import Adam, Recipe, Sgd
-from bench.record import Scenario
-from bench.subject import load_adapter
-from bench.workload import load_workload
+from bench.worker import prepared_workload as subjects
+from bench.worker.prepared_workload import load_adapter
+from bench.workload.axes import FrameworkOptions, Scenario
+from bench.workload.recipe import Adam, Recipe, Sgd
+from bench.workload.workload import load_workload
 from models.cnn.spec import CnnSpec, ConvLayer
 from models.dnn.spec import DnnSpec, forward, initial_weights
 from models.layers.spec import BatchNorm, DenseLayer, Weights, without_dropout
@@ -360,7 +360,7 @@ def test_what_belongs_to_a_library_is_a_choice_for_all_that_run_on_it(
             assert len(words) == len(set(words))
 
 
-def learnt(adapter: Adapter, network: ModuleType, tuning: Tuning, *, steps: int = 10) -> list[float]:
+def learnt(adapter: Adapter, network: ModuleType, tuning: FrameworkOptions, *, steps: int = 10) -> list[float]:
     """What the network says and how it did, in an epoch of several batches and one that is smaller."""
     spec = without_dropout(SPEC)
     model = network.build(spec, first_weights(spec), seed=0)

@@ -7,10 +7,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from bench.adapters.base import IDIOMATIC, Tuning
-from bench.equivalence import relative_deviation
-from bench.recipe import Adam, AdamW, Clipping, Recipe, Sgd, UpdateRule
-from bench.subject import load_adapter
+from bench.adapters.base import IDIOMATIC
+from bench.analysis.equivalence import relative_deviation
+from bench.worker.prepared_workload import load_adapter
+from bench.workload.axes import FrameworkOptions
+from bench.workload.recipe import Adam, AdamW, Clipping, Recipe, Sgd, UpdateRule
 from models.dnn.spec import DnnSpec
 from models.layers.spec import Weights
 from tests.contenders import KERAS
@@ -74,7 +75,7 @@ def clipped(gradients: Weights, clipping: Clipping | None) -> Weights:
 
 
 def written(rule: UpdateRule, loss: str, clipping: Clipping | None = None) -> list[Weights]:
-    """The weights after each step, by the rule as `bench.recipe` writes it down."""
+    """The weights after each step, by the rule as `bench.workload.recipe` writes it down."""
     weights = dict(FIRST)
     mean, square = ({name: np.zeros_like(value) for name, value in weights.items()} for _ in range(2))
     found = []
@@ -99,7 +100,12 @@ def written(rule: UpdateRule, loss: str, clipping: Clipping | None = None) -> li
 
 
 def steps(
-    contender: str, rule: UpdateRule, loss: str, clipping: Clipping | None = None, *, tuning: Tuning = IDIOMATIC
+    contender: str,
+    rule: UpdateRule,
+    loss: str,
+    clipping: Clipping | None = None,
+    *,
+    tuning: FrameworkOptions = IDIOMATIC,
 ) -> Iterator[Weights]:
     """The weights after each step, by the framework in float64."""
     framework = contender.partition("/")[0]

@@ -7,13 +7,13 @@ import pytest
 from pydantic import TypeAdapter
 
 from bench.analysis.budgets import check
-from bench.analysis.figures import figures
-from bench.budget import LIMITS, Budget
+from bench.analysis.long_table import figures
 from bench.errors import UsageError
-from bench.metrics import Cell
-from bench.record import Measurement
-from bench.request import budgets
-from tests.bench.records import learning, quick_run, record
+from bench.plan.options import budgets
+from bench.records.budget import LIMITS, Budget
+from bench.records.measurement import Measurement
+from bench.records.timing_metrics import Cell
+from tests.bench.sample_records import learning, quick_run, record
 
 RUN = quick_run()
 

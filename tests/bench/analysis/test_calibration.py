@@ -11,9 +11,11 @@ from bench.analysis.calibration import calibrate, from_json
 from bench.analysis.compare import compare
 from bench.analysis.statistics import Spread
 from bench.errors import BenchError, UsageError
-from bench.record import Measurement, Record, Scenario, Turns
+from bench.records.measurement import Measurement, Turns
+from bench.records.record import Record
 from bench.report.calibration import table
-from tests.bench.records import block, quick_run, record
+from bench.workload.axes import Scenario
+from tests.bench.sample_records import block, quick_run, record
 
 THRESHOLD = 0.05
 

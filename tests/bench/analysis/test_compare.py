@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from bench.analysis.compare import compare
-from bench.analysis.verdicts import Common, Judgement, Row, judge
-from bench.metrics import Cell, cells
-from bench.record import Block, Record
-from tests.bench.records import ENVIRONMENT, quick_run, record
+from bench.analysis.verdicts import Common, Row, Verdicts, judge
+from bench.records.measurement import Block
+from bench.records.record import Record
+from bench.records.timing_metrics import Cell, cells
+from tests.bench.sample_records import ENVIRONMENT, quick_run, record
 
 THRESHOLD = 0.05
 CELLS = 36
@@ -30,7 +31,7 @@ def _times(
     return {key: tuple(np.exp(logs[:, index])) for index, key in enumerate(keys)}
 
 
-def _simulate(repeats: int, *, effect: np.ndarray | float = 0.0, drift: float = 0.0) -> list[Judgement]:
+def _simulate(repeats: int, *, effect: np.ndarray | float = 0.0, drift: float = 0.0) -> list[Verdicts]:
     generator = np.random.default_rng(7)
     found = []
     for _ in range(repeats):
@@ -41,11 +42,11 @@ def _simulate(repeats: int, *, effect: np.ndarray | float = 0.0, drift: float = 
     return found
 
 
-def _share(found: list[Judgement], verdict: str) -> float:
+def _share(found: list[Verdicts], verdict: str) -> float:
     return sum(any(row.verdict == verdict for row in _all(judged)) for judged in found) / len(found)
 
 
-def _all(judged: Judgement) -> tuple[Row | Common, ...]:
+def _all(judged: Verdicts) -> tuple[Row | Common, ...]:
     assert judged.common is not None
     return (*judged.rows, judged.common)
 

@@ -7,9 +7,9 @@ import pytest
 from scipy.stats import ttest_rel
 
 from bench.analysis.learning import RULES, diagnose, differences, interval, place
-from bench.recipe import Band
-from bench.record import Epoch, Learning
-from tests.bench.records import learning
+from bench.records.measurement import Epoch, Learning
+from bench.workload.recipe import Band
+from tests.bench.sample_records import learning
 
 
 def curve(train: list[float], evaluation: list[float]) -> Learning:

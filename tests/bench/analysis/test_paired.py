@@ -8,8 +8,9 @@ import pytest
 
 from bench.analysis.compare import compare
 from bench.analysis.paired import _of_quickest, effects, surest
-from bench.record import Measurement, Record, Turns
-from tests.bench.records import block, record
+from bench.records.measurement import Measurement, Turns
+from bench.records.record import Record
+from tests.bench.sample_records import block, record
 
 SLOW_MOMENTS = np.where(np.arange(400) // 40 % 2, 1.6, 1.0)  # which come and go for both
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bench.analysis.roofline import bandwidth, stand
-from bench.record import Rate, Roof
+from bench.records.record import Rate, Roof
 
 CACHE = Rate(per_second=100e9, size=10**6, by="flax")
 LARGER_CACHE = Rate(per_second=50e9, size=10**7, by="flax")

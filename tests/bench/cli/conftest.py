@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli import main
-from bench.process import ROOT
+from bench.run.worker_client import ROOT
 from tests.bench.workloads import toml
 
 

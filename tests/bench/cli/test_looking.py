@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from bench import catalogue, equivalence, frameworks
-from bench.cli import against
-from bench.frameworks import Contender
-from bench.record import Measurement, Turns
-from bench.request import Options
-from bench.store import Plan, RunFolder, new_run, set_baseline
-from bench.workload import workload_names
+from bench.analysis import equivalence
+from bench.cli import catalogue, compare_commits
+from bench.plan.options import Options
+from bench.records.measurement import Measurement, Turns
+from bench.records.store import Plan, RunFolder, new_run, set_baseline
+from bench.workload import frameworks
+from bench.workload.frameworks import Contender
+from bench.workload.workload import workload_names
 from tests.bench.cli.conftest import Command, Finished
-from tests.bench.records import ENVIRONMENT, block, record
+from tests.bench.sample_records import ENVIRONMENT, block, record
 
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "flax", "sklearn"}
 
@@ -235,7 +236,7 @@ def test_a_calibration_is_printed_stored_and_used(
         assert (options.suite, options.processes) == ("quick", 5)
         return [stored_in_turns(results, seed=1)], [stored_in_turns(results, seed=2)]
 
-    monkeypatch.setattr(against, "measure", measure)
+    monkeypatch.setattr(compare_commits, "measure", measure)
     found = levelfield("doctor", "--calibrate", "--processes", 5, "--results", tmp_path)
     assert found.code == 0, found.err
     assert f"{ENVIRONMENT.machine} against itself" in found.out

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from bench.cli import reading
-from bench.record import Record, from_line, to_line
+from bench.cli import report
+from bench.records.record import Record, from_line, to_line
 from tests.bench.cli.conftest import Command, Finished, Place
-from tests.bench.records import quick_run, record
+from tests.bench.sample_records import quick_run, record
 
 
 def store(path: Path, records: list[Record], *, change: Callable[[Any], Any] = lambda content: content) -> Path:
@@ -66,7 +66,7 @@ def test_the_page_is_written_though_nobody_reads_on(
     def broken(_: object) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr(reading, "show", broken)
+    monkeypatch.setattr(report, "show", broken)
     with pytest.raises(BrokenPipeError):
         levelfield("report", *place.places)
     assert "tiny" in page.read_text()

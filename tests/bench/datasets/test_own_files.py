@@ -8,7 +8,7 @@ import pytest
 from bench.datasets.base import load
 from bench.datasets.description import dataset_names, fingerprint
 from bench.errors import DataError, UsageError
-from bench.workload import load_workload
+from bench.workload.workload import load_workload
 
 ROWS = [f"{number % 7},{number * 3 % 11},{number / 10},{'yes' if number % 3 else 'no'}" for number in range(30)]
 HEADER = "width,height,price,sold"

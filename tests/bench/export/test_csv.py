@@ -4,9 +4,9 @@ import csv
 import io
 
 from bench.export.csv import HEADER, render
-from bench.metrics import METRICS
-from bench.record import Capacity, Measurement, Trial
-from tests.bench.records import quick_run, record
+from bench.records.measurement import Capacity, Measurement, Trial
+from bench.records.timing_metrics import METRICS
+from tests.bench.sample_records import quick_run, record
 
 
 def _lines(text: str) -> list[dict[str, str]]:

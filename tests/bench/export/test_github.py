@@ -4,9 +4,9 @@ import re
 
 from bench.analysis.budgets import Checks, check
 from bench.analysis.compare import compare
-from bench.budget import Budget
 from bench.export.github import annotations
-from tests.bench.records import quick_run, record
+from bench.records.budget import Budget
+from tests.bench.sample_records import quick_run, record
 
 COMMAND = re.compile(r"::error title=[^,:]+::\S.*")
 

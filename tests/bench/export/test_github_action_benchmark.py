@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 
 from bench.export.github_action_benchmark import render
-from bench.metrics import METRICS
-from tests.bench.records import quick_run, record
+from bench.records.timing_metrics import METRICS
+from tests.bench.sample_records import quick_run, record
 
 
 def test_every_compared_metric_of_every_cell_is_there_in_microseconds() -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from bench.analysis.budgets import check
 from bench.analysis.compare import compare
-from bench.budget import Budget
 from bench.export import csv
 from bench.export.json import render, report
-from tests.bench.records import quick_run, record
+from bench.records.budget import Budget
+from tests.bench.sample_records import quick_run, record
 
 
 def strict(text: str) -> Any:  # noqa: ANN401 (JSON)

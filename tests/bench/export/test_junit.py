@@ -8,9 +8,9 @@ from junit2htmlreport.parser import Case, Junit
 
 from bench.analysis.budgets import check
 from bench.analysis.compare import compare
-from bench.budget import Budget
 from bench.export.junit import render
-from tests.bench.records import quick_run, record
+from bench.records.budget import Budget
+from tests.bench.sample_records import quick_run, record
 
 
 def cases(text: str) -> list[Case]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.export.pytest_benchmark import render
-from tests.bench.records import quick_run
+from tests.bench.sample_records import quick_run
 
 
 def compared(*files: Path, columns: str = "median,rounds") -> str:

@@ -11,7 +11,7 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from bench.errors import UsageError
 from bench.export import tensorboard
-from tests.bench.records import record
+from tests.bench.sample_records import record
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from bench.record import Certificate, Deviation
+from bench.records.record import Certificate, Deviation
 from bench.report.certificates import as_json, hold, table
 
 FORWARD = Deviation(check="forward", against="reference", found=3e-16, allowed=1e-12)

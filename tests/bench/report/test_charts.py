@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from bench import families
-from bench.judgement import Error, Judgement, Picture, Threshold
-from bench.record import Measurement, Mode, Record, Tuning
+from bench.records.evaluation import Error, Evaluation, Picture, Threshold
+from bench.records.measurement import Measurement
+from bench.records.record import Record, SearchResult
 from bench.report import charts, pictures
 from bench.report.results import Results, arrange
-from bench.workload import load_workload
-from tests.bench.records import learning, quick_run, record
+from bench.workload import model_families
+from bench.workload.axes import Mode
+from bench.workload.workload import load_workload
+from tests.bench.sample_records import learning, quick_run, record
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -163,7 +165,7 @@ def test_bars_say_what_is_not_there_and_what_is_of_several_steps(
     charts.draw([*there, record(framework="pytorch", outcome="unavailable")], tmp_path)
     charts.draw(there, tmp_path)
     options = {"call": "lax.scan of 8 steps"}
-    search = Tuning(batch_size=32, options=options, metric="step_time_pipelined_s", searched="", candidates=())
+    search = SearchResult(batch_size=32, options=options, metric="step_time_pipelined_s", searched="", candidates=())
     tuned = replace(there[0], case=replace(there[0].case, mode="tuned"), tunings=(search,))
     charts.draw([*there, tuned], tmp_path)
     assert ["unavailable" in words for words, _ in seen] == [True, False, False]
@@ -197,7 +199,7 @@ def test_what_is_not_proven_looks_otherwise_and_is_named_below(tmp_path: Path, m
     assert doubtful_lines[0].endswith("Dotted lines are not proven to do the same work.")
 
 
-def judged(framework: str, judgement: Judgement) -> Record:
+def judged(framework: str, judgement: Evaluation) -> Record:
     found = replace(learning(), judgement=judgement)
     return record(framework=framework, purpose="learning", measurement=Measurement(learning=found))
 
@@ -212,10 +214,10 @@ def test_what_was_judged_is_drawn_where_there_is_such_a_thing(tmp_path: Path) ->
         f1=0.75,
         curve=((0.1, 0.5, 1.0), (0.6, 0.9, 0.4)),
     )
-    classes = judged("flax", Judgement(confusion=((38, 1), (0, 75)), threshold=threshold))
+    classes = judged("flax", Evaluation(confusion=((38, 1), (0, 75)), threshold=threshold))
     drawn = charts.draw([classes], tmp_path)
     assert list(drawn)[2:] == ["Precision and recall on cpu", "Confusion matrices on cpu"]
-    numbers = judged("pytorch", Judgement(pairs=((1.0, 1.5), (2.0, 1.8), (3.0, 3.3))))
+    numbers = judged("pytorch", Evaluation(pairs=((1.0, 1.5), (2.0, 1.8), (3.0, 3.3))))
     drawn = charts.draw([numbers], tmp_path)
     assert list(drawn)[2:] == ["Predicted against real on cpu"]
     assert all(path.read_bytes().startswith(PNG) for path in drawn.values())
@@ -225,9 +227,9 @@ def test_images_are_drawn_with_what_was_said_of_them(tmp_path: Path) -> None:
     pixels = b64encode(bytes(range(64))).decode()
     shown = tuple(Picture(sample=number, shape=(8, 8, 1), pixels=pixels) for number in (0, 5))
     right, wrong = Error(sample=0, truth=7, predicted=7, size=0.0), Error(sample=5, truth=1, predicted=7, size=0.9)
-    found = judged("flax", Judgement(first=(right, wrong), worst=(wrong,), pictures=shown))
+    found = judged("flax", Evaluation(first=(right, wrong), worst=(wrong,), pictures=shown))
     assert list(charts.draw([found], tmp_path))[2:] == ["First samples on cpu", "Worst errors on cpu"]
-    all_right = judged("flax", Judgement(first=(right,), pictures=shown[:1]))
+    all_right = judged("flax", Evaluation(first=(right,), pictures=shown[:1]))
     assert list(charts.draw([all_right], tmp_path))[2:] == ["First samples on cpu"]
 
 
@@ -242,7 +244,7 @@ def learnt(**more: object) -> Results:
 )
 def test_what_was_said_is_green_where_it_is_right_and_red_where_it_is_not(size: float, colour: str, words: str) -> None:
     image = Picture(sample=0, shape=(8, 8, 1), pixels=b64encode(bytes(64)).decode())
-    judgement = Judgement(first=(Error(sample=0, truth=1, predicted=2, size=size),), pictures=(image,))
+    judgement = Evaluation(first=(Error(sample=0, truth=1, predicted=2, size=size),), pictures=(image,))
     axes = Figure().subplots()
     results = learnt(judgement=judgement, labels=("none", "one", "two"))
     pictures.first_samples(axes, results, "digits-dnn")
@@ -250,12 +252,12 @@ def test_what_was_said_is_green_where_it_is_right_and_red_where_it_is_not(size: 
 
 
 def test_a_series_is_drawn_beside_its_forecasts(tmp_path: Path) -> None:
-    forecast = judged("flax", Judgement(pairs=((1.0, 1.5), (2.0, 1.8)), naive={"mae": 1.0}))
+    forecast = judged("flax", Evaluation(pairs=((1.0, 1.5), (2.0, 1.8)), naive={"mae": 1.0}))
     assert "Series and forecast on cpu" in charts.draw([forecast], tmp_path)
 
 
 def test_the_network_is_drawn_layer_by_layer() -> None:
-    network = families.layers("dnn", load_workload("digits-dnn").spec)
+    network = model_families.layers("dnn", load_workload("digits-dnn").spec)
     axes = Figure().subplots()
     pictures.architecture(axes, learnt(network=network), "digits-dnn")
     written = [text.get_text() for text in axes.texts if text.get_text()]
@@ -265,5 +267,5 @@ def test_the_network_is_drawn_layer_by_layer() -> None:
 
 
 def test_one_point_is_no_picture(tmp_path: Path) -> None:
-    drawn = charts.draw([judged("pytorch", Judgement(pairs=((1.0, 1.5),)))], tmp_path)
+    drawn = charts.draw([judged("pytorch", Evaluation(pairs=((1.0, 1.5),)))], tmp_path)
     assert list(drawn) == ["Learning curves on cpu", "Learning over time on cpu"]

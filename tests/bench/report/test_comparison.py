@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from bench.analysis.compare import compare
-from bench.record import Measurement
+from bench.records.measurement import Measurement
 from bench.report.comparison import report
-from tests.bench.records import learning, quick_run, record
+from tests.bench.sample_records import learning, quick_run, record
 
 
 def test_verdicts_come_worst_first_with_the_noise_below() -> None:

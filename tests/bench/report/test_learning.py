@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from bench.judgement import ClassQuality, Error, Judgement, Threshold
-from bench.recipe import Band
-from bench.record import Learning, Measurement, Record
+from bench.records.evaluation import ClassQuality, Error, Evaluation, Threshold
+from bench.records.measurement import Learning, Measurement
+from bench.records.record import Record
 from bench.report.layout import Table
 from bench.report.tables import report
-from tests.bench.records import learning, record
+from bench.workload.recipe import Band
+from tests.bench.sample_records import learning, record
 
 BAND = Band(metric="accuracy", lowest=0.96, highest=0.98, source="plain PyTorch")
 THRESHOLD = Threshold(
@@ -70,7 +71,7 @@ def test_contenders_are_tested_against_each_other_over_seeds() -> None:
 
 
 def test_two_classes_have_a_threshold_and_a_confusion_matrix() -> None:
-    judged = replace(learning(), judgement=Judgement(confusion=((38, 1), (0, 75)), threshold=THRESHOLD))
+    judged = replace(learning(), judgement=Evaluation(confusion=((38, 1), (0, 75)), threshold=THRESHOLD))
     records = [learnt("pytorch", judged)]
     assert cells(table(records, "Threshold")) == [["pytorch", "0.3100", "0.9000", "0.8000", "0.7000", "0.7500"]]
     assert cells(table(records, "Confusion matrix on the test set")) == [
@@ -80,8 +81,8 @@ def test_two_classes_have_a_threshold_and_a_confusion_matrix() -> None:
 
 
 def test_contenders_with_the_same_matrix_are_named_together_and_classes_by_their_names() -> None:
-    same = replace(learning(), judgement=Judgement(confusion=((38, 1), (0, 75))), labels=("bad", "good"))
-    other = replace(same, judgement=Judgement(confusion=((39, 0), (0, 75))))
+    same = replace(learning(), judgement=Evaluation(confusion=((38, 1), (0, 75))), labels=("bad", "good"))
+    other = replace(same, judgement=Evaluation(confusion=((39, 0), (0, 75))))
     records = [learnt("pytorch", same), learnt("flax", other), learnt("keras/jax", same)]
     found = table(records, "Confusion matrix on the test set")
     assert found is not None
@@ -96,19 +97,19 @@ def test_contenders_with_the_same_matrix_are_named_together_and_classes_by_their
 
 def test_a_classification_report_has_a_line_for_each_class() -> None:
     good = ClassQuality(precision=0.9868, recall=1.0, f1=0.9934, samples=75)
-    judgement = Judgement(confusion=((38, 1), (0, 75)), by_class=(replace(good, samples=39), good))
+    judgement = Evaluation(confusion=((38, 1), (0, 75)), by_class=(replace(good, samples=39), good))
     found = table([learnt("flax", replace(learning(), judgement=judgement))], "Classification report on the test set")
     assert cells(found)[1] == ["flax", "1", "0.9868", "1.0000", "0.9934", "75"]
     assert len(cells(found)) == 2
 
 
 def test_a_matrix_that_nobody_could_read_is_left_out() -> None:
-    wide = replace(learning(), judgement=Judgement(confusion=((1,) * 21,) * 21))
+    wide = replace(learning(), judgement=Evaluation(confusion=((1,) * 21,) * 21))
     assert table([learnt("pytorch", wide)], "Confusion matrix on the test set") is None
 
 
 def test_regression_shows_its_worst_errors_and_the_forecast_to_beat() -> None:
-    judgement = Judgement(
+    judgement = Evaluation(
         worst=tuple(Error(sample=number, truth=1.0, predicted=2.5, size=1.5) for number in range(9)),
         naive={"mae": 4.0},
     )

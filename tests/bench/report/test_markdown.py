@@ -3,7 +3,7 @@
 from bench.report import markdown
 from bench.report.layout import Entry, Table, left
 from bench.report.tables import report
-from tests.bench.records import quick_run
+from tests.bench.sample_records import quick_run
 
 
 def test_the_page_has_contents_tables_the_command_and_charts() -> None:

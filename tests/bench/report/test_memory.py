@@ -1,10 +1,11 @@
 """The largest batch that fits, the next that does not, and what that ended with."""
 
-from bench.record import Capacity, Measurement, Memory, Record, Trial
+from bench.records.measurement import Capacity, Measurement, Memory, Trial
+from bench.records.record import Record
 from bench.report.layout import Table
 from bench.report.memory import LONGEST_REASON, account_table, capacity_table, demand_table
 from bench.report.results import arrange
-from tests.bench.records import record
+from tests.bench.sample_records import record
 
 
 def searched(*trials: Trial, memory_limit_bytes: int | None = 8_000_000_000, framework: str = "pytorch") -> Record:

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from bench.record import Candidate, Measurement, Tuning
+from bench.records.measurement import Measurement
+from bench.records.record import Candidate, SearchResult
 from bench.report.progress import SHOWN_LINES, Display, clock, name, outcome
-from tests.bench.records import block, record
+from tests.bench.sample_records import block, record
 
 TIMING = record(replicate=1)
 LEARNING = record(purpose="learning", seed=4)
@@ -53,7 +54,7 @@ def test_a_search_says_what_it_tries_at_every_batch_size_and_what_it_chose() -> 
     assert "digits-dnn pytorch training, batch 1, 32: trying compile default" in picture(display)
     usual = Candidate(options={}, times_s=(3e-3, 1e-3))
     fast = Candidate(options={"compile": "on"}, times_s=(1.5e-3, 0.5e-3))
-    found = Tuning(batch_size=32, options=fast.options, metric="", searched="", candidates=(fast, usual))
+    found = SearchResult(batch_size=32, options=fast.options, metric="", searched="", candidates=(fast, usual))
     display.tuned(case, found)
     display.tuned(case, replace(found, options={}))
     broken = Candidate(options={}, outcome="failed", error="it cannot")

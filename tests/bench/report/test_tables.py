@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from bench.errors import NothingMeasuredError
-from bench.record import Boundary, Certificate, Compiling, Measurement, Mode, Rate, Record, Roof, Tuning, Turns
+from bench.records.measurement import Boundary, Compiling, Measurement, Turns
+from bench.records.record import Certificate, Rate, Record, Roof, SearchResult
 from bench.report.layout import Report, Table
 from bench.report.modes import pays_off
 from bench.report.tables import report
-from tests.bench.records import block, learning, quick_run, record
+from bench.workload.axes import Mode
+from tests.bench.sample_records import block, learning, quick_run, record
 
 WORST_TITLE = "Farthest from the hardware's limit"
 
@@ -363,7 +365,7 @@ def test_without_a_roof_there_is_no_floor() -> None:
 
 def test_a_tuned_cell_stands_beside_what_the_guide_says() -> None:
     options = {"optimizer": "fused"}
-    search = Tuning(batch_size=32, options=options, metric="step_time_pipelined_s", searched="", candidates=())
+    search = SearchResult(batch_size=32, options=options, metric="step_time_pipelined_s", searched="", candidates=())
     usual, faster = _timed("pytorch", 2e-3), _timed("pytorch", 1e-3)
     tuned = [replace(item, case=replace(item.case, mode="tuned"), tunings=(search,)) for item in faster]
     table = _table(report([*usual, *tuned]), "digits-dnn", "Modes and precisions")
@@ -378,7 +380,9 @@ def test_a_tuned_cell_stands_beside_what_the_guide_says() -> None:
 
 def _one_by_one(times_s: tuple[float, ...], mode: Mode, options: dict[str, str] | None = None) -> list[Record]:
     """A process for each of the times, in this mode."""
-    search = Tuning(batch_size=32, options=options or {}, metric="step_time_pipelined_s", searched="", candidates=())
+    search = SearchResult(
+        batch_size=32, options=options or {}, metric="step_time_pipelined_s", searched="", candidates=()
+    )
     return [
         replace(
             item,
@@ -566,7 +570,7 @@ def test_compiling_stands_beside_the_first_calls_and_what_it_gains() -> None:
     modes = _table(found, "digits-dnn", "Modes and precisions")
     assert _column(modes, "start") == ["1.50 s"]
     assert _column(modes, "pays off after") == ["2 000 steps"], "a second more at first, half a millisecond less each"
-    search = Tuning(batch_size=32, options={}, metric="step_time_pipelined_s", searched="", candidates=())
+    search = SearchResult(batch_size=32, options={}, metric="step_time_pipelined_s", searched="", candidates=())
     same = report([*usual, *(replace(item, tunings=(search,)) for item in tuned)])
     assert _column(_table(same, "digits-dnn", "Modes and precisions"), "pays off after") == ["n/a"], "the same program"
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from bench.report import terminal
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.tables import report
-from tests.bench.records import quick_run, record
+from tests.bench.sample_records import quick_run, record
 
 WIDTH = 110
 

@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from bench.record import Candidate, Tuning
+from bench.records.record import Candidate, SearchResult
 from bench.report.results import arrange
 from bench.report.tuning import LONGEST_ERROR, searches_table, table
-from tests.bench.records import record
+from tests.bench.sample_records import record
 
 FASTER = Candidate(options={"optimizer": "fused"}, times_s=(1e-3, 3e-3, 2e-3))
 USUAL = Candidate(options={}, times_s=(4e-3, 4e-3, 4e-3))
 FAILED = Candidate(options={"compile": "on"}, outcome="failed", error="it cannot " * 40)
 
 
-def found(*candidates: Candidate) -> Tuning:
-    return Tuning(
+def found(*candidates: Candidate) -> SearchResult:
+    return SearchResult(
         batch_size=32,
         options=candidates[0].options,
         metric="step_time_pipelined_s",
@@ -82,7 +82,7 @@ def test_what_was_timed_less_often_says_so() -> None:
     assert "timed 3" not in notes_and_texts(found(FASTER, USUAL, replace(lucky, times_s=(1e-3,) * 3)))
 
 
-def notes_and_texts(*tunings: Tuning) -> str:
+def notes_and_texts(*tunings: SearchResult) -> str:
     """All that the table of a run says of searches, at one batch size after the other."""
     sizes = tuple(range(32, 32 + len(tunings)))
     tuned = record(batch_sizes=sizes)

@@ -11,10 +11,10 @@ from typing import Any
 
 from bench.adapters.base import HostBatch, Loss
 from bench.datasets.base import Split
-from bench.measure import rounds, training
-from bench.recipe import Adam
-from bench.subject import Subject, prepare
-from bench.workload import parse_workload
+from bench.worker.measure import block, training
+from bench.worker.prepared_workload import PreparedWorkload, prepare
+from bench.workload.recipe import Adam
+from bench.workload.workload import parse_workload
 from tests.benchmarks.bare.interleaved import fresh_model
 from tests.benchmarks.turns import Rounds
 
@@ -25,7 +25,7 @@ Epochs = Callable[[int], int]
 Steps = Callable[[], int]
 
 
-def by_fit(subject: Subject, train: Split) -> tuple[Epochs, Steps]:
+def by_fit(subject: PreparedWorkload, train: Split) -> tuple[Epochs, Steps]:
     """Keras: `compile` and `fit`, with the optimizer and the loss of the harness."""
     import keras
 
@@ -42,7 +42,7 @@ def by_fit(subject: Subject, train: Split) -> tuple[Epochs, Steps]:
     return epochs, lambda: int(keras.ops.convert_to_numpy(model.optimizer.iterations))
 
 
-def by_data_loader(subject: Subject, train: Split) -> tuple[Epochs, Steps]:
+def by_data_loader(subject: PreparedWorkload, train: Split) -> tuple[Epochs, Steps]:
     """PyTorch: a loop over a `DataLoader`; on a CPU a step is done when it returns."""
     import torch
     from torch.utils.data import DataLoader, TensorDataset
@@ -74,7 +74,7 @@ def by_data_loader(subject: Subject, train: Split) -> tuple[Epochs, Steps]:
     return epochs, lambda: steps
 
 
-def by_harness(subject: Subject, train: Split) -> tuple[Epochs, Steps, list[int]]:
+def by_harness(subject: PreparedWorkload, train: Split) -> tuple[Epochs, Steps, list[int]]:
     """The harness' own epochs; and the nanoseconds that each call of them spent at training steps and waiting."""
     subject.build()
     timed = _Timed(subject.adapter)
@@ -154,7 +154,7 @@ def main() -> None:
     train = subject.encoded(subject.split("train"))
     theirs, their_steps = (by_fit if job["framework"] == "keras" else by_data_loader)(subject, train)
     ours, our_steps, inside = by_harness(subject, train)
-    with rounds.collector_off():
+    with block.collector_off():
         pairs = list(_turned(theirs, ours, job["epochs"]))
     their_ns, our_ns = (list(map(float, column)) for column in zip(*pairs, strict=True))
     steps = -(-len(train) // workload.recipe.batch_size) * job["epochs"]

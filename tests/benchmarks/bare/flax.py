@@ -10,7 +10,7 @@ import optax
 from flax import nnx
 from jax import Array
 
-from bench.subject import Subject
+from bench.worker.prepared_workload import PreparedWorkload
 from tests.benchmarks.bare.interleaved import Trainee, adam_of, by_harness, first_batches, fresh_model, main
 from tests.benchmarks.turns import Way
 
@@ -27,7 +27,7 @@ def train_step(model: Any, optimizer: Any, inputs: Array, targets: Array) -> Any
     return loss
 
 
-def by_hand(subject: Subject, batch_size: int) -> Trainee:
+def by_hand(subject: PreparedWorkload, batch_size: int) -> Trainee:
     """A model, an optimizer and a loop; a step is done when the parameters are there."""
     model = fresh_model(subject)
     rule = adam_of(subject)

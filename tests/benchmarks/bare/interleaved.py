@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from bench import families
+from bench.analysis.equivalence import weights_deviation
 from bench.datasets import base as datasets
-from bench.equivalence import weights_deviation
-from bench.measure import rounds, training
-from bench.measure.work import Work
-from bench.recipe import Adam
-from bench.subject import Subject, prepare
-from bench.workload import parse_workload
+from bench.worker.measure import block, training
+from bench.worker.measure.timed_call import Work
+from bench.worker.prepared_workload import PreparedWorkload, prepare
+from bench.workload import model_families
+from bench.workload.recipe import Adam
+from bench.workload.workload import parse_workload
 from models.layers.spec import Weights
 from tests.benchmarks.turns import Way, in_turns
 
@@ -38,13 +38,13 @@ class Trainee:
     weights: Callable[[], Weights]
 
 
-def main(make: Callable[[Subject, int], tuple[Trainee, Trainee]]) -> None:
+def main(make: Callable[[PreparedWorkload, int], tuple[Trainee, Trainee]]) -> None:
     """Time the two that `make(subject, batch_size)` returns, baseline first, as the command line says."""
     job = json.loads(sys.argv[1])
     workload = parse_workload(job["workload"], source=Path(job["source"]))
     subject = prepare(job["framework"], workload, device="cpu", precision="fp32", threads=job["threads"], seed=0)
     trainees = make(subject, job["batch_size"])
-    with rounds.collector_off():
+    with block.collector_off():
         for trainee in trainees:
             trainee.way.synchronised(CHECKED_STEPS)
         deviation = weights_deviation(*({f"weights/{k}": v for k, v in one.weights().items()} for one in trainees))
@@ -53,7 +53,7 @@ def main(make: Callable[[Subject, int], tuple[Trainee, Trainee]]) -> None:
     sys.stdout.write("\n" + json.dumps(found))
 
 
-def by_harness(subject: Subject, batch_size: int) -> Trainee:
+def by_harness(subject: PreparedWorkload, batch_size: int) -> Trainee:
     """The harness' own way: its adapter, driven and timed by its own loop."""
     model = subject.build()
     work = training.steps(subject.adapter, subject.split("train"), batch_size=batch_size, seed=subject.seed)
@@ -63,26 +63,28 @@ def by_harness(subject: Subject, batch_size: int) -> Trainee:
 def way_of(work: Work) -> Way:
     """Work as the harness times it: one call after another, or many with one wait."""
     return Way(
-        synchronised=lambda steps: [rounds.timed(work, 1) for _ in range(steps)],
-        pipelined=lambda steps: rounds.timed(work, steps),
+        synchronised=lambda steps: [block.timed(work, 1) for _ in range(steps)],
+        pipelined=lambda steps: block.timed(work, steps),
     )
 
 
-def fresh_model(subject: Subject) -> Any:  # noqa: ANN401 (a framework's own)
+def fresh_model(subject: PreparedWorkload) -> Any:  # noqa: ANN401 (a framework's own)
     """A model with the first weights of the subject, that no adapter has seen."""
-    weights = families.spec_module(subject.workload.family).initial_weights(subject.workload.spec, seed=subject.seed)
+    weights = model_families.spec_module(subject.workload.family).initial_weights(
+        subject.workload.spec, seed=subject.seed
+    )
     typed = {name: value.astype(np.float32) for name, value in weights.items()}
     return subject.module.build(subject.workload.spec, typed, seed=subject.seed)
 
 
-def adam_of(subject: Subject) -> Adam:
+def adam_of(subject: PreparedWorkload) -> Adam:
     """The rule of its recipe, which has to be Adam."""
     rule = subject.workload.recipe.optimizer
     assert isinstance(rule, Adam), f"{subject.workload.name}: found {rule!r}, expected Adam"
     return rule
 
 
-def first_batches(subject: Subject, batch_size: int) -> Batches:
+def first_batches(subject: PreparedWorkload, batch_size: int) -> Batches:
     """The batches that take turns in the harness, in host memory."""
     train = subject.split("train")
     stream = datasets.batches(len(train), batch_size, seed=subject.seed, epoch=0, last_batch="drop")

@@ -7,12 +7,12 @@ from time import perf_counter_ns
 import keras
 
 from bench.adapters.keras import optimizer
-from bench.subject import Subject
+from bench.worker.prepared_workload import PreparedWorkload
 from tests.benchmarks.bare.interleaved import Trainee, adam_of, by_harness, first_batches, fresh_model, main
 from tests.benchmarks.turns import Way
 
 
-def by_hand(subject: Subject, batch_size: int) -> Trainee:
+def by_hand(subject: PreparedWorkload, batch_size: int) -> Trainee:
     """A compiled model and a loop over `train_on_batch`; a step is done when the parameters are there."""
     model = fresh_model(subject)
     model.compile(

@@ -3,12 +3,12 @@
 import keras
 
 from bench.adapters.keras import KerasAdapter
-from bench.measure import training
-from bench.subject import Subject
+from bench.worker.measure import training
+from bench.worker.prepared_workload import PreparedWorkload
 from tests.benchmarks.bare.interleaved import Trainee, adam_of, by_harness, fresh_model, main, way_of
 
 
-def with_kerases_own(subject: Subject, batch_size: int) -> Trainee:
+def with_kerases_own(subject: PreparedWorkload, batch_size: int) -> Trainee:
     """The harness' loop over the same model, compiled with the Adam that Keras comes with."""
     model = fresh_model(subject)
     adapter = KerasAdapter()

@@ -6,12 +6,12 @@ from time import perf_counter_ns
 import torch
 from torch.nn import functional
 
-from bench.subject import Subject
+from bench.worker.prepared_workload import PreparedWorkload
 from tests.benchmarks.bare.interleaved import Trainee, adam_of, by_harness, first_batches, fresh_model, main
 from tests.benchmarks.turns import Way
 
 
-def by_hand(subject: Subject, batch_size: int) -> Trainee:
+def by_hand(subject: PreparedWorkload, batch_size: int) -> Trainee:
     """A model, an optimizer and a loop; on a CPU a step is done when it returns."""
     model = fresh_model(subject)
     rule = adam_of(subject)

@@ -4,7 +4,7 @@ from typing import Literal
 
 import pytest
 
-from bench.subject import DTYPES, load_adapter
+from bench.worker.prepared_workload import DTYPES, load_adapter
 from models.lstm.spec import LstmLayer, LstmSpec, initial_weights
 from tests.contenders import KERAS
 

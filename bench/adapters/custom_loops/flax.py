@@ -1,0 +1,83 @@
+"""Flax: the functional API of its guide. The state is split from the module, and handed on from call to call.
+
+https://flax.readthedocs.io/en/latest/guides/performance.html
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, final
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from bench.adapters.base import Batch
+from bench.adapters.custom_loops import xla
+from bench.adapters.custom_loops.xla import Compiled
+
+State = Any  # a pytree of arrays
+Structure = Any  # what Flax knows of a module beside its arrays; hashable
+Learn = Callable[[Any, Any, Array, Array], Array]
+Answer = Callable[[Any, Array], Array]
+
+
+@final
+class Functional:
+    """A module and its optimizer as functions of their state, compiled in the way that `call` names.
+
+    What is compiled depends on the module's structure, which is another one when it trains than when it answers.
+    """
+
+    def __init__(
+        self, model: nnx.Module, optimizer: nnx.Optimizer[Any], *, learn: Learn, answer: Answer, call: str
+    ) -> None:
+        self.model, self.optimizer, self.learn, self.answer = model, optimizer, learn, answer
+        self.state: State = None  # while it is trained
+        self.frozen: State = None  # while it answers
+        self.compiled: dict[Structure, Compiled] = {}
+        self.call = call
+
+    def train(self, group: Sequence[Batch]) -> tuple[Array, ...]:
+        """A step for each batch of the group, in one call."""
+        if self.state is None:
+            structure, self.state = nnx.split((self.model, self.optimizer))
+            self.frozen = None
+            self.steps = self._compiled(structure, self._steps, donate=True)
+        losses, self.state = self.steps(self.state, tuple(group))
+        return losses
+
+    def predict(self, inputs: Array) -> Array:
+        """The logits."""
+        if self.frozen is None:
+            structure, self.frozen = nnx.split(self.model)
+            self.logits = self._compiled(structure, self._logits, donate=False)
+        return self.logits(self.frozen, inputs)
+
+    def settle(self) -> None:
+        """Give module and optimizer what was trained."""
+        if self.state is not None:
+            nnx.update((self.model, self.optimizer), self.state)
+            self.state = None
+
+    def _compiled(self, structure: Structure, make: Callable[[Structure], Compiled], *, donate: bool) -> Compiled:
+        if structure not in self.compiled:
+            self.compiled[structure] = xla.compiled(make(structure), self.call, donate=donate)
+        return self.compiled[structure]
+
+    def _steps(self, structure: Structure) -> Compiled:
+        def step(state: State, batch: Batch) -> tuple[State, Array]:
+            model, optimizer = nnx.merge(structure, state)
+            loss = self.learn(model, optimizer, *batch)
+            return nnx.state((model, optimizer)), loss
+
+        def steps(state: State, group: tuple[Batch, ...]) -> tuple[tuple[Array, ...], State]:
+            if len(group) == 1:
+                state, loss = step(state, group[0])
+                return (loss,), state
+            state, losses = jax.lax.scan(step, state, jax.tree.map(lambda *arrays: jnp.stack(arrays), *group))
+            return tuple(losses), state
+
+        return steps
+
+    def _logits(self, structure: Structure) -> Compiled:
+        return lambda state, inputs: self.answer(nnx.merge(structure, state), inputs)

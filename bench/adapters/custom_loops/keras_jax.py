@@ -1,0 +1,88 @@
+"""Keras on JAX: the loop of Keras' guide, in which the state stays in JAX from step to step, also for several at once.
+
+https://keras.io/guides/writing_a_custom_training_loop_in_jax
+"""
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from bench.adapters.custom_loops import xla
+from bench.adapters.custom_loops.base import Batch, Loop
+from bench.adapters.engines.base import Engine
+
+State = tuple[list[Array], ...]
+
+
+def create(model: Any, engine: Engine, *, call: str, jit_compile: bool) -> Loop:  # noqa: ANN401, ARG001 (a Keras model; JAX always compiles, and counts by itself)
+    """The loop of a compiled model."""
+    return JaxLoop(model, call)
+
+
+@final
+class JaxLoop:
+    """See `Loop`; compiled in the way that `call` names."""
+
+    def __init__(self, model: Any, call: str) -> None:  # noqa: ANN401 (a Keras model)
+        self.model = model
+        model.optimizer.build(model.trainable_variables)
+        self.steps = xla.compiled(self._steps, call, donate=True)
+        self.answer = xla.compiled(self._answer, call, donate=False)
+        self.kept: State | None = None  # while it is trained
+        self.frozen: State | None = None  # while it answers
+
+    def train(self, group: Sequence[Batch]) -> Sequence[Array]:
+        """A step for each batch."""
+        if self.kept is None:
+            self.kept = tuple([variable.value for variable in variables] for variables in self._variables())
+            self.frozen = None
+        losses, self.kept = self.steps(self.kept, tuple(group))
+        found: Sequence[Array] = losses
+        return found
+
+    def predict(self, inputs: Array) -> Array:
+        """The outputs."""
+        if self.frozen is None:
+            self.settle()
+            self.frozen = tuple([variable.value for variable in variables] for variables in self._variables()[:2])
+        answers: Array = self.answer(self.frozen, inputs)
+        return answers
+
+    def state(self) -> State | None:
+        """All variables."""
+        return self.kept
+
+    def settle(self) -> None:
+        """Assign them."""
+        for variables, values in zip(self._variables(), self.kept or (), strict=False):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+        self.kept = None
+
+    def _variables(self) -> tuple[Any, Any, Any]:
+        model = self.model
+        return model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
+
+    def _answer(self, variables: State, inputs: Array) -> Any:  # noqa: ANN401 (an array)
+        return self.model.stateless_call(*variables, inputs, training=False)[0]
+
+    def _steps(self, state: State, group: tuple[Batch, ...]) -> tuple[tuple[Array, ...], State]:
+        if len(group) == 1:
+            state, loss = self._step(state, group[0])
+            return (loss,), state
+        state, losses = jax.lax.scan(self._step, state, jax.tree.map(lambda *arrays: jnp.stack(arrays), *group))
+        return tuple(losses), state
+
+    def _step(self, state: State, batch: Batch) -> tuple[State, Array]:
+        trainable, others, optimizer = state
+        learn = jax.value_and_grad(self._loss, has_aux=True)
+        (loss, others), gradients = learn(trainable, others, *batch)
+        trainable, optimizer = self.model.optimizer.stateless_apply(optimizer, gradients, trainable)
+        return (trainable, others, optimizer), loss
+
+    def _loss(self, trainable: list[Array], others: list[Array], inputs: Array, targets: Array) -> Any:  # noqa: ANN401 (a pair)
+        outputs, others = self.model.stateless_call(trainable, others, inputs, training=True)
+        return self.model.compute_loss(inputs, targets, outputs), others

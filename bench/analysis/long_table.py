@@ -1,0 +1,97 @@
+"""Every figure of a run as one long list: what was timed, what was learnt, what memory it took, cell by cell."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from bench.records.measurement import Learning
+from bench.records.record import Record
+from bench.records.timing_metrics import METRICS, Cell, cells, summary, timed_blocks
+
+MEMORY = ("host_peak_bytes", "host_baseline_bytes", "device_peak_bytes", "device_reserved_bytes", "nvml_used_bytes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A metric in one cell: the median over processes (or the mean over seeds), the least and the largest of `count`.
+
+    Times are in seconds, memory is in bytes. What is not known has no figure.
+    """
+
+    run: str
+    cell: Cell
+    metric: str
+    unit: str
+    value: float
+    low: float
+    high: float
+    count: int
+
+
+def figures(records: Sequence[Record]) -> Iterator[Figure]:
+    """The figures of every run among the records."""
+    for run in dict.fromkeys(record.run for record in records):
+        part = [record for record in records if record.run == run and record.outcome == "ok"]
+        yield from (*_timing(run, part), *_quality(run, part), *_memory(run, part), *_capacity(run, part))
+
+
+def _timing(run: str, records: Iterable[Record]) -> Iterator[Figure]:
+    for cell, blocks in timed_blocks(records).items():
+        for metric in METRICS.values():
+            found = summary(metric, blocks) if cell.scenario in metric.scenarios else None
+            if found:
+                yield Figure(
+                    run=run,
+                    cell=cell,
+                    metric=metric.name,
+                    unit=metric.unit,
+                    value=found.median,
+                    low=found.low,
+                    high=found.high,
+                    count=len(found.processes),
+                )
+
+
+def _quality(run: str, records: Iterable[Record]) -> Iterator[Figure]:
+    learnt: dict[Cell, list[Learning]] = {}
+    for record in records:
+        if record.measurement.learning:
+            learnt.setdefault(cells(record.case)[0], []).append(record.measurement.learning)
+    for cell, learnings in learnt.items():
+        for name in learnings[0].quality:
+            values = [item.quality[name] for item in learnings if name in item.quality]
+            yield _mean(run, cell, f"test_{name}", "", values)
+        times = [item.time_to_target_ns / 1e9 for item in learnings if item.time_to_target_ns is not None]
+        if len(times) == len(learnings):  # a mean over those that happened to reach it would be a better one
+            yield _mean(run, cell, "time_to_target_s", "s", times)
+
+
+def _memory(run: str, records: Iterable[Record]) -> Iterator[Figure]:
+    for record in records:
+        by_size = {cell.batch_size: cell for cell in cells(record.case)}
+        for item in record.measurement.memory:
+            for name in MEMORY:
+                value = getattr(item, name)
+                if value is not None and item.batch_size in by_size:
+                    yield _mean(run, by_size[item.batch_size], name, "B", [value])
+
+
+def _capacity(run: str, records: Iterable[Record]) -> Iterator[Figure]:
+    """The largest batch that fits, in the cell of the largest that might be tried."""
+    for record in records:
+        found = record.measurement.capacity
+        if found is not None and found.largest is not None:
+            yield _mean(run, cells(record.case)[0], "largest_batch", "samples", [found.largest.batch_size])
+
+
+def _mean(run: str, cell: Cell, metric: str, unit: str, values: Sequence[float]) -> Figure:
+    return Figure(
+        run=run,
+        cell=cell,
+        metric=metric,
+        unit=unit,
+        value=fmean(values),
+        low=min(values),
+        high=max(values),
+        count=len(values),
+    )

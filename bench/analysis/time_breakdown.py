@@ -1,0 +1,35 @@
+"""What the time of a run went into."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from bench.records.record import Record
+
+NANOSECONDS = 1e9
+
+
+def spent_s(records: Iterable[Record]) -> dict[str, float]:
+    """Seconds of all records by what they went into, the most first; what a case does beside these is not in it."""
+    spent: Counter[str] = Counter()
+    for record in records:
+        found = record.measurement
+        for block in found.blocks:
+            spent["timed rounds"] += sum(block.synchronised_ns) + sum(block.pipelined_ns)
+            first_ns = sum(block.call_ns) + (block.first_round_ns or 0)
+            spent["first calls and warm-up"] += first_ns + sum(block.warm_up_ns)
+            if block.boundary is not None:
+                parts = block.boundary
+                times = (parts.to_device_ns, parts.dispatch_ns, parts.compute_ns, parts.to_host_ns)
+                spent["calls in parts"] += sum(map(sum, times))
+        if found.learning is not None:
+            spent["learning"] += sum(epoch.train_ns + epoch.evaluation_ns for epoch in found.learning.epochs)
+        if found.capacity is not None:
+            spent["the largest batch"] += round(record.duration_s * NANOSECONDS)
+    return {what: ns / NANOSECONDS for what, ns in spent.most_common()}
+
+
+def shares(records: Iterable[Record], seconds: float, *, rest: str) -> str:
+    """Which shares of so many seconds went into what, in words; `rest` names what is left of them."""
+    spent = spent_s(records)
+    spent[rest] = max(0.0, seconds - sum(spent.values()))
+    return ", ".join(f"{share / seconds:.0%} {what}" for what, share in spent.items())

@@ -1,0 +1,95 @@
+"""What there is to choose from, as tables: workloads, suites, frameworks, data sets; and a workload's network."""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from bench.datasets import description
+from bench.report import formatting
+from bench.report.layout import Column, Entry, Table, left
+from bench.workload import frameworks, model_families
+from bench.workload.suite import load_suite, suite_names
+from bench.workload.workload import Workload, load_workload, outlines, workload_names
+
+FLOAT32_BYTES = 4
+
+
+def workloads() -> Table:
+    """Every workload of the catalogue."""
+    rows = [
+        (item.name, item.model["family"], item.dataset["name"], item.recipe.batch_size, item.recipe.epochs, item.title)
+        for item in outlines()
+    ]
+    return _table("Workloads", ("workload", "family", "data set", "batch", "epochs", "what it is"), rows)
+
+
+def suites() -> Table:
+    """Every suite."""
+    rows = [
+        (item.name, ", ".join(item.workloads), ", ".join(item.frameworks), item.processes, item.title)
+        for item in map(load_suite, suite_names())
+    ]
+    return _table("Suites", ("suite", "workloads", "frameworks", "processes", "what it is"), rows)
+
+
+def contenders() -> Table:
+    """Every framework with every backend, installed or not."""
+    rows = []
+    for item in frameworks.every_contender():
+        _, problems = frameworks.choose((str(item),))
+        found = ", ".join(f"{name} {number}" for name, number in frameworks.versions(item).items())
+        rows.append((str(item), "no" if problems else "yes", problems[0].partition(": ")[2] if problems else found))
+    return _table("Frameworks", ("framework", "installed", "versions, or how to install it"), rows)
+
+
+def datasets() -> Table:
+    """Every data set, as the workloads of the catalogue use it."""
+    every = [item for item in map(load_workload, workload_names()) if "shape" not in item.dataset]
+    described = {item.description.name: item.description for item in every}
+    rows = []
+    for name in description.dataset_names():
+        found = described.get(name)
+        shape = "×".join(map(str, found.sample_shape)) if found else "any"
+        sizes = (found.train, found.test) if found else ("any", "any")
+        rows.append((name, found.task if found else "any", shape, *sizes, found.source if found else "generated"))
+    return _table("Data sets", ("data set", "task", "sample", "training", "test", "source"), rows)
+
+
+def network(workload: Workload) -> Table:
+    """The layers of a workload's network: the shape of one sample after each, parameters, operations, bytes."""
+    first, *others = model_families.layers(workload.family, workload.spec)
+    rows: list[tuple[object, ...]] = [(first.name, first.kind, _sizes(first.shape), "", "", "")]
+    totals = [0, 0, 0]
+    for layer in others:
+        figures = (layer.parameters, layer.flops, FLOAT32_BYTES * math.prod(layer.shape))
+        totals = [total + figure for total, figure in zip(totals, figures, strict=True)]
+        rows.append((layer.name, layer.kind, _sizes(layer.shape), *map(formatting.grouped, figures)))
+    rows.append(("total", "", "", *map(formatting.grouped, totals)))
+    headings = ("layer", "what it is", "output", "parameters", "FLOPs", "bytes")
+    notes = ["Of one sample: two FLOPs for each multiplication with a kernel, bytes of the outputs in float32."]
+    shapes = model_families.spec_module(workload.family).parameter_shapes(workload.spec)
+    statistics = sum(math.prod(shape) for name, shape in shapes.items() if name.endswith((".mean", ".variance")))
+    if statistics:
+        notes.append(
+            f"{formatting.grouped(statistics)} of the parameters are running statistics, which are not trained."
+        )
+    return replace(_table(workload.title or workload.name, headings, rows), notes=tuple(notes))
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))
+
+
+def _table(title: str, headings: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
+    entries = tuple(tuple(Entry(str(cell)) for cell in row) for row in rows)
+    numeric = {"batch", "epochs", "processes", "training", "test", "parameters", "FLOPs", "bytes"}
+    columns = tuple(Column(title=name) if name in numeric else left(name)[0] for name in headings)
+    return Table(title=title, columns=columns, rows=entries)
+
+
+LISTS: dict[str, Callable[[], Table]] = {
+    "workloads": workloads,
+    "frameworks": contenders,
+    "datasets": datasets,
+    "suites": suites,
+}

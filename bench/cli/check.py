@@ -1,0 +1,30 @@
+"""`levelfield check`: stored runs, held against budgets."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.console import Results, one_of
+from bench.cli.stored_runs import names, read
+from bench.cli.verdicts import VERDICTS, Verdicts, show_verdicts
+
+
+def check(
+    budgets: Annotated[Path, typer.Argument(metavar="BUDGETS", help="A TOML file of limits; the README has one.")],
+    runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Ids, folders or records files.")] = None,
+    *,
+    form: Verdicts = "terminal",
+    results: Results = Path("results"),
+) -> None:
+    """Hold stored runs, by default the newest, against budgets; exit 3 for a broken one."""
+    from bench.analysis.budgets import check as check_records
+    from bench.plan import options
+    from bench.report import budgets as pages
+
+    one_of("--format", form, VERDICTS)
+    limits = options.budgets(budgets)
+    records, _ = read(runs or ["latest"], results=results)
+    found = check_records(limits, records)
+    show_verdicts(found, pages.report(found, title=f"{names(records)} against {budgets}"), form)
+    raise SystemExit(found.exit_code)

@@ -1,0 +1,80 @@
+"""`levelfield compare`: two runs, held against each other."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.console import NOTHING, THRESHOLD_PERCENT, USAGE, Results, Threshold, fail, note, one_of, share_of, warn
+from bench.cli.stored_runs import known_spreads, names, read
+from bench.cli.verdicts import VERDICTS, Verdicts, show_verdicts
+
+if TYPE_CHECKING:
+    from bench.analysis.compare import Comparison
+    from bench.records.record import Record
+
+
+def compare(  # noqa: PLR0913 (the options of the command)
+    baseline: Annotated[
+        str, typer.Argument(help="A run: its id, folder or records file; `baseline` for that of the machine.")
+    ],
+    candidate: Annotated[
+        str | None, typer.Argument(help="The run to hold against it; several with commas are one.")
+    ] = None,
+    *,
+    self_check: Annotated[
+        bool, typer.Option("--self-check", help="Hold half of a run's processes against the other half.")
+    ] = False,
+    threshold: Threshold = THRESHOLD_PERCENT,
+    form: Verdicts = "terminal",
+    results: Results = Path("results"),
+) -> None:
+    """Compare two runs; exit 3 for a regression."""
+    from bench.analysis.compare import compare as compare_records
+    from bench.report import comparison
+
+    one_of("--format", form, VERDICTS)
+    share = share_of(threshold)
+    before, after = _sides(baseline, candidate, results=results, self_check=self_check)
+    spreads = known_spreads(results, after[0].environment.machine)
+    found = compare_records(before, after, threshold=share, calibration=spreads)
+    if not found.rows and not found.changes and not found.not_comparable:
+        fail(f"{baseline}, {candidate}: found nothing that was measured in both", NOTHING)
+    title = f"{names(before)} against itself" if self_check else f"{names(after)} over {names(before)}"
+    show_verdicts(found, comparison.report(found, title=title), form)
+    _tell_of_planted(before, after, found)
+    raise SystemExit(found.exit_code)
+
+
+def _sides(
+    baseline: str, candidate: str | None, *, results: Path, self_check: bool
+) -> "tuple[list[Record], list[Record]]":
+    """The records of both sides: two runs, or the two halves of one."""
+    from bench.analysis.self_check import halves
+
+    if self_check == (candidate is not None):
+        found = f"{baseline!r}{f' and {candidate!r}' if candidate else ''}{' with --self-check' if self_check else ''}"
+        fail(f"compare: found {found}, expected `compare BASELINE CANDIDATE` or `compare RUN --self-check`", USAGE)
+    if candidate is None:
+        records, _ = read(baseline.split(","), results=results)
+        return halves(records)
+    after, _ = read(candidate.split(","), results=results)
+    before, _ = read(baseline.split(","), results=results, machine=after[0].environment.machine)
+    if names(before) == names(after):
+        warn(f"{baseline} and {candidate} are the same run: nothing can differ")
+    return before, after
+
+
+def _tell_of_planted(before: Sequence["Record"], after: Sequence["Record"], comparison: "Comparison") -> None:
+    """Say what became of a slowdown that was planted on one side (`run --inject`), if one was."""
+    from bench.analysis.self_check import planted
+
+    found = planted(before, after, comparison)
+    if found is None:
+        return
+    first = found.cells[0]
+    note(
+        f"planted in {first.workload} {first.contender} {first.scenario}: {found.how}; "
+        f"found in {found.found} of {found.planted} figures, {found.alarms} false alarms in the other {found.others}"
+    )

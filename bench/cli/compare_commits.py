@@ -1,0 +1,237 @@
+"""`levelfield run --against CHECKOUT`: another checkout and this one, measured in turns and compared."""
+
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from bench.cli.compare import compare
+from bench.cli.console import FAILED, INCONCLUSIVE, INTERRUPTED, USAGE, fail, note, one_of, share_of
+from bench.cli.stored_runs import check_writable, known_spreads, read
+from bench.cli.verdicts import VERDICTS
+
+if TYPE_CHECKING:
+    from bench.plan.options import Options
+    from bench.records.timing_metrics import Cell
+
+HERE = Path(__file__).resolve().parents[2]
+ENTRY = Path("bench", "__main__.py")
+# Where a checkout says how it takes turns: the second is the place of commits before the rooms.
+EXCHANGES = (Path("bench", "run", "plan_exchange.py"), Path("bench", "meeting.py"))
+RECORDS = "records.jsonl"
+FOLDERS = ("LEVELFIELD_DATA", "LEVELFIELD_CACHE")
+CLOSING_S = 20.0
+LOOK_S = 0.1
+
+MORE = 2  # times that inconclusive cells are measured again
+
+Run = subprocess.Popen[bytes]
+Runs = tuple[Sequence[Path], Sequence[Path]]
+
+
+def timed(options: "Options") -> "Options":
+    """What both sides are asked for; raises UsageError for what cannot be had in turns, and for any other mistake."""
+    from bench.analysis.self_check import SIDE
+    from bench.errors import UsageError
+    from bench.plan.options import check
+
+    for name in ("purpose", "grid", "save_models", "tensorboard", "turns", "only"):
+        if getattr(options, name):
+            raise UsageError(
+                f"--{name.replace('_', '-')}: found it with --against, expected none: both sides are timed"
+            )
+    if options.mode != "idiomatic":
+        raise UsageError(
+            f"--mode: found {options.mode!r} with --against, expected idiomatic: both would search at the same time"
+        )
+    workload = None if options.workload is None else ",".join(map(_absolute, options.workload.split(",")))
+    processes = SIDE if options.processes is None else options.processes
+    wanted = replace(options, purpose="timing", processes=processes, workload=workload)
+    check(replace(wanted, turns=f"{Path.cwd()}:head"))
+    return wanted
+
+
+def run(checkout: Path, options: "Options", *, threshold: float, form: str, results: Path) -> None:
+    """Measure both at the same time, a round here and a round there, and end with the verdicts and their exit code.
+
+    Where all that speaks against a pass are cells that are inconclusive, these are measured again, and all their pairs
+    count.
+    """
+    one_of("--format", form, VERDICTS)
+    share = share_of(threshold)
+    runs = measure(checkout, options, results=results, quiet=form != "terminal")
+    for _ in range(0 if options.inject else MORE):  # a change that was planted is planted in one case of a whole run
+        left = _undecided(runs, threshold=share, results=results)
+        if not left:
+            break
+        note(f"compare what is there: levelfield compare {' '.join(_names(runs))}")
+        note(f"measured again, since they are inconclusive: {len(left)} cells")
+        try:
+            more = measure(checkout, options, results=results, quiet=form != "terminal", only=left)
+        except SystemExit as end:
+            if end.code == INTERRUPTED:
+                raise
+            break  # why, was said; what was measured before has a verdict all the same
+        runs = ([*runs[0], *more[0]], [*runs[1], *more[1]])
+    names = _names(runs)
+    note(f"compare them again: levelfield compare {' '.join(names)}")
+    compare(*names, threshold=threshold, form=form, results=results)
+
+
+def _names(runs: Runs) -> list[str]:
+    """Both sides, as `levelfield compare` takes them."""
+    return [",".join(map(str, side)) for side in runs]
+
+
+def _undecided(runs: Runs, *, threshold: float, results: Path) -> Sequence["Cell"]:
+    """The cells of which more pairs may decide something: none where it is decided without them."""
+    from bench.analysis import compare as analysis
+
+    base, head = (read([str(folder) for folder in side], results=results)[0] for side in runs)
+    known = known_spreads(results, head[0].environment.machine)
+    found = analysis.compare(base, head, threshold=threshold, calibration=known)
+    if found.exit_code != INCONCLUSIVE:
+        return ()
+    rows = (row for row in found.rows if row.verdict == "inconclusive" and math.isfinite(row.ratio))
+    return tuple(dict.fromkeys(row.cell for row in rows))
+
+
+def measure(
+    checkout: Path, options: "Options", *, results: Path, quiet: bool = False, only: Sequence["Cell"] = ()
+) -> Runs:
+    """The folders of what both sides measured; ends here where one of them could not.
+
+    With `quiet`, what is said on the way goes beside the output. With `only`, nothing but these cells is measured.
+    """
+    folders = {"base": checkout.resolve(), "head": HERE}
+    for folder in folders.values():
+        if not (folder / ENTRY).is_file():
+            fail(f"--against: found no {ENTRY} in {folder}, expected a checkout of levelfield", USAGE)
+    theirs, ours = map(_protocol, folders.values())
+    if theirs != ours:
+        fail(
+            f"--against: found turns of version {theirs} in {checkout}, expected {ours}: the two cannot take turns; "
+            "measure them one after the other, and compare the runs",
+            USAGE,
+        )
+    check_writable(results)
+    place = (results / f"turns-{datetime.now(tz=UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}").resolve()
+    with TemporaryDirectory(prefix="levelfield-turns-") as meeting:
+        words = options.words()
+        if only:
+            chosen = Path(meeting, "only.json")
+            chosen.write_text(json.dumps([asdict(cell) for cell in only]), "utf-8")
+            words += ["--only", str(chosen)]
+        started: dict[str, Run] = {}
+        try:
+            for side, folder in folders.items():
+                started[side] = _start(folder, side, words, meeting, place=place, quiet=quiet)
+            codes = _ended(started, place)
+        finally:
+            _end(started.values())
+    base, head = _both(place)
+    for side, found in (("base", base), ("head", head)):
+        if codes[side] not in {0, FAILED} or not found:
+            reason = f"the run of {folders[side]} ended with {codes[side]}{_last_word(place, side)}"
+            fail(f"{reason}; both commits have to know `run --turns`", codes[side] if codes[side] > 0 else FAILED)
+    note(f"records: {place}")
+    return base, head
+
+
+def measured(place: Path) -> Runs:
+    """The folders of what both sides measured before, in a folder `results/turns-*`."""
+    base, head = _both(place)
+    if not base or not head:
+        fail(f"--add: found no records of both sides in {place}, expected a folder `turns-*` of such a run", USAGE)
+    return base, head
+
+
+def _both(place: Path) -> Runs:
+    from bench.records.measurement import SIDES
+
+    base, head = (_records(place, side) for side in SIDES)
+    return base, head
+
+
+def _protocol(folder: Path) -> str:
+    """How a checkout takes turns."""
+    texts = (path.read_text("utf-8") for path in map(folder.joinpath, EXCHANGES) if path.is_file())
+    found = re.search(r"^PROTOCOL = (\d+)$", next(texts, ""), re.MULTILINE)
+    return found[1] if found else "1"
+
+
+def _last_word(place: Path, side: str) -> str:
+    log = place / f"{side}.log"
+    lines = log.read_text("utf-8", "replace").strip().splitlines() if log.is_file() else []
+    return f": {lines[-1]}" if lines else ""
+
+
+def _absolute(workload: str) -> str:
+    """A file is meant from where the command was given; both runs have places of their own."""
+    path = Path(workload.strip())
+    return str(path.resolve()) if path.suffix == ".toml" else workload
+
+
+def _start(  # noqa: PLR0913 (what a run is started with)
+    folder: Path, side: str, words: Sequence[str], meeting: str, *, place: Path, quiet: bool
+) -> Run:
+    """One run in its own checkout; that of this checkout shows how it goes on."""
+    places = ("--results", str(place / side), "--reports", str(place / side / "report"))
+    command = [sys.executable, "-P", "-m", "bench", "run", *words, "--turns", f"{meeting}:{side}", *places]
+    paths = {name: str(Path(os.environ[name]).resolve()) for name in FOLDERS if name in os.environ}
+    searched = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, **paths, "PYTHONPATH": searched}
+    (place / side).mkdir(parents=True)
+    with (place / f"{side}.log").open("wb") if side == "base" else nullcontext() as log:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=log or (sys.stderr if quiet else None),
+            stderr=log,
+            start_new_session=True,  # an interrupt is for this process, which hands it on once
+        )
+
+
+def _ended(started: Mapping[str, Run], place: Path) -> dict[str, int]:
+    """How both ended; where one ends without having measured anything, the other has nothing to wait for."""
+    try:
+        while any(process.poll() is None for process in started.values()):
+            ended = [side for side, process in started.items() if process.returncode is not None]
+            if not all(_records(place, side) for side in ended):
+                _end(started.values())
+            time.sleep(LOOK_S)
+    except KeyboardInterrupt:
+        _end(started.values())
+        note("interrupted; what was measured on both sides is kept")
+        raise SystemExit(INTERRUPTED) from None
+    return {side: process.wait() for side, process in started.items()}
+
+
+def _records(place: Path, side: str) -> list[Path]:
+    """The folders of the runs of one side: one, or none where it measured nothing."""
+    return [path.parent for path in sorted((place / side).glob(f"*/*/{RECORDS}"))]
+
+
+def _end(processes: Iterable[Run]) -> None:
+    """Let the runs that go on end in order, and kill those that do not."""
+    going_on = [process for process in processes if process.poll() is None]
+    for process in going_on:
+        process.send_signal(signal.SIGINT)
+    for process in going_on:
+        try:
+            process.wait(timeout=CLOSING_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,364 @@
+"""`levelfield run`: plan, measure, store, report."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.console import (
+    FAILED,
+    INTERRUPTED,
+    NOTHING,
+    THRESHOLD_PERCENT,
+    USAGE,
+    Device,
+    Frameworks,
+    Mode,
+    Precisions,
+    Reports,
+    Results,
+    Threshold,
+    Workloads,
+    console,
+    fail,
+    note,
+    say,
+    warn,
+    warn_of_load,
+)
+from bench.cli.devices import check_devices
+from bench.cli.page import write_page
+from bench.cli.stored_runs import check_writable
+from bench.cli.verdicts import Verdicts
+
+AROUND = "proofs, memory, the roof and starting"
+AROUND_IN_TURNS = f"the other side's turns, {AROUND}"
+AROUND_TUNED = f"searches for options, {AROUND}"
+
+if TYPE_CHECKING:
+    from bench.plan.options import Options, Request
+    from bench.records.record import Case, Record
+    from bench.records.store import RunFolder
+    from bench.report.progress import Display
+    from bench.run.settings import Event
+
+
+def run(  # noqa: PLR0913 (the options of the command)
+    unfinished: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="With --resume: the run to go on with.")
+    ] = None,
+    *,
+    suite: Annotated[str | None, typer.Option(help="A named set of workloads; see `list suites`.")] = None,
+    workload: Workloads = None,
+    framework: Frameworks = None,
+    device: Device = "cpu",
+    mode: Mode = "idiomatic",
+    precision: Precisions = None,
+    scenario: Annotated[str | None, typer.Option(metavar="LIST", help="training, inference.")] = None,
+    purpose: Annotated[str | None, typer.Option(metavar="LIST", help="timing, learning, memory, capacity.")] = None,
+    grid: Annotated[
+        bool, typer.Option("--grid", help="Learn with every choice of a workload's grid, on every fold.")
+    ] = False,
+    batch_size: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Batch sizes; auto: the largest that fits.")
+    ] = None,
+    feed: Annotated[
+        str, typer.Option(metavar="device|host", help="Where batches are when the clock starts.")
+    ] = "device",
+    processes: Annotated[
+        int | None, typer.Option(help="Processes that time each case; 3, or what the suite says.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="How often each network learns, from different first weights.")] = 1,
+    threads: Annotated[int | None, typer.Option(help="Threads for every framework; all cores by default.")] = None,
+    time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="For each case.")] = 1800.0,
+    machine: Annotated[str | None, typer.Option(metavar="NAME", help="The name of a class of equal machines.")] = None,
+    save_models: Annotated[bool, typer.Option("--save-models", help="Keep what is learnt, for `predict`.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write the curves for TensorBoard.")] = False,
+    inject: Annotated[str | None, typer.Option(metavar="PERCENT", help="Plant a slowdown, with --self-check.")] = None,
+    against: Annotated[
+        Path | None, typer.Option(metavar="CHECKOUT", help="Measure it and this one in turns, and compare.")
+    ] = None,
+    self_check: Annotated[
+        bool, typer.Option("--self-check", help="This checkout against itself: nothing differs.")
+    ] = False,
+    threshold: Threshold = THRESHOLD_PERCENT,
+    form: Verdicts = "terminal",
+    turns: Annotated[str | None, typer.Option(hidden=True, help="FOLDER:SIDE, where two runs meet.")] = None,
+    only: Annotated[str | None, typer.Option(hidden=True, help="A file of cells; nothing else is measured.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and its time, and do nothing.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the newest unfinished run, or with RUN.")
+    ] = False,
+    results: Results = Path("results"),
+    reports: Reports = Path("reports"),
+) -> None:
+    """Measure a suite or some workloads, and write the report."""
+    from bench.plan.cases import cases
+    from bench.plan.options import Options, check
+
+    options = Options(
+        suite=suite,
+        workload=workload,
+        framework=framework,
+        device=device,
+        mode=mode,
+        precision=precision,
+        scenario=scenario,
+        purpose=purpose,
+        grid=grid,
+        batch_size=batch_size,
+        feed=feed,
+        processes=processes,
+        seeds=seeds,
+        threads=threads,
+        time_limit=time_limit,
+        machine=machine,
+        save_models=save_models,
+        tensorboard=tensorboard,
+        inject=inject,
+        turns=turns,
+        only=only,
+    )
+    if resume:
+        if options != Options():
+            fail("--resume: found other options, expected none: a run goes on with those that it began with", USAGE)
+        _resume(unfinished, results=results, reports=reports, dry_run=dry_run)
+    if unfinished is not None:
+        fail(f"found the argument {unfinished!r}, expected none: a run is only named with --resume", USAGE)
+    if against is None and not self_check and (form, threshold) != ("terminal", THRESHOLD_PERCENT):
+        fail("--format, --threshold: found one without --against and --self-check, which alone give verdicts", USAGE)
+    if against is not None or self_check:
+        from bench.cli import compare_commits as other
+
+        if against is not None and self_check:
+            fail(f"--against: found {against} beside --self-check, expected one of them", USAGE)
+        options = other.timed(options)
+        if not dry_run:
+            other.run(against or other.HERE, options, threshold=threshold, form=form, results=results)
+    request = check(options)
+    if tensorboard:
+        from bench.export.tensorboard import check as check_tensorboard
+
+        check_tensorboard()
+    if dry_run:
+        _print_plan(cases(request.selection), request, results=results)
+        raise SystemExit(0)
+    _, code = start(options, request, results=results, reports=reports)
+    raise SystemExit(code)
+
+
+def start(options: "Options", request: "Request", *, results: Path, reports: Path) -> "tuple[RunFolder, int]":
+    """Make a new run and measure it: the run, and its exit code.
+
+    `--device cuda` without a GPU ends here, before anything is stored.
+    """
+    from dataclasses import asdict
+
+    from bench.plan.cases import cases
+    from bench.records.environment import machine_name
+    from bench.records.store import Plan, new_run
+
+    machine = machine_name(options.machine)
+    check_devices(request.selection.contenders, request.selection.devices)
+    check_writable(results, reports)
+    store = new_run(results, machine=machine)
+    planned = cases(request.selection)
+    digests = {item.name: item.digest for item in request.selection.workloads}
+    asked = {"options": asdict(options), "machine": machine, "workloads": digests}
+    store.save_plan(Plan(cases=planned, options=asked))
+    return store, _measure(store, planned, request, options, machine=machine, reports=reports)
+
+
+def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) -> None:
+    """Go on with a run: measure the cases of its plan that have no record yet, if they still are what they were."""
+    from dataclasses import replace
+
+    from bench.plan.options import Options, check
+    from bench.records import store
+    from bench.records.environment import machine_name
+
+    found = store.find_run(results, name) if name else store.unfinished(results, warn=warn)
+    if found is None:
+        fail(f"{results}: no unfinished run to go on with", NOTHING)
+    plan = found.load_plan()
+    options = Options(**plan.options["options"])
+    request, machine = replace(check(options), left_out=()), machine_name(options.machine)  # its pairs are settled
+    if machine != plan.options["machine"]:
+        fail(f"{found.name} began on {plan.options['machine']}, and this is {machine}: start a new run here", USAGE)
+    changed = [item for item in request.selection.workloads if plan.options["workloads"].get(item.name) != item.digest]
+    if changed:
+        names = ", ".join(item.source for item in changed)
+        fail(
+            f"{names}: changed since {found.name} began, so its records would not fit together: start a new run", USAGE
+        )
+    left = found.missing(warn=warn)
+    if dry_run:
+        _print_plan(left, request, results=results)
+        raise SystemExit(0)
+    raise SystemExit(_measure(found, left, request, options, machine=machine, reports=reports))
+
+
+def _measure(  # noqa: PLR0913 (what a run is made of)
+    store: "RunFolder",
+    planned: Sequence["Case"],
+    request: "Request",
+    options: "Options",
+    *,
+    machine: str,
+    reports: Path,
+) -> int:
+    """Run the cases, print and write the report; the exit code."""
+    from bench.analysis import time_breakdown
+    from bench.report import progress
+    from bench.run import runner
+    from bench.run.settings import RunSettings
+
+    _say_what_is_left_out(request)
+    warn_of_load()
+    begun = time.monotonic()
+    settings = RunSettings(
+        run=store.name,
+        machine=machine,
+        workloads={item.name: item for item in request.selection.workloads},
+        block_seconds=request.block_seconds,
+        processes=request.selection.processes,
+        limit_s=options.time_limit,
+        logs=store.folder / "artifacts" / "logs",
+        models=store.folder / "artifacts" / "models" if options.save_models else None,
+        append=_keeper(store, options),
+        next_order=store.next_order(),
+        listen=lambda event: _show(display, event),
+        memory_bytes=request.memory_bytes,
+        planted=_planter(store, request),
+        turns=_partner(planned, request),
+    )
+    display = progress.Display(console, estimates=_estimates(planned, request, results=store.folder.parents[1]))
+    try:
+        with display:
+            new = runner.run(planned, settings)
+    except KeyboardInterrupt:
+        again = f"levelfield run --resume {store.name} --results {store.folder.parents[1]} --reports {reports}"
+        if options.turns is not None:
+            fail(f"interrupted; what was measured is in {store.folder}", INTERRUPTED)
+        fail(f"interrupted; what was measured is in {store.records}: go on with `{again}`", INTERRUPTED)
+    seconds = time.monotonic() - begun
+    records = store.read(warn=warn)
+    if not records:
+        fail(f"{store.records}: nothing was measured", NOTHING)
+    page = write_page(records, command=options.command(), reports=reports, brief=True)
+    usual = AROUND_TUNED if "tuned" in options.mode else AROUND
+    rest = usual if options.turns is None else AROUND_IN_TURNS
+    say(f"\n{progress.clock(seconds)} in all: {time_breakdown.shares(new, seconds, rest=rest)}")
+    say(f"records: {store.records}\nreport: {page}")
+    for name, wanted in (("models", options.save_models), ("tensorboard", options.tensorboard)):
+        if wanted:
+            say(f"{name}: {store.folder / 'artifacts' / name}")
+    return _exit_code(records)
+
+
+def _keeper(store: "RunFolder", options: "Options") -> "Callable[[Record], None]":
+    """What is done with a record as soon as it is there: stored, and its curve written for TensorBoard."""
+    if not options.tensorboard:
+        return store.append
+    from bench.export import tensorboard
+
+    def keep(record: "Record") -> None:
+        store.append(record)
+        tensorboard.write(record, store.folder / "artifacts" / "tensorboard")
+
+    return keep
+
+
+def _planter(store: "RunFolder", request: "Request") -> "Callable[[Case], float]":
+    """By which share the calls of a case are made longer: one case of the plan, on one of two sides.
+
+    Which one follows from the run's name, or from that of the session in which two runs have turns, so that nobody
+    chooses it. Sides are two runs, or halves of one. A case seems faster where the other side is slower.
+    """
+    from zlib import crc32
+
+    from bench.analysis.self_check import is_baseline
+
+    share = request.injected
+    if not share:
+        return lambda _: 0.0
+    session = store.name if request.turns is None else Path(request.turns["folder"]).name
+
+    def is_first(case: "Case") -> bool:
+        return is_baseline(case.replicate) if request.turns is None else request.turns["side"] == "base"
+
+    timed = list(dict.fromkeys(case.subject for case in store.load_plan().cases if case.purpose == "timing"))
+    chosen = timed[crc32(session.encode()) % len(timed)]
+    slower = share if share > 0 else -share / (1 + share)
+    return lambda case: slower if case.subject == chosen and is_first(case) == (share < 0) else 0.0
+
+
+def _partner(planned: Sequence["Case"], request: "Request") -> "Callable[[Case], Mapping[str, str] | None]":
+    """Where the other run is met, in the cases that it has too."""
+    place = request.turns
+    if place is None:
+        return lambda _: None
+    from bench.run import plan_exchange
+
+    shared = plan_exchange.shared(planned, folder=Path(place["folder"]), side=place["side"])
+    return lambda case: place if case in shared else None
+
+
+def _exit_code(records: Sequence["Record"]) -> int:
+    if all(record.outcome == "unavailable" for record in records):
+        return NOTHING
+    failed = any(record.outcome not in {"ok", "unavailable"} for record in records)
+    ran = [record for record in records if record.outcome != "unavailable"]
+    unproven = any(record.certificate is None or not record.certificate.passed for record in ran)
+    return FAILED if failed or unproven else 0
+
+
+def _show(display: "Display", event: "Event") -> None:
+    if event.kind == "proving":
+        display.proving(*(str(part) for part in event.news.values()))
+    elif event.kind == "tuning" and event.case is not None:
+        display.tuning(event.case, event.news)
+    elif event.tuning is not None and event.case is not None:
+        display.tuned(event.case, event.tuning)
+    elif event.certificate is not None:
+        display.proven(event.news, event.certificate)
+    elif event.record is not None:
+        display.finished(event.record)
+    elif event.case is not None and event.kind == "started":
+        display.started(event.case)
+    elif event.case is not None:
+        display.moved(event.case, event.news)
+
+
+def _say_what_is_left_out(request: "Request") -> None:
+    for remark in request.remarks:
+        warn(remark)
+    if request.left_out:
+        pairs = ", ".join(map(str, request.left_out))
+        note(f"not measured: {pairs}, installed too; `--framework all` measures every pair")
+
+
+def _print_plan(planned: Sequence["Case"], request: "Request", *, results: Path) -> None:
+    from bench.report import progress
+
+    estimates = _estimates(planned, request, results=results)
+    _say_what_is_left_out(request)
+    for case in planned:
+        sizes = ", ".join(map(str, case.batch_sizes))
+        say(f"{progress.name(case)}, batch {sizes}: {progress.clock(estimates[case])}")
+    total = progress.clock(sum(estimates.values()))
+    more = "searches and certificates" if any(case.mode == "tuned" for case in planned) else "certificates"
+    console.print(f"{len(planned)} cases, about {total}, and the {more} that are not in the cache yet")
+
+
+def _estimates(planned: Iterable["Case"], request: "Request", *, results: Path) -> dict["Case", float]:
+    from bench.plan.cases import estimate_s, known_durations
+    from bench.records import store
+
+    earlier = [record for run in store.runs(results)[:3] for record in run.read(warn=lambda _: None)]
+    known = known_durations(earlier)
+    workloads = {item.name: item for item in request.selection.workloads}
+    seconds = request.block_seconds
+    return {case: estimate_s(case, workloads[case.workload], block_seconds=seconds, known=known) for case in planned}

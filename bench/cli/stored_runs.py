@@ -1,0 +1,60 @@
+"""The runs that are stored, found by the names that people give to a command."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.cli.console import NOTHING, USAGE, fail, warn
+
+if TYPE_CHECKING:
+    from bench.analysis.verdicts import Spreads
+    from bench.records.record import Record
+
+
+def read(names: Sequence[str], *, results: Path, machine: str | None = None) -> tuple[list["Record"], str | None]:
+    """The records of the named runs, and the command that repeats the last of them.
+
+    With a `machine`, `baseline` is the name of the run that others on it are held against.
+    """
+    from bench.plan.options import Options
+    from bench.records import store
+
+    records: list[Record] = []
+    command = None
+    for name in dict.fromkeys(names):
+        if machine is not None and name == "baseline":
+            run = store.baseline_of(results, machine)
+        else:
+            run = store.find_run(results, name)
+        records += run.read(warn=warn)
+        command = Options(**run.load_plan().options["options"]).command() if run.plan.is_file() else None
+    if not records:
+        fail(f"{', '.join(names)}: no record in it", NOTHING)
+    return records, command
+
+
+def names(records: Sequence["Record"]) -> str:
+    """The ids of the runs that these records are of."""
+    return ", ".join(dict.fromkeys(record.run for record in records))
+
+
+def known_spreads(results: Path, machine: str) -> "Spreads":
+    """What is known of the machine's noise from a calibration."""
+    from bench.analysis import calibration
+    from bench.records import store
+
+    content = store.load_calibration(results, machine)
+    return {} if content is None else calibration.from_json(content).spreads()
+
+
+def check_writable(*folders: Path) -> None:
+    """Refuse a folder that cannot be written to now, and not after everything is measured."""
+    from tempfile import TemporaryFile
+
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            fail(f"{folder}: cannot be written ({error.strerror}); expected a folder for what is measured", USAGE)

@@ -1,0 +1,143 @@
+"""`levelfield tune`: the fastest public options of each framework, and everything that was tried."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.console import (
+    NOTHING,
+    USAGE,
+    Device,
+    Frameworks,
+    Precision,
+    errors,
+    fail,
+    note,
+    say,
+    show,
+    warn_of_load,
+    write,
+)
+from bench.cli.devices import check_devices
+
+if TYPE_CHECKING:
+    from bench.records.record import SearchResult
+    from bench.run.option_search import Spot
+    from bench.run.settings import Event
+    from bench.workload.workload import Workload
+
+LIMIT_S = 1800.0
+
+
+def tune(  # noqa: PLR0913 (the options of the command)
+    workload: Annotated[str | None, typer.Argument(metavar="WORKLOAD", help="A name or a TOML file.")] = None,
+    *,
+    framework: Frameworks = None,
+    device: Device = "cpu",
+    precision: Precision = "fp32",
+    scenario: Annotated[str, typer.Option(metavar="LIST", help="training, inference.")] = "training",
+    batch_size: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Batch sizes; those of the workload by default.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads for every framework; all cores by default.")] = None,
+    scripts: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write what was chosen into files, and do not print it.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Search again, whatever the cache knows.")] = False,
+    exhaustive: Annotated[
+        bool,
+        typer.Option("--exhaustive", help="After it, time every candidate at length: did the search miss one?"),
+    ] = False,
+) -> None:
+    """Search for the fastest public options of each framework."""
+    from bench.plan import options
+    from bench.plan.cases import cases
+    from bench.records.environment import machine_name
+    from bench.report import progress, terminal
+    from bench.report import tuning as pages
+    from bench.run import option_search
+    from bench.run.settings import RunSettings
+
+    asked = options.check(
+        options.Options(
+            workload=workload,
+            framework=framework,
+            device=device,
+            mode="tuned",
+            precision=precision,
+            scenario=scenario,
+            batch_size=batch_size,
+            purpose="timing",
+            processes=1,
+            threads=threads,
+        )
+    )
+    if len(asked.selection.workloads) != 1:
+        fail(f"found {workload or 'no workload'}, expected one; `levelfield list workloads` names them", USAGE)
+    selection = asked.selection
+    warn_of_load()
+    check_devices(selection.contenders, selection.devices)
+    with TemporaryDirectory(prefix="levelfield-") as folder, errors.status("tuning") as status:
+
+        def listen(event: "Event") -> None:
+            if event.kind == "tuning" and event.case is not None:
+                status.update(progress.trying(event.case, event.news))
+            elif event.kind == "proving":
+                status.update(" ".join(("proving", *map(str, event.news.values()))))
+
+        settings = RunSettings(
+            run="tune",
+            machine=machine_name(None),
+            workloads={item.name: item for item in selection.workloads},
+            block_seconds=asked.suite.block_seconds,
+            limit_s=LIMIT_S,
+            logs=Path(folder),
+            models=None,
+            append=lambda _: None,
+            listen=listen,
+        )
+        found = option_search.search(cases(selection), settings, again=again)
+        picked = {spot: item.options for spot, item in found.items()} if exhaustive else {}
+        if exhaustive:
+            found = option_search.search(cases(selection), settings, again=True, exhaustive=True)
+    for spot, item in found.items():
+        show([terminal.render_table(pages.table(spot.place, item, picked=picked.get(spot)))])
+        if item.candidates[0].times_s:
+            _write(spot, item, selection.workloads[0], scripts=scripts)
+    for remark in asked.remarks:
+        note(remark)
+    if not any(item.candidates[0].times_s for item in found.values()):
+        fail(f"{workload}: nothing could be timed; the table says why", NOTHING)
+
+
+def _write(spot: "Spot", found: "SearchResult", workload: "Workload", *, scripts: Path | None) -> None:
+    """What was chosen as a script, printed or in a file."""
+    from bench.scripts import Task
+    from bench.scripts import write as write_script
+
+    framework, _, backend = spot.contender.partition("/")
+    task = Task(
+        workload=workload.name,
+        framework=framework,
+        backend=backend or None,
+        device=spot.device,
+        precision=spot.precision,
+        threads=spot.threads,
+        scenario=spot.scenario,
+        batch_size=spot.batch_size,
+        family=workload.family,
+        spec=workload.spec,
+        recipe=workload.recipe,
+        options=found.options,
+    )
+    text = write_script(task)
+    if scripts is None:
+        write(f"\n{text}\n")
+        return
+    scripts.mkdir(parents=True, exist_ok=True)
+    words = (spot.workload, spot.contender, spot.device, spot.precision, spot.scenario, str(spot.batch_size))
+    path = scripts / f"{'-'.join(words)}.py".replace("/", "-").replace(":", "-").replace("@", "-")
+    path.write_text(text, "utf-8")
+    say(f"script: {path}")

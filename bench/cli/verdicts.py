@@ -1,0 +1,52 @@
+"""How `compare`, `check` and `run --against` print what they found."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.console import show, write
+
+if TYPE_CHECKING:
+    from bench.analysis.budgets import Checks
+    from bench.analysis.compare import Comparison
+    from bench.report.layout import Report
+
+PAGES = ("terminal", "markdown")
+VERDICTS = (*PAGES, "json", "junit", "github")
+
+Verdicts = Annotated[str, typer.Option("--format", metavar="|".join(VERDICTS), help="How verdicts are printed.")]
+
+
+def show_verdicts(found: "Comparison | Checks", page: "Report", form: str) -> None:
+    """What was found, for people or for a program."""
+    from bench.report import markdown, terminal
+
+    if form == "json":
+        from bench.export import json
+
+        write(json.render(found))
+    elif form == "junit":
+        from bench.export import junit
+
+        write(junit.render(found))
+    elif form == "github":
+        from bench.export import github
+
+        write(github.annotations(found))
+        _summarise(markdown.render(page))
+    elif form == "markdown":
+        write(markdown.render(page))
+    else:
+        show(terminal.render(page))
+
+
+def _summarise(page: str) -> None:
+    """Add the page to the summary of a job on GitHub, or print it where there is none."""
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary is None:
+        write(page)
+        return
+    with Path(summary).open("a", encoding="utf-8") as file:
+        file.write(f"{page}\n")

@@ -1,0 +1,67 @@
+"""`levelfield verify`: prove that all frameworks do the same work, and measure nothing."""
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.console import (
+    FAILED,
+    USAGE,
+    Device,
+    Frameworks,
+    Precision,
+    Workloads,
+    errors,
+    fail,
+    one_of,
+    show,
+    write,
+)
+from bench.cli.devices import check_devices
+
+if TYPE_CHECKING:
+    from bench.run.settings import Event
+
+
+def verify(
+    *,
+    workload: Workloads = None,
+    framework: Frameworks = None,
+    device: Device = "cpu",
+    precision: Precision = "fp32",
+    form: Annotated[str, typer.Option("--format", metavar="table|json", help="For people, or for machines.")] = "table",
+) -> None:
+    """Prove that all frameworks do the same work."""
+    from bench.plan import options
+    from bench.report import certificates, terminal
+    from bench.run.certificates import certify
+    from bench.workload import frameworks
+
+    one_of("--format", form, ("table", "json"))
+    known = tuple(map(str, filter(frameworks.is_installed, frameworks.every_contender())))
+    contenders, problems = frameworks.choose(known if framework is None else options.split("framework", framework))
+    if not contenders:
+        fail("; ".join(problems) or "no framework is installed", USAGE)
+    workloads = options.load_workloads(workload or "all")
+    where, *others = options.devices(device)
+    if others:
+        fail(f"--device: found {device!r}, expected one device", USAGE)
+    used, *more = options.precisions(precision)
+    if more:
+        fail(f"--precision: found {precision!r}, expected one precision", USAGE)
+    check_devices(contenders, (where,))
+    with TemporaryDirectory(prefix="levelfield-") as folder, errors.status("proving") as status:
+
+        def listen(event: "Event") -> None:
+            if event.kind == "proving":
+                status.update(" ".join(map(str, event.news.values())))
+
+        found = certify(workloads, contenders, device=where, precision=used, logs=Path(folder), listen=listen)
+    if form == "json":
+        write(json.dumps(certificates.as_json(found), indent=1) + "\n")
+    else:
+        show([terminal.render_table(certificates.table(found))])
+    raise SystemExit(0 if certificates.hold(found) else FAILED)

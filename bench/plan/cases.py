@@ -1,0 +1,158 @@
+"""From what was asked for to the list of cases, in the order in which they are measured; pure."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bench.records.record import Case, Record
+from bench.records.timing_metrics import Cell, cells
+from bench.workload import model_families
+from bench.workload.axes import Feed, Mode, Precision, Purpose, Scenario
+from bench.workload.frameworks import Contender
+from bench.workload.workload import Workload
+
+# For estimates where nothing like it was measured before: what a small machine, a GPU and a small network take.
+ASSUMED_FLOPS = {"cpu": 50e9, "cuda": 20e12}
+ASSUMED_CALL_S = 1e-3
+ASSUMED_START_S = 2.0
+ASSUMED_TRIALS = 8
+PURPOSES: tuple[Purpose, ...] = ("timing", "learning", "memory", "capacity")
+BLOCKS = 4  # first calls, warm-up, synchronised and pipelined take about as long each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What is to be measured.
+
+    `batch_sizes` are those of inference; training is timed at the recipe's and, with `batch_sizes_for_training`, at
+    those too. Without these a workload that has batch sizes of its own is timed at them. `feed` is that of timed calls.
+    `largest_batch` is where the search for the largest batch that fits ends, where there is one. With `only`, nothing
+    else is measured.
+    """
+
+    workloads: tuple[Workload, ...]
+    contenders: tuple[Contender, ...]
+    devices: tuple[str, ...]
+    scenarios: tuple[Scenario, ...]
+    batch_sizes: tuple[int, ...]
+    batch_sizes_for_training: tuple[int, ...]
+    processes: int
+    seeds: int
+    threads: int
+    purposes: tuple[Purpose, ...] = PURPOSES
+    modes: tuple[Mode, ...] = ("idiomatic",)
+    precisions: tuple[Precision, ...] = ("fp32",)
+    feed: Feed = "device"
+    largest_batch: int | None = None
+    only: frozenset[Cell] | None = None
+
+
+def cases(selection: Selection) -> tuple[Case, ...]:
+    """Every case: memory first, then the timing processes in balanced blocks, the learning after the first block.
+
+    The frameworks take turns within each workload, in turned order from one block to the next (ABC, CBA), so that none
+    is always measured first, each with its modes and precisions one right after the other; and the blocks are spread
+    over the run, so that its processes see the machine's slow drift. What fills the memory comes last.
+    """
+    memory = [case for scenario in selection.scenarios for case in _lap(selection, scenario, replicate=0)]
+    planned = [replace(case, purpose="memory", feed="device") for case in memory]
+    for replicate in range(selection.processes):
+        planned += _block(selection, replicate)
+        if replicate == 0 and "training" in selection.scenarios:
+            planned += _learning(selection)
+    if selection.largest_batch is not None:
+        planned += [
+            replace(case, purpose="capacity", feed="device", batch_sizes=(selection.largest_batch,))
+            for case in memory
+            if case.mode == "idiomatic"  # options are searched for at batch sizes that are known
+        ]
+    chosen = [case for case in planned if case.purpose in selection.purposes]
+    if selection.only is not None:
+        chosen = [_narrowed(case, selection.only) for case in chosen]
+    return tuple(case for case in chosen if case.batch_sizes)
+
+
+def estimate_s(case: Case, workload: Workload, *, block_seconds: float, known: Mapping[Case, float]) -> float:
+    """About how many seconds a case takes: what it took before, or what its size suggests."""
+    if case.subject in known:
+        return known[case.subject]
+    sample_s = (
+        model_families.flops_per_sample(workload.family, workload.spec) / ASSUMED_FLOPS[case.device.partition(":")[0]]
+    )
+    if case.purpose == "memory":
+        return 2 * ASSUMED_START_S
+    if case.purpose == "capacity":
+        return ASSUMED_TRIALS * ASSUMED_START_S + ASSUMED_TRIALS * _call_s(3 * sample_s, max(case.batch_sizes))
+    if case.purpose == "learning":
+        recipe = workload.recipe
+        steps = recipe.epochs * workload.description.train / recipe.batch_size
+        return ASSUMED_START_S + steps * _call_s(3 * sample_s, recipe.batch_size)
+    passes = 3 if case.scenario == "training" else 1  # the backward pass costs about twice the forward pass
+    calls = [max(block_seconds, 64 * _call_s(passes * sample_s, size)) for size in case.batch_sizes]
+    return ASSUMED_START_S + BLOCKS * sum(calls)
+
+
+def known_durations(records: Sequence[Record]) -> dict[Case, float]:
+    """What each case took when it was last measured, by its subject."""
+    return {record.case.subject: record.duration_s for record in records if record.outcome == "ok"}
+
+
+def _narrowed(case: Case, only: frozenset[Cell]) -> Case:
+    """The case at those of its batch sizes that are asked for, which may be none."""
+    return replace(case, batch_sizes=tuple(cell.batch_size for cell in cells(case) if cell in only))
+
+
+def _block(selection: Selection, replicate: int) -> Iterator[Case]:
+    for scenario in selection.scenarios:
+        yield from _lap(selection, scenario, replicate=replicate)
+
+
+def _lap(selection: Selection, scenario: Scenario, *, replicate: int) -> Iterator[Case]:
+    """Every workload and device once, in an order of contenders, modes and precisions that turns around each lap."""
+    order = tuple(itertools.product(selection.contenders, selection.precisions, selection.modes))
+    for workload in selection.workloads:
+        sizes = _sizes(selection, workload, scenario)
+        for device in selection.devices:
+            for contender, precision, mode in order if replicate % 2 == 0 else order[::-1]:
+                yield Case(
+                    workload=workload.name,
+                    framework=contender.framework,
+                    backend=contender.backend,
+                    mode=mode,
+                    precision=precision,
+                    device=device,
+                    scenario=scenario,
+                    # Ascending, so that peaks that cannot be reset keep their meaning.
+                    batch_sizes=tuple(sorted(set(sizes))),
+                    threads=selection.threads,
+                    feed=selection.feed,
+                    seed=workload.recipe.seed,
+                    replicate=replicate,
+                )
+
+
+def _sizes(selection: Selection, workload: Workload, scenario: Scenario) -> tuple[int, ...]:
+    if workload.batch_sizes and not selection.batch_sizes_for_training:
+        return workload.batch_sizes
+    if scenario == "training":
+        return (workload.recipe.batch_size, *selection.batch_sizes_for_training)
+    return selection.batch_sizes
+
+
+def _learning(selection: Selection) -> Iterator[Case]:
+    for number in range(selection.seeds):
+        for case in _lap(selection, "training", replicate=number):
+            workload = next(item for item in selection.workloads if item.name == case.workload)
+            recipe = workload.recipe
+            yield replace(
+                case,
+                purpose="learning",
+                batch_sizes=(recipe.batch_size,),
+                seed=recipe.seed + number,
+                replicate=0,
+                feed="device",
+            )
+
+
+def _call_s(sample_s: float, batch_size: int) -> float:
+    return ASSUMED_CALL_S + sample_s * batch_size

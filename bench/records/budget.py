@@ -1,0 +1,95 @@
+"""Budgets: limits that a run has to keep, as a TOML file has them.
+
+A file has a table `[[budget]]` for each: which cells (`workload`, and where they are named `contender`, `device`,
+`scenario`, `batch_size`), and the limits of `LIMITS` that hold for each of them.
+"""
+
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from bench.workload.axes import Scenario
+from bench.workload.recipe import METRICS, Positive, Size, from_toml
+
+Number = Annotated[float, Field(strict=True)]
+Allowed = Literal["at most", "at least"]
+
+CHOSEN_BY = ("workload", "contender", "device", "scenario", "batch_size")
+
+
+class Limit(NamedTuple):
+    """The metric behind a key, what the figure is divided by to be in the key's unit, and which side is allowed."""
+
+    metric: str
+    unit: float
+    allowed: Allowed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
+class Budget:
+    """Which cells, and the limits that hold for each of them; what is not named is not limited."""
+
+    workload: str
+    contender: str | None = None
+    device: str | None = None
+    scenario: Scenario | None = None
+    batch_size: Size | None = None
+    latency_p50_ms: Positive | None = None
+    latency_p90_ms: Positive | None = None
+    latency_p99_ms: Positive | None = None
+    step_p50_ms: Positive | None = None
+    step_p90_ms: Positive | None = None
+    first_call_s: Positive | None = None
+    time_to_target_s: Positive | None = None
+    samples_per_second: Positive | None = None
+    peak_memory_mb: Positive | None = None
+    device_memory_mb: Positive | None = None
+    accuracy: Number | None = None
+    precision: Number | None = None
+    recall: Number | None = None
+    f1: Number | None = None
+    roc_auc: Number | None = None
+    r2: Number | None = None
+    loss: Number | None = None
+    mae: Number | None = None
+    rmse: Number | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a budget without a limit."""
+        if not self.limits():
+            raise ValueError(f"found no limit, expected one of {', '.join(LIMITS)}")
+
+    def limits(self) -> dict[str, float]:
+        """The keys that are limited, and their limits."""
+        return {key: value for key in LIMITS if (value := getattr(self, key)) is not None}
+
+    def chosen_by(self) -> dict[str, str | int]:
+        """What a cell has to be for the limits to hold for it."""
+        return {name: value for name in CHOSEN_BY if (value := getattr(self, name)) is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
+class Budgets:
+    """A file of budgets."""
+
+    budget: Annotated[tuple[Budget, ...], Field(min_length=1)]
+
+
+_QUALITY = {name: better for task in METRICS.values() for name, better in task.items()}
+_MILLI, _MEGA = 1e-3, 1e6
+LIMITS = {
+    "latency_p50_ms": Limit("query_time_p50_s", _MILLI, "at most"),
+    "latency_p90_ms": Limit("query_time_p90_s", _MILLI, "at most"),
+    "latency_p99_ms": Limit("query_time_p99_s", _MILLI, "at most"),
+    "step_p50_ms": Limit("step_time_p50_s", _MILLI, "at most"),
+    "step_p90_ms": Limit("step_time_p90_s", _MILLI, "at most"),
+    "first_call_s": Limit("first_call_time_s", 1.0, "at most"),
+    "time_to_target_s": Limit("time_to_target_s", 1.0, "at most"),
+    "samples_per_second": Limit("samples_per_second", 1.0, "at least"),
+    "peak_memory_mb": Limit("host_peak_bytes", _MEGA, "at most"),
+    "device_memory_mb": Limit("device_peak_bytes", _MEGA, "at most"),
+} | {
+    name: Limit(f"test_{name}", 1.0, "at least" if better == "higher" else "at most")
+    for name, better in _QUALITY.items()
+}

@@ -1,0 +1,187 @@
+"""The machine and its software, as a record shows them to anybody: no host, no user and no path."""
+
+import fcntl
+import os
+import platform
+import re
+import secrets
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+import pynvml
+
+from bench import cache
+from bench.errors import BenchError, UsageError
+from bench.records.record import Environment
+from bench.version import __version__
+
+T = TypeVar("T")
+LOOK_S = 0.5
+BUSY_CORES = 0.5  # of other work: so much disturbs what is timed
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+IDENTITY = re.compile(r"[0-9a-f]{6}")
+NOISE = re.compile(r"\((r|tm)\)|@.*|\b(\d+(st|nd|rd|th) gen|cpu|processor|\d+-core|nvidia|tesla)\b", re.IGNORECASE)
+
+
+def environment(versions: Mapping[str, str], *, machine: str | None = None) -> Environment:
+    """This machine with its driver, and the software that `versions` lists; without a GPU there is no driver either.
+
+    `machine` is the name that was declared for it. Raises what `machine_name` raises.
+    """
+    gpus, driver = _gpus()
+    return Environment(
+        machine=machine_name(machine),
+        cpu=_cpu(),
+        cores=available_cores(),
+        memory_bytes=psutil.virtual_memory().total,
+        gpus=gpus,
+        driver=driver,
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        versions=dict(versions),
+        commit=commit(Path(__file__).resolve().parents[2]),
+        levelfield=__version__,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuUsers:
+    """Who is on a GPU: how many processes compute there, what is held of its memory, how busy it is."""
+
+    processes: int
+    used_bytes: int
+    busy_percent: int
+
+
+def busy_cores(look_s: float = LOOK_S) -> float:
+    """How many cores are at work now, by one look; what other virtual machines took counts too."""
+    return psutil.cpu_percent(interval=look_s) / 100 * (psutil.cpu_count() or 1)
+
+
+def gpu_users() -> tuple[GpuUsers, ...]:
+    """Every GPU that the driver knows and tells of, in its order."""
+    return _of_every_gpu(
+        lambda gpu: GpuUsers(
+            processes=len(pynvml.nvmlDeviceGetComputeRunningProcesses(gpu)),
+            used_bytes=pynvml.nvmlDeviceGetMemoryInfo(gpu).used,
+            busy_percent=pynvml.nvmlDeviceGetUtilizationRates(gpu).gpu,
+        )
+    )
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def stolen_s() -> float | None:
+    """The seconds, over all cores, in which the machine below this virtual one ran somebody else; None if not told."""
+    stolen: float | None = getattr(psutil.cpu_times(), "steal", None)
+    return stolen
+
+
+def machine_name(declared: str | None = None) -> str:
+    """The name under which results are comparable: the declared one, else the hardware and a random id of this user.
+
+    The id is made once and kept in the cache folder. Raises UsageError for a declared name that no folder should have,
+    and BenchError where the id cannot be kept.
+    """
+    if declared is None:
+        gpus, _ = _gpus()
+        memory_bytes = psutil.virtual_memory().total
+        return f"{hardware(_cpu(), cores=available_cores(), memory_bytes=memory_bytes, gpus=gpus)}-{_identity()}"
+    if not NAME.fullmatch(declared):
+        raise UsageError(
+            f"--machine: found {declared!r}, expected up to 80 letters, digits, '.', '_' or '-', no sign first"
+        )
+    return declared
+
+
+def hardware(cpu: str, *, cores: int, memory_bytes: int, gpus: tuple[str, ...] = ()) -> str:
+    """The hardware as part of a name: `amd-epyc-9b14-2c-23g`, `intel-xeon-platinum-8480c-16c-128g-2xh200`."""
+    parts = [_slug(cpu) or "cpu", f"{cores}c", f"{round(memory_bytes / 2**30)}g"]
+    for gpu in dict.fromkeys(gpus):
+        count = f"{gpus.count(gpu)}x" if gpus.count(gpu) > 1 else ""
+        parts.append(f"{count}{_slug(gpu)}")
+    return "-".join(parts)
+
+
+def commit(folder: Path) -> str | None:
+    """The commit checked out in `folder`, `-dirty` where tracked files differ; None if it is no checkout's root."""
+    root = _git(folder, "rev-parse", "--show-toplevel")
+    if root is None or Path(root).resolve() != folder.resolve():
+        return None
+    return _git(folder, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError):  # no git here, or no checkout
+        return None
+    return done.stdout.strip()
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # not Linux
+        lines = []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, "") or platform.processor() or platform.machine()
+
+
+def _gpus() -> tuple[tuple[str, ...], str | None]:
+    """The names of all GPUs, and the version of their driver."""
+    found = _of_every_gpu(lambda gpu: (str(pynvml.nvmlDeviceGetName(gpu)), str(pynvml.nvmlSystemGetDriverVersion())))
+    return tuple(name for name, _ in found), next((driver for _, driver in found), None)
+
+
+def _of_every_gpu(read: Callable[[Any], T]) -> tuple[T, ...]:
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:  # no driver, so no GPU
+        return ()
+    try:
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        return tuple(read(handle) for handle in handles)
+    except pynvml.NVMLError:  # a driver that this user cannot ask
+        return ()
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _slug(name: str) -> str:
+    return "-".join(re.findall(r"[a-z0-9]+", NOISE.sub(" ", name).lower())[:4])
+
+
+def _identity() -> str:
+    path = cache.folder() / "machine-id"
+    try:
+        found = path.read_text(encoding="ascii").strip() if path.exists() else ""
+        if not IDENTITY.fullmatch(found):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            found = _made(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchError(
+            f"{path}: the id of this machine cannot be kept there ({error}); "
+            "set LEVELFIELD_CACHE to a folder that can be written, or name the machine with --machine NAME"
+        ) from None
+    return found
+
+
+def _made(path: Path) -> str:
+    """The id in the file, or a new one; where two processes begin at once, the second takes that of the first."""
+    with path.open("a+", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # released with the file
+        file.seek(0)
+        found = file.read().strip()
+        if not IDENTITY.fullmatch(found):
+            found = secrets.token_hex(3)
+            file.truncate(0)
+            file.write(f"{found}\n")
+    return found

@@ -1,0 +1,291 @@
+"""The only writer of results: <machine>/<run>/records.jsonl, one record per line, and <run>/artifacts for the rest."""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, final
+
+from pydantic import TypeAdapter, ValidationError
+
+from bench.errors import BenchError, NothingMeasuredError, UsageError
+from bench.records.record import Case, ForeignLineError, Record, from_line, last_attempts, to_json, to_line
+from bench.workload import source_code
+
+RECORDS = "records.jsonl"
+PLAN = Path("artifacts", "plan.json")
+BASELINE, CALIBRATION = "baseline.json", "calibration.json"
+LATEST = ("latest", "last")
+SHOWN = 5
+
+Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run set out to measure, and the options that it needs to be continued."""
+
+    cases: tuple[Case, ...]
+    options: Mapping[str, Any]  # JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The run that others on its machine are held against: who said so, when (ISO 8601), and why."""
+
+    machine: str
+    run: str
+    who: str
+    when: str
+    why: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """One run, by its records file; every method but `append` and `save_plan` only reads."""
+
+    records: Path
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run."""
+        return self.records.parent
+
+    @property
+    def name(self) -> str:
+        """The id of the run."""
+        return self.folder.name
+
+    @property
+    def plan(self) -> Path:
+        """The file of the run's plan, whether there is one or not."""
+        return self.folder / PLAN
+
+    def append(self, record: Record) -> None:
+        """Store a record for good: on disk when this returns, whole, and on a line of its own.
+
+        Several processes may append at once. A line that a killed run left torn is ended first. Raises BenchError.
+        """
+        with _writing(self.records):
+            descriptor = os.open(self.records, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)  # released with the descriptor
+                line = f"{_line_end(descriptor)}{to_line(record)}\n".encode()
+                written = os.write(descriptor, line)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            if written < len(line):
+                raise OSError(f"only {written} of {len(line)} bytes were written; is the disk full?")
+
+    def read(self, *, warn: Warn) -> list[Record]:
+        """The records in the order in which they were stored; `warn` hears of each line that is none, by its number.
+
+        Of a case that was measured again, the last attempt; the others stay in the file.
+        """
+        return last_attempts(read(self.records, warn=warn))
+
+    def next_order(self) -> int:
+        """The order of the next record of the run: one above all that are stored."""
+        return 1 + max((record.order for record in read(self.records, warn=lambda _: None)), default=-1)
+
+    def save_plan(self, plan: Plan) -> None:
+        """Store what the run sets out to measure. Raises BenchError."""
+        content = {"cases": [to_json(case) for case in plan.cases], "options": dict(plan.options)}
+        with _writing(self.plan):
+            _replace(self.plan, content)
+
+    def load_plan(self) -> Plan:
+        """What the run set out to measure. Raises UsageError where there is none that this version reads."""
+        try:
+            content = json.loads(self.plan.read_text(encoding="utf-8"))
+            cases = TypeAdapter(tuple[Case, ...]).validate_python(content["cases"])
+            return Plan(cases=cases, options=dict(content["options"]))
+        except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+            reason = str(error).splitlines()[0]
+            raise UsageError(f"{self.plan}: not a plan that can be continued ({reason}); start a new run") from None
+
+    def missing(self, *, warn: Warn) -> list[Case]:
+        """The cases of the plan that have no record yet, whatever the outcome. Raises UsageError without a plan."""
+        measured = {record.case for record in self.read(warn=warn)}
+        return [case for case in self.load_plan().cases if case not in measured]
+
+
+def new_run(results: Path, *, machine: str) -> RunFolder:
+    """A new and empty folder, whose name is the time: names sort as runs began. Raises BenchError."""
+    while True:
+        now = datetime.now(tz=UTC)
+        folder = results / machine / f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond * 2**16 // 10**6:04x}"
+        with _writing(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir()
+            except FileExistsError:  # begun by another process, within the same 15 microseconds
+                continue
+        return RunFolder(folder / RECORDS)
+
+
+def read(path: Path, *, warn: Warn) -> list[Record]:
+    """The records in a file, in their order, none if there is no file; `warn` hears of each line that is no record.
+
+    Their workload digests are those of today where the work is the same. Raises BenchError for a file that
+    cannot be read.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n") if path.exists() else []
+    except OSError as error:
+        raise BenchError(f"{path}: cannot be read ({error.strerror}); expected a file of records") from None
+    records = []
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                record = from_line(line.decode())
+                records.append(replace(record, workload_digest=source_code.digest_today(record.workload_digest)))
+            except (ForeignLineError, UnicodeDecodeError) as error:
+                warn(f"{path}:{number}: skipped, {error}")
+    return records
+
+
+def runs(results: Path) -> list[RunFolder]:
+    """Every run under `results`, the newest first."""
+    found = {path.parent for path in results.glob(f"*/*/{RECORDS}")}
+    found |= {path.parents[1] for path in results.glob(f"*/*/{PLAN}")}
+    return [RunFolder(folder / RECORDS) for folder in sorted(found, key=lambda folder: folder.name, reverse=True)]
+
+
+def find_run(results: Path, name: str) -> RunFolder:
+    """The run that `name` means: an id, a prefix that only one id has, a run folder, a records file, or `latest`.
+
+    Raises UsageError, with the newest runs, for a name that means none or several, and NothingMeasuredError if `latest`
+    is asked for before any run has stored anything.
+    """
+    path = Path(name)
+    if path.is_file():
+        return RunFolder(path)
+    if (path / RECORDS).is_file():
+        return RunFolder(path / RECORDS)
+    begun = runs(results)
+    known = [run for run in begun if run.records.is_file()]
+    if name in LATEST:
+        if not known:
+            raise NothingMeasuredError(f"{results}: no runs yet; measure one with `levelfield run`")
+        return known[0]
+    fitting = [run for run in begun if name and run.name.startswith(name)]  # a plan is enough to be named
+    exact = [run for run in fitting if run.name == name]
+    if len(exact or fitting) == 1:
+        return (exact or fitting)[0]
+    found = f"it begins {len(fitting)} ids" if fitting else "no such run, folder or records file"
+    raise UsageError(
+        f"run {name!r}: {found}; {results} has {_newest(fitting or known)}; "
+        f"give an id, the beginning of one, a run folder, a records file or 'latest'"
+    )
+
+
+def set_baseline(results: Path, run: RunFolder, *, who: str, why: str) -> Baseline:
+    """Hold other runs on the machine of this one against it from now on. Raises BenchError, and UsageError elsewhere.
+
+    The run has to be stored under `results`, or nobody would find it again.
+    """
+    if run.folder.parent.parent.resolve() != results.resolve():
+        raise UsageError(f"{run.folder}: found a run that is not stored under {results}, expected one that is")
+    found = Baseline(
+        machine=run.folder.parent.name,
+        run=run.name,
+        who=who,
+        when=datetime.now(tz=UTC).isoformat(timespec="seconds"),
+        why=why,
+    )
+    path = run.folder.parent / BASELINE
+    with _writing(path):
+        _replace(path, asdict(found))
+    return found
+
+
+def baselines(results: Path) -> list[Baseline]:
+    """The baseline of every machine that has one. Raises BenchError for a file that is none."""
+    found = []
+    for path in sorted(results.glob(f"*/{BASELINE}")):
+        try:
+            found.append(TypeAdapter(Baseline).validate_json(path.read_bytes()))
+        except (OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise BenchError(f"{path}: found no baseline ({reason}); set it again, or remove the file") from None
+    return found
+
+
+def baseline_of(results: Path, machine: str) -> RunFolder:
+    """The run that others on this machine are held against. Raises UsageError where there is none, or no longer."""
+    run = next((item.run for item in baselines(results) if item.machine == machine), None)
+    if run is None:
+        raise UsageError(f"baseline: found none for {machine}, expected one: `levelfield baseline set RUN --why TEXT`")
+    found = RunFolder(results / machine / run / RECORDS)
+    if not found.records.is_file():
+        raise UsageError(f"baseline: {found.records} is no longer there; set another with `levelfield baseline set`")
+    return found
+
+
+def clear_baseline(results: Path, machine: str) -> None:
+    """Forget the baseline of a machine; the run stays. Raises BenchError."""
+    path = results / machine / BASELINE
+    with _writing(path):
+        path.unlink(missing_ok=True)
+
+
+def save_calibration(results: Path, machine: str, content: Mapping[str, Any]) -> Path:
+    """Store what is known of a machine's noise, in place of what was. Raises BenchError."""
+    path = results / machine / CALIBRATION
+    with _writing(path):
+        _replace(path, content)
+    return path
+
+
+def load_calibration(results: Path, machine: str) -> Mapping[str, Any] | None:
+    """What is known of a machine's noise, if anything is. Raises BenchError for a file that is none."""
+    path = results / machine / CALIBRATION
+    if not path.is_file():
+        return None
+    try:
+        content: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise BenchError(f"{path}: found no calibration ({reason}); run `levelfield doctor --calibrate`") from None
+    return content
+
+
+def unfinished(results: Path, *, warn: Warn) -> RunFolder | None:
+    """The newest run whose plan has cases without a record, or None."""
+    return next((run for run in runs(results) if run.plan.is_file() and run.missing(warn=warn)), None)
+
+
+def _newest(known: Sequence[RunFolder]) -> str:
+    names = ", ".join(run.name for run in known[:SHOWN])
+    return (names if len(known) <= SHOWN else f"{names} and {len(known) - SHOWN} older ones") or "no runs"
+
+
+def _line_end(descriptor: int) -> str:
+    size = os.fstat(descriptor).st_size
+    return "" if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n" else "\n"
+
+
+def _replace(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a small file that is there whole or not at all, whoever reads or writes it meanwhile."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}-{os.getpid()}")
+    draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BenchError(
+            f"{path}: cannot be written ({error.strerror or error}); what was stored before stays readable; "
+            "free the place or choose another with --results DIR"
+        ) from None

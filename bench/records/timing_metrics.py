@@ -1,0 +1,343 @@
+"""One function for each performance metric: the raw timings of one process in, one number out.
+
+The process is the unit of analysis: a cell of the matrix was timed in several, and its figure is the median over them.
+A metric that has too few samples, or a time that is not above zero, has no value: None, never 0.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from bench.records.measurement import Block
+from bench.records.record import Case, Record
+from bench.workload.axes import Scenario
+
+Better = Literal["lower", "higher"]
+Samples = Literal["call_ns", "synchronised_ns", "pipelined_ns"]
+Compute = Callable[[Block], float]
+
+TRAINING: tuple[Scenario, ...] = ("training",)
+INFERENCE: tuple[Scenario, ...] = ("inference",)
+EVERYWHERE: tuple[Scenario, ...] = (*TRAINING, *INFERENCE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A metric: what it is called, when it exists, and how it is computed; `compared` ones decide regressions.
+
+    `may_be_zero` are those of which nothing is a figure too: time that was not spent.
+    """
+
+    name: str
+    unit: str
+    better: Better
+    scenarios: tuple[Scenario, ...]
+    samples: Samples
+    at_least: int
+    compared: bool
+    may_be_zero: bool
+    compute: Compute
+
+
+METRICS: dict[str, Metric] = {}
+
+
+def metric(  # noqa: PLR0913 (a row of a table)
+    unit: str,
+    better: Better,
+    *,
+    scenarios: tuple[Scenario, ...],
+    samples: Samples,
+    at_least: int = 1,
+    compared: bool = False,
+    may_be_zero: bool = False,
+) -> Callable[[Compute], Compute]:
+    """Enter the decorated function into METRICS under its own name."""
+
+    def enter(compute: Compute) -> Compute:
+        METRICS[compute.__name__] = Metric(
+            name=compute.__name__,
+            unit=unit,
+            better=better,
+            scenarios=scenarios,
+            samples=samples,
+            at_least=at_least,
+            compared=compared,
+            may_be_zero=may_be_zero,
+            compute=compute,
+        )
+        return compute
+
+    return enter
+
+
+@metric("s", "lower", scenarios=TRAINING, samples="pipelined_ns", compared=True)
+def step_time_pipelined_s(block: Block) -> float:
+    """Seconds for a step when many are sent before one wait."""
+    return _percentile_s(block.pipelined_ns, 50) / block.iterations_per_round
+
+
+@metric("s", "lower", scenarios=TRAINING, samples="synchronised_ns", compared=True)
+def step_time_p50_s(block: Block) -> float:
+    """Median seconds for a step that is waited for."""
+    return _percentile_s(block.synchronised_ns, 50)
+
+
+@metric("s", "lower", scenarios=TRAINING, samples="synchronised_ns", at_least=64)
+def step_time_p90_s(block: Block) -> float:
+    """90th percentile of the same."""
+    return _percentile_s(block.synchronised_ns, 90)
+
+
+@metric("s", "lower", scenarios=INFERENCE, samples="pipelined_ns", compared=True)
+def query_time_pipelined_s(block: Block) -> float:
+    """Seconds for a query when many are sent before one wait."""
+    return _percentile_s(block.pipelined_ns, 50) / block.iterations_per_round
+
+
+@metric("s", "lower", scenarios=INFERENCE, samples="synchronised_ns", compared=True)
+def query_time_p50_s(block: Block) -> float:
+    """Median seconds for a query that is waited for."""
+    return _percentile_s(block.synchronised_ns, 50)
+
+
+@metric("s", "lower", scenarios=INFERENCE, samples="synchronised_ns", at_least=64)
+def query_time_p90_s(block: Block) -> float:
+    """90th percentile of the same; 64 samples are the least of MLPerf's early stopping."""
+    return _percentile_s(block.synchronised_ns, 90)
+
+
+@metric("s", "lower", scenarios=INFERENCE, samples="synchronised_ns", at_least=662)
+def query_time_p99_s(block: Block) -> float:
+    """99th percentile of the same; 662 samples are the least of MLPerf's early stopping."""
+    return _percentile_s(block.synchronised_ns, 99)
+
+
+@metric("s", "lower", scenarios=INFERENCE, samples="synchronised_ns")
+def per_sample_latency_s(block: Block) -> float:
+    """Median query time divided by the samples in the query."""
+    return query_time_p50_s(block) / block.batch_size
+
+
+@metric("samples/s", "higher", scenarios=EVERYWHERE, samples="pipelined_ns")
+def samples_per_second(block: Block) -> float:
+    """Throughput: samples in a round over the median time of a round."""
+    return block.batch_size * block.iterations_per_round / _percentile_s(block.pipelined_ns, 50)
+
+
+@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns")
+def first_call_time_s(block: Block) -> float:
+    """Seconds of the first call, which compiles."""
+    return block.call_ns[0] / 1e9
+
+
+@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns", at_least=2)
+def second_call_time_s(block: Block) -> float:
+    """Seconds of the second call, which may compile again."""
+    return block.call_ns[1] / 1e9
+
+
+@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns", at_least=3)
+def third_call_time_s(block: Block) -> float:
+    """Seconds of the third call."""
+    return block.call_ns[2] / 1e9
+
+
+@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns", may_be_zero=True)
+def trace_time_s(block: Block) -> float:
+    """Seconds for making programs of the code, before anything is timed; lowering included."""
+    return math.nan if block.compiling is None else block.compiling.trace_ns / 1e9
+
+
+@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns", may_be_zero=True)
+def compile_time_s(block: Block) -> float:
+    """Seconds for compiling them; where the library does not say, what they cost beyond being traced."""
+    if block.compiling is None:
+        return math.nan
+    if block.compiling.compile_ns is not None:
+        return block.compiling.compile_ns / 1e9
+    return max(0.0, start_cost_s(block) - trace_time_s(block))
+
+
+@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns", may_be_zero=True)
+def start_cost_s(block: Block) -> float:
+    """Seconds that the first three calls and the first round take beyond what so many take once times have settled."""
+    if block.first_round_ns is None:
+        return math.nan
+    single, together = _percentile_s(block.synchronised_ns, 50), _percentile_s(block.pipelined_ns, 50)
+    return max(0.0, (sum(block.call_ns) + block.first_round_ns) / 1e9 - len(block.call_ns) * single - together)
+
+
+@metric("cores", "lower", scenarios=EVERYWHERE, samples="pipelined_ns")
+def cpu_use(block: Block) -> float:
+    """CPU time over wall time: how many cores were busy on average."""
+    return block.cpu_ns / block.wall_ns if block.wall_ns else math.nan
+
+
+@metric("s", "lower", scenarios=EVERYWHERE, samples="synchronised_ns")
+def to_device_time_s(block: Block) -> float:
+    """Median seconds from NumPy to the device, for one batch."""
+    return _part_s(block, "to_device_ns")
+
+
+@metric("s", "lower", scenarios=EVERYWHERE, samples="synchronised_ns")
+def dispatch_time_s(block: Block) -> float:
+    """Median seconds until a call returns to the host."""
+    return _part_s(block, "dispatch_ns")
+
+
+@metric("s", "lower", scenarios=EVERYWHERE, samples="synchronised_ns")
+def compute_time_s(block: Block) -> float:
+    """Median seconds from then until its result is there."""
+    return _part_s(block, "compute_ns")
+
+
+@metric("s", "lower", scenarios=EVERYWHERE, samples="synchronised_ns")
+def to_host_time_s(block: Block) -> float:
+    """Median seconds of the result's way back to NumPy."""
+    return _part_s(block, "to_host_ns")
+
+
+@metric("J/sample", "lower", scenarios=EVERYWHERE, samples="pipelined_ns")
+def joules_per_sample(block: Block) -> float:
+    """What the GPU, or on a CPU its packages, took in the pipelined rounds, over their samples."""
+    if block.use is None or block.use.energy_j is None:
+        return math.nan
+    return block.use.energy_j / (block.batch_size * block.iterations_per_round * len(block.pipelined_ns))
+
+
+def _part_s(block: Block, name: str) -> float:
+    """One part of a call; not a number in a record from before calls were taken apart."""
+    return math.nan if block.boundary is None else _percentile_s(getattr(block.boundary, name), 50)
+
+
+def _percentile_s(times_ns: Sequence[int], percent: float) -> float:
+    return float(np.percentile(times_ns, percent)) / 1e9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Cell:
+    """One cell of the matrix: what several processes repeat at one batch size."""
+
+    workload: str
+    scenario: Scenario
+    device: str
+    mode: str
+    precision: str
+    threads: int
+    feed: str
+    batch_size: int
+    contender: str
+
+    @property
+    def place(self) -> str:
+        """Where it is, for a sentence."""
+        return f"{self.workload} {self.contender} {self.scenario} on {self.device}, batch {self.batch_size}"
+
+    @property
+    def how(self) -> str:
+        """How it was run, for a name that no other cell at this place may share."""
+        return f"{self.mode} {self.precision} {self.threads} threads fed from {self.feed}"
+
+    @property
+    def group(self) -> "Cell":
+        """The cell without its contender: those of one group compete with each other."""
+        return replace(self, contender="")
+
+
+def cells(case: Case) -> tuple[Cell, ...]:
+    """The cells that a case fills, one for each of its batch sizes."""
+    return tuple(
+        Cell(
+            workload=case.workload,
+            scenario=case.scenario,
+            device=case.device,
+            mode=case.mode,
+            precision=case.precision,
+            threads=case.threads,
+            feed=case.feed,
+            batch_size=batch_size,
+            contender=case.contender,
+        )
+        for batch_size in case.batch_sizes
+    )
+
+
+def timed_blocks(records: Iterable[Record]) -> dict[Cell, tuple[Block, ...]]:
+    """The blocks of every cell, one for each process that timed it and ended well."""
+    blocks: dict[Cell, tuple[Block, ...]] = {}
+    for _, cell, block in timed(records):
+        blocks[cell] = (*blocks.get(cell, ()), block)
+    return blocks
+
+
+def timed(records: Iterable[Record]) -> Iterator[tuple[Record, Cell, Block]]:
+    """Each block of the processes that timed something and ended well, with its record and its cell."""
+    for record in records:
+        if record.outcome != "ok" or record.case.purpose != "timing":
+            continue
+        by_size = {block.batch_size: block for block in record.measurement.blocks}
+        for cell in cells(record.case):
+            if cell.batch_size in by_size:
+                yield record, cell, by_size[cell.batch_size]
+
+
+def value(metric: Metric, block: Block) -> float | None:
+    """The metric in one process; None with too few samples, or where a time that has to be above zero is not."""
+    samples: tuple[int, ...] = getattr(block, metric.samples)
+    if len(samples) < metric.at_least or min(samples) <= 0:
+        return None
+    result = metric.compute(block)
+    known = math.isfinite(result) and (result > 0 or (result == 0 and metric.may_be_zero))
+    return result if known else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A metric in one cell: the median over its processes, the least and the largest of them."""
+
+    median: float
+    low: float
+    high: float
+    processes: tuple[float, ...]
+
+
+def middle(values: Sequence[float]) -> float:
+    """The median; of an even number it is the geometric mean of the middle two, where there is one.
+
+    So throughput and time are inverse to each other, and what compares on a log scale shows the same figure.
+    """
+    if min(values) > 0 and len(values) % 2 == 0:
+        return float(np.exp(np.median(np.log(values))))
+    return float(np.median(values))
+
+
+def summary(metric: Metric, blocks: Iterable[Block]) -> Summary | None:
+    """The metric over all processes of a cell; None where there is none, or where one of them has no value."""
+    values = [value(metric, block) for block in blocks]
+    known = tuple(number for number in values if number is not None)
+    if not known or len(known) < len(values):
+        return None
+    return of_processes(known)
+
+
+def against_best(metric: Metric, found: Mapping[Cell, Summary]) -> dict[Cell, Summary]:
+    """How many times worse than the best cell each one is: 1 for the best; processes relative to the best median."""
+    if not found:
+        return {}
+    lower = metric.better == "lower"
+    best = (min if lower else max)(item.median for item in found.values())
+    ratios = {}
+    for cell, item in found.items():
+        processes = of_processes(tuple(number / best if lower else best / number for number in item.processes))
+        # That of the medians, so that the best is 1 whatever it was computed from.
+        ratios[cell] = replace(processes, median=item.median / best if lower else best / item.median)
+    return ratios
+
+
+def of_processes(values: tuple[float, ...]) -> Summary:
+    """The summary of a value of each process."""
+    return Summary(median=middle(values), low=min(values), high=max(values), processes=values)

@@ -1,0 +1,133 @@
+"""A table of what the machine did while it was measured: clocks, use, power, heat, and who else was at work."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from statistics import median
+from typing import get_args
+
+from bench.records.measurement import Block, Reading, Use
+from bench.records.timing_metrics import METRICS, Cell, summary
+from bench.report import formatting
+from bench.report.layout import Column, Entry, Table, left, without_empty
+from bench.report.results import Results, label_columns, labels, lane, planned_cells, where
+from bench.workload.axes import Scenario
+
+STOLEN = 0.02  # of a core, from which others are told of
+
+Number = float | None
+
+
+def use_table(results: Results, workload: str) -> Table:
+    """One row for each cell: medians over processes of what was read between the pipelined rounds."""
+    timed = [
+        cell
+        for scenario in get_args(Scenario)
+        for cell in planned_cells(results, workload, scenario)
+        if cell in results.blocks
+    ]
+    rows: list[tuple[Entry, ...]] = []
+    ends: list[int] = []
+    for _, group in groupby(timed, key=lambda cell: cell.group):
+        rows += [_row(results, cell) for cell in group if _uses(results.blocks[cell])]
+        ends.append(len(rows) - 1)
+    columns = (
+        *left("scenario"),
+        Column(title="batch"),
+        *label_columns(results),
+        *(Column(title=title) for title in (*BETWEEN, *OVER_ALL, "energy per sample")),
+        *left("throttled"),
+    )
+    full = Table(
+        title="What the machine did meanwhile",
+        columns=columns,
+        rows=tuple(rows),
+        notes=(
+            "Read between two pipelined rounds, median over processes; memory is that of all programs together.",
+            "Made to wait: how often in a second a thread had to leave its core to another program.",
+            "Energy is by the device's counter, between rounds too, and rough where they take less than a second.",
+        ),
+        groups=frozenset(ends),
+    )
+    return without_empty(full)
+
+
+def throttling(results: Results, cells: Iterable[Cell]) -> Iterator[str]:
+    """What to say below a table of cells that ran slower than they could, or beside others."""
+    throttled, robbed = [], []
+    for cell in cells:
+        uses = _uses(results.blocks.get(cell, ()))
+        reasons = {reason: sum(reason in use.throttled for use in uses) for use in uses for reason in use.throttled}
+        for reason, count in reasons.items():
+            throttled.append(f"{cell.contender}, {where(results, cell)}: {reason} in {count} of {len(uses)} processes")
+        stolen = _middle(map(_stolen, uses))
+        if stolen is not None and stolen > STOLEN:
+            robbed.append(f"{stolen:.0%} of a core from {cell.contender}, {where(results, cell)}")
+    if throttled:
+        yield f"Throttled: {'; '.join(throttled)}."
+    if robbed:
+        yield f"Other virtual machines took {'; '.join(robbed)}."
+
+
+def _uses(blocks: Iterable[Block]) -> list[Use]:
+    return [block.use for block in blocks if block.use is not None]
+
+
+def _row(results: Results, cell: Cell) -> tuple[Entry, ...]:
+    blocks = results.blocks[cell]
+    uses = _uses(blocks)
+    during = [item for use in uses for item in use.readings if item.when == "during"]
+    energy = summary(METRICS["joules_per_sample"], blocks)
+    return (
+        Entry(cell.scenario),
+        Entry(str(cell.batch_size), cell.batch_size),
+        *labels(results, lane(cell)),
+        *(_entry(write, map(read, during)) for read, write in BETWEEN.values()),
+        *(_entry(write, map(read, uses)) for read, write in OVER_ALL.values()),
+        Entry(formatting.scaled(energy.median, JOULES), energy.median) if energy else Entry(formatting.UNKNOWN),
+        Entry(", ".join(dict.fromkeys(reason for use in uses for reason in use.throttled))),
+    )
+
+
+def _entry(write: Callable[[float], str], values: Iterable[Number]) -> Entry:
+    middle = _middle(values)
+    return Entry(formatting.UNKNOWN) if middle is None else Entry(write(middle), middle)
+
+
+def _middle(values: Iterable[Number]) -> Number:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
+
+
+def _stolen(use: Use) -> Number:
+    """How many cores were taken away on average."""
+    return None if use.stolen_ns is None or not use.span_ns else use.stolen_ns / use.span_ns
+
+
+def _gpu(name: str) -> Callable[[Reading], Number]:
+    return lambda reading: None if reading.gpu is None else getattr(reading.gpu, name)
+
+
+def _clock(mhz: float) -> str:
+    return f"{mhz:.0f} MHz"
+
+
+def _heat(celsius: float) -> str:
+    return f"{celsius:.0f} °C"
+
+
+BETWEEN: dict[str, tuple[Callable[[Reading], Number], Callable[[float], str]]] = {
+    "CPU clock": (lambda reading: reading.cpu_mhz, _clock),
+    "CPU heat": (lambda reading: reading.cpu_celsius, _heat),
+    "memory in use": (lambda reading: reading.host_used_bytes, formatting.size),
+    "GPU busy": (_gpu("busy_percent"), "{:.0f} %".format),
+    "GPU clock": (_gpu("clock_mhz"), _clock),
+    "GPU memory clock": (_gpu("memory_clock_mhz"), _clock),
+    "GPU power": (_gpu("power_w"), "{:.0f} W".format),
+    "GPU heat": (_gpu("celsius"), _heat),
+    "GPU memory in use": (_gpu("used_bytes"), formatting.size),
+}
+OVER_ALL: dict[str, tuple[Callable[[Use], Number], Callable[[float], str]]] = {
+    "taken by other virtual machines": (_stolen, "{:.1%} of a core".format),
+    "made to wait": (lambda use: 1e9 * use.preemptions / use.span_ns, "{:.0f} /s".format),
+}
+JOULES: formatting.Units = ((1, "J"), (1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ"))

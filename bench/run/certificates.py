@@ -1,0 +1,124 @@
+"""The certificates of a run, or of workloads by themselves."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.records.environment import available_cores
+from bench.records.record import Case, Certificate
+from bench.run.proofs import Pending, Proofs
+from bench.run.settings import Event, Listen, RunSettings, contender, untimed
+from bench.run.worker_pool import UNTIMED_AT_ONCE, Fleet
+from bench.workload.axes import FrameworkOptions, Precision
+from bench.workload.frameworks import Contender
+from bench.workload.grid_variants import proven_by
+from bench.workload.workload import Workload
+
+PROOF_LIMIT_S = 1800.0
+
+
+class ProofKey(NamedTuple):
+    """What is to be proven: one fold of a workload stands for the others, `options` are those of the contender."""
+
+    workload: str
+    contender: str
+    device: str
+    precision: Precision
+    options: tuple[tuple[str, str], ...] = ()
+
+
+Certificates = Mapping[ProofKey, Certificate]
+
+
+def subject(case: Case, options: FrameworkOptions) -> ProofKey:
+    """What has to be proven for a case with these options."""
+    sorted_options = tuple(sorted(options.items()))
+    return ProofKey(proven_by(case.workload), case.contender, case.device, case.precision, sorted_options)
+
+
+def certify(  # noqa: PLR0913 (what is proven, and how it is told)
+    workloads: Sequence[Workload],
+    contenders: Sequence[Contender],
+    *,
+    device: str,
+    precision: Precision = "fp32",
+    logs: Path,
+    listen: Listen,
+) -> dict[tuple[str, str], Certificate]:
+    """The certificates of these contenders, by workload and contender."""
+    fleet = Fleet(logs)
+    try:
+        with untimed() as pool:
+            made_by = proofs(fleet, pool, listen)
+            begun = [made_by.begin(item, contenders, device=device, precision=precision) for item in workloads]
+            made = {pending.workload.name: made_by.collect(pending) for pending in begun}
+        return {
+            (name, str(item)): certificates[str(item)] for name, certificates in made.items() for item in contenders
+        }
+    finally:
+        fleet.close()
+
+
+def proofs(fleet: Fleet, pool: ThreadPoolExecutor, listen: Listen) -> Proofs:
+    """What makes them: two traces at once share the cores."""
+
+    def tell(workload: str, name: str, precision: str) -> None:
+        listen(Event(kind="proving", news={"workload": workload, "contender": name, "precision": precision}))
+
+    return Proofs(fleet, pool, threads=max(1, available_cores() // UNTIMED_AT_ONCE), limit_s=PROOF_LIMIT_S, tell=tell)
+
+
+def begin(
+    made_by: Proofs, cases: Sequence[Case], options: Callable[[Case], Sequence[FrameworkOptions]], settings: RunSettings
+) -> dict[ProofKey, Pending]:
+    """Begin the proofs of all cases, and of the options that they use, each beside everyone who does the same work."""
+    wanted = {subject(case, used): contender(case) for case in cases for used in options(case)}
+    begun: dict[ProofKey, Pending] = {}
+    usual: dict[ProofKey, Pending] = {}
+    for item in wanted:
+        work = item._replace(contender="", options=())
+        peers = sorted({who for other, who in wanted.items() if other._replace(contender="", options=()) == work})
+        prove = partial(
+            made_by.begin, settings.workloads[item.workload], peers, device=item.device, precision=item.precision
+        )
+        if item.options:
+            begun[item] = prove(tunings={item.contender: dict(item.options)})
+        else:
+            usual[work] = begun[item] = usual.get(work) or prove()
+    return begun
+
+
+def collect(made_by: Proofs, begun: Mapping[ProofKey, Pending], settings: RunSettings) -> Certificates:
+    """Wait for them."""
+    made: dict[int, dict[str, Certificate]] = {}
+    found = {}
+    for item, pending in begun.items():
+        if id(pending) not in made:
+            made[id(pending)] = made_by.collect(pending)
+        found[item] = made[id(pending)][item.contender]
+        what = {name: getattr(item, name) for name in ("workload", "device", "precision")}
+        settings.listen(Event(kind="proven", certificate=found[item], news={**what, "options": dict(item.options)}))
+    return found
+
+
+def tuned(made_by: Proofs, case: Case, options: FrameworkOptions, settings: RunSettings) -> Certificate:
+    """The certificate of one case with these options."""
+    begun = begin(made_by, [case], lambda _: [options], settings)
+    return made_by.collect(begun[subject(case, options)])[case.contender]
+
+
+def of(case: Case, options: Sequence[FrameworkOptions], known: Certificates) -> Certificate | None:
+    """The certificate of a case: everything that was proven of the options that it uses."""
+    found = [known[subject(case, used)] for used in options if subject(case, used) in known]
+    if not found:
+        return None
+    return replace(
+        found[0],
+        deviations=tuple(dict.fromkeys(line for item in found for line in item.deviations)),
+        notes=tuple(dict.fromkeys(note for item in found for note in item.notes)),
+        problem=next((item.problem for item in found if item.problem), None),
+        available=all(item.available for item in found),
+    )

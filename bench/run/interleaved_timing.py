@@ -1,0 +1,284 @@
+"""The laps of a search: candidates that are there at the same time and take turns, so that they share what disturbs.
+
+What the guide says is there all the time, the others come to it in groups. A turn is some 20 ms of calls, and a
+candidate's time is what the guide's took, times the median over turns of the ratio of the two: where the machine gets
+slower for a while, it does for both. Processes start and compile side by side, and warm up one after the other.
+
+On a GPU each is there by itself: it does not share the memory, and repeats itself within a percent.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from statistics import median
+from typing import TypeVar, final
+
+import numpy as np
+
+from bench.analysis.successive_halving import Wanted
+from bench.records.measurement import Outcome
+from bench.records.record import Candidate, Case
+from bench.run.settings import Event, RunSettings, contender, job
+from bench.run.worker_client import EndedError, Launcher, LauncherError, Message, Service
+from bench.run.worker_pool import Fleet
+from bench.workload.axes import FrameworkOptions
+
+PLACES = 4
+TURN_NS = 20_000_000
+LEAST_TURNS, FEWEST_TURNS = 10, 4  # the fewest where one turn is a long one
+LONG_TURN_NS = 300_000_000
+DEPTH = 8  # pipelined calls in a turn, but no more than fit into the longest
+LONGEST_TURN_NS = 60_000_000
+PAUSE_S = 0.005  # for threads of whoever had the last turn, which look out for more work for some milliseconds
+WARM_UP_SHARE = 2.0  # of a block's time, at the most
+HOPELESS = 3.0  # times what the guide's takes, by single calls: so much cannot be made up for in turns
+NANOSECONDS = 1e9
+
+Answer = TypeVar("Answer")
+
+
+@final
+class Laps:
+    """Times candidates of one case, lap by lap, each time in fresh processes; `thorough` ones take turns however slow.
+
+    From lap to lap they change places: whatever is forked from one launcher has its addresses.
+    """
+
+    def __init__(self, case: Case, *, fleet: Fleet, settings: RunSettings, thorough: bool) -> None:
+        self.case, self.fleet, self.settings, self.thorough = case, fleet, settings, thorough
+        self.places = PLACES if case.device == "cpu" else 1
+        self.number = 0
+
+    @property
+    def in_turns(self) -> bool:
+        """Whether candidates take turns with what the guide says."""
+        return self.places > 1
+
+    def time(self, wanted: Sequence[Wanted], block_seconds: float) -> list[dict[int, Candidate]]:
+        """One lap: each of them once, by its batch sizes."""
+        self.number += 1
+        members = [_Member(options, sizes, case=self.case, settings=self.settings) for options, sizes in wanted]
+        usual = next((item for item in members if not item.options), None) if self.in_turns else None
+        others = [item for item in members if item is not usual]
+        step = max(1, self.places - (usual is not None))
+        try:
+            for first in range(0, max(1, len(others)), step):
+                if usual is not None:
+                    usual.forget_oom()  # beside the last ones, maybe not beside these
+                self._together(usual, others[first : first + step], block_seconds=block_seconds)
+            if self.in_turns:
+                self._had_no_memory(members, block_seconds=block_seconds)
+        finally:
+            for member in members:
+                member.leave()
+        return [{size: member.candidate(size, usual) for size in member.sizes} for member in members]
+
+    def _had_no_memory(self, members: Iterable["_Member"], *, block_seconds: float) -> None:
+        """Once more, each by itself: the others may have had it."""
+        for member in members:
+            member.leave()
+        for member in members:
+            if short := member.forget_oom():
+                self._together(None, [member], block_seconds=block_seconds, sizes=short)
+
+    def _together(
+        self,
+        usual: "_Member | None",
+        others: Sequence["_Member"],
+        *,
+        block_seconds: float,
+        sizes: Sequence[int] | None = None,
+    ) -> None:
+        """Some of them and what the guide says, at each of their batch sizes."""
+        group = others if usual is None else [usual, *others]
+        try:
+            launchers = self.fleet.beside(contender(self.case), self.case.device, self.places)
+        except LauncherError as error:
+            for member in group:
+                member.fail(member.sizes, "failed", str(error))
+            return
+        for place, member in enumerate(group):
+            member.begin(launchers[(place + self.number) % self.places])
+        for size in sizes or dict.fromkeys(size for member in group for size in member.sizes):
+            here = [member for member in group if size in member.sizes and size not in member.failed]
+            self._place(here, size)
+            _turns(usual, here, size, block_ns=block_seconds * NANOSECONDS, thorough=self.thorough)
+        for member in others:
+            member.leave()
+
+    def _place(self, members: Sequence["_Member"], size: int) -> None:
+        """Start and compile, side by side."""
+        with ThreadPoolExecutor(max_workers=self.places) as pool:
+            try:
+                list(pool.map(lambda member: member.place(size), members))
+            except BaseException:
+                self.fleet.dismiss()  # else the pool waits until they have compiled
+                raise
+
+
+@final
+class _Member:
+    """One candidate in a process of its own, and what it took."""
+
+    def __init__(self, options: FrameworkOptions, sizes: Sequence[int], *, case: Case, settings: RunSettings) -> None:
+        self.options, self.sizes = options, sizes
+        self.failed: dict[int, Candidate] = {}
+        self.times_ns: dict[int, list[float]] = {}
+        self.ratios: dict[int, float] = {}  # to what the guide says
+        self.call_ns, self.together = 0.0, 1
+        self.pipelined, self._settings = case.scenario == "training", settings
+        self._case = replace(case, batch_sizes=tuple(sizes))
+        self._service: Service | None = None
+        self._launcher: Launcher | None = None
+
+    def begin(self, launcher: Launcher) -> None:
+        """Take a place, unless it has one."""
+        if self._launcher is None:
+            self._launcher = launcher
+            self._settings.listen(Event(kind="tuning", case=self._case, news=dict(self.options)))
+
+    def place(self, size: int) -> None:
+        """Make ready for a batch size; a process that failed at another has a new one in its place."""
+        placed = self._tried(size, lambda: self._placed(size))
+        if placed is not None:
+            self.call_ns, self.together = placed["call_ns"], placed["together"]
+
+    def warm_up(self, size: int, limit_ns: float) -> None:
+        """Until the times no longer fall."""
+        call_ns = self._tried(size, lambda: self._working.warm_up(int(limit_ns), limit_s=self._settings.limit_s))
+        self.call_ns = call_ns or self.call_ns
+
+    def turn(self, size: int, calls: int) -> float | None:
+        """The nanoseconds of a call: of so many in a row with one wait, or the median of so many single ones."""
+
+        def timed() -> list[int]:
+            return self._working.time(calls, pipelined=self.pipelined, limit_s=self._settings.limit_s)
+
+        times = self._tried(size, timed)
+        if times is None:
+            return None
+        return times[0] / calls if self.pipelined else median(times)
+
+    @property
+    def calls(self) -> int:
+        """In a turn; what is handed over together is never divided: it would be another program."""
+        calls = max(1, round(TURN_NS / self.call_ns))
+        if not self.pipelined:
+            return calls
+        calls = max(calls, min(DEPTH, int(LONGEST_TURN_NS / self.call_ns)))
+        return -(-calls // self.together) * self.together
+
+    def fail(self, sizes: Iterable[int], outcome: Outcome, error: str) -> None:
+        """So it ended at these batch sizes."""
+        for size in sizes:
+            self.failed[size] = Candidate(options=dict(self.options), outcome=outcome, error=error)
+
+    def forget_oom(self) -> list[int]:
+        """The batch sizes for which it had no memory; they count as not tried."""
+        short = [size for size, failed in self.failed.items() if failed.outcome == "oom"]
+        for size in short:
+            del self.failed[size]
+        return short
+
+    def leave(self) -> None:
+        """End its process."""
+        if self._launcher is not None and self._service is not None:
+            with suppress(LauncherError):  # it has ended already
+                self._launcher.finish()
+        self._launcher = self._service = None
+
+    def candidate(self, size: int, usual: "_Member | None") -> Candidate:
+        """What became of it; its time is what the guide's took in this lap, where it had turns with it."""
+        if size in self.failed:
+            return self.failed[size]
+        if usual is None or size not in self.ratios or size not in usual.times_ns:
+            time_ns = median(self.times_ns[size])
+        else:
+            time_ns = self.ratios[size] * median(usual.times_ns[size])
+        return Candidate(options=dict(self.options), times_s=(time_ns / NANOSECONDS,))
+
+    def _tried(self, size: int, ask: Callable[[], Answer]) -> Answer | None:
+        """The answer of its process; none where that has ended instead."""
+        try:
+            return ask()
+        except LauncherError as error:
+            failed = {"outcome": "failed", "error": str(error)}
+            result: Message = error.result if isinstance(error, EndedError) else failed
+        self._service = None
+        self.fail([size], result["outcome"], str(result["error"]))
+        return None
+
+    def _placed(self, size: int) -> Message:
+        if self._service is not None:
+            return self._service.place(size, limit_s=self._settings.limit_s)
+        if self._launcher is None:
+            raise LookupError("found no process, expected `begin` before anything is placed")
+        how = {"scenario": self._case.scenario, "precision": self._case.precision, "tuning": dict(self.options)}
+        asked = job(self._case, self._settings) | how | {"kind": "serve", "batch_size": size}
+        self._service = self._launcher.serve(asked, limit_s=self._settings.limit_s)
+        return self._service.news
+
+    @property
+    def _working(self) -> Service:
+        if self._service is None:
+            raise LookupError("found no process, expected `place` before anything is timed")
+        return self._service
+
+
+def _turns(usual: _Member | None, members: Sequence[_Member], size: int, *, block_ns: float, thorough: bool) -> None:
+    """So many turns each, in orders that turn around."""
+    here = [member for member in members if size not in member.failed]
+    warm_up_ns = WARM_UP_SHARE * block_ns
+    if usual is not None and usual in here:  # first: by single calls beside others that compile all are slow
+        usual.warm_up(size, warm_up_ns)
+        if size not in usual.failed and not thorough:
+            here = [member for member in here if not _is_hopeless(member, usual, size, warm_up_ns)]
+    for member in here:
+        if member is not usual:
+            member.warm_up(size, warm_up_ns)
+    here = [member for member in here if size not in member.failed]
+    if not here:
+        return
+    longest_ns = max(member.calls * member.call_ns for member in here)
+    times: dict[_Member, list[float]] = {member: [] for member in here}
+    least = LEAST_TURNS if longest_ns < LONG_TURN_NS else FEWEST_TURNS
+    for turn in range(max(least, round(block_ns / longest_ns))):
+        first = turn % max(1, len(here))  # all may have ended
+        order = here[first:] + here[:first]
+        for member in order if turn % 2 == 0 else order[::-1]:
+            if len(here) > 1:
+                time.sleep(PAUSE_S)
+            taken = member.turn(size, member.calls)
+            if taken is None:
+                here.remove(member)
+            else:
+                times[member].append(taken)
+    _note(usual, {member: times[member] for member in here}, size)
+
+
+def _note(usual: _Member | None, times: Mapping[_Member, Sequence[float]], size: int) -> None:
+    """What each took, and by which part of what the guide says, turn by turn."""
+    for member, taken in times.items():
+        member.times_ns.setdefault(size, []).extend(taken)
+        if usual is not None and usual in times and member is not usual:
+            member.ratios[size] = float(np.median(np.divide(taken, times[usual])))
+
+
+def _is_hopeless(member: _Member, usual: _Member, size: int, limit_ns: float) -> bool:
+    """Whether it is far slower than what the guide says, in every call that fits into the limit; then that is its time.
+
+    One call says little where it is short: its process has just slept, while what the guide says is warm.
+    """
+    quickest_ns, left_ns = member.call_ns, limit_ns
+    while member is not usual and quickest_ns > HOPELESS * usual.call_ns:
+        if left_ns < 0:
+            member.times_ns[size], member.ratios[size] = [quickest_ns], quickest_ns / usual.call_ns
+            return True
+        call_ns = member.turn(size, member.together)
+        if call_ns is None:
+            return True
+        quickest_ns = min(quickest_ns, call_ns)
+        left_ns -= member.together * call_ns
+    return False

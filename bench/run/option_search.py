@@ -1,0 +1,208 @@
+"""The fastest options of each cell in mode `tuned`: from the cache, or searched for and proven now."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple, final
+
+from pydantic import TypeAdapter, ValidationError
+
+import bench
+from bench import cache
+from bench.analysis import successive_halving
+from bench.analysis.successive_halving import DECIDES
+from bench.records import environment
+from bench.records.record import Candidate, Case, SearchResult, to_json
+from bench.run import certificates
+from bench.run.interleaved_timing import Laps
+from bench.run.proofs import Proofs, source_digest
+from bench.run.settings import Event, RunSettings, contender, job, untimed
+from bench.run.worker_pool import Fleet
+from bench.workload import frameworks, source_code
+from bench.workload.axes import Scenario
+
+# What decides who is a candidate and how it is timed: what they took before a change there is not known any more.
+TIMING = tuple(
+    Path(bench.__file__).parent / f"{name}.py"
+    for name in (
+        "analysis/successive_halving",
+        "run/interleaved_timing",
+        "worker/prepared_workload",
+        "adapters/base",
+        *(
+            f"worker/measure/{name}"
+            for name in ("inference", "memory", "block", "timing_server", "training", "timed_call")
+        ),
+    )
+)
+
+
+class Spot(NamedTuple):
+    """What options are searched for: they may be others on every device and at every batch size."""
+
+    workload: str
+    contender: str
+    device: str
+    precision: str
+    threads: int
+    scenario: Scenario
+    batch_size: int
+
+    @property
+    def place(self) -> str:
+        """Where it is, for a title."""
+        device = f"{self.device}, {self.precision}, {self.threads} threads"
+        return f"{self.workload} {self.contender} {self.scenario}, batch {self.batch_size}, on {device}"
+
+
+def spots(case: Case) -> tuple[Spot, ...]:
+    """Where a case needs options, by its batch sizes; none in another mode."""
+    if case.mode != "tuned":
+        return ()
+    where = (case.workload, case.contender, case.device, case.precision, case.threads, case.scenario)
+    return tuple(Spot(*where, size) for size in case.batch_sizes)
+
+
+def tune(  # noqa: PLR0913 (what a search needs)
+    cases: Sequence[Case],
+    fleet: Fleet,
+    proofs: Proofs,
+    settings: RunSettings,
+    *,
+    again: bool = False,
+    exhaustive: bool = False,
+) -> dict[Spot, SearchResult]:
+    """One search after another, before anything else is at work: candidates are told apart by their times.
+
+    With `again` nothing is taken from the cache.
+    """
+    sizes: dict[Spot, dict[int, Case]] = {}  # by spots of no size
+    for case in cases:
+        for spot in spots(case):
+            sizes.setdefault(spot._replace(batch_size=0), {}).setdefault(spot.batch_size, case)
+    if not sizes:
+        return {}
+    fleet.wait()
+    tuner = Tuner(fleet=fleet, proofs=proofs, settings=settings, again=again, exhaustive=exhaustive)
+    found: dict[Spot, SearchResult] = {}
+    # Those of one framework one after the other: its processes have to start but once.
+    for _, alike in groupby(sorted(sizes, key=lambda spot: (spot.contender, spot.device)), key=lambda spot: spot[1:3]):
+        for spot in alike:
+            by_size = sizes[spot]
+            case = replace(next(iter(by_size.values())), purpose="timing", replicate=0, seed=0, feed="device")
+            found |= tuner.find(replace(case, batch_sizes=tuple(by_size)))
+        fleet.dismiss()
+    return found
+
+
+def search(
+    cases: Sequence[Case], settings: RunSettings, *, again: bool, exhaustive: bool = False
+) -> dict[Spot, SearchResult]:
+    """The same by itself, with processes of its own; what an exhaustive one finds stays out of the cache."""
+    fleet = Fleet(settings.logs)
+    try:
+        fleet.start((contender(case), case.device) for case in cases)
+        with untimed() as pool:
+            proofs = certificates.proofs(fleet, pool, settings.listen)
+            return tune(cases, fleet, proofs, settings, again=again, exhaustive=exhaustive)
+    finally:
+        fleet.close()
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuner:
+    """Searches with the processes of a run, and proves what it finds: the fastest that is proven is chosen."""
+
+    fleet: Fleet
+    proofs: Proofs
+    settings: RunSettings
+    again: bool
+    exhaustive: bool = False
+
+    def find(self, case: Case) -> dict[Spot, SearchResult]:
+        """The searches for the batch sizes of a case, from the cache where they are known."""
+        known = {} if self.again else {spot: self._known(case, spot) for spot in spots(case)}
+        found = {spot: tuning for spot, tuning in known.items() if tuning is not None}
+        missing = [spot for spot in spots(case) if spot not in found]
+        if missing:
+            made = self._search(replace(case, batch_sizes=tuple(spot.batch_size for spot in missing)))
+            for spot in missing:
+                found[spot] = made[spot.batch_size]
+                self.settings.listen(Event(kind="tuned", case=case, tuning=found[spot]))
+                # What failed is tried again next time; what everything at length shows is held against the search's.
+                if found[spot].candidates[0].times_s and not self.exhaustive:
+                    is_late = any(item.outcome == "timeout" for item in found[spot].candidates)
+                    path = self._path(case, spot, within_s=self.settings.limit_s if is_late else None)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_text(json.dumps(to_json(found[spot])), "utf-8")
+        return {spot: found[spot] for spot in spots(case)}
+
+    def _search(self, case: Case) -> dict[int, SearchResult]:
+        asked = self._do(case, {"kind": "choices", "precision": case.precision, "scenario": case.scenario})
+        busy = environment.busy_cores()
+        laps = Laps(case, fleet=self.fleet, settings=self.settings, thorough=self.exhaustive)
+        if asked["outcome"] == "ok":
+            choices = successive_halving.candidates(asked["choices"])
+            searches = {
+                size: successive_halving.search(choices, exhaustive=self.exhaustive) for size in case.batch_sizes
+            }
+            found = successive_halving.together(searches, laps.time)
+        else:
+            failed = Candidate(options={}, outcome=asked["outcome"], error=asked["error"])
+            found = dict.fromkeys(case.batch_sizes, (failed,))
+        made = {}
+        for size, ranked in found.items():
+            chosen, candidates = self._proven(case, ranked)
+            made[size] = SearchResult(
+                batch_size=size,
+                options=chosen,
+                metric=DECIDES[case.scenario],
+                searched=datetime.now(tz=UTC).isoformat(timespec="seconds"),
+                candidates=candidates,
+                in_turns=laps.in_turns,
+                busy_cores=round(busy, 2),
+            )
+        return made
+
+    def _do(self, case: Case, how: Mapping[str, Any]) -> Mapping[str, Any]:
+        asked = job(case, self.settings) | dict(how)
+        return self.fleet.run(contender(case), case.device, asked, limit_s=self.settings.limit_s).result
+
+    def _proven(self, case: Case, ranked: tuple[Candidate, ...]) -> tuple[dict[str, str], tuple[Candidate, ...]]:
+        """The options of the fastest that does the same work, and all with what was found out about them.
+
+        What the guide says needs no proof to be chosen: where it is not proven, the record says so.
+        """
+        known = list(ranked)
+        for number in successive_halving.worth(ranked):
+            candidate = known[number]
+            certificate = certificates.tuned(self.proofs, case, candidate.options, self.settings)
+            if certificate.passed:
+                return dict(candidate.options), tuple(known)
+            wrong = next((item.check for item in certificate.deviations if not item.holds), certificate.problem)
+            known[number] = replace(candidate, outcome="unproven", error=f"not proven: {wrong}")
+        return {}, tuple(known)
+
+    def _known(self, case: Case, spot: Spot) -> SearchResult | None:
+        """What was found before: with time for every candidate, or with as much as there is now."""
+        return _read(self._path(case, spot)) or _read(self._path(case, spot, within_s=self.settings.limit_s))
+
+    def _path(self, case: Case, spot: Spot, *, within_s: float | None = None) -> Path:
+        """Where a search is kept, by everything that decides it: one that had no time for all, by the limit as well."""
+        workload, versions = self.settings.workloads[case.workload], frameworks.versions(contender(case))
+        sources = source_code.code_of(TIMING).decode(), source_digest(workload, case.framework)
+        limit = [] if within_s is None else [within_s]
+        what = [self.settings.machine, workload.digest, *sources, versions, *spot, *limit]
+        return cache.folder() / "tunings" / f"{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]}.json"
+
+
+def _read(path: Path) -> SearchResult | None:
+    try:
+        return TypeAdapter(SearchResult).validate_json(path.read_text("utf-8"))
+    except (OSError, ValidationError):
+        return None

@@ -1,0 +1,50 @@
+"""What the devices of a run can do at all, before anything is timed on them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.analysis import roofline
+from bench.records.record import Case, Rate, Roof
+from bench.run.settings import RunSettings, contender, job
+from bench.run.worker_pool import Fleet
+from bench.workload.axes import Precision
+from bench.workload.frameworks import Contender
+
+LIMIT_S = 120.0
+
+Roofs = Mapping[tuple[str, Precision], Roof]
+
+
+def measure(cases: Sequence[Case], fleet: Fleet, settings: RunSettings) -> Roofs:
+    """The best over all contenders, for each device and precision in which something is timed.
+
+    A stream is the same in every precision, so a device has one of each size.
+    """
+    found: dict[tuple[str, Precision], dict[Contender, Mapping[str, Any]]] = {}
+    for case in cases:
+        asked = found.setdefault((case.device, case.precision), {}) if case.purpose == "timing" else None
+        if asked is not None and contender(case) not in asked:
+            asked[contender(case)] = _asked(case, fleet, settings)
+    products: dict[tuple[str, Precision], list[Rate]] = {}
+    streams: dict[str, list[Rate]] = {}
+    for (device, precision), asked in found.items():
+        products[device, precision] = _rates(asked, "flops")
+        streams.setdefault(device, []).extend(_rates(asked, "bytes"))
+    return {
+        (device, precision): roofline.best(rates, streams[device]) for (device, precision), rates in products.items()
+    }
+
+
+def _asked(case: Case, fleet: Fleet, settings: RunSettings) -> Mapping[str, Any]:
+    """What the contender of a case reaches on its device, in its precision, with its threads."""
+    return fleet.run(contender(case), case.device, job(case, settings) | {"kind": "roof"}, limit_s=LIMIT_S).result
+
+
+def _rates(asked: Mapping[Contender, Mapping[str, Any]], kind: str) -> list[Rate]:
+    """Of those that could say."""
+    return [
+        Rate(per_second=rate, size=int(size), by=str(who))
+        for who, result in asked.items()
+        if result["outcome"] == "ok"
+        for size, rate in result[kind].items()
+    ]

@@ -1,0 +1,219 @@
+"""Certificates: the traces of all frameworks, from the cache or from a worker, held against each other."""
+
+import hashlib
+import json
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from queue import SimpleQueue
+from types import MappingProxyType
+from typing import NamedTuple, final
+
+import bench
+from bench import cache
+from bench.analysis import equivalence
+from bench.analysis.equivalence import Trace
+from bench.records.record import Certificate
+from bench.records.trace_files import read_trace
+from bench.run.worker_pool import UNTIMED_AT_ONCE, Fleet
+from bench.workload import frameworks, model_families, source_code
+from bench.workload.axes import FrameworkOptions
+from bench.workload.frameworks import Contender
+from bench.workload.workload import Workload
+from models.layers.spec import without_dropout
+
+PROVEN_IN = ("fp64", "fp32")  # whatever precision is used beside them
+NUDGED = " nudged"  # behind a precision
+PAIR = 2
+# What a trace holds, how it is begun, in which batches.
+DECISIVE = ("worker/proof_trace.py", "worker/prepared_workload.py", "datasets/base.py")
+HARNESS = Path(bench.__file__).parent
+
+Tell = Callable[[str, str, str], None]
+
+
+class Refusal(NamedTuple):
+    """Why there is no trace; a framework that cannot do the work is not available."""
+
+    reason: str
+    available: bool
+
+
+Traced = Trace | Refusal
+_Tracing = tuple[Contender, str, Trace | Future[Traced]]  # of whom, in which precision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A proof that has begun: of what, on which device, in which precision; `tunings` are options by contender."""
+
+    workload: Workload
+    device: str
+    precision: str
+    tunings: Mapping[str, FrameworkOptions]
+    traces: tuple[_Tracing, ...] = ()
+
+
+@final
+class Proofs:
+    """Makes the traces that are not in the cache yet, and from all of them the certificates.
+
+    `tell` hears of each trace that is made: workload, contender, precision. What is proven in a reduced precision is
+    proven in float64 and float32 as well.
+
+    Two traces are made at once, each on cores of its own: threads of two processes that wait for each other on the same
+    cores take ten times as long.
+    """
+
+    def __init__(self, fleet: Fleet, pool: ThreadPoolExecutor, *, threads: int, limit_s: float, tell: Tell) -> None:
+        self.fleet, self.pool = fleet, pool
+        self.threads, self.limit_s, self.tell = threads, limit_s, tell
+        self._free: SimpleQueue[int] = SimpleQueue()  # the first core of each place where a trace can be made
+        for place in range(UNTIMED_AT_ONCE):
+            self._free.put(place * threads)
+        self._jobs: dict[Path, Future[Traced]] = {}  # what is proven in two precisions shares traces
+
+    def begin(
+        self,
+        workload: Workload,
+        contenders: Sequence[Contender],
+        *,
+        device: str,
+        precision: str = "fp32",
+        tunings: Mapping[str, FrameworkOptions] = MappingProxyType({}),
+    ) -> Pending:
+        """Begin the proofs of one workload, with a second framework to compare with where only one was chosen."""
+        pending = Pending(workload=workload, device=device, precision=precision, tunings=tunings)
+        return replace(pending, traces=self._begin(pending, (*contenders, *second(contenders))))
+
+    def collect(self, pending: Pending) -> dict[str, Certificate]:
+        """Wait for the traces of one workload; the certificates by contender."""
+        precision = pending.precision
+        traces: dict[str, dict[str, Trace]] = {kind: {} for kind in (*PROVEN_IN, precision)}
+        refusals: dict[str, Refusal] = {}
+        contenders: dict[Contender, None] = {}
+        under_way = pending.traces
+        while under_way:
+            for contender, kind, trace in under_way:
+                contenders[contender] = None
+                found = trace.result() if isinstance(trace, Future) else trace
+                if isinstance(found, Refusal):
+                    refusals[str(contender)] = found
+                else:
+                    traces[kind][str(contender)] = found
+            # Where a framework that was to be compared with cannot do the work, the next one takes its place.
+            under_way = self._begin(pending, second(tuple(contenders), refused=refusals))
+        dropout = without_dropout(pending.workload.spec) != pending.workload.spec
+        make = partial(equivalence.certify, double=traces["fp64"], single=traces["fp32"], dropout=dropout)
+        made = {name: make(name) for name in map(str, contenders)}
+        suspects = {
+            kind: [name for name, item in made.items() if kind in equivalence.suspected(item)] for kind in PROVEN_IN
+        }
+        nudged = {kind: self._nudged(pending, names, kind) for kind, names in suspects.items() if names}
+        for name in dict.fromkeys(name for names in suspects.values() for name in names):
+            # What is near enough in one precision keeps the usual limit there.
+            made[name] = make(name, nudged={kind: nudged[kind] for kind, names in suspects.items() if name in names})
+        made = {name: equivalence.in_precision(item, precision, traces[precision]) for name, item in made.items()}
+        made |= {name: _noted(made[name], options) for name, options in pending.tunings.items() if options}
+        return made | {
+            name: replace(made[name], problem=refusal.reason, available=refusal.available)
+            for name, refusal in refusals.items()
+        }
+
+    def _begin(self, pending: Pending, contenders: Sequence[Contender]) -> tuple[_Tracing, ...]:
+        """The traces of these contenders, from the cache or under way."""
+        return self._traces(pending, contenders, tuple(dict.fromkeys((*PROVEN_IN, pending.precision))))
+
+    def _nudged(self, pending: Pending, names: Sequence[str], precision: str) -> dict[str, Trace]:
+        """What each of these frameworks computes from what differs in its last bit, where that could be found out."""
+        contenders = [item for item in frameworks.every_contender() if str(item) in names]
+        begun = self._traces(pending, contenders, (precision + NUDGED,))
+        found = {str(item): trace.result() if isinstance(trace, Future) else trace for item, _, trace in begun}
+        return {name: trace for name, trace in found.items() if not isinstance(trace, Refusal)}
+
+    def _traces(self, pending: Pending, contenders: Sequence[Contender], kinds: Sequence[str]) -> tuple[_Tracing, ...]:
+        paths = {(item, kind): _path(pending, item, kind) for kind in kinds for item in contenders}
+        known = {key: read_trace(path) for key, path in paths.items()}
+        self.fleet.start((contender, pending.device) for (contender, _), trace in known.items() if trace is None)
+        return tuple(
+            (contender, kind, trace or self._submitted(pending, contender, kind))
+            for (contender, kind), trace in known.items()
+        )
+
+    def _submitted(self, pending: Pending, contender: Contender, kind: str) -> Future[Traced]:
+        path = _path(pending, contender, kind)
+        if path not in self._jobs:
+            self._jobs[path] = self.pool.submit(self._trace, pending, contender, kind)
+        return self._jobs[path]
+
+    def _trace(self, pending: Pending, contender: Contender, kind: str) -> Traced:
+        path, workload = _path(pending, contender, kind), pending.workload
+        self.tell(workload.name, str(contender), kind)
+        job = {
+            "kind": "trace",
+            "framework": contender.framework,
+            "device": pending.device,
+            "threads": self.threads,
+            "workload": workload.content,
+            "source": workload.source,
+            "log": str(self.fleet.logs / f"proof-{workload.name}-{contender}.log".replace("/", "-")),
+            "precision": kind.removesuffix(NUDGED),
+            "nudged": kind.endswith(NUDGED),
+            "seed": workload.recipe.seed,
+            "path": str(path),
+            "tuning": dict(pending.tunings.get(str(contender), {})),
+        }
+        with self._place() as first_core:
+            job["first_core"] = first_core
+            result = self.fleet.run(contender, pending.device, job, limit_s=self.limit_s).result
+        made = read_trace(path)
+        return made if made is not None else Refusal(str(result["error"]), result["outcome"] != "unavailable")
+
+    @contextmanager
+    def _place(self) -> Iterator[int]:
+        """Where a trace is made, until it is there."""
+        first_core = self._free.get()
+        try:
+            yield first_core
+        finally:
+            self._free.put(first_core)
+
+
+def _noted(certificate: Certificate, options: FrameworkOptions) -> Certificate:
+    words = ", ".join(f"{name} {value}" for name, value in options.items())
+    return replace(certificate, notes=(*certificate.notes, f"proven with {words}"))
+
+
+def source_digest(workload: Workload, framework: str) -> str:
+    """How a workload is done: the framework's files of the family, and its adapter."""
+    text = model_families.framework_source(workload.family, framework) + frameworks.adapter_source(framework)
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def second(contenders: Sequence[Contender], *, refused: Container[str] = ()) -> tuple[Contender, ...]:
+    """What must be proven beside the chosen ones, so that there are two to compare; `refused` ones cannot be."""
+    known = {str(item): item for item in frameworks.every_contender()}
+    peers = [known[name] for name in equivalence.PEERS]  # the quickest to start comes first
+    others = [item for item in peers if item not in contenders and frameworks.is_installed(item)]
+    missing = PAIR - sum(item in contenders and str(item) not in refused for item in peers)
+    return tuple(others[: max(0, missing)])
+
+
+def _path(pending: Pending, contender: Contender, kind: str) -> Path:
+    """Where a trace is kept, by everything that decides what it holds."""
+    what = [
+        pending.workload.proof_digest,
+        source_digest(pending.workload, contender.framework),
+        str(contender),
+        frameworks.versions(contender),
+        pending.device.partition(":")[0],
+        kind,
+        dict(sorted(pending.tunings.get(str(contender), {}).items())),
+        equivalence.STEPS,
+        equivalence.LOSS_STEPS,
+        source_code.code_of(HARNESS / name for name in DECISIVE).decode(),
+    ]
+    return cache.folder() / "traces" / f"{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]}.npz"

@@ -1,0 +1,203 @@
+"""Cases to records: proofs and memory first, two at a time, then one timed case after another.
+
+Each in a fresh process. The search for the largest batch is a case that takes several.
+"""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from tempfile import TemporaryDirectory
+from typing import Any, final
+
+import psutil
+from pydantic import TypeAdapter
+
+from bench.analysis import largest_batch
+from bench.records.environment import environment
+from bench.records.measurement import Capacity, Measurement, Trial
+from bench.records.record import SCHEMA_VERSION, Case, Record, SearchResult, to_json
+from bench.run import certificates, option_search, peak_rates
+from bench.run.certificates import Certificates
+from bench.run.option_search import Spot, spots
+from bench.run.peak_rates import Roofs
+from bench.run.proofs import source_digest
+from bench.run.settings import Event, RunSettings, contender, job, untimed
+from bench.run.worker_client import Ending
+from bench.run.worker_pool import Fleet
+from bench.workload import frameworks
+
+ATTEMPTS = 3
+COOL_DOWN_S = 20.0
+FILLED = 0.8  # of the memory that is free on a CPU, where nothing else was asked for: the rest is for everybody else
+
+
+def run(cases: Sequence[Case], settings: RunSettings) -> list[Record]:
+    """Measure the cases and store a record for each; an interrupt ends every process and is handed on."""
+    fleet = Fleet(settings.logs)
+    try:
+        fleet.start((contender(case), case.device) for case in cases)
+        memory = [case for case in cases if case.purpose == "memory"]
+        with untimed() as pool:
+            proofs = certificates.proofs(fleet, pool, settings.listen)
+            place = _Place(fleet=fleet, settings=settings, tunings=option_search.tune(cases, fleet, proofs, settings))
+            begun = certificates.begin(proofs, cases, place.options, settings)
+            spawned = [pool.submit(_measure, case, place) for case in memory]
+            writer = _Writer(place, certificates.collect(proofs, begun, settings))
+            records = [writer.write(case, found.result()) for case, found in zip(memory, spawned, strict=True)]
+        fleet.wait()
+        writer.roofs = peak_rates.measure(cases, fleet, settings)
+        timed = [case for case in cases if case.purpose != "memory"]
+        replicate = 0
+        for case in timed:
+            if case.replicate > replicate:
+                fleet.renew(hash_seed=case.replicate)
+                replicate = case.replicate
+            records.append(_attempt(case, place, writer))
+        return records
+    finally:
+        fleet.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """How one case went: its ending, when it began, how long it took and how busy the machine was."""
+
+    ending: Ending
+    started: str
+    duration_s: float
+    loadavg: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where cases are measured, and with which options."""
+
+    fleet: Fleet
+    settings: RunSettings
+    tunings: Mapping[Spot, SearchResult]
+
+    def tuned(self, case: Case) -> tuple[SearchResult, ...]:
+        """The searches behind a case, one for each of its batch sizes; none in another mode."""
+        return tuple(self.tunings[spot] for spot in spots(case))
+
+    def options(self, case: Case) -> list[dict[str, str]]:
+        """The different options that a case uses."""
+        found = [item.options for item in self.tuned(case)]
+        return [options for number, options in enumerate(found) if options not in found[:number]] or [{}]
+
+    def job(self, case: Case) -> dict[str, Any]:
+        """What its process needs to know."""
+        return job(case, self.settings) | {"tunings": {item.batch_size: item.options for item in self.tuned(case)}}
+
+
+def _attempt(case: Case, place: _Place, writer: "_Writer") -> Record:
+    """The record that counts of a case: where the machine was throttled, it cools down, and the case is tried again.
+
+    Every attempt is stored. In turns there is one: the other run would not be there for a second.
+    """
+    record = writer.write(case, _measure(case, place))
+    while record.attempt < ATTEMPTS and _hindered(record) and place.settings.turns(case) is None:
+        time.sleep(COOL_DOWN_S)
+        record = writer.write(case, _measure(case, place), attempt=record.attempt + 1)
+    return record
+
+
+def _hindered(record: Record) -> bool:
+    return any(block.use is not None and block.use.hindered for block in record.measurement.blocks)
+
+
+def _measure(case: Case, place: _Place) -> _Run:
+    """One case in a fresh process: forked, or for its memory spawned."""
+    place.settings.listen(Event(kind="started", case=case))
+    started, begun = datetime.now(tz=UTC).isoformat(timespec="seconds"), time.monotonic()
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    ending = _search(case, place) if case.purpose == "capacity" else _anew(case, place)
+    return _Run(ending=ending, started=started, duration_s=time.monotonic() - begun, loadavg=load)
+
+
+def _anew(case: Case, place: _Place) -> Ending:
+    """One case in a process that finds nothing compiled: what it would find on disk depends on what ran before."""
+    fleet, settings = place.fleet, place.settings
+    with TemporaryDirectory(prefix="levelfield-", ignore_cleanup_errors=True) as empty:  # of a killed process too
+        asked = place.job(case) | {"compiled": empty}
+        if case.purpose == "memory":
+            return fleet.run_spawned(contender(case), case.device, asked, limit_s=settings.limit_s)
+        return fleet.run(
+            contender(case),
+            case.device,
+            asked,
+            limit_s=settings.limit_s,
+            listen=lambda news: settings.listen(Event(kind="progress", case=case, news=news)),
+        )
+
+
+def _search(case: Case, place: _Place) -> Ending:
+    """The largest batch that fits, with every size in a fresh process; it ends well where at least one sample fits."""
+    limit, settings = None, place.settings
+    if case.device == "cpu":
+        limit = settings.memory_bytes or int(FILLED * psutil.virtual_memory().available)
+    trials: list[Trial] = []
+    endings: list[Ending] = []
+
+    def fits(size: int) -> bool:
+        tried = job(replace(case, batch_sizes=(size,)), settings) | {"memory_limit_bytes": limit}
+        endings.append(place.fleet.run(contender(case), case.device, tried, limit_s=settings.limit_s))
+        trials.append(_trial(size, endings[-1].result))
+        settings.listen(Event(kind="progress", case=case, news={"batch_size": size, "outcome": trials[-1].outcome}))
+        return trials[-1].fits
+
+    largest_batch.search(fits, limit=max(case.batch_sizes))
+    found = Capacity(trials=tuple(trials), memory_limit_bytes=limit)
+    # Where nothing fits, the last size that was tried is one sample, and how that ended is how it all did.
+    shown = endings[-1] if found.largest is None else endings[trials.index(found.largest)]
+    return replace(shown, result=shown.result | {"measurement": to_json(Measurement(capacity=found))})
+
+
+def _trial(size: int, result: Mapping[str, Any]) -> Trial:
+    made = TypeAdapter(Measurement).validate_python(result.get("measurement", {}))
+    if made.capacity is not None:
+        return replace(made.capacity.trials[0], outcome=result["outcome"], error=result["error"])
+    return Trial(batch_size=size, outcome=result["outcome"], error=result["error"])
+
+
+@final
+class _Writer:
+    """Makes records of what was measured, and hands them to the store in their order."""
+
+    def __init__(self, place: _Place, proven: Certificates) -> None:
+        self.place, self.settings, self.proven = place, place.settings, proven
+        self.roofs: Roofs = {}
+        self.next_order = place.settings.next_order
+
+    def write(self, case: Case, run: _Run, *, attempt: int = 1) -> Record:
+        result = run.ending.result
+        versions = frameworks.versions(contender(case)) | result.get("versions", {})
+        workload = self.settings.workloads[case.workload]
+        record = Record(
+            schema_version=SCHEMA_VERSION,
+            run=self.settings.run,
+            case=case,
+            outcome=result["outcome"],
+            error=result["error"],
+            started=run.started,
+            duration_s=run.duration_s,
+            startup_s=run.ending.startup_s,
+            order=self.next_order,
+            start_method=run.ending.start_method,
+            settings=result.get("settings", {}),
+            measurement=TypeAdapter(Measurement).validate_python(result.get("measurement", {})),
+            certificate=certificates.of(case, self.place.options(case), self.proven),
+            environment=environment(versions, machine=self.settings.machine),
+            workload_digest=workload.digest,
+            source_digest=source_digest(workload, case.framework),
+            loadavg=run.loadavg,
+            attempt=attempt,
+            tunings=self.place.tuned(case),
+            roof=self.roofs.get((case.device, case.precision)) if case.purpose == "timing" else None,
+        )
+        self.settings.append(record)
+        self.settings.listen(Event(kind="finished", case=case, record=record))
+        self.next_order += 1
+        return record

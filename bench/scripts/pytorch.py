@@ -1,0 +1,197 @@
+"""A script in PyTorch."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bench.scripts.task import CALL_NAMES, CLOCKS, KEEP_FREED, ONEDNN, Task, network
+from bench.workload.recipe import AdamW, Clipping, Sgd, UpdateRule
+
+HEAD = '''"""{title}"""
+
+import ctypes
+import statistics
+import time
+
+import torch
+from torch import nn
+
+torch.set_num_threads({threads})
+torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = {tf32}
+{onednn}
+{keep_freed}device = torch.device("{device}")
+
+{helpers}
+model = nn.Sequential(
+{layers}
+).to(device{channels_last})
+call = {call}
+inputs = torch.randn({shape}, device=device){inputs_layout}
+'''
+
+TRAINING = """
+targets = {targets}
+optimizer = {optimizer}
+loss_of = {loss}
+{clip}
+
+def step() -> None:
+    optimizer.zero_grad()
+    {context}loss = loss_of(call(inputs){cast}, targets)
+    loss.backward()
+{clipping}    optimizer.step()
+
+
+model.train()
+"""
+
+CLIP = """
+
+def clip() -> None:
+    gradients = [parameter.grad for parameter in model.parameters()]
+    for group in {groups}:
+        scale = ({norm} / nn.utils.get_total_norm(group)).clamp(max=1.0)
+        for gradient in group:
+            gradient.mul_(scale)
+"""
+
+INFERENCE = """
+
+def step() -> None:
+    with torch.inference_mode():
+        {context}call(inputs)
+
+
+model.eval()
+"""
+
+WAIT = """
+
+def wait() -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+"""
+
+RECURRENT = '''
+class Recurrent(nn.Module):
+    """Its states over time, or the last of them."""
+
+    def __init__(self, layer: nn.Module, *, last: bool) -> None:
+        super().__init__()
+        self.layer, self.last = layer, last
+
+    def forward(self, sequence: torch.Tensor) -> torch.Tensor:
+        states, _ = self.layer(sequence)
+        return states[:, -1] if self.last else states
+
+'''
+
+OVER_TIME = '''
+class OverTime(nn.Module):
+    """A batch norm of all states: torch's has its channels before the steps."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        return self.layer(states.mT).mT
+
+'''
+BATCH_NORMS = (
+    "nn.BatchNorm1d({})",
+    "OverTime(nn.BatchNorm1d({}))",
+    "nn.BatchNorm2d({})",
+)  # by the axes between samples and channels
+
+PACKED: dict[str, Callable[..., str]] = {
+    "dense": lambda inputs, outputs: f"nn.Linear({inputs}, {outputs})",
+    "convolution": lambda inputs, outputs, kernel, padding: (
+        f'nn.Conv2d({inputs}, {outputs}, {kernel}, padding="{padding}")'
+    ),
+    "pool": lambda size: f"nn.MaxPool2d({size})",
+    "flatten": lambda: "nn.Flatten()",
+    "dropout": lambda rate: f"nn.Dropout({rate})",
+    "activation": lambda name: f"nn.{ {'relu': 'ReLU', 'tanh': 'Tanh', 'sigmoid': 'Sigmoid'}[name] }()",
+    "batch_norm": lambda channels, axes, epsilon, momentum: BATCH_NORMS[axes].format(
+        f"{channels}, eps={epsilon}, momentum={1 - momentum:g}"
+    ),
+    "lstm": lambda inputs, units, activation, last: (  # noqa: ARG005 (tanh, or there is no such layer)
+        f"Recurrent(nn.LSTM({inputs}, {units}, batch_first=True), last={last})"
+    ),
+    "rnn": lambda inputs, units, activation, last: (
+        f'Recurrent(nn.RNN({inputs}, {units}, nonlinearity="{activation}", batch_first=True), last={last})'
+    ),
+}
+HELPERS = {"Recurrent": RECURRENT, "OverTime": OVER_TIME}
+LOSSES = {
+    "cross_entropy": "nn.CrossEntropyLoss()",
+    "binary_cross_entropy": "nn.BCEWithLogitsLoss()",
+    "mean_squared_error": "nn.MSELoss()",
+    "sigmoid_mean_squared_error": "lambda outputs, targets: nn.functional.mse_loss(outputs.sigmoid(), targets)",
+}
+
+
+def write(task: Task) -> str:
+    """The script."""
+    packed = "\n".join(f"    {PACKED[layer.kind](**layer.sizes)}," for layer in network(task))
+    compiled, mixed = task.options.get("compile", "off"), task.precision == "bf16"
+    last = task.options.get("memory_format") == "channels_last"
+    shape = task.input_shape
+    if task.family == "cnn":
+        shape = (shape[0], shape[3], *shape[1:3])
+    values: dict[str, Any] = {
+        "title": task.title,
+        "threads": task.threads,
+        "tf32": task.precision == "tf32",
+        "onednn": ONEDNN[task.options.get("onednn", "on")],
+        "keep_freed": KEEP_FREED.format(call=CALL_NAMES[task.scenario]),
+        "device": task.device,
+        "helpers": "\n".join(text for name, text in HELPERS.items() if f"{name}(" in packed),
+        "layers": packed,
+        "channels_last": ", memory_format=torch.channels_last" if last else "",
+        "call": "model" if compiled == "off" else f'torch.compile(model, mode="{compiled}", dynamic=False)',
+        "shape": ", ".join(map(str, task.input_shape if last else shape)),
+        # Not `.to`, which leaves images of one channel as they are.
+        "inputs_layout": ".permute(0, 3, 1, 2)" if last else "",
+        "targets": _targets(task),
+        "optimizer": _optimizer(task.recipe.optimizer, fused=task.options.get("optimizer") == "fused"),
+        "loss": LOSSES[task.recipe.loss],
+        "clip": _clip(task.recipe.clipping),
+        "clipping": "    clip()\n" if task.recipe.clipping else "",
+        "context": f'with torch.autocast("{task.device.partition(":")[0]}", torch.bfloat16):\n        '
+        if mixed
+        else "",
+        "cast": ".float()" if mixed else "",
+        **task.clock,
+        "call_once": "step()",
+        "wait": "wait()",
+    }
+    if mixed and task.scenario == "inference":
+        values["context"] = values["context"].replace("\n        ", "\n            ")
+    body = TRAINING if task.scenario == "training" else INFERENCE
+    return (HEAD + body + WAIT + CLOCKS[task.scenario]).format(**values)
+
+
+def _targets(task: Task) -> str:
+    if task.has_labels:
+        return f"torch.randint({task.outputs}, ({task.batch_size},), device=device)"
+    return f"torch.rand({task.batch_size}, {task.outputs}, device=device)"
+
+
+def _clip(clipping: Clipping | None) -> str:
+    if clipping is None:
+        return ""
+    groups = "[gradients]" if clipping.scope == "global" else "([gradient] for gradient in gradients)"
+    return CLIP.format(norm=clipping.norm, groups=groups)
+
+
+def _optimizer(rule: UpdateRule, *, fused: bool) -> str:
+    ending = ", fused=True)" if fused else ")"
+    if isinstance(rule, Sgd):
+        return f"torch.optim.SGD(model.parameters(), lr={rule.learning_rate}, momentum={rule.momentum}{ending}"
+    decay = f", weight_decay={rule.weight_decay}" if isinstance(rule, AdamW) else ""
+    kind, betas = ("AdamW" if decay else "Adam"), f"betas=({rule.beta_1}, {rule.beta_2})"
+    constants = f"lr={rule.learning_rate}, {betas}, eps={rule.epsilon}{decay}"
+    return f"torch.optim.{kind}(model.parameters(), {constants}{ending}"

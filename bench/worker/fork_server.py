@@ -1,0 +1,126 @@
+"""One process per framework: it imports the framework once and forks a fresh process for each job.
+
+`python -m bench.worker.fork_server FRAMEWORK SOCKET [--spawned]` reads jobs, one JSON object a
+line, from an inherited socket.
+The job's own process writes its news to the same socket; the launcher writes `exited` when that process has ended. With
+`--spawned` the one job runs in this very process, which no fork has touched: host memory can only be read there. So it
+does where an import has started a thread: a fork would leave that thread behind, and whatever it had locked.
+"""
+
+import ctypes
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Never
+
+PR_SET_PDEATHSIG = 1  # prctl(2): a signal to this process when its parent dies
+# Threads that see to a fork by themselves: jemalloc's, which comes with pyarrow, which pandas imports if it is there.
+FORKABLE = frozenset({"jemalloc_bg_thd"})
+
+
+def main() -> None:
+    """Serve jobs until the other end of the socket is closed."""
+    framework, descriptor, *flags = sys.argv[1:]
+    _die_with_parent()
+    channel = _Channel(socket.socket(fileno=int(descriptor)))
+    _import(framework)
+    threads = _other_threads()
+    forks = "--spawned" not in flags and FORKABLE.issuperset(threads)
+    channel.send({"event": "ready", "threads": threads, "forks": forks})
+    if not forks:
+        job = channel.receive()
+        if job is not None:
+            _work(job, channel)
+        return
+    while (job := channel.receive()) is not None:
+        _fork(job, channel)
+
+
+class _Channel:
+    """JSON objects, one a line, over a socket."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.lines = connection.makefile("r", encoding="utf-8")
+
+    def send(self, message: dict[str, Any]) -> None:
+        """One line; what a killed process left of its last one is ended first."""
+        self.connection.sendall(("\n" + json.dumps(message) + "\n").encode())
+
+    def receive(self) -> dict[str, Any] | None:
+        line = self.lines.readline()
+        return json.loads(line) if line else None
+
+
+def _import(framework: str) -> None:
+    """Everything that a job needs and that takes time to import; nothing may be initialised by it."""
+    importlib.import_module(f"bench.adapters.{framework}")
+    importlib.import_module("bench.worker.main")
+    importlib.import_module("sklearn.datasets")
+
+
+def _fork(job: dict[str, Any], channel: _Channel) -> None:
+    child = os.fork()
+    if child == 0:
+        _child(job, channel)
+    _, status = os.waitpid(child, 0)
+    channel.send({"event": "exited", "status": os.waitstatus_to_exitcode(status)})
+
+
+def _child(job: dict[str, Any], channel: _Channel) -> Never:
+    status = 1
+    try:
+        _die_with_parent()
+        _work(job, channel)
+        status = 0
+    except BaseException:  # noqa: BLE001 (nothing may get out into the launcher's own loop)
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _work(job: dict[str, Any], channel: _Channel) -> None:
+    from bench.worker.main import run
+
+    _write_to(Path(job["log"]))
+    channel.send({"event": "running", "pid": os.getpid()})
+    run(job, emit=channel.send, receive=channel.receive)
+
+
+def _write_to(log: Path) -> None:
+    """Whatever the libraries print goes to the log and never into the display."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+
+
+def _other_threads() -> list[str]:
+    """The names of the threads beside this one; none where the system does not say."""
+    own, names = str(threading.get_native_id()), list[str]()
+    for task in Path("/proc/self/task").glob("*"):
+        if task.name != own:
+            with suppress(OSError):  # it has just ended
+                names.append((task / "comm").read_text().strip())
+    return names
+
+
+def _die_with_parent() -> None:
+    """Never outlive the run, not even where it is killed (on Linux; elsewhere the closed socket ends the launcher).
+
+    The signal comes when the *thread* that started this process ends, so whoever starts one must outlive it.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

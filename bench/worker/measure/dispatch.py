@@ -1,0 +1,225 @@
+"""What each purpose of a case measures: timing, learning, memory, and whether a batch fits."""
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from bench.adapters.base import IDIOMATIC, Model
+from bench.analysis.equivalence import relative_deviation
+from bench.datasets.base import cycle
+from bench.records.measurement import Block, Capacity, Measurement, Memory, Trial
+from bench.records.record import Case
+from bench.worker.cost_model import demand
+from bench.worker.measure import inference, memory, training
+from bench.worker.measure.block import Conditions
+from bench.worker.measure.clock import now_ns
+from bench.worker.measure.interleaving import Meeting, Place
+from bench.worker.prepared_workload import PreparedWorkload
+from bench.workload.axes import FrameworkOptions
+from bench.workload.model_families import Weights
+
+MEMORY_CALLS = 5
+ANSWERS = 4  # that are held against the reference, which is slow
+FITTING_CALLS = 3  # the first makes the optimizer's state, the second has all there is at once
+
+Quality = dict[str, float]
+Progress = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """How a case is measured here and now.
+
+    How long blocks last, since when the process prepares, who hears of progress, who keeps what was learnt, by how much
+    memory may grow, which share of its own time is added to every timed call, where it meets the run that has the
+    other turns, how the framework is tuned at each batch size, and how many processes time the case, this one among
+    them.
+    """
+
+    block_seconds: float
+    started_ns: int
+    progress: Progress
+    keep: Callable[[Weights, Quality], None] | None = None
+    memory_limit_bytes: int | None = None
+    planted: float = 0.0
+    turns: Meeting | None = None
+    tunings: Mapping[int, FrameworkOptions] = field(default_factory=dict)
+    processes: int = 1
+
+    def tuning(self, batch_size: int) -> FrameworkOptions:
+        """The framework's options at this batch size."""
+        return self.tunings.get(batch_size, IDIOMATIC)
+
+
+def measure(subject: PreparedWorkload, case: Case, occasion: Occasion) -> Measurement:
+    """What the case is for, measured; raises what the framework raises, and DivergedError."""
+    return PURPOSES[case.purpose, case.scenario](subject, case, occasion)
+
+
+def _time_training(subject: PreparedWorkload, case: Case, occasion: Occasion) -> Measurement:
+    train = subject.encoded(subject.split("train"))
+    blocks = []
+    for batch_size in case.batch_sizes:
+        subject.build(tuning=occasion.tuning(batch_size))
+        conditions = _conditions(case, batch_size, occasion)
+        block = training.time_steps(
+            subject.adapter,
+            train,
+            batch_size=batch_size,
+            seed=case.seed,
+            conditions=conditions,
+            processes=occasion.processes,
+        )
+        blocks.append(_told(block, subject, case, occasion))
+    return Measurement(blocks=tuple(blocks))
+
+
+def _time_inference(subject: PreparedWorkload, case: Case, occasion: Occasion) -> Measurement:
+    inputs = subject.split("test").inputs
+    blocks, built = [], None
+    for batch_size in case.batch_sizes:
+        if built is None or occasion.tuning(batch_size) != built:
+            built = occasion.tuning(batch_size)
+            model = subject.build(tuning=built)
+        block = inference.time_queries(
+            subject.adapter, inputs, batch_size=batch_size, conditions=_conditions(case, batch_size, occasion)
+        )
+        blocks.append(_told(block, subject, case, occasion))
+    query = inputs[cycle(len(inputs), max(case.batch_sizes))]
+    return Measurement(blocks=tuple(blocks), forward_deviation=deviation(subject, model, query))
+
+
+def deviation(subject: PreparedWorkload, model: Model, query: np.ndarray) -> float:
+    """How far the answers to a query that was timed are from the reference, by some of its samples."""
+    answers = subject.adapter.to_numpy(subject.adapter.predict(subject.adapter.put(query)))[:ANSWERS]
+    return relative_deviation(answers, subject.reference(subject.export(model), query[:ANSWERS]))
+
+
+def _learn(subject: PreparedWorkload, case: Case, occasion: Occasion) -> Measurement:
+    train, validation, test = subject.lesson_splits()
+    tuning = occasion.tuning(case.batch_sizes[0])
+    models = [subject.build(tuning=tuning)]
+    lesson = training.Lesson(
+        workload=subject.workload,
+        train=subject.encoded(train),
+        validation=validation,
+        test=test,
+        seed=case.seed,
+        prepare_ns=now_ns() - occasion.started_ns,
+        snapshot=lambda: subject.export(models[-1]),
+        restore=lambda weights: models.append(subject.build(weights=weights, tuning=tuning)),
+    )
+    learning = training.learn(subject.adapter, lesson, occasion.progress)
+    if occasion.keep is not None:
+        occasion.keep(subject.export(models[-1]), learning.quality)
+    return Measurement(learning=learning)
+
+
+def _peak(subject: PreparedWorkload, case: Case, occasion: Occasion) -> Measurement:
+    """Peaks in ascending order of the batch size: where they cannot be reset, the largest batch still owns the last."""
+    split = subject.split("train" if case.scenario == "training" else "test")
+    baseline = memory.resident_bytes()
+    peaks = []
+    for batch_size in sorted(case.batch_sizes):
+        readable = memory.reset_peak()
+        rows = cycle(len(split), batch_size)
+        once = _exercise(subject, case, rows, calls=MEMORY_CALLS, tuning=occasion.tuning(batch_size))
+        peak = memory.peak_resident_bytes() if readable else None
+        device = subject.adapter.peak_memory_bytes()
+        peaks.append(
+            Memory(
+                batch_size=batch_size,
+                host_peak_bytes=None if peak is None or baseline is None else max(0, peak - baseline),
+                host_baseline_bytes=baseline,
+                device_peak_bytes=device.allocated,
+                device_reserved_bytes=device.reserved,
+                nvml_used_bytes=memory.nvml_used_bytes(case.device),
+                demanded_bytes=demand(subject.workload, case.scenario, batch_size, precision=case.precision).held,
+                accounted_bytes=_account(subject, once),
+            )
+        )
+        del once  # which holds its batch, and would be part of the next peak
+    return Measurement(memory=tuple(peaks))
+
+
+def _account(subject: PreparedWorkload, once: Callable[[], object]) -> dict[str, int]:
+    """The framework's own account of the peak; without it, whose ways are its library's own, a peak is still one."""
+    try:
+        return subject.adapter.engine.account(once)
+    except Exception:  # noqa: BLE001 (the log has it)
+        traceback.print_exc()
+        return {}
+
+
+def _fit(subject: PreparedWorkload, case: Case, occasion: Occasion) -> Measurement:
+    """The device's peak with a batch of this size; whoever asked learns from the outcome whether it fits."""
+    split = subject.split("train" if case.scenario == "training" else "test")
+    if occasion.memory_limit_bytes is not None:
+        memory.limit_growth(occasion.memory_limit_bytes)
+    (batch_size,) = case.batch_sizes
+    rows = cycle(len(split), batch_size)
+    _exercise(subject, case, rows, calls=FITTING_CALLS, tuning=occasion.tuning(batch_size))
+    trial = Trial(batch_size=batch_size, outcome="ok", device_peak_bytes=subject.adapter.peak_memory_bytes().allocated)
+    return Measurement(capacity=Capacity(trials=(trial,), memory_limit_bytes=occasion.memory_limit_bytes))
+
+
+def _exercise(
+    subject: PreparedWorkload, case: Case, rows: np.ndarray, *, calls: int, tuning: FrameworkOptions
+) -> Callable[[], object]:
+    """A new model and a few calls: the optimizer allocates its state in the first, a compiler works in it.
+
+    Returns what makes one more.
+    """
+    adapter = subject.adapter
+    subject.build(tuning=tuning)
+    if case.scenario == "training":
+        split = subject.encoded(subject.split("train"))
+        batch = adapter.put(split.inputs[rows], split.targets[rows])
+
+        def once() -> None:
+            adapter.wait(adapter.train([batch] * adapter.steps_per_call))
+    else:
+        query = adapter.put(subject.split("test").inputs[rows])
+
+        def once() -> None:
+            adapter.wait(adapter.predict(query))
+
+    for _ in range(calls):
+        once()
+    return once
+
+
+def _conditions(case: Case, batch_size: int, occasion: Occasion) -> Conditions:
+    place = None
+    if occasion.turns is not None:
+        words = (case.workload, case.learner, case.scenario, str(case.replicate), str(batch_size))
+        place = Place(meeting=occasion.turns, block="-".join(words).replace(".", "-").replace("/", "-"))
+    return Conditions(
+        block_seconds=occasion.block_seconds,
+        device=case.device,
+        feed=case.feed,
+        planted=occasion.planted,
+        turns=place,
+    )
+
+
+def _told(block: Block, subject: PreparedWorkload, case: Case, occasion: Occasion) -> Block:
+    """The block with what its calls need to do, after the news of it."""
+    occasion.progress({"batch_size": block.batch_size, "call_ns": int(np.median(block.synchronised_ns))})
+    asked = demand(subject.workload, case.scenario, block.batch_size, precision=case.precision)
+    held_bytes = sum(asked.held.values())
+    return replace(block, flops=asked.flops, least_bytes=asked.least_bytes, held_bytes=held_bytes)
+
+
+PURPOSES = {
+    ("timing", "training"): _time_training,
+    ("timing", "inference"): _time_inference,
+    ("learning", "training"): _learn,
+    ("memory", "training"): _peak,
+    ("memory", "inference"): _peak,
+    ("capacity", "training"): _fit,
+    ("capacity", "inference"): _fit,
+}

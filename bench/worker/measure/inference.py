@@ -1,0 +1,64 @@
+"""Inference: queries of one size, timed on inputs that are already on the device; and the logits of a whole split."""
+
+import itertools
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from bench.adapters.base import Adapter
+from bench.datasets.base import cycle
+from bench.records.measurement import Block
+from bench.worker.measure import block
+from bench.worker.measure.block import Conditions
+from bench.worker.measure.timed_call import Work
+from bench.workload.axes import Feed
+
+DIFFERENT_QUERIES = 16
+EVALUATION_BATCH = 500
+
+
+def time_queries(adapter: Adapter, inputs: np.ndarray, *, batch_size: int, conditions: Conditions) -> Block:
+    """The raw timings of queries of one size."""
+    return block.measure(
+        queries(adapter, inputs, batch_size=batch_size, feed=conditions.feed),
+        batch_size=batch_size,
+        conditions=conditions,
+        checksum=lambda outputs: float(np.sum(adapter.to_numpy(outputs[-1]), dtype=np.float64)),
+    )
+
+
+def queries(adapter: Adapter, inputs: np.ndarray, *, batch_size: int, feed: Feed = "device") -> Work:
+    """Queries that take turns, already on the device or put there each time.
+
+    Samples repeat in a cycle where they are too few.
+    """
+    count = max(1, min(DIFFERENT_QUERIES, len(inputs) // batch_size))
+    rows = cycle(len(inputs), count * batch_size).reshape(count, batch_size)
+    fed = [inputs[query] for query in rows]
+    placed = [adapter.put(query) for query in fed]
+    turns = itertools.count()
+
+    def run(calls: int) -> Any:  # noqa: ANN401 (a framework's own)
+        turn = islice(turns, calls)
+        if feed == "host":
+            return [adapter.predict(adapter.put(fed[number % count])) for number in turn]
+        return [adapter.predict(placed[number % count]) for number in turn]
+
+    return Work(
+        run=run,
+        wait=adapter.wait,
+        feed=lambda: adapter.put(fed[next(turns) % count]),
+        call=lambda query: [adapter.predict(query)],
+        fetch=lambda outputs: adapter.to_numpy(outputs[-1]),
+        compiled=adapter.engine.compiled,
+    )
+
+
+def logits_of(adapter: Adapter, inputs: np.ndarray) -> np.ndarray:
+    """The logits of all samples, in queries of one size: the last is filled up in a cycle, and trimmed afterwards."""
+    size = min(EVALUATION_BATCH, len(inputs))
+    count = -(-len(inputs) // size)
+    rows = cycle(len(inputs), count * size).reshape(count, size)
+    logits = [adapter.to_numpy(adapter.predict(adapter.put(inputs[query]))) for query in rows]
+    return np.concatenate(logits)[: len(inputs)]

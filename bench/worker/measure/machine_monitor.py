@@ -1,0 +1,155 @@
+"""What the machine does while something is timed: clocks, use, power, heat, and who else wants the processors.
+
+A figure that this machine or this user cannot have is None, never 0. Nothing here runs while the clock does.
+"""
+
+import os
+import resource
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, final
+
+import psutil
+import pynvml
+
+from bench.records.environment import stolen_s
+from bench.records.measurement import POWER_CAP, GpuReading, Moment, Reading, Use
+from bench.worker.measure.clock import now_ns
+
+POWERCAP = Path("/sys/class/powercap")
+PACKAGES = "intel-rapl:[0-9]*"  # AMD's are called so too; their parts have a second number
+PROCESSORS = Path("/sys/devices/system/cpu")
+THROTTLE_COUNTS = "cpu[0-9]*/thermal_throttle/package_throttle_count"
+MEBI = 2**20
+MICRO, MILLI = 1e-6, 1e-3
+# Why a GPU may run slower than it could. Idle, a user's own clocks and those of a group of GPUs are no such reasons.
+REASONS = {
+    pynvml.nvmlClocksEventReasonSwPowerCap: POWER_CAP,
+    pynvml.nvmlClocksThrottleReasonHwSlowdown: "hardware slowdown",
+    pynvml.nvmlClocksEventReasonSwThermalSlowdown: "heat",
+    pynvml.nvmlClocksThrottleReasonHwThermalSlowdown: "heat (hardware)",
+    pynvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown: "power brake",
+}
+CPU_HEAT = "heat (CPU)"
+
+
+@final
+class Watch:
+    """One timed block is watched: `begin`, `read` in between, `end`.
+
+    `device` is where the work is: "cpu", or the one GPU that this process sees.
+    """
+
+    def __init__(self, device: str) -> None:
+        self.gpu = None if device == "cpu" else gpu_handle()
+        self.readings: list[Reading] = []
+
+    def begin(self) -> None:
+        """Before the block."""
+        self.throttle_counts = _throttle_counts()
+        self.begun_ns, self.stolen_s, self.preemptions = now_ns(), stolen_s(), _preemptions()
+        self.read("before")
+
+    def read(self, when: Moment) -> None:
+        """How things are now."""
+        gpu = _gpu_reading(self.gpu) if self.gpu is not None else None
+        hot = self.throttle_counts is not None and (_throttle_counts() or 0) > self.throttle_counts
+        frequency = _asked(psutil.cpu_freq)
+        self.readings.append(
+            Reading(
+                when=when,
+                cpu_mhz=frequency.current if frequency else None,
+                cpu_celsius=_cpu_celsius(),
+                host_used_bytes=psutil.virtual_memory().used,
+                throttled=((CPU_HEAT,) if hot else ()) + (_reasons(self.gpu) if self.gpu is not None else ()),
+                gpu=gpu,
+            )
+        )
+
+    def energy_j(self) -> float | None:
+        """The energy that the GPU, or on a CPU its packages, took since some moment in the past."""
+        if self.gpu is None:
+            return _packages_j()
+        spent: int | None = _asked(pynvml.nvmlDeviceGetTotalEnergyConsumption, self.gpu)
+        return None if spent is None else spent * MILLI
+
+    def end(self, *, energy_j: float | None) -> Use:
+        """After the block, which took that much energy where it was timed with one wait."""
+        self.read("after")
+        stolen = stolen_s()
+        return Use(
+            readings=tuple(self.readings),
+            span_ns=now_ns() - self.begun_ns,
+            stolen_ns=None if stolen is None or self.stolen_s is None else round((stolen - self.stolen_s) * 1e9),
+            preemptions=_preemptions() - self.preemptions,
+            energy_j=energy_j if energy_j and energy_j > 0 else None,  # a counter that began anew says nothing
+        )
+
+
+def gpu_handle() -> Any | None:  # noqa: ANN401 (NVML's own)
+    """The driver's handle of the one GPU that this process sees; None where the driver does not say."""
+    try:
+        pynvml.nvmlInit()
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0] or "0"
+        if visible.startswith("GPU-"):
+            return pynvml.nvmlDeviceGetHandleByUUID(visible)
+        return pynvml.nvmlDeviceGetHandleByIndex(int(visible))
+    except (pynvml.NVMLError, ValueError):
+        return None
+
+
+def _gpu_reading(gpu: object) -> GpuReading:
+    use = _asked(pynvml.nvmlDeviceGetUtilizationRates, gpu)
+    memory = _asked(pynvml.nvmlDeviceGetMemoryInfo, gpu)
+    power = _asked(pynvml.nvmlDeviceGetPowerUsage, gpu)
+    return GpuReading(
+        busy_percent=use.gpu if use else None,
+        clock_mhz=_asked(pynvml.nvmlDeviceGetClockInfo, gpu, pynvml.NVML_CLOCK_SM),
+        memory_clock_mhz=_asked(pynvml.nvmlDeviceGetClockInfo, gpu, pynvml.NVML_CLOCK_MEM),
+        power_w=None if power is None else power * MILLI,
+        celsius=_asked(pynvml.nvmlDeviceGetTemperature, gpu, pynvml.NVML_TEMPERATURE_GPU),
+        used_bytes=memory.used if memory else None,
+    )
+
+
+def _reasons(gpu: object) -> tuple[str, ...]:
+    found: int = _asked(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons, gpu) or 0
+    return tuple(name for bit, name in REASONS.items() if found & bit)
+
+
+def _asked(function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 (whatever is asked for)
+    """The answer of a driver or a system; None where it has none."""
+    try:
+        return function(*arguments)
+    except (pynvml.NVMLError, OSError, NotImplementedError):
+        return None
+
+
+def _cpu_celsius() -> float | None:
+    sensors = _asked(psutil.sensors_temperatures) if hasattr(psutil, "sensors_temperatures") else None
+    found = [item.current for name in ("coretemp", "k10temp", "zenpower") for item in (sensors or {}).get(name, ())]
+    return max(found, default=None)
+
+
+def _throttle_counts() -> int | None:
+    """How often the CPU's packages were throttled for heat since the system began."""
+    try:
+        counts = [int(path.read_text()) for path in PROCESSORS.glob(THROTTLE_COUNTS)]
+    except (OSError, ValueError):
+        return None
+    return sum(counts) if counts else None
+
+
+def _packages_j() -> float | None:
+    """The counters of all packages; few users may read them."""
+    try:
+        packages = [path for path in POWERCAP.glob(PACKAGES) if path.name.count(":") == 1]
+        counters = [int((path / "energy_uj").read_text()) for path in packages]
+    except (OSError, ValueError):
+        return None
+    return sum(counters) * MICRO if counters else None
+
+
+def _preemptions() -> int:
+    """How often a thread of this process had to leave its processor to another."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw

@@ -1,0 +1,159 @@
+"""A workload made ready for one framework: the only place where models and adapters are loaded by name."""
+
+import importlib
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Literal, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from bench.adapters.base import IDIOMATIC, Adapter, Model
+from bench.datasets import base as datasets
+from bench.datasets.base import Dataset, Split
+from bench.datasets.description import Part
+from bench.errors import UnavailableError
+from bench.workload import model_families
+from bench.workload.axes import FrameworkOptions, Scenario
+from bench.workload.workload import Workload
+
+SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+# Of weights and inputs: what tf32 and bf16 say of the arithmetic is the framework's own business.
+DTYPES: dict[str, np.dtype[np.floating]] = {"fp64": DOUBLE, "fp32": SINGLE, "tf32": SINGLE, "bf16": SINGLE}
+
+
+FOR_GPUS = ("use_cudnn",)  # forms of models that are all one on a CPU
+FOR_LOOPS = ("unroll",)  # that a library has of its own
+FOR_CPUS = ("convolution",)  # and forms that take memory for what GPUs do well without
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedWorkload:
+    """A workload, the adapter that drives it, and the precision and the seed in which it is built."""
+
+    adapter: Adapter
+    workload: Workload
+    framework: str
+    dataset: Dataset
+    precision: str
+    seed: int
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """That of weights and inputs."""
+        return DTYPES[self.precision]
+
+    def split(self, part: Part) -> Split:
+        """One part of the data set, in the network's input shape and precision."""
+        split: Split = getattr(self.dataset, part)
+        shape = model_families.spec_module(self.workload.family).input_shape(self.workload.spec)
+        inputs = split.inputs.reshape(len(split), *shape).astype(self.dtype, copy=False)
+        floating = np.issubdtype(split.targets.dtype, np.floating)
+        targets = split.targets.astype(self.dtype) if floating else split.targets
+        return replace(split, inputs=inputs, targets=targets)
+
+    def lesson_splits(self) -> tuple[Split, Split | None, Split]:
+        """What is learnt from, chosen by (None, the data set's own, or held out by the recipe) and judged by."""
+        train, test = self.split("train"), self.split("test")
+        if self.workload.description.validation:
+            return train, self.split("validation"), test
+        if self.workload.recipe.validation_fraction:
+            return *datasets.validation_split(train, self.workload.recipe.validation_fraction), test
+        return train, None, test
+
+    def encoded(self, split: Split) -> Split:
+        """The same samples with their targets as the recipe's loss takes them.
+
+        Labels stay labels for cross-entropy. Else they become numbers of the subject's precision: 0 and 1 of shape
+        (samples, 1) where the network has one output, one-hot of shape (samples, classes) where it has several.
+        """
+        if split.targets.ndim > 1 or self.workload.recipe.loss == "cross_entropy":
+            return split
+        outputs = self.workload.spec.outputs
+        targets = split.targets[:, None] == (np.arange(outputs) if outputs > 1 else 1)
+        return replace(split, targets=targets.astype(self.dtype))
+
+    def choices(self, scenario: Scenario) -> dict[str, tuple[str, ...]]:
+        """The public options of the framework and the forms of its model, each with what it can be, the usual first."""
+        found = {**self.adapter.choices(scenario, self.workload.family), **forms(self.module)}
+        engine = self.adapter.engine
+        elsewhere = (
+            *(FOR_GPUS if engine.device == "cpu" else FOR_CPUS),
+            *(FOR_LOOPS if engine.loops_in_python else ()),
+        )
+        return {name: values for name, values in found.items() if name not in elsewhere}
+
+    def build(
+        self,
+        *,
+        spec: model_families.Spec | None = None,
+        weights: model_families.Weights | None = None,
+        tuning: FrameworkOptions = IDIOMATIC,
+    ) -> Model:
+        """A new model with these weights, or the canonical first ones of the seed, handed to the adapter.
+
+        Returns the model, which is read by `export`.
+        """
+        spec = spec or self.workload.spec
+        weights = weights or model_families.spec_module(self.workload.family).initial_weights(spec, seed=self.seed)
+        typed = {name: value.astype(self.dtype) for name, value in weights.items()}
+        form = {name: tuning[name] for name in forms(self.module) if name in tuning}
+        model = self.module.build(spec, typed, seed=self.seed, **self.adapter.build_options(), **form)
+        self.adapter.prepare(model, self.workload.recipe, tuning=tuning)
+        return model
+
+    def export(self, model: Model) -> model_families.Weights:
+        """A copy of the weights of the model that was built last, as they are now, by their canonical names."""
+        self.adapter.settle()
+        weights: model_families.Weights = self.module.export(model)
+        return weights
+
+    def reference(
+        self, weights: model_families.Weights, inputs: np.ndarray, *, spec: model_families.Spec | None = None
+    ) -> np.ndarray:
+        """What the network must answer, by NumPy in float64."""
+        double = {name: value.astype(np.float64) for name, value in weights.items()}
+        module = model_families.spec_module(self.workload.family)
+        return module.forward(spec or self.workload.spec, double, inputs.astype(np.float64))
+
+    @property
+    def module(self) -> ModuleType:
+        """`models.<family>.<framework>`."""
+        return network_module(self.workload.family, self.framework)
+
+
+def prepare(  # noqa: PLR0913 (what a process needs to know before it can begin)
+    framework: str, workload: Workload, *, device: str, precision: str, threads: int, seed: int
+) -> PreparedWorkload:
+    """The workload for this framework, whose process is configured with it; its data is read when it is asked for.
+
+    Raises UnavailableError for a precision that the device does not have.
+    """
+    if precision == "tf32" and device == "cpu":
+        raise UnavailableError("TF32 is a mode of NVIDIA GPUs; a CPU has fp32 and bf16")
+    adapter = load_adapter(framework)
+    adapter.configure(device="cpu" if device == "cpu" else "cuda", precision=precision, threads=threads)
+    return PreparedWorkload(
+        adapter=adapter,
+        workload=workload,
+        framework=framework,
+        dataset=datasets.load(workload.dataset),
+        precision=precision,
+        seed=seed,
+    )
+
+
+def forms(module: ModuleType) -> dict[str, tuple[str, ...]]:
+    """The equal forms in which a framework's file can write its model: the choices that `build` leaves open."""
+    hints = get_type_hints(module.build)
+    return {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
+
+
+def network_module(family: str, framework: str) -> ModuleType:
+    """`models.<family>.<framework>`."""
+    return importlib.import_module(f"models.{family}.{framework}")
+
+
+def load_adapter(framework: str) -> Adapter:
+    """The adapter of one framework, which is imported with it."""
+    adapter: Adapter = importlib.import_module(f"bench.adapters.{framework}").create()
+    return adapter

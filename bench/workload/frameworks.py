@@ -1,0 +1,119 @@
+"""Which frameworks there are, which are installed and in which versions, without importing any of them."""
+
+import itertools
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from bench.errors import UsageError
+from bench.workload import source_code
+from bench.workload.toml_errors import meant
+
+ADAPTERS = Path(__file__).parents[1] / "adapters"
+
+# The distributions that each framework and each backend of Keras needs; the first gives the extra its version.
+DISTRIBUTIONS = {
+    "pytorch": ("torch",),
+    "keras": ("keras",),
+    "flax": ("flax", "jax", "jaxlib", "optax"),
+    "tensorflow": ("tensorflow",),
+    "jax": ("jax", "jaxlib"),
+    "torch": ("torch",),
+}
+EVERY = "all"  # the name of all of them
+BACKENDS = {"keras": ("tensorflow", "jax", "torch")}  # in the order in which plain `keras` picks one
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Contender:
+    """A framework and, for Keras, its backend; written `pytorch` or `keras/jax`."""
+
+    framework: str
+    backend: str | None = None
+
+    def __str__(self) -> str:
+        """As people write it."""
+        return f"{self.framework}/{self.backend}" if self.backend else self.framework
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The keys of `DISTRIBUTIONS` that it needs."""
+        return (self.framework, self.backend) if self.backend else (self.framework,)
+
+
+def framework_names() -> tuple[str, ...]:
+    """The frameworks that have an adapter."""
+    found = {path.stem for path in ADAPTERS.glob("*.py")} - {"__init__", "base"}
+    return tuple(sorted(found, key=list(DISTRIBUTIONS).index))
+
+
+def every_contender() -> tuple[Contender, ...]:
+    """Every framework with every backend that it has, installed or not."""
+    return tuple(
+        Contender(framework, backend) for framework in framework_names() for backend in BACKENDS.get(framework, (None,))
+    )
+
+
+def choose(names: tuple[str, ...]) -> tuple[tuple[Contender, ...], tuple[str, ...]]:
+    """The installed contenders among `names`, and for each of the others a line that says how to install it.
+
+    Plain `keras` means its first installed backend, `all` every framework on every backend. Raises UsageError for an
+    unknown name.
+    """
+    every = tuple(map(str, every_contender()))
+    chosen: dict[Contender, None] = {}
+    problems = []
+    for name in itertools.chain.from_iterable(every if name == EVERY else (name,) for name in names):
+        candidates = _candidates(name)
+        installed = [contender for contender in candidates if is_installed(contender)]
+        if installed:
+            chosen[installed[0]] = None
+        else:
+            problems.append(f"{name} is not installed: {_remedy(candidates[0])}")
+    return tuple(chosen), tuple(problems)
+
+
+def left_out(chosen: Collection[Contender]) -> tuple[Contender, ...]:
+    """The installed contenders that are not among the chosen."""
+    return tuple(item for item in every_contender() if is_installed(item) and item not in chosen)
+
+
+def is_installed(contender: Contender) -> bool:
+    """Whether everything that it needs is installed."""
+    return all(_version(name) for part in contender.parts for name in DISTRIBUTIONS[part])
+
+
+def versions(contender: Contender) -> dict[str, str]:
+    """The installed distributions that it needs, with their versions."""
+    names = {name for part in contender.parts for name in DISTRIBUTIONS[part]} | {"numpy"}
+    return {name: found for name in sorted(names) if (found := _version(name))}
+
+
+def adapter_source(framework: str) -> bytes:
+    """The code that decides how a framework is driven: its adapter, and the engines below."""
+    below = sorted((*ADAPTERS.glob("engines/*.py"), *ADAPTERS.glob("custom_loops/*.py")))
+    return source_code.code_of((ADAPTERS / f"{framework}.py", *below))
+
+
+def _candidates(name: str) -> tuple[Contender, ...]:
+    fitting = tuple(contender for contender in every_contender() if name in {contender.framework, str(contender)})
+    if not fitting:
+        known = (*framework_names(), *(str(item) for item in every_contender() if item.backend), EVERY)
+        raise UsageError(f"--framework: found {name!r}, expected one of {', '.join(known)}{meant(name, known)}")
+    return fitting
+
+
+def _remedy(contender: Contender) -> str:
+    extra = contender.framework
+    more = f", and `pip install {contender.backend}`" if contender.backend in {"jax", "torch"} else ""
+    return f"`pip install 'levelfield[{extra}]'`{more}"
+
+
+@cache
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None

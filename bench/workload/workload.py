@@ -1,0 +1,293 @@
+"""Workloads: what is done, without a word about frameworks, read from TOML files.
+
+The catalogue is `bench/workloads/*.toml`; a user's own workload is a file of the same form.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from bench.datasets import description
+from bench.datasets.description import Description
+from bench.errors import DataError, UsageError
+from bench.workload import grid_variants, model_families
+from bench.workload.recipe import LOSSES, METRICS, Band, Recipe, Size, Target, from_toml
+from bench.workload.toml_errors import meant, read_toml, refuse
+
+WORKLOADS = Path(__file__).parents[1] / "workloads"
+
+BINARY = 2  # classes
+JUDGED = ("epochs", "early_stopping", "validation_fraction")  # keys of a recipe that no single step depends on
+TABLES = ("optimizer",)  # keys of a recipe whose value is a table with a name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """A model's spec, a data set, a recipe, a target and a band, with the digest of all that decides what is done.
+
+    `proof_digest` leaves out what a proof does not come to: how long is learnt, and judged by what. `content` and
+    `source` are the TOML that it came from, so that another process can read the same. `batch_sizes` are those at which
+    it is timed, if it says so; a `large` one wants a GPU, and is taken only by its name.
+    """
+
+    name: str
+    title: str
+    family: str
+    spec: model_families.Spec
+    dataset: Mapping[str, Any]
+    description: Description
+    recipe: Recipe
+    target: Target | None
+    band: Band | None
+    digest: str
+    proof_digest: str
+    content: Mapping[str, Any]
+    source: str
+    batch_sizes: tuple[int, ...] = ()
+    large: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
+class Timing:
+    """The batch sizes at which a workload is timed, where those of a suite and of the recipe do not suit it."""
+
+    batch_sizes: Annotated[tuple[Size, ...], Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
+class Outline:
+    """What a workload's file says, before the model and the data set have checked their own tables."""
+
+    name: Annotated[str, Field(pattern=grid_variants.PATTERN)]
+    model: dict[str, Any]
+    dataset: dict[str, Any]
+    recipe: Recipe
+    title: str = ""
+    target: Target | None = None
+    band: Band | None = None
+    timing: Timing | None = None
+    large: bool = False
+    grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
+
+
+def workload_names() -> tuple[str, ...]:
+    """The names of the catalogue's workloads."""
+    return tuple(sorted(path.stem for path in WORKLOADS.glob("*.toml")))
+
+
+def load_workload(name: str) -> Workload:
+    """The workload of the catalogue with this name, or the one in this TOML file.
+
+    Raises UsageError for an unknown name and for any mistake in the file: file, key, what was found, what is allowed.
+    """
+    path = Path(name) if name.endswith(".toml") else WORKLOADS / f"{name}.toml"
+    names = workload_names()
+    if name.endswith(".toml") and not path.is_file():
+        raise UsageError(f"workload: found {name!r}, where there is no file")
+    if not (name.endswith(".toml") or name in names):
+        known = f"one of {', '.join(names)}, or the path of a TOML file"
+        raise UsageError(f"workload: found {name!r}, expected {known}{meant(name, names)}")
+    return parse_workload(read_toml(path), source=path)
+
+
+def outlines() -> tuple[Outline, ...]:
+    """What the files of the catalogue say, for a list: no spec and no data set is loaded for it, which takes longer."""
+    return tuple(
+        TypeAdapter(Outline).validate_python(read_toml(WORKLOADS / f"{name}.toml")) for name in workload_names()
+    )
+
+
+def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
+    """The workload that a TOML file describes; raises UsageError with file, key, found and allowed."""
+    try:
+        file = TypeAdapter(Outline).validate_python(content)
+    except ValidationError as error:
+        refuse(source, "", error, kind=Outline)
+    try:
+        dataset = _located(file.dataset, source)
+        data = description.describe(dataset)
+    except (UsageError, DataError) as error:  # a user's own file is read here, before anything starts
+        raise UsageError(f"{source}: {error}") from None
+    if "loss" not in content["recipe"]:
+        file = replace(file, recipe=replace(file.recipe, loss=LOSSES[data.task][0]))
+    spec = _spec(file, data, source)
+    _check_recipe(file, data, source)
+    _check_metrics(file, data, source)
+    _check_grid(file, source)
+    return Workload(
+        name=file.name,
+        title=file.title,
+        family=file.model["family"],
+        spec=spec,
+        dataset=dataset,
+        description=data,
+        recipe=file.recipe,
+        target=file.target,
+        band=file.band,
+        digest=_digest(content, dataset=dataset, family=file.model["family"]),
+        proof_digest=_digest(_steps_alone(content), dataset=dataset, family=file.model["family"]),
+        content=content,
+        source=str(source),
+        batch_sizes=file.timing.batch_sizes if file.timing else (),
+        large=file.large,
+    )
+
+
+def shortened(workload: Workload, *, epochs: int) -> Workload:
+    """The workload with at most so many epochs, and without the target and the band that it would need more for."""
+    if workload.recipe.epochs <= epochs:
+        return workload
+    content = {key: value for key, value in workload.content.items() if key not in {"target", "band"}}
+    content["recipe"] = {**content["recipe"], "epochs": epochs}
+    return parse_workload(content, source=Path(workload.source))
+
+
+def variants(workload: Workload) -> tuple[Workload, ...]:
+    """The workload with every choice of its grid, on every fold of its data: each a workload of its own.
+
+    A grid names fields of the recipe and the values to try; a text in the place of a table is its name. Variants are
+    called `wine@optimizer=adam,fold=3`, and one of the first fold stands for the others where equality is proven.
+    Raises UsageError, as for the file itself, for a value that is wrong.
+    """
+    source, content = Path(workload.source), {**workload.content}
+    grid = content.pop("grid", {})
+    folds = description.folds(workload.dataset)
+    made = []
+    for values in product(*grid.values(), range(folds or 1)):
+        chosen = dict(zip(grid, values, strict=False))
+        changed = {**content, "recipe": {**content["recipe"], **{key: _table(key, chosen[key]) for key in grid}}}
+        if folds:
+            chosen["fold"] = values[-1]
+            changed["dataset"] = {**content["dataset"], "fold": values[-1]}
+        changed["name"] = grid_variants.name(workload.name, chosen)
+        try:
+            made.append(parse_workload(changed, source=source))
+        except UsageError as error:  # the file's own recipe is not what is wrong
+            raise UsageError(re.sub(rf": recipe\.({'|'.join(grid)})\b", r": grid.\1", str(error))) from None
+    if len({item.name for item in made}) < len(made):
+        raise UsageError(f"{source}: grid: found the same choice twice, expected different values to choose from")
+    return tuple(made)
+
+
+def _table(key: str, value: object) -> object:
+    """A value of a grid: a text in the place of a table is its name."""
+    return {"name": value} if key in TABLES and isinstance(value, str) else value
+
+
+def _check_grid(file: Outline, source: Path) -> None:
+    known = [field.name for field in fields(Recipe)]
+    for key in file.grid:
+        if key not in known:
+            raise UsageError(f"{source}: grid.{key}: found {file.grid[key]!r}, expected one of {', '.join(known)}")
+
+
+def _spec(file: Outline, data: Description, source: Path) -> model_families.Spec:
+    options = dict(file.model)
+    family = options.pop("family", None)
+    if family not in model_families.family_names():
+        known = ", ".join(model_families.family_names())
+        found = repr(family) if "family" in file.model else "nothing"
+        raise UsageError(f"{source}: model.family: found {found}, expected one of {known}")
+    module = model_families.spec_module(family)
+    try:
+        sizes = module.sizes(data.sample_shape) | {"outputs": _outputs(file.recipe, data, source)}
+    except ValueError as error:
+        raise UsageError(
+            f"{source}: model.family: {family!r} does not fit the data set {data.name!r}: {error}"
+        ) from None
+    for key in sizes.keys() & options.keys():
+        raise UsageError(
+            f"{source}: model.{key}: found {options[key]!r}, expected no such key: the data set decides it"
+        )
+    try:
+        return module.Spec(**options, **sizes)
+    except ValidationError as error:
+        refuse(source, "model", error, kind=module.Spec, decided=sizes)
+
+
+def _outputs(recipe: Recipe, data: Description, source: Path) -> int:
+    """How many outputs the network needs: one for each class or number, but a single one where there are two classes.
+
+    Cross-entropy takes a logit for each class in any case. Raises UsageError where the loss does not fit the data.
+    """
+    fitting = LOSSES[data.task]
+    if recipe.loss not in fitting:
+        allowed = " or ".join(map(repr, fitting))
+        raise UsageError(f"{source}: recipe.loss: found {recipe.loss!r}, expected {allowed}: the task is {data.task}")
+    binary = data.task == "classification" and data.outputs == BINARY
+    if recipe.loss == "binary_cross_entropy" and not binary:
+        raise UsageError(
+            f"{source}: recipe.loss: found {recipe.loss!r}, expected 'cross_entropy': there are {data.outputs} classes"
+        )
+    return 1 if binary and recipe.loss != "cross_entropy" else data.outputs
+
+
+def _check_recipe(file: Outline, data: Description, source: Path) -> None:
+    recipe = file.recipe
+    if recipe.validation_fraction and data.validation:
+        raise UsageError(
+            f"{source}: recipe.validation_fraction: found {recipe.validation_fraction}, expected no such key: "
+            f"the data set {data.name!r} has {data.validation} validation samples of its own"
+        )
+    training = data.train - round(data.train * recipe.validation_fraction)  # as the data are split
+    if recipe.validation_fraction and not 0 < training < data.train:
+        raise UsageError(
+            f"{source}: recipe.validation_fraction: found {recipe.validation_fraction}, which leaves {training} of "
+            f"{data.train} samples to train on; expected a fraction that leaves samples on both sides"
+        )
+    if recipe.batch_size > training:
+        raise UsageError(
+            f"{source}: recipe.batch_size: found {recipe.batch_size}, expected at most {training}, the training samples"
+        )
+    if file.timing and max(file.timing.batch_sizes) > data.train:
+        raise UsageError(
+            f"{source}: timing.batch_sizes: found {max(file.timing.batch_sizes)}, expected at most {data.train}, the "
+            "training samples"
+        )
+    if recipe.early_stopping and not (recipe.validation_fraction or data.validation):
+        raise UsageError(
+            f"{source}: recipe.early_stopping: found no validation data to judge by, expected "
+            "recipe.validation_fraction, or a data set that has a validation part"
+        )
+
+
+def _check_metrics(file: Outline, data: Description, source: Path) -> None:
+    """Refuse a metric that the task does not have."""
+    stopping = file.recipe.early_stopping
+    for key, item in (("target", file.target), ("band", file.band), ("recipe.early_stopping", stopping)):
+        if item and item.metric not in METRICS[data.task]:
+            allowed = ", ".join(METRICS[data.task])
+            raise UsageError(
+                f"{source}: {key}.metric: found {item.metric!r}, expected one of {allowed}: the task is {data.task}"
+            )
+
+
+def _located(dataset: Mapping[str, Any], source: Path) -> Mapping[str, Any]:
+    """The table with a path that leads on from the workload's file made whole."""
+    path = dataset.get("path")
+    return {**dataset, "path": str(source.parent.resolve() / path)} if isinstance(path, str) else dataset
+
+
+def _digest(content: Mapping[str, Any], *, dataset: Mapping[str, Any], family: str) -> str:
+    """What is done: the TOML without its title and what is expected of it, the family's spec and the data.
+
+    How it is done has a digest of its own.
+    """
+    what = {key: value for key, value in content.items() if key not in {"title", "band", "grid", "timing", "large"}}
+    what["dataset"] = {key: value for key, value in dataset.items() if key != "path"}  # the fingerprint knows the file
+    text = json.dumps([what, description.fingerprint(dataset)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode() + model_families.spec_source(family)).hexdigest()[:16]
+
+
+def _steps_alone(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without all that decides when learning ends and how it is judged: a proof makes its steps before that."""
+    recipe = {key: value for key, value in content["recipe"].items() if key not in JUDGED}
+    return {key: value for key, value in content.items() if key != "target"} | {"recipe": recipe}

@@ -1,0 +1,373 @@
+"""A certificate passes where two frameworks did the same, and fails for every fault that was planted in one of them."""
+
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.analysis.equivalence import (
+    AMPLIFIED_LOSS_FACTOR,
+    AMPLIFIED_WEIGHTS_LIMIT,
+    FIRST_LOSSES,
+    FLOAT32_DRIFT_LIMIT,
+    FLOAT32_LIMIT,
+    FORWARD_LIMIT,
+    LOSS_STEPS,
+    NOTES,
+    STEPS,
+    WEIGHTS_LIMIT,
+    certify,
+    in_precision,
+    relative_deviation,
+    suspected,
+    weights_deviation,
+)
+from bench.records.record import Certificate
+from bench.records.trace_files import read_trace, write_trace
+
+Arrays = dict[str, np.ndarray]
+
+FORWARD = "float64 forward"
+TRAINED = "float64 forward after training"
+WEIGHTS = f"float64 weights after {STEPS} steps"
+SINGLE = "float32 forward"
+FIRST = f"float32 loss of {FIRST_LOSSES} steps"
+LOSSES = f"float32 loss of {LOSS_STEPS} steps"
+
+
+def arrays(**changes: np.ndarray) -> Arrays:
+    """The trace of a framework that did everything right, with some arrays in the place of others."""
+    found = {
+        "logits": np.array([[1.0, -2.0]]),
+        "reference": np.array([[1.0, -2.0]]),
+        "losses": np.linspace(0.7, 0.25, LOSS_STEPS),
+        "trained_logits": np.array([[3.0, -4.0]]),
+        "trained_reference": np.array([[3.0, -4.0]]),
+        "weights/head.kernel": np.array([[1.0, 2.0], [3.0, 8.0]]),
+        "weights/head.bias": np.array([1e-3, 0.0]),
+    }
+    return found | {name.replace("__", "/").replace("_of_", "."): value for name, value in changes.items()}
+
+
+def failing(certificate: Certificate) -> set[str]:
+    return {item.check for item in certificate.deviations if not item.holds}
+
+
+def certificate(double: Arrays | None = None, single: Arrays | None = None) -> Certificate:
+    """That of Flax with these traces, beside a PyTorch that did everything right."""
+    doubles, singles = {"pytorch": arrays(), "flax": arrays()}, {"pytorch": arrays(), "flax": arrays()}
+    if double is not None:
+        doubles["flax"] = double
+    if single is not None:
+        singles["flax"] = single
+    return certify("flax", doubles, singles, dropout=False)
+
+
+def test_equal_traces_are_a_proof() -> None:
+    found = certificate()
+    assert found.passed
+    assert found.contender == "flax"
+    assert found.steps == STEPS
+    assert not found.notes
+    assert [(item.check, item.against, item.found, item.allowed) for item in found.deviations] == [
+        (FORWARD, "reference", 0.0, FORWARD_LIMIT),
+        (TRAINED, "reference", 0.0, FORWARD_LIMIT),
+        (WEIGHTS, "pytorch", 0.0, WEIGHTS_LIMIT),
+        (SINGLE, "reference", 0.0, FLOAT32_LIMIT),
+        (FIRST, "pytorch", 0.0, FLOAT32_LIMIT),
+        (LOSSES, "pytorch", 0.0, FLOAT32_DRIFT_LIMIT),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "check"),
+    [
+        ("logits", FORWARD_LIMIT, FORWARD),
+        ("trained_logits", FORWARD_LIMIT, TRAINED),
+        ("weights/head.kernel", WEIGHTS_LIMIT, WEIGHTS),
+    ],
+)
+def test_a_deviation_in_float64_fails_beyond_its_limit(name: str, limit: float, check: str) -> None:
+    for share, expected in ((0.5, set()), (2.0, {check})):
+        moved = arrays()
+        moved[name] = moved[name] + share * limit * np.abs(moved[name]).max()
+        assert failing(certificate(double=moved)) == expected
+
+
+def test_logits_in_float32_fail_beyond_their_limit() -> None:
+    for share, expected in ((0.5, set()), (2.0, {SINGLE})):
+        moved = arrays()
+        moved["logits"] = moved["logits"] + share * FLOAT32_LIMIT * np.abs(moved["logits"]).max()
+        assert failing(certificate(single=moved)) == expected
+
+
+@pytest.mark.parametrize(
+    ("step", "limit", "check"),
+    [
+        (0, FLOAT32_LIMIT, FIRST),
+        (FIRST_LOSSES - 1, FLOAT32_LIMIT, FIRST),
+        (FIRST_LOSSES, FLOAT32_DRIFT_LIMIT, LOSSES),
+        (LOSS_STEPS - 1, FLOAT32_DRIFT_LIMIT, LOSSES),
+    ],
+)
+def test_a_loss_in_float32_may_drift_only_after_the_first_update(step: int, limit: float, check: str) -> None:
+    for share, expected in ((0.5, set()), (2.0, {check})):
+        moved = arrays()
+        moved["losses"][step] += share * limit * moved["losses"].max()
+        assert failing(certificate(single=moved)) == expected
+
+
+def apart(share: float) -> Arrays:
+    """A trace whose weights are so far from those that are right, as a share of the largest."""
+    kernel = arrays()["weights/head.kernel"]
+    return arrays(weights__head_of_kernel=kernel + share * kernel.max())
+
+
+@pytest.mark.parametrize(
+    ("deviation", "own", "allowed", "passes"),
+    [
+        (5e-8, 1e-9, 1e-7, True),
+        (5e-8, 1e-10, 1e-8, False),
+        (5e-8, 0.0, WEIGHTS_LIMIT, False),
+        (5e-10, 1e-13, WEIGHTS_LIMIT, True),
+        (9e-6, 1e-3, AMPLIFIED_WEIGHTS_LIMIT, True),
+        (2e-5, 1e-3, AMPLIFIED_WEIGHTS_LIMIT, False),
+    ],
+)
+def test_weights_may_differ_as_far_as_rounding_explains_and_the_certificate_says_so(
+    deviation: float, own: float, allowed: float, *, passes: bool
+) -> None:
+    double = {"pytorch": arrays(), "flax": apart(deviation)}
+    single = {"pytorch": arrays(), "flax": arrays()}
+    nudged = {"fp64": {"pytorch": apart(own)}, "fp32": {"pytorch": arrays()}}
+    found = certify("flax", double, single, dropout=False, nudged=nudged)
+    assert found.passed == passes
+    assert [item.allowed for item in found.deviations if item.check == WEIGHTS] == [pytest.approx(allowed)]
+    assert bool(found.notes) == (allowed > WEIGHTS_LIMIT)
+    assert not certify("flax", double, single, dropout=False).notes
+
+
+@pytest.mark.parametrize(("deviation", "amplified"), [(5e-10, False), (5e-9, True), (9e-6, True), (2e-5, False)])
+def test_a_nudge_is_asked_for_where_rounding_might_have_done_it(deviation: float, *, amplified: bool) -> None:
+    assert suspected(certificate(double=apart(deviation))) == (("fp64",) if amplified else ())
+
+
+def drifted(share: float, *, since: int = FIRST_LOSSES) -> Arrays:
+    """A trace whose losses are so far from those that are right, from some step on, as a share of the largest."""
+    losses = arrays()["losses"].copy()
+    losses[since:] += share * losses.max()
+    return arrays(losses=losses)
+
+
+@pytest.mark.parametrize(
+    ("deviation", "own", "allowed", "passes"),
+    [
+        (8e-3, 2e-4, 2e-2, True),
+        (8e-3, 6e-5, 6e-3, False),
+        (8e-3, 0.0, FLOAT32_DRIFT_LIMIT, False),
+        (4e-3, 1e-7, FLOAT32_DRIFT_LIMIT, True),
+        (4e-2, 1e-2, AMPLIFIED_LOSS_FACTOR * FLOAT32_DRIFT_LIMIT, True),
+        (6e-2, 1e-2, AMPLIFIED_LOSS_FACTOR * FLOAT32_DRIFT_LIMIT, False),
+    ],
+)
+def test_losses_in_float32_may_drift_as_far_as_rounding_explains_and_the_certificate_says_so(
+    deviation: float, own: float, allowed: float, *, passes: bool
+) -> None:
+    double, single = {"pytorch": arrays(), "flax": arrays()}, {"pytorch": arrays(), "flax": drifted(deviation)}
+    found = certify("flax", double, single, dropout=False, nudged={"fp32": {"pytorch": drifted(own)}})
+    assert found.passed == passes
+    limits = {item.check: item.allowed for item in found.deviations}
+    assert limits[LOSSES] == pytest.approx(allowed)
+    assert limits[FIRST] == FLOAT32_LIMIT, "the first updates have not drifted"
+    assert bool(found.notes) == (allowed > FLOAT32_DRIFT_LIMIT)
+
+
+def test_the_first_losses_may_drift_by_what_rounding_explains_of_them() -> None:
+    double, single = {"pytorch": arrays(), "flax": arrays()}, {"pytorch": arrays(), "flax": drifted(2e-5, since=1)}
+    known, unknown = (
+        certify("flax", double, single, dropout=False, nudged={"fp32": {"pytorch": drifted(own, since=1)}})
+        for own in (1e-6, 1e-8)
+    )
+    assert known.passed
+    assert failing(unknown) == {FIRST}
+
+
+@pytest.mark.parametrize(
+    ("deviation", "since", "asks"),
+    [(4e-3, 2, False), (6e-3, 2, True), (6e-2, 2, False), (2e-5, 1, True), (2e-4, 1, False)],
+)
+def test_a_nudge_in_float32_is_asked_for_where_losses_drift(deviation: float, since: int, *, asks: bool) -> None:
+    assert suspected(certificate(single=drifted(deviation, since=since))) == (("fp32",) if asks else ())
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(("name", "check"), [("logits", FORWARD), ("weights/head.bias", WEIGHTS)])
+def test_what_is_not_finite_is_no_proof(name: str, check: str, wrong: float) -> None:
+    moved = arrays()
+    moved[name] = np.full_like(moved[name], wrong)
+    assert failing(certificate(double=moved)) == {check}
+
+
+def test_two_that_are_both_not_finite_are_no_proof() -> None:
+    broken = arrays(
+        losses=np.append(arrays()["losses"][:-1], math.inf), weights__head_of_bias=np.array([math.nan, 0.0])
+    )
+    found = certify("flax", {"pytorch": broken, "flax": broken}, {"pytorch": broken, "flax": broken}, dropout=False)
+    assert failing(found) == {WEIGHTS, LOSSES}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"weights/head.kernel": np.ones((4, 1))},
+        {"weights/head.scale": np.ones(2)},
+        {"weights/head.bias": np.zeros(3)},
+    ],
+)
+def test_other_names_or_shapes_are_no_proof(changed: Arrays) -> None:
+    assert failing(certificate(double=arrays() | changed)) == {WEIGHTS}
+
+
+def test_missing_weights_are_no_proof() -> None:
+    without = {name: value for name, value in arrays().items() if name != "weights/head.bias"}
+    assert failing(certificate(double=without)) == {WEIGHTS}
+    none = {name: value for name, value in arrays().items() if not name.startswith("weights/")}
+    traces = {"pytorch": none, "flax": none}
+    assert failing(certify("flax", traces, traces, dropout=False)) == {WEIGHTS}
+
+
+def test_a_contender_is_held_against_every_peer_but_itself() -> None:
+    traces = dict.fromkeys(("pytorch", "flax", "keras/tensorflow", "keras/jax"), arrays())
+    for contender, peers in (
+        ("pytorch", {"flax", "keras/tensorflow"}),
+        ("keras/jax", {"pytorch", "flax", "keras/tensorflow"}),
+    ):
+        found = certify(contender, traces, traces, dropout=False)
+        assert {item.against for item in found.deviations if item.check == WEIGHTS} == peers
+        assert {item.against for item in found.deviations if item.check == LOSSES} == peers
+        assert found.passed
+
+
+def test_one_peer_that_differs_is_enough_to_fail() -> None:
+    other = arrays(weights__head_of_bias=np.array([1.0, 1.0]))
+    traces = {"pytorch": arrays(), "flax": other, "keras/jax": arrays()}
+    found = certify("keras/jax", traces, traces, dropout=False)
+    assert not found.passed
+    assert [(item.against, item.holds) for item in found.deviations if item.check == WEIGHTS] == [
+        ("pytorch", True),
+        ("flax", False),
+    ]
+
+
+def test_without_a_peer_there_is_no_proof() -> None:
+    traces = {"flax": arrays(), "keras/jax": arrays()}
+    found = certify("flax", traces, traces, dropout=False)
+    assert not found.passed
+    assert found.problem is not None
+    assert found.problem.startswith("no second framework that does this to compare with: it takes one of pytorch, flax")
+
+
+@pytest.mark.parametrize(("double", "single"), [({}, {"flax": arrays()}), ({"flax": arrays()}, {})])
+def test_without_both_traces_there_is_no_proof(double: dict[str, Arrays], single: dict[str, Arrays]) -> None:
+    found = certify("flax", {"pytorch": arrays(), **double}, {"pytorch": arrays(), **single}, dropout=False)
+    assert not found.passed
+    assert found.problem is not None
+    assert "no trace" in found.problem
+
+
+def test_notes_say_what_was_switched_for_the_proof() -> None:
+    traces = {"pytorch": arrays(), "keras/jax": arrays()}
+    found = certify("keras/jax", traces, traces, dropout=True)
+    assert found.notes == (NOTES["keras/jax"], "dropout was switched off for the proof")
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "deviation"),
+    [
+        ([1.0, 2.0], [1.0, 2.0], 0.0),
+        ([1.0, 2.5], [1.0, -2.0], 2.25),
+        ([0.5, 0.0], [0.0, 0.0], 0.5),  # against nothing but zeros the difference counts as it is
+        ([1.0, 2.0, 3.0], [1.0, 2.0], math.inf),
+        ([math.inf, 0.0], [1.0, 0.0], math.inf),
+        ([math.nan, 0.0], [1.0, 0.0], math.nan),
+        ([1.0, 0.0], [math.nan, 0.0], math.nan),
+        ([math.inf, 0.0], [math.inf, 0.0], math.nan),
+        ([1.0, 0.0], [math.inf, 0.0], math.nan),
+    ],
+)
+def test_relative_deviation(found: list[float], expected: list[float], deviation: float) -> None:
+    np.testing.assert_equal(relative_deviation(np.array(found), np.array(expected)), deviation)
+
+
+def test_float32_is_subtracted_in_float64() -> None:
+    found = relative_deviation(np.array([1 + 2**-23], np.float32), np.array([1 + 2**-24]))
+    assert found == pytest.approx(2**-24, rel=1e-6)
+
+
+def test_weights_are_measured_by_the_largest_of_the_model() -> None:
+    """A bias of 0.001 that is twice as large deviates by 1 / 8000, for the largest kernel is 8."""
+    moved = arrays(weights__head_of_bias=np.array([2e-3, 0.0]))
+    assert weights_deviation(moved, arrays()) == pytest.approx(1e-3 / 8)
+    assert weights_deviation(arrays(), arrays()) == 0.0
+
+
+def test_a_trace_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "trace.npz"
+    write_trace(path, arrays())
+    found = read_trace(path)
+    assert found is not None
+    assert sorted(found) == sorted(arrays())
+    assert weights_deviation(found, arrays()) == 0.0
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
+def test_half_a_trace_is_none(tmp_path: Path, share: float) -> None:
+    path = tmp_path / "trace.npz"
+    write_trace(path, arrays())
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    assert read_trace(path) is None
+    assert read_trace(tmp_path / "missing.npz") is None
+
+
+def test_a_damaged_trace_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "trace.npz"
+    write_trace(path, arrays())
+    content = path.read_bytes()
+    at = next(re.finditer(rb"NUMPY", content)).end() + 130
+    path.write_bytes(content[:at] + b"\xff\xff" + content[at + 2 :])
+    assert read_trace(path) is None
+
+
+def in_bf16(logit: float = -2.01, loss: float = 0.7, bits: int = 7) -> Certificate:
+    """That of Flax in bfloat16 beside a PyTorch that did everything right."""
+    proven = certificate()
+    right = arrays(logits=np.array([[1.0, -2.01]]), mantissa_bits=np.array(7))
+    losses = right["losses"].copy()
+    losses[0] = loss
+    mine = right | {"logits": np.array([[1.0, logit]]), "losses": losses, "mantissa_bits": np.array(bits)}
+    return in_precision(proven, "bf16", {"pytorch": right, "flax": mine})
+
+
+def test_a_reduced_precision_has_a_proof_of_its_own_beside_the_exact_one() -> None:
+    found = in_bf16()
+    assert found.passed
+    assert set(certificate().deviations) < set(found.deviations)
+    assert failing(in_bf16(logit=-2.5)) == {"bf16 forward"}
+    assert failing(in_bf16(loss=0.72)) == {f"bf16 loss of {FIRST_LOSSES} steps"}
+    assert failing(in_bf16(bits=23)) == {"bf16 mantissa bits"}, "which is float32, however right the answers are"
+
+
+def test_float32_that_is_none_fails() -> None:
+    strict, loose = ({"flax": arrays(mantissa_bits=np.array(bits))} for bits in (23, 10))
+    assert in_precision(certificate(), "fp32", strict).passed
+    assert failing(in_precision(certificate(), "fp32", loose)) == {"fp32 mantissa bits"}
+
+
+def test_a_precision_without_a_trace_is_unproven() -> None:
+    found = in_precision(certificate(), "tf32", {})
+    assert not found.passed
+    assert found.problem == "it computed no trace in tf32: see its failure"

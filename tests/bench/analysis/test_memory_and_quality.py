@@ -1,0 +1,123 @@
+"""Memory and quality change beyond a rule, or they do not; what chance could do is no verdict."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from bench.analysis import memory_and_quality
+from bench.analysis.compare import compare
+from bench.analysis.memory_and_quality import Change
+from bench.records.measurement import Measurement, Memory
+from bench.records.record import Record
+from tests.bench.sample_records import learning, quick_run, record
+
+MB = 1_000_000
+
+
+def peak(host: int | None, *, device: int | None = None) -> list[Record]:
+    """One process that was weighed."""
+    found = Memory(
+        batch_size=32, host_peak_bytes=host, host_baseline_bytes=0, device_peak_bytes=device, nvml_used_bytes=None
+    )
+    return [record(purpose="memory", measurement=Measurement(memory=(found,)))]
+
+
+def learnt(*accuracies: float, metric: str = "accuracy") -> list[Record]:
+    """A network that learnt from so many seeds."""
+    return [
+        record(
+            purpose="learning",
+            seed=seed,
+            measurement=Measurement(
+                learning=replace(learning(seed=seed), target_metric=metric, quality={metric: accuracy})
+            ),
+        )
+        for seed, accuracy in enumerate(accuracies)
+    ]
+
+
+def verdicts(found: Sequence[Change]) -> list[str]:
+    return [item.verdict for item in found]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        (100 * MB, 112 * MB, "unchanged"),  # as much as two runs of the same code have differed by
+        (100 * MB, 119 * MB, "regressed"),
+        (119 * MB, 100 * MB, "improved"),
+        (1000 * MB, 1140 * MB, "unchanged"),
+        (1000 * MB, 1160 * MB, "regressed"),
+        (2 * MB, 17 * MB, "unchanged"),  # less than a process takes for other things
+    ],
+)
+def test_a_host_peak_has_to_be_larger_by_a_share_and_by_megabytes(before: int, after: int, verdict: str) -> None:
+    assert verdicts(memory_and_quality.memory(peak(before), peak(after))) == [verdict]
+
+
+def test_an_allocator_counts_exactly_and_what_is_unknown_is_not_compared() -> None:
+    found = memory_and_quality.memory(peak(None, device=100 * MB), peak(None, device=103 * MB))
+    assert [(item.metric, item.verdict) for item in found] == [("device_peak_bytes", "regressed")]
+    assert verdicts(memory_and_quality.memory(peak(None, device=100 * MB), peak(None, device=101 * MB))) == [
+        "unchanged"
+    ]
+    assert memory_and_quality.memory(peak(100 * MB), peak(None)) == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ([0.97], [0.97], "unchanged"),
+        ([0.97], [0.975], "unchanged"),
+        ([0.97], [0.95], "inconclusive"),  # with one seed that may be chance
+        ([0.97], [0.10], "regressed"),  # and that may not
+        ([0.10], [0.97], "improved"),
+        ([0.97], [float("nan")], "regressed"),
+        ([float("nan")], [float("nan")], "inconclusive"),
+        ([0.970, 0.972, 0.968], [0.971, 0.971, 0.969], "unchanged"),
+        ([0.970, 0.972, 0.968], [0.940, 0.941, 0.939], "regressed"),
+        ([0.940, 0.941, 0.939], [0.970, 0.972, 0.968], "improved"),
+        ([0.970, 0.972, 0.968], [0.930, 0.990, 0.960], "inconclusive"),
+    ],
+)
+def test_quality_differs_where_seeds_do_not_explain_it(before: list[float], after: list[float], verdict: str) -> None:
+    assert verdicts(memory_and_quality.quality(learnt(*before), learnt(*after))) == [verdict]
+
+
+def test_an_error_is_worse_where_it_is_larger() -> None:
+    before, after = learnt(100.0, 101.0, 99.0, metric="mae"), learnt(120.0, 121.5, 119.0, metric="mae")
+    assert verdicts(memory_and_quality.quality(before, after)) == ["regressed"]
+    assert verdicts(memory_and_quality.quality(after, before)) == ["improved"]
+
+
+def test_a_small_error_is_judged_by_its_share() -> None:
+    before, after = learnt(0.0020, 0.0021, 0.0019, metric="mae"), learnt(0.010, 0.0101, 0.0099, metric="mae")
+    assert verdicts(memory_and_quality.quality(before, after)) == ["regressed"]
+    close = learnt(0.00201, 0.0021, 0.00191, metric="mae")
+    assert verdicts(memory_and_quality.quality(before, close)) == ["unchanged"]
+
+
+def test_an_error_that_seeds_spread_widely_is_no_verdict_with_one_of_them() -> None:
+    assert verdicts(memory_and_quality.quality(learnt(6.2, metric="mae"), learnt(42.7, metric="mae"))) == [
+        "inconclusive"
+    ]
+
+
+def test_only_seeds_that_both_sides_have_are_compared() -> None:
+    (found,) = memory_and_quality.quality(learnt(0.9, 0.8), learnt(0.9))
+    assert (found.baseline, found.candidate, found.verdict) == (0.9, 0.9, "unchanged")
+    other = [replace(item, case=replace(item.case, seed=7)) for item in learnt(0.9)]
+    assert verdicts(memory_and_quality.quality(learnt(0.9), other)) == ["inconclusive"]
+
+
+def test_a_comparison_ends_with_3_where_memory_or_quality_got_worse() -> None:
+    times = quick_run()
+    same = compare(times, times, threshold=0.05)
+    assert same.exit_code != 3
+    assert len(same.changes) == 36 + 9
+    assert set(verdicts(same.changes)) == {"unchanged"}
+    for before, after in ((peak(100 * MB), peak(200 * MB)), (learnt(0.97), learnt(0.1))):
+        found = compare([*times, *before], [*times, *after], threshold=0.05)
+        assert found.exit_code == 3
+        assert verdicts(found.changes).count("regressed") == 1

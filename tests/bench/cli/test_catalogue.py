@@ -1,0 +1,80 @@
+"""The lists show everything that there is to choose from, a line each."""
+
+import pytest
+
+from bench.cli.catalogue import LISTS, contenders, datasets, network, suites, workloads
+from bench.datasets.description import dataset_names
+from bench.report.layout import Table
+from bench.workload import frameworks, model_families
+from bench.workload.frameworks import every_contender
+from bench.workload.suite import suite_names
+from bench.workload.workload import load_workload, workload_names
+
+
+def lines(table: Table) -> dict[str, list[str]]:
+    """The cells of each line, by the first."""
+    return {row[0].text: [entry.text for entry in row[1:]] for row in table.rows}
+
+
+def test_every_workload_has_a_line_with_what_it_is() -> None:
+    found = lines(workloads())
+    assert tuple(found) == workload_names()
+    assert found["mnist-cnn"] == ["cnn", "mnist", "128", "5", load_workload("mnist-cnn").title]
+
+
+def test_every_suite_has_a_line_with_its_workloads() -> None:
+    found = lines(suites())
+    assert tuple(found) == suite_names()
+    assert found["quick"][:3] == ["digits-dnn, digits-cnn, digits-lstm", "pytorch, keras, flax", "3"]
+
+
+def test_every_framework_and_backend_has_a_line_with_its_versions() -> None:
+    found = lines(contenders())
+    assert tuple(found) == tuple(map(str, every_contender()))
+    installed, versions = found["keras/jax"]
+    assert installed == "yes"
+    assert versions == ", ".join(
+        f"{name} {number}" for name, number in frameworks.versions(every_contender()[2]).items()
+    )
+
+
+@pytest.mark.parametrize("name", workload_names())
+def test_a_network_is_listed_with_every_weight_that_it_has(name: str) -> None:
+    workload = load_workload(name)
+    weights = model_families.spec_module(workload.family).initial_weights(workload.spec, seed=0)
+    found = lines(network(workload))
+    figures = {layer: [cell.replace(" ", "") for cell in cells[2:]] for layer, cells in found.items()}
+    assert int(figures["total"][0]) == sum(value.size for value in weights.values())
+    assert int(figures["total"][1]) == model_families.flops_per_sample(workload.family, workload.spec)
+    assert set(found) == {"input", "total", *(weight.partition(".")[0] for weight in weights)}
+
+
+def test_a_network_shows_shapes_and_what_is_not_trained() -> None:
+    found = network(load_workload("house-sales"))
+    assert lines(found)["hidden0"][:2] == ["dense, batch norm, relu", "256"]
+    assert found.notes[1] == "896 of the parameters are running statistics, which are not trained."
+    assert lines(network(load_workload("mnist-cnn-same")))["conv0"][1] == "14×14×32"
+    assert len(network(load_workload("mnist-dnn")).notes) == 1
+
+
+def test_what_is_not_installed_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = frameworks._version
+    monkeypatch.setattr(frameworks, "_version", lambda name: None if name == "tensorflow" else real(name))
+    found = lines(contenders())
+    assert found["keras/tensorflow"] == ["no", "`pip install 'levelfield[keras]'`"]
+    assert found["keras/jax"][0] == "yes"
+
+
+def test_every_data_set_has_a_line_with_its_shape_and_sizes() -> None:
+    found = lines(datasets())
+    assert tuple(found) == dataset_names()
+    assert found["digits"][:4] == ["classification", "8×8", "1437", "360"]
+    assert found["mnist"][:4] == ["classification", "28×28", "60000", "10000"]
+    assert found["synthetic"] == ["any", "any", "any", "any", "generated"]
+
+
+@pytest.mark.parametrize("name", sorted(LISTS))
+def test_every_line_has_a_cell_for_every_heading(name: str) -> None:
+    table = LISTS[name]()
+    assert table.rows
+    assert {len(row) for row in table.rows} == {len(table.columns)}

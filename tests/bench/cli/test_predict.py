@@ -1,0 +1,91 @@
+"""`levelfield predict` asks what `run --save-models` kept, in Keras too, and says in one line what is wrong."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.run.worker_client import ROOT
+from tests.bench.cli.conftest import Command, Place, prepared
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Place:
+    """A run that learnt in two frameworks and kept what it learnt."""
+    place = prepared(tmp_path_factory.mktemp("kept"))
+    command = place.command("--workload", place.workload, "--framework", "pytorch,keras/jax", "--purpose", "learning")
+    done = subprocess.run(
+        [*command, "--save-models", "--tensorboard", "--threads", "1"],
+        env={**os.environ, "LEVELFIELD_CACHE": str(cache)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "models: " in done.stdout
+    return place
+
+
+def model(place: Place, contender: str) -> Path:
+    return place.records.parent / "artifacts" / "models" / f"tiny-{contender}-cpu-seed0"
+
+
+def test_a_model_is_kept_for_each_that_learnt_in_its_own_format(kept: Place) -> None:
+    folder = kept.records.parent / "artifacts"
+    assert {path.name for path in (folder / "models").iterdir()} == {
+        "tiny-pytorch-cpu-seed0",
+        "tiny-keras-jax-cpu-seed0",
+    }
+    assert (model(kept, "pytorch") / "model.safetensors").is_file()
+    assert (model(kept, "keras-jax") / "model.keras").is_file()
+    assert len(list((folder / "tensorboard" / "tiny").glob("*/events*"))) == 2
+
+
+@pytest.mark.parametrize("trained", ["pytorch", "keras-jax"])
+def test_every_framework_answers_alike(kept: Place, levelfield: Command, tmp_path: Path, trained: str) -> None:
+    tables = {}
+    for asked in ("pytorch", "keras/jax"):
+        answers = tmp_path / "answers.csv"
+        found = levelfield("predict", model(kept, trained), "test", "--framework", asked, "--output", answers)
+        assert (found.code, found.out) == (0, "")
+        own = asked.replace("/", "-") == trained
+        assert f"asked in {asked} from {'its own file' if own else 'the canonical weights'}: accuracy" in found.err
+        tables[asked] = pd.read_csv(answers)
+    assert list(tables["pytorch"].columns[:3]) == ["sample", "truth", "predicted"]
+    assert len(tables["pytorch"]) == 20
+    assert np.abs(tables["pytorch"].to_numpy() - tables["keras/jax"].to_numpy()).max() <= 1e-5
+
+
+def test_the_answers_go_to_the_output_of_the_command(kept: Place, levelfield: Command, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("a,b,c,d,e,f\n" + "1,2,3,4,5,6\n" * 3)
+    found = levelfield("predict", model(kept, "pytorch"), tmp_path / "new.csv")
+    assert found.code == 0
+    assert found.out.splitlines()[0].startswith("sample,predicted,probability of 0")
+    assert len(found.out.splitlines()) == 4
+    assert "asked in pytorch from its own file: the truth is not known" in found.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["nowhere", "test"],
+            "nowhere/model.json: found No such file or directory, expected what `levelfield run --s",
+        ),
+        (["MODEL", "nowhere.csv"], "nowhere.csv: found No such file or directory, expected a table of comma-separated"),
+        (["MODEL", "test", "--framework", "theano"], "--framework: found 'theano', expected one of "),
+        (["MODEL", "test", "--device", "tpu"], "--device: found 'tpu', expected cpu, cuda or cuda:N"),
+        (["MODEL", "test", "--device", "cpu,cuda"], "--device: found 'cpu,cuda', expected one device"),
+        (["MODEL", "test", "--output", "nowhere/else.csv"], "--output: nowhere/else.csv: cannot be written (No such f"),
+    ],
+)
+def test_a_mistake_ends_with_2_and_one_line(kept: Place, levelfield: Command, arguments: list[str], line: str) -> None:
+    known = {"MODEL": str(model(kept, "pytorch"))}
+    found = levelfield("predict", *(known.get(word, word) for word in arguments))
+    assert (found.code, found.out) == (2, "")
+    assert found.err == f"{found.err.splitlines()[0]}\n"
+    assert found.err.startswith(f"levelfield: {line}")

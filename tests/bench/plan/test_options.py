@@ -1,0 +1,300 @@
+"""What is asked for is checked before anything is started, and a mistake is one line that says what is allowed."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.errors import UsageError
+from bench.plan.cases import cases
+from bench.plan.options import Options, check, check_devices, load_workloads
+from bench.records.timing_metrics import cells
+from bench.workload import frameworks
+from bench.workload.frameworks import Contender
+from bench.workload.workload import workload_names
+from tests.bench.workloads import named, toml
+
+CORES = len(os.sched_getaffinity(0))
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> str:
+    path = tmp_path / "tiny.toml"
+    path.write_text(toml())
+    return str(path)
+
+
+def test_without_options_the_quick_suite_is_asked_for() -> None:
+    found = check(Options())
+    assert found.suite.name == "quick"
+    assert [item.name for item in found.selection.workloads] == ["digits-dnn", "digits-cnn", "digits-lstm"]
+    assert list(map(str, found.selection.contenders)) == ["pytorch", "keras/tensorflow", "flax"]
+    assert found.selection.batch_sizes == (1, 32, 256)
+    assert found.selection.batch_sizes_for_training == ()
+    assert found.selection.processes == found.suite.processes == 3
+    assert (found.selection.devices, found.selection.seeds, found.selection.threads) == (("cpu",), 1, CORES)
+    assert found.selection.scenarios == ("training", "inference")
+    assert found.remarks == ()
+
+
+def test_every_option_is_heard(tiny: str) -> None:
+    options = Options(
+        suite="standard",
+        workload=f"digits-dnn, {tiny}",
+        framework="flax,keras/jax",
+        device="cpu,cuda:1",
+        scenario="inference",
+        batch_size="4,64",
+        processes=2,
+        seeds=3,
+        threads=1,
+    )
+    found = check(options).selection
+    assert [item.name for item in found.workloads] == ["digits-dnn", "tiny"]
+    assert found.contenders == (Contender("flax"), Contender("keras", "jax"))
+    assert (found.devices, found.scenarios) == (("cpu", "cuda:1"), ("inference",))
+    assert (found.batch_sizes, found.batch_sizes_for_training) == ((4, 64), (4, 64))
+    assert (found.processes, found.seeds, found.threads) == (2, 3, 1)
+
+
+def test_scenarios_come_in_their_own_order() -> None:
+    assert check(Options(scenario="inference,training")).selection.scenarios == ("training", "inference")
+
+
+def test_the_command_asks_for_the_same() -> None:
+    assert Options().command() == "levelfield run --suite quick"
+    options = Options(workload="mnist-dnn", seeds=3, time_limit=60, batch_size="1,128")
+    assert options.command() == "levelfield run --workload mnist-dnn --batch-size 1,128 --seeds 3 --time-limit 60"
+
+
+MISTAKES: dict[str, tuple[Mapping[str, Any], str]] = {
+    "suite": ({"suite": "slow"}, "--suite: found 'slow', expected one of gpu, lecture, lecture-quick, quick, standard"),
+    "workload": ({"workload": "digits"}, "workload: found 'digits', expected one of breast-cancer, "),
+    "empty workload": ({"workload": ""}, "--workload: found '', expected names separated by commas"),
+    "gap": ({"workload": "digits-dnn,"}, "--workload: found 'digits-dnn,', expected names separated by commas"),
+    "framework": ({"framework": "pytorch,theano"}, "--framework: found 'theano', expected one of pytorch, keras, "),
+    "device": ({"device": "tpu"}, "--device: found 'tpu', expected cpu, cuda or cuda:N, separated by commas"),
+    "numbered cpu": ({"device": "cpu:1"}, "--device: found 'cpu:1', expected cpu, cuda or cuda:N"),
+    "scenario": ({"scenario": "server"}, "--scenario: found 'server', expected training or inference"),
+    "feed": ({"feed": "disk"}, "--feed: found 'disk', expected device or host"),
+    "no batch": ({"batch_size": "0"}, "--batch-size: found '0', expected whole numbers of at least 1"),
+    "negative batch": ({"batch_size": "8,-1"}, "--batch-size: found '-1', expected whole numbers of at least 1"),
+    "half a batch": ({"batch_size": "8.5"}, "--batch-size: found '8.5', expected whole numbers of at least 1"),
+    "no number": ({"batch_size": "²"}, "--batch-size: found '²', expected whole numbers of at least 1"),
+    "empty batch": ({"batch_size": ""}, "--batch-size: found '', expected "),
+    "batch too large": (
+        {"batch_size": "2000"},
+        (
+            "--batch-size: found 2000, but digits-dnn has only 1437 training samples; expected a batch that they fill, "
+            "or --scenario inference"
+        ),
+    ),
+    "auto of nothing": ({"batch_size": "auto:0"}, "--batch-size: found 'auto:0', expected whole numbers of at least 1"),
+    "auto in pages": ({"batch_size": "auto:8TB"}, "--batch-size: found 'auto:8TB', expected whole numbers"),
+    "memory of a GPU": (
+        {"batch_size": "auto:8GB", "device": "cuda"},
+        "--batch-size: found 'auto:8GB' with --device cuda, expected a limit in samples",
+    ),
+    "capacity of what": ({"purpose": "capacity"}, "--purpose: found capacity, expected --batch-size auto with it"),
+    "inject a word": ({"inject": "much"}, "--inject: found 'much', expected a change as 5% or -5%"),
+    "inject nothing": ({"inject": "0%"}, "--inject: found '0%', expected a change as 5% or -5%"),
+    "inject all": ({"inject": "-100%"}, "--inject: found '-100%', expected a change as 5% or -5%"),
+    "inject with one side": (
+        {"inject": "5%", "processes": 3},
+        "--inject: found 3 processes for timing, learning, memory, expected at least 4 for timing",
+    ),
+    "inject into memory": (
+        {"inject": "5%", "processes": 10, "purpose": "memory"},
+        "--inject: found 10 processes for memory, expected at least 4 for timing",
+    ),
+    "turns without a side": ({"turns": "."}, "--turns: found '.', expected FOLDER:base or FOLDER:head"),
+    "turns nowhere": (
+        {"turns": "/nowhere:base"},
+        "--turns: found '/nowhere:base', expected FOLDER:base or FOLDER:head",
+    ),
+    "no process": ({"processes": 0}, "--processes: found 0, expected at least 1"),
+    "no seed": ({"seeds": 0}, "--seeds: found 0, expected at least 1"),
+    "no thread": ({"threads": 0}, f"--threads: found 0, expected 1 to {CORES}, the cores of this machine"),
+    "threads": ({"threads": 10_000}, f"--threads: found 10000, expected 1 to {CORES}, the cores of this machine"),
+    "no time": ({"time_limit": 0.0}, "--time-limit: found 0, expected seconds above 0"),
+    "negative time": ({"time_limit": -5.0}, "--time-limit: found -5, expected seconds above 0"),
+    "time that is no number": ({"time_limit": float("nan")}, "--time-limit: found nan, expected seconds above 0"),
+    "endless time": ({"time_limit": float("inf")}, "--time-limit: found inf, expected seconds above 0"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line_that_says_what_is_allowed(mistake: str) -> None:
+    options, line = MISTAKES[mistake]
+    with pytest.raises(UsageError) as caught:
+        check(Options(**options))
+    assert str(caught.value).startswith(line)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "largest", "memory_bytes", "purposes"),
+    [
+        ("auto", (1, 32, 256), 65_536, None, ("capacity",)),
+        ("auto:4096", (1, 32, 256), 4096, None, ("capacity",)),
+        ("auto:500MB", (1, 32, 256), 65_536, 500_000_000, ("capacity",)),
+        ("8,auto:2GB,16", (8, 16), 65_536, 2_000_000_000, ("timing", "learning", "memory", "capacity")),
+        ("8,16", (8, 16), None, None, ("timing", "learning", "memory")),
+    ],
+)
+def test_the_largest_batch_is_searched_beside_named_ones_or_instead_of_all(
+    text: str, named: tuple[int, ...], largest: int | None, memory_bytes: int | None, purposes: tuple[str, ...]
+) -> None:
+    found = check(Options(batch_size=text))
+    assert (found.selection.batch_sizes, found.selection.largest_batch) == (named, largest)
+    assert (found.memory_bytes, found.selection.purposes) == (memory_bytes, purposes)
+
+
+def test_a_search_can_be_named_among_purposes() -> None:
+    assert check(Options(batch_size="auto", purpose="memory,capacity")).selection.purposes == ("memory", "capacity")
+
+
+def test_turns_need_longer_blocks_and_may_have_one_process(tmp_path: Path) -> None:
+    alone, in_turns = check(Options()), check(Options(turns=f"{tmp_path}:head", processes=1, inject="5%"))
+    assert in_turns.turns == {"folder": str(tmp_path), "side": "head"}
+    assert in_turns.block_seconds > alone.block_seconds == alone.suite.block_seconds
+
+
+@pytest.mark.parametrize(("text", "share"), [("5%", 0.05), ("-10 %", -0.1), ("2.5", 0.025), ("+7%", 0.07)])
+def test_a_change_to_be_planted_is_a_share(text: str, share: float) -> None:
+    assert check(Options(inject=text, processes=10)).injected == pytest.approx(share)
+
+
+def test_inference_may_ask_for_more_than_there_is() -> None:
+    assert check(Options(batch_size="2000", scenario="inference")).selection.batch_sizes == (2000,)
+
+
+def test_two_workloads_of_one_name_are_refused(tiny: str, tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text(toml())
+    with pytest.raises(UsageError, match="--workload: found 'tiny' more than once, expected different names"):
+        load_workloads(f"{tiny},{other}")
+    other.write_text(toml(named("other")))
+    assert [item.name for item in load_workloads(f"{tiny},{other}")] == ["tiny", "other"]
+
+
+def test_a_framework_that_is_not_installed_is_a_remark_and_the_others_are_chosen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = frameworks._version
+    monkeypatch.setattr(frameworks, "_version", lambda name: None if name == "torch" else real(name))
+    found = check(Options(framework="pytorch,flax"))
+    assert found.selection.contenders == (Contender("flax"),)
+    assert found.remarks == ("pytorch is not installed: `pip install 'levelfield[pytorch]'`",)
+    with pytest.raises(UsageError, match=r"--framework: pytorch is not installed: `pip install"):
+        check(Options(framework="pytorch"))
+
+
+SEEN: dict[Contender, dict[str, Any]] = {
+    Contender("pytorch"): {"outcome": "ok", "devices": ["cpu", "cuda:0 Example"]},
+    Contender("flax"): {"outcome": "ok", "devices": ["cpu"]},
+    Contender("keras", "jax"): {"outcome": "failed", "error": "it broke"},
+}
+
+
+def test_a_gpu_that_one_framework_does_not_see_is_refused_with_what_each_sees() -> None:
+    with pytest.raises(UsageError) as caught:
+        check_devices(tuple(SEEN), ("cpu", "cuda"), seen=SEEN)
+    assert str(caught.value) == (
+        "--device: found 'cuda', but flax, keras/jax cannot use it: pytorch sees cpu, cuda:0 Example; flax sees cpu; "
+        "keras/jax sees it broke. Install the extra `cuda` on a machine with an NVIDIA GPU, or use --device cpu"
+    )
+
+
+@pytest.mark.parametrize(("device", "sees"), [("cuda", True), ("cuda:0", True), ("cuda:1", False), ("cpu", True)])
+def test_a_gpu_that_all_see_is_accepted(device: str, sees: bool) -> None:  # noqa: FBT001 (a parameter of the test)
+    if sees:
+        check_devices([Contender("pytorch")], (device,), seen=SEEN)
+    else:
+        with pytest.raises(UsageError, match=f"--device: found '{device}', but pytorch cannot use it"):
+            check_devices([Contender("pytorch")], (device,), seen=SEEN)
+
+
+def test_options_are_data() -> None:
+    assert replace(Options(), seeds=2) == Options(seeds=2) != Options()
+
+
+def test_a_grid_is_learnt_and_not_timed() -> None:
+    found = check(Options(workload="wine", grid=True)).selection
+    assert len(found.workloads) == 20
+    assert {case.purpose for case in cases(found)} == {"learning"}
+    assert Options(workload="wine", grid=True).command() == "levelfield run --workload wine --grid"
+    with pytest.raises(UsageError, match="--grid: found --scenario inference, expected training"):
+        check(Options(workload="wine", grid=True, scenario="inference"))
+    with pytest.raises(UsageError, match=r"--grid: .*digits-dnn\.toml: found no \[grid\] and no dataset\.folds"):
+        check(Options(workload="wine,digits-dnn", grid=True))
+
+
+def test_a_quick_suite_shortens_what_is_learnt_and_expects_nothing_of_it() -> None:
+    whole, quick = (check(Options(suite=name)).selection.workloads for name in ("lecture", "lecture-quick"))
+    assert [item.name for item in whole] == [item.name for item in quick]
+    assert {item.recipe.epochs for item in quick} == {1}
+    assert not any(item.band or item.target for item in quick)
+    assert any(item.band for item in whole)
+    assert not {item.digest for item in whole} & {item.digest for item in quick}
+    assert [item.proof_digest for item in whole] == [item.proof_digest for item in quick]
+
+
+def test_purposes_are_chosen_or_those_of_the_suite() -> None:
+    assert check(Options()).selection.purposes == ("timing", "learning", "memory")
+    assert check(Options(suite="lecture")).selection.purposes == ("learning",)
+    assert check(Options(purpose="memory,timing")).selection.purposes == ("timing", "memory")
+    assert {case.purpose for case in cases(check(Options(purpose="memory")).selection)} == {"memory"}
+    with pytest.raises(UsageError, match="--purpose: found 'speed', expected one of timing, learning, memory"):
+        check(Options(purpose="speed"))
+
+
+def test_precisions_are_those_of_arithmetic() -> None:
+    assert check(Options(precision="bf16,fp32")).selection.precisions == ("fp32", "bf16")
+    with pytest.raises(UsageError, match="--precision: found 'fp64', expected fp32, tf32, bf16, separated by commas"):
+        check(Options(precision="fp64"))
+
+
+def test_tf32_alone_is_refused_on_a_cpu_before_anything_starts() -> None:
+    with pytest.raises(UsageError, match="--precision: found 'tf32' with --device cpu, expected fp32 or bf16"):
+        check(Options(precision="tf32"))
+    assert check(Options(precision="tf32", device="cuda")).selection.precisions == ("tf32",)
+    assert check(Options(precision="fp32,tf32")).selection.precisions == ("fp32", "tf32"), "on record as unavailable"
+
+
+def test_a_suite_says_in_which_precisions_unless_they_are_named() -> None:
+    assert check(Options(suite="gpu", device="cuda")).selection.precisions == ("fp32", "tf32", "bf16")
+    assert check(Options(suite="gpu", device="cuda", precision="bf16")).selection.precisions == ("bf16",)
+    assert check(Options()).selection.precisions == ("fp32",)
+
+
+def test_all_workloads_are_those_that_a_cpu_can_do() -> None:
+    found = {workload.name for workload in load_workloads("all")}
+    assert set(workload_names()) - found == {"dnn-large", "cnn-large", "lstm-large"}
+    assert load_workloads("dnn-large")[0].large
+    with pytest.raises(UsageError, match="found 'all'"):
+        load_workloads("all,digits-dnn")
+
+
+def test_cells_of_a_file_are_the_only_ones(tmp_path: Path) -> None:
+    path = tmp_path / "only.json"
+    cell = cells(cases(check(Options()).selection)[0])[0]
+    path.write_text(json.dumps([asdict(cell)]))
+    found = check(Options(only=str(path)))
+    assert found.selection.only == frozenset([cell])
+    assert "only" not in Options(only=str(path)).command()
+    path.write_text("[1]")
+    for wrong in (path, tmp_path / "nowhere"):
+        with pytest.raises(UsageError, match=f"--only: found {wrong}, expected a file of cells"):
+            check(Options(only=str(wrong)))
+
+
+def test_a_suite_that_wants_a_gpu_is_refused_on_a_cpu() -> None:
+    with pytest.raises(UsageError, match="--suite: found 'gpu' with --device cpu, expected --device cuda"):
+        check(Options(suite="gpu"))
+    assert check(Options(suite="gpu", workload="digits-dnn")).selection.devices == ("cpu",)
+    assert check(Options(workload="dnn-large")).selection.devices == ("cpu",)

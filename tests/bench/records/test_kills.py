@@ -1,0 +1,103 @@
+"""Two processes write records and are killed, again and again, at whatever moment: what they had finished is there."""
+
+import multiprocessing
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from bench.records.record import Record, to_line
+from bench.records.store import RunFolder, new_run
+from tests.bench.sample_records import record
+
+Write = Callable[[RunFolder, int, int], None]
+
+LARGE = record(samples=20_000)  # 200 kB in one line, so that a kill may tear it
+LONGEST_S = 0.05
+
+
+def numbered(seed: int, number: int) -> Record:
+    """A record that is told from the others."""
+    return replace(LARGE, case=replace(LARGE.case, seed=seed, replicate=number))
+
+
+def appended(run: RunFolder, seed: int, number: int) -> None:
+    """As the harness stores a record."""
+    run.append(numbered(seed, number))
+
+
+def buffered(run: RunFolder, seed: int, number: int, *, kept: list[str] = []) -> None:  # noqa: B006 (that is the fault)
+    """As one should not: several at once, when there are enough of them."""
+    kept.append(to_line(numbered(seed, number)) + "\n")
+    if len(kept) == 5:
+        with run.records.open("a") as file:
+            file.writelines(kept)
+        kept.clear()
+
+
+def write_until_killed(write: Write, records: Path, finished: Path, seed: int) -> None:
+    """Store records, and note each one's number when it is said to be stored."""
+    notes = os.open(finished, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    for number in range(10**6):
+        write(RunFolder(records), seed, number)
+        os.write(notes, f"{seed} {number}\n".encode())
+
+
+def killed_again_and_again(write: Write, run: RunFolder, *, kills: int) -> set[tuple[int, int]]:
+    """What both processes had finished, by seed and number; each one that is killed has a successor."""
+    finished = run.folder / "finished"
+    finished.touch()
+    moments = random.Random(0)  # noqa: S311 (no secret)
+    prepared = multiprocessing.get_context("forkserver")
+    prepared.set_forkserver_preload(["tests.bench.test_kills"])
+    seeds = iter(range(10**6))
+
+    def started() -> Iterator[BaseProcess]:
+        while True:
+            arguments = (write, run.records, finished, next(seeds))
+            process = prepared.Process(target=write_until_killed, args=arguments, daemon=True)
+            process.start()
+            yield process
+
+    new = started()
+    writers = [next(new), next(new)]
+    while not finished.read_bytes():  # until the first of them is ready
+        assert all(writer.is_alive() for writer in writers), "expected both to write until they are killed"
+        time.sleep(0.01)
+    for kill in range(kills):
+        time.sleep(moments.uniform(0, LONGEST_S))
+        writers[kill % 2].kill()
+        writers[kill % 2].join()
+        writers[kill % 2] = next(new)
+    for writer in writers:
+        writer.kill()
+        writer.join()
+    return {(int(seed), int(number)) for seed, number in map(str.split, finished.read_text().splitlines())}
+
+
+def stored(run: RunFolder, *, torn: list[str]) -> Counter[tuple[int, int]]:
+    """How often each record is there."""
+    return Counter((item.case.seed, item.case.replicate) for item in run.read(warn=torn.append))
+
+
+def test_no_finished_record_is_lost_whenever_a_writer_is_killed(tmp_path: Path, kills: int) -> None:
+    run = new_run(tmp_path, machine="machine")
+    finished = killed_again_and_again(appended, run, kills=kills)
+    torn: list[str] = []
+    found = stored(run, torn=torn)
+    assert len(finished) > 2
+    assert finished <= set(found), "expected whatever was finished"
+    assert max(found.values()) == 1
+    assert len(torn) <= kills + 2, "one line for each kill at most"
+    run.append(record(seed=-1))
+    assert stored(run, torn=[])[-1, 0] == 1, "and the store takes the next one"
+
+
+def test_records_that_wait_to_be_written_are_lost(tmp_path: Path, kills: int) -> None:
+    run = new_run(tmp_path, machine="machine")
+    finished = killed_again_and_again(buffered, run, kills=min(kills, 10))
+    assert finished - set(stored(run, torn=[]))

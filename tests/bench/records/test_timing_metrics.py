@@ -1,0 +1,161 @@
+"""Metrics are read from raw samples; too few samples have no value."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench.records.measurement import Boundary, Compiling, Use
+from bench.records.timing_metrics import METRICS, Summary, against_best, cells, middle, summary, timed_blocks, value
+from tests.bench.sample_records import block, record
+
+MILLISECOND = 1_000_000
+PLAIN = replace(
+    block(batch_size=8),
+    call_ns=(300 * MILLISECOND, 3 * MILLISECOND, 2 * MILLISECOND),
+    synchronised_ns=tuple(number * MILLISECOND for number in range(1, 101)),
+    pipelined_ns=(20 * MILLISECOND, 40 * MILLISECOND, 30 * MILLISECOND),
+    iterations_per_round=10,
+    cpu_ns=150 * MILLISECOND,
+    wall_ns=100 * MILLISECOND,
+    boundary=Boundary(
+        to_device_ns=(1000, 3000, 2000), dispatch_ns=(5000,), compute_ns=(7000, 9000), to_host_ns=(400, 600, 500)
+    ),
+    first_round_ns=530 * MILLISECOND,
+    compiling=Compiling(trace_ns=200 * MILLISECOND, compile_ns=400 * MILLISECOND),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("step_time_p50_s", 0.0505),
+        ("step_time_p90_s", np.percentile(range(1, 101), 90) / 1000),
+        ("step_time_pipelined_s", 0.003),
+        ("query_time_p50_s", 0.0505),
+        ("query_time_pipelined_s", 0.003),
+        ("per_sample_latency_s", 0.0505 / 8),
+        ("samples_per_second", 8 * 10 / 0.030),
+        ("first_call_time_s", 0.3),
+        ("second_call_time_s", 0.003),
+        ("third_call_time_s", 0.002),
+        ("cpu_use", 1.5),
+        ("to_device_time_s", 2e-6),
+        ("dispatch_time_s", 5e-6),
+        ("compute_time_s", 8e-6),
+        ("to_host_time_s", 5e-7),
+        ("trace_time_s", 0.2),
+        ("compile_time_s", 0.4),
+        ("start_cost_s", 0.305 + 0.530 - 3 * 0.0505 - 0.030),
+    ],
+)
+def test_a_metric_is_what_its_definition_says(name: str, expected: float) -> None:
+    assert value(METRICS[name], PLAIN) == pytest.approx(expected)
+
+
+def test_compiling_that_a_library_does_not_count_is_what_first_calls_cost_beyond_tracing() -> None:
+    silent = replace(PLAIN, compiling=Compiling(trace_ns=200 * MILLISECOND, compile_ns=None))
+    assert value(METRICS["compile_time_s"], silent) == pytest.approx(0.6535 - 0.2)
+
+
+def test_nothing_that_was_compiled_took_no_time_and_that_is_known() -> None:
+    eager = replace(PLAIN, compiling=Compiling(trace_ns=0, compile_ns=0), first_round_ns=1)
+    assert [value(METRICS[name], eager) for name in ("trace_time_s", "compile_time_s")] == [0.0, 0.0]
+    assert value(METRICS["start_cost_s"], replace(eager, call_ns=(1, 1, 1))) == 0.0
+    assert value(METRICS["step_time_p50_s"], replace(PLAIN, synchronised_ns=(0,) * 64)) is None
+
+
+def test_a_record_from_before_compiling_was_counted_says_nothing_of_it() -> None:
+    old = replace(PLAIN, compiling=None, first_round_ns=None)
+    assert [value(METRICS[name], old) for name in ("trace_time_s", "compile_time_s", "start_cost_s")] == [None] * 3
+
+
+def test_every_metric_says_when_it_exists_and_which_way_is_better() -> None:
+    assert {metric.better for metric in METRICS.values()} == {"lower", "higher"}
+    assert all(metric.name == name and metric.scenarios and metric.unit for name, metric in METRICS.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "enough"), [("step_time_p90_s", 64), ("query_time_p90_s", 64), ("query_time_p99_s", 662)]
+)
+def test_a_percentile_with_one_sample_too_few_has_no_value(name: str, enough: int) -> None:
+    assert value(METRICS[name], replace(PLAIN, synchronised_ns=(MILLISECOND,) * enough)) == pytest.approx(1e-3)
+    assert value(METRICS[name], replace(PLAIN, synchronised_ns=(MILLISECOND,) * (enough - 1))) is None
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_no_samples_and_times_of_zero_have_no_value(name: str) -> None:
+    nothing = replace(PLAIN, call_ns=(), synchronised_ns=(), pipelined_ns=())
+    zero = replace(PLAIN, call_ns=(0, 0, 0), synchronised_ns=(0,) * 700, pipelined_ns=(0, 0))
+    assert value(METRICS[name], nothing) is None
+    assert value(METRICS[name], zero) is None
+    assert value(METRICS["cpu_use"], replace(PLAIN, wall_ns=0)) is None
+
+
+def test_a_call_that_was_not_taken_apart_has_no_parts() -> None:
+    assert value(METRICS["dispatch_time_s"], replace(PLAIN, boundary=None)) is None
+
+
+def test_the_middle_of_inverse_numbers_is_its_inverse() -> None:
+    for values in ((1.0, 4.0), (1.0, 2.0, 9.0), (5.0, 1.0, 2.0, 8.0)):
+        assert middle([1 / value for value in values]) == pytest.approx(1 / middle(values))
+    assert middle((1.0, 4.0)) == pytest.approx(2.0)
+    assert middle((1.0, 2.0, 9.0)) == 2.0
+    assert middle((0.0, 4.0)) == 2.0, "there is no geometric mean with nothing"
+
+
+def test_a_cell_is_the_median_of_its_processes_and_not_of_their_samples() -> None:
+    blocks = [replace(PLAIN, synchronised_ns=(time,) * count) for time, count in [(1000, 900), (5000, 1), (3000, 1)]]
+    found = summary(METRICS["query_time_p50_s"], blocks)
+    assert found is not None
+    assert (found.median, found.low, found.high) == pytest.approx((3e-6, 1e-6, 5e-6))
+
+
+def test_a_cell_has_no_value_where_one_process_has_none() -> None:
+    assert summary(METRICS["query_time_p50_s"], [PLAIN, PLAIN]) is not None
+    assert summary(METRICS["query_time_p50_s"], [PLAIN, replace(PLAIN, synchronised_ns=())]) is None
+    assert summary(METRICS["query_time_p50_s"], []) is None
+
+
+def test_replicates_share_a_cell_and_anything_else_has_its_own() -> None:
+    records = [record(replicate=number, order=number) for number in range(3)]
+    others = [record(device="cuda"), record(framework="flax"), record(batch_sizes=(64,)), record("digits-cnn")]
+    found = timed_blocks([*records, *others])
+    assert len(found[cells(records[0].case)[0]]) == 3
+    assert len(found) == 5
+
+
+def test_only_timings_that_ended_well_count() -> None:
+    left_out = [record(outcome="timeout"), record(purpose="learning"), record(purpose="memory")]
+    assert timed_blocks(left_out) == {}
+    assert len(timed_blocks([*left_out, record()])) == 1
+
+
+@pytest.mark.parametrize(("name", "best"), [("samples_per_second", 4.0), ("step_time_p50_s", 2.0)])
+def test_the_best_is_one_and_the_others_are_as_many_times_worse(name: str, best: float) -> None:
+    first, second = (cells(record(framework=framework).case)[0] for framework in ("pytorch", "flax"))
+    found = {
+        first: Summary(median=2.0, low=2.0, high=2.0, processes=(2.0,)),
+        second: Summary(median=4.0, low=3.8, high=4.2, processes=(3.8, 4.0, 4.2)),
+    }
+    places = against_best(METRICS[name], found)
+    winner, loser = (second, first) if best == 4.0 else (first, second)
+    assert (places[winner].median, places[loser].median) == pytest.approx((1.0, 2.0))
+    assert all(place.low <= place.median <= place.high for place in places.values())
+    assert against_best(METRICS[name], {}) == {}
+
+
+@pytest.mark.parametrize("name", ["samples_per_second", "step_time_p50_s"])
+def test_the_best_is_once_as_good_as_itself_also_over_an_even_number_of_processes(name: str) -> None:
+    (cell,) = cells(record().case)
+    even = Summary(median=5.0, low=1.0, high=9.0, processes=(1.0, 9.0))
+    assert against_best(METRICS[name], {cell: even})[cell].median == 1.0
+
+
+def test_energy_is_spread_over_all_samples_of_the_pipelined_rounds() -> None:
+    use = Use(readings=(), span_ns=1, stolen_ns=None, preemptions=0, energy_j=64.0)
+    known = replace(block(32), use=use)
+    samples = 32 * known.iterations_per_round * len(known.pipelined_ns)
+    assert value(METRICS["joules_per_sample"], known) == pytest.approx(64.0 / samples)
+    assert value(METRICS["joules_per_sample"], replace(known, use=replace(use, energy_j=None))) is None
+    assert value(METRICS["joules_per_sample"], block(32)) is None

@@ -1,0 +1,96 @@
+"""What the machine did while it was measured is shown where it is known, and what disturbed is said."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench.records.measurement import GpuReading, Measurement, Moment, Reading, Use
+from bench.records.record import Record
+from bench.report.layout import Table
+from bench.report.machine import use_table
+from bench.report.results import arrange
+from bench.report.tables import report
+from tests.bench.sample_records import block, record
+
+GPU = GpuReading(
+    busy_percent=90, clock_mhz=1980, memory_clock_mhz=None, power_w=512.4, celsius=61, used_bytes=5_000_000_000
+)
+
+
+def reading(when: Moment, *, throttled: tuple[str, ...] = (), gpu: GpuReading | None = None) -> Reading:
+    return Reading(
+        when=when, cpu_mhz=2600.0, cpu_celsius=None, host_used_bytes=3_000_000_000, throttled=throttled, gpu=gpu
+    )
+
+
+def use(
+    *,
+    throttled: tuple[str, ...] = (),
+    gpu: GpuReading | None = None,
+    stolen_ns: int | None = 0,
+    energy_j: float | None = None,
+) -> Use:
+    readings = (reading("before"), reading("during", throttled=throttled, gpu=gpu), reading("after"))
+    return Use(readings=readings, span_ns=1_000_000_000, stolen_ns=stolen_ns, preemptions=12, energy_j=energy_j)
+
+
+def timed(*uses: Use | None) -> list[Record]:
+    return [
+        record(replicate=number, measurement=Measurement(blocks=(replace(block(), use=each),)))
+        for number, each in enumerate(uses)
+    ]
+
+
+def row(table: Table) -> dict[str, str]:
+    (entries,) = table.rows
+    return {column.title: entry.text for column, entry in zip(table.columns, entries, strict=True)}
+
+
+def test_a_cpu_has_its_own_columns_and_none_that_nothing_is_known_of() -> None:
+    assert row(use_table(arrange(timed(use(), use(), use())), "digits-dnn")) == {
+        "scenario": "training",
+        "batch": "32",
+        "contender": "pytorch",
+        "CPU clock": "2600 MHz",
+        "memory in use": "3.00 GB",
+        "taken by other virtual machines": "0.0% of a core",
+        "made to wait": "12 /s",
+    }
+
+
+def test_a_gpu_is_shown_with_its_energy_for_each_sample() -> None:
+    samples = 32 * 20 * 10
+    found = row(use_table(arrange(timed(use(gpu=GPU, energy_j=6.4))), "digits-dnn"))
+    assert (found["GPU busy"], found["GPU clock"], found["GPU power"]) == ("90 %", "1980 MHz", "512 W")
+    assert (found["GPU heat"], found["GPU memory in use"]) == ("61 °C", "5.00 GB")
+    assert found["energy per sample"] == "1.00 mJ", f"6.4 J over {samples} samples"
+    assert "GPU memory clock" not in found
+
+
+def test_energy_that_one_process_does_not_know_is_not_told() -> None:
+    assert "energy per sample" not in row(use_table(arrange(timed(use(energy_j=6.4), use())), "digits-dnn"))
+
+
+def test_records_from_before_have_no_rows() -> None:
+    assert use_table(arrange(timed(None)), "digits-dnn").rows == ()
+
+
+@pytest.mark.parametrize(
+    ("uses", "note"),
+    [
+        (
+            (use(throttled=("heat",)), use(), use(throttled=("heat",))),
+            "Throttled: pytorch, batch 32: heat in 2 of 3 processes.",
+        ),
+        ((use(throttled=("power cap",)), use()), "Throttled: pytorch, batch 32: power cap in 1 of 2 processes."),
+        ((use(stolen_ns=300_000_000),), "Other virtual machines took 30% of a core from pytorch, batch 32."),
+    ],
+)
+def test_what_disturbed_is_said_below_the_figures(uses: tuple[Use, ...], note: str) -> None:
+    assert note in notes(timed(*uses))
+    assert note not in notes(timed(use()))
+
+
+def notes(records: list[Record]) -> tuple[str, ...]:
+    tables = next(section.tables for section in report(records).sections if section.title == "digits-dnn")
+    return next(table.notes for table in tables if table.title == "Training")

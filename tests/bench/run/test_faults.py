@@ -1,0 +1,276 @@
+"""Faults that were planted on purpose: each makes the certificate fail, and without it the same run passes.
+
+What frameworks do differently by themselves, and what slips into such code: gates, layouts, biases, statistics, rates,
+epsilons, batches. Each is planted in one framework, whose exported weights stay in their canonical layout, so that
+nothing but what is computed can give it away. Flax's fast variance, E[x²] - E[x]², is not among them: on samples that
+are centred it differs by rounding alone.
+"""
+
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from bench.analysis.equivalence import STEPS, Trace, certify
+from bench.datasets import base as datasets
+from bench.records.record import Certificate
+from bench.worker.prepared_workload import prepare
+from bench.worker.proof_trace import trace
+from bench.workload.recipe import Adam
+from bench.workload.workload import Workload, parse_workload
+from models.layers.spec import BatchNorm, Weights
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+FORWARD = "float64 forward"
+WEIGHTS = f"float64 weights after {STEPS} steps"
+
+ADAM = {"optimizer": {"name": "adam", "learning_rate": 1e-3}, "batch_size": 8, "epochs": 1}
+DROPPED = {"units": 6, "activation": "tanh", "dropout": 0.3}
+WORKLOADS: dict[str, dict[str, Any]] = {
+    "dnn": {
+        "dataset": {"name": "synthetic", "shape": [6], "classes": 3, "train": 64, "test": 6},
+        "model": {"hidden": [{"units": 6, "batch_norm": {}}, DROPPED]},
+        "recipe": ADAM,
+    },
+    "cnn": {
+        "dataset": {"name": "synthetic", "shape": [6, 5, 2], "classes": 3, "train": 64, "test": 6},
+        "model": {
+            "convolutions": [{"filters": 3, "padding": "same", "pool": 2, "batch_norm": {"position": "after"}}],
+            "dense": [{"units": 5}],
+        },
+        "recipe": ADAM | {"optimizer": {"name": "sgd", "learning_rate": 0.1}},
+    },
+    "lstm": {
+        "dataset": {"name": "synthetic", "shape": [4, 3], "outputs": 2, "train": 64, "test": 6},
+        "model": {"layers": [{"units": 5, "batch_norm": {"position": "after"}}, {"units": 4}]},
+        "recipe": ADAM | {"loss": "mean_squared_error"},
+    },
+}
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+)
+
+
+def workload(family: str) -> Workload:
+    content = {"name": family, **WORKLOADS[family]}
+    content["model"] = {"family": family, **content["model"]}
+    return parse_workload(content, source=Path(f"{family}.toml"))
+
+
+def traced(framework: str, family: str, precision: str) -> Trace:
+    return trace(prepare(framework, workload(family), device="cpu", precision=precision, threads=1, seed=0))
+
+
+@cache
+def honest(framework: str, family: str) -> dict[str, Trace]:
+    """What it computes in both precisions, with no fault planted anywhere."""
+    return {precision: traced(framework, family, precision) for precision in ("fp64", "fp32")}
+
+
+def certificate(contender: str, family: str, *, double: Trace | None = None) -> Certificate:
+    """That of a contender beside an honest peer; what it computes in float64 may be replaced."""
+    peer = "flax" if contender == "pytorch" else "pytorch"
+    found, expected = honest(contender.partition("/")[0], family), honest(peer, family)
+    exact = {peer: expected["fp64"], contender: found["fp64"] if double is None else double}
+    rounded = {peer: expected["fp32"], contender: found["fp32"]}
+    return certify(contender, exact, rounded, dropout=family == "dnn")
+
+
+@pytest.mark.parametrize("family", WORKLOADS)
+def test_without_a_fault_every_contender_passes(contender: str, family: str) -> None:
+    found = certificate(contender, family)
+    assert found.passed, [item for item in found.deviations if not item.holds]
+
+
+def seen_through(module: str, change: Callable[[Weights], Weights]) -> Plant:
+    """Weights that are changed on their way in and changed back on their way out; `change` is its own inverse."""
+
+    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+        target = importlib.import_module(module)
+        build, export = target.build, target.export
+        monkeypatch.setattr(target, "build", lambda spec, weights, seed: build(spec, change(weights), seed=seed))
+        monkeypatch.setattr(target, "export", lambda model: change(export(model)))
+
+    return plant
+
+
+def swapped_gates(weights: Weights) -> Weights:
+    """Input and forget gate of the first layer in each other's place."""
+    found = dict(weights)
+    for part in ("kernel", "recurrent", "bias"):
+        i, f, g, o = np.split(weights[f"layer0.{part}"], 4, axis=-1)
+        found[f"layer0.{part}"] = np.concatenate([f, i, g, o], axis=-1)
+    return found
+
+
+def transposed_kernel(weights: Weights) -> Weights:
+    # The probe of the precision has no such layer.
+    return {name: value.T.copy() if name == "hidden1.kernel" else value for name, value in weights.items()}
+
+
+def transposed_image(weights: Weights) -> Weights:
+    return weights | {"conv0.kernel": weights["conv0.kernel"].transpose(1, 0, 2, 3).copy()}
+
+
+def flattened_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    cnn = importlib.import_module("models.cnn.pytorch")
+    for name in ("_channels_first", "_channels_last"):
+        monkeypatch.setattr(cnn, name, lambda kernel, _: kernel)
+
+
+def second_bias(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both of PyTorch's biases learn, and what is exported is their sum, as a careful conversion would have it."""
+    lstm = importlib.import_module("models.lstm.pytorch")
+    build, export = lstm.build, lstm.export
+
+    def with_two(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 (as `build`)
+        model = build(*arguments, **options)
+        for layer in model.layers:
+            layer.lstm.bias_hh_l0.requires_grad_()
+        return model
+
+    def summed(model: Any) -> Weights:  # noqa: ANN401 (as `export`)
+        biases = {f"layer{n}.bias": layer.lstm.bias_hh_l0.detach().numpy() for n, layer in enumerate(model.layers)}
+        return {name: value + biases.get(name, 0) for name, value in export(model).items()}
+
+    monkeypatch.setattr(lstm, "build", with_two)
+    monkeypatch.setattr(lstm, "export", summed)
+
+
+def handed(target: str, change: Callable[[Any], Any], *, kind: type) -> Plant:
+    """A function or constructor whose argument of this kind is changed before it arrives."""
+
+    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+        path, _, name = target.rpartition(".")
+        holder = resolve_name(path)
+        original = getattr(holder, name)
+
+        def changed(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 (as the original)
+            return original(*(change(item) if isinstance(item, kind) else item for item in arguments), **options)
+
+        monkeypatch.setattr(holder, name, changed)
+
+    return plant
+
+
+def batch_norm(target: str, **change: Callable[[BatchNorm], float]) -> Plant:
+    return handed(
+        target, lambda norm: replace(norm, **{key: rule(norm) for key, rule in change.items()}), kind=BatchNorm
+    )
+
+
+def optimizer(target: str, **change: Callable[[Adam], float]) -> Plant:
+    return handed(target, lambda rule: replace(rule, **{key: new(rule) for key, new in change.items()}), kind=Adam)
+
+
+def unbiased_variance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch's own running variance."""
+    monkeypatch.setattr("models.layers.pytorch.BiasedBatchNorm.scale_to", lambda _, __: None)
+
+
+def late_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first batch of each epoch comes last."""
+    original = datasets.batches
+
+    def late(*arguments: Any, **options: Any) -> Iterator[np.ndarray]:  # noqa: ANN401 (as `batches`)
+        first, *rest = original(*arguments, **options)
+        return iter([*rest, first])
+
+    monkeypatch.setattr(datasets, "batches", late)
+
+
+def dropout_left_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.worker.proof_trace.without_dropout", lambda spec: spec)
+
+
+def sum_of_losses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adam hardly notices: all gradients are larger by the same factor."""
+    torch = importlib.import_module("torch")
+    summed = partial(torch.nn.functional.cross_entropy, reduction="sum")
+    monkeypatch.setitem(importlib.import_module("bench.adapters.pytorch").LOSSES, "cross_entropy", summed)
+
+
+def keras_own_adam(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epsilon before bias correction."""
+    keras = importlib.import_module("keras")
+
+    def own(rule: Adam, **_: object) -> Any:  # noqa: ANN401 (an optimizer of Keras)
+        return keras.optimizers.Adam(learning_rate=lambda: np.float64(rule.learning_rate), epsilon=rule.epsilon)
+
+    monkeypatch.setattr("bench.adapters.keras.adam", own)
+
+
+class Fault(NamedTuple):
+    """What is planted in whom, on which network, and one check that must fail."""
+
+    name: str
+    contender: str
+    family: str
+    plant: Plant
+    caught_by: str
+
+
+PYTORCH_NORM, FLAX_NORM = "models.layers.pytorch.BiasedBatchNorm.__init__", "models.layers.flax._batch_norm"
+PYTORCH_RULE, FLAX_RULE = "bench.adapters.pytorch._optimizer", "bench.adapters.flax._optimizer"
+
+
+def inverted(norm: BatchNorm) -> float:
+    return 1 - norm.momentum
+
+
+def like_keras(_: BatchNorm) -> float:
+    return 1e-3
+
+
+def a_millionth_more(rule: Adam) -> float:
+    return rule.learning_rate * (1 + 1e-6)
+
+
+FAULTS = [
+    Fault("swapped gates", "pytorch", "lstm", seen_through("models.lstm.pytorch", swapped_gates), FORWARD),
+    Fault("transposed kernel", "pytorch", "dnn", seen_through("models.dnn.pytorch", transposed_kernel), FORWARD),
+    Fault("transposed image", "pytorch", "cnn", seen_through("models.cnn.pytorch", transposed_image), FORWARD),
+    Fault("flattened in another order", "pytorch", "cnn", flattened_in_another_order, FORWARD),
+    Fault("second trainable bias", "pytorch", "lstm", second_bias, WEIGHTS),
+    Fault("momentum inverted", "pytorch", "dnn", batch_norm(PYTORCH_NORM, momentum=inverted), WEIGHTS),
+    Fault("momentum inverted", "flax", "dnn", batch_norm(FLAX_NORM, momentum=inverted), WEIGHTS),
+    Fault("another epsilon of batch norm", "pytorch", "dnn", batch_norm(PYTORCH_NORM, epsilon=like_keras), FORWARD),
+    Fault("unbiased running variance", "pytorch", "dnn", unbiased_variance, WEIGHTS),
+    Fault("unbiased running variance", "pytorch", "lstm", unbiased_variance, WEIGHTS),
+    Fault("batches late by one", "pytorch", "cnn", late_by_one, WEIGHTS),
+    Fault(
+        "learning rate a millionth higher",
+        "pytorch",
+        "dnn",
+        optimizer(PYTORCH_RULE, learning_rate=a_millionth_more),
+        WEIGHTS,
+    ),
+    Fault(
+        "learning rate a millionth higher", "flax", "dnn", optimizer(FLAX_RULE, learning_rate=a_millionth_more), WEIGHTS
+    ),
+    Fault("another epsilon of Adam", "pytorch", "lstm", optimizer(PYTORCH_RULE, epsilon=lambda _: 1e-7), WEIGHTS),
+    Fault("dropout left on", "pytorch", "dnn", dropout_left_on, WEIGHTS),
+    Fault("sum of losses", "pytorch", "dnn", sum_of_losses, WEIGHTS),
+    Fault("epsilon before bias correction", "keras/tensorflow", "lstm", keras_own_adam, WEIGHTS),
+]
+
+
+@pytest.mark.parametrize(
+    ("contender", "fault"),
+    [pytest.param(fault.contender, fault, id=f"{fault.contender}-{fault.family}-{fault.name}") for fault in FAULTS],
+)
+def test_a_planted_fault_is_caught(contender: str, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert certificate(contender, fault.family).passed
+    fault.plant(monkeypatch)
+    faulty = traced(contender.partition("/")[0], fault.family, "fp64")
+    found = certificate(contender, fault.family, double=faulty)
+    assert not found.passed
+    assert fault.caught_by in {item.check for item in found.deviations if not item.holds}

@@ -1,0 +1,325 @@
+"""Each job runs in a fresh process, and however that process ends, the next job runs."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.run import worker_client
+from bench.run.worker_client import ROOT, Ending, Launcher, LauncherError, Message
+from bench.worker import fork_server as launcher_module
+from tests.bench.workloads import (
+    CANNOT_BE_DONE_IN_PYTORCH,
+    DIVERGES,
+    LEARNS_WITHOUT_END,
+    NEEDS_TOO_MUCH_MEMORY,
+    job,
+    workload,
+)
+
+PATIENCE_S = 30.0
+LIMIT_S = 60.0
+ENDLESS = workload(LEARNS_WITHOUT_END)
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("logs")
+
+
+@pytest.fixture(scope="module")
+def pytorch(logs: Path) -> Iterator[Launcher]:
+    """One launcher for all tests: each must leave it fit for the next."""
+    launcher = Launcher("pytorch", None, device="cpu", log=logs / "launcher.log")
+    yield launcher
+    launcher.close()
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Wait until it holds, which must be soon."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, "it never held"
+        time.sleep(0.01)
+
+
+def pids(launcher: Launcher, logs: Path) -> tuple[int, Ending]:
+    """The process of one short job, and how it ended."""
+    seen: set[int] = set()
+    ending = launcher.run(
+        job(workload(), logs / "job.log"), limit_s=LIMIT_S, listen=lambda _: seen.add(launcher._child or 0)
+    )
+    (pid,) = seen
+    return pid, ending
+
+
+def test_each_job_has_a_process_of_its_own_which_is_gone_afterwards(pytorch: Launcher, logs: Path) -> None:
+    first, ended = pids(pytorch, logs)
+    second, ended_too = pids(pytorch, logs)
+    assert ended.result["outcome"] == ended_too.result["outcome"] == "ok"
+    assert ended.startup_s is not None
+    assert first != second
+    assert not psutil.pid_exists(first)
+    assert not psutil.pid_exists(second)
+    assert psutil.pid_exists(pytorch._process.pid), "the launcher lives on"
+
+
+def test_jobs_share_no_state_so_the_same_job_has_the_same_result(pytorch: Launcher, logs: Path) -> None:
+    asked = job(workload(), logs / "job.log", purpose="learning")
+    other = job(workload(), logs / "job.log", purpose="learning", seed=1)
+    curves = [learnt(pytorch.run(each, limit_s=LIMIT_S)) for each in (asked, other, asked)]
+    assert curves[0] == curves[2]
+    assert curves[0] != curves[1]
+
+
+def learnt(ending: Ending) -> list[float]:
+    return [epoch["train_loss"] for epoch in ending.result["measurement"]["learning"]["epochs"]]
+
+
+def test_no_other_thread_is_there_before_a_fork(pytorch: Launcher) -> None:
+    pytorch.wait_until_ready()
+    assert pytorch.ready is not None
+    assert pytorch.ready["forks"]
+    assert launcher_module.FORKABLE.issuperset(pytorch.ready["threads"])
+
+
+def test_other_threads_are_named() -> None:
+    before = launcher_module._other_threads()
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
+    assert len(launcher_module._other_threads()) == len(before) + 1
+    ended.set()
+    thread.join()
+
+
+@pytest.fixture
+def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Code that every process that is started from now on runs first."""
+
+    def write(code: str) -> None:
+        (tmp_path / "sitecustomize.py").write_text(code)
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    return write
+
+
+def endless(launcher: Launcher, logs: Path, act: Callable[[int], object], *, limit_s: float = LIMIT_S) -> Ending:
+    """A job without end, during which `act` is done to its process."""
+    acted: set[int] = set()
+
+    def listen(news: Message) -> None:
+        if news["event"] == "progress" and not acted:
+            assert launcher._child is not None
+            acted.add(launcher._child)
+            act(launcher._child)
+
+    ending = launcher.run(job(ENDLESS, logs / "endless.log", purpose="learning"), limit_s=limit_s, listen=listen)
+    assert all(not psutil.pid_exists(pid) for pid in acted)
+    return ending
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
+def test_a_killed_worker_has_failed_with_the_name_of_the_signal(
+    pytorch: Launcher, logs: Path, number: signal.Signals
+) -> None:
+    ending = endless(pytorch, logs, lambda pid: os.kill(pid, number))
+    assert ending.result["outcome"] == "failed"
+    assert ending.result["error"] == f"the process was killed by {number.name}"
+    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the launcher goes on"
+
+
+def test_a_worker_that_the_system_kills_for_memory_is_out_of_memory(
+    pytorch: Launcher, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vmstat = tmp_path / "vmstat"
+    monkeypatch.setattr(worker_client, "VMSTAT", vmstat)
+    vmstat.write_text("pgfault 7\noom_kill 3\n")
+
+    def kill(pid: int) -> None:
+        vmstat.write_text("pgfault 8\noom_kill 4\n")
+        os.kill(pid, signal.SIGKILL)
+
+    assert endless(pytorch, logs, kill).result["outcome"] == "oom"
+    assert endless(pytorch, logs, lambda pid: os.kill(pid, signal.SIGKILL)).result["outcome"] == "failed"
+
+
+def test_a_worker_that_does_not_end_is_stopped_at_the_time_limit(pytorch: Launcher, logs: Path) -> None:
+    ending = endless(pytorch, logs, lambda _: None, limit_s=1.5)
+    assert ending.result["outcome"] == "timeout"
+    assert ending.result["error"] == "no result within the time limit of 1.5 s"
+    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the launcher goes on"
+
+
+def test_a_worker_that_is_stopped_and_says_nothing_is_ended_at_the_time_limit(pytorch: Launcher, logs: Path) -> None:
+    ending = endless(pytorch, logs, lambda pid: os.kill(pid, signal.SIGSTOP), limit_s=1.5)
+    assert ending.result["outcome"] == "timeout"
+    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the launcher goes on"
+
+
+def test_a_worker_that_leaves_without_a_result_has_failed_with_its_status(
+    logs: Path, plant: Callable[[str], None]
+) -> None:
+    plant(
+        "import os, sys\n"
+        "if 'bench.worker.fork_server' in sys.orig_argv:\n"
+        "    from bench.worker import main\n"
+        "    main.KINDS['leave'] = lambda *_: os._exit(7)\n"
+    )
+    launcher = Launcher("pytorch", None, device="cpu", log=logs / "leave.log")
+    ending = launcher.run(job(workload(), logs / "job.log", kind="leave"), limit_s=LIMIT_S)
+    launcher.close()
+    assert ending.result["outcome"] == "failed"
+    assert ending.result["error"].startswith("the process ended with status 7 and no result: ")
+
+
+def test_a_loss_that_is_no_number_has_diverged_and_keeps_its_curve(pytorch: Launcher, logs: Path) -> None:
+    asked = job(workload(DIVERGES), logs / "job.log", purpose="learning")
+    result = pytorch.run(asked, limit_s=LIMIT_S).result
+    assert result["outcome"] == "diverged"
+    assert result["error"].startswith("a loss is not a finite number in epoch 1 of ")
+    assert len(learnt(Ending(result=result, startup_s=None))) == 1
+
+
+def test_an_output_that_is_no_number_has_diverged_in_a_timing_too(pytorch: Launcher, logs: Path) -> None:
+    result = pytorch.run(job(workload(DIVERGES), logs / "job.log"), limit_s=LIMIT_S).result
+    assert result["outcome"] == "diverged"
+    assert result["measurement"]["blocks"], "what was measured is kept"
+
+
+def test_a_network_that_does_not_fit_is_out_of_memory(pytorch: Launcher, logs: Path) -> None:
+    result = pytorch.run(job(workload(NEEDS_TOO_MUCH_MEMORY), logs / "job.log"), limit_s=LIMIT_S).result
+    assert result["outcome"] == "oom"
+    assert "Unable to allocate" in result["error"]
+
+
+def test_what_a_framework_cannot_do_is_unavailable_with_the_reason(pytorch: Launcher, logs: Path) -> None:
+    result = pytorch.run(job(workload(CANNOT_BE_DONE_IN_PYTORCH), logs / "job.log"), limit_s=LIMIT_S).result
+    assert result["outcome"] == "unavailable"
+    assert result["error"] == "PyTorch's nn.LSTM has tanh built in and no other activation"
+
+
+def test_what_goes_wrong_is_told_in_full_in_the_log(
+    pytorch: Launcher, logs: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = logs / "trouble.log"
+    ending = pytorch.run(job(workload(CANNOT_BE_DONE_IN_PYTORCH), log), limit_s=LIMIT_S)
+    assert "\n" not in ending.result["error"]
+    assert "Traceback (most recent call last)" in log.read_text()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_log_that_cannot_be_written_ends_the_job_and_not_the_launcher(pytorch: Launcher, logs: Path) -> None:
+    ending = pytorch.run(job(workload(), logs / "missing" / "job.log"), limit_s=LIMIT_S)
+    assert ending.result["outcome"] == "failed"
+    assert "missing/job.log" in ending.result["error"]
+    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the launcher goes on"
+
+
+def test_an_unknown_framework_is_named_with_the_reason(logs: Path) -> None:
+    launcher = Launcher("theano", None, device="cpu", log=logs / "theano.log")
+    with pytest.raises(LauncherError, match=r"^theano: the launcher did not start: .*No module named"):
+        launcher.wait_until_ready()
+    launcher.close()
+
+
+def test_a_launcher_that_never_gets_ready_is_an_error(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_client, "LAUNCH_LIMIT_S", 0.01)
+    launcher = Launcher("pytorch", None, device="cpu", log=logs / "slow.log")
+    with pytest.raises(LauncherError, match="the launcher did not start: it said nothing"):
+        launcher.wait_until_ready()
+    launcher.close()
+    assert not launcher.alive
+
+
+def test_a_spawned_job_runs_in_the_process_that_was_started(logs: Path) -> None:
+    launcher = Launcher("pytorch", None, device="cpu", log=logs / "spawned.log", spawned=True)
+    result = launcher.run(job(workload(), logs / "job.log", purpose="memory"), limit_s=LIMIT_S).result
+    assert result["outcome"] == "ok"
+    assert result["measurement"]["memory"][0]["host_baseline_bytes"] > 10_000_000
+    assert not launcher.alive, "it does one job"
+    launcher.close()
+
+
+def test_a_spawned_job_that_is_killed_has_failed_with_the_name_of_the_signal(logs: Path) -> None:
+    launcher = Launcher("pytorch", None, device="cpu", log=logs / "spawned.log", spawned=True)
+    ending = endless(launcher, logs, lambda pid: os.kill(pid, signal.SIGKILL))
+    assert ending.result["error"] == "the process was killed by SIGKILL"
+    launcher.close()
+
+
+def test_a_line_that_a_killed_process_left_torn_is_skipped(pytorch: Launcher) -> None:
+    ours, theirs = socket.socketpair()
+    real, pytorch._connection = pytorch._connection, ours
+    theirs.sendall(b'{"event": "result", "measu\n{"event": "exited", "status": -9}\n')
+    assert pytorch.receive(limit_s=1) == {"event": "exited", "status": -9}
+    assert pytorch.receive(limit_s=0.01) is None, "nothing more comes"
+    pytorch._connection = real
+    ours.close()
+    theirs.close()
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from bench.run.worker_client import Launcher
+from tests.bench.workloads import LEARNS_WITHOUT_END, job, workload
+
+launcher = Launcher("pytorch", None, device="cpu", log=Path(sys.argv[1]) / "launcher.log")
+asked = job(workload(LEARNS_WITHOUT_END), Path(sys.argv[1]) / "job.log", purpose="learning")
+told = []
+
+def listen(news):
+    if not told:
+        told.append(print(launcher._process.pid, launcher._child, flush=True))
+
+launcher.run(asked, limit_s=100, listen=listen)
+"""
+
+
+def test_launcher_and_worker_die_with_the_program_that_started_them(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PARENT, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as parent:
+        assert parent.stdout is not None
+        children = [int(word) for word in parent.stdout.readline().split()]
+        assert len(children) == 2
+        assert all(psutil.pid_exists(pid) for pid in children)
+        parent.kill()
+    until(lambda: not any(psutil.pid_exists(pid) for pid in children))
+
+
+@pytest.mark.parametrize(
+    ("device", "mine", "seen"),
+    [
+        ("cpu", None, ""),
+        ("cuda", None, "0"),
+        ("cuda:2", None, "2"),
+        ("cuda:1", "4,5", "5"),
+        ("cuda:all", "4,5", "4,5"),
+    ],
+)
+def test_a_process_sees_its_own_device_alone(
+    device: str, mine: str | None, seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if mine is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", mine)
+    assert worker_client._environment(None, device=device)["CUDA_VISIBLE_DEVICES"] == seen
+
+
+def test_the_order_of_sets_follows_from_a_seed() -> None:
+    assert worker_client._environment(None, device="cpu")["PYTHONHASHSEED"] == "0"
+    assert worker_client._environment(None, device="cpu", hash_seed=3)["PYTHONHASHSEED"] == "3"
+
+
+def test_keras_finds_its_engine_in_the_environment() -> None:
+    assert worker_client._environment("jax", device="cpu")["KERAS_BACKEND"] == "jax"
+    assert "KERAS_BACKEND" not in worker_client._environment(None, device="cpu").keys() - os.environ.keys()

@@ -1,0 +1,179 @@
+"""Launchers start together, are replaced where they died, and end together with whatever they are doing."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.run.worker_client import Ending, Launcher, Message
+from bench.run.worker_pool import Fleet, probe
+from bench.workload.frameworks import Contender
+from tests.bench.workloads import LEARNS_WITHOUT_END, job, workload
+
+PYTORCH, NOWHERE = Contender("pytorch"), Contender("theano")
+LIMIT_S = 60.0
+PATIENCE_S = 30.0
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    fleet = Fleet(tmp_path_factory.mktemp("artifacts") / "logs")
+    fleet.start([(PYTORCH, "cpu")])
+    yield fleet
+    fleet.close()
+
+
+def launcher(fleet: Fleet) -> Launcher:
+    return fleet._launchers[PYTORCH, "cpu"]
+
+
+def run(fleet: Fleet) -> Ending:
+    return fleet.run(PYTORCH, "cpu", job(workload(), fleet.logs / "job.log"), limit_s=LIMIT_S)
+
+
+def hash_seed(found: Launcher) -> str:
+    return psutil.Process(found._process.pid).environ()["PYTHONHASHSEED"]
+
+
+def until_gone(pid: int) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline, f"process {pid} lives on"
+        time.sleep(0.01)
+
+
+def test_what_is_there_already_is_not_started_again(fleet: Fleet) -> None:
+    before = launcher(fleet)
+    fleet.start([(PYTORCH, "cpu")])
+    assert launcher(fleet) is before
+    fleet.wait()
+    assert before.ready is not None
+
+
+# What an import may leave behind, for all that a launcher can see: a thread of this name (prctl(2), PR_SET_NAME).
+THREAD = """
+import ctypes, threading, time
+
+def work():
+    ctypes.CDLL(None).prctl(15, {name!r}, 0, 0, 0)
+    named.set()
+    time.sleep(600)
+
+named = threading.Event()
+threading.Thread(target=work, daemon=True).start()
+named.wait()
+"""
+
+
+@pytest.mark.parametrize(("name", "how"), [(b"worker", "spawn"), (b"jemalloc_bg_thd", "fork")])
+def test_where_an_import_starts_a_thread_every_job_has_a_process_that_no_fork_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes, how: str
+) -> None:
+    """Unless that thread sees to forks by itself."""
+    (tmp_path / "sitecustomize.py").write_text(THREAD.format(name=name))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    fleet = Fleet(tmp_path / "logs")
+    try:
+        fleet.start([(PYTORCH, "cpu")])
+        for _ in range(2):
+            ending = run(fleet)
+            assert (ending.result["outcome"], ending.start_method) == ("ok", how)
+            assert launcher(fleet).alive == (how == "fork")
+    finally:
+        fleet.close()
+
+
+def test_a_launcher_that_was_killed_is_replaced(fleet: Fleet) -> None:
+    assert run(fleet).result["outcome"] == "ok"
+    before = launcher(fleet)
+    os.kill(before._process.pid, signal.SIGKILL)
+    until_gone(before._process.pid)
+    assert run(fleet).result["outcome"] == "ok"
+    assert launcher(fleet) is not before
+
+
+def test_a_renewed_launcher_is_another_process_with_the_seed_that_was_asked_for(fleet: Fleet) -> None:
+    before = launcher(fleet)
+    assert hash_seed(before) == "0"
+    fleet.renew(hash_seed=3)
+    after = launcher(fleet)
+    assert after.ready is not None, "it waits until they are there"
+    assert hash_seed(after) == "3"
+    until_gone(before._process.pid)
+    assert run(fleet).result["outcome"] == "ok"
+
+
+def test_a_launcher_that_is_killed_while_it_works_takes_its_worker_along_and_the_next_job_runs(fleet: Fleet) -> None:
+    workers: list[int | None] = []
+
+    def kill(_: Message) -> None:
+        if not workers:
+            workers.append(launcher(fleet)._child)
+            os.kill(launcher(fleet)._process.pid, signal.SIGKILL)
+
+    asked = job(workload(LEARNS_WITHOUT_END), fleet.logs / "job.log", purpose="learning")
+    result = fleet.run(PYTORCH, "cpu", asked, limit_s=LIMIT_S, listen=kill).result
+    assert (result["outcome"], result["error"]) == ("failed", "the process was killed by SIGKILL")
+    assert workers[0] is not None
+    until_gone(workers[0])
+    assert run(fleet).result["outcome"] == "ok"
+
+
+def test_a_framework_that_does_not_start_is_an_ending_and_no_error(fleet: Fleet) -> None:
+    fleet.start([(NOWHERE, "cpu")])
+    for ending in (
+        fleet.run(NOWHERE, "cpu", {}, limit_s=LIMIT_S),
+        fleet.run_spawned(NOWHERE, "cpu", {}, limit_s=LIMIT_S),
+    ):
+        assert ending.result["outcome"] == "failed"
+        assert ending.result["error"].startswith("theano: the launcher did not start: ModuleNotFoundError")
+
+
+def test_each_launcher_has_a_log_of_its_own(fleet: Fleet) -> None:
+    names = {path.name for path in fleet.logs.glob("launcher-*.log")}
+    assert {"launcher-pytorch-cpu.log", "launcher-theano-cpu.log"} <= names
+
+
+def test_closing_ends_what_is_done_in_other_threads_and_what_still_waits_is_not_begun(tmp_path: Path) -> None:
+    others = psutil.Process().children()
+    fleet = Fleet(tmp_path)
+    fleet.start([(PYTORCH, "cpu")])
+    fleet.wait()
+    asked = job(workload(LEARNS_WITHOUT_END), tmp_path / "job.log", purpose="learning")
+    endings: list[Ending] = []
+    working = threading.Event()
+
+    def forked() -> None:
+        endings.append(fleet.run(PYTORCH, "cpu", asked, limit_s=LIMIT_S, listen=lambda _: working.set()))
+
+    def spawned() -> None:
+        endings.append(fleet.run_spawned(PYTORCH, "cpu", asked, limit_s=LIMIT_S))
+
+    threads = [threading.Thread(target=work) for work in (forked, forked, spawned)]
+    for thread in threads:
+        thread.start()
+    assert working.wait(PATIENCE_S)
+    children = set(psutil.Process().children(recursive=True)) - set(others)
+    fleet.close()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert not any(thread.is_alive() for thread in threads)
+    assert [ending.result["outcome"] for ending in endings] == ["failed"] * 3
+    assert len(children) >= 3, "launcher, worker, spawned process"
+    for child in children:
+        until_gone(child.pid)
+    assert fleet.run(PYTORCH, "cpu", asked, limit_s=LIMIT_S).result["error"] == (
+        "pytorch: not begun, since the run has ended"
+    )
+
+
+def test_a_probe_has_an_answer_for_everyone(tmp_path: Path) -> None:
+    seen = probe([PYTORCH, NOWHERE], logs=tmp_path)
+    assert seen[PYTORCH]["devices"][0] == "cpu"
+    assert seen[NOWHERE]["outcome"] == "failed"
+    assert "devices" not in seen[NOWHERE]

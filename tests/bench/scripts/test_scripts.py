@@ -1,0 +1,215 @@
+"""A script of what was chosen runs by itself, in the framework that it is for, and does what it says."""
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bench.scripts import Task, write
+from bench.scripts.flax import CONVOLVE
+from bench.workload.axes import Scenario
+from bench.workload.recipe import Adam, AdamW, Clipping, Recipe, Sgd
+from models.cnn.spec import CnnSpec, ConvLayer
+from models.dnn.spec import DnnSpec
+from models.layers.spec import BatchNorm, DenseLayer, RecurrentLayer
+from models.lstm.spec import LstmLayer, LstmSpec
+from models.rnn.spec import RnnSpec
+
+SPECS: dict[str, Any] = {
+    "dnn": DnnSpec(features=4, hidden=(DenseLayer(units=3, batch_norm=BatchNorm(), dropout=0.5),), outputs=2),
+    "cnn": CnnSpec(
+        height=7, width=6, channels=1, convolutions=(ConvLayer(filters=2, padding="same", pool=2),), outputs=3
+    ),
+    "lstm": LstmSpec(
+        steps=5,
+        features=2,
+        layers=(LstmLayer(units=3, batch_norm=BatchNorm(position="after")), LstmLayer(units=2)),
+        outputs=1,
+    ),
+    "rnn": RnnSpec(steps=5, features=2, layers=(RecurrentLayer(units=3, activation="relu"),), outputs=1),
+}
+RECIPE = Recipe(optimizer=Adam(name="adam"), batch_size=8, epochs=1)
+NUMBERS = replace(RECIPE, loss="mean_squared_error")
+CONTENDERS = ("pytorch", "keras/tensorflow", "keras/jax", "keras/torch", "flax")
+LOOP_OF_8, SCAN, ON_CUBLAS = "custom loop of 8 steps", "lax.scan of 8 steps", ", products by cuBLAS"
+CALLS: dict[str, dict[str, tuple[str, ...]]] = {
+    "pytorch": {
+        "compile": ("off",),
+        "memory_format": ("contiguous", "channels_last"),
+        "optimizer": ("default", "fused"),
+    },
+    "keras/tensorflow": {
+        "call": ("train_on_batch", "custom loop", LOOP_OF_8),
+        "jit_compile": ("auto", "off", "on"),
+    },
+    "keras/jax": {
+        "call": ("train_on_batch", "custom loop", "custom loop, ahead of time", f"{LOOP_OF_8}{ON_CUBLAS}", LOOP_OF_8)
+    },
+    "keras/torch": {"call": ("train_on_batch", "custom loop"), "onednn": ("on", "off")},
+    "flax": {
+        "call": ("nnx.jit", "jax.jit", "ahead of time", f"ahead of time{ON_CUBLAS}", f"{SCAN}{ON_CUBLAS}", SCAN),
+        "convolution": ("direct", "patches"),
+        "pooling": ("reduce_window", "reshape"),
+    },
+}
+
+USUAL = {
+    "train_on_batch",
+    "predict_on_batch",
+    "nnx.jit",
+    "default",
+    "auto",
+    "contiguous",
+    "direct",
+    "reduce_window",
+}
+
+
+def task(contender: str, family: str, options: Mapping[str, str], *, scenario: Scenario = "training") -> Task:
+    framework, _, backend = contender.partition("/")
+    return Task(
+        workload="tiny",
+        framework=framework,
+        backend=backend or None,
+        device="cpu",
+        precision="fp32",
+        threads=1,
+        scenario=scenario,
+        batch_size=8,
+        family=family,
+        spec=SPECS[family],
+        recipe=NUMBERS if family in {"lstm", "rnn"} else RECIPE,
+        options={name: value for name, value in options.items() if value not in USUAL},
+    )
+
+
+def run(text: str) -> str:
+    """What the script prints, in a process that sees nothing of this project."""
+    result = subprocess.run(
+        [sys.executable, "-I", "-W", "ignore", "-c", text],
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout
+
+
+@pytest.mark.parametrize("contender", CONTENDERS)
+def test_every_combination_is_a_write(contender: str) -> None:
+    scenarios: tuple[Scenario, ...] = ("training", "inference")
+    for family, scenario in itertools.product(SPECS, scenarios):
+        for values in itertools.product(*CALLS[contender].values()):
+            options = dict(zip(CALLS[contender], values, strict=True))
+            if scenario == "training" or " steps" not in options.get("call", ""):
+                text = write(task(contender, family, options, scenario=scenario))
+                compile(text, contender, "exec")
+                call = options.get("call", "")
+                assert call.endswith(ON_CUBLAS) == ("xla_gpu_enable_triton_gemm" in text)
+                assert ("ahead of time" in call) == (".compile()" in text)
+                assert (options.get("onednn") == "off") == ("mkldnn.enabled = False" in text)
+                assert (options.get("onednn") == "off") == ("force_disable_caches" in text)
+                in_patches = family == "cnn" and "patches" in values
+                assert in_patches == ("conv_general_dilated=convolve" in text)
+                assert ("import reduce" in text) == ("reduce(lambda" in text)
+                assert ("range(10)" in text) == (scenario == "training"), "rounds, as the search goes by them"
+        compile(write(task(contender, family, {}, scenario=scenario)), contender, "exec")
+
+
+@pytest.mark.parametrize("contender", CONTENDERS)
+def test_a_script_trains_and_prints_what_a_step_takes(contender: str) -> None:
+    fastest = {name: values[-1] for name, values in CALLS[contender].items()}
+    printed = run(write(task(contender, "cnn", fastest))).split()
+    assert printed[1:] == ["ms", "a", "step"]
+    assert float(printed[0]) > 0
+
+
+@pytest.mark.parametrize(
+    ("contender", "call"), [("flax", "ahead of time"), ("keras/jax", "custom loop, ahead of time")]
+)
+def test_a_script_that_is_compiled_ahead_of_time_trains_and_answers(contender: str, call: str) -> None:
+    scenarios: tuple[Scenario, ...] = ("training", "inference")
+    for scenario in scenarios:
+        options = {"call": f"{call}{ON_CUBLAS}"}  # an option of XLA's for GPUs, which a CPU takes and leaves alone
+        assert float(run(write(task(contender, "dnn", options, scenario=scenario))).split()[0]) > 0
+
+
+def test_a_script_does_with_one_gpu_what_the_search_did() -> None:
+    for contender in ("keras/tensorflow", "keras/jax", "flax"):
+        first, second, none = (replace(task(contender, "dnn", {}), device=name) for name in ("cuda", "cuda:1", "cpu"))
+        assert 'os.environ["CUDA_VISIBLE_DEVICES"] = "1"' in write(second)
+        assert 'os.environ["CUDA_VISIBLE_DEVICES"] = ""' in write(none)
+        assert "CUDA_VISIBLE_DEVICES" not in write(first)
+    assert 'torch.device("cuda:1")' in write(replace(task("pytorch", "dnn", {}), device="cuda:1"))
+
+
+@pytest.mark.parametrize("family", ["lstm", "rnn"])
+def test_only_an_lstm_is_told_of_cudnn(family: str) -> None:
+    text = write(replace(task("keras/jax", family, {}), precision="bf16"))  # where JAX' cuDNN has float32 alone
+    assert ("use_cudnn" in text) == (family == "lstm")
+    assert run(text).split()[1:] == ["ms", "a", "step"]
+
+
+def test_a_script_keeps_an_lstm_from_cudnn_where_that_was_chosen() -> None:
+    text = write(replace(task("keras/torch", "lstm", {}), options={"use_cudnn": "off"}))
+    assert text.count("use_cudnn=False") == 2
+    assert "use_cudnn" not in write(task("keras/torch", "lstm", {}))
+
+
+@pytest.mark.parametrize("contender", CONTENDERS)
+def test_a_script_asks_a_sequence_and_prints_what_a_query_takes(contender: str) -> None:
+    call = {"keras": {"call": "custom loop"}, "flax": {"call": "jax.jit"}}.get(contender.partition("/")[0], {})
+    printed = run(write(task(contender, "lstm", call, scenario="inference"))).split()
+    assert printed[1:] == ["ms", "a", "query"]
+
+
+def test_optimizers_losses_and_precisions_are_in_the_write() -> None:
+    base = task("pytorch", "dnn", {"optimizer": "fused"})
+    decayed = replace(base, recipe=replace(RECIPE, optimizer=AdamW(name="adamw", weight_decay=0.25)))
+    assert "torch.optim.AdamW(" in write(decayed)
+    assert "weight_decay=0.25, fused=True)" in write(decayed)
+    plain = replace(base, recipe=replace(RECIPE, optimizer=Sgd(name="sgd", learning_rate=0.5, momentum=0.9)))
+    assert "torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9, fused=True)" in write(plain)
+    assert "autocast" not in write(base)
+    assert 'torch.autocast("cpu", torch.bfloat16)' in write(replace(base, precision="bf16"))
+
+
+@pytest.mark.parametrize("scope", ["global", "variable"])
+@pytest.mark.parametrize("contender", ["pytorch", "keras/jax", "flax"])
+def test_a_script_clips_gradients_where_the_recipe_does(contender: str, scope: Literal["global", "variable"]) -> None:
+    usual = task(contender, "dnn", {})
+    clipped = write(replace(usual, recipe=replace(RECIPE, clipping=Clipping(norm=0.5, scope=scope))))
+    assert "clip" in clipped or "linalg.norm" in clipped
+    assert "0.5" in clipped
+    assert run(clipped).split()[1:] == ["ms", "a", "step"]
+    assert "clip" not in write(usual)
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+@pytest.mark.parametrize("size", [2, 3])
+def test_the_convolution_of_a_script_computes_what_jax_does(size: int, padding: str) -> None:
+    names: dict[str, Any] = {"jax": jax, "jnp": jnp}
+    exec(CONVOLVE, names)  # noqa: S102 (our own text)
+    generator = np.random.default_rng(0)
+    images, kernel = (
+        jnp.asarray(generator.normal(size=shape), jnp.float32) for shape in ((2, 5, 6, 3), (size, size, 3, 4))
+    )
+    layout = ("NHWC", "HWIO", "NHWC")
+    expected = jax.lax.conv_general_dilated(
+        images, kernel, (1, 1), padding, dimension_numbers=layout, precision="highest"
+    )
+    found = names["convolve"](images, kernel, (1, 1), padding, precision="highest")
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert not np.allclose(
+        names["convolve"](images[:, :, ::-1], kernel, (1, 1), padding, precision="highest"), expected
+    )

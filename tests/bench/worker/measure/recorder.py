@@ -1,0 +1,159 @@
+"""An adapter that computes next to nothing and remembers what it was asked to do, and a clock that it alone moves."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast, final
+
+import numpy as np
+
+from bench.adapters.base import IDIOMATIC, Adapter, Batch, HostBatch, Loss, Model, step_by_step
+from bench.adapters.engines.base import Compiled, Engine, Peaks
+from bench.datasets.base import Split
+from bench.worker.measure.block import Conditions
+from bench.workload.axes import FrameworkOptions, Scenario
+from bench.workload.recipe import Recipe
+
+BRIEF = Conditions(block_seconds=1e-6)
+STEP_NS = 1000
+QUERY_NS = 10
+
+
+@final
+class Clock:
+    """Time that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    def __call__(self) -> int:
+        """The time now, in nanoseconds."""
+        return self.now
+
+
+@final
+class Recorder:
+    """See `Adapter`; the first feature of a sample is its number.
+
+    `loss` makes the loss of a batch from its sample numbers and from how many steps there were before; `logits` makes
+    those of a query from the same.
+    """
+
+    engine: Engine = cast("Engine", SimpleNamespace(compiled=Compiled))
+    steps_per_call = 1
+
+    def __init__(
+        self,
+        *,
+        loss: Callable[[np.ndarray, int], float] = lambda _numbers, _steps: 1.0,
+        logits: Callable[[np.ndarray, int], np.ndarray] | None = None,
+    ) -> None:
+        self.loss, self.logits = loss, logits or right
+        self.clock = Clock()
+        self.steps: list[list[int]] = []
+        self.queries: list[list[int]] = []
+        self.waited: list[object] = []
+        self.restored: list[int] = []
+        self.puts = 0
+
+    def configure(self, *, device: str, precision: str, threads: int) -> None:
+        """Nothing is there to be set."""
+
+    def build_options(self) -> dict[str, str]:
+        """Nothing is there to be built."""
+        return {}
+
+    def choices(self, scenario: Scenario, family: str) -> dict[str, tuple[str, ...]]:  # noqa: ARG002 (the seam)
+        """Nothing is there to be chosen."""
+        return {}
+
+    def settle(self) -> None:
+        """Nothing is kept elsewhere."""
+
+    def prepare(self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:
+        """Nothing is there to be trained."""
+
+    def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Any:  # noqa: ANN401 (the seam)
+        """The arrays as they are."""
+        self.puts += 1
+        return inputs if targets is None else (inputs, targets)
+
+    def train(self, batches: Iterable[Batch]) -> list[float]:
+        """Remember the samples of each batch; the script's loss of each."""
+        losses = []
+        for inputs, targets in batches:
+            numbers = numbered(inputs)
+            assert len(numbers) == len(targets)
+            losses.append(self.loss(numbers, len(self.steps)))
+            self.steps.append(numbers.tolist())
+            self.clock.now += STEP_NS
+        return losses
+
+    def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
+        """A step for each."""
+        return step_by_step(self, batches)
+
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        """Remember the samples of the query; the script's logits."""
+        numbers = numbered(inputs)
+        self.queries.append(numbers.tolist())
+        self.clock.now += QUERY_NS
+        return self.logits(numbers, len(self.steps))
+
+    def wait(self, result: object) -> None:
+        """Remember what was waited for."""
+        self.waited.append(result)
+
+    def to_numpy(self, array: Any) -> np.ndarray:  # noqa: ANN401 (the seam)
+        """The array as it is."""
+        return np.array(array)
+
+    def peak_memory_bytes(self) -> Peaks:
+        """Nothing is allocated."""
+        return Peaks()
+
+    def devices(self) -> list[str]:
+        """The CPU."""
+        return ["cpu"]
+
+    def save(self, model: Model, folder: Path) -> None:
+        """Nothing."""
+
+    def load(self, model: Model, folder: Path) -> Model:  # noqa: ARG002 (the protocol)
+        """The model."""
+        return model
+
+    def versions(self) -> dict[str, str]:
+        """None."""
+        return {}
+
+    def settings(self) -> dict[str, str]:
+        """None."""
+        return {}
+
+
+def split(samples: int, *, first: int = 0) -> Split:
+    """Samples numbered from `first`; the class of a sample is its number modulo 3."""
+    numbers = np.arange(first, first + samples)
+    return Split(inputs=np.repeat(numbers[:, None], 6, axis=1).astype(np.float32), targets=numbers % 3)
+
+
+def numbered(inputs: np.ndarray) -> np.ndarray:
+    """The numbers of the samples."""
+    return inputs[:, 0].astype(int)
+
+
+def right(numbers: np.ndarray, _steps: int = 0) -> np.ndarray:
+    """Logits that name the right class of every sample."""
+    logits: np.ndarray = 10 * np.eye(3, dtype=np.float32)[numbers % 3]
+    return logits
+
+
+def wrong(numbers: np.ndarray, _steps: int = 0) -> np.ndarray:
+    """Logits that name a wrong class of every sample."""
+    return right(numbers + 1)
+
+
+def is_adapter(recorder: Recorder) -> Adapter:
+    """The recorder, checked to be an adapter."""
+    return recorder

@@ -1,0 +1,189 @@
+"""Two processes at one place have turns, and whoever is alone waits for nobody."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from typing import TypeVar
+
+import numpy as np
+import pytest
+
+from bench.records.measurement import Block
+from bench.worker.measure import interleaving
+from bench.worker.measure.inference import time_queries
+from bench.worker.measure.interleaving import Meeting, Neighbour, Nobody, Partner, Place, Side, one_after_the_other
+from bench.worker.measure.stopping_rule import TURN_NS, Length, take
+from tests.bench.worker.measure.recorder import BRIEF, Recorder, is_adapter, split
+
+T = TypeVar("T")
+SIDES: tuple[Side, ...] = ("base", "head")
+
+
+def place(folder: Path, side: Side, block: str = "a-block") -> Place:
+    return Place(meeting=Meeting(folder=folder, side=side), block=block)
+
+
+def together(folder: Path, work: Callable[[Neighbour], T]) -> list[T]:
+    """What both sides made of the same work, each in a thread of its own."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda side: work(Neighbour(place(folder, side))), SIDES))
+
+
+def test_both_have_turns_and_who_was_second_is_first_in_the_next(tmp_path: Path) -> None:
+    order: list[tuple[int, str]] = []
+    busy = Lock()
+
+    def work(neighbour: Neighbour) -> None:
+        neighbour.meet(1)
+        for turn in range(6):
+            neighbour.before(turn)
+            assert busy.acquire(blocking=False), "the other one is at work"
+            order.append((turn, "base" if neighbour.is_first else "head"))
+            busy.release()
+            neighbour.after(turn)
+        neighbour.end()
+
+    together(tmp_path, work)
+    assert order == [(turn, side) for turn in range(6) for side in (SIDES if turn % 2 == 0 else SIDES[::-1])]
+
+
+def test_both_go_on_with_the_larger_number(tmp_path: Path) -> None:
+    assert together(tmp_path, lambda side: side.meet(7 if side.is_first else 12)) == [12, 12]
+
+
+def test_whoever_ends_a_block_sooner_is_not_waited_for_in_it_and_met_again_in_the_next(tmp_path: Path) -> None:
+    def work(neighbour: Neighbour) -> tuple[int, bool, int]:
+        neighbour.meet(1)
+        had = 0
+        for turn in range(2 if neighbour.is_first else 50):
+            neighbour.before(turn)
+            neighbour.after(turn)
+            had += 1
+        was_alone = neighbour.alone
+        neighbour.end()
+        return had, was_alone, neighbour.meet(5)
+
+    assert together(tmp_path, work) == [(2, False, 5), (50, True, 5)]
+
+
+def test_whoever_nobody_comes_to_meet_goes_on_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interleaving, "MEETING_LIMIT_NS", 1_000_000)
+    lonely = Neighbour(place(tmp_path, "base"))
+    assert lonely.meet(3) == 3
+    assert lonely.alone
+    lonely.before(1)
+    lonely.after(1)
+    lonely.end()
+
+
+def test_whoever_the_other_one_leaves_goes_on_alone(tmp_path: Path) -> None:
+    def work(neighbour: Neighbour) -> bool:
+        neighbour.meet(1)
+        if neighbour.is_first:
+            os.close(neighbour.mine)
+            return True
+        neighbour.before(0)
+        return neighbour.alone
+
+    assert together(tmp_path, work) == [True, True]
+
+
+def test_two_who_are_not_at_the_same_meeting_go_on_alone(tmp_path: Path) -> None:
+    def work(neighbour: Neighbour) -> tuple[int, bool]:
+        neighbour.meet(1)
+        neighbour.meetings += neighbour.is_first  # as if it had been at one that the other has not heard of
+        return neighbour.meet(9 if neighbour.is_first else 5), neighbour.alone
+
+    assert together(tmp_path, work) == [(9, True), (5, True)]
+
+
+def test_one_warms_up_when_the_other_one_has(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def work(neighbour: Neighbour) -> None:
+        side = "base" if neighbour.is_first else "head"
+        with one_after_the_other(neighbour):
+            order.append(f"{side} begins")
+            order.append(f"{side} ends")
+        neighbour.meet(0)
+
+    together(tmp_path, work)
+    assert order == ["base begins", "base ends", "head begins", "head ends"]
+
+
+def test_nobody_is_no_reason_to_wait() -> None:
+    nobody: Partner = Nobody()
+    assert nobody.meet(4) == 4
+    assert nobody.alone
+
+
+def test_a_series_in_turns_ends_when_both_are_sure_of_it_with_as_many_turns(tmp_path: Path) -> None:
+    def work(neighbour: Neighbour) -> tuple[int, bool]:
+        cost = 1000 if neighbour.is_first else 10
+        length = Length(block_ns=20_000, minimum=24, wanted=10)
+        found = take(lambda: cost, length, neighbour, once_ns=TURN_NS / 4)
+        return len(found.times), found.together
+
+    assert together(tmp_path, work) == [(40, True)] * 2, "the first look after 24 calls is after ten turns"
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_series_in_turns_goes_on_while_one_side_is_not_sure_and_time_is_left(side: Side, tmp_path: Path) -> None:
+    def work(neighbour: Neighbour) -> int:
+        generator = np.random.default_rng(0)
+        restless = neighbour.is_first == (side == "base")
+
+        def once() -> int:
+            return int(1000 * generator.uniform(0.5, 1.5)) if restless else 1000
+
+        return len(take(once, Length(block_ns=100_000, minimum=4, wanted=4), neighbour, once_ns=TURN_NS / 4).times)
+
+    base, head = together(tmp_path, work)
+    assert base == head
+    assert 120 < base <= 200, "one and a half times the block's time, and up to ten turns more"
+
+
+def test_a_series_whose_partner_leaves_ends_where_it_may(tmp_path: Path) -> None:
+    def work(neighbour: Neighbour) -> tuple[int, bool]:
+        if neighbour.is_first:
+            neighbour.meet(2)
+            neighbour.meet(10)
+            neighbour.before(0)
+            neighbour.after(0)
+            os.close(neighbour.mine)
+            return 0, False
+        length = Length(block_ns=10**9, minimum=30, wanted=30)
+        found = take(lambda: 1000, length, neighbour, once_ns=TURN_NS / 2)
+        return len(found.times), found.together
+
+    (left, _), (stayed, was_together) = together(tmp_path, work)
+    assert left == 0
+    assert 30 <= stayed <= 32
+    assert not was_together
+
+
+def test_what_is_timed_in_turns_says_so(tmp_path: Path) -> None:
+    def timed(side: Side) -> Block:
+        conditions = replace(BRIEF, turns=place(tmp_path, side))
+        return time_queries(is_adapter(Recorder()), split(20).inputs, batch_size=4, conditions=conditions)
+
+    with ThreadPoolExecutor(2) as pool:
+        base, head = pool.map(timed, SIDES)
+    assert base.turns is not None
+    assert base.turns == head.turns
+    assert base.turns.session == tmp_path.name
+    assert base.iterations_per_round == head.iterations_per_round
+    alone = time_queries(is_adapter(Recorder()), split(20).inputs, batch_size=4, conditions=BRIEF)
+    assert alone.turns is None
+
+
+def test_what_is_timed_alone_does_not_say_so_wherever_it_waited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interleaving, "MEETING_LIMIT_NS", 1_000_000)
+    conditions = replace(BRIEF, turns=place(tmp_path, "base"))
+    block = time_queries(is_adapter(Recorder()), split(20).inputs, batch_size=4, conditions=conditions)
+    assert block.turns is None

@@ -1,0 +1,153 @@
+"""What the machine does is read where it can be, and unknown where it cannot; a GPU's driver is played by a script."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pynvml
+import pytest
+
+from bench.records.measurement import POWER_CAP, Use
+from bench.worker.measure import machine_monitor
+from bench.worker.measure.machine_monitor import Watch
+
+ANSWERS: dict[str, Callable[..., Any]] = {
+    "nvmlInit": lambda: None,
+    "nvmlDeviceGetHandleByIndex": lambda index: f"GPU {index}",
+    "nvmlDeviceGetHandleByUUID": lambda name: f"that of {name}",
+    "nvmlDeviceGetUtilizationRates": lambda _: SimpleNamespace(gpu=87, memory=20),
+    "nvmlDeviceGetMemoryInfo": lambda _: SimpleNamespace(used=5_000_000_000, total=140_000_000_000),
+    "nvmlDeviceGetPowerUsage": lambda _: 512_500,  # milliwatts
+    "nvmlDeviceGetClockInfo": lambda _, kind: {pynvml.NVML_CLOCK_SM: 1980, pynvml.NVML_CLOCK_MEM: 3201}[kind],
+    "nvmlDeviceGetTemperature": lambda _, __: 61,
+    "nvmlDeviceGetTotalEnergyConsumption": lambda _: 2_500,  # millijoules
+    "nvmlDeviceGetCurrentClocksThrottleReasons": lambda _: pynvml.nvmlClocksEventReasonGpuIdle,
+}
+Driver = Callable[..., None]
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
+    """A driver with these answers, and some others."""
+
+    def install(**others: Callable[..., Any]) -> None:
+        for name, answer in (ANSWERS | others).items():
+            monkeypatch.setattr(pynvml, name, answer)
+
+    return install
+
+
+def refuse(*_: object) -> None:
+    raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+
+
+def watched(device: str = "cuda") -> Use:
+    found = Watch(device)
+    found.begin()
+    found.read("during")
+    return found.end(energy_j=1.5)
+
+
+def test_a_block_is_read_before_during_and_after() -> None:
+    found = watched("cpu")
+    assert [item.when for item in found.readings] == ["before", "during", "after"]
+    assert all(item.host_used_bytes > 0 and item.gpu is None for item in found.readings)
+    assert found.span_ns > 0
+    assert found.preemptions >= 0
+    assert found.energy_j == 1.5
+
+
+def test_a_gpu_is_read_in_the_units_of_the_record(driver: Driver) -> None:
+    driver()
+    gpu = watched().readings[1].gpu
+    assert gpu is not None
+    assert (gpu.busy_percent, gpu.clock_mhz, gpu.memory_clock_mhz) == (87, 1980, 3201)
+    assert (gpu.power_w, gpu.celsius, gpu.used_bytes) == (512.5, 61, 5_000_000_000)
+    assert Watch("cuda").energy_j() == 2.5
+
+
+def test_what_a_driver_does_not_say_is_unknown_and_the_rest_is_told(driver: Driver) -> None:
+    driver(nvmlDeviceGetPowerUsage=refuse, nvmlDeviceGetTotalEnergyConsumption=refuse)
+    gpu = watched().readings[0].gpu
+    assert gpu is not None
+    assert gpu.power_w is None
+    assert gpu.busy_percent == 87
+    assert Watch("cuda").energy_j() is None
+
+
+def test_the_gpu_is_the_one_that_the_process_sees(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    assert machine_monitor.gpu_handle() == "GPU 3"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-5c89")
+    assert machine_monitor.gpu_handle() == "that of GPU-5c89"
+    driver(nvmlInit=refuse)
+    assert machine_monitor.gpu_handle() is None
+    assert watched().readings[0].gpu is None
+
+
+@pytest.mark.parametrize(
+    ("bits", "reasons", "hindered"),
+    [
+        (pynvml.nvmlClocksEventReasonGpuIdle, (), False),
+        (pynvml.nvmlClocksEventReasonSwPowerCap, (POWER_CAP,), False),
+        (pynvml.nvmlClocksEventReasonSwThermalSlowdown, ("heat",), True),
+        (
+            pynvml.nvmlClocksEventReasonSwPowerCap | pynvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown,
+            (POWER_CAP, "power brake"),
+            True,
+        ),
+    ],
+)
+def test_a_throttled_gpu_says_why_and_only_a_usual_reason_hinders_nothing(
+    bits: int, reasons: tuple[str, ...], driver: Driver, *, hindered: bool
+) -> None:
+    driver(nvmlDeviceGetCurrentClocksThrottleReasons=lambda _: bits)
+    found = watched()
+    assert found.throttled == reasons
+    assert found.hindered == hindered
+
+
+def test_what_was_over_before_the_block_is_no_reason(driver: Driver) -> None:
+    answers = iter([pynvml.nvmlClocksEventReasonSwThermalSlowdown, 0, 0])
+    driver(nvmlDeviceGetCurrentClocksThrottleReasons=lambda _: next(answers))
+    assert not watched().hindered
+
+
+def test_a_cpu_is_throttled_where_its_count_goes_up_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = tmp_path / "cpu0" / "thermal_throttle" / "package_throttle_count"
+    count.parent.mkdir(parents=True)
+    count.write_text("7\n")
+    monkeypatch.setattr(machine_monitor, "PROCESSORS", tmp_path)
+    assert not watched("cpu").hindered, "that was some other day"
+    found = Watch("cpu")
+    found.begin()
+    count.write_text("8\n")
+    found.read("during")
+    assert found.end(energy_j=None).throttled == ("heat (CPU)",)
+
+
+def test_the_energy_of_a_cpu_is_that_of_its_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_monitor, "POWERCAP", tmp_path)
+    assert Watch("cpu").energy_j() is None
+    for name, microjoules in (("intel-rapl:0", 3_000_000), ("intel-rapl:1", 500_000), ("intel-rapl:0:0", 9_000_000)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "energy_uj").write_text(f"{microjoules}\n")
+    assert Watch("cpu").energy_j() == 3.5, "of two packages, and not once more of a part of one"
+
+
+@pytest.mark.parametrize("energy_j", [0.0, -65_536.0])
+def test_a_counter_that_stood_still_or_began_anew_is_no_energy(energy_j: float) -> None:
+    found = Watch("cpu")
+    found.begin()
+    assert found.end(energy_j=energy_j).energy_j is None
+
+
+def test_time_that_other_virtual_machines_took_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    stolen = iter([10.0, 10.25])
+    monkeypatch.setattr(psutil, "cpu_times", lambda: SimpleNamespace(steal=next(stolen)))
+    assert watched("cpu").stolen_ns == 250_000_000
+    monkeypatch.setattr(psutil, "cpu_times", SimpleNamespace)
+    assert watched("cpu").stolen_ns is None

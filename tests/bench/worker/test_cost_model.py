@@ -1,0 +1,116 @@
+"""What a call demands, counted by hand."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench.worker.cost_model import Demand, demand
+from bench.workload.recipe import Adam, AdamW, Sgd
+from bench.workload.workload import load_workload
+
+# Ten inputs, a hidden layer of four units, and two outputs, five samples at once.
+WEIGHTS, OUTPUTS = (10 * 4 + 4, 4 * 2 + 2), (4, 2)
+STEP = Demand(
+    scenario="training",
+    batch_size=5,
+    flops_per_sample=2 * (10 * 4 + 4 * 2),
+    flops_on_inputs=2 * 10 * 4,
+    weights_on_inputs=10 * 4,
+    inputs=10,
+    weights=WEIGHTS,
+    outputs=OUTPUTS,
+    kept=OUTPUTS,
+    moments=2,
+    bytes_per_output=4,
+)
+QUERY = replace(STEP, scenario="inference")
+
+
+def test_a_call_needs_the_operations_of_its_passes() -> None:
+    assert QUERY.flops == 5 * STEP.flops_per_sample
+    assert STEP.flops == 3 * QUERY.flops - 5 * 2 * 10 * 4, "nobody needs the gradient of the inputs"
+
+
+@pytest.mark.parametrize(
+    ("name", "on_inputs", "weights"),
+    [
+        ("digits-dnn", 2 * 64 * 128, 64 * 128),
+        ("digits-cnn", 2 * 8 * 8 * 16 * 3 * 3, 16 * 3 * 3),
+        # Eight rows of eight pixels; the products with its own state need gradients.
+        ("digits-lstm", 8 * 2 * 8 * 4 * 64, 8 * 4 * 64),
+    ],
+)
+def test_the_first_layer_needs_no_gradient_of_what_it_reads(name: str, on_inputs: int, weights: int) -> None:
+    query = demand(load_workload(name), "inference", 32, precision="fp32")
+    step = demand(load_workload(name), "training", 32, precision="fp32")
+    assert step.flops == 3 * query.flops - 32 * on_inputs
+    assert step.weights_on_inputs == weights
+
+
+def test_bytes_that_have_to_move() -> None:
+    weights, inputs, outputs = sum(WEIGHTS), 5 * 10, 5 * sum(OUTPUTS)
+    assert QUERY.least_bytes == 4 * (weights + inputs + 5 * 2)
+    read_once = 10 * 4  # the first kernel, which only a gradient of the inputs would need again
+    assert STEP.least_bytes == 4 * (weights * (2 + 2 + 2 * 3) - read_once + 2 * inputs + 2 * outputs)
+    plain = replace(STEP, moments=0, bytes_per_output=2)
+    assert STEP.least_bytes - plain.least_bytes == 4 * weights * 4 + 2 * 2 * outputs
+
+
+def test_a_step_holds_most_where_the_backward_pass_has_it_all() -> None:
+    fixed = {"weights": 4 * 54, "moments": 8 * 54, "inputs": 4 * 50}
+    # With few outputs that is the end, where all gradients are there ...
+    assert STEP.held == fixed | {"gradients": 4 * 54, "outputs of layers": 0, "gradients of outputs": 4 * 5 * 4}
+    # ... and with many the beginning, where all outputs still are.
+    many = replace(STEP, batch_size=100, moments=0, bytes_per_output=2)
+    assert many.held == {
+        "weights": 4 * 54,
+        "moments": 0,
+        "inputs": 4 * 1000,
+        "gradients": 4 * 10,
+        "outputs of layers": 2 * 100 * 4,
+        "gradients of outputs": 2 * 100 * (2 + 4),
+    }
+
+
+def test_a_recurrent_layer_keeps_the_states_and_gates_of_all_steps() -> None:
+    # Its last state is all that it hands on, and twenty numbers of each sample what it needs again.
+    deep = replace(STEP, kept=(20, 2), batch_size=100)
+    assert deep.held["outputs of layers"] == 4 * 100 * 20, "where the backward pass begins"
+    alone = replace(STEP, weights=(54,), outputs=(2,), kept=(20,))
+    assert alone.held["outputs of layers"] == 4 * 5 * (20 - 2), "its own, where its gradients are computed"
+    assert replace(deep, scenario="inference").held == replace(QUERY, batch_size=100).held, "a query keeps nothing"
+    # Eight steps of 64 units: states, cells and four gates; the plain one has states alone.
+    for name, numbers in (("digits-lstm", 6), ("counting-rnn", 1)):
+        workload = load_workload(name)
+        found = demand(workload, "training", 4096, precision="fp32")
+        units, steps = workload.spec.layers[0].units, workload.spec.steps
+        assert found.kept[0] == numbers * steps * units
+        assert found.kept[-1] == found.outputs[-1], "a dense layer needs its outputs"
+
+
+def test_a_query_holds_the_outputs_of_one_layer_and_what_it_reads() -> None:
+    assert QUERY.held == {"weights": 4 * 54, "inputs": 4 * 50, "outputs of layers": 4 * 5 * 6}
+    deep = replace(QUERY, weights=(0, 0, 0), outputs=(1, 7, 2))
+    assert deep.held["outputs of layers"] == 4 * 5 * 9
+
+
+@pytest.mark.parametrize(
+    ("rule", "moments"),
+    [
+        (Sgd(name="sgd", learning_rate=0.1), 0),
+        (Sgd(name="sgd", learning_rate=0.1, momentum=0.9), 1),
+        (Adam(name="adam"), 2),
+        (AdamW(name="adamw"), 2),
+    ],
+)
+def test_the_recipe_says_what_is_remembered_of_each_weight(rule: Sgd | Adam | AdamW, moments: int) -> None:
+    workload = load_workload("digits-dnn")
+    found = demand(replace(workload, recipe=replace(workload.recipe, optimizer=rule)), "training", 32, precision="fp32")
+    assert found.held["moments"] == moments * found.held["weights"]
+
+
+def test_mixed_precision_halves_the_outputs_of_layers_and_nothing_else() -> None:
+    workload = load_workload("digits-cnn")
+    full, mixed = (demand(workload, "training", 4096, precision=precision).held for precision in ("fp32", "bf16"))
+    for name, size in full.items():
+        assert mixed[name] == (size // 2 if "outputs" in name else size)

@@ -1,0 +1,184 @@
+"""A model that was trained and saved answers the same when it is loaded, in its own framework and in the other."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.worker import main
+from bench.worker.measure import memory
+from bench.workload.workload import Workload
+from tests.bench.workloads import Change, job, workload
+
+HERE = ("pytorch", "flax")  # Keras runs in processes of its own: tests/bench/cli/test_asking.py
+
+IMAGES: tuple[Change, ...] = (
+    ("shape = [6]", "shape = [6, 6, 1]"),
+    ('family = "dnn"', 'family = "cnn"'),
+    (
+        "hidden = [{ units = 5 }]",
+        """convolutions = [{ filters = 3, padding = "same", batch_norm = {}, pool = 2 }]
+        dense = [{ units = 4, dropout = 0.3 }]""",
+    ),
+)
+ROWS = [f"{number % 7},{number * 3 % 11},{number * number % 13},{20 + number % 5 * 3.5}" for number in range(40)]
+TABLE: tuple[Change, ...] = (
+    (
+        'dataset = { name = "synthetic", shape = [6], classes = 3, train = 48, test = 20 }',
+        """[dataset]
+        kind = "csv"
+        path = "rows.csv"
+        target = "price"
+        task = "regression"
+        standardise = true
+        standardise_target = true""",
+    ),
+    ("batch_size = 8", 'batch_size = 8\nloss = "mean_squared_error"'),
+)
+
+Message = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The cores of the tests, which a worker narrows for its own process, whose allocator it changes for good."""
+    monkeypatch.setattr(memory, "keep_freed_memory", lambda: None)
+    before = os.sched_getaffinity(0)
+    yield
+    os.sched_setaffinity(0, before)
+
+
+def worked(asked: Message) -> Message:
+    emitted: list[Message] = []
+    main.run(asked, emit=emitted.append, receive=lambda: None)
+    return emitted[-1]
+
+
+def trained(made: Workload, framework: str, folder: Path) -> tuple[Path, Message]:
+    asked = job(made, Path(os.devnull), framework=framework, purpose="learning") | {"models": str(folder)}
+    result = worked(asked)
+    assert result["outcome"] == "ok", result["error"]
+    return folder / f"{made.name}-{framework}-cpu-seed0", result["measurement"]["learning"]
+
+
+def asked(framework: str, folder: Path, data: object) -> Message:
+    answers = folder.parent / "answers.csv"
+    asked = {"kind": "predict", "framework": framework, "device": "cpu", "threads": 1}
+    result = worked(asked | {"folder": str(folder), "data": str(data), "output": str(answers)})
+    return result | ({"table": pd.read_csv(answers)} if result["outcome"] == "ok" else {})
+
+
+@pytest.fixture(params=HERE)
+def framework(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def houses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workload:
+    monkeypatch.chdir(tmp_path)
+    Path("rows.csv").write_text("\n".join(["width,height,rooms,price", *ROWS]) + "\n")
+    return workload(*TABLE)
+
+
+def test_a_model_of_images_answers_alike_everywhere(tmp_path: Path, framework: str) -> None:
+    folder, learning = trained(workload(*IMAGES), framework, tmp_path)
+    found = {name: asked(name, folder, "test") for name in HERE}
+    assert {name: item["source"] for name, item in found.items()} == {
+        name: "its own file" if name == framework else "the canonical weights" for name in HERE
+    }
+    assert found[framework]["quality"] == pytest.approx(learning["quality"], abs=1e-5)
+    tables = [item["table"].to_numpy(float) for item in found.values()]
+    assert np.abs(tables[0] - tables[1]).max() <= 1e-5
+    assert list(found[framework]["table"].columns[:3]) == ["sample", "truth", "predicted"]
+
+
+def test_another_models_weights_answer_otherwise(tmp_path: Path) -> None:
+    folder, _ = trained(workload(*IMAGES), "pytorch", tmp_path)
+    before = asked("flax", folder, "test")["table"].to_numpy(float)
+    with np.load(folder / "weights.npz") as file:
+        changed = {**file, "head.bias": file["head.bias"] + [0.01, 0, 0]}
+    np.savez(folder / "weights.npz", **changed)
+    assert np.abs(asked("flax", folder, "test")["table"].to_numpy(float) - before).max() > 1e-4
+
+
+def test_a_damaged_file_of_its_own_is_one_line(tmp_path: Path, framework: str) -> None:
+    folder, _ = trained(workload(), framework, tmp_path)
+    own = [path for path in folder.rglob("*") if path.is_file() and path.name not in {"model.json", "weights.npz"}]
+    assert own
+    for path in own:
+        path.write_bytes(b"damaged")
+    refused = asked(framework, folder, "test")
+    assert refused["exit_code"] == 2
+    assert refused["error"].startswith(f"{folder}: {framework} found ")
+    assert "\n" not in refused["error"]
+    other = next(name for name in HERE if name != framework)
+    assert asked(other, folder, "test")["outcome"] == "ok"
+
+
+def test_a_table_is_asked_in_its_own_units(houses: Workload, tmp_path: Path, framework: str) -> None:
+    folder, learning = trained(houses, framework, tmp_path / "models")
+    known = asked(framework, folder, "test")["table"]
+    error = (known["predicted"] - known["truth"]).abs().mean()
+    assert error == pytest.approx(learning["quality"]["mae"], rel=1e-4)
+    assert known["truth"].between(20, 34).all()
+    # The same rows from a file: shuffled columns, and one more that has nothing to do with it.
+    Path("new.csv").write_text("note,rooms,width,height\nx,0,0,0\ny,1,1,3\n")
+    new = asked(framework, folder, "new.csv")
+    assert new["quality"] == {}
+    everything = pd.concat([asked(framework, folder, part)["table"] for part in ("train", "test")])
+    assert set(new["table"]["predicted"].round(3)) <= set(everything["predicted"].round(3))
+
+
+def test_arrays_are_asked_in_the_shape_of_a_sample(tmp_path: Path) -> None:
+    folder, _ = trained(workload(*IMAGES), "pytorch", tmp_path)
+    np.savez(tmp_path / "new.npz", inputs=np.zeros((3, 6, 6, 1)))
+    assert len(asked("pytorch", folder, tmp_path / "new.npz")["table"]) == 3
+    np.savez(tmp_path / "flat.npz", inputs=np.zeros((3, 36)))
+    refused = asked("pytorch", folder, tmp_path / "flat.npz")
+    assert "found samples of shape (3, 36), expected (samples, 6, 6, 1)" in refused["error"]
+    assert refused["exit_code"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("width,height\n1,2\n", "new.csv: found no column 'rooms', expected width, height, rooms"),
+        ("width,height,rooms\n1,2,many\n", "new.csv, line 2, column 'rooms': found 'many', expected a number"),
+        ("width,height,rooms\n", "new.csv: found samples of shape (0, 3), expected (samples, 3)"),
+    ],
+)
+def test_a_wrong_file_is_one_line(houses: Workload, tmp_path: Path, text: str, message: str) -> None:
+    folder, _ = trained(houses, "pytorch", tmp_path / "models")
+    Path("new.csv").write_text(text)
+    refused = asked("pytorch", folder, "new.csv")
+    assert refused["error"] == message
+    assert refused["exit_code"] == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("validation", "DATA: found 'validation', but synthetic has no such part of its own"),
+        ("new.txt", "DATA: found 'new.txt', expected a .csv or .npz file, or one of train, validation, test"),
+        ("nowhere.csv", "nowhere.csv: found No such file"),
+    ],
+)
+def test_data_that_there_is_not(tmp_path: Path, data: str, message: str) -> None:
+    folder, _ = trained(workload(), "pytorch", tmp_path)
+    assert asked("pytorch", folder, data)["error"].startswith(message)
+
+
+def test_what_early_stopping_restored_is_what_is_saved(tmp_path: Path) -> None:
+    made = workload(
+        ("epochs = 2", "epochs = 40\nvalidation_fraction = 0.2\nearly_stopping = { patience = 2 }"),
+        ("learning_rate = 1e-2", "learning_rate = 0.5"),
+    )
+    folder, learning = trained(made, "flax", tmp_path)
+    assert learning["restored_epoch"] < len(learning["epochs"])
+    assert asked("flax", folder, "test")["quality"] == pytest.approx(learning["quality"], abs=1e-5)
+    assert json.loads((folder / "model.json").read_text())["quality"] == learning["quality"]

@@ -1,0 +1,48 @@
+"""Families are found by their folders, and each has a spec that keeps the contract."""
+
+import numpy as np
+import pytest
+
+from bench.workload import model_families
+from bench.workload.frameworks import framework_names
+from bench.workload.model_families import family_names, framework_source, spec_module, spec_source
+from bench.workload.workload import load_workload
+
+SAMPLES = {"dnn": (6,), "cnn": (8, 8), "lstm": (5, 3), "rnn": (5, 3)}
+WORKLOADS = {"dnn": "digits-dnn", "cnn": "digits-cnn", "lstm": "digits-lstm", "rnn": "counting-rnn"}
+
+
+def test_the_families_are_those_with_a_network_of_their_own() -> None:
+    assert family_names() == ("cnn", "dnn", "lstm", "rnn")
+    assert (model_families.FOLDER / "layers" / "spec.py").is_file(), "it is no family, though it has a spec"
+
+
+@pytest.mark.parametrize("family", family_names())
+def test_a_family_offers_what_the_harness_asks_for(family: str) -> None:
+    module = spec_module(family)
+    spec = load_workload(WORKLOADS[family]).spec
+    weights = module.initial_weights(spec, seed=0)
+    assert {name: value.shape for name, value in weights.items()} == dict(module.parameter_shapes(spec))
+    assert all(value.dtype == np.float64 for value in weights.values())
+    inputs = np.zeros((2, *module.input_shape(spec)))
+    assert module.forward(spec, weights, inputs).shape == (2, spec.outputs)
+    assert model_families.flops_per_sample(family, spec) > sum(
+        value.size for name, value in weights.items() if "head" in name
+    )
+    assert set(module.sizes(SAMPLES[family])) < set(type(spec).__dataclass_fields__)
+
+
+@pytest.mark.parametrize("family", family_names())
+def test_first_weights_follow_from_the_seed_alone(family: str) -> None:
+    module, spec = spec_module(family), load_workload(WORKLOADS[family]).spec
+    first, again, other = (module.initial_weights(spec, seed=seed) for seed in (0, 0, 1))
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not np.array_equal(first["head.kernel"], other["head.kernel"])
+
+
+@pytest.mark.parametrize("family", family_names())
+def test_every_framework_has_a_file_of_its_own_for_every_family(family: str) -> None:
+    sources = {framework: framework_source(family, framework) for framework in framework_names()}
+    assert len(set(sources.values())) == 3
+    assert all(b"name='build'" in source and b"name='export'" in source for source in sources.values())
+    assert spec_source(family) not in sources.values()

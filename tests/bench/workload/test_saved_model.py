@@ -1,0 +1,120 @@
+"""A saved model is there whole, says what it is, and is refused with one line where it is damaged."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.errors import UsageError
+from bench.workload import model_families, saved_model
+from bench.workload.model_families import Weights
+from bench.workload.saved_model import FORMAT, SavedModel, Scale
+from tests.bench.workloads import workload
+
+
+def about() -> SavedModel:
+    made = workload()
+    return SavedModel(
+        format=FORMAT,
+        workload=made.name,
+        digest=made.digest,
+        contender="flax",
+        versions={"flax": "1"},
+        seed=3,
+        family=made.family,
+        spec=asdict(made.spec),
+        recipe=made.recipe,
+        dataset=dict(made.dataset),
+        description=made.description,
+        inputs=Scale(),
+        targets=Scale(),
+        quality={"accuracy": 0.5},
+    )
+
+
+def weights() -> Weights:
+    return model_families.spec_module("dnn").initial_weights(workload().spec, seed=0)
+
+
+def saved(folder: Path, **changes: object) -> Path:
+    path = folder / "model"
+    saved_model.write(path, replace(about(), **changes), weights(), native=lambda draft: (draft / "own").touch())  # type: ignore[arg-type]
+    return path
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    folder = saved(tmp_path)
+    found = saved_model.read(folder)
+    assert json.dumps(asdict(found)) == json.dumps(asdict(about())), "lists of JSON are tuples here"
+    assert found.network() == workload().spec
+    for name, value in saved_model.read_weights(folder, found).items():
+        np.testing.assert_array_equal(value, weights()[name])
+    assert (folder / "own").exists()
+
+
+def test_a_model_takes_the_place_of_one_with_its_name(tmp_path: Path) -> None:
+    saved(tmp_path)
+    assert saved_model.read(saved(tmp_path, seed=4)).seed == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["model"], "no draft is left"
+
+
+def test_what_breaks_off_leaves_no_model_behind(tmp_path: Path) -> None:
+    def breaks(_: Path) -> None:
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        saved_model.write(tmp_path / "model", about(), weights(), native=breaks)
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_scale_is_undone_by_its_inverse() -> None:
+    scale = Scale(mean=(1.0, -2.0), deviation=(2.0, 4.0))
+    values = np.array([[3.0, 2.0], [1.0, -6.0]])
+    np.testing.assert_array_equal(scale.apply(values), [[1.0, 1.0], [0.0, -1.0]])
+    np.testing.assert_array_equal(scale.undo(scale.apply(values)), values)
+    np.testing.assert_array_equal(Scale().undo(Scale().apply(values)), values)
+    np.testing.assert_array_equal(scale.apply(values.reshape(2, 2, 1)), [[[1.0], [1.0]], [[0.0], [-1.0]]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, r"model\.json: found No such file or directory, expected what `levelfield run --save-models` keeps"),
+        ("{", r"model\.json: found Expecting"),
+        ("[]", r"model\.json: found format None, expected 1"),
+        ('{"format": 2}', r"model\.json: found format 2, expected 1"),
+        ('{"format": 1}', r"model\.json: workload: found "),
+    ],
+)
+def test_what_is_no_model_is_refused(tmp_path: Path, text: str | None, message: str) -> None:
+    folder = saved(tmp_path)
+    (folder / "model.json").unlink()
+    if text is not None:
+        (folder / "model.json").write_text(text)
+    with pytest.raises(UsageError, match=message):
+        saved_model.read(folder)
+
+
+def test_a_key_too_much_is_refused(tmp_path: Path) -> None:
+    folder = saved(tmp_path)
+    content = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(content | {"pickle": "cos"}))
+    with pytest.raises(UsageError, match=r"model\.json: pickle: found 'cos'"):
+        saved_model.read(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"head.bias": np.zeros(4)}, r"weights\.npz, head\.bias: found the shape \(4,\), expected \(3,\)"),
+        ({"tail.bias": np.zeros(4)}, r"weights\.npz, tail\.bias: found the shape \(4,\), expected None"),
+        ({"head.bias": np.array([object()])}, r"weights\.npz: found .*, expected weights without objects"),
+    ],
+)
+def test_weights_of_another_network_are_refused(tmp_path: Path, changes: dict[str, np.ndarray], message: str) -> None:
+    folder = saved(tmp_path)
+    np.savez(folder / "weights.npz", **{**weights(), **changes})  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=message):
+        saved_model.read_weights(folder, about())

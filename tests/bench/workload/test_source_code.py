@@ -1,0 +1,106 @@
+"""A digest changes with the code of a file, and with nothing else; digests from before stay valid."""
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from bench.records.record import last_attempts
+from bench.records.store import read
+from bench.run.worker_client import ROOT
+from bench.workload import model_families, source_code
+from bench.workload.model_families import family_names, spec_source
+from bench.workload.workload import load_workload
+
+EXAMPLES = ROOT / "results" / "examples"
+RUNS = sorted(EXAMPLES.glob("*/*/records.jsonl"))
+# This run learnt with ten times the learning rate of today's file.
+OTHER_WORK = {("20261126T134120Z-ad31", "cnn-large")}
+
+SOURCE = '''"""What it is."""
+
+from bench.here import Case
+
+
+class Network:
+    """A network."""
+
+    units = 3
+
+    def forward(self, case: Case) -> str:
+        """What it answers."""
+        return f"{case!r:>{self.units}}" + "text"  # a comment
+'''
+
+SAME = {
+    "a comment": ("# a comment", "# another"),
+    "the docstring of the file": ('"""What it is."""', '"""What it was."""'),
+    "the docstring of a class": ('    """A network."""\n\n', ""),
+    "the docstring of a function": ("What it answers.", "What it says."),
+    "the place of an import": ("bench.here", "bench.there.now"),
+    "the layout": ("units = 3", "units = (\n        3\n    )"),
+}
+OTHER = {
+    "a number": ("units = 3", "units = 4"),
+    "a text": ('"text"', '"texts"'),
+    "a name that is imported": ("import Case", "import Record as Case"),
+    "a format": (":>", ":<"),
+    "another library": ("from bench.here", "from numpy"),
+    "a statement": ("    units = 3\n", ""),
+}
+
+
+def written(folder: Path, before: str = "", after: str = "") -> Path:
+    path = folder / "network.py"
+    assert not before or SOURCE.count(before) == 1
+    path.write_text(SOURCE.replace(before, after) if before else SOURCE)
+    return path
+
+
+@pytest.mark.parametrize("change", SAME)
+def test_code_stays_the_same_whatever_is_said_about_it(change: str, tmp_path: Path) -> None:
+    before = source_code.code(written(tmp_path))
+    assert source_code.code(written(tmp_path, *SAME[change])) == before
+
+
+@pytest.mark.parametrize("change", OTHER)
+def test_code_is_another_where_it_does_something_else(change: str, tmp_path: Path) -> None:
+    before = source_code.code(written(tmp_path))
+    assert source_code.code(written(tmp_path, *OTHER[change])) != before
+
+
+@pytest.mark.parametrize("family", ["cnn", "dnn", "lstm", "rnn"])
+def test_a_spec_that_does_what_it_did_before_keeps_the_digests_from_before(family: str) -> None:
+    files = [model_families.FOLDER / folder / "spec.py" for folder in ("layers", family)]
+    assert spec_source(family) in source_code.former().values()
+    assert spec_source(family) != source_code.code_of(files)
+    assert len({spec_source(name) for name in family_names()}) == len(family_names())
+
+
+def test_a_spec_that_does_something_else_has_a_digest_of_its_own(tmp_path: Path) -> None:
+    changed = tmp_path / "spec.py"
+    changed.write_text((model_families.FOLDER / "dnn" / "spec.py").read_text() + "\nCHANGED = True\n")
+    files = [model_families.FOLDER / "layers" / "spec.py", changed]
+    assert source_code.identity(files) == source_code.code_of(files)
+
+
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.parent.name)
+def test_every_record_of_the_examples_is_read_and_is_about_the_work_of_today(path: Path) -> None:
+    skipped: list[str] = []
+    records = last_attempts(read(path, warn=skipped.append))
+    assert records
+    assert not skipped
+    for name in {record.case.workload for record in records}:
+        digests = {record.workload_digest for record in records if record.case.workload == name}
+        same = digests == {load_workload(name).digest}
+        assert same != ((path.parent.name, name) in OTHER_WORK), name
+
+
+def test_there_are_nine_example_runs() -> None:
+    assert len(RUNS) == 9
+
+
+def test_code_is_the_same_text_in_every_supported_python(tmp_path: Path) -> None:
+    """Digests of two machines must not differ because one has a newer Python."""
+    found = sha256(source_code.code(written(tmp_path)).encode()).hexdigest()
+    assert found == "1e28849856aa1b6211439dfbea9efff73b3451352e5dc53be6dd52cbdf9ba44b"
