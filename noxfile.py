@@ -66,7 +66,7 @@ def compare(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests; what follows `--` goes to pytest."""
+    """Run the tests, with `-- --slow` those of ten seconds and more; what follows `--` goes to pytest."""
     _run(session, "pytest", *session.posargs)
 
 
@@ -77,9 +77,9 @@ def microbench(session: nox.Session) -> None:
 
 
 @nox.session
-def stress(session: nox.Session) -> None:
-    """Kill processes that write results, 200 times, and see whether anything was lost."""
-    _run(session, "pytest", "tests/bench/records/test_kills.py", "--kills", "200", *session.posargs)
+def studies(session: nox.Session) -> None:
+    """Run what is too long for CI: hundreds of kills, trials and seeds; what follows `--` goes to pytest."""
+    _run(session, "pytest", "--studies", *session.posargs)
 
 
 @nox.session

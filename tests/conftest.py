@@ -1,5 +1,14 @@
-"""What is collected: the tests without `--benchmark-only`, the benchmarks alone with it; GPU tests with a GPU named."""
+"""Which tests are collected.
 
+    pytest                    those that take less than ten seconds each
+    pytest --slow             the others, marked `slow`
+    pytest --studies          hundreds of kills, trials and seeds, marked `study`
+    pytest --benchmark-only   the benchmarks; with --studies the long comparisons among them
+
+GPU tests run where `--device cuda` names one.
+"""
+
+import os
 from pathlib import Path
 
 import pytest
@@ -11,13 +20,8 @@ BENCHMARKS = Path(__file__).parent / "benchmarks"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--device", default="cpu", help="devices that the tests may use: cpu, cuda or cpu,cuda")
-    parser.addoption("--kills", type=int, default=10, help="how often processes that write are killed")
-
-
-@pytest.fixture
-def kills(request: pytest.FixtureRequest) -> int:
-    """How often a process that writes is killed: a few times beside other tests, often by `nox -s stress`."""
-    return int(request.config.getoption("kills"))
+    parser.addoption("--slow", action="store_true", help="the tests that take ten seconds or more each, and no others")
+    parser.addoption("--studies", action="store_true", help="hundreds of kills, trials and seeds, and nothing else")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -29,6 +33,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of the kind that was asked for; a process of one backend gets the names of its tests."""
+    from tests.contenders import RESULTS  # a plugin, which pytest has to import first
+
+    if RESULTS not in os.environ:
+        wanted = {name for name, option in (("slow", "slow"), ("study", "studies")) if config.getoption(option)}
+        kept = [
+            item for item in items if {name for name in ("slow", "study") if item.get_closest_marker(name)} == wanted
+        ]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
     if "cuda" in config.getoption("device").split(","):
         return
     for item in items:

@@ -10,6 +10,8 @@ from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import pytest
+
 from bench.records.record import Record, to_line
 from bench.records.store import RunFolder, new_run
 from tests.bench.sample_records import record
@@ -53,7 +55,7 @@ def killed_again_and_again(write: Write, run: RunFolder, *, kills: int) -> set[t
     finished.touch()
     moments = random.Random(0)  # noqa: S311 (no secret)
     prepared = multiprocessing.get_context("forkserver")
-    prepared.set_forkserver_preload(["tests.bench.test_kills"])
+    prepared.set_forkserver_preload(["tests.bench.records.test_kills"])
     seeds = iter(range(10**6))
 
     def started() -> Iterator[BaseProcess]:
@@ -65,10 +67,11 @@ def killed_again_and_again(write: Write, run: RunFolder, *, kills: int) -> set[t
 
     new = started()
     writers = [next(new), next(new)]
-    while not finished.read_bytes():  # until the first of them is ready
-        assert all(writer.is_alive() for writer in writers), "expected both to write until they are killed"
-        time.sleep(0.01)
     for kill in range(kills):
+        before = finished.stat().st_size
+        while finished.stat().st_size == before:  # until one of them is ready and has written since the last kill
+            assert all(writer.is_alive() for writer in writers), "expected both to write until they are killed"
+            time.sleep(0.001)
         time.sleep(moments.uniform(0, LONGEST_S))
         writers[kill % 2].kill()
         writers[kill % 2].join()
@@ -84,7 +87,11 @@ def stored(run: RunFolder, *, torn: list[str]) -> Counter[tuple[int, int]]:
     return Counter((item.case.seed, item.case.replicate) for item in run.read(warn=torn.append))
 
 
-def test_no_finished_record_is_lost_whenever_a_writer_is_killed(tmp_path: Path, kills: int) -> None:
+KILLS = [10, pytest.param(200, marks=pytest.mark.study)]
+
+
+@pytest.mark.parametrize("kills", KILLS)
+def test_no_finished_record_is_lost_whenever_a_writer_is_killed(tmp_path: Path, *, kills: int) -> None:
     run = new_run(tmp_path, machine="machine")
     finished = killed_again_and_again(appended, run, kills=kills)
     torn: list[str] = []
@@ -97,7 +104,7 @@ def test_no_finished_record_is_lost_whenever_a_writer_is_killed(tmp_path: Path, 
     assert stored(run, torn=[])[-1, 0] == 1, "and the store takes the next one"
 
 
-def test_records_that_wait_to_be_written_are_lost(tmp_path: Path, kills: int) -> None:
+def test_records_that_wait_to_be_written_are_lost(tmp_path: Path) -> None:
     run = new_run(tmp_path, machine="machine")
-    finished = killed_again_and_again(buffered, run, kills=min(kills, 10))
+    finished = killed_again_and_again(buffered, run, kills=10)
     assert finished - set(stored(run, torn=[]))
