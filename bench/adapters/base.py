@@ -4,7 +4,7 @@ An adapter's module offers `create() -> Adapter`. Importing the module imports t
 that a process can be forked from one in which it was imported.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
@@ -44,11 +44,14 @@ class Adapter(Protocol):
     def build_options(self) -> Mapping[str, str]:
         """What `models.<family>.<framework>.build` is told beside spec, weights and seed."""
 
-    def choices(self, scenario: Scenario, family: str) -> Mapping[str, tuple[str, ...]]:
+    def choices(
+        self, scenario: Scenario, *, input_shape: tuple[int, ...], forms: Collection[str]
+    ) -> Mapping[str, tuple[str, ...]]:
         """The public options that may make it faster on this device, and what each can be; asked after `configure`.
 
-        The first value of each is what the framework's own guide tells a user to write. Options of the model's own
-        files (`bench.worker.prepared_workload.forms`) are not among them.
+        The first value of each is what the framework's own guide tells a user to write. `input_shape` is that of one
+        sample; `forms` are the options of the model's own file (`bench.worker.prepared_workload.forms`), which are not
+        among the choices.
         """
 
     def prepare(self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:

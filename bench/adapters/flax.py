@@ -3,7 +3,7 @@
 Tuned: `jax.jit` around functions of the state, which takes its memory over, and several steps in one `lax.scan`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, final
 
@@ -58,7 +58,13 @@ class FlaxAdapter:
         """The type in which layers compute, where it is not that of their parameters."""
         return {"compute_dtype": "bfloat16"} if self.precision == "bf16" else {}
 
-    def choices(self, scenario: Scenario, family: str) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002 (the seam)
+    def choices(
+        self,
+        scenario: Scenario,
+        *,
+        input_shape: tuple[int, ...],  # noqa: ARG002 (the seam)
+        forms: Collection[str],  # noqa: ARG002 (the seam)
+    ) -> Mapping[str, tuple[str, ...]]:
         """What is compiled: a function of the module, of its state, or of its state for several steps.
 
         On a GPU also by what XLA multiplies matrices, which `nnx.jit` cannot be told.

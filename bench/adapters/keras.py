@@ -4,7 +4,7 @@ Tuned: compiled by XLA or `torch.compile` or not, and the training loop of the b
 """
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any, final
@@ -22,7 +22,7 @@ from bench.workload.recipe import Adam, AdamW, Clipping, Recipe, Sgd, UpdateRule
 FILE = "model.keras"
 STEPS_PER_CALL = 8
 LOOP, SEVERAL_STEPS = "custom loop", f"custom loop of {STEPS_PER_CALL} steps"
-ON_CUDNN = ("lstm",)  # families whose layers Keras gives to cuDNN, which XLA cannot compile
+CUDNN = "use_cudnn"  # a form of models whose layers Keras gives to cuDNN, which XLA cannot compile
 JIT: Mapping[str, bool | str] = {"auto": "auto", "on": True, "off": False}
 
 
@@ -57,7 +57,13 @@ class KerasAdapter:
         """The type in which layers compute, where it is not that of their variables."""
         return {"compute_dtype": "bfloat16"} if self.precision == "bf16" else {}
 
-    def choices(self, scenario: Scenario, family: str) -> Mapping[str, tuple[str, ...]]:
+    def choices(
+        self,
+        scenario: Scenario,
+        *,
+        input_shape: tuple[int, ...],  # noqa: ARG002 (the seam)
+        forms: Collection[str],
+    ) -> Mapping[str, tuple[str, ...]]:
         """Keras' own methods or a loop beside them; compiled or not, where a backend need not; the backend's own."""
         on_jax, is_training = self.backend == "jax", scenario == "training"
         usual = "train_on_batch" if is_training else "predict_on_batch"
@@ -67,7 +73,7 @@ class KerasAdapter:
         if on_jax:
             return {"call": (usual, *on_device(loops, self.engine.device))}
         # What Keras chooses by itself: XLA on a GPU but for layers that have cuDNN, and nothing elsewhere.
-        is_compiled = self.backend == "tensorflow" and self.engine.device != "cpu" and family not in ON_CUDNN
+        is_compiled = self.backend == "tensorflow" and self.engine.device != "cpu" and CUDNN not in forms
         return {
             "call": (usual, *loops),
             "jit_compile": ("auto", "off" if is_compiled else "on"),

@@ -3,7 +3,7 @@
 Tuned: a fused optimizer, `torch.compile`, channels last, oneDNN or not.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import final
@@ -27,6 +27,9 @@ STATE = "model.safetensors"
 def create() -> Adapter:
     """The adapter of this process."""
     return PyTorchAdapter()
+
+
+IMAGE = 3  # axes of a sample: height, width, channels
 
 
 @final
@@ -53,11 +56,17 @@ class PyTorchAdapter:
         """None: `torch.autocast` chooses the types of every operation when it runs."""
         return {}
 
-    def choices(self, scenario: Scenario, family: str) -> Mapping[str, tuple[str, ...]]:
+    def choices(
+        self,
+        scenario: Scenario,
+        *,
+        input_shape: tuple[int, ...],
+        forms: Collection[str],  # noqa: ARG002 (the seam)
+    ) -> Mapping[str, tuple[str, ...]]:
         """Compiled or not, memory layout, the CPU's library, and for training the optimizer's implementation."""
         graphs = ("reduce-overhead", "max-autotune") if self.device.type == "cuda" else ()
         found: dict[str, tuple[str, ...]] = {"compile": ("off", "default", *graphs)}
-        if family == "cnn":
+        if len(input_shape) == IMAGE:
             found["memory_format"] = ("contiguous", "channels_last")
         found |= self.engine.choices()
         if scenario == "training":

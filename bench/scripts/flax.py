@@ -1,9 +1,9 @@
 """A script in Flax."""
 
-from collections.abc import Callable
 from typing import Any
 
-from bench.scripts.task import CALL_NAMES, CLOCKS, KEEP_FREED, PIN, Task, network
+from bench.scripts import twin
+from bench.scripts.task import CALL_NAMES, CLOCKS, KEEP_FREED, PIN, Task, Word, has_words, helpers, layers
 from bench.workload.recipe import AdamW, Recipe, Sgd, UpdateRule
 
 HEAD = '''"""{title}"""
@@ -12,7 +12,7 @@ import ctypes
 import os
 import statistics
 import time
-{reduce}
+
 {visible}{pin}
 import jax
 import jax.numpy as jnp
@@ -22,37 +22,8 @@ from flax import nnx
 {keep_freed}jax.config.update("jax_platforms", "{platform}")
 jax.config.update("jax_default_matmul_precision", "{matmul}")
 {helpers}
-rngs = nnx.Rngs(0)
-model = nnx.Sequential(
-{layers}
-)
+{model}
 inputs = jax.random.normal(jax.random.key(1), ({shape},))
-'''
-
-CONVOLVE = '''
-
-def convolve(images: jax.Array, kernel: jax.Array, strides: object, padding: str, **options) -> jax.Array:
-    """A convolution as one product with the patches that the kernel sees: on a CPU XLA takes less time for that."""
-    size = len(kernel)
-    spare = size - 1 if padding == "SAME" else 0
-    ends = (spare // 2, spare - spare // 2)
-    images = jnp.pad(images, ((0, 0), ends, ends, (0, 0)))
-    height, width = (length - size + 1 for length in images.shape[1:3])
-    seen = [images[:, y : y + height, x : x + width] for y in range(size) for x in range(size)]
-    return jnp.matmul(
-        jnp.concatenate(seen, axis=-1), kernel.reshape(-1, kernel.shape[-1]), precision=options["precision"]
-    )
-'''
-
-POOL = '''
-
-def pool(images: jax.Array, size: int) -> jax.Array:
-    """Max-pooling as a choice between the pixels of a block: on a CPU XLA differentiates it faster than a window."""
-    batch, height, width, channels = images.shape
-    rows, columns = height // size, width // size
-    blocks = images[:, : rows * size, : columns * size].reshape(batch, rows, size, columns, size, channels)
-    pixels = [blocks[:, :, y, :, x] for y in range(size) for x in range(size)]
-    return reduce(lambda first, other: jnp.where(first >= other, first, other), pixels)
 '''
 
 LEARN = """targets = {targets}
@@ -146,20 +117,18 @@ LOSSES = {
 
 def write(task: Task) -> str:
     """The script."""
-    helpers = [*([CONVOLVE] if _has_patches(task) else []), *([POOL] if _is_reshaped(task) else [])]
-    helpers = [*helpers, "\n"] if helpers else []
+    made, before = _network(task)
     training = task.scenario == "training"
     steps = task.steps_per_call
     values: dict[str, Any] = {
         "title": task.title,
-        "reduce": "from functools import reduce\n" if _is_reshaped(task) else "",
         "visible": task.visible,
         "pin": PIN.format(threads=task.threads),
         "keep_freed": KEEP_FREED.format(call=CALL_NAMES[task.scenario]),
         "platform": task.device.partition(":")[0],
         "matmul": {"tf32": "tensorfloat32", "bf16": "default"}.get(task.precision, "highest"),
-        "helpers": "".join(helpers),
-        "layers": "\n".join(_layer(task, layer.kind, layer.sizes) for layer in network(task)),
+        "helpers": before,
+        "model": made,
         "shape": ", ".join(map(str, task.input_shape)),
         "targets": _targets(task),
         "optimizer": _update(task.recipe),
@@ -179,53 +148,27 @@ def write(task: Task) -> str:
     return (HEAD + (learning if training else answering) + "\n" + CLOCKS[task.scenario]).format(**values)
 
 
-def _layer(task: Task, kind: str, sizes: dict[str, Any]) -> str:
-    dtype = ", dtype=jnp.bfloat16" if task.precision == "bf16" else ""
-    values = {
-        **sizes,
-        "ending": f"{dtype}, rngs=rngs)",
-        "form": ", conv_general_dilated=convolve" if _has_patches(task) else "",
-        "unroll": task.options.get("unroll", "1"),
-        "pooled": "pool(images, {size})"
-        if _is_reshaped(task)
-        else "nnx.max_pool(images, ({size}, {size}), strides=({size}, {size}))",
-        "carry": ", carry_init=lambda _, shape, __: jnp.zeros(shape, jnp.bfloat16)" if dtype else "",
-    }
-    return f"    {PACKED[kind](values)},"
+def _network(task: Task) -> tuple[str, str]:
+    """The lines that make the network, and what has to stand before them."""
+    is_mixed = task.precision == "bf16"
+    if not has_words(task):
+        types = {"compute_dtype": "bfloat16"} if is_mixed else {}
+        return f"model = {twin.built(task, **types)}", twin.modules(task)
+    ending = f"{', dtype=jnp.bfloat16' if is_mixed else ''}, rngs=rngs)"
+    packed = "\n".join(f"    {layer}," for layer in layers(task, PACKED, ending=ending))
+    own = [*helpers(task), "\n"] if helpers(task) else []
+    return f"rngs = nnx.Rngs(0)\nmodel = nnx.Sequential(\n{packed}\n)", "".join(own)
 
 
-def _has_patches(task: Task) -> bool:
-    return task.family == "cnn" and task.options.get("convolution") == "patches"
-
-
-def _is_reshaped(task: Task) -> bool:
-    return task.family == "cnn" and task.options.get("pooling") == "reshape"
-
-
-PACKED: dict[str, Callable[[dict[str, Any]], str]] = {
+PACKED: dict[str, Word] = {
     "dense": lambda of: f"nnx.Linear({of['inputs']}, {of['outputs']}{of['ending']}",
-    "convolution": lambda of: (
-        f"nnx.Conv({of['inputs']}, {of['outputs']}, ({of['kernel']}, {of['kernel']}), "
-        f'padding="{of["padding"].upper()}"{of["form"]}{of["ending"]}'
-    ),
-    "pool": lambda of: "lambda images: " + of["pooled"].format(size=of["size"]),
-    "flatten": lambda _: "lambda images: images.reshape(len(images), -1)",
     "dropout": lambda of: f"nnx.Dropout({of['rate']}, rngs=rngs)",
     "activation": lambda of: {"relu": "nnx.relu", "tanh": "nnx.tanh", "sigmoid": "nnx.sigmoid"}[of["name"]],
     "batch_norm": lambda of: (
         f"nnx.BatchNorm({of['channels']}, momentum={of['momentum']}, epsilon={of['epsilon']}, "
         f"use_fast_variance=False{of['ending']}"
     ),
-    "lstm": lambda of: _recurrent("OptimizedLSTMCell", of),
-    "rnn": lambda of: _recurrent("SimpleCell", of),
 }
-
-
-def _recurrent(cell: str, of: dict[str, Any]) -> str:
-    activation = f"activation_fn=nnx.{of['activation']}"
-    made = f"nnx.{cell}({of['inputs']}, {of['units']}, {activation}{of['carry']}{of['ending']}"
-    last = ",\n    lambda states: states[:, -1]" if of["last"] else ""
-    return f"nnx.RNN({made}, unroll={of['unroll']}){last}"
 
 
 def _targets(task: Task) -> str:

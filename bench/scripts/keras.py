@@ -1,9 +1,9 @@
 """A script in Keras, on the backend that was measured."""
 
-from collections.abc import Callable
 from typing import Any
 
-from bench.scripts.task import CALL_NAMES, CLOCKS, KEEP_FREED, ONEDNN, PIN, Task, network
+from bench.scripts import twin
+from bench.scripts.task import CALL_NAMES, CLOCKS, KEEP_FREED, ONEDNN, PIN, Task, Word, has_words, layers
 from bench.workload.recipe import AdamW, Recipe, Sgd
 
 HEAD = '''"""{title}"""
@@ -21,10 +21,7 @@ import numpy as np
 
 {keep_freed}{settings}
 policy = "{policy}"
-model = keras.Sequential([
-    keras.Input({sample}),
-{layers}
-])
+{helpers}model = {model}
 inputs = keras.ops.convert_to_tensor(np.random.default_rng(0).normal(size=({shape},)).astype("float32"))
 '''
 
@@ -180,20 +177,13 @@ LOSSES = {
 }
 CLIPPING = {"variable": "clipnorm", "global": "global_clipnorm"}
 # Keras' layers take a name where others take a class; those of no size of their own are written in full.
-PACKED: dict[str, Callable[[dict[str, Any]], str]] = {
+PACKED: dict[str, Word] = {
     "dense": lambda of: f"keras.layers.Dense({of['outputs']}, dtype=policy)",
-    "convolution": lambda of: (
-        f'keras.layers.Conv2D({of["outputs"]}, {of["kernel"]}, padding="{of["padding"]}", dtype=policy)'
-    ),
-    "pool": lambda of: f"keras.layers.MaxPooling2D({of['size']}, dtype=policy)",
-    "flatten": lambda _: "keras.layers.Flatten(dtype=policy)",
     "dropout": lambda of: f"keras.layers.Dropout({of['rate']}, dtype=policy)",
     "activation": lambda of: f'keras.layers.Activation("{of["name"]}", dtype=policy)',
     "batch_norm": lambda of: (
         f"keras.layers.BatchNormalization(momentum={of['momentum']}, epsilon={of['epsilon']}, dtype=policy)"
     ),
-    "lstm": lambda of: _recurrent("LSTM", of),
-    "rnn": lambda of: _recurrent("SimpleRNN", of),
 }
 
 
@@ -204,6 +194,7 @@ def write(task: Task) -> str:
     compiled = task.options.get("jit_compile") == "on"
     # On JAX a list of what the step returned, and the variables that it changed, are what has to be there.
     kept = "(result, state)" if task.call else "result"
+    made, helpers = _network(task)
     batch = "(inputs, targets)" if steps == 1 else f"((inputs, targets),) * {steps}"
     values: dict[str, Any] = {
         "title": task.title,
@@ -220,8 +211,8 @@ def write(task: Task) -> str:
             matmul={"tf32": "tensorfloat32", "bf16": "default"}.get(task.precision, "highest"),
         ),
         "policy": "mixed_bfloat16" if task.precision == "bf16" else "float32",
-        "sample": task.input_shape[1:],
-        "layers": "\n".join(f"    {PACKED[layer.kind]({**layer.sizes, **_how(task)})}," for layer in network(task)),
+        "model": made,
+        "helpers": helpers,
         "shape": ", ".join(map(str, task.input_shape)),
         "targets": _targets(task),
         "optimizer": _optimizer(task.recipe),
@@ -245,20 +236,13 @@ def write(task: Task) -> str:
     return (HEAD + body + WAIT + CLOCKS[task.scenario]).format(**values)
 
 
-def _how(task: Task) -> dict[str, Any]:
-    """The forms in which layers of the model are written."""
-    # As models/lstm/keras.py: JAX' binding of cuDNN takes float32 alone.
-    without_cudnn = task.options.get("use_cudnn") == "off" or (task.backend == "jax" and task.precision == "bf16")
-    return {
-        "unroll": task.options.get("unroll") == "yes",
-        "cudnn": ", use_cudnn=False" if without_cudnn else "",
-    }
-
-
-def _recurrent(kind: str, of: dict[str, Any]) -> str:
-    cudnn = of["cudnn"] if kind == "LSTM" else ""
-    sequences = f"return_sequences={not of['last']}, unroll={of['unroll']}{cudnn}"
-    return f'keras.layers.{kind}({of["units"]}, activation="{of["activation"]}", {sequences}, dtype=policy)'
+def _network(task: Task) -> tuple[str, str]:
+    """The expression that makes the network, and what has to stand before it."""
+    if not has_words(task):
+        types = {"compute_dtype": "bfloat16"} if task.precision == "bf16" else {}
+        return twin.built(task, **types), twin.modules(task)
+    packed = "\n".join(f"    {layer}," for layer in layers(task, PACKED))
+    return f"keras.Sequential([\n    keras.Input({task.input_shape[1:]}),\n{packed}\n])", ""
 
 
 def _targets(task: Task) -> str:

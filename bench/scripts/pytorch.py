@@ -1,9 +1,9 @@
 """A script in PyTorch."""
 
-from collections.abc import Callable
 from typing import Any
 
-from bench.scripts.task import CALL_NAMES, CLOCKS, KEEP_FREED, ONEDNN, Task, network
+from bench.scripts import twin
+from bench.scripts.task import CALL_NAMES, CLOCKS, KEEP_FREED, ONEDNN, Task, Word, has_words, layers
 from bench.workload.recipe import AdamW, Clipping, Sgd, UpdateRule
 
 HEAD = '''"""{title}"""
@@ -21,9 +21,7 @@ torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = {tf32}
 {keep_freed}device = torch.device("{device}")
 
 {helpers}
-model = nn.Sequential(
-{layers}
-).to(device{channels_last})
+model = {model}.to(device{channels_last})
 call = {call}
 inputs = torch.randn({shape}, device=device){inputs_layout}
 '''
@@ -47,7 +45,7 @@ model.train()
 CLIP = """
 
 def clip() -> None:
-    gradients = [parameter.grad for parameter in model.parameters()]
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     for group in {groups}:
         scale = ({norm} / nn.utils.get_total_norm(group)).clamp(max=1.0)
         for gradient in group:
@@ -99,29 +97,19 @@ class OverTime(nn.Module):
         return self.layer(states.mT).mT
 
 '''
+IMAGES = 4  # axes of a batch of them
 BATCH_NORMS = (
     "nn.BatchNorm1d({})",
     "OverTime(nn.BatchNorm1d({}))",
     "nn.BatchNorm2d({})",
 )  # by the axes between samples and channels
 
-PACKED: dict[str, Callable[..., str]] = {
-    "dense": lambda inputs, outputs: f"nn.Linear({inputs}, {outputs})",
-    "convolution": lambda inputs, outputs, kernel, padding: (
-        f'nn.Conv2d({inputs}, {outputs}, {kernel}, padding="{padding}")'
-    ),
-    "pool": lambda size: f"nn.MaxPool2d({size})",
-    "flatten": lambda: "nn.Flatten()",
-    "dropout": lambda rate: f"nn.Dropout({rate})",
-    "activation": lambda name: f"nn.{ {'relu': 'ReLU', 'tanh': 'Tanh', 'sigmoid': 'Sigmoid'}[name] }()",
-    "batch_norm": lambda channels, axes, epsilon, momentum: BATCH_NORMS[axes].format(
-        f"{channels}, eps={epsilon}, momentum={1 - momentum:g}"
-    ),
-    "lstm": lambda inputs, units, activation, last: (  # noqa: ARG005 (tanh, or there is no such layer)
-        f"Recurrent(nn.LSTM({inputs}, {units}, batch_first=True), last={last})"
-    ),
-    "rnn": lambda inputs, units, activation, last: (
-        f'Recurrent(nn.RNN({inputs}, {units}, nonlinearity="{activation}", batch_first=True), last={last})'
+PACKED: dict[str, Word] = {
+    "dense": lambda of: f"nn.Linear({of['inputs']}, {of['outputs']})",
+    "dropout": lambda of: f"nn.Dropout({of['rate']})",
+    "activation": lambda of: f"nn.{ {'relu': 'ReLU', 'tanh': 'Tanh', 'sigmoid': 'Sigmoid'}[of['name']] }()",
+    "batch_norm": lambda of: BATCH_NORMS[of["axes"]].format(
+        f"{of['channels']}, eps={of['epsilon']}, momentum={1 - of['momentum']:g}"
     ),
 }
 HELPERS = {"Recurrent": RECURRENT, "OverTime": OVER_TIME}
@@ -135,11 +123,11 @@ LOSSES = {
 
 def write(task: Task) -> str:
     """The script."""
-    packed = "\n".join(f"    {PACKED[layer.kind](**layer.sizes)}," for layer in network(task))
+    made, helpers = _network(task)
     compiled, mixed = task.options.get("compile", "off"), task.precision == "bf16"
     last = task.options.get("memory_format") == "channels_last"
     shape = task.input_shape
-    if task.family == "cnn":
+    if len(shape) == IMAGES:
         shape = (shape[0], shape[3], *shape[1:3])
     values: dict[str, Any] = {
         "title": task.title,
@@ -148,8 +136,8 @@ def write(task: Task) -> str:
         "onednn": ONEDNN[task.options.get("onednn", "on")],
         "keep_freed": KEEP_FREED.format(call=CALL_NAMES[task.scenario]),
         "device": task.device,
-        "helpers": "\n".join(text for name, text in HELPERS.items() if f"{name}(" in packed),
-        "layers": packed,
+        "helpers": helpers,
+        "model": made,
         "channels_last": ", memory_format=torch.channels_last" if last else "",
         "call": "model" if compiled == "off" else f'torch.compile(model, mode="{compiled}", dynamic=False)',
         "shape": ", ".join(map(str, task.input_shape if last else shape)),
@@ -172,6 +160,14 @@ def write(task: Task) -> str:
         values["context"] = values["context"].replace("\n        ", "\n            ")
     body = TRAINING if task.scenario == "training" else INFERENCE
     return (HEAD + body + WAIT + CLOCKS[task.scenario]).format(**values)
+
+
+def _network(task: Task) -> tuple[str, str]:
+    """The expression that makes the network, and what has to stand before it."""
+    if not has_words(task):
+        return twin.built(task), twin.modules(task)
+    packed = "\n".join(f"    {layer}," for layer in layers(task, PACKED))
+    return f"nn.Sequential(\n{packed}\n)", "\n".join(text for name, text in HELPERS.items() if f"{name}(" in packed)
 
 
 def _targets(task: Task) -> str:

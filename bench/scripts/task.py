@@ -1,13 +1,15 @@
-"""What a script shall do, and its network as a list of layers that every framework has a word for."""
+"""What a script shall do, and its network in the words of a framework."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from bench.workload import model_families
 from bench.workload.axes import Scenario
 from bench.workload.recipe import Recipe
+
+Word = Callable[[Mapping[str, Any]], str]  # what a framework calls a layer, by its sizes
 
 WARM_UP = 20
 QUERIES = 200
@@ -135,78 +137,24 @@ class Task:
         return f"{what}, {who} on {self.device} in {self.precision}: {how}."
 
 
-class Layer(NamedTuple):
-    """One layer by the word for it, and its sizes."""
-
-    kind: str
-    sizes: dict[str, Any]
+def has_words(task: Task) -> bool:
+    """Whether the family says itself how a script writes its network; else the script holds the family's own files."""
+    return model_families.script_module(task.family) is not None
 
 
-def network(task: Task) -> Iterator[Layer]:
-    """The layers in their order."""
-    yield from FAMILIES[task.family](task.spec)
+def layers(task: Task, words: Mapping[str, Word], **about: object) -> list[str]:
+    """The network layer by layer, in the words of the writer and those of the family.
+
+    `about` is what words may ask for beside sizes, options, backend and precision.
+    """
+    module: Any = model_families.script_module(task.family)
+    known = {**words, **module.WORDS.get(task.framework, {})}
+    how = {"options": task.options, "backend": task.backend, "precision": task.precision, **about}
+    return [known[layer.kind]({**layer.sizes, **how}) for layer in module.network(task.spec)]
 
 
-def _dnn(spec: Any) -> Iterator[Layer]:  # noqa: ANN401 (a spec)
-    yield from _dense(spec.features, spec.hidden, spec.outputs)
-
-
-def _cnn(spec: Any) -> Iterator[Layer]:  # noqa: ANN401 (a spec)
-    height, width, channels = spec.height, spec.width, spec.channels
-    for layer in spec.convolutions:
-        sizes = {"inputs": channels, "outputs": layer.filters, "kernel": layer.kernel, "padding": layer.padding}
-        yield Layer("convolution", sizes)
-        yield from _tail(layer.filters, layer, axes=2)
-        if layer.pool > 1:
-            yield Layer("pool", {"size": layer.pool})
-        yield from _dropout(layer.dropout)
-        lost = layer.kernel - 1 if layer.padding == "valid" else 0
-        height, width, channels = (height - lost) // layer.pool, (width - lost) // layer.pool, layer.filters
-    yield Layer("flatten", {})
-    yield from _dense(height * width * channels, spec.dense, spec.outputs)
-
-
-def _recurrent(kind: str, spec: Any) -> Iterator[Layer]:  # noqa: ANN401 (a spec)
-    inputs = spec.features
-    for number, layer in enumerate(spec.layers):
-        last = number == len(spec.layers) - 1
-        sizes = {"inputs": inputs, "units": layer.units, "activation": layer.activation, "last": last}
-        yield Layer(kind, sizes)
-        if layer.batch_norm:
-            yield Layer("batch_norm", {"channels": layer.units, "axes": 0 if last else 1, **_constants(layer)})
-        yield from _dropout(layer.dropout)
-        inputs = layer.units
-    yield Layer("dense", {"inputs": inputs, "outputs": spec.outputs})
-
-
-def _dense(inputs: int, layers: Any, outputs: int) -> Iterator[Layer]:  # noqa: ANN401 (of a spec)
-    for layer in layers:
-        yield Layer("dense", {"inputs": inputs, "outputs": layer.units})
-        yield from _tail(layer.units, layer, axes=0)
-        yield from _dropout(layer.dropout)
-        inputs = layer.units
-    yield Layer("dense", {"inputs": inputs, "outputs": outputs})
-
-
-def _tail(channels: int, layer: Any, *, axes: int) -> Iterator[Layer]:  # noqa: ANN401 (of a spec)
-    norm = [Layer("batch_norm", {"channels": channels, "axes": axes, **_constants(layer)})] if layer.batch_norm else []
-    activation = [Layer("activation", {"name": layer.activation})] if layer.activation != "linear" else []
-    before = bool(layer.batch_norm) and layer.batch_norm.position == "before"
-    yield from (norm + activation if before else activation + norm)
-
-
-def _constants(layer: Any) -> dict[str, float]:  # noqa: ANN401 (of a spec)
-    return {"epsilon": layer.batch_norm.epsilon, "momentum": layer.batch_norm.momentum}
-
-
-def _dropout(rate: float) -> Iterator[Layer]:
-    if rate:
-        yield Layer("dropout", {"rate": rate})
-
-
-FAMILIES: dict[str, Callable[[Any], Iterator[Layer]]] = {
-    "dnn": _dnn,
-    "cnn": _cnn,
-    "lstm": lambda spec: _recurrent("lstm", spec),
-    "rnn": lambda spec: _recurrent("rnn", spec),
-}
+def helpers(task: Task) -> list[str]:
+    """The functions that the family's words need with these options."""
+    module = model_families.script_module(task.family)
+    known = getattr(module, "HELPERS", {}).get(task.framework, {})
+    return [text for (name, value), text in known.items() if task.options.get(name) == value]

@@ -74,7 +74,9 @@ class PreparedWorkload:
 
     def choices(self, scenario: Scenario) -> dict[str, tuple[str, ...]]:
         """The public options of the framework and the forms of its model, each with what it can be, the usual first."""
-        found = {**self.adapter.choices(scenario, self.workload.family), **forms(self.module)}
+        own = forms(self.module)
+        shape = model_families.spec_module(self.workload.family).input_shape(self.workload.spec)
+        found = {**self.adapter.choices(scenario, input_shape=shape, forms=own), **own}
         engine = self.adapter.engine
         elsewhere = (
             *(FOR_GPUS if engine.device == "cpu" else FOR_CPUS),

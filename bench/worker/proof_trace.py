@@ -12,24 +12,10 @@ from bench.datasets import base as datasets
 from bench.worker.prepared_workload import PreparedWorkload
 from bench.workload import model_families
 from bench.workload.axes import FrameworkOptions
-from models.layers.spec import without_dropout
+from models.layers.spec import PROBED, without_dropout
 
 SAMPLES = 32  # of a full batch, in float64: what a step does with 32 it does with 128
 FEWEST = 2  # of a smaller last batch: batch norm needs a spread
-PROBED = 128  # features of the probes, enough for the way that a large product takes
-PROBES = (
-    ("dnn", {"features": PROBED, "outputs": PROBED}),
-    (
-        "cnn",
-        {
-            "height": 2,
-            "width": 2,
-            "channels": PROBED // 4,
-            "convolutions": ({"filters": PROBED // 4, "kernel": 1, "activation": "linear"},),
-            "outputs": PROBED,
-        },
-    ),
-)
 
 
 def trace(
@@ -76,7 +62,7 @@ def mantissa_bits(subject: PreparedWorkload, *, tuning: FrameworkOptions = IDIOM
     Networks that only hand their inputs on are asked for 1 + 2⁻ᵏ: with fewer bits than k they answer something else, 1
     or, where halves are rounded up, 1 + 2¹⁻ᵏ. The adapter drives the last of them afterwards.
     """
-    probes = (probe for probe in PROBES if probe[0] in {"dnn", subject.workload.family})
+    probes = model_families.spec_module(subject.workload.family).PROBES
     return min(_surviving_bits(subject, *probe, tuning=tuning) for probe in probes)
 
 

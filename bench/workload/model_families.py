@@ -2,7 +2,7 @@
 
 import importlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +13,7 @@ from bench.workload.network_layers import Layer
 if TYPE_CHECKING:  # what lists workloads need not wait for NumPy
     import numpy as np
 
-    from models.layers.spec import Part
+    from models.layers.spec import Part, Probe
 
 FOLDER = Path(models.__file__).parent
 
@@ -25,6 +25,8 @@ class SpecModule(Protocol):
     """What every `models/<family>/spec.py` offers."""
 
     Spec: Any
+    PROBES: Sequence["Probe"]  # networks that hand their inputs on, of the layers that this family computes with
+    EXAMPLES: Mapping[str, Any]  # small networks that between them have every option; the last one has the most
 
     def sizes(self, sample_shape: tuple[int, ...]) -> dict[str, int]:
         """The spec's fields that follow from the shape of one sample."""
@@ -53,6 +55,12 @@ def family_names() -> tuple[str, ...]:
 def spec_module(family: str) -> SpecModule:
     """The module `models.<family>.spec`."""
     return importlib.import_module(f"models.{family}.spec")
+
+
+def script_module(family: str) -> Any | None:  # noqa: ANN401 (a module; `models.layers.script` says what it offers)
+    """The module `models.<family>.script`, where there is one."""
+    has_one = (FOLDER / family / "script.py").is_file()
+    return importlib.import_module(f"models.{family}.script") if has_one else None
 
 
 def layers(family: str, spec: Spec) -> tuple[Layer, ...]:

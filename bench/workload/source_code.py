@@ -1,7 +1,8 @@
 """Source files reduced to their code, so that a digest does not change with a comment, a docstring or a moved module.
 
-What is left of a file is its syntax tree, without positions, docstrings and the paths of the project's own imports. It
-is the same text in every Python that the project supports: `ast.dump` would name fields that newer versions added.
+What is left of a file is its syntax tree, without positions, docstrings, the paths of the project's own imports and the
+EXAMPLES that tests build. It is the same text in every Python that the project supports: `ast.dump` would name fields
+that newer versions added.
 """
 
 import ast
@@ -58,6 +59,10 @@ def _kept() -> dict[str, dict[str, Any]]:
     return kept
 
 
+def _is_example(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "EXAMPLES"
+
+
 @cache
 def _code(text: str) -> str:
     return _dump(ast.parse(text))
@@ -73,7 +78,8 @@ def _dump(value: object) -> str:
     present = ((name, getattr(value, name, None)) for name in value._fields)
     named = {name: item for name, item in present if item not in (None, [])}
     if isinstance(value, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        named["body"] = value.body[ast.get_docstring(value, clean=False) is not None :]
+        body = value.body[ast.get_docstring(value, clean=False) is not None :]
+        named["body"] = [item for item in body if not _is_example(item)]
     if isinstance(value, ast.JoinedStr):  # Python 3.12.1 ends some with an empty text
         named["values"] = [item for item in value.values if not (isinstance(item, ast.Constant) and item.value == "")]
     if isinstance(value, ast.ImportFrom) and (value.module or "").partition(".")[0] in OWN:

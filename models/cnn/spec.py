@@ -57,6 +57,20 @@ class CnnSpec:
 
 
 Spec = CnnSpec
+QUARTER = layers.PROBED // 4  # of the features of a probe: an image of 2 × 2 has as many channels
+PROBES: tuple[layers.Probe, ...] = (
+    *layers.PROBES,
+    (
+        "cnn",
+        {
+            "height": 2,
+            "width": 2,
+            "channels": QUARTER,
+            "convolutions": ({"filters": QUARTER, "kernel": 1, "activation": "linear"},),
+            "outputs": layers.PROBED,
+        },
+    ),
+)
 
 
 def sizes(sample_shape: tuple[int, ...]) -> dict[str, int]:
@@ -160,3 +174,33 @@ def _max_pool(images: np.ndarray, size: int) -> np.ndarray:
 
 def _pixels(height: int, width: int) -> Iterator[tuple[int, int]]:
     return ((y, x) for y in range(height) for x in range(width))
+
+
+EXAMPLES = {
+    "valid-no-dense-layer": CnnSpec(
+        height=8,
+        width=7,
+        channels=1,
+        convolutions=(ConvLayer(filters=3), ConvLayer(filters=4, kernel=2, activation="tanh")),
+        outputs=3,
+    ),
+    "same-with-an-even-kernel": CnnSpec(
+        height=5,
+        width=4,
+        channels=2,
+        convolutions=(ConvLayer(filters=3, kernel=4, padding="same", activation="linear"),),
+        dense=(DenseLayer(units=5, activation="tanh", batch_norm=layers.AFTER),),
+        outputs=2,
+    ),
+    "same-with-pools-that-drop-a-remainder": CnnSpec(
+        height=11,
+        width=9,
+        channels=2,
+        convolutions=(
+            ConvLayer(filters=3, padding="same", batch_norm=layers.BEFORE, pool=2, dropout=0.3),
+            ConvLayer(filters=4, padding="same", activation="sigmoid", batch_norm=layers.AFTER, pool=2),
+        ),
+        dense=(DenseLayer(units=5, batch_norm=layers.BEFORE, dropout=0.3), DenseLayer(units=4, activation="linear")),
+        outputs=3,
+    ),
+}

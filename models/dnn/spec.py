@@ -19,6 +19,7 @@ class DnnSpec:
 
 
 Spec = DnnSpec
+PROBES = layers.PROBES
 
 
 def sizes(sample_shape: tuple[int, ...]) -> dict[str, int]:
@@ -64,3 +65,21 @@ def forward(
     for number, layer in enumerate(spec.hidden):
         values = layers.dense(layer, weights, f"hidden{number}", values)
     return values @ weights["head.kernel"] + weights["head.bias"]
+
+
+EXAMPLES = {
+    "no-hidden-layer": DnnSpec(features=5, outputs=3),
+    "every-activation": DnnSpec(
+        features=5,
+        hidden=tuple(DenseLayer(units=6, activation=name) for name in ("linear", "relu", "tanh", "sigmoid")),
+        outputs=3,
+    ),
+    "batch-norm-and-dropout": DnnSpec(
+        features=5,
+        hidden=(
+            DenseLayer(units=6, batch_norm=layers.BEFORE, dropout=0.5),
+            DenseLayer(units=6, activation="tanh", batch_norm=layers.AFTER, dropout=0.2),
+        ),
+        outputs=1,
+    ),
+}

@@ -1,17 +1,22 @@
 """The shared layers in Flax."""
 
 from collections.abc import Callable
-from typing import TypedDict, TypeVar
+from typing import Literal, TypedDict, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import Array
+from jaxtyping import Float
 
-from models.layers.spec import Activation, BatchNorm, DenseLayer, Weights
+from models.layers.spec import Activation, BatchNorm, DenseLayer, RecurrentLayer, SequenceSpec, Weights
 
 ACTIVATIONS = {"linear": lambda values: values, "relu": jax.nn.relu, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid}
+
+Unroll = Literal["1", "4", "16"]  # steps of time in one turn of the loop
+
+BIASES = ("bias", "recurrent_bias")
 
 State = dict[str, Array]
 AnyModel = TypeVar("AnyModel", bound=nnx.Module)
@@ -60,6 +65,67 @@ class Tail(nnx.Module):
         return self.dropout(values) if self.dropout is not None else values
 
 
+class Recurrent(nnx.Module):
+    def __init__(
+        self,
+        cell: nnx.RNNCellBase,
+        layer: RecurrentLayer,
+        *,
+        carries: int,
+        return_sequences: bool,
+        unroll: Unroll,
+        dtypes: Dtypes,
+        rngs: nnx.Rngs,
+    ) -> None:
+        self.return_sequences, self.units, self.dtype = return_sequences, layer.units, dtypes["dtype"]
+        self.carries = carries
+        self.recurrence = nnx.RNN(cell, unroll=int(unroll))
+        self.tail = Tail(layer.units, "linear", layer.batch_norm, layer.dropout, dtypes=dtypes, rngs=rngs)
+
+    def __call__(self, sequence: Array) -> Array:
+        # Flax would begin in the type of the parameters, whatever the cell computes in.
+        carry = jnp.zeros((len(sequence), self.units), self.dtype)
+        states = self.recurrence(sequence, initial_carry=carry if self.carries == 1 else (carry,) * self.carries)
+        if self.return_sequences:
+            return self.tail(states)
+        return self.tail(states[:, -1])
+
+
+class SequenceNetwork(nnx.Module):
+    """`recurrence` makes the cell of a layer from its inputs and spec; `carries` are the states that it hands on."""
+
+    def __init__(
+        self,
+        spec: SequenceSpec,
+        *,
+        recurrence: Callable[..., nnx.RNNCellBase],
+        carries: int = 1,
+        unroll: Unroll,
+        dtypes: Dtypes,
+        rngs: nnx.Rngs,
+    ) -> None:
+        widths = (spec.features, *(layer.units for layer in spec.layers))
+        last = len(spec.layers) - 1
+        self.layers = nnx.List(
+            Recurrent(
+                recurrence(widths[number], layer, dtypes=dtypes, rngs=rngs),
+                layer,
+                carries=carries,
+                return_sequences=number != last,
+                unroll=unroll,
+                dtypes=dtypes,
+                rngs=rngs,
+            )
+            for number, layer in enumerate(spec.layers)
+        )
+        self.head = nnx.Linear(widths[-1], spec.outputs, **dtypes, rngs=rngs)
+
+    def __call__(self, sequence: Float[Array, "batch time features"]) -> Float[Array, "batch outputs"]:
+        for layer in self.layers:
+            sequence = layer(sequence)
+        return self.head(sequence)
+
+
 def dtypes_of(weights: Weights, compute_dtype: str | None) -> Dtypes:
     """Parameters as the weights are; what is computed is too, unless it is said otherwise."""
     kept = weights["head.bias"].dtype
@@ -87,6 +153,18 @@ def load(layer: nnx.Linear | nnx.Conv, *, name: str, weights: Weights) -> None:
     fill(layer.bias, weights[f"{name}.bias"])
 
 
+def load_sequence(model: SequenceNetwork, weights: Weights) -> None:
+    """Copy the weights of all layers and of the head; gates are stacked as the canonical ones are."""
+    for number, layer in enumerate(model.layers):
+        name, cell = f"layer{number}", layer.recurrence.cell
+        fill(cell.dense_i.kernel, weights[f"{name}.kernel"])
+        fill(cell.dense_h.kernel, weights[f"{name}.recurrent"])
+        for part, bias in zip(BIASES, _biases(cell), strict=False):
+            fill(bias, weights[f"{name}.{part}"])
+        load_batch_norm(layer.tail, name=name, weights=weights)
+    load(model.head, name="head", weights=weights)
+
+
 def load_batch_norm(tail: Tail, *, name: str, weights: Weights) -> None:
     """Copy scale, offset and running statistics of layer `name`, where it has a batch norm."""
     if tail.norm is not None:
@@ -109,6 +187,18 @@ def read(layer: nnx.Linear | nnx.Conv, *, name: str) -> State:
     return {f"{name}.kernel": layer.kernel[...], f"{name}.bias": layer.bias[...]}
 
 
+def read_sequence(model: SequenceNetwork) -> State:
+    """The weights of all layers and of the head."""
+    state: State = {}
+    for number, layer in enumerate(model.layers):
+        name, cell = f"layer{number}", layer.recurrence.cell
+        state[f"{name}.kernel"] = cell.dense_i.kernel[...]
+        state[f"{name}.recurrent"] = cell.dense_h.kernel[...]
+        state |= {f"{name}.{part}": bias[...] for part, bias in zip(BIASES, _biases(cell), strict=False)}
+        state |= read_batch_norm(layer.tail, name=name)
+    return state | read(model.head, name="head")
+
+
 def read_batch_norm(tail: Tail, *, name: str) -> State:
     """Scale, offset and running statistics of layer `name`, where it has a batch norm."""
     if tail.norm is None:
@@ -120,6 +210,11 @@ def read_batch_norm(tail: Tail, *, name: str) -> State:
 def to_numpy(state: State) -> Weights:
     """Copies in host memory, never views of live weights."""
     return {name: np.array(value) for name, value in state.items()}
+
+
+def _biases(cell: nnx.RNNCellBase) -> list[nnx.Param[Array]]:
+    """One bias, on whichever side Flax has it, or that of the input and that of the state."""
+    return [part.bias for part in (cell.dense_i, cell.dense_h) if part.bias is not None]
 
 
 def _batch_norm(channels: int, batch_norm: BatchNorm, *, dtypes: Dtypes, rngs: nnx.Rngs) -> nnx.BatchNorm:

@@ -1,9 +1,11 @@
 """The shared layers in Keras."""
 
+from collections.abc import Callable
+
 import keras
 from keras import layers
 
-from models.layers.spec import Activation, BatchNorm, DenseLayer, Weights
+from models.layers.spec import Activation, BatchNorm, DenseLayer, SequenceSpec, Weights
 
 
 def dtype_of(weights: Weights, compute_dtype: str | None) -> str:
@@ -16,6 +18,33 @@ def add_dense(model: keras.Sequential, layer: DenseLayer, *, seed: int, name: st
     model.add(layers.Dense(layer.units, name=name, dtype=dtype))
     add_tail(model, layer.activation, layer.batch_norm, name=name, dtype=dtype)
     add_dropout(model, layer.dropout, seed=seed, dtype=dtype)
+
+
+def sequence_network(
+    spec: SequenceSpec, weights: Weights, *, recurrence: Callable[..., layers.RNN], seed: int, dtype: str
+) -> keras.Sequential:
+    """Recurrent layers, each with its batch norm and its dropout, and the linear head.
+
+    `recurrence` makes one layer; it is told the layer's spec and, by keyword, `return_sequences`, `name` and `dtype`.
+    """
+    model = keras.Sequential([keras.Input((spec.steps, spec.features), dtype=weights["head.bias"].dtype.name)])
+    for number, layer in enumerate(spec.layers):
+        name, last = f"layer{number}", number == len(spec.layers) - 1
+        model.add(recurrence(layer, return_sequences=not last, name=name, dtype=dtype))
+        add_tail(model, "linear", layer.batch_norm, name=name, dtype=dtype)
+        add_dropout(model, layer.dropout, seed=seed, dtype=dtype)
+    model.add(layers.Dense(spec.outputs, name="head", dtype=dtype))
+    load(model, weights)
+    return model
+
+
+def cudnn(use_cudnn: str, *, dtype: str) -> bool | str:
+    """What a recurrent layer is told of cuDNN.
+
+    JAX' binding of cuDNN takes float32 alone, and Keras does not look before it uses it (jax.experimental.rnn).
+    """
+    has_cudnn = use_cudnn == "auto" and (dtype == "float32" or keras.backend.backend() != "jax")
+    return "auto" if has_cudnn else False
 
 
 def add_tail(

@@ -1,12 +1,14 @@
 """The shared layers in PyTorch."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.layers.spec import Activation, BatchNorm, DenseLayer, Weights
+from models.layers.spec import Activation, BatchNorm, DenseLayer, RecurrentLayer, SequenceSpec, Weights
 
 ACTIVATIONS = {"linear": nn.Identity, "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
@@ -47,6 +49,37 @@ class BiasedBatchNorm(nn.Module):
             self.excess = excess
 
 
+class Recurrent(nn.Module):
+    def __init__(self, recurrence: nn.RNNBase, layer: RecurrentLayer, *, return_sequences: bool) -> None:
+        super().__init__()
+        self.return_sequences = return_sequences
+        self.recurrence = recurrence
+        self.tail = tail(layer.units, "linear", layer.batch_norm, layer.dropout)
+
+    def forward(self, sequence: Tensor) -> Tensor:
+        states, _ = self.recurrence(sequence)
+        if self.return_sequences:
+            return self.tail(states.mT).mT  # batch norm takes the channels second
+        return self.tail(states[:, -1])
+
+
+class SequenceNetwork(nn.Module):
+    def __init__(self, spec: SequenceSpec, *, recurrence: Callable[[int, Any], nn.RNNBase]) -> None:
+        super().__init__()
+        widths = (spec.features, *(layer.units for layer in spec.layers))
+        last = len(spec.layers) - 1
+        self.layers = nn.ModuleList(
+            Recurrent(recurrence(widths[number], layer), layer, return_sequences=number != last)
+            for number, layer in enumerate(spec.layers)
+        )
+        self.head = nn.Linear(widths[-1], spec.outputs)
+
+    def forward(self, sequence: Float[Tensor, "batch time features"]) -> Float[Tensor, "batch outputs"]:
+        for layer in self.layers:
+            sequence = layer(sequence)
+        return self.head(sequence)
+
+
 def tail(
     channels: int, activation: Activation, batch_norm: BatchNorm | None, dropout: float, *, axes: int = 1
 ) -> nn.Sequential:
@@ -70,6 +103,22 @@ def load(module: nn.Module, kernel: str, *, name: str, weights: Weights, order: 
     load_batch_norm(module, name=name, weights=weights)
 
 
+def load_sequence(model: SequenceNetwork, weights: Weights) -> None:
+    """Copy the weights of all layers and of the head; gates are stacked as the canonical ones are."""
+    for number, layer in enumerate(model.layers):
+        name, recurrence = f"layer{number}", layer.recurrence
+        bias = torch.tensor(weights[f"{name}.bias"])
+        recurrence.weight_ih_l0 = nn.Parameter(torch.tensor(weights[f"{name}.kernel"].T).contiguous())
+        recurrence.weight_hh_l0 = nn.Parameter(torch.tensor(weights[f"{name}.recurrent"].T).contiguous())
+        recurrence.bias_ih_l0 = nn.Parameter(bias)
+        if f"{name}.recurrent_bias" in weights:
+            recurrence.bias_hh_l0 = nn.Parameter(torch.tensor(weights[f"{name}.recurrent_bias"]))
+        else:  # two trainable biases would move twice as fast as one
+            recurrence.bias_hh_l0 = nn.Parameter(torch.zeros_like(bias), requires_grad=False)
+        load_batch_norm(layer, name=name, weights=weights)
+    load(model, "head", name="head", weights=weights)
+
+
 def load_batch_norm(module: nn.Module, *, name: str, weights: Weights) -> None:
     """Copy scale, offset and running statistics of layer `name`, where the module has a batch norm."""
     if f"{name}.scale" in weights:
@@ -85,6 +134,20 @@ def read(module: nn.Module, kernel: str, *, name: str, order: tuple[int, ...] = 
     layer: Any = module.get_submodule(kernel)
     state = {f"{name}.kernel": layer.weight.permute(order), f"{name}.bias": layer.bias}
     return state | read_batch_norm(module, name=name)
+
+
+def read_sequence(model: SequenceNetwork) -> State:
+    """The weights of all layers and of the head."""
+    state: State = {}
+    for number, layer in enumerate(model.layers):
+        name, recurrence = f"layer{number}", layer.recurrence
+        state[f"{name}.kernel"] = recurrence.weight_ih_l0.T
+        state[f"{name}.recurrent"] = recurrence.weight_hh_l0.T
+        state[f"{name}.bias"] = recurrence.bias_ih_l0
+        if recurrence.bias_hh_l0.requires_grad:
+            state[f"{name}.recurrent_bias"] = recurrence.bias_hh_l0
+        state |= read_batch_norm(layer, name=name)
+    return state | {"head.kernel": model.head.weight.T, "head.bias": model.head.bias}
 
 
 def read_batch_norm(module: nn.Module, *, name: str) -> State:

@@ -1,5 +1,6 @@
 """The LSTM in Keras."""
 
+from functools import partial
 from typing import Literal
 
 import keras
@@ -13,32 +14,19 @@ Unroll = Literal["no", "yes"]  # the loop over time
 Cudnn = Literal["auto", "off"]  # on a GPU
 
 
-def add_recurrent(
-    model: keras.Sequential,
-    layer: LstmLayer,
-    *,
-    return_sequences: bool,
-    unroll: Unroll,
-    use_cudnn: Cudnn,
-    seed: int,
-    name: str,
-    dtype: str,
-) -> None:
-    """A recurrent layer, its batch norm, its dropout."""
-    # JAX' binding of cuDNN takes float32 alone, and Keras does not look before it uses it (jax.experimental.rnn).
-    has_cudnn = use_cudnn == "auto" and (dtype == "float32" or keras.backend.backend() != "jax")
-    lstm = keras_layers.LSTM(
+def recurrence(
+    layer: LstmLayer, *, return_sequences: bool, unroll: Unroll, use_cudnn: Cudnn, name: str, dtype: str
+) -> keras_layers.LSTM:
+    """One layer; Keras stacks the gates i f c o, as the canonical ones are."""
+    return keras_layers.LSTM(
         layer.units,
         activation=layer.activation,
         return_sequences=return_sequences,
         unroll=unroll == "yes",
-        use_cudnn="auto" if has_cudnn else False,
+        use_cudnn=layers.cudnn(use_cudnn, dtype=dtype),
         name=name,
         dtype=dtype,
     )
-    model.add(lstm)
-    layers.add_tail(model, "linear", layer.batch_norm, name=name, dtype=dtype)
-    layers.add_dropout(model, layer.dropout, seed=seed, dtype=dtype)
 
 
 def build(
@@ -52,22 +40,8 @@ def build(
 ) -> keras.Sequential:
     """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
     dtype = layers.dtype_of(weights, compute_dtype)
-    model = keras.Sequential([keras.Input((spec.steps, spec.features), dtype=weights["head.bias"].dtype.name)])
-    for number, layer in enumerate(spec.layers):
-        last = number == len(spec.layers) - 1
-        add_recurrent(
-            model,
-            layer,
-            return_sequences=not last,
-            unroll=unroll,
-            use_cudnn=use_cudnn,
-            seed=seed,
-            name=f"layer{number}",
-            dtype=dtype,
-        )
-    model.add(keras_layers.Dense(spec.outputs, name="head", dtype=dtype))
-    layers.load(model, weights)
-    return model
+    made = partial(recurrence, unroll=unroll, use_cudnn=use_cudnn)
+    return layers.sequence_network(spec, weights, recurrence=made, seed=seed, dtype=dtype)
 
 
 def export(model: keras.Sequential) -> Weights:

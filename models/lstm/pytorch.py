@@ -1,70 +1,28 @@
 """The LSTM in PyTorch."""
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from models.layers import pytorch as layers
 from models.layers.spec import Weights
 from models.lstm.spec import LstmLayer, LstmSpec
 
 
-class Recurrent(nn.Module):
-    def __init__(self, inputs: int, layer: LstmLayer, *, return_sequences: bool) -> None:
-        super().__init__()
-        self.return_sequences = return_sequences
-        self.lstm = nn.LSTM(inputs, layer.units, batch_first=True)
-        self.tail = layers.tail(layer.units, "linear", layer.batch_norm, layer.dropout)
-
-    def forward(self, sequence: Tensor) -> Tensor:
-        states, _ = self.lstm(sequence)
-        if self.return_sequences:
-            return self.tail(states.mT).mT  # batch norm takes the channels second
-        return self.tail(states[:, -1])
+def recurrence(inputs: int, layer: LstmLayer) -> nn.LSTM:
+    """One layer, with the gates stacked i f g o."""
+    return nn.LSTM(inputs, layer.units, batch_first=True)
 
 
-class Lstm(nn.Module):
-    def __init__(self, spec: LstmSpec) -> None:
-        super().__init__()
-        widths = (spec.features, *(layer.units for layer in spec.layers))
-        last = len(spec.layers) - 1
-        self.layers = nn.ModuleList(
-            Recurrent(widths[number], layer, return_sequences=number != last)
-            for number, layer in enumerate(spec.layers)
-        )
-        self.head = nn.Linear(widths[-1], spec.outputs)
-
-    def forward(self, sequence: Float[Tensor, "batch time features"]) -> Float[Tensor, "batch outputs"]:
-        for layer in self.layers:
-            sequence = layer(sequence)
-        return self.head(sequence)
-
-
-def build(spec: LstmSpec, weights: Weights, *, seed: int = 0) -> Lstm:
+def build(spec: LstmSpec, weights: Weights, *, seed: int = 0) -> layers.SequenceNetwork:
     """The model with these weights, in their precision; the seed is that of its dropout."""
     if any(layer.activation != "tanh" for layer in spec.layers):
         raise NotImplementedError("PyTorch's nn.LSTM has tanh built in and no other activation")
     torch.manual_seed(seed)
-    model = Lstm(spec)
-    for number, layer in enumerate(model.layers):
-        bias = torch.tensor(weights[f"layer{number}.bias"])
-        layer.lstm.weight_ih_l0 = nn.Parameter(torch.tensor(weights[f"layer{number}.kernel"].T).contiguous())
-        layer.lstm.weight_hh_l0 = nn.Parameter(torch.tensor(weights[f"layer{number}.recurrent"].T).contiguous())
-        layer.lstm.bias_ih_l0 = nn.Parameter(bias)
-        # Two trainable biases would move twice as fast as one.
-        layer.lstm.bias_hh_l0 = nn.Parameter(torch.zeros_like(bias), requires_grad=False)
-        layers.load_batch_norm(layer, name=f"layer{number}", weights=weights)
-    layers.load(model, "head", name="head", weights=weights)
+    model = layers.SequenceNetwork(spec, recurrence=recurrence)
+    layers.load_sequence(model, weights)
     return model
 
 
-def export(model: Lstm) -> Weights:
+def export(model: layers.SequenceNetwork) -> Weights:
     """A copy of the weights as they are now, by their canonical names."""
-    state: layers.State = {}
-    for number, layer in enumerate(model.layers):
-        state[f"layer{number}.kernel"] = layer.lstm.weight_ih_l0.T
-        state[f"layer{number}.recurrent"] = layer.lstm.weight_hh_l0.T
-        state[f"layer{number}.bias"] = layer.lstm.bias_ih_l0
-        state |= layers.read_batch_norm(layer, name=f"layer{number}")
-    state["head.kernel"], state["head.bias"] = model.head.weight.T, model.head.bias
-    return layers.to_numpy(state)
+    return layers.to_numpy(layers.read_sequence(model))

@@ -33,6 +33,7 @@ class LstmSpec:
 
 
 Spec = LstmSpec
+PROBES = layers.PROBES
 
 GATES = 4  # i f g o: input, forget, candidate, output
 
@@ -89,3 +90,14 @@ def forward(
         sequence = states[-1] if last else np.stack(states, axis=1)
         sequence = layers.activate(sequence, "linear", layer.batch_norm, weights, f"layer{number}")
     return sequence @ weights["head.kernel"] + weights["head.bias"]
+
+
+EXAMPLES = {
+    "one-layer": LstmSpec(steps=5, features=3, layers=(LstmLayer(units=4),), outputs=2),
+    "two-layers-with-batch-norm-and-dropout": LstmSpec(
+        steps=4,
+        features=3,
+        layers=(LstmLayer(units=5, batch_norm=layers.AFTER, dropout=0.4), LstmLayer(units=4, batch_norm=layers.AFTER)),
+        outputs=2,
+    ),
+}

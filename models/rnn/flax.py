@@ -1,67 +1,23 @@
 """The plain recurrent network in Flax."""
 
-from typing import Literal
+from functools import partial
 
-import jax
-import jax.numpy as jnp
 from flax import nnx
-from jax import Array
-from jaxtyping import Float
 
 from models.layers import flax as layers
 from models.layers.spec import RecurrentLayer, Weights
 from models.rnn.spec import RnnSpec
 
-Unroll = Literal["1", "4", "16"]  # steps of time in one turn of the loop
 
-ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
-
-
-class Recurrent(nnx.Module):
-    def __init__(
-        self,
-        inputs: int,
-        layer: RecurrentLayer,
-        *,
-        return_sequences: bool,
-        unroll: Unroll,
-        dtypes: layers.Dtypes,
-        rngs: nnx.Rngs,
-    ) -> None:
-        self.return_sequences, self.units, self.dtype = return_sequences, layer.units, dtypes["dtype"]
-        cell = nnx.SimpleCell(
-            inputs,
-            layer.units,
-            activation_fn=ACTIVATIONS[layer.activation],
-            **dtypes,
-            rngs=rngs,
-        )
-        self.rnn = nnx.RNN(cell, unroll=int(unroll))
-        self.tail = layers.Tail(layer.units, "linear", layer.batch_norm, layer.dropout, dtypes=dtypes, rngs=rngs)
-
-    def __call__(self, sequence: Array) -> Array:
-        # Flax would begin in the type of the parameters, whatever the cell computes in.
-        carry = jnp.zeros((len(sequence), self.units), self.dtype)
-        states = self.rnn(sequence, initial_carry=carry)
-        if self.return_sequences:
-            return self.tail(states)
-        return self.tail(states[:, -1])
-
-
-class Rnn(nnx.Module):
-    def __init__(self, spec: RnnSpec, *, unroll: Unroll, dtypes: layers.Dtypes, rngs: nnx.Rngs) -> None:
-        widths = (spec.features, *(layer.units for layer in spec.layers))
-        last = len(spec.layers) - 1
-        self.layers = nnx.List(
-            Recurrent(widths[number], layer, return_sequences=number != last, unroll=unroll, dtypes=dtypes, rngs=rngs)
-            for number, layer in enumerate(spec.layers)
-        )
-        self.head = nnx.Linear(widths[-1], spec.outputs, **dtypes, rngs=rngs)
-
-    def __call__(self, sequence: Float[Array, "batch time features"]) -> Float[Array, "batch outputs"]:
-        for layer in self.layers:
-            sequence = layer(sequence)
-        return self.head(sequence)
+def recurrence(inputs: int, layer: RecurrentLayer, *, dtypes: layers.Dtypes, rngs: nnx.Rngs) -> nnx.SimpleCell:
+    """The cell of one layer."""
+    return nnx.SimpleCell(
+        inputs,
+        layer.units,
+        activation_fn=layers.ACTIVATIONS[layer.activation],
+        **dtypes,
+        rngs=rngs,
+    )
 
 
 def build(
@@ -70,27 +26,16 @@ def build(
     *,
     seed: int = 0,
     compute_dtype: str | None = None,
-    unroll: Unroll = "1",
-) -> Rnn:
+    unroll: layers.Unroll = "1",
+) -> layers.SequenceNetwork:
     """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
     dtypes = layers.dtypes_of(weights, compute_dtype)
-    model = layers.blank(lambda rngs: Rnn(spec, unroll=unroll, dtypes=dtypes, rngs=rngs), seed=seed)
-    for number, layer in enumerate(model.layers):
-        layers.fill(layer.rnn.cell.dense_i.kernel, weights[f"layer{number}.kernel"])
-        layers.fill(layer.rnn.cell.dense_h.kernel, weights[f"layer{number}.recurrent"])
-        layers.fill(layer.rnn.cell.dense_i.bias, weights[f"layer{number}.bias"])
-        layers.load_batch_norm(layer.tail, name=f"layer{number}", weights=weights)
-    layers.load(model.head, name="head", weights=weights)
+    network = partial(layers.SequenceNetwork, spec, recurrence=recurrence, unroll=unroll, dtypes=dtypes)
+    model = layers.blank(lambda rngs: network(rngs=rngs), seed=seed)
+    layers.load_sequence(model, weights)
     return model
 
 
-def export(model: Rnn) -> Weights:
+def export(model: layers.SequenceNetwork) -> Weights:
     """A copy of the weights as they are now, by their canonical names."""
-    state: layers.State = {}
-    for number, layer in enumerate(model.layers):
-        state[f"layer{number}.kernel"] = layer.rnn.cell.dense_i.kernel[...]
-        state[f"layer{number}.recurrent"] = layer.rnn.cell.dense_h.kernel[...]
-        state[f"layer{number}.bias"] = layer.rnn.cell.dense_i.bias[...]
-        state |= layers.read_batch_norm(layer.tail, name=f"layer{number}")
-    state |= layers.read(model.head, name="head")
-    return layers.to_numpy(state)
+    return layers.to_numpy(layers.read_sequence(model))

@@ -1,5 +1,6 @@
 """The plain recurrent network in Keras."""
 
+from functools import partial
 from typing import Literal
 
 import keras
@@ -12,18 +13,11 @@ from models.rnn.spec import RnnSpec
 Unroll = Literal["no", "yes"]  # the loop over time
 
 
-def add_recurrent(
-    model: keras.Sequential,
-    layer: RecurrentLayer,
-    *,
-    return_sequences: bool,
-    unroll: Unroll,
-    seed: int,
-    name: str,
-    dtype: str,
-) -> None:
-    """A recurrent layer, its batch norm, its dropout."""
-    rnn = keras_layers.SimpleRNN(
+def recurrence(
+    layer: RecurrentLayer, *, return_sequences: bool, unroll: Unroll, name: str, dtype: str
+) -> keras_layers.SimpleRNN:
+    """One layer."""
+    return keras_layers.SimpleRNN(
         layer.units,
         activation=layer.activation,
         return_sequences=return_sequences,
@@ -31,9 +25,6 @@ def add_recurrent(
         name=name,
         dtype=dtype,
     )
-    model.add(rnn)
-    layers.add_tail(model, "linear", layer.batch_norm, name=name, dtype=dtype)
-    layers.add_dropout(model, layer.dropout, seed=seed, dtype=dtype)
 
 
 def build(
@@ -46,21 +37,8 @@ def build(
 ) -> keras.Sequential:
     """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
     dtype = layers.dtype_of(weights, compute_dtype)
-    model = keras.Sequential([keras.Input((spec.steps, spec.features), dtype=weights["head.bias"].dtype.name)])
-    for number, layer in enumerate(spec.layers):
-        last = number == len(spec.layers) - 1
-        add_recurrent(
-            model,
-            layer,
-            return_sequences=not last,
-            unroll=unroll,
-            seed=seed,
-            name=f"layer{number}",
-            dtype=dtype,
-        )
-    model.add(keras_layers.Dense(spec.outputs, name="head", dtype=dtype))
-    layers.load(model, weights)
-    return model
+    made = partial(recurrence, unroll=unroll)
+    return layers.sequence_network(spec, weights, recurrence=made, seed=seed, dtype=dtype)
 
 
 def export(model: keras.Sequential) -> Weights:

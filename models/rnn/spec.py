@@ -23,6 +23,7 @@ class RnnSpec:
 
 
 Spec = RnnSpec
+PROBES = layers.PROBES
 
 sizes = layers.sequence_sizes
 
@@ -67,3 +68,17 @@ def forward(
         sequence = states[-1] if last else np.stack(states, axis=1)
         sequence = layers.activate(sequence, "linear", layer.batch_norm, weights, f"layer{number}")
     return sequence @ weights["head.kernel"] + weights["head.bias"]
+
+
+EXAMPLES = {
+    "one-layer": RnnSpec(steps=5, features=3, layers=(RecurrentLayer(units=4),), outputs=2),
+    "two-layers-with-batch-norm-and-dropout": RnnSpec(
+        steps=4,
+        features=3,
+        layers=(
+            RecurrentLayer(units=5, activation="relu", batch_norm=layers.AFTER, dropout=0.4),
+            RecurrentLayer(units=4, batch_norm=layers.AFTER),
+        ),
+        outputs=2,
+    ),
+}

@@ -16,16 +16,9 @@ from bench.workload import model_families
 from bench.workload.recipe import Recipe, Sgd
 from models.layers.spec import Weights, without_dropout
 from models.lstm.spec import LstmLayer, LstmSpec
-from tests.models.networks import NETWORKS, family_of, random_inputs, random_weights, reference
+from tests.models.networks import NETWORKS, RICHEST, family_of, random_inputs, random_weights, reference
 
 RECIPE = Recipe(optimizer=Sgd(name="sgd", learning_rate=0.1), loss="mean_squared_error", batch_size=6, epochs=1)
-
-RICHEST = (
-    "dnn-batch-norm-and-dropout",
-    "cnn-same-with-pools-that-drop-a-remainder",
-    "lstm-two-layers-with-batch-norm-and-dropout",
-    "rnn-two-layers-with-batch-norm-and-dropout",
-)
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning"),

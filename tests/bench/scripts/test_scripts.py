@@ -14,27 +14,13 @@ import numpy as np
 import pytest
 
 from bench.scripts import Task, write
-from bench.scripts.flax import CONVOLVE
+from bench.workload import model_families
 from bench.workload.axes import Scenario
 from bench.workload.recipe import Adam, AdamW, Clipping, Recipe, Sgd
-from models.cnn.spec import CnnSpec, ConvLayer
-from models.dnn.spec import DnnSpec
-from models.layers.spec import BatchNorm, DenseLayer, RecurrentLayer
-from models.lstm.spec import LstmLayer, LstmSpec
-from models.rnn.spec import RnnSpec
+from models.cnn.script import CONVOLVE
 
 SPECS: dict[str, Any] = {
-    "dnn": DnnSpec(features=4, hidden=(DenseLayer(units=3, batch_norm=BatchNorm(), dropout=0.5),), outputs=2),
-    "cnn": CnnSpec(
-        height=7, width=6, channels=1, convolutions=(ConvLayer(filters=2, padding="same", pool=2),), outputs=3
-    ),
-    "lstm": LstmSpec(
-        steps=5,
-        features=2,
-        layers=(LstmLayer(units=3, batch_norm=BatchNorm(position="after")), LstmLayer(units=2)),
-        outputs=1,
-    ),
-    "rnn": RnnSpec(steps=5, features=2, layers=(RecurrentLayer(units=3, activation="relu"),), outputs=1),
+    family: list(model_families.spec_module(family).EXAMPLES.values())[-1] for family in model_families.family_names()
 }
 RECIPE = Recipe(optimizer=Adam(name="adam"), batch_size=8, epochs=1)
 NUMBERS = replace(RECIPE, loss="mean_squared_error")
@@ -86,7 +72,7 @@ def task(contender: str, family: str, options: Mapping[str, str], *, scenario: S
         batch_size=8,
         family=family,
         spec=SPECS[family],
-        recipe=NUMBERS if family in {"lstm", "rnn"} else RECIPE,
+        recipe=RECIPE if SPECS[family].outputs > 1 else NUMBERS,
         options={name: value for name, value in options.items() if value not in USUAL},
     )
 
@@ -121,7 +107,8 @@ def test_every_combination_is_a_write(contender: str) -> None:
                 assert (options.get("onednn") == "off") == ("force_disable_caches" in text)
                 in_patches = family == "cnn" and "patches" in values
                 assert in_patches == ("conv_general_dilated=convolve" in text)
-                assert ("import reduce" in text) == ("reduce(lambda" in text)
+                is_reshaped = family == "cnn" and "reshape" in values
+                assert is_reshaped == ("pool(images, 2)" in text) == ("def pool(" in text)
                 assert ("range(10)" in text) == (scenario == "training"), "rounds, as the search goes by them"
         compile(write(task(contender, family, {}, scenario=scenario)), contender, "exec")
 

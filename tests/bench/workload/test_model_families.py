@@ -6,21 +6,19 @@ import pytest
 from bench.workload import model_families
 from bench.workload.frameworks import framework_names
 from bench.workload.model_families import family_names, framework_source, spec_module, spec_source
-from bench.workload.workload import load_workload
 
-SAMPLES = {"dnn": (6,), "cnn": (8, 8), "lstm": (5, 3), "rnn": (5, 3)}
-WORKLOADS = {"dnn": "digits-dnn", "cnn": "digits-cnn", "lstm": "digits-lstm", "rnn": "counting-rnn"}
+EXAMPLES = {family: list(spec_module(family).EXAMPLES.values()) for family in family_names()}
 
 
 def test_the_families_are_those_with_a_network_of_their_own() -> None:
-    assert family_names() == ("cnn", "dnn", "lstm", "rnn")
+    assert {"cnn", "dnn", "lstm", "rnn"} <= set(family_names())
+    assert "layers" not in family_names()
     assert (model_families.FOLDER / "layers" / "spec.py").is_file(), "it is no family, though it has a spec"
 
 
 @pytest.mark.parametrize("family", family_names())
 def test_a_family_offers_what_the_harness_asks_for(family: str) -> None:
-    module = spec_module(family)
-    spec = load_workload(WORKLOADS[family]).spec
+    module, spec = spec_module(family), EXAMPLES[family][-1]
     weights = module.initial_weights(spec, seed=0)
     assert {name: value.shape for name, value in weights.items()} == dict(module.parameter_shapes(spec))
     assert all(value.dtype == np.float64 for value in weights.values())
@@ -29,12 +27,14 @@ def test_a_family_offers_what_the_harness_asks_for(family: str) -> None:
     assert model_families.flops_per_sample(family, spec) > sum(
         value.size for name, value in weights.items() if "head" in name
     )
-    assert set(module.sizes(SAMPLES[family])) < set(type(spec).__dataclass_fields__)
+    sizes = module.sizes(module.input_shape(spec))
+    assert sizes == {name: getattr(spec, name) for name in sizes}
+    assert set(sizes) < set(type(spec).__dataclass_fields__)
 
 
 @pytest.mark.parametrize("family", family_names())
 def test_first_weights_follow_from_the_seed_alone(family: str) -> None:
-    module, spec = spec_module(family), load_workload(WORKLOADS[family]).spec
+    module, spec = spec_module(family), EXAMPLES[family][-1]
     first, again, other = (module.initial_weights(spec, seed=seed) for seed in (0, 0, 1))
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert not np.array_equal(first["head.kernel"], other["head.kernel"])

@@ -1,6 +1,6 @@
 """An adapter that computes next to nothing and remembers what it was asked to do, and a clock that it alone moves."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast, final
@@ -63,7 +63,13 @@ class Recorder:
         """Nothing is there to be built."""
         return {}
 
-    def choices(self, scenario: Scenario, family: str) -> dict[str, tuple[str, ...]]:  # noqa: ARG002 (the seam)
+    def choices(
+        self,
+        scenario: Scenario,  # noqa: ARG002 (the seam)
+        *,
+        input_shape: tuple[int, ...],  # noqa: ARG002 (the seam)
+        forms: Collection[str],  # noqa: ARG002 (the seam)
+    ) -> dict[str, tuple[str, ...]]:
         """Nothing is there to be chosen."""
         return {}
 

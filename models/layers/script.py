@@ -1,0 +1,83 @@
+"""What a script of `tune` says of a network: its layers as a list, and the words that a framework has for them.
+
+A family may have a `script.py` that offers
+- `network(spec)`: its layers in their order;
+- `WORDS`: for each framework the words for the kinds of layers that no other family has, each a function of a mapping.
+  It holds the sizes of the layer, `options` (those that the search chose), `backend` and `precision`, and for Flax
+  `ending`, with which every layer closes;
+- `HELPERS`, where words need functions that no library has: for each framework their text, by option and value.
+Of a family without one, a script holds the source of the family's own files.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from models.layers.spec import BatchNorm, DenseLayer, SequenceSpec
+
+Of = Mapping[str, Any]
+Words = dict[str, dict[str, Callable[[Of], str]]]  # by framework and kind
+
+
+class Layer(NamedTuple):
+    """One layer by the word for it, and its sizes."""
+
+    kind: str
+    sizes: dict[str, Any]
+
+
+def dense(inputs: int, layers: Sequence[DenseLayer], outputs: int) -> Iterator[Layer]:
+    """Hidden dense layers and the linear head."""
+    for layer in layers:
+        yield Layer("dense", {"inputs": inputs, "outputs": layer.units})
+        yield from tail(layer.units, layer.activation, layer.batch_norm, axes=0)
+        yield from dropout(layer.dropout)
+        inputs = layer.units
+    yield Layer("dense", {"inputs": inputs, "outputs": outputs})
+
+
+def recurrent(kind: str, spec: SequenceSpec) -> Iterator[Layer]:
+    """Recurrent layers, each with its batch norm and its dropout, and the linear head."""
+    inputs = spec.features
+    for number, layer in enumerate(spec.layers):
+        last = number == len(spec.layers) - 1
+        sizes = {"inputs": inputs, "units": layer.units, "activation": layer.activation, "last": last}
+        yield Layer(kind, sizes)
+        yield from tail(layer.units, "linear", layer.batch_norm, axes=0 if last else 1)
+        yield from dropout(layer.dropout)
+        inputs = layer.units
+    yield Layer("dense", {"inputs": inputs, "outputs": spec.outputs})
+
+
+def tail(channels: int, activation: str, batch_norm: BatchNorm | None, *, axes: int) -> Iterator[Layer]:
+    """Batch norm before or after the activation; `axes` are those between samples and channels."""
+    found = [Layer("activation", {"name": activation})] if activation != "linear" else []
+    if batch_norm:
+        sizes = {"channels": channels, "axes": axes, "epsilon": batch_norm.epsilon, "momentum": batch_norm.momentum}
+        found.insert(0 if batch_norm.position == "before" else len(found), Layer("batch_norm", sizes))
+    yield from found
+
+
+def dropout(rate: float) -> Iterator[Layer]:
+    """Dropout, where there is any."""
+    if rate:
+        yield Layer("dropout", {"rate": rate})
+
+
+def pytorch_recurrent(made: str, of: Of) -> str:
+    """A recurrent layer of PyTorch whose states, or the last of them, are handed on."""
+    return f"Recurrent({made}, last={of['last']})"
+
+
+def keras_recurrent(layer: str, of: Of, *, ending: str = "") -> str:
+    """A recurrent layer of Keras."""
+    unroll = of["options"].get("unroll") == "yes"
+    sequences = f"return_sequences={not of['last']}, unroll={unroll}{ending}"
+    return f'keras.layers.{layer}({of["units"]}, activation="{of["activation"]}", {sequences}, dtype=policy)'
+
+
+def flax_recurrent(cell: str, of: Of) -> str:
+    """A recurrent layer of Flax; it would begin in the type of the parameters, whatever the cell computes in."""
+    begin = ", carry_init=lambda _, shape, __: jnp.zeros(shape, jnp.bfloat16)" if of["precision"] == "bf16" else ""
+    made = f"nnx.{cell}({of['inputs']}, {of['units']}, activation_fn=nnx.{of['activation']}{begin}{of['ending']}"
+    last = ",\n    lambda states: states[:, -1]" if of["last"] else ""
+    return f"nnx.RNN({made}, unroll={of['options'].get('unroll', '1')}){last}"

@@ -1,0 +1,26 @@
+"""An LSTM in a script of `tune`."""
+
+from collections.abc import Iterator
+
+from models.layers import script as layers
+from models.lstm.spec import LstmSpec
+
+
+def keras_lstm(of: layers.Of) -> str:
+    """The layer, kept from cuDNN where that was chosen or where it cannot be used (see `models.layers.keras.cudnn`)."""
+    without_cudnn = of["options"].get("use_cudnn") == "off" or (of["backend"] == "jax" and of["precision"] == "bf16")
+    return layers.keras_recurrent("LSTM", of, ending=", use_cudnn=False" if without_cudnn else "")
+
+
+WORDS: layers.Words = {
+    "pytorch": {
+        "lstm": lambda of: layers.pytorch_recurrent(f"nn.LSTM({of['inputs']}, {of['units']}, batch_first=True)", of),
+    },
+    "keras": {"lstm": keras_lstm},
+    "flax": {"lstm": lambda of: layers.flax_recurrent("OptimizedLSTMCell", of)},
+}
+
+
+def network(spec: LstmSpec) -> Iterator[layers.Layer]:
+    """The layers in their order."""
+    yield from layers.recurrent("lstm", spec)
