@@ -7,9 +7,9 @@ from zlib import crc32
 
 import numpy as np
 
-from bench.records.measurement import Block, Epoch, Learning, Measurement, Memory, Outcome
-from bench.records.record import SCHEMA_VERSION, Case, Certificate, Deviation, Environment, Record
-from bench.workload.axes import Purpose, Scenario
+from bench.records.measurement import Block, Compiling, Epoch, Learning, Measurement, Memory, Outcome
+from bench.records.record import SCHEMA_VERSION, Case, Certificate, Deviation, Environment, Record, SearchResult
+from bench.workload.axes import Mode, Purpose, Scenario
 
 ENVIRONMENT = Environment(
     machine="i7-2c-1f3a",
@@ -105,6 +105,41 @@ def quick_run(
             records.append(build(purpose="memory"))
             records.append(build("inference", purpose="memory", batch_sizes=(1, 32, 256)))
     return [replace(item, order=order) for order, item in enumerate(records)]
+
+
+def timed(framework: str, call_time_s: float, *, replicates: int = 3, **changes: object) -> list[Record]:
+    """A record for each process that timed the same block; `changes` replaces fields of the block."""
+    measurement = Measurement(blocks=(replace(block(call_time_s=call_time_s), **changes),))  # type: ignore[arg-type]
+    return [record(framework=framework, replicate=number, measurement=measurement) for number in range(replicates)]
+
+
+def one_by_one(times_s: tuple[float, ...], mode: Mode, options: dict[str, str] | None = None) -> list[Record]:
+    """A process for each of the times, in this mode."""
+    search = SearchResult(
+        batch_size=32, options=options or {}, metric="step_time_pipelined_s", searched="", candidates=()
+    )
+    return [
+        replace(
+            item,
+            case=replace(item.case, mode=mode, replicate=number),
+            tunings=() if options is None else (search,),
+        )
+        for number, time in enumerate(times_s)
+        for item in timed("flax", time, replicates=1)
+    ]
+
+
+def beginning(items: list[Record], *, call_ns: int) -> list[Record]:
+    """Records whose first calls took so long, and were compiled in a second."""
+    compiling = Compiling(trace_ns=10**9, compile_ns=10**9)
+    made = []
+    for item in items:
+        blocks = tuple(
+            replace(one, call_ns=(call_ns,) * 3, first_round_ns=call_ns, compiling=compiling)
+            for one in item.measurement.blocks
+        )
+        made.append(replace(item, measurement=replace(item.measurement, blocks=blocks)))
+    return made
 
 
 def block(batch_size: int = 32, *, call_time_s: float = 1e-3, samples: int = 80, seed: int = 0) -> Block:

@@ -10,6 +10,7 @@ from bench.report.layout import Table
 from bench.report.machine import use_table
 from bench.report.results import arrange
 from bench.report.tables import report
+from tests.bench.report.report_reader import table_of
 from tests.bench.sample_records import block, record
 
 GPU = GpuReading(
@@ -92,5 +93,4 @@ def test_what_disturbed_is_said_below_the_figures(uses: tuple[Use, ...], note: s
 
 
 def notes(records: list[Record]) -> tuple[str, ...]:
-    tables = next(section.tables for section in report(records).sections if section.title == "digits-dnn")
-    return next(table.notes for table in tables if table.title == "Training")
+    return table_of(report(records), "digits-dnn", "Training").notes

@@ -2,20 +2,16 @@
 
 from bench.records.measurement import Capacity, Measurement, Memory, Trial
 from bench.records.record import Record
-from bench.report.layout import Table
 from bench.report.memory import LONGEST_REASON, account_table, capacity_table, demand_table
 from bench.report.results import arrange
+from bench.report.tables import report
+from tests.bench.report.report_reader import column, table_of
 from tests.bench.sample_records import record
 
 
 def searched(*trials: Trial, memory_limit_bytes: int | None = 8_000_000_000, framework: str = "pytorch") -> Record:
     measurement = Measurement(capacity=Capacity(trials=trials, memory_limit_bytes=memory_limit_bytes))
     return record(framework=framework, purpose="capacity", batch_sizes=(4096,), measurement=measurement)
-
-
-def column(table: Table, title: str) -> list[str]:
-    index = [column.title for column in table.columns].index(title)
-    return [row[index].text for row in table.rows]
 
 
 def test_every_search_is_a_row_with_where_it_ended_and_why() -> None:
@@ -92,3 +88,9 @@ def test_the_frameworks_account_says_how_much_of_the_peak_it_explains() -> None:
 
 def test_a_run_without_a_search_has_no_rows() -> None:
     assert capacity_table(arrange([record()])).rows == ()
+
+
+def test_memory_that_cannot_be_read_is_not_zero() -> None:
+    table = table_of(report([record(purpose="memory")]), "digits-dnn", "Peak memory")
+    assert column(table, "host peak") == ["43.2 MB"]
+    assert column(table, "device peak") == ["n/a"]

@@ -1,0 +1,80 @@
+"""The report says when, on what and how it was measured, and what did not end well."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench.records.measurement import Turns
+from bench.report.tables import report
+from tests.bench.report.report_reader import column, table_of
+from tests.bench.sample_records import one_by_one, quick_run, record, timed
+
+
+def test_below_the_title_stands_when_and_on_what() -> None:
+    (first, *_), later = quick_run(), replace(record(order=1), started="2026-01-02T03:04:50Z", duration_s=20.0)
+    (line,) = report([first, replace(later, run=first.run, outcome="failed")]).about
+    assert line == (
+        "2026-01-01 00:00 to 2026-01-02 03:05 UTC, with a break of 1625 minutes · "
+        "Example CPU @ 2.60GHz, 2 cores · 8.59 GB of memory · "
+        "torch 2.13.0, keras 3.15.0, flax 0.12.8, tensorflow 2.21.0, jax 0.11.0"
+    )
+    moved = replace(first.environment, cpu="Other CPU", gpus=("NVIDIA H200",), versions={"torch": "2.11.0"})
+    both = report([first, replace(later, environment=moved)]).about  # two runs: a line for each
+    assert [line.partition(": ")[0] for line in both] == [first.run, later.run]
+    assert both[1].endswith("Other CPU, 2 cores · 8.59 GB of memory · NVIDIA H200 · torch 2.11.0")
+
+
+def test_there_it_also_says_how_far_processes_are_apart_that_do_the_same() -> None:
+    (line,) = report(one_by_one((1e-3, 1.2e-3, 1.1e-3), "idiomatic")).about
+    assert line.endswith(" · processes that do the same are 20% apart (median)")
+    assert "apart" not in report(one_by_one((1e-3,), "idiomatic")).about[0]
+
+
+def test_method_settings_and_environment_are_told() -> None:
+    found = report(quick_run(), command="nox -s bench")
+    assert found.command == "nox -s bench"
+    facts = dict(
+        zip(
+            *(column(table_of(found, "Method", "How it was measured"), name) for name in ("what", "value")), strict=True
+        )
+    )
+    assert "timing in 3" in facts["processes"]
+    assert "10 rounds of 20 calls" in facts["calls"]
+    settings = table_of(found, "Method", "Settings of each framework")
+    (flax,) = (row for row in settings.rows if row[0].text == "flax")
+    assert [entry.text for entry in flax[1:]] == ["yes", "flax Adam"]
+    assert "i7-2c-1f3a" in column(table_of(found, "Method", "Environment"), "value")
+
+
+def test_how_many_medians_are_known_well_is_told() -> None:
+    known = timed("flax", 1e-3, synchronised_ended="interval", pipelined_ended="interval")
+    found = report([*known, *timed("pytorch", 1e-3, synchronised_ended="interval")])
+    facts = dict(
+        zip(
+            *(column(table_of(found, "Method", "How it was measured"), name) for name in ("what", "value")), strict=True
+        )
+    )
+    assert "within 1 % of it, in 9 of 12 blocks" in facts["calls"]
+
+
+def test_a_run_that_had_turns_with_another_says_so() -> None:
+    turns = Turns(session="one", synchronised_calls=20, pipelined_rounds=5)
+    facts = [
+        column(table_of(report(timed("flax", 1e-3, turns=found)), "Method", "How it was measured"), "what")
+        for found in (turns, None)
+    ]
+    assert ["turns" in titles for titles in facts] == [True, False]
+
+
+@pytest.mark.parametrize("outcome", ["failed", "oom", "timeout", "diverged", "unavailable"])
+def test_what_did_not_end_well_is_shown_with_its_reason(outcome: str) -> None:
+    trouble = [
+        record(framework="flax", purpose=purpose, outcome=outcome, error="Traceback:\n  line\nValueError: too hot\n")  # type: ignore[arg-type]
+        for purpose in ("timing", "learning", "memory")
+    ]
+    found = report([*timed("pytorch", 1e-3), *trouble])
+    assert column(table_of(found, "Failures", "Failures"), "reason") == ["ValueError: too hot"]
+    assert column(table_of(found, "Failures", "Failures"), "cases") == ["timing 1, learning seed 0, memory"]
+    assert column(table_of(found, "digits-dnn", "Training"), "samples/s")[1] == outcome
+    assert column(table_of(found, "digits-dnn", "Quality on the test set"), "quality") == [outcome]
+    assert all(section.title != "Failures" for section in report(timed("pytorch", 1e-3)).sections)

@@ -1,0 +1,121 @@
+"""The tables of times rank only what is proven, mark the fastest, and name below what disturbs the comparison."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench.report.tables import report
+from tests.bench.report.report_reader import column, table_of
+from tests.bench.sample_records import one_by_one, record, timed
+
+
+def test_the_fastest_is_marked_and_the_others_are_shown_as_times_slower() -> None:
+    found = report([*timed("pytorch", 2e-3), *timed("flax", 1e-3)])
+    table = table_of(found, "digits-dnn", "Training")
+    ratios = column(table, "vs fastest")
+    assert ratios == ["2.00×", "1.00×"], "of processes that are alike there is no range"
+    assert [row[2].best for row in table.rows] == [False, True]
+
+
+def test_who_cannot_be_told_from_the_fastest_is_marked_as_well() -> None:
+    def marked(*times_s: float) -> list[bool]:
+        others = [
+            replace(item, case=replace(item.case, framework="pytorch")) for item in one_by_one(times_s, "idiomatic")
+        ]
+        found = report([*others, *one_by_one((1e-3, 1.1e-3, 1.2e-3), "idiomatic")])
+        return [row[2].best for row in table_of(found, "digits-dnn", "Training").rows]
+
+    assert marked(1.15e-3, 1.3e-3, 1.4e-3) == [True, True]
+    assert marked(1.25e-3, 1.3e-3, 1.4e-3) == [False, True]
+
+
+def test_who_runs_alone_wins_nothing() -> None:
+    table = table_of(report(timed("pytorch", 2e-3)), "digits-dnn", "Training")
+    assert not any(entry.best for row in table.rows for entry in row)
+
+
+def test_devices_are_named_where_they_vary_and_do_not_compete() -> None:
+    records = [record(framework=name, device=device) for name in ("pytorch", "flax") for device in ("cpu", "cuda")]
+    table = table_of(report(records), "digits-dnn", "Training")
+    assert column(table, "device") == ["cpu", "cpu", "cuda", "cuda"]
+    assert sum(text.startswith("1.00×") for text in column(table, "vs fastest")) == 2
+    alone = table_of(report(records[:1]), "digits-dnn", "Training")
+    assert "device" not in [column.title for column in alone.columns]
+
+
+@pytest.mark.parametrize("state", ["failed", None])
+def test_without_a_certificate_there_is_no_rank_and_the_others_are_ranked_without_it(state: str | None) -> None:
+    records = [*timed("pytorch", 2e-3), *timed("keras/jax", 3e-3)]
+    cheat = [replace(item, certificate=record(certificate=state).certificate) for item in timed("flax", 1e-3)]
+    found = report([*records, *cheat])
+    table = table_of(found, "digits-dnn", "Training")
+    assert [text[:10] for text in column(table, "vs fastest")] == ["1.00×", "1.50×", "not ranked"]
+    assert [row[2].best for row in table.rows] == [True, False, False]
+    assert column(table_of(found, "Summary", "Summary"), "certificate")[2] == ("failed" if state else "missing")
+
+
+def test_percentiles_of_too_few_samples_are_not_shown() -> None:
+    enough = table_of(report(timed("flax", 1e-3, synchronised_ns=(1000,) * 64)), "digits-dnn", "Training")
+    assert column(enough, "step p90") == ["1.00 µs ±0.0 %"]
+    few = table_of(report(timed("flax", 1e-3, synchronised_ns=(1000,) * 63)), "digits-dnn", "Training")
+    assert "step p90" not in [column.title for column in few.columns]
+    assert any("64 samples" in note for note in few.notes)
+
+
+def test_every_figure_has_the_range_of_its_processes_and_what_it_is_worth() -> None:
+    times = [(1_000_000,), (1_040_000,), (980_000,)]
+    records = [timed("flax", 1e-3, replicates=1, synchronised_ns=item * 64)[0] for item in times]
+    records = [replace(item, case=replace(item.case, replicate=number)) for number, item in enumerate(records)]
+    table = table_of(report(records), "digits-dnn", "Training")
+    assert column(table, "step p50") == ["1.00 ms ±4 %"]
+    assert any("the range of 3 processes is a 75 % interval of the median" in note for note in table.notes)
+    alone = table_of(report(records[:1]), "digits-dnn", "Training")
+    assert column(alone, "step p50") == ["1.00 ms"]
+    assert not any("interval" in note for note in alone.notes)
+
+
+def test_who_has_several_steps_in_a_call_is_named() -> None:
+    records = one_by_one((1e-3, 1e-3), "tuned", {"call": "lax.scan of 8 steps"})
+    (remark,) = [note for note in table_of(report(records), "digits-dnn", "Training").notes if "several steps" in note]
+    assert "flax, batch 32 (lax.scan of 8 steps)" in remark
+    usual = table_of(report(one_by_one((1e-3, 1e-3), "tuned", {"call": "jax.jit"})), "digits-dnn", "Training")
+    assert not any("several steps" in note for note in usual.notes)
+
+
+@pytest.mark.parametrize(("single_ns", "said"), [(500_000, True), (2_000_000, False)])
+def test_who_is_slower_with_one_wait_for_many_calls_is_named(single_ns: int, *, said: bool) -> None:
+    records = timed("flax", 1e-3, synchronised_ns=(single_ns,) * 64)  # in rounds a call takes some 0.8 ms
+    notes = table_of(report(records), "digits-dnn", "Training").notes
+    assert any("Slower with one wait" in note and "flax, batch 32 (1.6" in note for note in notes) == said
+    alone = table_of(report(records[:1]), "digits-dnn", "Training").notes
+    assert not any("Slower with one wait" in note for note in alone), "one process is no evidence"
+
+
+def test_unequal_use_of_cores_is_remarked_and_equal_use_is_not() -> None:
+    alone = timed("pytorch", 1e-3, cpu_ns=100, wall_ns=100)
+    both = timed("flax", 1e-3, cpu_ns=190, wall_ns=100)
+    remarks = table_of(report([*alone, *both]), "digits-dnn", "Training").notes
+    assert any("Cores are not used alike" in note and "1.00 (pytorch) to 1.90 (flax)" in note for note in remarks)
+    remarks = table_of(report([*alone, *timed("flax", 1e-3, cpu_ns=140, wall_ns=100)]), "digits-dnn", "Training").notes
+    assert not any("Cores" in note for note in remarks)
+
+
+def test_a_process_that_was_not_steady_is_named() -> None:
+    remarks = table_of(report(timed("flax", 1e-3, steady=False)), "digits-dnn", "Training").notes
+    assert "No steady state: flax, batch 32, 3 of 3 processes." in remarks
+
+
+def test_modes_and_precisions_stand_in_the_order_of_the_run_and_remarks_name_them() -> None:
+    usual = timed("pytorch", 1e-3, cpu_ns=100, wall_ns=100)
+    other = timed("flax", 1e-3, cpu_ns=190, wall_ns=100, steady=False)
+    records = [*usual, *other]
+    records += [replace(item, case=replace(item.case, mode="tuned")) for item in (*usual, *other)]
+    records += [replace(item, case=replace(item.case, precision="bf16")) for item in usual]
+    table = table_of(report(records), "digits-dnn", "Training")
+    named = list(zip(column(table, "mode"), column(table, "precision"), strict=True))
+    assert named == [*[("idiomatic", "fp32")] * 2, *[("tuned", "fp32")] * 2, ("idiomatic", "bf16")]
+    assert (
+        "No steady state: flax, batch 32 idiomatic fp32, 3 of 3 processes; flax, batch 32 tuned fp32, 3 of 3 processes."
+    ) in table.notes
+    (cores,) = (note for note in table.notes if note.startswith("Cores"))
+    assert "batch 32 idiomatic fp32, 1.00 (pytorch) to 1.90 (flax); batch 32 tuned fp32, 1.00" in cores

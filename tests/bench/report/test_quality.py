@@ -1,0 +1,57 @@
+"""Quality is shown with its spread over seeds, the curve in brief, and certificates with their largest deviation."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench.records.measurement import Measurement
+from bench.records.record import Certificate
+from bench.report.tables import report
+from tests.bench.report.report_reader import column, table_of
+from tests.bench.sample_records import learning, record, timed
+
+
+def test_seeds_give_mean_and_spread_and_a_missed_target_is_said() -> None:
+    records = [record(purpose="learning", seed=seed) for seed in range(3)]
+    table = table_of(report(records), "digits-dnn", "Quality on the test set")
+    assert column(table, "accuracy") == ["0.9680 ± 0.0020"]
+    assert column(table, "time to target") == ["900 ms"]
+    missed = [replace(records[0], measurement=Measurement(learning=learning(reached=False))), *records[1:]]
+    table = table_of(report(missed), "digits-dnn", "Quality on the test set")
+    assert column(table, "time to target") == ["not reached (1 of 3)"]
+
+
+def test_a_metric_that_is_no_number_has_no_spread() -> None:
+    """R² of a single sample is none, with every seed."""
+    quality = {"accuracy": 0.9, "r2": float("nan")}
+    measurement = Measurement(learning=replace(learning(), quality=quality))
+    records = [record(purpose="learning", seed=seed, measurement=measurement) for seed in range(3)]
+    table = table_of(report(records), "digits-dnn", "Quality on the test set")
+    assert column(table, "r2") == ["n/a"]
+    assert column(table, "accuracy") == ["0.9000 ± 0.0000"]
+
+
+def test_a_long_learning_curve_is_told_by_its_first_last_and_some_epochs() -> None:
+    records = [record(purpose="learning", measurement=Measurement(learning=learning(epochs=100)))]
+    epochs = column(table_of(report(records), "digits-dnn", "Learning curve"), "epoch")
+    assert (len(epochs), epochs[0], epochs[-1]) == (10, "1", "100")
+
+
+def test_the_certificate_shows_the_largest_deviation_and_why_there_is_none() -> None:
+    found = report([record(certificate="failed"), record(framework="flax", replicate=1)])
+    table = table_of(found, "digits-dnn", "Certificate: the largest relative deviations")
+    assert column(table, "float64 forward") == ["4.2e-03 not ≤ 1e-12", "3.1e-16 ≤ 1e-12"]
+    problem = Certificate(contender="pytorch", deviations=(), steps=0, problem="the traces were cut short")
+    table = table_of(
+        report([record(certificate=problem)]), "digits-dnn", "Certificate: the largest relative deviations"
+    )
+    assert table.notes == ("pytorch: the traces were cut short",)
+
+
+@pytest.mark.parametrize(("available", "said"), [(False, "unavailable"), (True, "failed")])
+def test_what_a_framework_cannot_do_has_not_failed_its_certificate(available: bool, said: str) -> None:  # noqa: FBT001
+    certificate = Certificate(contender="flax", deviations=(), steps=100, problem="no such layer", available=available)
+    cannot = [replace(item, outcome="unavailable", certificate=certificate) for item in timed("flax", 1e-3)]
+    found = report([*timed("pytorch", 2e-3), *cannot])
+    for section, title in (("Summary", "Summary"), ("digits-dnn", "Certificate: the largest relative deviations")):
+        assert column(table_of(found, section, title), "certificate") == ["passed", said]

@@ -1,0 +1,33 @@
+"""Records are arranged in the order in which they were stored, and those that compete stand together."""
+
+from dataclasses import replace
+
+from bench.report.tables import report
+from tests.bench.report.report_reader import column, table_of
+from tests.bench.sample_records import timed
+
+
+def test_a_run_that_went_on_and_numbered_anew_keeps_the_order_in_which_it_was_stored() -> None:
+    """Its second start began again at 0, before it was numbered on."""
+    first = [*timed("pytorch", 1e-3, replicates=1), *timed("flax", 1e-3, replicates=1)]
+    second = timed("keras/jax", 1e-3, replicates=1)
+    resumed = [replace(item, order=number) for start in (first, second) for number, item in enumerate(start)]
+    assert column(table_of(report(resumed), "digits-dnn", "Training"), "contender") == ["pytorch", "flax", "keras/jax"]
+
+
+def test_modes_are_told_apart_after_each_other_whatever_their_order_in_time() -> None:
+    interleaved = [
+        replace(item, order=number)
+        for number, item in enumerate(
+            replace(made, case=replace(made.case, mode=mode))
+            for framework in ("pytorch", "flax")
+            for mode in ("idiomatic", "tuned")
+            for made in timed(framework, 1e-3, replicates=1)
+        )
+    ]
+    found = report(interleaved)
+    assert column(table_of(found, "Summary", "Summary"), "mode") == ["idiomatic", "idiomatic", "tuned", "tuned"]
+    assert column(table_of(found, "digits-dnn", "Training"), "contender") == ["pytorch", "flax"] * 2
+    how = table_of(found, "Method", "How it was measured")
+    order = dict(zip(column(how, "what"), column(how, "value"), strict=True))["order"]
+    assert order.startswith("pytorch idiomatic, pytorch tuned, flax idiomatic, flax tuned")
