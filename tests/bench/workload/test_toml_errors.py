@@ -1,0 +1,156 @@
+"""A mistake in a workload is one line: file, key, what was found, what is allowed."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bench.errors import UsageError
+from bench.workload.workload import load_workload
+from tests.bench.workloads import Change, toml
+
+DATASET = 'dataset = { name = "synthetic", shape = [6], classes = 3, train = 48, test = 20 }\n'
+IMAGES = [
+    ("shape = [6]", "shape = [8, 8]"),
+    ('"dnn"', '"cnn"'),
+]
+
+# One change each, and what the line says after the file.
+MISTAKES: dict[str, tuple[list[Change], str]] = {
+    "unknown key": (
+        [('title = "Six', 'titel = "Six')],
+        (
+            "titel: found 'Six numbers in three classes', expected no such key: the keys are "
+            "band, dataset, grid, large, model, name, recipe, target, timing, title"
+        ),
+    ),
+    "unknown key of the model": (
+        [("[model]", "[model]\ndepth = 3")],
+        "model.depth: found 3, expected no such key: the keys are head_initializer, hidden",
+    ),
+    "unknown key of a layer": (
+        [("units = 5", "units = 5, width = 2")],
+        "model.hidden.0.width: found 2, expected no such key: the keys are activation, batch_norm, dropout, initi",
+    ),
+    "unknown key inside a layer": (
+        [("units = 5", "units = 5, batch_norm = { place = 1 }")],
+        "model.hidden.0.batch_norm.place: found 1, expected no such key: the keys are epsilon, momentum, position",
+    ),
+    "unknown key of the recipe": (
+        [("epochs = 2", "epochs = 2\npatience = 1")],
+        (
+            "recipe.patience: found 1, expected no such key: the keys are batch_size, clipping, early_stopping, "
+            "epochs, last_batch, loss, optimizer, seed, validation_fraction"
+        ),
+    ),
+    "unknown key of the optimizer": (
+        [("learning_rate", "rate")],
+        (
+            "recipe.optimizer.rate: found 0.01, expected no such key: the keys are beta_1, beta_2, epsilon, "
+            "learning_rate, name"
+        ),
+    ),
+    "batches of their own that are too large": (
+        [("epochs = 2", "epochs = 2\n[timing]\nbatch_sizes = [8, 49]")],
+        "timing.batch_sizes: found 49, expected at most 48, the training samples",
+    ),
+    "unknown option of the data set": (
+        [("classes = 3", "classes = 3, labels = 3")],
+        (
+            "dataset.labels: found 3, but the keys are name, shape, classes, outputs, train, test, seed "
+            "(data set 'synthetic')"
+        ),
+    ),
+    "missing name": ([('name = "tiny"\n', "")], "name: found nothing, expected a value"),
+    "missing data set": ([(DATASET, "")], "dataset: found nothing, expected a value"),
+    "missing units": ([("units = 5", 'activation = "relu"')], "model.hidden.0.units: found nothing, expected a value"),
+    "missing family": ([('family = "dnn"\n', "")], "model.family: found nothing, expected one of cnn, dnn, lstm, rnn"),
+    "missing batch size": ([("batch_size = 8\n", "")], "recipe.batch_size: found nothing, expected a value"),
+    "missing optimizer": ([('name = "adam", ', "")], "recipe.optimizer.name: found nothing, expected a value"),
+    "a name that no folder should have": ([('"tiny"', '"../tiny"')], "name: found '../tiny', expected "),
+    "text for a number": ([("units = 5", 'units = "5"')], "model.hidden.0.units: found '5', expected a valid integer"),
+    "yes for a number": ([("batch_size = 8", "batch_size = true")], "recipe.batch_size: found True, expected a valid"),
+    "part of a batch": ([("batch_size = 8", "batch_size = 8.5")], "recipe.batch_size: found 8.5, expected a valid in"),
+    "text for a rate": ([("1e-2", '"1e-2"')], "recipe.optimizer.learning_rate: found '1e-2', expected a valid number"),
+    "no units": ([("units = 5", "units = 0")], "model.hidden.0.units: found 0, expected greater than 0"),
+    "no batch": ([("batch_size = 8", "batch_size = 0")], "recipe.batch_size: found 0, expected greater than 0"),
+    "a rate without end": ([("1e-2", "inf")], "recipe.optimizer.learning_rate: found inf, expected a finite number"),
+    "a table that is a word": ([(DATASET, 'dataset = "digits"\n')], "dataset: found 'digits', expected a valid dict"),
+    "a list that is a number": ([("[{ units = 5 }]", "5")], "model.hidden: found 5, expected a valid tuple"),
+    "unknown family": ([('"dnn"', '"gan"')], "model.family: found 'gan', expected one of cnn, dnn, lstm, rnn"),
+    "unknown optimizer": (
+        [('"adam"', '"lion"')],
+        "recipe.optimizer.name: found 'lion', expected one of 'sgd', 'adam', 'adamw'",
+    ),
+    "unknown data set": (
+        [('"synthetic"', '"cifar"')],
+        "dataset.name: found 'cifar', expected one of breast-cancer, calif",
+    ),
+    "unknown activation": (
+        [("units = 5", 'units = 5, activation = "selu"')],
+        "model.hidden.0.activation: found 'selu', expected 'linear', 'relu', 'tanh' or 'sigmoid'",
+    ),
+    "one class": ([("classes = 3", "classes = 1")], "dataset.classes: found 1; "),
+    "a batch larger than the data": (
+        [("batch_size = 8", "batch_size = 49")],
+        "recipe.batch_size: found 49, expected at most 48, the training samples",
+    ),
+    "a batch larger than what validation leaves": (
+        [("batch_size = 8", "batch_size = 37\nvalidation_fraction = 0.25")],
+        "recipe.batch_size: found 37, expected at most 36, the training samples",
+    ),
+    "a validation of nothing": (
+        [("epochs = 2", "epochs = 2\nvalidation_fraction = 0.001")],
+        "recipe.validation_fraction: found 0.001, which leaves 48 of 48 samples to train on",
+    ),
+    "a validation of everything": (
+        [("epochs = 2", "epochs = 2\nvalidation_fraction = 0.999")],
+        "recipe.validation_fraction: found 0.999, which leaves 0 of 48 samples to train on",
+    ),
+    "a loss for another task": (
+        [("epochs = 2", 'epochs = 2\nloss = "mean_squared_error"')],
+        "recipe.loss: found 'mean_squared_error', expected 'cross_entropy' or 'binary_cross_entropy' or 'sigmoid_mean",
+    ),
+    "a target for another task": (
+        [("epochs = 2\n", 'epochs = 2\n[target]\nmetric = "r2"\nvalue = 0.9\n')],
+        "target.metric: found 'r2', expected one of accuracy, precision, recall, f1, roc_auc, loss: the task is class",
+    ),
+    "a key that the data set decides": (
+        [("[model]", "[model]\nfeatures = 6")],
+        "model.features: found 6, expected no such key: the data set decides it",
+    ),
+    "a family that does not take such samples": (
+        [('"dnn"\nhidden', '"cnn"\nconvolutions')],
+        (
+            "model.family: 'cnn' does not fit the data set 'synthetic': samples have the shape (6,); a cnn takes "
+            "(height, width) or (height, width, channels)"
+        ),
+    ),
+    "an image that shrinks to nothing": (
+        [*IMAGES, ("hidden = [{ units = 5 }]", "convolutions = [{ filters = 2, pool = 4 }, { filters = 2 }]")],
+        "model: the image shrinks to nothing: 8x8 -> 1x1 -> -1x-1; use fewer layers, less pooling or padding 'same'",
+    ),
+    "a network without its layers": (
+        [*IMAGES, ("hidden = [{ units = 5 }]", "convolutions = []")],
+        "model.convolutions: found [], expected ",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line_with_file_key_found_and_allowed(mistake: str, tmp_path: Path) -> None:
+    changes, line = MISTAKES[mistake]
+    path = tmp_path / "mine.toml"
+    path.write_text(toml(*changes))
+    with pytest.raises(UsageError) as caught:
+        load_workload(str(path))
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: {line}")
+
+
+@pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe", b"[recipe"])
+def test_what_is_no_toml_is_one_line_with_the_file(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=rf"^{re.escape(str(path))}: not a TOML file: [^\n]+$"):
+        load_workload(str(path))
