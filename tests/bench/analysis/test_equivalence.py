@@ -1,8 +1,6 @@
 """A certificate passes where two frameworks did the same, and fails for every fault that was planted in one of them."""
 
 import math
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +23,6 @@ from bench.analysis.equivalence import (
     weights_deviation,
 )
 from bench.records.record import Certificate
-from bench.records.trace_files import read_trace, write_trace
 
 Arrays = dict[str, np.ndarray]
 
@@ -311,35 +308,6 @@ def test_weights_are_measured_by_the_largest_of_the_model() -> None:
     moved = arrays(weights__head_of_bias=np.array([2e-3, 0.0]))
     assert weights_deviation(moved, arrays()) == pytest.approx(1e-3 / 8)
     assert weights_deviation(arrays(), arrays()) == 0.0
-
-
-def test_a_trace_is_read_as_it_was_written(tmp_path: Path) -> None:
-    path = tmp_path / "trace.npz"
-    write_trace(path, arrays())
-    found = read_trace(path)
-    assert found is not None
-    assert sorted(found) == sorted(arrays())
-    assert weights_deviation(found, arrays()) == 0.0
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
-def test_half_a_trace_is_none(tmp_path: Path, share: float) -> None:
-    path = tmp_path / "trace.npz"
-    write_trace(path, arrays())
-    content = path.read_bytes()
-    path.write_bytes(content[: int(share * len(content))])
-    assert read_trace(path) is None
-    assert read_trace(tmp_path / "missing.npz") is None
-
-
-def test_a_damaged_trace_is_none(tmp_path: Path) -> None:
-    path = tmp_path / "trace.npz"
-    write_trace(path, arrays())
-    content = path.read_bytes()
-    at = next(re.finditer(rb"NUMPY", content)).end() + 130
-    path.write_bytes(content[:at] + b"\xff\xff" + content[at + 2 :])
-    assert read_trace(path) is None
 
 
 def in_bf16(logit: float = -2.01, loss: float = 0.7, bits: int = 7) -> Certificate:
