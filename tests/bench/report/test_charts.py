@@ -11,11 +11,8 @@ from matplotlib.figure import Figure
 from bench.records.evaluation import Error, Evaluation, Picture, Threshold
 from bench.records.measurement import Measurement
 from bench.records.record import Record, SearchResult
-from bench.report import charts, pictures
-from bench.report.results import Results, arrange
-from bench.workload import model_families
+from bench.report import charts
 from bench.workload.axes import Mode
-from bench.workload.workload import load_workload
 from tests.bench.sample_records import learning, quick_run, record
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -233,37 +230,9 @@ def test_images_are_drawn_with_what_was_said_of_them(tmp_path: Path) -> None:
     assert list(charts.draw([all_right], tmp_path))[2:] == ["First samples on cpu"]
 
 
-def learnt(**more: object) -> Results:
-    """The results of one network that learnt."""
-    found = replace(learning(), **more)  # type: ignore[arg-type]
-    return arrange([record(purpose="learning", measurement=Measurement(learning=found))])
-
-
-@pytest.mark.parametrize(
-    ("size", "colour", "words"), [(0.0, pictures.RIGHT, "two"), (0.5, pictures.WRONG, "two (is one)")]
-)
-def test_what_was_said_is_green_where_it_is_right_and_red_where_it_is_not(size: float, colour: str, words: str) -> None:
-    image = Picture(sample=0, shape=(8, 8, 1), pixels=b64encode(bytes(64)).decode())
-    judgement = Evaluation(first=(Error(sample=0, truth=1, predicted=2, size=size),), pictures=(image,))
-    axes = Figure().subplots()
-    results = learnt(judgement=judgement, labels=("none", "one", "two"))
-    pictures.first_samples(axes, results, "digits-dnn")
-    assert [(text.get_text(), text.get_color()) for text in axes.texts] == [(words, colour)]
-
-
 def test_a_series_is_drawn_beside_its_forecasts(tmp_path: Path) -> None:
     forecast = judged("flax", Evaluation(pairs=((1.0, 1.5), (2.0, 1.8)), naive={"mae": 1.0}))
     assert "Series and forecast on cpu" in charts.draw([forecast], tmp_path)
-
-
-def test_the_network_is_drawn_layer_by_layer() -> None:
-    network = model_families.layers("dnn", load_workload("digits-dnn").spec)
-    axes = Figure().subplots()
-    pictures.architecture(axes, learnt(network=network), "digits-dnn")
-    written = [text.get_text() for text in axes.texts if text.get_text()]
-    assert written[:2] == ["input", "64"]
-    assert written[-2:] == ["head: dense, linear", "10, 650 parameters"]
-    assert len(written) == 2 * len(network)
 
 
 def test_one_point_is_no_picture(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from bench.errors import UsageError
 from bench.workload import model_families
-from bench.workload.recipe import Sgd
 from bench.workload.workload import load_workload, parse_workload
 from tests.bench.workloads import toml
 from tests.bench.workloads import workload as tiny
@@ -28,11 +27,6 @@ def test_where_and_at_what_sizes_a_workload_is_timed_is_not_what_it_does() -> No
     assert tiny().batch_sizes == ()
     assert timed.digest == tiny().digest == tiny(('name = "tiny"', 'name = "tiny"\nlarge = true')).digest
     assert timed.digest != tiny(("epochs = 2", "epochs = 3")).digest
-
-
-def test_sgd_has_a_rule_of_its_own() -> None:
-    found = tiny(('{ name = "adam", learning_rate = 1e-2 }', '{ name = "sgd", learning_rate = 1 }'))
-    assert found.recipe.optimizer == Sgd(name="sgd", learning_rate=1.0)
 
 
 @pytest.mark.parametrize("name", ["digits", "", "../suites/quick"])
