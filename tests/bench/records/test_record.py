@@ -1,0 +1,79 @@
+"""A record is read as it was written, and its parts say who ran, as what, and whether it is proven."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench.records.record import Case, Certificate, Deviation, ForeignLineError, from_line, last_attempts, to_line
+from tests.bench.sample_records import quick_run, record
+
+CASE = Case(workload="digits-dnn", framework="keras", backend="jax", scenario="training", batch_sizes=(32,), threads=2)
+
+
+@pytest.mark.parametrize(("backend", "name"), [("jax", "keras/jax"), (None, "keras")])
+def test_a_contender_is_the_framework_and_its_backend(backend: str | None, name: str) -> None:
+    assert replace(CASE, backend=backend).contender == name
+
+
+def test_processes_are_counted_from_one_and_seeds_are_named() -> None:
+    cases = [replace(CASE, purpose=purpose, replicate=1, seed=3) for purpose in ("timing", "learning", "memory")]
+    assert [case.turn for case in cases] == ["timing 2", "learning seed 3", "memory"]
+
+
+@pytest.mark.parametrize(
+    ("case", "unusual", "learner"),
+    [
+        (CASE, (), "keras-jax-cpu-seed0"),
+        (replace(CASE, mode="tuned", device="cuda:1"), ("tuned",), "keras-jax-cuda-1-tuned-seed0"),
+        (replace(CASE, backend=None, precision="bf16", seed=2), ("bf16",), "keras-cpu-bf16-seed2"),
+    ],
+)
+def test_a_learner_is_a_file_name_with_all_that_is_unusual(case: Case, unusual: tuple[str, ...], learner: str) -> None:
+    assert case.unusual == unusual
+    assert case.learner == learner
+
+
+def test_processes_that_repeat_a_case_have_one_subject_and_other_seeds_another() -> None:
+    assert replace(CASE, replicate=4).subject == CASE.subject
+    assert replace(CASE, seed=4).subject != CASE.subject
+
+
+@pytest.mark.parametrize(("found", "holds"), [(1e-12, True), (2e-12, False), (float("nan"), False)])
+def test_a_certificate_passes_where_every_deviation_is_allowed(found: float, *, holds: bool) -> None:
+    good, other = (Deviation(check="forward", against="flax", found=item, allowed=1e-12) for item in (0.0, found))
+    certificate = Certificate(contender="pytorch", deviations=(good, other), steps=100)
+    assert other.holds == holds
+    assert certificate.passed == holds
+    assert not replace(certificate, problem="the traces were cut short").passed
+    assert not replace(certificate, deviations=()).passed, "of nothing there is no proof"
+
+
+def test_the_last_attempt_counts_of_a_case_in_its_run() -> None:
+    first, second = record(), replace(record(), attempt=2)
+    other_case, other_run = record(replicate=1), record(run="another")
+    assert last_attempts([first, second, other_case, other_run]) == [second, other_case, other_run]
+    assert last_attempts([first, other_case]) == [first, other_case]
+
+
+def test_a_record_is_one_line_and_is_read_as_it_was_written() -> None:
+    records = quick_run()
+    lines = list(map(to_line, records))
+    assert not any("\n" in line for line in lines)
+    assert list(map(from_line, lines)) == records
+    assert from_line(lines[0]) != records[1]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ('{"schema_version"', '"schema_version"', "not a whole line of JSON"),
+        ('"schema_version":1', '"schema_version":2', "schema version 2, expected 1"),
+        ('"cores":2', '"cores":"two"', "environment.cores: "),
+        ('"cores":2', '"cores":2,"colour":"red"', "environment.colour: "),
+    ],
+)
+def test_what_is_no_record_is_refused_with_the_reason(before: str, after: str, reason: str) -> None:
+    line = to_line(record())
+    assert line.count(before) == 1
+    with pytest.raises(ForeignLineError, match=reason):
+        from_line(line.replace(before, after))

@@ -1,0 +1,43 @@
+"""What is known of a machine's noise is shown with the bounds of each rate."""
+
+from dataclasses import replace
+
+from bench.analysis.calibration import Calibration, Rate
+from bench.report.calibration import table
+from tests.bench.report.report_reader import column, is_noted
+
+KNOWN = Calibration(
+    machine="i7-2c-1f3a",
+    run="run-1",
+    when="2026-01-01",
+    threshold=0.05,
+    pairs=25,
+    comparisons=5,
+    within_percent=0.4,
+    between_percent=2.34,
+    pair_percent=1.5,
+    detectable_ratio=1.08,
+    alarms=Rate(found=1, of=170, low=0.001, high=0.0276),
+    inconclusive=Rate(found=2, of=170, low=0.002, high=0.03),
+    slowdowns=Rate(found=150, of=160, low=0.9, high=0.98),
+    speedups=Rate(found=155, of=160, low=0.93, high=0.99),
+    known=(),
+)
+
+
+def facts(found: Calibration) -> dict[str, str]:
+    shown = table(found)
+    return dict(zip(column(shown, "what"), column(shown, "value"), strict=True))
+
+
+def test_alarms_are_bounded_from_above_and_what_is_found_from_below() -> None:
+    shown = facts(KNOWN)
+    assert shown["false alarms"] == "1 of 170 (at most 2.8%, with 95 % confidence)"
+    assert shown["a cell 10% slower is found"] == "150 of 160 (at least 90.0%, with 95 % confidence)"
+    assert shown["found four times in five"] == "a cell that is 1.08× as slow"
+    assert is_noted(table(KNOWN), "25 pairs of processes for each cell, in turns, in 5 comparisons")
+
+
+def test_a_single_process_in_every_run_says_nothing_of_what_is_between_processes() -> None:
+    assert facts(KNOWN)["between processes"].startswith("2.3 %")
+    assert facts(replace(KNOWN, between_percent=None))["between processes"] == "n/a (a single one in every run)"
