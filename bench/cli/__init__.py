@@ -1,4 +1,4 @@
-"""The command line: the only part that prints or exits. Whatever takes time to import is imported by its command."""
+"""The command line: the only part that prints or exits; what takes time to import is imported by its command."""
 
 import sys
 from typing import Annotated

@@ -1,7 +1,4 @@
-"""What a search chose, as a script that runs by itself: the network, its optimizer, its loop, and a clock around it.
-
-Only speed is the same: first weights are the framework's own, inputs are random.
-"""
+"""What a search chose, as a script that runs by itself: as fast, with the framework's own weights and random inputs."""
 
 from bench.scripts import flax, keras, pytorch
 from bench.scripts.task import Task

@@ -67,8 +67,6 @@ def record(  # noqa: PLR0913 (a builder: every part of a record may matter to a 
         seed=seed,
         replicate=replicate,
     )
-    if measurement is None:
-        measurement = Measurement() if outcome != "ok" else _measurement(case, slowdown, samples)
     return Record(
         schema_version=SCHEMA_VERSION,
         run=run,
@@ -81,7 +79,7 @@ def record(  # noqa: PLR0913 (a builder: every part of a record may matter to a 
         order=order,
         start_method="spawn" if purpose == "memory" else "fork",
         settings={"compiled": "no" if name == "pytorch" else "yes", "optimizer": f"{name} Adam"},
-        measurement=measurement,
+        measurement=measurement or _measurement(case, outcome, slowdown, samples),
         certificate=_certificate(certificate, framework) if isinstance(certificate, str) else certificate,
         environment=environment,
         workload_digest=workload_digest or f"digest-of-{workload}",
@@ -188,7 +186,9 @@ def learning(*, seed: int = 0, epochs: int = 12, accuracy: float = 0.97, reached
     )
 
 
-def _measurement(case: Case, slowdown: float, samples: int) -> Measurement:
+def _measurement(case: Case, outcome: Outcome, slowdown: float, samples: int) -> Measurement:
+    if outcome != "ok":
+        return Measurement()
     if case.purpose == "learning":
         return Measurement(learning=learning(seed=case.seed))
     if case.purpose == "memory":
