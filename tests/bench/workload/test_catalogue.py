@@ -175,7 +175,7 @@ def test_a_large_workload_fills_a_gpu_with_synthetic_samples(name: str) -> None:
 
 
 def test_the_catalogue_holds_every_row() -> None:
-    assert set(workload_names()) == ROWS.keys() | BRIEF.keys() | LARGE.keys()
+    assert ROWS.keys() | BRIEF.keys() | LARGE.keys() <= set(workload_names())
     assert len({load_workload(name).digest for name in workload_names()}) == len(workload_names())
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
+from bench.workload.model_families import family_names
 from bench.workload.workload import load_workload
 from tests.bench.workloads import Change, toml
 
+FAMILIES = ", ".join(family_names())
 DATASET = 'dataset = { name = "synthetic", shape = [6], classes = 3, train = 48, test = 20 }\n'
 IMAGES = [
     ("shape = [6]", "shape = [8, 8]"),
@@ -64,7 +66,7 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
     "missing name": ([('name = "tiny"\n', "")], "name: found nothing, expected a value"),
     "missing data set": ([(DATASET, "")], "dataset: found nothing, expected a value"),
     "missing units": ([("units = 5", 'activation = "relu"')], "model.hidden.0.units: found nothing, expected a value"),
-    "missing family": ([('family = "dnn"\n', "")], "model.family: found nothing, expected one of cnn, dnn, lstm, rnn"),
+    "missing family": ([('family = "dnn"\n', "")], f"model.family: found nothing, expected one of {FAMILIES}"),
     "missing batch size": ([("batch_size = 8\n", "")], "recipe.batch_size: found nothing, expected a value"),
     "missing optimizer": ([('name = "adam", ', "")], "recipe.optimizer.name: found nothing, expected a value"),
     "a name that no folder should have": ([('"tiny"', '"../tiny"')], "name: found '../tiny', expected "),
@@ -77,7 +79,7 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
     "a rate without end": ([("1e-2", "inf")], "recipe.optimizer.learning_rate: found inf, expected a finite number"),
     "a table that is a word": ([(DATASET, 'dataset = "digits"\n')], "dataset: found 'digits', expected a valid dict"),
     "a list that is a number": ([("[{ units = 5 }]", "5")], "model.hidden: found 5, expected a valid tuple"),
-    "unknown family": ([('"dnn"', '"gan"')], "model.family: found 'gan', expected one of cnn, dnn, lstm, rnn"),
+    "unknown family": ([('"dnn"', '"gan"')], f"model.family: found 'gan', expected one of {FAMILIES}"),
     "unknown optimizer": (
         [('"adam"', '"lion"')],
         "recipe.optimizer.name: found 'lion', expected one of 'sgd', 'adam', 'adamw'",
