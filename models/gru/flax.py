@@ -1,0 +1,37 @@
+"""The GRU in Flax."""
+
+from functools import partial
+
+from flax import nnx
+
+from models.gru.spec import GATES, GruLayer, GruSpec
+from models.layers import flax as layers
+from models.layers.spec import Weights
+
+
+def recurrence(inputs: int, layer: GruLayer, *, dtypes: layers.Dtypes, rngs: nnx.Rngs) -> nnx.GRUCell:
+    """The cell of one layer, with the gates stacked r z n, and with the bias of the state that Flax leaves out."""
+    cell = nnx.GRUCell(inputs, layer.units, **dtypes, rngs=rngs)
+    cell.dense_h = nnx.Linear(layer.units, GATES * layer.units, **dtypes, rngs=rngs)
+    return cell
+
+
+def build(
+    spec: GruSpec,
+    weights: Weights,
+    *,
+    seed: int = 0,
+    compute_dtype: str | None = None,
+    unroll: layers.Unroll = "1",
+) -> layers.SequenceNetwork:
+    """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
+    dtypes = layers.dtypes_of(weights, compute_dtype)
+    network = partial(layers.SequenceNetwork, spec, recurrence=recurrence, unroll=unroll, dtypes=dtypes)
+    model = layers.blank(lambda rngs: network(rngs=rngs), seed=seed)
+    layers.load_sequence(model, weights)
+    return model
+
+
+def export(model: layers.SequenceNetwork) -> Weights:
+    """A copy of the weights as they are now, by their canonical names."""
+    return layers.to_numpy(layers.read_sequence(model))

@@ -1,0 +1,26 @@
+"""The GRU in PyTorch."""
+
+import torch
+from torch import nn
+
+from models.gru.spec import GruLayer, GruSpec
+from models.layers import pytorch as layers
+from models.layers.spec import Weights
+
+
+def recurrence(inputs: int, layer: GruLayer) -> nn.GRU:
+    """One layer, with the gates stacked r z n."""
+    return nn.GRU(inputs, layer.units, batch_first=True)
+
+
+def build(spec: GruSpec, weights: Weights, *, seed: int = 0) -> layers.SequenceNetwork:
+    """The model with these weights, in their precision; the seed is that of its dropout."""
+    torch.manual_seed(seed)
+    model = layers.SequenceNetwork(spec, recurrence=recurrence)
+    layers.load_sequence(model, weights)
+    return model
+
+
+def export(model: layers.SequenceNetwork) -> Weights:
+    """A copy of the weights as they are now, by their canonical names."""
+    return layers.to_numpy(layers.read_sequence(model))

@@ -1,0 +1,102 @@
+"""A GRU that reads a sequence and answers once: its sizes, its first weights, and what it must compute."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from models.layers import spec as layers
+from models.layers.spec import GLOROT, Initializer, Part, RecurrentLayer, Size, Weights, type_checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
+class GruLayer(RecurrentLayer):
+    """One recurrent layer; `activation` is that of the candidate, which is tanh in every framework."""
+
+    activation: Literal["tanh"] = "tanh"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
+class GruSpec:
+    """Sizes: sequences of `steps` × `features`, the stacked layers, `outputs` of the linear head."""
+
+    steps: Size
+    features: Size
+    layers: Annotated[tuple[GruLayer, ...], Field(min_length=1)]
+    outputs: Size
+    head_initializer: Initializer = GLOROT
+
+
+Spec = GruSpec
+PROBES = layers.PROBES
+
+GATES = 3  # r z n: reset, update, candidate
+
+sizes = layers.sequence_sizes
+
+
+def input_shape(spec: GruSpec) -> tuple[int, ...]:
+    """The shape in which the network takes one sample."""
+    return (spec.steps, spec.features)
+
+
+def parameter_shapes(spec: GruSpec) -> dict[str, tuple[int, ...]]:
+    """Canonical names and shapes. Gates are stacked r z n along the last axis.
+
+    There are two biases, since that of the state is inside the product with the reset gate.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, shape in layers.recurrent_shapes(spec.features, spec.layers, gates=GATES).items():
+        shapes[name] = shape
+        if name.endswith(".bias"):
+            shapes[name.replace(".bias", ".recurrent_bias")] = shape
+    return shapes | {"head.kernel": (spec.layers[-1].units, spec.outputs), "head.bias": (spec.outputs,)}
+
+
+def initial_weights(spec: GruSpec, *, seed: int) -> Weights:
+    """Each gate by itself: kernels as their layers say, orthogonal recurrences, zero biases; float64."""
+    initializers = {f"layer{number}": layer.initializer for number, layer in enumerate(spec.layers)}
+    initializers["head"] = spec.head_initializer
+    return layers.initial_weights(parameter_shapes(spec), initializers, seed=seed, gates=GATES)
+
+
+def parts(spec: GruSpec) -> list[Part]:
+    """The layers in their order."""
+    stack = layers.recurrent_parts("GRU", spec.steps, spec.features, spec.layers, gates=GATES)
+    return [*stack, layers.head_part(spec.layers[-1].units, spec.outputs)]
+
+
+def forward(
+    spec: GruSpec, weights: Weights, inputs: Float[np.ndarray, "batch time features"]
+) -> Float[np.ndarray, "batch outputs"]:
+    """The reference that every framework must match (Cho et al. 2014; reset after the product, as in cuDNN)."""
+    sequence = inputs
+    for number, layer in enumerate(spec.layers):
+        names = ("kernel", "recurrent", "bias", "recurrent_bias")
+        from_input, recurrent, bias, recurrent_bias = (weights[f"layer{number}.{part}"] for part in names)
+        hidden = np.zeros((len(inputs), layer.units), inputs.dtype)
+        states = []
+        for step in np.moveaxis(sequence, 1, 0):
+            reset, update, candidate = np.split(step @ from_input + bias, GATES, axis=-1)
+            state_reset, state_update, state = np.split(hidden @ recurrent + recurrent_bias, GATES, axis=-1)
+            new = np.tanh(candidate + layers.sigmoid(reset + state_reset) * state)
+            kept = layers.sigmoid(update + state_update)
+            hidden = (1 - kept) * new + kept * hidden
+            states.append(hidden)
+        last = number == len(spec.layers) - 1
+        sequence = states[-1] if last else np.stack(states, axis=1)
+        sequence = layers.activate(sequence, "linear", layer.batch_norm, weights, f"layer{number}")
+    return sequence @ weights["head.kernel"] + weights["head.bias"]
+
+
+EXAMPLES = {
+    "one-layer": GruSpec(steps=5, features=3, layers=(GruLayer(units=4),), outputs=2),
+    "two-layers-with-batch-norm-and-dropout": GruSpec(
+        steps=4,
+        features=3,
+        layers=(GruLayer(units=5, batch_norm=layers.AFTER, dropout=0.4), GruLayer(units=4, batch_norm=layers.AFTER)),
+        outputs=2,
+    ),
+}
