@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.analysis.budgets import check
-from bench.plan.options import budgets
+from bench.records.budget_files import load_budgets
 from bench.workload.workload import Workload, load_workload, variants
 from tests.bench.sample_records import quick_run
 
@@ -54,7 +54,7 @@ def test_the_grid_of_the_readme_is_a_grid(tmp_path: Path) -> None:
 def test_the_budgets_of_the_readme_are_budgets(tmp_path: Path) -> None:
     (text,) = BUDGETS
     (tmp_path / "budgets.toml").write_text(text)
-    checks = check(budgets(tmp_path / "budgets.toml"), quick_run()).checks
+    checks = check(load_budgets(tmp_path / "budgets.toml"), quick_run()).checks
     assert len(checks) > 6, "every limit on three contenders"
     assert all(item.found is not None for item in checks), "and each has something that it limits"
 

@@ -6,8 +6,9 @@ from typing import Literal
 
 from bench.analysis.long_table import MEMORY, Figure, figures
 from bench.records.budget import LIMITS, Allowed, Budget
+from bench.records.cell import Cell, cells
 from bench.records.record import Record
-from bench.records.timing_metrics import METRICS, Cell, cells
+from bench.records.timing_metrics import METRICS
 
 Verdict = Literal["kept", "BROKEN", "not measured"]
 

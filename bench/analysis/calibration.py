@@ -19,8 +19,9 @@ from bench.analysis.self_check import SIDE
 from bench.analysis.statistics import Spread
 from bench.analysis.verdicts import CONFIDENCE, Key, Times, Verdicts, judge
 from bench.errors import BenchError, UsageError
+from bench.records.cell import Cell
 from bench.records.record import Record
-from bench.records.timing_metrics import Cell, timed_blocks
+from bench.records.timing_metrics import timed_blocks
 
 PLANTED = 1.1
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from bench.records.cell import Cell, cells
 from bench.records.record import Record
-from bench.records.timing_metrics import Cell, cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

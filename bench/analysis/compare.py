@@ -10,9 +10,10 @@ from bench.analysis import memory_and_quality, paired
 from bench.analysis.comparable import Differences, differences, newly_failed
 from bench.analysis.memory_and_quality import Change, Verdict
 from bench.analysis.verdicts import CONFIDENCE, Common, Row, Spreads, Times, judge
+from bench.records.cell import Cell
 from bench.records.measurement import Block
 from bench.records.record import Record
-from bench.records.timing_metrics import METRICS, Cell, timed_blocks, value
+from bench.records.timing_metrics import METRICS, timed_blocks, value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

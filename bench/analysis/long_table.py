@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from bench.records.cell import Cell, cells
 from bench.records.measurement import Learning
 from bench.records.record import Record
-from bench.records.timing_metrics import METRICS, Cell, cells, summary, timed_blocks
+from bench.records.timing_metrics import METRICS, summary, timed_blocks
 
 MEMORY = ("host_peak_bytes", "host_baseline_bytes", "device_peak_bytes", "device_reserved_bytes", "nvml_used_bytes")
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from bench.analysis.learning import LEAST_SEEDS, interval
 from bench.analysis.long_table import figures
+from bench.records.cell import Cell, cells
 from bench.records.record import Record
-from bench.records.timing_metrics import Cell, cells
 from bench.workload.recipe import is_better
 
 Verdict = Literal["improved", "unchanged", "regressed", "inconclusive"]

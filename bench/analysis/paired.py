@@ -13,9 +13,10 @@ from typing import Literal
 import numpy as np
 
 from bench.analysis.statistics import best_estimate
+from bench.records.cell import Cell
 from bench.records.measurement import Block
 from bench.records.record import Record
-from bench.records.timing_metrics import METRICS, Cell, timed
+from bench.records.timing_metrics import METRICS, timed
 
 Samples = Literal["synchronised_ns", "pipelined_ns"]
 Effects = dict[tuple[Cell, str], tuple[float, ...]]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.errors import UsageError
+from bench.records.cell import Cell, cells
 from bench.records.record import Record
-from bench.records.timing_metrics import Cell, cells
 
 if TYPE_CHECKING:  # whoever only asks for a side needs no statistics
     from bench.analysis.compare import Comparison

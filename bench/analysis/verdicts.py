@@ -8,7 +8,8 @@ from types import MappingProxyType
 from bench.analysis import statistics
 from bench.analysis.memory_and_quality import Verdict
 from bench.analysis.statistics import Noise, Sample, Spread
-from bench.records.timing_metrics import Cell, middle
+from bench.records.cell import Cell
+from bench.records.timing_metrics import middle
 
 Key = tuple[Cell, str]
 Times = Mapping[Key, tuple[float, ...]]

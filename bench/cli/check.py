@@ -19,11 +19,11 @@ def check(
 ) -> None:
     """Hold stored runs, by default the newest, against budgets; exit 3 for a broken one."""
     from bench.analysis.budgets import check as check_records
-    from bench.plan import options
+    from bench.records.budget_files import load_budgets
     from bench.report import budgets as pages
 
     one_of("--format", form, VERDICTS)
-    limits = options.budgets(budgets)
+    limits = load_budgets(budgets)
     records, _ = read(runs or ["latest"], results=results)
     found = check_records(limits, records)
     show_verdicts(found, pages.report(found, title=f"{names(records)} against {budgets}"), form)

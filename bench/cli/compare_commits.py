@@ -23,7 +23,7 @@ from bench.cli.verdicts import VERDICTS
 
 if TYPE_CHECKING:
     from bench.plan.options import Options
-    from bench.records.timing_metrics import Cell
+    from bench.records.cell import Cell
 
 HERE = Path(__file__).resolve().parents[2]
 ENTRY = Path("bench", "__main__.py")
@@ -44,7 +44,7 @@ def timed(options: "Options") -> "Options":
     """What both sides are asked for; raises UsageError for what cannot be had in turns, and for any other mistake."""
     from bench.analysis.self_check import SIDE
     from bench.errors import UsageError
-    from bench.plan.options import check
+    from bench.plan.request import check
 
     for name in ("purpose", "grid", "save_models", "tensorboard", "turns", "only"):
         if getattr(options, name):

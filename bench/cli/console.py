@@ -9,6 +9,8 @@ import typer
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from bench.cli.options import as_option
+from bench.plan.options import DEVICE, FRAMEWORK, PRECISION, WORKLOAD
 from bench.version import __version__
 
 INTERRUPTED = 130
@@ -23,22 +25,10 @@ errors = Console(stderr=True)
 
 Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where runs are stored.")]
 Reports = Annotated[Path, typer.Option("--reports", metavar="DIR", help="Where pages are written.")]
-Device = Annotated[str, typer.Option(metavar="LIST", help="cpu, cuda, cuda:N; several with commas.")]
-Workloads = Annotated[
-    str | None, typer.Option("--workload", metavar="LIST", help="Names of the catalogue, or TOML files; with commas.")
-]
-Frameworks = Annotated[
-    str | None,
-    typer.Option(
-        "--framework", metavar="LIST", help="pytorch, keras (on TensorFlow), keras/jax, flax …, or all; with commas."
-    ),
-]
-Mode = Annotated[
-    str, typer.Option("--mode", metavar="LIST", help="idiomatic (as the guides say), tuned (searched for).")
-]
-PRECISIONS = typer.Option("--precision", metavar="LIST", help="fp32 (strict), tf32, bf16 (mixed).")
-Precision = Annotated[str, PRECISIONS]
-Precisions = Annotated[str | None, PRECISIONS]
+Device = Annotated[str, as_option("device", DEVICE)]
+Workloads = Annotated[str | None, as_option("workload", WORKLOAD)]
+Frameworks = Annotated[str | None, as_option("framework", FRAMEWORK)]
+Precision = Annotated[str, as_option("precision", PRECISION)]
 THRESHOLD_PERCENT = 5.0
 Threshold = Annotated[float, typer.Option("--threshold", metavar="PERCENT", help="What counts as a change.")]
 

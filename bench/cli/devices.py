@@ -16,9 +16,9 @@ def check_devices(contenders: "Sequence[Contender]", wanted: Sequence[str]) -> N
     """
     if set(wanted) == {"cpu"}:
         return
-    from bench.plan import options
+    from bench.plan import request
     from bench.run.worker_pool import probe
 
     with TemporaryDirectory(prefix="levelfield-") as folder:
         seen = probe(contenders, logs=Path(folder))
-    options.check_devices(contenders, wanted, seen=seen)
+    request.check_devices(contenders, wanted, seen=seen)

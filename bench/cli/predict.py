@@ -27,12 +27,12 @@ def predict(
     device: Device = "cpu",
 ) -> None:
     """Ask a saved model about data, in any framework; the answers are CSV."""
-    from bench.plan import options
+    from bench.plan import option_values
     from bench.workload import saved_model
 
     about = saved_model.read(model)
     contender = _contender(framework, about)
-    where, *others = options.devices(device)
+    where, *others = option_values.devices(device)
     if others:
         fail(f"--device: found {device!r}, expected one device", USAGE)
     check_devices([contender], (where,))

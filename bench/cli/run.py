@@ -13,14 +13,9 @@ from bench.cli.console import (
     NOTHING,
     THRESHOLD_PERCENT,
     USAGE,
-    Device,
-    Frameworks,
-    Mode,
-    Precisions,
     Reports,
     Results,
     Threshold,
-    Workloads,
     console,
     fail,
     note,
@@ -29,54 +24,31 @@ from bench.cli.console import (
     warn_of_load,
 )
 from bench.cli.devices import check_devices
+from bench.cli.options import with_options
 from bench.cli.page import write_page
 from bench.cli.stored_runs import check_writable
 from bench.cli.verdicts import Verdicts
+from bench.plan.options import Options
 
 AROUND = "proofs, memory, the roof and starting"
 AROUND_IN_TURNS = f"the other side's turns, {AROUND}"
 AROUND_TUNED = f"searches for options, {AROUND}"
 
 if TYPE_CHECKING:
-    from bench.plan.options import Options, Request
+    from bench.plan.request import Request
     from bench.records.record import Case, Record
     from bench.records.store import RunFolder
     from bench.report.progress import Display
     from bench.run.settings import Event
 
 
+@with_options
 def run(  # noqa: PLR0913 (the options of the command)
     unfinished: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="With --resume: the run to go on with.")
     ] = None,
     *,
-    suite: Annotated[str | None, typer.Option(help="A named set of workloads; see `list suites`.")] = None,
-    workload: Workloads = None,
-    framework: Frameworks = None,
-    device: Device = "cpu",
-    mode: Mode = "idiomatic",
-    precision: Precisions = None,
-    scenario: Annotated[str | None, typer.Option(metavar="LIST", help="training, inference.")] = None,
-    purpose: Annotated[str | None, typer.Option(metavar="LIST", help="timing, learning, memory, capacity.")] = None,
-    grid: Annotated[
-        bool, typer.Option("--grid", help="Learn with every choice of a workload's grid, on every fold.")
-    ] = False,
-    batch_size: Annotated[
-        str | None, typer.Option(metavar="LIST", help="Batch sizes; auto: the largest that fits.")
-    ] = None,
-    feed: Annotated[
-        str, typer.Option(metavar="device|host", help="Where batches are when the clock starts.")
-    ] = "device",
-    processes: Annotated[
-        int | None, typer.Option(help="Processes that time each case; 3, or what the suite says.")
-    ] = None,
-    seeds: Annotated[int, typer.Option(help="How often each network learns, from different first weights.")] = 1,
-    threads: Annotated[int | None, typer.Option(help="Threads for every framework; all cores by default.")] = None,
-    time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="For each case.")] = 1800.0,
-    machine: Annotated[str | None, typer.Option(metavar="NAME", help="The name of a class of equal machines.")] = None,
-    save_models: Annotated[bool, typer.Option("--save-models", help="Keep what is learnt, for `predict`.")] = False,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write the curves for TensorBoard.")] = False,
-    inject: Annotated[str | None, typer.Option(metavar="PERCENT", help="Plant a slowdown, with --self-check.")] = None,
+    options: Options,
     against: Annotated[
         Path | None, typer.Option(metavar="CHECKOUT", help="Measure it and this one in turns, and compare.")
     ] = None,
@@ -85,8 +57,6 @@ def run(  # noqa: PLR0913 (the options of the command)
     ] = False,
     threshold: Threshold = THRESHOLD_PERCENT,
     form: Verdicts = "terminal",
-    turns: Annotated[str | None, typer.Option(hidden=True, help="FOLDER:SIDE, where two runs meet.")] = None,
-    only: Annotated[str | None, typer.Option(hidden=True, help="A file of cells; nothing else is measured.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and its time, and do nothing.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the newest unfinished run, or with RUN.")
@@ -96,31 +66,8 @@ def run(  # noqa: PLR0913 (the options of the command)
 ) -> None:
     """Measure a suite or some workloads, and write the report."""
     from bench.plan.cases import cases
-    from bench.plan.options import Options, check
+    from bench.plan.request import check
 
-    options = Options(
-        suite=suite,
-        workload=workload,
-        framework=framework,
-        device=device,
-        mode=mode,
-        precision=precision,
-        scenario=scenario,
-        purpose=purpose,
-        grid=grid,
-        batch_size=batch_size,
-        feed=feed,
-        processes=processes,
-        seeds=seeds,
-        threads=threads,
-        time_limit=time_limit,
-        machine=machine,
-        save_models=save_models,
-        tensorboard=tensorboard,
-        inject=inject,
-        turns=turns,
-        only=only,
-    )
     if resume:
         if options != Options():
             fail("--resume: found other options, expected none: a run goes on with those that it began with", USAGE)
@@ -138,7 +85,7 @@ def run(  # noqa: PLR0913 (the options of the command)
         if not dry_run:
             other.run(against or other.HERE, options, threshold=threshold, form=form, results=results)
     request = check(options)
-    if tensorboard:
+    if options.tensorboard:
         from bench.export.tensorboard import check as check_tensorboard
 
         check_tensorboard()
@@ -149,7 +96,7 @@ def run(  # noqa: PLR0913 (the options of the command)
     raise SystemExit(code)
 
 
-def start(options: "Options", request: "Request", *, results: Path, reports: Path) -> "tuple[RunFolder, int]":
+def start(options: Options, request: "Request", *, results: Path, reports: Path) -> "tuple[RunFolder, int]":
     """Make a new run and measure it: the run, and its exit code.
 
     `--device cuda` without a GPU ends here, before anything is stored.
@@ -175,7 +122,7 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
     """Go on with a run: measure the cases of its plan that have no record yet, if they still are what they were."""
     from dataclasses import replace
 
-    from bench.plan.options import Options, check
+    from bench.plan.request import check
     from bench.records import store
     from bench.records.environment import machine_name
 
@@ -204,7 +151,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     store: "RunFolder",
     planned: Sequence["Case"],
     request: "Request",
-    options: "Options",
+    options: Options,
     *,
     machine: str,
     reports: Path,
@@ -258,7 +205,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     return _exit_code(records)
 
 
-def _keeper(store: "RunFolder", options: "Options") -> "Callable[[Record], None]":
+def _keeper(store: "RunFolder", options: Options) -> "Callable[[Record], None]":
     """What is done with a record as soon as it is there: stored, and its curve written for TensorBoard."""
     if not options.tensorboard:
         return store.append

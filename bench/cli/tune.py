@@ -21,12 +21,17 @@ from bench.cli.console import (
     write,
 )
 from bench.cli.devices import check_devices
+from bench.cli.options import as_option
+from bench.plan.options import SCENARIO, THREADS, Options
 
 if TYPE_CHECKING:
+    from bench.plan.request import Request
+    from bench.records.cell import Cell
     from bench.records.record import SearchResult
-    from bench.run.option_search import Spot
     from bench.run.settings import Event
     from bench.workload.workload import Workload
+
+    Found = dict[Cell, SearchResult]
 
 LIMIT_S = 1800.0
 
@@ -37,11 +42,11 @@ def tune(  # noqa: PLR0913 (the options of the command)
     framework: Frameworks = None,
     device: Device = "cpu",
     precision: Precision = "fp32",
-    scenario: Annotated[str, typer.Option(metavar="LIST", help="training, inference.")] = "training",
+    scenario: Annotated[str, as_option("scenario", SCENARIO)] = "training",
     batch_size: Annotated[
         str | None, typer.Option(metavar="LIST", help="Batch sizes; those of the workload by default.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads for every framework; all cores by default.")] = None,
+    threads: Annotated[int | None, as_option("threads", THREADS)] = None,
     scripts: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Write what was chosen into files, and do not print it.")
     ] = None,
@@ -52,16 +57,12 @@ def tune(  # noqa: PLR0913 (the options of the command)
     ] = False,
 ) -> None:
     """Search for the fastest public options of each framework."""
-    from bench.plan import options
-    from bench.plan.cases import cases
-    from bench.records.environment import machine_name
-    from bench.report import progress, terminal
+    from bench.plan.request import check
+    from bench.report import terminal
     from bench.report import tuning as pages
-    from bench.run import option_search
-    from bench.run.settings import RunSettings
 
-    asked = options.check(
-        options.Options(
+    request = check(
+        Options(
             workload=workload,
             framework=framework,
             device=device,
@@ -74,11 +75,30 @@ def tune(  # noqa: PLR0913 (the options of the command)
             threads=threads,
         )
     )
-    if len(asked.selection.workloads) != 1:
+    if len(request.selection.workloads) != 1:
         fail(f"found {workload or 'no workload'}, expected one; `levelfield list workloads` names them", USAGE)
-    selection = asked.selection
     warn_of_load()
-    check_devices(selection.contenders, selection.devices)
+    check_devices(request.selection.contenders, request.selection.devices)
+    found, picked = _search(request, again=again, exhaustive=exhaustive)
+    for cell, item in found.items():
+        show([terminal.render_table(pages.table(_title(cell), item, picked=picked.get(cell)))])
+        if item.candidates[0].times_s:
+            _write(cell, item, request.selection.workloads[0], scripts=scripts)
+    for remark in request.remarks:
+        note(remark)
+    if not any(item.candidates[0].times_s for item in found.values()):
+        fail(f"{workload}: nothing could be timed; the table says why", NOTHING)
+
+
+def _search(request: "Request", *, again: bool, exhaustive: bool) -> "tuple[Found, dict[Cell, dict[str, str]]]":
+    """What the search found; where every candidate was timed at length after it, that and what the search picked."""
+    from bench.plan.cases import cases
+    from bench.records.environment import machine_name
+    from bench.report import progress
+    from bench.run import option_search
+    from bench.run.settings import RunSettings
+
+    selection = request.selection
     with TemporaryDirectory(prefix="levelfield-") as folder, errors.status("tuning") as status:
 
         def listen(event: "Event") -> None:
@@ -91,7 +111,7 @@ def tune(  # noqa: PLR0913 (the options of the command)
             run="tune",
             machine=machine_name(None),
             workloads={item.name: item for item in selection.workloads},
-            block_seconds=asked.suite.block_seconds,
+            block_seconds=request.suite.block_seconds,
             limit_s=LIMIT_S,
             logs=Path(folder),
             models=None,
@@ -99,34 +119,32 @@ def tune(  # noqa: PLR0913 (the options of the command)
             listen=listen,
         )
         found = option_search.search(cases(selection), settings, again=again)
-        picked = {spot: item.options for spot, item in found.items()} if exhaustive else {}
-        if exhaustive:
-            found = option_search.search(cases(selection), settings, again=True, exhaustive=True)
-    for spot, item in found.items():
-        show([terminal.render_table(pages.table(spot.place, item, picked=picked.get(spot)))])
-        if item.candidates[0].times_s:
-            _write(spot, item, selection.workloads[0], scripts=scripts)
-    for remark in asked.remarks:
-        note(remark)
-    if not any(item.candidates[0].times_s for item in found.values()):
-        fail(f"{workload}: nothing could be timed; the table says why", NOTHING)
+        if not exhaustive:
+            return found, {}
+        picked = {cell: item.options for cell, item in found.items()}
+        return option_search.search(cases(selection), settings, again=True, exhaustive=True), picked
 
 
-def _write(spot: "Spot", found: "SearchResult", workload: "Workload", *, scripts: Path | None) -> None:
+def _title(cell: "Cell") -> str:
+    device = f"{cell.device}, {cell.precision}, {cell.threads} threads"
+    return f"{cell.workload} {cell.contender} {cell.scenario}, batch {cell.batch_size}, on {device}"
+
+
+def _write(cell: "Cell", found: "SearchResult", workload: "Workload", *, scripts: Path | None) -> None:
     """What was chosen as a script, printed or in a file."""
     from bench.scripts import Task
     from bench.scripts import write as write_script
 
-    framework, _, backend = spot.contender.partition("/")
+    framework, _, backend = cell.contender.partition("/")
     task = Task(
         workload=workload.name,
         framework=framework,
         backend=backend or None,
-        device=spot.device,
-        precision=spot.precision,
-        threads=spot.threads,
-        scenario=spot.scenario,
-        batch_size=spot.batch_size,
+        device=cell.device,
+        precision=cell.precision,
+        threads=cell.threads,
+        scenario=cell.scenario,
+        batch_size=cell.batch_size,
         family=workload.family,
         spec=workload.spec,
         recipe=workload.recipe,
@@ -137,7 +155,7 @@ def _write(spot: "Spot", found: "SearchResult", workload: "Workload", *, scripts
         write(f"\n{text}\n")
         return
     scripts.mkdir(parents=True, exist_ok=True)
-    words = (spot.workload, spot.contender, spot.device, spot.precision, spot.scenario, str(spot.batch_size))
+    words = (cell.workload, cell.contender, cell.device, cell.precision, cell.scenario, str(cell.batch_size))
     path = scripts / f"{'-'.join(words)}.py".replace("/", "-").replace(":", "-").replace("@", "-")
     path.write_text(text, "utf-8")
     say(f"script: {path}")

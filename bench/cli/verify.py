@@ -35,21 +35,23 @@ def verify(
     form: Annotated[str, typer.Option("--format", metavar="table|json", help="For people, or for machines.")] = "table",
 ) -> None:
     """Prove that all frameworks do the same work."""
-    from bench.plan import options
+    from bench.plan import option_values
     from bench.report import certificates, terminal
     from bench.run.certificates import certify
     from bench.workload import frameworks
 
     one_of("--format", form, ("table", "json"))
     known = tuple(map(str, filter(frameworks.is_installed, frameworks.every_contender())))
-    contenders, problems = frameworks.choose(known if framework is None else options.split("framework", framework))
+    contenders, problems = frameworks.choose(
+        known if framework is None else option_values.split("framework", framework)
+    )
     if not contenders:
         fail("; ".join(problems) or "no framework is installed", USAGE)
-    workloads = options.load_workloads(workload or "all")
-    where, *others = options.devices(device)
+    workloads = option_values.load_workloads(workload or "all")
+    where, *others = option_values.devices(device)
     if others:
         fail(f"--device: found {device!r}, expected one device", USAGE)
-    used, *more = options.precisions(precision)
+    used, *more = option_values.precisions(precision)
     if more:
         fail(f"--precision: found {precision!r}, expected one precision", USAGE)
     check_devices(contenders, (where,))

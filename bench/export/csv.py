@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from bench.analysis.long_table import Figure, figures
+from bench.records.cell import Cell
 from bench.records.record import Record
-from bench.records.timing_metrics import Cell
 
 CELL = tuple(field.name for field in fields(Cell))
 HEADER = ("run", *CELL, "metric", "unit", "value", "low", "high", "processes")

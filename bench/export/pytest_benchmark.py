@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.errors import UsageError
+from bench.records.cell import Cell
 from bench.records.measurement import Block
 from bench.records.record import Record
-from bench.records.timing_metrics import Cell, timed_blocks
+from bench.records.timing_metrics import timed_blocks
 
 VERSION = "5.1.0"  # of pytest-benchmark, since when its files look like this
 NANOSECONDS = 1e9

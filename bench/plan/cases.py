@@ -4,8 +4,8 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bench.records.cell import Cell, cells
 from bench.records.record import Case, Record
-from bench.records.timing_metrics import Cell, cells
 from bench.workload import model_families
 from bench.workload.axes import Feed, Mode, Precision, Purpose, Scenario
 from bench.workload.frameworks import Contender

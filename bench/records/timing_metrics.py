@@ -11,8 +11,9 @@ from typing import Literal
 
 import numpy as np
 
+from bench.records.cell import Cell, cells
 from bench.records.measurement import Block
-from bench.records.record import Case, Record
+from bench.records.record import Record
 from bench.workload.axes import Scenario
 
 Better = Literal["lower", "higher"]
@@ -216,54 +217,6 @@ def _part_s(block: Block, name: str) -> float:
 
 def _percentile_s(times_ns: Sequence[int], percent: float) -> float:
     return float(np.percentile(times_ns, percent)) / 1e9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Cell:
-    """One cell of the matrix: what several processes repeat at one batch size."""
-
-    workload: str
-    scenario: Scenario
-    device: str
-    mode: str
-    precision: str
-    threads: int
-    feed: str
-    batch_size: int
-    contender: str
-
-    @property
-    def place(self) -> str:
-        """Where it is, for a sentence."""
-        return f"{self.workload} {self.contender} {self.scenario} on {self.device}, batch {self.batch_size}"
-
-    @property
-    def how(self) -> str:
-        """How it was run, for a name that no other cell at this place may share."""
-        return f"{self.mode} {self.precision} {self.threads} threads fed from {self.feed}"
-
-    @property
-    def group(self) -> "Cell":
-        """The cell without its contender: those of one group compete with each other."""
-        return replace(self, contender="")
-
-
-def cells(case: Case) -> tuple[Cell, ...]:
-    """The cells that a case fills, one for each of its batch sizes."""
-    return tuple(
-        Cell(
-            workload=case.workload,
-            scenario=case.scenario,
-            device=case.device,
-            mode=case.mode,
-            precision=case.precision,
-            threads=case.threads,
-            feed=case.feed,
-            batch_size=batch_size,
-            contender=case.contender,
-        )
-        for batch_size in case.batch_sizes
-    )
 
 
 def timed_blocks(records: Iterable[Record]) -> dict[Cell, tuple[Block, ...]]:

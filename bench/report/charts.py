@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from bench.records.cell import Cell
 from bench.records.record import Record
-from bench.records.timing_metrics import METRICS, Cell, summary
+from bench.records.timing_metrics import METRICS, summary
 from bench.report import formatting, panels, pictures
 from bench.report.performance import several_steps
 from bench.report.results import Results, arrange, lane, outcome, planned_cells, select, status, workloads

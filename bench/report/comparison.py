@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from bench.analysis.compare import Comparison
 from bench.analysis.memory_and_quality import Change
 from bench.analysis.verdicts import Row
-from bench.records.timing_metrics import Cell
+from bench.records.cell import Cell
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Report, Section, Table, left
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable
 from itertools import groupby
 
-from bench.records.timing_metrics import METRICS, Cell, summary
+from bench.records.cell import Cell
+from bench.records.timing_metrics import METRICS, summary
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.performance import several_steps

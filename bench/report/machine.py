@@ -5,8 +5,9 @@ from itertools import groupby
 from statistics import median
 from typing import get_args
 
+from bench.records.cell import Cell
 from bench.records.measurement import Block, Reading, Use
-from bench.records.timing_metrics import METRICS, Cell, summary
+from bench.records.timing_metrics import METRICS, summary
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.results import Results, label_columns, labels, lane, planned_cells, where

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from bench.analysis.successive_halving import DECIDES
+from bench.records.cell import Cell
 from bench.records.record import SearchResult
-from bench.records.timing_metrics import METRICS, Cell, Metric, Summary, of_processes, timed, value
+from bench.records.timing_metrics import METRICS, Metric, Summary, of_processes, timed, value
 from bench.report import formatting, progress
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.performance import summaries

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
+from bench.records.cell import Cell
 from bench.records.record import SearchResult
-from bench.records.timing_metrics import METRICS, Cell, Metric, Summary, against_best, summary
+from bench.records.timing_metrics import METRICS, Metric, Summary, against_best, summary
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.machine import throttling

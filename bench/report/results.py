@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
+from bench.records.cell import Cell, cells
 from bench.records.measurement import Block
 from bench.records.record import Case, Certificate, Record
-from bench.records.timing_metrics import Cell, cells, timed_blocks
+from bench.records.timing_metrics import timed_blocks
 from bench.report.layout import Column, Entry, left
 from bench.workload import grid_variants
 from bench.workload.axes import Purpose, Scenario

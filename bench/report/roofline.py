@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bench.analysis.roofline import Standing, best, stand
+from bench.records.cell import Cell
 from bench.records.record import Rate, Roof
-from bench.records.timing_metrics import METRICS, Cell, summary
+from bench.records.timing_metrics import METRICS, summary
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.results import Results, label_columns, labels, lane, planned_cells, workloads

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from bench.errors import NothingMeasuredError
+from bench.records.cell import Cell
 from bench.records.record import Record
-from bench.records.timing_metrics import METRICS, Cell
+from bench.records.timing_metrics import METRICS
 from bench.report import formatting
 from bench.report.first_calls import boundary_table, first_calls_table
 from bench.report.layout import Column, Entry, Report, Section, Table, left, without_empty

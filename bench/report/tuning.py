@@ -8,9 +8,9 @@ import numpy as np
 
 from bench.analysis import successive_halving
 from bench.analysis.successive_halving import USUAL, WORTH, gain
+from bench.records.cell import Cell, cells
 from bench.records.environment import BUSY_CORES
 from bench.records.record import Candidate, SearchResult
-from bench.records.timing_metrics import Cell, cells
 from bench.report import formatting, progress
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.results import Results, label_columns, labels, lane

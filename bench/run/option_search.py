@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, NamedTuple, final
+from typing import Any, final
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,6 +17,7 @@ from bench import cache
 from bench.analysis import successive_halving
 from bench.analysis.successive_halving import DECIDES
 from bench.records import environment
+from bench.records.cell import Cell, cells
 from bench.records.record import Candidate, Case, SearchResult, to_json
 from bench.run import certificates
 from bench.run.interleaved_timing import Laps
@@ -23,7 +25,6 @@ from bench.run.proofs import Proofs, source_digest
 from bench.run.settings import Event, RunSettings, contender, job, untimed
 from bench.run.worker_pool import Fleet
 from bench.workload import frameworks, source_code
-from bench.workload.axes import Scenario
 
 # What decides who is a candidate and how it is timed: what they took before a change there is not known any more.
 TIMING = tuple(
@@ -41,30 +42,9 @@ TIMING = tuple(
 )
 
 
-class Spot(NamedTuple):
-    """What options are searched for: they may be others on every device and at every batch size."""
-
-    workload: str
-    contender: str
-    device: str
-    precision: str
-    threads: int
-    scenario: Scenario
-    batch_size: int
-
-    @property
-    def place(self) -> str:
-        """Where it is, for a title."""
-        device = f"{self.device}, {self.precision}, {self.threads} threads"
-        return f"{self.workload} {self.contender} {self.scenario}, batch {self.batch_size}, on {device}"
-
-
-def spots(case: Case) -> tuple[Spot, ...]:
-    """Where a case needs options, by its batch sizes; none in another mode."""
-    if case.mode != "tuned":
-        return ()
-    where = (case.workload, case.contender, case.device, case.precision, case.threads, case.scenario)
-    return tuple(Spot(*where, size) for size in case.batch_sizes)
+def tuned_cells(case: Case) -> tuple[Cell, ...]:
+    """The cells for which a case needs options, wherever its batches come from; none in another mode."""
+    return cells(replace(case, feed="device")) if case.mode == "tuned" else ()
 
 
 def tune(  # noqa: PLR0913 (what a search needs)
@@ -75,24 +55,25 @@ def tune(  # noqa: PLR0913 (what a search needs)
     *,
     again: bool = False,
     exhaustive: bool = False,
-) -> dict[Spot, SearchResult]:
+) -> dict[Cell, SearchResult]:
     """One search after another, before anything else is at work: candidates are told apart by their times.
 
     With `again` nothing is taken from the cache.
     """
-    sizes: dict[Spot, dict[int, Case]] = {}  # by spots of no size
+    sizes: dict[Cell, dict[int, Case]] = {}  # by cells of no size
     for case in cases:
-        for spot in spots(case):
-            sizes.setdefault(spot._replace(batch_size=0), {}).setdefault(spot.batch_size, case)
+        for cell in tuned_cells(case):
+            sizes.setdefault(replace(cell, batch_size=0), {}).setdefault(cell.batch_size, case)
     if not sizes:
         return {}
     fleet.wait()
     tuner = Tuner(fleet=fleet, proofs=proofs, settings=settings, again=again, exhaustive=exhaustive)
-    found: dict[Spot, SearchResult] = {}
+    found: dict[Cell, SearchResult] = {}
     # Those of one framework one after the other: its processes have to start but once.
-    for _, alike in groupby(sorted(sizes, key=lambda spot: (spot.contender, spot.device)), key=lambda spot: spot[1:3]):
-        for spot in alike:
-            by_size = sizes[spot]
+    kind = attrgetter("contender", "device")
+    for _, alike in groupby(sorted(sizes, key=kind), key=kind):
+        for cell in alike:
+            by_size = sizes[cell]
             case = replace(next(iter(by_size.values())), purpose="timing", replicate=0, seed=0, feed="device")
             found |= tuner.find(replace(case, batch_sizes=tuple(by_size)))
         fleet.dismiss()
@@ -101,7 +82,7 @@ def tune(  # noqa: PLR0913 (what a search needs)
 
 def search(
     cases: Sequence[Case], settings: RunSettings, *, again: bool, exhaustive: bool = False
-) -> dict[Spot, SearchResult]:
+) -> dict[Cell, SearchResult]:
     """The same by itself, with processes of its own; what an exhaustive one finds stays out of the cache."""
     fleet = Fleet(settings.logs)
     try:
@@ -124,23 +105,23 @@ class Tuner:
     again: bool
     exhaustive: bool = False
 
-    def find(self, case: Case) -> dict[Spot, SearchResult]:
+    def find(self, case: Case) -> dict[Cell, SearchResult]:
         """The searches for the batch sizes of a case, from the cache where they are known."""
-        known = {} if self.again else {spot: self._known(case, spot) for spot in spots(case)}
-        found = {spot: tuning for spot, tuning in known.items() if tuning is not None}
-        missing = [spot for spot in spots(case) if spot not in found]
+        known = {} if self.again else {cell: self._known(case, cell) for cell in tuned_cells(case)}
+        found = {cell: tuning for cell, tuning in known.items() if tuning is not None}
+        missing = [cell for cell in tuned_cells(case) if cell not in found]
         if missing:
-            made = self._search(replace(case, batch_sizes=tuple(spot.batch_size for spot in missing)))
-            for spot in missing:
-                found[spot] = made[spot.batch_size]
-                self.settings.listen(Event(kind="tuned", case=case, tuning=found[spot]))
+            made = self._search(replace(case, batch_sizes=tuple(cell.batch_size for cell in missing)))
+            for cell in missing:
+                found[cell] = made[cell.batch_size]
+                self.settings.listen(Event(kind="tuned", case=case, tuning=found[cell]))
                 # What failed is tried again next time; what everything at length shows is held against the search's.
-                if found[spot].candidates[0].times_s and not self.exhaustive:
-                    is_late = any(item.outcome == "timeout" for item in found[spot].candidates)
-                    path = self._path(case, spot, within_s=self.settings.limit_s if is_late else None)
+                if found[cell].candidates[0].times_s and not self.exhaustive:
+                    is_late = any(item.outcome == "timeout" for item in found[cell].candidates)
+                    path = self._path(case, cell, within_s=self.settings.limit_s if is_late else None)
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_text(json.dumps(to_json(found[spot])), "utf-8")
-        return {spot: found[spot] for spot in spots(case)}
+                    path.write_text(json.dumps(to_json(found[cell])), "utf-8")
+        return {cell: found[cell] for cell in tuned_cells(case)}
 
     def _search(self, case: Case) -> dict[int, SearchResult]:
         asked = self._do(case, {"kind": "choices", "precision": case.precision, "scenario": case.scenario})
@@ -188,16 +169,16 @@ class Tuner:
             known[number] = replace(candidate, outcome="unproven", error=f"not proven: {wrong}")
         return {}, tuple(known)
 
-    def _known(self, case: Case, spot: Spot) -> SearchResult | None:
+    def _known(self, case: Case, cell: Cell) -> SearchResult | None:
         """What was found before: with time for every candidate, or with as much as there is now."""
-        return _read(self._path(case, spot)) or _read(self._path(case, spot, within_s=self.settings.limit_s))
+        return _read(self._path(case, cell)) or _read(self._path(case, cell, within_s=self.settings.limit_s))
 
-    def _path(self, case: Case, spot: Spot, *, within_s: float | None = None) -> Path:
+    def _path(self, case: Case, cell: Cell, *, within_s: float | None = None) -> Path:
         """Where a search is kept, by everything that decides it: one that had no time for all, by the limit as well."""
         workload, versions = self.settings.workloads[case.workload], frameworks.versions(contender(case))
         sources = source_code.code_of(TIMING).decode(), source_digest(workload, case.framework)
         limit = [] if within_s is None else [within_s]
-        what = [self.settings.machine, workload.digest, *sources, versions, *spot, *limit]
+        what = [self.settings.machine, workload.digest, *sources, versions, *astuple(cell), *limit]
         return cache.folder() / "tunings" / f"{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]}.json"
 
 

@@ -15,12 +15,13 @@ import psutil
 from pydantic import TypeAdapter
 
 from bench.analysis import largest_batch
+from bench.records.cell import Cell
 from bench.records.environment import environment
 from bench.records.measurement import Capacity, Measurement, Trial
 from bench.records.record import SCHEMA_VERSION, Case, Record, SearchResult, to_json
 from bench.run import certificates, option_search, peak_rates
 from bench.run.certificates import Certificates
-from bench.run.option_search import Spot, spots
+from bench.run.option_search import tuned_cells
 from bench.run.peak_rates import Roofs
 from bench.run.proofs import source_digest
 from bench.run.settings import Event, RunSettings, contender, job, untimed
@@ -76,11 +77,11 @@ class _Place:
 
     fleet: Fleet
     settings: RunSettings
-    tunings: Mapping[Spot, SearchResult]
+    tunings: Mapping[Cell, SearchResult]
 
     def tuned(self, case: Case) -> tuple[SearchResult, ...]:
         """The searches behind a case, one for each of its batch sizes; none in another mode."""
-        return tuple(self.tunings[spot] for spot in spots(case))
+        return tuple(self.tunings[cell] for cell in tuned_cells(case))
 
     def options(self, case: Case) -> list[dict[str, str]]:
         """The different options that a case uses."""

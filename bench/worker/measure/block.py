@@ -73,10 +73,7 @@ def measure(
         with one_after_the_other(partner):  # threads of two processes that wait for each other take ten times as long
             in_a_round = fitting(WARM_UP_CALLS, call_ns=min(first), limit_ns=ROUND_SHARE * block_ns)
             warm_up, steady = warmed_up(work, calls=in_a_round, limit_ns=int(WARM_UP_SHARE * block_ns))
-        call_ns = median(warm_up[-in_a_round:])
-        wanted = ENOUGH_FOR_P99 if call_ns * ENOUGH_FOR_P99 <= block_ns else SINGLE_CALLS
-        length = Length(block_ns=block_ns, minimum=SINGLE_CALLS, wanted=wanted)
-        single = take(lambda: timed(work, 1), length, partner, once_ns=call_ns)
+        single = _one_by_one(work, partner, call_ns=median(warm_up[-in_a_round:]), block_ns=block_ns)
         call_ns = median(single.times)
         per_round = partner.meet(
             _calls_per_round(call_ns, block_ns=block_ns, minimum=minimum_calls, together=work.together)
@@ -85,20 +82,10 @@ def measure(
             spent.append(work.compiled())
             first_round_ns = timed(work, per_round)
             spent.append(work.compiled())
-        used_ns: list[int] = []  # by the processors in each round, and not in between
-
-        def a_round() -> int:
-            if len(used_ns) == ROUNDS // 2:
-                watch.read("during")
-            before_ns = processor_ns()
-            elapsed_ns = timed(work, per_round)
-            used_ns.append(processor_ns() - before_ns)
-            return elapsed_ns
-
-        before_j = watch.energy_j()
         least = max(ROUNDS, -(-minimum_calls // per_round))
         length = Length(block_ns=block_ns, minimum=least, wanted=least)
-        pipelined = take(a_round, length, partner, once_ns=per_round * call_ns)
+        before_j = watch.energy_j()
+        pipelined, cpu_ns = _in_rounds(work, partner, watch, length=length, calls=per_round, call_ns=call_ns)
         after_j = watch.energy_j()
         # In turns it is that of both sides.
         spent_j = None if before_j is None or after_j is None or pipelined.together else after_j - before_j
@@ -113,7 +100,7 @@ def measure(
         synchronised_ns=single.times,
         pipelined_ns=pipelined.times,
         iterations_per_round=per_round,
-        cpu_ns=sum(used_ns),
+        cpu_ns=cpu_ns,
         wall_ns=sum(pipelined.times),
         checksum=checksum(work.run(1)),
         synchronised_ended=single.ended,
@@ -124,6 +111,30 @@ def measure(
         first_round_ns=first_round_ns,
         compiling=_compiling(*spent),
     )
+
+
+def _one_by_one(work: Work, partner: Partner, *, call_ns: float, block_ns: int) -> Series:
+    """Single calls, each waited for: as many as a p99 needs, where they fit into a block."""
+    wanted = ENOUGH_FOR_P99 if call_ns * ENOUGH_FOR_P99 <= block_ns else SINGLE_CALLS
+    length = Length(block_ns=block_ns, minimum=SINGLE_CALLS, wanted=wanted)
+    return take(lambda: timed(work, 1), length, partner, once_ns=call_ns)
+
+
+def _in_rounds(  # noqa: PLR0913 (what rounds are made of)
+    work: Work, partner: Partner, watch: Watch, *, length: Length, calls: int, call_ns: float
+) -> tuple[Series, int]:
+    """Rounds of calls with one wait, and the processor time of all of them; the machine is looked at in between."""
+    used_ns: list[int] = []  # by the processors in each round, and not in between
+
+    def a_round() -> int:
+        if len(used_ns) == ROUNDS // 2:
+            watch.read("during")
+        before_ns = processor_ns()
+        elapsed_ns = timed(work, calls)
+        used_ns.append(processor_ns() - before_ns)
+        return elapsed_ns
+
+    return take(a_round, length, partner, once_ns=calls * call_ns), sum(used_ns)
 
 
 @contextmanager

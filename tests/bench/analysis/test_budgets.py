@@ -8,8 +8,8 @@ from pydantic import TypeAdapter
 from bench.analysis.budgets import check
 from bench.analysis.long_table import figures
 from bench.records.budget import Budget
+from bench.records.cell import Cell
 from bench.records.measurement import Measurement
-from bench.records.timing_metrics import Cell
 from tests.bench.sample_records import learning, quick_run, record
 
 RUN = quick_run()

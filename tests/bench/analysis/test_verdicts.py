@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.analysis.verdicts import Common, Row, Verdicts, judge
-from bench.records.timing_metrics import Cell, cells
+from bench.records.cell import Cell, cells
 from tests.bench.sample_records import record
 
 THRESHOLD = 0.05

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from bench.cli import compare_commits
+from bench.records.cell import Cell
 from bench.records.measurement import SIDES, Measurement, Turns
 from bench.records.record import Record
 from bench.records.store import RunFolder, new_run
-from bench.records.timing_metrics import Cell
 from bench.run.plan_exchange import PROTOCOL
 from bench.run.worker_client import ROOT
 from tests.bench.cli.conftest import Command, Place, Result, prepared

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bench.plan.cases import Selection, cases, estimate_s, known_durations
+from bench.records.cell import cells
 from bench.records.record import Case
-from bench.records.timing_metrics import cells
 from bench.workload.frameworks import Contender
 from bench.workload.suite import load_suite
 from bench.workload.workload import load_workload

@@ -11,8 +11,10 @@ import pytest
 
 from bench.errors import UsageError
 from bench.plan.cases import cases
-from bench.plan.options import Options, check, check_devices, load_workloads
-from bench.records.timing_metrics import cells
+from bench.plan.option_values import load_workloads
+from bench.plan.options import Options
+from bench.plan.request import check, check_devices
+from bench.records.cell import cells
 from bench.workload import frameworks
 from bench.workload.frameworks import Contender
 from bench.workload.workload import workload_names

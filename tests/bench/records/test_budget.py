@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
-from bench.plan.options import budgets
 from bench.records.budget import LIMITS, Budget
+from bench.records.budget_files import load_budgets
 
 
 def test_every_limit_is_a_key_of_a_budget() -> None:
@@ -16,7 +16,7 @@ def test_every_limit_is_a_key_of_a_budget() -> None:
 def test_a_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "budgets.toml"
     path.write_text('[[budget]]\nworkload = "digits-cnn"\nbatch_size = 1\nlatency_p90_ms = 2\naccuracy = 0.9\n')
-    assert budgets(path) == (Budget(workload="digits-cnn", batch_size=1, latency_p90_ms=2.0, accuracy=0.9),)
+    assert load_budgets(path) == (Budget(workload="digits-cnn", batch_size=1, latency_p90_ms=2.0, accuracy=0.9),)
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ def test_a_mistake_is_one_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "budgets.toml"
     path.write_text(text)
     with pytest.raises(UsageError, match=message):
-        budgets(path)
+        load_budgets(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none.toml: found No such file or directory, expected a TOML file"):
-        budgets(tmp_path / "none.toml")
+        load_budgets(tmp_path / "none.toml")

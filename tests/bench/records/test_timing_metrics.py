@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bench.records.cell import cells
 from bench.records.measurement import Boundary, Compiling, Use
-from bench.records.timing_metrics import METRICS, Summary, against_best, cells, middle, summary, timed_blocks, value
+from bench.records.timing_metrics import METRICS, Summary, against_best, middle, summary, timed_blocks, value
 from tests.bench.sample_records import block, record
 
 MILLISECOND = 1_000_000

@@ -1,0 +1,43 @@
+"""Options of the command line made from those of a run, so that each stands once: in `bench.plan.options`."""
+
+from collections.abc import Callable
+from dataclasses import Field, fields
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Annotated, Any, get_args, get_type_hints
+
+import typer
+
+from bench.plan.options import Help, Options
+
+Command = Callable[..., None]
+
+
+def as_option(name: str, about: Help) -> Any:  # noqa: ANN401 (as typer has it)
+    """What typer takes for an option of this name."""
+    return typer.Option(f"--{name.replace('_', '-')}", metavar=about.metavar, help=about.text, hidden=about.hidden)
+
+
+def with_options(command: Command) -> Command:
+    """The command whose parameter `options` is made of an option for each field of `Options`."""
+    hints = get_type_hints(Options, include_extras=True)
+    added = {field.name: _parameter(field, hints[field.name]) for field in fields(Options)}
+    own = signature(command, eval_str=True).parameters
+    parameters: list[Parameter] = []
+    for name, parameter in own.items():
+        parameters += added.values() if name == "options" else [parameter]
+
+    @wraps(command)
+    def asked(**given: Any) -> None:  # noqa: ANN401 (the values of options)
+        options = Options(**{name: given.pop(name) for name in added})
+        command(options=options, **given)
+
+    asked.__signature__ = signature(command).replace(parameters=parameters)  # type: ignore[attr-defined]  # typer asks for it
+    asked.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return asked
+
+
+def _parameter(field: Field[Any], hint: Any) -> Parameter:  # noqa: ANN401 (a type)
+    kind, about = get_args(hint)
+    annotation = Annotated[kind, as_option(field.name, about)]  # type: ignore[valid-type]  # it is known when it runs
+    return Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)

@@ -1,0 +1,129 @@
+"""The values of options: lists of names and numbers as text, and what they stand for."""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+from bench.errors import UsageError
+from bench.plan.cases import PURPOSES
+from bench.workload.axes import Feed, Mode, Precision, Purpose, Scenario
+from bench.workload.workload import Workload, load_workload, workload_names
+
+AUTO = re.compile(r"auto(:(?P<number>\d+)(?P<unit>MB|GB)?)?")
+BYTES = {"MB": 10**6, "GB": 10**9}
+LARGEST_BATCH = 2**16
+DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "tf32", "bf16")  # fp64 is for proofs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """Batch sizes as they were asked for; `largest` is where a search for the largest that fits ends, if there is one.
+
+    `memory_bytes` is what its processes may hold; None where nothing was said.
+    """
+
+    named: tuple[int, ...] = ()
+    largest: int | None = None
+    memory_bytes: int | None = None
+
+
+def load_workloads(text: str) -> tuple[Workload, ...]:
+    """The workloads of a comma-separated list of names and TOML files; `all` is the catalogue but for large ones."""
+    wanted = split("workload", text)
+    workloads = tuple(map(load_workload, workload_names() if wanted == ("all",) else wanted))
+    workloads = tuple(workload for workload in workloads if wanted != ("all",) or not workload.large)
+    names = [workload.name for workload in workloads]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"--workload: found {name!r} more than once, expected different names")
+    return workloads
+
+
+def purposes(text: str | None) -> tuple[Purpose, ...]:
+    """What processes are for; none where nothing is said. Raises UsageError for an unknown one."""
+    wanted = () if text is None else split("purpose", text)
+    for name in wanted:
+        if name not in PURPOSES:
+            raise UsageError(f"--purpose: found {name!r}, expected one of {', '.join(PURPOSES)}")
+    return tuple(name for name in PURPOSES if name in wanted)
+
+
+def split(option: str, text: str) -> tuple[str, ...]:
+    """The parts of a comma-separated option; raises UsageError for an empty one."""
+    parts = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if not all(parts):
+        raise UsageError(f"--{option}: found {text!r}, expected names separated by commas")
+    return parts
+
+
+def batch_sizes(text: str | None) -> Sizes:
+    """The batch sizes of a comma-separated option, none where it was left out.
+
+    `auto` searches, `auto:4096` for no more than so many samples, `auto:8GB` with no more memory than that.
+    """
+    named: list[int] = []
+    searched = Sizes()
+    for part in split("batch-size", text) if text is not None else ():
+        auto = AUTO.fullmatch(part)
+        number = int(auto["number"] or LARGEST_BATCH) if auto else int(part) if part.isdecimal() else 0
+        if number == 0:
+            raise UsageError(
+                f"--batch-size: found {part!r}, expected whole numbers of at least 1, separated by commas, "
+                "and auto, auto:SAMPLES, auto:8GB or auto:500MB"
+            )
+        if auto is None:
+            named.append(number)
+        elif searched.largest is not None:
+            raise UsageError(f"--batch-size: found {text!r}, expected auto once: there is one search")
+        elif auto["unit"]:
+            searched = Sizes(largest=LARGEST_BATCH, memory_bytes=number * BYTES[auto["unit"]])
+        else:
+            searched = Sizes(largest=number)
+    return replace(searched, named=tuple(named))
+
+
+def devices(text: str) -> tuple[str, ...]:
+    """The devices of a comma-separated option."""
+    found = split("device", text)
+    for part in found:
+        if not DEVICE.fullmatch(part):
+            raise UsageError(f"--device: found {part!r}, expected cpu, cuda or cuda:N, separated by commas")
+    return found
+
+
+def scenarios(text: str | None) -> tuple[Scenario, ...]:
+    """The scenarios of a comma-separated option, all where it was left out."""
+    known: tuple[Any, ...] = get_args(Scenario)
+    found = split("scenario", text) if text is not None else known
+    for part in found:
+        if part not in known:
+            raise UsageError(f"--scenario: found {part!r}, expected {' or '.join(known)}")
+    return tuple(part for part in known if part in found)
+
+
+def modes(text: str) -> tuple[Mode, ...]:
+    """The modes of a comma-separated option; raises UsageError for an unknown one."""
+    known: tuple[Mode, ...] = get_args(Mode)
+    found = split("mode", text)
+    for part in found:
+        if part not in known:
+            raise UsageError(f"--mode: found {part!r}, expected {' or '.join(known)}")
+    return tuple(name for name in known if name in found)
+
+
+def precisions(text: str) -> tuple[Precision, ...]:
+    """The precisions of a comma-separated option; raises UsageError for an unknown one."""
+    found = split("precision", text)
+    for part in found:
+        if part not in PRECISIONS:
+            raise UsageError(f"--precision: found {part!r}, expected {', '.join(PRECISIONS)}, separated by commas")
+    return tuple(name for name in PRECISIONS if name in found)
+
+
+def feed(text: str) -> Feed:
+    """Where batches are when the clock starts."""
+    known: tuple[Feed, ...] = get_args(Feed)
+    if text not in known:
+        raise UsageError(f"--feed: found {text!r}, expected {' or '.join(known)}")
+    return known[known.index(text)]
