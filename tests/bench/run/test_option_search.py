@@ -1,23 +1,33 @@
-"""Options are searched for once, by real processes, and only what is proven to do the same work is chosen."""
+"""Options are searched for once, and only what is proven to do the same work is chosen."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.analysis.successive_halving import Wanted, worth
-from bench.records.record import Candidate, Case, Certificate, Record, SearchResult
-from bench.run import certificates, option_search, runner
-from bench.run.interleaved_timing import Laps
-from bench.run.option_search import Spot, spots
-from bench.run.settings import Event, RunSettings
-from tests.bench.workloads import CANNOT_BE_DONE_IN_PYTORCH, Change, workload
+from bench.analysis import successive_halving
+from bench.analysis.equivalence import Trace
+from bench.analysis.successive_halving import worth
+from bench.records.record import Case
+from bench.run import interleaved_timing, option_search
+from bench.run.worker_client import Message
+from bench.workload.axes import FrameworkOptions
+from tests.bench.run.scripted_workers import Script, scripted, told
+from tests.bench.run.watched_run import Watched, watched
+from tests.bench.workloads import CANNOT_BE_DONE_IN_PYTORCH, workload
 
 TUNED = Case(
     workload="tiny", framework="flax", mode="tuned", scenario="training", batch_sizes=(4,), threads=1, purpose="timing"
 )
+USUAL, JIT, AHEAD, SCAN = "usual", "jax.jit", "ahead of time", "lax.scan of 8 steps"
+SPEEDS_NS = {USUAL: 1.0e6, JIT: 1.1e6, AHEAD: 0.8e6, SCAN: 0.6e6}
+
+
+def call_ns(options: FrameworkOptions, size: int) -> float:
+    return size * SPEEDS_NS[options.get("call", USUAL)]
 
 
 @pytest.fixture(autouse=True)
@@ -25,156 +35,148 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEVELFIELD_CACHE", str(tmp_path / "cache"))
 
 
-def settings(folder: Path, *changes: Change) -> tuple[RunSettings, list[Event], list[Record]]:
-    events: list[Event] = []
-    stored: list[Record] = []
-    made = RunSettings(
-        run="run",
-        machine="machine",
-        workloads={"tiny": workload(*changes)},
-        block_seconds=0.005,
-        limit_s=60.0,
-        models=None,
-        logs=folder / "logs",
-        append=stored.append,
-        listen=events.append,
-    )
-    return made, events, stored
-
-
-def chosen(events: list[Event]) -> list[tuple[int, Mapping[str, str]]]:
-    return [(event.tuning.batch_size, event.tuning.options) for event in events if event.tuning is not None]
-
-
-def tried(events: list[Event]) -> list[Mapping[str, Any]]:
-    return [event.news for event in events if event.kind == "tuning"]
-
-
 @pytest.fixture
-def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.analysis.successive_halving.FIRST_BLOCK_S", 0.002)
-    monkeypatch.setattr("bench.analysis.successive_halving.LAST_BLOCK_S", 0.002)
-    monkeypatch.setattr("bench.analysis.successive_halving.LONG_BLOCK_S", 0.002)
-    monkeypatch.setattr("bench.run.interleaved_timing.LEAST_TURNS", 2)
-    monkeypatch.setattr("bench.analysis.successive_halving.LAST_LAPS", 1)
-    monkeypatch.setattr("bench.analysis.successive_halving.MORE_LAPS", 0)
-    monkeypatch.setattr("bench.analysis.successive_halving.SURE", 0.5)  # as surely as so few timings can tell
+def script(monkeypatch: pytest.MonkeyPatch) -> Script:
+    """Workers of which each call takes what `SPEEDS_NS` says."""
+    return scripted(monkeypatch, Script(call_ns=call_ns, choices={"call": tuple(SPEEDS_NS)}))
 
 
-@pytest.mark.usefixtures("_quickly")
-def test_a_search_tries_everything_there_is_and_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.records.environment.busy_cores", lambda: 1.25)
-    made, events, _ = settings(tmp_path)
-    (spot, found), *others = option_search.search([TUNED], made, again=False).items()
+def chosen(made: Watched) -> list[tuple[int, Mapping[str, str]]]:
+    return [(event.tuning.batch_size, event.tuning.options) for event in made.events if event.tuning is not None]
+
+
+def tried(made: Watched) -> list[Mapping[str, Any]]:
+    return [event.news for event in made.events if event.kind == "tuning"]
+
+
+def test_a_search_tries_everything_there_is_and_is_remembered(tmp_path: Path, script: Script) -> None:
+    made = watched(tmp_path)
+    (spot, found), *others = option_search.search([TUNED], made.settings, again=False).items()
     assert not others
-    assert spot == Spot("tiny", "flax", "cpu", "fp32", 1, "training", 4)
-    assert {item.get("call") for item in tried(events)} == {None, "jax.jit", "ahead of time", "lax.scan of 8 steps"}
+    assert (spot.workload, spot.contender, spot.batch_size) == ("tiny", "flax", 4)
+    assert {item.get("call", USUAL) for item in tried(made)} == set(SPEEDS_NS)
     assert {item.outcome for item in found.candidates} == {"ok"}
-    assert found.options == found.candidates[0].options
-    assert (found.in_turns, found.busy_cores) == (True, 1.25)
-    assert chosen(events) == [(4, found.options)]
-    events.clear()
-    assert option_search.search([TUNED], made, again=False) == {spot: found}
-    assert not tried(events), "the cache knows"
-    assert not chosen(events)
-    option_search.search([TUNED], made, again=True)
-    assert 4 + 2 <= len(tried(events)) <= 4 + 3, "all of them, then the faster half and what the guide says"
+    assert found.options == found.candidates[0].options == {"call": SCAN}
+    assert (found.in_turns, found.busy_cores) == (True, 0.25)
+    assert chosen(made) == [(4, found.options)]
+    made.events.clear()
+    asked = len(script.asked)
+    assert option_search.search([TUNED], made.settings, again=False) == {spot: found}
+    assert (tried(made), chosen(made), len(script.asked)) == ([], [], asked), "the cache knows"
+    option_search.search([TUNED], made.settings, again=True)
+    # All of them in the first lap. The faster half and what the guide says then, in two laps.
+    assert len(tried(made)) == 4 + 2 * 3
 
 
-@pytest.mark.usefixtures("_quickly")
-def test_who_had_too_little_time_is_tried_again_with_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made, events, _ = settings(tmp_path)
-    timed = Laps.time
+def test_another_speed_leads_to_another_choice(tmp_path: Path, script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SPEEDS_NS, SCAN, 2e6)
+    (found,) = option_search.search([TUNED], watched(tmp_path).settings, again=False).values()
+    assert found.options == {"call": AHEAD}
+    monkeypatch.setattr(script, "call_ns", lambda *_: 1e6)
+    (found,) = option_search.search([TUNED], watched(tmp_path).settings, again=True).values()
+    assert found.options == {}, "nothing is faster than what the guide says"
 
-    def late(self: Laps, wanted: Sequence[Wanted], block_seconds: float) -> list[dict[int, Candidate]]:
-        def seen(options: Mapping[str, str], item: Candidate) -> Candidate:
-            too_slow = options.get("call") == "ahead of time" and self.settings.limit_s < 90
-            return replace(item, outcome="timeout", times_s=()) if too_slow else item
 
-        found = zip(wanted, timed(self, wanted, block_seconds), strict=True)
-        return [{size: seen(options, item) for size, item in made.items()} for (options, _), made in found]
+def test_who_had_too_little_time_is_tried_again_with_more(tmp_path: Path, script: Script) -> None:
+    def late(job: Message, limit_s: float) -> Message | None:
+        return told("timeout", "too late") if job.get("tuning", {}).get("call") == AHEAD and limit_s < 90 else None
 
-    monkeypatch.setattr(Laps, "time", late)
+    script.instead = late
+    made = watched(tmp_path)
     outcomes = []
     for limit_s in (60.0, 60.0, 100.0, 60.0):
-        events.clear()
-        (found,) = option_search.search([TUNED], replace(made, limit_s=limit_s), again=False).values()
-        outcomes.append(({item.outcome for item in found.candidates}, bool(tried(events))))
+        made.events.clear()
+        (found,) = option_search.search([TUNED], replace(made.settings, limit_s=limit_s), again=False).values()
+        outcomes.append(({item.outcome for item in found.candidates}, bool(tried(made))))
     # The second asks the cache; the third has more time than the first had; the last finds what the third found.
     assert outcomes == [({"ok", "timeout"}, True), ({"ok", "timeout"}, False), ({"ok"}, True), ({"ok"}, False)]
 
 
-@pytest.mark.usefixtures("_quickly")
-def test_what_everything_at_length_shows_is_held_against_the_search_and_does_not_replace_it(tmp_path: Path) -> None:
-    made, events, _ = settings(tmp_path)
-    searched = option_search.search([TUNED], made, again=False)
-    events.clear()
-    (found,) = option_search.search([TUNED], made, again=True, exhaustive=True).values()
-    assert len(tried(events)) == len(found.candidates) == 4
-    assert option_search.search([TUNED], made, again=False) == searched
+def test_what_everything_at_length_shows_is_held_against_the_search_and_does_not_replace_it(
+    tmp_path: Path, script: Script
+) -> None:
+    made = watched(tmp_path)
+    searched = option_search.search([TUNED], made.settings, again=False)
+    made.events.clear()
+    script.call_ns = lambda options, size: 1.5 * call_ns(options, size)
+    (found,) = option_search.search([TUNED], made.settings, again=True, exhaustive=True).values()
+    assert len(found.candidates) == 4
+    assert len({len(item.times_s) for item in found.candidates}) == 1, "nobody leaves"
+    assert len(tried(made)) == 4 * len(found.candidates[0].times_s)
+    assert option_search.search([TUNED], made.settings, again=False) == searched
     assert [found] != list(searched.values()), "the times of another search"
 
 
-@pytest.mark.usefixtures("_quickly")
-def test_batch_sizes_share_processes_and_one_that_fails_fails_alone(tmp_path: Path) -> None:
-    made, events, _ = settings(tmp_path)
+def test_batch_sizes_share_processes_and_one_that_fails_fails_alone(tmp_path: Path, script: Script) -> None:
+    def too_large(job: Message, _: float) -> Message | None:
+        return told("failed", "more than there is") if job.get("batch_size") == 100 else None
+
+    script.instead = too_large
+    made = watched(tmp_path)
     case = replace(TUNED, batch_sizes=(4, 8))
-    found = option_search.search([case], made, again=False)
+    found = option_search.search([case], made.settings, again=False)
     assert [spot.batch_size for spot in found] == [4, 8]
     assert all(item.candidates[0].times_s for item in found.values())
-    assert (4, 8) in {event.case.batch_sizes for event in events if event.kind == "tuning" and event.case}
-    more_than_there_is = option_search.search([replace(case, batch_sizes=(8, 4, 100))], made, again=False)
+    assert {event.case.batch_sizes for event in made.events if event.kind == "tuning" and event.case} == {(4, 8)}
+    more_than_there_is = option_search.search([replace(case, batch_sizes=(8, 4, 100))], made.settings, again=False)
     *others, last = more_than_there_is.items()
     assert dict(others) == found, "the cache knows two of them"
     assert (last[0].batch_size, {item.outcome for item in last[1].candidates}) == (100, {"failed"})
-    both = option_search.search([replace(case, batch_sizes=(4, 100))], made, again=True)
+    both = option_search.search([replace(case, batch_sizes=(4, 100))], made.settings, again=True)
     assert [{item.outcome for item in tuning.candidates} for tuning in both.values()] == [{"ok"}, {"failed"}]
 
 
-@pytest.mark.usefixtures("_quickly")
-def test_what_is_fast_and_does_something_else_is_not_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    unproven = Certificate(contender="flax", deviations=(), steps=100, problem="it answers something else")
-    monkeypatch.setattr(certificates, "tuned", lambda *_: unproven)
-    made, _, _ = settings(tmp_path)
-    (found,) = option_search.search([TUNED], made, again=False).values()
+def test_what_is_fast_and_does_something_else_is_not_chosen(tmp_path: Path, script: Script) -> None:
+    def wrong(trace: Trace, job: Message) -> Trace:
+        return {**trace, "logits": trace["logits"] + 1e-9} if job["tuning"].get("call") == SCAN else trace
+
+    script.changed = wrong
+    (found,) = option_search.search([TUNED], watched(tmp_path).settings, again=False).values()
+    assert found.options == {"call": AHEAD}, "the fastest of those that are proven"
+    (unproven,) = (item for item in found.candidates if item.outcome == "unproven")
+    assert (unproven.options, unproven.error) == ({"call": SCAN}, "not proven: float64 forward")
+    assert found.candidates[0] == unproven
+    assert [found.candidates[place].options for place in worth(found.candidates)] == [{"call": SCAN}, {"call": AHEAD}]
+
+
+def test_where_nothing_is_proven_what_the_guide_says_is_chosen(tmp_path: Path, script: Script) -> None:
+    script.changed = lambda trace, job: {**trace, "logits": -trace["logits"]} if job["tuning"] else trace
+    (found,) = option_search.search([TUNED], watched(tmp_path).settings, again=False).values()
     assert found.options == {}
-    before = [item for item in found.candidates if item.outcome == "unproven"]
-    assert all(item.error == "not proven: it answers something else" for item in before)
-    assert [found.candidates[place] for place in worth(found.candidates)] == before
-    assert before, "a compiled step without the module is faster than one that walks through it"
+    assert [item.outcome for item in found.candidates] == ["unproven", "unproven", "ok", "ok"]
 
 
-@pytest.mark.usefixtures("_quickly")
-def test_what_cannot_be_done_is_no_search_and_is_not_remembered(tmp_path: Path) -> None:
-    made, events, _ = settings(tmp_path, CANNOT_BE_DONE_IN_PYTORCH)
+def test_what_cannot_be_done_is_no_search_and_is_not_remembered(tmp_path: Path, script: Script) -> None:
+    def refuse(job: Message, _: float) -> Message | None:
+        return told("unavailable", "it has tanh built in") if job["kind"] == "serve" else None
+
+    script.instead = refuse
+    made = watched(tmp_path, {"tiny": workload(CANNOT_BE_DONE_IN_PYTORCH)})
     case = replace(TUNED, framework="pytorch")
     for _ in range(2):
-        events.clear()
-        (found,) = option_search.search([case], made, again=False).values()
+        made.events.clear()
+        (found,) = option_search.search([case], made.settings, again=False).values()
         assert found.options == {}
         assert {item.outcome for item in found.candidates} == {"unavailable"}
-        assert tried(events)
+        assert tried(made)
 
 
-@pytest.mark.usefixtures("_quickly")
-def test_a_tuned_case_is_measured_with_its_options_and_certified_with_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    chosen = SearchResult(
-        batch_size=4,
-        options={"call": "lax.scan of 8 steps"},
-        metric="step_time_pipelined_s",
-        searched="",
-        candidates=(),
-    )
-    monkeypatch.setattr(option_search.Tuner, "find", lambda _, case: dict.fromkeys(spots(case), chosen))
-    made, _, stored = settings(tmp_path)
-    usual = replace(TUNED, mode="idiomatic")
-    learnt = replace(TUNED, purpose="learning")
-    runner.run([usual, TUNED, learnt], made)
+def test_where_there_is_nothing_to_choose_from_the_search_says_why(tmp_path: Path, script: Script) -> None:
+    script.instead = lambda job, _: told("failed", "no such thing") if job["kind"] == "choices" else None
+    made = watched(tmp_path)
+    (found,) = option_search.search([TUNED], made.settings, again=False).values()
+    assert [(item.outcome, item.error) for item in found.candidates] == [("failed", "no such thing")]
+    assert not tried(made)
+
+
+@pytest.mark.usefixtures("script")
+def test_a_tuned_case_is_measured_with_its_options_and_certified_with_them(tmp_path: Path) -> None:
+    made = watched(tmp_path)
+    made.run([replace(TUNED, mode="idiomatic"), TUNED, replace(TUNED, purpose="learning")])
+    stored = made.stored
     assert [item.outcome for item in stored] == ["ok"] * 3
-    assert [item.tunings for item in stored] == [(), (chosen,), (chosen,)]
-    assert [item.settings["steps in a call"] for item in stored] == ["1", "8", "8"]
+    assert [[tuning.options for tuning in item.tunings] for item in stored] == [[], [{"call": SCAN}], [{"call": SCAN}]]
+    assert [item.settings["options"] for item in stored] == ["{}", *['{"4": {"call": "lax.scan of 8 steps"}}'] * 2]
     first, second, third = (item.certificate for item in stored)
     assert first is not None
     assert second is not None
@@ -182,3 +184,27 @@ def test_a_tuned_case_is_measured_with_its_options_and_certified_with_them(
     assert second.passed
     assert second == third
     assert set(second.notes) - set(first.notes) == {"proven with call lax.scan of 8 steps"}
+
+
+@pytest.mark.slow
+def test_real_processes_take_turns_and_a_case_is_measured_with_what_was_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"FIRST_BLOCK_S": 0.002, "LAST_BLOCK_S": 0.002, "LAST_LAPS": 1, "MORE_LAPS": 0}.items():
+        monkeypatch.setattr(successive_halving, name, value)
+    monkeypatch.setattr(interleaved_timing, "LEAST_TURNS", 2)
+    made = watched(tmp_path)
+    both = replace(TUNED, batch_sizes=(4, 100))  # of 48 samples
+    found, failed = option_search.search([both], made.settings, again=False).values()
+    assert {item.options.get("call") for item in found.candidates} == {None, JIT, AHEAD, SCAN}
+    assert {item.outcome for item in found.candidates} == {"ok"}
+    assert {item.outcome for item in failed.candidates} == {"failed"}
+    # As if the search had chosen this one, whatever is the fastest here.
+    (path,) = (tmp_path / "cache" / "tunings").iterdir()
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"options": {"call": SCAN}}))
+    usual, tuned = made.run([replace(TUNED, mode="idiomatic"), TUNED])
+    assert [item.settings["steps in a call"] for item in (usual, tuned)] == ["1", "8"]
+    assert [tuning.options for tuning in tuned.tunings] == [{"call": SCAN}]
+    assert tuned.certificate is not None
+    assert tuned.certificate.passed
+    assert "proven with call lax.scan of 8 steps" in tuned.certificate.notes

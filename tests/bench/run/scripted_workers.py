@@ -1,0 +1,178 @@
+"""Launchers without processes: their workers answer each job at once, with the JSON that a real worker would send.
+
+What is above the process boundary works as it always does. A trace is computed here, by PyTorch, whoever is asked for
+it. Calls take the times that a test chose, measurements are those of `sample_records`.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import pytest
+from pydantic import TypeAdapter
+
+from bench.analysis.equivalence import Trace
+from bench.records.record import Case, to_json
+from bench.records.trace_files import write_trace
+from bench.run.worker_client import EndedError, Ending, Job, Launcher, Listener, Message, Service, StartMethod
+from bench.worker.prepared_workload import prepare
+from bench.worker.proof_trace import trace
+from bench.workload.axes import FrameworkOptions
+from bench.workload.workload import parse_workload
+from tests.bench.sample_records import record
+
+STARTUP_S = 0.001
+OK: Mapping[str, Any] = {"outcome": "ok", "error": None}
+VERSIONS = {"pytorch": {"torch": "2"}, "flax": {"flax": "0.12", "jax": "0.11", "optax": "0.2"}, "keras": {"keras": "3"}}
+SIZES = (10**5, 10**6, 10**7, 10**8)
+
+
+def told(outcome: str, error: str) -> Message:
+    """The result of a job that did not end well."""
+    return {"event": "result", "outcome": outcome, "error": error}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A job, the launcher that was given it, and the seconds that it may take."""
+
+    job: Message
+    launcher: "ScriptedLauncher"
+    limit_s: float
+
+
+@dataclass
+class Script:
+    """What the workers of a test answer, and what they were asked.
+
+    `call_ns` is what a call takes with these options at this batch size. `instead` may have another result for a job,
+    within a time limit; None leaves the usual one. `changed` is what becomes of a trace.
+    """
+
+    call_ns: Callable[[FrameworkOptions, int], float] = lambda _, __: 1e6
+    choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    instead: Callable[[Message, float], Message | None] = lambda _, __: None
+    changed: Callable[[Trace, Message], Trace] = lambda made, _: made
+    asked: list[Asked] = field(default_factory=list)
+
+    def result(self, job: Job, launcher: "ScriptedLauncher", limit_s: float) -> Message:
+        """What the worker sends when it has done the job."""
+        taken: Message = json.loads(json.dumps(job))
+        self.asked.append(Asked(taken, launcher, limit_s))
+        found = self.instead(taken, limit_s)
+        answer = found if found is not None else self._usual(taken)
+        sent: Message = json.loads(json.dumps(answer))
+        return sent
+
+    def of(self, kind: str) -> list[Asked]:
+        """Those of one kind, in their order."""
+        return [item for item in self.asked if item.job["kind"] == kind]
+
+    def _usual(self, job: Message) -> Message:
+        answers: dict[str, Callable[[Message], Message]] = {
+            "choices": lambda _: {"choices": self.choices},
+            "measure": measured,
+            "roof": lambda _: {"flops": {512: 1e9}, "bytes": dict.fromkeys(SIZES, 1e9)},
+            "serve": lambda _: {},
+            "trace": self._traced,
+        }
+        return {**OK, **answers[job["kind"]](job)}
+
+    def _traced(self, job: Message) -> Message:
+        path = Path(job["path"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = traced(json.dumps(job["workload"]), job["precision"], nudged=job["nudged"], seed=job["seed"])
+        write_trace(path, self.changed(made, job))
+        return {}
+
+
+def measured(job: Message) -> Message:
+    """The measurement of a case, and the options that it was given as its settings."""
+    case = TypeAdapter(Case).validate_python(job["case"])
+    made = record(
+        case.workload, case.contender, case.scenario, purpose=case.purpose, batch_sizes=case.batch_sizes, seed=case.seed
+    )
+    return {
+        "measurement": to_json(made.measurement),
+        "settings": {"options": json.dumps(job["tunings"], sort_keys=True)},
+        "versions": VERSIONS[case.framework],
+    }
+
+
+@cache
+def traced(content: str, precision: str, *, nudged: bool, seed: int) -> Trace:
+    """What PyTorch computes on a workload."""
+    made = parse_workload(json.loads(content), source=Path("tiny.toml"))
+    return trace(prepare("pytorch", made, device="cpu", precision=precision, threads=1, seed=seed), nudged=nudged)
+
+
+class ScriptedLauncher:
+    """Has the methods of a launcher that a fleet, a search and its processes need."""
+
+    script: ClassVar[Script]
+
+    def __init__(  # noqa: PLR0913 (as a launcher)
+        self,
+        framework: str,
+        backend: str | None,
+        *,
+        device: str,
+        log: Path,
+        spawned: bool = False,
+        hash_seed: int = 0,
+    ) -> None:
+        self.contender = f"{framework}/{backend}" if backend else framework
+        self.device, self.log, self.hash_seed = device, log, hash_seed
+        self.start_method: StartMethod = "spawn" if spawned else "fork"
+        self.alive = True
+        self._serving: Message = {}
+
+    def wait_until_ready(self) -> None:
+        """It is."""
+
+    def run(self, job: Job, *, limit_s: float, listen: Listener = lambda _: None) -> Ending:
+        """A result, after some progress."""
+        result = self.script.result(job, self, limit_s)
+        listen({"event": "progress", "phase": "scripted"})
+        return Ending(result=result, startup_s=STARTUP_S, start_method=self.start_method)
+
+    def serve(self, job: Job, *, limit_s: float) -> Service:
+        """A job that answers requests."""
+        result = self.script.result(job, self, limit_s)
+        if result["outcome"] != "ok":
+            raise EndedError(f"{self.contender}: the job did not begin: {result['error']}", result)
+        self._serving = json.loads(json.dumps(job))
+        news = self.ask({"do": "place", "batch_size": job["batch_size"]}, limit_s=limit_s)
+        return Service(launcher=cast("Launcher", self), startup_s=STARTUP_S, news=news)
+
+    def ask(self, request: Job, *, limit_s: float) -> Message:
+        """The times of some calls, or of one."""
+        if request["do"] == "place":
+            self._serving["batch_size"] = request["batch_size"]
+            failed = self.script.instead(self._serving, limit_s)
+            if failed is not None:
+                raise EndedError(f"{self.contender}: no answer to a request: {failed['error']}", failed)
+        call_ns = self.script.call_ns(self._serving["tuning"], self._serving["batch_size"])
+        if request["do"] != "time":
+            return {"call_ns": call_ns, "together": 1}
+        calls = request["calls"]
+        return {"elapsed_ns": [calls * call_ns] if request["pipelined"] else [call_ns] * calls}
+
+    def finish(self) -> None:
+        """The job ends."""
+
+    def close(self) -> None:
+        """It leaves."""
+        self.alive = False
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, script: Script) -> Script:
+    """From now on every launcher follows the script."""
+    launcher = type("Launcher", (ScriptedLauncher,), {"script": script})
+    monkeypatch.setattr("bench.run.worker_pool.Launcher", launcher)
+    monkeypatch.setattr("bench.run.interleaved_timing.PAUSE_S", 0.0)
+    monkeypatch.setattr("bench.records.environment.busy_cores", lambda: 0.25)
+    return script
