@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, ClassVar, cast
 
 import pytest
@@ -18,6 +19,7 @@ from bench.analysis.equivalence import Trace
 from bench.records.record import Case, to_json
 from bench.records.trace_files import write_trace
 from bench.run.worker_client import EndedError, Ending, Job, Launcher, Listener, Message, Service, StartMethod
+from bench.worker import main
 from bench.worker.prepared_workload import prepare
 from bench.worker.proof_trace import trace
 from bench.workload.axes import FrameworkOptions
@@ -28,6 +30,7 @@ STARTUP_S = 0.001
 OK: Mapping[str, Any] = {"outcome": "ok", "error": None}
 VERSIONS = {"pytorch": {"torch": "2"}, "flax": {"flax": "0.12", "jax": "0.11", "optax": "0.2"}, "keras": {"keras": "3"}}
 SIZES = (10**5, 10**6, 10**7, 10**8)
+ALONE = Lock()  # frameworks have settings that all of a process shares
 
 
 def told(outcome: str, error: str) -> Message:
@@ -84,7 +87,8 @@ class Script:
     def _traced(self, job: Message) -> Message:
         path = Path(job["path"])
         path.parent.mkdir(parents=True, exist_ok=True)
-        made = traced(json.dumps(job["workload"]), job["precision"], nudged=job["nudged"], seed=job["seed"])
+        with ALONE:
+            made = traced(json.dumps(job["workload"]), job["precision"], nudged=job["nudged"], seed=job["seed"])
         write_trace(path, self.changed(made, job))
         return {}
 
@@ -107,6 +111,15 @@ def traced(content: str, precision: str, *, nudged: bool, seed: int) -> Trace:
     """What PyTorch computes on a workload."""
     made = parse_workload(json.loads(content), source=Path("tiny.toml"))
     return trace(prepare("pytorch", made, device="cpu", precision=precision, threads=1, seed=seed), nudged=nudged)
+
+
+def worked(job: Message, _: float) -> Message:
+    """What the code of a real worker answers, when it does the job in this process."""
+    with ALONE:
+        try:
+            return main.KINDS[job["kind"]](job, lambda _: None, lambda: None)
+        except NotImplementedError as error:
+            return told(main._outcome(error), main._one_line(error))
 
 
 class ScriptedLauncher:

@@ -10,8 +10,7 @@ from bench.run import peak_rates
 from bench.run.settings import contender
 from bench.run.worker_client import Message
 from bench.run.worker_pool import Fleet
-from bench.worker import main
-from tests.bench.run.scripted_workers import OK, Script, scripted
+from tests.bench.run.scripted_workers import OK, Script, scripted, worked
 from tests.bench.run.watched_run import watched
 
 TIMED = Case(workload="tiny", framework="pytorch", scenario="training", batch_sizes=(4,), threads=1)
@@ -26,7 +25,7 @@ def test_a_framework_says_what_the_device_can_do(tmp_path: Path, monkeypatch: py
     """PyTorch does, in this process and with small arrays."""
     monkeypatch.setattr("bench.worker.measure.peak_rates.ROWS", {"cpu": (64, 128)})
     monkeypatch.setattr("bench.worker.measure.peak_rates.STREAMED", {"cpu": (2**12, 2**14)})
-    scripted(monkeypatch, Script(instead=lambda job, _: main.KINDS["roof"](job, lambda _: None, lambda: None)))
+    scripted(monkeypatch, Script(instead=worked))
     made = watched(tmp_path).settings
     cases = [TIMED, replace(TIMED, purpose="learning", precision="bf16")]
     fleet = Fleet(made.logs)

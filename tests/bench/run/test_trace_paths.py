@@ -1,0 +1,102 @@
+"""Where a trace is kept follows from everything that decides what it holds, and from nothing else."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bench.run import proofs
+from bench.run.proofs import Pending
+from bench.workload import frameworks, model_families
+from bench.workload.frameworks import Contender
+from tests.bench.workloads import Change, workload
+
+PYTORCH, FLAX = Contender("pytorch"), Contender("flax")
+JAX, TORCH = Contender("keras", "jax"), Contender("keras", "torch")
+
+
+def path(
+    *changes: Change,
+    contender: Contender = PYTORCH,
+    device: str = "cpu",
+    precision: str = "fp64",
+    options: dict[str, str] | None = None,
+) -> Path:
+    tunings = {"pytorch": options or {}}
+    pending = Pending(workload=workload(*changes), device=device, precision="fp32", tunings=tunings)
+    return proofs._path(pending, contender, precision)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("learning_rate = 1e-2", "learning_rate = 1.1e-2"),
+        ("batch_size = 8", "batch_size = 7"),
+        ("units = 5", "units = 6"),
+        ("train = 48", "train = 49"),
+        ("epochs = 2", "epochs = 2\nseed = 1"),
+        ("epochs = 2", 'epochs = 2\nclipping = { norm = 1.0, scope = "global" }'),
+    ],
+)
+def test_another_recipe_network_or_data_set_has_another_trace(change: Change) -> None:
+    assert path(change) != path()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("Six numbers", "Half a dozen numbers"),
+        ("epochs = 2", "epochs = 3"),
+        ("epochs = 2", "epochs = 2\nvalidation_fraction = 0.2\nearly_stopping = { patience = 1 }"),
+    ],
+)
+def test_what_no_step_depends_on_has_the_same_trace(change: Change) -> None:
+    assert path(change) == path()
+
+
+def test_contender_precision_and_kind_of_device_have_traces_of_their_own() -> None:
+    assert len({path(), path(contender=FLAX), path(contender=JAX), path(contender=TORCH), path(precision="fp32")}) == 5
+    assert path(device="cuda:0") == path(device="cuda:1") != path()
+    assert path(options={"optimizer": "fused"}) != path()
+    assert path(options={"optimizer": "fused"}, contender=FLAX) == path(contender=FLAX), "they are of one contender"
+
+
+@pytest.mark.parametrize(
+    ("file", "decides"),
+    [("dnn/pytorch.py", "yes"), ("layers/pytorch.py", "yes"), ("dnn/flax.py", "no"), ("lstm/pytorch.py", "no")],
+)
+def test_the_sources_of_a_twin_decide_for_that_twin(
+    file: str, decides: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = path()
+    folder = tmp_path / "models"
+    shutil.copytree(model_families.FOLDER, folder)
+    monkeypatch.setattr(model_families, "FOLDER", folder)
+    assert path() == before
+    (folder / file).write_text((folder / file).read_text() + "changed = 1\n")
+    assert (path() != before) == (decides == "yes")
+
+
+def test_adapter_and_versions_decide_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, of_flax = path(), path(contender=FLAX)
+    folder = tmp_path / "adapters"
+    shutil.copytree(frameworks.ADAPTERS, folder)
+    monkeypatch.setattr(frameworks, "ADAPTERS", folder)
+    (folder / "pytorch.py").write_text("# another\n")
+    assert path() != before
+    assert path(contender=FLAX) == of_flax
+    monkeypatch.setattr(frameworks, "versions", lambda _: {"jax": "99"})
+    assert path(contender=FLAX) != of_flax
+
+
+@pytest.mark.parametrize("file", proofs.DECISIVE)
+def test_the_harness_that_makes_a_trace_decides_too(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = path()
+    folder = tmp_path / "bench"
+    for name in proofs.DECISIVE:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(proofs.HARNESS / name, folder / name)
+    monkeypatch.setattr(proofs, "HARNESS", folder)
+    assert path() == before
+    (folder / file).write_text("another = 1\n")
+    assert path() != before
