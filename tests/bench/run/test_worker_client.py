@@ -15,7 +15,8 @@ import pytest
 
 from bench.run import worker_client
 from bench.run.worker_client import ROOT, Ending, Launcher, LauncherError, Message
-from bench.worker import fork_server as launcher_module
+from bench.worker import fork_server
+from tests.bench.run.light_workers import light_job, plant
 from tests.bench.workloads import (
     CANNOT_BE_DONE_IN_PYTORCH,
     DIVERGES,
@@ -88,31 +89,25 @@ def test_no_other_thread_is_there_before_a_fork(pytorch: Launcher) -> None:
     pytorch.wait_until_ready()
     assert pytorch.ready is not None
     assert pytorch.ready["forks"]
-    assert launcher_module.FORKABLE.issuperset(pytorch.ready["threads"])
+    assert fork_server.FORKABLE.issuperset(pytorch.ready["threads"])
 
 
 def test_other_threads_are_named() -> None:
-    before = launcher_module._other_threads()
+    before = fork_server._other_threads()
     ended = threading.Event()
     thread = threading.Thread(target=ended.wait)
     thread.start()
-    assert len(launcher_module._other_threads()) == len(before) + 1
+    assert len(fork_server._other_threads()) == len(before) + 1
     ended.set()
     thread.join()
 
 
-@pytest.fixture
-def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Code that every process that is started from now on runs first."""
-
-    def write(code: str) -> None:
-        (tmp_path / "sitecustomize.py").write_text(code)
-        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-
-    return write
+def learning(logs: Path) -> Message:
+    """A job that learns without end."""
+    return job(ENDLESS, logs / "endless.log", purpose="learning")
 
 
-def endless(launcher: Launcher, logs: Path, act: Callable[[int], object], *, limit_s: float = LIMIT_S) -> Ending:
+def endless(launcher: Launcher, asked: Message, act: Callable[[int], object], *, limit_s: float = LIMIT_S) -> Ending:
     """A job without end, during which `act` is done to its process."""
     acted: set[int] = set()
 
@@ -122,7 +117,7 @@ def endless(launcher: Launcher, logs: Path, act: Callable[[int], object], *, lim
             acted.add(launcher._child)
             act(launcher._child)
 
-    ending = launcher.run(job(ENDLESS, logs / "endless.log", purpose="learning"), limit_s=limit_s, listen=listen)
+    ending = launcher.run(asked, limit_s=limit_s, listen=listen)
     assert all(not psutil.pid_exists(pid) for pid in acted)
     return ending
 
@@ -131,7 +126,7 @@ def endless(launcher: Launcher, logs: Path, act: Callable[[int], object], *, lim
 def test_a_killed_worker_has_failed_with_the_name_of_the_signal(
     pytorch: Launcher, logs: Path, number: signal.Signals
 ) -> None:
-    ending = endless(pytorch, logs, lambda pid: os.kill(pid, number))
+    ending = endless(pytorch, learning(logs), lambda pid: os.kill(pid, number))
     assert ending.result["outcome"] == "failed"
     assert ending.result["error"] == f"the process was killed by {number.name}"
     assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the launcher goes on"
@@ -148,34 +143,29 @@ def test_a_worker_that_the_system_kills_for_memory_is_out_of_memory(
         vmstat.write_text("pgfault 8\noom_kill 4\n")
         os.kill(pid, signal.SIGKILL)
 
-    assert endless(pytorch, logs, kill).result["outcome"] == "oom"
-    assert endless(pytorch, logs, lambda pid: os.kill(pid, signal.SIGKILL)).result["outcome"] == "failed"
+    assert endless(pytorch, learning(logs), kill).result["outcome"] == "oom"
+    assert endless(pytorch, learning(logs), lambda pid: os.kill(pid, signal.SIGKILL)).result["outcome"] == "failed"
 
 
 def test_a_worker_that_does_not_end_is_stopped_at_the_time_limit(pytorch: Launcher, logs: Path) -> None:
-    ending = endless(pytorch, logs, lambda _: None, limit_s=1.5)
+    ending = endless(pytorch, learning(logs), lambda _: None, limit_s=1.5)
     assert ending.result["outcome"] == "timeout"
     assert ending.result["error"] == "no result within the time limit of 1.5 s"
     assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the launcher goes on"
 
 
 def test_a_worker_that_is_stopped_and_says_nothing_is_ended_at_the_time_limit(pytorch: Launcher, logs: Path) -> None:
-    ending = endless(pytorch, logs, lambda pid: os.kill(pid, signal.SIGSTOP), limit_s=1.5)
+    ending = endless(pytorch, learning(logs), lambda pid: os.kill(pid, signal.SIGSTOP), limit_s=1.5)
     assert ending.result["outcome"] == "timeout"
     assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the launcher goes on"
 
 
 def test_a_worker_that_leaves_without_a_result_has_failed_with_its_status(
-    logs: Path, plant: Callable[[str], None]
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plant(
-        "import os, sys\n"
-        "if 'bench.worker.fork_server' in sys.orig_argv:\n"
-        "    from bench.worker import main\n"
-        "    main.KINDS['leave'] = lambda *_: os._exit(7)\n"
-    )
-    launcher = Launcher("pytorch", None, device="cpu", log=logs / "leave.log")
-    ending = launcher.run(job(workload(), logs / "job.log", kind="leave"), limit_s=LIMIT_S)
+    plant(tmp_path, monkeypatch)
+    launcher = Launcher("light", None, device="cpu", log=logs / "leave.log")
+    ending = launcher.run(light_job(logs, "leave"), limit_s=LIMIT_S)
     launcher.close()
     assert ending.result["outcome"] == "failed"
     assert ending.result["error"].startswith("the process ended with status 7 and no result: ")
@@ -249,10 +239,14 @@ def test_a_spawned_job_runs_in_the_process_that_was_started(logs: Path) -> None:
     launcher.close()
 
 
-def test_a_spawned_job_that_is_killed_has_failed_with_the_name_of_the_signal(logs: Path) -> None:
-    launcher = Launcher("pytorch", None, device="cpu", log=logs / "spawned.log", spawned=True)
-    ending = endless(launcher, logs, lambda pid: os.kill(pid, signal.SIGKILL))
+def test_a_spawned_job_that_is_killed_has_failed_with_the_name_of_the_signal(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(tmp_path, monkeypatch)
+    launcher = Launcher("light", None, device="cpu", log=logs / "spawned.log", spawned=True)
+    ending = endless(launcher, light_job(logs, "endless"), lambda pid: os.kill(pid, signal.SIGKILL))
     assert ending.result["error"] == "the process was killed by SIGKILL"
+    assert not launcher.alive
     launcher.close()
 
 
@@ -271,21 +265,23 @@ PARENT = """
 import sys
 from pathlib import Path
 from bench.run.worker_client import Launcher
-from tests.bench.workloads import LEARNS_WITHOUT_END, job, workload
+from tests.bench.run.light_workers import light_job
 
-launcher = Launcher("pytorch", None, device="cpu", log=Path(sys.argv[1]) / "launcher.log")
-asked = job(workload(LEARNS_WITHOUT_END), Path(sys.argv[1]) / "job.log", purpose="learning")
+launcher = Launcher("light", None, device="cpu", log=Path(sys.argv[1]) / "launcher.log")
 told = []
 
 def listen(news):
     if not told:
         told.append(print(launcher._process.pid, launcher._child, flush=True))
 
-launcher.run(asked, limit_s=100, listen=listen)
+launcher.run(light_job(Path(sys.argv[1]), "endless"), limit_s=100, listen=listen)
 """
 
 
-def test_launcher_and_worker_die_with_the_program_that_started_them(tmp_path: Path) -> None:
+def test_launcher_and_worker_die_with_the_program_that_started_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(tmp_path, monkeypatch)
     command = [sys.executable, "-c", PARENT, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as parent:
         assert parent.stdout is not None

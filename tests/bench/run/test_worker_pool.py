@@ -13,27 +13,28 @@ import pytest
 from bench.run.worker_client import Ending, Launcher, Message
 from bench.run.worker_pool import Fleet, probe
 from bench.workload.frameworks import Contender
-from tests.bench.workloads import LEARNS_WITHOUT_END, job, workload
+from tests.bench.run.light_workers import LIGHT, light_job, plant
 
 PYTORCH, NOWHERE = Contender("pytorch"), Contender("theano")
 LIMIT_S = 60.0
 PATIENCE_S = 30.0
 
 
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    fleet = Fleet(tmp_path_factory.mktemp("artifacts") / "logs")
-    fleet.start([(PYTORCH, "cpu")])
+@pytest.fixture
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
+    plant(tmp_path / "first", monkeypatch)
+    fleet = Fleet(tmp_path / "logs")
+    fleet.start([(LIGHT, "cpu")])
     yield fleet
     fleet.close()
 
 
 def launcher(fleet: Fleet) -> Launcher:
-    return fleet._launchers[PYTORCH, "cpu"]
+    return fleet._launchers[LIGHT, "cpu"]
 
 
 def run(fleet: Fleet) -> Ending:
-    return fleet.run(PYTORCH, "cpu", job(workload(), fleet.logs / "job.log"), limit_s=LIMIT_S)
+    return fleet.run(LIGHT, "cpu", light_job(fleet.logs), limit_s=LIMIT_S)
 
 
 def hash_seed(found: Launcher) -> str:
@@ -49,7 +50,7 @@ def until_gone(pid: int) -> None:
 
 def test_what_is_there_already_is_not_started_again(fleet: Fleet) -> None:
     before = launcher(fleet)
-    fleet.start([(PYTORCH, "cpu")])
+    fleet.start([(LIGHT, "cpu")])
     assert launcher(fleet) is before
     fleet.wait()
     assert before.ready is not None
@@ -75,11 +76,10 @@ def test_where_an_import_starts_a_thread_every_job_has_a_process_that_no_fork_ma
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes, how: str
 ) -> None:
     """Unless that thread sees to forks by itself."""
-    (tmp_path / "sitecustomize.py").write_text(THREAD.format(name=name))
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    plant(tmp_path, monkeypatch, more=THREAD.format(name=name))
     fleet = Fleet(tmp_path / "logs")
     try:
-        fleet.start([(PYTORCH, "cpu")])
+        fleet.start([(LIGHT, "cpu")])
         for _ in range(2):
             ending = run(fleet)
             assert (ending.result["outcome"], ending.start_method) == ("ok", how)
@@ -116,8 +116,8 @@ def test_a_launcher_that_is_killed_while_it_works_takes_its_worker_along_and_the
             workers.append(launcher(fleet)._child)
             os.kill(launcher(fleet)._process.pid, signal.SIGKILL)
 
-    asked = job(workload(LEARNS_WITHOUT_END), fleet.logs / "job.log", purpose="learning")
-    result = fleet.run(PYTORCH, "cpu", asked, limit_s=LIMIT_S, listen=kill).result
+    asked = light_job(fleet.logs, "endless")
+    result = fleet.run(LIGHT, "cpu", asked, limit_s=LIMIT_S, listen=kill).result
     assert (result["outcome"], result["error"]) == ("failed", "the process was killed by SIGKILL")
     assert workers[0] is not None
     until_gone(workers[0])
@@ -135,30 +135,32 @@ def test_a_framework_that_does_not_start_is_an_ending_and_no_error(fleet: Fleet)
 
 
 def test_each_launcher_has_a_log_of_its_own(fleet: Fleet) -> None:
+    fleet.start([(NOWHERE, "cpu")])
     names = {path.name for path in fleet.logs.glob("launcher-*.log")}
-    assert {"launcher-pytorch-cpu.log", "launcher-theano-cpu.log"} <= names
+    assert {"launcher-light-cpu.log", "launcher-theano-cpu.log"} <= names
 
 
-def test_closing_ends_what_is_done_in_other_threads_and_what_still_waits_is_not_begun(tmp_path: Path) -> None:
-    others = psutil.Process().children()
-    fleet = Fleet(tmp_path)
-    fleet.start([(PYTORCH, "cpu")])
+def test_closing_ends_what_is_done_in_other_threads_and_what_still_waits_is_not_begun(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    mine = psutil.Process(launcher(fleet)._process.pid)
+    others = {child for child in psutil.Process().children() if child != mine}
     fleet.wait()
-    asked = job(workload(LEARNS_WITHOUT_END), tmp_path / "job.log", purpose="learning")
+    asked = light_job(tmp_path, "endless")
     endings: list[Ending] = []
     working = threading.Event()
 
     def forked() -> None:
-        endings.append(fleet.run(PYTORCH, "cpu", asked, limit_s=LIMIT_S, listen=lambda _: working.set()))
+        endings.append(fleet.run(LIGHT, "cpu", asked, limit_s=LIMIT_S, listen=lambda _: working.set()))
 
     def spawned() -> None:
-        endings.append(fleet.run_spawned(PYTORCH, "cpu", asked, limit_s=LIMIT_S))
+        endings.append(fleet.run_spawned(LIGHT, "cpu", asked, limit_s=LIMIT_S))
 
     threads = [threading.Thread(target=work) for work in (forked, forked, spawned)]
     for thread in threads:
         thread.start()
     assert working.wait(PATIENCE_S)
-    children = set(psutil.Process().children(recursive=True)) - set(others)
+    children = set(psutil.Process().children(recursive=True)) - others
     fleet.close()
     for thread in threads:
         thread.join(PATIENCE_S)
@@ -167,8 +169,8 @@ def test_closing_ends_what_is_done_in_other_threads_and_what_still_waits_is_not_
     assert len(children) >= 3, "launcher, worker, spawned process"
     for child in children:
         until_gone(child.pid)
-    assert fleet.run(PYTORCH, "cpu", asked, limit_s=LIMIT_S).result["error"] == (
-        "pytorch: not begun, since the run has ended"
+    assert fleet.run(LIGHT, "cpu", asked, limit_s=LIMIT_S).result["error"] == (
+        "light: not begun, since the run has ended"
     )
 
 
