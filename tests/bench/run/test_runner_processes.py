@@ -86,7 +86,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> tuple[Case, Case]:
     """A case in two processes, for which a search is said to have chosen torch.compile."""
     case = replace(TIMED, mode="tuned")
     chosen = SearchResult(batch_size=4, options={"compile": "default"}, metric="", searched="", candidates=())
-    monkeypatch.setattr(option_search, "tune", lambda *_: dict.fromkeys(option_search.spots(case), chosen))
+    monkeypatch.setattr(option_search, "tune", lambda *_: dict.fromkeys(option_search.tuned_cells(case), chosen))
     return case, replace(case, replicate=1)
 
 
