@@ -102,6 +102,7 @@ class Place:
 
 def prepared(folder: Path) -> Place:
     """A place with a workload and nothing else."""
+    folder.mkdir(exist_ok=True)
     place = Place(folder)
     place.workload.write_text(toml())
     return place

@@ -1,0 +1,51 @@
+"""A worker takes our packages and the installed libraries, whatever the folder holds from which a command is given."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.run.worker_client import ROOT, Launcher
+
+NAMES = ("bench/__init__.py", "models/__init__.py", "keras.py", "torch.py", "numpy.py")
+
+
+@pytest.fixture
+def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, in which the user has files that are called as what a worker imports."""
+    for name in NAMES:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"raise RuntimeError('this is the {name} of the user')\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("foreign")
+def test_a_worker_starts_from_a_folder_with_other_packages_of_the_same_names(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    log = tmp_path_factory.mktemp("logs") / "launcher.log"
+    launcher = Launcher("keras", "torch", device="cpu", log=log)
+    try:
+        job = {"kind": "probe", "framework": "keras", "log": str(log)}
+        result = launcher.run(job, limit_s=120.0).result
+    finally:
+        launcher.close()
+    assert result["outcome"] == "ok", result
+    assert {"keras", "torch"} <= result["versions"].keys()
+
+
+@pytest.mark.parametrize("name", ["bench", "models", "keras", "torch", "numpy"])
+def test_python_would_take_the_users_files_if_it_were_not_told_otherwise(name: str, foreign: Path) -> None:
+    for options, hidden in (([], True), (["-P"], False)):
+        done = subprocess.run(
+            [sys.executable, *options, "-c", f"import importlib.util as u; print(u.find_spec({name!r}).origin)"],
+            cwd=foreign,
+            env={"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.startswith(str(foreign)) == hidden
