@@ -168,6 +168,7 @@ def test_an_lstm_of_relu_is_computed_or_refused(contender: str) -> None:
         assert relative_deviation(see(contender, spec, weights).logits, expected) <= FORWARD_LIMIT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [*RICHEST, "cnn-valid-no-dense-layer", "cnn-same-with-an-even-kernel"])
 def test_every_form_of_a_model_computes_and_learns_the_same(contender: str, network: str) -> None:
     spec = NETWORKS[network]

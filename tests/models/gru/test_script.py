@@ -44,7 +44,12 @@ def script(contender: str, scenario: Scenario = "training", **changes: Any) -> s
     return write(Task(**fields | changes))
 
 
-@pytest.mark.parametrize("name", [str(item) for item in every_contender()])
+def slow_in_keras(name: str) -> Any:  # noqa: ANN401 (a parameter)
+    """A script in Keras takes ten seconds where something else is at work."""
+    return pytest.param(name, marks=pytest.mark.slow) if name.startswith("keras/") else name
+
+
+@pytest.mark.parametrize("name", [slow_in_keras(str(item)) for item in every_contender()])
 def test_a_script_of_the_familys_own_files_trains_by_itself(name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-I", "-W", "ignore", "-c", script(name)],
