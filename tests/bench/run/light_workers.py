@@ -27,7 +27,7 @@ if "bench.worker.fork_server" in sys.orig_argv:
             os._exit(7)
         while job["kind"] == "endless":
             time.sleep(0.01)
-        emit({"event": "result", "outcome": "ok", "error": None})
+        emit({"event": "result", "outcome": "ok", "error": None, "devices": ["cpu"], "pid": os.getpid()})
 
     names = "bench.adapters.light", "bench.worker.main", "sklearn.datasets"
     sys.modules.update({name: types.ModuleType(name) for name in names})

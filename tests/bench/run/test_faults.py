@@ -7,7 +7,7 @@ are centred it differs by rounding alone.
 """
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from bench.worker.proof_trace import trace
 from bench.workload.recipe import Adam
 from bench.workload.workload import Workload, parse_workload
 from models.layers.spec import BatchNorm, Weights
+from tests.contenders import CONTENDERS, KERAS
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -84,6 +85,12 @@ def certificate(contender: str, family: str, *, double: Trace | None = None) -> 
     return certify(contender, exact, rounded, dropout=family == "dnn")
 
 
+def chosen(contender: str) -> Sequence[pytest.MarkDecorator]:
+    """Keras needs three more processes."""
+    return [pytest.mark.slow] if contender in KERAS else []
+
+
+@pytest.mark.parametrize("contender", [pytest.param(name, marks=chosen(name)) for name in CONTENDERS])
 @pytest.mark.parametrize("family", WORKLOADS)
 def test_without_a_fault_every_contender_passes(contender: str, family: str) -> None:
     found = certificate(contender, family)
@@ -265,7 +272,15 @@ FAULTS = [
 
 @pytest.mark.parametrize(
     ("contender", "fault"),
-    [pytest.param(fault.contender, fault, id=f"{fault.contender}-{fault.family}-{fault.name}") for fault in FAULTS],
+    [
+        pytest.param(
+            fault.contender,
+            fault,
+            id=f"{fault.contender}-{fault.family}-{fault.name}",
+            marks=chosen(fault.contender),
+        )
+        for fault in FAULTS
+    ],
 )
 def test_a_planted_fault_is_caught(contender: str, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     assert certificate(contender, fault.family).passed

@@ -99,9 +99,10 @@ def test_what_a_worker_cannot_do_is_the_problem_of_its_certificate(
     fleet: Fleet, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(equivalence, "PEERS", ("pytorch", "flax"))
-    script.instead = worked
+    script.instead = lambda job, _: worked(job, _) if job["framework"] == "pytorch" else told("failed", "it broke")
     found, _ = prove(fleet, workload(CANNOT_BE_DONE_IN_PYTORCH), PYTORCH)
     assert found["pytorch"].problem == "PyTorch's nn.LSTM has tanh built in and no other activation"
+    assert found["flax"].problem == "it broke"
     assert (found["pytorch"].available, found["flax"].available) == (False, True)
     assert not found["pytorch"].passed
 
@@ -174,28 +175,21 @@ def test_losses_in_float32_that_drift_are_held_against_a_nudged_trace_in_float32
         assert note.startswith("float32 losses may differ by ")
 
 
-def test_two_real_frameworks_on_a_network_that_saturates_are_as_far_apart_as_each_is_from_itself(
-    fleet: Fleet, script: Script, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["tiny", pytest.param("counting-rnn", marks=pytest.mark.slow)])
+def test_two_real_frameworks_are_as_far_apart_as_each_is_from_itself(
+    name: str, fleet: Fleet, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Two frameworks are 0.9e-9 to 5.5e-9 apart here, by how either rounds that day; the usual limit is 1e-9.
-    monkeypatch.setattr(equivalence, "WEIGHTS_LIMIT", 1e-10)
+    # On counting-rnn, which saturates, two frameworks are 0.9e-9 to 5.5e-9 apart, by how either rounds that day.
+    monkeypatch.setattr(equivalence, "WEIGHTS_LIMIT", 1e-10 if name == "counting-rnn" else 1e-20)
+    monkeypatch.setattr(equivalence, "LOSS_LIMITS", {equivalence.LOSS_STEPS: 1e-9})
+    monkeypatch.setattr(equivalence, "AMPLIFIED_LOSS_FACTOR", 1e6)
     script.instead = worked
-    found, told = prove(fleet, load_workload("counting-rnn"), PYTORCH, FLAX)
-    assert [item[2] for item in told] == ["fp32", "fp64", "fp64 nudged"] * 2
+    found, told = prove(fleet, workload() if name == "tiny" else load_workload(name), PYTORCH, FLAX)
+    assert [item[2] for item in told] == ["fp32", "fp32 nudged", "fp64", "fp64 nudged"] * 2
     for certificate in found.values():
         assert certificate.passed
         assert certificate.notes[0].startswith("weights may differ by ")
-
-
-def test_losses_of_two_real_frameworks_drift_no_further_apart_than_those_of_one(
-    fleet: Fleet, script: Script, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(equivalence, "LOSS_LIMITS", {equivalence.LOSS_STEPS: 1e-9})
-    monkeypatch.setattr(equivalence, "AMPLIFIED_LOSS_FACTOR", 1e5)
-    script.instead = worked
-    found, told = prove(fleet, load_workload("digits-dnn"), PYTORCH, FLAX)
-    assert {item[2] for item in told} == {"fp32", "fp64", "fp32 nudged"}
-    assert all(certificate.passed for certificate in found.values())
+        assert certificate.notes[1].startswith("float32 losses may differ by ")
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,7 @@ def test_the_largest_batch_is_found_where_memory_runs_out_and_the_run_goes_on(fr
     assert any(item.outcome == "oom" for item in capacity.trials)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_cases_alone")
 def test_where_not_even_one_sample_fits_the_search_has_failed_and_says_why(tmp_path: Path) -> None:
     searched = replace(TIMED, scenario="training", purpose="capacity", batch_sizes=(64,))

@@ -230,12 +230,17 @@ def test_a_launcher_that_never_gets_ready_is_an_error(logs: Path, monkeypatch: p
     assert not launcher.alive
 
 
-def test_a_spawned_job_runs_in_the_process_that_was_started(logs: Path) -> None:
-    launcher = Launcher("pytorch", None, device="cpu", log=logs / "spawned.log", spawned=True)
-    result = launcher.run(job(workload(), logs / "job.log", purpose="memory"), limit_s=LIMIT_S).result
-    assert result["outcome"] == "ok"
-    assert result["measurement"]["memory"][0]["host_baseline_bytes"] > 10_000_000
-    assert not launcher.alive, "it does one job"
+@pytest.mark.parametrize("spawned", [False, True])
+def test_a_spawned_job_runs_in_the_process_that_was_started_and_no_other_does(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, spawned: bool
+) -> None:
+    plant(tmp_path, monkeypatch)
+    launcher = Launcher("light", None, device="cpu", log=logs / "spawned.log", spawned=spawned)
+    ending = launcher.run(light_job(logs), limit_s=LIMIT_S)
+    assert ending.result["outcome"] == "ok"
+    assert ending.start_method == ("spawn" if spawned else "fork")
+    assert (ending.result["pid"] == launcher._process.pid) == spawned
+    assert launcher.alive != spawned, "a spawned one does one job"
     launcher.close()
 
 

@@ -15,7 +15,7 @@ from bench.run.worker_pool import Fleet, probe
 from bench.workload.frameworks import Contender
 from tests.bench.run.light_workers import LIGHT, light_job, plant
 
-PYTORCH, NOWHERE = Contender("pytorch"), Contender("theano")
+NOWHERE = Contender("theano")
 LIMIT_S = 60.0
 PATIENCE_S = 30.0
 
@@ -174,8 +174,9 @@ def test_closing_ends_what_is_done_in_other_threads_and_what_still_waits_is_not_
     )
 
 
-def test_a_probe_has_an_answer_for_everyone(tmp_path: Path) -> None:
-    seen = probe([PYTORCH, NOWHERE], logs=tmp_path)
-    assert seen[PYTORCH]["devices"][0] == "cpu"
+def test_a_probe_has_an_answer_for_everyone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(tmp_path, monkeypatch)
+    seen = probe([LIGHT, NOWHERE], logs=tmp_path)
+    assert seen[LIGHT]["devices"] == ["cpu"]
     assert seen[NOWHERE]["outcome"] == "failed"
     assert "devices" not in seen[NOWHERE]
