@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from bench.cli import main
+from bench.records.record import Record
+from bench.records.store import RunFolder
 from bench.run.worker_client import ROOT
+from bench.workload import frameworks
+from bench.workload.frameworks import Contender
+from tests.bench.cli.stored_files import store
+from tests.bench.run.scripted_workers import Script, scripted
+from tests.bench.sample_records import quick_run
 from tests.bench.workloads import toml
 
 
@@ -100,12 +107,20 @@ class Place:
         return [sys.executable, "-m", "bench", "run", *map(str, arguments), *self.places]
 
 
+def records(place: Place) -> list[Record]:
+    """What is stored; every line must be a record."""
+    return RunFolder(place.records).read(warn=pytest.fail)
+
+
 def prepared(folder: Path) -> Place:
     """A place with a workload and nothing else."""
     folder.mkdir(exist_ok=True)
     place = Place(folder)
     place.workload.write_text(toml())
     return place
+
+
+SMALL = ("--processes", 1, "--batch-size", 8, "--threads", 1)
 
 
 @dataclass(frozen=True)
@@ -120,9 +135,9 @@ class Finished:
 def finished(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Finished:
     """One workload in two frameworks, by the real command in a process of its own."""
     place = prepared(tmp_path_factory.mktemp("finished"))
-    command = place.command("--workload", place.workload, "--framework", "pytorch,flax", "--processes", 1)
+    asked = ("--workload", place.workload, "--framework", "pytorch,flax", "--scenario", "training", *SMALL)
     done = subprocess.run(
-        [*command, "--batch-size", "8", "--threads", "1"],
+        place.command(*asked),
         env={**os.environ, "LEVELFIELD_CACHE": str(cache)},
         cwd=ROOT,
         capture_output=True,
@@ -137,3 +152,21 @@ def place(finished: Finished, tmp_path: Path) -> Place:
     """A copy of the finished run, which a test may change; the workload is the original's."""
     shutil.copytree(finished.place.folder, tmp_path / "copy")
     return Place(tmp_path / "copy")
+
+
+@pytest.fixture
+def baseline(tmp_path: Path) -> Path:
+    """The file of a run like the quick suite."""
+    return store(tmp_path / "baseline.jsonl", quick_run())
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Script:
+    """Workers that answer at once, in the place of processes."""
+    return scripted(monkeypatch, Script())
+
+
+@pytest.fixture
+def only_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if nothing else were known: the others take seconds to start."""
+    monkeypatch.setattr(frameworks, "every_contender", lambda: (Contender("pytorch"),))

@@ -38,7 +38,11 @@ def test_every_framework_and_backend_has_a_line_with_its_versions() -> None:
     )
 
 
-@pytest.mark.parametrize("name", workload_names())
+SLOW = ("lstm-large",)  # to draw its first weights
+EVERY = [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in workload_names()]
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_a_network_is_listed_with_every_weight_that_it_has(name: str) -> None:
     workload = load_workload(name)
     weights = model_families.spec_module(workload.family).initial_weights(workload.spec, seed=0)

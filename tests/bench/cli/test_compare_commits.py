@@ -38,6 +38,7 @@ def stored(place: Place, side: str) -> list[Record]:
     return RunFolder(path).read(warn=pytest.fail)
 
 
+@pytest.mark.slow
 def test_both_sides_are_stored_and_had_turns_with_each_other(checked: tuple[Place, Result]) -> None:
     base, head = (stored(checked[0], side) for side in SIDES)
     assert [item.case for item in base] == [item.case for item in head]
@@ -47,6 +48,7 @@ def test_both_sides_are_stored_and_had_turns_with_each_other(checked: tuple[Plac
     assert all(block.turns for item in (*base, *head) for block in item.measurement.blocks)
 
 
+@pytest.mark.slow
 def test_the_verdicts_are_shown_and_what_became_of_the_planted_slowdown(checked: tuple[Place, Result]) -> None:
     place, result = checked
     assert result.code in {3, 4}, result.err

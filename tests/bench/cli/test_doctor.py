@@ -1,133 +1,78 @@
-"""Every finding has a subject and a text, and a remedy where something is wrong."""
+"""`levelfield doctor` shows its findings, and calibrates."""
 
-from collections.abc import Callable, Mapping
+import json
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
-import psutil
 import pytest
 
-from bench.cli import diagnosis
-from bench.cli.diagnosis import Finding, examine
-from bench.records.environment import GpuUsers
-from bench.workload import frameworks
-from bench.workload.frameworks import Contender
-
-PYTORCH, FLAX = Contender("pytorch"), Contender("flax")
-GIBIBYTE = 1024**3
-
-# A machine on which nothing disturbs a measurement.
-QUIET: dict[str, Any] = {
-    "cpu_percent": lambda interval: 0.0 * interval,
-    "swap_memory": lambda: SimpleNamespace(used=0),
-    "virtual_memory": lambda: SimpleNamespace(available=16 * GIBIBYTE, total=32 * GIBIBYTE),
-    "sensors_battery": lambda: None,
-    "cpu_count": lambda: 8,
-    "cpu_times": lambda: SimpleNamespace(steal=1.0),
-}
-Examine = Callable[..., Mapping[str, Finding]]
+from bench.cli import compare_commits
+from bench.plan.options import Options
+from bench.records.measurement import Measurement, Turns
+from bench.records.store import new_run
+from tests.bench.cli.conftest import Command
+from tests.bench.sample_records import ENVIRONMENT, block, record
 
 
-@pytest.fixture
-def examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
-    """The findings by subject, on a quiet machine with some differences."""
-    governor = tmp_path / "scaling_governor"
-    governor.write_text("performance\n")
-    about = SimpleNamespace(machine="machine", cpu="Example CPU", cores=8, gpus=())
-    seen: dict[str, Any] = {"outcome": "ok", "error": None, "devices": ["cpu"], "versions": {}}
-    monkeypatch.setenv("LEVELFIELD_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(frameworks, "every_contender", lambda: (PYTORCH, FLAX))
-    monkeypatch.setattr(diagnosis, "GOVERNOR", governor)
-    monkeypatch.setattr(diagnosis, "gpu_users", tuple)
-
-    def examine_with(*, cores: int = 8, result: Mapping[str, Any] = seen, **differences: Any) -> Mapping[str, Finding]:  # noqa: ANN401 (functions of psutil)
-        for name, function in (QUIET | differences).items():
-            monkeypatch.setattr(psutil, name, function, raising=False)
-        about.cores = cores
-        monkeypatch.setattr(diagnosis, "environment", lambda _versions: about)
-        monkeypatch.setattr(diagnosis, "probe", lambda contenders, logs: dict.fromkeys(contenders, result))  # noqa: ARG005
-        return {item.subject: item for item in examine(tmp_path)}
-
-    return examine_with
+@pytest.mark.usefixtures("only_pytorch", "script")
+def test_doctor_has_a_line_for_everything_and_marks_what_has_a_remedy(levelfield: Command) -> None:
+    found = levelfield("doctor")
+    assert found.code == 0
+    lines = found.out.splitlines()
+    subjects = [line[2:].partition(":")[0] for line in lines]
+    assert subjects[:2] == ["pytorch", "machine"]
+    assert len(subjects) == len(set(subjects)) > 8
+    assert all((line[0] == "!") == ("  -> " in line) for line in lines)
 
 
-def test_a_quiet_machine_needs_no_remedy(examined: Examine) -> None:
-    findings = examined()
-    assert all(item.found for item in findings.values())
-    assert [item for item in findings.values() if item.remedy] == []
-    assert findings["pytorch"].found.endswith("; sees cpu")
-    assert findings["machine"].found == "machine: Example CPU, 8 cores, no GPU"
-
-
-@pytest.mark.parametrize(
-    ("subject", "differences", "remedy"),
-    [
-        ("cores", {"cores": 2}, "expect noise"),
-        ("other load", {"cpu_percent": lambda interval: 50.0 * interval}, "stop what else runs"),
-        ("swap", {"swap_memory": lambda: SimpleNamespace(used=5e9)}, "free memory first"),
-        ("memory", {"virtual_memory": lambda: SimpleNamespace(available=1e9, total=2e9)}, "close other programs"),
-        ("power", {"sensors_battery": lambda: SimpleNamespace(power_plugged=False)}, "plug it in"),
-        ("pytorch", {"result": {"outcome": "failed", "error": "it broke"}}, "reinstall it"),
-    ],
-)
-def test_what_is_wrong_is_said_with_its_remedy(
-    subject: str, differences: dict[str, Any], remedy: str, examined: Examine
+def test_a_calibration_is_printed_stored_and_used(
+    levelfield: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wrong = examined(**differences)[subject]
-    assert wrong.remedy is not None
-    assert remedy in wrong.remedy
+    def measure(_: Path, options: Options, *, results: Path) -> tuple[list[Path], list[Path]]:
+        assert (options.suite, options.processes) == ("quick", 5)
+        return [stored_in_turns(results, seed=1)], [stored_in_turns(results, seed=2)]
+
+    monkeypatch.setattr(compare_commits, "measure", measure)
+    found = levelfield("doctor", "--calibrate", "--processes", 5, "--results", tmp_path)
+    assert found.code == 0, found.err
+    assert f"{ENVIRONMENT.machine} against itself" in found.out
+    assert "0 of 3 (at most " in found.out, "two metrics, and both together"
+    stored = tmp_path / ENVIRONMENT.machine / "calibration.json"
+    assert json.loads(stored.read_text())["pairs"] == 5
+    pair = [next(tmp_path.glob("*/*/records.jsonl"))] * 2
+    assert levelfield("compare", *pair, "--results", tmp_path).code in {0, 4}
+    stored.write_text("{}")
+    damaged = levelfield("compare", *pair, "--results", tmp_path)
+    assert (damaged.code, damaged.out) == (1, "")
+    assert "calibrate again" in damaged.err
 
 
-def test_a_battery_that_is_plugged_in_is_mains(examined: Examine) -> None:
-    assert examined(sensors_battery=lambda: SimpleNamespace(power_plugged=True))["power"] == Finding("power", "mains")
+def stored_in_turns(results: Path, *, seed: int) -> Path:
+    """A run of one cell in five processes, each of which had turns with another's."""
+    run = new_run(results, machine=ENVIRONMENT.machine)
+    for number in range(5):
+        timed = block(32, samples=80, seed=10 * seed + number)
+        turns = Turns(session="one", synchronised_calls=4, pipelined_rounds=2)
+        measurement = Measurement(blocks=(replace(timed, turns=turns),))
+        run.append(record(replicate=number, order=number, run=run.name, measurement=measurement))
+    return run.folder
 
 
-def test_clocks_that_follow_the_load_are_said_with_the_command_that_holds_them(examined: Examine) -> None:
-    diagnosis.GOVERNOR.write_text("powersave\n")
-    assert examined()["frequency"] == Finding(
-        "frequency", "governor powersave", "`cpupower frequency-set -g performance`"
+def test_a_calibration_needs_the_pairs_of_a_comparison(levelfield: Command, tmp_path: Path) -> None:
+    found = levelfield("doctor", "--calibrate", "--processes", 4, "--results", tmp_path)
+    assert (found.code, found.err) == (
+        2,
+        "levelfield: --processes: found 4, expected at least 5: pairs of one comparison (or 0 with --add)\n",
     )
-    diagnosis.GOVERNOR.unlink()
-    assert examined()["frequency"].remedy is None
 
 
-def test_a_framework_that_is_not_installed_is_named_with_its_extra(
-    examined: Examine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = frameworks._version
-    monkeypatch.setattr(frameworks, "_version", lambda name: None if name == "optax" else real(name))
-    findings = examined()
-    assert findings["flax"] == Finding("flax", "not installed", "`pip install 'levelfield[flax]'`")
-    assert findings["pytorch"].remedy is None
-
-
-@pytest.mark.parametrize(
-    ("users", "found", "wrong"),
-    [
-        (GpuUsers(processes=0, used_bytes=4 * 10**6, busy_percent=0), "nobody else is on it", False),
-        (GpuUsers(processes=2, used_bytes=3 * 10**9, busy_percent=0), "2 processes hold 3.0 GB, 0 % busy", True),
-        (GpuUsers(processes=0, used_bytes=10**9, busy_percent=40), "0 processes hold 1.0 GB, 40 % busy", True),
-    ],
-)
-def test_a_gpu_that_others_use_is_said(
-    users: GpuUsers, found: str, examined: Examine, monkeypatch: pytest.MonkeyPatch, *, wrong: bool
-) -> None:
-    monkeypatch.setattr(diagnosis, "gpu_users", lambda: (users,))
-    finding = examined()["GPU 0"]
-    assert finding.found == found
-    assert (finding.remedy is not None) == wrong
-
-
-def test_time_that_other_virtual_machines_take_is_said(examined: Examine) -> None:
-    stolen = iter([10.0, 10.4])
-    finding = examined(cpu_times=lambda: SimpleNamespace(steal=next(stolen)))["other virtual machines"]
-    assert finding.found == "took 0.40 cores"
-    assert finding.remedy is not None
-
-
-def test_where_the_data_come_from_is_said(examined: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("LEVELFIELD_DATA", raising=False)
-    assert examined()["data"].found == "downloaded once"
-    monkeypatch.setenv("LEVELFIELD_DATA", "/somewhere")
-    assert examined()["data"].found == "from the folder in LEVELFIELD_DATA"
+def test_pairs_that_were_measured_before_are_a_calibration_too(levelfield: Command, tmp_path: Path) -> None:
+    place = tmp_path / "turns-before"
+    for seed, side in enumerate(("base", "head")):
+        stored_in_turns(place / side, seed=seed)
+    found = levelfield("doctor", "--calibrate", "--processes", 0, "--add", place, "--results", tmp_path)
+    assert found.code == 0, found.err
+    assert "5 pairs of processes for each cell" in found.out
+    nowhere = levelfield("doctor", "--calibrate", "--add", tmp_path / "nowhere", "--results", tmp_path)
+    assert (nowhere.code, nowhere.out) == (2, "")
+    assert f"found no records of both sides in {tmp_path / 'nowhere'}" in nowhere.err

@@ -10,6 +10,10 @@ import pytest
 
 from bench.run.worker_client import ROOT
 from tests.bench.cli.conftest import Command, Place, prepared
+from tests.bench.run.scripted_workers import Script, worked
+from tests.bench.workloads import job, workload
+
+LIMIT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +38,7 @@ def model(place: Place, contender: str) -> Path:
     return place.records.parent / "artifacts" / "models" / f"tiny-{contender}-cpu-seed0"
 
 
+@pytest.mark.slow
 def test_a_model_is_kept_for_each_that_learnt_in_its_own_format(kept: Place) -> None:
     folder = kept.records.parent / "artifacts"
     assert {path.name for path in (folder / "models").iterdir()} == {
@@ -45,6 +50,7 @@ def test_a_model_is_kept_for_each_that_learnt_in_its_own_format(kept: Place) -> 
     assert len(list((folder / "tensorboard" / "tiny").glob("*/events*"))) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trained", ["pytorch", "keras-jax"])
 def test_every_framework_answers_alike(kept: Place, levelfield: Command, tmp_path: Path, trained: str) -> None:
     tables = {}
@@ -60,15 +66,32 @@ def test_every_framework_answers_alike(kept: Place, levelfield: Command, tmp_pat
     assert np.abs(tables["pytorch"].to_numpy() - tables["keras/jax"].to_numpy()).max() <= 1e-5
 
 
-def test_the_answers_go_to_the_output_of_the_command(kept: Place, levelfield: Command, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What PyTorch has learnt in this process."""
+    folder = tmp_path_factory.mktemp("models")
+    result = worked(job(workload(), folder / "job.log", purpose="learning") | {"models": str(folder)}, LIMIT_S)
+    assert result["outcome"] == "ok"
+    return folder / "tiny-pytorch-cpu-seed0"
+
+
+@pytest.fixture
+def _asked_here(script: Script) -> None:
+    """Workers answer in this process."""
+    script.instead = worked
+
+
+@pytest.mark.usefixtures("_asked_here")
+def test_the_answers_go_to_the_output_of_the_command(saved: Path, levelfield: Command, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("a,b,c,d,e,f\n" + "1,2,3,4,5,6\n" * 3)
-    found = levelfield("predict", model(kept, "pytorch"), tmp_path / "new.csv")
+    found = levelfield("predict", saved, tmp_path / "new.csv")
     assert found.code == 0
     assert found.out.splitlines()[0].startswith("sample,predicted,probability of 0")
     assert len(found.out.splitlines()) == 4
     assert "asked in pytorch from its own file: the truth is not known" in found.err
 
 
+@pytest.mark.usefixtures("_asked_here")
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
@@ -83,8 +106,8 @@ def test_the_answers_go_to_the_output_of_the_command(kept: Place, levelfield: Co
         (["MODEL", "test", "--output", "nowhere/else.csv"], "--output: nowhere/else.csv: cannot be written (No such f"),
     ],
 )
-def test_a_mistake_ends_with_2_and_one_line(kept: Place, levelfield: Command, arguments: list[str], line: str) -> None:
-    known = {"MODEL": str(model(kept, "pytorch"))}
+def test_a_mistake_ends_with_2_and_one_line(saved: Path, levelfield: Command, arguments: list[str], line: str) -> None:
+    known = {"MODEL": str(saved)}
     found = levelfield("predict", *(known.get(word, word) for word in arguments))
     assert (found.code, found.out) == (2, "")
     assert found.err == f"{found.err.splitlines()[0]}\n"

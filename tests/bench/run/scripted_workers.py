@@ -78,6 +78,7 @@ class Script:
         answers: dict[str, Callable[[Message], Message]] = {
             "choices": lambda _: {"choices": self.choices},
             "measure": measured,
+            "probe": lambda _: {"devices": ["cpu"], "versions": {}},
             "roof": lambda _: {"flops": {512: 1e9}, "bytes": dict.fromkeys(SIZES, 1e9)},
             "serve": lambda _: {},
             "trace": self._traced,
@@ -118,8 +119,9 @@ def worked(job: Message, _: float) -> Message:
     with ALONE:
         try:
             return main.KINDS[job["kind"]](job, lambda _: None, lambda: None)
-        except NotImplementedError as error:
-            return told(main._outcome(error), main._one_line(error))
+        except Exception as error:  # noqa: BLE001 (as a worker)
+            exit_code = getattr(error, "exit_code", 1)
+            return told(main._outcome(error), main._one_line(error)) | {"exit_code": exit_code}
 
 
 class ScriptedLauncher:
@@ -187,5 +189,5 @@ def scripted(monkeypatch: pytest.MonkeyPatch, script: Script) -> Script:
     launcher = type("Launcher", (ScriptedLauncher,), {"script": script})
     monkeypatch.setattr("bench.run.worker_pool.Launcher", launcher)
     monkeypatch.setattr("bench.run.interleaved_timing.PAUSE_S", 0.0)
-    monkeypatch.setattr("bench.records.environment.busy_cores", lambda: 0.25)
+    monkeypatch.setattr("bench.records.environment.busy_cores", lambda *_: 0.25)
     return script

@@ -1,0 +1,112 @@
+"""What all commands share: mistakes, interrupts, help, and what they import."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.cli import catalogue
+from tests.bench.cli.conftest import Command, Finished
+
+
+@pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["verify", "--format", "yaml"], "--format: found 'yaml', expected one of table, json"),
+        (["verify", "--framework", "theano"], "--framework: found 'theano', expected one of "),
+        (["verify", "--framework", ""], "--framework: found '', expected names separated by commas"),
+        (["verify", "--workload", "digits"], "workload: found 'digits', expected one of "),
+        (["verify", "--device", "tpu"], "--device: found 'tpu', expected cpu, cuda or cuda:N"),
+        (
+            ["list", "models"],
+            "list: found 'models', expected one of workloads, frameworks, datasets, suites, devices, runs",
+        ),
+        (["verify", "--workload", "mnist-ddn"], "workload: found 'mnist-ddn', expected one of "),
+        (["list"], "Missing argument"),
+        (["sing"], "No such command 'sing'"),
+    ],
+)
+def test_a_mistake_ends_with_2_and_one_line(arguments: list[str], line: str, levelfield: Command) -> None:
+    found = levelfield(*arguments)
+    assert (found.code, found.out) == (2, "")
+    assert found.err.startswith(f"levelfield: {line}")
+    assert found.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (["--workload", "mnist-ddn"], "(did you mean mnist-dnn or mnist-cnn or mnist-dnn-sgd?)"),
+        (["--framework", "pytorhc"], "(did you mean pytorch?)"),
+    ],
+)
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_misspelt_name_is_answered_by_those_like_it(arguments: list[str], near: str, levelfield: Command) -> None:
+    assert levelfield("verify", *arguments).err.endswith(f"{near}\n")
+    assert "did you mean" not in levelfield("verify", arguments[0], "zzzz").err
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_an_interrupt_of_any_command_ends_with_130(levelfield: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(catalogue.LISTS, "workloads", interrupted)
+    found = levelfield("list", "workloads")
+    assert found.code == 130
+    assert found.err.strip() == "levelfield: interrupted"
+
+
+def test_without_a_command_there_is_help(levelfield: Command) -> None:
+    found = levelfield()
+    assert found.code in {0, 2}
+    assert "run" in found.out + found.err
+    assert levelfield("--help").code == 0
+    assert "verify" in levelfield("--help").out
+
+
+FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "flax", "sklearn"}
+SCRIPT = """
+import sys
+from bench.cli import main
+sys.argv = ["levelfield", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print(sorted({names!r} & set(sys.modules)), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["list", "workloads"],
+        ["list", "frameworks"],
+        ["run", "--dry-run"],
+        ["report", "--format", "csv", "RECORDS"],
+        ["report", "RECORDS", "--reports", "REPORTS"],
+        ["compare", "RECORDS", "RECORDS"],
+    ],
+    ids=" ".join,
+)
+def test_what_plans_and_shows_imports_no_framework(arguments: list[str], finished: Finished, tmp_path: Path) -> None:
+    known = {"RECORDS": str(finished.place.records), "REPORTS": str(tmp_path)}
+    command = [sys.executable, "-c", SCRIPT.format(names=FRAMEWORKS), *(known.get(word, word) for word in arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode in {0, 4}
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_list_of_workloads_does_not_wait_for_numpy() -> None:
+    command = [sys.executable, "-c", SCRIPT.format(names={"numpy", "pandas", "scipy"}), "list", "workloads"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_the_check_for_imports_can_fail() -> None:
+    command = [sys.executable, "-c", SCRIPT.format(names={"typer"}), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == "['typer']"

@@ -1,0 +1,48 @@
+"""`levelfield run --resume` measures what is left of a run, if it is still the same run."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.records.store import RunFolder
+from tests.bench.cli.conftest import Command, Place, records
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_run_goes_on_with_its_own_options_and_no_others(levelfield: Command, place: Place) -> None:
+    result = levelfield("run", "--resume", "--seeds", "3", "--results", place.results)
+    assert result.code == 2
+    assert "--resume: found other options" in result.err
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_run_whose_workload_has_changed_is_not_continued(levelfield: Command, place: Place) -> None:
+    run = RunFolder(place.records)
+    plan = run.load_plan()
+    run.save_plan(replace(plan, options={**plan.options, "workloads": {"tiny": "another digest"}}))
+    place.records.write_text("")
+    result = levelfield("run", "--resume", run.name, "--results", place.results)
+    assert result.code == 2
+    assert "tiny.toml: changed since" in result.err
+
+
+def test_nothing_to_resume_ends_with_6(levelfield: Command, place: Place, tmp_path: Path) -> None:
+    complete = levelfield("run", "--resume", *place.places)
+    assert (complete.code, complete.err) == (6, f"levelfield: {place.results}: no unfinished run to go on with\n")
+    assert levelfield("run", "--resume", "--results", tmp_path / "nowhere").code == 6
+
+
+@pytest.mark.usefixtures("script")
+def test_a_run_whose_records_are_incomplete_is_completed(levelfield: Command, place: Place) -> None:
+    lines = place.records.read_text().splitlines(keepends=True)
+    place.records.write_text("".join([*lines[:2], lines[3], *lines[5:]]))
+    before = records(place)
+    found = levelfield("run", "--resume", *place.places)
+    assert found.code == 0, found.err
+    after = records(place)
+    assert after[: len(before)] == before, "what was measured is not measured again"
+    assert {item.case for item in after} == set(RunFolder(place.records).load_plan().cases)
+    assert len(after) == len(lines)
+    orders = [item.order for item in after]
+    assert orders == sorted(set(orders)), "what is measured later is in the order of the run, not of its second start"

@@ -1,0 +1,125 @@
+"""A mistake in what a run is asked for ends with 2 and one line, before anything is started."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.bench.cli.conftest import Command, prepared
+from tests.bench.run.scripted_workers import Script
+from tests.bench.workloads import toml
+
+MISTAKES: dict[str, tuple[list[str], str]] = {
+    "workload": (["--workload", "digits"], "workload: found 'digits', expected one of "),
+    "framework": (["--framework", "theano"], "--framework: found 'theano', expected one of "),
+    "suite": (["--suite", "slow"], "--suite: found 'slow', expected one of "),
+    "batch of 0": (["--batch-size", "0"], "--batch-size: found '0', expected whole numbers of at least 1"),
+    "batch too large": (["--batch-size", "99999"], "--batch-size: found 99999, but digits-dnn has only 1437 training"),
+    "time limit": (["--time-limit", "-1"], "--time-limit: found -1, expected seconds above 0"),
+    "device": (["--device", "tpu"], "--device: found 'tpu', expected cpu, cuda or cuda:N"),
+    "machine": (["--machine", "../elsewhere"], "--machine: found '../elsewhere', expected up to 80 letters"),
+    "word for a number": (["--processes", "many"], "Invalid value for '--processes': "),
+    "unknown option": (["--speed", "11"], "No such option: --speed"),
+    "run without resume": (["20260101"], "found the argument '20260101', expected none"),
+}
+
+
+@pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_ends_with_2_and_one_line_before_anything_is_started(
+    mistake: str, levelfield: Command, tmp_path: Path
+) -> None:
+    arguments, line = MISTAKES[mistake]
+    place = prepared(tmp_path)
+    found = levelfield("run", *arguments, *place.places)
+    assert (found.code, found.out) == (2, "")
+    assert found.err.startswith(f"levelfield: {line}")
+    assert found.err.count("\n") == 1
+    assert not place.results.exists()
+
+
+TABLE = """\
+name = "mine"
+dataset = {{ kind = "csv", path = "mine.csv", target = "price", task = "{task}", validation = 0.25 }}
+
+[model]
+family = "dnn"
+
+[recipe]
+optimizer = {{ name = "adam" }}
+batch_size = 4
+epochs = 2
+{more}
+"""
+ROWS = ["width,price", *(f"{number},{number % 2}" for number in range(20))]
+WRONG_TABLES: dict[str, tuple[list[str], str, str, str]] = {
+    "a missing column": (["width,prize", *ROWS[1:]], "regression", "", "dataset.target: found 'price', expected a col"),
+    "a cell that is no number": ([*ROWS, "x,1"], "regression", "", "mine.csv, line 22, column 'width': found 'x', exp"),
+    "a target that is nan": ([*ROWS, "1,nan"], "regression", "", "mine.csv, line 22, column 'price': found 'nan', exp"),
+    "an empty class": ([*ROWS, "1,7"], "classification", "", "found no sample of class 2 in the"),
+    "a metric of another task": (
+        ROWS,
+        "regression",
+        'early_stopping = { patience = 3, metric = "accuracy" }',
+        "recipe.early_stopping.metric: found 'accuracy', expected one of r2, mae, rmse, loss: the task is regression",
+    ),
+}
+
+
+@pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.parametrize("mistake", WRONG_TABLES)
+def test_a_mistake_in_a_users_table_ends_with_2_and_one_line(mistake: str, levelfield: Command, tmp_path: Path) -> None:
+    rows, task, more, line = WRONG_TABLES[mistake]
+    place = prepared(tmp_path)
+    (tmp_path / "mine.csv").write_text("\n".join(rows) + "\n")
+    place.workload.write_text(TABLE.format(task=task, more=more))
+    found = levelfield("run", "--workload", place.workload, *place.places)
+    assert (found.code, found.out, found.err.count("\n")) == (2, "", 1)
+    assert found.err.startswith(f"levelfield: {place.workload}: ")
+    assert line in found.err
+    assert not place.results.exists()
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_patience_without_validation_ends_with_2(levelfield: Command, tmp_path: Path) -> None:
+    place = prepared(tmp_path)
+    place.workload.write_text(toml(("epochs = 2", "epochs = 2\nearly_stopping = { patience = 3 }")))
+    found = levelfield("run", "--workload", place.workload, *place.places)
+    assert found.code == 2
+    assert "recipe.early_stopping: found no validation data to judge by" in found.err
+
+
+def test_a_folder_that_cannot_be_written_ends_with_2_before_anything_is_measured(
+    levelfield: Command, tmp_path: Path
+) -> None:
+    place = prepared(tmp_path)
+    (tmp_path / "file").write_text("")
+    asked = ["--workload", place.workload, "--framework", "pytorch"]
+    found = levelfield("run", *asked, "--results", place.results, "--reports", tmp_path / "file" / "reports")
+    assert found.code == 2
+    assert f"{tmp_path / 'file' / 'reports'}: cannot be written (Not a directory)" in found.err
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_mistake_in_a_users_workload_ends_with_2_and_the_file_and_the_key(
+    levelfield: Command, tmp_path: Path
+) -> None:
+    place = prepared(tmp_path)
+    place.workload.write_text(toml(("batch_size = 8", "batch_size = 49")))
+    found = levelfield("run", "--workload", place.workload, *place.places)
+    assert found.code == 2
+    assert found.err == (
+        f"levelfield: {place.workload}: recipe.batch_size: found 49, expected at most 48, the training samples\n"
+    )
+
+
+def test_a_gpu_that_is_not_there_ends_with_2_and_what_each_framework_sees(
+    levelfield: Command, tmp_path: Path, script: Script
+) -> None:
+    place = prepared(tmp_path)
+    asked = ["--workload", place.workload, "--framework", "pytorch,flax", "--device", "cuda"]
+    found = levelfield("run", *asked, *place.places)
+    assert found.code == 2
+    assert found.err.startswith("levelfield: --device: found 'cuda', but pytorch, flax cannot use it: ")
+    assert "pytorch sees cpu; flax sees cpu" in found.err
+    assert not place.results.exists()
+    assert [item.job["kind"] for item in script.asked] == ["probe", "probe"]
