@@ -1,70 +1,33 @@
 """What every adapter does, whatever the framework: the protocol of `bench.adapters.base`, promise by promise."""
 
-import importlib
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-from bench.adapters.base import Adapter, Batch, HostBatch, Model
+from bench.adapters.base import Adapter, HostBatch, Model
 from bench.adapters.engines.base import Peaks
-from bench.worker import prepared_workload as subjects
-from bench.worker.prepared_workload import load_adapter
-from bench.workload.axes import FrameworkOptions, Scenario
-from bench.workload.recipe import Adam, Recipe, Sgd
-from bench.workload.workload import load_workload
-from models.cnn.spec import CnnSpec, ConvLayer
-from models.dnn.spec import DnnSpec, forward, initial_weights
-from models.layers.spec import BatchNorm, DenseLayer, Weights, without_dropout
-
-SPEC = DnnSpec(
-    features=4,
-    hidden=(DenseLayer(units=8, batch_norm=BatchNorm(momentum=0.5)), DenseLayer(units=8, dropout=0.5)),
-    outputs=3,
+from bench.workload.recipe import Recipe, Sgd
+from models.dnn.spec import DnnSpec, forward
+from models.layers.spec import DenseLayer, Weights, without_dropout
+from tests.bench.adapters.small_network import (
+    INPUTS,
+    LABELS,
+    RECIPE,
+    SPEC,
+    batch,
+    first_weights,
+    predict,
+    prepare,
+    trained,
 )
-RECIPE = Recipe(optimizer=Adam(name="adam", learning_rate=1e-2), batch_size=6, epochs=1)
-GENERATOR = np.random.default_rng(0)
-INPUTS = GENERATOR.normal(size=(6, 4)).astype(np.float32)
-LABELS = np.array([0, 1, 2, 0, 1, 2])
+
 STATISTICS = ("hidden0.mean", "hidden0.variance")
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
 )
-
-
-@pytest.fixture
-def adapter(contender: str) -> Adapter:
-    found = load_adapter(contender.partition("/")[0])
-    found.configure(device="cpu", precision="fp32", threads=1)
-    return found
-
-
-@pytest.fixture
-def network(contender: str) -> ModuleType:
-    return importlib.import_module(f"models.dnn.{contender.partition('/')[0]}")
-
-
-def prepare(adapter: Adapter, network: ModuleType, *, spec: DnnSpec = SPEC, recipe: Recipe = RECIPE) -> Model:
-    """A new model with the first weights of seed 0, taken over by the adapter."""
-    model = network.build(spec, first_weights(spec), seed=0)
-    adapter.prepare(model, recipe)
-    return model
-
-
-def first_weights(spec: DnnSpec) -> Weights:
-    return {name: value.astype(np.float32) for name, value in initial_weights(spec, seed=0).items()}
-
-
-def batch(adapter: Adapter) -> Batch:
-    placed: Batch = adapter.put(INPUTS, LABELS)
-    return placed
-
-
-def predict(adapter: Adapter) -> np.ndarray:
-    return adapter.to_numpy(adapter.predict(adapter.put(INPUTS)))
 
 
 def test_what_is_put_comes_back(adapter: Adapter) -> None:
@@ -82,31 +45,6 @@ def test_real_targets_keep_their_precision(adapter: Adapter) -> None:
     np.testing.assert_array_equal(adapter.to_numpy(targets), INPUTS[:, :2])
 
 
-@pytest.mark.parametrize(("layout", "strides"), [("contiguous", (64, 64, 8, 1)), ("channels_last", (64, 1, 8, 1))])
-def test_images_of_one_channel_are_in_the_layout_that_was_asked_for(layout: str, strides: tuple[int, ...]) -> None:
-    """PyTorch goes by the strides, which NumPy calls contiguous either way."""
-    subject = subjects.prepare(
-        "pytorch", load_workload("digits-cnn"), device="cpu", precision="fp32", threads=1, seed=0
-    )
-    subject.build(tuning={"memory_format": layout} if layout != "contiguous" else {})
-    placed = subject.adapter.put(subject.split("test").inputs[:4])
-    assert placed.stride() == strides
-
-
-def test_an_image_is_put_in_the_layout_that_its_network_takes(adapter: Adapter, contender: str) -> None:
-    spec = CnnSpec(height=3, width=4, channels=2, convolutions=(ConvLayer(filters=2, kernel=1),), outputs=24)
-    weights = {
-        "conv0.kernel": np.eye(2, dtype=np.float32).reshape(1, 1, 2, 2),
-        "conv0.bias": np.zeros(2, np.float32),
-        "head.kernel": np.eye(24, dtype=np.float32),
-        "head.bias": np.zeros(24, np.float32),
-    }
-    module = importlib.import_module(f"models.cnn.{contender.partition('/')[0]}")
-    adapter.prepare(module.build(spec, weights), RECIPE)
-    images = np.arange(48, dtype=np.float32).reshape(2, 3, 4, 2)
-    np.testing.assert_array_equal(adapter.to_numpy(adapter.predict(adapter.put(images))), images.reshape(2, 24))
-
-
 def test_an_array_in_host_memory_is_a_copy(adapter: Adapter, network: ModuleType) -> None:
     prepare(adapter, network)
     logits = adapter.predict(adapter.put(INPUTS))
@@ -116,8 +54,8 @@ def test_an_array_in_host_memory_is_a_copy(adapter: Adapter, network: ModuleType
     np.testing.assert_array_equal(adapter.to_numpy(logits), kept)
 
 
-def test_training_answers_one_loss_for_each_batch(adapter: Adapter, network: ModuleType) -> None:
-    prepare(adapter, network)
+def test_training_answers_one_loss_for_each_batch(contender: str) -> None:
+    adapter, _ = trained(contender)
     losses = adapter.train([batch(adapter)] * 3)
     adapter.wait(losses)
     values = [float(adapter.to_numpy(loss)) for loss in losses]
@@ -140,8 +78,8 @@ def test_the_loss_is_that_of_the_batch_before_its_step(adapter: Adapter, network
     assert abs(expected[1] / expected[0] - 1) > 1e-3, "or else both would look alike"
 
 
-def test_prediction_uses_the_new_weights(adapter: Adapter, network: ModuleType) -> None:
-    model = prepare(adapter, network)
+def test_prediction_uses_the_new_weights(contender: str, network: ModuleType) -> None:
+    adapter, model = trained(contender)
     before = predict(adapter)
     np.testing.assert_allclose(before, forward(SPEC, network.export(model), INPUTS), rtol=1e-4, atol=1e-5)
     adapter.train([batch(adapter)] * 2)
@@ -150,11 +88,12 @@ def test_prediction_uses_the_new_weights(adapter: Adapter, network: ModuleType) 
     assert np.abs(after - before).max() > 1e-3
 
 
-def test_a_wait_ends_with_the_new_weights_in_place(adapter: Adapter, network: ModuleType) -> None:
-    model = prepare(adapter, network)
+def test_a_wait_ends_with_the_new_weights_in_place(contender: str, network: ModuleType) -> None:
+    adapter, model = trained(contender)
+    before = network.export(model)
     adapter.wait(adapter.train([batch(adapter)] * 3))
     found, again = network.export(model), network.export(model)
-    assert not np.array_equal(found["head.kernel"], first_weights(SPEC)["head.kernel"])
+    assert not np.array_equal(found["head.kernel"], before["head.kernel"])
     for name, value in found.items():
         np.testing.assert_array_equal(value, again[name], err_msg=name)
 
@@ -189,13 +128,13 @@ def test_dropout_works_while_training_alone(adapter: Adapter, network: ModuleTyp
 
 
 def test_a_new_preparation_forgets_the_old_one(adapter: Adapter, network: ModuleType) -> None:
-    trained = []
+    each = []
     for _ in range(2):
         model = prepare(adapter, network, spec=without_dropout(SPEC))
         adapter.wait(adapter.train([batch(adapter)] * 2))
-        trained.append(network.export(model))
-    for name, value in trained[0].items():
-        np.testing.assert_array_equal(value, trained[1][name], err_msg=name)
+        each.append(network.export(model))
+    for name, value in each[0].items():
+        np.testing.assert_array_equal(value, each[1][name], err_msg=name)
 
 
 def test_batches_may_differ_in_size(adapter: Adapter, network: ModuleType) -> None:
@@ -233,37 +172,27 @@ def test_an_epoch_makes_the_steps_of_its_batches(adapter: Adapter, network: Modu
     assert np.abs(others["head.kernel"] - by_steps["head.kernel"]).max() > 1e-3, "or else the order would not matter"
 
 
-def trained_model(adapter: Adapter, network: ModuleType, *, steps: int) -> Model:
-    """A model of its own with the weights that so many steps lead to, not prepared."""
-    model = prepare(adapter, network)
-    adapter.wait(adapter.train([batch(adapter)] * steps))
-    return network.build(SPEC, network.export(model), seed=0)
-
-
 def answers(adapter: Adapter, model: Model) -> np.ndarray:
     adapter.prepare(model, RECIPE)
     return predict(adapter)
 
 
-def test_a_model_that_was_saved_answers_as_before(adapter: Adapter, network: ModuleType, tmp_path: Path) -> None:
-    model = trained_model(adapter, network, steps=3)
+def test_a_model_that_was_saved_answers_as_before(
+    adapter: Adapter, network: ModuleType, contender: str, tmp_path: Path
+) -> None:
+    model = network.build(SPEC, network.export(trained(contender)[1]), seed=0)
     adapter.save(model, tmp_path)
     blank = network.build(SPEC, first_weights(SPEC), seed=0)
+    of_first_weights = answers(adapter, blank)
     loaded = adapter.load(blank, tmp_path)
     assert len(list(tmp_path.iterdir())) == 1, "one file or folder, in the framework's own format"
-    np.testing.assert_array_equal(answers(adapter, loaded), answers(adapter, model))
+    of_loaded = answers(adapter, loaded)
+    np.testing.assert_array_equal(of_loaded, answers(adapter, model))
+    assert np.abs(of_loaded - of_first_weights).max() > 1e-3, "what was saved is what is loaded"
 
 
-def test_what_was_saved_is_what_is_loaded(adapter: Adapter, network: ModuleType, tmp_path: Path) -> None:
-    adapter.save(trained_model(adapter, network, steps=3), tmp_path)
-    loaded = adapter.load(network.build(SPEC, first_weights(SPEC), seed=0), tmp_path)
-    other = trained_model(adapter, network, steps=4)
-    assert np.abs(answers(adapter, loaded) - answers(adapter, other)).max() > 1e-3
-
-
-def test_a_cpu_has_no_peak_of_an_allocator(adapter: Adapter, network: ModuleType) -> None:
-    prepare(adapter, network)
-    adapter.wait(adapter.train([batch(adapter)]))
+def test_a_cpu_has_no_peak_of_an_allocator(contender: str) -> None:
+    adapter, _ = trained(contender)
     assert adapter.peak_memory_bytes() == Peaks()
 
 
@@ -301,77 +230,10 @@ def test_versions_name_the_libraries(adapter: Adapter, contender: str) -> None:
     assert all(found[0].isdigit() for found in versions.values()), versions
 
 
-def test_settings_are_words_that_name_the_optimizer(adapter: Adapter, network: ModuleType) -> None:
-    prepare(adapter, network)
-    adapter.wait(adapter.train([batch(adapter)]))
+def test_settings_are_words_that_name_the_optimizer(contender: str) -> None:
+    adapter, _ = trained(contender)
     settings = adapter.settings()
     assert {"execution", "inference", "optimizer", "precision", "threads"} <= set(settings)
     assert all(value.strip() for value in settings.values()), settings
     assert settings["precision"].startswith("fp32")
     assert settings["threads"].startswith("1")
-
-
-@pytest.mark.filterwarnings("ignore")  # torch's compiler warns of what torch has deprecated, and of its own doing
-@pytest.mark.parametrize("scenario", ["training", "inference"])
-def test_every_choice_trains_and_answers_the_same(adapter: Adapter, network: ModuleType, scenario: Scenario) -> None:
-    usual = learnt(adapter, network, {})
-    choices = dict(adapter.choices(scenario, input_shape=(6,), forms=()))
-    choices.pop("compile", None)  # torch cannot trace through the checks of types in these tests: see test_proof
-    assert choices
-    for name, (first, *others) in choices.items():
-        assert learnt(adapter, network, {name: first}) == pytest.approx(usual, abs=0), (
-            f"{name} {first} is as the guide says"
-        )
-        for value in others:
-            found = learnt(adapter, network, {name: value})
-            assert found == pytest.approx(usual, abs=1e-5), f"{name} {value}"
-    assert learnt(adapter, network, {}, steps=9) != pytest.approx(usual, abs=1e-5), "a step more is seen"
-
-
-# What a library can do, by the end of a choice's value: for all that run on it, on a device and for a family.
-OFFERED = {
-    ("flax", "cpu", "dnn"): {"ahead of time"},
-    ("flax", "cuda", "dnn"): {"ahead of time", "products by cuBLAS"},
-    ("keras/jax", "cpu", "dnn"): {"ahead of time"},
-    ("keras/jax", "cuda", "dnn"): {"ahead of time", "products by cuBLAS"},
-    ("pytorch", "cpu", "dnn"): {"onednn off"},
-    ("pytorch", "cuda", "dnn"): set(),
-    ("keras/torch", "cpu", "dnn"): {"onednn off", "jit_compile on"},
-    ("keras/torch", "cuda", "dnn"): {"jit_compile on"},
-    # Keras compiles by itself where it can: on a GPU, but for the layers that have cuDNN.
-    ("keras/tensorflow", "cpu", "dnn"): {"jit_compile on"},
-    ("keras/tensorflow", "cuda", "dnn"): {"jit_compile off"},
-    ("keras/tensorflow", "cuda", "rnn"): {"jit_compile off"},
-    ("keras/tensorflow", "cuda", "lstm"): {"jit_compile on"},
-}
-ASKED = {"ahead of time", "products by cuBLAS", "onednn off", "jit_compile on", "jit_compile off"}
-
-
-@pytest.mark.parametrize("scenario", ["training", "inference"])
-def test_what_belongs_to_a_library_is_a_choice_for_all_that_run_on_it(
-    adapter: Adapter, contender: str, scenario: Scenario, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for (who, device, family), expected in OFFERED.items():
-        if who == contender:
-            monkeypatch.setattr(adapter.engine, "device", device)
-            forms = ("unroll", "use_cudnn") if family == "lstm" else ()
-            choices = adapter.choices(scenario, input_shape=(5, 3), forms=forms)
-            words = [f"{name} {value}" for name, (_, *others) in choices.items() for value in others]
-            assert {end for end in ASKED if any(word.endswith(end) for word in words)} == expected, device
-            assert len(words) == len(set(words))
-
-
-def learnt(adapter: Adapter, network: ModuleType, tuning: FrameworkOptions, *, steps: int = 10) -> list[float]:
-    """What the network says and how it did, in an epoch of several batches and one that is smaller."""
-    spec = without_dropout(SPEC)
-    model = network.build(spec, first_weights(spec), seed=0)
-    # Adam would divide the gradient of a bias before a batch norm, which is nothing but rounding, by its own size.
-    recipe = replace(RECIPE, optimizer=Sgd(name="sgd", learning_rate=0.1, momentum=0.5))
-    adapter.prepare(model, recipe, tuning=tuning)
-    batches = [(INPUTS[: 6 - (number == 4)], LABELS[: 6 - (number == 4)]) for number in range(steps)]
-    losses = adapter.train_epoch(batches)
-    adapter.wait([loss for loss, _ in losses])
-    answers = predict(adapter)
-    adapter.settle()
-    head = network.export(model)["head.kernel"]
-    return [*answers.ravel().tolist(), *head.ravel().tolist()]

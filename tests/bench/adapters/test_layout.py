@@ -1,0 +1,39 @@
+"""Images are put in the layout that a network of the framework takes."""
+
+import importlib
+
+import numpy as np
+import pytest
+
+from bench.adapters.base import Adapter
+from bench.worker.prepared_workload import prepare
+from bench.workload.workload import load_workload
+from models.cnn.spec import CnnSpec, ConvLayer
+from tests.bench.adapters.small_network import RECIPE
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+)
+
+
+@pytest.mark.parametrize(("layout", "strides"), [("contiguous", (64, 64, 8, 1)), ("channels_last", (64, 1, 8, 1))])
+def test_images_of_one_channel_are_in_the_layout_that_was_asked_for(layout: str, strides: tuple[int, ...]) -> None:
+    """PyTorch goes by the strides, which NumPy calls contiguous either way."""
+    subject = prepare("pytorch", load_workload("digits-cnn"), device="cpu", precision="fp32", threads=1, seed=0)
+    subject.build(tuning={"memory_format": layout} if layout != "contiguous" else {})
+    placed = subject.adapter.put(subject.split("test").inputs[:4])
+    assert placed.stride() == strides
+
+
+def test_an_image_is_put_in_the_layout_that_its_network_takes(adapter: Adapter, contender: str) -> None:
+    spec = CnnSpec(height=3, width=4, channels=2, convolutions=(ConvLayer(filters=2, kernel=1),), outputs=24)
+    weights = {
+        "conv0.kernel": np.eye(2, dtype=np.float32).reshape(1, 1, 2, 2),
+        "conv0.bias": np.zeros(2, np.float32),
+        "head.kernel": np.eye(24, dtype=np.float32),
+        "head.bias": np.zeros(24, np.float32),
+    }
+    module = importlib.import_module(f"models.cnn.{contender.partition('/')[0]}")
+    adapter.prepare(module.build(spec, weights), RECIPE)
+    images = np.arange(48, dtype=np.float32).reshape(2, 3, 4, 2)
+    np.testing.assert_array_equal(adapter.to_numpy(adapter.predict(adapter.put(images))), images.reshape(2, 24))
