@@ -72,13 +72,19 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def microbench(session: nox.Session) -> None:
-    """Run the benchmarks of tests/benchmarks; what follows `--` goes to pytest-benchmark."""
+    """Time a step and a query of every family in every framework; what follows `--` goes to pytest-benchmark.
+
+    With `-- --studies` run the long comparisons of tests/benchmarks instead: what the harness and our own rules cost.
+    """
     _run(session, "pytest", "--benchmark-only", *session.posargs)
 
 
 @nox.session
 def studies(session: nox.Session) -> None:
-    """Run what is too long for CI: hundreds of kills, trials and seeds; what follows `--` goes to pytest."""
+    """Run what is too long for CI: hundreds of kills, trials and seeds; what follows `--` goes to pytest.
+
+    The long comparisons of tests/benchmarks are `nox -s microbench -- --studies`.
+    """
     _run(session, "pytest", "--studies", *session.posargs)
 
 

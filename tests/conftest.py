@@ -3,7 +3,8 @@
     pytest                    those that take less than ten seconds each
     pytest --slow             the others, marked `slow`
     pytest --studies          hundreds of kills, trials and seeds, marked `study`
-    pytest --benchmark-only   the benchmarks; with --studies the long comparisons among them
+    pytest --benchmark-only   the benchmarks: a step and a query of every family in every framework
+    pytest --benchmark-only --studies   the long comparisons, marked `study`, and no others
 
 GPU tests run where `--device cuda` names one.
 """

@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.workload import frameworks
 from bench.workload.frameworks import Contender
-from bench.workload.workload import Workload, load_workload, parse_workload
+from bench.workload.workload import Workload, load_workload, outlines, parse_workload
 
 INSTALLED = [contender for contender in frameworks.every_contender() if frameworks.is_installed(contender)]
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -21,6 +21,13 @@ WIDE = parse_workload(
     },
     source=Path(__file__),
 )
+
+
+def workload_of(family: str) -> Workload:
+    """The workload of a model family: the one on digits if there is one, else the first of the catalogue."""
+    names = [outline.name for outline in outlines() if outline.model["family"] == family]
+    on_digits = f"digits-{family}"
+    return load_workload(on_digits if on_digits in names else names[0])
 
 
 def job(contender: Contender, workload: Workload, **what: Any) -> dict[str, Any]:  # noqa: ANN401 (JSON)

@@ -14,6 +14,8 @@ from tests.benchmarks.scripts import run
 from tests.benchmarks.subjects import INSTALLED
 from tests.benchmarks.turns import Rounds
 
+pytestmark = pytest.mark.study
+
 LITTLE = (0.0, 1.05)  # five in a hundred
 OWN_WAYS = {"keras": "fit", "pytorch": "a DataLoader"}
 INVENTED = {"name": "synthetic", "shape": [28, 28, 1], "classes": 10, "train": 6400, "test": 64}  # as large as MNIST's

@@ -9,6 +9,8 @@ from tests.benchmarks.comparison import EQUAL, Comparison, record
 from tests.benchmarks.scripts import interleave
 from tests.benchmarks.subjects import DIGITS, INSTALLED
 
+pytestmark = pytest.mark.study
+
 
 @pytest.mark.benchmark(timer=CLOCK)
 @pytest.mark.parametrize("framework", INSTALLED, ids=str)

@@ -15,6 +15,8 @@ from tests.benchmarks.conftest import Launch
 from tests.benchmarks.subjects import DIGITS, INSTALLED, job
 from tests.benchmarks.turns import Way, in_turns
 
+pytestmark = pytest.mark.study
+
 LIMIT_S = 120.0
 SIZE = DIGITS.recipe.batch_size
 

@@ -10,6 +10,8 @@ from tests.benchmarks.comparison import NO_DEARER, Comparison, record
 from tests.benchmarks.scripts import interleave
 from tests.benchmarks.subjects import DIGITS, INSTALLED, WIDE
 
+pytestmark = pytest.mark.study
+
 
 @pytest.mark.benchmark(timer=CLOCK)
 @pytest.mark.parametrize("framework", [item for item in INSTALLED if item.framework == "keras"], ids=str)

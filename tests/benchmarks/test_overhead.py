@@ -11,6 +11,8 @@ from bench.adapters.base import Adapter
 from bench.adapters.engines.base import Compiled
 from bench.worker.measure import block, inference
 
+pytestmark = pytest.mark.study
+
 PIPELINED = 100
 
 

@@ -7,23 +7,23 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.workload.frameworks import Contender
-from bench.workload.workload import load_workload
+from bench.workload.model_families import family_names
 from tests.benchmarks.clock import CLOCK
 from tests.benchmarks.conftest import Launch
-from tests.benchmarks.subjects import INSTALLED, job
+from tests.benchmarks.subjects import INSTALLED, job, workload_of
 from tests.benchmarks.turns import NANOSECONDS, warmed_up
 
-CASES = [("training", 32), ("inference", 1), ("inference", 32)]
-ROUNDS, ROUND_SECONDS = 25, 0.02
-PIPELINED_ROUNDS, PIPELINED_SECONDS = 5, 0.05
-WARM_UP_SECONDS = 0.2
+CASES = [("training", 32), ("inference", 32), pytest.param("inference", 1, marks=pytest.mark.study)]
+ROUNDS, ROUND_SECONDS = 10, 0.02
+PIPELINED_ROUNDS, PIPELINED_SECONDS = 3, 0.05
+WARM_UP_SECONDS = 0.1
 LIMIT_S = 120.0
 
 
 @pytest.mark.benchmark(timer=CLOCK)
 @pytest.mark.parametrize("framework", INSTALLED, ids=str)
 @pytest.mark.parametrize(("scenario", "batch_size"), CASES)
-@pytest.mark.parametrize("family", ["dnn", "cnn", "lstm"])
+@pytest.mark.parametrize("family", family_names())
 def test_step(  # noqa: PLR0913 (the axes of the matrix)
     benchmark: BenchmarkFixture,
     launch: Launch,
@@ -35,7 +35,7 @@ def test_step(  # noqa: PLR0913 (the axes of the matrix)
     framework: Contender,
 ) -> None:
     """A round is calls made back to back, each waited for; its time is that of one of them."""
-    workload = load_workload(f"digits-{family}")
+    workload = workload_of(family)
     what = {"kind": "serve", "scenario": scenario, "batch_size": batch_size, "log": str(logs / "worker.log")}
     launcher = launch(framework)
     service = launcher.serve(job(framework, workload, **what), limit_s=LIMIT_S)
