@@ -25,6 +25,10 @@ SPECS: dict[str, Any] = {
 RECIPE = Recipe(optimizer=Adam(name="adam"), batch_size=8, epochs=1)
 NUMBERS = replace(RECIPE, loss="mean_squared_error")
 CONTENDERS = ("pytorch", "keras/tensorflow", "keras/jax", "keras/torch", "flax")
+# A process of these takes ten seconds to import what it needs: each of them trains, and the rest is slow.
+SLOW_TO_START = {
+    name: pytest.param(name, marks=pytest.mark.slow) for name in ("keras/tensorflow", "keras/jax", "keras/torch")
+}
 LOOP_OF_8, SCAN, ON_CUBLAS = "custom loop of 8 steps", "lax.scan of 8 steps", ", products by cuBLAS"
 CALLS: dict[str, dict[str, tuple[str, ...]]] = {
     "pytorch": {
@@ -122,7 +126,8 @@ def test_a_script_trains_and_prints_what_a_step_takes(contender: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("contender", "call"), [("flax", "ahead of time"), ("keras/jax", "custom loop, ahead of time")]
+    ("contender", "call"),
+    [("flax", "ahead of time"), pytest.param("keras/jax", "custom loop, ahead of time", marks=pytest.mark.slow)],
 )
 def test_a_script_that_is_compiled_ahead_of_time_trains_and_answers(contender: str, call: str) -> None:
     scenarios: tuple[Scenario, ...] = ("training", "inference")
@@ -140,11 +145,20 @@ def test_a_script_does_with_one_gpu_what_the_search_did() -> None:
     assert 'torch.device("cuda:1")' in write(replace(task("pytorch", "dnn", {}), device="cuda:1"))
 
 
+def in_bfloat16(family: str) -> str:
+    """A script of Keras on JAX in bfloat16, which the cuDNN of JAX does not take."""
+    return write(replace(task("keras/jax", family, {}), precision="bf16"))
+
+
+def test_only_an_lstm_is_told_of_cudnn() -> None:
+    assert "use_cudnn" in in_bfloat16("lstm")
+    assert "use_cudnn" not in in_bfloat16("rnn")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["lstm", "rnn"])
-def test_only_an_lstm_is_told_of_cudnn(family: str) -> None:
-    text = write(replace(task("keras/jax", family, {}), precision="bf16"))  # where JAX' cuDNN has float32 alone
-    assert ("use_cudnn" in text) == (family == "lstm")
-    assert run(text).split()[1:] == ["ms", "a", "step"]
+def test_a_script_of_a_recurrent_network_trains_in_bfloat16(family: str) -> None:
+    assert run(in_bfloat16(family)).split()[1:] == ["ms", "a", "step"]
 
 
 def test_a_script_keeps_an_lstm_from_cudnn_where_that_was_chosen() -> None:
@@ -153,7 +167,7 @@ def test_a_script_keeps_an_lstm_from_cudnn_where_that_was_chosen() -> None:
     assert "use_cudnn" not in write(task("keras/torch", "lstm", {}))
 
 
-@pytest.mark.parametrize("contender", CONTENDERS)
+@pytest.mark.parametrize("contender", [SLOW_TO_START.get(name, name) for name in CONTENDERS])
 def test_a_script_asks_a_sequence_and_prints_what_a_query_takes(contender: str) -> None:
     call = {"keras": {"call": "custom loop"}, "flax": {"call": "jax.jit"}}.get(contender.partition("/")[0], {})
     printed = run(write(task(contender, "lstm", call, scenario="inference"))).split()
@@ -171,15 +185,25 @@ def test_optimizers_losses_and_precisions_are_in_the_write() -> None:
     assert 'torch.autocast("cpu", torch.bfloat16)' in write(replace(base, precision="bf16"))
 
 
+def that_clips(contender: str, scope: Literal["global", "variable"]) -> str:
+    """A script whose recipe clips gradients to a norm of 0.5."""
+    return write(replace(task(contender, "dnn", {}), recipe=replace(RECIPE, clipping=Clipping(norm=0.5, scope=scope))))
+
+
 @pytest.mark.parametrize("scope", ["global", "variable"])
 @pytest.mark.parametrize("contender", ["pytorch", "keras/jax", "flax"])
 def test_a_script_clips_gradients_where_the_recipe_does(contender: str, scope: Literal["global", "variable"]) -> None:
-    usual = task(contender, "dnn", {})
-    clipped = write(replace(usual, recipe=replace(RECIPE, clipping=Clipping(norm=0.5, scope=scope))))
+    clipped = that_clips(contender, scope)
     assert "clip" in clipped or "linalg.norm" in clipped
     assert "0.5" in clipped
-    assert run(clipped).split()[1:] == ["ms", "a", "step"]
-    assert "clip" not in write(usual)
+    assert "clip" not in write(task(contender, "dnn", {}))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scope", ["global", "variable"])
+@pytest.mark.parametrize("contender", ["pytorch", "keras/jax", "flax"])
+def test_a_script_that_clips_gradients_trains(contender: str, scope: Literal["global", "variable"]) -> None:
+    assert run(that_clips(contender, scope)).split()[1:] == ["ms", "a", "step"]
 
 
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])

@@ -54,5 +54,11 @@ def test_no_engine_comes_along_when_a_process_is_at_work(name: str) -> None:
 
 
 def test_an_engine_that_comes_along_is_seen() -> None:
+    before, after = engines_of("pytorch", "import jax")
+    assert after - before == {"jax"}
+
+
+@pytest.mark.slow
+def test_a_seed_of_keras_brings_tensorflow_along() -> None:
     before, after = engines_of("keras/torch", "import keras", "keras.utils.set_random_seed(0)")
     assert after - before == {"tensorflow"}
