@@ -8,8 +8,7 @@ import pytest
 
 from bench.adapters.engines.base import Compiled
 from bench.records.measurement import Block, Compiling
-from bench.worker.measure import block as rounds
-from bench.worker.measure import stopping_rule
+from bench.worker.measure import block, stopping_rule
 from bench.worker.measure.block import FIRST_CALLS, PARTS, ROUNDS, Conditions, measure
 from bench.worker.measure.timed_call import Work
 from tests.bench.worker.measure.recorder import Clock
@@ -77,8 +76,8 @@ class Calls:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(rounds, "now_ns", clock)
-    monkeypatch.setattr(rounds, "processor_ns", lambda: 2 * clock())
+    monkeypatch.setattr(block, "now_ns", clock)
+    monkeypatch.setattr(block, "processor_ns", lambda: 2 * clock())
     return clock
 
 
@@ -88,17 +87,17 @@ def measured(calls: Calls, conditions: Conditions = SHORT, *, minimum_calls: int
 
 def test_a_steady_call_is_measured_in_order_first_calls_warm_up_single_calls_rounds(clock: Clock) -> None:
     calls = Calls(clock, cost_ns=lambda number: {0: 900_000, 1: 30_000}.get(number, 10_000))
-    block = measured(calls)
-    assert block.call_ns == (900_000, 30_000, 10_000)
-    assert block.warm_up_ns == (10_000,) * 24
-    assert block.steady
-    assert block.synchronised_ns == (10_000,) * 64, "which all take as long, so that the median is known"
-    assert block.iterations_per_round == 5, "a twentieth of the block's time"
-    assert block.first_round_ns == 50_000, "apart, since it may compile"
-    assert block.pipelined_ns == (50_000,) * 7, "a third of it"
-    assert (block.wall_ns, block.cpu_ns) == (350_000, 700_000), "of the rounds together"
+    found = measured(calls)
+    assert found.call_ns == (900_000, 30_000, 10_000)
+    assert found.warm_up_ns == (10_000,) * 24
+    assert found.steady
+    assert found.synchronised_ns == (10_000,) * 64, "which all take as long, so that the median is known"
+    assert found.iterations_per_round == 5, "a twentieth of the block's time"
+    assert found.first_round_ns == 50_000, "apart, since it may compile"
+    assert found.pipelined_ns == (50_000,) * 7, "a third of it"
+    assert (found.wall_ns, found.cpu_ns) == (350_000, 700_000), "of the rounds together"
     assert calls.runs == [1] * (3 + 24 + 64) + [5] * (1 + 7) + [1]
-    assert block.checksum == calls.made, "of one more call, after the clock has stopped"
+    assert found.checksum == calls.made, "of one more call, after the clock has stopped"
 
 
 @pytest.mark.parametrize(("together", "in_a_round"), [(1, 5), (8, 8), (3, 6)])
@@ -158,10 +157,10 @@ def test_a_block_whose_median_stays_unknown_ends_with_its_time_and_says_so(clock
 
 
 def test_at_least_64_calls_are_timed_one_by_one_however_long_each_takes(clock: Clock) -> None:
-    block = measured(Calls(clock, cost_ns=lambda _: 10_000_000))
-    assert len(block.synchronised_ns) == 64
-    assert block.iterations_per_round == 1
-    assert len(block.pipelined_ns) == ROUNDS == 6
+    found = measured(Calls(clock, cost_ns=lambda _: 10_000_000))
+    assert len(found.synchronised_ns) == 64
+    assert found.iterations_per_round == 1
+    assert len(found.pipelined_ns) == ROUNDS == 6
 
 
 @pytest.mark.parametrize(("cost_ns", "in_a_round", "parts"), [(31_000, 8, 32), (62_000, 5, 16), (10_000_000, 3, 3)])
@@ -176,9 +175,9 @@ def test_slow_calls_warm_up_in_shorter_rounds_and_fewer_are_taken_apart(
 
 @pytest.mark.parametrize(("cost_ns", "per_round"), [(10_000_000, 8), (1_000, 50)])
 def test_at_least_so_many_calls_are_pipelined_as_are_asked_for(clock: Clock, cost_ns: int, per_round: int) -> None:
-    block = measured(Calls(clock, cost_ns=lambda _: cost_ns), minimum_calls=200)
-    assert block.iterations_per_round == per_round
-    assert block.iterations_per_round * len(block.pipelined_ns) >= 200
+    found = measured(Calls(clock, cost_ns=lambda _: cost_ns), minimum_calls=200)
+    assert found.iterations_per_round == per_round
+    assert found.iterations_per_round * len(found.pipelined_ns) >= 200
 
 
 def test_a_call_that_takes_no_time_at_all_is_measured_too(clock: Clock) -> None:
@@ -188,18 +187,18 @@ def test_a_call_that_takes_no_time_at_all_is_measured_too(clock: Clock) -> None:
 
 def test_warm_up_goes_on_while_calls_still_get_faster(clock: Clock) -> None:
     falling = Calls(clock, cost_ns=lambda number: max(1_000, 10_000 >> max(0, number - FIRST_CALLS) // 8))
-    block = measured(falling)
-    assert block.steady
-    assert block.warm_up_ns[::8] == (10_000, 5_000, 2_500, 1_250, 1_000, 1_000, 1_000), "then it is a plateau"
-    assert set(block.synchronised_ns) == {1_000}, "nothing of the warm-up is averaged in"
+    found = measured(falling)
+    assert found.steady
+    assert found.warm_up_ns[::8] == (10_000, 5_000, 2_500, 1_250, 1_000, 1_000, 1_000), "then it is a plateau"
+    assert set(found.synchronised_ns) == {1_000}, "nothing of the warm-up is averaged in"
 
 
 def test_warm_up_that_never_settles_ends_and_says_so(clock: Clock) -> None:
     restless = Calls(clock, cost_ns=lambda number: 10_000 if (number - FIRST_CALLS) // 8 % 2 else 100_000)
-    block = measured(restless)
-    assert not block.steady
-    assert 2_000_000 <= sum(block.warm_up_ns) < 3_000_000, "twice a block's time, and the round in which it ended"
-    assert block.pipelined_ns
+    found = measured(restless)
+    assert not found.steady
+    assert 2_000_000 <= sum(found.warm_up_ns) < 3_000_000, "twice a block's time, and the round in which it ended"
+    assert found.pipelined_ns
 
 
 def test_nothing_is_collected_while_the_clock_runs_and_the_collector_works_again_afterwards(clock: Clock) -> None:
@@ -227,7 +226,7 @@ def test_the_collector_works_again_after_a_failure(clock: Clock) -> None:
 
 def test_what_is_timed_lies_between_the_readings_of_the_clock(clock: Clock) -> None:
     calls = Calls(clock, cost_ns=lambda _: 7)
-    assert rounds.timed(calls.work, 3) == 21
+    assert block.timed(calls.work, 3) == 21
     assert calls.runs == [3]
 
 
@@ -243,7 +242,7 @@ def test_what_is_spent_on_compiling_before_anything_is_timed_is_told(
         return Compiled(known, compile_ns if compile_ns is None else compile_ns * (calls.made > 0))
 
     calls = Calls(clock, cost_ns=lambda _: 10_000)
-    block = measure(
+    found = measure(
         replace(calls.work, compiled=compiled), batch_size=8, conditions=SHORT, minimum_calls=1, checksum=float
     )
-    assert block.compiling == Compiling(trace_ns=2 * trace_ns, compile_ns=compile_ns)
+    assert found.compiling == Compiling(trace_ns=2 * trace_ns, compile_ns=compile_ns)
