@@ -30,7 +30,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
     [
         (frameworks.ADAPTERS, "*.py", "pytorch.py"),
         (frameworks.ADAPTERS, "engines/*.py", "torch.py"),
-        (frameworks.ADAPTERS, "custom_loops/*.py", "xla.py"),
+        (frameworks.ADAPTERS, "custom_loops/*.py", "jax_compilation.py"),
         (suite.SUITES, "*.toml", "quick.toml"),
         (workload.WORKLOADS, "*.toml", "digits-dnn.toml"),
     ],
@@ -41,7 +41,7 @@ def test_a_folder_that_is_searched_has_the_files_that_are_searched_for(
     assert expected in {path.name for path in folder.glob(pattern)}
 
 
-@pytest.mark.parametrize("file", ["pytorch.py", "engines/torch.py", "custom_loops/xla.py"])
+@pytest.mark.parametrize("file", ["pytorch.py", "engines/torch.py", "custom_loops/jax_compilation.py"])
 def test_the_digest_of_sources_changes_with_every_file_that_drives_a_framework(
     file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,1 +1,1 @@
-"""From numbers to statements: floats in, floats out; reads no clock and no file."""
+"""From numbers to statements, in both processes: statistics, verdicts, equivalence; reads no clock and no file."""

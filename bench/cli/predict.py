@@ -65,7 +65,7 @@ def _contender(name: str | None, about: "SavedModel") -> "Contender":
 def _asked(contender: "Contender", device: str, question: dict[str, str], *, logs: Path) -> dict[str, Any]:
     """What a process of this contender says to the question."""
     from bench.records.environment import available_cores
-    from bench.run.worker_pool import Fleet
+    from bench.run.worker_pool import WorkerPool
 
     job = {
         "kind": "predict",
@@ -74,7 +74,7 @@ def _asked(contender: "Contender", device: str, question: dict[str, str], *, log
         "threads": available_cores(),
         "log": str(logs / "predict.log"),
     } | question
-    fleet = Fleet(logs)
+    fleet = WorkerPool(logs)
     try:
         fleet.start([(contender, device)])
         with errors.status("asking"):

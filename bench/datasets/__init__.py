@@ -1,1 +1,1 @@
-"""The data sets: one file for each, found by name; `description` says what they are, `base` loads them."""
+"""The data sets, one file for each, found by name: the parent process reads `description`, the child `base`."""

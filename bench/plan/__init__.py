@@ -1,1 +1,1 @@
-"""From the options of a run to the list of its cases; nothing is started here."""
+"""From the options of a run to the list of its cases, in the parent process; nothing is started here."""

@@ -1,1 +1,1 @@
-"""What is stored, how it is read back, and the figures that follow from one record alone."""
+"""What is stored, in both processes: records, how they are read back, and the metrics of their raw samples."""

@@ -1,1 +1,1 @@
-"""Records as tables and charts for people; computes nothing itself, and runs nothing."""
+"""Records as tables and charts for people, in the parent process; computes nothing itself, and runs nothing."""

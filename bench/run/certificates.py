@@ -11,7 +11,7 @@ from bench.records.environment import available_cores
 from bench.records.record import Case, Certificate
 from bench.run.proofs import Pending, Proofs
 from bench.run.settings import Event, Listen, RunSettings, contender, untimed
-from bench.run.worker_pool import UNTIMED_AT_ONCE, Fleet
+from bench.run.worker_pool import UNTIMED_AT_ONCE, WorkerPool
 from bench.workload.axes import FrameworkOptions, Precision
 from bench.workload.frameworks import Contender
 from bench.workload.grid_variants import proven_by
@@ -49,7 +49,7 @@ def certify(  # noqa: PLR0913 (what is proven, and how it is told)
     listen: Listen,
 ) -> dict[tuple[str, str], Certificate]:
     """The certificates of these contenders, by workload and contender."""
-    fleet = Fleet(logs)
+    fleet = WorkerPool(logs)
     try:
         with untimed() as pool:
             made_by = proofs(fleet, pool, listen)
@@ -62,7 +62,7 @@ def certify(  # noqa: PLR0913 (what is proven, and how it is told)
         fleet.close()
 
 
-def proofs(fleet: Fleet, pool: ThreadPoolExecutor, listen: Listen) -> Proofs:
+def proofs(fleet: WorkerPool, pool: ThreadPoolExecutor, listen: Listen) -> Proofs:
     """What makes them: two traces at once share the cores."""
 
     def tell(workload: str, name: str, precision: str) -> None:

@@ -21,8 +21,8 @@ from bench.analysis.successive_halving import Wanted
 from bench.records.measurement import Outcome
 from bench.records.record import Candidate, Case
 from bench.run.settings import Event, RunSettings, contender, job
-from bench.run.worker_client import EndedError, Launcher, LauncherError, Message, Service
-from bench.run.worker_pool import Fleet
+from bench.run.worker_client import EndedError, Message, Service, WorkerClient, WorkerError
+from bench.run.worker_pool import WorkerPool
 from bench.workload.axes import FrameworkOptions
 
 PLACES = 4
@@ -43,10 +43,10 @@ Answer = TypeVar("Answer")
 class Laps:
     """Times candidates of one case, lap by lap, each time in fresh processes; `thorough` ones take turns however slow.
 
-    From lap to lap they change places: whatever is forked from one launcher has its addresses.
+    From lap to lap they change places: whatever is forked from one fork server has its addresses.
     """
 
-    def __init__(self, case: Case, *, fleet: Fleet, settings: RunSettings, thorough: bool) -> None:
+    def __init__(self, case: Case, *, fleet: WorkerPool, settings: RunSettings, thorough: bool) -> None:
         self.case, self.fleet, self.settings, self.thorough = case, fleet, settings, thorough
         self.places = PLACES if case.device == "cpu" else 1
         self.number = 0
@@ -94,13 +94,13 @@ class Laps:
         """Some of them and what the guide says, at each of their batch sizes."""
         group = others if usual is None else [usual, *others]
         try:
-            launchers = self.fleet.beside(contender(self.case), self.case.device, self.places)
-        except LauncherError as error:
+            clients = self.fleet.beside(contender(self.case), self.case.device, self.places)
+        except WorkerError as error:
             for member in group:
                 member.fail(member.sizes, "failed", str(error))
             return
         for place, member in enumerate(group):
-            member.begin(launchers[(place + self.number) % self.places])
+            member.begin(clients[(place + self.number) % self.places])
         for size in sizes or dict.fromkeys(size for member in group for size in member.sizes):
             here = [member for member in group if size in member.sizes and size not in member.failed]
             self._place(here, size)
@@ -131,12 +131,12 @@ class _Member:
         self.pipelined, self._settings = case.scenario == "training", settings
         self._case = replace(case, batch_sizes=tuple(sizes))
         self._service: Service | None = None
-        self._launcher: Launcher | None = None
+        self._client: WorkerClient | None = None
 
-    def begin(self, launcher: Launcher) -> None:
+    def begin(self, client: WorkerClient) -> None:
         """Take a place, unless it has one."""
-        if self._launcher is None:
-            self._launcher = launcher
+        if self._client is None:
+            self._client = client
             self._settings.listen(Event(kind="tuning", case=self._case, news=dict(self.options)))
 
     def place(self, size: int) -> None:
@@ -184,10 +184,10 @@ class _Member:
 
     def leave(self) -> None:
         """End its process."""
-        if self._launcher is not None and self._service is not None:
-            with suppress(LauncherError):  # it has ended already
-                self._launcher.finish()
-        self._launcher = self._service = None
+        if self._client is not None and self._service is not None:
+            with suppress(WorkerError):  # it has ended already
+                self._client.finish()
+        self._client = self._service = None
 
     def candidate(self, size: int, usual: "_Member | None") -> Candidate:
         """What became of it; its time is what the guide's took in this lap, where it had turns with it."""
@@ -203,7 +203,7 @@ class _Member:
         """The answer of its process; none where that has ended instead."""
         try:
             return ask()
-        except LauncherError as error:
+        except WorkerError as error:
             failed = {"outcome": "failed", "error": str(error)}
             result: Message = error.result if isinstance(error, EndedError) else failed
         self._service = None
@@ -213,11 +213,11 @@ class _Member:
     def _placed(self, size: int) -> Message:
         if self._service is not None:
             return self._service.place(size, limit_s=self._settings.limit_s)
-        if self._launcher is None:
+        if self._client is None:
             raise LookupError("found no process, expected `begin` before anything is placed")
         how = {"scenario": self._case.scenario, "precision": self._case.precision, "tuning": dict(self.options)}
         asked = job(self._case, self._settings) | how | {"kind": "serve", "batch_size": size}
-        self._service = self._launcher.serve(asked, limit_s=self._settings.limit_s)
+        self._service = self._client.serve(asked, limit_s=self._settings.limit_s)
         return self._service.news
 
     @property

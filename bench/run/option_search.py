@@ -23,7 +23,7 @@ from bench.run import certificates
 from bench.run.interleaved_timing import Laps
 from bench.run.proofs import Proofs, source_digest
 from bench.run.settings import Event, RunSettings, contender, job, untimed
-from bench.run.worker_pool import Fleet
+from bench.run.worker_pool import WorkerPool
 from bench.workload import frameworks, source_code
 
 # What decides who is a candidate and how it is timed: what they took before a change there is not known any more.
@@ -49,7 +49,7 @@ def tuned_cells(case: Case) -> tuple[Cell, ...]:
 
 def tune(  # noqa: PLR0913 (what a search needs)
     cases: Sequence[Case],
-    fleet: Fleet,
+    fleet: WorkerPool,
     proofs: Proofs,
     settings: RunSettings,
     *,
@@ -84,7 +84,7 @@ def search(
     cases: Sequence[Case], settings: RunSettings, *, again: bool, exhaustive: bool = False
 ) -> dict[Cell, SearchResult]:
     """The same by itself, with processes of its own; what an exhaustive one finds stays out of the cache."""
-    fleet = Fleet(settings.logs)
+    fleet = WorkerPool(settings.logs)
     try:
         fleet.start((contender(case), case.device) for case in cases)
         with untimed() as pool:
@@ -99,7 +99,7 @@ def search(
 class Tuner:
     """Searches with the processes of a run, and proves what it finds: the fastest that is proven is chosen."""
 
-    fleet: Fleet
+    fleet: WorkerPool
     proofs: Proofs
     settings: RunSettings
     again: bool

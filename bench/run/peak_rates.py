@@ -6,7 +6,7 @@ from typing import Any
 from bench.analysis import roofline
 from bench.records.record import Case, Rate, Roof
 from bench.run.settings import RunSettings, contender, job
-from bench.run.worker_pool import Fleet
+from bench.run.worker_pool import WorkerPool
 from bench.workload.axes import Precision
 from bench.workload.frameworks import Contender
 
@@ -15,7 +15,7 @@ LIMIT_S = 120.0
 Roofs = Mapping[tuple[str, Precision], Roof]
 
 
-def measure(cases: Sequence[Case], fleet: Fleet, settings: RunSettings) -> Roofs:
+def measure(cases: Sequence[Case], fleet: WorkerPool, settings: RunSettings) -> Roofs:
     """The best over all contenders, for each device and precision in which something is timed.
 
     A stream is the same in every precision, so a device has one of each size.
@@ -35,7 +35,7 @@ def measure(cases: Sequence[Case], fleet: Fleet, settings: RunSettings) -> Roofs
     }
 
 
-def _asked(case: Case, fleet: Fleet, settings: RunSettings) -> Mapping[str, Any]:
+def _asked(case: Case, fleet: WorkerPool, settings: RunSettings) -> Mapping[str, Any]:
     """What the contender of a case reaches on its device, in its precision, with its threads."""
     return fleet.run(contender(case), case.device, job(case, settings) | {"kind": "roof"}, limit_s=LIMIT_S).result
 

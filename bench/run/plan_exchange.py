@@ -14,7 +14,7 @@ from bench.records.record import Case, to_json
 
 # How two sides take turns; those of different commits have to agree. 3: blocks last until both are sure or time is up
 # for one, and a run may be of some cells only. 4: they warm up one after the other, and number their meetings. 5: each
-# replicate has launchers of its own.
+# replicate has fork servers of its own.
 PROTOCOL = 5
 LIMIT_S = 120.0  # what the other run may take to begin
 LOOK_S = 0.05

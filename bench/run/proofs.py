@@ -18,7 +18,7 @@ from bench.analysis import equivalence
 from bench.analysis.equivalence import Trace
 from bench.records.record import Certificate
 from bench.records.trace_files import read_trace
-from bench.run.worker_pool import UNTIMED_AT_ONCE, Fleet
+from bench.run.worker_pool import UNTIMED_AT_ONCE, WorkerPool
 from bench.workload import frameworks, model_families, source_code
 from bench.workload.axes import FrameworkOptions
 from bench.workload.frameworks import Contender
@@ -68,7 +68,9 @@ class Proofs:
     cores take ten times as long.
     """
 
-    def __init__(self, fleet: Fleet, pool: ThreadPoolExecutor, *, threads: int, limit_s: float, tell: Tell) -> None:
+    def __init__(
+        self, fleet: WorkerPool, pool: ThreadPoolExecutor, *, threads: int, limit_s: float, tell: Tell
+    ) -> None:
         self.fleet, self.pool = fleet, pool
         self.threads, self.limit_s, self.tell = threads, limit_s, tell
         self._free: SimpleQueue[int] = SimpleQueue()  # the first core of each place where a trace can be made

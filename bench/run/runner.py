@@ -26,7 +26,7 @@ from bench.run.peak_rates import Roofs
 from bench.run.proofs import source_digest
 from bench.run.settings import Event, RunSettings, contender, job, untimed
 from bench.run.worker_client import Ending
-from bench.run.worker_pool import Fleet
+from bench.run.worker_pool import WorkerPool
 from bench.workload import frameworks
 
 ATTEMPTS = 3
@@ -36,7 +36,7 @@ FILLED = 0.8  # of the memory that is free on a CPU, where nothing else was aske
 
 def run(cases: Sequence[Case], settings: RunSettings) -> list[Record]:
     """Measure the cases and store a record for each; an interrupt ends every process and is handed on."""
-    fleet = Fleet(settings.logs)
+    fleet = WorkerPool(settings.logs)
     try:
         fleet.start((contender(case), case.device) for case in cases)
         memory = [case for case in cases if case.purpose == "memory"]
@@ -75,7 +75,7 @@ class _Run:
 class _Place:
     """Where cases are measured, and with which options."""
 
-    fleet: Fleet
+    fleet: WorkerPool
     settings: RunSettings
     tunings: Mapping[Cell, SearchResult]
 

@@ -1,4 +1,4 @@
-"""The parent's end of the processes that measure: starts launchers, hands them jobs, and notices how each job ended."""
+"""The parent's end of the processes that measure: starts fork servers, hands them jobs, sees how each job ended."""
 
 import json
 import os
@@ -27,11 +27,11 @@ Listener = Callable[[Message], None]
 StartMethod = Literal["fork", "spawn"]
 
 
-class LauncherError(BenchError):
-    """A launcher that did not start, or that ended while it was needed."""
+class WorkerError(BenchError):
+    """A fork server that did not start, or that ended while it was needed."""
 
 
-class EndedError(LauncherError):
+class EndedError(WorkerError):
     """A job that ended while an answer was expected; carries its result, with an outcome and an error."""
 
     def __init__(self, message: str, result: "Message") -> None:
@@ -52,7 +52,7 @@ class Ending:
 
 
 @final
-class Launcher:
+class WorkerClient:
     """A process in which one framework is imported, for one device. Start it in a thread that outlives it.
 
     `backend` is Keras' engine; `device` is "cpu", "cuda" or "cuda:N": the process sees that device and no other. The
@@ -93,11 +93,11 @@ class Launcher:
             )
 
     def wait_until_ready(self) -> None:
-        """Return when the framework is imported; raises LauncherError, with the end of its log, where it cannot be."""
+        """Return when the framework is imported; raises WorkerError, with the end of its log, where it cannot be."""
         if self.ready is None:
             message = self.receive(limit_s=LAUNCH_LIMIT_S)
             if message is None:
-                raise LauncherError(f"{self.contender}: the launcher did not start: {self._last_words()}")
+                raise WorkerError(f"{self.contender}: the fork server did not start: {self._last_words()}")
             self.ready = message
             self.start_method = "fork" if message["forks"] else "spawn"
 
@@ -116,7 +116,7 @@ class Launcher:
         news = self._heard(("serving",), limit_s=limit_s)
         if news["event"] != "serving":
             raise EndedError(f"{self.contender}: the job did not begin: {news['error']}", news)
-        return Service(launcher=self, startup_s=self._startup_s or 0.0, news=news)
+        return Service(client=self, startup_s=self._startup_s or 0.0, news=news)
 
     def ask(self, request: Job, *, limit_s: float) -> Message:
         """What the job that serves answers; raises EndedError where it has none."""
@@ -127,11 +127,11 @@ class Launcher:
         return answer
 
     def send(self, message: Job) -> None:
-        """Hand one message to the launcher, or to the job that runs in its process."""
+        """Hand one message to the fork server, or to the job that runs in its process."""
         try:
             self._connection.sendall((json.dumps(message) + "\n").encode())
         except OSError:
-            raise LauncherError(f"{self.contender}: the launcher has ended: {self._last_words()}") from None
+            raise WorkerError(f"{self.contender}: the fork server has ended: {self._last_words()}") from None
 
     def receive(self, *, limit_s: float) -> Message | None:
         """The next message of the job that runs; None where none comes in time or ever."""
@@ -141,14 +141,14 @@ class Launcher:
             return None
 
     def finish(self) -> None:
-        """Let a job that answers requests end by itself, and return when the launcher is free again."""
+        """Let a job that answers requests end by itself, and return when the fork server is free again."""
         if self._child is None:
             return
         self.send({})
         self._heard((), limit_s=CLOSING_S)
 
     def close(self) -> None:
-        """End the job that runs, if any, and the launcher."""
+        """End the job that runs, if any, and the fork server."""
         self._kill_child()
         self._connection.close()
         if self.ready is None:  # it still imports, and would not notice
@@ -161,11 +161,11 @@ class Launcher:
 
     @property
     def alive(self) -> bool:
-        """Whether the launcher can take another job."""
+        """Whether the fork server can take another job."""
         return self._process.poll() is None
 
     def _begin(self, job: Job) -> None:
-        """Hand over a job, when the launcher is ready."""
+        """Hand over a job, when the fork server is ready."""
         self.wait_until_ready()
         self._began, self._startup_s = time.monotonic(), None
         self._killed_before = _killed_for_memory()
@@ -198,7 +198,7 @@ class Launcher:
         return result
 
     def _settle(self) -> None:
-        """After a job that did not end by itself: kill it, and read on until the launcher is free again."""
+        """After a job that did not end by itself: kill it, and read on until the fork server is free again."""
         self._kill_child()
         if self.start_method == "spawn":
             self._process.kill()
@@ -272,23 +272,23 @@ class Launcher:
 class Service:
     """A job that answers requests; `startup_s` passed until its framework was ready, `news` has settings, versions."""
 
-    launcher: Launcher
+    client: WorkerClient
     startup_s: float
     news: Message
 
     def place(self, batch_size: int, *, limit_s: float = 60.0) -> Message:
         """Make ready for another batch size: the nanoseconds of a call, and how many are called together."""
-        return self.launcher.ask({"do": "place", "batch_size": batch_size}, limit_s=limit_s)
+        return self.client.ask({"do": "place", "batch_size": batch_size}, limit_s=limit_s)
 
     def warm_up(self, limit_ns: int, *, limit_s: float = 60.0) -> float:
         """Call until the times no longer fall, or so long: the nanoseconds of a call then."""
-        call_ns: float = self.launcher.ask({"do": "warm_up", "limit_ns": limit_ns}, limit_s=limit_s)["call_ns"]
+        call_ns: float = self.client.ask({"do": "warm_up", "limit_ns": limit_ns}, limit_s=limit_s)["call_ns"]
         return call_ns
 
     def time(self, calls: int, *, pipelined: bool = False, limit_s: float = 60.0) -> list[int]:
         """The nanoseconds of each of so many calls, or pipelined of all of them together."""
         request = {"do": "time", "calls": calls, "pipelined": pipelined}
-        elapsed: list[int] = self.launcher.ask(request, limit_s=limit_s)["elapsed_ns"]
+        elapsed: list[int] = self.client.ask(request, limit_s=limit_s)["elapsed_ns"]
         return elapsed
 
 

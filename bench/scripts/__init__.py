@@ -1,4 +1,4 @@
-"""What a search chose, as a script that runs by itself: as fast, with the framework's own weights and random inputs."""
+"""What a search chose, as a script that runs by itself; the parent process writes it."""
 
 from bench.scripts import flax, keras, pytorch
 from bench.scripts.task import Task

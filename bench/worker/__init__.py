@@ -1,1 +1,1 @@
-"""The child process: one job in, one result out; everything that touches a framework, by way of its adapter."""
+"""The child process: a fork server for each framework, and the jobs in the processes that it forks."""

@@ -2,9 +2,9 @@
 
 `python -m bench.worker.fork_server FRAMEWORK SOCKET [--spawned]` reads jobs, one JSON object a
 line, from an inherited socket.
-The job's own process writes its news to the same socket; the launcher writes `exited` when that process has ended. With
-`--spawned` the one job runs in this very process, which no fork has touched: host memory can only be read there. So it
-does where an import has started a thread: a fork would leave that thread behind, and whatever it had locked.
+The job's own process writes its news to the same socket; the fork server writes `exited` when that process has ended.
+With `--spawned` the one job runs in this very process, which no fork has touched: host memory can only be read there.
+So it does where an import has started a thread: a fork would leave that thread behind, and whatever it had locked.
 """
 
 import ctypes
@@ -80,7 +80,7 @@ def _child(job: dict[str, Any], channel: _Channel) -> Never:
         _die_with_parent()
         _work(job, channel)
         status = 0
-    except BaseException:  # noqa: BLE001 (nothing may get out into the launcher's own loop)
+    except BaseException:  # noqa: BLE001 (nothing may get out into the fork server's own loop)
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -114,7 +114,7 @@ def _other_threads() -> list[str]:
 
 
 def _die_with_parent() -> None:
-    """Never outlive the run, not even where it is killed (on Linux; elsewhere the closed socket ends the launcher).
+    """Never outlive the run, not even where it is killed (on Linux; elsewhere the closed socket ends the fork server).
 
     The signal comes when the *thread* that started this process ends, so whoever starts one must outlive it.
     """

@@ -1,1 +1,1 @@
-"""What is asked for, in files: workloads, suites, recipes, model families, frameworks, saved models."""
+"""What is asked for, in both processes: workloads, suites, recipes, model families, frameworks, saved models."""

@@ -7,7 +7,7 @@ from statistics import median
 import pytest
 from tabulate import tabulate
 
-from bench.run.worker_client import Launcher
+from bench.run.worker_client import WorkerClient
 from bench.workload.frameworks import Contender
 from tests.benchmarks.comparison import CONFIDENCE, Bounds, Comparison, ratio
 from tests.benchmarks.turns import Rounds
@@ -15,7 +15,7 @@ from tests.benchmarks.turns import Rounds
 COMPARISONS = pytest.StashKey[list[Comparison]]()
 HEADINGS = ("compared", "framework", "network", "a step", "one by one", "", "pipelined", "", "remark")
 
-Launch = Callable[[Contender], Launcher]
+Launch = Callable[[Contender], WorkerClient]
 
 
 @pytest.fixture(scope="session")
@@ -26,18 +26,18 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def launch(logs: Path) -> Iterator[Launch]:
-    """One launcher for each framework, started when it is first asked for and ready when it is handed out."""
-    launchers: dict[Contender, Launcher] = {}
+    """One fork server for each framework, started when it is first asked for and ready when it is handed out."""
+    clients: dict[Contender, WorkerClient] = {}
 
-    def launcher(contender: Contender) -> Launcher:
-        if contender not in launchers or not launchers[contender].alive:  # where it cannot fork, it does one job
-            log = logs / f"launcher-{contender}.log".replace("/", "-")
-            launchers[contender] = Launcher(contender.framework, contender.backend, device="cpu", log=log)
-        launchers[contender].wait_until_ready()
-        return launchers[contender]
+    def client(contender: Contender) -> WorkerClient:
+        if contender not in clients or not clients[contender].alive:  # where it cannot fork, it does one job
+            log = logs / f"fork-server-{contender}.log".replace("/", "-")
+            clients[contender] = WorkerClient(contender.framework, contender.backend, device="cpu", log=log)
+        clients[contender].wait_until_ready()
+        return clients[contender]
 
-    yield launcher
-    for started in launchers.values():
+    yield client
+    for started in clients.values():
         started.close()
 
 

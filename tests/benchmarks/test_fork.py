@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.run.worker_client import Launcher, Service
+from bench.run.worker_client import Service, WorkerClient
 from bench.workload.frameworks import Contender
 from tests.benchmarks.clock import CLOCK
 from tests.benchmarks.comparison import EQUAL, Comparison, record
@@ -51,14 +51,14 @@ def test_fork(
 
 
 @contextmanager
-def spawned(framework: Contender, logs: Path) -> Iterator[Launcher]:
-    """A launcher whose own process does the job."""
+def spawned(framework: Contender, logs: Path) -> Iterator[WorkerClient]:
+    """A fork server whose own process does the job."""
     log = logs / f"spawned-{framework}.log".replace("/", "-")
-    launcher = Launcher(framework.framework, framework.backend, device="cpu", log=log, spawned=True)
+    client = WorkerClient(framework.framework, framework.backend, device="cpu", log=log, spawned=True)
     try:
-        yield launcher
+        yield client
     finally:
-        launcher.close()
+        client.close()
 
 
 def way_of(service: Service) -> Way:

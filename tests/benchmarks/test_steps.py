@@ -37,8 +37,8 @@ def test_step(  # noqa: PLR0913 (the axes of the matrix)
     """A round is calls made back to back, each waited for; its time is that of one of them."""
     workload = workload_of(family)
     what = {"kind": "serve", "scenario": scenario, "batch_size": batch_size, "log": str(logs / "worker.log")}
-    launcher = launch(framework)
-    service = launcher.serve(job(framework, workload, **what), limit_s=LIMIT_S)
+    client = launch(framework)
+    service = client.serve(job(framework, workload, **what), limit_s=LIMIT_S)
     try:
         call_ns = warmed_up(service.time, seconds=WARM_UP_SECONDS)
         calls = calls_in(ROUND_SECONDS, call_ns)
@@ -47,7 +47,7 @@ def test_step(  # noqa: PLR0913 (the axes of the matrix)
         pipelined = calls_in(PIPELINED_SECONDS, call_ns)
         elapsed_ns = median(service.time(pipelined, pipelined=True)[0] for _ in range(PIPELINED_ROUNDS))
     finally:
-        launcher.finish()
+        client.finish()
     benchmark.extra_info |= {
         "workload": workload.name,
         "workload_digest": workload.digest,

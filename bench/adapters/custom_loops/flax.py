@@ -12,8 +12,8 @@ from flax import nnx
 from jax import Array
 
 from bench.adapters.base import Batch
-from bench.adapters.custom_loops import xla
-from bench.adapters.custom_loops.xla import Compiled
+from bench.adapters.custom_loops import jax_compilation
+from bench.adapters.custom_loops.jax_compilation import Compiled
 
 State = Any  # a pytree of arrays
 Structure = Any  # what Flax knows of a module beside its arrays; hashable
@@ -61,7 +61,7 @@ class Functional:
 
     def _compiled(self, structure: Structure, make: Callable[[Structure], Compiled], *, donate: bool) -> Compiled:
         if structure not in self.compiled:
-            self.compiled[structure] = xla.compiled(make(structure), self.call, donate=donate)
+            self.compiled[structure] = jax_compilation.compiled(make(structure), self.call, donate=donate)
         return self.compiled[structure]
 
     def _steps(self, structure: Structure) -> Compiled:

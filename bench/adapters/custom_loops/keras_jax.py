@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from bench.adapters.custom_loops import xla
+from bench.adapters.custom_loops import jax_compilation
 from bench.adapters.custom_loops.base import Batch, Loop
 from bench.adapters.engines.base import Engine
 
@@ -29,8 +29,8 @@ class JaxLoop:
     def __init__(self, model: Any, call: str) -> None:  # noqa: ANN401 (a Keras model)
         self.model = model
         model.optimizer.build(model.trainable_variables)
-        self.steps = xla.compiled(self._steps, call, donate=True)
-        self.answer = xla.compiled(self._answer, call, donate=False)
+        self.steps = jax_compilation.compiled(self._steps, call, donate=True)
+        self.answer = jax_compilation.compiled(self._answer, call, donate=False)
         self.kept: State | None = None  # while it is trained
         self.frozen: State | None = None  # while it answers
 

@@ -77,8 +77,8 @@ def test_a_killed_worker_and_an_interrupt_lose_nothing_and_the_run_can_be_comple
     ]
 
     def workers(run: subprocess.Popen[str]) -> list[psutil.Process]:
-        launchers = psutil.Process(run.pid).children()
-        return [worker for launcher in launchers for worker in launcher.children()]
+        clients = psutil.Process(run.pid).children()
+        return [worker for client in clients for worker in client.children()]
 
     with started(place.command(*asked)) as run:
         until(lambda: stored_lines(place) >= 3)  # memory, and a case that was timed: from now on workers are of cases
@@ -91,7 +91,7 @@ def test_a_killed_worker_and_an_interrupt_lose_nothing_and_the_run_can_be_comple
         f"levelfield: interrupted; what was measured is in {place.records}: go on with "
     )
     assert "Traceback" not in said
-    assert there, "the launchers at least"
+    assert there, "the fork servers at least"
     assert not any(process.is_running() for process in there)
 
     before = records(place)
@@ -115,7 +115,7 @@ def test_an_interrupt_before_anything_was_measured_ends_every_process(tmp_path: 
     place = prepared(tmp_path)
     place.workload.write_text(toml(("epochs = 2", "epochs = 3")))  # whose traces are not in the cache
     with started(place.command("--workload", place.workload, "--framework", "pytorch,flax")) as run:
-        until(lambda: len(psutil.Process(run.pid).children()) >= 3)  # two launchers, and a process for memory
+        until(lambda: len(psutil.Process(run.pid).children()) >= 3)  # two fork servers, and a process for memory
         code, said, there = interrupt(run)
     assert code == 130
     assert said.splitlines()[-1].startswith("levelfield: interrupted; ")

@@ -40,7 +40,7 @@ def test_a_run_writes_its_report_with_the_command_that_repeats_it(finished: Fini
 
 def test_the_logs_of_the_libraries_are_kept_beside_the_records(finished: Finished) -> None:
     names = {path.name for path in (finished.place.records.parent / "artifacts" / "logs").iterdir()}
-    assert {"tiny-pytorch.log", "tiny-flax.log", "launcher-pytorch-cpu.log"} <= names
+    assert {"tiny-pytorch.log", "tiny-flax.log", "fork-server-pytorch-cpu.log"} <= names
 
 
 def test_every_record_says_what_was_done_how_and_where(finished: Finished) -> None:

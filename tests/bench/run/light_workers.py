@@ -1,6 +1,6 @@
 """A framework that takes no time to import, so that real processes start at once: for tests of the processes alone.
 
-Its launchers and workers are those of every framework. What their job does is to end well, to leave, or to go on
+Its fork servers and workers are those of every framework. What their job does is to end well, to leave, or to go on
 without end.
 """
 

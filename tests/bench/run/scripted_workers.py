@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from bench.analysis.equivalence import Trace
 from bench.records.record import Case, to_json
 from bench.records.trace_files import write_trace
-from bench.run.worker_client import EndedError, Ending, Job, Launcher, Listener, Message, Service, StartMethod
+from bench.run.worker_client import EndedError, Ending, Job, Listener, Message, Service, StartMethod, WorkerClient
 from bench.worker import main
 from bench.worker.prepared_workload import prepare
 from bench.worker.proof_trace import trace
@@ -40,10 +40,10 @@ def told(outcome: str, error: str) -> Message:
 
 @dataclass(frozen=True)
 class Asked:
-    """A job, the launcher that was given it, and the seconds that it may take."""
+    """A job, the fork server that was given it, and the seconds that it may take."""
 
     job: Message
-    launcher: "ScriptedLauncher"
+    client: "ScriptedLauncher"
     limit_s: float
 
 
@@ -61,10 +61,10 @@ class Script:
     changed: Callable[[Trace, Message], Trace] = lambda made, _: made
     asked: list[Asked] = field(default_factory=list)
 
-    def result(self, job: Job, launcher: "ScriptedLauncher", limit_s: float) -> Message:
+    def result(self, job: Job, client: "ScriptedLauncher", limit_s: float) -> Message:
         """What the worker sends when it has done the job."""
         taken: Message = json.loads(json.dumps(job))
-        self.asked.append(Asked(taken, launcher, limit_s))
+        self.asked.append(Asked(taken, client, limit_s))
         found = self.instead(taken, limit_s)
         answer = found if found is not None else self._usual(taken)
         sent: Message = json.loads(json.dumps(answer))
@@ -125,11 +125,11 @@ def worked(job: Message, _: float) -> Message:
 
 
 class ScriptedLauncher:
-    """Has the methods of a launcher that a fleet, a search and its processes need."""
+    """Has the methods of a fork server that a fleet, a search and its processes need."""
 
     script: ClassVar[Script]
 
-    def __init__(  # noqa: PLR0913 (as a launcher)
+    def __init__(  # noqa: PLR0913 (as a fork server)
         self,
         framework: str,
         backend: str | None,
@@ -161,7 +161,7 @@ class ScriptedLauncher:
             raise EndedError(f"{self.contender}: the job did not begin: {result['error']}", result)
         self._serving = json.loads(json.dumps(job))
         news = self.ask({"do": "place", "batch_size": job["batch_size"]}, limit_s=limit_s)
-        return Service(launcher=cast("Launcher", self), startup_s=STARTUP_S, news=news)
+        return Service(client=cast("WorkerClient", self), startup_s=STARTUP_S, news=news)
 
     def ask(self, request: Job, *, limit_s: float) -> Message:
         """The times of some calls, or of one."""
@@ -185,9 +185,9 @@ class ScriptedLauncher:
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, script: Script) -> Script:
-    """From now on every launcher follows the script."""
-    launcher = type("Launcher", (ScriptedLauncher,), {"script": script})
-    monkeypatch.setattr("bench.run.worker_pool.Launcher", launcher)
+    """From now on every fork server follows the script."""
+    client = type("WorkerClient", (ScriptedLauncher,), {"script": script})
+    monkeypatch.setattr("bench.run.worker_pool.WorkerClient", client)
     monkeypatch.setattr("bench.run.interleaved_timing.PAUSE_S", 0.0)
     monkeypatch.setattr("bench.records.environment.busy_cores", lambda *_: 0.25)
     return script

@@ -10,7 +10,7 @@ from bench.records.record import Candidate, Case
 from bench.run.interleaved_timing import Laps
 from bench.run.settings import Event
 from bench.run.worker_client import EndedError, Message
-from bench.run.worker_pool import Fleet
+from bench.run.worker_pool import WorkerPool
 from tests.bench.run.watched_run import watched
 
 SIZE = 8
@@ -57,7 +57,7 @@ class Machine:
     places: list[tuple[str, int]] = field(default_factory=list)
 
     def beside(self, contender: object, device: str, places: int) -> list["Launcher"]:  # noqa: ARG002 (as a fleet has it)
-        """So many launchers."""
+        """So many fork servers."""
         return [Launcher(self, place) for place in range(places)]
 
     def dismiss(self) -> None:
@@ -66,7 +66,7 @@ class Machine:
     def laps(self, *, case: Case = CASE, thorough: bool = False) -> tuple[Laps, list[Event]]:
         """What is tested, and what it tells."""
         made = watched(Path())
-        return Laps(case, fleet=cast("Fleet", self), settings=made.settings, thorough=thorough), made.events
+        return Laps(case, fleet=cast("WorkerPool", self), settings=made.settings, thorough=thorough), made.events
 
     def lap(self, *names: str, seconds: float = 0.1, case: Case = CASE, thorough: bool = False) -> dict[str, Candidate]:
         """One lap at one batch size, by name."""
@@ -82,7 +82,7 @@ class Launcher:
     place: int
     name: str | None = None
 
-    def serve(self, job: Message, *, limit_s: float) -> "Service":  # noqa: ARG002 (as a launcher has it)
+    def serve(self, job: Message, *, limit_s: float) -> "Service":  # noqa: ARG002 (as a fork server has it)
         """A process with the options of a job."""
         self.name = name_of(job["tuning"])
         self.machine.places.append((self.name, self.place))

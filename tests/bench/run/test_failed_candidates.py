@@ -4,7 +4,7 @@ import pytest
 
 from bench.run import interleaved_timing
 from bench.run.interleaved_timing import HOPELESS, LEAST_TURNS
-from bench.run.worker_client import LauncherError
+from bench.run.worker_client import WorkerError
 from tests.bench.run.simulated_machine import SPEEDS, Launcher, Machine, looks
 
 
@@ -67,11 +67,11 @@ def test_who_ends_in_a_turn_leaves_the_others_their_times(monkeypatch: pytest.Mo
 
 def test_a_framework_that_does_not_start_fails_with_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
     def beside(*_: object) -> list[Launcher]:
-        raise LauncherError("flax: the launcher did not start: no module")
+        raise WorkerError("flax: the fork server did not start: no module")
 
     machine = Machine()
     monkeypatch.setattr(machine, "beside", beside)
     found = machine.lap("usual", "b")
     assert {(item.outcome, item.error) for item in found.values()} == {
-        ("failed", "flax: the launcher did not start: no module")
+        ("failed", "flax: the fork server did not start: no module")
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.run.worker_client import ROOT, Launcher
+from bench.run.worker_client import ROOT, WorkerClient
 
 NAMES = ("bench/__init__.py", "models/__init__.py", "keras.py", "torch.py", "numpy.py")
 
@@ -26,13 +26,13 @@ def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_worker_starts_from_a_folder_with_other_packages_of_the_same_names(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    log = tmp_path_factory.mktemp("logs") / "launcher.log"
-    launcher = Launcher("keras", "torch", device="cpu", log=log)
+    log = tmp_path_factory.mktemp("logs") / "fork-server.log"
+    client = WorkerClient("keras", "torch", device="cpu", log=log)
     try:
         job = {"kind": "probe", "framework": "keras", "log": str(log)}
-        result = launcher.run(job, limit_s=120.0).result
+        result = client.run(job, limit_s=120.0).result
     finally:
-        launcher.close()
+        client.close()
     assert result["outcome"] == "ok", result
     assert {"keras", "torch"} <= result["versions"].keys()
 

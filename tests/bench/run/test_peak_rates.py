@@ -9,7 +9,7 @@ from bench.records.record import Case
 from bench.run import peak_rates
 from bench.run.settings import contender
 from bench.run.worker_client import Message
-from bench.run.worker_pool import Fleet
+from bench.run.worker_pool import WorkerPool
 from tests.bench.run.scripted_workers import OK, Script, scripted, worked
 from tests.bench.run.watched_run import watched
 
@@ -28,7 +28,7 @@ def test_a_framework_says_what_the_device_can_do(tmp_path: Path, monkeypatch: py
     scripted(monkeypatch, Script(instead=worked))
     made = watched(tmp_path).settings
     cases = [TIMED, replace(TIMED, purpose="learning", precision="bf16")]
-    fleet = Fleet(made.logs)
+    fleet = WorkerPool(made.logs)
     fleet.start((contender(case), case.device) for case in cases)
     found = peak_rates.measure(cases, fleet, made)
     assert found.keys() == {("cpu", "fp32")}, "what is not timed needs no roof"
@@ -73,7 +73,7 @@ def test_a_stream_is_the_same_in_every_precision_and_a_product_is_not(
     monkeypatch.setattr(peak_rates, "_asked", lambda case, *_: answers[case.framework, case.precision])
     made = watched(tmp_path).settings
     asked = [replace(TIMED, framework=name, precision=precision) for name, precision in answers]  # type: ignore[arg-type]
-    found = peak_rates.measure(asked, Fleet(made.logs), made)
+    found = peak_rates.measure(asked, WorkerPool(made.logs), made)
     products = {place: item.flops and (item.flops.per_second, item.flops.by) for place, item in found.items()}
     assert products == {("cpu", "fp32"): (9.0, "pytorch"), ("cpu", "bf16"): (2.0, "flax")}
     streams = {tuple((rate.size, rate.per_second, rate.by) for rate in item.bytes) for item in found.values()}

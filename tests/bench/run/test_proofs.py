@@ -14,7 +14,7 @@ from bench.records.record import Certificate
 from bench.run import certificates
 from bench.run.proofs import Proofs, second
 from bench.run.worker_client import Ending, Message
-from bench.run.worker_pool import Fleet
+from bench.run.worker_pool import WorkerPool
 from bench.workload import frameworks
 from bench.workload.frameworks import Contender
 from bench.workload.workload import Workload, load_workload
@@ -39,14 +39,14 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, script: Script) -> Fleet:
+def fleet(tmp_path: Path, script: Script) -> WorkerPool:
     """A fleet of these workers."""
     assert not script.asked
-    return Fleet(tmp_path / "logs")
+    return WorkerPool(tmp_path / "logs")
 
 
 def prove(
-    fleet: Fleet, made: Workload, *contenders: Contender
+    fleet: WorkerPool, made: Workload, *contenders: Contender
 ) -> tuple[dict[str, Certificate], list[tuple[str, str, str]]]:
     """The certificates, and the traces that had to be made."""
     told: list[tuple[str, str, str]] = []
@@ -55,18 +55,18 @@ def prove(
         return maker.collect(maker.begin(made, contenders, device="cpu")), sorted(told)
 
 
-def test_a_proof_is_made_once_and_then_read(fleet: Fleet, cache: Path, tmp_path: Path) -> None:
+def test_a_proof_is_made_once_and_then_read(fleet: WorkerPool, cache: Path, tmp_path: Path) -> None:
     made = workload()
     found, told = prove(fleet, made, FLAX)
     assert told == [("tiny", name, precision) for name in ("flax", "pytorch") for precision in ("fp32", "fp64")]
     assert sorted(found) == ["flax", "pytorch"], "the second was chosen for company"
     assert all(certificate.passed for certificate in found.values())
 
-    idle = Fleet(tmp_path / "logs")  # it has no launcher, and is asked for none
+    idle = WorkerPool(tmp_path / "logs")  # it has no fork server, and is asked for none
     again, told = prove(idle, made, FLAX)
     assert not told
     assert again == found
-    assert not idle._launchers
+    assert not idle._clients
 
     torn = min(cache.iterdir())
     torn.write_bytes(torn.read_bytes()[:100])
@@ -75,7 +75,9 @@ def test_a_proof_is_made_once_and_then_read(fleet: Fleet, cache: Path, tmp_path:
     assert again == found
 
 
-def test_frameworks_that_do_the_same_work_are_proven_and_one_that_does_not_is_not(fleet: Fleet, script: Script) -> None:
+def test_frameworks_that_do_the_same_work_are_proven_and_one_that_does_not_is_not(
+    fleet: WorkerPool, script: Script
+) -> None:
     """Both compute here, in this process."""
     script.instead = worked
     found, _ = prove(fleet, workload(), PYTORCH, FLAX)
@@ -96,7 +98,7 @@ def test_frameworks_that_do_the_same_work_are_proven_and_one_that_does_not_is_no
 
 
 def test_what_a_worker_cannot_do_is_the_problem_of_its_certificate(
-    fleet: Fleet, script: Script, monkeypatch: pytest.MonkeyPatch
+    fleet: WorkerPool, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(equivalence, "PEERS", ("pytorch", "flax"))
     script.instead = lambda job, _: worked(job, _) if job["framework"] == "pytorch" else told("failed", "it broke")
@@ -112,14 +114,14 @@ def refusing(*contenders: str) -> Callable[[Message, float], Message | None]:
     return lambda job, _: told("unavailable", "it cannot") if job["framework"] in contenders else None
 
 
-def test_where_a_peer_cannot_do_the_work_the_next_takes_its_place(fleet: Fleet, script: Script) -> None:
+def test_where_a_peer_cannot_do_the_work_the_next_takes_its_place(fleet: WorkerPool, script: Script) -> None:
     script.instead = refusing("pytorch")
     found, _ = prove(fleet, workload(), FLAX)
     assert found["flax"].passed
     assert {item.against for item in found["flax"].deviations} == {"reference", "probe", "keras/tensorflow"}
 
 
-def test_without_another_that_can_do_the_work_there_is_no_proof(fleet: Fleet, script: Script) -> None:
+def test_without_another_that_can_do_the_work_there_is_no_proof(fleet: WorkerPool, script: Script) -> None:
     script.instead = refusing("pytorch", "keras")
     found, _ = prove(fleet, workload(), PYTORCH, FLAX)
     assert found["flax"].problem is not None
@@ -146,7 +148,7 @@ def rounding(script: Script, *, much: float) -> None:
 
 @pytest.mark.parametrize(("much", "passes"), [(2, True), (1000, False)])
 def test_what_saturates_is_held_to_what_rounding_explains(
-    fleet: Fleet, script: Script, monkeypatch: pytest.MonkeyPatch, *, much: int, passes: bool
+    fleet: WorkerPool, script: Script, monkeypatch: pytest.MonkeyPatch, *, much: int, passes: bool
 ) -> None:
     monkeypatch.setattr(equivalence, "WEIGHTS_LIMIT", 1e-20)
     rounding(script, much=much)
@@ -155,14 +157,14 @@ def test_what_saturates_is_held_to_what_rounding_explains(
     for certificate in found.values():
         assert certificate.passed == passes
         assert certificate.notes[0].startswith("weights may differ by ")
-    idle = Fleet(fleet.logs)
+    idle = WorkerPool(fleet.logs)
     again, told = prove(idle, workload(), PYTORCH, FLAX)
     assert (again, told) == (found, [])
-    assert not idle._launchers
+    assert not idle._clients
 
 
 def test_losses_in_float32_that_drift_are_held_against_a_nudged_trace_in_float32(
-    fleet: Fleet, script: Script, monkeypatch: pytest.MonkeyPatch
+    fleet: WorkerPool, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(equivalence, "LOSS_LIMITS", {equivalence.LOSS_STEPS: 1e-12})
     monkeypatch.setattr(equivalence, "AMPLIFIED_LOSS_FACTOR", 1e8)
@@ -177,7 +179,7 @@ def test_losses_in_float32_that_drift_are_held_against_a_nudged_trace_in_float32
 
 @pytest.mark.parametrize("name", ["tiny", pytest.param("counting-rnn", marks=pytest.mark.slow)])
 def test_two_real_frameworks_are_as_far_apart_as_each_is_from_itself(
-    name: str, fleet: Fleet, script: Script, monkeypatch: pytest.MonkeyPatch
+    name: str, fleet: WorkerPool, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # On counting-rnn, which saturates, two frameworks are 0.9e-9 to 5.5e-9 apart, by how either rounds that day.
     monkeypatch.setattr(equivalence, "WEIGHTS_LIMIT", 1e-10 if name == "counting-rnn" else 1e-20)
@@ -214,7 +216,7 @@ def test_only_what_is_installed_is_chosen_for_company(monkeypatch: pytest.Monkey
     assert second((PYTORCH,)) == ()
 
 
-def test_options_are_proven_like_everything_else(fleet: Fleet, script: Script) -> None:
+def test_options_are_proven_like_everything_else(fleet: WorkerPool, script: Script) -> None:
     options = {"compile": "default", "optimizer": "fused"}
     with ThreadPoolExecutor(2) as pool:
         maker = Proofs(fleet, pool, threads=1, limit_s=LIMIT_S, tell=lambda *_: None)
@@ -230,7 +232,7 @@ def test_options_are_proven_like_everything_else(fleet: Fleet, script: Script) -
 
 @pytest.mark.slow
 def test_options_of_a_real_framework_are_proven(tmp_path: Path) -> None:
-    fleet = Fleet(tmp_path / "logs")
+    fleet = WorkerPool(tmp_path / "logs")
     try:
         with ThreadPoolExecutor(2) as pool:
             maker = Proofs(fleet, pool, threads=1, limit_s=LIMIT_S, tell=lambda *_: None)
@@ -241,7 +243,9 @@ def test_options_of_a_real_framework_are_proven(tmp_path: Path) -> None:
         fleet.close()
 
 
-def test_traces_that_are_made_at_once_have_cores_of_their_own(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_traces_that_are_made_at_once_have_cores_of_their_own(
+    fleet: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     both_at_work, cores = Barrier(2, timeout=LIMIT_S), list[tuple[int, int]]()
 
     def run(_: object, contender: Contender, device: str, job: Message, *, limit_s: float) -> Ending:
@@ -251,7 +255,7 @@ def test_traces_that_are_made_at_once_have_cores_of_their_own(fleet: Fleet, monk
         both_at_work.wait()
         return Ending(result=told("failed", f"{contender} computes nothing"), startup_s=None)
 
-    monkeypatch.setattr(Fleet, "run", run)
+    monkeypatch.setattr(WorkerPool, "run", run)
     with ThreadPoolExecutor(2) as pool:
         maker = Proofs(fleet, pool, threads=3, limit_s=LIMIT_S, tell=lambda *_: None)
         refused = maker.collect(maker.begin(workload(), [PYTORCH, FLAX], device="cpu"))
@@ -262,7 +266,9 @@ def test_traces_that_are_made_at_once_have_cores_of_their_own(fleet: Fleet, monk
 
 
 @pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (5, 2), (16, 8)])
-def test_two_traces_share_the_cores(cores: int, threads: int, fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_traces_share_the_cores(
+    cores: int, threads: int, fleet: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(certificates, "available_cores", lambda: cores)
     with ThreadPoolExecutor(2) as pool:
         assert certificates.proofs(fleet, pool, lambda _: None).threads == threads

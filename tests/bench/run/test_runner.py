@@ -129,17 +129,17 @@ def test_traces_are_made_once_and_then_found_in_the_cache(good: Watched, tmp_pat
     ]
 
 
-def test_each_replicate_is_forked_from_launchers_of_its_own(tmp_path: Path, script: Script) -> None:
+def test_each_replicate_is_forked_from_fork_servers_of_its_own(tmp_path: Path, script: Script) -> None:
     one = a_case()
     made = watched(tmp_path)
     made.run((one, replace(one, purpose="learning"), *(replace(one, replicate=number) for number in (1, 1, 2))))
     assert [item.outcome for item in made.stored] == ["ok"] * 5
-    first, learning, second, again, third = (item.launcher for item in script.of("measure"))
+    first, learning, second, again, third = (item.client for item in script.of("measure"))
     assert [item.hash_seed for item in (first, second, third)] == [0, 1, 2]
     assert learning is first
     assert again is second
     assert len({first, second, third}) == 3
-    assert not any(item.launcher.alive for item in script.asked), "all have left"
+    assert not any(item.client.alive for item in script.asked), "all have left"
 
 
 def test_each_case_has_an_empty_folder_of_its_own_for_what_is_compiled(

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from bench.run import worker_client
-from bench.run.worker_client import ROOT, Ending, Launcher, LauncherError, Message
+from bench.run.worker_client import ROOT, Ending, Message, WorkerClient, WorkerError
 from bench.worker import fork_server
 from tests.bench.run.light_workers import light_job, plant
 from tests.bench.workloads import (
@@ -37,11 +37,11 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pytorch(logs: Path) -> Iterator[Launcher]:
-    """One launcher for all tests: each must leave it fit for the next."""
-    launcher = Launcher("pytorch", None, device="cpu", log=logs / "launcher.log")
-    yield launcher
-    launcher.close()
+def pytorch(logs: Path) -> Iterator[WorkerClient]:
+    """One fork server for all tests: each must leave it fit for the next."""
+    client = WorkerClient("pytorch", None, device="cpu", log=logs / "fork-server.log")
+    yield client
+    client.close()
 
 
 def until(holds: Callable[[], object]) -> None:
@@ -52,17 +52,17 @@ def until(holds: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def pids(launcher: Launcher, logs: Path) -> tuple[int, Ending]:
+def pids(client: WorkerClient, logs: Path) -> tuple[int, Ending]:
     """The process of one short job, and how it ended."""
     seen: set[int] = set()
-    ending = launcher.run(
-        job(workload(), logs / "job.log"), limit_s=LIMIT_S, listen=lambda _: seen.add(launcher._child or 0)
+    ending = client.run(
+        job(workload(), logs / "job.log"), limit_s=LIMIT_S, listen=lambda _: seen.add(client._child or 0)
     )
     (pid,) = seen
     return pid, ending
 
 
-def test_each_job_has_a_process_of_its_own_which_is_gone_afterwards(pytorch: Launcher, logs: Path) -> None:
+def test_each_job_has_a_process_of_its_own_which_is_gone_afterwards(pytorch: WorkerClient, logs: Path) -> None:
     first, ended = pids(pytorch, logs)
     second, ended_too = pids(pytorch, logs)
     assert ended.result["outcome"] == ended_too.result["outcome"] == "ok"
@@ -70,10 +70,10 @@ def test_each_job_has_a_process_of_its_own_which_is_gone_afterwards(pytorch: Lau
     assert first != second
     assert not psutil.pid_exists(first)
     assert not psutil.pid_exists(second)
-    assert psutil.pid_exists(pytorch._process.pid), "the launcher lives on"
+    assert psutil.pid_exists(pytorch._process.pid), "the fork server lives on"
 
 
-def test_jobs_share_no_state_so_the_same_job_has_the_same_result(pytorch: Launcher, logs: Path) -> None:
+def test_jobs_share_no_state_so_the_same_job_has_the_same_result(pytorch: WorkerClient, logs: Path) -> None:
     asked = job(workload(), logs / "job.log", purpose="learning")
     other = job(workload(), logs / "job.log", purpose="learning", seed=1)
     curves = [learnt(pytorch.run(each, limit_s=LIMIT_S)) for each in (asked, other, asked)]
@@ -85,7 +85,7 @@ def learnt(ending: Ending) -> list[float]:
     return [epoch["train_loss"] for epoch in ending.result["measurement"]["learning"]["epochs"]]
 
 
-def test_no_other_thread_is_there_before_a_fork(pytorch: Launcher) -> None:
+def test_no_other_thread_is_there_before_a_fork(pytorch: WorkerClient) -> None:
     pytorch.wait_until_ready()
     assert pytorch.ready is not None
     assert pytorch.ready["forks"]
@@ -107,33 +107,33 @@ def learning(logs: Path) -> Message:
     return job(ENDLESS, logs / "endless.log", purpose="learning")
 
 
-def endless(launcher: Launcher, asked: Message, act: Callable[[int], object], *, limit_s: float = LIMIT_S) -> Ending:
+def endless(client: WorkerClient, asked: Message, act: Callable[[int], object], *, limit_s: float = LIMIT_S) -> Ending:
     """A job without end, during which `act` is done to its process."""
     acted: set[int] = set()
 
     def listen(news: Message) -> None:
         if news["event"] == "progress" and not acted:
-            assert launcher._child is not None
-            acted.add(launcher._child)
-            act(launcher._child)
+            assert client._child is not None
+            acted.add(client._child)
+            act(client._child)
 
-    ending = launcher.run(asked, limit_s=limit_s, listen=listen)
+    ending = client.run(asked, limit_s=limit_s, listen=listen)
     assert all(not psutil.pid_exists(pid) for pid in acted)
     return ending
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
 def test_a_killed_worker_has_failed_with_the_name_of_the_signal(
-    pytorch: Launcher, logs: Path, number: signal.Signals
+    pytorch: WorkerClient, logs: Path, number: signal.Signals
 ) -> None:
     ending = endless(pytorch, learning(logs), lambda pid: os.kill(pid, number))
     assert ending.result["outcome"] == "failed"
     assert ending.result["error"] == f"the process was killed by {number.name}"
-    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the launcher goes on"
+    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the fork server goes on"
 
 
 def test_a_worker_that_the_system_kills_for_memory_is_out_of_memory(
-    pytorch: Launcher, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pytorch: WorkerClient, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vmstat = tmp_path / "vmstat"
     monkeypatch.setattr(worker_client, "VMSTAT", vmstat)
@@ -147,31 +147,33 @@ def test_a_worker_that_the_system_kills_for_memory_is_out_of_memory(
     assert endless(pytorch, learning(logs), lambda pid: os.kill(pid, signal.SIGKILL)).result["outcome"] == "failed"
 
 
-def test_a_worker_that_does_not_end_is_stopped_at_the_time_limit(pytorch: Launcher, logs: Path) -> None:
+def test_a_worker_that_does_not_end_is_stopped_at_the_time_limit(pytorch: WorkerClient, logs: Path) -> None:
     ending = endless(pytorch, learning(logs), lambda _: None, limit_s=1.5)
     assert ending.result["outcome"] == "timeout"
     assert ending.result["error"] == "no result within the time limit of 1.5 s"
-    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the launcher goes on"
+    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the fork server goes on"
 
 
-def test_a_worker_that_is_stopped_and_says_nothing_is_ended_at_the_time_limit(pytorch: Launcher, logs: Path) -> None:
+def test_a_worker_that_is_stopped_and_says_nothing_is_ended_at_the_time_limit(
+    pytorch: WorkerClient, logs: Path
+) -> None:
     ending = endless(pytorch, learning(logs), lambda pid: os.kill(pid, signal.SIGSTOP), limit_s=1.5)
     assert ending.result["outcome"] == "timeout"
-    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the launcher goes on"
+    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the fork server goes on"
 
 
 def test_a_worker_that_leaves_without_a_result_has_failed_with_its_status(
     logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(tmp_path, monkeypatch)
-    launcher = Launcher("light", None, device="cpu", log=logs / "leave.log")
-    ending = launcher.run(light_job(logs, "leave"), limit_s=LIMIT_S)
-    launcher.close()
+    client = WorkerClient("light", None, device="cpu", log=logs / "leave.log")
+    ending = client.run(light_job(logs, "leave"), limit_s=LIMIT_S)
+    client.close()
     assert ending.result["outcome"] == "failed"
     assert ending.result["error"].startswith("the process ended with status 7 and no result: ")
 
 
-def test_a_loss_that_is_no_number_has_diverged_and_keeps_its_curve(pytorch: Launcher, logs: Path) -> None:
+def test_a_loss_that_is_no_number_has_diverged_and_keeps_its_curve(pytorch: WorkerClient, logs: Path) -> None:
     asked = job(workload(DIVERGES), logs / "job.log", purpose="learning")
     result = pytorch.run(asked, limit_s=LIMIT_S).result
     assert result["outcome"] == "diverged"
@@ -179,26 +181,26 @@ def test_a_loss_that_is_no_number_has_diverged_and_keeps_its_curve(pytorch: Laun
     assert len(learnt(Ending(result=result, startup_s=None))) == 1
 
 
-def test_an_output_that_is_no_number_has_diverged_in_a_timing_too(pytorch: Launcher, logs: Path) -> None:
+def test_an_output_that_is_no_number_has_diverged_in_a_timing_too(pytorch: WorkerClient, logs: Path) -> None:
     result = pytorch.run(job(workload(DIVERGES), logs / "job.log"), limit_s=LIMIT_S).result
     assert result["outcome"] == "diverged"
     assert result["measurement"]["blocks"], "what was measured is kept"
 
 
-def test_a_network_that_does_not_fit_is_out_of_memory(pytorch: Launcher, logs: Path) -> None:
+def test_a_network_that_does_not_fit_is_out_of_memory(pytorch: WorkerClient, logs: Path) -> None:
     result = pytorch.run(job(workload(NEEDS_TOO_MUCH_MEMORY), logs / "job.log"), limit_s=LIMIT_S).result
     assert result["outcome"] == "oom"
     assert "Unable to allocate" in result["error"]
 
 
-def test_what_a_framework_cannot_do_is_unavailable_with_the_reason(pytorch: Launcher, logs: Path) -> None:
+def test_what_a_framework_cannot_do_is_unavailable_with_the_reason(pytorch: WorkerClient, logs: Path) -> None:
     result = pytorch.run(job(workload(CANNOT_BE_DONE_IN_PYTORCH), logs / "job.log"), limit_s=LIMIT_S).result
     assert result["outcome"] == "unavailable"
     assert result["error"] == "PyTorch's nn.LSTM has tanh built in and no other activation"
 
 
 def test_what_goes_wrong_is_told_in_full_in_the_log(
-    pytorch: Launcher, logs: Path, capfd: pytest.CaptureFixture[str]
+    pytorch: WorkerClient, logs: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     log = logs / "trouble.log"
     ending = pytorch.run(job(workload(CANNOT_BE_DONE_IN_PYTORCH), log), limit_s=LIMIT_S)
@@ -207,27 +209,27 @@ def test_what_goes_wrong_is_told_in_full_in_the_log(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_log_that_cannot_be_written_ends_the_job_and_not_the_launcher(pytorch: Launcher, logs: Path) -> None:
+def test_a_log_that_cannot_be_written_ends_the_job_and_not_the_fork_server(pytorch: WorkerClient, logs: Path) -> None:
     ending = pytorch.run(job(workload(), logs / "missing" / "job.log"), limit_s=LIMIT_S)
     assert ending.result["outcome"] == "failed"
     assert "missing/job.log" in ending.result["error"]
-    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the launcher goes on"
+    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the fork server goes on"
 
 
 def test_an_unknown_framework_is_named_with_the_reason(logs: Path) -> None:
-    launcher = Launcher("theano", None, device="cpu", log=logs / "theano.log")
-    with pytest.raises(LauncherError, match=r"^theano: the launcher did not start: .*No module named"):
-        launcher.wait_until_ready()
-    launcher.close()
+    client = WorkerClient("theano", None, device="cpu", log=logs / "theano.log")
+    with pytest.raises(WorkerError, match=r"^theano: the fork server did not start: .*No module named"):
+        client.wait_until_ready()
+    client.close()
 
 
-def test_a_launcher_that_never_gets_ready_is_an_error(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fork_server_that_never_gets_ready_is_an_error(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_client, "LAUNCH_LIMIT_S", 0.01)
-    launcher = Launcher("pytorch", None, device="cpu", log=logs / "slow.log")
-    with pytest.raises(LauncherError, match="the launcher did not start: it said nothing"):
-        launcher.wait_until_ready()
-    launcher.close()
-    assert not launcher.alive
+    client = WorkerClient("pytorch", None, device="cpu", log=logs / "slow.log")
+    with pytest.raises(WorkerError, match="the fork server did not start: it said nothing"):
+        client.wait_until_ready()
+    client.close()
+    assert not client.alive
 
 
 @pytest.mark.parametrize("spawned", [False, True])
@@ -235,27 +237,27 @@ def test_a_spawned_job_runs_in_the_process_that_was_started_and_no_other_does(
     logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, spawned: bool
 ) -> None:
     plant(tmp_path, monkeypatch)
-    launcher = Launcher("light", None, device="cpu", log=logs / "spawned.log", spawned=spawned)
-    ending = launcher.run(light_job(logs), limit_s=LIMIT_S)
+    client = WorkerClient("light", None, device="cpu", log=logs / "spawned.log", spawned=spawned)
+    ending = client.run(light_job(logs), limit_s=LIMIT_S)
     assert ending.result["outcome"] == "ok"
     assert ending.start_method == ("spawn" if spawned else "fork")
-    assert (ending.result["pid"] == launcher._process.pid) == spawned
-    assert launcher.alive != spawned, "a spawned one does one job"
-    launcher.close()
+    assert (ending.result["pid"] == client._process.pid) == spawned
+    assert client.alive != spawned, "a spawned one does one job"
+    client.close()
 
 
 def test_a_spawned_job_that_is_killed_has_failed_with_the_name_of_the_signal(
     logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(tmp_path, monkeypatch)
-    launcher = Launcher("light", None, device="cpu", log=logs / "spawned.log", spawned=True)
-    ending = endless(launcher, light_job(logs, "endless"), lambda pid: os.kill(pid, signal.SIGKILL))
+    client = WorkerClient("light", None, device="cpu", log=logs / "spawned.log", spawned=True)
+    ending = endless(client, light_job(logs, "endless"), lambda pid: os.kill(pid, signal.SIGKILL))
     assert ending.result["error"] == "the process was killed by SIGKILL"
-    assert not launcher.alive
-    launcher.close()
+    assert not client.alive
+    client.close()
 
 
-def test_a_line_that_a_killed_process_left_torn_is_skipped(pytorch: Launcher) -> None:
+def test_a_line_that_a_killed_process_left_torn_is_skipped(pytorch: WorkerClient) -> None:
     ours, theirs = socket.socketpair()
     real, pytorch._connection = pytorch._connection, ours
     theirs.sendall(b'{"event": "result", "measu\n{"event": "exited", "status": -9}\n')
@@ -269,21 +271,21 @@ def test_a_line_that_a_killed_process_left_torn_is_skipped(pytorch: Launcher) ->
 PARENT = """
 import sys
 from pathlib import Path
-from bench.run.worker_client import Launcher
+from bench.run.worker_client import WorkerClient
 from tests.bench.run.light_workers import light_job
 
-launcher = Launcher("light", None, device="cpu", log=Path(sys.argv[1]) / "launcher.log")
+client = WorkerClient("light", None, device="cpu", log=Path(sys.argv[1]) / "fork-server.log")
 told = []
 
 def listen(news):
     if not told:
-        told.append(print(launcher._process.pid, launcher._child, flush=True))
+        told.append(print(fork server._process.pid, fork server._child, flush=True))
 
-launcher.run(light_job(Path(sys.argv[1]), "endless"), limit_s=100, listen=listen)
+client.run(light_job(Path(sys.argv[1]), "endless"), limit_s=100, listen=listen)
 """
 
 
-def test_launcher_and_worker_die_with_the_program_that_started_them(
+def test_fork_server_and_worker_die_with_the_program_that_started_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(tmp_path, monkeypatch)

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.run.worker_client import Ending, Launcher, Message
-from bench.run.worker_pool import Fleet, probe
+from bench.run.worker_client import Ending, Message, WorkerClient
+from bench.run.worker_pool import WorkerPool, probe
 from bench.workload.frameworks import Contender
 from tests.bench.run.light_workers import LIGHT, light_job, plant
 
@@ -21,23 +21,23 @@ PATIENCE_S = 30.0
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerPool]:
     plant(tmp_path / "first", monkeypatch)
-    fleet = Fleet(tmp_path / "logs")
+    fleet = WorkerPool(tmp_path / "logs")
     fleet.start([(LIGHT, "cpu")])
     yield fleet
     fleet.close()
 
 
-def launcher(fleet: Fleet) -> Launcher:
-    return fleet._launchers[LIGHT, "cpu"]
+def client(fleet: WorkerPool) -> WorkerClient:
+    return fleet._clients[LIGHT, "cpu"]
 
 
-def run(fleet: Fleet) -> Ending:
+def run(fleet: WorkerPool) -> Ending:
     return fleet.run(LIGHT, "cpu", light_job(fleet.logs), limit_s=LIMIT_S)
 
 
-def hash_seed(found: Launcher) -> str:
+def hash_seed(found: WorkerClient) -> str:
     return psutil.Process(found._process.pid).environ()["PYTHONHASHSEED"]
 
 
@@ -48,15 +48,15 @@ def until_gone(pid: int) -> None:
         time.sleep(0.01)
 
 
-def test_what_is_there_already_is_not_started_again(fleet: Fleet) -> None:
-    before = launcher(fleet)
+def test_what_is_there_already_is_not_started_again(fleet: WorkerPool) -> None:
+    before = client(fleet)
     fleet.start([(LIGHT, "cpu")])
-    assert launcher(fleet) is before
+    assert client(fleet) is before
     fleet.wait()
     assert before.ready is not None
 
 
-# What an import may leave behind, for all that a launcher can see: a thread of this name (prctl(2), PR_SET_NAME).
+# What an import may leave behind, for all that a fork server can see: a thread of this name (prctl(2), PR_SET_NAME).
 THREAD = """
 import ctypes, threading, time
 
@@ -77,44 +77,46 @@ def test_where_an_import_starts_a_thread_every_job_has_a_process_that_no_fork_ma
 ) -> None:
     """Unless that thread sees to forks by itself."""
     plant(tmp_path, monkeypatch, more=THREAD.format(name=name))
-    fleet = Fleet(tmp_path / "logs")
+    fleet = WorkerPool(tmp_path / "logs")
     try:
         fleet.start([(LIGHT, "cpu")])
         for _ in range(2):
             ending = run(fleet)
             assert (ending.result["outcome"], ending.start_method) == ("ok", how)
-            assert launcher(fleet).alive == (how == "fork")
+            assert client(fleet).alive == (how == "fork")
     finally:
         fleet.close()
 
 
-def test_a_launcher_that_was_killed_is_replaced(fleet: Fleet) -> None:
+def test_a_fork_server_that_was_killed_is_replaced(fleet: WorkerPool) -> None:
     assert run(fleet).result["outcome"] == "ok"
-    before = launcher(fleet)
+    before = client(fleet)
     os.kill(before._process.pid, signal.SIGKILL)
     until_gone(before._process.pid)
     assert run(fleet).result["outcome"] == "ok"
-    assert launcher(fleet) is not before
+    assert client(fleet) is not before
 
 
-def test_a_renewed_launcher_is_another_process_with_the_seed_that_was_asked_for(fleet: Fleet) -> None:
-    before = launcher(fleet)
+def test_a_renewed_fork_server_is_another_process_with_the_seed_that_was_asked_for(fleet: WorkerPool) -> None:
+    before = client(fleet)
     assert hash_seed(before) == "0"
     fleet.renew(hash_seed=3)
-    after = launcher(fleet)
+    after = client(fleet)
     assert after.ready is not None, "it waits until they are there"
     assert hash_seed(after) == "3"
     until_gone(before._process.pid)
     assert run(fleet).result["outcome"] == "ok"
 
 
-def test_a_launcher_that_is_killed_while_it_works_takes_its_worker_along_and_the_next_job_runs(fleet: Fleet) -> None:
+def test_a_fork_server_that_is_killed_while_it_works_takes_its_worker_along_and_the_next_job_runs(
+    fleet: WorkerPool,
+) -> None:
     workers: list[int | None] = []
 
     def kill(_: Message) -> None:
         if not workers:
-            workers.append(launcher(fleet)._child)
-            os.kill(launcher(fleet)._process.pid, signal.SIGKILL)
+            workers.append(client(fleet)._child)
+            os.kill(client(fleet)._process.pid, signal.SIGKILL)
 
     asked = light_job(fleet.logs, "endless")
     result = fleet.run(LIGHT, "cpu", asked, limit_s=LIMIT_S, listen=kill).result
@@ -124,26 +126,26 @@ def test_a_launcher_that_is_killed_while_it_works_takes_its_worker_along_and_the
     assert run(fleet).result["outcome"] == "ok"
 
 
-def test_a_framework_that_does_not_start_is_an_ending_and_no_error(fleet: Fleet) -> None:
+def test_a_framework_that_does_not_start_is_an_ending_and_no_error(fleet: WorkerPool) -> None:
     fleet.start([(NOWHERE, "cpu")])
     for ending in (
         fleet.run(NOWHERE, "cpu", {}, limit_s=LIMIT_S),
         fleet.run_spawned(NOWHERE, "cpu", {}, limit_s=LIMIT_S),
     ):
         assert ending.result["outcome"] == "failed"
-        assert ending.result["error"].startswith("theano: the launcher did not start: ModuleNotFoundError")
+        assert ending.result["error"].startswith("theano: the fork server did not start: ModuleNotFoundError")
 
 
-def test_each_launcher_has_a_log_of_its_own(fleet: Fleet) -> None:
+def test_each_fork_server_has_a_log_of_its_own(fleet: WorkerPool) -> None:
     fleet.start([(NOWHERE, "cpu")])
-    names = {path.name for path in fleet.logs.glob("launcher-*.log")}
-    assert {"launcher-light-cpu.log", "launcher-theano-cpu.log"} <= names
+    names = {path.name for path in fleet.logs.glob("fork-server-*.log")}
+    assert {"fork-server-light-cpu.log", "fork-server-theano-cpu.log"} <= names
 
 
 def test_closing_ends_what_is_done_in_other_threads_and_what_still_waits_is_not_begun(
-    fleet: Fleet, tmp_path: Path
+    fleet: WorkerPool, tmp_path: Path
 ) -> None:
-    mine = psutil.Process(launcher(fleet)._process.pid)
+    mine = psutil.Process(client(fleet)._process.pid)
     others = {child for child in psutil.Process().children() if child != mine}
     fleet.wait()
     asked = light_job(tmp_path, "endless")
@@ -166,7 +168,7 @@ def test_closing_ends_what_is_done_in_other_threads_and_what_still_waits_is_not_
         thread.join(PATIENCE_S)
     assert not any(thread.is_alive() for thread in threads)
     assert [ending.result["outcome"] for ending in endings] == ["failed"] * 3
-    assert len(children) >= 3, "launcher, worker, spawned process"
+    assert len(children) >= 3, "fork server, worker, spawned process"
     for child in children:
         until_gone(child.pid)
     assert fleet.run(LIGHT, "cpu", asked, limit_s=LIMIT_S).result["error"] == (

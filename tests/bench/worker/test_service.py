@@ -1,4 +1,4 @@
-"""A job that answers requests: it times what is asked for, ends when it is told to, and leaves its launcher free."""
+"""A job that answers requests: it times what is asked for, ends when it is told to, and leaves its fork server free."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench.analysis import equivalence
-from bench.run.worker_client import EndedError, Launcher, LauncherError
+from bench.run.worker_client import EndedError, WorkerClient, WorkerError
 from bench.worker.measure import block, timing_server
 from bench.worker.measure.block import LEAST_CALLS, WARM_UP_CALLS, WARM_UP_ROUNDS
 from bench.worker.measure.timed_call import Work
@@ -18,11 +18,11 @@ LIMIT_S = 60.0
 
 
 @pytest.fixture(scope="module")
-def pytorch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
-    """One launcher for all tests: each must leave it fit for the next."""
-    launcher = Launcher("pytorch", None, device="cpu", log=tmp_path_factory.mktemp("logs") / "launcher.log")
-    yield launcher
-    launcher.close()
+def pytorch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerClient]:
+    """One fork server for all tests: each must leave it fit for the next."""
+    client = WorkerClient("pytorch", None, device="cpu", log=tmp_path_factory.mktemp("logs") / "fork-server.log")
+    yield client
+    client.close()
 
 
 def asked(folder: Path, **changes: object) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def asked(folder: Path, **changes: object) -> dict[str, Any]:
     return what | common | changes
 
 
-def test_each_call_has_its_time_and_pipelined_ones_have_one_together(pytorch: Launcher, tmp_path: Path) -> None:
+def test_each_call_has_its_time_and_pipelined_ones_have_one_together(pytorch: WorkerClient, tmp_path: Path) -> None:
     service = pytorch.serve(asked(tmp_path), limit_s=LIMIT_S)
     assert len(service.time(5)) == 5
     (together,) = service.time(200, pipelined=True)
@@ -43,7 +43,7 @@ def test_each_call_has_its_time_and_pipelined_ones_have_one_together(pytorch: La
     pytorch.finish()
 
 
-def test_a_service_is_made_ready_for_another_batch_size_and_warms_up(pytorch: Launcher, tmp_path: Path) -> None:
+def test_a_service_is_made_ready_for_another_batch_size_and_warms_up(pytorch: WorkerClient, tmp_path: Path) -> None:
     service = pytorch.serve(asked(tmp_path, tuning={"compile": "off"}), limit_s=LIMIT_S)
     placed = service.place(8)
     assert (service.news["together"], placed["together"]) == (1, 1)
@@ -54,8 +54,8 @@ def test_a_service_is_made_ready_for_another_batch_size_and_warms_up(pytorch: La
     pytorch.finish()
 
 
-def test_a_service_that_takes_too_long_has_timed_out_and_leaves_its_launcher_to_the_next(
-    pytorch: Launcher, tmp_path: Path
+def test_a_service_that_takes_too_long_has_timed_out_and_leaves_its_fork_server_to_the_next(
+    pytorch: WorkerClient, tmp_path: Path
 ) -> None:
     service = pytorch.serve(asked(tmp_path), limit_s=LIMIT_S)
     with pytest.raises(EndedError, match=r"no result within the time limit of 0\.1 s") as caught:
@@ -65,7 +65,7 @@ def test_a_service_that_takes_too_long_has_timed_out_and_leaves_its_launcher_to_
     pytorch.finish()
 
 
-def test_a_service_that_computes_no_numbers_has_diverged(pytorch: Launcher, tmp_path: Path) -> None:
+def test_a_service_that_computes_no_numbers_has_diverged(pytorch: WorkerClient, tmp_path: Path) -> None:
     wild = workload(DIVERGES)
     with pytest.raises(EndedError, match="an output or a loss is not a finite number") as caught:
         pytorch.serve(asked(tmp_path, workload=wild.content), limit_s=LIMIT_S).warm_up(1_000_000)
@@ -109,7 +109,7 @@ def test_a_service_warms_up_in_as_many_calls_as_have_time(
     assert made == [1] * calls
 
 
-def test_a_finished_service_leaves_its_launcher_to_the_next(pytorch: Launcher, tmp_path: Path) -> None:
+def test_a_finished_service_leaves_its_fork_server_to_the_next(pytorch: WorkerClient, tmp_path: Path) -> None:
     for _ in range(2):
         service = pytorch.serve(asked(tmp_path), limit_s=LIMIT_S)
         assert pytorch._child is not None
@@ -118,17 +118,17 @@ def test_a_finished_service_leaves_its_launcher_to_the_next(pytorch: Launcher, t
         assert pytorch._child is None
 
 
-def test_a_service_that_cannot_begin_says_why_and_leaves_its_launcher_to_the_next(
-    pytorch: Launcher, tmp_path: Path
+def test_a_service_that_cannot_begin_says_why_and_leaves_its_fork_server_to_the_next(
+    pytorch: WorkerClient, tmp_path: Path
 ) -> None:
-    with pytest.raises(LauncherError, match="pytorch: the job did not begin: KeyError: 'batch_size'"):
+    with pytest.raises(WorkerError, match="pytorch: the job did not begin: KeyError: 'batch_size'"):
         pytorch.serve({name: value for name, value in asked(tmp_path).items() if name != "batch_size"}, limit_s=LIMIT_S)
     assert len(pytorch.serve(asked(tmp_path), limit_s=LIMIT_S).time(1)) == 1
     pytorch.finish()
 
 
-def test_a_service_that_has_failed_gives_no_answer_but_its_reason(pytorch: Launcher, tmp_path: Path) -> None:
+def test_a_service_that_has_failed_gives_no_answer_but_its_reason(pytorch: WorkerClient, tmp_path: Path) -> None:
     service = pytorch.serve(asked(tmp_path), limit_s=LIMIT_S)
-    with pytest.raises(LauncherError, match="pytorch: no answer to a request: TypeError"):
+    with pytest.raises(WorkerError, match="pytorch: no answer to a request: TypeError"):
         service.time("many")  # type: ignore[arg-type]
     pytorch.finish()
