@@ -49,6 +49,7 @@ def run(noise: float, *, pairs: int = 10, drift: Callable[[int], float] = lambda
     return sides
 
 
+@pytest.mark.slow
 def test_the_noise_that_was_put_in_is_found_and_nothing_else() -> None:
     found = calibrate(*run(0.02, pairs=40), threshold=THRESHOLD)
     assert found.pair_percent == pytest.approx(2.0, rel=0.15)

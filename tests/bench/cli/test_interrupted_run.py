@@ -58,7 +58,6 @@ def stored_lines(place: Place) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("finished")  # whose traces are in the cache
 def test_a_killed_worker_and_an_interrupt_lose_nothing_and_the_run_can_be_completed(
     levelfield: Command, tmp_path: Path
 ) -> None:
@@ -113,7 +112,7 @@ def test_a_killed_worker_and_an_interrupt_lose_nothing_and_the_run_can_be_comple
 @pytest.mark.slow
 def test_an_interrupt_before_anything_was_measured_ends_every_process(tmp_path: Path) -> None:
     place = prepared(tmp_path)
-    place.workload.write_text(toml(("epochs = 2", "epochs = 3")))  # whose traces are not in the cache
+    place.workload.write_text(toml(("units = 5", "units = 4")))  # whose traces are not in the cache
     with started(place.command("--workload", place.workload, "--framework", "pytorch,flax")) as run:
         until(lambda: len(psutil.Process(run.pid).children()) >= 3)  # two fork servers, and a process for memory
         code, said, there = interrupt(run)

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -41,11 +41,15 @@ def hash_seed(found: WorkerClient) -> str:
     return psutil.Process(found._process.pid).environ()["PYTHONHASHSEED"]
 
 
-def until_gone(pid: int) -> None:
+def until(holds: Callable[[], object]) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline, f"process {pid} lives on"
+    while not holds():
+        assert time.monotonic() < deadline, "it never held"
         time.sleep(0.01)
+
+
+def until_gone(pid: int) -> None:
+    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
 
 
 def test_what_is_there_already_is_not_started_again(fleet: WorkerPool) -> None:
@@ -162,6 +166,7 @@ def test_closing_ends_what_is_done_in_other_threads_and_what_still_waits_is_not_
     for thread in threads:
         thread.start()
     assert working.wait(PATIENCE_S)
+    until(lambda: [other for other in fleet._spawned if other._child is not None])
     children = set(psutil.Process().children(recursive=True)) - others
     fleet.close()
     for thread in threads:
