@@ -32,6 +32,13 @@ PAUSE_S = 0.05
 # Compiling is most of what small networks cost on JAX; nothing that a test looks at depends on how fast they are.
 QUICKLY_COMPILED = "--xla_backend_optimization_level=0"
 
+# So that JAX keeps every program that it compiles, for all processes of the tests.
+COMPILED_ONCE = {
+    "JAX_COMPILATION_CACHE_DIR": "{folder}",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+
 Failures = dict[str, list[str]]  # what went wrong in each test, by its id; nothing where it passed
 
 
@@ -102,6 +109,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let JAX compile quickly in this process and in those that it starts, unless they are to be timed."""
     if not config.getoption("benchmark_only"):
         os.environ.setdefault("XLA_FLAGS", QUICKLY_COMPILED)
+        # Many tests build the same small networks; workers, which are measured, compile everything themselves.
+        compiled = TemporaryDirectory(prefix="levelfield-compiled-")
+        config.add_cleanup(compiled.cleanup)
+        for name, value in COMPILED_ONCE.items():
+            os.environ.setdefault(name, value.format(folder=compiled.name))
 
 
 @pytest.hookimpl(trylast=True)

@@ -23,7 +23,7 @@ app = typer.Typer(
 
 
 @app.callback()
-def options(
+def common_options(
     *,
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=say_version, help="Print the version.")

@@ -7,14 +7,14 @@ import typer
 
 from bench.cli.console import Results, one_of
 from bench.cli.stored_runs import names, read
-from bench.cli.verdicts import VERDICTS, Verdicts, show_verdicts
+from bench.cli.verdicts import VERDICT_FORMATS, VerdictFormat, show_verdicts
 
 
 def check(
     budgets: Annotated[Path, typer.Argument(metavar="BUDGETS", help="A TOML file of limits; the README has one.")],
     runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Ids, folders or records files.")] = None,
     *,
-    form: Verdicts = "terminal",
+    form: VerdictFormat = "terminal",
     results: Results = Path("results"),
 ) -> None:
     """Hold stored runs, by default the newest, against budgets; exit 3 for a broken one."""
@@ -22,7 +22,7 @@ def check(
     from bench.records.budget_files import load_budgets
     from bench.report import budgets as pages
 
-    one_of("--format", form, VERDICTS)
+    one_of("--format", form, VERDICT_FORMATS)
     limits = load_budgets(budgets)
     records, _ = read(runs or ["latest"], results=results)
     found = check_records(limits, records)

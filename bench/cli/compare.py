@@ -8,7 +8,7 @@ import typer
 
 from bench.cli.console import NOTHING, THRESHOLD_PERCENT, USAGE, Results, Threshold, fail, note, one_of, share_of, warn
 from bench.cli.stored_runs import known_spreads, names, read
-from bench.cli.verdicts import VERDICTS, Verdicts, show_verdicts
+from bench.cli.verdicts import VERDICT_FORMATS, VerdictFormat, show_verdicts
 
 if TYPE_CHECKING:
     from bench.analysis.compare import Comparison
@@ -27,14 +27,14 @@ def compare(  # noqa: PLR0913 (the options of the command)
         bool, typer.Option("--self-check", help="Hold half of a run's processes against the other half.")
     ] = False,
     threshold: Threshold = THRESHOLD_PERCENT,
-    form: Verdicts = "terminal",
+    form: VerdictFormat = "terminal",
     results: Results = Path("results"),
 ) -> None:
     """Compare two runs; exit 3 for a regression."""
     from bench.analysis.compare import compare as compare_records
     from bench.report import comparison
 
-    one_of("--format", form, VERDICTS)
+    one_of("--format", form, VERDICT_FORMATS)
     share = share_of(threshold)
     before, after = _sides(baseline, candidate, results=results, self_check=self_check)
     spreads = known_spreads(results, after[0].environment.machine)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from bench.cli.compare import compare
 from bench.cli.console import FAILED, INCONCLUSIVE, INTERRUPTED, USAGE, fail, note, one_of, share_of
 from bench.cli.stored_runs import check_writable, known_spreads, read
-from bench.cli.verdicts import VERDICTS
+from bench.cli.verdicts import VERDICT_FORMATS
 
 if TYPE_CHECKING:
     from bench.plan.options import Options
@@ -68,7 +68,7 @@ def run(checkout: Path, options: "Options", *, threshold: float, form: str, resu
     Where all that speaks against a pass are cells that are inconclusive, these are measured again, and all their pairs
     count.
     """
-    one_of("--format", form, VERDICTS)
+    one_of("--format", form, VERDICT_FORMATS)
     share = share_of(threshold)
     runs = measure(checkout, options, results=results, quiet=form != "terminal")
     for _ in range(0 if options.inject else MORE):  # a change that was planted is planted in one case of a whole run

@@ -27,7 +27,7 @@ from bench.cli.devices import check_devices
 from bench.cli.options import with_options
 from bench.cli.page import write_page
 from bench.cli.stored_runs import check_writable
-from bench.cli.verdicts import Verdicts
+from bench.cli.verdicts import VerdictFormat
 from bench.plan.options import Options
 
 AROUND = "proofs, memory, the roof and starting"
@@ -56,7 +56,7 @@ def run(  # noqa: PLR0913 (the options of the command)
         bool, typer.Option("--self-check", help="This checkout against itself: nothing differs.")
     ] = False,
     threshold: Threshold = THRESHOLD_PERCENT,
-    form: Verdicts = "terminal",
+    form: VerdictFormat = "terminal",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and its time, and do nothing.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the newest unfinished run, or with RUN.")
@@ -125,6 +125,7 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
     from bench.plan.request import check
     from bench.records import store
     from bench.records.environment import machine_name
+    from bench.workload.source_code import digest_today
 
     found = store.find_run(results, name) if name else store.unfinished(results, warn=warn)
     if found is None:
@@ -134,7 +135,9 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
     request, machine = replace(check(options), left_out=()), machine_name(options.machine)  # its pairs are settled
     if machine != plan.options["machine"]:
         fail(f"{found.name} began on {plan.options['machine']}, and this is {machine}: start a new run here", USAGE)
-    changed = [item for item in request.selection.workloads if plan.options["workloads"].get(item.name) != item.digest]
+    # A workload that the plan does not name has come to the suite since, and none of its cases is in the plan.
+    then = {name: digest_today(digest) for name, digest in plan.options["workloads"].items()}
+    changed = [item for item in request.selection.workloads if then.get(item.name, item.digest) != item.digest]
     if changed:
         names = ", ".join(item.source for item in changed)
         fail(

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from bench.report.layout import Report
 
 PAGES = ("terminal", "markdown")
-VERDICTS = (*PAGES, "json", "junit", "github")
+VERDICT_FORMATS = (*PAGES, "json", "junit", "github")
 
-Verdicts = Annotated[str, typer.Option("--format", metavar="|".join(VERDICTS), help="How verdicts are printed.")]
+VerdictFormat = Annotated[
+    str, typer.Option("--format", metavar="|".join(VERDICT_FORMATS), help="How verdicts are printed.")
+]
 
 
 def show_verdicts(found: "Comparison | Checks", page: "Report", form: str) -> None:

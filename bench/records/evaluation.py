@@ -1,4 +1,4 @@
-"""What people look at when a network has learnt, as it is stored: its layers, its answers, its errors.
+"""What people look at when a network has learnt, as it is stored: its answers, its errors.
 
 One part of a record; the parts that a task does not have are empty.
 """

@@ -11,7 +11,7 @@ from bench.report.results import Results, label_columns, labels, lane, select
 LONGEST_REASON = 60
 WORTH_A_ROW = 0.1  # of a peak: below, it is the runtime's and says nothing about the network
 
-Spot = tuple[str, int, tuple[Entry, ...]]  # a scenario, a batch size, and who
+Place = tuple[str, int, tuple[Entry, ...]]  # a scenario, a batch size, and who
 
 
 def memory_table(results: Results, workload: str) -> Table:
@@ -47,8 +47,8 @@ def demand_table(results: Results, workload: str) -> Table:
 
     Only where that is a tenth of the peak: the rest of a small network's peak is the runtime's.
     """
-    found = {spot: _demanded(items) for spot, items in _peaks(results, workload).items()}
-    kept = {spot: item for spot, item in found.items() if item is not None}
+    found = {place: _demanded(items) for place, items in _peaks(results, workload).items()}
+    kept = {place: item for place, item in found.items() if item is not None}
     parts = tuple(dict.fromkeys(part for demanded, _ in kept.values() for part in demanded))
     rows = []
     for (scenario, batch, names), (demanded, peak) in kept.items():
@@ -73,19 +73,19 @@ def demand_table(results: Results, workload: str) -> Table:
 def account_table(results: Results, workload: str) -> Table:
     """What the frameworks themselves say that the device's peak is for, and how much of it that is."""
     rows = []
-    kept: list[Spot] = []
-    for spot, items in _peaks(results, workload).items():
+    kept: list[Place] = []
+    for place, items in _peaks(results, workload).items():
         item = max(items, key=lambda item: item.device_peak_bytes or 0)
         if not item.accounted_bytes or not item.device_peak_bytes:
             continue
-        scenario, batch, names = spot
+        scenario, batch, names = place
         share = sum(item.accounted_bytes.values()) / item.device_peak_bytes
         parts = ", ".join(f"{part} {formatting.size(size)}" for part, size in item.accounted_bytes.items())
         peak = Entry(formatting.size(item.device_peak_bytes), item.device_peak_bytes)
         rows.append(
             (Entry(scenario), Entry(str(batch), batch), *names, peak, Entry(f"{share:.1%}", share), Entry(parts))
         )
-        kept.append(spot)
+        kept.append(place)
     columns = (
         *left("scenario"),
         Column(title="batch"),
@@ -175,9 +175,9 @@ def _memory_entries(items: list[Memory]) -> tuple[Entry, ...]:
     return tuple(Entry(formatting.size(peak), peak) for peak in peaks)
 
 
-def _peaks(results: Results, workload: str) -> dict[Spot, list[Memory]]:
+def _peaks(results: Results, workload: str) -> dict[Place, list[Memory]]:
     """What was read, by scenario, batch size and lane, training first."""
-    found: dict[Spot, list[Memory]] = {}
+    found: dict[Place, list[Memory]] = {}
     for record in select(results, workload, purpose="memory"):
         for item in record.measurement.memory:
             key = (record.case.scenario, item.batch_size, labels(results, lane(record.case)))
@@ -185,9 +185,9 @@ def _peaks(results: Results, workload: str) -> dict[Spot, list[Memory]]:
     return dict(sorted(found.items(), key=lambda item: (item[0][0] != "training", item[0][1])))
 
 
-def _ends(spots: Iterable[Spot]) -> frozenset[int]:
+def _ends(places: Iterable[Place]) -> frozenset[int]:
     """The numbers of the rows after which another batch size or scenario begins."""
-    lengths = [len(list(group)) for _, group in groupby(spots, key=lambda spot: spot[:2])]
+    lengths = [len(list(group)) for _, group in groupby(places, key=lambda place: place[:2])]
     return frozenset(total - 1 for total in accumulate(lengths))
 
 

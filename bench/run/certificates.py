@@ -1,4 +1,4 @@
-"""The certificates of a run, or of workloads by themselves."""
+"""Which certificates the cases of a run need, and whose proofs have to be made for them; `proofs` makes them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +33,7 @@ class ProofKey(NamedTuple):
 Certificates = Mapping[ProofKey, Certificate]
 
 
-def subject(case: Case, options: FrameworkOptions) -> ProofKey:
+def proof_key(case: Case, options: FrameworkOptions) -> ProofKey:
     """What has to be proven for a case with these options."""
     sorted_options = tuple(sorted(options.items()))
     return ProofKey(proven_by(case.workload), case.contender, case.device, case.precision, sorted_options)
@@ -52,7 +52,7 @@ def certify(  # noqa: PLR0913 (what is proven, and how it is told)
     fleet = WorkerPool(logs)
     try:
         with untimed() as pool:
-            made_by = proofs(fleet, pool, listen)
+            made_by = prover(fleet, pool, listen)
             begun = [made_by.begin(item, contenders, device=device, precision=precision) for item in workloads]
             made = {pending.workload.name: made_by.collect(pending) for pending in begun}
         return {
@@ -62,7 +62,7 @@ def certify(  # noqa: PLR0913 (what is proven, and how it is told)
         fleet.close()
 
 
-def proofs(fleet: WorkerPool, pool: ThreadPoolExecutor, listen: Listen) -> Proofs:
+def prover(fleet: WorkerPool, pool: ThreadPoolExecutor, listen: Listen) -> Proofs:
     """What makes them: two traces at once share the cores."""
 
     def tell(workload: str, name: str, precision: str) -> None:
@@ -75,7 +75,7 @@ def begin(
     made_by: Proofs, cases: Sequence[Case], options: Callable[[Case], Sequence[FrameworkOptions]], settings: RunSettings
 ) -> dict[ProofKey, Pending]:
     """Begin the proofs of all cases, and of the options that they use, each beside everyone who does the same work."""
-    wanted = {subject(case, used): contender(case) for case in cases for used in options(case)}
+    wanted = {proof_key(case, used): contender(case) for case in cases for used in options(case)}
     begun: dict[ProofKey, Pending] = {}
     usual: dict[ProofKey, Pending] = {}
     for item in wanted:
@@ -107,12 +107,12 @@ def collect(made_by: Proofs, begun: Mapping[ProofKey, Pending], settings: RunSet
 def tuned(made_by: Proofs, case: Case, options: FrameworkOptions, settings: RunSettings) -> Certificate:
     """The certificate of one case with these options."""
     begun = begin(made_by, [case], lambda _: [options], settings)
-    return made_by.collect(begun[subject(case, options)])[case.contender]
+    return made_by.collect(begun[proof_key(case, options)])[case.contender]
 
 
 def of(case: Case, options: Sequence[FrameworkOptions], known: Certificates) -> Certificate | None:
     """The certificate of a case: everything that was proven of the options that it uses."""
-    found = [known[subject(case, used)] for used in options if subject(case, used) in known]
+    found = [known[proof_key(case, used)] for used in options if proof_key(case, used) in known]
     if not found:
         return None
     return replace(

@@ -88,7 +88,7 @@ def search(
     try:
         fleet.start((contender(case), case.device) for case in cases)
         with untimed() as pool:
-            proofs = certificates.proofs(fleet, pool, settings.listen)
+            proofs = certificates.prover(fleet, pool, settings.listen)
             return tune(cases, fleet, proofs, settings, again=again, exhaustive=exhaustive)
     finally:
         fleet.close()

@@ -1,4 +1,4 @@
-"""Certificates: the traces of all frameworks, from the cache or from a worker, held against each other."""
+"""Proofs: the traces of all frameworks, from the cache or from a worker, held against each other."""
 
 import hashlib
 import json
@@ -217,5 +217,6 @@ def _path(pending: Pending, contender: Contender, kind: str) -> Path:
         equivalence.STEPS,
         equivalence.LOSS_STEPS,
         source_code.code_of(HARNESS / name for name in DECISIVE).decode(),
+        repr(model_families.spec_module(pending.workload.family).PROBES),
     ]
     return cache.folder() / "traces" / f"{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]}.npz"

@@ -41,7 +41,7 @@ def run(cases: Sequence[Case], settings: RunSettings) -> list[Record]:
         fleet.start((contender(case), case.device) for case in cases)
         memory = [case for case in cases if case.purpose == "memory"]
         with untimed() as pool:
-            proofs = certificates.proofs(fleet, pool, settings.listen)
+            proofs = certificates.prover(fleet, pool, settings.listen)
             place = _Place(fleet=fleet, settings=settings, tunings=option_search.tune(cases, fleet, proofs, settings))
             begun = certificates.begin(proofs, cases, place.options, settings)
             spawned = [pool.submit(_measure, case, place) for case in memory]

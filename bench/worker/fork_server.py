@@ -20,6 +20,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Never
 
+from bench.workload import model_families
+
 PR_SET_PDEATHSIG = 1  # prctl(2): a signal to this process when its parent dies
 # Threads that see to a fork by themselves: jemalloc's, which comes with pyarrow, which pandas imports if it is there.
 FORKABLE = frozenset({"jemalloc_bg_thd"})
@@ -64,6 +66,8 @@ def _import(framework: str) -> None:
     importlib.import_module(f"bench.adapters.{framework}")
     importlib.import_module("bench.worker.main")
     importlib.import_module("sklearn.datasets")
+    for family in model_families.family_names():  # else each job would take the digest of its network anew
+        model_families.spec_source(family)
 
 
 def _fork(job: dict[str, Any], channel: _Channel) -> None:

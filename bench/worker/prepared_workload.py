@@ -1,4 +1,4 @@
-"""A workload made ready for one framework: the only place where models and adapters are loaded by name."""
+"""A workload made ready for one framework: the only place where a framework's own file of a model is loaded by name."""
 
 import importlib
 from dataclasses import dataclass, replace

@@ -12,7 +12,8 @@ from bench.datasets import base as datasets
 from bench.worker.prepared_workload import PreparedWorkload
 from bench.workload import model_families
 from bench.workload.axes import FrameworkOptions
-from models.layers.spec import PROBED, without_dropout
+from models.layers import probes
+from models.layers.spec import without_dropout
 
 SAMPLES = 32  # of a full batch, in float64: what a step does with 32 it does with 128
 FEWEST = 2  # of a smaller last batch: batch norm needs a spread
@@ -62,8 +63,8 @@ def mantissa_bits(subject: PreparedWorkload, *, tuning: FrameworkOptions = IDIOM
     Networks that only hand their inputs on are asked for 1 + 2⁻ᵏ: with fewer bits than k they answer something else, 1
     or, where halves are rounded up, 1 + 2¹⁻ᵏ. The adapter drives the last of them afterwards.
     """
-    probes = model_families.spec_module(subject.workload.family).PROBES
-    return min(_surviving_bits(subject, *probe, tuning=tuning) for probe in probes)
+    module = model_families.spec_module(subject.workload.family)
+    return min(_surviving_bits(subject, *probe, tuning=tuning) for probe in module.PROBES)
 
 
 def _surviving_bits(
@@ -73,7 +74,9 @@ def _surviving_bits(
     spec = module.Spec(**fields)
     weights = {name: _handing_on(shape) for name, shape in module.parameter_shapes(spec).items()}
     bits = np.arange(1, np.finfo(np.float64).nmant + 1)
-    inputs = np.broadcast_to(1 + 2.0 ** -bits[:, None], (len(bits), PROBED)).reshape(-1, *module.input_shape(spec))
+    inputs = np.broadcast_to(1 + 2.0 ** -bits[:, None], (len(bits), probes.FEATURES)).reshape(
+        -1, *module.input_shape(spec)
+    )
     driven = replace(subject, workload=replace(subject.workload, family=family))
     driven.build(spec=spec, weights=weights, tuning=tuning)
     typed = inputs.astype(subject.dtype)

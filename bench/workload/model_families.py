@@ -1,4 +1,4 @@
-"""The model families, found by their folders; only their specs are loaded here, which need no framework."""
+"""The model families, found by their folders; of them specs and scripts are loaded here, which need no framework."""
 
 import importlib
 import math
@@ -13,7 +13,8 @@ from bench.workload.network_layers import Layer
 if TYPE_CHECKING:  # what lists workloads need not wait for NumPy
     import numpy as np
 
-    from models.layers.spec import Part, Probe
+    from models.layers.probes import Probe
+    from models.layers.spec import Part
 
 FOLDER = Path(models.__file__).parent
 

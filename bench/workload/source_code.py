@@ -1,8 +1,8 @@
 """Source files reduced to their code, so that a digest does not change with a comment, a docstring or a moved module.
 
-What is left of a file is its syntax tree, without positions, docstrings, the paths of the project's own imports and the
-EXAMPLES that tests build. It is the same text in every Python that the project supports: `ast.dump` would name fields
-that newer versions added.
+What is left of a file is its syntax tree, without positions, docstrings, the paths of the project's own imports, and what
+a spec offers to tests and proofs (EXAMPLES, PROBES). It is the same text in every Python that the project supports:
+`ast.dump` would name fields that newer versions added.
 """
 
 import ast
@@ -17,6 +17,7 @@ from typing import Any
 
 FORMER = Path(__file__).parent / "former_sources.json"
 OWN = ("bench", "models")  # packages whose modules may move
+ASIDE = ("EXAMPLES", "PROBES")  # of a spec: no part of the work that it describes
 
 
 def code(path: Path) -> str:
@@ -59,8 +60,11 @@ def _kept() -> dict[str, dict[str, Any]]:
     return kept
 
 
-def _is_example(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "EXAMPLES"
+def _is_aside(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return name in ASIDE
+    return False
 
 
 @cache
@@ -79,7 +83,7 @@ def _dump(value: object) -> str:
     named = {name: item for name, item in present if item not in (None, [])}
     if isinstance(value, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         body = value.body[ast.get_docstring(value, clean=False) is not None :]
-        named["body"] = [item for item in body if not _is_example(item)]
+        named["body"] = [item for item in body if not _is_aside(item)]
     if isinstance(value, ast.JoinedStr):  # Python 3.12.1 ends some with an empty text
         named["values"] = [item for item in value.values if not (isinstance(item, ast.Constant) and item.value == "")]
     if isinstance(value, ast.ImportFrom) and (value.module or "").partition(".")[0] in OWN:

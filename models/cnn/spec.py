@@ -8,7 +8,9 @@ from jaxtyping import Float
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from models.layers import probes
 from models.layers import spec as layers
+from models.layers.examples import AFTER, BEFORE
 from models.layers.spec import (
     GLOROT,
     Activation,
@@ -57,17 +59,16 @@ class CnnSpec:
 
 
 Spec = CnnSpec
-QUARTER = layers.PROBED // 4  # of the features of a probe: an image of 2 × 2 has as many channels
-PROBES: tuple[layers.Probe, ...] = (
-    *layers.PROBES,
+PROBES: tuple[probes.Probe, ...] = (
+    *probes.DENSE,
     (
         "cnn",
         {
             "height": 2,
             "width": 2,
-            "channels": QUARTER,
-            "convolutions": ({"filters": QUARTER, "kernel": 1, "activation": "linear"},),
-            "outputs": layers.PROBED,
+            "channels": probes.FEATURES // 4,
+            "convolutions": ({"filters": probes.FEATURES // 4, "kernel": 1, "activation": "linear"},),
+            "outputs": probes.FEATURES,
         },
     ),
 )
@@ -189,7 +190,7 @@ EXAMPLES = {
         width=4,
         channels=2,
         convolutions=(ConvLayer(filters=3, kernel=4, padding="same", activation="linear"),),
-        dense=(DenseLayer(units=5, activation="tanh", batch_norm=layers.AFTER),),
+        dense=(DenseLayer(units=5, activation="tanh", batch_norm=AFTER),),
         outputs=2,
     ),
     "same-with-pools-that-drop-a-remainder": CnnSpec(
@@ -197,10 +198,10 @@ EXAMPLES = {
         width=9,
         channels=2,
         convolutions=(
-            ConvLayer(filters=3, padding="same", batch_norm=layers.BEFORE, pool=2, dropout=0.3),
-            ConvLayer(filters=4, padding="same", activation="sigmoid", batch_norm=layers.AFTER, pool=2),
+            ConvLayer(filters=3, padding="same", batch_norm=BEFORE, pool=2, dropout=0.3),
+            ConvLayer(filters=4, padding="same", activation="sigmoid", batch_norm=AFTER, pool=2),
         ),
-        dense=(DenseLayer(units=5, batch_norm=layers.BEFORE, dropout=0.3), DenseLayer(units=4, activation="linear")),
+        dense=(DenseLayer(units=5, batch_norm=BEFORE, dropout=0.3), DenseLayer(units=4, activation="linear")),
         outputs=3,
     ),
 }

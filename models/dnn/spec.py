@@ -4,7 +4,9 @@ import numpy as np
 from jaxtyping import Float
 from pydantic.dataclasses import dataclass
 
+from models.layers import probes
 from models.layers import spec as layers
+from models.layers.examples import AFTER, BEFORE
 from models.layers.spec import GLOROT, DenseLayer, Initializer, Part, Size, Weights, type_checked
 
 
@@ -19,7 +21,7 @@ class DnnSpec:
 
 
 Spec = DnnSpec
-PROBES = layers.PROBES
+PROBES = probes.DENSE
 
 
 def sizes(sample_shape: tuple[int, ...]) -> dict[str, int]:
@@ -77,8 +79,8 @@ EXAMPLES = {
     "batch-norm-and-dropout": DnnSpec(
         features=5,
         hidden=(
-            DenseLayer(units=6, batch_norm=layers.BEFORE, dropout=0.5),
-            DenseLayer(units=6, activation="tanh", batch_norm=layers.AFTER, dropout=0.2),
+            DenseLayer(units=6, batch_norm=BEFORE, dropout=0.5),
+            DenseLayer(units=6, activation="tanh", batch_norm=AFTER, dropout=0.2),
         ),
         outputs=1,
     ),

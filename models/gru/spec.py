@@ -7,7 +7,9 @@ from jaxtyping import Float
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from models.layers import probes
 from models.layers import spec as layers
+from models.layers.examples import AFTER
 from models.layers.spec import GLOROT, Initializer, Part, RecurrentLayer, Size, Weights, type_checked
 
 
@@ -30,7 +32,7 @@ class GruSpec:
 
 
 Spec = GruSpec
-PROBES = layers.PROBES
+PROBES = probes.DENSE
 
 GATES = 3  # r z n: reset, update, candidate
 
@@ -96,7 +98,7 @@ EXAMPLES = {
     "two-layers-with-batch-norm-and-dropout": GruSpec(
         steps=4,
         features=3,
-        layers=(GruLayer(units=5, batch_norm=layers.AFTER, dropout=0.4), GruLayer(units=4, batch_norm=layers.AFTER)),
+        layers=(GruLayer(units=5, batch_norm=AFTER, dropout=0.4), GruLayer(units=4, batch_norm=AFTER)),
         outputs=2,
     ),
 }

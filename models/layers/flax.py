@@ -10,7 +10,8 @@ from flax import nnx
 from jax import Array
 from jaxtyping import Float
 
-from models.layers.spec import Activation, BatchNorm, DenseLayer, RecurrentLayer, SequenceSpec, Weights
+from models.layers.sequence import SequenceSpec
+from models.layers.spec import Activation, BatchNorm, DenseLayer, RecurrentLayer, Weights
 
 ACTIVATIONS = {"linear": lambda values: values, "relu": jax.nn.relu, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid}
 
@@ -71,35 +72,33 @@ class Recurrent(nnx.Module):
         cell: nnx.RNNCellBase,
         layer: RecurrentLayer,
         *,
-        carries: int,
         return_sequences: bool,
         unroll: Unroll,
         dtypes: Dtypes,
         rngs: nnx.Rngs,
     ) -> None:
         self.return_sequences, self.units, self.dtype = return_sequences, layer.units, dtypes["dtype"]
-        self.carries = carries
         self.recurrence = nnx.RNN(cell, unroll=int(unroll))
         self.tail = Tail(layer.units, "linear", layer.batch_norm, layer.dropout, dtypes=dtypes, rngs=rngs)
 
     def __call__(self, sequence: Array) -> Array:
         # Flax would begin in the type of the parameters, whatever the cell computes in.
         carry = jnp.zeros((len(sequence), self.units), self.dtype)
-        states = self.recurrence(sequence, initial_carry=carry if self.carries == 1 else (carry,) * self.carries)
+        is_lstm = isinstance(self.recurrence.cell, nnx.OptimizedLSTMCell)  # whose cell is handed on beside its state
+        states = self.recurrence(sequence, initial_carry=(carry, carry) if is_lstm else carry)
         if self.return_sequences:
             return self.tail(states)
         return self.tail(states[:, -1])
 
 
 class SequenceNetwork(nnx.Module):
-    """`recurrence` makes the cell of a layer from its inputs and spec; `carries` are the states that it hands on."""
+    """`recurrence` makes the cell of a layer from its inputs and its spec."""
 
     def __init__(
         self,
         spec: SequenceSpec,
         *,
         recurrence: Callable[..., nnx.RNNCellBase],
-        carries: int = 1,
         unroll: Unroll,
         dtypes: Dtypes,
         rngs: nnx.Rngs,
@@ -110,7 +109,6 @@ class SequenceNetwork(nnx.Module):
             Recurrent(
                 recurrence(widths[number], layer, dtypes=dtypes, rngs=rngs),
                 layer,
-                carries=carries,
                 return_sequences=number != last,
                 unroll=unroll,
                 dtypes=dtypes,

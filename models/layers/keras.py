@@ -5,7 +5,8 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
-from models.layers.spec import Activation, BatchNorm, DenseLayer, SequenceSpec, Weights
+from models.layers.sequence import SequenceSpec
+from models.layers.spec import Activation, BatchNorm, DenseLayer, Weights
 
 
 def dtype_of(weights: Weights, compute_dtype: str | None) -> str:

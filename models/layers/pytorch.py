@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.layers.spec import Activation, BatchNorm, DenseLayer, RecurrentLayer, SequenceSpec, Weights
+from models.layers.sequence import SequenceSpec
+from models.layers.spec import Activation, BatchNorm, DenseLayer, RecurrentLayer, Weights
 
 ACTIVATIONS = {"linear": nn.Identity, "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}

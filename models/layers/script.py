@@ -12,7 +12,8 @@ Of a family without one, a script holds the source of the family's own files.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from models.layers.spec import BatchNorm, DenseLayer, SequenceSpec
+from models.layers.sequence import SequenceSpec
+from models.layers.spec import BatchNorm, DenseLayer
 
 Of = Mapping[str, Any]
 Words = dict[str, dict[str, Callable[[Of], str]]]  # by framework and kind

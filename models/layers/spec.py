@@ -6,7 +6,7 @@ H·W·C order. A batch norm adds `scale`, `offset` and the running `mean` and `v
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
-from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -20,12 +20,6 @@ Activation = Literal["linear", "relu", "tanh", "sigmoid"]
 Size = Annotated[int, Field(gt=0, strict=True)]
 Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
 AnySpec = TypeVar("AnySpec")
-Probe = tuple[str, Mapping[str, Any]]  # a family, and the fields of its spec
-
-# Networks of one layer that can hand their inputs on: by their answers a proof sees in which precision the layer
-# computes. Every family has a dense head, which is all there is in this one.
-PROBED = 128  # features, enough for the way that a large product takes
-PROBES: tuple[Probe, ...] = (("dnn", {"features": PROBED, "outputs": PROBED}),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
@@ -90,27 +84,6 @@ class RecurrentLayer:
             raise ValueError("batch norm can only come after a recurrent layer: position must be 'after'")
 
 
-@runtime_checkable  # as the shape checks of the tests ask for it
-class SequenceSpec(Protocol):
-    """What the specs of all recurrent families have: sequences of `steps` × `features`, layers, a linear head."""
-
-    @property
-    def steps(self) -> int:
-        """Steps of time in a sequence."""
-
-    @property
-    def features(self) -> int:
-        """Numbers in each step."""
-
-    @property
-    def layers(self) -> Sequence[RecurrentLayer]:
-        """The stacked recurrent layers."""
-
-    @property
-    def outputs(self) -> int:
-        """Numbers that the head answers."""
-
-
 class Part(NamedTuple):
     """One layer of a network as people list them: what it is, the shape of one sample after it, its operations.
 
@@ -150,7 +123,8 @@ def head_part(inputs: int, outputs: int) -> Part:
 def recurrent_parts(kind: str, steps: int, inputs: int, stack: Sequence[RecurrentLayer], *, gates: int) -> list[Part]:
     """Recurrent layers; all but the last hand on their whole sequence.
 
-    For its backward pass each needs the states of all steps again, and with gates these and the cells.
+    For its backward pass each needs the states of all steps again; with gates also these, and one number more: an LSTM
+    the cell, a GRU the part of the candidate that comes from the state.
     """
     parts, numbers = [], 1 if gates == 1 else gates + 2
     for number, layer in enumerate(stack):
@@ -305,7 +279,3 @@ ACTIVATIONS: dict[Activation, Callable[[np.ndarray], np.ndarray]] = {
     "tanh": np.tanh,
     "sigmoid": sigmoid,
 }
-
-# Batch norms of the examples: with constants that no framework has by default.
-BEFORE = BatchNorm(position="before", epsilon=1e-2, momentum=0.7)
-AFTER = BatchNorm(position="after", epsilon=1e-4, momentum=0.8)

@@ -30,7 +30,7 @@ def build(
 ) -> layers.SequenceNetwork:
     """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
     dtypes = layers.dtypes_of(weights, compute_dtype)
-    network = partial(layers.SequenceNetwork, spec, recurrence=recurrence, carries=2, unroll=unroll, dtypes=dtypes)
+    network = partial(layers.SequenceNetwork, spec, recurrence=recurrence, unroll=unroll, dtypes=dtypes)
     model = layers.blank(lambda rngs: network(rngs=rngs), seed=seed)
     layers.load_sequence(model, weights)
     return model

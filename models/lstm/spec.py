@@ -7,7 +7,9 @@ from jaxtyping import Float
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from models.layers import probes
 from models.layers import spec as layers
+from models.layers.examples import AFTER
 from models.layers.spec import ACTIVATIONS, GLOROT, Initializer, Part, RecurrentLayer, Size, Weights, type_checked
 
 
@@ -33,7 +35,7 @@ class LstmSpec:
 
 
 Spec = LstmSpec
-PROBES = layers.PROBES
+PROBES = probes.DENSE
 
 GATES = 4  # i f g o: input, forget, candidate, output
 
@@ -97,7 +99,7 @@ EXAMPLES = {
     "two-layers-with-batch-norm-and-dropout": LstmSpec(
         steps=4,
         features=3,
-        layers=(LstmLayer(units=5, batch_norm=layers.AFTER, dropout=0.4), LstmLayer(units=4, batch_norm=layers.AFTER)),
+        layers=(LstmLayer(units=5, batch_norm=AFTER, dropout=0.4), LstmLayer(units=4, batch_norm=AFTER)),
         outputs=2,
     ),
 }

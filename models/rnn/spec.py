@@ -7,7 +7,9 @@ from jaxtyping import Float
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from models.layers import probes
 from models.layers import spec as layers
+from models.layers.examples import AFTER
 from models.layers.spec import ACTIVATIONS, GLOROT, Initializer, Part, RecurrentLayer, Size, Weights, type_checked
 
 
@@ -23,7 +25,7 @@ class RnnSpec:
 
 
 Spec = RnnSpec
-PROBES = layers.PROBES
+PROBES = probes.DENSE
 
 sizes = layers.sequence_sizes
 
@@ -76,8 +78,8 @@ EXAMPLES = {
         steps=4,
         features=3,
         layers=(
-            RecurrentLayer(units=5, activation="relu", batch_norm=layers.AFTER, dropout=0.4),
-            RecurrentLayer(units=4, batch_norm=layers.AFTER),
+            RecurrentLayer(units=5, activation="relu", batch_norm=AFTER, dropout=0.4),
+            RecurrentLayer(units=4, batch_norm=AFTER),
         ),
         outputs=2,
     ),

@@ -20,7 +20,6 @@ POWERCAP = Path("/sys/class/powercap")
 PACKAGES = "intel-rapl:[0-9]*"  # AMD's are called so too; their parts have a second number
 PROCESSORS = Path("/sys/devices/system/cpu")
 THROTTLE_COUNTS = "cpu[0-9]*/thermal_throttle/package_throttle_count"
-MEBI = 2**20
 MICRO, MILLI = 1e-6, 1e-3
 # Why a GPU may run slower than it could. Idle, a user's own clocks and those of a group of GPUs are no such reasons.
 REASONS = {

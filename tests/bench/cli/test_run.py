@@ -84,7 +84,7 @@ def test_other_work_is_warned_of_before_a_run_begins_or_goes_on(
     levelfield: Command, place: Place, monkeypatch: pytest.MonkeyPatch, *, goes_on: bool, percent: float
 ) -> None:
     monkeypatch.setattr(psutil, "cpu_percent", lambda interval: percent * (interval > 0))
-    monkeypatch.setattr("bench.plan.options.check_devices", lambda *_, **__: None)
+    monkeypatch.setattr("bench.cli.run.check_devices", lambda *_: None)
     monkeypatch.setattr("bench.run.runner.run", lambda *_: [])
     place.records.write_text("")
     found = levelfield("run", *(("--resume",) if goes_on else ("--workload", place.workload)), *place.places)

@@ -51,9 +51,9 @@ def tried(made: Watched) -> list[Mapping[str, Any]]:
 
 def test_a_search_tries_everything_there_is_and_is_remembered(tmp_path: Path, script: Script) -> None:
     made = watched(tmp_path)
-    (spot, found), *others = option_search.search([TUNED], made.settings, again=False).items()
+    (cell, found), *others = option_search.search([TUNED], made.settings, again=False).items()
     assert not others
-    assert (spot.workload, spot.contender, spot.batch_size) == ("tiny", "flax", 4)
+    assert (cell.workload, cell.contender, cell.batch_size) == ("tiny", "flax", 4)
     assert {item.get("call", USUAL) for item in tried(made)} == set(SPEEDS_NS)
     assert {item.outcome for item in found.candidates} == {"ok"}
     assert found.options == found.candidates[0].options == {"call": SCAN}
@@ -61,7 +61,7 @@ def test_a_search_tries_everything_there_is_and_is_remembered(tmp_path: Path, sc
     assert chosen(made) == [(4, found.options)]
     made.events.clear()
     asked = len(script.asked)
-    assert option_search.search([TUNED], made.settings, again=False) == {spot: found}
+    assert option_search.search([TUNED], made.settings, again=False) == {cell: found}
     assert (tried(made), chosen(made), len(script.asked)) == ([], [], asked), "the cache knows"
     option_search.search([TUNED], made.settings, again=True)
     # All of them in the first lap. The faster half and what the guide says then, in two laps.
@@ -115,7 +115,7 @@ def test_batch_sizes_share_processes_and_one_that_fails_fails_alone(tmp_path: Pa
     made = watched(tmp_path)
     case = replace(TUNED, batch_sizes=(4, 8))
     found = option_search.search([case], made.settings, again=False)
-    assert [spot.batch_size for spot in found] == [4, 8]
+    assert [cell.batch_size for cell in found] == [4, 8]
     assert all(item.candidates[0].times_s for item in found.values())
     assert {event.case.batch_sizes for event in made.events if event.kind == "tuning" and event.case} == {(4, 8)}
     more_than_there_is = option_search.search([replace(case, batch_sizes=(8, 4, 100))], made.settings, again=False)

@@ -271,4 +271,4 @@ def test_two_traces_share_the_cores(
 ) -> None:
     monkeypatch.setattr(certificates, "available_cores", lambda: cores)
     with ThreadPoolExecutor(2) as pool:
-        assert certificates.proofs(fleet, pool, lambda _: None).threads == threads
+        assert certificates.prover(fleet, pool, lambda _: None).threads == threads

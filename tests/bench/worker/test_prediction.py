@@ -15,7 +15,7 @@ from bench.worker.measure import memory
 from bench.workload.workload import Workload
 from tests.bench.workloads import Change, job, workload
 
-HERE = ("pytorch", "flax")  # Keras runs in processes of its own: tests/bench/cli/test_asking.py
+HERE = ("pytorch", "flax")  # Keras runs in processes of its own: tests/bench/cli/test_predict.py
 
 IMAGES: tuple[Change, ...] = (
     ("shape = [6]", "shape = [6, 6, 1]"),
