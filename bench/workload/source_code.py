@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 FORMER = Path(__file__).parent / "former_sources.json"
@@ -69,7 +70,12 @@ def _is_aside(statement: ast.stmt) -> bool:
 
 @cache
 def _code(text: str) -> str:
-    return _dump(ast.parse(text))
+    with _PARSER:
+        tree = ast.parse(text)
+    return _dump(tree)
+
+
+_PARSER = Lock()  # in Python 3.11 `ast.parse` fails now and then where two threads are in it
 
 
 def _dump(value: object) -> str:

@@ -49,7 +49,13 @@ def until(holds: Callable[[], object]) -> None:
 
 
 def until_gone(pid: int) -> None:
-    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    def is_gone() -> bool:
+        try:
+            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    until(is_gone)
 
 
 def test_what_is_there_already_is_not_started_again(fleet: WorkerPool) -> None:
@@ -102,6 +108,7 @@ def test_a_fork_server_that_was_killed_is_replaced(fleet: WorkerPool) -> None:
 
 
 def test_a_renewed_fork_server_is_another_process_with_the_seed_that_was_asked_for(fleet: WorkerPool) -> None:
+    fleet.wait()
     before = client(fleet)
     assert hash_seed(before) == "0"
     fleet.renew(hash_seed=3)

@@ -1,5 +1,6 @@
 """A digest changes with the code of a file, and with nothing else; digests from before stay valid."""
 
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -104,3 +105,12 @@ def test_code_is_the_same_text_in_every_supported_python(tmp_path: Path) -> None
     """Digests of two machines must not differ because one has a newer Python."""
     found = sha256(source_code.code(written(tmp_path)).encode()).hexdigest()
     assert found == "1e28849856aa1b6211439dfbea9efff73b3451352e5dc53be6dd52cbdf9ba44b"
+
+
+def test_code_is_read_in_several_threads_at_once() -> None:
+    """Proofs begin in several threads, and each asks for the digest of its sources."""
+    texts = [path.read_text() for path in (ROOT / "bench").rglob("*.py")]
+    source_code._code.cache_clear()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(source_code._code, texts * 4))
+    assert found == [source_code._code(text) for text in texts * 4]
