@@ -1,7 +1,7 @@
 """Source files reduced to their code, so that a digest does not change with a comment, a docstring or a moved module.
 
 What is left of a file is its syntax tree, without positions, docstrings, the paths of the project's own imports, and
-what a spec offers to tests and proofs (EXAMPLES, PROBES). It is the same text in every Python that the project supports:
+what a spec offers to tests and proofs (EXAMPLES, PROBES). It is the same text in all Pythons that the project supports:
 `ast.dump` would name fields that newer versions added.
 """
 

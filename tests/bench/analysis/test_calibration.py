@@ -60,6 +60,7 @@ def test_the_noise_that_was_put_in_is_found_and_nothing_else() -> None:
     assert 0 < found.within_percent < 2
 
 
+@pytest.mark.slow
 def test_pairs_of_several_runs_are_as_good_as_those_of_one() -> None:
     def of(run: str, sides: Sides) -> Sides:
         return tuple([_again(item, run) for item in side] for side in sides)  # type: ignore[return-value]
@@ -81,6 +82,7 @@ def test_runs_of_a_single_pair_say_nothing_of_what_is_between_processes() -> Non
     assert value == "n/a (a single one in every run)"
 
 
+@pytest.mark.slow
 def test_what_drifts_between_runs_is_not_between_their_processes() -> None:
     quiet = [[_again(item, "a") for item in side] for side in run(0.005)]
     slower = [[_again(item, "b") for item in side] for side in run(0.005, drift=lambda _: 1.3)]

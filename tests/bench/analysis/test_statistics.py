@@ -97,6 +97,7 @@ def test_values_that_lie_elsewhere_do_not_widen_the_shortest_quarter_much() -> N
     assert statistics.shortest_quarter_variance(list(values[:7])) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [6, 15, 64])
 def test_the_interval_of_a_median_covers_it_as_often_as_it_says_whatever_the_distribution(count: int) -> None:
     samples = np.random.default_rng(count).pareto(1.5, (2000, count))

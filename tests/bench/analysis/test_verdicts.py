@@ -46,6 +46,7 @@ def _all(judged: Verdicts) -> tuple[Row | Common, ...]:
     return (*judged.rows, judged.common)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drift", [0.0, 0.03])
 def test_unchanged_code_raises_an_alarm_in_at_most_one_pair_of_twenty(drift: float) -> None:
     found = _simulate(60, drift=drift)

@@ -187,4 +187,4 @@ def test_what_was_measured_before_has_a_verdict_where_measuring_again_fails(
     found = levelfield("run", "--self-check", "--results", tmp_path)
     assert found.code == code
     assert "compare what is there: levelfield compare" in found.err
-    assert ("VerdictFormat" in found.out) == (code == 4)
+    assert ("Verdicts" in found.out) == (code == 4)

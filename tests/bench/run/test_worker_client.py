@@ -279,7 +279,7 @@ told = []
 
 def listen(news):
     if not told:
-        told.append(print(fork server._process.pid, fork server._child, flush=True))
+        told.append(print(client._process.pid, client._child, flush=True))
 
 client.run(light_job(Path(sys.argv[1]), "endless"), limit_s=100, listen=listen)
 """
