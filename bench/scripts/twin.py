@@ -4,7 +4,9 @@ Such a script needs NumPy, pydantic and jaxtyping beside the framework.
 """
 
 import ast
+from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 from bench.scripts.task import Task
 from bench.workload import model_families
@@ -30,9 +32,8 @@ weights = {{name: value.astype("float32") for name, value in own.initial_weights
 
 def modules(task: Task) -> str:
     """The part of a script that makes the modules, the spec and its first weights."""
-    files = [f"models.{folder}.{file}" for folder in ("layers", task.family) for file in ("spec", task.framework)]
-    names = ("models", "models.layers", f"models.{task.family}", *files)
-    sources = "\n".join(f"    \"{name}\": r'''{_source(name)}'''," for name in names)
+    names = dict.fromkeys(_with_imports(f"models.{task.family}.{task.framework}"))
+    sources = "\n".join(f'    "{name}": {_quoted(_source(name))},' for name in names)
     spec = asdict(task.spec)
     return MODULES.format(sources=sources, family=task.family, framework=task.framework, spec=spec)
 
@@ -44,9 +45,27 @@ def built(task: Task, **options: str) -> str:
     return f"network.build(spec, weights, seed=0{given})"
 
 
+def _with_imports(name: str) -> Iterator[str]:
+    """A module below what it imports of `models`, and each of these below its package."""
+    words = name.split(".")
+    yield from (".".join(words[:depth]) for depth in range(1, len(words)))
+    for node in ast.walk(ast.parse(_source(name))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("models."):
+            for imported in (f"{node.module}.{alias.name}" for alias in node.names):
+                yield from _with_imports(imported if _file(imported).is_file() else str(node.module))
+    yield name
+
+
+def _quoted(source: str) -> str:
+    return repr(source) if "'''" in source else f"r'''{source}'''"
+
+
+def _file(name: str) -> Path:
+    return model_families.FOLDER.joinpath(*name.split(".")[1:]).with_suffix(".py")
+
+
 def _source(name: str) -> str:
-    path = model_families.FOLDER.joinpath(*name.split(".")[1:])
-    return path.with_suffix(".py").read_text("utf-8") if path.with_suffix(".py").is_file() else ""
+    return _file(name).read_text("utf-8") if _file(name).is_file() else ""  # nothing is in the packages
 
 
 def _parameters(task: Task) -> set[str]:
