@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.records.store import RunFolder
+from bench.workload import source_code
 from tests.bench.cli.conftest import Command, Place, records
 
 
@@ -25,6 +26,22 @@ def test_a_run_whose_workload_has_changed_is_not_continued(levelfield: Command, 
     result = levelfield("run", "--resume", run.name, "--results", place.results)
     assert result.code == 2
     assert "tiny.toml: changed since" in result.err
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_plan_may_know_the_work_by_an_earlier_digest_and_lack_a_workload_that_came_later(
+    levelfield: Command, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(place.records)
+    plan = run.load_plan()
+    place.records.write_text("")
+    today = plan.options["workloads"]["tiny"]
+    monkeypatch.setitem(source_code._kept()["digests"], "earlier digest", today)
+    for workloads in ({"tiny": "earlier digest"}, {}):
+        run.save_plan(replace(plan, options={**plan.options, "workloads": workloads}))
+        result = levelfield("run", "--resume", run.name, "--dry-run", "--results", place.results)
+        assert result.code == 0, result.err
+        assert "tiny pytorch training" in result.out
 
 
 def test_nothing_to_resume_ends_with_6(levelfield: Command, place: Place, tmp_path: Path) -> None:

