@@ -1,24 +1,26 @@
 """The command line: the only part that prints or exits; what takes time to import is imported by its command."""
 
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from bench.cli import baseline, check, compare, doctor, predict, report, run, tune, verify
 from bench.cli.console import INTERRUPTED, USAGE, fail, say_version
+from bench.cli.examples import epilog
 from bench.cli.list import list_
 from bench.cli.show import show_
 from bench.errors import BenchError
 
 app = typer.Typer(
     name="levelfield",
-    help="A level playing field for deep-learning frameworks: the same networks, one clock, proven equal.",
+    help="Run the same network in PyTorch, Keras and JAX/Flax, prove that it is the same, and measure it.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
 )
 
 
@@ -26,27 +28,36 @@ app = typer.Typer(
 def common_options(
     *,
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=say_version, help="Print the version.")
+        bool, typer.Option("--version", is_eager=True, callback=say_version, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Take the options that belong to no command."""
 
 
-app.command()(run.run)
-app.command()(verify.verify)
-app.command()(tune.tune)
-app.command()(report.report)
-app.command()(compare.compare)
-app.command()(check.check)
-app.add_typer(baseline.app, name="baseline")
-app.command(name="list")(list_)
-app.command(name="show")(show_)
-app.command()(predict.predict)
-app.command()(doctor.doctor)
+MEASURE = "Measure"
+READ = "Read and compare"
+LOOK_UP = "Look up"
+USE = "Use what was trained"
+
+COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
+    ("run", run.run, MEASURE),
+    ("verify", verify.verify, MEASURE),
+    ("tune", tune.tune, MEASURE),
+    ("report", report.report, READ),
+    ("compare", compare.compare, READ),
+    ("check", check.check, READ),
+    ("list", list_, LOOK_UP),
+    ("show", show_, LOOK_UP),
+    ("doctor", doctor.doctor, LOOK_UP),
+    ("predict", predict.predict, USE),
+)
+for name, command, group in COMMANDS:
+    app.command(name, epilog=epilog(name), rich_help_panel=group)(command)
+app.add_typer(baseline.app, name="baseline", epilog=epilog("baseline"), rich_help_panel=READ)
 
 
 def main() -> None:
-    """Run the command line; every command exits with the code that the README's table gives."""
+    """Run the command line; every command exits with a code of the table in `docs/reference/exit-codes`."""
     if len(sys.argv) == 1:
         sys.argv.append("--help")
     try:

@@ -1,26 +1,31 @@
-"""`levelfield baseline`: the run that others on its machine are held against."""
+"""`levelfield baseline`: the run with which other runs of its machine are compared."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.cli.console import NOTHING, USAGE, Results, fail, say
+from bench.cli import completion
+from bench.cli.console import NOTHING, RUN, USAGE, Results, fail, say
+from bench.cli.options import as_option
+from bench.plan.options import Help
 
 app = typer.Typer(
-    help="The run that others on its machine are held against: `levelfield compare baseline RUN`.",
+    help="Set, show or clear the run with which `levelfield compare baseline RUN` compares.",
     no_args_is_help=True,
 )
 
-Machine = Annotated[str | None, typer.Option("--machine", metavar="NAME", help="By default the one with a baseline.")]
+Machine = Annotated[
+    str | None, as_option("machine", Help("The machine.", "NAME", shown="the only one with a baseline"))
+]
 
 
 @app.command(name="set")
 def set_(
-    run: Annotated[str, typer.Argument(help="A run: its id or folder, or `latest`.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help=f"The run: {RUN}.", autocompletion=completion.runs)],
     *,
-    why: Annotated[str, typer.Option(metavar="TEXT", help="What makes it the one to compare with.")],
-    who: Annotated[str | None, typer.Option(metavar="NAME", help="By default the user.")] = None,
+    why: Annotated[str, as_option("why", Help("The reason, for colleagues.", "TEXT"))],
+    who: Annotated[str | None, as_option("who", Help("Who sets it.", "NAME", shown="your user name"))] = None,
     results: Results = Path("results"),
 ) -> None:
     """Make a run the baseline of its machine."""
@@ -46,19 +51,19 @@ def show(*, results: Results = Path("results")) -> None:
 
 @app.command()
 def clear(*, machine: Machine = None, results: Results = Path("results")) -> None:
-    """Forget a baseline; its run stays."""
+    """Remove a machine's baseline; the run itself stays."""
     from bench.records import store
 
     known = [item.machine for item in store.baselines(results)]
     if not known:
-        fail(f"{results}: found no baseline to forget", NOTHING)
+        fail(f"{results}: found no baseline to remove", NOTHING)
     if machine is None and len(known) > 1:
         fail(f"--machine: found nothing, expected one of {', '.join(known)}", USAGE)
     chosen = machine or known[0]
     if chosen not in known:
         fail(f"--machine: found {chosen!r}, expected one of {', '.join(known)}", USAGE)
     store.clear_baseline(results, chosen)
-    say(f"{chosen}: no baseline any more")
+    say(f"{chosen}: its baseline is removed")
 
 
 def _user() -> str:

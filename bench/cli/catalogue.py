@@ -1,17 +1,12 @@
-"""What there is to choose from, as tables: workloads, suites, frameworks, data sets; and a workload's network."""
+"""What there is to choose from, as tables: workloads, suites, frameworks, data sets."""
 
-import math
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from bench.datasets import description
-from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left
-from bench.workload import frameworks, model_families
+from bench.workload import frameworks
 from bench.workload.suite import load_suite, suite_names
-from bench.workload.workload import Workload, load_workload, outlines, workload_names
-
-FLOAT32_BYTES = 4
+from bench.workload.workload import load_workload, outlines, workload_names
 
 
 def workloads() -> Table:
@@ -55,34 +50,9 @@ def datasets() -> Table:
     return _table("Data sets", ("data set", "task", "sample", "training", "test", "source"), rows)
 
 
-def network(workload: Workload) -> Table:
-    """The layers of a workload's network: the shape of one sample after each, parameters, operations, bytes."""
-    first, *others = model_families.layers(workload.family, workload.spec)
-    rows: list[tuple[object, ...]] = [(first.name, first.kind, _sizes(first.shape), "", "", "")]
-    totals = [0, 0, 0]
-    for layer in others:
-        figures = (layer.parameters, layer.flops, FLOAT32_BYTES * math.prod(layer.shape))
-        totals = [total + figure for total, figure in zip(totals, figures, strict=True)]
-        rows.append((layer.name, layer.kind, _sizes(layer.shape), *map(formatting.grouped, figures)))
-    rows.append(("total", "", "", *map(formatting.grouped, totals)))
-    headings = ("layer", "what it is", "output", "parameters", "FLOPs", "bytes")
-    notes = ["Of one sample: two FLOPs for each multiplication with a kernel, bytes of the outputs in float32."]
-    shapes = model_families.spec_module(workload.family).parameter_shapes(workload.spec)
-    statistics = sum(math.prod(shape) for name, shape in shapes.items() if name.endswith((".mean", ".variance")))
-    if statistics:
-        notes.append(
-            f"{formatting.grouped(statistics)} of the parameters are running statistics, which are not trained."
-        )
-    return replace(_table(workload.title or workload.name, headings, rows), notes=tuple(notes))
-
-
-def _sizes(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape))
-
-
 def _table(title: str, headings: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
     entries = tuple(tuple(Entry(str(cell)) for cell in row) for row in rows)
-    numeric = {"batch", "epochs", "processes", "training", "test", "parameters", "FLOPs", "bytes"}
+    numeric = {"batch", "epochs", "processes", "training", "test"}
     columns = tuple(Column(title=name) if name in numeric else left(name)[0] for name in headings)
     return Table(title=title, columns=columns, rows=entries)
 

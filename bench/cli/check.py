@@ -1,23 +1,23 @@
-"""`levelfield check`: stored runs, held against budgets."""
+"""`levelfield check`: whether stored runs keep their budgets."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.cli.console import Results, one_of
+from bench.cli.console import Results, Runs, one_of
 from bench.cli.stored_runs import names, read
 from bench.cli.verdicts import VERDICT_FORMATS, VerdictFormat, show_verdicts
 
 
 def check(
-    budgets: Annotated[Path, typer.Argument(metavar="BUDGETS", help="A TOML file of limits; the README has one.")],
-    runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Ids, folders or records files.")] = None,
+    budgets: Annotated[Path, typer.Argument(metavar="BUDGETS", help="A TOML file of limits (see the how-to on CI).")],
+    runs: Runs = None,
     *,
     form: VerdictFormat = "terminal",
     results: Results = Path("results"),
 ) -> None:
-    """Hold stored runs, by default the newest, against budgets; exit 3 for a broken one."""
+    """Check stored runs, by default the newest, against budgets; exit 3 if one is broken."""
     from bench.analysis.budgets import check as check_records
     from bench.records.budget_files import load_budgets
     from bench.report import budgets as pages

@@ -6,9 +6,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.console import NOTHING, THRESHOLD_PERCENT, USAGE, Results, Threshold, fail, note, one_of, share_of, warn
+from bench.cli import completion
+from bench.cli.console import (
+    NOTHING,
+    RUN,
+    THRESHOLD_PERCENT,
+    USAGE,
+    Results,
+    Threshold,
+    fail,
+    note,
+    one_of,
+    share_of,
+    warn,
+)
+from bench.cli.options import as_option
 from bench.cli.stored_runs import known_spreads, names, read
 from bench.cli.verdicts import VERDICT_FORMATS, VerdictFormat, show_verdicts
+from bench.plan.options import COMPARE, Help
 
 if TYPE_CHECKING:
     from bench.analysis.compare import Comparison
@@ -17,20 +32,31 @@ if TYPE_CHECKING:
 
 def compare(  # noqa: PLR0913 (the options of the command)
     baseline: Annotated[
-        str, typer.Argument(help="A run: its id, folder or records file; `baseline` for that of the machine.")
+        str,
+        typer.Argument(
+            metavar="BASELINE",
+            help=f"The run to compare with: {RUN}, or `baseline` for the one set by `levelfield baseline`.",
+            autocompletion=completion.runs,
+        ),
     ],
     candidate: Annotated[
-        str | None, typer.Argument(help="The run to hold against it; several with commas are one.")
+        str | None,
+        typer.Argument(
+            metavar="CANDIDATE",
+            help="The run that is judged. Several, separated by commas, count as one.",
+            show_default=False,
+            autocompletion=completion.runs,
+        ),
     ] = None,
     *,
     self_check: Annotated[
-        bool, typer.Option("--self-check", help="Hold half of a run's processes against the other half.")
+        bool, as_option("self_check", Help("Compare one half of a run's processes with the other half.", group=COMPARE))
     ] = False,
     threshold: Threshold = THRESHOLD_PERCENT,
     form: VerdictFormat = "terminal",
     results: Results = Path("results"),
 ) -> None:
-    """Compare two runs; exit 3 for a regression."""
+    """Compare two runs of one machine: a ratio, an interval and a verdict for each case; exit 3 for a regression."""
     from bench.analysis.compare import compare as compare_records
     from bench.report import comparison
 

@@ -9,8 +9,9 @@ import typer
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from bench.cli import completion
 from bench.cli.options import as_option
-from bench.plan.options import DEVICE, FRAMEWORK, PRECISION, WORKLOAD
+from bench.plan.options import COMPARE, DEVICE, FRAMEWORK, PRECISION, WHERE, WORKLOAD, Help
 from bench.version import __version__
 
 INTERRUPTED = 130
@@ -23,14 +24,43 @@ WIDTH_OF_FILES = 120
 console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 errors = Console(stderr=True)
 
-Results = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where runs are stored.")]
-Reports = Annotated[Path, typer.Option("--reports", metavar="DIR", help="Where pages are written.")]
+Results = Annotated[Path, as_option("results", Help("The folder of stored runs.", "DIR", WHERE))]
+Reports = Annotated[Path, as_option("reports", Help("The folder for reports.", "DIR", WHERE))]
 Device = Annotated[str, as_option("device", DEVICE)]
-Workloads = Annotated[str | None, as_option("workload", WORKLOAD)]
-Frameworks = Annotated[str | None, as_option("framework", FRAMEWORK)]
-Precision = Annotated[str, as_option("precision", PRECISION)]
+OneDevice = Annotated[str, as_option("device", DEVICE._replace(metavar="NAME"))]
+Workloads = Annotated[str | None, as_option("workload", WORKLOAD._replace(shown="all but those that need a GPU"))]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="WORKLOAD",
+        help="Workloads by name (see `levelfield list workloads`) or as TOML files.",
+        show_default="all but those that need a GPU",
+        autocompletion=completion.workloads,
+    ),
+]
+ONE_WORKLOAD = typer.Argument(
+    metavar="WORKLOAD",
+    help="A workload by name or as a TOML file.",
+    show_default=False,
+    autocompletion=completion.workloads,
+)
+OneWorkload = Annotated[str | None, ONE_WORKLOAD]
+RUN = "a run's id or the start of it, its folder, its records file, or `latest`"
+Runs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="RUN",
+        help=f"Each is {RUN}.",
+        show_default="the newest",
+        autocompletion=completion.runs,
+    ),
+]
+Frameworks = Annotated[str | None, as_option("framework", FRAMEWORK._replace(shown="pytorch, keras, flax"))]
+EveryFramework = Annotated[str | None, as_option("framework", FRAMEWORK._replace(shown="all that are installed"))]
+Precision = Annotated[str, as_option("precision", PRECISION._replace(shown=None))]
+OnePrecision = Annotated[str, as_option("precision", PRECISION._replace(metavar="NAME", shown=None))]
 THRESHOLD_PERCENT = 5.0
-Threshold = Annotated[float, typer.Option("--threshold", metavar="PERCENT", help="What counts as a change.")]
+Threshold = Annotated[float, as_option("threshold", Help("The smallest change that counts.", "PERCENT", COMPARE))]
 
 LARGEST_THRESHOLD = 1000  # percent: ten times as slow is a change by any rule
 
@@ -81,6 +111,13 @@ def fail(message: str, code: int) -> Never:
     """Print an error and exit."""
     errors.print(Text(f"levelfield: {message}", style="red"), soft_wrap=True)
     raise SystemExit(code)
+
+
+def named_once(names: Sequence[str] | None, workload: str | None) -> str | None:
+    """The workloads that were named, as arguments or with --workload; fails where both name some."""
+    if names and workload is not None:
+        fail(f"found {' '.join(names)} and --workload {workload}, expected one of them: they mean the same", USAGE)
+    return ",".join(names) if names else workload
 
 
 def say_version(*, wanted: bool) -> None:

@@ -5,27 +5,38 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
-import typer
-
 from bench.cli.console import THRESHOLD_PERCENT, USAGE, Results, Threshold, fail, say, share_of
+from bench.cli.options import as_option
+from bench.plan.options import DEFAULT_SUITE, Help
+
+CALIBRATE = "Calibrate"
 
 
 def doctor(  # noqa: PLR0913 (the options of the command)
     *,
-    only_frameworks: Annotated[bool, typer.Option("--frameworks", help="Only what is installed.")] = False,
+    only_frameworks: Annotated[bool, as_option("frameworks", Help("Only what is installed."))] = False,
     calibrate: Annotated[
-        bool, typer.Option("--calibrate", help="Measure this machine against itself, for `compare`.")
+        bool,
+        as_option(
+            "calibrate", Help("Measure how noisy this machine is; `compare` uses it from then on.", group=CALIBRATE)
+        ),
     ] = False,
-    suite: Annotated[str, typer.Option(help="With --calibrate: what is timed.")] = "quick",
-    processes: Annotated[int, typer.Option(help="With --calibrate: pairs for each case.")] = 5,
+    suite: Annotated[
+        str, as_option("suite", Help("With --calibrate: the suite to time.", "NAME", CALIBRATE))
+    ] = DEFAULT_SUITE,
+    processes: Annotated[
+        int, as_option("processes", Help("With --calibrate: pairs of processes for each case.", "N", CALIBRATE))
+    ] = 5,
     add: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FOLDER", help="With --calibrate: pairs of before (results/turns-*)."),
+        as_option(
+            "add", Help("With --calibrate: add the pairs of an earlier one (results/turns-*).", "FOLDER", CALIBRATE)
+        ),
     ] = None,
     threshold: Threshold = THRESHOLD_PERCENT,
     results: Results = Path("results"),
 ) -> None:
-    """Say what is installed and what would disturb here, or calibrate."""
+    """Show what is installed and what would disturb a measurement here, or calibrate this machine."""
     if add and not calibrate:
         fail("--add: found it without --calibrate, expected both: pairs are added to a calibration", USAGE)
     if calibrate:

@@ -5,23 +5,32 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.console import NOTHING, fail, one_of, show
+from bench.cli.completion import of_words
+from bench.cli.console import NOTHING, Results, fail, one_of, show
 
 if TYPE_CHECKING:
     from bench.report.layout import Table
 
 
+WHAT = ("workloads", "frameworks", "datasets", "suites", "devices", "runs")
+
+
 def list_(
-    what: Annotated[str, typer.Argument(metavar="workloads|frameworks|datasets|devices|suites|runs")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHAT",
+            help="workloads, suites, frameworks, datasets, devices (what each framework sees here), or runs (stored).",
+            autocompletion=of_words(lambda: WHAT),
+        ),
+    ],
     *,
-    results: Annotated[Path, typer.Option("--results", metavar="DIR", help="Where runs are stored, for runs.")] = Path(
-        "results"
-    ),
+    results: Results = Path("results"),
 ) -> None:
-    """List what there is to choose from, or what was measured."""
+    """List workloads, suites, frameworks, data sets, devices, or stored runs."""
     from bench.cli import catalogue
 
-    one_of("list", what, (*catalogue.LISTS, "devices", "runs"))
+    one_of("list", what, WHAT)
     if what == "devices":
         from bench.cli.doctor import doctor
 

@@ -1,4 +1,4 @@
-"""Options of the command line made from those of a run, so that each stands once: in `bench.plan.options`."""
+"""The command line's options, made from the fields of `bench.plan.options.Options`."""
 
 from collections.abc import Callable
 from dataclasses import Field, fields
@@ -8,18 +8,27 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
+from bench.cli.completion import COMPLETIONS
 from bench.plan.options import Help, Options
 
 Command = Callable[..., None]
 
 
 def as_option(name: str, about: Help) -> Any:  # noqa: ANN401 (as typer has it)
-    """What typer takes for an option of this name."""
-    return typer.Option(f"--{name.replace('_', '-')}", metavar=about.metavar, help=about.text, hidden=about.hidden)
+    """The typer option of this name; a flag has no value, and nothing stands for it in `--help`."""
+    return typer.Option(
+        f"--{name.replace('_', '-')}",
+        metavar=about.metavar or "",
+        help=about.text,
+        hidden=about.hidden,
+        rich_help_panel=about.group,
+        show_default=True if about.shown is None else about.shown,
+        autocompletion=COMPLETIONS.get(name),
+    )
 
 
 def with_options(command: Command) -> Command:
-    """The command whose parameter `options` is made of an option for each field of `Options`."""
+    """The command with one option for each field of `Options`, in the place of its parameter `options`."""
     hints = get_type_hints(Options, include_extras=True)
     added = {field.name: _parameter(field, hints[field.name]) for field in fields(Options)}
     own = signature(command, eval_str=True).parameters

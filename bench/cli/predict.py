@@ -1,4 +1,4 @@
-"""`levelfield predict`: a saved model, asked about data."""
+"""`levelfield predict`: the predictions of a saved model, as CSV."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli.console import FAILED, USAGE, Device, errors, fail, note, write
+from bench.cli.console import FAILED, USAGE, errors, fail, note, write
 from bench.cli.devices import check_devices
+from bench.cli.options import as_option
+from bench.plan.options import DEVICE, Help
 
 if TYPE_CHECKING:
     from bench.workload.frameworks import Contender
@@ -17,16 +19,24 @@ LIMIT_S = 600.0
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that `run --save-models` made.")],
-    data: Annotated[str, typer.Argument(metavar="DATA", help="train, validation, test, or a .csv or .npz file.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A folder written by `levelfield run --save-models`.")],
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA", help="train, validation or test (of the workload's data), or a .csv or .npz file."
+        ),
+    ],
     *,
     framework: Annotated[
-        str | None, typer.Option(metavar="NAME", help="By default the one that trained it, if it is installed.")
+        str | None,
+        as_option("framework", Help("The framework that predicts.", "NAME", shown="the one that trained it")),
     ] = None,
-    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table there.")] = None,
-    device: Device = "cpu",
+    output: Annotated[
+        Path | None, as_option("output", Help("Write the CSV into this file.", "FILE", shown="print it"))
+    ] = None,
+    device: Annotated[str, as_option("device", DEVICE._replace(metavar="NAME", group=None))] = "cpu",
 ) -> None:
-    """Ask a saved model about data, in any framework; the answers are CSV."""
+    """Print the predictions of a saved model as CSV, computed by any framework."""
     from bench.plan import option_values
     from bench.workload import saved_model
 
@@ -46,12 +56,12 @@ def predict(
         (write if output is None else output.write_text)(text)
     except OSError as error:
         fail(f"--output: {output}: cannot be written ({error.strerror})", USAGE)
-    figures = ", ".join(f"{name} {value:.4f}" for name, value in result["quality"].items()) or "the truth is not known"
-    note(f"{about.workload}, trained by {about.contender}, asked in {contender} from {result['source']}: {figures}")
+    figures = ", ".join(f"{name} {value:.4f}" for name, value in result["quality"].items()) or "the file has no labels"
+    note(f"{about.workload}, trained by {about.contender}, predicted by {contender} from {result['source']}: {figures}")
 
 
 def _contender(name: str | None, about: "SavedModel") -> "Contender":
-    """The one that was asked for; or else the one that trained the model, or any that is installed."""
+    """The framework of this name; without a name the one that trained the model, or else any that is installed."""
     from bench.workload import frameworks
 
     names = [name] if name else [about.contender, *map(str, frameworks.every_contender())]
@@ -63,7 +73,7 @@ def _contender(name: str | None, about: "SavedModel") -> "Contender":
 
 
 def _asked(contender: "Contender", device: str, question: dict[str, str], *, logs: Path) -> dict[str, Any]:
-    """What a process of this contender says to the question."""
+    """The answer of a worker process of this framework."""
     from bench.records.environment import available_cores
     from bench.run.worker_pool import WorkerPool
 
@@ -77,7 +87,7 @@ def _asked(contender: "Contender", device: str, question: dict[str, str], *, log
     fleet = WorkerPool(logs)
     try:
         fleet.start([(contender, device)])
-        with errors.status("asking"):
+        with errors.status("predicting"):
             return fleet.run(contender, device, job, limit_s=LIMIT_S).result
     finally:
         fleet.close()

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from bench.cli.console import USAGE, Reports, Results, fail, note, one_of, show, write
+from bench.cli.console import USAGE, Reports, Results, Runs, fail, note, one_of, show, write
+from bench.cli.options import as_option
 from bench.cli.page import write_page
 from bench.cli.stored_runs import read
 from bench.cli.verdicts import PAGES
+from bench.plan.options import Help
 
 if TYPE_CHECKING:
     from bench.records.record import Record
@@ -18,16 +18,14 @@ FOREIGN = ("csv", "json", "pytest-benchmark", "github-action-benchmark")
 
 
 def report(
-    runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Ids, folders or records files.")] = None,
+    runs: Runs = None,
     *,
-    last: Annotated[bool, typer.Option("--last", help="The newest run, as without any.")] = False,
-    form: Annotated[
-        str, typer.Option("--format", metavar="NAME", help=f"One of {', '.join((*PAGES, *FOREIGN))}.")
-    ] = "terminal",
+    last: Annotated[bool, as_option("last", Help("The newest run. This is the default."))] = False,
+    form: Annotated[str, as_option("format", Help(f"One of {', '.join((*PAGES, *FOREIGN))}.", "NAME"))] = "terminal",
     results: Results = Path("results"),
     reports: Reports = Path("reports"),
 ) -> None:
-    """Render the report of stored runs, by default the newest."""
+    """Print the report of stored runs, by default the newest, and write it as a page."""
     from bench.report import markdown, tables, terminal
 
     one_of("--format", form, (*PAGES, *FOREIGN))

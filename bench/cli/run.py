@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli import completion
 from bench.cli.console import (
     FAILED,
     INTERRUPTED,
@@ -18,17 +20,18 @@ from bench.cli.console import (
     Threshold,
     console,
     fail,
+    named_once,
     note,
     say,
     warn,
     warn_of_load,
 )
 from bench.cli.devices import check_devices
-from bench.cli.options import with_options
+from bench.cli.options import as_option, with_options
 from bench.cli.page import write_page
 from bench.cli.stored_runs import check_writable
 from bench.cli.verdicts import VerdictFormat
-from bench.plan.options import Options
+from bench.plan.options import COMPARE, HOW, Help, Options
 
 AROUND = "proofs, memory, the roof and starting"
 AROUND_IN_TURNS = f"the other side's turns, {AROUND}"
@@ -42,40 +45,64 @@ if TYPE_CHECKING:
     from bench.run.settings import Event
 
 
+NamesOrRun = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="WORKLOAD",
+        help="Workloads by name or as TOML files, as --workload. With --resume: the run to continue.",
+        show_default="those of the suite",
+        autocompletion=completion.workloads,
+    ),
+]
+
+Against = Annotated[
+    Path | None,
+    as_option(
+        "against",
+        Help("Measure this checkout and that one in alternating slices, and compare them.", "CHECKOUT", COMPARE),
+    ),
+]
+
+
 @with_options
 def run(  # noqa: PLR0913 (the options of the command)
-    unfinished: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="With --resume: the run to go on with.")
-    ] = None,
+    names: NamesOrRun = None,
     *,
     options: Options,
-    against: Annotated[
-        Path | None, typer.Option(metavar="CHECKOUT", help="Measure it and this one in turns, and compare.")
-    ] = None,
+    dry_run: Annotated[
+        bool, as_option("dry_run", Help("Print the plan and its duration, measure nothing.", group=HOW))
+    ] = False,
+    resume: Annotated[
+        bool, as_option("resume", Help("Continue an interrupted run: the one named, or the newest.", group=HOW))
+    ] = False,
+    against: Against = None,
     self_check: Annotated[
-        bool, typer.Option("--self-check", help="This checkout against itself: nothing differs.")
+        bool, as_option("self_check", Help("Compare this checkout with itself: nothing should differ.", group=COMPARE))
     ] = False,
     threshold: Threshold = THRESHOLD_PERCENT,
     form: VerdictFormat = "terminal",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and its time, and do nothing.")] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the newest unfinished run, or with RUN.")
-    ] = False,
     results: Results = Path("results"),
     reports: Reports = Path("reports"),
 ) -> None:
-    """Measure a suite or some workloads, and write the report."""
+    """Measure workloads in every framework, store the records, and write the report.
+
+    Options marked LIST take several values, separated by commas.
+    """
     from bench.plan.cases import cases
     from bench.plan.request import check
 
     if resume:
         if options != Options():
-            fail("--resume: found other options, expected none: a run goes on with those that it began with", USAGE)
-        _resume(unfinished, results=results, reports=reports, dry_run=dry_run)
-    if unfinished is not None:
-        fail(f"found the argument {unfinished!r}, expected none: a run is only named with --resume", USAGE)
+            fail("--resume: found other options, expected none: a run continues with those that it began with", USAGE)
+        if names and len(names) > 1:
+            fail(f"--resume: found {' '.join(names)}, expected one run", USAGE)
+        _resume(names[0] if names else None, results=results, reports=reports, dry_run=dry_run)
+    options = replace(options, workload=named_once(names, options.workload))
     if against is None and not self_check and (form, threshold) != ("terminal", THRESHOLD_PERCENT):
-        fail("--format, --threshold: found one without --against and --self-check, which alone give verdicts", USAGE)
+        fail(
+            "--format, --threshold: found one of them, expected --against or --self-check too: only these compare",
+            USAGE,
+        )
     if against is not None or self_check:
         from bench.cli import compare_commits as other
 
@@ -120,8 +147,6 @@ def start(options: Options, request: "Request", *, results: Path, reports: Path)
 
 def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) -> None:
     """Go on with a run: measure the cases of its plan that have no record yet, if they still are what they were."""
-    from dataclasses import replace
-
     from bench.plan.request import check
     from bench.records import store
     from bench.records.environment import machine_name

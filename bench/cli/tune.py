@@ -4,13 +4,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from bench.cli.console import (
     NOTHING,
     USAGE,
     Device,
     Frameworks,
+    OneWorkload,
     Precision,
     errors,
     fail,
@@ -22,7 +21,7 @@ from bench.cli.console import (
 )
 from bench.cli.devices import check_devices
 from bench.cli.options import as_option
-from bench.plan.options import SCENARIO, THREADS, Options
+from bench.plan.options import HOW, SCENARIO, THREADS, WHERE, Help, Options
 
 if TYPE_CHECKING:
     from bench.plan.request import Request
@@ -37,26 +36,31 @@ LIMIT_S = 1800.0
 
 
 def tune(  # noqa: PLR0913 (the options of the command)
-    workload: Annotated[str | None, typer.Argument(metavar="WORKLOAD", help="A name or a TOML file.")] = None,
+    workload: OneWorkload = None,
     *,
     framework: Frameworks = None,
     device: Device = "cpu",
     precision: Precision = "fp32",
-    scenario: Annotated[str, as_option("scenario", SCENARIO)] = "training",
+    scenario: Annotated[str, as_option("scenario", SCENARIO._replace(shown=None))] = "training",
     batch_size: Annotated[
-        str | None, typer.Option(metavar="LIST", help="Batch sizes; those of the workload by default.")
+        str | None, as_option("batch_size", Help("Batch sizes to search at.", "LIST", HOW, "as in `levelfield run`"))
     ] = None,
     threads: Annotated[int | None, as_option("threads", THREADS)] = None,
     scripts: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Write what was chosen into files, and do not print it.")
+        Path | None, as_option("scripts", Help("Write the winners as scripts that run by themselves.", "DIR", WHERE))
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Search again, whatever the cache knows.")] = False,
+    again: Annotated[
+        bool, as_option("again", Help("Search again, even if the cache has a result.", group=HOW))
+    ] = False,
     exhaustive: Annotated[
         bool,
-        typer.Option("--exhaustive", help="After it, time every candidate at length: did the search miss one?"),
+        as_option("exhaustive", Help("Afterwards time every candidate at length: did the search miss one?", group=HOW)),
     ] = False,
 ) -> None:
-    """Search for the fastest public options of each framework."""
+    """Search for the fastest public options of each framework, for one workload.
+
+    `levelfield run --mode tuned` makes the same searches, and measures with what they found.
+    """
     from bench.plan.request import check
     from bench.report import terminal
     from bench.report import tuning as pages

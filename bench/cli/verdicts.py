@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from bench.cli.console import show, write
+from bench.cli.options import as_option
+from bench.plan.options import COMPARE, Help
 
 if TYPE_CHECKING:
     from bench.analysis.budgets import Checks
@@ -17,7 +17,11 @@ PAGES = ("terminal", "markdown")
 VERDICT_FORMATS = (*PAGES, "json", "junit", "github")
 
 VerdictFormat = Annotated[
-    str, typer.Option("--format", metavar="|".join(VERDICT_FORMATS), help="How verdicts are printed.")
+    str,
+    as_option(
+        "format",
+        Help(f"How verdicts are printed: {', '.join(VERDICT_FORMATS)} (annotations).", "NAME", COMPARE),
+    ),
 ]
 
 

@@ -5,42 +5,51 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from bench.cli.console import (
     FAILED,
     USAGE,
-    Device,
-    Frameworks,
-    Precision,
+    EveryFramework,
+    Names,
+    OneDevice,
+    OnePrecision,
     Workloads,
     errors,
     fail,
+    named_once,
     one_of,
     show,
     write,
 )
 from bench.cli.devices import check_devices
+from bench.cli.options import as_option
+from bench.plan.options import Help
 
 if TYPE_CHECKING:
     from bench.run.settings import Event
 
 
-def verify(
+def verify(  # noqa: PLR0913 (the options of the command)
+    names: Names = None,
     *,
     workload: Workloads = None,
-    framework: Frameworks = None,
-    device: Device = "cpu",
-    precision: Precision = "fp32",
-    form: Annotated[str, typer.Option("--format", metavar="table|json", help="For people, or for machines.")] = "table",
+    framework: EveryFramework = None,
+    device: OneDevice = "cpu",
+    precision: OnePrecision = "fp32",
+    form: Annotated[str, as_option("format", Help("table, or json for other programs.", "NAME"))] = "table",
 ) -> None:
-    """Prove that all frameworks do the same work."""
+    """Prove that all frameworks do the same work; exit 1 where one does not.
+
+    Each framework is compared with a NumPy reference and with the other frameworks, in float64 and in PRECISION.
+    What is compared: outputs, losses, and all weights after 100 optimizer steps.
+    A proof that is in the cache is not made again.
+    """
     from bench.plan import option_values
     from bench.report import certificates, terminal
     from bench.run.certificates import certify
     from bench.workload import frameworks
 
     one_of("--format", form, ("table", "json"))
+    workload = named_once(names, workload)
     known = tuple(map(str, filter(frameworks.is_installed, frameworks.every_contender())))
     contenders, problems = frameworks.choose(
         known if framework is None else option_values.split("framework", framework)

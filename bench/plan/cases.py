@@ -24,8 +24,9 @@ BLOCKS = 4  # first calls, warm-up, synchronised and pipelined take about as lon
 class Selection:
     """What is to be measured.
 
-    `batch_sizes` are those of inference; training is timed at the recipe's and, with `batch_sizes_for_training`, at
-    those too. Without these a workload that has batch sizes of its own is timed at them. `feed` is that of timed calls.
+    `batch_sizes` are those of inference. Training is timed at `batch_sizes_for_training`, or at the recipe's where
+    there are none. Without these a workload that has batch sizes of its own is timed at them. `feed` is that of timed
+    calls.
     `largest_batch` is where the search for the largest batch that fits ends, where there is one. With `only`, nothing
     else is measured.
     """
@@ -135,7 +136,7 @@ def _sizes(selection: Selection, workload: Workload, scenario: Scenario) -> tupl
     if workload.batch_sizes and not selection.batch_sizes_for_training:
         return workload.batch_sizes
     if scenario == "training":
-        return (workload.recipe.batch_size, *selection.batch_sizes_for_training)
+        return selection.batch_sizes_for_training or (workload.recipe.batch_size,)
     return selection.batch_sizes
 
 

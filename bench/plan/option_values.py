@@ -7,6 +7,7 @@ from typing import Any, get_args
 from bench.errors import UsageError
 from bench.plan.cases import PURPOSES
 from bench.workload.axes import Feed, Mode, Precision, Purpose, Scenario
+from bench.workload.suite import suite_names
 from bench.workload.workload import Workload, load_workload, workload_names
 
 AUTO = re.compile(r"auto(:(?P<number>\d+)(?P<unit>MB|GB)?)?")
@@ -31,6 +32,9 @@ class Sizes:
 def load_workloads(text: str) -> tuple[Workload, ...]:
     """The workloads of a comma-separated list of names and TOML files; `all` is the catalogue but for large ones."""
     wanted = split("workload", text)
+    for name in wanted:
+        if name in suite_names():
+            raise UsageError(f"workload: found {name!r}, which is the name of a suite: use `--suite {name}`")
     workloads = tuple(map(load_workload, workload_names() if wanted == ("all",) else wanted))
     workloads = tuple(workload for workload in workloads if wanted != ("all",) or not workload.large)
     names = [workload.name for workload in workloads]

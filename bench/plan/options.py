@@ -1,52 +1,102 @@
-"""The options of a run: each stands here once, with its default and what the command line says of it."""
+"""The options of a run: each stands here once, with its type, its default and its help."""
 
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
 DEFAULT_SUITE = "quick"
 
+# The groups of `levelfield run --help`, in the order in which they are printed.
+WHAT = "What to measure"
+HOW = "How to measure"
+COMPARE = "Compare"
+WHERE = "Where the results go"
+
 
 class Help(NamedTuple):
-    """What `--help` says of an option, and what stands there for its value; a hidden one is for other programs."""
+    """The help of an option.
+
+    `text` is the sentence in `--help`, `metavar` stands for the value, `shown` for a default that is None. A hidden
+    option is for other programs.
+    """
 
     text: str
     metavar: str | None = None
+    group: str | None = None
+    shown: str | None = None
     hidden: bool = False
 
 
 LIST = "LIST"
-# Options that other commands have as well.
-WORKLOAD = Help("Names of the catalogue, or TOML files; with commas.", LIST)
-FRAMEWORK = Help("pytorch, keras (on TensorFlow), keras/jax, flax …, or all; with commas.", LIST)
-DEVICE = Help("cpu, cuda, cuda:N; several with commas.", LIST)
-PRECISION = Help("fp32 (strict), tf32, bf16 (mixed).", LIST)
-SCENARIO = Help("training, inference.", LIST)
-THREADS = Help("Threads for every framework; all cores by default.")
+# Options that other commands have too.
+WORKLOAD = Help(
+    "Workloads by name (see `levelfield list workloads`) or as TOML files. The argument WORKLOAD means the same.",
+    LIST,
+    WHAT,
+    "those of the suite",
+)
+FRAMEWORK = Help(
+    "pytorch, flax, keras (on TensorFlow), keras/jax, keras/torch, or all.", LIST, WHAT, "those of the suite"
+)
+DEVICE = Help("cpu, cuda, or cuda:N for one GPU.", LIST, WHAT)
+PRECISION = Help("fp32 (strict, TF32 off), tf32, bf16 (mixed precision).", LIST, WHAT, "those of the suite")
+SCENARIO = Help("training, inference.", LIST, WHAT, "both")
+THREADS = Help("CPU threads of each framework.", "N", HOW, "all cores")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The options as they were given; None where an option was left out. The command line is made of them."""
+    """The options as the user gave them, None where one was left out; the command line is made from this class."""
 
-    suite: Annotated[str | None, Help("A named set of workloads; see `list suites`.")] = None
+    suite: Annotated[
+        str | None, Help("A named set of workloads (see `levelfield list suites`).", "NAME", WHAT, DEFAULT_SUITE)
+    ] = None
     workload: Annotated[str | None, WORKLOAD] = None
     framework: Annotated[str | None, FRAMEWORK] = None
     device: Annotated[str, DEVICE] = "cpu"
-    mode: Annotated[str, Help("idiomatic (as the guides say), tuned (searched for).", LIST)] = "idiomatic"
+    mode: Annotated[
+        str,
+        Help(
+            "idiomatic (as each framework's guide says), tuned (the fastest public options, searched for).", LIST, WHAT
+        ),
+    ] = "idiomatic"
     precision: Annotated[str | None, PRECISION] = None
     scenario: Annotated[str | None, SCENARIO] = None
-    purpose: Annotated[str | None, Help("timing, learning, memory, capacity.", LIST)] = None
-    grid: Annotated[bool, Help("Learn with every choice of a workload's grid, on every fold.")] = False
-    batch_size: Annotated[str | None, Help("Batch sizes; auto: the largest that fits.", LIST)] = None
-    feed: Annotated[str, Help("Where batches are when the clock starts.", "device|host")] = "device"
-    processes: Annotated[int | None, Help("Processes that time each case; 3, or what the suite says.")] = None
-    seeds: Annotated[int, Help("How often each network learns, from different first weights.")] = 1
+    purpose: Annotated[
+        str | None,
+        Help("timing, learning (quality), memory, capacity (the largest batch).", LIST, WHAT, "those of the suite"),
+    ] = None
+    grid: Annotated[
+        bool, Help("Train every combination of the workload's grid, on every fold of its data.", group=WHAT)
+    ] = False
+    batch_size: Annotated[
+        str | None,
+        Help(
+            "Batch sizes to time, in training and inference alike. auto: the largest that fits.",
+            LIST,
+            HOW,
+            "training: the recipe's; inference: the suite's",
+        ),
+    ] = None
+    feed: Annotated[
+        str,
+        Help("Where a batch is when the clock starts. host: its copy to the device is timed too.", "device|host", HOW),
+    ] = "device"
+    processes: Annotated[
+        int | None, Help("Fresh processes that time each case.", "N", HOW, "that of the suite, mostly 3")
+    ] = None
+    seeds: Annotated[int, Help("How many times each network is trained, from different first weights.", "N", HOW)] = 1
     threads: Annotated[int | None, THREADS] = None
-    time_limit: Annotated[float, Help("For each case.", "SECONDS")] = 1800.0
-    machine: Annotated[str | None, Help("The name of a class of equal machines.", "NAME")] = None
-    save_models: Annotated[bool, Help("Keep what is learnt, for `predict`.")] = False
-    tensorboard: Annotated[bool, Help("Write the curves for TensorBoard.")] = False
-    inject: Annotated[str | None, Help("Plant a slowdown, with --self-check.", "PERCENT")] = None
+    time_limit: Annotated[float, Help("Stop a case after so many seconds.", "SECONDS", HOW)] = 1800.0
+    inject: Annotated[
+        str | None,
+        Help("Slow down one case on purpose, with --self-check: is it found?", "PERCENT", COMPARE),
+    ] = None
+    machine: Annotated[
+        str | None,
+        Help("A name for a class of equal machines, whose runs may be compared.", "NAME", WHERE, "this machine's id"),
+    ] = None
+    save_models: Annotated[bool, Help("Keep the trained networks, for `levelfield predict`.", group=WHERE)] = False
+    tensorboard: Annotated[bool, Help("Write the learning curves for TensorBoard.", group=WHERE)] = False
     turns: Annotated[str | None, Help("FOLDER:SIDE, where two runs meet.", hidden=True)] = None
     only: Annotated[str | None, Help("A file of cells; nothing else is measured.", hidden=True)] = None
 
@@ -55,11 +105,11 @@ class Options:
         return " ".join(("levelfield run", *self.words()))
 
     def words(self) -> list[str]:
-        """Its options, word by word."""
+        """The options of that command line, word by word."""
         given = {name: getattr(self, name) for name in self.__dataclass_fields__}
         given["suite"] = self.suite or (None if self.workload else DEFAULT_SUITE)
         words: list[str] = []
-        del given["turns"], given["only"]  # a place where two runs meet once, and why they do
+        del given["turns"], given["only"]  # `run --against` sets them for its own two sides
         for name, value in given.items():
             if value != self.__dataclass_fields__[name].default:
                 words.append(f"--{name.replace('_', '-')}")

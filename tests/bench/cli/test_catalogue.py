@@ -2,10 +2,10 @@
 
 import pytest
 
-from bench.cli.catalogue import LISTS, contenders, datasets, network, suites, workloads
+from bench.cli.catalogue import LISTS, contenders, datasets, suites, workloads
 from bench.datasets.description import dataset_names
 from bench.report.layout import Table
-from bench.workload import frameworks, model_families
+from bench.workload import frameworks
 from bench.workload.frameworks import every_contender
 from bench.workload.suite import suite_names
 from bench.workload.workload import load_workload, workload_names
@@ -36,29 +36,6 @@ def test_every_framework_and_backend_has_a_line_with_its_versions() -> None:
     assert versions == ", ".join(
         f"{name} {number}" for name, number in frameworks.versions(every_contender()[2]).items()
     )
-
-
-SLOW = ("lstm-large",)  # to draw its first weights
-EVERY = [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in workload_names()]
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_a_network_is_listed_with_every_weight_that_it_has(name: str) -> None:
-    workload = load_workload(name)
-    weights = model_families.spec_module(workload.family).initial_weights(workload.spec, seed=0)
-    found = lines(network(workload))
-    figures = {layer: [cell.replace(" ", "") for cell in cells[2:]] for layer, cells in found.items()}
-    assert int(figures["total"][0]) == sum(value.size for value in weights.values())
-    assert int(figures["total"][1]) == model_families.flops_per_sample(workload.family, workload.spec)
-    assert set(found) == {"input", "total", *(weight.partition(".")[0] for weight in weights)}
-
-
-def test_a_network_shows_shapes_and_what_is_not_trained() -> None:
-    found = network(load_workload("house-sales"))
-    assert lines(found)["hidden0"][:2] == ["dense, batch norm, relu", "256"]
-    assert found.notes[1] == "896 of the parameters are running statistics, which are not trained."
-    assert lines(network(load_workload("mnist-cnn-same")))["conv0"][1] == "14×14×32"
-    assert len(network(load_workload("mnist-dnn")).notes) == 1
 
 
 def test_what_is_not_installed_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,17 @@
 """What all commands share: mistakes, interrupts, help, and what they import."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_group
 
-from bench.cli import catalogue
+from bench.cli import app, catalogue
+from bench.cli.examples import EXAMPLES
+from bench.plan.options import COMPARE, HOW, WHAT, WHERE
 from tests.bench.cli.conftest import Command, Finished
 
 
@@ -65,6 +70,41 @@ def test_without_a_command_there_is_help(levelfield: Command) -> None:
     assert "run" in found.out + found.err
     assert levelfield("--help").code == 0
     assert "verify" in levelfield("--help").out
+
+
+COMMANDS: dict[str, Any] = dict(get_group(app).commands)
+BASELINE: dict[str, Any] = {f"baseline {name}": command for name, command in COMMANDS["baseline"].commands.items()}
+
+
+def test_every_option_has_a_help_text() -> None:
+    silent = [
+        f"{name} {option.name}"
+        for name, command in (COMMANDS | BASELINE).items()
+        for option in command.params
+        if not (option.help or getattr(option, "hidden", False))
+    ]
+    assert silent == []
+
+
+def test_the_options_of_run_are_in_four_groups() -> None:
+    groups = {option.rich_help_panel for option in COMMANDS["run"].params if option.name != "names"}
+    assert groups - {None} == {WHAT, HOW, COMPARE, WHERE}
+    assert [item.name for item in COMMANDS["run"].params if not item.rich_help_panel] == ["names", "turns", "only"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_three_examples_that_it_understands(name: str, levelfield: Command) -> None:
+    assert len(EXAMPLES[name]) == 3
+    shown = " ".join(levelfield(name, "--help").out.split())
+    for call, what in EXAMPLES[name]:
+        assert f"# {what} {call}" in shown
+        _, command, *arguments = shlex.split(call.partition(" > ")[0])
+        assert COMMANDS[command].make_context(command, arguments).command.name == command
+
+
+def test_an_example_with_an_option_that_does_not_exist_is_found() -> None:
+    with pytest.raises(Exception, match="No such option: --speed"):
+        COMMANDS["run"].make_context("run", ["--speed", "11"])
 
 
 FRAMEWORKS = {"torch", "tensorflow", "keras", "jax", "flax", "sklearn"}

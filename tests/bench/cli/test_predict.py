@@ -88,7 +88,7 @@ def test_the_answers_go_to_the_output_of_the_command(saved: Path, levelfield: Co
     assert found.code == 0
     assert found.out.splitlines()[0].startswith("sample,predicted,probability of 0")
     assert len(found.out.splitlines()) == 4
-    assert "asked in pytorch from its own file: the truth is not known" in found.err
+    assert "predicted by pytorch from its own file: the file has no labels" in found.err
 
 
 @pytest.mark.usefixtures("_asked_here")

@@ -19,7 +19,13 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "machine": (["--machine", "../elsewhere"], "--machine: found '../elsewhere', expected up to 80 letters"),
     "word for a number": (["--processes", "many"], "Invalid value for '--processes': "),
     "unknown option": (["--speed", "11"], "No such option: --speed"),
-    "run without resume": (["20260101"], "found the argument '20260101', expected none"),
+    "run without resume": (["20260101"], "workload: found '20260101', expected one of "),
+    "suite as a workload": (["quick"], "workload: found 'quick', which is the name of a suite: use `--suite quick`"),
+    "workload twice": (
+        ["digits-dnn", "--workload", "digits-cnn"],
+        "found digits-dnn and --workload digits-cnn, expected",
+    ),
+    "two runs to resume": (["--resume", "one", "two"], "--resume: found one two, expected one run"),
 }
 
 

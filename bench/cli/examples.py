@@ -1,0 +1,65 @@
+"""Three examples of each command, as its `--help` prints them."""
+
+EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "run": (
+        ("levelfield run", "suite quick: three networks in three frameworks"),
+        ("levelfield run digits-cnn --framework all --seeds 3", "one network in all of them"),
+        ("levelfield run mine.toml --device cuda --precision fp32,bf16", "a workload of your own"),
+    ),
+    "verify": (
+        ("levelfield verify", "every workload in every installed framework"),
+        ("levelfield verify digits-cnn", "one workload"),
+        ("levelfield verify mine.toml --framework pytorch,flax", "a workload of your own"),
+    ),
+    "tune": (
+        ("levelfield tune digits-cnn", "training, in the frameworks of suite quick"),
+        ("levelfield tune digits-cnn --framework flax --scenario inference", "inference in Flax"),
+        ("levelfield tune digits-cnn --framework pytorch --scripts mine", "write the winner as a script"),
+    ),
+    "report": (
+        ("levelfield report", "the newest run"),
+        ("levelfield report 2026 --format markdown", "the run whose id begins with 2026"),
+        ("levelfield report --format csv", "every figure, one to a line"),
+    ),
+    "compare": (
+        ("levelfield compare RUN latest", "two runs on one machine"),
+        ("levelfield compare baseline latest --threshold 10", "changes below 10 % do not count"),
+        ("levelfield compare RUN latest --format junit", "for the test page of a CI server"),
+    ),
+    "check": (
+        ("levelfield check budgets.toml", "the newest run"),
+        ("levelfield check budgets.toml RUN", "another run"),
+        ("levelfield check budgets.toml --format github", "annotations in a GitHub workflow"),
+    ),
+    "baseline": (
+        ("levelfield baseline set latest --why 'release 1.2'", "the newest run becomes the baseline"),
+        ("levelfield baseline show", "the baseline of every machine"),
+        ("levelfield compare baseline latest", "compare with it"),
+    ),
+    "list": (
+        ("levelfield list workloads", "what can be measured"),
+        ("levelfield list devices", "what each framework sees of this machine"),
+        ("levelfield list runs", "what was measured"),
+    ),
+    "show": (
+        ("levelfield show digits-cnn", "data, network, recipe, target and timing"),
+        ("levelfield show mine.toml", "the same of a workload of your own"),
+        ("levelfield show digits-cnn --toml > mine.toml", "a copy to begin with"),
+    ),
+    "predict": (
+        ("levelfield predict MODEL test", "predictions for the test data, as CSV"),
+        ("levelfield predict MODEL new.csv --output answers.csv", "predictions for a file"),
+        ("levelfield predict MODEL test --framework flax", "by another framework"),
+    ),
+    "doctor": (
+        ("levelfield doctor", "what is installed, and what disturbs measurements here"),
+        ("levelfield doctor --calibrate", "measure how noisy this machine is: 15 minutes"),
+        ("levelfield doctor --calibrate --suite lecture-quick", "the same with another suite"),
+    ),
+}
+
+
+def epilog(command: str) -> str:
+    """The examples below the options of `--help`."""
+    lines = [f"  [dim]# {what}[/dim]\n  {call}" for call, what in EXAMPLES[command]]
+    return "\n".join(("[bold]Examples[/bold]", *lines))
