@@ -59,7 +59,7 @@ def test_every_framework_answers_alike(kept: Place, levelfield: Command, tmp_pat
         found = levelfield("predict", model(kept, trained), "test", "--framework", asked, "--output", answers)
         assert (found.code, found.out) == (0, "")
         own = asked.replace("/", "-") == trained
-        assert f"asked in {asked} from {'its own file' if own else 'the canonical weights'}: accuracy" in found.err
+        assert f"predicted by {asked} from {'its own file' if own else 'the canonical weights'}: accuracy" in found.err
         tables[asked] = pd.read_csv(answers)
     assert list(tables["pytorch"].columns[:3]) == ["sample", "truth", "predicted"]
     assert len(tables["pytorch"]) == 20
