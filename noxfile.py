@@ -18,11 +18,12 @@ nox.options.sessions = ["lint", "types", "tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
-GROUPS = nox.project.dependency_groups(PROJECT, "tests", "lint", "types")
+GROUPS = nox.project.dependency_groups(PROJECT, "tests", "lint", "types", "docs")
 CONSTRAINTS = Path("constraints.txt")
 ENVIRONMENT = Path(".venv")
 PROGRAMS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 STAMP = ENVIRONMENT / "levelfield-installed"
+SITE = Path("build", "docs")
 
 
 @nox.session
@@ -101,6 +102,13 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the types."""
     _run(session, "mypy", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation in build/docs; any warning, broken link or broken anchor fails the build."""
+    strict = ("--fail-on-warning", "--keep-going", "--nitpicky")
+    _run(session, "sphinx", "--fresh-env", *strict, *session.posargs, "docs", str(SITE))
 
 
 def _taken(session: nox.Session, option: str) -> tuple[str, list[str]]:

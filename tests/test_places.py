@@ -98,7 +98,7 @@ def test_an_array_of_another_shape_is_refused_wherever_shapes_are_checked() -> N
 def test_rules_for_single_files_are_about_files_that_exist() -> None:
     files = [
         path.relative_to(ROOT).as_posix()
-        for folder in ("bench", "models", "tests")
+        for folder in ("bench", "docs", "models", "tests")
         for path in (ROOT / folder).rglob("*.py")
     ]
     files += [path.name for path in ROOT.glob("*.py")]
