@@ -11,21 +11,46 @@ from bench.workload.workload import Workload, load_workload, variants
 from tests.bench.sample_records import quick_run
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "METHODOLOGY.md", "CONTRIBUTING.md", "CHANGELOG.md")
+EXPLANATION = tuple(page.relative_to(ROOT).as_posix() for page in sorted((ROOT / "docs/explanation").glob("*.md")))
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *EXPLANATION)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
+# Sphinx cannot link to files outside docs/, so its pages name a source file or a test in inline code, by its path.
+NAMED = re.compile(r"`((?:bench|models|tests)/[^`\s*<{]+)`")
 
 
-def _missing(text: str) -> list[str]:
-    return [target for target in LINK.findall(text) if not (ROOT / target).exists()]
+def _missing(text: str, *, folder: Path = ROOT) -> list[str]:
+    return [target for target in LINK.findall(text) if not (folder / target).exists()]
+
+
+def _unknown(text: str) -> list[str]:
+    return [path for path in NAMED.findall(text) if not (ROOT / path).exists()]
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_link_of_a_page_leads_to_a_file(page: str) -> None:
-    assert _missing((ROOT / page).read_text()) == []
+    assert _missing((ROOT / page).read_text(), folder=(ROOT / page).parent) == []
 
 
 def test_a_link_that_leads_nowhere_is_found() -> None:
     assert _missing("[a page](LICENSE) and [another](no/such/file.md)") == ["no/such/file.md"]
+    assert _missing("[a page](statistics.md) and [another](LICENSE)", folder=ROOT / "docs/explanation") == ["LICENSE"]
+
+
+@pytest.mark.parametrize("page", EXPLANATION)
+def test_every_source_file_and_test_that_an_explanation_names_exists(page: str) -> None:
+    assert _unknown((ROOT / page).read_text()) == []
+
+
+def test_the_explanation_of_measuring_names_a_test_or_a_benchmark_for_each_rule() -> None:
+    rules = (ROOT / "docs/explanation/methodology.md").read_text().split("\n### ")[1:]
+    assert len(rules) > 30
+    assert [rule.splitlines()[0] for rule in rules if not NAMED.search(rule) or "- Source" not in rule] == []
+
+
+def test_a_path_that_no_file_has_is_found() -> None:
+    assert _unknown("`tests/test_readme.py`, `tests/no_such_test.py`, `bench/`, `bench/workloads/*.toml`, `run`") == [
+        "tests/no_such_test.py"
+    ]
 
 
 BLOCKS = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
