@@ -1,10 +1,12 @@
-"""The laps of a search: candidates that are there at the same time and take turns, so that they share what disturbs.
+"""Times the candidates of an options search in short alternating slices, so that interference slows all of them alike.
 
-What the guide says is there all the time, the others come to it in groups. A turn is some 20 ms of calls, and a
-candidate's time is what the guide's took, times the median over turns of the ratio of the two: where the machine gets
-slower for a while, it does for both. Processes start and compile side by side, and warm up one after the other.
+One call of `Laps.time` is one round of successive halving. On a CPU the process with the default options runs during
+the whole round; the other candidates join it in groups. A slice (`turn`) is about 20 ms of calls. The time of a
+candidate is the time of the default options, times the median over the slices of the ratio of the two. So a machine
+that is slower for a while hardly changes the ratio. Processes start and compile in parallel, and warm up one after the
+other.
 
-On a GPU each is there by itself: it does not share the memory, and repeats itself within a percent.
+On a GPU each candidate runs alone: two processes cannot share the memory, and timings repeat within one percent.
 """
 
 import time
@@ -25,15 +27,15 @@ from bench.run.worker_client import EndedError, Message, Service, WorkerClient, 
 from bench.run.worker_pool import WorkerPool
 from bench.workload.axes import FrameworkOptions
 
-PLACES = 4
+PLACES = 4  # processes that run at the same time, on a CPU
 TURN_NS = 20_000_000
-LEAST_TURNS, FEWEST_TURNS = 10, 4  # the fewest where one turn is a long one
+LEAST_TURNS, FEWEST_TURNS = 10, 4  # the second holds where one slice takes LONG_TURN_NS or more
 LONG_TURN_NS = 300_000_000
-DEPTH = 8  # pipelined calls in a turn, but no more than fit into the longest
+DEPTH = 8  # pipelined calls in a slice, but no more than fit into LONGEST_TURN_NS
 LONGEST_TURN_NS = 60_000_000
-PAUSE_S = 0.005  # for threads of whoever had the last turn, which look out for more work for some milliseconds
-WARM_UP_SHARE = 2.0  # of a block's time, at the most
-HOPELESS = 3.0  # times what the guide's takes, by single calls: so much cannot be made up for in turns
+PAUSE_S = 0.005  # the threads of the process that ran before spin for some milliseconds
+WARM_UP_SHARE = 2.0  # the longest warm-up, as a multiple of the time of a block
+HOPELESS = 3.0  # times the single-call time of the default options; slower candidates are not timed in slices
 NANOSECONDS = 1e9
 
 Answer = TypeVar("Answer")
@@ -41,9 +43,10 @@ Answer = TypeVar("Answer")
 
 @final
 class Laps:
-    """Times candidates of one case, lap by lap, each time in fresh processes; `thorough` ones take turns however slow.
+    """Times the candidates of one case, one round of successive halving at a time, each round in fresh processes.
 
-    From lap to lap they change places: whatever is forked from one fork server has its addresses.
+    With `thorough`, candidates that are far slower than the default are timed in slices like the others. From round to
+    round a candidate moves to another fork server, because all children of one fork server share its memory addresses.
     """
 
     def __init__(self, case: Case, *, fleet: WorkerPool, settings: RunSettings, thorough: bool) -> None:
@@ -53,11 +56,11 @@ class Laps:
 
     @property
     def in_turns(self) -> bool:
-        """Whether candidates take turns with what the guide says."""
+        """Whether candidates are interleaved with the default options."""
         return self.places > 1
 
     def time(self, wanted: Sequence[Wanted], block_seconds: float) -> list[dict[int, Candidate]]:
-        """One lap: each of them once, by its batch sizes."""
+        """Time each candidate once at each of its batch sizes; one dict by batch size for each candidate, in order."""
         self.number += 1
         members = [_Member(options, sizes, case=self.case, settings=self.settings) for options, sizes in wanted]
         usual = next((item for item in members if not item.options), None) if self.in_turns else None
@@ -66,7 +69,7 @@ class Laps:
         try:
             for first in range(0, max(1, len(others)), step):
                 if usual is not None:
-                    usual.forget_oom()  # beside the last ones, maybe not beside these
+                    usual.forget_oom()  # the group before may have filled the memory, this one may not
                 self._together(usual, others[first : first + step], block_seconds=block_seconds)
             if self.in_turns:
                 self._had_no_memory(members, block_seconds=block_seconds)
@@ -76,7 +79,7 @@ class Laps:
         return [{size: member.candidate(size, usual) for size in member.sizes} for member in members]
 
     def _had_no_memory(self, members: Iterable["_Member"], *, block_seconds: float) -> None:
-        """Once more, each by itself: the others may have had it."""
+        """Time those that ran out of memory again, each alone: the others may have filled the memory."""
         for member in members:
             member.leave()
         for member in members:
@@ -91,7 +94,7 @@ class Laps:
         block_seconds: float,
         sizes: Sequence[int] | None = None,
     ) -> None:
-        """Some of them and what the guide says, at each of their batch sizes."""
+        """Time one group of candidates, interleaved with the default options, at each of their batch sizes."""
         group = others if usual is None else [usual, *others]
         try:
             clients = self.fleet.beside(contender(self.case), self.case.device, self.places)
@@ -109,24 +112,24 @@ class Laps:
             member.leave()
 
     def _place(self, members: Sequence["_Member"], size: int) -> None:
-        """Start and compile, side by side."""
+        """Start and compile the candidates in parallel."""
         with ThreadPoolExecutor(max_workers=self.places) as pool:
             try:
                 list(pool.map(lambda member: member.place(size), members))
             except BaseException:
-                self.fleet.dismiss()  # else the pool waits until they have compiled
+                self.fleet.dismiss()  # else the thread pool waits until all have compiled
                 raise
 
 
 @final
 class _Member:
-    """One candidate in a process of its own, and what it took."""
+    """One candidate in its own process, and its times."""
 
     def __init__(self, options: FrameworkOptions, sizes: Sequence[int], *, case: Case, settings: RunSettings) -> None:
         self.options, self.sizes = options, sizes
         self.failed: dict[int, Candidate] = {}
         self.times_ns: dict[int, list[float]] = {}
-        self.ratios: dict[int, float] = {}  # to what the guide says
+        self.ratios: dict[int, float] = {}  # of its time to that of the default options, by batch size
         self.call_ns, self.together = 0.0, 1
         self.pipelined, self._settings = case.scenario == "training", settings
         self._case = replace(case, batch_sizes=tuple(sizes))
@@ -134,24 +137,24 @@ class _Member:
         self._client: WorkerClient | None = None
 
     def begin(self, client: WorkerClient) -> None:
-        """Take a place, unless it has one."""
+        """Use this worker, unless the candidate has one already."""
         if self._client is None:
             self._client = client
             self._settings.listen(Event(kind="tuning", case=self._case, news=dict(self.options)))
 
     def place(self, size: int) -> None:
-        """Make ready for a batch size; a process that failed at another has a new one in its place."""
+        """Make ready for a batch size, in a new process if the one before failed at another batch size."""
         placed = self._tried(size, lambda: self._placed(size))
         if placed is not None:
             self.call_ns, self.together = placed["call_ns"], placed["together"]
 
     def warm_up(self, size: int, limit_ns: float) -> None:
-        """Until the times no longer fall."""
+        """Call until the times no longer fall, for at most `limit_ns` nanoseconds."""
         call_ns = self._tried(size, lambda: self._working.warm_up(int(limit_ns), limit_s=self._settings.limit_s))
         self.call_ns = call_ns or self.call_ns
 
     def turn(self, size: int, calls: int) -> float | None:
-        """The nanoseconds of a call: of so many in a row with one wait, or the median of so many single ones."""
+        """The nanoseconds of one call: for training the mean of pipelined `calls`, else the median of single ones."""
 
         def timed() -> list[int]:
             return self._working.time(calls, pipelined=self.pipelined, limit_s=self._settings.limit_s)
@@ -163,7 +166,7 @@ class _Member:
 
     @property
     def calls(self) -> int:
-        """In a turn; what is handed over together is never divided: it would be another program."""
+        """How many calls a slice has: a multiple of `together`, since fewer steps at once are another program."""
         calls = max(1, round(TURN_NS / self.call_ns))
         if not self.pipelined:
             return calls
@@ -171,12 +174,12 @@ class _Member:
         return -(-calls // self.together) * self.together
 
     def fail(self, sizes: Iterable[int], outcome: Outcome, error: str) -> None:
-        """So it ended at these batch sizes."""
+        """Note at these batch sizes that the candidate failed."""
         for size in sizes:
             self.failed[size] = Candidate(options=dict(self.options), outcome=outcome, error=error)
 
     def forget_oom(self) -> list[int]:
-        """The batch sizes for which it had no memory; they count as not tried."""
+        """Return the batch sizes at which it ran out of memory; from now on they count as not tried."""
         short = [size for size, failed in self.failed.items() if failed.outcome == "oom"]
         for size in short:
             del self.failed[size]
@@ -190,7 +193,7 @@ class _Member:
         self._client = self._service = None
 
     def candidate(self, size: int, usual: "_Member | None") -> Candidate:
-        """What became of it; its time is what the guide's took in this lap, where it had turns with it."""
+        """The candidate with its outcome and its time, which is relative to `usual` where the two were interleaved."""
         if size in self.failed:
             return self.failed[size]
         if usual is None or size not in self.ratios or size not in usual.times_ns:
@@ -200,7 +203,7 @@ class _Member:
         return Candidate(options=dict(self.options), times_s=(time_ns / NANOSECONDS,))
 
     def _tried(self, size: int, ask: Callable[[], Answer]) -> Answer | None:
-        """The answer of its process; none where that has ended instead."""
+        """The answer of its process; None if the process ended instead."""
         try:
             return ask()
         except WorkerError as error:
@@ -228,10 +231,10 @@ class _Member:
 
 
 def _turns(usual: _Member | None, members: Sequence[_Member], size: int, *, block_ns: float, thorough: bool) -> None:
-    """So many turns each, in orders that turn around."""
+    """Time the candidates in slices; the order rotates, and every second time it is reversed."""
     here = [member for member in members if size not in member.failed]
     warm_up_ns = WARM_UP_SHARE * block_ns
-    if usual is not None and usual in here:  # first: by single calls beside others that compile all are slow
+    if usual is not None and usual in here:  # warm first: single calls beside compiling processes are all slow
         usual.warm_up(size, warm_up_ns)
         if size not in usual.failed and not thorough:
             here = [member for member in here if not _is_hopeless(member, usual, size, warm_up_ns)]
@@ -245,7 +248,7 @@ def _turns(usual: _Member | None, members: Sequence[_Member], size: int, *, bloc
     times: dict[_Member, list[float]] = {member: [] for member in here}
     least = LEAST_TURNS if longest_ns < LONG_TURN_NS else FEWEST_TURNS
     for turn in range(max(least, round(block_ns / longest_ns))):
-        first = turn % max(1, len(here))  # all may have ended
+        first = turn % max(1, len(here))  # 0 candidates are left if all processes ended
         order = here[first:] + here[:first]
         for member in order if turn % 2 == 0 else order[::-1]:
             if len(here) > 1:
@@ -259,7 +262,7 @@ def _turns(usual: _Member | None, members: Sequence[_Member], size: int, *, bloc
 
 
 def _note(usual: _Member | None, times: Mapping[_Member, Sequence[float]], size: int) -> None:
-    """What each took, and by which part of what the guide says, turn by turn."""
+    """Store the times of each candidate, and the median over the slices of its ratio to the default options."""
     for member, taken in times.items():
         member.times_ns.setdefault(size, []).extend(taken)
         if usual is not None and usual in times and member is not usual:
@@ -267,9 +270,9 @@ def _note(usual: _Member | None, times: Mapping[_Member, Sequence[float]], size:
 
 
 def _is_hopeless(member: _Member, usual: _Member, size: int, limit_ns: float) -> bool:
-    """Whether it is far slower than what the guide says, in every call that fits into the limit; then that is its time.
+    """Whether every call until the time limit is far slower than the default; then its time is the fastest call.
 
-    One call says little where it is short: its process has just slept, while what the guide says is warm.
+    One short call is not enough: its process has just slept, while the process with the default options is warm.
     """
     quickest_ns, left_ns = member.call_ns, limit_ns
     while member is not usual and quickest_ns > HOPELESS * usual.call_ns:

@@ -1,4 +1,4 @@
-"""The fastest options of each cell in mode `tuned`: from the cache, or searched for and proven now."""
+"""Finds the fastest proven options of each cell in mode `tuned`, in the cache or by a search."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ from bench.run.settings import Event, RunSettings, contender, job, untimed
 from bench.run.worker_pool import WorkerPool
 from bench.workload import frameworks, source_code
 
-# What decides who is a candidate and how it is timed: what they took before a change there is not known any more.
+# The code that decides which options are candidates and how they are timed. Cached searches are void where it changes.
 TIMING = tuple(
     Path(bench.__file__).parent / f"{name}.py"
     for name in (
@@ -43,7 +43,7 @@ TIMING = tuple(
 
 
 def tuned_cells(case: Case) -> tuple[Cell, ...]:
-    """The cells for which a case needs options, wherever its batches come from; none in another mode."""
+    """The cells for which a case in mode `tuned` needs options, whatever its `feed`; none in mode `idiomatic`."""
     return cells(replace(case, feed="device")) if case.mode == "tuned" else ()
 
 
@@ -56,11 +56,11 @@ def tune(  # noqa: PLR0913 (what a search needs)
     again: bool = False,
     exhaustive: bool = False,
 ) -> dict[Cell, SearchResult]:
-    """One search after another, before anything else is at work: candidates are told apart by their times.
+    """The search result of each cell that the cases need; searches run one after the other, with no other work beside.
 
     With `again` nothing is taken from the cache.
     """
-    sizes: dict[Cell, dict[int, Case]] = {}  # by cells of no size
+    sizes: dict[Cell, dict[int, Case]] = {}  # by cell with batch size 0, then by batch size
     for case in cases:
         for cell in tuned_cells(case):
             sizes.setdefault(replace(cell, batch_size=0), {}).setdefault(cell.batch_size, case)
@@ -69,7 +69,7 @@ def tune(  # noqa: PLR0913 (what a search needs)
     fleet.wait()
     tuner = Tuner(fleet=fleet, proofs=proofs, settings=settings, again=again, exhaustive=exhaustive)
     found: dict[Cell, SearchResult] = {}
-    # Those of one framework one after the other: its processes have to start but once.
+    # Sorted by framework and device, so that the processes of a framework start only once.
     kind = attrgetter("contender", "device")
     for _, alike in groupby(sorted(sizes, key=kind), key=kind):
         for cell in alike:
@@ -83,7 +83,7 @@ def tune(  # noqa: PLR0913 (what a search needs)
 def search(
     cases: Sequence[Case], settings: RunSettings, *, again: bool, exhaustive: bool = False
 ) -> dict[Cell, SearchResult]:
-    """The same by itself, with processes of its own; what an exhaustive one finds stays out of the cache."""
+    """The same as `tune`, with a worker pool of its own; an exhaustive search leaves the cache as it is."""
     fleet = WorkerPool(settings.logs)
     try:
         fleet.start((contender(case), case.device) for case in cases)
@@ -97,7 +97,7 @@ def search(
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuner:
-    """Searches with the processes of a run, and proves what it finds: the fastest that is proven is chosen."""
+    """Searches with the processes of a run, and chooses the fastest options that are proven equivalent."""
 
     fleet: WorkerPool
     proofs: Proofs
@@ -106,7 +106,7 @@ class Tuner:
     exhaustive: bool = False
 
     def find(self, case: Case) -> dict[Cell, SearchResult]:
-        """The searches for the batch sizes of a case, from the cache where they are known."""
+        """The search results for the batch sizes of a case, from the cache where they are known."""
         known = {} if self.again else {cell: self._known(case, cell) for cell in tuned_cells(case)}
         found = {cell: tuning for cell, tuning in known.items() if tuning is not None}
         missing = [cell for cell in tuned_cells(case) if cell not in found]
@@ -115,7 +115,7 @@ class Tuner:
             for cell in missing:
                 found[cell] = made[cell.batch_size]
                 self.settings.listen(Event(kind="tuned", case=case, tuning=found[cell]))
-                # What failed is tried again next time; what everything at length shows is held against the search's.
+                # A search that failed is repeated next time. An exhaustive search only checks the usual one.
                 if found[cell].candidates[0].times_s and not self.exhaustive:
                     is_late = any(item.outcome == "timeout" for item in found[cell].candidates)
                     path = self._path(case, cell, within_s=self.settings.limit_s if is_late else None)
@@ -155,9 +155,9 @@ class Tuner:
         return self.fleet.run(contender(case), case.device, asked, limit_s=self.settings.limit_s).result
 
     def _proven(self, case: Case, ranked: tuple[Candidate, ...]) -> tuple[dict[str, str], tuple[Candidate, ...]]:
-        """The options of the fastest that does the same work, and all with what was found out about them.
+        """The options of the fastest proven candidate, and all candidates, with an error where a proof failed.
 
-        What the guide says needs no proof to be chosen: where it is not proven, the record says so.
+        The default options can be chosen without a proof: the record then says that they are not proven.
         """
         known = list(ranked)
         for number in successive_halving.worth(ranked):
@@ -170,11 +170,11 @@ class Tuner:
         return {}, tuple(known)
 
     def _known(self, case: Case, cell: Cell) -> SearchResult | None:
-        """What was found before: with time for every candidate, or with as much as there is now."""
+        """The cached result of a search that timed every candidate, or of one with the time limit of this run."""
         return _read(self._path(case, cell)) or _read(self._path(case, cell, within_s=self.settings.limit_s))
 
     def _path(self, case: Case, cell: Cell, *, within_s: float | None = None) -> Path:
-        """Where a search is kept, by everything that decides it: one that had no time for all, by the limit as well."""
+        """The cache file of a search; `within_s` is the time limit if that kept some candidates from being timed."""
         workload, versions = self.settings.workloads[case.workload], frameworks.versions(contender(case))
         sources = source_code.code_of(TIMING).decode(), source_digest(workload, case.framework)
         limit = [] if within_s is None else [within_s]

@@ -1,6 +1,6 @@
-"""Cases to records: proofs and memory first, two at a time, then one timed case after another.
+"""Runs the cases and writes their records: proofs and memory first, two at a time, then one timed case at a time.
 
-Each in a fresh process. The search for the largest batch is a case that takes several.
+Each case runs in a fresh process. The search for the largest batch is one case with several processes.
 """
 
 import os
@@ -31,11 +31,11 @@ from bench.workload import frameworks
 
 ATTEMPTS = 3
 COOL_DOWN_S = 20.0
-FILLED = 0.8  # of the memory that is free on a CPU, where nothing else was asked for: the rest is for everybody else
+FILLED = 0.8  # the share of free host memory that a batch may fill by default; the rest is for other processes
 
 
 def run(cases: Sequence[Case], settings: RunSettings) -> list[Record]:
-    """Measure the cases and store a record for each; an interrupt ends every process and is handed on."""
+    """Measure the cases and store a record for each; after an interrupt, end every process and raise it again."""
     fleet = WorkerPool(settings.logs)
     try:
         fleet.start((contender(case), case.device) for case in cases)
@@ -80,7 +80,7 @@ class _Place:
     tunings: Mapping[Cell, SearchResult]
 
     def tuned(self, case: Case) -> tuple[SearchResult, ...]:
-        """The searches behind a case, one for each of its batch sizes; none in another mode."""
+        """The search results for a case in mode `tuned`, one for each batch size; none in mode `idiomatic`."""
         return tuple(self.tunings[cell] for cell in tuned_cells(case))
 
     def options(self, case: Case) -> list[dict[str, str]]:
@@ -89,14 +89,14 @@ class _Place:
         return [options for number, options in enumerate(found) if options not in found[:number]] or [{}]
 
     def job(self, case: Case) -> dict[str, Any]:
-        """What its process needs to know."""
+        """The job that is sent to the process of this case."""
         return job(case, self.settings) | {"tunings": {item.batch_size: item.options for item in self.tuned(case)}}
 
 
 def _attempt(case: Case, place: _Place, writer: "_Writer") -> Record:
-    """The record that counts of a case: where the machine was throttled, it cools down, and the case is tried again.
+    """The record of the last attempt: if the machine was throttled, wait until it is cool and measure again.
 
-    Every attempt is stored. In turns there is one: the other run would not be there for a second.
+    Every attempt is stored. A case that is interleaved with another run has one attempt: the other run has moved on.
     """
     record = writer.write(case, _measure(case, place))
     while record.attempt < ATTEMPTS and _hindered(record) and place.settings.turns(case) is None:
@@ -110,7 +110,7 @@ def _hindered(record: Record) -> bool:
 
 
 def _measure(case: Case, place: _Place) -> _Run:
-    """One case in a fresh process: forked, or for its memory spawned."""
+    """Measure one case in a fresh process, which is forked, or spawned where its memory is measured."""
     place.settings.listen(Event(kind="started", case=case))
     started, begun = datetime.now(tz=UTC).isoformat(timespec="seconds"), time.monotonic()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
@@ -119,9 +119,10 @@ def _measure(case: Case, place: _Place) -> _Run:
 
 
 def _anew(case: Case, place: _Place) -> Ending:
-    """One case in a process that finds nothing compiled: what it would find on disk depends on what ran before."""
+    """Measure one case with an empty compilation cache; else its first call would depend on earlier runs."""
     fleet, settings = place.fleet, place.settings
-    with TemporaryDirectory(prefix="levelfield-", ignore_cleanup_errors=True) as empty:  # of a killed process too
+    # The parent makes this folder, and removes it also where it has killed the process.
+    with TemporaryDirectory(prefix="levelfield-", ignore_cleanup_errors=True) as empty:
         asked = place.job(case) | {"compiled": empty}
         if case.purpose == "memory":
             return fleet.run_spawned(contender(case), case.device, asked, limit_s=settings.limit_s)
@@ -135,7 +136,7 @@ def _anew(case: Case, place: _Place) -> Ending:
 
 
 def _search(case: Case, place: _Place) -> Ending:
-    """The largest batch that fits, with every size in a fresh process; it ends well where at least one sample fits."""
+    """Search for the largest batch that fits, each size in a fresh process; `ok` if at least one sample fits."""
     limit, settings = None, place.settings
     if case.device == "cpu":
         limit = settings.memory_bytes or int(FILLED * psutil.virtual_memory().available)
@@ -151,7 +152,7 @@ def _search(case: Case, place: _Place) -> Ending:
 
     largest_batch.search(fits, limit=max(case.batch_sizes))
     found = Capacity(trials=tuple(trials), memory_limit_bytes=limit)
-    # Where nothing fits, the last size that was tried is one sample, and how that ended is how it all did.
+    # If nothing fits, the last size tried is one sample, and its outcome is the outcome of the case.
     shown = endings[-1] if found.largest is None else endings[trials.index(found.largest)]
     return replace(shown, result=shown.result | {"measurement": to_json(Measurement(capacity=found))})
 
@@ -165,7 +166,7 @@ def _trial(size: int, result: Mapping[str, Any]) -> Trial:
 
 @final
 class _Writer:
-    """Makes records of what was measured, and hands them to the store in their order."""
+    """Makes a record of each measurement, and stores the records in order."""
 
     def __init__(self, place: _Place, proven: Certificates) -> None:
         self.place, self.settings, self.proven = place, place.settings, proven

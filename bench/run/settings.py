@@ -1,4 +1,4 @@
-"""What a run is about, and the jobs that it hands out to processes."""
+"""Holds the settings of a run, and makes the jobs that are sent to its processes."""
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from bench.workload.workload import Workload
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What a run tells: a proof, options that are tried or chosen, a case that starts, moves on or ends."""
+    """One step of a run, for those who show its progress: of a proof, of a search for options, or of a case."""
 
     kind: Literal["proving", "proven", "tuning", "tuned", "started", "progress", "finished"]
     case: Case | None = None
@@ -30,13 +30,14 @@ Listen = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
-    """How cases are run; `append` stores a record as soon as it is there.
+    """How the cases of a run are measured; `append` stores a record at once.
 
-    `processes` time each case. `logs` takes what the libraries print, `models` what was learnt, where it is to be kept.
-    `memory_bytes` is what the search for the largest batch may fill on a CPU; None is most of what is free. `planted`
-    is the share of its own time that is added to every timed call of a case, and `turns` the folder and the side of a
-    run that has turns with another in this case. `next_order` is the order of the next record of the run: above 0 where
-    a run goes on.
+    `processes` is the number of processes that time each case. `logs` is the folder for the output of the libraries,
+    `models` the one for trained weights; None keeps no weights. `memory_bytes` is how much host memory the search for
+    the largest batch may fill on a CPU; None is most of the free memory. `planted` returns by how much every timed call
+    of a case is slowed down on purpose, as a share of its time. `turns` returns the folder and the side (`base` or
+    `head`) of a case whose rounds are interleaved with those of another run. `next_order` numbers the next record; it
+    is above 0 where an earlier run is resumed.
     """
 
     run: str
@@ -56,7 +57,7 @@ class RunSettings:
 
 
 def job(case: Case, settings: RunSettings) -> dict[str, Any]:
-    """What a process needs to know to measure a case."""
+    """The job that a process needs to measure a case, as JSON."""
     workload = settings.workloads[case.workload]
     return {
         "kind": "measure",
@@ -76,7 +77,7 @@ def job(case: Case, settings: RunSettings) -> dict[str, Any]:
 
 
 def contender(case: Case) -> Contender:
-    """Who runs a case."""
+    """The framework of a case, with Keras' backend."""
     return Contender(case.framework, case.backend)
 
 
