@@ -1,4 +1,4 @@
-"""The user's folder for what can be made again: downloads, parsed data, traces."""
+"""Finds the user's cache folder, for files that can be made again: downloads, parsed data, traces."""
 
 import os
 from pathlib import Path
@@ -7,5 +7,5 @@ import platformdirs
 
 
 def folder() -> Path:
-    """`LEVELFIELD_CACHE`, else the place that the system has for it; not made yet."""
+    """The folder in `LEVELFIELD_CACHE`, else the user cache folder of the system; the folder may not exist yet."""
     return Path(os.environ.get("LEVELFIELD_CACHE") or platformdirs.user_cache_dir("levelfield"))

@@ -1,3 +1,3 @@
-"""The version of Levelfield, as records and `levelfield --version` say it."""
+"""Holds the version of Levelfield, which records and `levelfield --version` show."""
 
 __version__ = "0.1.0"

@@ -1,1 +1,1 @@
-"""The parent process: starts workers, hands them jobs as JSON, keeps what they answer; imports no framework."""
+"""The parent process: starts workers, sends them jobs as JSON, stores their results; imports no framework."""

@@ -1,4 +1,4 @@
-"""Which certificates the cases of a run need, and whose proofs have to be made for them; `proofs` makes them."""
+"""Finds the certificates that the cases of a run need, and the proofs that are missing; `proofs` makes them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ PROOF_LIMIT_S = 1800.0
 
 
 class ProofKey(NamedTuple):
-    """What is to be proven: one fold of a workload stands for the others, `options` are those of the contender."""
+    """What has to be proven: one fold of a workload stands for all folds, `options` are those of the framework."""
 
     workload: str
     contender: str
@@ -34,12 +34,12 @@ Certificates = Mapping[ProofKey, Certificate]
 
 
 def proof_key(case: Case, options: FrameworkOptions) -> ProofKey:
-    """What has to be proven for a case with these options."""
+    """The key of the proof that a case with these options needs."""
     sorted_options = tuple(sorted(options.items()))
     return ProofKey(proven_by(case.workload), case.contender, case.device, case.precision, sorted_options)
 
 
-def certify(  # noqa: PLR0913 (what is proven, and how it is told)
+def certify(  # noqa: PLR0913 (what is proven, and where it is logged and shown)
     workloads: Sequence[Workload],
     contenders: Sequence[Contender],
     *,
@@ -48,7 +48,7 @@ def certify(  # noqa: PLR0913 (what is proven, and how it is told)
     logs: Path,
     listen: Listen,
 ) -> dict[tuple[str, str], Certificate]:
-    """The certificates of these contenders, by workload and contender."""
+    """The certificates of these frameworks, by the name of the workload and the framework, as `keras/jax`."""
     fleet = WorkerPool(logs)
     try:
         with untimed() as pool:
@@ -63,7 +63,7 @@ def certify(  # noqa: PLR0913 (what is proven, and how it is told)
 
 
 def prover(fleet: WorkerPool, pool: ThreadPoolExecutor, listen: Listen) -> Proofs:
-    """What makes them: two traces at once share the cores."""
+    """The maker of all certificates; it computes two traces at once, each on its share of the cores."""
 
     def tell(workload: str, name: str, precision: str) -> None:
         listen(Event(kind="proving", news={"workload": workload, "contender": name, "precision": precision}))
@@ -74,7 +74,7 @@ def prover(fleet: WorkerPool, pool: ThreadPoolExecutor, listen: Listen) -> Proof
 def begin(
     made_by: Proofs, cases: Sequence[Case], options: Callable[[Case], Sequence[FrameworkOptions]], settings: RunSettings
 ) -> dict[ProofKey, Pending]:
-    """Begin the proofs of all cases, and of the options that they use, each beside everyone who does the same work."""
+    """Begin the proofs of all cases and their options, each with all frameworks that run the same work."""
     wanted = {proof_key(case, used): contender(case) for case in cases for used in options(case)}
     begun: dict[ProofKey, Pending] = {}
     usual: dict[ProofKey, Pending] = {}
@@ -92,7 +92,7 @@ def begin(
 
 
 def collect(made_by: Proofs, begun: Mapping[ProofKey, Pending], settings: RunSettings) -> Certificates:
-    """Wait for them."""
+    """Wait for the proofs that have begun; their certificates by key."""
     made: dict[int, dict[str, Certificate]] = {}
     found = {}
     for item, pending in begun.items():
@@ -111,7 +111,7 @@ def tuned(made_by: Proofs, case: Case, options: FrameworkOptions, settings: RunS
 
 
 def of(case: Case, options: Sequence[FrameworkOptions], known: Certificates) -> Certificate | None:
-    """The certificate of a case: everything that was proven of the options that it uses."""
+    """The certificate of a case, joined from those of all options that it uses; None if there is none."""
     found = [known[proof_key(case, used)] for used in options if proof_key(case, used) in known]
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""What the devices of a run can do at all, before anything is timed on them."""
+"""Measures the peak rates of the devices of a run, before anything is timed on them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,9 +16,9 @@ Roofs = Mapping[tuple[str, Precision], Roof]
 
 
 def measure(cases: Sequence[Case], fleet: WorkerPool, settings: RunSettings) -> Roofs:
-    """The best over all contenders, for each device and precision in which something is timed.
+    """The measured peaks over all frameworks, for each device and precision in which something is timed.
 
-    A stream is the same in every precision, so a device has one of each size.
+    Memory bandwidth does not depend on the precision, so a device has one peak bandwidth for each size.
     """
     found: dict[tuple[str, Precision], dict[Contender, Mapping[str, Any]]] = {}
     for case in cases:
@@ -36,12 +36,12 @@ def measure(cases: Sequence[Case], fleet: WorkerPool, settings: RunSettings) -> 
 
 
 def _asked(case: Case, fleet: WorkerPool, settings: RunSettings) -> Mapping[str, Any]:
-    """What the contender of a case reaches on its device, in its precision, with its threads."""
+    """The peak rates that the framework of a case reaches on its device, in its precision, with its threads."""
     return fleet.run(contender(case), case.device, job(case, settings) | {"kind": "roof"}, limit_s=LIMIT_S).result
 
 
 def _rates(asked: Mapping[Contender, Mapping[str, Any]], kind: str) -> list[Rate]:
-    """Of those that could say."""
+    """The rates of one kind (`flops` or `bytes`) of all frameworks whose measurement ended well."""
     return [
         Rate(per_second=rate, size=int(size), by=str(who))
         for who, result in asked.items()

@@ -1,6 +1,6 @@
-"""Which cases two runs that have turns with each other both have: only there is anybody to wait for.
+"""Finds the cases that two interleaved runs share; only in these cases does one run wait for the other.
 
-Each side leaves its plan in the folder where they meet, and looks at that of the other one.
+Each run writes its plan into a folder that both know, and reads the plan of the other run there.
 """
 
 import json
@@ -12,11 +12,11 @@ from typing import Any
 from bench.records.measurement import SIDES
 from bench.records.record import Case, to_json
 
-# How two sides take turns; those of different commits have to agree. 3: blocks last until both are sure or time is up
-# for one, and a run may be of some cells only. 4: they warm up one after the other, and number their meetings. 5: each
-# replicate has fork servers of its own.
+# The version of the rules by which two runs are interleaved; two commits can be compared only if it is the same.
+# 3: a block lasts until both medians are precise enough, or one run is out of time; a run may hold only some cells.
+# 4: the two runs warm up one after the other, and number their meetings. 5: each replicate has its own fork servers.
 PROTOCOL = 5
-LIMIT_S = 120.0  # what the other run may take to begin
+LIMIT_S = 120.0  # how long the other run may take to start
 LOOK_S = 0.05
 OTHER = dict(zip(SIDES, reversed(SIDES), strict=True))
 
@@ -24,7 +24,7 @@ Plan = Sequence[Mapping[str, Any]]
 
 
 def shared(cases: Sequence[Case], *, folder: Path, side: str) -> frozenset[Case]:
-    """The cases that the other side has too; all of them where it does not tell what it has."""
+    """The cases that are also in the plan of the other run; all cases if the other run writes no plan in time."""
     mine = json.dumps([to_json(case) for case in cases])
     _leave(folder / f"{side}.plan", mine)
     theirs = _found(folder / f"{OTHER[side]}.plan")
@@ -33,7 +33,7 @@ def shared(cases: Sequence[Case], *, folder: Path, side: str) -> frozenset[Case]
 
 
 def _leave(path: Path, text: str) -> None:
-    """Whole at once, since the other side may be looking."""
+    """Write the plan and then rename it, since the other run must not read half a file."""
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text(text, "utf-8")
     unfinished.replace(path)
@@ -50,5 +50,5 @@ def _found(path: Path) -> Plan | None:
 
 
 def _has(plan: Plan, mine: Mapping[str, Any]) -> bool:
-    """Two commits may describe a case by different keys; what both know of it decides."""
+    """Whether the plan has this case; two commits may store different keys, so only common keys are compared."""
     return any(all(mine[key] == other[key] for key in mine.keys() & other.keys()) for other in plan)

@@ -1,4 +1,4 @@
-"""Proofs: the traces of all frameworks, from the cache or from a worker, held against each other."""
+"""Makes certificates: takes the traces of all frameworks from the cache or from workers, and compares them."""
 
 import hashlib
 import json
@@ -25,10 +25,10 @@ from bench.workload.frameworks import Contender
 from bench.workload.workload import Workload
 from models.layers.spec import without_dropout
 
-PROVEN_IN = ("fp64", "fp32")  # whatever precision is used beside them
-NUDGED = " nudged"  # behind a precision
+PROVEN_IN = ("fp64", "fp32")  # every proof has these precisions, and that of the case
+NUDGED = " nudged"  # suffix of a precision: weights and inputs differ from the usual ones in the last bit
 PAIR = 2
-# What a trace holds, how it is begun, in which batches.
+# The code that decides what a trace holds, from which weights it starts, and in which batches it trains.
 DECISIVE = ("worker/proof_trace.py", "worker/prepared_workload.py", "datasets/base.py")
 HARNESS = Path(bench.__file__).parent
 
@@ -36,19 +36,19 @@ Tell = Callable[[str, str, str], None]
 
 
 class Refusal(NamedTuple):
-    """Why there is no trace; a framework that cannot do the work is not available."""
+    """Why there is no trace; `available` is False if the framework cannot run this work at all."""
 
     reason: str
     available: bool
 
 
 Traced = Trace | Refusal
-_Tracing = tuple[Contender, str, Trace | Future[Traced]]  # of whom, in which precision
+_Tracing = tuple[Contender, str, Trace | Future[Traced]]  # framework, precision, trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """A proof that has begun: of what, on which device, in which precision; `tunings` are options by contender."""
+    """A proof that has begun: its workload, device and precision; `tunings` are options by framework."""
 
     workload: Workload
     device: str
@@ -59,13 +59,13 @@ class Pending:
 
 @final
 class Proofs:
-    """Makes the traces that are not in the cache yet, and from all of them the certificates.
+    """Makes the traces that are not in the cache yet, and makes the certificates from all traces.
 
-    `tell` hears of each trace that is made: workload, contender, precision. What is proven in a reduced precision is
-    proven in float64 and float32 as well.
+    `tell` is called with workload, framework and precision before each trace. A proof in a reduced precision includes
+    the proofs in float64 and float32.
 
-    Two traces are made at once, each on cores of its own: threads of two processes that wait for each other on the same
-    cores take ten times as long.
+    Two traces are made at once, each on its own cores: if the threads of two processes wait for each other on the same
+    cores, they take ten times as long.
     """
 
     def __init__(
@@ -73,10 +73,10 @@ class Proofs:
     ) -> None:
         self.fleet, self.pool = fleet, pool
         self.threads, self.limit_s, self.tell = threads, limit_s, tell
-        self._free: SimpleQueue[int] = SimpleQueue()  # the first core of each place where a trace can be made
+        self._free: SimpleQueue[int] = SimpleQueue()  # the first core of each free group of cores
         for place in range(UNTIMED_AT_ONCE):
             self._free.put(place * threads)
-        self._jobs: dict[Path, Future[Traced]] = {}  # what is proven in two precisions shares traces
+        self._jobs: dict[Path, Future[Traced]] = {}  # proofs in different precisions share traces
 
     def begin(
         self,
@@ -87,12 +87,12 @@ class Proofs:
         precision: str = "fp32",
         tunings: Mapping[str, FrameworkOptions] = MappingProxyType({}),
     ) -> Pending:
-        """Begin the proofs of one workload, with a second framework to compare with where only one was chosen."""
+        """Begin the proofs of one workload; where only one framework was chosen, a second one is added to compare."""
         pending = Pending(workload=workload, device=device, precision=precision, tunings=tunings)
         return replace(pending, traces=self._begin(pending, (*contenders, *second(contenders))))
 
     def collect(self, pending: Pending) -> dict[str, Certificate]:
-        """Wait for the traces of one workload; the certificates by contender."""
+        """Wait for the traces of one workload; the certificates by framework, as `keras/jax`."""
         precision = pending.precision
         traces: dict[str, dict[str, Trace]] = {kind: {} for kind in (*PROVEN_IN, precision)}
         refusals: dict[str, Refusal] = {}
@@ -106,7 +106,7 @@ class Proofs:
                     refusals[str(contender)] = found
                 else:
                     traces[kind][str(contender)] = found
-            # Where a framework that was to be compared with cannot do the work, the next one takes its place.
+            # If the second framework cannot run the work, the next one takes its place.
             under_way = self._begin(pending, second(tuple(contenders), refused=refusals))
         dropout = without_dropout(pending.workload.spec) != pending.workload.spec
         make = partial(equivalence.certify, double=traces["fp64"], single=traces["fp32"], dropout=dropout)
@@ -116,7 +116,7 @@ class Proofs:
         }
         nudged = {kind: self._nudged(pending, names, kind) for kind, names in suspects.items() if names}
         for name in dict.fromkeys(name for names in suspects.values() for name in names):
-            # What is near enough in one precision keeps the usual limit there.
+            # A precision in which the deviation is small enough keeps its usual limit.
             made[name] = make(name, nudged={kind: nudged[kind] for kind, names in suspects.items() if name in names})
         made = {name: equivalence.in_precision(item, precision, traces[precision]) for name, item in made.items()}
         made |= {name: _noted(made[name], options) for name, options in pending.tunings.items() if options}
@@ -126,11 +126,11 @@ class Proofs:
         }
 
     def _begin(self, pending: Pending, contenders: Sequence[Contender]) -> tuple[_Tracing, ...]:
-        """The traces of these contenders, from the cache or under way."""
+        """The traces of these frameworks, from the cache or as futures."""
         return self._traces(pending, contenders, tuple(dict.fromkeys((*PROVEN_IN, pending.precision))))
 
     def _nudged(self, pending: Pending, names: Sequence[str], precision: str) -> dict[str, Trace]:
-        """What each of these frameworks computes from what differs in its last bit, where that could be found out."""
+        """The traces of these frameworks from weights and inputs that differ in the last bit, where they exist."""
         contenders = [item for item in frameworks.every_contender() if str(item) in names]
         begun = self._traces(pending, contenders, (precision + NUDGED,))
         found = {str(item): trace.result() if isinstance(trace, Future) else trace for item, _, trace in begun}
@@ -176,7 +176,7 @@ class Proofs:
 
     @contextmanager
     def _place(self) -> Iterator[int]:
-        """Where a trace is made, until it is there."""
+        """A free group of cores, by its first core, which is reserved until the trace is made."""
         first_core = self._free.get()
         try:
             yield first_core
@@ -190,22 +190,22 @@ def _noted(certificate: Certificate, options: FrameworkOptions) -> Certificate:
 
 
 def source_digest(workload: Workload, framework: str) -> str:
-    """How a workload is done: the framework's files of the family, and its adapter."""
+    """The digest of how a framework runs a workload: its files of the model family, and its adapter."""
     text = model_families.framework_source(workload.family, framework) + frameworks.adapter_source(framework)
     return hashlib.sha256(text).hexdigest()[:16]
 
 
 def second(contenders: Sequence[Contender], *, refused: Container[str] = ()) -> tuple[Contender, ...]:
-    """What must be proven beside the chosen ones, so that there are two to compare; `refused` ones cannot be."""
+    """The frameworks to add to the chosen ones, so that two can be compared; those in `refused` cannot run the work."""
     known = {str(item): item for item in frameworks.every_contender()}
-    peers = [known[name] for name in equivalence.PEERS]  # the quickest to start comes first
+    peers = [known[name] for name in equivalence.PEERS]  # sorted by start-up time, the fastest first
     others = [item for item in peers if item not in contenders and frameworks.is_installed(item)]
     missing = PAIR - sum(item in contenders and str(item) not in refused for item in peers)
     return tuple(others[: max(0, missing)])
 
 
 def _path(pending: Pending, contender: Contender, kind: str) -> Path:
-    """Where a trace is kept, by everything that decides what it holds."""
+    """The cache file of a trace; its name is a hash of everything that decides what the trace holds."""
     what = [
         pending.workload.proof_digest,
         source_digest(pending.workload, contender.framework),

@@ -1,4 +1,4 @@
-"""The parent's end of the processes that measure: starts fork servers, hands them jobs, sees how each job ended."""
+"""The parent's end of a worker: starts a fork server, sends it jobs, and reports how each job ended."""
 
 import json
 import os
@@ -28,11 +28,11 @@ StartMethod = Literal["fork", "spawn"]
 
 
 class WorkerError(BenchError):
-    """A fork server that did not start, or that ended while it was needed."""
+    """Raised if a fork server does not start, or ends while it is still needed."""
 
 
 class EndedError(WorkerError):
-    """A job that ended while an answer was expected; carries its result, with an outcome and an error."""
+    """Raised if a job ends while an answer is expected; `result` is the job's result, with an outcome and an error."""
 
     def __init__(self, message: str, result: "Message") -> None:
         super().__init__(message)
@@ -41,9 +41,9 @@ class EndedError(WorkerError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a job ended: its result, or an outcome and an error; the seconds until its framework was ready.
+    """How a job ended: its result, or an outcome and an error, and the seconds until its framework was ready.
 
-    `start_method` is how its process came to be.
+    `start_method` is how its process was started.
     """
 
     result: Message
@@ -53,11 +53,12 @@ class Ending:
 
 @final
 class WorkerClient:
-    """A process in which one framework is imported, for one device. Start it in a thread that outlives it.
+    """A process that has imported one framework, for one device. Start it in a thread that lives longer than it.
 
-    `backend` is Keras' engine; `device` is "cpu", "cuda" or "cuda:N": the process sees that device and no other. The
-    order of Python's sets, which may decide that of what a framework builds, follows from `hash_seed`. A process that
-    was `spawned` for it, or that has threads that no fork takes along, does one job by itself, and ends.
+    `backend` is Keras' engine. `device` is "cpu", "cuda" or "cuda:N": the process sees that device and no other.
+    `hash_seed` fixes the order of Python's sets, and with it the order in which a framework may build its operations.
+    A fork server forks a process for each job. A `spawned` process, or one that has threads which are not fork-safe,
+    runs one job itself, and ends.
     """
 
     def __init__(  # noqa: PLR0913 (what a process begins with)
@@ -89,11 +90,11 @@ class WorkerClient:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,  # Ctrl-C is for the parent, which ends things in order
+                start_new_session=True,  # only the parent gets Ctrl-C, and ends its processes in order
             )
 
     def wait_until_ready(self) -> None:
-        """Return when the framework is imported; raises WorkerError, with the end of its log, where it cannot be."""
+        """Return when the framework is imported; raises WorkerError, with the end of its log, if the import fails."""
         if self.ready is None:
             message = self.receive(limit_s=LAUNCH_LIMIT_S)
             if message is None:
@@ -102,16 +103,16 @@ class WorkerClient:
             self.start_method = "fork" if message["forks"] else "spawn"
 
     def run(self, job: Job, *, limit_s: float, listen: Listener = lambda _: None) -> Ending:
-        """Do one job in a fresh process and return how it ended.
+        """Run one job in a fresh process and return how it ended.
 
-        `timeout` after `limit_s` seconds, `failed` if killed.
+        The outcome is `timeout` after `limit_s` seconds, and `failed` if the process is killed.
         """
         self._begin(job)
         result = self._heard((), limit_s=limit_s, listen=listen)
         return Ending(result=result, startup_s=self._startup_s, start_method=self.start_method)
 
     def serve(self, job: Job, *, limit_s: float) -> "Service":
-        """Begin a job that answers requests, in a fresh process; raises EndedError where it does not begin."""
+        """Begin a job that answers requests, in a fresh process; raises EndedError if it does not begin."""
         self._begin(job)
         news = self._heard(("serving",), limit_s=limit_s)
         if news["event"] != "serving":
@@ -119,7 +120,7 @@ class WorkerClient:
         return Service(client=self, startup_s=self._startup_s or 0.0, news=news)
 
     def ask(self, request: Job, *, limit_s: float) -> Message:
-        """What the job that serves answers; raises EndedError where it has none."""
+        """The answer of the serving job to a request; raises EndedError if the job ends without one."""
         self.send(request)
         answer = self._heard(("answer",), limit_s=limit_s)
         if answer["event"] != "answer":
@@ -127,31 +128,31 @@ class WorkerClient:
         return answer
 
     def send(self, message: Job) -> None:
-        """Hand one message to the fork server, or to the job that runs in its process."""
+        """Send one message to the fork server, or to the job that runs in its process."""
         try:
             self._connection.sendall((json.dumps(message) + "\n").encode())
         except OSError:
             raise WorkerError(f"{self.contender}: the fork server has ended: {self._last_words()}") from None
 
     def receive(self, *, limit_s: float) -> Message | None:
-        """The next message of the job that runs; None where none comes in time or ever."""
+        """The next message of the running job; None if none comes in time, or if the socket is closed."""
         try:
             return self._receive(time.monotonic() + limit_s)
         except TimeoutError:
             return None
 
     def finish(self) -> None:
-        """Let a job that answers requests end by itself, and return when the fork server is free again."""
+        """Ask a serving job to end, and return when the fork server is free again."""
         if self._child is None:
             return
         self.send({})
         self._heard((), limit_s=CLOSING_S)
 
     def close(self) -> None:
-        """End the job that runs, if any, and the fork server."""
+        """End the running job, if any, and the fork server."""
         self._kill_child()
         self._connection.close()
-        if self.ready is None:  # it still imports, and would not notice
+        if self.ready is None:  # it still imports, and does not look at the socket
             self._process.kill()
         try:
             self._process.wait(timeout=CLOSING_S)
@@ -165,14 +166,14 @@ class WorkerClient:
         return self._process.poll() is None
 
     def _begin(self, job: Job) -> None:
-        """Hand over a job, when the fork server is ready."""
+        """Send a job, as soon as the fork server is ready."""
         self.wait_until_ready()
         self._began, self._startup_s = time.monotonic(), None
         self._killed_before = _killed_for_memory()
         self.send(job)
 
     def _heard(self, answers: Collection[str], *, limit_s: float, listen: Listener = lambda _: None) -> Message:
-        """The next message of the job that is one of the answers, or its result, when its process is gone."""
+        """The next message whose event is in `answers`, or the result of the job once its process has ended."""
         result: Message | None = None
         for message in self._messages(time.monotonic() + limit_s):
             if message["event"] in answers:
@@ -198,7 +199,7 @@ class WorkerClient:
         return result
 
     def _settle(self) -> None:
-        """After a job that did not end by itself: kill it, and read on until the fork server is free again."""
+        """Kill a job that did not end by itself, and read messages until the fork server is free again."""
         self._kill_child()
         if self.start_method == "spawn":
             self._process.kill()
@@ -209,7 +210,7 @@ class WorkerClient:
                 break
 
     def _status(self) -> int | None:
-        """How the process ended whose end of the socket is closed; it may take a moment longer to be gone."""
+        """The exit status of a process that has closed its end of the socket; it may need a moment to exit."""
         with suppress(subprocess.TimeoutExpired):
             return self._process.wait(timeout=CLOSING_S)
         return None
@@ -220,7 +221,7 @@ class WorkerClient:
                 os.kill(self._child, signal.SIGKILL)
 
     def _messages(self, deadline: float) -> Iterator[Message]:
-        """What comes over the socket, until it is closed; `late` when the deadline passes first."""
+        """The messages from the socket until it is closed; the last is `late` if the deadline passes first."""
         while True:
             try:
                 message = self._receive(deadline)
@@ -254,7 +255,7 @@ class WorkerClient:
         return line
 
     def _death(self, status: int | None) -> Message:
-        """What to say of a process that ended without a result."""
+        """The outcome and the error of a process that ended without a result."""
         if status is not None and status < 0:
             name = signal.Signals(-status).name
             killed_since = _killed_for_memory()
@@ -265,28 +266,31 @@ class WorkerClient:
 
     def _last_words(self) -> str:
         lines = [line for line in self.log.read_text("utf-8", "replace").splitlines() if line.strip()]
-        return lines[-1].strip()[:300] if lines else "it said nothing"
+        return lines[-1].strip()[:300] if lines else "it logged nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A job that answers requests; `startup_s` passed until its framework was ready, `news` has settings, versions."""
+    """A job that answers requests.
+
+    `startup_s` are the seconds until its framework was ready, `news` is its first message, with settings and versions.
+    """
 
     client: WorkerClient
     startup_s: float
     news: Message
 
     def place(self, batch_size: int, *, limit_s: float = 60.0) -> Message:
-        """Make ready for another batch size: the nanoseconds of a call, and how many are called together."""
+        """Make ready for another batch size; the nanoseconds of a call, and how many calls are submitted together."""
         return self.client.ask({"do": "place", "batch_size": batch_size}, limit_s=limit_s)
 
     def warm_up(self, limit_ns: int, *, limit_s: float = 60.0) -> float:
-        """Call until the times no longer fall, or so long: the nanoseconds of a call then."""
+        """Call until the times no longer fall, at most `limit_ns` long; returns the nanoseconds of a warm call."""
         call_ns: float = self.client.ask({"do": "warm_up", "limit_ns": limit_ns}, limit_s=limit_s)["call_ns"]
         return call_ns
 
     def time(self, calls: int, *, pipelined: bool = False, limit_s: float = 60.0) -> list[int]:
-        """The nanoseconds of each of so many calls, or pipelined of all of them together."""
+        """The nanoseconds of each of `calls` calls; pipelined, the nanoseconds of all of them with one wait."""
         request = {"do": "time", "calls": calls, "pipelined": pipelined}
         elapsed: list[int] = self.client.ask(request, limit_s=limit_s)["elapsed_ns"]
         return elapsed
@@ -297,7 +301,7 @@ def _ended(outcome: str, error: str) -> Message:
 
 
 def _environment(backend: str | None, *, device: str, hash_seed: int = 0) -> dict[str, str]:
-    """What a framework must find in its environment before it is imported."""
+    """The environment variables that have to be set before a framework is imported."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     settings = {
         "PYTHONPATH": path,
@@ -306,8 +310,8 @@ def _environment(backend: str | None, *, device: str, hash_seed: int = 0) -> dic
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-        "JAX_ENABLE_COMPILATION_CACHE": "false",  # else JAX, if told where, finds what it compiled before
-        "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # the usual check would make a CUDA context before the fork
+        "JAX_ENABLE_COMPILATION_CACHE": "false",  # else JAX reuses the user's cache, and the first call is too fast
+        "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # the default check would make a CUDA context before the fork
         **({"KERAS_BACKEND": backend} if backend else {}),
         **_visible_gpus(device),
     }
@@ -315,7 +319,7 @@ def _environment(backend: str | None, *, device: str, hash_seed: int = 0) -> dic
 
 
 def _visible_gpus(device: str) -> dict[str, str]:
-    """The one GPU that a process may see, none on a CPU; every GPU where it is asked what it sees."""
+    """The variable that shows a process its one GPU, no GPU for "cpu", or every GPU for "cuda:all"."""
     kind, _, number = device.partition(":")
     if number == "all":
         return {}
@@ -328,7 +332,7 @@ def _visible_gpus(device: str) -> dict[str, str]:
 
 
 def _killed_for_memory() -> int | None:
-    """How many processes the system has killed for want of memory; None where it does not say."""
+    """How many processes the system has killed because memory ran out; None where it does not count them."""
     try:
         lines = VMSTAT.read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""The fork servers of a run: one for each framework and device, each doing one job at a time."""
+"""Holds the fork servers of a run: one for each framework and device, each runs one job at a time."""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,16 +12,16 @@ from bench.workload.frameworks import Contender
 
 PROBE_LIMIT_S = 60.0
 EVERY_GPU = "cuda:all"
-UNTIMED_AT_ONCE = 2  # proofs and memory are no timings
+UNTIMED_AT_ONCE = 2  # jobs for proofs and memory, which are not timed
 
 
 def _ignore(_: Message) -> None:
-    """For jobs whose news nobody wants."""
+    """Drop the messages of a job."""
 
 
 @final
 class WorkerPool:
-    """Launchers that are started together, replaced where they died, and closed together."""
+    """Fork servers that are started together, replaced if they die, and closed together."""
 
     def __init__(self, logs: Path) -> None:
         self.logs = logs
@@ -33,27 +33,28 @@ class WorkerPool:
         self._hash_seed = 0
 
     def start(self, wanted: Iterable[tuple[Contender, str]]) -> None:
-        """Start those that are not there yet, all at once: they import their frameworks side by side."""
+        """Start the fork servers that are missing, all at once, so that they import their frameworks in parallel."""
         self.logs.mkdir(parents=True, exist_ok=True)
         for contender, device in sorted(set(wanted) - self._clients.keys()):
             self._locks[contender, device] = Lock()
             self._clients[contender, device] = self._launch(contender, device)
 
     def renew(self, hash_seed: int) -> None:
-        """Put a new one in the place of each, and wait until they are ready; nothing may be at work.
+        """Replace each fork server by a new one, and wait until all are ready; no job may be running.
 
-        Whatever is forked from one fork server shares its addresses and its order of sets. Equal code was slower by
-        several percent in every process of one fork server than in those of another; who starts anew draws anew.
+        All processes of one fork server share its memory addresses and its order of sets. Because of these, the same
+        code was several percent slower in every process of one fork server than in those of another. New fork servers
+        draw new addresses.
         """
         self._hash_seed = hash_seed
         for client in self._clients.values():
             client.close()
         self._clients = {key: self._launch(*key) for key in self._clients}
-        with suppress(WorkerError):  # which the first job will say
+        with suppress(WorkerError):  # the first job of a framework that does not start reports it
             self.wait()
 
     def wait(self) -> None:
-        """Return when all are ready, so that no import disturbs what is timed next."""
+        """Return when all are ready, so that no import slows down the next timing."""
         for client in self._clients.values():
             if client.alive:
                 client.wait_until_ready()
@@ -67,7 +68,7 @@ class WorkerPool:
         limit_s: float,
         listen: Callable[[Message], None] = _ignore,
     ) -> Ending:
-        """Do one job in a process that its fork server makes or is; whatever goes wrong with it is an ending too."""
+        """Run one job in a process of its fork server; errors of the worker are returned as an `Ending`, not raised."""
         try:
             with self._locks[contender, device]:
                 client = self._clients[contender, device]
@@ -79,7 +80,7 @@ class WorkerPool:
             return _failed(error)
 
     def run_spawned(self, contender: Contender, device: str, job: Job, *, limit_s: float) -> Ending:
-        """Do one job in a process of its own that no fork has touched."""
+        """Run one job in a spawned process of its own; errors of the worker are returned as an `Ending`, not raised."""
         try:
             client = self._launch(contender, device, spawned=True)
         except WorkerError as error:
@@ -94,9 +95,10 @@ class WorkerPool:
             client.close()
 
     def beside(self, contender: Contender, device: str, places: int) -> Sequence[WorkerClient]:
-        """So many more of one kind, for processes that are there at the same time; what is there already is kept.
+        """As many more fork servers of one framework as `places`, for processes that run at the same time.
 
-        Where one died there is a new one. They import side by side; raises WorkerError where one cannot.
+        Those from an earlier call are reused, and replaced if they died. They import in parallel; raises WorkerError if
+        one cannot start.
         """
         keys = [(contender, device, place) for place in range(places)]
         for key in keys:
@@ -109,13 +111,13 @@ class WorkerPool:
         return [self._beside[key] for key in keys]
 
     def dismiss(self) -> None:
-        """End those that are there beside the others, all at once: to leave takes a framework more than a second."""
+        """End the fork servers made by `beside`, in parallel, since a framework needs more than a second to exit."""
         with ThreadPoolExecutor() as pool:
             list(pool.map(WorkerClient.close, self._beside.values()))
         self._beside.clear()
 
     def close(self) -> None:
-        """End all of them, and whatever they are doing; a job that still waits in another thread is not begun."""
+        """End all fork servers and their jobs; a job that still waits in another thread is not started."""
         self._closed = True
         for client in (*self._clients.values(), *self._spawned, *self._beside.values()):
             client.close()
@@ -124,7 +126,7 @@ class WorkerPool:
         self, contender: Contender, device: str, *, spawned: bool = False, name: str = "fork-server"
     ) -> WorkerClient:
         if self._closed:
-            raise WorkerError(f"{contender}: not begun, since the run has ended")
+            raise WorkerError(f"{contender}: not started, since the run has ended")
         log = self.logs / f"{name}-{contender}-{device}.log".replace("/", "-").replace(":", "-")
         return WorkerClient(
             contender.framework,
@@ -137,7 +139,7 @@ class WorkerPool:
 
 
 def probe(contenders: Iterable[Contender], *, logs: Path) -> dict[Contender, Message]:
-    """What each framework is and sees with every GPU in its sight; one that cannot say has an outcome and an error."""
+    """The versions and devices of each framework, with every GPU visible; an outcome and an error if it fails."""
     asked = tuple(contenders)
     fleet = WorkerPool(logs)
     try:

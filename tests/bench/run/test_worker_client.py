@@ -226,7 +226,7 @@ def test_an_unknown_framework_is_named_with_the_reason(logs: Path) -> None:
 def test_a_fork_server_that_never_gets_ready_is_an_error(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_client, "LAUNCH_LIMIT_S", 0.01)
     client = WorkerClient("pytorch", None, device="cpu", log=logs / "slow.log")
-    with pytest.raises(WorkerError, match="the fork server did not start: it said nothing"):
+    with pytest.raises(WorkerError, match="the fork server did not start: it logged nothing"):
         client.wait_until_ready()
     client.close()
     assert not client.alive

@@ -184,7 +184,7 @@ def test_closing_ends_what_is_done_in_other_threads_and_what_still_waits_is_not_
     for child in children:
         until_gone(child.pid)
     assert fleet.run(LIGHT, "cpu", asked, limit_s=LIMIT_S).result["error"] == (
-        "light: not begun, since the run has ended"
+        "light: not started, since the run has ended"
     )
 
 
