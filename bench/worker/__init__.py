@@ -1,1 +1,1 @@
-"""The child process: a fork server for each framework, and the jobs in the processes that it forks."""
+"""The child process: a fork server for each framework, and the jobs that run in the processes it forks."""

@@ -1,6 +1,6 @@
-"""What one call demands of whoever computes it, by the spec and the recipe alone.
+"""Computes from spec and recipe what one call needs at least: FLOPs, bytes moved, and bytes held in memory.
 
-Operations, bytes that have to move, memory that has to be held.
+A call is a training step or a query.
 """
 
 import math
@@ -16,7 +16,7 @@ from bench.workload.recipe import Adam, AdamW, Sgd
 from bench.workload.workload import Workload
 
 FLOAT32_BYTES = 4
-# What an optimizer remembers of each weight.
+# How many numbers an optimizer stores for each weight.
 MOMENTS: dict[type, Callable[[Any], int]] = {
     Sgd: lambda rule: int(rule.momentum > 0),
     Adam: lambda _: 2,
@@ -26,14 +26,14 @@ MOMENTS: dict[type, Callable[[Any], int]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """One call of a network, whose layers have `weights` and so many numbers in the `outputs` of one sample.
+    """What one call of a network needs; `weights`, `outputs` and `kept` count numbers, one entry for each layer.
 
-    `kept` are the numbers of one sample that the backward pass of each layer needs again, its outputs among them. A
-    batch norm's statistics count as weights: they are few.
+    `outputs` are those of one sample. `kept` are the numbers of one sample that the backward pass of a layer needs
+    again, its outputs among them. The statistics of a batch norm count as weights: they are few.
 
-    `flops_on_inputs` are those of `flops_per_sample` that multiply the sample itself, by `weights_on_inputs`. `inputs`
-    are the numbers of one sample, `moments` those that the optimizer remembers of each weight. All are float32, but for
-    the outputs of layers, whose numbers take `bytes_per_output`.
+    `flops_on_inputs` is the part of `flops_per_sample` that multiplies the sample itself by `weights_on_inputs`.
+    `inputs` is how many numbers one sample has, `moments` how many the optimizer stores for each weight. All numbers
+    are float32, except those in the outputs of layers, which take `bytes_per_output` each.
     """
 
     scenario: Scenario
@@ -50,9 +50,10 @@ class Demand:
 
     @property
     def flops(self) -> int:
-        """Floating-point operations: for each product the backward pass has two, the gradients of both factors.
+        """Floating-point operations of the call.
 
-        Of the sample itself nobody needs a gradient.
+        For each matrix multiplication of the forward pass the backward pass has two, one for the gradient of each
+        factor. A multiplication of the sample itself has only one, since the sample needs no gradient.
         """
         if self.scenario == "inference":
             return self.batch_size * self.flops_per_sample
@@ -60,12 +61,12 @@ class Demand:
 
     @property
     def least_bytes(self) -> int:
-        """What has to be read and written, in bytes, each once where nothing stays in a cache.
+        """The bytes that the call has to read and write if nothing stays in a cache.
 
-        A query reads weights and inputs, and writes its answers. A training step reads weights and inputs twice, but
-        those weights once that only a gradient of the inputs would need again; it writes the outputs of every layer and
-        reads them again, writes and reads a gradient for every weight, and reads and writes every weight and its
-        moments.
+        A query reads weights and inputs, and writes its outputs. A training step reads weights and inputs twice. It
+        reads the weights on the inputs only once, since the sample needs no gradient. It writes the outputs of every
+        layer and reads them again. It writes and reads a gradient for every weight. It reads and writes every weight
+        and its moments.
         """
         weights, inputs = sum(self.weights), self.batch_size * self.inputs
         if self.scenario == "inference":
@@ -76,17 +77,17 @@ class Demand:
 
     @property
     def held(self) -> dict[str, int]:
-        """What has to be held at once, in bytes, at the moment at which it is most, by what it is for.
+        """The bytes that have to be in memory at once, at the moment of the peak, by what they are for.
 
-        A query goes through the layers and holds the inputs and the outputs of one. A training step keeps the outputs
-        of every layer, and a recurrent one's states and gates of all steps, until the backward pass has come to it;
-        there it holds the gradients of one layer's outputs and of its inputs, and from there on those of its weights.
-        Then come the moments of the optimizer. Nothing is computed twice, and nothing is written into what is still
-        needed.
+        A query goes through the layers and holds the inputs and outputs of one layer at a time. A training step keeps
+        the outputs of each layer until the backward pass reaches it; of a recurrent layer also the states and gates of
+        all time steps. At each layer the backward pass holds the gradients of the layer's outputs and inputs, and from
+        then on those of its weights. The optimizer holds its moments all the time. We assume that nothing is
+        recomputed, and that no memory is overwritten while its content is needed.
         """
         fixed = {"weights": FLOAT32_BYTES * sum(self.weights), "inputs": FLOAT32_BYTES * self.batch_size * self.inputs}
         outputs = [self.bytes_per_output * self.batch_size * numbers for numbers in self.outputs]
-        before = [0, *outputs[:-1]]  # what a layer reads that is the output of another
+        before = [0, *outputs[:-1]]  # the inputs of a layer, where they are the outputs of another layer
         if self.scenario == "inference":
             return fixed | {"outputs of layers": max(map(sum, zip(before, outputs, strict=True)))}
         fixed |= {"moments": fixed["weights"] * self.moments}
@@ -102,7 +103,7 @@ class Demand:
 
 
 def demand(workload: Workload, scenario: Scenario, batch_size: int, *, precision: Precision) -> Demand:
-    """What a call of a workload demands."""
+    """What one call of a workload needs, in this scenario, batch size and precision."""
     module, rule = model_families.spec_module(workload.family), workload.recipe.optimizer
     layers, shapes = model_families.layers(workload.family, workload.spec), module.parameter_shapes(workload.spec)
     return Demand(
@@ -121,7 +122,7 @@ def demand(workload: Workload, scenario: Scenario, batch_size: int, *, precision
 
 
 def _flops_on_inputs(shapes: Mapping[str, tuple[int, ...]], first: Layer) -> int:
-    """The operations of a first layer but for those on its own state, where it is recurrent."""
+    """The operations of the first layer on its inputs; those on the state of a recurrent layer are left out."""
     kernel = math.prod(shapes[f"{first.name}.kernel"])
     own = shapes.get(f"{first.name}.recurrent")
     return first.flops * kernel // (kernel + (0 if own is None else math.prod(own)))

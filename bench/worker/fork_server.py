@@ -1,10 +1,10 @@
-"""One process per framework: it imports the framework once and forks a fresh process for each job.
+"""Imports one framework once, and forks a fresh process for each job.
 
-`python -m bench.worker.fork_server FRAMEWORK SOCKET [--spawned]` reads jobs, one JSON object a
-line, from an inherited socket.
-The job's own process writes its news to the same socket; the fork server writes `exited` when that process has ended.
-With `--spawned` the one job runs in this very process, which no fork has touched: host memory can only be read there.
-So it does where an import has started a thread: a fork would leave that thread behind, and whatever it had locked.
+`python -m bench.worker.fork_server FRAMEWORK SOCKET [--spawned]` reads jobs, one JSON object a line, from an inherited
+socket. The process of the job writes its messages to the same socket; the fork server writes `exited` when that process
+has ended. With `--spawned` the only job runs in the fork server's own process, since host memory can only be measured
+in a process that was not forked. The same happens if an import has started a thread: a forked process does not have
+that thread, but keeps the locks that it held.
 """
 
 import ctypes
@@ -23,12 +23,12 @@ from typing import Any, Never
 from bench.workload import model_families
 
 PR_SET_PDEATHSIG = 1  # prctl(2): a signal to this process when its parent dies
-# Threads that see to a fork by themselves: jemalloc's, which comes with pyarrow, which pandas imports if it is there.
+# Fork-safe threads. pandas imports pyarrow if it is installed, and pyarrow's jemalloc has a thread that handles forks.
 FORKABLE = frozenset({"jemalloc_bg_thd"})
 
 
 def main() -> None:
-    """Serve jobs until the other end of the socket is closed."""
+    """Run jobs until the other end of the socket is closed."""
     framework, descriptor, *flags = sys.argv[1:]
     _die_with_parent()
     channel = _Channel(socket.socket(fileno=int(descriptor)))
@@ -53,7 +53,7 @@ class _Channel:
         self.lines = connection.makefile("r", encoding="utf-8")
 
     def send(self, message: dict[str, Any]) -> None:
-        """One line; what a killed process left of its last one is ended first."""
+        """Write one line, after a line break, since a killed process may have left half a line."""
         self.connection.sendall(("\n" + json.dumps(message) + "\n").encode())
 
     def receive(self) -> dict[str, Any] | None:
@@ -62,11 +62,11 @@ class _Channel:
 
 
 def _import(framework: str) -> None:
-    """Everything that a job needs and that takes time to import; nothing may be initialised by it."""
+    """Import everything that a job needs and that takes time to import; no import may initialise a device."""
     importlib.import_module(f"bench.adapters.{framework}")
     importlib.import_module("bench.worker.main")
     importlib.import_module("sklearn.datasets")
-    for family in model_families.family_names():  # else each job would take the digest of its network anew
+    for family in model_families.family_names():  # cached here, else each job computes the digest of its network again
         model_families.spec_source(family)
 
 
@@ -84,7 +84,7 @@ def _child(job: dict[str, Any], channel: _Channel) -> Never:
         _die_with_parent()
         _work(job, channel)
         status = 0
-    except BaseException:  # noqa: BLE001 (nothing may get out into the fork server's own loop)
+    except BaseException:  # noqa: BLE001 (no exception may reach the fork server's own loop)
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -101,14 +101,14 @@ def _work(job: dict[str, Any], channel: _Channel) -> None:
 
 
 def _write_to(log: Path) -> None:
-    """Whatever the libraries print goes to the log and never into the display."""
+    """Send everything that the libraries print to the log, so that it never reaches the display."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
 
 
 def _other_threads() -> list[str]:
-    """The names of the threads beside this one; none where the system does not say."""
+    """The names of all threads of this process except this one; empty where the system does not list them."""
     own, names = str(threading.get_native_id()), list[str]()
     for task in Path("/proc/self/task").glob("*"):
         if task.name != own:
@@ -118,9 +118,9 @@ def _other_threads() -> list[str]:
 
 
 def _die_with_parent() -> None:
-    """Never outlive the run, not even where it is killed (on Linux; elsewhere the closed socket ends the fork server).
+    """End this process when the run is killed (on Linux; elsewhere the closed socket ends the fork server).
 
-    The signal comes when the *thread* that started this process ends, so whoever starts one must outlive it.
+    The kernel sends the signal when the *thread* that started this process ends, so that thread must live longer.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

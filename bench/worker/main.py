@@ -1,7 +1,7 @@
-"""One job in, one result out, in a process of its own.
+"""Runs one job in its own process, and sends its result.
 
-A job is JSON: `kind` (one of KINDS), `framework`, `device`, `threads`, and what the kind needs. `compiled` is a folder
-for what is compiled, in place of the one that all processes share.
+A job is JSON: `kind` (one of KINDS), `framework`, `device`, `threads`, and what the kind needs. `compiled` is the
+folder of the compilation cache, in place of the one that all processes share.
 """
 
 import os
@@ -37,7 +37,7 @@ Receive = Callable[[], Message | None]
 
 
 def run(job: Job, *, emit: Emit, receive: Receive) -> None:
-    """Do one job and emit its result; whatever goes wrong is a result with an outcome, and a traceback in the log."""
+    """Run one job and emit its result; an error becomes a result with an outcome, and a traceback in the log."""
     try:
         if "threads" in job:
             _pin(job["threads"], first=job.get("first_core", 0))
@@ -46,7 +46,7 @@ def run(job: Job, *, emit: Emit, receive: Receive) -> None:
         if job.get("case", {}).get("purpose") not in WEIGHED:
             memory.keep_freed_memory()
         result = KINDS[job["kind"]](job, emit, receive)
-    except Exception as error:  # noqa: BLE001 (a worker has nobody else to tell)
+    except Exception as error:  # noqa: BLE001 (a worker reports every error through its result)
         traceback.print_exc()
         result = {"outcome": _outcome(error), "error": _one_line(error), "exit_code": getattr(error, "exit_code", 1)}
         if isinstance(error, DivergedError):
@@ -55,7 +55,7 @@ def run(job: Job, *, emit: Emit, receive: Receive) -> None:
 
 
 def _measure(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
-    """What a case measures."""
+    """Measure a case."""
     case = TypeAdapter(Case).validate_python(job["case"])
     started = now_ns()
     subject = _subject(job, precision=case.precision, seed=case.seed)
@@ -83,7 +83,7 @@ def _measure(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001
 
 
 def _problem(found: Measurement, case: Case) -> tuple[str, str] | None:
-    """An outcome and a reason where what was computed is no number, or nothing that this precision computes."""
+    """Outcome and reason if a result is not finite, or does not have the accuracy of the case's precision."""
     if not all(np.isfinite(block.checksum) for block in found.blocks):
         return "diverged", "an output or a loss is not a finite number"
     reason = None if found.forward_deviation is None else misfit(found.forward_deviation, case.precision)
@@ -91,7 +91,7 @@ def _problem(found: Measurement, case: Case) -> tuple[str, str] | None:
 
 
 def _told_of(occasion: Occasion) -> Message:
-    """A record whose times were made longer on purpose says so."""
+    """The setting that a record needs if its calls were slowed down on purpose; empty if not."""
     return {"planted": f"calls take {occasion.planted:.1%} longer"} if occasion.planted else {}
 
 
@@ -106,7 +106,7 @@ def _keeper(job: Job, subject: PreparedWorkload, case: Case) -> Callable[[Weight
 
 
 def _trace(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
-    """The evidence for a certificate, in a file."""
+    """Compute the trace that a certificate is made from, and write it to a file."""
     subject = _subject(job, precision=job["precision"], seed=job["seed"])
     path = Path(job["path"])
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,19 +115,19 @@ def _trace(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (
 
 
 def _probe(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
-    """What the framework is and sees; it is not configured, since that would already choose a device."""
+    """The versions and devices of the framework; it is not configured, since that would already choose a device."""
     adapter = load_adapter(job["framework"])
     return {"outcome": "ok", "error": None, "devices": adapter.devices(), "versions": adapter.versions()}
 
 
 def _choices(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
-    """What there is to choose from, where a workload shall be as fast as it can."""
+    """The options that a search for the fastest configuration can choose from."""
     subject = _subject(job, precision=job["precision"], seed=0)
     return {"outcome": "ok", "error": None, "choices": subject.choices(job["scenario"])}
 
 
 def _roof(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
-    """What the device can do, as far as this framework can use it."""
+    """The peak rates of the device that this framework reaches."""
     case = TypeAdapter(Case).validate_python(job["case"])
     engine = _subject(job, precision=case.precision, seed=case.seed).adapter.engine
     return {
@@ -139,10 +139,10 @@ def _roof(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (j
 
 
 def _serve(job: Job, emit: Emit, receive: Receive) -> Message:
-    """Time calls one request at a time, for somebody who has rounds of its own; an empty request ends it.
+    """Time calls on request of the parent, which interleaves several processes; an empty request ends the job.
 
-    A request says what to `do`, one of `place`, `warm_up` and `time`, and with what:
-    `bench.worker.measure.timing_server` has them.
+    In a request `do` is `place`, `warm_up` or `time`; its other keys are the arguments of that method of
+    `bench.worker.measure.timing_server.Server`.
     """
     subject = _subject(job, precision=job.get("precision", "fp32"), seed=0)
     emit({"event": "configured"})
@@ -163,7 +163,7 @@ def _serve(job: Job, emit: Emit, receive: Receive) -> Message:
 
 
 def _predict(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
-    """What a saved model says about data, in a table."""
+    """Write the predictions of a saved model to a CSV file."""
     found = prediction.predict(
         job["framework"], Path(job["folder"]), job["data"], device=job["device"], threads=job["threads"]
     )
@@ -179,9 +179,9 @@ def _subject(job: Job, *, precision: str, seed: int) -> PreparedWorkload:
 
 
 def _pin(threads: int, *, first: int) -> None:
-    """Leave this process as many cores as it may have threads: JAX takes its number of threads from there.
+    """Restrict this process to as many cores as it may have threads: JAX takes its number of threads from them.
 
-    They are counted from `first` on, or from the beginning where there are not so many.
+    The cores start at number `first`, or at the first one where too few cores follow.
     """
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
@@ -201,7 +201,7 @@ def _outcome(error: Exception) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    """What a record says of an error; the log has the rest."""
+    """The text of an error in one line, for a record; the traceback is in the log."""
     text = " ".join(str(error).split())
     spoken = isinstance(error, BenchError | DivergedError | timing_server.WrongError | NotImplementedError)
     return (text if spoken else f"{type(error).__name__}: {text}")[:LONGEST_ERROR]
@@ -217,14 +217,14 @@ KINDS = {
     "predict": _predict,
 }
 
-WEIGHED = ("memory", "capacity")  # what is kept for what comes next would be weighed as well
+WEIGHED = ("memory", "capacity")  # purposes that measure memory, where freed memory that is kept would be counted
 
 LONGEST_ERROR = 500
 
-# Where torch looks for what it compiled in an earlier process, and reads this when it first compiles.
+# The folder of torch's compilation cache; torch reads this variable when it compiles for the first time.
 COMPILED = "TORCHINDUCTOR_CACHE_DIR"
 
-# What the frameworks say when an allocation fails: PyTorch, JAX and TensorFlow, PyTorch on a CPU.
+# Parts of the errors of a failed allocation: PyTorch, JAX and TensorFlow, PyTorch on a CPU.
 OUT_OF_MEMORY = ("out of memory", "RESOURCE_EXHAUSTED", "OOM when allocating", "can't allocate memory")
-# What oneDNN says of an operation that it has for other processors alone, as PyTorch's LSTM in bfloat16.
+# oneDNN's error for an operation that it does not have for this processor, such as PyTorch's LSTM in bfloat16.
 NOT_HERE = ("could not create a primitive descriptor",)

@@ -1,4 +1,4 @@
-"""Trained networks, kept and asked again: written after learning, and loaded in their framework or in another."""
+"""Saves trained models, and predicts with them in the framework that trained them or in another."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -26,7 +26,7 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """One row for each sample, how the model was loaded, and its quality where the truth is known."""
+    """A table with one row for each sample, the source of the weights, and the quality where there are labels."""
 
     table: pd.DataFrame
     source: Literal["its own file", "the canonical weights"]
@@ -34,7 +34,7 @@ class Predictions:
 
 
 def keep(subject: PreparedWorkload, case: Case, folder: Path, *, weights: Weights, quality: dict[str, float]) -> None:
-    """Write what was learnt into a folder."""
+    """Write a trained model into a folder: its canonical weights, its own file, and how its data was scaled."""
     workload, train = subject.workload, subject.dataset.train
     scaled = subject.workload.description.task == "regression"
     about = SavedModel(
@@ -58,10 +58,10 @@ def keep(subject: PreparedWorkload, case: Case, folder: Path, *, weights: Weight
 
 
 def predict(framework: str, folder: Path, data: str, *, device: str, threads: int) -> Predictions:
-    """What a saved model says about `data`: a part of what it learnt from, or a file with more of the same.
+    """The predictions of a saved model for `data`: a part of its data set, or a file with samples of the same kind.
 
-    A CSV file has a header and the columns that were learnt from, an .npz file the array `inputs`, both in their own
-    unit. Raises UsageError or DataError for a folder or a file that is wrong.
+    A CSV file has a header and the feature columns of the data set. An .npz file has the array `inputs`. The values
+    of both are not scaled. Raises UsageError or DataError for a wrong folder or file.
     """
     about = saved_model.read(folder)
     split = _part(about, data) if data in PARTS else None
@@ -94,24 +94,24 @@ def _loaded(adapter: Adapter, framework: str, folder: Path, about: SavedModel, *
         return adapter.load(model, folder)
     except BenchError:
         raise
-    except Exception as error:  # every library has errors of its own for a damaged file
+    except Exception as error:  # each library raises its own errors for a damaged file
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise UsageError(
-            f"{folder}: {framework} found {reason}, expected the file that it saved there; another framework, by "
-            "--framework, reads the canonical weights"
+            f"{folder}: {framework} cannot read the model file that it saved there: {reason}. To load the canonical "
+            "weights instead, choose another framework with --framework"
         ) from error
 
 
 def _part(about: SavedModel, name: str) -> Split:
     dataset = datasets.load(about.dataset)
     if name == "validation" and not dataset.description.validation:
-        raise UsageError(f"DATA: found 'validation', but {dataset.description.name} has no such part of its own")
+        raise UsageError(f"DATA: found 'validation', but {dataset.description.name} has no validation data of its own")
     part: Split = getattr(dataset, name)
     return part
 
 
 def _read(path: Path, about: SavedModel) -> np.ndarray:
-    """The samples of a file, scaled as those that were learnt from."""
+    """The samples of a file, scaled like the training data."""
     known = about.description
     if path.suffix == ".npz":
         inputs = tables.read_arrays(path, {"inputs": str(about.dataset.get("inputs", "inputs"))})[0]
@@ -146,7 +146,7 @@ def _table(about: SavedModel, logits: np.ndarray, split: Split | None) -> pd.Dat
 
 
 def _named(name: str, values: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """One column, or several that are numbered."""
+    """One column with this name, or several with a number behind it."""
     if values.shape[1] == 1:
         return [(name, values[:, 0])]
     return [(f"{name} {number}", column) for number, column in enumerate(values.T)]

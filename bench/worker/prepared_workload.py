@@ -1,4 +1,4 @@
-"""A workload made ready for one framework: the only place where a framework's own file of a model is loaded by name."""
+"""Makes a workload ready for one framework; only this module loads `models.<family>.<framework>` by name."""
 
 import importlib
 from dataclasses import dataclass, replace
@@ -17,18 +17,18 @@ from bench.workload.axes import FrameworkOptions, Scenario
 from bench.workload.workload import Workload
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
-# Of weights and inputs: what tf32 and bf16 say of the arithmetic is the framework's own business.
+# Of weights and inputs. In tf32 and bf16 these stay float32, and the framework converts them where it computes.
 DTYPES: dict[str, np.dtype[np.floating]] = {"fp64": DOUBLE, "fp32": SINGLE, "tf32": SINGLE, "bf16": SINGLE}
 
 
-FOR_GPUS = ("use_cudnn",)  # forms of models that are all one on a CPU
-FOR_LOOPS = ("unroll",)  # that a library has of its own
-FOR_CPUS = ("convolution",)  # and forms that take memory for what GPUs do well without
+FOR_GPUS = ("use_cudnn",)  # model options that make no difference on a CPU
+FOR_LOOPS = ("unroll",)  # options for compiled loops, not for engines that loop in Python
+FOR_CPUS = ("convolution",)  # options that cost memory, and that a GPU does not need
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedWorkload:
-    """A workload, the adapter that drives it, and the precision and the seed in which it is built."""
+    """A workload, the adapter that drives it, and the precision and the seed with which its model is built."""
 
     adapter: Adapter
     workload: Workload
@@ -39,7 +39,7 @@ class PreparedWorkload:
 
     @property
     def dtype(self) -> np.dtype[np.floating]:
-        """That of weights and inputs."""
+        """The dtype of weights and inputs."""
         return DTYPES[self.precision]
 
     def split(self, part: Part) -> Split:
@@ -52,7 +52,7 @@ class PreparedWorkload:
         return replace(split, inputs=inputs, targets=targets)
 
     def lesson_splits(self) -> tuple[Split, Split | None, Split]:
-        """What is learnt from, chosen by (None, the data set's own, or held out by the recipe) and judged by."""
+        """Training, validation and test data; validation is the data set's, or held out by the recipe, or None."""
         train, test = self.split("train"), self.split("test")
         if self.workload.description.validation:
             return train, self.split("validation"), test
@@ -61,10 +61,10 @@ class PreparedWorkload:
         return train, None, test
 
     def encoded(self, split: Split) -> Split:
-        """The same samples with their targets as the recipe's loss takes them.
+        """The same samples, with targets in the form that the recipe's loss takes.
 
-        Labels stay labels for cross-entropy. Else they become numbers of the subject's precision: 0 and 1 of shape
-        (samples, 1) where the network has one output, one-hot of shape (samples, classes) where it has several.
+        Cross-entropy takes labels as they are. For other losses labels become numbers of this precision: 0 and 1 of
+        shape (samples, 1) if the network has one output, one-hot of shape (samples, classes) if it has several.
         """
         if split.targets.ndim > 1 or self.workload.recipe.loss == "cross_entropy":
             return split
@@ -73,7 +73,7 @@ class PreparedWorkload:
         return replace(split, targets=targets.astype(self.dtype))
 
     def choices(self, scenario: Scenario) -> dict[str, tuple[str, ...]]:
-        """The public options of the framework and the forms of its model, each with what it can be, the usual first."""
+        """The public options of the framework and of its model, each with its possible values, the default first."""
         own = forms(self.module)
         shape = model_families.spec_module(self.workload.family).input_shape(self.workload.spec)
         found = {**self.adapter.choices(scenario, input_shape=shape, forms=own), **own}
@@ -91,9 +91,9 @@ class PreparedWorkload:
         weights: model_families.Weights | None = None,
         tuning: FrameworkOptions = IDIOMATIC,
     ) -> Model:
-        """A new model with these weights, or the canonical first ones of the seed, handed to the adapter.
+        """A new model with these weights, or with the canonical initial weights of the seed; the adapter has it too.
 
-        Returns the model, which is read by `export`.
+        Pass the returned model to `export` to read its weights.
         """
         spec = spec or self.workload.spec
         weights = weights or model_families.spec_module(self.workload.family).initial_weights(spec, seed=self.seed)
@@ -104,7 +104,7 @@ class PreparedWorkload:
         return model
 
     def export(self, model: Model) -> model_families.Weights:
-        """A copy of the weights of the model that was built last, as they are now, by their canonical names."""
+        """A copy of the current weights of the last built model, by their canonical names."""
         self.adapter.settle()
         weights: model_families.Weights = self.module.export(model)
         return weights
@@ -112,21 +112,21 @@ class PreparedWorkload:
     def reference(
         self, weights: model_families.Weights, inputs: np.ndarray, *, spec: model_families.Spec | None = None
     ) -> np.ndarray:
-        """What the network must answer, by NumPy in float64."""
+        """The correct logits for these inputs, computed by NumPy in float64."""
         double = {name: value.astype(np.float64) for name, value in weights.items()}
         module = model_families.spec_module(self.workload.family)
         return module.forward(spec or self.workload.spec, double, inputs.astype(np.float64))
 
     @property
     def module(self) -> ModuleType:
-        """`models.<family>.<framework>`."""
+        """The module `models.<family>.<framework>`."""
         return network_module(self.workload.family, self.framework)
 
 
-def prepare(  # noqa: PLR0913 (what a process needs to know before it can begin)
+def prepare(  # noqa: PLR0913 (what a process needs before it can start)
     framework: str, workload: Workload, *, device: str, precision: str, threads: int, seed: int
 ) -> PreparedWorkload:
-    """The workload for this framework, whose process is configured with it; its data is read when it is asked for.
+    """The workload for this framework; configures this process for the device, the precision and the threads.
 
     Raises UnavailableError for a precision that the device does not have.
     """
@@ -145,17 +145,17 @@ def prepare(  # noqa: PLR0913 (what a process needs to know before it can begin)
 
 
 def forms(module: ModuleType) -> dict[str, tuple[str, ...]]:
-    """The equal forms in which a framework's file can write its model: the choices that `build` leaves open."""
+    """The options with which `build` of a framework's file makes equivalent models, each with its possible values."""
     hints = get_type_hints(module.build)
     return {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
 
 
 def network_module(family: str, framework: str) -> ModuleType:
-    """`models.<family>.<framework>`."""
+    """The module `models.<family>.<framework>`."""
     return importlib.import_module(f"models.{family}.{framework}")
 
 
 def load_adapter(framework: str) -> Adapter:
-    """The adapter of one framework, which is imported with it."""
+    """The adapter of one framework; this imports the framework."""
     adapter: Adapter = importlib.import_module(f"bench.adapters.{framework}").create()
     return adapter

@@ -1,4 +1,4 @@
-"""What a framework computes on a workload, as named arrays: the evidence behind a certificate."""
+"""Computes the trace of a framework on a workload: named arrays, which are the evidence behind a certificate."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -15,17 +15,17 @@ from bench.workload.axes import FrameworkOptions
 from models.layers import probes
 from models.layers.spec import without_dropout
 
-SAMPLES = 32  # of a full batch, in float64: what a step does with 32 it does with 128
-FEWEST = 2  # of a smaller last batch: batch norm needs a spread
+SAMPLES = 32  # that float64 takes of a full batch: a step computes the same with 32 samples as with 128
+FEWEST = 2  # that float64 takes of a smaller last batch: batch norm needs a variance
 
 
 def trace(
     subject: PreparedWorkload, *, nudged: bool = False, tuning: FrameworkOptions = IDIOMATIC
 ) -> dict[str, np.ndarray]:
-    """Logits at the start and after the last step, each beside the reference's, the losses of the first steps.
+    """The trace: logits before and after training with those of the reference, first losses, and final weights.
 
-    The weights after the steps. `nudged` begins with first weights that differ in their last bit and takes such inputs
-    in every step, as if it rounded otherwise: so much of a difference between two frameworks may be rounding.
+    With `nudged`, the initial weights and the inputs of every step are changed by one unit in the last place. The
+    difference to the usual trace shows how much two frameworks may differ by rounding alone.
     """
     module = model_families.spec_module(subject.workload.family)
     adapter, spec = subject.adapter, without_dropout(subject.workload.spec)
@@ -46,7 +46,7 @@ def trace(
     steps = [(batch, train.targets[rows]) for batch, rows in zip(fed, batches, strict=True)]
     losses = [adapter.train([adapter.put(*step)])[0] for step in steps[:LOSS_STEPS]]
     adapter.wait(losses)
-    if steps[LOSS_STEPS:]:  # the way in which epochs are learnt, so that it is proven as well
+    if steps[LOSS_STEPS:]:  # by `train_epoch`, so that this way of training is proven as well
         adapter.wait([loss for loss, _ in adapter.train_epoch(steps[LOSS_STEPS:])])
     weights = subject.export(model)
     found |= {f"weights/{name}": value for name, value in weights.items()}
@@ -58,10 +58,11 @@ def trace(
 
 
 def mantissa_bits(subject: PreparedWorkload, *, tuning: FrameworkOptions = IDIOMATIC) -> int:
-    """How many bits behind the binary point survive a product with one, in the layers that the family computes with.
+    """How many bits after the binary point survive a multiplication by one, in each kind of layer of the family.
 
-    Networks that only hand their inputs on are asked for 1 + 2⁻ᵏ: with fewer bits than k they answer something else, 1
-    or, where halves are rounded up, 1 + 2¹⁻ᵏ. The adapter drives the last of them afterwards.
+    This shows the precision of the arithmetic. Networks with identity weights get the inputs 1 + 2⁻ᵏ. If the
+    arithmetic keeps fewer than k bits, the output is 1, or 1 + 2¹⁻ᵏ where halves are rounded up. Afterwards the adapter
+    holds the last of these networks.
     """
     module = model_families.spec_module(subject.workload.family)
     return min(_surviving_bits(subject, *probe, tuning=tuning) for probe in module.PROBES)
@@ -85,21 +86,22 @@ def _surviving_bits(
 
 
 def bits_kept(bits: np.ndarray, answers: np.ndarray) -> int:
-    """The largest k for which 1 + 2⁻ᵏ was answered by itself, in float64; both neighbours are 2⁻ᵏ away or more."""
+    """The largest k for which the output for 1 + 2⁻ᵏ is nearer to 1 + 2⁻ᵏ than half of 2⁻ᵏ, compared in float64."""
     found = np.abs(answers.astype(np.float64) - 1 - 2.0 ** -bits[:, None]) < 2.0 ** -(bits[:, None] + 1)
     return int(bits[np.all(found, axis=1)].max(initial=0))
 
 
 def _handing_on(shape: tuple[int, ...]) -> np.ndarray:
-    """The weights of a layer whose outputs are its inputs."""
+    """The weights of a layer that returns its inputs: an identity matrix, or a bias of zeros."""
     return np.zeros(shape) if len(shape) == 1 else np.eye(shape[-2], shape[-1]).reshape(shape)
 
 
 def _batches(subject: PreparedWorkload, samples: int) -> Iterator[np.ndarray]:
-    """The first batches of the recipe's own stream, epoch after epoch.
+    """The rows of the first batches of the recipe, epoch after epoch.
 
-    Float32 needs only those whose loss is compared, whole. Float64 needs the first samples of every batch, and of a
-    smaller last one fewer: convolutions in it are slow, and would take longer than all other proofs together.
+    Float32 takes the batches whose losses are compared, with all samples. Float64 takes only the first samples of each
+    batch, and fewer of a smaller last batch: convolutions in float64 are so slow that they would take longer than all
+    other proofs together.
     """
     recipe = subject.workload.recipe
     is_exact = subject.precision == "fp64"
@@ -117,12 +119,12 @@ def _batches(subject: PreparedWorkload, samples: int) -> Iterator[np.ndarray]:
 
 
 def _nudged(weights: model_families.Weights, dtype: np.dtype[np.floating]) -> model_families.Weights:
-    """Every weight one unit in the last place of this type larger or smaller."""
+    """The weights, each larger or smaller by one unit in the last place of this dtype."""
     return {name: _shaken(value.astype(dtype), number) for number, (name, value) in enumerate(weights.items())}
 
 
 def _shaken(values: np.ndarray, seed: int) -> np.ndarray:
-    """Every value one unit in its last place larger or smaller."""
+    """The values, each larger or smaller by one unit in the last place; `seed` decides in which direction."""
     generator = np.random.Generator(np.random.PCG64(seed))
     towards = np.where(generator.random(values.shape) < 0.5, -np.inf, np.inf).astype(values.dtype)  # noqa: PLR2004 (half)
     nudged: np.ndarray = np.nextafter(values, towards)

@@ -1,4 +1,4 @@
-"""What was learnt: quality metrics by scikit-learn from predictions in NumPy, one code for every framework."""
+"""Computes quality metrics with scikit-learn from predictions in NumPy, by the same code for every framework."""
 
 from base64 import b64encode
 from collections.abc import Callable, Iterable
@@ -30,7 +30,7 @@ BINARY = 2  # classes
 CURVE_POINTS = 101
 PAIRS = 400
 SHOWN = 16
-SMALLEST_SIDE, LARGEST_SIDE = 8, 64  # pixels of what is shown as an image
+SMALLEST_SIDE, LARGEST_SIDE = 8, 64  # pixels of samples that are shown as images
 
 
 def is_diverged(logits: Float[np.ndarray, "..."]) -> bool:
@@ -39,24 +39,24 @@ def is_diverged(logits: Float[np.ndarray, "..."]) -> bool:
 
 
 def classes(outputs: Float[np.ndarray, "samples outputs"]) -> Int64[np.ndarray, " samples"]:
-    """The class of the largest output; of a single one, class 1 where it is above 0."""
+    """The class of the largest output; for a single output, class 1 where it is above 0."""
     found: np.ndarray = (outputs[:, 0] > 0) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
     return found.astype(np.int64)
 
 
 def probabilities(outputs: Float[np.ndarray, "samples outputs"], loss: Loss) -> Float[np.ndarray, "samples classes"]:
-    """What the outputs say of each class: their softmax for cross-entropy, else their sigmoid."""
+    """The probability of each class: softmax of the outputs for cross-entropy, else their sigmoid."""
     found: np.ndarray = softmax(outputs, axis=1) if loss == "cross_entropy" else expit(outputs)
     return np.hstack([1 - found, found]) if found.shape[1] == 1 else found
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What a network said about samples whose targets are known: labels (samples,), or numbers (samples, outputs).
+    """The predictions of a network with their targets: labels (samples,), or numbers (samples, outputs).
 
-    For classification there is a logit for each class, or a single one where there are two. `mean` and `deviation` lead
-    from the numbers that were learnt back to the target's own unit, column by column. Raises BenchError for shapes that
-    do not fit each other, DataError for a label outside the classes.
+    Classification has a logit for each class, or a single logit for two classes. `mean` and `deviation` convert scaled
+    targets back to their own unit, column by column. Raises BenchError if the shapes do not match, DataError for a
+    label outside the classes.
     """
 
     task: Task
@@ -67,7 +67,7 @@ class Answers:
     deviation: Float[np.ndarray, " columns"] = field(default_factory=lambda: np.ones(1))
 
     def __post_init__(self) -> None:
-        """Refuse shapes that do not fit each other."""
+        """Refuse shapes that do not match."""
         _check_shapes(self.task, self.logits, self.targets)
 
     @cached_property
@@ -77,12 +77,12 @@ class Answers:
 
     @cached_property
     def predicted(self) -> Int64[np.ndarray, " samples"]:
-        """What each sample was taken for."""
+        """The predicted class of each sample."""
         return classes(self.outputs)
 
     @cached_property
     def probabilities(self) -> Float[np.ndarray, "samples classes"]:
-        """What the outputs say of each class."""
+        """The probability of each class."""
         return probabilities(self.outputs, self.loss)
 
     @cached_property
@@ -92,20 +92,20 @@ class Answers:
 
     @cached_property
     def macro(self) -> tuple[float, float, float]:
-        """Precision, recall and F1: of class 1 where there are two classes, else the mean over those that occur."""
+        """Precision, recall and F1: of class 1 if there are two classes, else the mean over the classes that occur."""
         average = "binary" if self.probabilities.shape[1] == BINARY else "macro"
         found = precision_recall_fscore_support(self.targets, self.predicted, average=average, zero_division=0)
         return found[0], found[1], found[2]
 
 
 def evaluate(found: Answers, metrics: Iterable[str] | None = None) -> dict[str, float]:
-    """Quality metrics of the task, all of them or those in `metrics`; NaN where the logits are not finite.
+    """The quality metrics of the task, all of them or those in `metrics`; NaN if a logit is not finite.
 
-    Computed in float64. classification: `accuracy`; `precision`, `recall` and `f1` (of class 1 where there are two,
-    else means over the classes that occur in labels or predictions, 0 where one is undefined); `roc_auc` (each class
-    against the rest, mean; NaN where only one class occurs); `loss` (that of the recipe; cross-entropy in nats).
-    regression: `mae` and `rmse` in the target's own unit, `r2` (means over the outputs; R² of a single sample is NaN),
-    `loss` (mean squared error of the numbers as they were learnt).
+    Computed in float64. Classification: `accuracy`; `precision`, `recall` and `f1` (of class 1 if there are two
+    classes, else means over the classes that occur in labels or predictions, where an undefined value is 0); `roc_auc`
+    (each class against the rest, mean; NaN if only one class occurs); `loss` (of the recipe; cross-entropy in nats).
+    Regression: `mae` and `rmse` in the target's own unit; `r2` (NaN for a single sample), all three means over the
+    outputs; `loss` (mean squared error of the scaled targets).
     """
     names = tuple(METRICS[found.task] if metrics is None else metrics)
     if is_diverged(found.logits):
@@ -114,7 +114,7 @@ def evaluate(found: Answers, metrics: Iterable[str] | None = None) -> dict[str, 
 
 
 def answers(description: Description, loss: Loss, logits: np.ndarray, split: Split) -> Answers:
-    """What a network said about one part of a data set."""
+    """The predictions of a network for one part of a data set."""
     return Answers(
         task=description.task,
         loss=loss,
@@ -128,11 +128,11 @@ def answers(description: Description, loss: Loss, logits: np.ndarray, split: Spl
 def judge(
     found: Answers, *, chosen: Answers | None, naive: Answers | None, inputs: Float[np.ndarray, "samples ..."]
 ) -> Evaluation:
-    """What people look at beside the metrics; empty where the outputs are not finite.
+    """What a report shows beside the metrics: confusion, errors, images, threshold; empty if an output is not finite.
 
-    Two classes have a threshold: the one with the best F1 among the answers in `chosen` (those on validation data,
-    where there are some), and what it does here. `naive` is the forecast to beat. Of several outputs the
-    first is shown.
+    For two classes `threshold` is the one with the best F1 in `chosen` (predictions for validation data; None takes
+    those in `found`), with its quality in `found`. `naive` are the predictions of the naive forecast. Of several
+    outputs the first is shown.
     """
     if is_diverged(found.logits):
         return Evaluation()
@@ -190,12 +190,12 @@ def _threshold(found: Answers, chosen: Answers, *, own: bool) -> Threshold:
 
 
 def _first(errors: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> tuple[Error, ...]:
-    """The first samples, right or wrong."""
+    """The first samples, whether predicted correctly or not."""
     return _errors(np.arange(min(SHOWN, len(errors))), errors, truth, predicted)
 
 
 def _worst(errors: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> tuple[Error, ...]:
-    """The samples with the largest errors; none that was right."""
+    """The samples with the largest errors; samples without an error are left out."""
     rows = np.argsort(-errors, kind="stable")[:SHOWN]
     return _errors(rows[errors[rows] > 0], errors, truth, predicted)
 
@@ -210,7 +210,7 @@ def _errors(
 
 
 def _pictures(inputs: np.ndarray, shown: Iterable[Error]) -> tuple[Picture, ...]:
-    """These samples as images, all on one scale; none where samples are no images, or large ones."""
+    """These samples as images on one common scale; empty if the samples are not images, or are too large."""
     shape = inputs.shape[1:]
     height, width, channels = (*shape, 1, 1, 1)[:3]
     sides = (height, width)
@@ -255,7 +255,7 @@ def _r2(answers: Answers) -> float:
 
 def _check_shapes(task: Task, logits: np.ndarray, targets: np.ndarray) -> None:
     if logits.ndim != 2 or not logits.size:  # noqa: PLR2004 (samples, outputs)
-        raise BenchError(f"predictions: found the shape {logits.shape}, expected (samples, outputs), none of them 0")
+        raise BenchError(f"predictions: found the shape {logits.shape}, expected (samples, outputs), both at least 1")
     expected = logits.shape[:1] if task == "classification" else logits.shape
     if targets.shape != expected:
         raise BenchError(

@@ -1,1 +1,1 @@
-"""How a framework is timed and watched while it works: one loop for every framework."""
+"""Times frameworks and reads the state of the machine meanwhile, by the same loop for every framework."""

@@ -1,8 +1,8 @@
-"""Timed rounds over any call: first calls, warm-up, a synchronised block for latency, a pipelined one for throughput.
+"""Times one kind of call: first calls, warm-up, single calls for latency, pipelined rounds for throughput.
 
-Whatever is measured is a `Work`: `run(count)` makes `count` calls without waiting for them, `wait(result)` returns when
-they are done. The order is always the same: three calls apart, warm-up until the times no longer fall, single calls
-each waited for, a round apart, rounds of calls with one wait, and calls that are taken apart.
+The call is a `Work`: `run(count)` makes `count` calls without waiting for them, `wait(result)` returns when they are
+done. The order is always the same: three first calls; warm-up until the times no longer fall; single calls with a wait
+after each; a first round, stored apart; rounds of calls with one wait; calls that are timed in four parts.
 """
 
 import gc
@@ -22,28 +22,29 @@ from bench.worker.measure.timed_call import Work, slowed
 from bench.workload.axes import Feed
 
 FIRST_CALLS = 3
-WARM_UP_ROUNDS = 3  # the least that can show a plateau
-WARM_UP_SHARE = 2.0  # of a block's time, at the most
-ROUND_SHARE = 1 / 3  # of a block's time: the most that a round of the warm-up takes
+WARM_UP_ROUNDS = 3  # the fewest that can show a plateau
+WARM_UP_SHARE = 2.0  # of a block's time budget: the limit of the warm-up
+ROUND_SHARE = 1 / 3  # of a block's time budget: the limit of one round of the warm-up
 LEAST_CALLS = 3  # for a median
 PLATEAU = 1.05  # a round is on the plateau when it is at most this much slower than the fastest so far
-ENOUGH_FOR_P99 = 662  # calls, where they fit into a block
-# Pipelined rounds are short, so that nothing disturbs many of them, and still of several calls.
+ENOUGH_FOR_P99 = 662  # calls, if they fit into a block
+# A pipelined round has several calls, but is short, so that a single disturbance slows few rounds.
 ROUND_NS = 4_000_000
-DEPTH = 8  # calls with one wait, where there are enough of them
+DEPTH = 8  # calls with one wait, if a block has enough of them
 NANOSECONDS = 1_000_000_000
-# How often something is called at least: in each round of the warm-up, by itself, in rounds, and taken apart. 64 calls
-# are enough for a p90, and a median of 6 rounds has an interval of 95 %.
+# Calls in a round of the warm-up, the fewest single calls, the fewest pipelined rounds, and calls that are timed in
+# parts. Warm-up rounds and calls in parts are fewer if they take long. 64 calls are enough for a p90. 6 rounds give a
+# 95 % interval of the median.
 WARM_UP_CALLS, SINGLE_CALLS, ROUNDS, PARTS = 8, 64, 6, 32
-SHARES = 20  # rounds share a block's time
+SHARES = 20  # the fewest rounds that shall fit into a block's time budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """How blocks are timed: how long each lasts at most, on which device, and where batches are when the clock starts.
+    """How blocks are timed: the time budget of each, the device, and where batches are when the clock starts.
 
-    `planted` is the share of its own time by which every call is made longer, to see whether that is found. `turns` are
-    those with the process of another run.
+    `planted` slows every call down by this share of its time, to test whether a comparison finds it. `turns` is the
+    place where rounds are interleaved with those of another run.
     """
 
     block_seconds: float
@@ -56,10 +57,11 @@ class Conditions:
 def measure(
     work: Work, *, batch_size: int, conditions: Conditions, minimum_calls: int = 1, checksum: Callable[[Any], float]
 ) -> Block:
-    """The raw timings of one piece of work, from its first call to its steady state.
+    """The raw timings of one kind of call, from its first call to its steady state.
 
-    At least `minimum_calls` are pipelined, however long that takes; rounds of the warm-up and calls that are taken
-    apart are fewer where they take a block's time. `checksum` reads the last result, after the clock has stopped.
+    At least `minimum_calls` are pipelined, however long they take. There are fewer calls in the warm-up, and fewer
+    calls in parts, if they would not fit into the time budget. `checksum` reads the last result, after the clock has
+    stopped.
     """
     block_ns = int(conditions.block_seconds * NANOSECONDS)
     work = slowed(work, conditions.planted) if conditions.planted else work
@@ -70,7 +72,7 @@ def measure(
     spent.append(work.compiled())
     watch.begin()
     with collector_off():
-        with one_after_the_other(partner):  # threads of two processes that wait for each other take ten times as long
+        with one_after_the_other(partner):  # two processes at once on the same cores can be ten times slower
             in_a_round = fitting(WARM_UP_CALLS, call_ns=min(first), limit_ns=ROUND_SHARE * block_ns)
             warm_up, steady = warmed_up(work, calls=in_a_round, limit_ns=int(WARM_UP_SHARE * block_ns))
         single = _one_by_one(work, partner, call_ns=median(warm_up[-in_a_round:]), block_ns=block_ns)
@@ -87,7 +89,7 @@ def measure(
         before_j = watch.energy_j()
         pipelined, cpu_ns = _in_rounds(work, partner, watch, length=length, calls=per_round, call_ns=call_ns)
         after_j = watch.energy_j()
-        # In turns it is that of both sides.
+        # The energy counter covers both runs if their rounds are interleaved.
         spent_j = None if before_j is None or after_j is None or pipelined.together else after_j - before_j
         use = watch.end(energy_j=spent_j)
         with one_after_the_other(partner):
@@ -114,7 +116,7 @@ def measure(
 
 
 def _one_by_one(work: Work, partner: Partner, *, call_ns: float, block_ns: int) -> Series:
-    """Single calls, each waited for: as many as a p99 needs, where they fit into a block."""
+    """Single calls with a wait after each: as many as a p99 needs, if they fit into a block."""
     wanted = ENOUGH_FOR_P99 if call_ns * ENOUGH_FOR_P99 <= block_ns else SINGLE_CALLS
     length = Length(block_ns=block_ns, minimum=SINGLE_CALLS, wanted=wanted)
     return take(lambda: timed(work, 1), length, partner, once_ns=call_ns)
@@ -123,8 +125,8 @@ def _one_by_one(work: Work, partner: Partner, *, call_ns: float, block_ns: int) 
 def _in_rounds(  # noqa: PLR0913 (what rounds are made of)
     work: Work, partner: Partner, watch: Watch, *, length: Length, calls: int, call_ns: float
 ) -> tuple[Series, int]:
-    """Rounds of calls with one wait, and the processor time of all of them; the machine is looked at in between."""
-    used_ns: list[int] = []  # by the processors in each round, and not in between
+    """Pipelined rounds, and the CPU time of all of them; the state of the machine is read once between two rounds."""
+    used_ns: list[int] = []  # CPU time of each round; the time between rounds does not count
 
     def a_round() -> int:
         if len(used_ns) == ROUNDS // 2:
@@ -139,7 +141,7 @@ def _in_rounds(  # noqa: PLR0913 (what rounds are made of)
 
 @contextmanager
 def collector_off() -> Iterator[None]:
-    """Garbage is collected before and after, never while the clock runs."""
+    """Collect garbage now, and switch the garbage collector off while the clock runs."""
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -151,14 +153,14 @@ def collector_off() -> Iterator[None]:
 
 
 def timed(work: Work, calls: int) -> int:
-    """The nanoseconds of so many calls with one wait."""
+    """The nanoseconds of `calls` calls with one wait."""
     start = now_ns()
     work.wait(work.run(calls))
     return now_ns() - start
 
 
 def _compiling(began: Compiled, called: Compiled, rested: Compiled, ended: Compiled) -> Compiling:
-    """What the first calls spent, and the first round, and nothing in between."""
+    """The time that the first calls and the first round spent on tracing and compiling, from counts around both."""
     counts = (began.compile_ns, called.compile_ns, rested.compile_ns, ended.compile_ns)
     known = [count for count in counts if count is not None]
     return Compiling(
@@ -168,12 +170,12 @@ def _compiling(began: Compiled, called: Compiled, rested: Compiled, ended: Compi
 
 
 def fitting(calls: int, *, call_ns: float, limit_ns: float) -> int:
-    """So many calls, or as many as fit into the limit, but enough for a median."""
+    """At most `calls` calls, fewer if they do not fit into the limit, but enough for a median."""
     return min(calls, max(LEAST_CALLS, int(limit_ns / max(call_ns, 1))))
 
 
 def warmed_up(work: Work, *, calls: int, limit_ns: int, together: int = 1) -> tuple[tuple[int, ...], bool]:
-    """Single calls, or several `together`, and whether the medians of the last rounds had settled when they ended."""
+    """Warm-up times of one call, or of `together` calls, and whether the medians of the last rounds were steady."""
     times: list[int] = []
     medians: list[float] = []
     spent = 0
@@ -198,9 +200,9 @@ def _turns(conditions: Conditions, single: Series, pipelined: Series) -> Turns |
 
 
 def _calls_per_round(call_ns: float, *, block_ns: int, minimum: int, together: int) -> int:
-    """As many calls as fill a round's time, or fewer where there would be too few rounds of them.
+    """As many calls as fill the time of a round, or fewer if a block would have too few rounds.
 
-    What is handed over together is never divided: it would be another program.
+    A multiple of `together`, since fewer steps at once are another program.
     """
     needed = int(max(minimum, block_ns / max(call_ns, 1)))
     calls = max(1, min(needed // SHARES, max(DEPTH, int(ROUND_NS / max(call_ns, 1)))))
@@ -208,7 +210,7 @@ def _calls_per_round(call_ns: float, *, block_ns: int, minimum: int, together: i
 
 
 def _boundary(work: Work, *, calls: int) -> Boundary:
-    """Some calls, each of their four parts waited for."""
+    """Some calls in four parts, with a wait after each part: to device, dispatch, compute, to host."""
     parts: list[tuple[int, int, int, int]] = []
     for _ in range(calls):
         start = now_ns()

@@ -1,4 +1,4 @@
-"""What each purpose of a case measures: timing, learning, memory, and whether a batch fits."""
+"""Measures a case by its purpose: timing, learning, memory, or whether a batch fits."""
 
 import traceback
 from collections.abc import Callable, Mapping
@@ -22,8 +22,8 @@ from bench.workload.axes import FrameworkOptions
 from bench.workload.model_families import Weights
 
 MEMORY_CALLS = 5
-ANSWERS = 4  # that are held against the reference, which is slow
-FITTING_CALLS = 3  # the first makes the optimizer's state, the second has all there is at once
+ANSWERS = 4  # outputs that are compared with the NumPy reference, which is slow
+FITTING_CALLS = 3  # the first makes the optimizer's state, the second has everything in memory at once
 
 Quality = dict[str, float]
 Progress = Callable[[dict[str, Any]], None]
@@ -31,12 +31,13 @@ Progress = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
-    """How a case is measured here and now.
+    """The conditions under which a process measures a case.
 
-    How long blocks last, since when the process prepares, who hears of progress, who keeps what was learnt, by how much
-    memory may grow, which share of its own time is added to every timed call, where it meets the run that has the
-    other turns, how the framework is tuned at each batch size, and how many processes time the case, this one among
-    them.
+    `block_seconds` is the time budget of a block, `started_ns` when the process started to prepare. `progress` is
+    called with each message about progress, `keep` with trained weights and their quality. Memory may grow by
+    `memory_limit_bytes`. Every timed call is slowed down by the share `planted` of its time. `turns` is where this run
+    meets the run that it is interleaved with. `tunings` are the framework's options by batch size. `processes` is how
+    many processes time the case, this one included.
     """
 
     block_seconds: float
@@ -55,7 +56,7 @@ class Occasion:
 
 
 def measure(subject: PreparedWorkload, case: Case, occasion: Occasion) -> Measurement:
-    """What the case is for, measured; raises what the framework raises, and DivergedError."""
+    """The measurement for the purpose of the case; raises DivergedError, and the framework's own errors."""
     return PURPOSES[case.purpose, case.scenario](subject, case, occasion)
 
 
@@ -93,7 +94,7 @@ def _time_inference(subject: PreparedWorkload, case: Case, occasion: Occasion) -
 
 
 def deviation(subject: PreparedWorkload, model: Model, query: np.ndarray) -> float:
-    """How far the answers to a query that was timed are from the reference, by some of its samples."""
+    """The relative deviation from the reference of the outputs for a timed query, by its first samples."""
     answers = subject.adapter.to_numpy(subject.adapter.predict(subject.adapter.put(query)))[:ANSWERS]
     return relative_deviation(answers, subject.reference(subject.export(model), query[:ANSWERS]))
 
@@ -119,7 +120,7 @@ def _learn(subject: PreparedWorkload, case: Case, occasion: Occasion) -> Measure
 
 
 def _peak(subject: PreparedWorkload, case: Case, occasion: Occasion) -> Measurement:
-    """Peaks in ascending order of the batch size: where they cannot be reset, the largest batch still owns the last."""
+    """Peaks by ascending batch size: if a peak cannot be reset, the last one still belongs to the largest batch."""
     split = subject.split("train" if case.scenario == "training" else "test")
     baseline = memory.resident_bytes()
     peaks = []
@@ -141,12 +142,12 @@ def _peak(subject: PreparedWorkload, case: Case, occasion: Occasion) -> Measurem
                 accounted_bytes=_account(subject, once),
             )
         )
-        del once  # which holds its batch, and would be part of the next peak
+        del once  # it holds its batch, which would count in the next peak
     return Measurement(memory=tuple(peaks))
 
 
 def _account(subject: PreparedWorkload, once: Callable[[], object]) -> dict[str, int]:
-    """The framework's own account of the peak; without it, whose ways are its library's own, a peak is still one."""
+    """The library's own account of the peak; empty if it fails, since the peak itself is still valid."""
     try:
         return subject.adapter.engine.account(once)
     except Exception:  # noqa: BLE001 (the log has it)
@@ -155,7 +156,7 @@ def _account(subject: PreparedWorkload, once: Callable[[], object]) -> dict[str,
 
 
 def _fit(subject: PreparedWorkload, case: Case, occasion: Occasion) -> Measurement:
-    """The device's peak with a batch of this size; whoever asked learns from the outcome whether it fits."""
+    """The device's peak with a batch of this size; the outcome of the job says whether the batch fits."""
     split = subject.split("train" if case.scenario == "training" else "test")
     if occasion.memory_limit_bytes is not None:
         memory.limit_growth(occasion.memory_limit_bytes)
@@ -169,9 +170,9 @@ def _fit(subject: PreparedWorkload, case: Case, occasion: Occasion) -> Measureme
 def _exercise(
     subject: PreparedWorkload, case: Case, rows: np.ndarray, *, calls: int, tuning: FrameworkOptions
 ) -> Callable[[], object]:
-    """A new model and a few calls: the optimizer allocates its state in the first, a compiler works in it.
+    """Build a new model and make a few calls; returns a function that makes one more call.
 
-    Returns what makes one more.
+    The first call compiles, and allocates the optimizer's state.
     """
     adapter = subject.adapter
     subject.build(tuning=tuning)
@@ -207,7 +208,7 @@ def _conditions(case: Case, batch_size: int, occasion: Occasion) -> Conditions:
 
 
 def _told(block: Block, subject: PreparedWorkload, case: Case, occasion: Occasion) -> Block:
-    """The block with what its calls need to do, after the news of it."""
+    """Report progress; return the block with the FLOPs and bytes that one of its calls needs."""
     occasion.progress({"batch_size": block.batch_size, "call_ns": int(np.median(block.synchronised_ns))})
     asked = demand(subject.workload, case.scenario, block.batch_size, precision=case.precision)
     held_bytes = sum(asked.held.values())

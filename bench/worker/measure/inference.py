@@ -1,4 +1,4 @@
-"""Inference: queries of one size, timed on inputs that are already on the device; and the logits of a whole split."""
+"""Times queries of one batch size, and computes the logits of a whole split."""
 
 import itertools
 from itertools import islice
@@ -29,9 +29,9 @@ def time_queries(adapter: Adapter, inputs: np.ndarray, *, batch_size: int, condi
 
 
 def queries(adapter: Adapter, inputs: np.ndarray, *, batch_size: int, feed: Feed = "device") -> Work:
-    """Queries that take turns, already on the device or put there each time.
+    """Several queries, called one after the other in a cycle; on the device already, or moved there in each call.
 
-    Samples repeat in a cycle where they are too few.
+    If there are too few samples, they repeat.
     """
     count = max(1, min(DIFFERENT_QUERIES, len(inputs) // batch_size))
     rows = cycle(len(inputs), count * batch_size).reshape(count, batch_size)
@@ -56,7 +56,7 @@ def queries(adapter: Adapter, inputs: np.ndarray, *, batch_size: int, feed: Feed
 
 
 def logits_of(adapter: Adapter, inputs: np.ndarray) -> np.ndarray:
-    """The logits of all samples, in queries of one size: the last is filled up in a cycle, and trimmed afterwards."""
+    """The logits of all samples, by queries of equal size; the last is filled up with repeated samples, then cut."""
     size = min(EVALUATION_BATCH, len(inputs))
     count = -(-len(inputs) // size)
     rows = cycle(len(inputs), count * size).reshape(count, size)

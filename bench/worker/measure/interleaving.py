@@ -1,11 +1,12 @@
-"""Rounds in turns with a process that does the same work elsewhere, so that what the machine does it does to both.
+"""Interleaves the slices of two processes of two runs, so that interference slows both alike.
 
-Two runs go through the same plan, each with a process of its own. Both wait for each other before a block and now and
-then within it, and hand a baton over: one round here, one there, whoever was second is first in the next. A disturbance
-that lasts longer than a round is then on both sides, and no part of their ratio.
+Two runs go through the same plan, each with its own process. The two processes wait for each other before a block, and
+now and then within it. In each `turn` both run one slice, one after the other; the process that is second in one turn
+is first in the next. A disturbance that lasts longer than a slice slows both processes, and does not change their
+ratio.
 
-The baton goes through two named pipes, one for each direction. A partner that does not come, or that has gone, is not
-waited for: what is timed without it is not paired.
+The processes signal through two named pipes, one for each direction. A process does not wait for a partner that does
+not come or has gone; its timings are then not paired.
 """
 
 import os
@@ -20,37 +21,37 @@ from bench.worker.measure.clock import now_ns
 
 Side = Literal["base", "head"]
 
-MEETING_LIMIT_NS = 120_000_000_000  # what a partner may take to load, to compile and to warm up
+MEETING_LIMIT_NS = 120_000_000_000  # how long a partner may take to load, to compile and to warm up
 TURN_LIMIT_S = 120.0
 LOOK_S = 0.001
-WORD = 16  # bytes, which a pipe takes whole: what is said, the number of the last meeting, and a number
+WORD = 16  # bytes of a message, which a pipe takes whole: its kind, the number of the last meeting, and a number
 MEETING_DIGITS = 5
 READY, DONE, ENDED = "r", "d", "e"
 
 
 class Partner(Protocol):
-    """Whoever takes the other turns."""
+    """The process of the other run, which has the other slices."""
 
     @property
     def alone(self) -> bool:
-        """Whether there is nobody to wait for, in this block."""
+        """Whether this process does not wait for a partner in this block."""
 
     def meet(self, number: int) -> int:
-        """Return when both are here, with the larger of the numbers that they brought."""
+        """Return when both processes have called this, with the larger of their two numbers."""
 
     def before(self, turn: int) -> None:
-        """Return when this turn, by its number in the block, may begin."""
+        """Return when this side may begin its slice in the turn with this number in the block."""
 
     def after(self, turn: int) -> None:
-        """This turn is over."""
+        """Signal that the slice of this side in this turn is over."""
 
     def end(self) -> None:
-        """This block is over on this side."""
+        """Signal that this block is over on this side."""
 
 
 @contextmanager
 def one_after_the_other(partner: Partner) -> Iterator[None]:
-    """What is done here, one side does when the other one has done it."""
+    """Run the body of this context on one side first, and on the other side after it."""
     partner.meet(0)
     partner.before(0)
     yield
@@ -59,27 +60,27 @@ def one_after_the_other(partner: Partner) -> Iterator[None]:
 
 @final
 class Nobody:
-    """Whoever works alone waits for nobody."""
+    """See `Partner`: stands in for the other process in a run that is not interleaved; never waits."""
 
     alone = True
 
     def meet(self, number: int) -> int:
-        """The own number."""
+        """This process' own number, at once."""
         return number
 
     def before(self, turn: int) -> None:
-        """Begin at once."""
+        """Return at once."""
 
     def after(self, turn: int) -> None:
-        """Nobody needs to know."""
+        """Do nothing."""
 
     def end(self) -> None:
-        """Nobody needs to know."""
+        """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meeting:
-    """A folder in which two runs meet, named as their session is, and which of them this one is."""
+    """The folder in which two runs meet, named like their session, and the side of this run: `base` or `head`."""
 
     folder: Path
     side: Side
@@ -87,20 +88,20 @@ class Meeting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where two runs meet for one block, by its name in both."""
+    """Where two runs meet for one block; the block has the same name in both runs."""
 
     meeting: Meeting
     block: str
 
     @property
     def session(self) -> str:
-        """What both runs are called by together."""
+        """The name that both runs share."""
         return self.meeting.folder.name
 
 
 @final
 class Neighbour:
-    """See `Partner`: the process of the other run that is at the same place."""
+    """See `Partner`: reaches the process of the other run through two named pipes."""
 
     def __init__(self, place: Place) -> None:
         self.is_first = place.meeting.side == "base"
@@ -115,7 +116,7 @@ class Neighbour:
         self.mine = self._opened(mine)
 
     def _opened(self, path: Path) -> int:
-        """The pipe to the other one, which can be opened when that one listens; -1 where it never does."""
+        """The pipe to the partner, which can be opened once the partner listens; -1 if it does not in time."""
         begun = now_ns()
         while now_ns() - begun < MEETING_LIMIT_NS:
             try:
@@ -125,9 +126,9 @@ class Neighbour:
         return -1
 
     def meet(self, number: int) -> int:
-        """Tell that this side is ready, and wait for the other; what is left of what was before is passed over.
+        """Signal that this side is ready, and wait for the partner; messages of earlier meetings are skipped.
 
-        Whoever is at a later meeting has gone on alone, and is not met again.
+        A partner that is at a later meeting already has continued alone; this side then also continues alone.
         """
         self.alone = self.gone or self.mine < 0
         self.meetings += 1
@@ -141,17 +142,17 @@ class Neighbour:
         return number
 
     def before(self, turn: int) -> None:
-        """Wait for the other one where it is first in this turn."""
+        """Wait for the partner if it is first in this turn."""
         if not self.alone and (turn % 2 == 0) != self.is_first and self._heard()[0] != DONE:
             self.alone = True
 
     def after(self, turn: int) -> None:
-        """Hand the baton over where the other one is second in this turn."""
+        """Signal the partner if it is second in this turn."""
         if (turn % 2 == 0) == self.is_first:
             self._tell(DONE)
 
     def end(self) -> None:
-        """The other one need not wait any more in this block."""
+        """Signal that the partner need not wait any more in this block."""
         self._tell(ENDED)
 
     def _tell(self, word: str, number: int = 0) -> None:
@@ -161,7 +162,7 @@ class Neighbour:
             os.write(self.mine, f"{word}{meeting}{number:0{WORD - 1 - MEETING_DIGITS}d}".encode())
 
     def _heard(self) -> tuple[str, int, int]:
-        """The next word of the other one, its meeting and its number; none where it has gone or takes too long."""
+        """The next message of the partner: kind, meeting, number; an empty kind if it has gone or takes too long."""
         if select.select([self.theirs], [], [], TURN_LIMIT_S)[0]:
             with suppress(OSError):
                 word = os.read(self.theirs, WORD).decode()
@@ -171,7 +172,7 @@ class Neighbour:
         return "", 0, 0
 
     def _leave(self) -> None:
-        """Go on alone for good; the other one hears of it."""
+        """Continue alone from now on; the closed pipe tells the partner."""
         self.alone = self.gone = True
         if self.mine >= 0:
             os.close(self.mine)

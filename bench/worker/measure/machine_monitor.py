@@ -1,6 +1,6 @@
-"""What the machine does while something is timed: clocks, use, power, heat, and who else wants the processors.
+"""Reads the state of the machine around timed rounds: clocks, use, power, temperature, and preemption by others.
 
-A figure that this machine or this user cannot have is None, never 0. Nothing here runs while the clock does.
+A value that this machine or this user cannot read is None, never 0. Nothing here runs while the clock runs.
 """
 
 import os
@@ -17,11 +17,11 @@ from bench.records.measurement import POWER_CAP, GpuReading, Moment, Reading, Us
 from bench.worker.measure.clock import now_ns
 
 POWERCAP = Path("/sys/class/powercap")
-PACKAGES = "intel-rapl:[0-9]*"  # AMD's are called so too; their parts have a second number
+PACKAGES = "intel-rapl:[0-9]*"  # the same name on AMD; parts of a package have a second number
 PROCESSORS = Path("/sys/devices/system/cpu")
 THROTTLE_COUNTS = "cpu[0-9]*/thermal_throttle/package_throttle_count"
 MICRO, MILLI = 1e-6, 1e-3
-# Why a GPU may run slower than it could. Idle, a user's own clocks and those of a group of GPUs are no such reasons.
+# Why a GPU may be throttled. Idle clocks, clocks set by the user, and clocks shared by several GPUs do not count.
 REASONS = {
     pynvml.nvmlClocksEventReasonSwPowerCap: POWER_CAP,
     pynvml.nvmlClocksThrottleReasonHwSlowdown: "hardware slowdown",
@@ -34,9 +34,9 @@ CPU_HEAT = "heat (CPU)"
 
 @final
 class Watch:
-    """One timed block is watched: `begin`, `read` in between, `end`.
+    """Reads the state of the machine around one timed block: `begin`, `read` between rounds, `end`.
 
-    `device` is where the work is: "cpu", or the one GPU that this process sees.
+    `device` is where the work runs: "cpu", or the one GPU that this process sees.
     """
 
     def __init__(self, device: str) -> None:
@@ -44,13 +44,13 @@ class Watch:
         self.readings: list[Reading] = []
 
     def begin(self) -> None:
-        """Before the block."""
+        """Start to watch, and take the reading before the block."""
         self.throttle_counts = _throttle_counts()
         self.begun_ns, self.stolen_s, self.preemptions = now_ns(), stolen_s(), _preemptions()
         self.read("before")
 
     def read(self, when: Moment) -> None:
-        """How things are now."""
+        """Add a reading of the current state."""
         gpu = _gpu_reading(self.gpu) if self.gpu is not None else None
         hot = self.throttle_counts is not None and (_throttle_counts() or 0) > self.throttle_counts
         frequency = _asked(psutil.cpu_freq)
@@ -66,14 +66,14 @@ class Watch:
         )
 
     def energy_j(self) -> float | None:
-        """The energy that the GPU, or on a CPU its packages, took since some moment in the past."""
+        """The energy counter of the GPU, or of all CPU packages, in joules; it counts from some moment in the past."""
         if self.gpu is None:
             return _packages_j()
         spent: int | None = _asked(pynvml.nvmlDeviceGetTotalEnergyConsumption, self.gpu)
         return None if spent is None else spent * MILLI
 
     def end(self, *, energy_j: float | None) -> Use:
-        """After the block, which took that much energy where it was timed with one wait."""
+        """Take the reading after the block, and return all; `energy_j` is the energy of the pipelined rounds."""
         self.read("after")
         stolen = stolen_s()
         return Use(
@@ -81,12 +81,12 @@ class Watch:
             span_ns=now_ns() - self.begun_ns,
             stolen_ns=None if stolen is None or self.stolen_s is None else round((stolen - self.stolen_s) * 1e9),
             preemptions=_preemptions() - self.preemptions,
-            energy_j=energy_j if energy_j and energy_j > 0 else None,  # a counter that began anew says nothing
+            energy_j=energy_j if energy_j and energy_j > 0 else None,  # not positive if the counter was reset
         )
 
 
 def gpu_handle() -> Any | None:  # noqa: ANN401 (NVML's own)
-    """The driver's handle of the one GPU that this process sees; None where the driver does not say."""
+    """The driver's handle of the one GPU that this process sees; None if the driver does not give one."""
     try:
         pynvml.nvmlInit()
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0] or "0"
@@ -116,8 +116,8 @@ def _reasons(gpu: object) -> tuple[str, ...]:
     return tuple(name for bit, name in REASONS.items() if found & bit)
 
 
-def _asked(function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 (whatever is asked for)
-    """The answer of a driver or a system; None where it has none."""
+def _asked(function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 (the type of the function's result)
+    """The result of a function of the driver or the system; None if it is not supported."""
     try:
         return function(*arguments)
     except (pynvml.NVMLError, OSError, NotImplementedError):
@@ -140,7 +140,7 @@ def _throttle_counts() -> int | None:
 
 
 def _packages_j() -> float | None:
-    """The counters of all packages; few users may read them."""
+    """The energy counters of all CPU packages in joules; None for most users, who have no right to read them."""
     try:
         packages = [path for path in POWERCAP.glob(PACKAGES) if path.name.count(":") == 1]
         counters = [int((path / "energy_uj").read_text()) for path in packages]
@@ -150,5 +150,5 @@ def _packages_j() -> float | None:
 
 
 def _preemptions() -> int:
-    """How often a thread of this process had to leave its processor to another."""
+    """How often a thread of this process was preempted."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw

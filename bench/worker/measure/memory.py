@@ -1,4 +1,4 @@
-"""Memory of this process and of its device, each figure by its own definition; None where it cannot be read."""
+"""Reads the memory of this process and of its device, each value by its own definition; None if it cannot be read."""
 
 import ctypes
 import os
@@ -21,7 +21,7 @@ def resident_bytes() -> int | None:
 
 
 def reset_peak() -> bool:
-    """Let the peak begin anew; False where the system cannot."""
+    """Reset the peak of the resident size to the current one; False where the system cannot do it."""
     try:
         CLEAR_REFS.write_text(RESET_PEAK)
     except OSError:
@@ -35,22 +35,22 @@ def peak_resident_bytes() -> int | None:
 
 
 def limit_growth(allowed_bytes: int) -> None:
-    """Let allocations fail that would take this process so much beyond what it holds now, where the system can.
+    """Make allocations fail that let this process grow by more than `allowed_bytes`, where the system supports it.
 
-    What a process holds is its private writable memory, touched or not (setrlimit(2), RLIMIT_DATA), shared libraries
-    and stacks of other processes apart.
+    What counts is the private writable memory of the process, touched or not (setrlimit(2), RLIMIT_DATA), without
+    shared libraries and stacks of other processes.
     """
     held = _status("VmData")
     if held is None:
         return
     import resource
 
-    with suppress(OSError, ValueError):  # a lower limit that is there already is kept
+    with suppress(OSError, ValueError):  # a lower limit that is already set stays
         resource.setrlimit(resource.RLIMIT_DATA, (held + allowed_bytes, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 
 
 def nvml_used_bytes(device: str) -> int | None:
-    """What the driver says this process holds on its GPU; None on a CPU and where the driver does not say."""
+    """The bytes that this process holds on its GPU, by NVML; None on a CPU, and where NVML does not report them."""
     if device == "cpu":
         return None
     gpu = machine_monitor.gpu_handle()
@@ -65,11 +65,11 @@ def nvml_used_bytes(device: str) -> int | None:
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep what is freed for what comes next, where it can be told to (glibc, mallopt(3)).
+    """Make the C library keep freed memory for later allocations, where it has such a setting (glibc, mallopt(3)).
 
-    By itself glibc maps what is larger than a threshold and hands back what is free at the end of its heap. Whether the
-    arrays of a call are mapped and cleared anew in each call then depends on what lay where before: the same query took
-    10 or 14 ms in different processes, others 28 or 50.
+    By default glibc allocates large arrays with mmap, and returns free memory at the end of its heap to the system.
+    Whether the arrays of a call are mapped and cleared again in each call then depends on the layout of the heap. The
+    same query took 10 ms in some processes and 14 ms in others, another query 28 or 50 ms.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

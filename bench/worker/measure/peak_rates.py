@@ -1,4 +1,4 @@
-"""How fast a device can be at all: the best of large products, and of streams of several sizes."""
+"""Measures the peak rates of a device: of large matrix multiplications, and memory bandwidth at several sizes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,21 +10,22 @@ ROUNDS = 20
 FEWEST = 2
 ENOUGH_NS = 200_000_000
 FLOAT32_BYTES = 4
-# Rows of matrices: large enough for the best rate, small enough for a few products in a second.
+# Rows of the square matrices: large enough for the best rate, small enough for a few multiplications in a second.
 ROWS = {"cpu": (512, 1024, 2048), "cuda": (4096, 8192, 16384)}
-# Bytes that are read, and as many that are written: from what a cache holds to what none does. Where all are read, the
-# largest are 2³⁰ numbers, which libraries that count them in 32 bits can still count.
+# Bytes that are read, and as many that are written: some fit into a cache, the largest do not. If all are read, the
+# largest array has 2³⁰ numbers, which a library with 32-bit indices can still handle.
 STREAMED = {"cpu": (2**20, 2**23, 2**25, 2**28), "cuda": (2**25, 2**28, 2**31)}
 NANOSECONDS = 1e9
-LONGEST_S = 3.0  # for one product
+LONGEST_S = 3.0  # for one matrix multiplication
 
 Rates = dict[int, float]  # by size
 
 
 def products(engine: Engine, device: str, precision: str) -> Rates:
-    """The best rate in operations per second by rows of the matrices: 2 n³ for each product.
+    """The best rate of matrix multiplication in FLOP/s, by the number n of rows; one multiplication has 2 n³ FLOPs.
 
-    Of those that take no longer than some seconds: a processor that has no bfloat16 is hundreds of times slower in it.
+    Sizes that would take longer than LONGEST_S are left out: a processor without bfloat16 is hundreds of times slower
+    in it.
     """
     kind = device.partition(":")[0]
     rates: Rates = {}
@@ -37,9 +38,9 @@ def products(engine: Engine, device: str, precision: str) -> Rates:
 
 
 def streams(engine: Engine, device: str) -> Rates:
-    """The best rate in bytes per second by the bytes that are touched: all of them read, or half read and half written.
+    """The best memory bandwidth in bytes per second, by the bytes touched: all read, or half read and half written.
 
-    A processor may have to read what it writes over first, so that reading alone is faster.
+    Reading alone may be faster, since a processor may have to read memory before it overwrites it.
     """
     kind = device.partition(":")[0]
     rates: Rates = {}
@@ -51,7 +52,7 @@ def streams(engine: Engine, device: str) -> Rates:
 
 
 def _best(engine: Engine, once: Callable[[], Any], amount: int) -> float:
-    """What disturbs only ever adds: the quickest call shows what can be reached."""
+    """The rate of the fastest of some calls: interference can only slow a call down."""
     engine.wait(once())
     times: list[int] = []
     while len(times) < FEWEST or (len(times) < ROUNDS and sum(times) < ENOUGH_NS):

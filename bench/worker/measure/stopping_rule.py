@@ -1,7 +1,7 @@
-"""A series of times of the same thing: how long it goes on, by itself or in turns with another process.
+"""Repeats a timing until it is precise enough, alone or interleaved with another process.
 
-It ends when the interval of its median is narrow enough, or when its time is up; in turns when both sides know enough
-to be compared.
+Alone, a series stops when the confidence interval of its median is narrow enough, or when its time budget is used up.
+Interleaved, it stops when both processes have enough timings to be compared, or when one has used up its budget.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,20 +17,20 @@ from bench.records.measurement import Ended
 from bench.worker.measure.interleaving import Partner
 
 NARROW = 0.01  # of the median, on either side of it
-# Noise comes and goes within hundredths of a second: an interval over less than this part of a block does not know it.
+# Noise changes within hundredths of a second: an interval over less than this part of a block misses some of it.
 LEAST_SHARE = 1 / 3
-LOOKS = 1.25  # how much more there is when the interval is looked at again
-# In turns with another process: what is known of a block's quickest calls or of its turns decides when it ends.
-SURE_ERROR = 0.01  # standard, relative
-SURE, UNSURE, OVER = range(3)  # what a side says of itself; the larger one counts
-LONGEST = 1.5  # times a block's time: beyond it, what a process has for itself is larger than what is not known of it
+LOOKS = 1.25  # the interval is computed again when there are this many times as many timings
+# Interleaved with another process, a block ends by the standard error of its fastest calls or of its slices.
+SURE_ERROR = 0.01  # standard error, relative
+SURE, UNSURE, OVER = range(3)  # the message of each side to the other; both act on the larger one
+LONGEST = 1.5  # times the time budget of a block: more timings help less than more processes, which differ by more
 LEAST_TURNS = 10
-TURN_NS = 20_000_000  # whoever waits for its turn leaves the cores only after some milliseconds
+TURN_NS = 20_000_000  # the threads of a waiting process leave the cores only after some milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Length:
-    """How long a series lasts, and how many times it has at least, and before it may end sooner by itself."""
+    """The length of a series: time budget, fewest timings, and how many until its first interval."""
 
     block_ns: int
     minimum: int
@@ -39,7 +39,7 @@ class Length:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """Times, why there are no more of them, how many belong to one turn, and whether another process had the others."""
+    """The timings, why they ended, how many belong to one slice, and whether all were interleaved with a partner."""
 
     times: tuple[int, ...]
     ended: Ended
@@ -48,10 +48,10 @@ class Series:
 
 
 def take(once: Callable[[], int], length: Length, partner: Partner, *, once_ns: float) -> Series:
-    """Times of `once`, each of which is expected to be about `once_ns`; there are never fewer than the minimum.
+    """Timings of `once`, each expected to take about `once_ns`; never fewer than the minimum.
 
-    With a partner both have as many turns, until both know enough, or one and a half times the block's time is up for
-    one of them.
+    With a partner, both have the same number of slices. They stop when both are precise enough, or when one of them has
+    used 1.5 times its time budget.
     """
     in_a_turn = partner.meet(_in_a_turn(once_ns))
     turns_to_a_look = partner.meet(_turns(in_a_turn * once_ns, block_ns=length.block_ns))
@@ -85,17 +85,17 @@ def take(once: Callable[[], int], length: Length, partner: Partner, *, once_ns: 
 
 
 def _in_a_turn(once_ns: float) -> int:
-    """How often something is timed in one turn, so that a turn is longer than it takes to hand it over."""
+    """How many timings one slice has, so that a slice takes longer than the switch to the other process."""
     return max(1, round(TURN_NS / max(once_ns, 1)))
 
 
 def _turns(turn_ns: float, *, block_ns: int) -> int:
-    """How many turns of such a length make a block."""
+    """How many slices of this length fill a block."""
     return max(LEAST_TURNS, round(block_ns / max(turn_ns, 1)))
 
 
 def _is_sure(times: Sequence[int], in_a_turn: int) -> bool:
-    """Whether what two sides will be compared by is known of this one."""
+    """Whether the value by which two runs are compared is precise enough on this side."""
     turns = np.asarray(times, dtype=float).reshape(-1, in_a_turn)
     return bool(turns.min() > 0) and paired.surest(turns)[1] <= SURE_ERROR
 

@@ -1,4 +1,4 @@
-"""What is timed: calls of one kind, whole and in parts; and the same made slower, to see whether that is found."""
+"""Defines what is timed: calls of one kind, whole and in parts; can slow them down to test the comparison."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,11 +10,12 @@ from bench.worker.measure import clock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What is timed: `run(count)` returns the last call's result; `feed`, `call` and `fetch` are one call in parts.
+    """Calls of one kind. `run(count)` makes `count` calls, and returns their result without waiting for it.
 
-    `feed()` puts a batch on the device, `call(batch)` makes the call, `fetch(result)` has the result in NumPy.
-    `compiled()` is what the process has spent on compiling so far. `together` calls are handed over at once where
-    there are so many: a program of several steps.
+    `wait(result)` returns when the result is computed. `feed`, `call` and `fetch` are the parts of one call: `feed()`
+    puts a batch on the device, `call(batch)` makes the call, `fetch(result)` returns the result in NumPy. `compiled()`
+    is the time that the process has spent on compiling so far. If `run` makes many calls, `together` of them are one
+    program, with as many training steps.
     """
 
     run: Callable[[int], Any]
@@ -27,10 +28,10 @@ class Work:
 
 
 def slowed(work: Work, share: float) -> Work:
-    """The same work, but every call takes longer by this share of its own time, until its result is there.
+    """The same work, but every call takes longer by this share of its own time.
 
-    A processor is kept busy meanwhile, as it would be by code that is slower; calls with one wait are longer by the
-    share of all of them.
+    The added time is a busy loop in `wait`, since slower code would also keep a core busy. Calls with one wait take
+    longer by this share of their total time.
     """
     begun_ns = 0
 
@@ -48,7 +49,7 @@ def slowed(work: Work, share: float) -> Work:
         nonlocal begun_ns
         work.wait(result)
         end_ns = begun_ns + (1 + share) * (clock.now_ns() - begun_ns) if begun_ns else 0
-        begun_ns = 0  # what is waited for next may be no call: a batch on its way to the device
+        begun_ns = 0  # the next wait may be for a batch on its way to the device, which is not slowed down
         while clock.now_ns() < end_ns:
             pass
 

@@ -1,4 +1,4 @@
-"""Calls that are timed when somebody asks for them, who has rounds of its own: in turns with other processes."""
+"""Times calls on request of the parent, which interleaves the slices of several processes."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -19,7 +19,7 @@ Message = dict[str, Any]
 
 
 class WrongError(Exception):
-    """What is computed is no number, or is computed in another precision; carries an outcome of a record."""
+    """Raised if a result is not finite, or was computed in another precision; `outcome` is that of the record."""
 
     def __init__(self, outcome: str, message: str) -> None:
         super().__init__(message)
@@ -28,9 +28,9 @@ class WrongError(Exception):
 
 @final
 class Server:
-    """Training steps or queries of one workload with some options of its framework, at one batch size at a time.
+    """Times training steps or queries of one workload with given framework options, at one batch size at a time.
 
-    What is handed over together is called together from the first call on: it is a program of its own.
+    If the framework compiles several steps into one program, every call runs that program, from the first call on.
     """
 
     def __init__(self, subject: PreparedWorkload, scenario: Scenario, *, tuning: FrameworkOptions) -> None:
@@ -40,28 +40,28 @@ class Server:
         self._work: Work | None = None
 
     def place(self, batch_size: int) -> Message:
-        """Make ready for a batch size: the nanoseconds of a call that has been made before, and how many go together.
+        """Make ready for a batch size; returns the nanoseconds of a second call, and how many steps are one program.
 
-        Raises WrongError where the answers to queries are none that this precision computes.
+        Raises WrongError if the logits of a query do not have the accuracy of this precision.
         """
         if batch_size not in self._works:
-            if self.scenario == "training":  # which changes the model that it is given: each size has its own
+            if self.scenario == "training":  # training changes the model, so each batch size has a new one
                 self._works = {batch_size: self._steps(batch_size)}
             else:
                 self._works[batch_size] = self._queries(batch_size)
         self._work = work = self._works[batch_size]
-        block.timed(work, work.together)  # which compiles
+        block.timed(work, work.together)  # the first call compiles
         return self._called([block.timed(work, work.together)])
 
     def warm_up(self, limit_ns: int) -> Message:
-        """Call until the times no longer fall, or so long: the nanoseconds of a call then.
+        """Call until the times no longer fall, at most `limit_ns` long; returns the nanoseconds of a warm call.
 
-        Raises WrongError where what is computed then is no number.
+        Raises WrongError if a result is not finite then.
         """
         work = self._placed
         once_ns = block.timed(work, work.together)
         round_ns = limit_ns // block.WARM_UP_ROUNDS
-        # Calls that are longer than all of the warm-up are made one by one.
+        # If one call takes longer than the whole warm-up may, a round of the warm-up has one call.
         calls = 1 if once_ns > limit_ns else block.fitting(block.WARM_UP_CALLS, call_ns=once_ns, limit_ns=round_ns)
         times, _ = block.warmed_up(work, calls=calls, limit_ns=limit_ns, together=work.together)
         result = work.run(work.together)
@@ -71,7 +71,7 @@ class Server:
         return self._called(times[-calls:])
 
     def time(self, calls: int, *, pipelined: bool) -> Message:
-        """The nanoseconds of each of so many calls, or pipelined of all of them together."""
+        """The nanoseconds of each of `calls` calls; pipelined, the nanoseconds of all of them with one wait."""
         waits = [calls] if pipelined else [1] * calls
         return {"elapsed_ns": [block.timed(self._placed, number) for number in waits]}
 

@@ -1,4 +1,4 @@
-"""Training: timed on batches that are already on the device, and learning to the end, watched epoch by epoch."""
+"""Times training steps, and trains a workload by its recipe with an evaluation after each epoch."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -24,28 +24,28 @@ from bench.workload.model_families import Weights
 from bench.workload.recipe import EarlyStopping, Recipe, Target, is_better, primary
 from bench.workload.workload import Workload
 
-TIMED_STEPS = 200  # by all processes of a case together
+TIMED_STEPS = 200  # at least, in all processes of a case together
 BINARY = 2  # classes, which have a threshold
 GATHERED_BYTES = 4_000_000
-DIFFERENT_BATCHES = 16  # that take turns in timed blocks, so that no step is timed on a batch that it has just seen
+DIFFERENT_BATCHES = 16  # timed blocks cycle through them, so that no step sees the same batch as the step before
 
 Progress = Callable[[dict[str, Any]], None]
 
 
 class DivergedError(Exception):
-    """The loss is no longer a number; carries the curve up to there."""
+    """Raised if a loss is not finite; `learning` has the learning curve up to that epoch."""
 
     def __init__(self, message: str, learning: Learning) -> None:
         super().__init__(message)
         self.learning = learning
 
 
-def time_steps(  # noqa: PLR0913 (what a block is made of)
+def time_steps(  # noqa: PLR0913 (what a block needs)
     adapter: Adapter, train: Split, *, batch_size: int, seed: int, conditions: Conditions, processes: int = 1
 ) -> Block:
     """The raw timings of training steps at one batch size.
 
-    At least 200 of them are pipelined, in all `processes` together, each of which has its share of them.
+    At least 200 steps are pipelined in all `processes` of the case together; each process runs its share.
     """
     return block.measure(
         steps(adapter, train, batch_size=batch_size, seed=seed, feed=conditions.feed),
@@ -57,7 +57,7 @@ def time_steps(  # noqa: PLR0913 (what a block is made of)
 
 
 def steps(adapter: Adapter, train: Split, *, batch_size: int, seed: int, feed: Feed = "device") -> Work:
-    """Training steps, on batches that take turns, already on the device or put there each time."""
+    """Training steps that cycle through several batches, which are on the device already or moved there each time."""
     batches = [(train.inputs[rows], train.targets[rows]) for rows in _turns(len(train), batch_size, seed=seed)]
     placed = [adapter.put(*batch) for batch in batches]
     turns = count()
@@ -81,10 +81,10 @@ def steps(adapter: Adapter, train: Split, *, batch_size: int, seed: int, feed: F
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """What is learnt: a workload's recipe on its data, from the first weights and the batch order of one seed.
+    """A training by the recipe of a workload; one seed decides the initial weights and the order of the batches.
 
-    `train` has its targets as the loss takes them, `validation` (None where there is none) and `test` as they are
-    judged. `snapshot` is a copy of the weights as they are, `restore` makes the adapter go on with such a copy.
+    `train` has targets as the loss takes them; `validation` (or None) and `test` have targets as the metrics take them.
+    `snapshot` returns a copy of the current weights, `restore` makes the adapter continue with such a copy.
     """
 
     workload: Workload
@@ -98,12 +98,12 @@ class Lesson:
 
     @property
     def evaluation(self) -> Split:
-        """The data behind the curve."""
+        """The data on which each epoch is evaluated."""
         return self.test if self.validation is None else self.validation
 
 
 class _Watch:
-    """Early stopping: the best epoch so far, and whether patience has ended."""
+    """Early stopping: keeps the best epoch so far, and decides when to stop."""
 
     def __init__(self, stopping: EarlyStopping, lesson: Lesson) -> None:
         self.stopping, self.lesson = stopping, lesson
@@ -111,19 +111,19 @@ class _Watch:
         self.weights: Weights = {}
 
     def is_over(self, epoch: int, judged: dict[str, float]) -> bool:
-        """Whether no epoch has been better for as long as patience lasts. Raises BenchError without a value."""
+        """Whether the last `patience` epochs brought no improvement. Raises BenchError if the metric is NaN."""
         value = judged[self.stopping.metric]
         if np.isnan(value):
             raise BenchError(
-                f"recipe.early_stopping: found no value of {self.stopping.metric} on {len(self.lesson.evaluation)} "
-                "validation samples, expected one to stop by; take another metric or more samples"
+                f"recipe.early_stopping: {self.stopping.metric} is NaN on {len(self.lesson.evaluation)} validation "
+                "samples, expected a number; choose another metric or more samples"
             )
         if not self.epoch or is_better(self.stopping.metric, value, self.value):
             self.value, self.epoch, self.weights = value, epoch, self.lesson.snapshot()
         return epoch - self.epoch >= self.stopping.patience
 
     def restore(self, last: int) -> int | None:
-        """Go back to the best epoch, where the recipe says so; which one it was."""
+        """Restore the weights of the best epoch if the recipe says so, and return its number, else None."""
         if not self.stopping.restore_best:
             return None
         if self.epoch < last:
@@ -132,9 +132,9 @@ class _Watch:
 
 
 def learn(adapter: Adapter, lesson: Lesson, progress: Progress) -> Learning:
-    """Learn for the epochs of the recipe, or until it stops early, and judge the result on the test set.
+    """Train for the epochs of the recipe, or until early stopping, and evaluate the result on the test set.
 
-    Raises DivergedError, with the curve, where a loss is not a finite number.
+    Raises DivergedError, with the learning curve, if a loss is not finite.
     """
     recipe, target = lesson.workload.recipe, lesson.workload.target
     watch = _Watch(recipe.early_stopping, lesson) if recipe.early_stopping else None
@@ -174,14 +174,14 @@ def learn(adapter: Adapter, lesson: Lesson, progress: Progress) -> Learning:
 
 
 def _judged(adapter: Adapter, lesson: Lesson, learning: Learning) -> Learning:
-    """With what the network says about the test set now."""
+    """The same learning curve with the quality on the test set now."""
     description, loss = lesson.workload.description, lesson.workload.recipe.loss
 
     def answered(split: Split) -> quality_metrics.Answers:
         return quality_metrics.answers(description, loss, logits_of(adapter, split.inputs), split)
 
     found = answered(lesson.test)
-    images = lesson.test.inputs.reshape(len(lesson.test), *description.sample_shape)  # where they are some
+    images = lesson.test.inputs.reshape(len(lesson.test), *description.sample_shape)  # if the samples are images
     binary = description.task == "classification" and description.outputs == BINARY
     chosen = answered(lesson.validation) if binary and lesson.validation is not None else None
     naive = None
@@ -196,7 +196,7 @@ def _judged(adapter: Adapter, lesson: Lesson, learning: Learning) -> Learning:
 
 
 def _epoch(adapter: Adapter, lesson: Lesson, *, metric: str, number: int) -> tuple[Epoch, dict[str, float]]:
-    """One epoch, and the metrics that decide how to go on."""
+    """Train and evaluate one epoch; returns the epoch, and the metrics that early stopping and the target need."""
     recipe = lesson.workload.recipe
     train_loss, train_ns = train_epoch(adapter, lesson.train, recipe, seed=lesson.seed, number=number)
     trained = now_ns()
@@ -217,21 +217,21 @@ def _epoch(adapter: Adapter, lesson: Lesson, *, metric: str, number: int) -> tup
 
 
 def train_epoch(adapter: Adapter, train: Split, recipe: Recipe, *, seed: int, number: int) -> tuple[float, int]:
-    """Every batch of one epoch once: the mean loss over samples, and the nanoseconds until the last step was done."""
+    """Train one epoch; returns the mean loss over its samples, and the nanoseconds until the last step is done."""
     stream = datasets.batches(len(train), recipe.batch_size, seed=seed, epoch=number, last_batch=recipe.last_batch)
     started = now_ns()
     losses = adapter.train_epoch(_gathered(train, stream))
     adapter.wait([loss for loss, _ in losses])
     spent = now_ns() - started
-    # Over samples and not over batches, since the last batch may be smaller.
+    # The mean is over samples and not over batches, since the last batch may be smaller.
     means = [float(adapter.to_numpy(loss)) for loss, _ in losses]
     return float(np.average(means, weights=[samples for _, samples in losses])), spent
 
 
 def _gathered(train: Split, stream: Iterable[np.ndarray]) -> Iterator[HostBatch]:
-    """The batches of a stream of indices: views of a few megabytes that are gathered at once.
+    """The batches for a stream of row indices, as views of a few megabytes that are gathered at once.
 
-    To gather each by itself takes as long as a tenth of a small network's step.
+    To gather each batch alone would take as long as a tenth of a small network's step.
     """
     rest = iter(stream)
     for first in rest:
@@ -247,7 +247,7 @@ def _gathered(train: Split, stream: Iterable[np.ndarray]) -> Iterator[HostBatch]
 
 
 def _turns(samples: int, batch_size: int, *, seed: int) -> Iterator[np.ndarray]:
-    """The first batches of the index stream, all of full size; fewer where there are not enough samples."""
+    """The row indices of the first batches, all of full size; fewer batches if there are not enough samples."""
     stream = datasets.batches(samples, batch_size, seed=seed, epoch=0, last_batch="drop")
     return (rows for rows, _ in zip(stream, range(DIFFERENT_BATCHES), strict=False))
 

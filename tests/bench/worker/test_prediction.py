@@ -114,7 +114,7 @@ def test_a_damaged_file_of_its_own_is_one_line(tmp_path: Path, framework: str) -
         path.write_bytes(b"damaged")
     refused = asked(framework, folder, "test")
     assert refused["exit_code"] == 2
-    assert refused["error"].startswith(f"{folder}: {framework} found ")
+    assert refused["error"].startswith(f"{folder}: {framework} cannot read the model file that it saved there: ")
     assert "\n" not in refused["error"]
     other = next(name for name in HERE if name != framework)
     assert asked(other, folder, "test")["outcome"] == "ok"
@@ -163,7 +163,7 @@ def test_a_wrong_file_is_one_line(houses: Workload, tmp_path: Path, text: str, m
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("validation", "DATA: found 'validation', but synthetic has no such part of its own"),
+        ("validation", "DATA: found 'validation', but synthetic has no validation data of its own"),
         ("new.txt", "DATA: found 'new.txt', expected a .csv or .npz file, or one of train, validation, test"),
         ("nowhere.csv", "nowhere.csv: found No such file"),
     ],

@@ -176,7 +176,7 @@ def test_learning_stops_when_patience_is_over_and_the_best_weights_come_back(met
 def test_a_metric_that_has_no_value_cannot_stop_anything(recorder: Recorder) -> None:
     """One validation sample is of one class, and no ROC curve goes through one class."""
     rule = 'epochs = 8\nvalidation_fraction = 0.05\nearly_stopping = { patience = 2, metric = "roc_auc" }'
-    with pytest.raises(BenchError, match=r"recipe\.early_stopping: found no value of roc_auc on 1 validation samples"):
+    with pytest.raises(BenchError, match=r"recipe\.early_stopping: roc_auc is NaN on 1 validation samples"):
         learnt(recorder, ("epochs = 2", rule))
 
 
