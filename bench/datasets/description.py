@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
 import bench.datasets
-from bench.errors import UsageError
+from bench.errors import UsageError, expected, key_name
 
 Task = Literal["classification", "regression"]
 Part = Literal["train", "validation", "test"]
@@ -106,13 +106,12 @@ def find(table: Mapping[str, object]) -> tuple[ModuleType, object]:
 
 
 def _wrong(details: ErrorDetails, allowed: str) -> str:
-    """One wrong option: its key, what was found, what is allowed."""
-    key = ".".join(map(str, ("dataset", *details["loc"])))
-    message = details["msg"].removeprefix("Value error, ")
+    """The text about one wrong option: its key, what was found, what is expected."""
+    key = key_name(("dataset", *details["loc"]))
     if details["type"] == "unexpected_keyword_argument":
-        return f"{key}: found {details['input']!r}, but the keys are {allowed}"
+        return f"{key}: unknown key, expected one of {allowed}"
     if details["type"] == "missing":
-        return f"{key}: found nothing, and it is required"
-    if len(details["loc"]) == 0:  # a rule about several options together, whose input is all of them
-        return f"{key}: {message}"
-    return f"{key}: found {details['input']!r}; {message[0].lower()}{message[1:]}"
+        return f"{key}: found nothing, expected {expected(details)}"
+    if details["type"] == "value_error":  # a rule about several options together
+        return f"{key}: {details['ctx']['error']}"
+    return f"{key}: found {details['input']!r}, expected {expected(details)}"

@@ -34,9 +34,9 @@ class Options:
     def __post_init__(self) -> None:
         """Refuse a table that does not say which task it is."""
         if (self.classes is None) == (self.outputs is None):
+            found = "both classes and outputs" if self.classes else "neither classes nor outputs"
             raise ValueError(
-                f"found classes {self.classes!r} and outputs {self.outputs!r}, expected one of the two: "
-                "classes for classification, outputs for regression"
+                f"found {found}, expected exactly one of the two: classes for classification, outputs for regression"
             )
 
 

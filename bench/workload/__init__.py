@@ -1,1 +1,1 @@
-"""What is asked for, in both processes: workloads, suites, recipes, model families, frameworks, saved models."""
+"""What a user can ask to measure: workloads, suites, recipes, model families, frameworks and saved models."""

@@ -1,4 +1,4 @@
-"""The axes of the matrix whose points are cases: the words that each of them takes."""
+"""The values that a case can take on each axis of the matrix: scenario, purpose, mode, precision and feed."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -9,5 +9,5 @@ Mode = Literal["idiomatic", "tuned"]
 Precision = Literal["fp64", "fp32", "tf32", "bf16"]
 Feed = Literal["device", "host"]
 
-# Public options of a framework with the values that were chosen, by name: `{"compile": "default"}`.
+# The chosen value of each public option of a framework, by the name of the option: `{"compile": "default"}`.
 FrameworkOptions = Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Which frameworks there are, which are installed and in which versions, without importing any of them."""
+"""Lists the supported frameworks, and the installed ones with their versions, without importing any of them."""
 
 import itertools
 from collections.abc import Collection
@@ -13,7 +13,7 @@ from bench.workload.toml_errors import meant
 
 ADAPTERS = Path(__file__).parents[1] / "adapters"
 
-# The distributions that each framework and each backend of Keras needs; the first gives the extra its version.
+# The distributions that each framework and each backend of Keras needs. Reports show the version of the first one.
 DISTRIBUTIONS = {
     "pytorch": ("torch",),
     "keras": ("keras",),
@@ -22,7 +22,7 @@ DISTRIBUTIONS = {
     "jax": ("jax", "jaxlib"),
     "torch": ("torch",),
 }
-EVERY = "all"  # the name of all of them
+EVERY = "all"  # selects every framework with every backend
 BACKENDS = {"keras": ("tensorflow", "jax", "torch")}  # in the order in which plain `keras` picks one
 
 
@@ -34,17 +34,17 @@ class Contender:
     backend: str | None = None
 
     def __str__(self) -> str:
-        """As people write it."""
+        """The name as users write it: `pytorch`, `keras/jax`."""
         return f"{self.framework}/{self.backend}" if self.backend else self.framework
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The keys of `DISTRIBUTIONS` that it needs."""
+        """The keys of `DISTRIBUTIONS` for the framework and, if there is one, for its backend."""
         return (self.framework, self.backend) if self.backend else (self.framework,)
 
 
 def framework_names() -> tuple[str, ...]:
-    """The frameworks that have an adapter."""
+    """The names of the frameworks that have an adapter, in the order of `DISTRIBUTIONS`."""
     found = {path.stem for path in ADAPTERS.glob("*.py")} - {"__init__", "base"}
     return tuple(sorted(found, key=list(DISTRIBUTIONS).index))
 
@@ -57,10 +57,10 @@ def every_contender() -> tuple[Contender, ...]:
 
 
 def choose(names: tuple[str, ...]) -> tuple[tuple[Contender, ...], tuple[str, ...]]:
-    """The installed contenders among `names`, and for each of the others a line that says how to install it.
+    """The installed frameworks among `names`, and one line for each missing one that says how to install it.
 
-    Plain `keras` means its first installed backend, `all` every framework on every backend. Raises UsageError for an
-    unknown name.
+    Plain `keras` means Keras on its first installed backend. `all` means every framework on every backend. Raises
+    UsageError for an unknown name.
     """
     every = tuple(map(str, every_contender()))
     chosen: dict[Contender, None] = {}
@@ -76,23 +76,23 @@ def choose(names: tuple[str, ...]) -> tuple[tuple[Contender, ...], tuple[str, ..
 
 
 def left_out(chosen: Collection[Contender]) -> tuple[Contender, ...]:
-    """The installed contenders that are not among the chosen."""
+    """The installed frameworks (and backends of Keras) that are not in `chosen`."""
     return tuple(item for item in every_contender() if is_installed(item) and item not in chosen)
 
 
 def is_installed(contender: Contender) -> bool:
-    """Whether everything that it needs is installed."""
+    """Whether every distribution that the framework and its backend need is installed."""
     return all(_version(name) for part in contender.parts for name in DISTRIBUTIONS[part])
 
 
 def versions(contender: Contender) -> dict[str, str]:
-    """The installed distributions that it needs, with their versions."""
+    """The versions of NumPy and of the distributions that the framework and its backend need, if installed."""
     names = {name for part in contender.parts for name in DISTRIBUTIONS[part]} | {"numpy"}
     return {name: found for name in sorted(names) if (found := _version(name))}
 
 
 def adapter_source(framework: str) -> bytes:
-    """The code that decides how a framework is driven: its adapter, and the engines below."""
+    """The code that drives a framework: its adapter, and the files under `engines/` and `custom_loops/`."""
     below = sorted((*ADAPTERS.glob("engines/*.py"), *ADAPTERS.glob("custom_loops/*.py")))
     return source_code.code_of((ADAPTERS / f"{framework}.py", *below))
 

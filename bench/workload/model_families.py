@@ -1,4 +1,4 @@
-"""The model families, found by their folders; of them specs and scripts are loaded here, which need no framework."""
+"""Finds the model families by their folders, and loads their specs and scripts, which import no framework."""
 
 import importlib
 import math
@@ -10,7 +10,7 @@ import models
 from bench.workload import source_code
 from bench.workload.network_layers import Layer
 
-if TYPE_CHECKING:  # what lists workloads need not wait for NumPy
+if TYPE_CHECKING:  # commands that only list workloads start faster without NumPy
     import numpy as np
 
     from models.layers.probes import Probe
@@ -18,38 +18,38 @@ if TYPE_CHECKING:  # what lists workloads need not wait for NumPy
 
 FOLDER = Path(models.__file__).parent
 
-Spec = Any  # a frozen dataclass of one family; the harness only hands it on
+Spec = Any  # a frozen dataclass of one family; the harness only passes it on
 Weights = dict[str, "np.ndarray"]
 
 
 class SpecModule(Protocol):
-    """What every `models/<family>/spec.py` offers."""
+    """The functions and constants that every `models/<family>/spec.py` must define."""
 
     Spec: Any
-    PROBES: Sequence["Probe"]  # networks that hand their inputs on, of the layers that this family computes with
-    EXAMPLES: Mapping[str, Any]  # small networks that between them have every option; the last one has the most
+    PROBES: Sequence["Probe"]  # identity networks made of this family's layers: their output equals their input
+    EXAMPLES: Mapping[str, Any]  # small networks that together use every option; the last one uses the most options
 
     def sizes(self, sample_shape: tuple[int, ...]) -> dict[str, int]:
-        """The spec's fields that follow from the shape of one sample."""
+        """The fields of the spec that the shape of one sample determines."""
 
     def input_shape(self, spec: Spec) -> tuple[int, ...]:
-        """The shape in which the network takes one sample."""
+        """The shape of one sample as the network takes it."""
 
     def parameter_shapes(self, spec: Spec) -> Mapping[str, tuple[int, ...]]:
-        """Canonical names and shapes."""
+        """The canonical name and shape of every parameter."""
 
     def initial_weights(self, spec: Spec, *, seed: int) -> Weights:
-        """The first weights in float64."""
+        """The initial weights in float64, by canonical name."""
 
     def parts(self, spec: Spec) -> "list[Part]":
-        """The layers in their order, with their shapes and operations."""
+        """The layers from input to output, each with its output shape and its FLOPs."""
 
     def forward(self, spec: Spec, weights: Weights, inputs: "np.ndarray") -> "np.ndarray":
-        """The reference that every framework must match at inference."""
+        """The outputs of the NumPy reference network, which every framework must match at inference."""
 
 
 def family_names() -> tuple[str, ...]:
-    """The families that have a spec of their own network: `layers` holds only what they share."""
+    """The names of the model families; `models/layers` is not one, since it holds only what families share."""
     return tuple(sorted(path.parent.name for path in FOLDER.glob("*/spec.py") if path.parent.name != "layers"))
 
 
@@ -59,13 +59,13 @@ def spec_module(family: str) -> SpecModule:
 
 
 def script_module(family: str) -> Any | None:  # noqa: ANN401 (a module; `models.layers.script` says what it offers)
-    """The module `models.<family>.script`, where there is one."""
+    """The module `models.<family>.script`, or None if the family has no such file."""
     has_one = (FOLDER / family / "script.py").is_file()
     return importlib.import_module(f"models.{family}.script") if has_one else None
 
 
 def layers(family: str, spec: Spec) -> tuple[Layer, ...]:
-    """The layers of a network in their order, the input first."""
+    """The layers of a network from input to output; the first item is the input itself."""
     module = spec_module(family)
     shapes = module.parameter_shapes(spec)
     found = [Layer(name="input", kind="", shape=tuple(module.input_shape(spec)), parameters=0, flops=0)]
@@ -76,15 +76,15 @@ def layers(family: str, spec: Spec) -> tuple[Layer, ...]:
 
 
 def flops_per_sample(family: str, spec: Spec) -> int:
-    """Floating-point operations of one forward pass of one sample."""
+    """The floating-point operations (FLOPs) of one forward pass of one sample."""
     return sum(part.flops for part in spec_module(family).parts(spec))
 
 
 def spec_source(family: str) -> bytes:
-    """The code that decides what the family computes, as a digest takes it."""
+    """The code that defines what the family computes, in the form that goes into the workload digest."""
     return source_code.identity(FOLDER / folder / "spec.py" for folder in ("layers", family))
 
 
 def framework_source(family: str, framework: str) -> bytes:
-    """The code that decides how one framework computes it."""
+    """The code with which one framework computes the family's networks; it goes into the source digest."""
     return source_code.code_of(FOLDER / folder / f"{framework}.py" for folder in ("layers", family))

@@ -1,4 +1,4 @@
-"""The layers of a network as lists and records show them."""
+"""The description of one layer of a network, as `levelfield show` prints it and records store it."""
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
@@ -6,9 +6,9 @@ from pydantic.dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class Layer:
-    """One layer of a network: its name and kind, the shape of one sample after it, its parameters and operations.
+    """One layer of a network: name, kind, output shape for one sample, number of parameters, and FLOPs.
 
-    Operations are floating-point operations of one forward pass of one sample.
+    `flops` counts the floating-point operations of one forward pass of one sample.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""How a network learns: the loss, the update rule, clipping, validation, when to stop, and how the result is judged.
+"""Defines how a network learns: loss, optimizer, clipping, validation, early stopping, and the metrics of the result.
 
-Every rule is written down once, here, and every framework follows it; a certificate proves that it does.
+Each rule is defined here once, and every framework follows it. The certificate of a run proves that it does.
 """
 
 import math
@@ -19,13 +19,13 @@ Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
 Loss = Literal["cross_entropy", "binary_cross_entropy", "mean_squared_error", "sigmoid_mean_squared_error"]
 Better = Literal["higher", "lower"]
 
-# The losses that fit a task; the first is what is taken where a recipe names none.
+# The losses that fit a task. The first one is the default.
 LOSSES: dict[str, tuple[Loss, ...]] = {
     "classification": ("cross_entropy", "binary_cross_entropy", "sigmoid_mean_squared_error"),
     "regression": ("mean_squared_error",),
 }
 
-# The metrics of a task and which direction of each is better; the first stands for the task.
+# The metrics of a task, and whether higher or lower is better. The first one is the primary metric of the task.
 METRICS: dict[str, dict[str, Better]] = {
     "classification": {
         "accuracy": "higher",
@@ -84,9 +84,9 @@ class Clipping:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class EarlyStopping:
-    """Stop after `patience` epochs in which `metric` on the validation data was not better than ever before.
+    """Stop after `patience` epochs in a row without a new best value of `metric` on the validation data.
 
-    `restore_best` takes the weights back to those of the best epoch, also where the last epoch came first.
+    With `restore_best`, training ends with the weights of the best epoch, also if it ends because all epochs are done.
     """
 
     patience: Size
@@ -98,9 +98,11 @@ class EarlyStopping:
 class Recipe:
     """How the network learns.
 
-    Losses are means over the batch, taken from the outputs of a linear head: `cross_entropy` from one logit for each
-    class, `binary_cross_entropy` from one logit, `mean_squared_error` from the outputs as they are, and
-    `sigmoid_mean_squared_error` from their sigmoid, against 0 and 1 or against one-hot labels.
+    Every loss is a mean over the batch, computed from the outputs of a linear head:
+    - `cross_entropy`: one logit for each class;
+    - `binary_cross_entropy`: one logit;
+    - `mean_squared_error`: the outputs themselves;
+    - `sigmoid_mean_squared_error`: the sigmoid of the outputs, against 0 and 1 or against one-hot labels.
     """
 
     optimizer: Annotated[UpdateRule, Field(discriminator="name")]
@@ -116,7 +118,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Target:
-    """The quality to reach on the evaluation data, for the time to target."""
+    """The quality to reach on the evaluation data; the time to target ends when it is reached."""
 
     metric: str
     value: Annotated[float, Field(strict=True)]
@@ -124,7 +126,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Band:
-    """Where a metric on the test data is expected to be, as a mean over seeds, and who found it there."""
+    """The range in which the mean of a metric over seeds, on the test data, is expected; `source` says who found it."""
 
     metric: str
     lowest: Annotated[float, Field(strict=True)]
@@ -132,18 +134,18 @@ class Band:
     source: str
 
     def __post_init__(self) -> None:
-        """Refuse a band that nothing can meet."""
+        """Refuse a band whose lower end is above its upper end."""
         if self.lowest > self.highest:
-            raise ValueError(f"found lowest {self.lowest} above highest {self.highest}, expected the other way round")
+            raise ValueError(f"found lowest = {self.lowest} and highest = {self.highest}, expected lowest <= highest")
 
 
 def primary(task: str) -> str:
-    """The metric that stands for a task."""
+    """The primary metric of a task: `accuracy` for classification, `r2` for regression."""
     return next(iter(METRICS[task]))
 
 
 def is_better(metric: str, found: float, than: float) -> bool:
-    """Whether a value of a metric beats another; what is not a number beats nothing and is beaten by any number."""
+    """Whether `found` is a better value of the metric than `than`; NaN is worse than every number."""
     directions: dict[str, Any] = {name: better for metrics in METRICS.values() for name, better in metrics.items()}
     if math.isnan(than):
         return not math.isnan(found)

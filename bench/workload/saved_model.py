@@ -1,8 +1,8 @@
-"""A trained network in a folder: what it is, its weights as every framework takes them, and its framework's own file.
+"""Writes a trained network to a folder and reads it back.
 
-    model.json      the network's spec, what it answers, how inputs and targets were scaled, and where it comes from
-    weights.npz     the canonical weights, which any framework loads
-    model.safetensors, model.keras or orbax/, the framework's own format
+    model.json      the network's spec, its classes or unit, the scaling of inputs and targets, and its origin
+    weights.npz     the canonical weights, which every framework can load
+    model.safetensors, model.keras or orbax/: the same weights in the framework's own format
 
 No pickle is ever written or read.
 """
@@ -31,29 +31,29 @@ ABOUT, WEIGHTS = "model.json", "weights.npz"
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class Scale:
-    """The mean and the deviation of each column; none of either where nothing was scaled."""
+    """The mean and the standard deviation of each column; both are empty if the columns were not scaled."""
 
     mean: tuple[float, ...] = ()
     deviation: tuple[float, ...] = ()
 
     def apply(self, values: Float[np.ndarray, "samples ..."]) -> Float[np.ndarray, "samples ..."]:
-        """From their own unit to what the network learnt from."""
+        """The values on the scale that the network was trained on, from their original unit."""
         if not self.mean:
             return values
         columns: np.ndarray = (values.reshape(len(values), -1) - np.array(self.mean)) / np.array(self.deviation)
         return columns.reshape(values.shape)
 
     def undo(self, values: Float[np.ndarray, "samples ..."]) -> Float[np.ndarray, "samples ..."]:
-        """Back to their own unit."""
+        """The values in their original unit, from the scale that the network was trained on."""
         return values * np.array(self.deviation) + np.array(self.mean) if self.mean else values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class SavedModel:
-    """What is known of a trained network besides its weights.
+    """Everything about a trained network except its weights.
 
-    `spec` are the fields of the family's spec, `dataset` is the table of the workload that it learnt from, and
-    `quality` what it reached on the test set.
+    `contender` is the framework that trained it, such as `keras/jax`. `spec` holds the fields of the family's spec.
+    `dataset` is the table `[dataset]` of the workload. `quality` holds the metrics on the test set.
     """
 
     format: int
@@ -77,7 +77,10 @@ class SavedModel:
 
 
 def write(folder: Path, about: SavedModel, weights: Weights, *, native: Callable[[Path], None]) -> None:
-    """Store it; `native` adds the framework's own file. The folder is there whole or not at all."""
+    """Write the folder; `native` adds the framework's own file.
+
+    An interrupted call leaves no incomplete folder: all files are written to a hidden folder, which is then renamed.
+    """
     draft = folder.with_name(f".{folder.name}")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -89,36 +92,43 @@ def write(folder: Path, about: SavedModel, weights: Weights, *, native: Callable
 
 
 def read(folder: Path) -> SavedModel:
-    """What the folder holds; raises UsageError where it is none of ours."""
+    """The description of the network in a folder; raises UsageError if `model.json` is missing, wrong or outdated."""
     path = folder / ABOUT
     try:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{path}: found {reason}, expected what `levelfield run --save-models` keeps") from None
+        raise UsageError(
+            f"{path}: found {reason}, expected a file that `levelfield run --save-models` has written"
+        ) from None
     version = content.get("format") if isinstance(content, dict) else None
     if version != FORMAT:
-        raise UsageError(f"{path}: found format {version!r}, expected {FORMAT}: train the model again")
+        raise UsageError(
+            f"{path}: found format {version!r}, expected {FORMAT}; train the model again with --save-models"
+        )
     try:
         return TypeAdapter(SavedModel).validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{path}: {key}: found {first['input']!r}, expected {first['msg']}") from None
+        expected = first["msg"].removeprefix("Input should be ")
+        found = f"found {first['input']!r}, expected {expected}"
+        raise UsageError(f"{path}: {key}: {found}; train the model again") from None
 
 
 def read_weights(folder: Path, about: SavedModel) -> Weights:
-    """The canonical weights; raises UsageError where they are missing, or not those of the network."""
+    """The canonical weights; raises UsageError if the file is missing or damaged, or if a shape is wrong."""
     path = folder / WEIGHTS
     shapes = model_families.spec_module(about.family).parameter_shapes(about.network())
     try:
         with np.load(path, allow_pickle=False) as file:
             weights = dict(file)
     except (OSError, ValueError, EOFError) as error:
-        raise UsageError(f"{path}: found {error}, expected weights without objects") from None
+        raise UsageError(f"{path}: found {error}, expected a NumPy file of weights, without Python objects") from None
     found = {name: value.shape for name, value in weights.items()}
     wrong = sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
     if wrong:
         name = wrong[0]
-        raise UsageError(f"{path}, {name}: found the shape {found.get(name)}, expected {shapes.get(name)}")
+        shape, expected = found.get(name, "no such array"), shapes.get(name, "no such array")
+        raise UsageError(f"{path}, {name}: found shape {shape}, expected {expected}; train the model again")
     return weights

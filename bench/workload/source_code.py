@@ -1,8 +1,8 @@
-"""Source files reduced to their code, so that a digest does not change with a comment, a docstring or a moved module.
+"""Reduces source files to their code, so that comments, docstrings and moved modules do not change a digest.
 
-What is left of a file is its syntax tree, without positions, docstrings, the paths of the project's own imports, and
-what a spec offers to tests and proofs (EXAMPLES, PROBES). It is the same text in all Pythons that the project supports:
-`ast.dump` would name fields that newer versions added.
+The code of a file is its syntax tree as text. The tree has no positions, no docstrings, no module paths of the
+project's own imports, and not the constants EXAMPLES and PROBES of a spec, which only tests and proofs use. The text is
+the same in all supported versions of Python. `ast.dump` is not used, because newer versions of Python add fields to it.
 """
 
 import ast
@@ -17,39 +17,39 @@ from threading import Lock
 from typing import Any
 
 FORMER = Path(__file__).parent / "former_sources.json"
-OWN = ("bench", "models")  # packages whose modules may move
-ASIDE = ("EXAMPLES", "PROBES")  # of a spec: no part of the work that it describes
+OWN = ("bench", "models")  # a module of these packages may move without a change of the digest
+ASIDE = ("EXAMPLES", "PROBES")  # constants of a spec that do not change what a network computes
 
 
 def code(path: Path) -> str:
-    """The code of one Python file as a text that only a change of the code changes."""
+    """The code of one Python file as text, which changes only if the code changes."""
     return _code(path.read_text("utf-8"))
 
 
 def code_of(paths: Iterable[Path]) -> bytes:
-    """The code of several files, one after the other."""
+    """The code of several files, joined in the given order."""
     return "\n".join(map(code, paths)).encode()
 
 
 def identity(paths: Iterable[Path]) -> bytes:
-    """What a digest takes for these files: their code, or the text that earlier digests of the same code were made of.
+    """The bytes that a digest takes for these files: their code, or a stored text of an earlier version of them.
 
-    Until digests were made of code, they were made of the text of the files. FORMER keeps that text for each code that
-    still does the same, so that records, baselines and plans from before stay comparable.
+    Earlier digests were computed from the text of the files, not from their code. FORMER stores that text for each code
+    that still does the same work, so that older records, baselines and plans stay comparable.
     """
     found = code_of(paths)
     return former().get(sha256(found).hexdigest()[:16], found)
 
 
 def digest_today(workload_digest: str) -> str:
-    """The digest that the same work has today, for a record of a time when its code was written otherwise."""
+    """The current digest of the work that an older record describes; the given digest if it has not changed."""
     today: str = _kept()["digests"].get(workload_digest, workload_digest)
     return today
 
 
 @cache
 def former() -> Mapping[str, bytes]:
-    """The text of source files as it was, by the digest of the code that does the same today."""
+    """The earlier text of source files, by the digest of the current code that does the same work."""
     kept = _kept()
     texts = {name: zlib.decompress(base64.b85decode(text)) for name, text in kept["texts"].items()}
     return {digest: b"".join(texts[name] for name in names) for digest, names in kept["sources"].items()}
@@ -75,7 +75,7 @@ def _code(text: str) -> str:
     return _dump(tree)
 
 
-_PARSER = Lock()  # in Python 3.11 `ast.parse` fails now and then where two threads are in it
+_PARSER = Lock()  # in Python 3.11 `ast.parse` sometimes fails if two threads run it at the same time
 
 
 def _dump(value: object) -> str:
@@ -90,8 +90,8 @@ def _dump(value: object) -> str:
     if isinstance(value, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         body = value.body[ast.get_docstring(value, clean=False) is not None :]
         named["body"] = [item for item in body if not _is_aside(item)]
-    if isinstance(value, ast.JoinedStr):  # Python 3.12.1 ends some with an empty text
+    if isinstance(value, ast.JoinedStr):  # Python 3.12.1 ends some f-strings with an empty text
         named["values"] = [item for item in value.values if not (isinstance(item, ast.Constant) and item.value == "")]
     if isinstance(value, ast.ImportFrom) and (value.module or "").partition(".")[0] in OWN:
-        del named["module"]  # where the names come from: they are part of the code, their place is not
+        del named["module"]  # the imported names are part of the code, the module path is not
     return f"{type(value).__name__}({', '.join(f'{name}={_dump(item)}' for name, item in named.items())})"

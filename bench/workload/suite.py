@@ -1,4 +1,4 @@
-"""Suites: named sets of workloads and how thoroughly they are measured, read from `bench/suites/*.toml`."""
+"""Reads suites from `bench/suites/*.toml`: named sets of workloads, and how thoroughly each set is measured."""
 
 from pathlib import Path
 from typing import Literal
@@ -18,9 +18,11 @@ SUITES = Path(__file__).parents[1] / "suites"
 class Suite:
     """A named set of workloads, and how thoroughly it is measured.
 
-    `block_seconds` is how long each timed block of a process lasts at most; `processes` how many processes time a
-    case; `purposes` what processes there are, `precisions` in which of them networks compute. With `epochs` no network
-    learns for more, and none is expected anywhere.
+    - `processes`: how many processes time each case;
+    - `block_seconds`: the time budget of each timed block in a process, in seconds;
+    - `purposes`: which kinds of measurement are made;
+    - `precisions`: in which precisions the networks compute;
+    - `epochs`: no network trains for more epochs; a shortened workload has no target and no band.
     """
 
     name: str
@@ -36,12 +38,12 @@ class Suite:
 
 
 def suite_names() -> tuple[str, ...]:
-    """The names of the suites."""
+    """The names of all suites, sorted."""
     return tuple(sorted(path.stem for path in SUITES.glob("*.toml")))
 
 
 def load_suite(name: str) -> Suite:
-    """The suite with this name; raises UsageError where there is none or where its file is wrong."""
+    """The suite with this name; raises UsageError if there is no such suite or if its file has a mistake."""
     path = SUITES / f"{name}.toml"
     if name not in suite_names():
         raise UsageError(

@@ -1,4 +1,4 @@
-"""TOML files, and a mistake in one as one line: file, key, what was found, what is allowed."""
+"""Reads TOML files, and turns a mistake in one into one line: file, key, what was found, what is expected."""
 
 import tomllib
 from collections.abc import Iterable
@@ -8,71 +8,63 @@ from typing import Any, Never
 
 from pydantic import TypeAdapter, ValidationError
 
-from bench.errors import UsageError
-
-# What pydantic would say in words of its own.
-EXPECTED = {
-    "string_pattern_mismatch": "lower-case letters, digits and hyphens",
-    "model_attributes_type": 'a table, as in { name = "adam" }',
-    "dataclass_type": "a table",
-    "too_short": "at least one item",
-}
+from bench.errors import UsageError, expected, key_name
 
 UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """What a TOML file says; raises UsageError where it says nothing that can be understood."""
+    """The content of a TOML file; raises UsageError if the file cannot be read or is not valid TOML."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: found {error.strerror}, expected a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not a TOML file: {error}") from None
+        raise UsageError(f"{path}: not valid TOML: {error}") from None
 
 
 def meant(found: str, known: Iterable[str]) -> str:
-    """The known names that a misspelt one may stand for, as a remark behind an error; nothing where none is near."""
+    """A remark for the end of an error, such as ` (did you mean wine?)`; empty if no known name is similar."""
     near = get_close_matches(found, tuple(known))
     return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
 def refuse(source: Path, table: str, error: ValidationError, *, kind: type[Any], decided: Iterable[str] = ()) -> Never:
-    """One line for one mistake: where, what was found, what is allowed; the keys in `decided` are not.
+    """Raise UsageError with one line about the first mistake: file, key, what was found, what is expected.
 
-    A key that nobody knows comes first: it may well be the missing one, misspelt.
+    The keys in `decided` are not listed as allowed, since the data set sets them. An unknown key is reported before a
+    missing one, because the missing key may be misspelt.
     """
     mistakes = error.errors()
     mistake = next((item for item in mistakes if item["type"] in UNKNOWN_KEY), mistakes[0])
     path, known = _place(TypeAdapter(kind).json_schema(), mistake["loc"])
-    key = f"{source}: " + ".".join(filter(None, (table, *path)))
-    keys = sorted(known - set(decided))
-    found = repr(mistake["input"])
-    if mistake["type"] in {"missing", "missing_keyword_only_argument"}:
-        raise UsageError(f"{key}: found nothing, expected a value")
-    if mistake["type"] in UNKNOWN_KEY:
-        raise UsageError(f"{key}: found {found}, expected no such key: the keys are {', '.join(keys)}")
-    if mistake["type"] == "value_error":
-        raise UsageError(f"{key}: {mistake['ctx']['error']}")
-    if mistake["type"] == "union_tag_invalid":
-        about = mistake["ctx"]
-        raise UsageError(f"{key}.name: found {about['tag']!r}, expected one of {about['expected_tags']}")
-    if mistake["type"] == "union_tag_not_found":
-        raise UsageError(f"{key}.name: found nothing, expected a value")
-    expected = EXPECTED.get(mistake["type"]) or mistake["msg"].removeprefix("Input should be ")
-    raise UsageError(f"{key}: found {found}, expected {expected}")
+    key = f"{source}: {key_name((*filter(None, (table,)), *path))}"
+    match mistake["type"]:
+        case "unexpected_keyword_argument" | "extra_forbidden":
+            keys = sorted(known - set(decided))
+            raise UsageError(f"{key}: unknown key, expected one of {', '.join(keys)}{meant(str(path[-1]), keys)}")
+        case "value_error":
+            raise UsageError(f"{key}: {mistake['ctx']['error']}")
+        case "union_tag_invalid":
+            about = mistake["ctx"]
+            raise UsageError(f"{key}.name: found {about['tag']!r}, expected one of {about['expected_tags']}")
+        case "union_tag_not_found":
+            raise UsageError(f"{key}.name: found nothing, expected {expected(mistake)}")
+        case "missing" | "missing_keyword_only_argument":
+            raise UsageError(f"{key}: found nothing, expected {expected(mistake)}")
+    raise UsageError(f"{key}: found {mistake['input']!r}, expected {expected(mistake)}")
 
 
-def _place(schema: dict[str, Any], location: tuple[int | str, ...]) -> tuple[list[str], set[str]]:
-    """The keys that lead to a place in a file, and the keys that are allowed beside the last of them."""
-    node, keys, path = schema, set[str](), []
+def _place(schema: dict[str, Any], location: tuple[int | str, ...]) -> tuple[list[int | str], set[str]]:
+    """The path of keys to a place in a file, and the keys that are allowed in the table of the last one."""
+    node, keys, path = schema, set[str](), list[int | str]()
     for part in location:
         node = next((option for option in node.get("anyOf", ()) if option.get("type") != "null"), node)
         node = schema["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
-        if "discriminator" in node:  # the name of the option, which is no key of the file
+        if "discriminator" in node:  # pydantic adds the name of the chosen type here, which is not a key of the file
             node = {"$ref": node["discriminator"]["mapping"][part]}
             continue
-        path.append(str(part))
+        path.append(part)
         keys = set(node.get("properties", {}))
         node = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
     return path, keys

@@ -1,6 +1,6 @@
-"""Workloads: what is done, without a word about frameworks, read from TOML files.
+"""Reads workloads from TOML files and checks them: model, data set, recipe and target, independent of any framework.
 
-The catalogue is `bench/workloads/*.toml`; a user's own workload is a file of the same form.
+The catalogue is `bench/workloads/*.toml`. A user's own workload is a file of the same form.
 """
 
 import hashlib
@@ -25,17 +25,19 @@ from bench.workload.toml_errors import meant, read_toml, refuse
 WORKLOADS = Path(__file__).parents[1] / "workloads"
 
 BINARY = 2  # classes
-JUDGED = ("epochs", "early_stopping", "validation_fraction")  # keys of a recipe that no single step depends on
-TABLES = ("optimizer",)  # keys of a recipe whose value is a table with a name
+JUDGED = ("epochs", "early_stopping", "validation_fraction")  # keys of a recipe that do not change a training step
+TABLES = ("optimizer",)  # keys of a recipe whose value is a table with a key `name`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """A model's spec, a data set, a recipe, a target and a band, with the digest of all that decides what is done.
+    """A checked workload: a model's spec, a data set, a recipe, a target and a band.
 
-    `proof_digest` leaves out what a proof does not come to: how long is learnt, and judged by what. `content` and
-    `source` are the TOML that it came from, so that another process can read the same. `batch_sizes` are those at which
-    it is timed, if it says so; a `large` one wants a GPU, and is taken only by its name.
+    - `digest`: a hash of everything that defines the work;
+    - `proof_digest`: the same without the keys that a proof does not use: epochs, validation, early stopping, target;
+    - `content` and `source`: the TOML and its path, from which another process builds the same workload;
+    - `batch_sizes`: the batch sizes at which it is timed; empty if the suite and the recipe decide;
+    - `large`: it needs a GPU, and `--workload all` does not include it.
     """
 
     name: str
@@ -57,14 +59,14 @@ class Workload:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Timing:
-    """The batch sizes at which a workload is timed, where those of a suite and of the recipe do not suit it."""
+    """The batch sizes at which a workload is timed, in place of those of the suite and of the recipe."""
 
     batch_sizes: Annotated[tuple[Size, ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Outline:
-    """What a workload's file says, before the model and the data set have checked their own tables."""
+    """The content of a workload's file, before the tables `[model]` and `[dataset]` are checked."""
 
     name: Annotated[str, Field(pattern=grid_variants.PATTERN)]
     model: dict[str, Any]
@@ -79,19 +81,20 @@ class Outline:
 
 
 def workload_names() -> tuple[str, ...]:
-    """The names of the catalogue's workloads."""
+    """The names of the catalogue's workloads, sorted."""
     return tuple(sorted(path.stem for path in WORKLOADS.glob("*.toml")))
 
 
 def load_workload(name: str) -> Workload:
-    """The workload of the catalogue with this name, or the one in this TOML file.
+    """The workload with this name in the catalogue, or the workload in the TOML file at this path.
 
-    Raises UsageError for an unknown name and for any mistake in the file: file, key, what was found, what is allowed.
+    Raises UsageError for an unknown name. Raises UsageError for a mistake in the file, with file, key, what was found
+    and what is expected.
     """
     path = Path(name) if name.endswith(".toml") else WORKLOADS / f"{name}.toml"
     names = workload_names()
     if name.endswith(".toml") and not path.is_file():
-        raise UsageError(f"workload: found {name!r}, where there is no file")
+        raise UsageError(f"workload: found {name!r}, expected the path of a TOML file: there is no such file")
     if not (name.endswith(".toml") or name in names):
         known = f"one of {', '.join(names)}, or the path of a TOML file"
         raise UsageError(f"workload: found {name!r}, expected {known}{meant(name, names)}")
@@ -99,14 +102,14 @@ def load_workload(name: str) -> Workload:
 
 
 def outlines() -> tuple[Outline, ...]:
-    """What the files of the catalogue say, for a list: no spec and no data set is loaded for it, which takes longer."""
+    """The content of every file in the catalogue; loads no spec and no data set, so that lists appear at once."""
     return tuple(
         TypeAdapter(Outline).validate_python(read_toml(WORKLOADS / f"{name}.toml")) for name in workload_names()
     )
 
 
 def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
-    """The workload that a TOML file describes; raises UsageError with file, key, found and allowed."""
+    """The workload that a TOML file describes; raises UsageError with file, key, what was found, what is expected."""
     try:
         file = TypeAdapter(Outline).validate_python(content)
     except ValidationError as error:
@@ -114,7 +117,7 @@ def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
     try:
         dataset = _located(file.dataset, source)
         data = description.describe(dataset)
-    except (UsageError, DataError) as error:  # a user's own file is read here, before anything starts
+    except (UsageError, DataError) as error:  # a user's own data file is read here, before any process starts
         raise UsageError(f"{source}: {error}") from None
     if "loss" not in content["recipe"]:
         file = replace(file, recipe=replace(file.recipe, loss=LOSSES[data.task][0]))
@@ -142,7 +145,7 @@ def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
 
 
 def shortened(workload: Workload, *, epochs: int) -> Workload:
-    """The workload with at most so many epochs, and without the target and the band that it would need more for."""
+    """The workload with at most `epochs` epochs; a workload that is cut short loses its target and its band."""
     if workload.recipe.epochs <= epochs:
         return workload
     content = {key: value for key, value in workload.content.items() if key not in {"target", "band"}}
@@ -151,11 +154,12 @@ def shortened(workload: Workload, *, epochs: int) -> Workload:
 
 
 def variants(workload: Workload) -> tuple[Workload, ...]:
-    """The workload with every choice of its grid, on every fold of its data: each a workload of its own.
+    """One workload for each combination of the grid's values and each fold of the data.
 
-    A grid names fields of the recipe and the values to try; a text in the place of a table is its name. Variants are
-    called `wine@optimizer=adam,fold=3`, and one of the first fold stands for the others where equality is proven.
-    Raises UsageError, as for the file itself, for a value that is wrong.
+    A grid lists keys of the recipe with the values to try. For a key whose value is a table, such as `optimizer`, a
+    text stands for the table with that `name`. The name of a variant is, for example, `wine@optimizer=adam,fold=3`.
+    Only the variants of fold 0 are proven equal; each proof covers the other folds. Raises UsageError for a wrong
+    value, with file, key, what was found and what is expected.
     """
     source, content = Path(workload.source), {**workload.content}
     grid = content.pop("grid", {})
@@ -170,15 +174,15 @@ def variants(workload: Workload) -> tuple[Workload, ...]:
         changed["name"] = grid_variants.name(workload.name, chosen)
         try:
             made.append(parse_workload(changed, source=source))
-        except UsageError as error:  # the file's own recipe is not what is wrong
+        except UsageError as error:  # the mistake is in [grid], and [recipe] of the file is right
             raise UsageError(re.sub(rf": recipe\.({'|'.join(grid)})\b", r": grid.\1", str(error))) from None
     if len({item.name for item in made}) < len(made):
-        raise UsageError(f"{source}: grid: found the same choice twice, expected different values to choose from")
+        raise UsageError(f"{source}: grid: found the same value twice for one key, expected different values")
     return tuple(made)
 
 
 def _table(key: str, value: object) -> object:
-    """A value of a grid: a text in the place of a table is its name."""
+    """A value of a grid; for a key whose value is a table, a text becomes the table with that name."""
     return {"name": value} if key in TABLES and isinstance(value, str) else value
 
 
@@ -205,7 +209,7 @@ def _spec(file: Outline, data: Description, source: Path) -> model_families.Spec
         ) from None
     for key in sizes.keys() & options.keys():
         raise UsageError(
-            f"{source}: model.{key}: found {options[key]!r}, expected no such key: the data set decides it"
+            f"{source}: model.{key}: found {options[key]!r}, expected no such key: the data set determines this value"
         )
     try:
         return module.Spec(**options, **sizes)
@@ -214,9 +218,10 @@ def _spec(file: Outline, data: Description, source: Path) -> model_families.Spec
 
 
 def _outputs(recipe: Recipe, data: Description, source: Path) -> int:
-    """How many outputs the network needs: one for each class or number, but a single one where there are two classes.
+    """The number of outputs of the network: one for each class, or one for each number to predict.
 
-    Cross-entropy takes a logit for each class in any case. Raises UsageError where the loss does not fit the data.
+    With two classes, every loss except `cross_entropy` needs a single output. Raises UsageError if the loss does not
+    fit the data.
     """
     fitting = LOSSES[data.task]
     if recipe.loss not in fitting:
@@ -225,7 +230,8 @@ def _outputs(recipe: Recipe, data: Description, source: Path) -> int:
     binary = data.task == "classification" and data.outputs == BINARY
     if recipe.loss == "binary_cross_entropy" and not binary:
         raise UsageError(
-            f"{source}: recipe.loss: found {recipe.loss!r}, expected 'cross_entropy': there are {data.outputs} classes"
+            f"{source}: recipe.loss: found {recipe.loss!r}, which needs two classes, expected 'cross_entropy': "
+            f"the data set has {data.outputs} classes"
         )
     return 1 if binary and recipe.loss != "cross_entropy" else data.outputs
 
@@ -237,30 +243,31 @@ def _check_recipe(file: Outline, data: Description, source: Path) -> None:
             f"{source}: recipe.validation_fraction: found {recipe.validation_fraction}, expected no such key: "
             f"the data set {data.name!r} has {data.validation} validation samples of its own"
         )
-    training = data.train - round(data.train * recipe.validation_fraction)  # as the data are split
+    training = data.train - round(data.train * recipe.validation_fraction)  # the same formula as `validation_split`
     if recipe.validation_fraction and not 0 < training < data.train:
         raise UsageError(
             f"{source}: recipe.validation_fraction: found {recipe.validation_fraction}, which leaves {training} of "
-            f"{data.train} samples to train on; expected a fraction that leaves samples on both sides"
+            f"{data.train} samples to train on; expected a fraction that leaves samples for training and validation"
         )
     if recipe.batch_size > training:
         raise UsageError(
-            f"{source}: recipe.batch_size: found {recipe.batch_size}, expected at most {training}, the training samples"
+            f"{source}: recipe.batch_size: found {recipe.batch_size}, expected at most {training}, the number of "
+            "training samples"
         )
     if file.timing and max(file.timing.batch_sizes) > data.train:
         raise UsageError(
             f"{source}: timing.batch_sizes: found {max(file.timing.batch_sizes)}, expected at most {data.train}, the "
-            "training samples"
+            "number of training samples"
         )
     if recipe.early_stopping and not (recipe.validation_fraction or data.validation):
         raise UsageError(
-            f"{source}: recipe.early_stopping: found no validation data to judge by, expected "
-            "recipe.validation_fraction, or a data set that has a validation part"
+            f"{source}: recipe.early_stopping: found no validation data, which early stopping needs; set "
+            "recipe.validation_fraction, or use a data set with a validation part"
         )
 
 
 def _check_metrics(file: Outline, data: Description, source: Path) -> None:
-    """Refuse a metric that the task does not have."""
+    """Raise UsageError for a metric that does not exist for the task."""
     stopping = file.recipe.early_stopping
     for key, item in (("target", file.target), ("band", file.band), ("recipe.early_stopping", stopping)):
         if item and item.metric not in METRICS[data.task]:
@@ -271,23 +278,25 @@ def _check_metrics(file: Outline, data: Description, source: Path) -> None:
 
 
 def _located(dataset: Mapping[str, Any], source: Path) -> Mapping[str, Any]:
-    """The table with a path that leads on from the workload's file made whole."""
+    """The table with an absolute `path`; in the file, `path` is relative to the workload's file."""
     path = dataset.get("path")
     return {**dataset, "path": str(source.parent.resolve() / path)} if isinstance(path, str) else dataset
 
 
 def _digest(content: Mapping[str, Any], *, dataset: Mapping[str, Any], family: str) -> str:
-    """What is done: the TOML without its title and what is expected of it, the family's spec and the data.
+    """The first 16 hex digits of a sha256 over the work: the TOML, the code of the family's spec, and the data.
 
-    How it is done has a digest of its own.
+    Left out are the keys that do not change the work: title, band, grid, timing and large. The code of the frameworks
+    is not in this digest; it has its own, the source digest.
     """
     what = {key: value for key, value in content.items() if key not in {"title", "band", "grid", "timing", "large"}}
-    what["dataset"] = {key: value for key, value in dataset.items() if key != "path"}  # the fingerprint knows the file
+    # The fingerprint covers the content of a user's data file, so its path does not matter.
+    what["dataset"] = {key: value for key, value in dataset.items() if key != "path"}
     text = json.dumps([what, description.fingerprint(dataset)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode() + model_families.spec_source(family)).hexdigest()[:16]
 
 
 def _steps_alone(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Without all that decides when learning ends and how it is judged: a proof makes its steps before that."""
+    """The content without the keys for the end of training and its evaluation, since a proof does not use them."""
     recipe = {key: value for key, value in content["recipe"].items() if key not in JUDGED}
     return {key: value for key, value in content.items() if key != "target"} | {"recipe": recipe}

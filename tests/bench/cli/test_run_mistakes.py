@@ -91,7 +91,7 @@ def test_patience_without_validation_ends_with_2(levelfield: Command, tmp_path: 
     place.workload.write_text(toml(("epochs = 2", "epochs = 2\nearly_stopping = { patience = 3 }")))
     found = levelfield("run", "--workload", place.workload, *place.places)
     assert found.code == 2
-    assert "recipe.early_stopping: found no validation data to judge by" in found.err
+    assert "recipe.early_stopping: found no validation data, which early stopping needs" in found.err
 
 
 def test_a_folder_that_cannot_be_written_ends_with_2_before_anything_is_measured(
@@ -114,7 +114,8 @@ def test_a_mistake_in_a_users_workload_ends_with_2_and_the_file_and_the_key(
     found = levelfield("run", "--workload", place.workload, *place.places)
     assert found.code == 2
     assert found.err == (
-        f"levelfield: {place.workload}: recipe.batch_size: found 49, expected at most 48, the training samples\n"
+        f"levelfield: {place.workload}: recipe.batch_size: found 49, expected at most 48, "
+        "the number of training samples\n"
     )
 
 

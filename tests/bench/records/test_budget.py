@@ -23,18 +23,18 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", r"budgets.toml: budget: found nothing, expected a value"),
-        ("budget = []", r"budgets.toml: budget: found \[\], expected at least one item"),
-        ('[[budget]]\nworkload = "a"', r"budgets.toml: budget.0: found no limit, expected one of latency_p50_ms, "),
-        ("[[budget]]\nlatency_p50_ms = 1.0", r"budgets.toml: budget.0.workload: found nothing, expected a value"),
+        ("budget = []", r"budgets.toml: budget: found \[\], expected a list of length 1 or more"),
+        ('[[budget]]\nworkload = "a"', r"budgets.toml: budget\[0\]: found no limit, expected one of latency_p50_ms, "),
+        ("[[budget]]\nlatency_p50_ms = 1.0", r"budgets.toml: budget\[0\]\.workload: found nothing, expected a value"),
         (
             '[[budget]]\nworkload = "a"\nlatency_p95_ms = 1.0',
-            r"budget.0.latency_p95_ms: found 1.0, expected no such key: the keys are accuracy, .*latency_p90_ms",
+            r"budget\[0\]\.latency_p95_ms: unknown key, expected one of accuracy, .*latency_p90_ms",
         ),
         (
             '[[budget]]\nworkload = "a"\nlatency_p50_ms = -1.0',
-            r"budget.0.latency_p50_ms: found -1.0, expected greater than 0",
+            r"budget\[0\]\.latency_p50_ms: found -1.0, expected a number greater than 0",
         ),
-        ("[[budget", r"budgets.toml: not a TOML file: "),
+        ("[[budget", r"budgets.toml: not valid TOML: "),
     ],
 )
 def test_a_mistake_is_one_line(tmp_path: Path, text: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Each workload of the catalogue is what the table of workloads says of it."""
+"""Each workload of the catalogue has the network, the data and the recipe of its row in the tables below."""
 
 import math
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ MNIST_CONVOLUTIONS = (
 )
 DIGITS_CONVOLUTIONS = (ConvLayer(filters=16, padding="same", pool=2), ConvLayer(filters=32, padding="same"))
 
-# What the table of workloads says of each row: the network, then batch, epochs, validation fraction and scaling.
+# For each workload: the fields of its spec; then batch size, epochs, validation fraction and scaling of the data.
 ROWS: dict[str, tuple[dict[str, Any], tuple[int, int, float, str | None]]] = {
     "mnist-dnn": (
         {"features": 784, "hidden": (DenseLayer(units=1000), DenseLayer(units=1000)), "outputs": 10},
@@ -64,7 +64,7 @@ ROWS: dict[str, tuple[dict[str, Any], tuple[int, int, float, str | None]]] = {
 
 
 @pytest.mark.parametrize("name", sorted(ROWS))
-def test_a_workload_of_the_catalogue_is_what_its_row_says(name: str) -> None:
+def test_a_workload_of_the_catalogue_equals_its_row(name: str) -> None:
     found = load_workload(name)
     network, (batch_size, epochs, validation_fraction, scaling) = ROWS[name]
     assert found.spec == model_families.spec_module(found.family).Spec(**network)
@@ -77,7 +77,7 @@ def test_a_workload_of_the_catalogue_is_what_its_row_says(name: str) -> None:
 
 
 class Brief(NamedTuple):
-    """What a row says in short: units of each layer, learning rate and name of the optimizer, batch, epochs, loss."""
+    """A row: data, units or filters of each layer, optimizer with its learning rate, batch size, epochs, loss, ..."""
 
     data: str
     units: tuple[int, ...]
@@ -122,7 +122,7 @@ BRIEF = {
 
 
 @pytest.mark.parametrize("name", sorted(BRIEF))
-def test_a_workload_of_the_lecture_is_what_its_row_says(name: str) -> None:
+def test_a_workload_of_the_lecture_equals_its_row(name: str) -> None:
     found, row = load_workload(name), BRIEF[name]
     recipe, spec = found.recipe, found.spec
     stacks = (getattr(spec, stack, ()) for stack in ("convolutions", "dense", "hidden", "layers"))
@@ -136,7 +136,7 @@ def test_a_workload_of_the_lecture_is_what_its_row_says(name: str) -> None:
     assert (stopping and (stopping.patience, stopping.metric)) == (row.patience and (row.patience, "loss"))
 
 
-def test_the_networks_of_the_lecture_have_their_peculiarities() -> None:
+def test_the_networks_of_the_lecture_have_their_special_options() -> None:
     clipped, normal, house = (load_workload(name) for name in ("house-sales-clipped", "wine", "house-sales"))
     assert clipped.recipe.clipping == Clipping(norm=1.0, scope="variable")
     assert [layer.batch_norm and layer.batch_norm.position for layer in clipped.spec.hidden] == ["after", "after", None]
@@ -154,7 +154,7 @@ def test_the_networks_of_the_lecture_have_their_peculiarities() -> None:
     assert {load_workload(f"counting-{kind}-relu").spec.layers[0].activation for kind in ("rnn", "lstm")} == {"relu"}
 
 
-# Batch sizes at which they are timed, millions of parameters, and billions of operations for one sample.
+# The timed batch sizes, the parameters in millions, and the FLOPs of one sample in billions.
 LARGE = {
     "dnn-large": ((8192,), 88, 0.18),
     "cnn-large": ((128,), 17, 6.6),
@@ -174,13 +174,13 @@ def test_a_large_workload_fills_a_gpu_with_synthetic_samples(name: str) -> None:
     assert model_families.flops_per_sample(found.family, found.spec) / 1e9 == pytest.approx(billions, rel=0.05)
 
 
-def test_the_catalogue_holds_every_row() -> None:
+def test_every_row_is_a_workload_of_the_catalogue_and_digests_differ() -> None:
     assert ROWS.keys() | BRIEF.keys() | LARGE.keys() <= set(workload_names())
     assert len({load_workload(name).digest for name in workload_names()}) == len(workload_names())
 
 
 @pytest.mark.parametrize("name", workload_names())
-def test_a_workload_of_the_catalogue_has_the_name_of_its_file_and_a_network_of_its_data(name: str) -> None:
+def test_a_workload_of_the_catalogue_has_the_name_of_its_file_and_its_network_fits_its_data(name: str) -> None:
     found = load_workload(name)
     module = model_families.spec_module(found.family)
     assert found.name == name

@@ -1,4 +1,4 @@
-"""What is installed is known without importing it, and what is not is named with the extra that installs it."""
+"""Installed frameworks are found without importing them; a missing one is reported with the extra that installs it."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ KERAS = tuple(Contender("keras", backend) for backend in ("tensorflow", "jax", "
 
 @pytest.fixture
 def without(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Lets some distributions be missing."""
+    """A function that makes some distributions appear as not installed."""
 
     def remove(*names: str) -> None:
         real = frameworks._version
@@ -26,7 +26,7 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return remove
 
 
-def test_there_are_three_frameworks_and_one_of_them_has_three_backends() -> None:
+def test_there_are_three_frameworks_and_keras_has_three_backends() -> None:
     assert every_contender() == (PYTORCH, *KERAS, FLAX)
     assert [str(item) for item in every_contender()] == [
         "pytorch",
@@ -37,7 +37,7 @@ def test_there_are_three_frameworks_and_one_of_them_has_three_backends() -> None
     ]
 
 
-def test_what_is_chosen_comes_in_the_order_in_which_it_was_asked_for() -> None:
+def test_chosen_frameworks_keep_the_order_of_the_option() -> None:
     assert choose(("flax", "keras/jax", "pytorch")) == ((FLAX, KERAS[1], PYTORCH), ())
 
 
@@ -49,7 +49,7 @@ def test_plain_keras_is_its_first_installed_backend(without: Callable[..., None]
     assert choose(("keras",)) == ((KERAS[2],), ())
 
 
-def test_all_are_all_that_are_installed(without: Callable[..., None]) -> None:
+def test_all_means_every_installed_framework(without: Callable[..., None]) -> None:
     assert choose(("all",)) == (every_contender(), ())
     assert choose(("flax", "all"))[0] == (FLAX, PYTORCH, *KERAS)
     without("tensorflow")
@@ -58,7 +58,7 @@ def test_all_are_all_that_are_installed(without: Callable[..., None]) -> None:
     assert problems == ("keras/tensorflow is not installed: `pip install 'levelfield[keras]'`",)
 
 
-def test_what_is_asked_for_twice_is_chosen_once() -> None:
+def test_a_framework_that_is_named_twice_is_chosen_once() -> None:
     assert choose(("keras", "keras/tensorflow", "keras")) == ((KERAS[0],), ())
 
 
@@ -72,7 +72,7 @@ def test_what_is_asked_for_twice_is_chosen_once() -> None:
         ("jax", "keras/jax", "keras/jax is not installed: `pip install 'levelfield[keras]'`, and `pip install jax`"),
     ],
 )
-def test_what_is_not_installed_is_named_with_its_extra_and_the_others_are_chosen(
+def test_a_missing_framework_is_reported_with_its_extra_and_the_others_are_chosen(
     missing: str, asked: str, line: str, without: Callable[..., None]
 ) -> None:
     other = "flax" if asked == "pytorch" else "pytorch"
@@ -82,24 +82,24 @@ def test_what_is_not_installed_is_named_with_its_extra_and_the_others_are_chosen
 
 
 @pytest.mark.parametrize("name", ["theano", "keras/theano", "torch", "pytorch/cpu", ""])
-def test_an_unknown_framework_is_named_beside_the_known_ones(name: str) -> None:
+def test_an_unknown_framework_is_refused_with_a_list_of_the_known_ones(name: str) -> None:
     with pytest.raises(UsageError) as caught:
         choose(("pytorch", name))
     known = "pytorch, keras, flax, keras/tensorflow, keras/jax, keras/torch, all"
     assert str(caught.value).startswith(f"--framework: found {name!r}, expected one of {known}")
 
 
-def test_versions_are_those_of_all_that_it_needs() -> None:
+def test_versions_cover_every_distribution_that_a_framework_needs() -> None:
     assert versions(KERAS[1]) == {name: version(name) for name in ("jax", "jaxlib", "keras", "numpy")}
     assert versions(PYTORCH) == {name: version(name) for name in ("numpy", "torch")}
     assert all(map(is_installed, every_contender()))
 
 
-def test_the_source_of_an_adapter_is_its_own() -> None:
+def test_each_adapter_has_different_source_code() -> None:
     assert len({frameworks.adapter_source(name) for name in frameworks.framework_names()}) == 3
 
 
-def test_nothing_is_imported_to_know_all_this() -> None:
+def test_versions_are_found_without_importing_a_framework() -> None:
     script = (
         "import sys; from bench.workload import frameworks as f; [f.versions(c) for c in f.every_contender()];"
         "print(sorted({'torch', 'keras', 'tensorflow', 'jax', 'flax', 'optax'} & set(sys.modules)))"

@@ -1,4 +1,4 @@
-"""A grid and folds make variants, whose names say what was chosen and whose recipes and data do it."""
+"""A grid and folds make variants; each has the chosen values in its name, its recipe and its data."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def gridded(**grid: list[object]) -> Workload:
     return parse_workload({**plain.content, "grid": grid}, source=Path(plain.source))
 
 
-def test_every_choice_is_a_workload_of_its_own() -> None:
+def test_every_combination_of_grid_values_is_a_workload_with_its_own_name_and_digest() -> None:
     found = variants(gridded(batch_size=[4, 8], epochs=[1, 3]))
     assert [item.name for item in found] == [
         "tiny@batch_size=4,epochs=1",
@@ -29,7 +29,7 @@ def test_every_choice_is_a_workload_of_its_own() -> None:
     assert len({item.digest for item in found}) == 4
 
 
-def test_an_optimizer_is_chosen_by_its_name_or_with_its_options() -> None:
+def test_an_optimizer_in_a_grid_is_a_name_or_a_table() -> None:
     by_name, in_full = variants(gridded(optimizer=["adam", {"name": "sgd", "learning_rate": 0.5}]))
     assert (by_name.recipe.optimizer, in_full.recipe.optimizer) == (
         Adam(name="adam"),
@@ -39,14 +39,14 @@ def test_an_optimizer_is_chosen_by_its_name_or_with_its_options() -> None:
     assert chosen == ["optimizer adam", "optimizer sgd-learning_rate-0.5"]
 
 
-def test_choices_that_differ_in_one_option_are_not_called_alike() -> None:
+def test_different_optimizers_have_different_names_and_equal_values_are_refused() -> None:
     rules: list[object] = [{"name": "adam", "beta_1": 0.5}, {"name": "adam", "beta_2": 0.5}]
     assert len({item.name for item in variants(gridded(optimizer=rules))}) == 2
-    with pytest.raises(UsageError, match="grid: found the same choice twice"):
+    with pytest.raises(UsageError, match="grid: found the same value twice for one key"):
         variants(gridded(epochs=[3, 3]))
 
 
-def test_wine_is_learnt_with_two_optimizers_on_ten_folds() -> None:
+def test_wine_has_two_optimizers_on_ten_folds() -> None:
     found = variants(load_workload("wine"))
     assert len(found) == 20
     assert found[3].name == "wine@optimizer=sgd-learning_rate-0.01,fold=3"
@@ -55,12 +55,12 @@ def test_wine_is_learnt_with_two_optimizers_on_ten_folds() -> None:
     assert found[0].dataset["fold"] == 0
 
 
-def test_without_grid_and_folds_there_is_the_workload_itself() -> None:
+def test_without_grid_and_folds_the_only_variant_is_the_workload() -> None:
     (only,) = variants(workload())
     assert (only.name, only.digest) == ("tiny", workload().digest)
 
 
-def test_a_grid_does_not_change_what_the_workload_itself_is() -> None:
+def test_a_grid_does_not_change_the_digest_of_the_workload() -> None:
     assert gridded(epochs=[1, 2]).digest == workload().digest
 
 
@@ -77,8 +77,8 @@ def test_a_wrong_grid_is_refused_with_the_file(grid: dict[str, list[object]], me
         gridded(**grid)
 
 
-def test_a_wrong_value_is_refused_when_it_is_chosen() -> None:
-    with pytest.raises(UsageError, match=r"^tiny\.toml: grid\.epochs: found 0, expected greater than 0"):
+def test_a_wrong_value_in_a_grid_is_refused_when_variants_are_made() -> None:
+    with pytest.raises(UsageError, match=r"^tiny\.toml: grid\.epochs: found 0, expected a number greater than 0"):
         variants(gridded(epochs=[1, 0]))
 
 
@@ -91,7 +91,7 @@ def test_a_wrong_value_is_refused_when_it_is_chosen() -> None:
         ("wine", "wine", ""),
     ],
 )
-def test_one_fold_is_proven_for_all(name: str, proof: str, choices: str) -> None:
+def test_the_proof_of_fold_0_covers_all_folds(name: str, proof: str, choices: str) -> None:
     assert grid_variants.proven_by(name) == proof
     assert (grid_variants.base(name), grid_variants.choices(name)) == ("wine", choices)
     assert grid_variants.is_variant(name) == ("@" in name)

@@ -1,4 +1,4 @@
-"""Families are found by their folders, and each has a spec that keeps the contract."""
+"""Model families are found by their folders, and every spec follows the protocol `SpecModule`."""
 
 import numpy as np
 import pytest
@@ -10,14 +10,14 @@ from bench.workload.model_families import family_names, framework_source, spec_m
 EXAMPLES = {family: list(spec_module(family).EXAMPLES.values()) for family in family_names()}
 
 
-def test_the_families_are_those_with_a_network_of_their_own() -> None:
+def test_the_families_are_all_folders_with_a_spec_except_layers() -> None:
     assert {"cnn", "dnn", "lstm", "rnn"} <= set(family_names())
     assert "layers" not in family_names()
     assert (model_families.FOLDER / "layers" / "spec.py").is_file(), "it is no family, though it has a spec"
 
 
 @pytest.mark.parametrize("family", family_names())
-def test_a_family_offers_what_the_harness_asks_for(family: str) -> None:
+def test_a_spec_module_has_every_function_that_the_harness_calls(family: str) -> None:
     module, spec = spec_module(family), EXAMPLES[family][-1]
     weights = module.initial_weights(spec, seed=0)
     assert {name: value.shape for name, value in weights.items()} == dict(module.parameter_shapes(spec))
@@ -33,7 +33,7 @@ def test_a_family_offers_what_the_harness_asks_for(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", family_names())
-def test_first_weights_follow_from_the_seed_alone(family: str) -> None:
+def test_initial_weights_depend_on_the_seed_alone(family: str) -> None:
     module, spec = spec_module(family), EXAMPLES[family][-1]
     first, again, other = (module.initial_weights(spec, seed=seed) for seed in (0, 0, 1))
     assert all(np.array_equal(first[name], again[name]) for name in first)
@@ -41,7 +41,7 @@ def test_first_weights_follow_from_the_seed_alone(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", family_names())
-def test_every_framework_has_a_file_of_its_own_for_every_family(family: str) -> None:
+def test_every_family_has_a_different_file_for_each_framework(family: str) -> None:
     sources = {framework: framework_source(family, framework) for framework in framework_names()}
     assert len(set(sources.values())) == 3
     assert all(b"name='build'" in source and b"name='export'" in source for source in sources.values())

@@ -1,4 +1,4 @@
-"""A recipe knows the update rules, which metric stands for a task, and which way each is better."""
+"""A recipe has an optimizer; each task has a primary metric; each metric has a better direction."""
 
 import math
 
@@ -9,13 +9,13 @@ from bench.workload.recipe import Band, Sgd, is_better, primary
 from tests.bench.workloads import workload as tiny
 
 
-def test_sgd_has_a_rule_of_its_own() -> None:
+def test_a_recipe_can_name_sgd_as_its_optimizer() -> None:
     found = tiny(('{ name = "adam", learning_rate = 1e-2 }', '{ name = "sgd", learning_rate = 1 }'))
     assert found.recipe.optimizer == Sgd(name="sgd", learning_rate=1.0)
 
 
 @pytest.mark.parametrize(("task", "metric"), [("classification", "accuracy"), ("regression", "r2")])
-def test_the_first_metric_stands_for_the_task(task: str, metric: str) -> None:
+def test_the_primary_metric_is_accuracy_or_r2(task: str, metric: str) -> None:
     assert primary(task) == metric
 
 
@@ -32,11 +32,13 @@ def test_the_first_metric_stands_for_the_task(task: str, metric: str) -> None:
         ("loss", math.nan, math.nan, False),
     ],
 )
-def test_a_value_is_better_on_the_side_of_its_metric(metric: str, found: float, than: float, *, better: bool) -> None:
+def test_each_metric_has_a_better_direction_and_nan_is_worst(
+    metric: str, found: float, than: float, *, better: bool
+) -> None:
     assert is_better(metric, found, than) == better
 
 
-def test_a_band_that_nothing_can_meet_is_refused() -> None:
+def test_a_band_whose_lower_end_is_above_its_upper_end_is_refused() -> None:
     assert Band(metric="r2", lowest=0.8, highest=0.8, source="plain PyTorch").lowest == 0.8
-    with pytest.raises(ValidationError, match=r"found lowest 0\.9 above highest 0\.8, expected the other way round"):
+    with pytest.raises(ValidationError, match=r"found lowest = 0\.9 and highest = 0\.8, expected lowest <= highest"):
         Band(metric="r2", lowest=0.9, highest=0.8, source="plain PyTorch")

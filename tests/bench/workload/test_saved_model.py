@@ -1,4 +1,4 @@
-"""A saved model is there whole, says what it is, and is refused with one line where it is damaged."""
+"""A saved model is written completely or not at all, and a damaged one is refused with one line."""
 
 import json
 from dataclasses import asdict, replace
@@ -44,7 +44,7 @@ def saved(folder: Path, **changes: object) -> Path:
     return path
 
 
-def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+def test_a_saved_model_is_read_back_unchanged(tmp_path: Path) -> None:
     folder = saved(tmp_path)
     found = saved_model.read(folder)
     assert json.dumps(asdict(found)) == json.dumps(asdict(about())), "lists of JSON are tuples here"
@@ -54,13 +54,13 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert (folder / "own").exists()
 
 
-def test_a_model_takes_the_place_of_one_with_its_name(tmp_path: Path) -> None:
+def test_a_model_replaces_an_earlier_one_with_the_same_name(tmp_path: Path) -> None:
     saved(tmp_path)
     assert saved_model.read(saved(tmp_path, seed=4)).seed == 4
     assert [path.name for path in tmp_path.iterdir()] == ["model"], "no draft is left"
 
 
-def test_what_breaks_off_leaves_no_model_behind(tmp_path: Path) -> None:
+def test_an_interrupted_write_leaves_no_model(tmp_path: Path) -> None:
     def breaks(_: Path) -> None:
         raise OSError("the disk is full")
 
@@ -69,7 +69,7 @@ def test_what_breaks_off_leaves_no_model_behind(tmp_path: Path) -> None:
     assert not (tmp_path / "model").exists()
 
 
-def test_a_scale_is_undone_by_its_inverse() -> None:
+def test_undo_is_the_inverse_of_apply() -> None:
     scale = Scale(mean=(1.0, -2.0), deviation=(2.0, 4.0))
     values = np.array([[3.0, 2.0], [1.0, -6.0]])
     np.testing.assert_array_equal(scale.apply(values), [[1.0, 1.0], [0.0, -1.0]])
@@ -81,14 +81,14 @@ def test_a_scale_is_undone_by_its_inverse() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, r"model\.json: found No such file or directory, expected what `levelfield run --save-models` keeps"),
+        (None, r"model\.json: found No such file or directory, expected a file that `levelfield run --save-models` h"),
         ("{", r"model\.json: found Expecting"),
         ("[]", r"model\.json: found format None, expected 1"),
         ('{"format": 2}', r"model\.json: found format 2, expected 1"),
         ('{"format": 1}', r"model\.json: workload: found "),
     ],
 )
-def test_what_is_no_model_is_refused(tmp_path: Path, text: str | None, message: str) -> None:
+def test_a_missing_damaged_or_outdated_file_is_refused(tmp_path: Path, text: str | None, message: str) -> None:
     folder = saved(tmp_path)
     (folder / "model.json").unlink()
     if text is not None:
@@ -97,7 +97,7 @@ def test_what_is_no_model_is_refused(tmp_path: Path, text: str | None, message: 
         saved_model.read(folder)
 
 
-def test_a_key_too_much_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_key_is_refused(tmp_path: Path) -> None:
     folder = saved(tmp_path)
     content = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(content | {"pickle": "cos"}))
@@ -108,9 +108,9 @@ def test_a_key_too_much_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"head.bias": np.zeros(4)}, r"weights\.npz, head\.bias: found the shape \(4,\), expected \(3,\)"),
-        ({"tail.bias": np.zeros(4)}, r"weights\.npz, tail\.bias: found the shape \(4,\), expected None"),
-        ({"head.bias": np.array([object()])}, r"weights\.npz: found .*, expected weights without objects"),
+        ({"head.bias": np.zeros(4)}, r"weights\.npz, head\.bias: found shape \(4,\), expected \(3,\)"),
+        ({"tail.bias": np.zeros(4)}, r"weights\.npz, tail\.bias: found shape \(4,\), expected no such array"),
+        ({"head.bias": np.array([object()])}, r"weights\.npz: found .*, expected a NumPy file of weights"),
     ],
 )
 def test_weights_of_another_network_are_refused(tmp_path: Path, changes: dict[str, np.ndarray], message: str) -> None:

@@ -1,4 +1,4 @@
-"""A digest changes with the code of a file, and with nothing else; digests from before stay valid."""
+"""A digest changes only if the code of a file changes, and the digests of stored records stay valid."""
 
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -15,7 +15,7 @@ from bench.workload.workload import load_workload
 
 EXAMPLES = ROOT / "results" / "examples"
 RUNS = sorted(EXAMPLES.glob("*/*/records.jsonl"))
-# This run learnt with ten times the learning rate of today's file.
+# This run used a learning rate ten times as high as the current file of the workload.
 OTHER_WORK = {("20261126T134120Z-ad31", "cnn-large")}
 
 SOURCE = '''"""What it is."""
@@ -59,19 +59,19 @@ def written(folder: Path, before: str = "", after: str = "") -> Path:
 
 
 @pytest.mark.parametrize("change", SAME)
-def test_code_stays_the_same_whatever_is_said_about_it(change: str, tmp_path: Path) -> None:
+def test_comments_docstrings_and_module_paths_do_not_change_the_code(change: str, tmp_path: Path) -> None:
     before = source_code.code(written(tmp_path))
     assert source_code.code(written(tmp_path, *SAME[change])) == before
 
 
 @pytest.mark.parametrize("change", OTHER)
-def test_code_is_another_where_it_does_something_else(change: str, tmp_path: Path) -> None:
+def test_a_change_of_the_work_changes_the_code(change: str, tmp_path: Path) -> None:
     before = source_code.code(written(tmp_path))
     assert source_code.code(written(tmp_path, *OTHER[change])) != before
 
 
 @pytest.mark.parametrize("family", ["cnn", "dnn", "lstm", "rnn"])
-def test_a_spec_that_does_what_it_did_before_keeps_the_digests_from_before(family: str) -> None:
+def test_a_spec_that_does_the_same_work_as_before_keeps_its_earlier_digest(family: str) -> None:
     code = source_code.code_of(model_families.FOLDER / folder / "spec.py" for folder in ("layers", family))
     digest = sha256(code).hexdigest()[:16]
     assert digest in source_code.former(), (
@@ -81,7 +81,7 @@ def test_a_spec_that_does_what_it_did_before_keeps_the_digests_from_before(famil
     assert spec_source(family) == source_code.former()[digest] != code
 
 
-def test_a_spec_that_does_something_else_has_a_digest_of_its_own(tmp_path: Path) -> None:
+def test_a_spec_that_does_other_work_has_a_new_digest(tmp_path: Path) -> None:
     changed = tmp_path / "spec.py"
     changed.write_text((model_families.FOLDER / "dnn" / "spec.py").read_text() + "\nCHANGED = True\n")
     files = [model_families.FOLDER / "layers" / "spec.py", changed]
@@ -89,7 +89,7 @@ def test_a_spec_that_does_something_else_has_a_digest_of_its_own(tmp_path: Path)
 
 
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: path.parent.name)
-def test_every_record_of_the_examples_is_read_and_is_about_the_work_of_today(path: Path) -> None:
+def test_every_example_record_is_read_and_has_a_current_digest(path: Path) -> None:
     skipped: list[str] = []
     records = last_attempts(read(path, warn=skipped.append))
     assert records
@@ -105,13 +105,13 @@ def test_there_are_example_runs_to_read() -> None:
 
 
 def test_code_is_the_same_text_in_every_supported_python(tmp_path: Path) -> None:
-    """Digests of two machines must not differ because one has a newer Python."""
+    """Two machines with different versions of Python must compute the same digest."""
     found = sha256(source_code.code(written(tmp_path)).encode()).hexdigest()
     assert found == "1e28849856aa1b6211439dfbea9efff73b3451352e5dc53be6dd52cbdf9ba44b"
 
 
-def test_code_is_read_in_several_threads_at_once() -> None:
-    """Proofs begin in several threads, and each asks for the digest of its sources."""
+def test_several_threads_can_read_code_at_the_same_time() -> None:
+    """Proofs start in several threads, and each thread computes the digest of its source files."""
     texts = [path.read_text() for path in (ROOT / "bench").rglob("*.py")]
     source_code._code.cache_clear()
     with ThreadPoolExecutor(8) as pool:

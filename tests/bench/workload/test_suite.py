@@ -1,4 +1,4 @@
-"""A suite is a list of workloads of the catalogue, and a mistake in its file is one line."""
+"""A suite lists workloads of the catalogue, and a mistake in its file is reported in one line."""
 
 from pathlib import Path
 
@@ -11,20 +11,20 @@ from bench.workload.workload import load_workload, workload_names
 
 
 @pytest.mark.parametrize("name", suite_names())
-def test_a_suite_has_the_name_of_its_file_and_workloads_of_the_catalogue(name: str) -> None:
+def test_a_suite_has_the_name_of_its_file_and_only_workloads_of_the_catalogue(name: str) -> None:
     found = load_suite(name)
     assert found.name == name
     assert set(found.workloads) <= set(workload_names())
-    assert found.processes >= 3 or name == "lecture", "the unit of comparison is the process median"
+    assert found.processes >= 3 or name == "lecture", "a comparison needs the medians of several processes"
 
 
-def test_the_lecture_suite_is_everything_in_the_catalogue_but_what_wants_a_gpu() -> None:
+def test_the_lecture_suite_has_every_workload_except_the_large_ones() -> None:
     large = {name for name in workload_names() if load_workload(name).large}
     assert set(load_suite("lecture").workloads) == set(workload_names()) - large
     assert set(load_suite("gpu").workloads) == large == {"dnn-large", "cnn-large", "lstm-large"}
 
 
-def test_the_suite_for_gpus_is_timed_in_every_precision_with_every_pair() -> None:
+def test_the_gpu_suite_uses_every_precision_and_every_framework() -> None:
     found = load_suite("gpu")
     assert found.precisions == ("fp32", "tf32", "bf16")
     assert found.frameworks == load_suite("standard").frameworks
@@ -32,7 +32,7 @@ def test_the_suite_for_gpus_is_timed_in_every_precision_with_every_pair() -> Non
     assert load_suite("standard").precisions == ("fp32",)
 
 
-def test_the_quick_suite_is_what_it_is_said_to_be() -> None:
+def test_the_quick_suite_has_its_documented_workloads_frameworks_and_batch_sizes() -> None:
     quick = load_suite("quick")
     assert quick.workloads == ("digits-dnn", "digits-cnn", "digits-lstm")
     assert quick.frameworks == ("pytorch", "keras", "flax")
@@ -40,18 +40,18 @@ def test_the_quick_suite_is_what_it_is_said_to_be() -> None:
 
 
 @pytest.mark.parametrize("name", ["slow", "", "../workloads/digits-dnn"])
-def test_an_unknown_suite_is_named_beside_the_known_ones(name: str) -> None:
+def test_an_unknown_suite_is_refused_with_a_list_of_the_known_ones(name: str) -> None:
     with pytest.raises(
         UsageError, match=f"^--suite: found '{name}', expected one of gpu, lecture, lecture-quick, quick, standard$"
     ):
         load_suite(name)
 
 
-def test_a_mistake_in_a_suite_is_one_line_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mistake_in_a_suite_is_reported_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite, "SUITES", tmp_path)
     text = (SUITES / "quick.toml").read_text()
     (tmp_path / "quick.toml").write_text(text)
     assert load_suite("quick").processes == 3
     (tmp_path / "quick.toml").write_text(text.replace("processes = 3", "processes = 0"))
-    with pytest.raises(UsageError, match=r"quick.toml: processes: found 0, expected greater than 0$"):
+    with pytest.raises(UsageError, match=r"quick.toml: processes: found 0, expected a number greater than 0$"):
         load_suite("quick")

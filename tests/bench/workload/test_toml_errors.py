@@ -1,4 +1,4 @@
-"""A mistake in a workload is one line: file, key, what was found, what is allowed."""
+"""A mistake in a workload's file is reported in one line: file, key, what was found, what is expected."""
 
 import re
 from pathlib import Path
@@ -17,68 +17,81 @@ IMAGES = [
     ('"dnn"', '"cnn"'),
 ]
 
-# One change each, and what the line says after the file.
+# For each mistake: the changes that make it, and the start of the line after the name of the file.
 MISTAKES: dict[str, tuple[list[Change], str]] = {
     "unknown key": (
         [('title = "Six', 'titel = "Six')],
         (
-            "titel: found 'Six numbers in three classes', expected no such key: the keys are "
-            "band, dataset, grid, large, model, name, recipe, target, timing, title"
+            "titel: unknown key, expected one of "
+            "band, dataset, grid, large, model, name, recipe, target, timing, title (did you mean title?)"
         ),
     ),
     "unknown key of the model": (
         [("[model]", "[model]\ndepth = 3")],
-        "model.depth: found 3, expected no such key: the keys are head_initializer, hidden",
+        "model.depth: unknown key, expected one of head_initializer, hidden",
     ),
     "unknown key of a layer": (
         [("units = 5", "units = 5, width = 2")],
-        "model.hidden.0.width: found 2, expected no such key: the keys are activation, batch_norm, dropout, initi",
+        "model.hidden[0].width: unknown key, expected one of activation, batch_norm, dropout, initializer, units",
     ),
     "unknown key inside a layer": (
         [("units = 5", "units = 5, batch_norm = { place = 1 }")],
-        "model.hidden.0.batch_norm.place: found 1, expected no such key: the keys are epsilon, momentum, position",
+        "model.hidden[0].batch_norm.place: unknown key, expected one of epsilon, momentum, position",
     ),
     "unknown key of the recipe": (
         [("epochs = 2", "epochs = 2\npatience = 1")],
         (
-            "recipe.patience: found 1, expected no such key: the keys are batch_size, clipping, early_stopping, "
+            "recipe.patience: unknown key, expected one of batch_size, clipping, early_stopping, "
             "epochs, last_batch, loss, optimizer, seed, validation_fraction"
         ),
     ),
     "unknown key of the optimizer": (
         [("learning_rate", "rate")],
-        (
-            "recipe.optimizer.rate: found 0.01, expected no such key: the keys are beta_1, beta_2, epsilon, "
-            "learning_rate, name"
-        ),
+        "recipe.optimizer.rate: unknown key, expected one of beta_1, beta_2, epsilon, learning_rate, name",
     ),
     "batches of their own that are too large": (
         [("epochs = 2", "epochs = 2\n[timing]\nbatch_sizes = [8, 49]")],
-        "timing.batch_sizes: found 49, expected at most 48, the training samples",
+        "timing.batch_sizes: found 49, expected at most 48, the number of training samples",
     ),
     "unknown option of the data set": (
         [("classes = 3", "classes = 3, labels = 3")],
         (
-            "dataset.labels: found 3, but the keys are name, shape, classes, outputs, train, test, seed "
+            "dataset.labels: unknown key, expected one of name, shape, classes, outputs, train, test, seed "
             "(data set 'synthetic')"
         ),
     ),
-    "missing name": ([('name = "tiny"\n', "")], "name: found nothing, expected a value"),
+    "missing name": ([('name = "tiny"\n', "")], "name: found nothing, expected a value: this key is required"),
     "missing data set": ([(DATASET, "")], "dataset: found nothing, expected a value"),
-    "missing units": ([("units = 5", 'activation = "relu"')], "model.hidden.0.units: found nothing, expected a value"),
+    "missing units": ([("units = 5", 'activation = "relu"')], "model.hidden[0].units: found nothing, expected a value"),
     "missing family": ([('family = "dnn"\n', "")], f"model.family: found nothing, expected one of {FAMILIES}"),
     "missing batch size": ([("batch_size = 8\n", "")], "recipe.batch_size: found nothing, expected a value"),
     "missing optimizer": ([('name = "adam", ', "")], "recipe.optimizer.name: found nothing, expected a value"),
     "a name that no folder should have": ([('"tiny"', '"../tiny"')], "name: found '../tiny', expected "),
-    "text for a number": ([("units = 5", 'units = "5"')], "model.hidden.0.units: found '5', expected a valid integer"),
-    "yes for a number": ([("batch_size = 8", "batch_size = true")], "recipe.batch_size: found True, expected a valid"),
-    "part of a batch": ([("batch_size = 8", "batch_size = 8.5")], "recipe.batch_size: found 8.5, expected a valid in"),
-    "text for a rate": ([("1e-2", '"1e-2"')], "recipe.optimizer.learning_rate: found '1e-2', expected a valid number"),
-    "no units": ([("units = 5", "units = 0")], "model.hidden.0.units: found 0, expected greater than 0"),
-    "no batch": ([("batch_size = 8", "batch_size = 0")], "recipe.batch_size: found 0, expected greater than 0"),
+    "text for a number": ([("units = 5", 'units = "5"')], "model.hidden[0].units: found '5', expected a whole number"),
+    "yes for a number": ([("batch_size = 8", "batch_size = true")], "recipe.batch_size: found True, expected a whole"),
+    "part of a batch": ([("batch_size = 8", "batch_size = 8.5")], "recipe.batch_size: found 8.5, expected a whole nu"),
+    "text for a rate": ([("1e-2", '"1e-2"')], "recipe.optimizer.learning_rate: found '1e-2', expected a number"),
+    "no units": ([("units = 5", "units = 0")], "model.hidden[0].units: found 0, expected a number greater than 0"),
+    "no batch": (
+        [("batch_size = 8", "batch_size = 0")],
+        "recipe.batch_size: found 0, expected a number greater than 0",
+    ),
     "a rate without end": ([("1e-2", "inf")], "recipe.optimizer.learning_rate: found inf, expected a finite number"),
-    "a table that is a word": ([(DATASET, 'dataset = "digits"\n')], "dataset: found 'digits', expected a valid dict"),
-    "a list that is a number": ([("[{ units = 5 }]", "5")], "model.hidden: found 5, expected a valid tuple"),
+    "a share above 1": (
+        [("units = 5", "units = 5, dropout = 1.5")],
+        "model.hidden[0].dropout: found 1.5, expected a n",
+    ),
+    "a table that is a word": ([(DATASET, 'dataset = "digits"\n')], "dataset: found 'digits', expected a table"),
+    "a list that is a number": (
+        [("[{ units = 5 }]", "5")],
+        "model.hidden: found 5, expected a list in square brackets",
+    ),
+    "a text that is a number": ([('"tiny"', "3")], "name: found 3, expected text in quotes"),
+    "an optimizer that is a word": (
+        [('{ name = "adam", learning_rate = 1e-2 }', '"adam"')],
+        "recipe.optimizer: found 'adam', expected a table, as in { name = \"adam\" }",
+    ),
+    "a switch that is a number": ([("title =", "large = 3\ntitle =")], "large: found 3, expected true or false"),
     "unknown family": ([('"dnn"', '"gan"')], f"model.family: found 'gan', expected one of {FAMILIES}"),
     "unknown optimizer": (
         [('"adam"', '"lion"')],
@@ -90,16 +103,16 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
     ),
     "unknown activation": (
         [("units = 5", 'units = 5, activation = "selu"')],
-        "model.hidden.0.activation: found 'selu', expected 'linear', 'relu', 'tanh' or 'sigmoid'",
+        "model.hidden[0].activation: found 'selu', expected 'linear', 'relu', 'tanh' or 'sigmoid'",
     ),
-    "one class": ([("classes = 3", "classes = 1")], "dataset.classes: found 1; "),
+    "one class": ([("classes = 3", "classes = 1")], "dataset.classes: found 1, expected a number of at least 2 (data "),
     "a batch larger than the data": (
         [("batch_size = 8", "batch_size = 49")],
-        "recipe.batch_size: found 49, expected at most 48, the training samples",
+        "recipe.batch_size: found 49, expected at most 48, the number of training samples",
     ),
     "a batch larger than what validation leaves": (
         [("batch_size = 8", "batch_size = 37\nvalidation_fraction = 0.25")],
-        "recipe.batch_size: found 37, expected at most 36, the training samples",
+        "recipe.batch_size: found 37, expected at most 36, the number of training samples",
     ),
     "a validation of nothing": (
         [("epochs = 2", "epochs = 2\nvalidation_fraction = 0.001")],
@@ -119,7 +132,7 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
     ),
     "a key that the data set decides": (
         [("[model]", "[model]\nfeatures = 6")],
-        "model.features: found 6, expected no such key: the data set decides it",
+        "model.features: found 6, expected no such key: the data set determines this value",
     ),
     "a family that does not take such samples": (
         [('"dnn"\nhidden', '"cnn"\nconvolutions')],
@@ -134,13 +147,13 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
     ),
     "a network without its layers": (
         [*IMAGES, ("hidden = [{ units = 5 }]", "convolutions = []")],
-        "model.convolutions: found [], expected ",
+        "model.convolutions: found [], expected a list of length 1 or more",
     ),
 }
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_one_line_with_file_key_found_and_allowed(mistake: str, tmp_path: Path) -> None:
+def test_a_mistake_is_reported_in_one_line_with_file_key_found_and_expected(mistake: str, tmp_path: Path) -> None:
     changes, line = MISTAKES[mistake]
     path = tmp_path / "mine.toml"
     path.write_text(toml(*changes))
@@ -151,8 +164,8 @@ def test_a_mistake_is_one_line_with_file_key_found_and_allowed(mistake: str, tmp
 
 
 @pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe", b"[recipe"])
-def test_what_is_no_toml_is_one_line_with_the_file(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_valid_toml_is_reported_in_one_line(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match=rf"^{re.escape(str(path))}: not a TOML file: [^\n]+$"):
+    with pytest.raises(UsageError, match=rf"^{re.escape(str(path))}: not valid TOML: [^\n]+$"):
         load_workload(str(path))

@@ -1,4 +1,4 @@
-"""A workload is read from a file, and its digest changes with all that is done and with nothing else."""
+"""A workload is read from a file, and its digest changes if and only if the work changes."""
 
 import tomllib
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.bench.workloads import toml
 from tests.bench.workloads import workload as tiny
 
 
-def test_a_users_own_file_is_a_workload(tmp_path: Path) -> None:
+def test_a_users_own_file_is_read_as_a_workload(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(toml())
     found = load_workload(str(path))
@@ -21,7 +21,7 @@ def test_a_users_own_file_is_a_workload(tmp_path: Path) -> None:
     assert found.content == tomllib.loads(toml())
 
 
-def test_where_and_at_what_sizes_a_workload_is_timed_is_not_what_it_does() -> None:
+def test_timing_and_large_do_not_change_the_digest() -> None:
     timed = tiny(("epochs = 2", "epochs = 2\n[timing]\nbatch_sizes = [4, 16]"))
     assert timed.batch_sizes == (4, 16)
     assert tiny().batch_sizes == ()
@@ -30,15 +30,15 @@ def test_where_and_at_what_sizes_a_workload_is_timed_is_not_what_it_does() -> No
 
 
 @pytest.mark.parametrize("name", ["digits", "", "../suites/quick"])
-def test_an_unknown_workload_is_named_beside_the_known_ones(name: str) -> None:
+def test_an_unknown_workload_is_refused_with_a_list_of_the_known_ones(name: str) -> None:
     with pytest.raises(
         UsageError, match=f"^workload: found '{name}', expected one of breast-cancer, .*mnist-lstm, .*or "
     ):
         load_workload(name)
 
 
-def test_a_file_that_is_not_there_is_named() -> None:
-    with pytest.raises(UsageError, match=r"^workload: found 'nowhere\.toml', where there is no file$"):
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(UsageError, match=r"^workload: found 'nowhere\.toml', expected the path of a TOML file: there"):
         load_workload("nowhere.toml")
 
 
@@ -54,16 +54,16 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_the_digest_changes_with_what_is_done(change: str) -> None:
+def test_the_digest_changes_with_the_work(change: str) -> None:
     assert tiny(CHANGES[change]).digest != tiny().digest
 
 
-def test_the_digest_does_not_change_with_the_title_or_the_place_of_the_file() -> None:
+def test_the_digest_does_not_change_with_the_title_or_the_path_of_the_file() -> None:
     assert tiny(("Six numbers", "A handful of numbers")).digest == tiny().digest
     assert parse_workload(tomllib.loads(toml()), source=Path("elsewhere.toml")).digest == tiny().digest
 
 
-def test_the_digest_changes_with_the_code_of_the_network_and_of_its_layers(
+def test_the_digest_changes_with_the_code_of_the_spec_and_of_the_shared_layers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = tiny().digest
@@ -77,11 +77,11 @@ def test_the_digest_changes_with_the_code_of_the_network_and_of_its_layers(
         with (tmp_path / folder / "spec.py").open("a") as file:
             file.write("CHANGED = True\n")
         digests.add(tiny().digest)
-    assert before in digests, "another family's network is not what this workload does"
+    assert before in digests, "this workload does not use the spec of another family"
     assert len(digests) == 3
 
 
-def test_the_digest_changes_with_the_data_behind_the_options(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_digest_changes_with_the_data_even_if_the_options_stay_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     before = tiny().digest
     monkeypatch.setattr("bench.datasets.synthetic.GENERATOR", "another")
     assert tiny().digest != before
