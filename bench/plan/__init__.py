@@ -1,1 +1,1 @@
-"""From the options of a run to the list of its cases, in the parent process; nothing is started here."""
+"""Turns the options of a run into a checked list of cases, in the parent process, before any case is started."""

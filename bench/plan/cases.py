@@ -1,4 +1,4 @@
-"""From what was asked for to the list of cases, in the order in which they are measured; pure."""
+"""Lists the cases of a run in the order in which they are measured, and estimates how long each case takes."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,24 +11,26 @@ from bench.workload.axes import Feed, Mode, Precision, Purpose, Scenario
 from bench.workload.frameworks import Contender
 from bench.workload.workload import Workload
 
-# For estimates where nothing like it was measured before: what a small machine, a GPU and a small network take.
+# Rough values for estimates of cases that were not measured before: FLOP/s of a small machine and of a GPU, the seconds
+# of one call of a small network and of a start, and the number of trials in a search for the largest batch.
 ASSUMED_FLOPS = {"cpu": 50e9, "cuda": 20e12}
 ASSUMED_CALL_S = 1e-3
 ASSUMED_START_S = 2.0
 ASSUMED_TRIALS = 8
 PURPOSES: tuple[Purpose, ...] = ("timing", "learning", "memory", "capacity")
-BLOCKS = 4  # first calls, warm-up, synchronised and pipelined take about as long each
+BLOCKS = 4  # first calls, warm-up, synchronised block and pipelined block; each takes about the same time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What is to be measured.
+    """What a run measures.
 
-    `batch_sizes` are those of inference. Training is timed at `batch_sizes_for_training`, or at the recipe's where
-    there are none. Without these a workload that has batch sizes of its own is timed at them. `feed` is that of timed
-    calls.
-    `largest_batch` is where the search for the largest batch that fits ends, where there is one. With `only`, nothing
-    else is measured.
+    - `batch_sizes`: the batch sizes of inference;
+    - `batch_sizes_for_training`: training is timed at these. If it is empty, training is timed at the recipe's
+      batch size, or at those of the workload's table `[timing]`, which then hold for inference too;
+    - `feed`: where batches are before a timed call, on the device or on the host;
+    - `largest_batch`: the upper limit of the search for the largest batch that fits; None without a search;
+    - `only`: if it is given, no other cells are measured.
     """
 
     workloads: tuple[Workload, ...]
@@ -49,11 +51,12 @@ class Selection:
 
 
 def cases(selection: Selection) -> tuple[Case, ...]:
-    """Every case: memory first, then the timing processes in balanced blocks, the learning after the first block.
+    """All cases in order: memory, the first block of timing, learning, the other blocks of timing, the largest batch.
 
-    The frameworks take turns within each workload, in turned order from one block to the next (ABC, CBA), so that none
-    is always measured first, each with its modes and precisions one right after the other; and the blocks are spread
-    over the run, so that its processes see the machine's slow drift. What fills the memory comes last.
+    A block times every case in one process. Within a workload, each framework is measured in all its precisions and
+    modes, then the next framework follows. Every second block has the reverse order (ABC, CBA), so that no framework is
+    always first. The blocks are spread over the run, so that slow drift of the machine's speed affects all frameworks.
+    The searches for the largest batch are last, since they fill the memory.
     """
     memory = [case for scenario in selection.scenarios for case in _lap(selection, scenario, replicate=0)]
     planned = [replace(case, purpose="memory", feed="device") for case in memory]
@@ -65,7 +68,7 @@ def cases(selection: Selection) -> tuple[Case, ...]:
         planned += [
             replace(case, purpose="capacity", feed="device", batch_sizes=(selection.largest_batch,))
             for case in memory
-            if case.mode == "idiomatic"  # options are searched for at batch sizes that are known
+            if case.mode == "idiomatic"  # a search for tuned options needs a known batch size
         ]
     chosen = [case for case in planned if case.purpose in selection.purposes]
     if selection.only is not None:
@@ -74,7 +77,7 @@ def cases(selection: Selection) -> tuple[Case, ...]:
 
 
 def estimate_s(case: Case, workload: Workload, *, block_seconds: float, known: Mapping[Case, float]) -> float:
-    """About how many seconds a case takes: what it took before, or what its size suggests."""
+    """A rough estimate of the seconds that a case takes: its last measured duration, or an estimate from its FLOPs."""
     if case.subject in known:
         return known[case.subject]
     sample_s = (
@@ -94,12 +97,12 @@ def estimate_s(case: Case, workload: Workload, *, block_seconds: float, known: M
 
 
 def known_durations(records: Sequence[Record]) -> dict[Case, float]:
-    """What each case took when it was last measured, by its subject."""
+    """The seconds that each case took when it was last measured successfully, by the case's `subject`."""
     return {record.case.subject: record.duration_s for record in records if record.outcome == "ok"}
 
 
 def _narrowed(case: Case, only: frozenset[Cell]) -> Case:
-    """The case at those of its batch sizes that are asked for, which may be none."""
+    """The case at those of its batch sizes that `only` contains, possibly none."""
     return replace(case, batch_sizes=tuple(cell.batch_size for cell in cells(case) if cell in only))
 
 
@@ -109,7 +112,7 @@ def _block(selection: Selection, replicate: int) -> Iterator[Case]:
 
 
 def _lap(selection: Selection, scenario: Scenario, *, replicate: int) -> Iterator[Case]:
-    """Every workload and device once, in an order of contenders, modes and precisions that turns around each lap."""
+    """Every workload on every device, once for each framework, precision and mode; odd replicates in reverse order."""
     order = tuple(itertools.product(selection.contenders, selection.precisions, selection.modes))
     for workload in selection.workloads:
         sizes = _sizes(selection, workload, scenario)
@@ -123,7 +126,7 @@ def _lap(selection: Selection, scenario: Scenario, *, replicate: int) -> Iterato
                     precision=precision,
                     device=device,
                     scenario=scenario,
-                    # Ascending, so that peaks that cannot be reset keep their meaning.
+                    # In ascending order: a memory peak that cannot be reset then belongs to the current batch size.
                     batch_sizes=tuple(sorted(set(sizes))),
                     threads=selection.threads,
                     feed=selection.feed,

@@ -1,4 +1,4 @@
-"""The values of options: lists of names and numbers as text, and what they stand for."""
+"""Parses the values of command line options: comma-separated lists of names, batch sizes and devices."""
 
 import re
 from dataclasses import dataclass, replace
@@ -14,14 +14,16 @@ AUTO = re.compile(r"auto(:(?P<number>\d+)(?P<unit>MB|GB)?)?")
 BYTES = {"MB": 10**6, "GB": 10**9}
 LARGEST_BATCH = 2**16
 DEVICE = re.compile(r"cpu|cuda(:\d+)?")
-PRECISIONS: tuple[Precision, ...] = ("fp32", "tf32", "bf16")  # fp64 is for proofs
+PRECISIONS: tuple[Precision, ...] = ("fp32", "tf32", "bf16")  # fp64 is used for proofs only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """Batch sizes as they were asked for; `largest` is where a search for the largest that fits ends, if there is one.
+    """The batch sizes of the option `--batch-size`.
 
-    `memory_bytes` is what its processes may hold; None where nothing was said.
+    - `named`: the numbers in the list;
+    - `largest`: the upper limit of the search for the largest batch, in samples; None without `auto`;
+    - `memory_bytes`: how much memory a process of this search may use; None if the option gives no such limit.
     """
 
     named: tuple[int, ...] = ()
@@ -30,7 +32,10 @@ class Sizes:
 
 
 def load_workloads(text: str) -> tuple[Workload, ...]:
-    """The workloads of a comma-separated list of names and TOML files; `all` is the catalogue but for large ones."""
+    """The workloads of a comma-separated list of names and TOML files; `all` is the catalogue without large ones.
+
+    Raises UsageError for an unknown workload, and for a name that occurs more than once.
+    """
     wanted = split("workload", text)
     for name in wanted:
         if name in suite_names():
@@ -40,12 +45,12 @@ def load_workloads(text: str) -> tuple[Workload, ...]:
     names = [workload.name for workload in workloads]
     for name in names:
         if names.count(name) > 1:
-            raise UsageError(f"--workload: found {name!r} more than once, expected different names")
+            raise UsageError(f"--workload: found two workloads with the name {name!r}, expected different names")
     return workloads
 
 
 def purposes(text: str | None) -> tuple[Purpose, ...]:
-    """What processes are for; none where nothing is said. Raises UsageError for an unknown one."""
+    """The purposes of a comma-separated option; empty if it was left out. Raises UsageError for an unknown purpose."""
     wanted = () if text is None else split("purpose", text)
     for name in wanted:
         if name not in PURPOSES:
@@ -54,7 +59,7 @@ def purposes(text: str | None) -> tuple[Purpose, ...]:
 
 
 def split(option: str, text: str) -> tuple[str, ...]:
-    """The parts of a comma-separated option; raises UsageError for an empty one."""
+    """The parts of a comma-separated option, each once; raises UsageError for an empty part."""
     parts = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     if not all(parts):
         raise UsageError(f"--{option}: found {text!r}, expected names separated by commas")
@@ -62,9 +67,10 @@ def split(option: str, text: str) -> tuple[str, ...]:
 
 
 def batch_sizes(text: str | None) -> Sizes:
-    """The batch sizes of a comma-separated option, none where it was left out.
+    """The batch sizes of a comma-separated option; none if it was left out.
 
-    `auto` searches, `auto:4096` for no more than so many samples, `auto:8GB` with no more memory than that.
+    `auto` searches for the largest batch that fits. `auto:4096` searches up to 4096 samples. `auto:8GB` searches with
+    at most 8 GB of memory. Raises UsageError for any other value, and for two searches.
     """
     named: list[int] = []
     searched = Sizes()
@@ -73,13 +79,13 @@ def batch_sizes(text: str | None) -> Sizes:
         number = int(auto["number"] or LARGEST_BATCH) if auto else int(part) if part.isdecimal() else 0
         if number == 0:
             raise UsageError(
-                f"--batch-size: found {part!r}, expected whole numbers of at least 1, separated by commas, "
-                "and auto, auto:SAMPLES, auto:8GB or auto:500MB"
+                f"--batch-size: found {part!r}, expected whole numbers of at least 1, separated by commas; "
+                "or auto, auto:4096 (samples), auto:8GB or auto:500MB for a search"
             )
         if auto is None:
             named.append(number)
         elif searched.largest is not None:
-            raise UsageError(f"--batch-size: found {text!r}, expected auto once: there is one search")
+            raise UsageError(f"--batch-size: found {text!r}, expected auto at most once: a run makes one search")
         elif auto["unit"]:
             searched = Sizes(largest=LARGEST_BATCH, memory_bytes=number * BYTES[auto["unit"]])
         else:
@@ -88,7 +94,7 @@ def batch_sizes(text: str | None) -> Sizes:
 
 
 def devices(text: str) -> tuple[str, ...]:
-    """The devices of a comma-separated option."""
+    """The devices of a comma-separated option; raises UsageError for an unknown one."""
     found = split("device", text)
     for part in found:
         if not DEVICE.fullmatch(part):
@@ -97,7 +103,7 @@ def devices(text: str) -> tuple[str, ...]:
 
 
 def scenarios(text: str | None) -> tuple[Scenario, ...]:
-    """The scenarios of a comma-separated option, all where it was left out."""
+    """The scenarios of a comma-separated option, all if it was left out; raises UsageError for an unknown one."""
     known: tuple[Any, ...] = get_args(Scenario)
     found = split("scenario", text) if text is not None else known
     for part in found:
@@ -126,7 +132,7 @@ def precisions(text: str) -> tuple[Precision, ...]:
 
 
 def feed(text: str) -> Feed:
-    """Where batches are when the clock starts."""
+    """Where batches are when the clock starts: `device` or `host`; raises UsageError for any other value."""
     known: tuple[Feed, ...] = get_args(Feed)
     if text not in known:
         raise UsageError(f"--feed: found {text!r}, expected {' or '.join(known)}")

@@ -1,4 +1,4 @@
-"""What the options of a run ask for, checked before anything is started."""
+"""Checks the options of a run before any process is started, and turns them into a request."""
 
 import math
 import re
@@ -40,11 +40,14 @@ IN_TURNS_S = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A checked request: what to measure and how thoroughly; `remarks` are for the user.
+    """A checked request: what to measure, and how thoroughly.
 
-    `left_out` are the installed contenders that the suite does not name, where the user did not say which are meant.
-    `memory_bytes` is what a process that looks for the largest batch may hold; None where nothing was said. `injected`
-    is by which share one case shall seem slower in half of its processes, or faster where it is below 0.
+    - `remarks`: lines for the user, such as frameworks that are not installed;
+    - `left_out`: installed frameworks that the suite does not include; empty if the user gave `--framework`;
+    - `memory_bytes`: how much memory a search for the largest batch may use; None without such a limit;
+    - `injected`: an artificial slowdown of one case in half of its processes, as a share of its time (0.05 is 5 %). A
+      negative share makes the case appear faster. 0.0 means none;
+    - `turns`: the folder and the side (`base` or `head`) of a run that alternates with another run, slice by slice.
     """
 
     selection: Selection
@@ -57,12 +60,15 @@ class Request:
 
     @property
     def block_seconds(self) -> float:
-        """How long a timed block lasts at most: longer in turns, where a single pair of processes has to show more."""
+        """The time budget of a timed block in seconds.
+
+        It is longer if two runs alternate, because then each pair of processes is compared by itself.
+        """
         return self.suite.block_seconds if self.turns is None else max(IN_TURNS_S, self.suite.block_seconds)
 
 
 def check(options: Options) -> Request:
-    """The request that the options stand for; raises UsageError for whatever is wrong with them."""
+    """The request that the options describe; raises UsageError for a wrong or contradictory option."""
     suite = load_suite(DEFAULT_SUITE if options.suite is None else options.suite)
     workloads = _workloads(options, suite)
     names = suite.frameworks if options.framework is None else split("framework", options.framework)
@@ -89,23 +95,23 @@ def check(options: Options) -> Request:
         only=None if options.only is None else _only(Path(options.only)),
     )
     if options.grid and "training" not in selection.scenarios:
-        raise UsageError("--grid: found --scenario inference, expected training: a grid is about learning")
+        raise UsageError("--grid: found --scenario inference, expected training: --grid trains every variant")
     if set(selection.precisions) == {"tf32"} and set(selection.devices) == {"cpu"}:
         raise UsageError(
-            f"--precision: found {options.precision!r} with --device cpu, expected fp32 or bf16: TF32 is a mode of "
-            "NVIDIA GPUs"
+            f"--precision: found {options.precision!r} with --device cpu, expected fp32 or bf16: only NVIDIA GPUs have "
+            "TF32"
         )
     if not 0 < options.time_limit < math.inf:
-        raise UsageError(f"--time-limit: found {options.time_limit:g}, expected seconds above 0")
+        raise UsageError(f"--time-limit: found {options.time_limit:g}, expected a number of seconds greater than 0")
     if sizes.memory_bytes is not None and selection.devices != ("cpu",):
         raise UsageError(
-            f"--batch-size: found {options.batch_size!r} with --device {options.device}, expected a limit in samples: "
-            "the memory of a GPU is a limit by itself"
+            f"--batch-size: found {options.batch_size!r} with --device {options.device}, expected auto or a limit in "
+            "samples, such as auto:4096: a limit of memory is for --device cpu only; on a GPU its memory is the limit"
         )
     if options.workload is None and "cpu" in selection.devices and any(workload.large for workload in workloads):
         raise UsageError(
-            f"--suite: found {suite.name!r} with --device {options.device}, expected --device cuda: these workloads "
-            "fill a GPU; name one with --workload to try it on a CPU"
+            f"--suite: found {suite.name!r} with --device {options.device}, expected --device cuda: its workloads are "
+            "too large for a CPU; to try one on a CPU anyway, name it with --workload"
         )
     for workload in workloads if "training" in selection.scenarios else ():
         _fits(workload, training)
@@ -123,25 +129,26 @@ def check(options: Options) -> Request:
 def check_devices(
     contenders: Sequence[Contender], wanted: Sequence[str], *, seen: Mapping[Contender, Mapping[str, Any]]
 ) -> None:
-    """Raise UsageError, with what each framework sees, where one does not see a GPU that is wanted.
+    """Raise UsageError if a framework does not see a GPU in `wanted`; the message lists what each framework sees.
 
-    `seen` is what a worker of each framework answered to a probe.
+    `seen` holds the answer of each framework's worker to a probe: its devices, or an error.
     """
     for device in (device for device in wanted if device != "cpu"):
         number = int(device.partition(":")[2] or 0)
         blind = [item for item in contenders if len(seen[item].get("devices", [])) < number + 2]
         if blind:
             lines = (
-                f"{item} sees {', '.join(seen[item].get('devices') or [seen[item]['error']])}" for item in contenders
+                f"{item} sees {', '.join(found)}" if found else f"{item} failed: {seen[item]['error']}"
+                for item, found in ((item, seen[item].get("devices")) for item in contenders)
             )
             raise UsageError(
                 f"--device: found {device!r}, but {', '.join(map(str, blind))} cannot use it: {'; '.join(lines)}. "
-                "Install the extra `cuda` on a machine with an NVIDIA GPU, or use --device cpu"
+                "Run `pip install 'levelfield[cuda]'` on a machine with an NVIDIA GPU, or use --device cpu"
             )
 
 
 def _workloads(options: Options, suite: Suite) -> tuple[Workload, ...]:
-    """The workloads that were named, or those of the suite, for its epochs; with a grid every choice and fold."""
+    """The named workloads, or those of the suite, with at most the suite's epochs; with --grid, all their variants."""
     workloads = tuple(map(load_workload, suite.workloads))
     if options.workload is not None:
         workloads = load_workloads(options.workload)
@@ -152,21 +159,27 @@ def _workloads(options: Options, suite: Suite) -> tuple[Workload, ...]:
     made = {workload.source: variants(workload) for workload in workloads}
     for source, choices in made.items():
         if len(choices) == 1:
-            raise UsageError(f"--grid: {source}: found no [grid] and no dataset.folds, expected a choice")
+            raise UsageError(
+                f"--grid: {source}: found no table [grid] and no dataset.folds, expected at least one of them; add "
+                "one, or leave out --grid"
+            )
     return tuple(choice for choices in made.values() for choice in choices)
 
 
 def _purposes(text: str | None, suite: Suite, sizes: Sizes) -> tuple[Purpose, ...]:
-    """What was asked for; a search is one more thing, and the only one where no batch size is named beside it."""
+    """The purposes of the run; `--batch-size auto` adds `capacity`, or replaces the others if it names no number."""
     wanted = purposes(text)
     if sizes.largest is None:
         if "capacity" in wanted:
-            raise UsageError("--purpose: found capacity, expected --batch-size auto with it: where would it end?")
+            raise UsageError(
+                "--purpose: found capacity without --batch-size auto, expected both; add --batch-size auto, which "
+                "searches for the largest batch"
+            )
         return wanted or suite.purposes
     if wanted and "capacity" not in wanted:
         raise UsageError(
-            f"--batch-size: found auto for {text}, expected numbers: auto is a search for the largest batch, where "
-            "capacity is among the purposes of `run`"
+            f"--batch-size: found auto for {text}, expected numbers: auto searches for the largest batch, and only "
+            "`levelfield run` with capacity among its purposes does that"
         )
     if wanted:
         return wanted
@@ -179,7 +192,7 @@ def _fits(workload: Workload, training: tuple[int, ...]) -> None:
         if size > samples:
             raise UsageError(
                 f"--batch-size: found {size}, but {workload.name} has only {samples} training samples; "
-                "expected a batch that they fill, or --scenario inference"
+                f"expected at most {samples}, or --scenario inference"
             )
 
 
@@ -195,12 +208,14 @@ def _injected(options: Options, selection: Selection) -> float:
     found = PERCENT.fullmatch(options.inject)
     share = float(found["number"]) / 100 if found else 0.0
     if not 0 < abs(share) < 1:
-        raise UsageError(f"--inject: found {options.inject!r}, expected a change as 5% or -5%, above 0% and below 100%")
+        raise UsageError(
+            f"--inject: found {options.inject!r}, expected a change such as 5% or -5%, above 0% and below 100%"
+        )
     least = LEAST if options.turns is None else 1
     if selection.processes < least or "timing" not in selection.purposes:
         raise UsageError(
             f"--inject: found {selection.processes} processes for {', '.join(selection.purposes)}, expected at least "
-            f"{least} for timing: --purpose timing --processes {2 * SIDE}"
+            f"{least} for timing; use --purpose timing --processes {2 * SIDE}"
         )
     return share
 
@@ -210,20 +225,20 @@ def _turns(text: str | None) -> Mapping[str, str] | None:
         return None
     folder, _, side = text.rpartition(":")
     if side not in SIDES or not Path(folder).is_dir():
-        raise UsageError(f"--turns: found {text!r}, expected FOLDER:base or FOLDER:head, and a folder that is there")
+        raise UsageError(f"--turns: found {text!r}, expected FOLDER:base or FOLDER:head with an existing folder")
     return {"folder": str(Path(folder).resolve()), "side": side}
 
 
 def _only(path: Path) -> frozenset[Cell]:
-    """The cells in a file that another run of this program has written."""
+    """The cells in a file that another levelfield process has written."""
     try:
         return frozenset(TypeAdapter(list[Cell]).validate_json(path.read_text("utf-8")))
     except (OSError, ValidationError) as error:
-        raise UsageError(f"--only: found {path}, expected a file of cells: {error}") from None
+        raise UsageError(f"--only: found {str(path)!r}, expected a JSON file with a list of cells: {error}") from None
 
 
 def _threads(asked: int | None) -> int:
     available = available_cores()
     if asked is not None and not 1 <= asked <= available:
-        raise UsageError(f"--threads: found {asked}, expected 1 to {available}, the cores of this machine")
+        raise UsageError(f"--threads: found {asked}, expected 1 to {available}, the number of cores of this machine")
     return asked or available

@@ -14,7 +14,7 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "suite": (["--suite", "slow"], "--suite: found 'slow', expected one of "),
     "batch of 0": (["--batch-size", "0"], "--batch-size: found '0', expected whole numbers of at least 1"),
     "batch too large": (["--batch-size", "99999"], "--batch-size: found 99999, but digits-dnn has only 1437 training"),
-    "time limit": (["--time-limit", "-1"], "--time-limit: found -1, expected seconds above 0"),
+    "time limit": (["--time-limit", "-1"], "--time-limit: found -1, expected a number of seconds"),
     "device": (["--device", "tpu"], "--device: found 'tpu', expected cpu, cuda or cuda:N"),
     "machine": (["--machine", "../elsewhere"], "--machine: found '../elsewhere', expected up to 80 letters"),
     "word for a number": (["--processes", "many"], "Invalid value for '--processes': "),

@@ -1,4 +1,4 @@
-"""From what is asked for to the cases, in an order that is fair to all."""
+"""A selection becomes a list of cases, in an order that gives no framework an advantage."""
 
 from dataclasses import replace
 
@@ -55,7 +55,7 @@ def test_the_quick_suite_has_nine_cells_of_training_and_twenty_seven_of_inferenc
     assert len([cell for cell in cells if cell[0] == "inference"]) == 27
 
 
-def test_every_cell_is_timed_in_three_processes_and_learnt_and_weighed_in_one(quick: Selection) -> None:
+def test_every_cell_is_timed_in_three_processes_and_trained_and_measured_for_memory_in_one(quick: Selection) -> None:
     planned = cases(quick)
     assert len(planned) == len(set(planned)) == 9 * 2 * 3 + 9 + 9 * 2
     assert len({case for case in planned if case.purpose == "learning"}) == 9
@@ -67,12 +67,12 @@ def test_memory_comes_first_and_learning_after_the_first_block(small: Selection)
     assert purposes == ["memory"] * 6 + ["timing"] * 6 + ["learning"] * 3 + ["timing"] * 12
 
 
-def test_the_frameworks_take_turns_in_an_order_that_turns_around(small: Selection) -> None:
+def test_every_second_block_has_the_frameworks_in_reverse_order(small: Selection) -> None:
     forth, back = ["pytorch", "keras/tensorflow", "flax"], ["flax", "keras/tensorflow", "pytorch"]
     assert [contenders(timed(small, replicate)) for replicate in range(3)] == [forth * 2, back * 2, forth * 2]
 
 
-def test_the_modes_and_precisions_of_a_framework_come_right_after_each_other(small: Selection) -> None:
+def test_the_modes_and_precisions_of_a_framework_follow_each_other_directly(small: Selection) -> None:
     both = replace(small, scenarios=("training",), modes=("idiomatic", "tuned"), precisions=("fp32", "bf16"))
     ways = [(case.contender, case.precision, case.mode) for case in timed(both, 0)]
     assert ways[:5] == [
@@ -85,14 +85,14 @@ def test_the_modes_and_precisions_of_a_framework_come_right_after_each_other(sma
     assert [(case.contender, case.precision, case.mode) for case in timed(both, 1)] == ways[::-1]
 
 
-def test_the_frameworks_are_next_to_each_other_within_each_workload(quick: Selection) -> None:
+def test_all_frameworks_run_one_workload_before_the_next_workload_starts(quick: Selection) -> None:
     found = [(case.workload, case.contender) for case in timed(quick, 0) if case.scenario == "training"]
     assert [workload for workload, _ in found] == [
         name for name in ("digits-dnn", "digits-cnn", "digits-lstm") for _ in range(3)
     ]
 
 
-def test_each_seed_learns_once_from_weights_of_its_own(small: Selection) -> None:
+def test_each_seed_is_one_learning_case(small: Selection) -> None:
     planned = cases(replace(small, seeds=3, workloads=(workload(("epochs = 2", "epochs = 2\nseed = 5")),)))
     learning = [case for case in planned if case.purpose == "learning"]
     assert sorted((case.contender, case.seed) for case in learning) == sorted(
@@ -102,7 +102,7 @@ def test_each_seed_learns_once_from_weights_of_its_own(small: Selection) -> None
     assert {case.batch_sizes for case in learning} == {(8,)}
 
 
-def test_other_batch_sizes_are_timed_and_not_learnt(small: Selection) -> None:
+def test_additional_batch_sizes_are_timed_but_not_used_for_learning(small: Selection) -> None:
     planned = cases(replace(small, batch_sizes=(16, 1), batch_sizes_for_training=(16, 1, 8)))
     sizes = {(case.scenario, case.purpose): case.batch_sizes for case in planned}
     assert sizes["training", "timing"] == (1, 8, 16), "the recipe's is among them, each once, in ascending order"
@@ -110,7 +110,7 @@ def test_other_batch_sizes_are_timed_and_not_learnt(small: Selection) -> None:
     assert sizes["training", "learning"] == (8,)
 
 
-def test_the_search_for_the_largest_batch_comes_last_and_once_for_each_scenario(small: Selection) -> None:
+def test_the_search_for_the_largest_batch_is_last_and_runs_once_for_each_scenario(small: Selection) -> None:
     assert "capacity" not in {case.purpose for case in cases(small)}
     searched = replace(small, largest_batch=4096, purposes=("timing", "capacity"), feed="host")
     *others, a, b, c, d, e, f = cases(searched)
@@ -121,17 +121,17 @@ def test_the_search_for_the_largest_batch_comes_last_and_once_for_each_scenario(
     assert [case.scenario for case in (a, b, c, d, e, f)] == ["training"] * 3 + ["inference"] * 3
 
 
-def test_nothing_is_learnt_where_only_inference_is_asked_for(small: Selection) -> None:
+def test_a_run_of_inference_alone_has_no_learning_cases(small: Selection) -> None:
     planned = cases(replace(small, scenarios=("inference",)))
     assert {(case.scenario, case.purpose) for case in planned} == {("inference", "memory"), ("inference", "timing")}
 
 
-def test_every_device_has_cases_of_its_own(small: Selection) -> None:
+def test_every_device_has_its_own_cases(small: Selection) -> None:
     planned = cases(replace(small, devices=("cpu", "cuda")))
     assert {replace(case, device="cpu") for case in planned if case.device == "cuda"} == set(cases(small))
 
 
-def test_an_estimate_is_what_the_same_case_took_before(small: Selection) -> None:
+def test_an_estimate_is_the_measured_duration_of_the_same_case_if_there_is_one(small: Selection) -> None:
     first, *_ = timed(small, 0)
     again = next(case for case in timed(small, 1) if case.subject == first)
     earlier = replace(record(), case=first, duration_s=12.5)
@@ -156,7 +156,7 @@ def test_an_estimate_grows_with_the_work(small: Selection) -> None:
     assert guess(memory) > 0
 
 
-def test_only_what_is_timed_is_fed_from_the_host(small: Selection) -> None:
+def test_only_timing_cases_are_fed_from_the_host(small: Selection) -> None:
     planned = cases(replace(small, feed="host"))
     assert {(case.purpose, case.feed) for case in planned} == {
         ("timing", "host"),
@@ -166,13 +166,13 @@ def test_only_what_is_timed_is_fed_from_the_host(small: Selection) -> None:
     assert {case.feed for case in cases(small)} == {"device"}
 
 
-def test_every_precision_is_a_case_of_its_own(small: Selection) -> None:
+def test_every_precision_has_its_own_cases(small: Selection) -> None:
     both = cases(replace(small, precisions=("fp32", "bf16")))
     assert len(both) == 2 * len(cases(small))
     assert [case for case in both if case.precision == "fp32"] == list(cases(small))
 
 
-def test_a_workload_that_has_batch_sizes_of_its_own_is_timed_at_them(small: Selection) -> None:
+def test_a_workload_with_a_timing_table_is_timed_at_the_batch_sizes_of_this_table(small: Selection) -> None:
     own = replace(small, workloads=(replace(small.workloads[0], batch_sizes=(16, 4)),))
     timing = [case for case in cases(own) if case.purpose != "learning"]
     assert {case.batch_sizes for case in timing} == {(4, 16)}
@@ -184,7 +184,7 @@ def test_a_workload_that_has_batch_sizes_of_its_own_is_timed_at_them(small: Sele
     }
 
 
-def test_nothing_is_measured_but_the_cells_that_are_asked_for(small: Selection) -> None:
+def test_only_the_selected_cells_are_measured(small: Selection) -> None:
     every = cases(replace(small, purposes=("timing",)))
     training, query = (next(case for case in every if case.scenario == kind) for kind in ("training", "inference"))
     only = frozenset([cells(training)[0], cells(query)[1]])

@@ -1,4 +1,4 @@
-"""What is asked for is checked before anything is started, and a mistake is one line that says what is allowed."""
+"""Options are checked before any process is started, and a mistake is reported in one line."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def tiny(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_without_options_the_quick_suite_is_asked_for() -> None:
+def test_without_options_the_quick_suite_is_selected() -> None:
     found = check(Options())
     assert found.suite.name == "quick"
     assert [item.name for item in found.selection.workloads] == ["digits-dnn", "digits-cnn", "digits-lstm"]
@@ -43,7 +43,7 @@ def test_without_options_the_quick_suite_is_asked_for() -> None:
     assert found.remarks == ()
 
 
-def test_every_option_is_heard(tiny: str) -> None:
+def test_every_option_changes_the_request(tiny: str) -> None:
     options = Options(
         suite="standard",
         workload=f"digits-dnn, {tiny}",
@@ -63,11 +63,11 @@ def test_every_option_is_heard(tiny: str) -> None:
     assert (found.processes, found.seeds, found.threads) == (2, 3, 1)
 
 
-def test_scenarios_come_in_their_own_order() -> None:
+def test_scenarios_have_a_fixed_order() -> None:
     assert check(Options(scenario="inference,training")).selection.scenarios == ("training", "inference")
 
 
-def test_the_command_asks_for_the_same() -> None:
+def test_the_command_line_repeats_the_options() -> None:
     assert Options().command() == "levelfield run --suite quick"
     options = Options(workload="mnist-dnn", seeds=3, time_limit=60, batch_size="1,128")
     assert options.command() == "levelfield run --workload mnist-dnn --batch-size 1,128 --seeds 3 --time-limit 60"
@@ -91,7 +91,7 @@ MISTAKES: dict[str, tuple[Mapping[str, Any], str]] = {
     "batch too large": (
         {"batch_size": "2000"},
         (
-            "--batch-size: found 2000, but digits-dnn has only 1437 training samples; expected a batch that they fill, "
+            "--batch-size: found 2000, but digits-dnn has only 1437 training samples; expected at most 1437, "
             "or --scenario inference"
         ),
     ),
@@ -99,12 +99,12 @@ MISTAKES: dict[str, tuple[Mapping[str, Any], str]] = {
     "auto in pages": ({"batch_size": "auto:8TB"}, "--batch-size: found 'auto:8TB', expected whole numbers"),
     "memory of a GPU": (
         {"batch_size": "auto:8GB", "device": "cuda"},
-        "--batch-size: found 'auto:8GB' with --device cuda, expected a limit in samples",
+        "--batch-size: found 'auto:8GB' with --device cuda, expected auto or a limit in samples",
     ),
-    "capacity of what": ({"purpose": "capacity"}, "--purpose: found capacity, expected --batch-size auto with it"),
-    "inject a word": ({"inject": "much"}, "--inject: found 'much', expected a change as 5% or -5%"),
-    "inject nothing": ({"inject": "0%"}, "--inject: found '0%', expected a change as 5% or -5%"),
-    "inject all": ({"inject": "-100%"}, "--inject: found '-100%', expected a change as 5% or -5%"),
+    "capacity of what": ({"purpose": "capacity"}, "--purpose: found capacity without --batch-size auto, expected both"),
+    "inject a word": ({"inject": "much"}, "--inject: found 'much', expected a change such as 5% or -5%"),
+    "inject nothing": ({"inject": "0%"}, "--inject: found '0%', expected a change such as 5% or -5%"),
+    "inject all": ({"inject": "-100%"}, "--inject: found '-100%', expected a change such as 5% or -5%"),
     "inject with one side": (
         {"inject": "5%", "processes": 3},
         "--inject: found 3 processes for timing, learning, memory, expected at least 4 for timing",
@@ -120,17 +120,17 @@ MISTAKES: dict[str, tuple[Mapping[str, Any], str]] = {
     ),
     "no process": ({"processes": 0}, "--processes: found 0, expected at least 1"),
     "no seed": ({"seeds": 0}, "--seeds: found 0, expected at least 1"),
-    "no thread": ({"threads": 0}, f"--threads: found 0, expected 1 to {CORES}, the cores of this machine"),
-    "threads": ({"threads": 10_000}, f"--threads: found 10000, expected 1 to {CORES}, the cores of this machine"),
-    "no time": ({"time_limit": 0.0}, "--time-limit: found 0, expected seconds above 0"),
-    "negative time": ({"time_limit": -5.0}, "--time-limit: found -5, expected seconds above 0"),
-    "time that is no number": ({"time_limit": float("nan")}, "--time-limit: found nan, expected seconds above 0"),
-    "endless time": ({"time_limit": float("inf")}, "--time-limit: found inf, expected seconds above 0"),
+    "no thread": ({"threads": 0}, f"--threads: found 0, expected 1 to {CORES}, the number of cores of this machine"),
+    "threads": ({"threads": 10_000}, f"--threads: found 10000, expected 1 to {CORES}, the number of cores of this mac"),
+    "no time": ({"time_limit": 0.0}, "--time-limit: found 0, expected a number of seconds greater than 0"),
+    "negative time": ({"time_limit": -5.0}, "--time-limit: found -5, expected a number of seconds greater than 0"),
+    "time that is no number": ({"time_limit": float("nan")}, "--time-limit: found nan, expected a number of seconds "),
+    "endless time": ({"time_limit": float("inf")}, "--time-limit: found inf, expected a number of seconds greater th"),
 }
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_one_line_that_says_what_is_allowed(mistake: str) -> None:
+def test_a_mistake_is_reported_in_one_line_that_says_what_is_expected(mistake: str) -> None:
     options, line = MISTAKES[mistake]
     with pytest.raises(UsageError) as caught:
         check(Options(**options))
@@ -148,7 +148,7 @@ def test_a_mistake_is_one_line_that_says_what_is_allowed(mistake: str) -> None:
         ("8,16", (8, 16), None, None, ("timing", "learning", "memory")),
     ],
 )
-def test_the_largest_batch_is_searched_beside_named_ones_or_instead_of_all(
+def test_auto_adds_a_search_to_named_batch_sizes_or_replaces_all_other_measurements(
     text: str, named: tuple[int, ...], largest: int | None, memory_bytes: int | None, purposes: tuple[str, ...]
 ) -> None:
     found = check(Options(batch_size=text))
@@ -156,35 +156,35 @@ def test_the_largest_batch_is_searched_beside_named_ones_or_instead_of_all(
     assert (found.memory_bytes, found.selection.purposes) == (memory_bytes, purposes)
 
 
-def test_a_search_can_be_named_among_purposes() -> None:
+def test_capacity_can_be_one_of_several_purposes() -> None:
     assert check(Options(batch_size="auto", purpose="memory,capacity")).selection.purposes == ("memory", "capacity")
 
 
-def test_turns_need_longer_blocks_and_may_have_one_process(tmp_path: Path) -> None:
+def test_two_alternating_runs_have_longer_blocks_and_may_have_one_process(tmp_path: Path) -> None:
     alone, in_turns = check(Options()), check(Options(turns=f"{tmp_path}:head", processes=1, inject="5%"))
     assert in_turns.turns == {"folder": str(tmp_path), "side": "head"}
     assert in_turns.block_seconds > alone.block_seconds == alone.suite.block_seconds
 
 
 @pytest.mark.parametrize(("text", "share"), [("5%", 0.05), ("-10 %", -0.1), ("2.5", 0.025), ("+7%", 0.07)])
-def test_a_change_to_be_planted_is_a_share(text: str, share: float) -> None:
+def test_an_injected_slowdown_is_given_in_percent(text: str, share: float) -> None:
     assert check(Options(inject=text, processes=10)).injected == pytest.approx(share)
 
 
-def test_inference_may_ask_for_more_than_there_is() -> None:
+def test_a_batch_of_inference_may_be_larger_than_the_data_set() -> None:
     assert check(Options(batch_size="2000", scenario="inference")).selection.batch_sizes == (2000,)
 
 
-def test_two_workloads_of_one_name_are_refused(tiny: str, tmp_path: Path) -> None:
+def test_two_workloads_with_the_same_name_are_refused(tiny: str, tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
     other.write_text(toml())
-    with pytest.raises(UsageError, match="--workload: found 'tiny' more than once, expected different names"):
+    with pytest.raises(UsageError, match="--workload: found two workloads with the name 'tiny', expected"):
         load_workloads(f"{tiny},{other}")
     other.write_text(toml(named("other")))
     assert [item.name for item in load_workloads(f"{tiny},{other}")] == ["tiny", "other"]
 
 
-def test_a_framework_that_is_not_installed_is_a_remark_and_the_others_are_chosen(
+def test_a_missing_framework_is_a_remark_and_the_others_are_chosen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     real = frameworks._version
@@ -203,17 +203,18 @@ SEEN: dict[Contender, dict[str, Any]] = {
 }
 
 
-def test_a_gpu_that_one_framework_does_not_see_is_refused_with_what_each_sees() -> None:
+def test_a_gpu_that_one_framework_does_not_see_is_refused_with_the_devices_of_each() -> None:
     with pytest.raises(UsageError) as caught:
         check_devices(tuple(SEEN), ("cpu", "cuda"), seen=SEEN)
     assert str(caught.value) == (
         "--device: found 'cuda', but flax, keras/jax cannot use it: pytorch sees cpu, cuda:0 Example; flax sees cpu; "
-        "keras/jax sees it broke. Install the extra `cuda` on a machine with an NVIDIA GPU, or use --device cpu"
+        "keras/jax failed: it broke. Run `pip install 'levelfield[cuda]'` on a machine with an NVIDIA GPU, or use "
+        "--device cpu"
     )
 
 
 @pytest.mark.parametrize(("device", "sees"), [("cuda", True), ("cuda:0", True), ("cuda:1", False), ("cpu", True)])
-def test_a_gpu_that_all_see_is_accepted(device: str, sees: bool) -> None:  # noqa: FBT001 (a parameter of the test)
+def test_a_gpu_that_every_framework_sees_is_accepted(device: str, sees: bool) -> None:  # noqa: FBT001 (a parameter of the test)
     if sees:
         check_devices([Contender("pytorch")], (device,), seen=SEEN)
     else:
@@ -221,22 +222,22 @@ def test_a_gpu_that_all_see_is_accepted(device: str, sees: bool) -> None:  # noq
             check_devices([Contender("pytorch")], (device,), seen=SEEN)
 
 
-def test_options_are_data() -> None:
+def test_options_are_compared_by_value() -> None:
     assert replace(Options(), seeds=2) == Options(seeds=2) != Options()
 
 
-def test_a_grid_is_learnt_and_not_timed() -> None:
+def test_the_variants_of_a_grid_are_trained_but_not_timed() -> None:
     found = check(Options(workload="wine", grid=True)).selection
     assert len(found.workloads) == 20
     assert {case.purpose for case in cases(found)} == {"learning"}
     assert Options(workload="wine", grid=True).command() == "levelfield run --workload wine --grid"
     with pytest.raises(UsageError, match="--grid: found --scenario inference, expected training"):
         check(Options(workload="wine", grid=True, scenario="inference"))
-    with pytest.raises(UsageError, match=r"--grid: .*digits-dnn\.toml: found no \[grid\] and no dataset\.folds"):
+    with pytest.raises(UsageError, match=r"--grid: .*digits-dnn\.toml: found no table \[grid\] and no dataset\.folds"):
         check(Options(workload="wine,digits-dnn", grid=True))
 
 
-def test_a_quick_suite_shortens_what_is_learnt_and_expects_nothing_of_it() -> None:
+def test_a_suite_with_epochs_shortens_its_workloads_and_drops_their_targets_and_bands() -> None:
     whole, quick = (check(Options(suite=name)).selection.workloads for name in ("lecture", "lecture-quick"))
     assert [item.name for item in whole] == [item.name for item in quick]
     assert {item.recipe.epochs for item in quick} == {1}
@@ -246,7 +247,7 @@ def test_a_quick_suite_shortens_what_is_learnt_and_expects_nothing_of_it() -> No
     assert [item.proof_digest for item in whole] == [item.proof_digest for item in quick]
 
 
-def test_purposes_are_chosen_or_those_of_the_suite() -> None:
+def test_purposes_come_from_the_option_or_from_the_suite() -> None:
     assert check(Options()).selection.purposes == ("timing", "learning", "memory")
     assert check(Options(suite="lecture")).selection.purposes == ("learning",)
     assert check(Options(purpose="memory,timing")).selection.purposes == ("timing", "memory")
@@ -255,7 +256,7 @@ def test_purposes_are_chosen_or_those_of_the_suite() -> None:
         check(Options(purpose="speed"))
 
 
-def test_precisions_are_those_of_arithmetic() -> None:
+def test_fp64_is_not_a_precision_of_runs() -> None:
     assert check(Options(precision="bf16,fp32")).selection.precisions == ("fp32", "bf16")
     with pytest.raises(UsageError, match="--precision: found 'fp64', expected fp32, tf32, bf16, separated by commas"):
         check(Options(precision="fp64"))
@@ -268,13 +269,13 @@ def test_tf32_alone_is_refused_on_a_cpu_before_anything_starts() -> None:
     assert check(Options(precision="fp32,tf32")).selection.precisions == ("fp32", "tf32"), "on record as unavailable"
 
 
-def test_a_suite_says_in_which_precisions_unless_they_are_named() -> None:
+def test_precisions_come_from_the_option_or_from_the_suite() -> None:
     assert check(Options(suite="gpu", device="cuda")).selection.precisions == ("fp32", "tf32", "bf16")
     assert check(Options(suite="gpu", device="cuda", precision="bf16")).selection.precisions == ("bf16",)
     assert check(Options()).selection.precisions == ("fp32",)
 
 
-def test_all_workloads_are_those_that_a_cpu_can_do() -> None:
+def test_all_means_every_workload_except_the_large_ones() -> None:
     found = {workload.name for workload in load_workloads("all")}
     assert set(workload_names()) - found == {"dnn-large", "cnn-large", "lstm-large"}
     assert load_workloads("dnn-large")[0].large
@@ -282,7 +283,7 @@ def test_all_workloads_are_those_that_a_cpu_can_do() -> None:
         load_workloads("all,digits-dnn")
 
 
-def test_cells_of_a_file_are_the_only_ones(tmp_path: Path) -> None:
+def test_a_file_of_cells_selects_the_cells_of_the_run(tmp_path: Path) -> None:
     path = tmp_path / "only.json"
     cell = cells(cases(check(Options()).selection)[0])[0]
     path.write_text(json.dumps([asdict(cell)]))
@@ -291,11 +292,11 @@ def test_cells_of_a_file_are_the_only_ones(tmp_path: Path) -> None:
     assert "only" not in Options(only=str(path)).command()
     path.write_text("[1]")
     for wrong in (path, tmp_path / "nowhere"):
-        with pytest.raises(UsageError, match=f"--only: found {wrong}, expected a file of cells"):
+        with pytest.raises(UsageError, match=f"--only: found '{wrong}', expected a JSON file with a list of cells"):
             check(Options(only=str(wrong)))
 
 
-def test_a_suite_that_wants_a_gpu_is_refused_on_a_cpu() -> None:
+def test_the_gpu_suite_is_refused_on_a_cpu() -> None:
     with pytest.raises(UsageError, match="--suite: found 'gpu' with --device cpu, expected --device cuda"):
         check(Options(suite="gpu"))
     assert check(Options(suite="gpu", workload="digits-dnn")).selection.devices == ("cpu",)
