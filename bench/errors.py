@@ -9,6 +9,7 @@ BenchError
 """
 
 from collections.abc import Iterable, Mapping
+from enum import IntEnum
 from typing import Any
 
 # What a TOML file must contain, by pydantic's name of the mistake. Pydantic's own texts use Python's words.
@@ -34,34 +35,69 @@ EXPECTED = {
 }
 
 
+class ExitCode(IntEnum):
+    """How a command ends. Where several codes apply, the first of PRECEDENCE counts.
+
+    Attributes:
+        DONE: The command is done. All cases ran, and all checks held.
+        FAILED: At least one case failed, or a check did not hold, for example a certificate.
+        USAGE: An option, a file or a data set is wrong.
+        REGRESSED: A case got slower or worse than the baseline, or a budget is broken.
+        INCONCLUSIVE: The noise is too large to tell a change from no change in at least one case.
+        NOT_COMPARABLE: The two runs differ in the machine or in the workload, so they cannot be compared.
+        NOTHING_MEASURED: There is no result to show or to compare.
+        INTERRUPTED: The command was interrupted, for example by Ctrl+C. The cases that were measured are stored.
+    """
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    REGRESSED = 3
+    INCONCLUSIVE = 4
+    NOT_COMPARABLE = 5
+    NOTHING_MEASURED = 6
+    INTERRUPTED = 130
+
+
+PRECEDENCE = (
+    ExitCode.USAGE,
+    ExitCode.NOT_COMPARABLE,
+    ExitCode.REGRESSED,
+    ExitCode.FAILED,
+    ExitCode.NOTHING_MEASURED,
+    ExitCode.INCONCLUSIVE,
+    ExitCode.DONE,
+)
+
+
 class BenchError(Exception):
     """The base of every error that a user can see."""
 
-    exit_code = 1
+    exit_code = ExitCode.FAILED
 
 
 class UsageError(BenchError):
     """Raised for a wrong option, workload or suite."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class DataError(BenchError):
     """Raised for a data set that is missing, damaged or malformed."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class NotComparableError(BenchError):
     """Raised if two runs differ in machine or workload."""
 
-    exit_code = 5
+    exit_code = ExitCode.NOT_COMPARABLE
 
 
 class NothingMeasuredError(BenchError):
     """There are no records to show or to compare."""
 
-    exit_code = 6
+    exit_code = ExitCode.NOTHING_MEASURED
 
 
 class UnavailableError(BenchError):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.analysis.long_table import MEMORY, Figure, figures
+from bench.errors import PRECEDENCE, ExitCode
 from bench.records.budget import LIMITS, Allowed, Budget
 from bench.records.cell import Cell, cells
 from bench.records.record import Record
@@ -43,8 +44,12 @@ def check(budgets: Sequence[Budget], records: Sequence[Record]) -> Checks:
     tried = [record for record in records if record.outcome != "unavailable"]
     found = tuple(check for budget in budgets for check in _checks(budget, known, tried))
     verdicts = {item.verdict for item in found}
-    code = 3 if "BROKEN" in verdicts else 6 if "not measured" in verdicts else 0
-    return Checks(checks=found, exit_code=code)
+    holds = {
+        ExitCode.REGRESSED: "BROKEN" in verdicts,
+        ExitCode.NOTHING_MEASURED: "not measured" in verdicts,
+        ExitCode.DONE: True,
+    }
+    return Checks(checks=found, exit_code=next(code for code in PRECEDENCE if holds.get(code)))
 
 
 def _checks(budget: Budget, known: Mapping[tuple[Cell, str], Figure], tried: Sequence[Record]) -> Iterator[Check]:

@@ -10,6 +10,7 @@ from bench.analysis import memory_and_quality, paired
 from bench.analysis.comparable import Differences, differences, newly_failed
 from bench.analysis.memory_and_quality import Change, Verdict
 from bench.analysis.verdicts import CONFIDENCE, Common, Row, Spreads, Times, judge
+from bench.errors import PRECEDENCE, ExitCode
 from bench.records.cell import Cell
 from bench.records.measurement import Block
 from bench.records.record import Record
@@ -110,12 +111,13 @@ def times(blocks: Mapping[Cell, Sequence[Block]], common: Sequence[Cell]) -> Tim
 def _exit_code(
     counts: Counter[Verdict], common: Common | None, *, not_comparable: Sequence[str], newly_failed: Sequence[str]
 ) -> int:
-    """The first that holds of 5, 3, 1, 6, 4, 0."""
+    """The first of PRECEDENCE that holds."""
     holds = {
-        5: bool(not_comparable),
-        3: counts["regressed"] > 0 or (common is not None and common.verdict == "regressed"),
-        1: bool(newly_failed),
-        6: not counts,
-        4: counts["inconclusive"] > 0,
+        ExitCode.NOT_COMPARABLE: bool(not_comparable),
+        ExitCode.REGRESSED: counts["regressed"] > 0 or (common is not None and common.verdict == "regressed"),
+        ExitCode.FAILED: bool(newly_failed),
+        ExitCode.NOTHING_MEASURED: not counts,
+        ExitCode.INCONCLUSIVE: counts["inconclusive"] > 0,
+        ExitCode.DONE: True,
     }
-    return next((code for code, true in holds.items() if true), 0)
+    return next(code for code in PRECEDENCE if holds.get(code))
