@@ -13,7 +13,11 @@ NUMBERS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class Options:
-    """`steps`: how many numbers are seen."""
+    """A sample is a window of numbers. The target is the next number.
+
+    Attributes:
+        steps: How many numbers a window has.
+    """
 
     steps: Size = 10
 

@@ -17,11 +17,17 @@ from bench.errors import DataError
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class Options(Splitting):
-    """The file, the column to predict, what it is, and which other columns count.
+    """A CSV file of your own. Its first line names the columns.
 
-    `path` is relative to the workload's file. `features` are the columns to learn from: all others unless they are
-    named, less those in `drop`. `classes` are the values of a target in the order of their labels; without them the
-    sorted values that occur.
+    Attributes:
+        path: The path of the file, relative to the workload file.
+        target: The name of the column to predict.
+        task: Whether the target is a class or a number.
+        features: The names of the input columns. Without this key, all columns but the target and those in `drop`.
+        drop: The names of columns that are not used.
+        classes: The values of the target in the order of their labels. Without this key, the sorted values of the
+            column.
+        unit: The unit of a predicted number, for example `"dollars"`. Reports show it.
     """
 
     path: str

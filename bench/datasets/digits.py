@@ -13,7 +13,7 @@ SHA256 = "ac797b01d595abb03a9d1d20effee4c98a4d75f535e077510262fa06003f114d"
 
 @dataclass(frozen=True, slots=True, config=checked)
 class Options:
-    """There are none."""
+    """This data set has no other keys."""
 
 
 def describe(_options: Options) -> Description:

@@ -16,7 +16,15 @@ GENERATOR = "make_classification, scikit-learn"
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class Options(Splitting):
-    """Rows and features, how many of these are informative or combine those; `seed` makes the rows and splits them."""
+    """Options of scikit-learn's `make_classification`, and of the split.
+
+    Attributes:
+        rows: The number of rows.
+        features: The number of features.
+        informative: How many features decide the class.
+        redundant: How many features are linear combinations of the informative ones.
+        seed: The seed that generates the rows and shuffles them before each split.
+    """
 
     rows: Size = 1000
     features: Size = 20

@@ -12,7 +12,14 @@ GENERATOR = "make_regression, scikit-learn"
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class Options(Splitting):
-    """Rows and features, how many of these are informative; `seed` makes the rows and splits them."""
+    """Options of scikit-learn's `make_regression`, and of the split.
+
+    Attributes:
+        rows: The number of rows.
+        features: The number of features.
+        informative: How many features the target depends on.
+        seed: The seed that generates the rows and shuffles them before each split.
+    """
 
     rows: Size = 1000
     features: Size = 20

@@ -66,7 +66,12 @@ FILES: dict[Part, tuple[IdxFile, IdxFile]] = {  # images, labels
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class Options:
-    """`unit`: pixels/255; `standard`: those less their mean, over their standard deviation (0.1307 and 0.3081)."""
+    """60000 images are for training and 10000 for testing, as published.
+
+    Attributes:
+        scaling: `"unit"` divides each pixel by 255. `"standard"` also subtracts the mean 0.1307 and divides by the
+            standard deviation 0.3081.
+    """
 
     scaling: Literal["unit", "standard"] = "unit"
 

@@ -15,10 +15,17 @@ from bench.errors import DataError
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class Options(Splitting):
-    """The file (relative to the workload's), the names of its two arrays, and what the second one is.
+    """A file of your own with NumPy arrays: inputs of shape (samples, ...) and one target for each sample.
 
-    For classification the targets are integers from 0, for regression numbers of shape (samples,) or (samples,
-    outputs).
+    For classification, targets are integers from 0 of shape (samples,). For regression, they are numbers of shape
+    (samples,) or (samples, outputs).
+
+    Attributes:
+        path: The path of the file, relative to the workload file.
+        task: Whether a target is a class or a number.
+        inputs: The name of the array of inputs.
+        target: The name of the array of targets.
+        unit: The unit of a predicted number, for example `"dollars"`. Reports show it.
     """
 
     path: str

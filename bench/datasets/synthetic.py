@@ -22,7 +22,16 @@ RULE, TRAIN, TEST = range(3)  # the streams of random numbers, so that one part 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class Options:
-    """The shape of a sample, the number of classes (classification) or of outputs (regression), and the sizes."""
+    """The file sets either `classes` or `outputs`: that decides the task.
+
+    Attributes:
+        shape: The shape of one sample.
+        classes: The number of classes. The task is classification.
+        outputs: The number of outputs. The task is regression.
+        train: The number of training samples.
+        test: The number of test samples.
+        seed: The seed of the generator.
+    """
 
     shape: Annotated[tuple[Size, ...], Field(min_length=1)]
     classes: Annotated[int, Field(ge=2, strict=True)] | None = None

@@ -32,13 +32,20 @@ RULE = "train_test_split and StandardScaler, version 1"
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class Splitting:
-    """What is held out, and what is scaled.
+    """Which rows are held out, and what is scaled.
 
-    `test` is the share of all rows to judge by. `validation` is a share of what is left to learn from, or, with
-    `validation_from = "test"`, of what was held out. `seed` shuffles both times; `stratify` keeps the classes' shares.
-    `standardise` and `standardise_target` take mean 0 and deviation 1 from the rows to learn from.
-
-    With `folds`, the rows are dealt out into so many, and the one numbered `fold` is judged by in place of `test`.
+    Attributes:
+        folds: The number of folds. With this key, the fold `fold` is the test data, and `test` does not count.
+        fold: The number of the fold that is the test data, from 0.
+        test: The share of all rows that is the test data.
+        validation: The share of rows that is the validation data. Without this key there is none.
+        validation_from: What `validation` is a share of, and taken from: `"train"` is the rows that are left for
+            training, `"test"` is the rows that are held out for testing.
+        seed: The seed that shuffles the rows before each split.
+        stratify: Whether every part has the same share of each class. Only for classification.
+        standardise: Whether each input column is scaled to mean 0 and standard deviation 1 of the training rows.
+        standardise_target: Whether targets are scaled in the same way. Only for regression. Errors are reported in the
+            original unit.
     """
 
     folds: Annotated[int, Field(ge=2, strict=True)] | None = None

@@ -17,7 +17,11 @@ DAYS, YEAR = 3650, 365
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class Options:
-    """`steps`: how many days are seen."""
+    """A sample is a window of days. The target is the temperature of the next day.
+
+    Attributes:
+        steps: How many days a window has.
+    """
 
     steps: Size = 30
 

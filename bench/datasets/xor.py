@@ -13,7 +13,7 @@ POINTS = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 @dataclass(frozen=True, slots=True, config=checked)
 class Options:
-    """There are none."""
+    """This data set has no other keys."""
 
 
 def describe(_options: Options) -> Description:

@@ -28,7 +28,34 @@ class Limit(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Budget:
-    """Which cells, and the limits that hold for each of them; what is not named is not limited."""
+    """Limits, and the cases that have to keep them. A limit that is missing limits nothing.
+
+    Attributes:
+        workload: The workload.
+        contender: The framework: `pytorch`, `keras/jax`. Without this key, every framework.
+        device: The device. Without this key, every device.
+        scenario: The scenario. Without this key, every scenario.
+        batch_size: The batch size. Without this key, every batch size.
+        latency_p50_ms: The largest median latency of a query, in milliseconds.
+        latency_p90_ms: The largest 90th percentile of the latency of a query, in milliseconds.
+        latency_p99_ms: The largest 99th percentile of the latency of a query, in milliseconds.
+        step_p50_ms: The largest median time of a training step, in milliseconds.
+        step_p90_ms: The largest 90th percentile of the time of a training step, in milliseconds.
+        first_call_s: The largest time of the first call, in seconds.
+        time_to_target_s: The largest time to target, in seconds.
+        samples_per_second: The smallest throughput.
+        peak_memory_mb: The largest peak of host memory, in megabytes (10⁶ bytes).
+        device_memory_mb: The largest peak of allocated device memory, in megabytes (10⁶ bytes).
+        accuracy: The smallest accuracy on the test data.
+        precision: The smallest precision (the quality metric) on the test data.
+        recall: The smallest recall on the test data.
+        f1: The smallest F1 on the test data.
+        roc_auc: The smallest area under the ROC curve on the test data.
+        r2: The smallest R² on the test data.
+        loss: The largest loss on the test data.
+        mae: The largest mean absolute error on the test data, in the unit of the target.
+        rmse: The largest root mean squared error on the test data, in the unit of the target.
+    """
 
     workload: str
     contender: str | None = None
@@ -71,7 +98,11 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Budgets:
-    """A file of budgets."""
+    """A file of budgets.
+
+    Attributes:
+        budget: The budgets, each a table `[[budget]]`.
+    """
 
     budget: Annotated[tuple[Budget, ...], Field(min_length=1)]
 

@@ -13,10 +13,14 @@ stored = ConfigDict(extra="forbid")
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Error:
-    """One sample of the test set: what it is, what was said, and by how much that is wrong.
+    """One sample of the test data with its prediction.
 
-    `size` is the absolute error in the target's own unit, or one less the probability that was given to the truth;
-    it is 0 where the class is right.
+    Attributes:
+        sample: The number of the sample, from 0.
+        truth: The target: a number, or the number of the class.
+        predicted: The prediction: a number, or the number of the class.
+        size: The absolute error in the unit of the target. For a wrong class: 1 minus the predicted probability of the
+            true class. For a right class: 0.
     """
 
     sample: int
@@ -27,7 +31,13 @@ class Error:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Picture:
-    """One sample of the test set that is an image: its pixels, 8 bits for each, in base64."""
+    """One sample of the test data that is an image.
+
+    Attributes:
+        sample: The number of the sample, from 0.
+        shape: Height, width and channels.
+        pixels: The pixels, 8 bits each, in base64.
+    """
 
     sample: int
     shape: tuple[int, ...]
@@ -36,9 +46,16 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Threshold:
-    """The probability of class 1 from which on a sample is called so, and what that gives on the test set.
+    """The decision threshold of two classes: the probability of class 1 from which on class 1 is predicted.
 
-    It has the best F1 on the data in `chosen_on`. `curve` holds (threshold, precision, recall) on the test set.
+    Attributes:
+        value: The threshold with the best F1 on the data in `chosen_on`.
+        chosen_on: The data on which the threshold was chosen.
+        accuracy: Accuracy on the test data with this threshold.
+        precision: Precision of class 1 on the test data with this threshold.
+        recall: Recall of class 1 on the test data with this threshold.
+        f1: F1 of class 1 on the test data with this threshold.
+        curve: Threshold, precision and recall on the test data, point by point.
     """
 
     value: float
@@ -52,7 +69,14 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class ClassQuality:
-    """How well one class was found: of what was said to be of it, and of what is; and how many samples are."""
+    """The quality of one class on the test data.
+
+    Attributes:
+        precision: Correct predictions of the class / all predictions of the class.
+        recall: Correct predictions of the class / all samples of the class.
+        f1: 2 × precision × recall / (precision + recall).
+        samples: The samples of the class.
+    """
 
     precision: float
     recall: float
@@ -62,12 +86,17 @@ class ClassQuality:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Evaluation:
-    """What people look at beside the metrics, on the test set; empty where the task has no such thing.
+    """Details of the quality on the test data. Parts that the task does not have are empty.
 
-    `confusion` counts samples by class (rows) and by prediction (columns), `by_class` has the quality of each; `pairs`
-    are (truth, prediction) of samples that are evenly spread over the set, in the target's own unit; `first` are the
-    first samples, `worst` those with the largest errors, and `pictures` show both where samples are images; `naive` are
-    the metrics of the forecast that a sequence goes on as it ended.
+    Attributes:
+        confusion: The confusion matrix: samples by true class (rows) and predicted class (columns).
+        by_class: The quality of each class.
+        threshold: The decision threshold, for two classes.
+        pairs: Target and prediction of samples spread evenly over the test data, in the unit of the target.
+        first: The first samples of the test data.
+        worst: The samples with the largest errors.
+        pictures: The samples of `first` and `worst`, if they are images.
+        naive: The metrics of a naive forecast of a sequence, which repeats the last value.
     """
 
     confusion: tuple[tuple[int, ...], ...] | None = None

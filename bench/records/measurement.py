@@ -23,10 +23,13 @@ SIDES = ("base", "head")  # of two runs that have turns with each other
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Boundary:
-    """Where the time of a call goes: its four parts, each waited for before the next begins.
+    """The parts of a call. Each part is waited for before the next one begins.
 
-    `to_device_ns` is the way of one batch from NumPy to the device, `dispatch_ns` the time until the call returns to
-    the host, `compute_ns` from then until the result is there, `to_host_ns` the way of the result back to NumPy.
+    Attributes:
+        to_device_ns: Times in which one batch is copied from NumPy to the device.
+        dispatch_ns: Times until the call returns to the host.
+        compute_ns: Times from the return of the call until its result is ready.
+        to_host_ns: Times in which the result is copied to NumPy.
     """
 
     to_device_ns: tuple[int, ...]
@@ -37,9 +40,11 @@ class Boundary:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Compiling:
-    """What the calls before the timed ones spent on it, as the library counts: tracing a program, and compiling it.
+    """What the first three calls and the first round spent on compilation, as the library itself counts.
 
-    `compile_ns` is None where the library does not say; it is in what is left of those calls then.
+    Attributes:
+        trace_ns: Time for tracing the code into programs, lowering included.
+        compile_ns: Time for compiling the programs. None where the library does not count it.
     """
 
     trace_ns: int
@@ -48,10 +53,15 @@ class Compiling:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class GpuReading:
-    """The GPU at one moment, by its driver; None where it does not say.
+    """The GPU at one moment, as its driver reports it. None where the driver reports nothing.
 
-    `busy_percent` is the share of the driver's last sample period in which some kernel ran; `used_bytes` is what all
-    processes hold together.
+    Attributes:
+        busy_percent: The share of the driver's last sample period in which a kernel ran.
+        clock_mhz: The clock of the multiprocessors.
+        memory_clock_mhz: The clock of the memory.
+        power_w: The power draw.
+        celsius: The temperature.
+        used_bytes: The memory that all processes together hold.
     """
 
     busy_percent: float | None
@@ -64,9 +74,16 @@ class GpuReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Reading:
-    """The machine at one moment; `throttled` are the reasons for which it runs slower than it could, if there are any.
+    """The machine at one moment.
 
-    On a CPU a reason is told when it came up since the block began.
+    Attributes:
+        when: Whether it was read before, during or after the block.
+        cpu_mhz: The clock of the CPU.
+        cpu_celsius: The temperature of the CPU.
+        host_used_bytes: The host memory that is in use.
+        throttled: The reasons for which the machine runs below its full speed. A reason of a CPU is listed if it came
+            up since the block began.
+        gpu: The GPU. None on a CPU.
     """
 
     when: Moment
@@ -79,11 +96,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Use:
-    """The machine while a block was timed: before it, between two pipelined rounds, and after the last of them.
+    """What the machine did while a block was timed.
 
-    `span_ns` is the wall time of all that. `stolen_ns` is what a machine below this virtual one took from its
-    processors meanwhile, all of them together, and `preemptions` how often a thread of the process had to make room for
-    another process. `energy_j` is what the GPU, or on a CPU its packages, took in the pipelined rounds.
+    Attributes:
+        readings: The machine before the block, between two pipelined rounds, and after the last round.
+        span_ns: Wall time from the first to the last reading.
+        stolen_ns: Time that the hypervisor took from the processors of this virtual machine, summed over processors.
+        preemptions: How often a thread of the process lost its core to another process.
+        energy_j: The energy of the GPU, or of the CPU packages, in the pipelined rounds.
     """
 
     readings: tuple[Reading, ...]
@@ -106,10 +126,14 @@ class Use:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Turns:
-    """Two runs had turns in one `session`: so many synchronised calls in each, and so many pipelined rounds.
+    """Two runs were timed in alternating slices. Slice by slice, the times of one belong to those of the other.
 
-    Turn by turn, from the first, the times of one block belong to those of the other run's. Turns beyond those that the
-    other had, it had alone.
+    Slices at the end that the other run does not have were timed alone.
+
+    Attributes:
+        session: The id that both runs share.
+        synchronised_calls: Calls in each slice of single calls.
+        pipelined_rounds: Rounds in each slice of pipelined rounds.
     """
 
     session: str
@@ -121,20 +145,28 @@ class Turns:
 class Block:
     """The raw timings of one batch size in one process.
 
-    `call_ns` are the first three calls, each waited for: the first compiles. `warm_up_ns` are the calls after them
-    until steady state, stored apart and never averaged in. `synchronised_ns` are single calls, each waited for
-    (latency). `pipelined_ns` are rounds of `iterations_per_round` calls with one wait at the end (throughput). The CPU
-    time and the wall time are those of the pipelined rounds together. `checksum` is the sum of the last outputs (for
-    training, the last loss), so that no output goes unused.
-
-    `synchronised_ended` and `pipelined_ended` say whether the interval of the median was narrow enough in the end, or
-    time was up before (in turns: or both sides were sure enough). `boundary` are calls apart from all these. `use` is
-    what the machine did meanwhile.
-    `turns` is there where both blocks were timed in turns with those of another run. `flops` are the operations that
-    one call needs, `least_bytes` what it has to read and write if nothing stays in a cache, `held_bytes` what it has to
-    hold at once. `first_round_ns` is a round
-    before the pipelined ones, in which several calls may be compiled into one; `compiling` is what it and the first
-    three calls spent on that.
+    Attributes:
+        batch_size: Samples in one call.
+        call_ns: Times of the first three calls, each waited for. The first one compiles.
+        warm_up_ns: Times of the calls after them, until times no longer fall. They are never averaged in.
+        steady: Whether the times of the warm-up had settled when it ended.
+        synchronised_ns: Times of single calls, each waited for (latency).
+        pipelined_ns: Times of rounds of `iterations_per_round` calls with one wait at the end (throughput).
+        iterations_per_round: Calls in one round.
+        cpu_ns: CPU time of all pipelined rounds.
+        wall_ns: Wall time of all pipelined rounds.
+        checksum: The sum of the last outputs, or the last training loss, so that the work cannot be optimised away.
+        synchronised_ended: Why single calls ended: `interval` (the interval of their median was narrow enough, or both
+            of two interleaved runs knew enough) or `time` (the time was up).
+        pipelined_ended: Why pipelined rounds ended, with the same words.
+        boundary: The parts of a call, measured apart from all other timings.
+        use: What the machine did meanwhile.
+        turns: How the block was interleaved with a block of another run. None if it was timed alone.
+        flops: Floating-point operations of one call.
+        least_bytes: Bytes that one call has to read and write if nothing stays in a cache.
+        held_bytes: Bytes that one call has to hold at once.
+        first_round_ns: Time of the round before the pipelined ones, which may compile several calls into one program.
+        compiling: What the first three calls and the first round spent on compilation.
     """
 
     batch_size: Size
@@ -161,9 +193,14 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Epoch:
-    """One epoch: the mean training loss while the weights changed, then the evaluation on validation (or test) data.
+    """One epoch of training, and the evaluation after it. Losses are means over samples.
 
-    `train_ns` and `evaluation_ns` are wall times; the losses are means over samples.
+    Attributes:
+        train_loss: The training loss during the epoch, while the weights changed.
+        evaluation_loss: The loss on the evaluation data after the epoch.
+        evaluation_quality: The target metric on the evaluation data after the epoch.
+        train_ns: Wall time of the training steps.
+        evaluation_ns: Wall time of the evaluation.
     """
 
     train_loss: float
@@ -175,13 +212,25 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Learning:
-    """How one network learnt: its curve, and every quality metric on the test set after the last epoch.
+    """How one network was trained, and its quality on the test data after the last epoch.
 
-    `evaluated_on` names the split behind the curve. `target_metric` and `target` are the workload's; the time to target
-    counts training and evaluation up to the first evaluation that reaches it, and is None where none did.
-    `restored_epoch` is the epoch (from 1) whose weights were judged, where early stopping took them back. `band` is
-    where the metric in it was expected. `unit` is what a predicted number is counted in, `labels` are the names of the
-    classes, where they have some.
+    Attributes:
+        seed: The seed of the initial weights, the order of the batches and dropout.
+        epochs: The epochs in their order: the learning curve.
+        evaluated_on: The data behind the learning curve.
+        quality: Every quality metric on the test data, by its name.
+        target_metric: The metric of the target, or the first metric of the task.
+        target: The value to reach.
+        time_to_target_ns: Wall time of training and evaluation up to the first evaluation that reaches the target. None
+            if none did.
+        prepare_ns: Wall time from the start of the case until training could begin.
+        restored_epoch: The epoch (from 1) whose weights were restored by early stopping.
+        stopped_early: Whether early stopping ended the training.
+        judgement: Details of the quality on the test data.
+        band: The range in which a metric was expected.
+        network: The layers of the network.
+        unit: The unit of a predicted number.
+        labels: The names of the classes, if they have names.
     """
 
     seed: int
@@ -203,13 +252,17 @@ class Learning:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Memory:
-    """Peak memory at one batch size, each by its own definition; None where it cannot be read, never 0.
+    """Peak memory at one batch size. None where it cannot be read, never 0.
 
-    `host_peak_bytes` is the peak resident size of a spawned process less what it was when the framework, the data and
-    the harness were loaded (`host_baseline_bytes`). `device_peak_bytes` is the peak of what the framework's allocator
-    had given out, `device_reserved_bytes` of what it had taken from the device for that, and `nvml_used_bytes` what the
-    driver says this process holds. `demanded_bytes` is what the spec demands to be held at once, by what it is for, and
-    `accounted_bytes` what the framework itself says that it is for, where it does.
+    Attributes:
+        batch_size: Samples in one call.
+        host_peak_bytes: Peak resident memory of a spawned process, less `host_baseline_bytes`.
+        host_baseline_bytes: Resident memory of that process when the framework, the data and the harness were loaded.
+        device_peak_bytes: Peak of the bytes that the framework's allocator had allocated on the device.
+        nvml_used_bytes: Memory of this process on the device, as the driver reports it (NVML).
+        device_reserved_bytes: Peak of the bytes that the framework's allocator had reserved on the device.
+        demanded_bytes: What the model and the recipe need to hold at once, by its purpose.
+        accounted_bytes: What the framework's own memory account lists at the peak, by its purpose.
     """
 
     batch_size: Size
@@ -224,7 +277,15 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Trial:
-    """One batch size in a fresh process: how it ended, and the allocator's peak on the device where it fits."""
+    """One batch size in a fresh process.
+
+    Attributes:
+        batch_size: Samples in one call.
+        outcome: How the process ended.
+        error: The error message, if there is one.
+        device_peak_bytes: Peak of the bytes that the framework's allocator had allocated on the device, if the batch
+            fits.
+    """
 
     batch_size: Size
     outcome: Outcome
@@ -239,10 +300,12 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Capacity:
-    """The search for the largest batch that fits, in the order in which sizes were tried.
+    """The search for the largest batch that fits.
 
-    `memory_limit_bytes` is what a process might hold beyond what it held before its first batch; None on a GPU, whose
-    own memory is the limit.
+    Attributes:
+        trials: The batch sizes in the order in which they were tried.
+        memory_limit_bytes: The memory that a process could use beyond what it held before its first batch. None on a
+            GPU, where the memory of the GPU is the limit.
     """
 
     trials: tuple[Trial, ...]
@@ -261,9 +324,14 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Measurement:
-    """What a case measured; the parts that it was not for are empty.
+    """What a case measured. The parts that belong to other purposes are empty.
 
-    `forward_deviation` is how far the last answers are from those of the float64 reference, relative to its largest.
+    Attributes:
+        blocks: The timings, one block for each batch size.
+        learning: The training and its quality.
+        memory: Peak memory, one item for each batch size.
+        capacity: The search for the largest batch that fits.
+        forward_deviation: Relative deviation of the last outputs from the float64 reference.
     """
 
     blocks: tuple[Block, ...] = ()

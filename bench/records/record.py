@@ -23,10 +23,23 @@ SCHEMA_VERSION = 1
 class Case:
     """One point of the matrix, run in a process of its own.
 
-    `purpose` says what the process is for: `timing` and `learning` are apart so that several processes time and one
-    learns; `memory` is a spawned process, because host memory cannot be read after a fork; `capacity` is a search for
-    the largest batch that fits, in many processes, and `batch_sizes` is the largest that is tried. `feed` says where
-    batches are when the clock starts.
+    Attributes:
+        workload: The name of the workload.
+        framework: The framework.
+        backend: The backend of Keras. None for other frameworks.
+        mode: `idiomatic` (the default of the framework's guide) or `tuned` (the fastest public options that a search
+            found).
+        precision: The precision of the computation.
+        device: The device: `cpu`, `cuda` or `cuda:N`.
+        scenario: What is measured: training or inference.
+        purpose: What the process is for. `timing` and `learning` have processes of their own, so that several processes
+            time and one trains. `memory` is a spawned process, because host memory cannot be read after a fork.
+            `capacity` is a search for the largest batch that fits, in many processes.
+        batch_sizes: The batch sizes. For `capacity`, the largest one that is tried.
+        threads: The CPU threads of the framework.
+        feed: Where a batch is when the clock starts: on the device or on the host.
+        seed: The seed of the initial weights, the order of the batches and dropout.
+        replicate: The number of this process among those that repeat the same case, from 0.
     """
 
     workload: str
@@ -74,7 +87,14 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Deviation:
-    """One line of a certificate: what was compared, the largest relative deviation found, and what is allowed."""
+    """One line of a certificate: one comparison, and what it found.
+
+    Attributes:
+        check: What was compared.
+        against: The other side: `reference` or the name of a framework.
+        found: The largest relative deviation.
+        allowed: The largest relative deviation that is allowed.
+    """
 
     check: str
     against: str
@@ -89,9 +109,15 @@ class Deviation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Certificate:
-    """The proof that one framework did the same work as the reference and as the others, or why there is none.
+    """The proof that one framework did the same work as the reference and as the other frameworks.
 
-    Where the framework cannot do the work at all there is nothing to prove: it is not `available`.
+    Attributes:
+        contender: The framework, with its backend: `pytorch`, `keras/jax`.
+        deviations: The comparisons.
+        steps: The training steps of the proof.
+        notes: Remarks, for example on a limit that was raised for a network that amplifies rounding errors.
+        problem: Why there is no proof. None if there is one.
+        available: Whether the framework can do the work at all. If not, there is nothing to prove.
     """
 
     contender: str
@@ -109,9 +135,13 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Candidate:
-    """One combination of a framework's public options: how it ended, and what each process took.
+    """One combination of a framework's public options.
 
-    Options that are as the framework's guide has them are left out. `unproven` ones are fast and do something else.
+    Attributes:
+        options: The options that differ from the default, by name.
+        outcome: How the candidate ended. `unproven` candidates are fast, but were not proven to do the same work.
+        error: The error message, if there is one.
+        times_s: The time of one call in each process.
     """
 
     options: dict[str, str]
@@ -122,11 +152,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class SearchResult:
-    """The search for the fastest options at one batch size: what was chosen, by which metric, and all candidates.
+    """The search for the fastest options at one batch size.
 
-    The fastest of those that came to the end are first. `in_turns` says whether they took turns with what the guide
-    says, wherever that ran, `busy_cores` how many cores other work kept busy when the search began; None in records
-    from before they were noted.
+    Attributes:
+        batch_size: Samples in one call.
+        options: The options that were chosen and that differ from the default, by name.
+        metric: The metric that decided.
+        searched: When the search ended (ISO 8601, UTC).
+        candidates: All candidates. The finalists come first, the fastest at the top.
+        in_turns: Whether candidates and the default were timed in alternating slices. None in older records.
+        busy_cores: How many cores other work kept busy when the search began. None in older records.
     """
 
     batch_size: Size
@@ -140,7 +175,13 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Rate:
-    """The best rate that was reached: by which contender, with what size (rows of a matrix, or bytes)."""
+    """The best rate that was reached.
+
+    Attributes:
+        per_second: Operations or bytes per second.
+        size: The size that reached it: rows of a square matrix, or bytes of a stream.
+        by: The framework that reached it.
+    """
 
     per_second: float
     size: Size
@@ -149,10 +190,11 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Roof:
-    """What the device can do in a precision, by the best of the run's frameworks.
+    """The measured peak of the device in this precision, the best over all frameworks of the run.
 
-    `flops` is the best over products of square matrices; `bytes` one rate for each size that was streamed, read and
-    written, from those that a cache holds to those that none does. None and nothing where it was not measured.
+    Attributes:
+        flops: The peak of square matrix multiplications. None if it was not measured.
+        bytes: The memory bandwidth, one rate for each size, from sizes that fit into a cache to sizes that do not.
     """
 
     flops: Rate | None
@@ -161,7 +203,21 @@ class Roof:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Environment:
-    """The machine and its software: hardware, driver, versions; no host, user or path."""
+    """The machine and its software. No host name, user name or path is stored.
+
+    Attributes:
+        machine: The name of the machine: its hardware and a random id, or the name given by `--machine`.
+        cpu: The model of the CPU.
+        cores: The cores that the process may use.
+        memory_bytes: The memory of the host.
+        gpus: The names of the GPUs.
+        driver: The version of the GPU driver. None without a GPU.
+        system: The operating system, its release and the processor architecture.
+        python: The implementation and version of Python.
+        versions: The versions of the libraries, by name.
+        commit: The commit of Levelfield, with `-dirty` if tracked files were changed. None outside a checkout.
+        levelfield: The version of Levelfield.
+    """
 
     machine: str
     cpu: str
@@ -178,10 +234,31 @@ class Environment:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Record:
-    """One stored line.
+    """One stored line: one case and its result.
 
-    `attempt` counts from 1: a case that was throttled is measured again. Each attempt is stored, the last one counts.
-    `tunings` are the options of each batch size in mode `tuned`, `roof` is what the device can do in this precision.
+    Attributes:
+        schema_version: The version of this schema.
+        run: The id of the run.
+        case: What was measured.
+        outcome: How the case ended: `ok`, `failed`, `oom` (out of memory), `timeout`, `diverged` (a loss or output is
+            not finite) or `unavailable` (the framework cannot do it).
+        error: The error message. None if the case ended well.
+        started: When the case started (ISO 8601, UTC).
+        duration_s: Wall time of the case.
+        startup_s: Wall time until the framework was ready. None if it never was.
+        order: The place of the record in the run, from 0.
+        start_method: How the process was started.
+        settings: The settings of the framework as they were resolved at run time, by name.
+        measurement: The raw results.
+        certificate: The proof that the framework did the same work. None if there is none for this case.
+        environment: The machine and its software.
+        workload_digest: The hash of what was done: workload, model description and data.
+        source_digest: The hash of how it was done: the framework's model and adapter.
+        loadavg: The load average of the last minute, read before the case.
+        attempt: The attempt, from 1. A case that was throttled is measured again, each attempt is stored, and the last
+            one counts.
+        tunings: In mode `tuned`, the search behind the options of each batch size.
+        roof: The measured peak of the device in this precision.
     """
 
     schema_version: int

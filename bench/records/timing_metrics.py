@@ -77,85 +77,88 @@ def metric(  # noqa: PLR0913 (a row of a table)
 
 @metric("s", "lower", scenarios=TRAINING, samples="pipelined_ns", compared=True)
 def step_time_pipelined_s(block: Block) -> float:
-    """Seconds for a step when many are sent before one wait."""
+    """Median time of a round / steps in a round."""
     return _percentile_s(block.pipelined_ns, 50) / block.iterations_per_round
 
 
 @metric("s", "lower", scenarios=TRAINING, samples="synchronised_ns", compared=True)
 def step_time_p50_s(block: Block) -> float:
-    """Median seconds for a step that is waited for."""
+    """Median time of a step that is waited for."""
     return _percentile_s(block.synchronised_ns, 50)
 
 
 @metric("s", "lower", scenarios=TRAINING, samples="synchronised_ns", at_least=64)
 def step_time_p90_s(block: Block) -> float:
-    """90th percentile of the same."""
+    """90th percentile of the time of a step that is waited for."""
     return _percentile_s(block.synchronised_ns, 90)
 
 
 @metric("s", "lower", scenarios=INFERENCE, samples="pipelined_ns", compared=True)
 def query_time_pipelined_s(block: Block) -> float:
-    """Seconds for a query when many are sent before one wait."""
+    """Median time of a round / queries in a round."""
     return _percentile_s(block.pipelined_ns, 50) / block.iterations_per_round
 
 
 @metric("s", "lower", scenarios=INFERENCE, samples="synchronised_ns", compared=True)
 def query_time_p50_s(block: Block) -> float:
-    """Median seconds for a query that is waited for."""
+    """Median time of a query that is waited for: the latency."""
     return _percentile_s(block.synchronised_ns, 50)
 
 
 @metric("s", "lower", scenarios=INFERENCE, samples="synchronised_ns", at_least=64)
 def query_time_p90_s(block: Block) -> float:
-    """90th percentile of the same; 64 samples are the least of MLPerf's early stopping."""
+    """90th percentile of the time of a query that is waited for. MLPerf's early stopping needs 64 queries for it."""
     return _percentile_s(block.synchronised_ns, 90)
 
 
 @metric("s", "lower", scenarios=INFERENCE, samples="synchronised_ns", at_least=662)
 def query_time_p99_s(block: Block) -> float:
-    """99th percentile of the same; 662 samples are the least of MLPerf's early stopping."""
+    """99th percentile of the time of a query that is waited for. MLPerf's early stopping needs 662 queries for it."""
     return _percentile_s(block.synchronised_ns, 99)
 
 
 @metric("s", "lower", scenarios=INFERENCE, samples="synchronised_ns")
 def per_sample_latency_s(block: Block) -> float:
-    """Median query time divided by the samples in the query."""
+    """`query_time_p50_s` / samples in the query."""
     return query_time_p50_s(block) / block.batch_size
 
 
 @metric("samples/s", "higher", scenarios=EVERYWHERE, samples="pipelined_ns")
 def samples_per_second(block: Block) -> float:
-    """Throughput: samples in a round over the median time of a round."""
+    """Throughput: samples in a round / median time of a round."""
     return block.batch_size * block.iterations_per_round / _percentile_s(block.pipelined_ns, 50)
 
 
 @metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns")
 def first_call_time_s(block: Block) -> float:
-    """Seconds of the first call, which compiles."""
+    """Time of the first call, which usually compiles."""
     return block.call_ns[0] / 1e9
 
 
 @metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns", at_least=2)
 def second_call_time_s(block: Block) -> float:
-    """Seconds of the second call, which may compile again."""
+    """Time of the second call, which may compile again."""
     return block.call_ns[1] / 1e9
 
 
 @metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns", at_least=3)
 def third_call_time_s(block: Block) -> float:
-    """Seconds of the third call."""
+    """Time of the third call."""
     return block.call_ns[2] / 1e9
 
 
 @metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns", may_be_zero=True)
 def trace_time_s(block: Block) -> float:
-    """Seconds for making programs of the code, before anything is timed; lowering included."""
+    """Time for tracing the code into programs, lowering included, in the first calls and the first round."""
     return math.nan if block.compiling is None else block.compiling.trace_ns / 1e9
 
 
 @metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns", may_be_zero=True)
 def compile_time_s(block: Block) -> float:
-    """Seconds for compiling them; where the library does not say, what they cost beyond being traced."""
+    """Time for compiling the programs, in the first calls and the first round.
+
+    Where the library does not count it: `start_cost_s` − `trace_time_s`, at least 0.
+    """
     if block.compiling is None:
         return math.nan
     if block.compiling.compile_ns is not None:
@@ -165,7 +168,10 @@ def compile_time_s(block: Block) -> float:
 
 @metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns", may_be_zero=True)
 def start_cost_s(block: Block) -> float:
-    """Seconds that the first three calls and the first round take beyond what so many take once times have settled."""
+    """What the first three calls and the first round take longer than later ones, at least 0.
+
+    Formula: first three calls + first round − 3 × median single call − median round.
+    """
     if block.first_round_ns is None:
         return math.nan
     single, together = _percentile_s(block.synchronised_ns, 50), _percentile_s(block.pipelined_ns, 50)
@@ -174,37 +180,37 @@ def start_cost_s(block: Block) -> float:
 
 @metric("cores", "lower", scenarios=EVERYWHERE, samples="pipelined_ns")
 def cpu_use(block: Block) -> float:
-    """CPU time over wall time: how many cores were busy on average."""
+    """CPU time / wall time of the pipelined rounds: how many cores were busy on average."""
     return block.cpu_ns / block.wall_ns if block.wall_ns else math.nan
 
 
 @metric("s", "lower", scenarios=EVERYWHERE, samples="synchronised_ns")
 def to_device_time_s(block: Block) -> float:
-    """Median seconds from NumPy to the device, for one batch."""
+    """Median time in which one batch is copied from NumPy to the device."""
     return _part_s(block, "to_device_ns")
 
 
 @metric("s", "lower", scenarios=EVERYWHERE, samples="synchronised_ns")
 def dispatch_time_s(block: Block) -> float:
-    """Median seconds until a call returns to the host."""
+    """Median time until a call returns to the host."""
     return _part_s(block, "dispatch_ns")
 
 
 @metric("s", "lower", scenarios=EVERYWHERE, samples="synchronised_ns")
 def compute_time_s(block: Block) -> float:
-    """Median seconds from then until its result is there."""
+    """Median time from the return of a call until its result is ready."""
     return _part_s(block, "compute_ns")
 
 
 @metric("s", "lower", scenarios=EVERYWHERE, samples="synchronised_ns")
 def to_host_time_s(block: Block) -> float:
-    """Median seconds of the result's way back to NumPy."""
+    """Median time in which the result is copied to NumPy."""
     return _part_s(block, "to_host_ns")
 
 
 @metric("J/sample", "lower", scenarios=EVERYWHERE, samples="pipelined_ns")
 def joules_per_sample(block: Block) -> float:
-    """What the GPU, or on a CPU its packages, took in the pipelined rounds, over their samples."""
+    """Energy of the GPU, or of the CPU packages, in the pipelined rounds / their samples."""
     if block.use is None or block.use.energy_j is None:
         return math.nan
     return block.use.energy_j / (block.batch_size * block.iterations_per_round * len(block.pipelined_ns))

@@ -99,13 +99,26 @@ class Answers:
 
 
 def evaluate(found: Answers, metrics: Iterable[str] | None = None) -> dict[str, float]:
-    """The quality metrics of the task, all of them or those in `metrics`; NaN if a logit is not finite.
+    """Quality metrics of the task, all of them or those in `metrics`, computed in float64.
 
-    Computed in float64. Classification: `accuracy`; `precision`, `recall` and `f1` (of class 1 if there are two
-    classes, else means over the classes that occur in labels or predictions, where an undefined value is 0); `roc_auc`
-    (each class against the rest, mean; NaN if only one class occurs); `loss` (of the recipe; cross-entropy in nats).
-    Regression: `mae` and `rmse` in the target's own unit; `r2` (NaN for a single sample), all three means over the
-    outputs; `loss` (mean squared error of the scaled targets).
+    A metric is NaN where the logits are not finite.
+
+    Classification:
+        accuracy: Correct predictions / samples.
+        precision: True positives / (true positives + false positives). With two classes: of class 1. Else: the mean
+            over the classes that occur in labels or predictions. A class without predictions counts as 0.
+        recall: True positives / (true positives + false negatives), for the same classes. A class without samples
+            counts as 0.
+        f1: 2 × precision × recall / (precision + recall) of each class, for the same classes.
+        roc_auc: Area under the ROC curve. With more than two classes: the mean over the classes that occur, each
+            against all others. NaN if only one class occurs.
+        loss: The loss of the recipe, as a mean over samples. Cross-entropy is in nats.
+
+    Regression:
+        r2: 1 − Σ(target − prediction)² / Σ(target − mean target)², as a mean over outputs. NaN for a single sample.
+        mae: Σ|target − prediction| / samples, in the unit of the target, as a mean over outputs.
+        rmse: √(Σ(target − prediction)² / samples), in the unit of the target, as a mean over outputs.
+        loss: The mean squared error of the targets as they were trained on, which may be standardised.
     """
     names = tuple(METRICS[found.task] if metrics is None else metrics)
     if is_diverged(found.logits):

@@ -6,9 +6,14 @@ from pydantic.dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class Layer:
-    """One layer of a network: name, kind, output shape for one sample, number of parameters, and FLOPs.
+    """One layer of a network, as lists and records show it.
 
-    `flops` counts the floating-point operations of one forward pass of one sample.
+    Attributes:
+        name: The name of the layer, as in the names of its weights. The input is called `input`.
+        kind: The type of the layer and its settings, for example `dense, relu`. Empty for the input.
+        shape: The shape of one sample after the layer.
+        parameters: The number of its weights.
+        flops: The floating-point operations of one forward pass of one sample.
     """
 
     name: str

@@ -41,7 +41,15 @@ METRICS: dict[str, dict[str, Better]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Sgd:
-    """b ← μ·b + g, p ← p - η·b, with b = 0 before the first step (Polyak 1964, as PyTorch writes it)."""
+    """Stochastic gradient descent: b ← μ·b + g, p ← p - η·b, with b = 0 before the first step (Polyak 1964).
+
+    p is a parameter, g its gradient, η the learning rate and μ the momentum. PyTorch writes the rule in the same way.
+
+    Attributes:
+        name: The update rule.
+        learning_rate: The learning rate η.
+        momentum: The momentum μ.
+    """
 
     name: Literal["sgd"]
     learning_rate: Positive
@@ -50,7 +58,15 @@ class Sgd:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Adam:
-    """Kingma and Ba 2015, algorithm 1: p ← p - η·m̂ / (√v̂ + ε), with m̂ = m/(1-β₁ᵗ) and v̂ = v/(1-β₂ᵗ)."""
+    """Adam: p ← p - η·m̂ / (√v̂ + ε), with m̂ = m/(1-β₁ᵗ) and v̂ = v/(1-β₂ᵗ) (Kingma and Ba 2015, algorithm 1).
+
+    Attributes:
+        name: The update rule.
+        learning_rate: The learning rate η.
+        beta_1: The decay β₁ of the mean of gradients m.
+        beta_2: The decay β₂ of the mean of squared gradients v.
+        epsilon: The ε below the fraction. It is added after the bias correction of v.
+    """
 
     name: Literal["adam"]
     learning_rate: Positive = 1e-3
@@ -61,7 +77,18 @@ class Adam:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class AdamW:
-    """Loshchilov and Hutter 2019, algorithm 2: p ← p - η·λ·p - η·m̂ / (√v̂ + ε), for every trainable weight."""
+    """AdamW: p ← p - η·λ·p - η·m̂ / (√v̂ + ε) (Loshchilov and Hutter 2019, algorithm 2).
+
+    Weight decay applies to every trainable weight, biases and batch norms included.
+
+    Attributes:
+        name: The update rule.
+        learning_rate: The learning rate η.
+        beta_1: The decay β₁ of the mean of gradients m.
+        beta_2: The decay β₂ of the mean of squared gradients v.
+        epsilon: The ε below the fraction. It is added after the bias correction of v.
+        weight_decay: The weight decay λ.
+    """
 
     name: Literal["adamw"]
     learning_rate: Positive = 1e-3
@@ -76,7 +103,13 @@ UpdateRule = Sgd | Adam | AdamW
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Clipping:
-    """g ← g·min(1, c/‖g‖) with c = `norm`, and ‖g‖ of each variable by itself or of all together (Pascanu 2013)."""
+    """Gradient clipping by norm: g ← g·min(1, c/‖g‖) (Pascanu 2013).
+
+    Attributes:
+        norm: The largest norm c that a gradient keeps.
+        scope: `"variable"` clips the gradient of each variable by its own norm. `"global"` clips all gradients by the
+            norm of all of them together.
+    """
 
     norm: Positive
     scope: Literal["variable", "global"]
@@ -84,9 +117,13 @@ class Clipping:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class EarlyStopping:
-    """Stop after `patience` epochs in a row without a new best value of `metric` on the validation data.
+    """When training stops before its last epoch. The metric is measured on the validation data.
 
-    With `restore_best`, training ends with the weights of the best epoch, also if it ends because all epochs are done.
+    Attributes:
+        patience: Training stops after this many epochs without a new best value of the metric.
+        metric: A quality metric of the task, for example `"accuracy"` or `"r2"`.
+        restore_best: Whether the weights of the best epoch are restored at the end, even if training was not stopped
+            early.
     """
 
     patience: Size
@@ -96,13 +133,27 @@ class EarlyStopping:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Recipe:
-    """How the network learns.
+    """How the network is trained.
 
     Every loss is a mean over the batch, computed from the outputs of a linear head:
     - `cross_entropy`: one logit for each class;
     - `binary_cross_entropy`: one logit;
     - `mean_squared_error`: the outputs themselves;
     - `sigmoid_mean_squared_error`: the sigmoid of the outputs, against 0 and 1 or against one-hot labels.
+
+    Attributes:
+        optimizer: The update rule and its settings. `name` chooses the rule.
+        batch_size: Samples per training step. At most as many as there are training samples.
+        epochs: The number of passes over the training data.
+        loss: The loss. Without this key it is `cross_entropy` for classification and `mean_squared_error` for
+            regression.
+        last_batch: What happens to the last batch of an epoch if it is smaller: `"keep"` trains on it, `"drop"` skips
+            it.
+        validation_fraction: The share of the training data that is held out for validation. The last rows are held out.
+        early_stopping: When training stops early. It needs validation data.
+        clipping: How gradients are clipped. Without this table they are not clipped.
+        seed: The first seed. It decides the initial weights, the order of the batches and the dropout masks. `--seeds
+            3` trains with this seed and the next two.
     """
 
     optimizer: Annotated[UpdateRule, Field(discriminator="name")]
@@ -118,7 +169,12 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Target:
-    """The quality to reach on the evaluation data; the time to target ends when it is reached."""
+    """The quality to reach, for the time to target. It is measured on the evaluation data after each epoch.
+
+    Attributes:
+        metric: A quality metric of the task, for example `"accuracy"` or `"r2"`.
+        value: The value to reach.
+    """
 
     metric: str
     value: Annotated[float, Field(strict=True)]
@@ -126,7 +182,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Band:
-    """The range in which the mean of a metric over seeds, on the test data, is expected; `source` says who found it."""
+    """The range in which a metric on the test data is expected, as a mean over seeds.
+
+    Attributes:
+        metric: A quality metric of the task, for example `"accuracy"` or `"r2"`.
+        lowest: The lower end of the range.
+        highest: The upper end of the range.
+        source: Where the range comes from, for example a paper or an earlier experiment.
+    """
 
     metric: str
     lowest: Annotated[float, Field(strict=True)]

@@ -16,13 +16,20 @@ SUITES = Path(__file__).parents[1] / "suites"
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Suite:
-    """A named set of workloads, and how thoroughly it is measured.
+    """A named set of workloads, and how thoroughly they are measured.
 
-    - `processes`: how many processes time each case;
-    - `block_seconds`: the time budget of each timed block in a process, in seconds;
-    - `purposes`: which kinds of measurement are made;
-    - `precisions`: in which precisions the networks compute;
-    - `epochs`: no network trains for more epochs; a shortened workload has no target and no band.
+    Attributes:
+        name: The name of the suite.
+        title: One line that describes the suite.
+        workloads: The names of the workloads.
+        frameworks: The frameworks that are measured. `--framework` replaces them.
+        batch_sizes: The batch sizes of inference. `--batch-size` replaces them.
+        processes: How many fresh processes time each case. `--processes` replaces this number.
+        block_seconds: The largest number of seconds that one block of timings takes in a process.
+        epochs: The largest number of epochs. A workload with more epochs is cut to this number. It loses its target and
+            its expected range.
+        precisions: The precisions. `--precision` replaces them.
+        purposes: What is measured: time, quality or memory. `--purpose` replaces these.
     """
 
     name: str

@@ -59,14 +59,33 @@ class Workload:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Timing:
-    """The batch sizes at which a workload is timed, in place of those of the suite and of the recipe."""
+    """The batch sizes at which this workload is timed, in place of those of the suite and the recipe.
+
+    Attributes:
+        batch_sizes: The batch sizes of training steps and of queries. `--batch-size` replaces them.
+    """
 
     batch_sizes: Annotated[tuple[Size, ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Outline:
-    """The content of a workload's file, before the tables `[model]` and `[dataset]` are checked."""
+    """The content of a workload file, before the tables `[model]` and `[dataset]` are checked.
+
+    Attributes:
+        name: The name of the workload: lower-case letters, digits and hyphens.
+        model: The network. `family` chooses its kind, and the other keys depend on that kind.
+        dataset: The data. `name` chooses a data set of Levelfield, `kind` a kind of file. The other keys depend on that
+            choice.
+        recipe: How the network is trained.
+        title: One line that describes the workload.
+        target: The quality to reach. With it, Levelfield measures the time to target.
+        band: Where the metric is expected. A report marks results outside this range.
+        timing: The batch sizes at which the workload is timed.
+        large: Whether the workload needs a GPU. `--workload all` leaves large workloads out.
+        grid: Keys of the recipe, each with the values to try. `--grid` trains every combination on every fold of the
+            data. For the optimizer, a string stands for its name.
+    """
 
     name: Annotated[str, Field(pattern=grid_variants.PATTERN)]
     model: dict[str, Any]

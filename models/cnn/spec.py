@@ -27,7 +27,18 @@ from models.layers.spec import (
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class ConvLayer:
-    """A convolution of stride 1, batch norm before or after the activation, max-pooling by `pool`, then dropout."""
+    """A convolution of stride 1: batch norm before or after the activation, max-pooling, then dropout.
+
+    Attributes:
+        filters: The number of output channels.
+        kernel: The height and width of the kernel.
+        padding: `"valid"` adds no border. `"same"` adds a border of zeros, so that the output is as large as the input.
+        activation: The activation function.
+        batch_norm: The batch norm. Without this table there is none.
+        pool: The height, width and stride of max-pooling. 1 is no pooling.
+        dropout: The share of outputs that dropout sets to zero in training.
+        initializer: How the kernel begins.
+    """
 
     filters: Size
     kernel: Size = 3
@@ -41,7 +52,17 @@ class ConvLayer:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class CnnSpec:
-    """Sizes: images of `height` × `width` × `channels`, convolutions, hidden dense layers, `outputs` of the head."""
+    """A convolutional network: convolutions, hidden dense layers and a linear head.
+
+    Attributes:
+        height: The height of an image. The data set decides it.
+        width: The width of an image. The data set decides it.
+        channels: The channels of an image. The data set decides it.
+        convolutions: The convolutional layers.
+        dense: The hidden dense layers between the convolutions and the head. There may be none.
+        outputs: The outputs of the head. The data set decides it.
+        head_initializer: How the weights of the linear head begin.
+    """
 
     height: Size
     width: Size

@@ -12,7 +12,14 @@ from models.layers.spec import GLOROT, DenseLayer, Initializer, Part, Size, Weig
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class DnnSpec:
-    """Sizes: input `features`, any number of `hidden` layers (none is legal), `outputs` of the linear head."""
+    """A fully connected network: hidden dense layers and a linear head.
+
+    Attributes:
+        features: The numbers of one sample. The data set decides it.
+        hidden: The hidden layers. There may be none.
+        outputs: The outputs of the head. The data set decides it.
+        head_initializer: How the weights of the linear head begin.
+    """
 
     features: Size
     hidden: tuple[DenseLayer, ...] = ()

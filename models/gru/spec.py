@@ -15,14 +15,26 @@ from models.layers.spec import GLOROT, Initializer, Part, RecurrentLayer, Size, 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class GruLayer(RecurrentLayer):
-    """One recurrent layer; `activation` is that of the candidate, which is tanh in every framework."""
+    """One GRU layer. The reset gate applies after the matrix multiplication, as in cuDNN.
+
+    Attributes:
+        activation: The activation of the candidate. It is tanh in every framework.
+    """
 
     activation: Literal["tanh"] = "tanh"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class GruSpec:
-    """Sizes: sequences of `steps` × `features`, the stacked layers, `outputs` of the linear head."""
+    """A gated recurrent network: stacked GRU layers and a linear head on the last state.
+
+    Attributes:
+        steps: The length of a sequence. The data set decides it.
+        features: The numbers of one time step. The data set decides it.
+        layers: The recurrent layers, from the input to the head.
+        outputs: The outputs of the head. The data set decides it.
+        head_initializer: How the weights of the linear head begin.
+    """
 
     steps: Size
     features: Size

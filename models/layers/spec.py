@@ -24,7 +24,13 @@ AnySpec = TypeVar("AnySpec")
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class BatchNorm:
-    """Normalisation over the batch; `momentum` weighs the old running value, and the running variance is biased."""
+    """Batch normalisation. The running variance is biased.
+
+    Attributes:
+        position: Whether it comes before or after the activation.
+        epsilon: The number that is added to the variance.
+        momentum: The weight of the old running value, as Keras and Flax define it. PyTorch's momentum is 1 minus this.
+    """
 
     position: Literal["before", "after"] = "before"
     epsilon: Annotated[float, Field(gt=0, strict=True)] = 1e-5
@@ -33,11 +39,16 @@ class BatchNorm:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class Initializer:
-    """Where a kernel begins; biases begin at zero.
+    """How a kernel begins. Biases begin at zero. No normal distribution is truncated.
 
-    Uniform within ±√(6/(i+o)) or normal with deviation √(2/(i+o)) (Glorot and Bengio 2010), uniform within ±√(6/i) or
-    normal with √(2/i) (He et al. 2015), for i inputs and o outputs of a kernel; normal with a `deviation` of one's own;
-    orthogonal (Saxe et al. 2014). No normal distribution is truncated.
+    A kernel has i inputs and o outputs. `glorot_uniform` is uniform within ±√(6/(i+o)). `glorot_normal` is normal with
+    deviation √(2/(i+o)) (Glorot and Bengio 2010). `he_uniform` is uniform within ±√(6/i). `he_normal` is normal with
+    deviation √(2/i) (He et al. 2015). `normal` is normal with your own deviation. `orthogonal` is a random orthogonal
+    matrix (Saxe et al. 2014).
+
+    Attributes:
+        name: The distribution.
+        deviation: The standard deviation. Required for `normal`, and not allowed for the others.
     """
 
     name: Literal["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "normal", "orthogonal"]
@@ -55,7 +66,15 @@ GLOROT = Initializer(name="glorot_uniform")
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class DenseLayer:
-    """A hidden dense layer: its units, then batch norm before or after the activation, then dropout."""
+    """A hidden dense layer: dense, then batch norm before or after the activation, then dropout.
+
+    Attributes:
+        units: The number of outputs.
+        activation: The activation function.
+        batch_norm: The batch norm. Without this table there is none.
+        dropout: The share of outputs that dropout sets to zero in training.
+        initializer: How the kernel begins.
+    """
 
     units: Size
     activation: Activation = "relu"
@@ -66,10 +85,16 @@ class DenseLayer:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class RecurrentLayer:
-    """One recurrent layer, which hands on its whole sequence, or only its last state where it is the last layer.
+    """One recurrent layer. It returns the whole sequence, or only the last state if it is the last layer.
 
-    `activation` is inside the recurrence; batch norm and dropout follow the layer. `initializer` is that of the kernel
-    on the input; recurrent kernels begin orthogonal.
+    Batch norm and dropout follow the layer.
+
+    Attributes:
+        units: The number of units.
+        activation: The activation inside the recurrence.
+        batch_norm: The batch norm. Without this table there is none. Its position has to be `"after"`.
+        dropout: The share of outputs that dropout sets to zero in training.
+        initializer: How the kernel of the input begins. The recurrent kernel begins orthogonal.
     """
 
     units: Size

@@ -15,9 +15,11 @@ from models.layers.spec import ACTIVATIONS, GLOROT, Initializer, Part, Recurrent
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class LstmLayer(RecurrentLayer):
-    """One recurrent layer; `activation` is that of candidate and output.
+    """One LSTM layer.
 
-    `unit_forget_bias` begins with an open forget gate: its bias is one (Jozefowicz et al. 2015).
+    Attributes:
+        activation: The activation of the candidate and of the output.
+        unit_forget_bias: Whether the bias of the forget gate begins at one (Jozefowicz et al. 2015), else at zero.
     """
 
     unit_forget_bias: bool = False
@@ -25,7 +27,15 @@ class LstmLayer(RecurrentLayer):
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class LstmSpec:
-    """Sizes: sequences of `steps` × `features`, the stacked layers, `outputs` of the linear head."""
+    """A long short-term memory network: stacked LSTM layers and a linear head on the last state.
+
+    Attributes:
+        steps: The length of a sequence. The data set decides it.
+        features: The numbers of one time step. The data set decides it.
+        layers: The recurrent layers, from the input to the head.
+        outputs: The outputs of the head. The data set decides it.
+        head_initializer: How the weights of the linear head begin.
+    """
 
     steps: Size
     features: Size

@@ -15,7 +15,15 @@ from models.layers.spec import ACTIVATIONS, GLOROT, Initializer, Part, Recurrent
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class RnnSpec:
-    """Sizes: sequences of `steps` × `features`, the stacked layers, `outputs` of the linear head."""
+    """A plain recurrent network (Elman 1990): stacked recurrent layers and a linear head on the last state.
+
+    Attributes:
+        steps: The length of a sequence. The data set decides it.
+        features: The numbers of one time step. The data set decides it.
+        layers: The recurrent layers, from the input to the head.
+        outputs: The outputs of the head. The data set decides it.
+        head_initializer: How the weights of the linear head begin.
+    """
 
     steps: Size
     features: Size
