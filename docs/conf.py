@@ -18,6 +18,7 @@ release = __version__
 extensions = ["myst_parser", "sphinx_copybutton", "sphinx_design"]
 exclude_patterns = ["reference_pages"]
 nitpicky = True
+smartquotes = False  # `--` in a text is the beginning of an option
 
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 4

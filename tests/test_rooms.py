@@ -96,8 +96,9 @@ def drawn(root: Path) -> str:
 
 
 def every_file(root: Path) -> list[Path]:
-    """Those of `bench`, `models` and `tests`."""
-    return [*modules(root).values(), *sorted((root / "tests").rglob("*.py"))]
+    """Those of `bench`, `models`, `docs` and `tests`."""
+    beside = [path for folder in ("docs", "tests") for path in sorted((root / folder).rglob("*.py"))]
+    return [*modules(root).values(), *beside]
 
 
 def functions(root: Path, paths: Iterable[Path]) -> dict[str, int]:

@@ -3,7 +3,16 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-PAGES: Mapping[str, Callable[[], str]] = {}
+from reference_pages import commands, exit_codes, metrics, records, workload_toml
+
+# The names of the pages in docs/reference/, without `.md`. Git ignores these files.
+PAGES: Mapping[str, Callable[[], str]] = {
+    "commands": commands.page,
+    "workload-toml": workload_toml.page,
+    "records": records.page,
+    "metrics": metrics.page,
+    "exit-codes": exit_codes.page,
+}
 
 
 def write(folder: Path) -> None:

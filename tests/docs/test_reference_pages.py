@@ -1,0 +1,179 @@
+"""The reference pages have every command, key, field, metric and exit code."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import reference_pages
+from bench.cli import app, console
+from bench.datasets.description import FILES, dataset_names
+from bench.datasets.tables import Splitting
+from bench.errors import PRECEDENCE, BenchError, ExitCode
+from bench.records.budget import Budget
+from bench.records.record import Record
+from bench.records.timing_metrics import METRICS
+from bench.workload import model_families, recipe
+from bench.workload.suite import Suite
+from bench.workload.workload import Outline
+from reference_pages import commands, exit_codes, keys, markdown, metrics, records, workload_toml
+
+ROOT = Path(__file__).parents[2]
+
+
+def rows(page: str) -> Mapping[str, list[str]]:
+    """The first cells of all tables, by the heading above them."""
+    found: dict[str, list[str]] = {}
+    heading = ""
+    for line in page.splitlines():
+        if line.startswith("#"):
+            heading = line.lstrip("# ").replace("`", "")
+            assert heading not in found, "Sphinx would number its anchor"
+            found[heading] = []
+        elif line.startswith("| `"):
+            found[heading].append(line.split("`")[1])
+    return found
+
+
+def fields(kind: type) -> list[str]:
+    return list(kind.__dataclass_fields__)  # type: ignore[attr-defined]  # every kind here is a dataclass
+
+
+@pytest.fixture(scope="module")
+def toml() -> Mapping[str, list[str]]:
+    return rows(workload_toml.page())
+
+
+@pytest.mark.parametrize(
+    ("title", "kind"),
+    [
+        ("Workload file", Outline),
+        ("Suite file", Suite),
+        ("Budget", Budget),
+        ("Recipe", recipe.Recipe),
+        ("AdamW", recipe.AdamW),
+        ("Early stopping", recipe.EarlyStopping),
+    ],
+)
+def test_every_key_of_a_toml_file_is_there(title: str, kind: type, toml: Mapping[str, list[str]]) -> None:
+    assert toml[title] == fields(kind)
+
+
+@pytest.mark.parametrize("family", model_families.family_names())
+def test_every_key_of_a_model_is_there(family: str, toml: Mapping[str, list[str]]) -> None:
+    spec = model_families.spec_module(family).Spec
+    assert toml[f'family = "{family}"'] == [name for name in fields(spec) if name not in workload_toml.decided(family)]
+    for kind in keys.tables(spec):
+        assert toml[keys.title(kind)] == fields(kind)
+
+
+@pytest.mark.parametrize("name", [*FILES, *dataset_names()])
+def test_every_key_of_a_data_set_is_there(name: str, toml: Mapping[str, list[str]]) -> None:
+    choice = f'kind = "{name}"' if name in FILES else f'name = "{name}"'
+    kind = workload_toml.options(name)
+    shared = toml["Splitting"] if issubclass(kind, Splitting) else []
+    assert {*toml[choice], *shared} == {*fields(kind)}
+
+
+def test_every_field_of_a_record_is_there() -> None:
+    found = rows(records.page())
+    for kind in (Record, *keys.tables(Record)):
+        assert found[keys.title(kind)] == fields(kind)
+
+
+def test_every_metric_is_there_with_its_formula() -> None:
+    found = rows(metrics.page())
+    assert found["Time"] == list(METRICS)
+    for task, expected in recipe.METRICS.items():
+        assert found[task.capitalize()] == list(expected) == list(metrics.formulas(task))
+
+
+def test_every_exit_code_is_there_with_advice() -> None:
+    assert rows(exit_codes.page())["Exit codes"] == [str(code.value) for code in ExitCode]
+    assert exit_codes.ADVICE.keys() == {*ExitCode}
+    assert list(keys.descriptions(ExitCode)) == [code.name for code in ExitCode]
+
+
+def test_commands_end_with_the_codes_of_the_page() -> None:
+    used = {console.FAILED, console.USAGE, console.INCONCLUSIVE, console.NOTHING, console.INTERRUPTED}
+    kinds: tuple[type[BenchError], ...] = (BenchError, *BenchError.__subclasses__())
+    used |= {kind.exit_code for kind in kinds}
+    assert used <= {*ExitCode}
+    assert {*PRECEDENCE, ExitCode.INTERRUPTED} == {*ExitCode}
+
+
+def test_every_command_is_there_with_every_option() -> None:
+    found = rows(commands.page())
+    assert {"levelfield run", "levelfield baseline set"} < found.keys() - {"Commands"}
+    assert found.keys() - {"Commands"} == {name for name, _ in commands.commands()}
+    for name, command in commands.commands():
+        shown = [parameter.opts[0] for parameter in command.params if not parameter.hidden]
+        options = [option for option in shown if option.startswith("-")]
+        assert {option.split()[0] for option in found[name] if option.startswith("-")} == {*options, "--help"}
+
+
+def test_a_page_says_what_help_says() -> None:
+    help_text = " ".join(CliRunner().invoke(app, ["doctor", "--help"]).output.split())
+    for group in commands.parameters("levelfield doctor", dict(commands.commands())["levelfield doctor"]).values():
+        for _, default, words in group:
+            assert " ".join(words.split()) in help_text
+            assert default in help_text
+
+
+def test_hidden_options_and_commands_are_left_out() -> None:
+    small = typer.Typer()
+
+    @small.command()
+    def seen(*, plain: str = "a", secret: str = typer.Option("b", hidden=True)) -> None:
+        """Do something."""
+
+    @small.command(hidden=True)
+    def unseen() -> None:
+        """Do something else."""
+
+    found = dict(commands._below("small", typer.main.get_command(small)))
+    assert list(found) == ["small seen"]
+    names = [row[0] for group in commands.parameters("small seen", found["small seen"]).values() for row in group]
+    assert [name.split()[0] for name in names] == ["--plain", "--help"]
+
+
+def test_options_stand_in_their_groups() -> None:
+    small = typer.Typer()
+
+    @small.command()
+    def only(
+        place: str,
+        *,
+        plain: str = "a",
+        size: int = typer.Option(3, "--size", metavar="N", help="How many.", rich_help_panel="What to do"),
+    ) -> None:
+        """Do something."""
+
+    ((name, command),) = commands._below("small", typer.main.get_command(small))
+    groups = commands.parameters(name, command)
+    assert groups["What to do"] == [("--size N", "3", "How many.")]
+    assert [row[1:] for row in groups["Arguments"]] == [("required", "")]
+    assert "| What to do | Default | Meaning |" in commands._section((name, command))
+
+
+def test_signs_of_markup_are_shown_as_they_are() -> None:
+    assert markdown.text("a <b> *c* [d](e) `<f> *g*`") == r"a \<b> \*c\* \[d\](e) `<f> *g*`"
+    assert markdown.table(["a|b"], [["`c|d`"]]) == "| a\\|b |\n| --- |\n| `c\\|d` |"
+
+
+def test_the_pages_are_written_and_left_alone_while_they_are_the_same(tmp_path: Path) -> None:
+    reference_pages.write(tmp_path)
+    assert {path.stem for path in tmp_path.glob("*.md")} == {*reference_pages.PAGES}
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    (tmp_path / "records.md").write_text("old")
+    reference_pages.write(tmp_path)
+    changed = [path.stem for path, time in written.items() if path.stat().st_mtime_ns != time]
+    assert changed == ["records"]
+
+
+def test_git_ignores_the_generated_pages_and_no_other() -> None:
+    ignored = set(re.findall(r"^docs/reference/(.+)\.md$", (ROOT / ".gitignore").read_text(), re.MULTILINE))
+    assert ignored == {*reference_pages.PAGES}
