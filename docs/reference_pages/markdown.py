@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 CODE = re.compile(r"(`[^`]*`)")
+ITEM = re.compile(r"\n(?=- )")
 SIGNS = re.compile(r"([\\<*\[\]])")  # signs that Markdown would read as markup
 
 
@@ -13,8 +14,9 @@ def text(words: str) -> str:
 
 
 def paragraphs(words: str) -> str:
-    """Words with blank lines in between as paragraphs of one line each."""
-    return "\n\n".join(text(" ".join(part.split())) for part in words.split("\n\n"))
+    """Words with blank lines in between as paragraphs. Each paragraph, and each item of a list in it, is one line."""
+    pieces = (ITEM.split(part.strip()) for part in words.split("\n\n"))
+    return "\n\n".join("\n".join(text(" ".join(line.split())) for line in lines) for lines in pieces)
 
 
 def code(words: str) -> str:

