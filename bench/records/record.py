@@ -141,7 +141,7 @@ class Candidate:
         options: The options that differ from the default, by name.
         outcome: How the candidate ended. `unproven` candidates are fast, but were not proven to do the same work.
         error: The error message, if there is one.
-        times_s: The time of one call in each process.
+        times_s: The time of one call, one value for each round of the search in which the candidate was timed.
     """
 
     options: dict[str, str]

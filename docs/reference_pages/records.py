@@ -11,9 +11,9 @@ Levelfield stores one record for each case. A record is one line of JSON in `res
 It is written once and never changed. Metrics are not stored: they are [computed](metrics.md) from the raw values each
 time a record is read.
 
-Names end in their unit: `_ns` is nanoseconds, `_s` is seconds, `_bytes` is bytes, `_j` is joules, `_w` is watts,
-`_mhz` is megahertz, `_celsius` is degrees Celsius. A value that could not be read is `null`, never 0. Where a
-description says *None*, the JSON has `null`.
+Names end in their unit: `_ns` is nanoseconds, `_s` is seconds, `_bytes` is bytes, `_j` is joules, `_w` is watts, `_mhz`
+is megahertz, `_celsius` is degrees Celsius. A value that could not be read is `null`, never 0. Where a description says
+*None*, the JSON has `null`. A number may be `NaN` or `Infinity`, as Python's `json` module writes them.
 
 This is schema version {SCHEMA_VERSION}. A key with a default may be missing in records that an older version wrote."""
 
