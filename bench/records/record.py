@@ -32,9 +32,9 @@ class Case:
         precision: The precision of the computation.
         device: The device: `cpu`, `cuda` or `cuda:N`.
         scenario: What is measured: training or inference.
-        purpose: What the process is for. `timing` and `learning` have processes of their own, so that several processes
-            time and one trains. `memory` is a spawned process, because host memory cannot be read after a fork.
-            `capacity` is a search for the largest batch that fits, in many processes.
+        purpose: What the process measures. `timing`: times, repeated in several processes. `learning`: a complete
+            training, once for each seed. `memory`: peak memory, in a spawned process, because host peaks are wrong
+            after a fork. `capacity`: the largest batch that fits, searched for in many processes.
         batch_sizes: The batch sizes. For `capacity`, the largest one that is tried.
         threads: The CPU threads of the framework.
         feed: Where a batch is when the clock starts: on the device or on the host.
@@ -139,7 +139,7 @@ class Candidate:
 
     Attributes:
         options: The options that differ from the default, by name.
-        outcome: How the candidate ended. `unproven` candidates are fast, but were not proven to do the same work.
+        outcome: How the candidate ended. An `unproven` candidate ran, but was not proven to compute the same.
         error: The error message, if there is one.
         times_s: The time of one call, one value for each round of the search in which the candidate was timed.
     """
@@ -159,7 +159,7 @@ class SearchResult:
         options: The options that were chosen and that differ from the default, by name.
         metric: The metric that decided.
         searched: When the search ended (ISO 8601, UTC).
-        candidates: All candidates. The finalists come first, the fastest at the top.
+        candidates: All candidates. Those that reached the last round come first, the fastest of them at the top.
         in_turns: Whether candidates and the default were timed in alternating slices. None in older records.
         busy_cores: How many cores other work kept busy when the search began. None in older records.
     """
