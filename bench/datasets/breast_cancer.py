@@ -15,7 +15,7 @@ SHA256 = "bad1f701395a84df5424ae2f8e08bdfa835c36aeb29d785dc2fb5c863f299450"
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class Options(Splitting):
-    """60 % of the rows are for training, 20 % for validation and 20 % for testing."""
+    """By default 60 % of the rows are for training, 20 % for validation and 20 % for testing."""
 
     validation: Share | None = 0.25
     seed: tables.Seed = 21

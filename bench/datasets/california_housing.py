@@ -30,7 +30,7 @@ UNIT = 100_000  # dollars
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class Options(Splitting):
-    """60 % of the rows are for training, 20 % for validation and 20 % for testing."""
+    """By default 60 % of the rows are for training, 20 % for validation and 20 % for testing."""
 
     validation: Share | None = 0.25
     seed: tables.Seed = 21

@@ -22,7 +22,7 @@ class Options(Splitting):
         rows: The number of rows.
         features: The number of features.
         informative: How many features decide the class.
-        redundant: How many features are linear combinations of the informative ones.
+        redundant: How many features are linear combinations of the informative ones. All other features are noise.
         seed: The seed that generates the rows and shuffles them before each split.
     """
 

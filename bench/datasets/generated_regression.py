@@ -17,7 +17,7 @@ class Options(Splitting):
     Attributes:
         rows: The number of rows.
         features: The number of features.
-        informative: How many features the target depends on.
+        informative: How many features the target depends on. All other features are noise.
         seed: The seed that generates the rows and shuffles them before each split.
     """
 

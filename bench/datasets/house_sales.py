@@ -20,7 +20,7 @@ TAIL = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class Options(Splitting):
-    """80 % of the rows are for training and 20 % for testing."""
+    """By default 80 % of the rows are for training and 20 % for testing."""
 
     seed: tables.Seed = 6
     standardise: bool = True

@@ -15,7 +15,7 @@ LABELS = ("R", "M")
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class Options(Splitting):
-    """70 % of the rows are for training and 30 % for testing."""
+    """By default 70 % of the rows are for training and 30 % for testing."""
 
     test: Share = 0.3
 

@@ -35,7 +35,8 @@ class Splitting:
     """Which rows are held out, and what is scaled.
 
     Attributes:
-        folds: The number of folds. With this key, the fold `fold` is the test data, and `test` does not count.
+        folds: The number of folds, parts of about equal size. With this key, the fold `fold` is the test data, and
+            `test` does not count.
         fold: The number of the fold that is the test data, from 0.
         test: The share of all rows that is the test data.
         validation: The share of rows that is the validation data. Without this key there is none.
@@ -43,7 +44,8 @@ class Splitting:
             training, `"test"` is the rows that are held out for testing.
         seed: The seed that shuffles the rows before each split.
         stratify: Whether every part has the same share of each class. Only for classification.
-        standardise: Whether each input column is scaled to mean 0 and standard deviation 1 of the training rows.
+        standardise: Whether input columns are scaled to mean 0 and standard deviation 1. Both are computed from the
+            training rows alone.
         standardise_target: Whether targets are scaled in the same way. Only for regression. Errors are reported in the
             original unit.
     """

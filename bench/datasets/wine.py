@@ -17,7 +17,7 @@ ROWS, FEATURES = 178, 13
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class Options(Splitting):
-    """The rows are split into ten folds. One fold is for testing, the other nine are for training."""
+    """By default the rows are split into ten folds. One fold is for testing, the other nine are for training."""
 
     folds: Annotated[int, Field(ge=2, strict=True)] | None = 10
     seed: tables.Seed = 7

@@ -44,7 +44,8 @@ class Compiling:
 
     Attributes:
         trace_ns: Time for tracing the code into programs, lowering included.
-        compile_ns: Time for compiling the programs. None where the library does not count it.
+        compile_ns: Time for compiling the programs. None where the library does not count it: then it is part of the
+            remaining time of those calls.
     """
 
     trace_ns: int
@@ -147,10 +148,10 @@ class Block:
 
     Attributes:
         batch_size: Samples in one call.
-        call_ns: Times of the first three calls, each waited for. The first one compiles.
+        call_ns: Times of the first three calls, with a wait after each. The first one compiles.
         warm_up_ns: Times of the calls after them, until times no longer fall. They are never averaged in.
         steady: Whether the times of the warm-up had settled when it ended.
-        synchronised_ns: Times of single calls, each waited for (latency).
+        synchronised_ns: Times of single calls with a wait after each (latency).
         pipelined_ns: Times of rounds of `iterations_per_round` calls with one wait at the end (throughput).
         iterations_per_round: Calls in one round.
         cpu_ns: CPU time of all pipelined rounds.

@@ -195,6 +195,7 @@ class Roof:
     Attributes:
         flops: The peak of square matrix multiplications. None if it was not measured.
         bytes: The memory bandwidth, one rate for each size, from sizes that fit into a cache to sizes that do not.
+            Empty if it was not measured.
     """
 
     flops: Rate | None

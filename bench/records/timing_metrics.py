@@ -83,13 +83,13 @@ def step_time_pipelined_s(block: Block) -> float:
 
 @metric("s", "lower", scenarios=TRAINING, samples="synchronised_ns", compared=True)
 def step_time_p50_s(block: Block) -> float:
-    """Median time of a step that is waited for."""
+    """Median time of a step with a wait after it."""
     return _percentile_s(block.synchronised_ns, 50)
 
 
 @metric("s", "lower", scenarios=TRAINING, samples="synchronised_ns", at_least=64)
 def step_time_p90_s(block: Block) -> float:
-    """90th percentile of the time of a step that is waited for."""
+    """90th percentile of the time of a step with a wait after it."""
     return _percentile_s(block.synchronised_ns, 90)
 
 
@@ -101,19 +101,19 @@ def query_time_pipelined_s(block: Block) -> float:
 
 @metric("s", "lower", scenarios=INFERENCE, samples="synchronised_ns", compared=True)
 def query_time_p50_s(block: Block) -> float:
-    """Median time of a query that is waited for: the latency."""
+    """Median time of a query with a wait after it: the latency."""
     return _percentile_s(block.synchronised_ns, 50)
 
 
 @metric("s", "lower", scenarios=INFERENCE, samples="synchronised_ns", at_least=64)
 def query_time_p90_s(block: Block) -> float:
-    """90th percentile of the time of a query that is waited for. MLPerf's early stopping needs 64 queries for it."""
+    """90th percentile of the time of a query with a wait after it. MLPerf's early stopping needs 64 queries for it."""
     return _percentile_s(block.synchronised_ns, 90)
 
 
 @metric("s", "lower", scenarios=INFERENCE, samples="synchronised_ns", at_least=662)
 def query_time_p99_s(block: Block) -> float:
-    """99th percentile of the time of a query that is waited for. MLPerf's early stopping needs 662 queries for it."""
+    """99th percentile of the time of a query with a wait after it. MLPerf's early stopping needs 662 queries for it."""
     return _percentile_s(block.synchronised_ns, 99)
 
 

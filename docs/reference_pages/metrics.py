@@ -14,8 +14,8 @@ from reference_pages.markdown import code, heading, table, text
 
 SAMPLES = {
     "call_ns": "the first three calls",
-    "synchronised_ns": "single calls, each waited for",
-    "pipelined_ns": "rounds of several calls with one wait",
+    "synchronised_ns": "single calls with a wait after each",
+    "pipelined_ns": "rounds of several calls with one wait at the end",
 }
 
 INTRODUCTION = """\

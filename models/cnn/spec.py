@@ -37,7 +37,7 @@ class ConvLayer:
         batch_norm: The batch norm. Without this table there is none.
         pool: The height, width and stride of max-pooling. 1 is no pooling.
         dropout: The share of outputs that dropout sets to zero in training.
-        initializer: How the kernel begins.
+        initializer: How the kernel is initialized.
     """
 
     filters: Size
@@ -61,7 +61,7 @@ class CnnSpec:
         convolutions: The convolutional layers.
         dense: The hidden dense layers between the convolutions and the head. There may be none.
         outputs: The outputs of the head. The data set decides it.
-        head_initializer: How the weights of the linear head begin.
+        head_initializer: How the kernel of the linear head is initialized.
     """
 
     height: Size

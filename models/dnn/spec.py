@@ -18,7 +18,7 @@ class DnnSpec:
         features: The numbers of one sample. The data set decides it.
         hidden: The hidden layers. There may be none.
         outputs: The outputs of the head. The data set decides it.
-        head_initializer: How the weights of the linear head begin.
+        head_initializer: How the kernel of the linear head is initialized.
     """
 
     features: Size

@@ -39,7 +39,7 @@ class BatchNorm:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class Initializer:
-    """How a kernel begins. Biases begin at zero. No normal distribution is truncated.
+    """How a kernel is initialized. Biases start at zero. No normal distribution is truncated.
 
     A kernel has i inputs and o outputs. `glorot_uniform` is uniform within ±√(6/(i+o)). `glorot_normal` is normal with
     deviation √(2/(i+o)) (Glorot and Bengio 2010). `he_uniform` is uniform within ±√(6/i). `he_normal` is normal with
@@ -73,7 +73,7 @@ class DenseLayer:
         activation: The activation function.
         batch_norm: The batch norm. Without this table there is none.
         dropout: The share of outputs that dropout sets to zero in training.
-        initializer: How the kernel begins.
+        initializer: How the kernel is initialized.
     """
 
     units: Size
@@ -94,7 +94,7 @@ class RecurrentLayer:
         activation: The activation inside the recurrence.
         batch_norm: The batch norm. Without this table there is none. Its position has to be `"after"`.
         dropout: The share of outputs that dropout sets to zero in training.
-        initializer: How the kernel of the input begins. The recurrent kernel begins orthogonal.
+        initializer: How the input kernel is initialized. The recurrent kernel is always initialized orthogonal.
     """
 
     units: Size

@@ -19,7 +19,7 @@ class LstmLayer(RecurrentLayer):
 
     Attributes:
         activation: The activation of the candidate and of the output.
-        unit_forget_bias: Whether the bias of the forget gate begins at one (Jozefowicz et al. 2015), else at zero.
+        unit_forget_bias: Whether the bias of the forget gate starts at 1 (Jozefowicz et al. 2015) and not at 0.
     """
 
     unit_forget_bias: bool = False
@@ -34,7 +34,7 @@ class LstmSpec:
         features: The numbers of one time step. The data set decides it.
         layers: The recurrent layers, from the input to the head.
         outputs: The outputs of the head. The data set decides it.
-        head_initializer: How the weights of the linear head begin.
+        head_initializer: How the kernel of the linear head is initialized.
     """
 
     steps: Size

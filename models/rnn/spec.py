@@ -22,7 +22,7 @@ class RnnSpec:
         features: The numbers of one time step. The data set decides it.
         layers: The recurrent layers, from the input to the head.
         outputs: The outputs of the head. The data set decides it.
-        head_initializer: How the weights of the linear head begin.
+        head_initializer: How the kernel of the linear head is initialized.
     """
 
     steps: Size
