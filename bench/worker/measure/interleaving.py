@@ -157,9 +157,9 @@ class Neighbour:
 
     def _tell(self, word: str, number: int = 0) -> None:
         if self.mine >= 0:
-            with suppress(OSError):  # whoever has gone hears nothing
-                meeting = f"{self.meetings:0{MEETING_DIGITS}d}"
-            os.write(self.mine, f"{word}{meeting}{number:0{WORD - 1 - MEETING_DIGITS}d}".encode())
+            meeting = f"{self.meetings:0{MEETING_DIGITS}d}"
+            with suppress(OSError):  # the partner has ended
+                os.write(self.mine, f"{word}{meeting}{number:0{WORD - 1 - MEETING_DIGITS}d}".encode())
 
     def _heard(self) -> tuple[str, int, int]:
         """The next message of the partner: kind, meeting, number; an empty kind if it has gone or takes too long."""

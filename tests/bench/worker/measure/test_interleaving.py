@@ -91,6 +91,21 @@ def test_whoever_the_other_one_leaves_goes_on_alone(tmp_path: Path) -> None:
     assert together(tmp_path, work) == [True, True]
 
 
+def test_a_side_whose_partner_has_ended_its_process_goes_on_alone(tmp_path: Path) -> None:
+    """A write to the pipe of a process that has ended raises BrokenPipeError."""
+
+    def work(neighbour: Neighbour) -> Neighbour:
+        neighbour.meet(1)
+        return neighbour
+
+    stayed, gone = together(tmp_path, work)
+    os.close(gone.theirs)
+    os.close(gone.mine)
+    assert stayed.meet(3) == 3
+    assert stayed.alone
+    stayed.end()
+
+
 def test_two_who_are_not_at_the_same_meeting_go_on_alone(tmp_path: Path) -> None:
     def work(neighbour: Neighbour) -> tuple[int, bool]:
         neighbour.meet(1)
