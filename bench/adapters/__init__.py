@@ -1,1 +1,1 @@
-"""One adapter for each framework, in the child process: the only files of the harness that import one."""
+"""One adapter for each framework, used in the child process; no other files of the harness import a framework."""

@@ -1,7 +1,7 @@
-"""The seam between the harness and a framework: what an adapter does, and nothing about how it is timed.
+"""Defines the interface between the harness and a framework; an adapter drives a framework, and never times it.
 
-An adapter's module offers `create() -> Adapter`. Importing the module imports the framework and initialises nothing, so
-that a process can be forked from one in which it was imported.
+The module of an adapter has a function `create() -> Adapter`. Importing the module imports the framework, but
+initialises no device and starts no thread, so that the process can be forked afterwards.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ from bench.adapters.engines.base import Engine, Peaks
 from bench.workload.axes import FrameworkOptions, Scenario
 from bench.workload.recipe import Recipe
 
-# What belongs to a framework and crosses the harness unread.
+# Types of a framework. The harness passes their values on without looking into them.
 Model = Any
 DeviceArray = Any
 Batch = tuple[DeviceArray, DeviceArray]
@@ -24,71 +24,71 @@ IDIOMATIC: FrameworkOptions = MappingProxyType({})
 
 HostBatch = tuple[np.ndarray, np.ndarray]  # inputs and targets
 AnyBatch = TypeVar("AnyBatch", bound=tuple[Any, Any])
-Loss = tuple[DeviceArray, int]  # the mean over so many samples
+Loss = tuple[DeviceArray, int]  # a mean loss, and the number of samples that it is a mean over
 
 
 class Adapter(Protocol):
-    """Drives one framework, through the engine that computes."""
+    """Drives one framework; `engine` is the library that computes for it."""
 
     engine: Engine
-    steps_per_call: int  # of the program that trains; what is fewer is trained step by step
+    steps_per_call: int  # training steps in one compiled program; fewer batches are trained step by step
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
-        """Set device, precision and threads of this process, before anything is built.
+        """Set device, precision and threads of this process; call it before a model is built.
 
-        `device` is "cpu" or "cuda" (the first GPU that the process sees); `precision` is "fp64", "fp32", which is
-        strict and excludes TF32, "tf32", or "bf16", which is mixed by the framework's own policy: weights, optimizer
-        and loss stay in float32.
+        `device` is "cpu" or "cuda" (the first GPU that the process sees). `precision` is "fp64", "fp32" (strict,
+        without TF32), "tf32", or "bf16" (the framework's own mixed precision: weights, optimizer and loss stay in
+        float32).
         """
 
     def build_options(self) -> Mapping[str, str]:
-        """What `models.<family>.<framework>.build` is told beside spec, weights and seed."""
+        """The options that `models.<family>.<framework>.build` needs beside spec, weights and seed."""
 
     def choices(
         self, scenario: Scenario, *, input_shape: tuple[int, ...], forms: Collection[str]
     ) -> Mapping[str, tuple[str, ...]]:
-        """The public options that may make it faster on this device, and what each can be; asked after `configure`.
+        """The public options that may be faster on this device, each with its possible values; after `configure`.
 
-        The first value of each is what the framework's own guide tells a user to write. `input_shape` is that of one
-        sample; `forms` are the options of the model's own file (`bench.worker.prepared_workload.forms`), which are not
-        among the choices.
+        The first value of each option is the default: what the framework's own guide tells a user to write.
+        `input_shape` is the shape of one sample. `forms` are the options of the model's own file, which are not in the
+        result (see `bench.worker.prepared_workload.forms`).
         """
 
     def prepare(self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:
-        """Take over a model that `models.<family>.<framework>.build` made, with a new optimizer.
+        """Take a model that `models.<family>.<framework>.build` made, and make a new optimizer for it.
 
-        `tuning` has a value for some of the choices; the others are as the guide says.
+        `tuning` has values for some of the `choices`; the other options keep their defaults.
         """
 
     def settle(self) -> None:
-        """Bring the model that was handed over up to date, where training keeps its state elsewhere."""
+        """Write the trained state into the prepared model, if training keeps that state outside of the model."""
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Any:  # noqa: ANN401 (the seam)
-        """Arrays on the device, in the framework's own layout: (inputs, targets), or the inputs alone."""
+        """Arrays on the device, in the framework's own layout: (inputs, targets), or only the inputs."""
 
     def train(self, batches: Iterable[Batch]) -> list[DeviceArray]:
-        """One optimizer step for each batch, in order; the loss of each batch. Not waited for."""
+        """One optimizer step for each batch, in order; returns the loss of each batch, without waiting for it."""
 
     def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
-        """One optimizer step for each batch, in order, as people train when they do not measure. Not waited for."""
+        """One optimizer step for each batch, in order, the way users train an epoch; does not wait for the losses."""
 
     def predict(self, inputs: DeviceArray) -> DeviceArray:
-        """The logits of one query, in float32 or float64. Not waited for."""
+        """The logits of one query, in float32 or float64; does not wait for them."""
 
     def wait(self, result: object) -> None:
-        """Return when `result` is there: a list of what `train` or `predict` returned, or what `put` did.
+        """Return when `result` is computed: results of `train` or `predict` in a list, or the result of `put`.
 
-        After training the new parameters are there too. The optimizer's state is a result of the same step, and needs
-        no waiting of its own.
+        After training it also waits for the new parameters. The optimizer's state is a result of the same step, and
+        needs no wait of its own.
         """
 
     def save(self, model: Model, folder: Path) -> None:
-        """Write a model that was built, and not prepared, into the folder in the framework's own format."""
+        """Write a model that is built, but not prepared, into the folder in the framework's own format."""
 
     def load(self, model: Model, folder: Path) -> Model:
-        """The model that `save` wrote into the folder, not prepared; `model` is one of the same spec, to be filled.
+        """The model that `save` wrote into the folder, not prepared; its weights may be loaded into `model`.
 
-        Raises UnavailableError where a library for it is missing. No pickle is loaded.
+        `model` has the same spec. Raises UnavailableError if a library for the format is missing. No pickle is loaded.
         """
 
     def to_numpy(self, array: DeviceArray) -> np.ndarray:
@@ -98,22 +98,22 @@ class Adapter(Protocol):
         """The peaks of the allocator on the device since the process began."""
 
     def devices(self) -> list[str]:
-        """What the framework sees, as people name it: `cpu`, `cuda:0 NVIDIA H200`.
+        """The devices that the framework sees, such as `cpu` or `cuda:0 NVIDIA H200`.
 
-        Asked before or after `configure`.
+        Works before and after `configure`.
         """
 
     def versions(self) -> dict[str, str]:
-        """The libraries that decide how fast it is, and their versions."""
+        """The versions of the libraries that decide how fast the framework is, by name."""
 
     def settings(self) -> dict[str, str]:
-        """How the framework was set and called, as resolved at run time."""
+        """How the framework is configured and called, as resolved at run time; `prepare` comes first."""
 
 
 def step_by_step(adapter: Adapter, batches: Iterable[HostBatch]) -> list[Loss]:
-    """Each batch on its way to the device before its step, which is what a training loop does.
+    """Train an epoch as a training loop does: move a batch to the device, then run its step.
 
-    Where a call takes several steps, so many batches go together, if they are equally large.
+    If one call runs several steps, it gets as many batches, provided that they have the same size.
     """
     losses: list[Loss] = []
     for group in together(batches, adapter.steps_per_call):
@@ -123,7 +123,7 @@ def step_by_step(adapter: Adapter, batches: Iterable[HostBatch]) -> list[Loss]:
 
 
 def together(batches: Iterable[AnyBatch], number: int) -> Iterator[list[AnyBatch]]:
-    """The batches in groups of so many of one size; what is left over, or of another size, is alone."""
+    """The batches in groups of `number` batches of one size; batches that do not fill a group are groups of one."""
     group: list[AnyBatch] = []
     for batch in batches:
         if group and len(batch[0]) != len(group[0][0]):

@@ -1,6 +1,6 @@
-"""Flax: `nnx.jit` around the training step and the call.
+"""Drives Flax: `nnx.jit` around the training step and the forward pass.
 
-Tuned: `jax.jit` around functions of the state, which takes its memory over, and several steps in one `lax.scan`.
+Tuned: `jax.jit` with donated buffers around functions of the state, and several steps in one `lax.scan`.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -44,7 +44,7 @@ class FlaxAdapter:
     training: bool
     step: Callable[[nnx.Module, Optimizer, Array, Array], Array]
     call: Callable[[nnx.Module, Array], Array]
-    functional: Functional | None  # what trains and answers in place of these, where it is tuned so
+    functional: Functional | None  # trains and predicts in place of `step` and `call`, if the options say so
 
     def __init__(self) -> None:
         self.engine: Engine = JaxEngine()
@@ -55,25 +55,25 @@ class FlaxAdapter:
         self.precision, self.threads = precision, threads
 
     def build_options(self) -> Mapping[str, str]:
-        """The type in which layers compute, where it is not that of their parameters."""
+        """The dtype in which layers compute, if it is not that of their parameters."""
         return {"compute_dtype": "bfloat16"} if self.precision == "bf16" else {}
 
     def choices(
         self,
         scenario: Scenario,
         *,
-        input_shape: tuple[int, ...],  # noqa: ARG002 (the seam)
-        forms: Collection[str],  # noqa: ARG002 (the seam)
+        input_shape: tuple[int, ...],  # noqa: ARG002 (the interface)
+        forms: Collection[str],  # noqa: ARG002 (the interface)
     ) -> Mapping[str, tuple[str, ...]]:
         """What is compiled: a function of the module, of its state, or of its state for several steps.
 
-        On a GPU also by what XLA multiplies matrices, which `nnx.jit` cannot be told.
+        On a GPU also which library XLA uses for matrix multiplications, which cannot be set with `nnx.jit`.
         """
         scan = (SCAN,) if scenario == "training" else ()
         return {"call": (USUAL, *on_device(("jax.jit", AHEAD, *scan), self.engine.device))}
 
     def prepare(self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:
-        """Take the model, make its optimizer and its two compiled functions."""
+        """Take the model, and make its optimizer and its two compiled functions."""
         self.model = model
         self.model.train()
         self.training = True
@@ -91,14 +91,14 @@ class FlaxAdapter:
             self.functional = Functional(model, self.optimizer, learn=learn, answer=_call, call=call)
 
     def settle(self) -> None:
-        """Give the module the state that was trained outside of it."""
+        """Write the state that was trained outside of the module into the module."""
         if self.functional is not None:
             self.functional.settle()
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Array | tuple[Array, Array]:
         """Arrays on the only device that the process has."""
-        # Naming the device would commit the arrays to it, and the step would be compiled twice: for its first,
-        # uncommitted parameters and for those that it returns.
+        # With the device as an argument the arrays would be committed to it. The step would then be compiled twice: for
+        # its first, uncommitted parameters, and for the committed ones that it returns.
         placed = jax.device_put(inputs)
         return placed if targets is None else (placed, jax.device_put(_narrow(targets)))
 
@@ -113,7 +113,7 @@ class FlaxAdapter:
         return [self.step(self.model, self.optimizer, inputs, targets) for inputs, targets in batches]
 
     def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
-        """The same loop."""
+        """One optimizer step for each batch, by the same loop as `train`."""
         return step_by_step(self, batches)
 
     def predict(self, inputs: Array) -> Array:
@@ -125,22 +125,22 @@ class FlaxAdapter:
         return self.call(self.model, inputs) if self.functional is None else self.functional.predict(inputs)
 
     def wait(self, result: object) -> None:
-        """Return when the result is there and, after training, the parameters."""
-        if self.training and isinstance(result, list):  # and not what was put on the device
-            # The raw values are the arrays themselves: `get_value` looks for hooks first, 70 µs for twenty variables.
+        """Return when the result is computed and, after training, the parameters too."""
+        if self.training and isinstance(result, list):  # the result of `put` is no list
+            # The raw values are the arrays themselves; `get_value` first looks for hooks: 70 µs for twenty variables.
             parameters = [parameter.get_raw_value() for parameter in self.parameters]
             result = (result, parameters if self.functional is None else self.functional.state)
         self.engine.wait(result)
 
     def save(self, model: Model, folder: Path) -> None:
-        """A checkpoint of Orbax, without the random streams of dropout."""
-        from orbax.checkpoint import StandardCheckpointer  # 0.6 s and some threads, which only this needs
+        """Write an Orbax checkpoint, without the random streams of dropout."""
+        from orbax.checkpoint import StandardCheckpointer  # imported here, since it takes 0.6 s and starts threads
 
         with StandardCheckpointer() as checkpointer:
             checkpointer.save(folder.absolute() / CHECKPOINT, nnx.to_pure_dict(_lasting(model)))
 
     def load(self, model: Model, folder: Path) -> Model:
-        """With the state of the checkpoint."""
+        """The same model with the state of the Orbax checkpoint."""
         from orbax.checkpoint import StandardCheckpointer
 
         state = _lasting(model)
@@ -156,19 +156,19 @@ class FlaxAdapter:
         return np.array(array)
 
     def peak_memory_bytes(self) -> Peaks:
-        """The peak of JAX' allocator."""
+        """The peaks of JAX' allocator."""
         return self.engine.peak_memory_bytes()
 
     def devices(self) -> list[str]:
-        """The CPU and the GPUs that JAX finds."""
+        """The CPU, and the GPUs that JAX finds."""
         return self.engine.devices()
 
     def versions(self) -> dict[str, str]:
-        """Flax, JAX and Optax."""
+        """The versions of Flax, JAX and Optax."""
         return {module.__name__: str(module.__version__) for module in (flax, optax)} | self.engine.versions()
 
     def settings(self) -> dict[str, str]:
-        """What is compiled, the optimizer's implementation, threads."""
+        """What is compiled, the implementation of the optimizer, precision and threads."""
         compiled = USUAL if self.functional is None else self.functional.call
         return {
             "execution": f"{compiled} (XLA)",

@@ -1,6 +1,7 @@
-"""Keras: `compile` with its defaults, `train_on_batch` and `predict_on_batch`, which wait by themselves.
+"""Drives Keras: `compile` with its defaults, `train_on_batch` and `predict_on_batch`, which wait by themselves.
 
-Tuned: compiled by XLA or `torch.compile` or not, and the training loop of the backend's guide, for several steps too.
+Tuned: XLA or `torch.compile` on or off, and the custom training loop of Keras' guide for the backend, also with several
+steps in one call.
 """
 
 import importlib
@@ -22,7 +23,7 @@ from bench.workload.recipe import Adam, AdamW, Clipping, Recipe, Sgd, UpdateRule
 FILE = "model.keras"
 STEPS_PER_CALL = 8
 LOOP, SEVERAL_STEPS = "custom loop", f"custom loop of {STEPS_PER_CALL} steps"
-CUDNN = "use_cudnn"  # a form of models whose layers Keras gives to cuDNN, which XLA cannot compile
+CUDNN = "use_cudnn"  # an option of models whose layers Keras runs with cuDNN, which XLA cannot compile
 JIT: Mapping[str, bool | str] = {"auto": "auto", "on": True, "off": False}
 
 
@@ -37,7 +38,7 @@ class KerasAdapter:
 
     model: keras.Model
     parameters: list[keras.Variable]
-    step: Callable[..., Any] | None  # what trains epochs, where it takes the state and returns it
+    step: Callable[..., Any] | None  # a step that takes the state and returns it, for epochs on JAX
 
     def __init__(self) -> None:
         self.backend = keras.backend.backend()
@@ -45,26 +46,26 @@ class KerasAdapter:
         self.training = False
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
-        """Set the backend's device, precision and threads, and Keras' own float type."""
+        """Set the backend's device, precision and threads, and Keras' own float dtype."""
         keras.config.set_floatx("float64" if precision == "fp64" else "float32")
         if precision == "fp64":
             _keep_float64()
-        keras.config.set_image_data_format("channels_last")  # whatever the user's own configuration of Keras says
+        keras.config.set_image_data_format("channels_last")  # the user's own Keras configuration may differ
         self.engine.configure(device=device, precision=precision, threads=threads)
         self.precision, self.threads = precision, threads
 
     def build_options(self) -> Mapping[str, str]:
-        """The type in which layers compute, where it is not that of their variables."""
+        """The dtype in which layers compute, if it is not that of their variables."""
         return {"compute_dtype": "bfloat16"} if self.precision == "bf16" else {}
 
     def choices(
         self,
         scenario: Scenario,
         *,
-        input_shape: tuple[int, ...],  # noqa: ARG002 (the seam)
+        input_shape: tuple[int, ...],  # noqa: ARG002 (the interface)
         forms: Collection[str],
     ) -> Mapping[str, tuple[str, ...]]:
-        """Keras' own methods or a loop beside them; compiled or not, where a backend need not; the backend's own."""
+        """Keras' own methods or a custom loop; `jit_compile`, but on JAX; and the backend's own options."""
         on_jax, is_training = self.backend == "jax", scenario == "training"
         usual = "train_on_batch" if is_training else "predict_on_batch"
         ahead = (f"{LOOP}, {AHEAD}",) if on_jax else ()
@@ -72,7 +73,7 @@ class KerasAdapter:
         loops = (LOOP, *ahead, *several)
         if on_jax:
             return {"call": (usual, *on_device(loops, self.engine.device))}
-        # What Keras chooses by itself: XLA on a GPU but for layers that have cuDNN, and nothing elsewhere.
+        # Whether "auto" means XLA: on TensorFlow with a GPU, unless layers run with cuDNN.
         is_compiled = self.backend == "tensorflow" and self.engine.device != "cpu" and CUDNN not in forms
         return {
             "call": (usual, *loops),
@@ -81,12 +82,12 @@ class KerasAdapter:
         }
 
     def prepare(self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:
-        """Compile the model with Keras' defaults, our loss and our rule of Adam."""
+        """Compile the model with Keras' defaults, the recipe's loss, and Adam with epsilon after bias correction."""
         self.model = model
         self.engine.choose(tuning)
         jit = JIT[tuning.get("jit_compile", "auto")]
         call = tuning.get("call", "")
-        has_loop = call.startswith(LOOP)  # where torch leaves the optimizer eager
+        has_loop = call.startswith(LOOP)  # in a custom loop on torch the optimizer runs eagerly
         rule = optimizer(recipe.optimizer, recipe.clipping, compiled=jit is True and not has_loop)
         self.model.compile(optimizer=rule, loss=LOSSES[recipe.loss](), jit_compile=jit)
         for name in ("train_step", "predict_step"):
@@ -100,7 +101,7 @@ class KerasAdapter:
             self.loop = loops.create(model, self.engine, call=call, jit_compile=bool(model.jit_compile))
 
     def settle(self) -> None:
-        """Give the model's variables what a loop of its own has trained."""
+        """Write the state that a custom loop has trained into the model's variables."""
         if self.loop is not None:
             self.loop.settle()
 
@@ -117,7 +118,7 @@ class KerasAdapter:
         return [self.model.train_on_batch(inputs, targets) for inputs, targets in batches]
 
     def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
-        """`train_on_batch`; on JAX the loop of Keras' guide, which leaves the state in JAX between steps."""
+        """Train with `train_on_batch`; on JAX with the loop of Keras' guide, which keeps the state in JAX arrays."""
         self.training = True
         if self.loop is not None:
             return step_by_step(self, batches)
@@ -126,13 +127,14 @@ class KerasAdapter:
         return self._stateless_epoch(batches, self.step)
 
     def _stateless_epoch(self, batches: Iterable[HostBatch], step: Callable[..., Any]) -> list[Loss]:
-        """`train_on_batch` hands every variable to JAX and back in each step, which takes longer than a small step.
+        """Train an epoch with a step that takes the state and returns it.
 
-        https://keras.io/guides/writing_a_custom_training_loop_in_jax
+        `train_on_batch` passes every variable to JAX and assigns it again in each step: more time than a small step.
+        The loop is that of https://keras.io/guides/writing_a_custom_training_loop_in_jax
         """
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.parameters)
-        self.model.reset_metrics()  # the loss that a step returns is the mean since then
+        self.model.reset_metrics()  # each step returns the mean loss since this call
         groups = (
             self.parameters,
             self.model.non_trainable_variables,
@@ -149,7 +151,7 @@ class KerasAdapter:
         return [(logs["loss"], samples)] if samples else []
 
     def predict(self, inputs: DeviceArray) -> DeviceArray:
-        """The logits of one query, in host memory, where `predict_on_batch` leaves them."""
+        """The logits of one query; `predict_on_batch` returns them in host memory."""
         self.training = False
         if self.loop is not None:
             answers = self.loop.predict(inputs)
@@ -158,24 +160,24 @@ class KerasAdapter:
         return logits.astype(np.float32) if self.precision == "bf16" else logits
 
     def wait(self, result: object) -> None:
-        """Return when, after training, the parameters are there too, and what was put on the device.
+        """Return when the result is computed and, after training, the parameters too.
 
-        Keras itself has waited for whatever comes out of it: a list of what is in host memory.
+        Keras' own methods have already waited for their results, which are in host memory and come in a list.
         """
         if self.loop is not None:
             self.engine.wait((result, self.loop.state() if self.training else None))
         elif not isinstance(result, list):
             self.engine.wait(result)
         elif self.training:
-            # `value` looks for scopes that change it, half a microsecond for each: too much beside a step of 350.
+            # `value` looks for scopes that change it: 0.5 µs for each variable, too much beside a step of 350 µs.
             self.engine.wait([parameter._value for parameter in self.parameters])  # noqa: SLF001
 
     def save(self, model: Model, folder: Path) -> None:
-        """A `.keras` file."""
+        """Write a `.keras` file."""
         model.save(folder / FILE)
 
-    def load(self, model: Model, folder: Path) -> Model:  # noqa: ARG002 (the file says what the model is)
-        """The model of the file, on whatever backend; nothing in it is run."""
+    def load(self, model: Model, folder: Path) -> Model:  # noqa: ARG002 (the file describes the model)
+        """The model of the `.keras` file, whatever backend wrote it; no code in the file is run."""
         return keras.saving.load_model(folder / FILE, compile=False, safe_mode=True)
 
     def to_numpy(self, array: DeviceArray) -> np.ndarray:
@@ -183,19 +185,19 @@ class KerasAdapter:
         return np.array(keras.ops.convert_to_numpy(array))
 
     def peak_memory_bytes(self) -> Peaks:
-        """The peak of the backend's allocator."""
+        """The peaks of the backend's allocator."""
         return self.engine.peak_memory_bytes()
 
     def devices(self) -> list[str]:
-        """The CPU and the GPUs that the backend finds."""
+        """The CPU, and the GPUs that the backend finds."""
         return self.engine.devices()
 
     def versions(self) -> dict[str, str]:
-        """Keras and its backend."""
+        """The versions of Keras and its backend."""
         return {"keras": keras.__version__} | self.engine.versions()
 
     def settings(self) -> dict[str, str]:
-        """How Keras resolved its defaults."""
+        """How Keras resolved its defaults, and how steps, queries and epochs are called."""
         steps = "train_on_batch" if self.loop is None else f"a custom loop, {self.steps_per_call} in a call"
         return {
             "execution": EXECUTION[self.backend, bool(self.model.jit_compile)],
@@ -209,9 +211,9 @@ class KerasAdapter:
 
 
 def optimizer(rule: UpdateRule, clipping: Clipping | None = None, *, compiled: bool = False) -> keras.Optimizer:
-    """The rule's optimizer, with constants that keep the precision of the weights.
+    """The optimizer of an update rule; its constants have the precision of the weights.
 
-    `compiled` says that its steps are compiled where the backend itself is eager.
+    `compiled` says that its steps are compiled on a backend that is eager by default (torch).
     """
     options = _clipping(clipping)
     if isinstance(rule, Sgd):
@@ -221,22 +223,21 @@ def optimizer(rule: UpdateRule, clipping: Clipping | None = None, *, compiled: b
 
 
 def adam(rule: Adam | AdamW, *, compiled: bool = False, **clipping: float) -> keras.Optimizer:
-    """Keras' Adam with epsilon after bias correction, as its authors wrote it and as PyTorch and Optax have it.
+    """Keras' Adam with epsilon after bias correction, as in the paper (Kingma and Ba 2015), PyTorch and Optax.
 
-    Keras takes η·√(1-β₂ᵗ)/(1-β₁ᵗ)·m / (√v + ε). With ε·√(1-β₂ᵗ) in place of ε that is η·m̂ / (√v̂ + ε), so the rule costs
-    one scalar more for each step, and the backend's own way of updating all variables stays in use.
+    Keras computes η·√(1-β₂ᵗ)/(1-β₁ᵗ)·m / (√v + ε). With ε·√(1-β₂ᵗ) in place of ε this is η·m̂ / (√v̂ + ε). So each step
+    needs one more scalar, and the backend's own way of updating all variables stays in use.
 
-    On torch the step runs eagerly, where even one scalar takes 50 µs as a tensor; Python counts the steps instead.
-    Where the step is `compiled` there, Python's number would have every step compiled anew, and an attribute that
-    is set in the step gave different weights from the third step on (torch 2.13): there epsilon follows from the
-    optimizer's own count when it is read.
+    On torch an eager step counts in Python, since a scalar tensor would take 50 µs. If the step is `compiled` on torch,
+    a Python number would recompile every step, and an attribute set in the step gave different weights from the third
+    step on (torch 2.13). There epsilon is computed from the optimizer's own count whenever it is read.
     """
     steps, on_torch = count(1), keras.backend.backend() == "torch"
     decay = {"weight_decay": _constant(rule.weight_decay)} if isinstance(rule, AdamW) else {}
     kind = keras.optimizers.AdamW if decay else keras.optimizers.Adam
-    ours: Any = type(kind())  # on torch Keras returns a class of its own that updates all at once
+    ours: Any = type(kind())  # on torch Keras returns a subclass that updates all variables at once
 
-    class AdamAfterCorrection(ours):  # type: ignore[misc] # the class is known when Keras runs
+    class AdamAfterCorrection(ours):  # type: ignore[misc] # the base class is known only at run time
         def _backend_update_step(self, grads: Any, trainable_variables: Any, learning_rate: Any) -> None:  # noqa: ANN401
             dtype = trainable_variables[0].dtype
             step = next(steps) if on_torch else keras.ops.cast(self.iterations + 1, dtype)
@@ -250,7 +251,7 @@ def adam(rule: Adam | AdamW, *, compiled: bool = False, **clipping: float) -> ke
 
         @epsilon.setter
         def epsilon(self, value: float) -> None:
-            """Keras sets what it was told; the rule has its own."""
+            """Ignore the constant that Keras sets: epsilon depends on the step."""
 
     made: Any = CountedByItself if on_torch and compiled else AdamAfterCorrection
     made.__name__ = f"{kind.__name__} (epsilon after bias correction)"
@@ -264,12 +265,12 @@ def adam(rule: Adam | AdamW, *, compiled: bool = False, **clipping: float) -> ke
 
 
 def _corrected(rule: Adam | AdamW, step: Any) -> Any:  # noqa: ANN401 (a number, or a tensor of the backend)
-    """What epsilon has to be before bias correction in this step, counted from 1."""
+    """The epsilon before bias correction in this step, counted from 1, that equals the rule's epsilon after it."""
     return rule.epsilon * (1 - rule.beta_2**step) ** 0.5
 
 
 def _clipping(clipping: Clipping | None) -> dict[str, float]:
-    """Keras' name for it, and the norm."""
+    """Keras' argument for this kind of clipping, with the norm."""
     if clipping is None:
         return {}
     return {"clipnorm" if clipping.scope == "variable" else "global_clipnorm": _constant(clipping.norm)}
@@ -280,36 +281,40 @@ def _sigmoid_mean_squared_error(targets: Any, outputs: Any) -> Any:  # noqa: ANN
 
 
 def _keep_float64() -> None:
-    """Let results stay float64 on JAX and torch, where Keras' type promotion narrows them to float32 by a table.
+    """Let results stay float64 on JAX and torch, where a table of Keras' type promotion narrows them to float32.
 
-    Only the proof in float64 needs it: nothing that is measured has a float64 in it. Raises UnavailableError where
-    Keras keeps that table elsewhere.
+    Only the proof in float64 needs it: no measured case computes in float64. Raises UnavailableError if Keras has no
+    such table in its usual place.
     """
     try:
         from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE
     except ImportError as error:
-        message = f"Keras {keras.__version__} has no table of narrowed types where 3.15 has it: no proof in float64"
+        message = (
+            f"no proof in float64: Keras {keras.__version__} has no BIT64_TO_BIT32_DTYPE in keras.src.backend.common."
+            "dtypes, expected it as in Keras 3.15"
+        )
         raise UnavailableError(message) from error
     BIT64_TO_BIT32_DTYPE["float64"] = "float64"
 
 
 def _constant(value: float) -> float:
-    """Keras turns a Python float into a float32 tensor even where everything else is float64; not on torch.
+    """The constant in a type that keeps float64: a NumPy scalar, but a Python float on torch.
 
-    NumPy's it leaves alone; but `torch.compile` turns NumPy's scalars into arrays, which torch's operations refuse.
+    Except on torch, Keras converts a Python float to a float32 tensor even if everything else is float64, but not a
+    NumPy scalar. `torch.compile` turns NumPy scalars into arrays, which torch's operations refuse.
     """
     is_double, on_torch = keras.config.floatx() == "float64", keras.backend.backend() == "torch"
     return np.float64(value) if is_double and not on_torch else value
 
 
 def _learning_rate(value: float) -> Any:  # noqa: ANN401 (Keras takes a float or a function)
-    """Keras keeps learning rates in float32; a function may return them in float64."""
+    """The learning rate; in float64 a function that returns it, since Keras stores the number itself in float32."""
     if keras.config.floatx() == "float64":
         return lambda: keras.ops.convert_to_tensor(np.float64(value), dtype="float64")
     return value
 
 
-# What Keras does on a backend, by what `jit_compile="auto"` became.
+# How Keras runs a step, by the backend and by the resolved value of `jit_compile`.
 EXECUTION = {
     ("tensorflow", False): "tf.function, XLA off",
     ("tensorflow", True): "tf.function, XLA on",

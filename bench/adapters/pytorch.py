@@ -1,6 +1,6 @@
-"""PyTorch: an eager loop with a plain optimizer, `inference_mode` for inference.
+"""Drives PyTorch: an eager loop with a plain optimizer, `inference_mode` for inference.
 
-Tuned: a fused optimizer, `torch.compile`, channels last, oneDNN or not.
+Tuned: a fused optimizer, `torch.compile`, channels last, oneDNN on or off.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -10,7 +10,7 @@ from typing import final
 
 import numpy as np
 import torch
-import torch._dynamo  # optimizers import it when they are made: a second and 80 MB in every process
+import torch._dynamo  # else the first optimizer imports it, which costs every process one second and 80 MB
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -47,13 +47,13 @@ class PyTorchAdapter:
         self.channels_last = False
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
-        """Set up torch; the device is where models and tensors go."""
+        """Set up torch; `prepare` and `put` move models and tensors to the device."""
         self.engine.configure(device=device, precision=precision, threads=threads)
         self.precision, self.device = precision, torch.device(device)
         self.is_mixed = precision == "bf16"
 
     def build_options(self) -> Mapping[str, str]:
-        """None: `torch.autocast` chooses the types of every operation when it runs."""
+        """No options: `torch.autocast` chooses the dtype of each operation when it runs."""
         return {}
 
     def choices(
@@ -61,9 +61,9 @@ class PyTorchAdapter:
         scenario: Scenario,
         *,
         input_shape: tuple[int, ...],
-        forms: Collection[str],  # noqa: ARG002 (the seam)
+        forms: Collection[str],  # noqa: ARG002 (the interface)
     ) -> Mapping[str, tuple[str, ...]]:
-        """Compiled or not, memory layout, the CPU's library, and for training the optimizer's implementation."""
+        """`torch.compile`, memory format, on a CPU oneDNN, and for training the implementation of the optimizer."""
         graphs = ("reduce-overhead", "max-autotune") if self.device.type == "cuda" else ()
         found: dict[str, tuple[str, ...]] = {"compile": ("off", "default", *graphs)}
         if len(input_shape) == IMAGE:
@@ -89,14 +89,14 @@ class PyTorchAdapter:
         self.loss = LOSSES[recipe.loss]
 
     def settle(self) -> None:
-        """Nothing to do: the model is trained in place."""
+        """Do nothing: the model is trained in place."""
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Tensor | tuple[Tensor, Tensor]:
-        """Tensors on the device; images have their channels first."""
+        """Tensors on the device; images have shape (batch, channels, height, width)."""
         if inputs.ndim == 4:  # noqa: PLR2004 (batch, height, width, channels)
-            inputs = inputs.transpose(0, 3, 1, 2)  # in memory, channels are last now
-            # A copy and not `ascontiguousarray`, which leaves images of one channel as they are: by their strides torch
-            # would take them for channels last, and compute all layers so.
+            inputs = inputs.transpose(0, 3, 1, 2)  # in memory, channels are still last
+            # `ascontiguousarray` would not copy images with one channel. By their strides torch would then take them
+            # for channels last, and compute all layers in that format.
             inputs = inputs if self.channels_last else inputs.copy()
         placed = torch.as_tensor(inputs, device=self.device)
         return placed if targets is None else (placed, torch.as_tensor(targets, device=self.device))
@@ -117,7 +117,7 @@ class PyTorchAdapter:
         return losses
 
     def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
-        """The same loop."""
+        """One optimizer step for each batch, by the same loop as `train`."""
         return step_by_step(self, batches)
 
     def predict(self, inputs: Tensor) -> Tensor:
@@ -136,15 +136,15 @@ class PyTorchAdapter:
         return logits.float()
 
     def wait(self, result: object) -> None:
-        """Return when the device has nothing left to do, the parameters included."""
+        """Return when the device has finished all its work, which includes the parameters."""
         self.engine.wait(result)
 
     def save(self, model: Model, folder: Path) -> None:
-        """Its `state_dict` in safetensors."""
+        """Write the `state_dict` in safetensors."""
         _safetensors().save_file(model.state_dict(), folder / STATE)
 
     def load(self, model: Model, folder: Path) -> Model:
-        """With the `state_dict` of the file."""
+        """The same model with the `state_dict` of the file."""
         model.load_state_dict(_safetensors().load_file(folder / STATE))
         return model
 
@@ -153,19 +153,19 @@ class PyTorchAdapter:
         return array.detach().cpu().numpy().copy()
 
     def peak_memory_bytes(self) -> Peaks:
-        """The peak of torch's allocator."""
+        """The peaks of torch's allocator."""
         return self.engine.peak_memory_bytes()
 
     def devices(self) -> list[str]:
-        """The CPU and the GPUs that CUDA shows."""
+        """The CPU, and the GPUs that CUDA finds."""
         return self.engine.devices()
 
     def versions(self) -> dict[str, str]:
-        """PyTorch, and CUDA where it was built with it."""
+        """The versions of PyTorch, and of CUDA if PyTorch was built with it."""
         return self.engine.versions()
 
     def settings(self) -> dict[str, str]:
-        """Eager or compiled, the optimizer's implementation, threads."""
+        """Eager or compiled, the implementation of the optimizer, precision and threads."""
         return {
             "execution": "torch.compile" if self.call is not self.model else "eager",
             "inference": "inference_mode",

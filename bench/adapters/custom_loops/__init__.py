@@ -1,1 +1,1 @@
-"""What public means offer beyond what the guides tell a user to write first, one file for each way."""
+"""Training loops of mode `tuned`, which use public features beyond the framework's default."""

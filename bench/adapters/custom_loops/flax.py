@@ -1,4 +1,4 @@
-"""Flax: the functional API of its guide. The state is split from the module, and handed on from call to call.
+"""Trains Flax modules by the functional API of its guide: the state is split from the module, and passed to each call.
 
 https://flax.readthedocs.io/en/latest/guides/performance.html
 """
@@ -16,29 +16,29 @@ from bench.adapters.custom_loops import jax_compilation
 from bench.adapters.custom_loops.jax_compilation import Compiled
 
 State = Any  # a pytree of arrays
-Structure = Any  # what Flax knows of a module beside its arrays; hashable
+Structure = Any  # a module without its arrays, as `nnx.split` returns it; hashable
 Learn = Callable[[Any, Any, Array, Array], Array]
 Answer = Callable[[Any, Array], Array]
 
 
 @final
 class Functional:
-    """A module and its optimizer as functions of their state, compiled in the way that `call` names.
+    """A module and its optimizer as functions of their state, compiled as the option `call` says.
 
-    What is compiled depends on the module's structure, which is another one when it trains than when it answers.
+    Each structure of the module is compiled; it differs between training and inference.
     """
 
     def __init__(
         self, model: nnx.Module, optimizer: nnx.Optimizer[Any], *, learn: Learn, answer: Answer, call: str
     ) -> None:
         self.model, self.optimizer, self.learn, self.answer = model, optimizer, learn, answer
-        self.state: State = None  # while it is trained
-        self.frozen: State = None  # while it answers
+        self.state: State = None  # during training
+        self.frozen: State = None  # during inference
         self.compiled: dict[Structure, Compiled] = {}
         self.call = call
 
     def train(self, group: Sequence[Batch]) -> tuple[Array, ...]:
-        """A step for each batch of the group, in one call."""
+        """One step for each batch of the group, in one call; returns the losses."""
         if self.state is None:
             structure, self.state = nnx.split((self.model, self.optimizer))
             self.frozen = None
@@ -47,14 +47,14 @@ class Functional:
         return losses
 
     def predict(self, inputs: Array) -> Array:
-        """The logits."""
+        """The logits for these inputs."""
         if self.frozen is None:
             structure, self.frozen = nnx.split(self.model)
             self.logits = self._compiled(structure, self._logits, donate=False)
         return self.logits(self.frozen, inputs)
 
     def settle(self) -> None:
-        """Give module and optimizer what was trained."""
+        """Write the trained state into module and optimizer."""
         if self.state is not None:
             nnx.update((self.model, self.optimizer), self.state)
             self.state = None

@@ -1,4 +1,4 @@
-"""What JAX can do with a program, below Flax and below Keras: another compiler option, or compiled ahead of time."""
+"""Compiles JAX programs for Flax and Keras: with another compiler option, or ahead of time."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,14 +14,14 @@ CUBLAS = {"xla_gpu_enable_triton_gemm": False}
 
 
 def compiled(function: Callable[..., Any], call: str, *, donate: bool) -> Compiled:
-    """The function compiled in the way that `call` names; with `donate` its first argument's memory is taken over."""
+    """The function, compiled as the option `call` says; with `donate` the buffers of its first argument are donated."""
     options = CUBLAS if call.endswith(ON_CUBLAS) else None
     made = jax.jit(function, donate_argnums=0 if donate else (), compiler_options=options)
     return _AheadOfTime(made) if AHEAD in call else made
 
 
 class _AheadOfTime:
-    """A program for each shape of what is fed, lowered and compiled when it is first seen.
+    """A program for each shape of the inputs, lowered and compiled when that shape first occurs.
 
     https://docs.jax.dev/en/latest/aot.html
     """

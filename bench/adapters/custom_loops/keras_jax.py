@@ -1,5 +1,6 @@
-"""Keras on JAX: the loop of Keras' guide, in which the state stays in JAX from step to step, also for several at once.
+"""Trains Keras models on JAX by the loop of Keras' guide; one call can run several steps.
 
+The state stays in JAX arrays between steps.
 https://keras.io/guides/writing_a_custom_training_loop_in_jax
 """
 
@@ -24,18 +25,18 @@ def create(model: Any, engine: Engine, *, call: str, jit_compile: bool) -> Loop:
 
 @final
 class JaxLoop:
-    """See `Loop`; compiled in the way that `call` names."""
+    """See `Loop`; compiled as the option `call` says."""
 
     def __init__(self, model: Any, call: str) -> None:  # noqa: ANN401 (a Keras model)
         self.model = model
         model.optimizer.build(model.trainable_variables)
         self.steps = jax_compilation.compiled(self._steps, call, donate=True)
         self.answer = jax_compilation.compiled(self._answer, call, donate=False)
-        self.kept: State | None = None  # while it is trained
-        self.frozen: State | None = None  # while it answers
+        self.kept: State | None = None  # during training
+        self.frozen: State | None = None  # during inference
 
     def train(self, group: Sequence[Batch]) -> Sequence[Array]:
-        """A step for each batch."""
+        """One step for each batch, in one call; returns the losses."""
         if self.kept is None:
             self.kept = tuple([variable.value for variable in variables] for variables in self._variables())
             self.frozen = None
@@ -44,7 +45,7 @@ class JaxLoop:
         return found
 
     def predict(self, inputs: Array) -> Array:
-        """The outputs."""
+        """The outputs for these inputs."""
         if self.frozen is None:
             self.settle()
             self.frozen = tuple([variable.value for variable in variables] for variables in self._variables()[:2])
@@ -52,11 +53,11 @@ class JaxLoop:
         return answers
 
     def state(self) -> State | None:
-        """All variables."""
+        """The values of all variables during training, else None."""
         return self.kept
 
     def settle(self) -> None:
-        """Assign them."""
+        """Assign the trained values to the model's variables."""
         for variables, values in zip(self._variables(), self.kept or (), strict=False):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)

@@ -1,4 +1,4 @@
-"""Keras on TensorFlow: the loop of Keras' guide, in a `tf.function` for each step or for several.
+"""Trains Keras models on TensorFlow by the loop of Keras' guide, in a `tf.function` of one step or of several.
 
 https://keras.io/guides/writing_a_custom_training_loop_in_tensorflow
 """
@@ -31,19 +31,19 @@ class TensorFlowLoop:
         model.optimizer.build(model.trainable_variables)
 
     def train(self, group: Sequence[Batch]) -> Sequence[Tensor]:
-        """A step for each batch."""
+        """One step for each batch, in one call; returns the losses."""
         losses: Sequence[Tensor] = self.steps(tuple(group))
         return losses
 
     def predict(self, inputs: Tensor) -> Tensor:
-        """The outputs."""
+        """The outputs for these inputs."""
         return self.answer(inputs)
 
     def state(self) -> None:
-        """Variables are changed in place, and the device has one order."""
+        """Return None: variables are changed in place, and the device computes in order."""
 
     def settle(self) -> None:
-        """Nothing to do."""
+        """Do nothing: variables are changed in place."""
 
     def _steps(self, group: tuple[Batch, ...]) -> tuple[Tensor, ...]:
         return tuple(self._step(*batch) for batch in group)

@@ -1,4 +1,4 @@
-"""Keras on torch: the loop of Keras' guide, which runs step by step.
+"""Trains Keras models on torch by the loop of Keras' guide, step by step.
 
 https://keras.io/guides/writing_a_custom_training_loop_in_torch
 """
@@ -28,20 +28,20 @@ class TorchLoop:
         self.variables = model.trainable_variables
 
     def train(self, group: Sequence[Batch]) -> Sequence[Tensor]:
-        """A step for each batch, one after the other."""
+        """One step for each batch, one after the other; returns the losses."""
         return [self._step(*batch) for batch in group]
 
     def predict(self, inputs: Tensor) -> Tensor:
-        """The outputs."""
+        """The outputs for these inputs."""
         with torch.inference_mode():
             outputs: Tensor = self.call(inputs, training=False)
         return outputs
 
     def state(self) -> None:
-        """Variables are changed in place, and the device has one order."""
+        """Return None: variables are changed in place, and the device computes in order."""
 
     def settle(self) -> None:
-        """Nothing to do."""
+        """Do nothing: variables are changed in place."""
 
     def _step(self, inputs: Tensor, targets: Tensor) -> Tensor:
         self.model.zero_grad()

@@ -1,1 +1,1 @@
-"""The libraries that compute, set up and asked the same way, whichever framework drives them."""
+"""The libraries that compute (JAX, TensorFlow, torch), with one interface for every framework that drives them."""

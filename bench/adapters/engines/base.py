@@ -1,6 +1,7 @@
-"""What a library that computes is asked for: TensorFlow, JAX or torch, below Keras or below a framework of its own.
+"""Defines the interface to a library that computes: TensorFlow, JAX or torch, below Keras, PyTorch or Flax.
 
-An engine's module offers `create() -> Engine`. Importing the module imports the library and initialises nothing.
+The module of an engine has a function `create() -> Engine`. Importing the module imports the library, but initialises
+no device.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,9 +11,9 @@ Step = Callable[..., Any]
 
 
 class Peaks(NamedTuple):
-    """The peaks of an allocator in bytes: what was in use, and what it had taken from the device to give it out.
+    """The peaks of an allocator in bytes: memory in use, and memory that the allocator reserved on the device.
 
-    None where the library does not say.
+    None where the library does not report it.
     """
 
     allocated: int | None = None
@@ -20,16 +21,16 @@ class Peaks(NamedTuple):
 
 
 class Compiled(NamedTuple):
-    """Nanoseconds that were spent on tracing programs, and on compiling them: None where the library does not say."""
+    """Nanoseconds spent on tracing programs and on compiling them; None where the library does not report it."""
 
     trace_ns: int = 0
     compile_ns: int | None = 0
 
 
 class Engine(Protocol):
-    """One library on one `device`, cpu or cuda; `precision` says how it computes what is not in bfloat16.
+    """One library on one `device`, "cpu" or "cuda"; `precision` describes the arithmetic that is not in bfloat16.
 
-    Where `loops_in_python` its recurrences are loops of Python's anyway: there is nothing to unroll.
+    If `loops_in_python`, recurrences are Python loops, so that there is nothing to unroll.
     """
 
     device: str
@@ -43,41 +44,41 @@ class Engine(Protocol):
         """The library's own public options on this device, as in `Adapter.choices`."""
 
     def choose(self, tuning: Mapping[str, str]) -> None:
-        """Set those of them that are among these options, and the others as they usually are."""
+        """Set those of the `choices` that are in `tuning`, and the others to their defaults."""
 
     def wait(self, values: object) -> None:
-        """Return when these arrays, in whatever lists and tuples, are computed."""
+        """Return when these arrays, in lists and tuples of any depth, are computed."""
 
     def stateless(self, step: Step) -> Step | None:
-        """A step of Keras that takes the state and returns it, compiled; None where steps keep their state."""
+        """A compiled step of Keras that takes the state and returns it; None if steps change variables in place."""
 
     def traced(self, function: Step) -> Step:
-        """The function, which is called for nothing but to be traced, so that tracing can be counted."""
+        """The function, wrapped if needed so that the time of tracing it is counted; it is called only to be traced."""
 
     def compiled(self) -> Compiled:
-        """What this process has spent on compiling so far."""
+        """The time that this process has spent on tracing and compiling so far."""
 
     def product(self, size: int, precision: str) -> Callable[[], Any]:
-        """The product of two square matrices with so many rows, in this precision; not waited for."""
+        """A function that multiplies two square matrices with `size` rows in this precision, without waiting."""
 
     def stream(self, elements: int) -> Callable[[], Any]:
-        """So many float32 numbers, read and written somewhere else; not waited for."""
+        """A function that reads `elements` float32 numbers and writes them to another array, without waiting."""
 
     def reading(self, elements: int) -> Callable[[], Any]:
-        """So many float32 numbers, read and added up; not waited for."""
+        """A function that reads `elements` float32 numbers and adds them up, without waiting."""
 
     def peak_memory_bytes(self) -> Peaks:
         """The peaks of the allocator on the device since the process began."""
 
     def account(self, call: Callable[[], object]) -> dict[str, int]:
-        """What the device's memory is for when a call that was made before needs most, by the library's own account.
+        """The bytes of device memory at the peak of a call, by what they are for, as the library accounts for them.
 
-        In bytes by what it is for; empty on a CPU, and where the library does not say. `call` is made once more where
-        that is how to find out.
+        Empty on a CPU, and where the library does not report it. The call has been made before; it may be made once
+        more here to find out.
         """
 
     def devices(self) -> list[str]:
-        """What the library sees: `cpu`, `cuda:0 NVIDIA H200`."""
+        """The devices that the library sees, such as `cpu` or `cuda:0 NVIDIA H200`."""
 
     def versions(self) -> dict[str, str]:
-        """The library and what it was built with, where that decides how fast it is."""
+        """The version of the library, and of what it was built with if that decides how fast it is."""

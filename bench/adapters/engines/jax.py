@@ -1,4 +1,4 @@
-"""JAX."""
+"""Drives JAX, for Flax and for Keras."""
 
 from collections.abc import Callable, Mapping
 from typing import final
@@ -14,10 +14,10 @@ def create() -> Engine:
     return JaxEngine()
 
 
-# Products of bfloat16 need nothing more than the default; "highest" keeps those of float32 from TF32 on a GPU.
+# For bfloat16 the default is right. "highest" keeps float32 matrix multiplications on a GPU from TF32.
 MATMUL = {"fp64": "highest", "fp32": "highest", "tf32": "tensorfloat32", "bf16": "default"}
 
-# What JAX tells to whoever listens: a program is traced, lowered, and compiled.
+# Events of `jax.monitoring`: a program is traced, lowered, and compiled.
 TRACING = ("/jax/core/compile/jaxpr_trace_duration", "/jax/core/compile/jaxpr_to_mlir_module_duration")
 COMPILING = "/jax/core/compile/backend_compile_duration"
 
@@ -34,7 +34,7 @@ class JaxEngine:
         jax.monitoring.register_event_time_span_listener(self._heard)
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (threads: by affinity)
-        """Set platform and precision; XLA takes its threads from the process's CPU affinity."""
+        """Set platform and precision; XLA takes its number of threads from the CPU affinity of the process."""
         jax.config.update("jax_platforms", device)
         jax.config.update("jax_enable_x64", precision == "fp64")
         matmul = MATMUL[precision]
@@ -42,27 +42,27 @@ class JaxEngine:
         self.device, self.precision = device, f"{precision}, matmul precision {matmul}"
 
     def choices(self) -> Mapping[str, tuple[str, ...]]:
-        """None: what there is has to be chosen for each program."""
+        """No options: those of JAX are set for each program."""
         return {}
 
     def choose(self, tuning: Mapping[str, str]) -> None:
-        """Nothing to do."""
+        """Do nothing: there are no options."""
 
     def wait(self, values: object) -> None:
-        """Return when these arrays are there: JAX hands them out before."""
+        """Return when these arrays are computed: JAX returns them before."""
         jax.block_until_ready(values)
 
     def stateless(self, step: Step) -> Step | None:
-        """Under `jax.jit`, which takes over the memory of the state."""
+        """The step under `jax.jit`, with the buffers of the state donated."""
         compiled: Step = jax.jit(step, donate_argnums=0)
         return compiled
 
     def traced(self, function: Step) -> Step:
-        """As it is: JAX counts by itself."""
+        """The function itself: JAX reports the time of tracing."""
         return function
 
     def compiled(self) -> Compiled:
-        """By the events of `jax.monitoring`; tracing includes lowering."""
+        """The time in the events of `jax.monitoring`; tracing includes lowering."""
         return Compiled(self.tracing.total_ns(), self.compiling.total_ns())
 
     def _heard(self, event: str, start_time: float, end_time: float, **kwargs: str | int) -> None:  # noqa: ARG002 (JAX')
@@ -72,32 +72,32 @@ class JaxEngine:
             self.compiling.add(start_time, end_time)
 
     def product(self, size: int, precision: str) -> Callable[[], jax.Array]:
-        """`jnp.matmul`."""
+        """A matrix multiplication by `jnp.matmul`."""
         dtype = jnp.bfloat16 if precision == "bf16" else jnp.float32
         left, right = (jax.random.normal(jax.random.key(number), (size, size), dtype) for number in (0, 1))
         multiply = jax.jit(jnp.matmul)
         return lambda: multiply(left, right)
 
     def stream(self, elements: int) -> Callable[[], jax.Array]:
-        """A sum with a number."""
+        """An addition of a constant, into a new array."""
         values, add = jnp.zeros(elements, jnp.float32), jax.jit(lambda values: values + 1)
         return lambda: add(values)
 
     def reading(self, elements: int) -> Callable[[], jax.Array]:
-        """`jnp.sum`."""
+        """A sum by `jnp.sum`."""
         values, add_up = jnp.zeros(elements, jnp.float32), jax.jit(jnp.sum)
         return lambda: add_up(values)
 
     def peak_memory_bytes(self) -> Peaks:
-        """The allocator's `peak_bytes_in_use` and `peak_pool_bytes`; a CPU has no such figures."""
+        """The allocator's `peak_bytes_in_use` and `peak_pool_bytes`; None on a CPU."""
         found = jax.devices()[0].memory_stats() or {}
         return Peaks(allocated=found.get("peak_bytes_in_use"), reserved=found.get("peak_pool_bytes"))
 
-    def account(self, call: Callable[[], object]) -> dict[str, int]:  # noqa: ARG002 (XLA planned it beforehand)
-        """By the plan of the program that needs most of all, the arrays that there are, and what else is in use.
+    def account(self, call: Callable[[], object]) -> dict[str, int]:  # noqa: ARG002 (XLA plans memory when it compiles)
+        """Memory by all live arrays, by results and temporaries of the largest program, and the rest in use.
 
-        What a program returns is beside its arguments where it may not take over their memory. The rest is what the
-        allocator rounds up, and whatever nobody holds as an array.
+        The plan of each compiled program says how large results and temporaries are. Results count only if they do not
+        reuse the memory of arguments. The rest is rounding by the allocator, and memory that no array holds.
         """
         (device,) = jax.local_devices()
         found = device.memory_stats()
@@ -114,16 +114,16 @@ class JaxEngine:
         return {"arrays": arrays, "results": results, "temporaries": temporaries, "rounding and the rest": rest}
 
     def devices(self) -> list[str]:
-        """The CPU and the GPUs that JAX finds."""
+        """The CPU, and the GPUs that JAX finds."""
         return ["cpu", *(f"cuda:{gpu.id} {gpu.device_kind}" for gpu in jax.devices() if gpu.platform == "gpu")]
 
     def versions(self) -> dict[str, str]:
-        """JAX."""
+        """The version of JAX."""
         return {"jax": jax.__version__}
 
 
 class _Spans:
-    """Stretches of time, told when they end: what lies within a later one is part of it and counts once."""
+    """Time spans, added when they end; a span that lies within a later one is counted only once."""
 
     def __init__(self) -> None:
         self.kept: list[tuple[float, float]] = []

@@ -1,4 +1,4 @@
-"""TensorFlow."""
+"""Drives TensorFlow, for Keras."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -36,14 +36,14 @@ class TensorFlowEngine:
         self.device, self.precision = device, precision
 
     def choices(self) -> Mapping[str, tuple[str, ...]]:
-        """None: what there is has to be chosen before TensorFlow is imported."""
+        """No options: those of TensorFlow have to be set before it is imported."""
         return {}
 
     def choose(self, tuning: Mapping[str, str]) -> None:
-        """Nothing to do."""
+        """Do nothing: there are no options."""
 
-    def wait(self, values: object) -> None:  # noqa: ARG002 (a device has one order)
-        """Return when the device has nothing left to do; on a CPU a call returns when it is done."""
+    def wait(self, values: object) -> None:  # noqa: ARG002 (a device computes in order)
+        """Return when the device has finished all its work; on a CPU each call has already finished."""
         if self.device != "cpu":
             tf.test.experimental.sync_devices()
 
@@ -52,7 +52,7 @@ class TensorFlowEngine:
         return None
 
     def traced(self, function: Step) -> Step:
-        """With the time of its calls counted: a `tf.function` calls it while a graph is made of it, and then only."""
+        """The function, with the time of its calls counted: a `tf.function` calls it only while it makes a graph."""
 
         @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator] # as Keras does with its steps
         @wraps(function)
@@ -66,47 +66,47 @@ class TensorFlowEngine:
         return counted
 
     def compiled(self) -> Compiled:
-        """The time of tracing; TensorFlow does not say how long it compiled."""
+        """The time of tracing; TensorFlow does not report how long it compiles."""
         return Compiled(round(self.tracing_s * 1e9), None)
 
     def product(self, size: int, precision: str) -> Callable[[], tf.Tensor]:
-        """`tf.matmul`."""
+        """A matrix multiplication by `tf.matmul`."""
         dtype = tf.bfloat16 if precision == "bf16" else tf.float32
         left, right = (tf.cast(tf.random.normal((size, size)), dtype) for _ in range(2))
         return lambda: tf.matmul(left, right)
 
     def stream(self, elements: int) -> Callable[[], tf.Tensor]:
-        """A sum with a number."""
+        """An addition of a constant, into a new array."""
         values = tf.zeros(elements)
         return lambda: values + 1
 
     def reading(self, elements: int) -> Callable[[], tf.Tensor]:
-        """`tf.reduce_sum`."""
+        """A sum by `tf.reduce_sum`."""
         values = tf.zeros(elements)
         return lambda: tf.reduce_sum(values)
 
     def peak_memory_bytes(self) -> Peaks:
-        """`get_memory_info`, which a CPU does not have, and which does not say what is reserved."""
+        """The peak of `get_memory_info`; TensorFlow does not report what is reserved, and nothing on a CPU."""
         if self.device == "cpu":
             return Peaks()
         return Peaks(allocated=int(tf.config.experimental.get_memory_info("GPU:0")["peak"]))
 
     def account(self, call: Callable[[], object]) -> dict[str, int]:  # noqa: ARG002 (the protocol)
-        """Nothing: TensorFlow says how much memory there is in use, and not for what."""
+        """Empty: TensorFlow reports how much memory is in use, but not for what."""
         return {}
 
     def devices(self) -> list[str]:
-        """The CPU and the GPUs that TensorFlow finds."""
+        """The CPU, and the GPUs that TensorFlow finds."""
         details = tf.config.experimental.get_device_details
         names = [details(gpu).get("device_name", "GPU") for gpu in tf.config.list_physical_devices("GPU")]
         return ["cpu", *(f"cuda:{number} {name}" for number, name in enumerate(names))]
 
     def versions(self) -> dict[str, str]:
-        """TensorFlow."""
+        """The version of TensorFlow."""
         return {"tensorflow": tf.__version__}
 
 
 def _now_s() -> float:
-    """Now, and not when the graph runs that is being made."""
+    """The time of this call; without `init_scope` it would become part of the graph that is being made."""
     with tf.init_scope():
         return float(tf.timestamp())

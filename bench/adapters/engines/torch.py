@@ -1,4 +1,4 @@
-"""torch, below PyTorch's own models and below Keras."""
+"""Drives torch, for PyTorch's own models and for Keras."""
 
 import os
 from collections import Counter
@@ -13,12 +13,12 @@ from torch._dynamo.utils import compile_times  # its documentation names it ther
 from bench import cache
 from bench.adapters.engines.base import Compiled, Engine, Peaks, Step
 
-# The phases of a compilation, as torch names them: the backward pass is compiled when it is first needed.
+# The phases of a compilation by torch's names; the backward pass is compiled when it is first needed.
 WHOLE, INDUCTOR = ("_compile.compile_inner", "backward._backward_impl"), "compile_fx_inner"
 
-PROGRAMS = 64  # of one function: more shapes than anybody times in one process
+PROGRAMS = 64  # the most compiled programs of one function; a process times fewer shapes
 MOST_EVENTS = 100_000  # of an allocator, in one call
-# Whom memory is for at the peak of a call.
+# What memory is for at the peak of a call.
 PASSES = HELD, WORKSPACE, FORWARD, BACKWARD, OPTIMIZER = (
     "held before",
     "workspace of cuBLAS",
@@ -43,24 +43,24 @@ class TorchEngine:
     loops_in_python = True
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
-        """Set threads, and TF32 on or off. Whoever builds the model puts it on the device."""
+        """Set threads, and TF32 on or off; the adapter moves models and tensors to the device."""
         torch.set_num_threads(threads)
         torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
         torch.backends.cudnn.allow_tf32 = precision == "tf32"
-        # A program for each shape that is fed: beyond its limit Dynamo goes on without compiling, and says nothing.
+        # Each input shape is compiled. By default Dynamo silently falls back to eager after eight recompilations.
         torch._dynamo.config.recompile_limit = PROGRAMS  # noqa: SLF001 (documented under this name)
         torch._dynamo.config.fail_on_recompile_limit_hit = True  # noqa: SLF001 (the same)
         self.device, self.precision = device, precision
 
     def choices(self) -> Mapping[str, tuple[str, ...]]:
-        """On a CPU, by oneDNN or by torch's own operations."""
+        """On a CPU, whether oneDNN is used; else torch's own operations compute."""
         return {"onednn": ("on", "off")} if self.device == "cpu" else {}
 
     def choose(self, tuning: Mapping[str, str]) -> None:
-        """`torch.backends.mkldnn`; what is compiled without it is kept on disk by itself.
+        """Set `torch.backends.mkldnn`; code compiled without oneDNN has a compilation cache of its own.
 
-        The cache that processes share does not tell it from what is compiled with oneDNN, whose arrays have other
-        strides.
+        The shared cache does not distinguish code that was compiled with and without oneDNN, although the two expect
+        different strides.
         """
         enabled = tuning.get("onednn") != "off"
         torch.backends.mkldnn.enabled = enabled  # type: ignore[assignment] # a property
@@ -68,8 +68,8 @@ class TorchEngine:
         if enabled == (shared.name == APART):
             os.environ[CACHE] = str(shared.parent if enabled else shared / APART)
 
-    def wait(self, values: object) -> None:  # noqa: ARG002 (a stream has one order, so everything before now is done)
-        """Return when the device has nothing left to do; a CPU never has."""
+    def wait(self, values: object) -> None:  # noqa: ARG002 (a CUDA stream computes in order)
+        """Return when the device has finished all its work; on a CPU each call has already finished."""
         if self.device != "cpu":
             torch.cuda.synchronize()
 
@@ -78,42 +78,42 @@ class TorchEngine:
         return None
 
     def traced(self, function: Step) -> Step:
-        """As it is: torch counts by itself."""
+        """The function itself: torch reports the time of tracing."""
         return function
 
     def compiled(self) -> Compiled:
-        """By `torch._dynamo.utils.compile_times`: the whole compilation, and Inductor's part in it."""
+        """The times in `torch._dynamo.utils.compile_times`: Inductor compiles, the rest is tracing."""
         phases, seconds = compile_times(repr="csv", aggregate=True)
         spent = {str(phase): float(str(second)) for phase, second in zip(phases, seconds, strict=True)}
         whole, inductor = sum(spent.get(phase, 0.0) for phase in WHOLE), spent.get(INDUCTOR, 0.0)
         return Compiled(round(max(0.0, whole - inductor) * 1e9), round(inductor * 1e9))
 
     def product(self, size: int, precision: str) -> Callable[[], torch.Tensor]:
-        """`torch.mm` into a matrix that is there."""
+        """A matrix multiplication by `torch.mm`, into an existing matrix."""
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         left, right = (torch.randn(size, size, device=self.device).to(dtype) for _ in range(2))
         result = torch.empty_like(left)
         return lambda: torch.mm(left, right, out=result)
 
     def stream(self, elements: int) -> Callable[[], torch.Tensor]:
-        """`torch.add` into an array that is there."""
+        """An addition of a constant by `torch.add`, into an existing array."""
         values = torch.zeros(elements, device=self.device)
         result = torch.empty_like(values)
         return lambda: torch.add(values, 1, out=result)
 
     def reading(self, elements: int) -> Callable[[], torch.Tensor]:
-        """`torch.sum`."""
+        """A sum by `torch.sum`."""
         values = torch.zeros(elements, device=self.device)
         return lambda: torch.sum(values)
 
     def peak_memory_bytes(self) -> Peaks:
-        """`torch.cuda.max_memory_allocated` and `max_memory_reserved`; a CPU has no such figures."""
+        """`torch.cuda.max_memory_allocated` and `max_memory_reserved`; None on a CPU."""
         if self.device == "cpu":
             return Peaks()
         return Peaks(allocated=torch.cuda.max_memory_allocated(), reserved=torch.cuda.max_memory_reserved())
 
     def account(self, call: Callable[[], object]) -> dict[str, int]:
-        """By the allocator's history of one call, and what cuBLAS keeps for its own.
+        """Memory by the allocator's history of one call, and the workspace of cuBLAS.
 
         https://docs.pytorch.org/docs/stable/torch_cuda_memory.html,
         https://docs.pytorch.org/docs/stable/notes/cuda.html#cublas-workspaces
@@ -129,29 +129,29 @@ class TorchEngine:
             events = torch.cuda.memory._snapshot()["device_traces"][torch.cuda.current_device()]  # noqa: SLF001 (the same)
         finally:
             torch.cuda.memory._record_memory_history(enabled=None)  # noqa: SLF001 (the same)
-        if len(events) >= MOST_EVENTS:  # the first are lost
+        if len(events) >= MOST_EVENTS:  # the first events are lost
             return {}
         after = torch.cuda.memory_allocated()
         torch._C._cuda_clearCublasWorkspaces()  # noqa: SLF001 (the same)
         return accounted(events, held=before, workspace=after - torch.cuda.memory_allocated())
 
     def devices(self) -> list[str]:
-        """The CPU and the GPUs that CUDA shows."""
+        """The CPU, and the GPUs that CUDA finds."""
         gpus = range(torch.cuda.device_count())
         return ["cpu", *(f"cuda:{number} {torch.cuda.get_device_name(number)}" for number in gpus)]
 
     def versions(self) -> dict[str, str]:
-        """PyTorch, and CUDA where it was built with it."""
+        """The versions of PyTorch, and of CUDA if PyTorch was built with it."""
         return {"torch": torch.__version__} | ({"cuda": torch.version.cuda} if torch.version.cuda else {})
 
 
 def accounted(events: Iterable[Mapping[str, Any]], *, held: int, workspace: int) -> dict[str, int]:
-    """What is allocated at the peak of a call, in bytes by the pass that made it.
+    """The bytes allocated at the peak of a call, by the pass that allocated them.
 
-    `events` are those of the allocator in their order (`action`, `addr`, `size` and the Python `frames` of who asked,
-    innermost first); `held` bytes were allocated before, `workspace` of them for the library of matrix products. What
-    is freed that the call has not made was held before, as are the gradients of the step before. The backward pass runs
-    in a thread of C++, where there are no frames.
+    `events` are the allocator's events in order: `action`, `addr`, `size`, and the Python `frames` of the caller,
+    innermost first. `held` bytes were allocated before the call, `workspace` of them for cuBLAS. Memory that the call
+    frees but did not allocate was held before, such as the gradients of the previous step. The backward pass runs in a
+    C++ thread, so its events have no frames.
     """
     live: dict[int, tuple[str, int]] = {}
     now: Counter[str] = Counter({HELD: held - workspace, WORKSPACE: workspace})
@@ -170,7 +170,7 @@ def accounted(events: Iterable[Mapping[str, Any]], *, held: int, workspace: int)
 
 
 def _pass(frames: Sequence[Mapping[str, Any]]) -> str:
-    """Which pass of a step asked for memory, by the functions that were at work."""
+    """The pass of a step that allocated memory, by the functions on the stack."""
     if not frames or any("backward" in frame["name"] for frame in frames):
         return BACKWARD
     is_update = any(place in frame["filename"] for frame in frames for place in OPTIMIZERS)
