@@ -1,4 +1,4 @@
-"""What a search chose, as a script that runs by itself; the parent process writes it."""
+"""Writes the configuration that a search chose as a stand-alone script; runs in the parent process."""
 
 from bench.scripts import flax, keras, pytorch
 from bench.scripts.task import Task
@@ -9,5 +9,5 @@ WRITERS = {"pytorch": pytorch.write, "keras": keras.write, "flax": flax.write}
 
 
 def write(task: Task) -> str:
-    """The script of a task."""
+    """The text of the script for a task."""
     return WRITERS[task.framework](task)

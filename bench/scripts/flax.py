@@ -1,4 +1,4 @@
-"""A script in Flax."""
+"""Writes a script in Flax."""
 
 from typing import Any
 
@@ -116,7 +116,7 @@ LOSSES = {
 
 
 def write(task: Task) -> str:
-    """The script."""
+    """The text of the script for a task."""
     made, before = _network(task)
     training = task.scenario == "training"
     steps = task.steps_per_call
@@ -149,7 +149,7 @@ def write(task: Task) -> str:
 
 
 def _network(task: Task) -> tuple[str, str]:
-    """The lines that make the network, and what has to stand before them."""
+    """The lines that make the network, and the code that has to come before them."""
     is_mixed = task.precision == "bf16"
     if not has_words(task):
         types = {"compute_dtype": "bfloat16"} if is_mixed else {}
@@ -178,7 +178,7 @@ def _targets(task: Task) -> str:
 
 
 def _update(recipe: Recipe) -> str:
-    """The optimizer, after gradients are clipped where the recipe clips them."""
+    """The optimizer, with gradient clipping before it if the recipe clips."""
     rule, clipping = _optimizer(recipe.optimizer), recipe.clipping
     if clipping is None:
         return rule

@@ -1,4 +1,4 @@
-"""A script in Keras, on the backend that was measured."""
+"""Writes a script in Keras, for the backend that was measured."""
 
 from typing import Any
 
@@ -176,7 +176,7 @@ LOSSES = {
     "targets, keras.ops.sigmoid(outputs))",
 }
 CLIPPING = {"variable": "clipnorm", "global": "global_clipnorm"}
-# Keras' layers take a name where others take a class; those of no size of their own are written in full.
+# How a script writes each kind of layer.
 PACKED: dict[str, Word] = {
     "dense": lambda of: f"keras.layers.Dense({of['outputs']}, dtype=policy)",
     "dropout": lambda of: f"keras.layers.Dropout({of['rate']}, dtype=policy)",
@@ -188,11 +188,11 @@ PACKED: dict[str, Word] = {
 
 
 def write(task: Task) -> str:
-    """The script."""
+    """The text of the script for a task."""
     backend, training = str(task.backend), task.scenario == "training"
     steps = task.steps_per_call
     compiled = task.options.get("jit_compile") == "on"
-    # On JAX a list of what the step returned, and the variables that it changed, are what has to be there.
+    # A call on JAX has to wait for the result of the step, and for the state that a custom loop returns.
     kept = "(result, state)" if task.call else "result"
     made, helpers = _network(task)
     batch = "(inputs, targets)" if steps == 1 else f"((inputs, targets),) * {steps}"
@@ -237,7 +237,7 @@ def write(task: Task) -> str:
 
 
 def _network(task: Task) -> tuple[str, str]:
-    """The expression that makes the network, and what has to stand before it."""
+    """The expression that makes the network, and the code that has to come before it."""
     if not has_words(task):
         types = {"compute_dtype": "bfloat16"} if task.precision == "bf16" else {}
         return twin.built(task, **types), twin.modules(task)

@@ -1,4 +1,4 @@
-"""A script in PyTorch."""
+"""Writes a script in PyTorch."""
 
 from typing import Any
 
@@ -73,7 +73,7 @@ def wait() -> None:
 
 RECURRENT = '''
 class Recurrent(nn.Module):
-    """Its states over time, or the last of them."""
+    """A recurrent layer that returns its states for all steps, or only the last one."""
 
     def __init__(self, layer: nn.Module, *, last: bool) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class Recurrent(nn.Module):
 
 OVER_TIME = '''
 class OverTime(nn.Module):
-    """A batch norm of all states: torch's has its channels before the steps."""
+    """A batch norm over sequences: torch's layer expects (batch, channels, steps)."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class OverTime(nn.Module):
         return self.layer(states.mT).mT
 
 '''
-IMAGES = 4  # axes of a batch of them
+IMAGES = 4  # axes of a batch of images
 BATCH_NORMS = (
     "nn.BatchNorm1d({})",
     "OverTime(nn.BatchNorm1d({}))",
@@ -122,7 +122,7 @@ LOSSES = {
 
 
 def write(task: Task) -> str:
-    """The script."""
+    """The text of the script for a task."""
     made, helpers = _network(task)
     compiled, mixed = task.options.get("compile", "off"), task.precision == "bf16"
     last = task.options.get("memory_format") == "channels_last"
@@ -141,7 +141,7 @@ def write(task: Task) -> str:
         "channels_last": ", memory_format=torch.channels_last" if last else "",
         "call": "model" if compiled == "off" else f'torch.compile(model, mode="{compiled}", dynamic=False)',
         "shape": ", ".join(map(str, task.input_shape if last else shape)),
-        # Not `.to`, which leaves images of one channel as they are.
+        # `.to(memory_format=...)` would not change the strides of images with one channel.
         "inputs_layout": ".permute(0, 3, 1, 2)" if last else "",
         "targets": _targets(task),
         "optimizer": _optimizer(task.recipe.optimizer, fused=task.options.get("optimizer") == "fused"),
@@ -163,7 +163,7 @@ def write(task: Task) -> str:
 
 
 def _network(task: Task) -> tuple[str, str]:
-    """The expression that makes the network, and what has to stand before it."""
+    """The expression that makes the network, and the code that has to come before it."""
     if not has_words(task):
         return twin.built(task), twin.modules(task)
     packed = "\n".join(f"    {layer}," for layer in layers(task, PACKED))

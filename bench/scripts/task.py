@@ -1,4 +1,4 @@
-"""What a script shall do, and its network in the words of a framework."""
+"""Describes what a script has to do, and writes its network layer by layer in the code of a framework."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -9,26 +9,26 @@ from bench.workload import model_families
 from bench.workload.axes import Scenario
 from bench.workload.recipe import Recipe
 
-Word = Callable[[Mapping[str, Any]], str]  # what a framework calls a layer, by its sizes
+Word = Callable[[Mapping[str, Any]], str]  # the code of a layer in one framework, from its sizes
 
 WARM_UP = 20
 QUERIES = 200
-ROUNDS, STEPS = 10, 24  # steps in a round: a multiple of those in a call
-# As `bench.worker.measure.memory.keep_freed_memory`; other C libraries have no mallopt.
+ROUNDS, STEPS = 10, 24  # the steps of a round are a multiple of the steps in one call
+# The same as `bench.worker.measure.memory.keep_freed_memory`; only glibc has mallopt.
 KEEP_FREED = """if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-    # glibc keeps what is freed: else the arrays of each {call} may be mapped and cleared anew.
+    # Make glibc keep freed memory: else the arrays of each {call} may be mapped and cleared again.
     mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
     mallopt(-4, 0)  # M_MMAP_MAX
 """
-# What torch keeps of programs does not tell those with oneDNN from those without, whose arrays have other strides.
+# torch's compilation cache does not distinguish code with and without oneDNN, although their strides differ.
 ONEDNN = {
     "on": "torch.backends.mkldnn.enabled = True",
     "off": "torch.backends.mkldnn.enabled = False\n"
-    "torch.compiler.config.force_disable_caches = True  # which do not tell oneDNN on from off",
+    "torch.compiler.config.force_disable_caches = True  # the caches do not distinguish oneDNN on and off",
 }
 CALL_NAMES: Mapping[Scenario, str] = {"training": "step", "inference": "query"}
-# As the search goes by them: steps have one wait for a round, queries one each. Of both it takes the median, which a
-# busy moment of the machine does not move.
+# The same measure as in the search: training has one wait for each round of steps, inference one for each query. Both
+# print the median, which a short disturbance does not change.
 CLOCKS: Mapping[Scenario, str] = {
     "training": """for _ in range({warm_up}):
     {call_once}
@@ -58,7 +58,7 @@ PIN = """if hasattr(os, "sched_setaffinity"):  # as many cores as threads
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A framework, a network, a recipe, and the options with which it is fastest."""
+    """What a script trains or runs: framework, network, recipe, and the options that a search chose."""
 
     workload: str
     framework: str
@@ -75,51 +75,51 @@ class Task:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape of a batch, images with their channels last."""
+        """The shape of a batch; images are (batch, height, width, channels)."""
         module = model_families.spec_module(self.family)
         return (self.batch_size, *module.input_shape(self.spec))
 
     @property
     def has_labels(self) -> bool:
-        """Whether targets are whole numbers, one for each sample."""
+        """Whether targets are integer labels, one for each sample."""
         return self.recipe.loss == "cross_entropy"
 
     @property
     def outputs(self) -> int:
-        """Numbers that the network answers for a sample."""
+        """How many outputs the network has for one sample."""
         outputs: int = self.spec.outputs
         return outputs
 
     @property
     def call(self) -> str:
-        """The chosen program by its name: `lax.scan of 8 steps, products by cuBLAS`; empty where it is the guide's."""
+        """The chosen option `call`, such as `lax.scan of 8 steps, products by cuBLAS`; empty for the default."""
         return self.options.get("call", "")
 
     @property
     def ahead(self) -> str:
-        """What follows a program of JAX that is compiled ahead of time, for a state and what is fed."""
+        """The code after `jax.jit(...)` that compiles ahead of time for the arguments `state` and `{fed}`; or empty."""
         return ".lower(state, {fed}).compile()" if "ahead of time" in self.call else ""
 
     @property
     def compiler_options(self) -> str:
-        """What `jax.jit` is told beside its function."""
+        """The compiler options that `jax.jit` gets after its function; or empty."""
         return ', compiler_options={"xla_gpu_enable_triton_gemm": False}' if "cuBLAS" in self.call else ""
 
     @property
     def visible(self) -> str:
-        """The line that hides all GPUs, or all but the one that the script is for."""
+        """The line that hides all GPUs, or all except the one that the script is for."""
         kind, _, number = self.device.partition(":")
         return f'os.environ["CUDA_VISIBLE_DEVICES"] = "{number}"\n' if kind == "cpu" or number else ""
 
     @property
     def steps_per_call(self) -> int:
-        """How many steps the chosen program makes: `lax.scan of 8 steps`."""
+        """How many training steps one call runs: 8 for `lax.scan of 8 steps`, else 1."""
         found = re.search(r" of (\d+) steps\b", self.call)
         return int(found[1]) if found else 1
 
     @property
     def clock(self) -> Mapping[str, int]:
-        """How often a script calls what it times."""
+        """How many calls, queries, rounds and steps a script times."""
         return {
             "warm_up": WARM_UP,
             "queries": QUERIES,
@@ -130,22 +130,22 @@ class Task:
 
     @property
     def title(self) -> str:
-        """What the script is about, in a line."""
-        who = f"{self.framework}/{self.backend}" if self.backend else self.framework
-        how = ", ".join(f"{name} {value}" for name, value in self.options.items()) or "as its guide says"
-        what = f"{self.workload}, {self.scenario} at batch {self.batch_size}"
-        return f"{what}, {who} on {self.device} in {self.precision}: {how}."
+        """One line that names the workload, the framework, the device and the options."""
+        name = f"{self.framework}/{self.backend}" if self.backend else self.framework
+        options = ", ".join(f"{name} {value}" for name, value in self.options.items()) or "default options"
+        work = f"{self.workload}, {self.scenario} at batch {self.batch_size}"
+        return f"{work}, {name} on {self.device} in {self.precision}: {options}."
 
 
 def has_words(task: Task) -> bool:
-    """Whether the family says itself how a script writes its network; else the script holds the family's own files."""
+    """Whether the family has a `script.py`, which writes its network; else a script holds the family's own files."""
     return model_families.script_module(task.family) is not None
 
 
 def layers(task: Task, words: Mapping[str, Word], **about: object) -> list[str]:
-    """The network layer by layer, in the words of the writer and those of the family.
+    """The code of each layer of the network, by the functions of the framework and those of the family.
 
-    `about` is what words may ask for beside sizes, options, backend and precision.
+    These functions get the sizes of the layer, the options, backend, precision, and everything in `about`.
     """
     module: Any = model_families.script_module(task.family)
     known = {**words, **module.WORDS.get(task.framework, {})}
@@ -154,7 +154,7 @@ def layers(task: Task, words: Mapping[str, Word], **about: object) -> list[str]:
 
 
 def helpers(task: Task) -> list[str]:
-    """The functions that the family's words need with these options."""
+    """The code of helper functions that the layers of the family need with these options."""
     module = model_families.script_module(task.family)
     known = getattr(module, "HELPERS", {}).get(task.framework, {})
     return [text for (name, value), text in known.items() if task.options.get(name) == value]

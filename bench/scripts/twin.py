@@ -1,6 +1,6 @@
-"""A network in a script as the family's own files write it: the script holds their source, and needs no other file.
+"""Writes the network of a script from the family's own files: the script holds their source, and needs no other file.
 
-Such a script needs NumPy, pydantic and jaxtyping beside the framework.
+Such a script imports NumPy, pydantic and jaxtyping beside the framework.
 """
 
 import ast
@@ -14,7 +14,7 @@ from bench.workload import model_families
 MODULES = """import sys
 from types import ModuleType
 
-# The network's own files, each a module of the name under which the others import it.
+# The source files of the network, by the module names under which they import each other.
 SOURCES = {{
 {sources}
 }}
@@ -31,7 +31,7 @@ weights = {{name: value.astype("float32") for name, value in own.initial_weights
 
 
 def modules(task: Task) -> str:
-    """The part of a script that makes the modules, the spec and its first weights."""
+    """The part of a script that makes the modules, the spec and its initial weights."""
     names = dict.fromkeys(_with_imports(f"models.{task.family}.{task.framework}"))
     sources = "\n".join(f'    "{name}": {_quoted(_source(name))},' for name in names)
     spec = asdict(task.spec)
@@ -39,14 +39,14 @@ def modules(task: Task) -> str:
 
 
 def built(task: Task, **options: str) -> str:
-    """The call that builds the network, in the form that the search chose."""
+    """The call that builds the network with the options that the search chose."""
     forms = {name: value for name, value in task.options.items() if name in _parameters(task)}
     given = "".join(f', {name}="{value}"' for name, value in (options | forms).items())
     return f"network.build(spec, weights, seed=0{given})"
 
 
 def _with_imports(name: str) -> Iterator[str]:
-    """A module below what it imports of `models`, and each of these below its package."""
+    """The names of a module and of the modules of `models` that it imports; imports and packages come first."""
     words = name.split(".")
     yield from (".".join(words[:depth]) for depth in range(1, len(words)))
     for node in ast.walk(ast.parse(_source(name))):
@@ -65,11 +65,11 @@ def _file(name: str) -> Path:
 
 
 def _source(name: str) -> str:
-    return _file(name).read_text("utf-8") if _file(name).is_file() else ""  # nothing is in the packages
+    return _file(name).read_text("utf-8") if _file(name).is_file() else ""  # packages have no code
 
 
 def _parameters(task: Task) -> set[str]:
-    """What the `build` of the twin can be told by keyword: its file is read, for it would import the framework."""
+    """The keyword arguments of the model's `build`, from its source, since importing it would import the framework."""
     tree = ast.parse(_source(f"models.{task.family}.{task.framework}"))
     build = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "build")
     return {argument.arg for argument in build.args.kwonlyargs}
