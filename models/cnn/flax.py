@@ -18,7 +18,7 @@ Pooling = Literal["reduce_window", "reshape"]
 
 
 class Forms(TypedDict):
-    """Which of the equal forms of its operations the network takes."""
+    """Which of several equivalent implementations the network uses for its operations."""
 
     convolution: Form
     pooling: Pooling
@@ -76,7 +76,7 @@ def build(
     convolution: Form = "direct",
     pooling: Pooling = "reduce_window",
 ) -> Cnn:
-    """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
+    """The model with these weights; it computes in their precision or in `compute_dtype`. `seed` is for dropout."""
     dtypes = layers.dtypes_of(weights, compute_dtype)
     model = layers.blank(
         lambda rngs: Cnn(spec, convolution=convolution, pooling=pooling, dtypes=dtypes, rngs=rngs), seed=seed
@@ -92,7 +92,7 @@ def build(
 
 
 def export(model: Cnn) -> Weights:
-    """A copy of the weights as they are now, by their canonical names."""
+    """A copy of the current weights, by their canonical names."""
     state: layers.State = {}
     for number, convolution in enumerate(model.convolutions):
         state |= layers.read(convolution.convolution, name=f"conv{number}")
@@ -105,9 +105,9 @@ def export(model: Cnn) -> Weights:
 
 
 def _patches(images: Array, kernel: Array, _strides: object, padding: str, **options: Any) -> Array:  # noqa: ANN401 (what `lax.conv_general_dilated` takes)
-    """A convolution of stride 1 as one product of the kernel and the patches that it sees.
+    """A convolution of stride 1 as one matrix multiplication of image patches and kernel.
 
-    On a CPU XLA multiplies matrices faster than it differentiates a convolution.
+    On a CPU XLA is faster in this than in the gradient of a convolution.
     """
     size = len(kernel)
     spare = size - 1 if padding == "SAME" else 0
@@ -125,10 +125,10 @@ def _pool_windows(images: Array, size: int) -> Array:
 
 
 def _pool_blocks(images: Array, size: int) -> Array:
-    """The same, as a choice between the pixels of a block: on a CPU XLA differentiates a window ten times as slowly.
+    """The same by comparisons of the pixels of a block: on a CPU XLA's gradient of a window is ten times slower.
 
-    A maximum over the block would be differentiated by asking which pixel equals it, and XLA may compute both anew, by
-    different roundings: none would. Here, as in a window, the first of equal pixels is chosen.
+    The gradient of a maximum over the block would go to the pixel that equals the maximum. XLA may compute both again
+    with different roundings, so that no pixel equals it. Here, as in a window, the first of equal pixels is chosen.
     """
     batch, height, width, channels = images.shape
     rows, columns = height // size, width // size

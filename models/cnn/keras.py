@@ -9,7 +9,7 @@ from models.layers.spec import Weights
 
 
 def add_convolution(model: keras.Sequential, layer: ConvLayer, *, seed: int, name: str, dtype: str) -> None:
-    """A convolution, its tail, its pooling, its dropout."""
+    """Add a convolution, then its batch norm and activation, pooling and dropout."""
     model.add(keras_layers.Conv2D(layer.filters, layer.kernel, padding=layer.padding, name=name, dtype=dtype))
     layers.add_tail(model, layer.activation, layer.batch_norm, name=name, dtype=dtype)
     if layer.pool > 1:
@@ -18,7 +18,7 @@ def add_convolution(model: keras.Sequential, layer: ConvLayer, *, seed: int, nam
 
 
 def build(spec: CnnSpec, weights: Weights, *, seed: int = 0, compute_dtype: str | None = None) -> keras.Sequential:
-    """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
+    """The model with these weights; it computes in their precision or in `compute_dtype`. `seed` is for dropout."""
     dtype = layers.dtype_of(weights, compute_dtype)
     model = keras.Sequential(
         [keras.Input((spec.height, spec.width, spec.channels), dtype=weights["head.bias"].dtype.name)]
@@ -34,5 +34,5 @@ def build(spec: CnnSpec, weights: Weights, *, seed: int = 0, compute_dtype: str 
 
 
 def export(model: keras.Sequential) -> Weights:
-    """A copy of the weights as they are now, by their canonical names."""
+    """A copy of the current weights, by their canonical names."""
     return layers.export(model)

@@ -9,7 +9,7 @@ from models.cnn.spec import CnnSpec, ConvLayer, feature_maps
 from models.layers import pytorch as layers
 from models.layers.spec import Weights
 
-OIHW = (3, 2, 0, 1)  # where PyTorch's axes are found in a canonical HWIO kernel
+OIHW = (3, 2, 0, 1)  # the axes of a canonical HWIO kernel in PyTorch's order
 HWIO = (2, 3, 1, 0)
 
 
@@ -49,7 +49,7 @@ class Cnn(nn.Module):
 
 
 def build(spec: CnnSpec, weights: Weights, *, seed: int = 0) -> Cnn:
-    """The model with these weights, in their precision; the seed is that of its dropout."""
+    """The model with these weights, in their precision; `seed` is for dropout."""
     torch.manual_seed(seed)
     model = Cnn(spec)
     flat = "dense0.kernel" if spec.dense else "head.kernel"
@@ -63,7 +63,7 @@ def build(spec: CnnSpec, weights: Weights, *, seed: int = 0) -> Cnn:
 
 
 def export(model: Cnn) -> Weights:
-    """A copy of the weights as they are now, by their canonical names."""
+    """A copy of the current weights, by their canonical names."""
     state: layers.State = {}
     for number, convolution in enumerate(model.convolutions):
         state |= layers.read(convolution, "convolution", name=f"conv{number}", order=HWIO)
@@ -76,11 +76,11 @@ def export(model: Cnn) -> Weights:
 
 
 def _channels_first(kernel: np.ndarray, last_map: tuple[int, int, int]) -> np.ndarray:
-    """The first kernel after flattening, its rows from H·W·C order to PyTorch's C·H·W."""
+    """The first kernel after flattening, with its rows moved from H·W·C order to PyTorch's C·H·W order."""
     return kernel.reshape(*last_map, -1).transpose(2, 0, 1, 3).reshape(kernel.shape)
 
 
 def _channels_last(kernel: np.ndarray, last_map: tuple[int, int, int]) -> np.ndarray:
-    """The way back: rows from C·H·W order to H·W·C."""
+    """The inverse of `_channels_first`: rows moved from C·H·W order to H·W·C order."""
     height, width, channels = last_map
     return kernel.reshape(channels, height, width, -1).transpose(1, 2, 0, 3).reshape(kernel.shape)

@@ -1,4 +1,4 @@
-"""A convolutional network in a script of `tune`."""
+"""Writes a convolutional network in a script of `tune`."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from models.layers import script as layers
 CONVOLVE = '''
 
 def convolve(images: jax.Array, kernel: jax.Array, strides: object, padding: str, **options) -> jax.Array:
-    """A convolution as one product with the patches that the kernel sees: on a CPU XLA takes less time for that."""
+    """A convolution as one matrix multiplication of image patches and kernel, which XLA runs faster on a CPU."""
     size = len(kernel)
     spare = size - 1 if padding == "SAME" else 0
     ends = (spare // 2, spare - spare // 2)
@@ -23,7 +23,7 @@ def convolve(images: jax.Array, kernel: jax.Array, strides: object, padding: str
 POOL = '''
 
 def pool(images: jax.Array, size: int) -> jax.Array:
-    """Max-pooling as a choice between the pixels of a block: on a CPU XLA differentiates it faster than a window."""
+    """Max-pooling by comparisons of the pixels of a block: on a CPU XLA's gradient is faster than that of a window."""
     batch, height, width, channels = images.shape
     rows, columns = height // size, width // size
     blocks = images[:, : rows * size, : columns * size].reshape(batch, rows, size, columns, size, channels)
@@ -37,7 +37,7 @@ HELPERS = {"flax": {("convolution", "patches"): CONVOLVE, ("pooling", "reshape")
 
 
 def flax_convolution(of: layers.Of) -> str:
-    """The layer, as a product with patches where that was chosen."""
+    """The code of a convolution, with `convolve` if the search chose it."""
     form = ", conv_general_dilated=convolve" if of["options"].get("convolution") == "patches" else ""
     kernel = of["kernel"]
     sizes = f'{of["inputs"]}, {of["outputs"]}, ({kernel}, {kernel}), padding="{of["padding"].upper()}"'
@@ -45,7 +45,7 @@ def flax_convolution(of: layers.Of) -> str:
 
 
 def flax_pool(of: layers.Of) -> str:
-    """Max-pooling, as a choice between pixels where that was chosen."""
+    """The code of max-pooling, with `pool` if the search chose it."""
     size = of["size"]
     if of["options"].get("pooling") == "reshape":
         return f"lambda images: pool(images, {size})"
@@ -76,7 +76,7 @@ WORDS: layers.Words = {
 
 
 def network(spec: CnnSpec) -> Iterator[layers.Layer]:
-    """The layers in their order."""
+    """The layers of the network, in order."""
     maps = feature_maps(spec)
     for layer, (_, _, channels) in zip(spec.convolutions, maps, strict=False):
         sizes = {"inputs": channels, "outputs": layer.filters, "kernel": layer.kernel, "padding": layer.padding}

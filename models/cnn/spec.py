@@ -1,4 +1,4 @@
-"""A convolutional network for images: its sizes, its first weights, and what it must compute."""
+"""Describes a convolutional network for images: its sizes, its initial weights, and its reference in NumPy."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -73,7 +73,7 @@ class CnnSpec:
     head_initializer: Initializer = GLOROT
 
     def __post_init__(self) -> None:
-        """Refuse a network whose image shrinks to nothing."""
+        """Raise ValueError if a feature map has no pixels left."""
         if min(feature_maps(self)[-1]) < 1:
             found = " -> ".join(f"{height}x{width}" for height, width, _ in feature_maps(self))
             raise ValueError(f"the image shrinks to nothing: {found}; use fewer layers, less pooling or padding 'same'")
@@ -96,7 +96,7 @@ PROBES: tuple[probes.Probe, ...] = (
 
 
 def sizes(sample_shape: tuple[int, ...]) -> dict[str, int]:
-    """The spec's fields that follow from the shape of one sample: (height, width) or (height, width, channels)."""
+    """The fields of the spec that the shape of one sample gives: (height, width) or (height, width, channels)."""
     if len(sample_shape) not in {2, 3}:
         raise ValueError(
             f"samples have the shape {sample_shape}; a cnn takes (height, width) or (height, width, channels)"
@@ -106,12 +106,12 @@ def sizes(sample_shape: tuple[int, ...]) -> dict[str, int]:
 
 
 def input_shape(spec: CnnSpec) -> tuple[int, ...]:
-    """The shape in which the network takes one sample."""
+    """The shape of one sample as the network takes it."""
     return (spec.height, spec.width, spec.channels)
 
 
 def feature_maps(spec: CnnSpec) -> list[tuple[int, int, int]]:
-    """Height, width and channels of the image and of what each convolution, with its pooling, makes of it."""
+    """Height, width and channels of the image, and of the output of each convolution after its pooling."""
     maps = [(spec.height, spec.width, spec.channels)]
     for layer in spec.convolutions:
         lost = layer.kernel - 1 if layer.padding == "valid" else 0
@@ -121,7 +121,7 @@ def feature_maps(spec: CnnSpec) -> list[tuple[int, int, int]]:
 
 
 def parameter_shapes(spec: CnnSpec) -> dict[str, tuple[int, ...]]:
-    """Canonical names and shapes."""
+    """The canonical names and shapes of all weights."""
     shapes: dict[str, tuple[int, ...]] = {}
     for number, (layer, (_, _, channels)) in enumerate(zip(spec.convolutions, feature_maps(spec), strict=False)):
         shapes[f"conv{number}.kernel"] = (layer.kernel, layer.kernel, channels, layer.filters)
@@ -137,14 +137,14 @@ def parameter_shapes(spec: CnnSpec) -> dict[str, tuple[int, ...]]:
 
 
 def initial_weights(spec: CnnSpec, *, seed: int) -> Weights:
-    """Kernels as their layers say, zero biases; float64."""
+    """Initial weights in float64: kernels by their layers' initializers, zero biases."""
     initializers = {f"conv{number}": layer.initializer for number, layer in enumerate(spec.convolutions)}
     initializers |= {f"dense{number}": layer.initializer for number, layer in enumerate(spec.dense)}
     return layers.initial_weights(parameter_shapes(spec), initializers | {"head": spec.head_initializer}, seed=seed)
 
 
 def parts(spec: CnnSpec) -> list[Part]:
-    """The layers in their order."""
+    """The layers of the network, in order."""
     found, maps = [], feature_maps(spec)
     for number, (layer, (height, width, channels)) in enumerate(zip(spec.convolutions, maps, strict=False)):
         lost = layer.kernel - 1 if layer.padding == "valid" else 0
@@ -164,7 +164,7 @@ def parts(spec: CnnSpec) -> list[Part]:
 def forward(
     spec: CnnSpec, weights: Weights, inputs: Float[np.ndarray, "batch height width channels"]
 ) -> Float[np.ndarray, "batch outputs"]:
-    """The reference that every framework must match at inference."""
+    """The logits at inference, in NumPy: the reference that every framework must match."""
     images = inputs
     for number, layer in enumerate(spec.convolutions):
         name = f"conv{number}"
@@ -178,7 +178,7 @@ def forward(
 
 
 def _convolve(images: np.ndarray, kernel: np.ndarray, padding: str) -> np.ndarray:
-    """Cross-correlation: one matrix product for each pixel of the kernel, on the image shifted to that pixel."""
+    """Cross-correlation: one matrix multiplication for each pixel of the kernel, on the image shifted to that pixel."""
     height, width = kernel.shape[:2]
     if padding == "same":
         around = [((size - 1) // 2, size // 2) for size in (height, width)]
@@ -188,7 +188,7 @@ def _convolve(images: np.ndarray, kernel: np.ndarray, padding: str) -> np.ndarra
 
 
 def _max_pool(images: np.ndarray, size: int) -> np.ndarray:
-    """The largest value in each window of size × size; what is left over at the right and below is dropped."""
+    """The largest value in each window of size × size; a remainder at the right and at the bottom is dropped."""
     rows, columns = images.shape[1] // size * size, images.shape[2] // size * size
     windows = [images[:, y:rows:size, x:columns:size] for y, x in _pixels(size, size)]
     return np.max(windows, axis=0)

@@ -25,7 +25,7 @@ class Dnn(nnx.Module):
 
 
 def build(spec: DnnSpec, weights: Weights, *, seed: int = 0, compute_dtype: str | None = None) -> Dnn:
-    """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
+    """The model with these weights; it computes in their precision or in `compute_dtype`. `seed` is for dropout."""
     dtypes = layers.dtypes_of(weights, compute_dtype)
     model = layers.blank(lambda rngs: Dnn(spec, dtypes=dtypes, rngs=rngs), seed=seed)
     for number, layer in enumerate(model.hidden):
@@ -36,7 +36,7 @@ def build(spec: DnnSpec, weights: Weights, *, seed: int = 0, compute_dtype: str 
 
 
 def export(model: Dnn) -> Weights:
-    """A copy of the weights as they are now, by their canonical names."""
+    """A copy of the current weights, by their canonical names."""
     state: layers.State = {}
     for number, layer in enumerate(model.hidden):
         state |= layers.read(layer.linear, name=f"hidden{number}")

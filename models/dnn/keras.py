@@ -9,7 +9,7 @@ from models.layers.spec import Weights
 
 
 def build(spec: DnnSpec, weights: Weights, *, seed: int = 0, compute_dtype: str | None = None) -> keras.Sequential:
-    """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
+    """The model with these weights; it computes in their precision or in `compute_dtype`. `seed` is for dropout."""
     dtype = layers.dtype_of(weights, compute_dtype)
     model = keras.Sequential([keras.Input((spec.features,), dtype=weights["head.bias"].dtype.name)])
     for number, layer in enumerate(spec.hidden):
@@ -20,5 +20,5 @@ def build(spec: DnnSpec, weights: Weights, *, seed: int = 0, compute_dtype: str 
 
 
 def export(model: keras.Sequential) -> Weights:
-    """A copy of the weights as they are now, by their canonical names."""
+    """A copy of the current weights, by their canonical names."""
     return layers.export(model)

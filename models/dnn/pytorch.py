@@ -25,7 +25,7 @@ class Dnn(nn.Module):
 
 
 def build(spec: DnnSpec, weights: Weights, *, seed: int = 0) -> Dnn:
-    """The model with these weights, in their precision; the seed is that of its dropout."""
+    """The model with these weights, in their precision; `seed` is for dropout."""
     torch.manual_seed(seed)
     model = Dnn(spec)
     for number, layer in enumerate(model.hidden):
@@ -35,7 +35,7 @@ def build(spec: DnnSpec, weights: Weights, *, seed: int = 0) -> Dnn:
 
 
 def export(model: Dnn) -> Weights:
-    """A copy of the weights as they are now, by their canonical names."""
+    """A copy of the current weights, by their canonical names."""
     state: layers.State = {}
     for number, layer in enumerate(model.hidden):
         state |= layers.read(layer, "linear", name=f"hidden{number}")

@@ -1,4 +1,4 @@
-"""A fully connected network in a script of `tune`: nothing but layers that other families have too."""
+"""Writes a fully connected network in a script of `tune`; it has no layer kinds of its own."""
 
 from collections.abc import Iterator
 
@@ -9,5 +9,5 @@ WORDS: layers.Words = {}
 
 
 def network(spec: DnnSpec) -> Iterator[layers.Layer]:
-    """The layers in their order."""
+    """The layers of the network, in order."""
     yield from layers.dense(spec.features, spec.hidden, spec.outputs)

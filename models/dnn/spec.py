@@ -1,4 +1,4 @@
-"""A fully connected network: its sizes, its first weights, and what it must compute."""
+"""Describes a fully connected network: its sizes, its initial weights, and its reference in NumPy."""
 
 import numpy as np
 from jaxtyping import Float
@@ -32,17 +32,17 @@ PROBES = probes.DENSE
 
 
 def sizes(sample_shape: tuple[int, ...]) -> dict[str, int]:
-    """The spec's fields that follow from the shape of one sample, which is read as a flat vector."""
+    """The fields of the spec that the shape of one sample gives; the sample is flattened."""
     return {"features": int(np.prod(sample_shape))}
 
 
 def input_shape(spec: DnnSpec) -> tuple[int, ...]:
-    """The shape in which the network takes one sample."""
+    """The shape of one sample as the network takes it."""
     return (spec.features,)
 
 
 def parameter_shapes(spec: DnnSpec) -> dict[str, tuple[int, ...]]:
-    """Canonical names and shapes."""
+    """The canonical names and shapes of all weights."""
     shapes: dict[str, tuple[int, ...]] = {}
     widths = (spec.features, *(layer.units for layer in spec.hidden), spec.outputs)
     for number, (inputs, layer) in enumerate(zip(widths, spec.hidden, strict=False)):
@@ -53,13 +53,13 @@ def parameter_shapes(spec: DnnSpec) -> dict[str, tuple[int, ...]]:
 
 
 def initial_weights(spec: DnnSpec, *, seed: int) -> Weights:
-    """Kernels as their layers say, zero biases; float64."""
+    """Initial weights in float64: kernels by their layers' initializers, zero biases."""
     initializers = {f"hidden{number}": layer.initializer for number, layer in enumerate(spec.hidden)}
     return layers.initial_weights(parameter_shapes(spec), initializers | {"head": spec.head_initializer}, seed=seed)
 
 
 def parts(spec: DnnSpec) -> list[Part]:
-    """The layers in their order."""
+    """The layers of the network, in order."""
     widths = (spec.features, *(layer.units for layer in spec.hidden))
     hidden = enumerate(zip(widths, spec.hidden, strict=False))
     dense = [layers.dense_part(f"hidden{number}", inputs, layer) for number, (inputs, layer) in hidden]
@@ -69,7 +69,7 @@ def parts(spec: DnnSpec) -> list[Part]:
 def forward(
     spec: DnnSpec, weights: Weights, inputs: Float[np.ndarray, "batch features"]
 ) -> Float[np.ndarray, "batch outputs"]:
-    """The reference that every framework must match at inference."""
+    """The logits at inference, in NumPy: the reference that every framework must match."""
     values = inputs
     for number, layer in enumerate(spec.hidden):
         values = layers.dense(layer, weights, f"hidden{number}", values)

@@ -10,7 +10,7 @@ from models.layers.spec import Weights
 
 
 def recurrence(inputs: int, layer: GruLayer, *, dtypes: layers.Dtypes, rngs: nnx.Rngs) -> nnx.GRUCell:
-    """The cell of one layer, with the gates stacked r z n, and with the bias of the state that Flax leaves out."""
+    """The cell of one layer, with the gates stacked r z n, and with the recurrent bias that Flax' own cell lacks."""
     cell = nnx.GRUCell(inputs, layer.units, **dtypes, rngs=rngs)
     cell.dense_h = nnx.Linear(layer.units, GATES * layer.units, **dtypes, rngs=rngs)
     return cell
@@ -24,7 +24,7 @@ def build(
     compute_dtype: str | None = None,
     unroll: layers.Unroll = "1",
 ) -> layers.SequenceNetwork:
-    """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
+    """The model with these weights; it computes in their precision or in `compute_dtype`. `seed` is for dropout."""
     dtypes = layers.dtypes_of(weights, compute_dtype)
     network = partial(layers.SequenceNetwork, spec, recurrence=recurrence, unroll=unroll, dtypes=dtypes)
     model = layers.blank(lambda rngs: network(rngs=rngs), seed=seed)
@@ -33,5 +33,5 @@ def build(
 
 
 def export(model: layers.SequenceNetwork) -> Weights:
-    """A copy of the weights as they are now, by their canonical names."""
+    """A copy of the current weights, by their canonical names."""
     return layers.to_numpy(layers.read_sequence(model))

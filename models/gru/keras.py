@@ -20,7 +20,7 @@ GATED = ("kernel", "recurrent", "bias")
 def recurrence(
     layer: GruLayer, *, return_sequences: bool, unroll: Unroll, use_cudnn: Cudnn, name: str, dtype: str
 ) -> keras_layers.GRU:
-    """One layer, with the gates stacked z r h and both biases in one array."""
+    """One layer; Keras stacks the gates z r h, and has both biases in one array."""
     return keras_layers.GRU(
         layer.units,
         reset_after=True,
@@ -41,14 +41,14 @@ def build(
     unroll: Unroll = "no",
     use_cudnn: Cudnn = "auto",
 ) -> keras.Sequential:
-    """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
+    """The model with these weights; it computes in their precision or in `compute_dtype`. `seed` is for dropout."""
     dtype = layers.dtype_of(weights, compute_dtype)
     made = partial(recurrence, unroll=unroll, use_cudnn=use_cudnn)
     return layers.sequence_network(spec, in_keras(weights), recurrence=made, seed=seed, dtype=dtype)
 
 
 def export(model: keras.Sequential) -> Weights:
-    """A copy of the weights as they are now, by their canonical names."""
+    """A copy of the current weights, by their canonical names."""
     weights = layers.export(model)
     for name in _recurrent_layers(weights):
         for part in GATED:
@@ -68,7 +68,7 @@ def in_keras(weights: Weights) -> Weights:
 
 
 def exchanged(value: np.ndarray) -> np.ndarray:
-    """The first two gates in each other's place: r z n and z r n."""
+    """The array with its first two gates exchanged: r z n becomes z r n, and back."""
     first, second, third = np.split(value, GATES, axis=-1)
     return np.concatenate([second, first, third], axis=-1)
 

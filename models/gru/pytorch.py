@@ -9,12 +9,12 @@ from models.layers.spec import Weights
 
 
 def recurrence(inputs: int, layer: GruLayer) -> nn.GRU:
-    """One layer, with the gates stacked r z n."""
+    """One layer; PyTorch stacks the gates r z n, as in the canonical weights."""
     return nn.GRU(inputs, layer.units, batch_first=True)
 
 
 def build(spec: GruSpec, weights: Weights, *, seed: int = 0) -> layers.SequenceNetwork:
-    """The model with these weights, in their precision; the seed is that of its dropout."""
+    """The model with these weights, in their precision; `seed` is for dropout."""
     torch.manual_seed(seed)
     model = layers.SequenceNetwork(spec, recurrence=recurrence)
     layers.load_sequence(model, weights)
@@ -22,5 +22,5 @@ def build(spec: GruSpec, weights: Weights, *, seed: int = 0) -> layers.SequenceN
 
 
 def export(model: layers.SequenceNetwork) -> Weights:
-    """A copy of the weights as they are now, by their canonical names."""
+    """A copy of the current weights, by their canonical names."""
     return layers.to_numpy(layers.read_sequence(model))

@@ -1,4 +1,4 @@
-"""A GRU that reads a sequence and answers once: its sizes, its first weights, and what it must compute."""
+"""Describes a GRU with one output per sequence: its sizes, its initial weights, and its reference in NumPy."""
 
 from typing import Annotated, Literal
 
@@ -52,14 +52,14 @@ sizes = layers.sequence_sizes
 
 
 def input_shape(spec: GruSpec) -> tuple[int, ...]:
-    """The shape in which the network takes one sample."""
+    """The shape of one sample as the network takes it."""
     return (spec.steps, spec.features)
 
 
 def parameter_shapes(spec: GruSpec) -> dict[str, tuple[int, ...]]:
-    """Canonical names and shapes. Gates are stacked r z n along the last axis.
+    """The canonical names and shapes of all weights. Gates are stacked r z n along the last axis.
 
-    There are two biases, since that of the state is inside the product with the reset gate.
+    There are two biases, since the recurrent bias is multiplied by the reset gate.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     for name, shape in layers.recurrent_shapes(spec.features, spec.layers, gates=GATES).items():
@@ -70,14 +70,17 @@ def parameter_shapes(spec: GruSpec) -> dict[str, tuple[int, ...]]:
 
 
 def initial_weights(spec: GruSpec, *, seed: int) -> Weights:
-    """Each gate by itself: kernels as their layers say, orthogonal recurrences, zero biases; float64."""
+    """Initial weights in float64, each gate drawn separately.
+
+    Kernels by their layers' initializers, recurrent kernels orthogonal, biases zero.
+    """
     initializers = {f"layer{number}": layer.initializer for number, layer in enumerate(spec.layers)}
     initializers["head"] = spec.head_initializer
     return layers.initial_weights(parameter_shapes(spec), initializers, seed=seed, gates=GATES)
 
 
 def parts(spec: GruSpec) -> list[Part]:
-    """The layers in their order."""
+    """The layers of the network, in order."""
     stack = layers.recurrent_parts("GRU", spec.steps, spec.features, spec.layers, gates=GATES)
     return [*stack, layers.head_part(spec.layers[-1].units, spec.outputs)]
 
@@ -85,7 +88,10 @@ def parts(spec: GruSpec) -> list[Part]:
 def forward(
     spec: GruSpec, weights: Weights, inputs: Float[np.ndarray, "batch time features"]
 ) -> Float[np.ndarray, "batch outputs"]:
-    """The reference that every framework must match (Cho et al. 2014; reset after the product, as in cuDNN)."""
+    """The logits in NumPy, which every framework must match.
+
+    Cho et al. 2014, but with the reset gate after the matrix multiplication, as in cuDNN.
+    """
     sequence = inputs
     for number, layer in enumerate(spec.layers):
         names = ("kernel", "recurrent", "bias", "recurrent_bias")

@@ -1,1 +1,1 @@
-"""What every family's layers have in common: activation, batch norm, dropout, dense layers."""
+"""The layers that several families share: dense and recurrent layers, activation, batch norm, dropout."""

@@ -1,7 +1,7 @@
-"""What the examples of several families share; no digest knows of them."""
+"""Batch norms for the examples of several families; they are not part of any digest."""
 
 from models.layers.spec import BatchNorm
 
-# With constants that no framework has by default.
+# Their constants are not the defaults of any framework.
 BEFORE = BatchNorm(position="before", epsilon=1e-2, momentum=0.7)
 AFTER = BatchNorm(position="after", epsilon=1e-4, momentum=0.8)

@@ -15,7 +15,7 @@ from models.layers.spec import Activation, BatchNorm, DenseLayer, RecurrentLayer
 
 ACTIVATIONS = {"linear": lambda values: values, "relu": jax.nn.relu, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid}
 
-Unroll = Literal["1", "4", "16"]  # steps of time in one turn of the loop
+Unroll = Literal["1", "4", "16"]  # time steps in one iteration of the loop
 
 BIASES = ("bias", "recurrent_bias")
 
@@ -24,7 +24,7 @@ AnyModel = TypeVar("AnyModel", bound=nnx.Module)
 
 
 class Dtypes(TypedDict):
-    """In which types a layer computes and keeps its parameters, as every layer of Flax takes them."""
+    """The dtypes in which a layer computes and stores its parameters, as arguments of every Flax layer."""
 
     dtype: jnp.dtype
     param_dtype: jnp.dtype
@@ -40,7 +40,7 @@ class Dense(nnx.Module):
 
 
 class Tail(nnx.Module):
-    """What follows the product with the kernel: batch norm before or after the activation, then dropout."""
+    """What follows a linear operation: batch norm before or after the activation, then dropout."""
 
     def __init__(
         self,
@@ -82,9 +82,9 @@ class Recurrent(nnx.Module):
         self.tail = Tail(layer.units, "linear", layer.batch_norm, layer.dropout, dtypes=dtypes, rngs=rngs)
 
     def __call__(self, sequence: Array) -> Array:
-        # Flax would begin in the type of the parameters, whatever the cell computes in.
+        # By default Flax creates the initial state in the dtype of the parameters, not in that of the computation.
         carry = jnp.zeros((len(sequence), self.units), self.dtype)
-        is_lstm = isinstance(self.recurrence.cell, nnx.OptimizedLSTMCell)  # whose cell is handed on beside its state
+        is_lstm = isinstance(self.recurrence.cell, nnx.OptimizedLSTMCell)  # its carry is (cell state, hidden state)
         states = self.recurrence(sequence, initial_carry=(carry, carry) if is_lstm else carry)
         if self.return_sequences:
             return self.tail(states)
@@ -92,7 +92,7 @@ class Recurrent(nnx.Module):
 
 
 class SequenceNetwork(nnx.Module):
-    """`recurrence` makes the cell of a layer from its inputs and its spec."""
+    """Recurrent layers and a linear head; `recurrence` makes the cell of a layer from its input width and its spec."""
 
     def __init__(
         self,
@@ -125,15 +125,15 @@ class SequenceNetwork(nnx.Module):
 
 
 def dtypes_of(weights: Weights, compute_dtype: str | None) -> Dtypes:
-    """Parameters as the weights are; what is computed is too, unless it is said otherwise."""
+    """Parameters have the dtype of the weights; computations too, or `compute_dtype`."""
     kept = weights["head.bias"].dtype
     return {"dtype": jnp.dtype(compute_dtype or kept), "param_dtype": kept}
 
 
 def blank(make: Callable[[nnx.Rngs], AnyModel], *, seed: int) -> AnyModel:
-    """A model that has shapes and no values yet, but for its random streams, which are seeded.
+    """A model with shapes but without values, except for its random streams, which are seeded.
 
-    Flax would otherwise compile an initialiser for each shape of weight, only for its result to be replaced.
+    Else Flax would compile an initializer for each shape of weights, although the weights are replaced afterwards.
     """
     model = nnx.eval_shape(lambda: make(nnx.Rngs(seed)))
     key = jax.random.key(seed)
@@ -146,13 +146,13 @@ def blank(make: Callable[[nnx.Rngs], AnyModel], *, seed: int) -> AnyModel:
 
 
 def load(layer: nnx.Linear | nnx.Conv, *, name: str, weights: Weights) -> None:
-    """Copy kernel and bias of layer `name`."""
+    """Copy kernel and bias of layer `name` into a layer."""
     fill(layer.kernel, weights[f"{name}.kernel"])
     fill(layer.bias, weights[f"{name}.bias"])
 
 
 def load_sequence(model: SequenceNetwork, weights: Weights) -> None:
-    """Copy the weights of all layers and of the head; gates are stacked as the canonical ones are."""
+    """Copy the weights of all layers and of the head; Flax stacks the gates as in the canonical weights."""
     for number, layer in enumerate(model.layers):
         name, cell = f"layer{number}", layer.recurrence.cell
         fill(cell.dense_i.kernel, weights[f"{name}.kernel"])
@@ -164,7 +164,7 @@ def load_sequence(model: SequenceNetwork, weights: Weights) -> None:
 
 
 def load_batch_norm(tail: Tail, *, name: str, weights: Weights) -> None:
-    """Copy scale, offset and running statistics of layer `name`, where it has a batch norm."""
+    """Copy scale, offset and running statistics of layer `name`, if it has a batch norm."""
     if tail.norm is not None:
         fill(tail.norm.scale, weights[f"{name}.scale"])
         fill(tail.norm.bias, weights[f"{name}.offset"])
@@ -173,9 +173,9 @@ def load_batch_norm(tail: Tail, *, name: str, weights: Weights) -> None:
 
 
 def fill(variable: nnx.Variable[Array], value: np.ndarray) -> None:
-    """Give a variable its value, in the value's precision.
+    """Set a variable to a value, in the precision of the value.
 
-    Flax makes running statistics in float32, whatever it is told.
+    Flax always creates running statistics in float32.
     """
     variable.set_value(jnp.asarray(value))
 
@@ -198,7 +198,7 @@ def read_sequence(model: SequenceNetwork) -> State:
 
 
 def read_batch_norm(tail: Tail, *, name: str) -> State:
-    """Scale, offset and running statistics of layer `name`, where it has a batch norm."""
+    """Scale, offset and running statistics of layer `name`; empty if it has no batch norm."""
     if tail.norm is None:
         return {}
     values = (tail.norm.scale[...], tail.norm.bias[...], tail.norm.mean[...], tail.norm.var[...])
@@ -211,12 +211,12 @@ def to_numpy(state: State) -> Weights:
 
 
 def _biases(cell: nnx.RNNCellBase) -> list[nnx.Param[Array]]:
-    """One bias, on whichever side Flax has it, or that of the input and that of the state."""
+    """The biases of a cell: one, of input or state, as Flax has it; or both."""
     return [part.bias for part in (cell.dense_i, cell.dense_h) if part.bias is not None]
 
 
 def _batch_norm(channels: int, batch_norm: BatchNorm, *, dtypes: Dtypes, rngs: nnx.Rngs) -> nnx.BatchNorm:
-    # The fast variance is E[x²] - E[x]², which cancels; the other frameworks take E[(x - E[x])²].
+    # The fast variance is E[x²] - E[x]², which loses digits; the other frameworks compute E[(x - E[x])²].
     return nnx.BatchNorm(
         channels,
         momentum=batch_norm.momentum,

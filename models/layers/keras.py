@@ -10,12 +10,12 @@ from models.layers.spec import Activation, BatchNorm, DenseLayer, Weights
 
 
 def dtype_of(weights: Weights, compute_dtype: str | None) -> str:
-    """The policy of every layer: parameters as the weights are, and what is computed, unless it is said otherwise."""
+    """The dtype policy of every layer: that of the weights, or mixed if there is a `compute_dtype`."""
     return f"mixed_{compute_dtype}" if compute_dtype else weights["head.bias"].dtype.name
 
 
 def add_dense(model: keras.Sequential, layer: DenseLayer, *, seed: int, name: str, dtype: str) -> None:
-    """A hidden dense layer and its tail."""
+    """Add a hidden dense layer, its batch norm, activation and dropout."""
     model.add(layers.Dense(layer.units, name=name, dtype=dtype))
     add_tail(model, layer.activation, layer.batch_norm, name=name, dtype=dtype)
     add_dropout(model, layer.dropout, seed=seed, dtype=dtype)
@@ -24,9 +24,9 @@ def add_dense(model: keras.Sequential, layer: DenseLayer, *, seed: int, name: st
 def sequence_network(
     spec: SequenceSpec, weights: Weights, *, recurrence: Callable[..., layers.RNN], seed: int, dtype: str
 ) -> keras.Sequential:
-    """Recurrent layers, each with its batch norm and its dropout, and the linear head.
+    """The model: recurrent layers, each with its batch norm and its dropout, and the linear head.
 
-    `recurrence` makes one layer; it is told the layer's spec and, by keyword, `return_sequences`, `name` and `dtype`.
+    `recurrence` makes one layer; it gets the layer's spec, and `return_sequences`, `name` and `dtype` by keyword.
     """
     model = keras.Sequential([keras.Input((spec.steps, spec.features), dtype=weights["head.bias"].dtype.name)])
     for number, layer in enumerate(spec.layers):
@@ -40,9 +40,10 @@ def sequence_network(
 
 
 def cudnn(use_cudnn: str, *, dtype: str) -> bool | str:
-    """What a recurrent layer is told of cuDNN.
+    """The argument `use_cudnn` of a recurrent layer.
 
-    JAX' binding of cuDNN takes float32 alone, and Keras does not look before it uses it (jax.experimental.rnn).
+    JAX' interface to cuDNN accepts only float32, and Keras does not check this before it uses it
+    (jax.experimental.rnn).
     """
     has_cudnn = use_cudnn == "auto" and (dtype == "float32" or keras.backend.backend() != "jax")
     return "auto" if has_cudnn else False
@@ -51,7 +52,7 @@ def cudnn(use_cudnn: str, *, dtype: str) -> bool | str:
 def add_tail(
     model: keras.Sequential, activation: Activation, batch_norm: BatchNorm | None, *, name: str, dtype: str
 ) -> None:
-    """What follows the product with the kernel: batch norm before or after the activation."""
+    """Add what follows a linear operation: batch norm before or after the activation."""
     if batch_norm and batch_norm.position == "before":
         _add_batch_norm(model, batch_norm, name=name, dtype=dtype)
     if activation != "linear":
@@ -61,22 +62,22 @@ def add_tail(
 
 
 def add_dropout(model: keras.Sequential, rate: float, *, seed: int, dtype: str) -> None:
-    """Dropout, where there is any, with masks of its own.
+    """Add dropout if the rate is above 0, with a seed of its own for each layer.
 
-    `keras.utils.set_random_seed` would load TensorFlow beside every other backend, to seed that too.
+    `keras.utils.set_random_seed` would also import TensorFlow, whatever the backend, in order to seed it.
     """
     if rate:
         model.add(layers.Dropout(rate, seed=seed + len(model.layers), dtype=dtype))
 
 
 def load(model: keras.Sequential, weights: Weights) -> None:
-    """Copy all weights into the layers that bear their names."""
+    """Copy all weights into the layers with their names."""
     for name, value in _variables(model).items():
         value.assign(weights[name])
 
 
 def export(model: keras.Sequential) -> Weights:
-    """A copy of the weights as they are now, by their canonical names."""
+    """A copy of the current weights, by their canonical names."""
     return {name: keras.ops.convert_to_numpy(value).copy() for name, value in _variables(model).items()}
 
 
@@ -86,7 +87,7 @@ def _add_batch_norm(model: keras.Sequential, batch_norm: BatchNorm, *, name: str
 
 
 def _variables(model: keras.Sequential) -> dict[str, keras.Variable]:
-    """Every weight by its canonical name; Keras names layers `hidden0_norm` and variables `gamma`."""
+    """Every variable by its canonical name; Keras' own names are such as `hidden0_norm` (layer) and `gamma`."""
     found = {}
     for layer in model.layers:
         for variable in layer.weights:

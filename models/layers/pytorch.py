@@ -14,7 +14,7 @@ from models.layers.spec import Activation, BatchNorm, DenseLayer, RecurrentLayer
 ACTIVATIONS = {"linear": nn.Identity, "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
 
-State = dict[str, Any]  # tensors: PyTorch's types say no more of a module's parts than that they exist
+State = dict[str, Any]  # tensors; PyTorch's stubs do not give the type of a module's attributes
 
 
 class Dense(nn.Module):
@@ -30,8 +30,9 @@ class Dense(nn.Module):
 class BiasedBatchNorm(nn.Module):
     """Batch norm whose running variance is biased, as in the other frameworks.
 
-    PyTorch adds the unbiased variance, n/(n-1) times ours. Its buffer is therefore kept n/(n-1) times too large while
-    training on n values and put back for inference: exact at any batch size, and free while the batch size stays.
+    PyTorch adds the unbiased variance, which is n/(n-1) times the biased one, where n is the number of values per
+    channel. So the buffer is scaled by n/(n-1) for training, and scaled back for inference. This is exact for any batch
+    size, and costs nothing while the batch size stays the same.
     """
 
     def __init__(self, channels: int, batch_norm: BatchNorm, *, axes: int) -> None:
@@ -60,7 +61,7 @@ class Recurrent(nn.Module):
     def forward(self, sequence: Tensor) -> Tensor:
         states, _ = self.recurrence(sequence)
         if self.return_sequences:
-            return self.tail(states.mT).mT  # batch norm takes the channels second
+            return self.tail(states.mT).mT  # batch norm expects (batch, channels, steps)
         return self.tail(states[:, -1])
 
 
@@ -84,7 +85,7 @@ class SequenceNetwork(nn.Module):
 def tail(
     channels: int, activation: Activation, batch_norm: BatchNorm | None, dropout: float, *, axes: int = 1
 ) -> nn.Sequential:
-    """What follows the product with the kernel: batch norm before or after the activation, then dropout."""
+    """What follows a linear operation: batch norm before or after the activation, then dropout."""
     parts: OrderedDict[str, nn.Module] = OrderedDict()
     if batch_norm and batch_norm.position == "before":
         parts["norm"] = BiasedBatchNorm(channels, batch_norm, axes=axes)
@@ -97,7 +98,7 @@ def tail(
 
 
 def load(module: nn.Module, kernel: str, *, name: str, weights: Weights, order: tuple[int, ...] = (1, 0)) -> None:
-    """Copy the weights of layer `name` into a module whose kernel has its axes in another `order`."""
+    """Copy the weights of layer `name` into a module; `order` permutes the canonical kernel's axes into PyTorch's."""
     layer = module.get_submodule(kernel)
     layer.weight = nn.Parameter(torch.tensor(weights[f"{name}.kernel"].transpose(order)).contiguous())
     layer.bias = nn.Parameter(torch.tensor(weights[f"{name}.bias"]))
@@ -105,7 +106,7 @@ def load(module: nn.Module, kernel: str, *, name: str, weights: Weights, order: 
 
 
 def load_sequence(model: SequenceNetwork, weights: Weights) -> None:
-    """Copy the weights of all layers and of the head; gates are stacked as the canonical ones are."""
+    """Copy the weights of all layers and of the head; PyTorch stacks the gates as in the canonical weights."""
     for number, layer in enumerate(model.layers):
         name, recurrence = f"layer{number}", layer.recurrence
         bias = torch.tensor(weights[f"{name}.bias"])
@@ -114,14 +115,14 @@ def load_sequence(model: SequenceNetwork, weights: Weights) -> None:
         recurrence.bias_ih_l0 = nn.Parameter(bias)
         if f"{name}.recurrent_bias" in weights:
             recurrence.bias_hh_l0 = nn.Parameter(torch.tensor(weights[f"{name}.recurrent_bias"]))
-        else:  # two trainable biases would move twice as fast as one
+        else:  # two trainable biases would learn twice as fast as one, so the second is a constant 0
             recurrence.bias_hh_l0 = nn.Parameter(torch.zeros_like(bias), requires_grad=False)
         load_batch_norm(layer, name=name, weights=weights)
     load(model, "head", name="head", weights=weights)
 
 
 def load_batch_norm(module: nn.Module, *, name: str, weights: Weights) -> None:
-    """Copy scale, offset and running statistics of layer `name`, where the module has a batch norm."""
+    """Copy scale, offset and running statistics of layer `name`, if it has a batch norm."""
     if f"{name}.scale" in weights:
         norm = module.get_submodule("tail.norm").norm
         norm.weight = nn.Parameter(torch.tensor(weights[f"{name}.scale"]))
@@ -131,7 +132,7 @@ def load_batch_norm(module: nn.Module, *, name: str, weights: Weights) -> None:
 
 
 def read(module: nn.Module, kernel: str, *, name: str, order: tuple[int, ...] = (1, 0)) -> State:
-    """The weights of layer `name`, in their canonical layout."""
+    """The weights of layer `name`, in the canonical layout."""
     layer: Any = module.get_submodule(kernel)
     state = {f"{name}.kernel": layer.weight.permute(order), f"{name}.bias": layer.bias}
     return state | read_batch_norm(module, name=name)
@@ -152,7 +153,7 @@ def read_sequence(model: SequenceNetwork) -> State:
 
 
 def read_batch_norm(module: nn.Module, *, name: str) -> State:
-    """Scale, offset and running statistics of layer `name`, where the module has a batch norm."""
+    """Scale, offset and running statistics of layer `name`; empty if the module has no batch norm."""
     for part in module.modules():
         if isinstance(part, BiasedBatchNorm):
             norm: Any = part.norm

@@ -1,12 +1,12 @@
-"""What a script of `tune` says of a network: its layers as a list, and the words that a framework has for them.
+"""Writes the network of a script of `tune`: its layers as a list, and the code of each layer in each framework.
 
-A family may have a `script.py` that offers
-- `network(spec)`: its layers in their order;
-- `WORDS`: for each framework the words for the kinds of layers that no other family has, each a function of a mapping.
-  It holds the sizes of the layer, `options` (those that the search chose), `backend` and `precision`, and for Flax
-  `ending`, with which every layer closes;
-- `HELPERS`, where words need functions that no library has: for each framework their text, by option and value.
-Of a family without one, a script holds the source of the family's own files.
+A family may have a `script.py` with
+- `network(spec)`: the layers in order;
+- `WORDS`: for each framework, functions that write the kinds of layers that no other family has. A function gets a
+  mapping with the sizes of the layer, `options` (those that the search chose), `backend` and `precision`, and for Flax
+  `ending`, the last arguments of every layer;
+- `HELPERS`, if this code calls functions that no library has: for each framework their source, by option and value.
+For a family without `script.py`, the script holds the source of the family's own files.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ Words = dict[str, dict[str, Callable[[Of], str]]]  # by framework and kind
 
 
 class Layer(NamedTuple):
-    """One layer by the word for it, and its sizes."""
+    """One layer: its kind, as a key of `WORDS`, and its sizes."""
 
     kind: str
     sizes: dict[str, Any]
@@ -50,7 +50,7 @@ def recurrent(kind: str, spec: SequenceSpec) -> Iterator[Layer]:
 
 
 def tail(channels: int, activation: str, batch_norm: BatchNorm | None, *, axes: int) -> Iterator[Layer]:
-    """Batch norm before or after the activation; `axes` are those between samples and channels."""
+    """Batch norm before or after the activation; `axes` is the number of axes between samples and channels."""
     found = [Layer("activation", {"name": activation})] if activation != "linear" else []
     if batch_norm:
         sizes = {"channels": channels, "axes": axes, "epsilon": batch_norm.epsilon, "momentum": batch_norm.momentum}
@@ -59,25 +59,25 @@ def tail(channels: int, activation: str, batch_norm: BatchNorm | None, *, axes: 
 
 
 def dropout(rate: float) -> Iterator[Layer]:
-    """Dropout, where there is any."""
+    """Dropout, if the rate is above 0."""
     if rate:
         yield Layer("dropout", {"rate": rate})
 
 
 def pytorch_recurrent(made: str, of: Of) -> str:
-    """A recurrent layer of PyTorch whose states, or the last of them, are handed on."""
+    """The code of a recurrent layer of PyTorch that returns all states, or only the last one."""
     return f"Recurrent({made}, last={of['last']})"
 
 
 def keras_recurrent(layer: str, of: Of, *, ending: str = "") -> str:
-    """A recurrent layer of Keras."""
+    """The code of a recurrent layer of Keras."""
     unroll = of["options"].get("unroll") == "yes"
     sequences = f"return_sequences={not of['last']}, unroll={unroll}{ending}"
     return f'keras.layers.{layer}({of["units"]}, activation="{of["activation"]}", {sequences}, dtype=policy)'
 
 
 def flax_recurrent(cell: str, of: Of) -> str:
-    """A recurrent layer of Flax; it would begin in the type of the parameters, whatever the cell computes in."""
+    """The code of a recurrent layer of Flax; in bf16 with an initial state in the dtype of the computation."""
     begin = ", carry_init=lambda _, shape, __: jnp.zeros(shape, jnp.bfloat16)" if of["precision"] == "bf16" else ""
     made = f"nnx.{cell}({of['inputs']}, {of['units']}, activation_fn=nnx.{of['activation']}{begin}{of['ending']}"
     last = ",\n    lambda states: states[:, -1]" if of["last"] else ""

@@ -1,4 +1,4 @@
-"""What the specs of all recurrent families have in common."""
+"""Defines the interface of the specs of all recurrent families."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -6,13 +6,13 @@ from typing import Protocol, runtime_checkable
 from models.layers.spec import RecurrentLayer
 
 
-@runtime_checkable  # as the shape checks of the tests ask for it
+@runtime_checkable  # the shape checks in the tests need it
 class SequenceSpec(Protocol):
-    """What the specs of all recurrent families have: sequences of `steps` × `features`, layers, a linear head."""
+    """The spec of a recurrent network: sequences of `steps` × `features`, recurrent layers, a linear head."""
 
     @property
     def steps(self) -> int:
-        """Steps of time in a sequence."""
+        """Time steps in a sequence."""
 
     @property
     def features(self) -> int:
@@ -24,4 +24,4 @@ class SequenceSpec(Protocol):
 
     @property
     def outputs(self) -> int:
-        """Numbers that the head answers."""
+        """Outputs of the head."""

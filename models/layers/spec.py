@@ -1,7 +1,7 @@
-"""What the layers of every family share: their options, their first weights, and what they must compute.
+"""Describes the layers that several families share: their options, initial weights, and reference in NumPy.
 
-Weights are named `<layer>.<part>` and laid out one way: dense kernels (in, out), convolutions HWIO, flattened images in
-H·W·C order. A batch norm adds `scale`, `offset` and the running `mean` and `variance`.
+Weights are named `<layer>.<part>` and have one canonical layout: dense kernels (in, out), convolutions HWIO, flattened
+images in H·W·C order. A batch norm adds `scale`, `offset` and the running `mean` and `variance`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -55,7 +55,7 @@ class Initializer:
     deviation: Annotated[float, Field(gt=0, strict=True)] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a deviation where it has no meaning, and its absence where it has one."""
+        """Raise ValueError if `normal` has no deviation, or another initializer has one."""
         if (self.deviation is None) == (self.name == "normal"):
             expected = "a value" if self.name == "normal" else "no such key"
             raise ValueError(f"found deviation {self.deviation!r}, expected {expected} for {self.name!r}")
@@ -104,17 +104,17 @@ class RecurrentLayer:
     initializer: Initializer = GLOROT
 
     def __post_init__(self) -> None:
-        """Refuse a position that a layer whose activation is inside its recurrence cannot have."""
+        """Raise ValueError for a batch norm before the activation, which is inside the recurrence."""
         if self.batch_norm and self.batch_norm.position == "before":
             raise ValueError("batch norm can only come after a recurrent layer: position must be 'after'")
 
 
 class Part(NamedTuple):
-    """One layer of a network as people list them: what it is, the shape of one sample after it, its operations.
+    """One layer in the list of a network: its kind, the output shape of one sample, its FLOPs.
 
-    Operations are floating-point operations of one forward pass of one sample: two for each multiplication with a
-    kernel, padding included, and nothing else. `name` is that of its weights, as in `dense.kernel`. `kept` is how many
-    numbers of a sample its backward pass needs again, where that is more than its outputs.
+    `flops` are those of one forward pass of one sample: two for each multiplication with a kernel, padding included,
+    and nothing else. `name` is the prefix of its weights, as in `dense.kernel`. `kept` is how many numbers of a sample
+    its backward pass needs again, if these are more than its outputs.
     """
 
     name: str
@@ -125,7 +125,7 @@ class Part(NamedTuple):
 
 
 def tail_words(activation: str, batch_norm: BatchNorm | None, dropout: float) -> str:
-    """What follows the product with a kernel, in words."""
+    """What follows a linear operation, in words."""
     parts = [activation]
     if batch_norm:
         parts.insert(0 if batch_norm.position == "before" else 1, "batch norm")
@@ -146,10 +146,10 @@ def head_part(inputs: int, outputs: int) -> Part:
 
 
 def recurrent_parts(kind: str, steps: int, inputs: int, stack: Sequence[RecurrentLayer], *, gates: int) -> list[Part]:
-    """Recurrent layers; all but the last hand on their whole sequence.
+    """Recurrent layers; all except the last return the states of all time steps.
 
-    For its backward pass each needs the states of all steps again; with gates also these, and one number more: an LSTM
-    the cell, a GRU the part of the candidate that comes from the state.
+    The backward pass of each needs the states of all time steps again. With gates it also needs the gates, and one
+    number more: in an LSTM the cell state, in a GRU the part of the candidate that comes from the state.
     """
     parts, numbers = [], 1 if gates == 1 else gates + 2
     for number, layer in enumerate(stack):
@@ -163,7 +163,7 @@ def recurrent_parts(kind: str, steps: int, inputs: int, stack: Sequence[Recurren
 
 
 def without_dropout(spec: AnySpec) -> AnySpec:
-    """The same network with every dropout rate at zero, as a proof of equivalence needs it."""
+    """The same spec with every dropout rate at zero, as a proof of equivalence needs it."""
     changes: dict[str, Any] = {}
     for field in fields(spec):
         value = getattr(spec, field.name)
@@ -181,7 +181,7 @@ def dense_shapes(name: str, inputs: int, layer: DenseLayer) -> dict[str, tuple[i
 
 
 def batch_norm_shapes(name: str, channels: int, batch_norm: BatchNorm | None) -> dict[str, tuple[int, ...]]:
-    """Canonical names and shapes that a batch norm adds to its layer: none where there is no batch norm."""
+    """Canonical names and shapes that a batch norm adds to its layer; empty if there is no batch norm."""
     parts = ("scale", "offset", "mean", "variance") if batch_norm else ()
     return {f"{name}.{part}": (channels,) for part in parts}
 
@@ -212,10 +212,11 @@ def sequence_sizes(sample_shape: tuple[int, ...]) -> dict[str, int]:
 def initial_weights(
     shapes: Mapping[str, tuple[int, ...]], initializers: Mapping[str, Initializer], *, seed: int, gates: int = 1
 ) -> Weights:
-    """The first value of every weight in float64, drawn in the order of `shapes`.
+    """The initial value of every weight in float64, drawn in the order of `shapes`.
 
-    `initializers` are those of the layers' kernels; recurrent kernels are orthogonal, biases zero, batch norms at rest.
-    Each of the `gates` of a recurrent layer, whose recurrent kernel is among the shapes, is drawn by itself.
+    `initializers` are those of the layers' kernels. Recurrent kernels are orthogonal, biases zero; batch norms start
+    with mean and offset 0, variance and scale 1. Each of the `gates` of a recurrent layer is drawn separately; a layer
+    is recurrent if its recurrent kernel is in `shapes`.
     """
     generator = np.random.default_rng(seed)
     weights = {}
@@ -232,7 +233,7 @@ def initial_weights(
 
 
 def _initial(initializer: Initializer, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-    """One kernel; its last two axes are inputs and outputs, those before them are the receptive field."""
+    """One kernel; its last two axes are inputs and outputs, the axes before them are the receptive field."""
     receptive_field = int(np.prod(shape[:-2]))
     inputs, outputs = receptive_field * shape[-2], receptive_field * shape[-1]
     match initializer.name:
@@ -255,7 +256,7 @@ def _uniform(limit: float, shape: tuple[int, ...], generator: np.random.Generato
 
 
 def _orthogonal(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-    """A random rotation, so that signals neither fade nor explode; of a kernel that is not square, a part of one."""
+    """A random orthogonal matrix, so that signals neither vanish nor explode; part of one if it is not square."""
     flat = (int(np.prod(shape[:-1])), shape[-1])
     orthogonal, triangular = np.linalg.qr(generator.standard_normal((max(flat), min(flat))))
     rotation = orthogonal * np.sign(np.diag(triangular))
@@ -265,7 +266,7 @@ def _orthogonal(shape: tuple[int, ...], generator: np.random.Generator) -> np.nd
 def dense(
     layer: DenseLayer, weights: Weights, name: str, inputs: Float[np.ndarray, "batch features"]
 ) -> Float[np.ndarray, "batch units"]:
-    """The reference of one hidden dense layer at inference, when dropout does nothing."""
+    """One hidden dense layer at inference, without dropout: the reference for the frameworks."""
     values = inputs @ weights[f"{name}.kernel"] + weights[f"{name}.bias"]
     return activate(values, layer.activation, layer.batch_norm, weights, name)
 
@@ -277,7 +278,7 @@ def activate(
     weights: Weights,
     name: str,
 ) -> Float[np.ndarray, "*batch channels"]:
-    """The activation, with the batch norm of layer `name` before or after it where there is one."""
+    """The activation of `values`, with the batch norm of layer `name` before or after it if there is one."""
     if batch_norm and batch_norm.position == "before":
         values = _normalise(values, batch_norm, weights, name)
     values = ACTIVATIONS[activation](values)

@@ -10,7 +10,7 @@ from models.lstm.spec import LstmLayer, LstmSpec
 
 
 def recurrence(inputs: int, layer: LstmLayer, *, dtypes: layers.Dtypes, rngs: nnx.Rngs) -> nnx.OptimizedLSTMCell:
-    """The cell of one layer; its two dense layers, with the gates stacked i f g o, are the canonical layout."""
+    """The cell of one layer; its two dense layers stack the gates i f g o, as in the canonical weights."""
     return nnx.OptimizedLSTMCell(
         inputs,
         layer.units,
@@ -28,7 +28,7 @@ def build(
     compute_dtype: str | None = None,
     unroll: layers.Unroll = "1",
 ) -> layers.SequenceNetwork:
-    """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
+    """The model with these weights; it computes in their precision or in `compute_dtype`. `seed` is for dropout."""
     dtypes = layers.dtypes_of(weights, compute_dtype)
     network = partial(layers.SequenceNetwork, spec, recurrence=recurrence, unroll=unroll, dtypes=dtypes)
     model = layers.blank(lambda rngs: network(rngs=rngs), seed=seed)
@@ -37,5 +37,5 @@ def build(
 
 
 def export(model: layers.SequenceNetwork) -> Weights:
-    """A copy of the weights as they are now, by their canonical names."""
+    """A copy of the current weights, by their canonical names."""
     return layers.to_numpy(layers.read_sequence(model))

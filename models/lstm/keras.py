@@ -17,7 +17,7 @@ Cudnn = Literal["auto", "off"]  # on a GPU
 def recurrence(
     layer: LstmLayer, *, return_sequences: bool, unroll: Unroll, use_cudnn: Cudnn, name: str, dtype: str
 ) -> keras_layers.LSTM:
-    """One layer; Keras stacks the gates i f c o, as the canonical ones are."""
+    """One layer; Keras stacks the gates i f c o, in the same order as the canonical weights."""
     return keras_layers.LSTM(
         layer.units,
         activation=layer.activation,
@@ -38,12 +38,12 @@ def build(
     unroll: Unroll = "no",
     use_cudnn: Cudnn = "auto",
 ) -> keras.Sequential:
-    """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
+    """The model with these weights; it computes in their precision or in `compute_dtype`. `seed` is for dropout."""
     dtype = layers.dtype_of(weights, compute_dtype)
     made = partial(recurrence, unroll=unroll, use_cudnn=use_cudnn)
     return layers.sequence_network(spec, weights, recurrence=made, seed=seed, dtype=dtype)
 
 
 def export(model: keras.Sequential) -> Weights:
-    """A copy of the weights as they are now, by their canonical names."""
+    """A copy of the current weights, by their canonical names."""
     return layers.export(model)

@@ -9,12 +9,12 @@ from models.lstm.spec import LstmLayer, LstmSpec
 
 
 def recurrence(inputs: int, layer: LstmLayer) -> nn.LSTM:
-    """One layer, with the gates stacked i f g o."""
+    """One layer; PyTorch stacks the gates i f g o, as in the canonical weights."""
     return nn.LSTM(inputs, layer.units, batch_first=True)
 
 
 def build(spec: LstmSpec, weights: Weights, *, seed: int = 0) -> layers.SequenceNetwork:
-    """The model with these weights, in their precision; the seed is that of its dropout."""
+    """The model with these weights, in their precision; `seed` is for dropout."""
     if any(layer.activation != "tanh" for layer in spec.layers):
         raise NotImplementedError("PyTorch's nn.LSTM has tanh built in and no other activation")
     torch.manual_seed(seed)
@@ -24,5 +24,5 @@ def build(spec: LstmSpec, weights: Weights, *, seed: int = 0) -> layers.Sequence
 
 
 def export(model: layers.SequenceNetwork) -> Weights:
-    """A copy of the weights as they are now, by their canonical names."""
+    """A copy of the current weights, by their canonical names."""
     return layers.to_numpy(layers.read_sequence(model))

@@ -1,4 +1,4 @@
-"""An LSTM in a script of `tune`."""
+"""Writes an LSTM in a script of `tune`."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from models.lstm.spec import LstmSpec
 
 
 def keras_lstm(of: layers.Of) -> str:
-    """The layer, kept from cuDNN where that was chosen or where it cannot be used (see `models.layers.keras.cudnn`)."""
+    """The code of the layer, without cuDNN if that was chosen or cuDNN cannot run it (`models.layers.keras.cudnn`)."""
     without_cudnn = of["options"].get("use_cudnn") == "off" or (of["backend"] == "jax" and of["precision"] == "bf16")
     return layers.keras_recurrent("LSTM", of, ending=", use_cudnn=False" if without_cudnn else "")
 
@@ -22,5 +22,5 @@ WORDS: layers.Words = {
 
 
 def network(spec: LstmSpec) -> Iterator[layers.Layer]:
-    """The layers in their order."""
+    """The layers of the network, in order."""
     yield from layers.recurrent("lstm", spec)

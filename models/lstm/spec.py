@@ -1,4 +1,4 @@
-"""An LSTM that reads a sequence and answers once: its sizes, its first weights, and what it must compute."""
+"""Describes an LSTM with one output per sequence: its sizes, its initial weights, and its reference in NumPy."""
 
 from typing import Annotated
 
@@ -53,20 +53,20 @@ sizes = layers.sequence_sizes
 
 
 def input_shape(spec: LstmSpec) -> tuple[int, ...]:
-    """The shape in which the network takes one sample."""
+    """The shape of one sample as the network takes it."""
     return (spec.steps, spec.features)
 
 
 def parameter_shapes(spec: LstmSpec) -> dict[str, tuple[int, ...]]:
-    """Canonical names and shapes. Gates are stacked i f g o along the last axis, with one bias for the four."""
+    """The canonical names and shapes of all weights. Gates are stacked i f g o along the last axis, with one bias."""
     head = {"head.kernel": (spec.layers[-1].units, spec.outputs), "head.bias": (spec.outputs,)}
     return layers.recurrent_shapes(spec.features, spec.layers, gates=GATES) | head
 
 
 def initial_weights(spec: LstmSpec, *, seed: int) -> Weights:
-    """Each gate by itself: kernels as their layers say, orthogonal recurrences, zero biases but an open gate's.
+    """Initial weights in float64, each gate drawn separately.
 
-    In float64.
+    Kernels by their layers' initializers, recurrent kernels orthogonal, biases zero except with `unit_forget_bias`.
     """
     initializers = {f"layer{number}": layer.initializer for number, layer in enumerate(spec.layers)}
     initializers["head"] = spec.head_initializer
@@ -78,7 +78,7 @@ def initial_weights(spec: LstmSpec, *, seed: int) -> Weights:
 
 
 def parts(spec: LstmSpec) -> list[Part]:
-    """The layers in their order."""
+    """The layers of the network, in order."""
     stack = layers.recurrent_parts("LSTM", spec.steps, spec.features, spec.layers, gates=GATES)
     return [*stack, layers.head_part(spec.layers[-1].units, spec.outputs)]
 
@@ -86,7 +86,10 @@ def parts(spec: LstmSpec) -> list[Part]:
 def forward(
     spec: LstmSpec, weights: Weights, inputs: Float[np.ndarray, "batch time features"]
 ) -> Float[np.ndarray, "batch outputs"]:
-    """The reference that every framework must match (Hochreiter and Schmidhuber 1997; forget gates by Gers 2000)."""
+    """The logits in NumPy, which every framework must match.
+
+    Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000.
+    """
     sequence = inputs
     for number, layer in enumerate(spec.layers):
         from_input, recurrent, bias = (weights[f"layer{number}.{part}"] for part in ("kernel", "recurrent", "bias"))

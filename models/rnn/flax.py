@@ -28,7 +28,7 @@ def build(
     compute_dtype: str | None = None,
     unroll: layers.Unroll = "1",
 ) -> layers.SequenceNetwork:
-    """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
+    """The model with these weights; it computes in their precision or in `compute_dtype`. `seed` is for dropout."""
     dtypes = layers.dtypes_of(weights, compute_dtype)
     network = partial(layers.SequenceNetwork, spec, recurrence=recurrence, unroll=unroll, dtypes=dtypes)
     model = layers.blank(lambda rngs: network(rngs=rngs), seed=seed)
@@ -37,5 +37,5 @@ def build(
 
 
 def export(model: layers.SequenceNetwork) -> Weights:
-    """A copy of the weights as they are now, by their canonical names."""
+    """A copy of the current weights, by their canonical names."""
     return layers.to_numpy(layers.read_sequence(model))

@@ -35,12 +35,12 @@ def build(
     compute_dtype: str | None = None,
     unroll: Unroll = "no",
 ) -> keras.Sequential:
-    """The model with these weights, computing in their precision or in `compute_dtype`; the seed is its dropout's."""
+    """The model with these weights; it computes in their precision or in `compute_dtype`. `seed` is for dropout."""
     dtype = layers.dtype_of(weights, compute_dtype)
     made = partial(recurrence, unroll=unroll)
     return layers.sequence_network(spec, weights, recurrence=made, seed=seed, dtype=dtype)
 
 
 def export(model: keras.Sequential) -> Weights:
-    """A copy of the weights as they are now, by their canonical names."""
+    """A copy of the current weights, by their canonical names."""
     return layers.export(model)

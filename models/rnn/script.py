@@ -1,4 +1,4 @@
-"""A plain recurrent network in a script of `tune`."""
+"""Writes a plain recurrent network in a script of `tune`."""
 
 from collections.abc import Iterator
 
@@ -17,5 +17,5 @@ WORDS: layers.Words = {
 
 
 def network(spec: RnnSpec) -> Iterator[layers.Layer]:
-    """The layers in their order."""
+    """The layers of the network, in order."""
     yield from layers.recurrent("rnn", spec)

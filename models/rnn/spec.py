@@ -1,4 +1,4 @@
-"""A plain recurrent network that reads a sequence and answers once: its sizes, first weights, and what it computes."""
+"""Describes a plain recurrent network with one output per sequence: sizes, initial weights, reference in NumPy."""
 
 from typing import Annotated
 
@@ -39,24 +39,24 @@ sizes = layers.sequence_sizes
 
 
 def input_shape(spec: RnnSpec) -> tuple[int, ...]:
-    """The shape in which the network takes one sample."""
+    """The shape of one sample as the network takes it."""
     return (spec.steps, spec.features)
 
 
 def parameter_shapes(spec: RnnSpec) -> dict[str, tuple[int, ...]]:
-    """Canonical names and shapes."""
+    """The canonical names and shapes of all weights."""
     head = {"head.kernel": (spec.layers[-1].units, spec.outputs), "head.bias": (spec.outputs,)}
     return layers.recurrent_shapes(spec.features, spec.layers, gates=1) | head
 
 
 def initial_weights(spec: RnnSpec, *, seed: int) -> Weights:
-    """Kernels as their layers say, orthogonal recurrences, zero biases; float64."""
+    """Initial weights in float64: kernels by their layers' initializers, recurrent kernels orthogonal, zero biases."""
     initializers = {f"layer{number}": layer.initializer for number, layer in enumerate(spec.layers)}
     return layers.initial_weights(parameter_shapes(spec), initializers | {"head": spec.head_initializer}, seed=seed)
 
 
 def parts(spec: RnnSpec) -> list[Part]:
-    """The layers in their order."""
+    """The layers of the network, in order."""
     stack = layers.recurrent_parts("recurrent", spec.steps, spec.features, spec.layers, gates=1)
     return [*stack, layers.head_part(spec.layers[-1].units, spec.outputs)]
 
@@ -64,7 +64,7 @@ def parts(spec: RnnSpec) -> list[Part]:
 def forward(
     spec: RnnSpec, weights: Weights, inputs: Float[np.ndarray, "batch time features"]
 ) -> Float[np.ndarray, "batch outputs"]:
-    """The reference that every framework must match (Elman 1990)."""
+    """The logits in NumPy, which every framework must match (Elman 1990)."""
     sequence = inputs
     for number, layer in enumerate(spec.layers):
         from_input, recurrent, bias = (weights[f"layer{number}.{part}"] for part in ("kernel", "recurrent", "bias"))
