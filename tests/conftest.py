@@ -1,12 +1,12 @@
-"""Which tests are collected.
+"""Selects the tests that are collected.
 
-    pytest                    those that take less than ten seconds each
-    pytest --slow             the others, marked `slow`
-    pytest --studies          hundreds of kills, trials and seeds, marked `study`
+    pytest                    tests that take less than ten seconds each
+    pytest --slow             only tests marked `slow`, which take ten seconds or more each
+    pytest --studies          only tests marked `study`, with hundreds of kills, trials or seeds
     pytest --benchmark-only   the benchmarks: a step and a query of every family in every framework
-    pytest --benchmark-only --studies   the long comparisons, marked `study`, and no others
+    pytest --benchmark-only --studies   only the long comparisons, marked `study`
 
-GPU tests run where `--device cuda` names one.
+Tests marked `gpu` need `--device cuda`, and are skipped without it.
 """
 
 import os
@@ -21,12 +21,12 @@ BENCHMARKS = Path(__file__).parent / "benchmarks"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--device", default="cpu", help="devices that the tests may use: cpu, cuda or cpu,cuda")
-    parser.addoption("--slow", action="store_true", help="the tests that take ten seconds or more each, and no others")
-    parser.addoption("--studies", action="store_true", help="hundreds of kills, trials and seeds, and nothing else")
+    parser.addoption("--slow", action="store_true", help="run only the tests that take ten seconds or more each")
+    parser.addoption("--studies", action="store_true", help="run only the studies: hundreds of kills, trials or seeds")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave the other kind uncollected, so that nothing is imported in vain or shown as skipped."""
+    """Ignore benchmarks without `--benchmark-only` and all else with it, so that they are not imported or skipped."""
     if collection_path.is_dir() and collection_path != BENCHMARKS:
         return None
     is_benchmark = collection_path.is_relative_to(BENCHMARKS)
@@ -34,8 +34,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of the kind that was asked for; a process of one backend gets the names of its tests."""
-    from tests.contenders import RESULTS  # a plugin, which pytest has to import first
+    """Keep only the tests of the chosen kind, except in the process of a Keras backend, which gets a list of tests."""
+    from tests.contenders import RESULTS  # pytest has to import this plugin first
 
     if RESULTS not in os.environ:
         wanted = {name for name, option in (("slow", "slow"), ("study", "studies")) if config.getoption(option)}

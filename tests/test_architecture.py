@@ -1,4 +1,4 @@
-"""The directions of the imports hold, and each contract that says so is seen to fail when it is broken."""
+"""The import contracts hold, and for each contract an example shows that it fails when it is broken."""
 
 import re
 import shutil
@@ -64,13 +64,13 @@ def test_every_contract_holds(copy: Path) -> None:
 
 
 @pytest.mark.parametrize(("contract", "file", "line"), OFFENCES)
-def test_an_offence_breaks_its_contract_and_no_other(copy: Path, contract: str, file: str, line: str) -> None:
+def test_a_wrong_import_breaks_its_contract_and_no_other(copy: Path, contract: str, file: str, line: str) -> None:
     with (copy / file).open("a") as source:
         source.write(f"\n{line}\n")
     assert broken_contracts(copy) == [contract]
 
 
-def test_no_contract_goes_without_an_offence() -> None:
+def test_every_contract_has_an_example_that_breaks_it() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     assert {contract["name"] for contract in contracts} == {contract for contract, _, _ in OFFENCES}
 

@@ -1,4 +1,4 @@
-"""The tests of a Keras backend run in a process of their own, and their results arrive here one by one."""
+"""The tests of a Keras backend run in another process, and their results are reported in this one."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ def test_left_out(contender):
 
 
 def run(folder: Path, *options: str) -> tuple[int, list[str]]:
-    """The status and the lines of a pytest over these tests."""
+    """The exit status and the output lines of pytest on these tests."""
     (folder / "conftest.py").write_text('pytest_plugins = ["tests.contenders"]\n')
     (folder / "test_it.py").write_text(TESTS)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA", *options]
@@ -41,7 +41,7 @@ def run(folder: Path, *options: str) -> tuple[int, list[str]]:
     return ended.returncode, ended.stdout.splitlines()
 
 
-def test_results_arrive_from_the_process_of_each_backend(tmp_path: Path) -> None:
+def test_results_come_from_the_process_of_each_backend(tmp_path: Path) -> None:
     status, lines = run(tmp_path, "-k", "not left_out")
     assert status == pytest.ExitCode.TESTS_FAILED, lines
     for name in ("pytorch", "flax", "keras/tensorflow", "keras/jax", "keras/torch"):

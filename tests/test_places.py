@@ -1,4 +1,4 @@
-"""What breaks without a word when a file moves: folders that are searched, files that are named by their path."""
+"""Paths in the code and in the configuration exist; a moved file would otherwise break them silently."""
 
 import importlib.util
 import re
@@ -35,9 +35,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
         (workload.WORKLOADS, "*.toml", "digits-dnn.toml"),
     ],
 )
-def test_a_folder_that_is_searched_has_the_files_that_are_searched_for(
-    folder: Path, pattern: str, expected: str
-) -> None:
+def test_searched_folders_contain_the_expected_files(folder: Path, pattern: str, expected: str) -> None:
     assert expected in {path.name for path in folder.glob(pattern)}
 
 
@@ -59,7 +57,7 @@ def test_the_digest_of_sources_changes_with_every_file_that_drives_a_framework(
     assert frameworks.adapter_source("pytorch") != before
 
 
-def test_files_that_decide_what_is_cached_are_there() -> None:
+def test_files_that_decide_cache_keys_exist() -> None:
     decisive = [*(proofs.HARNESS / name for name in proofs.DECISIVE), *option_search.TIMING]
     assert [path for path in decisive if not path.is_file()] == []
 
@@ -69,7 +67,7 @@ def test_a_record_names_the_commit_of_this_checkout(tmp_path: Path) -> None:
     found = environment({}).commit
     assert found is not None
     assert found.removesuffix("-dirty") == head.strip()
-    assert commit(tmp_path) is None, "a folder that is no checkout has none"
+    assert commit(tmp_path) is None, "a folder that is not a checkout has no commit"
 
 
 def jaxtyping_packages() -> list[str]:
@@ -78,12 +76,12 @@ def jaxtyping_packages() -> list[str]:
     return option.partition("=")[2].split(",")[:-1]
 
 
-def test_shapes_are_checked_in_modules_that_exist() -> None:
+def test_modules_with_shape_checks_exist() -> None:
     assert jaxtyping_packages()
     assert [name for name in jaxtyping_packages() if importlib.util.find_spec(name) is None] == []
 
 
-def test_an_array_of_another_shape_is_refused_wherever_shapes_are_checked() -> None:
+def test_an_array_of_a_wrong_shape_is_refused_in_all_checked_modules() -> None:
     layer = layers.DenseLayer(units=2)
     weights = {"hidden0.kernel": np.ones((3, 2)), "hidden0.bias": np.zeros(2)}
     assert layers.dense(layer, weights, "hidden0", np.ones((4, 3))).shape == (4, 2)
@@ -95,7 +93,7 @@ def test_an_array_of_another_shape_is_refused_wherever_shapes_are_checked() -> N
         relative_deviation("no array", np.ones(3))  # type: ignore[arg-type]
 
 
-def test_rules_for_single_files_are_about_files_that_exist() -> None:
+def test_lint_rules_for_single_files_name_existing_files() -> None:
     files = [
         path.relative_to(ROOT).as_posix()
         for folder in ("bench", "docs", "models", "tests")
@@ -107,7 +105,7 @@ def test_rules_for_single_files_are_about_files_that_exist() -> None:
         assert any(fnmatch(file, simple) for file in files), pattern
 
 
-def test_import_contracts_are_about_modules_that_exist() -> None:
+def test_import_contracts_name_existing_modules() -> None:
     for contract in PROJECT["tool"]["importlinter"]["contracts"]:
         lists = (
             contract.get(key, [])
@@ -118,7 +116,7 @@ def test_import_contracts_are_about_modules_that_exist() -> None:
             assert path.with_suffix(".py").is_file() or path.is_dir(), name
 
 
-def test_how_sides_take_turns_is_read_from_the_checkout_of_each(tmp_path: Path) -> None:
+def test_the_interleaving_protocol_is_read_from_each_checkout(tmp_path: Path) -> None:
     assert compare_commits._protocol(ROOT) == str(plan_exchange.PROTOCOL)
     for place in compare_commits.EXCHANGES:
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
@@ -128,8 +126,8 @@ def test_how_sides_take_turns_is_read_from_the_checkout_of_each(tmp_path: Path) 
     assert compare_commits._protocol(tmp_path) == "1"
 
 
-def test_the_command_and_the_module_start_from_any_folder(tmp_path: Path) -> None:
-    """Also where a folder of the user's has the names of our packages."""
+def test_the_command_and_the_module_start_in_any_folder(tmp_path: Path) -> None:
+    """Also if the current folder has packages with the names of ours."""
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "__init__.py").write_text("raise RuntimeError('the models of the user')\n")
     for command in ([sys.executable, "-m", "bench"], [Path(sys.executable).with_name("levelfield")]):

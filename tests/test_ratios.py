@@ -1,4 +1,4 @@
-"""The arithmetic of the benchmarks' closing table."""
+"""The ratios and verdicts in the final table of the benchmarks."""
 
 import numpy as np
 import pytest
@@ -13,13 +13,13 @@ def rounds(ratios: list[float]) -> Rounds:
     return Rounds(baseline_ns=baseline, candidate_ns=candidate, steps=1)
 
 
-def test_a_ratio_is_the_median_of_pairs_between_two_of_its_order_statistics() -> None:
+def test_a_ratio_is_a_median_with_an_interval_from_order_statistics() -> None:
     found = ratio(rounds([1.00, 1.01, 1.02, 1.03, 1.04, 1.05, 9.00]))
     assert (found.ratio, found.low, found.high) == pytest.approx((1.03, 1.00, 9.00))
     assert ratio(rounds([1.1] * 7)).ratio == pytest.approx(1.1)
 
 
-def test_the_interval_holds_the_median_as_often_as_it_says() -> None:
+def test_the_interval_covers_the_median_at_its_confidence() -> None:
     generator = np.random.default_rng(0)
     found = [ratio(rounds(list(generator.lognormal(0.0, 0.1, 40)))) for _ in range(500)]
     held = np.mean([item.low <= 1 <= item.high for item in found])
@@ -43,12 +43,12 @@ def test_too_few_rounds_are_refused() -> None:
         (0.97, 1.01, "inconclusive", "within"),
     ],
 )
-def test_a_verdict_needs_the_whole_interval(low: float, high: float, equal: str, no_dearer: str) -> None:
+def test_a_verdict_needs_the_whole_interval_on_one_side(low: float, high: float, equal: str, no_dearer: str) -> None:
     found = Ratio(ratio=(low + high) / 2, low=low, high=high)
     assert (found.verdict(EQUAL), found.verdict(NO_DEARER)) == (equal, no_dearer)
 
 
-def test_two_ways_take_turns_and_each_is_first_as_often() -> None:
+def test_two_alternatives_are_interleaved_and_each_is_first_equally_often() -> None:
     log: list[str] = []
 
     def way(name: str, step_ns: int) -> Way:

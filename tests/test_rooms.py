@@ -1,7 +1,7 @@
-"""The source stays as small as a reader can hold: few rooms, few arrows between them, no circles, short functions.
+"""The source stays small: few packages, few import directions between them, no import cycles, short functions.
 
-A room is a folder directly in `bench/`, a loose module directly in `bench/`, or `models`. An arrow leads from a room to
-one that it imports, as the import statements say, wherever in a file they stand. `pytest -s` shows the arrows.
+A room is a folder or a module directly in `bench/`, or `models`. An arrow leads from a room to a room that it imports,
+at any place in a file. `pytest -s` shows the arrows.
 """
 
 import ast
@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-# From the top; rooms of one level import nothing from each other. `__init__` is the file of `bench` itself.
+# Levels from the top, split by `;`: a room imports only from lower levels. `__init__` is the file of `bench` itself.
 ORDER = (
     "__main__; cli; run worker; plan; report export scripts; analysis adapters; records; workload; datasets; "
     "errors cache version; models; __init__"
@@ -26,9 +26,9 @@ ORDER = (
 LEVEL = {room: level for level, rooms in enumerate(ORDER.split(";")) for room in rooms.split()}
 
 MOST_LOOSE_MODULES, MOST_ARROWS, LONGEST_FILE, LONGEST_FUNCTION = 5, 60, 350, 60
-MOST, LONGEST_OF_MOST = 0.9, 18  # of the functions, and the lines of each
-SENTENCE = re.compile(r"(?!.*\. ).+\.")  # one, in one line
-Import = tuple[str, str]  # of the module that imports, and of the one that is imported
+MOST, LONGEST_OF_MOST = 0.9, 18  # this share of all functions has at most so many lines
+SENTENCE = re.compile(r"(?!.*\. ).+\.")  # one sentence in one line
+Import = tuple[str, str]  # the importing module, and the imported one
 
 
 def test_the_arrows_between_rooms_are_shown() -> None:
@@ -49,13 +49,13 @@ def parsed(path: Path) -> ast.Module:
 
 
 def modules(root: Path) -> dict[str, Path]:
-    """The files of `bench` and `models`, by the names under which they are imported."""
+    """The files of `bench` and `models`, by their module names."""
     files = [path for folder in ("bench", "models") for path in sorted((root / folder).rglob("*.py"))]
     return {".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path for path in files}
 
 
 def imports(root: Path) -> list[Import]:
-    """Each import of one of these files by another, once, wherever in the file it stands."""
+    """All imports of these files by each other, each once, at any place in a file."""
     known = modules(root)
     found = ((name, target) for name, path in known.items() for target in _imported(name, path, known))
     return sorted({(name, target) for name, target in found if target in known})
@@ -79,7 +79,7 @@ def room(module: str) -> str:
 
 
 def apart(root: Path) -> list[Import]:
-    """The imports that lead to another room. Everybody may import `bench` itself, which is left out."""
+    """The imports from another room. `bench` itself is left out, since every room may import it."""
     return [(name, target) for name, target in imports(root) if room(target) not in {room(name), "__init__"}]
 
 
@@ -89,20 +89,20 @@ def arrows(root: Path) -> Counter[Import]:
 
 
 def drawn(root: Path) -> str:
-    """A line for each arrow, from the top, and how many there are."""
+    """A line for each arrow, from the top level down, and the number of arrows."""
     found = sorted(arrows(root).items(), key=lambda item: [(LEVEL.get(name, -1), name) for name in item[0]])
     lines = [f"{above} -> {below}: {number}" for (above, below), number in found]
     return "\n".join([*lines, f"{len(lines)} arrows"])
 
 
 def every_file(root: Path) -> list[Path]:
-    """Those of `bench`, `models`, `docs` and `tests`."""
+    """All Python files of `bench`, `models`, `docs` and `tests`."""
     beside = [path for folder in ("docs", "tests") for path in sorted((root / folder).rglob("*.py"))]
     return [*modules(root).values(), *beside]
 
 
 def functions(root: Path, paths: Iterable[Path]) -> dict[str, int]:
-    """How many lines each function of these files has, from its `def` to its end."""
+    """The number of lines of each function in these files, from its `def` to its end."""
     return {
         f"{path.relative_to(root)}:{node.lineno} {node.name}": (node.end_lineno or 0) - node.lineno + 1
         for path in paths
@@ -165,7 +165,7 @@ FOLDERS = {"bench/__init__.py": '"""One."""', "bench/cli/__init__.py": '"""One. 
 LATE, TYPES = "def f():\n    import bench.cli.a", "if TYPE_CHECKING:\n    from bench.run import a"
 CIRCLE = {"bench/run/a.py": "from . import b", "bench/run/b.py": TYPES}
 SHORT, LONG = "def f(): pass\n", "def f():\n" + "    pass\n" * 18
-# A rule, files that break it, and what it says of them.
+# A rule, files that break it, and what the rule returns for them.
 OFFENCES: list[tuple[Rule, dict[str, str], list[str]]] = [
     (loose_modules, {f"bench/{name}.py": "" for name in "abcdef"}, [f"{name}.py" for name in "abcdef"]),
     (unexplained_folders, FOLDERS | RUN, ["bench/cli", "bench/run"]),
@@ -183,12 +183,12 @@ RULES = tuple(dict.fromkeys(rule for rule, _, _ in OFFENCES))
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_the_source_keeps_the_rule(rule: Rule) -> None:
+def test_the_source_follows_the_rule(rule: Rule) -> None:
     assert rule(ROOT) == [], drawn(ROOT)
 
 
 @pytest.mark.parametrize(("rule", "files", "said"), OFFENCES)
-def test_an_offence_breaks_the_rule(rule: Rule, files: dict[str, str], said: list[str], tmp_path: Path) -> None:
+def test_broken_rules_are_found(rule: Rule, files: dict[str, str], said: list[str], tmp_path: Path) -> None:
     assert rule(tmp_path) == []
     write(tmp_path, files)
     assert rule(tmp_path) == said

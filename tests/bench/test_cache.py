@@ -1,4 +1,4 @@
-"""Where what can be made again is kept."""
+"""The cache folder, for files that can be made again."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from bench import cache
 
 
-def test_the_cache_is_where_the_environment_says_or_the_users_own(
+def test_the_cache_folder_is_from_the_environment_or_the_system(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LEVELFIELD_CACHE", str(tmp_path))

@@ -1,4 +1,4 @@
-"""Networks that between them use every option of every family, with weights that no framework would start from."""
+"""Networks that together use every option of every family, with random weights in every part."""
 
 import numpy as np
 
@@ -9,16 +9,16 @@ EXAMPLES = {family: model_families.spec_module(family).EXAMPLES for family in mo
 NETWORKS: dict[str, model_families.Spec] = {
     f"{family}-{name}": spec for family, examples in EXAMPLES.items() for name, spec in examples.items()
 }
-RICHEST = tuple(f"{family}-{list(examples)[-1]}" for family, examples in EXAMPLES.items())  # those with most options
+RICHEST = tuple(f"{family}-{list(examples)[-1]}" for family, examples in EXAMPLES.items())  # with the most options
 
 
 def family_of(spec: model_families.Spec) -> str:
-    """The family whose spec this is."""
+    """The family of this spec."""
     return type(spec).__module__.split(".")[1]
 
 
 def random_weights(spec: model_families.Spec, *, seed: int = 0) -> Weights:
-    """Weights whose every part matters: biases and offsets that are not zero, statistics that are not at rest."""
+    """Random weights, so that every part matters: no zero biases or offsets, no default statistics."""
     generator = np.random.default_rng(seed)
     shapes = model_families.spec_module(family_of(spec)).parameter_shapes(spec)
     return {
@@ -36,5 +36,5 @@ def random_inputs(spec: model_families.Spec, *, samples: int = 6, seed: int = 1)
 
 
 def reference(spec: model_families.Spec, weights: Weights, inputs: np.ndarray) -> np.ndarray:
-    """What the network must compute."""
+    """The logits of the NumPy reference."""
     return model_families.spec_module(family_of(spec)).forward(spec, weights, inputs)

@@ -1,4 +1,4 @@
-"""Parameters and operations that the specs name are those that the frameworks count for themselves."""
+"""The specs and the frameworks count the same parameters and FLOPs."""
 
 import importlib
 import math
@@ -20,7 +20,7 @@ SPECS: dict[str, Spec] = {family: list(examples.values())[-1] for family, exampl
 
 
 def is_recurrent(family: str) -> bool:
-    """Whether a layer of the family has a kernel on its own state, inside which no framework counts."""
+    """Whether a layer of the family has a recurrent kernel; frameworks do not count FLOPs inside a recurrence."""
     shapes = model_families.spec_module(family).parameter_shapes(SPECS[family])
     return any(name.endswith(".recurrent") for name in shapes)
 
@@ -41,7 +41,7 @@ def built(family: str, framework: str) -> Any:  # noqa: ANN401 (a model of some 
 
 
 def trained_and_running(model: Any, framework: str) -> tuple[int, int]:  # noqa: ANN401 (a model of some framework)
-    """What the framework counts: parameters that are trained, and running statistics."""
+    """The framework's own counts of trained parameters and of running statistics."""
     if framework == "pytorch":
         running = sum(buffer.numel() for buffer in model.buffers() if buffer.ndim)  # batches are counted in a scalar
         return sum(item.numel() for item in model.parameters() if item.requires_grad), running
@@ -53,9 +53,9 @@ def trained_and_running(model: Any, framework: str) -> tuple[int, int]:  # noqa:
     return trained, model.count_params() - trained
 
 
-def test_a_framework_counts_as_many_parameters(family: str, contender: str) -> None:
+def test_the_framework_counts_as_many_parameters_as_the_spec(family: str, contender: str) -> None:
     framework = contender.partition("/")[0]
-    load_adapter(framework).configure(device="cpu", precision="fp32", threads=1)  # while TensorFlow still lets one
+    load_adapter(framework).configure(device="cpu", precision="fp32", threads=1)  # TensorFlow allows it only early
     shapes = model_families.spec_module(family).parameter_shapes(SPECS[family])
     running = sum(math.prod(shape) for name, shape in shapes.items() if name.endswith((".mean", ".variance")))
     counted = sum(layer.parameters for layer in model_families.layers(family, SPECS[family]))
@@ -63,7 +63,7 @@ def test_a_framework_counts_as_many_parameters(family: str, contender: str) -> N
 
 
 @pytest.mark.parametrize("family", [family for family in SPECS if not is_recurrent(family)])
-def test_pytorch_counts_as_many_operations(family: str) -> None:
+def test_pytorch_counts_as_many_flops_as_the_spec(family: str) -> None:
     spec = SPECS[family]
     *others, channels = model_families.spec_module(family).input_shape(spec)
     model = built(family, "pytorch").eval()
@@ -73,8 +73,8 @@ def test_pytorch_counts_as_many_operations(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", [family for family in SPECS if is_recurrent(family)])
-def test_a_step_of_a_recurrence_multiplies_by_both_of_its_kernels(family: str) -> None:
-    """No framework counts inside its own recurrence; the products of the reference are counted by hand here."""
+def test_a_recurrent_step_multiplies_by_input_and_recurrent_kernel(family: str) -> None:
+    """No framework counts FLOPs inside its recurrence, so the multiplications of the reference are counted by hand."""
     spec = SPECS[family]
     shapes = model_families.spec_module(family).parameter_shapes(spec)
     kernels = [shape for name, shape in shapes.items() if name.endswith((".kernel", ".recurrent"))]

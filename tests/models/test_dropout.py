@@ -1,6 +1,6 @@
-"""Dropout while training: masks are drawn anew at each step, follow from the seed, and have the rate of the spec.
+"""Dropout in training: each step has a new mask, masks follow from the seed, and have the rate of the spec.
 
-The networks here hand on one constant through a dropout to an identity, so that their losses show the mask.
+The networks here send one constant through dropout to an identity, so that their losses show the mask.
 """
 
 import importlib
@@ -19,7 +19,7 @@ from models.layers.spec import DenseLayer, Weights
 from models.lstm.spec import LstmLayer, LstmSpec
 from tests.models.networks import family_of, random_inputs
 
-# Steps so small that the weights stay where they are.
+# The learning rate is so small that the weights do not change.
 STILL = Recipe(optimizer=Sgd(name="sgd", learning_rate=1e-12), loss="mean_squared_error", batch_size=128, epochs=1)
 SAMPLES, OUTPUTS, RATE = 128, 64, 0.3
 STANDARD_ERROR = np.sqrt(RATE * (1 - RATE) / (SAMPLES * OUTPUTS))
@@ -32,21 +32,21 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def dense(rate: float) -> tuple[model_families.Spec, Weights, float]:
-    """Ones, because the bias is one."""
+    """A dense layer whose outputs are ones, since the bias is one."""
     layer = DenseLayer(units=OUTPUTS, activation="linear", dropout=rate)
     weights = {"hidden0.kernel": np.zeros((2, OUTPUTS)), "hidden0.bias": np.ones(OUTPUTS)}
     return DnnSpec(features=2, hidden=(layer,), outputs=OUTPUTS), weights, 1.0
 
 
 def convolution(rate: float) -> tuple[model_families.Spec, Weights, float]:
-    """Ones in 4 × 4 × 4, because the bias is one."""
+    """A convolution whose outputs are 4 × 4 × 4 ones, since the bias is one."""
     layer = ConvLayer(filters=4, kernel=1, pool=2, dropout=rate)
     spec = CnnSpec(height=8, width=8, channels=1, convolutions=(layer,), outputs=OUTPUTS)
     return spec, {"conv0.kernel": np.zeros((1, 1, 1, 4)), "conv0.bias": np.ones(4)}, 1.0
 
 
 def lstm(rate: float) -> tuple[model_families.Spec, Weights, float]:
-    """The tangent of one, because every gate is wide open and the candidate is one."""
+    """An LSTM whose outputs are tanh(1), since every gate and the candidate are one."""
     spec = LstmSpec(steps=1, features=2, layers=(LstmLayer(units=OUTPUTS, dropout=rate),), outputs=OUTPUTS)
     weights = {
         "layer0.kernel": np.zeros((2, 4 * OUTPUTS)),
@@ -60,11 +60,11 @@ def lstm(rate: float) -> tuple[model_families.Spec, Weights, float]:
 def losses(  # noqa: PLR0913 (what a mask depends on)
     contender: str, network: Network, *, target: float, rate: float = RATE, seed: int = 0, attempt: int = 0
 ) -> np.ndarray:
-    """The mean squared errors of three steps, where the unit is a kept value: the constant / (1 - RATE).
+    """The mean squared errors of three steps, in units of a kept value: the constant / (1 - RATE).
 
-    With a target of 0 that is the share of what is kept; with a target of 1, the share of what is dropped.
+    With a target of 0 this is the share of kept values, with a target of 1 the share of dropped values.
     """
-    del attempt  # asks for the same once more
+    del attempt  # only makes the cache compute the same again
     spec, weights, constant = network(rate)
     unit = constant / (1 - RATE)
     framework = contender.partition("/")[0]
@@ -81,19 +81,19 @@ def losses(  # noqa: PLR0913 (what a mask depends on)
 
 
 @pytest.mark.parametrize("network", [dense, convolution, lstm])
-def test_the_rate_is_dropped_and_the_rest_is_scaled_up(contender: str, network: Network) -> None:
+def test_dropout_drops_its_rate_and_scales_the_rest(contender: str, network: Network) -> None:
     kept, dropped = (losses(contender, network, target=target) for target in (0.0, 1.0))
     np.testing.assert_allclose(kept + dropped, 1.0, rtol=1e-6, err_msg="what is kept is scaled by 1 / (1 - rate)")
     assert np.abs(dropped - RATE).max() < 4 * STANDARD_ERROR
 
 
-def test_another_rate_is_seen(contender: str) -> None:
+def test_another_rate_gives_another_loss(contender: str) -> None:
     kept, dropped = (losses(contender, dense, target=target, rate=0.35) for target in (0.0, 1.0))
     assert np.abs(kept + dropped - 1.0).min() > 1e-2
     assert np.abs(dropped - RATE).min() > 4 * STANDARD_ERROR
 
 
-def test_every_step_has_a_mask_of_its_own(contender: str) -> None:
+def test_every_step_has_a_new_mask(contender: str) -> None:
     assert len(set(losses(contender, dense, target=0.0))) == 3
 
 

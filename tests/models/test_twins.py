@@ -1,4 +1,4 @@
-"""The same network in every framework: it takes the canonical weights, gives them back, and computes the reference."""
+"""A network in every framework takes the canonical weights, exports them again, and computes the reference."""
 
 import importlib
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def module_of(spec: model_families.Spec, contender: str) -> ModuleType:
 
 
 class Seen(NamedTuple):
-    """The weights that a new model exports, and what it then answers to the random inputs."""
+    """The weights that a new model exports, and its logits for the random inputs."""
 
     weights: Weights
     logits: np.ndarray
@@ -52,7 +52,7 @@ def see(contender: str, spec: model_families.Spec, weights: Weights, *, precisio
     return Seen(exported, adapter.to_numpy(adapter.predict(adapter.put(inputs))))
 
 
-@cache  # an equality and its siblings look at the same model
+@cache  # several tests look at the same model
 def seen(contender: str, network: str) -> Seen:
     return see(contender, NETWORKS[network], random_weights(NETWORKS[network]))
 
@@ -66,7 +66,7 @@ def test_the_network_computes_the_reference(contender: str, network: str) -> Non
 
 
 def swapped_gates(weights: Weights) -> Weights:
-    """Input and forget gate in each other's place."""
+    """Exchange the input gate and the forget gate."""
     wrong = dict(weights)
     for part in ("kernel", "recurrent", "bias"):
         i, f, g, o = np.split(weights[f"layer0.{part}"], 4, axis=-1)
@@ -75,28 +75,28 @@ def swapped_gates(weights: Weights) -> Weights:
 
 
 def transposed_recurrence(weights: Weights) -> Weights:
-    """A recurrent kernel the wrong way round."""
+    """Transpose a recurrent kernel."""
     return weights | {"layer0.recurrent": weights["layer0.recurrent"].T}
 
 
 def transposed_kernel(weights: Weights) -> Weights:
-    """A square kernel the wrong way round."""
+    """Transpose a square kernel."""
     return weights | {"hidden1.kernel": weights["hidden1.kernel"].T}
 
 
 def transposed_image(weights: Weights) -> Weights:
-    """A convolution whose kernel has rows and columns exchanged."""
+    """Exchange rows and columns of the kernel of a convolution."""
     return weights | {"conv0.kernel": weights["conv0.kernel"].transpose(1, 0, 2, 3)}
 
 
 def channels_first(weights: Weights) -> Weights:
-    """A flattened image of 2 × 2 × 4 in C·H·W order."""
+    """Flatten an image of 2 × 2 × 4 in C·H·W order."""
     kernel = weights["dense0.kernel"]
     return weights | {"dense0.kernel": kernel.reshape(2, 2, 4, -1).transpose(2, 0, 1, 3).reshape(kernel.shape)}
 
 
 def exchanged_statistics(weights: Weights) -> Weights:
-    """A batch norm that takes its mean for its offset."""
+    """Exchange mean and offset of a batch norm."""
     return weights | {"hidden0.mean": weights["hidden0.offset"], "hidden0.offset": weights["hidden0.mean"]}
 
 
@@ -111,7 +111,7 @@ def exchanged_statistics(weights: Weights) -> Weights:
         ("dnn-batch-norm-and-dropout", exchanged_statistics),
     ],
 )
-def test_a_reference_with_a_mistake_in_its_layout_is_far_away(
+def test_a_mistake_in_the_layout_gives_a_large_deviation(
     contender: str, network: str, mistake: Callable[[Weights], Weights]
 ) -> None:
     spec = NETWORKS[network]
@@ -120,7 +120,7 @@ def test_a_reference_with_a_mistake_in_its_layout_is_far_away(
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_the_exported_weights_are_those_that_went_in(contender: str, network: str) -> None:
+def test_export_returns_the_weights_given_to_build(contender: str, network: str) -> None:
     weights, found = random_weights(NETWORKS[network]), seen(contender, network).weights
     assert sorted(found) == sorted(weights)
     for name, value in weights.items():
@@ -129,7 +129,7 @@ def test_the_exported_weights_are_those_that_went_in(contender: str, network: st
 
 
 @pytest.mark.parametrize("network", RICHEST)
-def test_weights_go_in_and_out_as_copies(contender: str, network: str) -> None:
+def test_build_and_export_copy_the_weights(contender: str, network: str) -> None:
     adapter, spec = configured(contender), NETWORKS[network]
     module, given = module_of(spec, contender), random_weights(spec)
     model = module.build(spec, given)
@@ -139,10 +139,10 @@ def test_weights_go_in_and_out_as_copies(contender: str, network: str) -> None:
     adapter.wait(adapter.train([adapter.put(inputs, np.ones((len(inputs), spec.outputs)))]))
     after = module.export(model)
     for name, value in random_weights(spec).items():
-        np.testing.assert_array_equal(given[name], value, err_msg=f"training moved what went in: {name}")
-        np.testing.assert_array_equal(before[name], value, err_msg=f"training moved what was exported: {name}")
+        np.testing.assert_array_equal(given[name], value, err_msg=f"training changed the given weights: {name}")
+        np.testing.assert_array_equal(before[name], value, err_msg=f"training changed the exported weights: {name}")
     kernels = [name for name in given if name.endswith(("kernel", "recurrent"))]
-    assert not any(np.array_equal(before[name], after[name]) for name in kernels), "training moved nothing"
+    assert not any(np.array_equal(before[name], after[name]) for name in kernels), "training changed nothing"
     after["head.kernel"][:] = 7.0
     assert not np.any(module.export(model)["head.kernel"] == 7.0)
 
@@ -157,7 +157,7 @@ def test_a_model_has_the_precision_of_its_weights(contender: str, network: str) 
     assert FORWARD_LIMIT < deviation < FLOAT32_LIMIT
 
 
-def test_an_lstm_of_relu_is_computed_or_refused(contender: str) -> None:
+def test_an_lstm_with_relu_is_computed_or_refused(contender: str) -> None:
     spec = LstmSpec(steps=4, features=3, layers=(LstmLayer(units=4, activation="relu"),), outputs=2)
     weights = random_weights(spec)
     if contender == "pytorch":
@@ -170,7 +170,7 @@ def test_an_lstm_of_relu_is_computed_or_refused(contender: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network", [*RICHEST, "cnn-valid-no-dense-layer", "cnn-same-with-an-even-kernel"])
-def test_every_form_of_a_model_computes_and_learns_the_same(contender: str, network: str) -> None:
+def test_every_option_of_a_model_predicts_and_trains_the_same(contender: str, network: str) -> None:
     spec = NETWORKS[network]
     usual = trained(contender, spec, {})
     for name, values in forms(module_of(spec, contender)).items():
@@ -181,7 +181,7 @@ def test_every_form_of_a_model_computes_and_learns_the_same(contender: str, netw
 
 
 def trained(contender: str, spec: model_families.Spec, form: dict[str, str]) -> Weights:
-    """The weights after a step, of a model that is written in this form."""
+    """The weights after one step, of a model with this option."""
     adapter, module = configured(contender), module_of(spec, contender)
     model = module.build(without_dropout(spec), random_weights(spec), **form)
     adapter.prepare(model, RECIPE)

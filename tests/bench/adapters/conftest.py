@@ -1,4 +1,4 @@
-"""The adapter and the network of the contender under test."""
+"""Fixtures: the adapter and the network of the framework under test."""
 
 from types import ModuleType
 
@@ -10,7 +10,7 @@ from tests.bench.adapters.small_network import adapter_of, network_of
 
 @pytest.fixture
 def adapter(contender: str) -> Adapter:
-    """A new one, made ready for float32."""
+    """A new adapter, configured for float32."""
     return adapter_of(contender)
 
 

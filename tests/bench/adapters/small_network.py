@@ -1,4 +1,4 @@
-"""A network that is as small as can be with a batch norm and dropout, and what tests do with it in every framework."""
+"""A small network with batch norm and dropout, and functions with which tests train it in every framework."""
 
 import importlib
 from functools import cache
@@ -37,7 +37,7 @@ def network_of(contender: str) -> ModuleType:
 
 @cache
 def trained(contender: str) -> tuple[Adapter, Model]:
-    """A model after one step, shared by tests that may train it further: most of their time would be compilation."""
+    """An adapter and a model after one step; tests share them, and may train further, since compiling takes long."""
     adapter = adapter_of(contender)
     model = prepare(adapter, network_of(contender))
     adapter.wait(adapter.train([batch(adapter)]))
@@ -45,14 +45,14 @@ def trained(contender: str) -> tuple[Adapter, Model]:
 
 
 def prepare(adapter: Adapter, network: ModuleType, *, spec: DnnSpec = SPEC, recipe: Recipe = RECIPE) -> Model:
-    """A new model with the first weights of seed 0, taken over by the adapter."""
+    """A new model with the initial weights of seed 0, prepared in the adapter."""
     model = network.build(spec, first_weights(spec), seed=0)
     adapter.prepare(model, recipe)
     return model
 
 
 def first_weights(spec: DnnSpec) -> Weights:
-    """The first weights of seed 0, in float32."""
+    """The initial weights of seed 0, in float32."""
     return {name: value.astype(np.float32) for name, value in initial_weights(spec, seed=0).items()}
 
 
@@ -63,5 +63,5 @@ def batch(adapter: Adapter) -> Batch:
 
 
 def predict(adapter: Adapter) -> np.ndarray:
-    """The answers to all samples."""
+    """The logits of all samples."""
     return adapter.to_numpy(adapter.predict(adapter.put(INPUTS)))

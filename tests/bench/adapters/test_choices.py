@@ -1,4 +1,4 @@
-"""What mode `tuned` may choose: each value does the same work, and what a library can do is offered to all on it."""
+"""Options of mode `tuned`: each value does the same work, and all frameworks on an engine offer its options."""
 
 from collections.abc import Sequence
 from types import ModuleType
@@ -23,7 +23,7 @@ TOLERANCE = 1e-5
 def learnt(
     adapter: Adapter, network: ModuleType, tuning: FrameworkOptions, *, sizes: Sequence[int] = SIZES
 ) -> list[float]:
-    """The answers and the weights of the last layer after an epoch of batches of these sizes."""
+    """The logits, and the weights of the last layer, after an epoch of batches of these sizes."""
     spec = without_dropout(SPEC)
     model = network.build(spec, first_weights(spec), seed=0)
     adapter.prepare(model, RECIPE, tuning=tuning)
@@ -36,12 +36,12 @@ def learnt(
 
 
 def usual(adapter: Adapter, scenario: Scenario) -> FrameworkOptions:
-    """The first value of each choice."""
+    """The default of each option, which is its first value."""
     return {name: first for name, (first, *_) in adapter.choices(scenario, input_shape=(6,), forms=()).items()}
 
 
 def others(adapter: Adapter) -> set[tuple[str, str]]:
-    """Every other value with the name of its choice, in training or inference."""
+    """All other values, with the names of their options, in training or inference."""
     return {
         (name, value)
         for scenario in get_args(Scenario)
@@ -51,18 +51,18 @@ def others(adapter: Adapter) -> set[tuple[str, str]]:
 
 
 def is_for_inductor(contender: str, choice: tuple[str, str]) -> bool:
-    """Whether torch's compiler is at work, which takes half a minute."""
+    """Whether this option uses torch's compiler, which takes half a minute."""
     return choice[0] == "compile" or (contender == "keras/torch" and choice == ("jit_compile", "on"))
 
 
-def test_the_first_value_of_every_choice_is_what_happens_without_it(adapter: Adapter, network: ModuleType) -> None:
+def test_the_first_value_of_every_option_is_the_default(adapter: Adapter, network: ModuleType) -> None:
     found = learnt(adapter, network, {}, sizes=(6, 6))
     for scenario in get_args(Scenario):
         assert learnt(adapter, network, usual(adapter, scenario), sizes=(6, 6)) == pytest.approx(found, abs=0)
     assert learnt(adapter, network, {}, sizes=(6,)) != pytest.approx(found, abs=TOLERANCE), "a missing step is seen"
 
 
-def test_every_choice_trains_and_answers_the_same(adapter: Adapter, network: ModuleType, contender: str) -> None:
+def test_every_option_value_trains_and_predicts_the_same(adapter: Adapter, network: ModuleType, contender: str) -> None:
     found = learnt(adapter, network, {})
     tried = [choice for choice in sorted(others(adapter)) if not is_for_inductor(contender, choice)]
     assert tried
@@ -72,16 +72,18 @@ def test_every_choice_trains_and_answers_the_same(adapter: Adapter, network: Mod
 
 # PyTorch's network has no such test here: torch cannot trace through the checks of types in these tests.
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # torch's compiler warns of what torch has deprecated, and of its own doing
+@pytest.mark.filterwarnings("ignore")  # torch's compiler uses deprecated functions of torch, and warns about itself
 @pytest.mark.parametrize("contender", ["keras/torch"])
-def test_what_torch_compiles_trains_and_answers_the_same(adapter: Adapter, network: ModuleType, contender: str) -> None:
+def test_a_model_compiled_by_torch_trains_and_predicts_the_same(
+    adapter: Adapter, network: ModuleType, contender: str
+) -> None:
     (choice,) = (choice for choice in others(adapter) if is_for_inductor(contender, choice))
-    three = (6, 6, 6)  # the second step has a program of its own: it finds an optimizer with its state
+    three = (6, 6, 6)  # the second step is compiled again, since the optimizer has its state then
     found = learnt(adapter, network, {}, sizes=three)
     assert learnt(adapter, network, dict([choice]), sizes=three) == pytest.approx(found, abs=TOLERANCE)
 
 
-# What a library can do, by the end of a choice's value: for all that run on it, on a device and for a family.
+# The options of an engine, by the end of "name value", for each framework, device and model family.
 OFFERED = {
     ("flax", "cpu", "dnn"): {"ahead of time"},
     ("flax", "cuda", "dnn"): {"ahead of time", "products by cuBLAS"},
@@ -91,7 +93,7 @@ OFFERED = {
     ("pytorch", "cuda", "dnn"): set(),
     ("keras/torch", "cpu", "dnn"): {"onednn off", "jit_compile on"},
     ("keras/torch", "cuda", "dnn"): {"jit_compile on"},
-    # Keras compiles by itself where it can: on a GPU, but for the layers that have cuDNN.
+    # By default Keras compiles on a GPU, except layers that run with cuDNN.
     ("keras/tensorflow", "cpu", "dnn"): {"jit_compile on"},
     ("keras/tensorflow", "cuda", "dnn"): {"jit_compile off"},
     ("keras/tensorflow", "cuda", "rnn"): {"jit_compile off"},
@@ -101,7 +103,7 @@ ASKED = {"ahead of time", "products by cuBLAS", "onednn off", "jit_compile on", 
 
 
 @pytest.mark.parametrize("scenario", ["training", "inference"])
-def test_what_belongs_to_a_library_is_a_choice_for_all_that_run_on_it(
+def test_an_option_of_an_engine_is_offered_by_every_framework_on_that_engine(
     adapter: Adapter, contender: str, scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for (who, device, family), expected in OFFERED.items():

@@ -1,4 +1,4 @@
-"""What every adapter does, whatever the framework: the protocol of `bench.adapters.base`, promise by promise."""
+"""Every adapter keeps the promises of the protocol in `bench.adapters.base`."""
 
 from pathlib import Path
 from types import ModuleType
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-def test_what_is_put_comes_back(adapter: Adapter) -> None:
+def test_put_and_to_numpy_return_the_same_arrays(adapter: Adapter) -> None:
     alone, (inputs, targets) = adapter.put(INPUTS), adapter.put(INPUTS, LABELS)
     for placed in (alone, inputs):
         found = adapter.to_numpy(placed)
@@ -39,13 +39,13 @@ def test_what_is_put_comes_back(adapter: Adapter) -> None:
     np.testing.assert_array_equal(adapter.to_numpy(targets), LABELS)
 
 
-def test_real_targets_keep_their_precision(adapter: Adapter) -> None:
+def test_float_targets_keep_their_precision(adapter: Adapter) -> None:
     _, targets = adapter.put(INPUTS, INPUTS[:, :2])
     assert adapter.to_numpy(targets).dtype == np.float32
     np.testing.assert_array_equal(adapter.to_numpy(targets), INPUTS[:, :2])
 
 
-def test_an_array_in_host_memory_is_a_copy(adapter: Adapter, network: ModuleType) -> None:
+def test_to_numpy_returns_a_copy(adapter: Adapter, network: ModuleType) -> None:
     prepare(adapter, network)
     logits = adapter.predict(adapter.put(INPUTS))
     first = adapter.to_numpy(logits)
@@ -54,18 +54,18 @@ def test_an_array_in_host_memory_is_a_copy(adapter: Adapter, network: ModuleType
     np.testing.assert_array_equal(adapter.to_numpy(logits), kept)
 
 
-def test_training_answers_one_loss_for_each_batch(contender: str) -> None:
+def test_train_returns_one_loss_for_each_batch(contender: str) -> None:
     adapter, _ = trained(contender)
     losses = adapter.train([batch(adapter)] * 3)
     adapter.wait(losses)
     values = [float(adapter.to_numpy(loss)) for loss in losses]
     assert len(values) == 3
-    assert len(set(values)) == 3, "a loss is that of its own batch with the weights of its own time"
+    assert len(set(values)) == 3, "the weights change after each step, and so do the losses"
     assert adapter.train([]) == []
 
 
 def test_the_loss_is_that_of_the_batch_before_its_step(adapter: Adapter, network: ModuleType) -> None:
-    """A running mean over the batches, as Keras keeps one, would be the mean of both losses after the second."""
+    """The running mean that Keras keeps would be the mean of both losses after the second batch."""
     spec = DnnSpec(features=4, outputs=3)
     model = prepare(adapter, network, spec=spec)
     expected, found = [], []
@@ -75,7 +75,7 @@ def test_the_loss_is_that_of_the_batch_before_its_step(adapter: Adapter, network
         expected.append(-np.log((exponents / exponents.sum(axis=1, keepdims=True))[range(6), LABELS]).mean())
         found += [float(adapter.to_numpy(loss)) for loss in adapter.train([batch(adapter)])]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
-    assert abs(expected[1] / expected[0] - 1) > 1e-3, "or else both would look alike"
+    assert abs(expected[1] / expected[0] - 1) > 1e-3, "else the test could not tell the two losses apart"
 
 
 def test_prediction_uses_the_new_weights(contender: str, network: ModuleType) -> None:
@@ -88,7 +88,7 @@ def test_prediction_uses_the_new_weights(contender: str, network: ModuleType) ->
     assert np.abs(after - before).max() > 1e-3
 
 
-def test_a_wait_ends_with_the_new_weights_in_place(contender: str, network: ModuleType) -> None:
+def test_wait_returns_when_the_new_weights_are_in_place(contender: str, network: ModuleType) -> None:
     adapter, model = trained(contender)
     before = network.export(model)
     adapter.wait(adapter.train([batch(adapter)] * 3))
@@ -98,9 +98,9 @@ def test_a_wait_ends_with_the_new_weights_in_place(contender: str, network: Modu
         np.testing.assert_array_equal(value, again[name], err_msg=name)
 
 
-def test_statistics_move_while_training_alone(adapter: Adapter, network: ModuleType) -> None:
+def test_running_statistics_change_only_in_training(adapter: Adapter, network: ModuleType) -> None:
     model = prepare(adapter, network)
-    for _ in range(2):  # the second time, training comes after a prediction
+    for _ in range(2):  # the second time, training follows a prediction
         before = network.export(model)
         predict(adapter)
         between = network.export(model)
@@ -110,12 +110,12 @@ def test_statistics_move_while_training_alone(adapter: Adapter, network: ModuleT
             moved_by_prediction, moved_by_training = (
                 np.abs(new[name] - old[name]).max() for new, old in ((between, before), (after, between))
             )
-            # PyTorch's variance is scaled to be unbiased while it trains, and back again: that may round.
+            # PyTorch's variance is scaled to be unbiased in training, and scaled back, which may round.
             assert moved_by_prediction < 1e-6
             assert moved_by_training > 1e-2
 
 
-def test_dropout_works_while_training_alone(adapter: Adapter, network: ModuleType) -> None:
+def test_dropout_is_active_only_in_training(adapter: Adapter, network: ModuleType) -> None:
     still = Recipe(optimizer=Sgd(name="sgd", learning_rate=1e-12), batch_size=6, epochs=1)
     spec = DnnSpec(features=4, hidden=(DenseLayer(units=64, dropout=0.5),), outputs=3)
     for variant, distinct in ((spec, 4), (without_dropout(spec), 1)):
@@ -127,7 +127,7 @@ def test_dropout_works_while_training_alone(adapter: Adapter, network: ModuleTyp
         assert len({round(float(adapter.to_numpy(loss)), 5) for loss in losses}) == distinct
 
 
-def test_a_new_preparation_forgets_the_old_one(adapter: Adapter, network: ModuleType) -> None:
+def test_prepare_starts_with_a_new_optimizer_state(adapter: Adapter, network: ModuleType) -> None:
     each = []
     for _ in range(2):
         model = prepare(adapter, network, spec=without_dropout(SPEC))
@@ -144,8 +144,8 @@ def test_batches_may_differ_in_size(adapter: Adapter, network: ModuleType) -> No
     assert adapter.to_numpy(adapter.predict(adapter.put(INPUTS[:1]))).shape == (1, 3)
 
 
-def test_an_epoch_makes_the_steps_of_its_batches(adapter: Adapter, network: ModuleType) -> None:
-    """Not more, as where a first batch is looked at and not put back; not fewer; and in their order."""
+def test_train_epoch_runs_the_same_steps_as_train(adapter: Adapter, network: ModuleType) -> None:
+    """As many steps as batches, in the same order; a loop that peeks at the first batch must not skip or repeat it."""
     spec = without_dropout(SPEC)
     batches = [(INPUTS, LABELS), (INPUTS[:2], LABELS[:2]), (INPUTS[::-1].copy(), LABELS)]
     model = prepare(adapter, network, spec=spec)
@@ -169,7 +169,7 @@ def test_an_epoch_makes_the_steps_of_its_batches(adapter: Adapter, network: Modu
     for name, value in by_steps.items():
         np.testing.assert_allclose(weights[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
     _, others = epoch(batches[::-1])
-    assert np.abs(others["head.kernel"] - by_steps["head.kernel"]).max() > 1e-3, "or else the order would not matter"
+    assert np.abs(others["head.kernel"] - by_steps["head.kernel"]).max() > 1e-3, "another order gives other weights"
 
 
 def answers(adapter: Adapter, model: Model) -> np.ndarray:
@@ -177,7 +177,7 @@ def answers(adapter: Adapter, model: Model) -> np.ndarray:
     return predict(adapter)
 
 
-def test_a_model_that_was_saved_answers_as_before(
+def test_a_saved_and_loaded_model_predicts_the_same(
     adapter: Adapter, network: ModuleType, contender: str, tmp_path: Path
 ) -> None:
     model = network.build(SPEC, network.export(trained(contender)[1]), seed=0)
@@ -188,22 +188,22 @@ def test_a_model_that_was_saved_answers_as_before(
     assert len(list(tmp_path.iterdir())) == 1, "one file or folder, in the framework's own format"
     of_loaded = answers(adapter, loaded)
     np.testing.assert_array_equal(of_loaded, answers(adapter, model))
-    assert np.abs(of_loaded - of_first_weights).max() > 1e-3, "what was saved is what is loaded"
+    assert np.abs(of_loaded - of_first_weights).max() > 1e-3, "the loaded weights are not the initial ones"
 
 
-def test_a_cpu_has_no_peak_of_an_allocator(contender: str) -> None:
+def test_allocator_peaks_are_none_on_a_cpu(contender: str) -> None:
     adapter, _ = trained(contender)
     assert adapter.peak_memory_bytes() == Peaks()
 
 
-def test_what_was_spent_on_compiling_is_counted(adapter: Adapter, network: ModuleType, contender: str) -> None:
+def test_time_spent_on_compiling_is_counted(adapter: Adapter, network: ModuleType, contender: str) -> None:
     before = adapter.engine.compiled()
     prepare(adapter, network)
     adapter.wait(adapter.train([batch(adapter)]))
     first = adapter.engine.compiled()
     adapter.wait(adapter.train([batch(adapter)]))
     again = adapter.engine.compiled()
-    assert again == first, "what is compiled already costs nothing more"
+    assert again == first, "a second step compiles nothing"
     if contender in {"pytorch", "keras/torch"}:
         assert first == before, "nothing is compiled"
     else:
@@ -213,10 +213,10 @@ def test_what_was_spent_on_compiling_is_counted(adapter: Adapter, network: Modul
         assert before.compile_ns is not None
         assert first.compile_ns > before.compile_ns
     elif contender == "keras/tensorflow":
-        assert first.compile_ns is None, "which TensorFlow does not say"
+        assert first.compile_ns is None, "TensorFlow does not report it"
 
 
-def test_devices_begin_with_the_cpu(adapter: Adapter) -> None:
+def test_the_first_device_is_the_cpu(adapter: Adapter) -> None:
     first, *gpus = adapter.devices()
     assert first == "cpu"
     assert all(gpu.startswith("cuda:") for gpu in gpus)
@@ -230,7 +230,7 @@ def test_versions_name_the_libraries(adapter: Adapter, contender: str) -> None:
     assert all(found[0].isdigit() for found in versions.values()), versions
 
 
-def test_settings_are_words_that_name_the_optimizer(contender: str) -> None:
+def test_settings_describe_execution_optimizer_precision_and_threads(contender: str) -> None:
     adapter, _ = trained(contender)
     settings = adapter.settings()
     assert {"execution", "inference", "optimizer", "precision", "threads"} <= set(settings)

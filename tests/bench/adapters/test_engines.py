@@ -1,4 +1,4 @@
-"""What the engine of torch counts, refuses, and keeps apart."""
+"""The engine of torch: time of compiling, recompilations, the cache without oneDNN, memory by pass."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ from bench.adapters.engines.torch import APART, BACKWARD, CACHE, FORWARD, HELD, 
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    """The engine of torch, in a process that has compiled nothing so far, as it seems to torch."""
+    """The engine of torch, after a reset of Dynamo, so that nothing is compiled yet."""
     torch._dynamo.reset()
     with torch._dynamo.config.patch(recompile_limit=8, fail_on_recompile_limit_hit=False):
         found = create()
@@ -25,10 +25,12 @@ def engine() -> Iterator[Engine]:
     torch._dynamo.reset()
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.jit")  # Inductor itself uses what torch has deprecated
-def test_torch_counts_what_its_compiler_takes(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(CACHE, str(tmp_path))  # what another process has compiled would be found on disk
-    model, values = torch.nn.Linear(4, 3, bias=False), torch.ones(2, 4)  # products alone, which need no C++ compiler
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.jit")  # Inductor uses a deprecated function of torch
+def test_torch_reports_the_time_of_its_compiler(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE, str(tmp_path))  # an empty cache, else Inductor would reuse compiled code
+    model, values = torch.nn.Linear(4, 3, bias=False), torch.ones(2, 4)  # a matmul alone needs no C++ compiler
     before = engine.compiled()
     model(values).sum().backward()
     assert engine.compiled() == before, "an eager step compiles nothing"
@@ -41,7 +43,7 @@ def test_torch_counts_what_its_compiler_takes(engine: Engine, tmp_path: Path, mo
 
 
 def call_with_ten_shapes() -> int:
-    """How many programs there are after the calls of a compiled function."""
+    """The number of compiled programs after a compiled function was called with ten shapes."""
     torch._dynamo.utils.counters.clear()
     compiled = torch.compile(lambda values: values + 1, dynamic=False, backend="eager")
     for size in range(2, 12):
@@ -50,12 +52,12 @@ def call_with_ten_shapes() -> int:
 
 
 @pytest.mark.usefixtures("engine")
-def test_every_shape_has_a_program() -> None:
+def test_every_input_shape_is_compiled() -> None:
     assert call_with_ten_shapes() == 10
 
 
 @pytest.mark.usefixtures("engine")
-def test_a_shape_that_would_have_no_program_is_an_error() -> None:
+def test_a_shape_beyond_the_recompile_limit_is_an_error() -> None:
     with (
         torch._dynamo.config.patch(recompile_limit=4),
         pytest.raises(torch._dynamo.exc.FailOnRecompileLimitHit),
@@ -63,13 +65,13 @@ def test_a_shape_that_would_have_no_program_is_an_error() -> None:
         call_with_ten_shapes()
 
 
-def test_torch_of_its_own_accord_leaves_the_ninth_shape_uncompiled_and_says_nothing() -> None:
+def test_torch_by_default_silently_leaves_the_ninth_shape_uncompiled() -> None:
     torch._dynamo.reset()
     with torch._dynamo.config.patch(recompile_limit=8, fail_on_recompile_limit_hit=False):
         assert call_with_ten_shapes() == 8
 
 
-def test_what_is_compiled_without_onednn_is_kept_apart_and_only_then(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_compiled_without_onednn_has_its_own_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CACHE, "shared")
     engine, kept = create(), []
     enabled = torch.backends.mkldnn.enabled
@@ -95,8 +97,8 @@ print(model(torch.ones(32, 1, 28, 28)).sum().item() > 0)
 
 
 @pytest.mark.slow
-def test_what_is_compiled_without_onednn_does_not_meet_what_is_compiled_with_it(tmp_path: Path) -> None:
-    """Of its own accord torch finds what was compiled with oneDNN, and the strides are wrong."""
+def test_code_compiled_with_onednn_is_not_reused_without_it(tmp_path: Path) -> None:
+    """By default torch reuses code that was compiled with oneDNN, whose strides are wrong without it."""
 
     def done(choice: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -124,13 +126,13 @@ def event(action: str, address: int, size: int, *names: str) -> dict[str, object
     }
 
 
-def test_the_peak_of_a_call_is_divided_by_the_pass_that_asked_for_memory() -> None:
+def test_the_peak_of_a_call_is_divided_by_the_pass_that_allocated() -> None:
     events = [
-        event("free_completed", 1, 30),  # gradients of the step before
+        event("free_completed", 1, 30),  # gradients of the previous step
         event("alloc", 2, 50, "linear", "train"),
         event("alloc", 3, 20, "relu", "train"),
         event("free_completed", 2, 50),
-        event("alloc", 4, 60),  # by a thread of C++
+        event("alloc", 4, 60),  # by a C++ thread
         event("alloc", 5, 1, "ones_like", "backward"),
         event("free_completed", 3, 20),
         event("alloc", 6, 10, "optim", "step"),
@@ -142,5 +144,5 @@ def test_the_peak_of_a_call_is_divided_by_the_pass_that_asked_for_memory() -> No
     assert more == {HELD: 30, WORKSPACE: 40, BACKWARD: 61, OPTIMIZER: 110}
 
 
-def test_a_call_that_needs_nothing_more_has_its_peak_before() -> None:
+def test_a_call_that_only_frees_memory_has_its_peak_at_its_start() -> None:
     assert accounted([event("free_completed", 1, 30)], held=100, workspace=40) == {HELD: 60, WORKSPACE: 40}

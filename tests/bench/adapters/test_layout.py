@@ -1,4 +1,4 @@
-"""Images are put in the layout that a network of the framework takes."""
+"""`put` converts images to the layout of the framework."""
 
 import importlib
 
@@ -17,15 +17,15 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 @pytest.mark.parametrize(("layout", "strides"), [("contiguous", (64, 64, 8, 1)), ("channels_last", (64, 1, 8, 1))])
-def test_images_of_one_channel_are_in_the_layout_that_was_asked_for(layout: str, strides: tuple[int, ...]) -> None:
-    """PyTorch goes by the strides, which NumPy calls contiguous either way."""
+def test_images_with_one_channel_have_the_chosen_memory_format(layout: str, strides: tuple[int, ...]) -> None:
+    """PyTorch finds the memory format by the strides; for one channel NumPy calls both strides contiguous."""
     subject = prepare("pytorch", load_workload("digits-cnn"), device="cpu", precision="fp32", threads=1, seed=0)
     subject.build(tuning={"memory_format": layout} if layout != "contiguous" else {})
     placed = subject.adapter.put(subject.split("test").inputs[:4])
     assert placed.stride() == strides
 
 
-def test_an_image_is_put_in_the_layout_that_its_network_takes(adapter: Adapter, contender: str) -> None:
+def test_put_converts_images_to_the_layout_of_the_framework(adapter: Adapter, contender: str) -> None:
     spec = CnnSpec(height=3, width=4, channels=2, convolutions=(ConvLayer(filters=2, kernel=1),), outputs=24)
     weights = {
         "conv0.kernel": np.eye(2, dtype=np.float32).reshape(1, 1, 2, 2),

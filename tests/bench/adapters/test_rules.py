@@ -1,4 +1,4 @@
-"""Every update rule, loss and way of clipping is one written rule in every framework, on a network that is linear."""
+"""Every framework follows the written rule of each optimizer, loss and kind of clipping, on a linear network."""
 
 import importlib
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ SGD = Sgd(name="sgd", learning_rate=0.1)
 MOMENTUM = Sgd(name="sgd", learning_rate=0.1, momentum=0.9)
 DECAY = AdamW(name="adamw", learning_rate=0.1, beta_1=0.5, beta_2=0.7, epsilon=0.1, weight_decay=0.3)
 ADAM = Adam(name="adam", learning_rate=0.01)
-# So that each constant has its effect, and the place of epsilon too.
+# Constants so large that each one has an effect, and the place of epsilon too.
 ADAM_OF_LARGE_CONSTANTS = Adam(name="adam", learning_rate=0.1, beta_1=0.5, beta_2=0.7, epsilon=0.1)
 LIMIT = 1e-12
 LOSS = "cross_entropy"
@@ -51,7 +51,7 @@ def targets(loss: str) -> np.ndarray:
 
 
 def gradient_of_logits(loss: str, logits: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """Softmax or sigmoid less the label, or twice the error; each by the mean."""
+    """The gradient of a mean loss: softmax or sigmoid minus the label, or twice the error."""
     gradient: np.ndarray
     if loss == "cross_entropy":
         exponents = np.exp(logits)
@@ -76,7 +76,7 @@ def clipped(gradients: Weights, clipping: Clipping | None) -> Weights:
 
 
 def written(rule: UpdateRule, loss: str, clipping: Clipping | None = None) -> list[Weights]:
-    """The weights after each step, by the rule as `bench.workload.recipe` writes it down."""
+    """The weights after each step in NumPy, by the rule as `bench.workload.recipe` states it."""
     weights = dict(FIRST)
     mean, square = ({name: np.zeros_like(value) for name, value in weights.items()} for _ in range(2))
     found = []
@@ -108,7 +108,7 @@ def steps(
     *,
     tuning: FrameworkOptions = IDIOMATIC,
 ) -> Iterator[Weights]:
-    """The weights after each step, by the framework in float64."""
+    """The weights after each step in the framework, in float64."""
     framework = contender.partition("/")[0]
     adapter, module = load_adapter(framework), importlib.import_module(f"models.dnn.{framework}")
     adapter.configure(device="cpu", precision="fp64", threads=1)
@@ -120,12 +120,12 @@ def steps(
 
 
 def computed(contender: str, rule: UpdateRule, loss: str, clipping: Clipping | None = None) -> list[Weights]:
-    """All of them."""
+    """The weights after all steps, in a list."""
     return list(steps(contender, rule, loss, clipping))
 
 
 def deviations(found: list[Weights], expected: list[Weights]) -> list[float]:
-    """The larger deviation of kernel and bias after each step."""
+    """The larger of the deviations of kernel and bias after each step."""
     return [
         max(relative_deviation(step[name], wanted[name]) for name in FIRST)
         for step, wanted in zip(found, expected, strict=True)
@@ -134,7 +134,7 @@ def deviations(found: list[Weights], expected: list[Weights]) -> list[float]:
 
 RULES = {"sgd": SGD, "momentum": MOMENTUM, "adamw": DECAY, "adam": ADAM, "large-adam": ADAM_OF_LARGE_CONSTANTS}
 LOSSES = ("cross_entropy", "binary_cross_entropy", "mean_squared_error", "sigmoid_mean_squared_error")
-# Every rule with one loss and every loss with one rule; the other pairs are slow together.
+# Every rule with one loss and every loss with one rule; all other pairs together are slow.
 PAIRS = [
     pytest.param(rule, loss, id=f"{name}-{loss}", marks=() if loss == LOSS or name == "sgd" else pytest.mark.slow)
     for name, rule in RULES.items()
@@ -151,14 +151,14 @@ def test_each_step_follows_the_written_rule(contender: str, rule: UpdateRule, lo
 @pytest.mark.parametrize("scope", ["variable", "global"])
 @pytest.mark.parametrize("rule", [pytest.param(MOMENTUM, id="momentum"), pytest.param(DECAY, id="adamw")])
 def test_clipping_follows_the_written_rule(contender: str, rule: UpdateRule, scope: str) -> None:
-    """At a norm that some gradients have and others have not."""
+    """Some gradients have a larger norm than the limit, others a smaller one."""
     clipping = Clipping(norm=0.5, scope=scope)  # type: ignore[arg-type]
     expected = written(rule, "mean_squared_error", clipping)
     found = deviations(computed(contender, rule, "mean_squared_error", clipping), expected)
     assert max(found) <= LIMIT, f"relative deviation after each step: {found}"
 
 
-def test_the_two_ways_of_clipping_and_none_are_three_rules() -> None:
+def test_clipping_by_variable_and_global_and_none_give_different_weights() -> None:
     ways = [None, *(Clipping(norm=0.5, scope=scope) for scope in ("variable", "global"))]
     each = [written(MOMENTUM, "mean_squared_error", way) for way in ways]
     for found, other in ((0, 1), (0, 2), (1, 2)):
@@ -166,9 +166,7 @@ def test_the_two_ways_of_clipping_and_none_are_three_rules() -> None:
 
 
 @pytest.mark.parametrize("scope", ["variable", "global"])
-def test_a_gradient_of_zero_is_not_divided_by_its_norm(
-    contender: str, scope: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_clipping_a_gradient_of_zero_gives_no_nan(contender: str, scope: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.bench.adapters.test_rules.INPUTS", np.zeros_like(INPUTS))
     monkeypatch.setattr("tests.bench.adapters.test_rules.NUMBERS", np.zeros_like(NUMBERS) + FIRST["head.bias"])
     clipping = Clipping(norm=0.5, scope=scope)  # type: ignore[arg-type]
@@ -184,23 +182,23 @@ def programs() -> int:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Dynamo detected:UserWarning", "ignore::DeprecationWarning:torch.jit")
 @pytest.mark.parametrize("contender", ["keras/torch"])
-def test_a_step_of_keras_that_torch_compiles_is_the_same_and_is_not_compiled_again(contender: str) -> None:
-    """By Inductor itself: what stands in for it does not make its mistakes."""
+def test_a_keras_step_compiled_by_torch_is_the_same_and_is_not_recompiled(contender: str) -> None:
+    """Compiled by Inductor itself, since another backend would not show Inductor's mistakes."""
     importlib.import_module("torch._dynamo").reset()
     before = programs()
     after = ((weights, programs()) for weights in steps(contender, ADAM, LOSS, tuning=COMPILED))
     found, made = zip(*after, strict=True)
     assert max(deviations(list(found), written(ADAM, LOSS))) <= LIMIT
-    assert made[-1] == made[1] > before  # the second step finds an optimizer that has its state
+    assert made[-1] == made[1] > before  # the second step is compiled again, since the optimizer has its state
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Dynamo detected:UserWarning")
 @pytest.mark.parametrize("contender", ["keras/torch"])
-def test_a_step_that_python_counts_is_compiled_every_time(contender: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_counted_in_python_is_recompiled_every_time(contender: str, monkeypatch: pytest.MonkeyPatch) -> None:
     torch = importlib.import_module("torch")
     importlib.import_module("torch._dynamo").reset()
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))  # traced is enough, and quick
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))  # tracing is enough, and fast
     eager = partial(importlib.import_module("bench.adapters.keras").adam, compiled=False)
     monkeypatch.setattr("bench.adapters.keras.adam", lambda rule, **_: eager(rule))
     made = [programs() for _ in islice(steps(contender, ADAM, LOSS, tuning=COMPILED), 3)]
@@ -208,8 +206,8 @@ def test_a_step_that_python_counts_is_compiled_every_time(contender: str, monkey
 
 
 @pytest.mark.parametrize("contender", KERAS)
-def test_keras_own_adam_follows_another_rule(contender: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its epsilon comes before bias correction: with epsilon at 1e-8 that is seen, and with a large one it is plain."""
+def test_keras_own_adam_deviates_from_the_written_rule(contender: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its epsilon comes before bias correction: an epsilon of 1e-8 makes a small deviation, a large one a large one."""
     keras = importlib.import_module("keras")
 
     def own(rule: Adam, **_: object) -> object:
@@ -234,6 +232,6 @@ def test_keras_own_adam_follows_another_rule(contender: str, monkeypatch: pytest
         Adam(name="adam", learning_rate=0.01, epsilon=1e-7),
     ],
 )
-def test_a_constant_that_is_slightly_wrong_is_seen(wrong: Adam) -> None:
+def test_a_slightly_wrong_constant_exceeds_the_limit(wrong: Adam) -> None:
     expected = written(ADAM, "cross_entropy")
     assert max(deviations(written(wrong, "cross_entropy"), expected)) > 100 * LIMIT

@@ -1,7 +1,7 @@
-"""A framework that takes no time to import, so that real processes start at once: for tests of the processes alone.
+"""A fake framework that imports in no time, for tests of real processes.
 
-Its fork servers and workers are those of every framework. What their job does is to end well, to leave, or to go on
-without end.
+Its fork servers and workers are those of every framework. A job of theirs ends well, exits without a result, or never
+ends.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from bench.workload.frameworks import Contender
 
 LIGHT = Contender("light")
 
-# Python runs a module of this name first, wherever it finds it.
+# Python imports a module of this name when it starts.
 FILE = "sitecustomize.py"
 CODE = """
 import os, sys, time, types
@@ -36,12 +36,12 @@ if "bench.worker.fork_server" in sys.orig_argv:
 
 
 def plant(folder: Path, monkeypatch: pytest.MonkeyPatch, *, more: str = "") -> None:
-    """Every process that is started from now on knows this framework, and runs `more` first."""
+    """Make every process that starts from now on know this framework, and run `more` first."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_text(CODE + more)
     monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
 def light_job(folder: Path, kind: str = "measure") -> dict[str, Any]:
-    """A job that ends well, or one to `leave` or to be `endless`."""
+    """A job that ends well; with the kind `leave` it exits without a result, with `endless` it never ends."""
     return {"kind": kind, "log": str(folder / "job.log")}

@@ -1,7 +1,7 @@
-"""Launchers without processes: their workers answer each job at once, with the JSON that a real worker would send.
+"""Fork servers without processes, which answer each job at once with the JSON that a real worker would send.
 
-What is above the process boundary works as it always does. A trace is computed here, by PyTorch, whoever is asked for
-it. Calls take the times that a test chose, measurements are those of `sample_records`.
+The code of the parent process runs unchanged. Traces of all frameworks are computed here, by PyTorch. Calls take the
+times that a test chooses; measurements are those of `sample_records`.
 """
 
 import json
@@ -30,17 +30,17 @@ STARTUP_S = 0.001
 OK: Mapping[str, Any] = {"outcome": "ok", "error": None}
 VERSIONS = {"pytorch": {"torch": "2"}, "flax": {"flax": "0.12", "jax": "0.11", "optax": "0.2"}, "keras": {"keras": "3"}}
 SIZES = (10**5, 10**6, 10**7, 10**8)
-ALONE = Lock()  # frameworks have settings that all of a process shares
+ALONE = Lock()  # the settings of a framework hold for all threads of the process
 
 
 def told(outcome: str, error: str) -> Message:
-    """The result of a job that did not end well."""
+    """The result of a job that failed."""
     return {"event": "result", "outcome": outcome, "error": error}
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A job, the fork server that was given it, and the seconds that it may take."""
+    """A job, the fork server that got it, and its time limit in seconds."""
 
     job: Message
     client: "ScriptedLauncher"
@@ -49,10 +49,10 @@ class Asked:
 
 @dataclass
 class Script:
-    """What the workers of a test answer, and what they were asked.
+    """The answers of the workers in a test, and the jobs that they got (`asked`).
 
-    `call_ns` is what a call takes with these options at this batch size. `instead` may have another result for a job,
-    within a time limit; None leaves the usual one. `changed` is what becomes of a trace.
+    `call_ns` returns the nanoseconds of a call for options and batch size. `instead` returns another result for a job
+    and its time limit; None keeps the usual result. `changed` returns a changed trace.
     """
 
     call_ns: Callable[[FrameworkOptions, int], float] = lambda _, __: 1e6
@@ -62,7 +62,7 @@ class Script:
     asked: list[Asked] = field(default_factory=list)
 
     def result(self, job: Job, client: "ScriptedLauncher", limit_s: float) -> Message:
-        """What the worker sends when it has done the job."""
+        """The result that the worker sends for a job."""
         taken: Message = json.loads(json.dumps(job))
         self.asked.append(Asked(taken, client, limit_s))
         found = self.instead(taken, limit_s)
@@ -71,7 +71,7 @@ class Script:
         return sent
 
     def of(self, kind: str) -> list[Asked]:
-        """Those of one kind, in their order."""
+        """The jobs of one kind, in order."""
         return [item for item in self.asked if item.job["kind"] == kind]
 
     def _usual(self, job: Message) -> Message:
@@ -95,7 +95,7 @@ class Script:
 
 
 def measured(job: Message) -> Message:
-    """The measurement of a case, and the options that it was given as its settings."""
+    """The measurement of a case; its settings are the options that it got."""
     case = TypeAdapter(Case).validate_python(job["case"])
     made = record(
         case.workload, case.contender, case.scenario, purpose=case.purpose, batch_sizes=case.batch_sizes, seed=case.seed
@@ -109,13 +109,13 @@ def measured(job: Message) -> Message:
 
 @cache
 def traced(content: str, precision: str, *, nudged: bool, seed: int) -> Trace:
-    """What PyTorch computes on a workload."""
+    """The trace of PyTorch on a workload."""
     made = parse_workload(json.loads(content), source=Path("tiny.toml"))
     return trace(prepare("pytorch", made, device="cpu", precision=precision, threads=1, seed=seed), nudged=nudged)
 
 
 def worked(job: Message, _: float) -> Message:
-    """What the code of a real worker answers, when it does the job in this process."""
+    """The result of the code of a real worker, which runs the job in this process."""
     with ALONE:
         try:
             return main.KINDS[job["kind"]](job, lambda _: None, lambda: None)
@@ -125,7 +125,7 @@ def worked(job: Message, _: float) -> Message:
 
 
 class ScriptedLauncher:
-    """Has the methods of a fork server that a fleet, a search and its processes need."""
+    """A fork server with the methods that a worker pool and an options search need."""
 
     script: ClassVar[Script]
 
@@ -146,16 +146,16 @@ class ScriptedLauncher:
         self._serving: Message = {}
 
     def wait_until_ready(self) -> None:
-        """It is."""
+        """Return at once."""
 
     def run(self, job: Job, *, limit_s: float, listen: Listener = lambda _: None) -> Ending:
-        """A result, after some progress."""
+        """Send one progress message, then return the result."""
         result = self.script.result(job, self, limit_s)
         listen({"event": "progress", "phase": "scripted"})
         return Ending(result=result, startup_s=STARTUP_S, start_method=self.start_method)
 
     def serve(self, job: Job, *, limit_s: float) -> Service:
-        """A job that answers requests."""
+        """Begin a job that answers requests."""
         result = self.script.result(job, self, limit_s)
         if result["outcome"] != "ok":
             raise EndedError(f"{self.contender}: the job did not begin: {result['error']}", result)
@@ -164,7 +164,7 @@ class ScriptedLauncher:
         return Service(client=cast("WorkerClient", self), startup_s=STARTUP_S, news=news)
 
     def ask(self, request: Job, *, limit_s: float) -> Message:
-        """The times of some calls, or of one."""
+        """The time of one call, or of each of several calls."""
         if request["do"] == "place":
             self._serving["batch_size"] = request["batch_size"]
             failed = self.script.instead(self._serving, limit_s)
@@ -177,15 +177,15 @@ class ScriptedLauncher:
         return {"elapsed_ns": [calls * call_ns] if request["pipelined"] else [call_ns] * calls}
 
     def finish(self) -> None:
-        """The job ends."""
+        """End the job."""
 
     def close(self) -> None:
-        """It leaves."""
+        """End the fork server."""
         self.alive = False
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, script: Script) -> Script:
-    """From now on every fork server follows the script."""
+    """Make every new fork server follow the script."""
     client = type("WorkerClient", (ScriptedLauncher,), {"script": script})
     monkeypatch.setattr("bench.run.worker_pool.WorkerClient", client)
     monkeypatch.setattr("bench.run.interleaved_timing.PAUSE_S", 0.0)

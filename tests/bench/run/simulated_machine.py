@@ -1,4 +1,4 @@
-"""A machine that is simulated: its processes take the times that a test chose, one after the other."""
+"""A simulated machine: its processes take the times that a test chooses."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,17 +30,18 @@ Slow = Callable[[int], float]
 
 
 def name_of(options: Mapping[str, str]) -> str:
-    """Short, for a dictionary."""
+    """The short name of a candidate with these options."""
     return options.get("call", "usual")
 
 
 @dataclass
 class Machine:
-    """A fleet whose processes take what `SPEEDS` says, times what `slow` says of each request, one after the other.
+    """A worker pool whose calls take the times in `SPEEDS`, times the factor that `slow` returns for each request.
 
-    It notes who was there at the same time, what was asked for, and which place each had. `broken` end with an outcome,
-    `greedy` have no memory beside others, `frail` end as they warm up, `mortal` in their first turn, and `cold` ones
-    take a hundred times as long for so many calls, or until they are warm.
+    It notes the candidates that ran at the same time (`groups`), the requests (`asked`), and the fork server of each
+    candidate (`places`). Candidates in `broken` end with that outcome at the start, those in `greedy` run out of memory
+    beside others, those in `frail` end in their warm-up, those in `mortal` in their first slice. Those in `cold` are a
+    hundred times slower for that many calls, or until they are warmed up.
     """
 
     slow: Slow = lambda _: 1.0
@@ -57,33 +58,33 @@ class Machine:
     places: list[tuple[str, int]] = field(default_factory=list)
 
     def beside(self, contender: object, device: str, places: int) -> list["Launcher"]:  # noqa: ARG002 (as a fleet has it)
-        """So many fork servers."""
+        """As many fork servers as `places`."""
         return [Launcher(self, place) for place in range(places)]
 
     def dismiss(self) -> None:
-        """Nothing has to be ended."""
+        """Do nothing."""
 
     def laps(self, *, case: Case = CASE, thorough: bool = False) -> tuple[Laps, list[Event]]:
-        """What is tested, and what it tells."""
+        """The code under test on this machine, and the list of its events."""
         made = watched(Path())
         return Laps(case, fleet=cast("WorkerPool", self), settings=made.settings, thorough=thorough), made.events
 
     def lap(self, *names: str, seconds: float = 0.1, case: Case = CASE, thorough: bool = False) -> dict[str, Candidate]:
-        """One lap at one batch size, by name."""
+        """The candidates after one round of successive halving at one batch size, by name."""
         found = self.laps(case=case, thorough=thorough)[0].time(wanted(*names), seconds)
         return {name: item[SIZE] for name, item in zip(names, found, strict=True)}
 
 
 @dataclass
 class Launcher:
-    """One place."""
+    """A simulated fork server."""
 
     machine: Machine
     place: int
     name: str | None = None
 
     def serve(self, job: Message, *, limit_s: float) -> "Service":  # noqa: ARG002 (as a fork server has it)
-        """A process with the options of a job."""
+        """A new process with the options of a job."""
         self.name = name_of(job["tuning"])
         self.machine.places.append((self.name, self.place))
         if self.name in self.machine.broken:
@@ -93,28 +94,28 @@ class Launcher:
         return Service(self.machine, self.name)
 
     def finish(self) -> None:
-        """It leaves."""
+        """End the process."""
         self.machine.there.remove(cast("str", self.name))
 
 
 @dataclass
 class Service:
-    """One process."""
+    """A simulated process that answers requests."""
 
     machine: Machine
     name: str
 
     @property
     def news(self) -> dict[str, Any]:
-        """What it says when it begins."""
+        """The first message of the process."""
         return {"call_ns": self._cold * SPEEDS[self.name], "together": self.machine.together}
 
     def place(self, size: int, *, limit_s: float) -> dict[str, Any]:  # noqa: ARG002 (as a service has it)
-        """As it begins."""
+        """The same as the first message."""
         return self.news
 
     def warm_up(self, limit_ns: int, *, limit_s: float) -> float:  # noqa: ARG002 (as a service has it)
-        """A call then."""
+        """The nanoseconds of a warm call."""
         if self.name in self.machine.frail:
             self.machine.there.remove(self.name)
             raise ended("failed")
@@ -122,7 +123,7 @@ class Service:
         return SPEEDS[self.name]
 
     def time(self, calls: int, *, pipelined: bool, limit_s: float) -> list[float]:  # noqa: ARG002 (as a service has it)
-        """All of them together, or each."""
+        """The nanoseconds of all calls together if pipelined, else of each call."""
         if self.name in self.machine.mortal:
             self.machine.there.remove(self.name)
             raise ended("failed")
@@ -150,7 +151,7 @@ def wanted(*names: str) -> list[Wanted]:
 
 
 def ratios(found: Mapping[str, Candidate]) -> dict[str, float]:
-    """What each takes of what the guide says."""
+    """The time of each candidate relative to the default."""
     return {name: item.times_s[0] / found["usual"].times_s[0] for name, item in found.items()}
 
 
@@ -158,5 +159,5 @@ RIGHT = {name: speed / SPEEDS["usual"] for name, speed in SPEEDS.items()}
 
 
 def looks(machine: Machine, name: str = "f") -> int:
-    """How often it was asked for the time of some calls."""
+    """How often a candidate was timed."""
     return [who for who, _ in machine.asked].count(name)

@@ -1,4 +1,4 @@
-"""The laps of a search: whoever fails fails alone, and leaves the others their times."""
+"""Interleaved timing of an options search: a candidate that fails does not affect the times of the others."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interleaved_timing, "PAUSE_S", 0.0)
 
 
-def test_nobody_is_far_slower_than_what_ended_as_it_warmed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_candidate_is_skipped_if_the_default_fails_during_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SPEEDS, "f", 1.1 * HOPELESS * SPEEDS["usual"])
     machine = Machine(frail=("usual",))
     found = machine.lap("usual", "f")
@@ -21,7 +21,7 @@ def test_nobody_is_far_slower_than_what_ended_as_it_warmed_up(monkeypatch: pytes
     assert looks(machine) == LEAST_TURNS
 
 
-def test_what_failed_is_not_begun_again_beside_the_next_ones() -> None:
+def test_failed_default_options_are_not_started_again_for_the_next_group() -> None:
     machine = Machine(broken={"usual": "timeout"})
     found = machine.lap(*SPEEDS)
     assert found["usual"].outcome == "timeout"
@@ -29,24 +29,24 @@ def test_what_failed_is_not_begun_again_beside_the_next_ones() -> None:
     assert all(found[name].outcome == "ok" for name in SPEEDS if name != "usual")
 
 
-def test_what_had_no_memory_beside_some_is_begun_again_beside_the_next_ones() -> None:
+def test_default_options_that_ran_out_of_memory_are_started_again_for_the_next_group() -> None:
     machine = Machine(broken={"usual": "oom"})
     found = machine.lap(*SPEEDS)
     assert found["usual"].outcome == "oom"
-    assert [name for name, _ in machine.places].count("usual") > 2, "beside each group, and at last by itself"
+    assert [name for name, _ in machine.places].count("usual") > 2, "beside each group, and finally alone"
 
 
-def test_who_fails_fails_alone() -> None:
+def test_a_failing_candidate_does_not_affect_the_others() -> None:
     machine = Machine(broken={"b": "unavailable"})
     found = machine.lap("usual", "b", "c")
     assert (found["b"].outcome, found["b"].error, found["b"].times_s) == ("unavailable", "it ended: unavailable", ())
     assert found["c"].times_s[0] / found["usual"].times_s[0] == 0.5
     usual = Machine(broken={"usual": "failed"}).lap("usual", "c", "d")
     assert usual["usual"].outcome == "failed"
-    assert usual["c"].times_s == (SPEEDS["c"] / 1e9,), "nothing to go by but the clock"
+    assert usual["c"].times_s == (SPEEDS["c"] / 1e9,), "without a default there is no ratio, only its own time"
 
 
-def test_who_has_no_memory_beside_the_others_is_timed_alone() -> None:
+def test_a_candidate_that_runs_out_of_memory_beside_others_is_timed_alone() -> None:
     machine = Machine(greedy=("c",))
     found = machine.lap("usual", "b", "c")
     assert {item.outcome for item in found.values()} == {"ok"}
@@ -56,7 +56,7 @@ def test_who_has_no_memory_beside_the_others_is_timed_alone() -> None:
     assert never["c"].outcome == "oom"
 
 
-def test_who_ends_in_a_turn_leaves_the_others_their_times(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_others_keep_their_times_if_a_candidate_ends_in_a_slice(monkeypatch: pytest.MonkeyPatch) -> None:
     found = Machine(mortal=tuple(SPEEDS)).lap(*SPEEDS)
     assert {item.outcome for item in found.values()} == {"failed"}
     monkeypatch.setitem(SPEEDS, "f", 1.1 * HOPELESS * SPEEDS["usual"])
@@ -65,7 +65,7 @@ def test_who_ends_in_a_turn_leaves_the_others_their_times(monkeypatch: pytest.Mo
     assert {name: found[name].times_s[0] for name in "bf"} == {name: SPEEDS[name] / 1e9 for name in "bf"}
 
 
-def test_a_framework_that_does_not_start_fails_with_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_candidates_fail_with_the_error_of_a_framework_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     def beside(*_: object) -> list[Launcher]:
         raise WorkerError("flax: the fork server did not start: no module")
 

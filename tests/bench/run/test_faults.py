@@ -1,9 +1,8 @@
-"""Faults that were planted on purpose: each makes the certificate fail, and without it the same run passes.
+"""Each fault that is planted in one framework makes its certificate fail; without the fault the same proof passes.
 
-What frameworks do differently by themselves, and what slips into such code: gates, layouts, biases, statistics, rates,
-epsilons, batches. Each is planted in one framework, whose exported weights stay in their canonical layout, so that
-nothing but what is computed can give it away. Flax's fast variance, E[x²] - E[x]², is not among them: on samples that
-are centred it differs by rounding alone.
+The faults are differences between frameworks and typical mistakes: gates, layouts, biases, statistics, rates, epsilons,
+batches. The exported weights keep their canonical layout, so that only the computation can show the fault. Flax's fast
+variance, E[x²] - E[x]², is not among them: on centred samples it differs only by rounding.
 """
 
 import importlib
@@ -72,12 +71,12 @@ def traced(framework: str, family: str, precision: str) -> Trace:
 
 @cache
 def honest(framework: str, family: str) -> dict[str, Trace]:
-    """What it computes in both precisions, with no fault planted anywhere."""
+    """The traces of a framework in both precisions, without any fault."""
     return {precision: traced(framework, family, precision) for precision in ("fp64", "fp32")}
 
 
 def certificate(contender: str, family: str, *, double: Trace | None = None) -> Certificate:
-    """That of a contender beside an honest peer; what it computes in float64 may be replaced."""
+    """The certificate of a framework, compared with a peer without faults; `double` replaces its float64 trace."""
     peer = "flax" if contender == "pytorch" else "pytorch"
     found, expected = honest(contender.partition("/")[0], family), honest(peer, family)
     exact = {peer: expected["fp64"], contender: found["fp64"] if double is None else double}
@@ -86,19 +85,19 @@ def certificate(contender: str, family: str, *, double: Trace | None = None) -> 
 
 
 def chosen(contender: str) -> Sequence[pytest.MarkDecorator]:
-    """Keras needs three more processes."""
+    """Tests of Keras are slow: they need three more processes."""
     return [pytest.mark.slow] if contender in KERAS else []
 
 
 @pytest.mark.parametrize("contender", [pytest.param(name, marks=chosen(name)) for name in CONTENDERS])
 @pytest.mark.parametrize("family", WORKLOADS)
-def test_without_a_fault_every_contender_passes(contender: str, family: str) -> None:
+def test_without_a_fault_every_framework_passes(contender: str, family: str) -> None:
     found = certificate(contender, family)
     assert found.passed, [item for item in found.deviations if not item.holds]
 
 
 def seen_through(module: str, change: Callable[[Weights], Weights]) -> Plant:
-    """Weights that are changed on their way in and changed back on their way out; `change` is its own inverse."""
+    """Change the weights in `build` and change them back in `export`; `change` is its own inverse."""
 
     def plant(monkeypatch: pytest.MonkeyPatch) -> None:
         target = importlib.import_module(module)
@@ -110,7 +109,7 @@ def seen_through(module: str, change: Callable[[Weights], Weights]) -> Plant:
 
 
 def swapped_gates(weights: Weights) -> Weights:
-    """Input and forget gate of the first layer in each other's place."""
+    """Exchange the input gate and the forget gate of the first layer."""
     found = dict(weights)
     for part in ("kernel", "recurrent", "bias"):
         i, f, g, o = np.split(weights[f"layer0.{part}"], 4, axis=-1)
@@ -119,7 +118,7 @@ def swapped_gates(weights: Weights) -> Weights:
 
 
 def transposed_kernel(weights: Weights) -> Weights:
-    # The probe of the precision has no such layer.
+    # The probe network that finds the precision has no such layer.
     return {name: value.T.copy() if name == "hidden1.kernel" else value for name, value in weights.items()}
 
 
@@ -134,7 +133,7 @@ def flattened_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def second_bias(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both of PyTorch's biases learn, and what is exported is their sum, as a careful conversion would have it."""
+    """Train both of PyTorch's biases, and export their sum, as a careful conversion would."""
     lstm = importlib.import_module("models.lstm.pytorch")
     build, export = lstm.build, lstm.export
 
@@ -156,7 +155,7 @@ def second_bias(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def handed(target: str, change: Callable[[Any], Any], *, kind: type) -> Plant:
-    """A function or constructor whose argument of this kind is changed before it arrives."""
+    """Change every argument of this type before it reaches a function or constructor."""
 
     def plant(monkeypatch: pytest.MonkeyPatch) -> None:
         path, _, name = target.rpartition(".")
@@ -182,12 +181,12 @@ def optimizer(target: str, **change: Callable[[Adam], float]) -> Plant:
 
 
 def unbiased_variance(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyTorch's own running variance."""
+    """Keep PyTorch's own running variance, which is unbiased."""
     monkeypatch.setattr("models.layers.pytorch.BiasedBatchNorm.scale_to", lambda _, __: None)
 
 
 def late_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first batch of each epoch comes last."""
+    """Move the first batch of each epoch to its end."""
     original = datasets.batches
 
     def late(*arguments: Any, **options: Any) -> Iterator[np.ndarray]:  # noqa: ANN401 (as `batches`)
@@ -202,14 +201,14 @@ def dropout_left_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sum_of_losses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Adam hardly notices: all gradients are larger by the same factor."""
+    """Sum the loss over samples; Adam hardly changes, since all gradients are larger by the same factor."""
     torch = importlib.import_module("torch")
     summed = partial(torch.nn.functional.cross_entropy, reduction="sum")
     monkeypatch.setitem(importlib.import_module("bench.adapters.pytorch").LOSSES, "cross_entropy", summed)
 
 
 def keras_own_adam(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Epsilon before bias correction."""
+    """Use Keras' own Adam, which adds epsilon before bias correction."""
     keras = importlib.import_module("keras")
 
     def own(rule: Adam, **_: object) -> Any:  # noqa: ANN401 (an optimizer of Keras)
@@ -219,7 +218,7 @@ def keras_own_adam(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Fault(NamedTuple):
-    """What is planted in whom, on which network, and one check that must fail."""
+    """A fault, its framework and network, and one check that must fail."""
 
     name: str
     contender: str
@@ -285,7 +284,9 @@ FAULTS = [
         for fault in FAULTS
     ],
 )
-def test_a_planted_fault_is_caught(contender: str, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_fault_makes_the_certificate_fail(
+    contender: str, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert certificate(contender, fault.family).passed
     fault.plant(monkeypatch)
     faulty = traced(contender.partition("/")[0], fault.family, "fp64")

@@ -1,4 +1,4 @@
-"""A worker takes our packages and the installed libraries, whatever the folder holds from which a command is given."""
+"""A worker imports our packages and the installed libraries, whatever files are in the current folder."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ NAMES = ("bench/__init__.py", "models/__init__.py", "keras.py", "torch.py", "num
 
 @pytest.fixture
 def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, in which the user has files that are called as what a worker imports."""
+    """The current folder, with files of the user that have the names of modules that a worker imports."""
     for name in NAMES:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
@@ -23,7 +23,7 @@ def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("foreign")
-def test_a_worker_starts_from_a_folder_with_other_packages_of_the_same_names(
+def test_a_worker_starts_in_a_folder_with_files_named_like_its_packages(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     log = tmp_path_factory.mktemp("logs") / "fork-server.log"
@@ -38,7 +38,7 @@ def test_a_worker_starts_from_a_folder_with_other_packages_of_the_same_names(
 
 
 @pytest.mark.parametrize("name", ["bench", "models", "keras", "torch", "numpy"])
-def test_python_would_take_the_users_files_if_it_were_not_told_otherwise(name: str, foreign: Path) -> None:
+def test_python_imports_the_users_files_without_its_option_for_a_safe_path(name: str, foreign: Path) -> None:
     for options, hidden in (([], True), (["-P"], False)):
         done = subprocess.run(
             [sys.executable, *options, "-c", f"import importlib.util as u; print(u.find_spec({name!r}).origin)"],

@@ -1,4 +1,4 @@
-"""What only a GPU can show: certificates in every precision, counters of memory and power, and a search on it."""
+"""On a GPU: certificates in every precision, counters of memory and power, and an options search."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ NAMES = ",".join(str(item) for item in frameworks.every_contender() if framework
 
 
 def levelfield(folder: Path, *words: str) -> str:
-    """What the command prints; it has to end well."""
+    """The output of the command, which must exit with 0."""
     command = [sys.executable, "-m", "bench", *words]
     result = subprocess.run(command, capture_output=True, text=True, timeout=1100, check=False, cwd=Path.cwd())
     (folder / "output.txt").write_text(result.stdout + result.stderr)
@@ -49,14 +49,14 @@ def test_a_run_on_a_gpu_reads_its_counters(tmp_path: Path) -> None:
     assert {item.outcome for item in found} == {"ok"}
     peaks = [item for record in found for item in record.measurement.memory]
     assert peaks
-    assert all(item.device_peak_bytes for item in peaks), "every allocator says what its peak was"
+    assert all(item.device_peak_bytes for item in peaks), "every allocator reports its peak"
     uses = [block.use for record in found for block in record.measurement.blocks]
     assert uses
     assert all(use is not None and all(item.gpu is not None for item in use.readings) for use in uses)
     roofs = {record.case.precision: record.roof for record in found if record.roof is not None}
     assert roofs["bf16"].flops is not None
     assert roofs["fp32"].flops is not None
-    assert roofs["bf16"].flops.per_second > roofs["fp32"].flops.per_second, "matrix units are what bf16 is for"
+    assert roofs["bf16"].flops.per_second > roofs["fp32"].flops.per_second, "tensor cores are faster in bf16"
 
 
 def test_a_search_on_a_gpu_ends_with_a_script_that_runs(tmp_path: Path) -> None:

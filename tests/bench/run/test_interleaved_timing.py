@@ -1,4 +1,4 @@
-"""The laps of a search: who is there together takes turns, and shares what the machine does."""
+"""Interleaved timing of an options search: candidates run in alternating slices, so that ratios are not disturbed."""
 
 from dataclasses import replace
 
@@ -15,22 +15,22 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interleaved_timing, "PAUSE_S", 0.0)
 
 
-def test_a_slow_phase_is_in_no_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine is three times slower for a while now and then, between groups and within one."""
+def test_a_slow_phase_of_the_machine_does_not_change_ratios(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine is three times slower in some phases, which change between groups and within a group."""
     for length in (16, 40, 100):
         machine = Machine(slow=lambda request, length=length: 3.0 if request // length % 2 else 1.0)  # type: ignore[misc]
         assert ratios(machine.lap(*SPEEDS, seconds=1.0)) == pytest.approx(RIGHT)
     monkeypatch.setattr(interleaved_timing, "PLACES", 1)
     alone = Machine(slow=lambda request: 3.0 if request // 16 % 2 else 1.0)
-    assert ratios(alone.lap(*SPEEDS, seconds=0.2)) != pytest.approx(RIGHT, rel=0.1), "who has no turns owes it to luck"
+    assert ratios(alone.lap(*SPEEDS, seconds=0.2)) != pytest.approx(RIGHT, rel=0.1), "not interleaved"
 
 
-def test_a_phase_that_is_as_short_as_a_turn_is_noise_of_it() -> None:
+def test_slow_phases_as_short_as_a_slice_change_ratios() -> None:
     draws = np.random.default_rng(0).uniform(1, 3, 10_000)
     assert ratios(Machine(slow=lambda request: float(draws[request])).lap(*SPEEDS)) != pytest.approx(RIGHT, rel=0.05)
 
 
-def test_what_the_guide_says_is_there_all_the_time_and_no_more_than_there_are_places() -> None:
+def test_the_default_runs_beside_every_group_and_no_more_processes_than_places() -> None:
     machine = Machine()
     found = machine.lap(*SPEEDS)
     assert list(found) == list(SPEEDS)
@@ -38,10 +38,10 @@ def test_what_the_guide_says_is_there_all_the_time_and_no_more_than_there_are_pl
     assert max(map(len, machine.groups)) == PLACES
     assert all(group[0] == "usual" for group in machine.groups if len(group) > 1)
     assert [name for name, _ in machine.places].count("usual") == 1
-    assert not machine.there, "all have left"
+    assert not machine.there, "all processes have ended"
 
 
-def test_each_has_its_own_place_and_another_one_in_the_next_lap() -> None:
+def test_each_candidate_has_another_fork_server_in_the_next_round() -> None:
     machine = Machine()
     made, events = machine.laps()
     for _ in range(PLACES):
@@ -51,7 +51,7 @@ def test_each_has_its_own_place_and_another_one_in_the_next_lap() -> None:
     assert [name_of(event.news) for event in events] == ["usual", "b", "c"] * PLACES
 
 
-def test_turns_are_of_like_length_and_whoever_is_first_is_not_always_the_same() -> None:
+def test_slices_have_similar_length_and_the_order_changes() -> None:
     machine = Machine()
     machine.lap("usual", "b", "c")
     assert dict(machine.asked) == {"usual": DEPTH, "b": 20, "c": 10}
@@ -60,27 +60,27 @@ def test_turns_are_of_like_length_and_whoever_is_first_is_not_always_the_same() 
     assert len(machine.asked) == 3 * LEAST_TURNS
 
 
-def test_long_turns_are_fewer() -> None:
+def test_there_are_fewer_slices_if_they_are_long() -> None:
     machine = Machine(together=64)
     machine.lap("usual", "e")
     assert 64 * SPEEDS["e"] > LONG_TURN_NS
     assert len(machine.asked) == 2 * FEWEST_TURNS
 
 
-def test_what_is_called_together_is_never_divided() -> None:
+def test_steps_that_are_compiled_together_are_timed_together() -> None:
     machine = Machine(together=16)
     machine.lap("usual", "b")
     assert {number % 16 for _, number in machine.asked} == {0}
 
 
-def test_queries_are_waited_for_one_by_one() -> None:
+def test_queries_are_timed_one_by_one() -> None:
     machine = Machine()
     found = machine.lap("usual", "b", case=replace(CASE, scenario="inference"))
     assert dict(machine.asked) == {"usual": 5, "b": 20}
     assert ratios(found) == pytest.approx({"usual": 1.0, "b": 0.25})
 
 
-def test_between_turns_of_several_there_is_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_a_pause_between_slices_of_several_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(interleaved_timing, "PAUSE_S", 0.125)
     monkeypatch.setattr("bench.run.interleaved_timing.time.sleep", pauses.append)
@@ -90,7 +90,7 @@ def test_between_turns_of_several_there_is_a_pause(monkeypatch: pytest.MonkeyPat
     assert pauses == [0.125] * 2 * LEAST_TURNS
 
 
-def test_on_a_gpu_each_is_there_by_itself() -> None:
+def test_on_a_gpu_each_candidate_runs_alone() -> None:
     machine = Machine()
     found = machine.lap(*SPEEDS, case=replace(CASE, device="cuda"))
     assert {len(group) for group in machine.groups} == {1}

@@ -1,4 +1,4 @@
-"""Options are searched for once, and only what is proven to do the same work is chosen."""
+"""An options search runs once, and chooses only options that are proven to do the same work."""
 
 import json
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Script:
-    """Workers of which each call takes what `SPEEDS_NS` says."""
+    """Workers whose calls take the times in `SPEEDS_NS`."""
     return scripted(monkeypatch, Script(call_ns=call_ns, choices={"call": tuple(SPEEDS_NS)}))
 
 
@@ -49,7 +49,7 @@ def tried(made: Watched) -> list[Mapping[str, Any]]:
     return [event.news for event in made.events if event.kind == "tuning"]
 
 
-def test_a_search_tries_everything_there_is_and_is_remembered(tmp_path: Path, script: Script) -> None:
+def test_a_search_times_all_options_and_is_cached(tmp_path: Path, script: Script) -> None:
     made = watched(tmp_path)
     (cell, found), *others = option_search.search([TUNED], made.settings, again=False).items()
     assert not others
@@ -64,20 +64,20 @@ def test_a_search_tries_everything_there_is_and_is_remembered(tmp_path: Path, sc
     assert option_search.search([TUNED], made.settings, again=False) == {cell: found}
     assert (tried(made), chosen(made), len(script.asked)) == ([], [], asked), "the cache knows"
     option_search.search([TUNED], made.settings, again=True)
-    # All of them in the first lap. The faster half and what the guide says then, in two laps.
+    # All four in the first round of successive halving, then the faster half and the default in two rounds.
     assert len(tried(made)) == 4 + 2 * 3
 
 
-def test_another_speed_leads_to_another_choice(tmp_path: Path, script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fastest_options_are_chosen(tmp_path: Path, script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SPEEDS_NS, SCAN, 2e6)
     (found,) = option_search.search([TUNED], watched(tmp_path).settings, again=False).values()
     assert found.options == {"call": AHEAD}
     monkeypatch.setattr(script, "call_ns", lambda *_: 1e6)
     (found,) = option_search.search([TUNED], watched(tmp_path).settings, again=True).values()
-    assert found.options == {}, "nothing is faster than what the guide says"
+    assert found.options == {}, "nothing is faster than the default"
 
 
-def test_who_had_too_little_time_is_tried_again_with_more(tmp_path: Path, script: Script) -> None:
+def test_candidates_that_timed_out_are_tried_again_with_a_higher_limit(tmp_path: Path, script: Script) -> None:
     def late(job: Message, limit_s: float) -> Message | None:
         return told("timeout", "too late") if job.get("tuning", {}).get("call") == AHEAD and limit_s < 90 else None
 
@@ -88,26 +88,24 @@ def test_who_had_too_little_time_is_tried_again_with_more(tmp_path: Path, script
         made.events.clear()
         (found,) = option_search.search([TUNED], replace(made.settings, limit_s=limit_s), again=False).values()
         outcomes.append(({item.outcome for item in found.candidates}, bool(tried(made))))
-    # The second asks the cache; the third has more time than the first had; the last finds what the third found.
+    # The second search reads the cache, the third has a higher limit, the last reads the result of the third.
     assert outcomes == [({"ok", "timeout"}, True), ({"ok", "timeout"}, False), ({"ok"}, True), ({"ok"}, False)]
 
 
-def test_what_everything_at_length_shows_is_held_against_the_search_and_does_not_replace_it(
-    tmp_path: Path, script: Script
-) -> None:
+def test_an_exhaustive_search_times_all_candidates_fully_and_is_not_cached(tmp_path: Path, script: Script) -> None:
     made = watched(tmp_path)
     searched = option_search.search([TUNED], made.settings, again=False)
     made.events.clear()
     script.call_ns = lambda options, size: 1.5 * call_ns(options, size)
     (found,) = option_search.search([TUNED], made.settings, again=True, exhaustive=True).values()
     assert len(found.candidates) == 4
-    assert len({len(item.times_s) for item in found.candidates}) == 1, "nobody leaves"
+    assert len({len(item.times_s) for item in found.candidates}) == 1, "no candidate is eliminated"
     assert len(tried(made)) == 4 * len(found.candidates[0].times_s)
     assert option_search.search([TUNED], made.settings, again=False) == searched
     assert [found] != list(searched.values()), "the times of another search"
 
 
-def test_batch_sizes_share_processes_and_one_that_fails_fails_alone(tmp_path: Path, script: Script) -> None:
+def test_batch_sizes_share_processes_and_fail_separately(tmp_path: Path, script: Script) -> None:
     def too_large(job: Message, _: float) -> Message | None:
         return told("failed", "more than there is") if job.get("batch_size") == 100 else None
 
@@ -126,7 +124,7 @@ def test_batch_sizes_share_processes_and_one_that_fails_fails_alone(tmp_path: Pa
     assert [{item.outcome for item in tuning.candidates} for tuning in both.values()] == [{"ok"}, {"failed"}]
 
 
-def test_what_is_fast_and_does_something_else_is_not_chosen(tmp_path: Path, script: Script) -> None:
+def test_unproven_options_are_not_chosen(tmp_path: Path, script: Script) -> None:
     def wrong(trace: Trace, job: Message) -> Trace:
         return {**trace, "logits": trace["logits"] + 1e-9} if job["tuning"].get("call") == SCAN else trace
 
@@ -139,14 +137,14 @@ def test_what_is_fast_and_does_something_else_is_not_chosen(tmp_path: Path, scri
     assert [found.candidates[place].options for place in worth(found.candidates)] == [{"call": SCAN}, {"call": AHEAD}]
 
 
-def test_where_nothing_is_proven_what_the_guide_says_is_chosen(tmp_path: Path, script: Script) -> None:
+def test_the_default_is_chosen_if_no_options_are_proven(tmp_path: Path, script: Script) -> None:
     script.changed = lambda trace, job: {**trace, "logits": -trace["logits"]} if job["tuning"] else trace
     (found,) = option_search.search([TUNED], watched(tmp_path).settings, again=False).values()
     assert found.options == {}
     assert [item.outcome for item in found.candidates] == ["unproven", "unproven", "ok", "ok"]
 
 
-def test_what_cannot_be_done_is_no_search_and_is_not_remembered(tmp_path: Path, script: Script) -> None:
+def test_a_search_in_which_all_candidates_fail_is_not_cached(tmp_path: Path, script: Script) -> None:
     def refuse(job: Message, _: float) -> Message | None:
         return told("unavailable", "it has tanh built in") if job["kind"] == "serve" else None
 
@@ -161,7 +159,7 @@ def test_what_cannot_be_done_is_no_search_and_is_not_remembered(tmp_path: Path, 
         assert tried(made)
 
 
-def test_where_there_is_nothing_to_choose_from_the_search_says_why(tmp_path: Path, script: Script) -> None:
+def test_a_search_that_finds_no_options_reports_the_error(tmp_path: Path, script: Script) -> None:
     script.instead = lambda job, _: told("failed", "no such thing") if job["kind"] == "choices" else None
     made = watched(tmp_path)
     (found,) = option_search.search([TUNED], made.settings, again=False).values()
@@ -170,7 +168,7 @@ def test_where_there_is_nothing_to_choose_from_the_search_says_why(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("script")
-def test_a_tuned_case_is_measured_with_its_options_and_certified_with_them(tmp_path: Path) -> None:
+def test_a_tuned_case_is_measured_and_proven_with_the_chosen_options(tmp_path: Path) -> None:
     made = watched(tmp_path)
     made.run([replace(TUNED, mode="idiomatic"), TUNED, replace(TUNED, purpose="learning")])
     stored = made.stored
@@ -187,7 +185,7 @@ def test_a_tuned_case_is_measured_with_its_options_and_certified_with_them(tmp_p
 
 
 @pytest.mark.slow
-def test_real_processes_take_turns_and_a_case_is_measured_with_what_was_chosen(
+def test_real_processes_are_interleaved_and_a_case_is_measured_with_the_chosen_options(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {"FIRST_BLOCK_S": 0.002, "LAST_BLOCK_S": 0.002, "LAST_LAPS": 1, "MORE_LAPS": 0}.items():
@@ -199,7 +197,7 @@ def test_real_processes_take_turns_and_a_case_is_measured_with_what_was_chosen(
     assert {item.options.get("call") for item in found.candidates} == {None, JIT, AHEAD, SCAN}
     assert {item.outcome for item in found.candidates} == {"ok"}
     assert {item.outcome for item in failed.candidates} == {"failed"}
-    # As if the search had chosen this one, whatever is the fastest here.
+    # The cached search now has this choice, whichever is the fastest on this machine.
     (path,) = (tmp_path / "cache" / "tunings").iterdir()
     path.write_text(json.dumps(json.loads(path.read_text()) | {"options": {"call": SCAN}}))
     usual, tuned = made.run([replace(TUNED, mode="idiomatic"), TUNED])

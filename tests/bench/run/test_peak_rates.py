@@ -1,4 +1,4 @@
-"""What a device can do is asked of every framework that is timed on it, and the best answer counts."""
+"""The peak rates of a device are measured with every framework that is timed on it, and the highest counts."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +21,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEVELFIELD_CACHE", str(tmp_path / "cache"))
 
 
-def test_a_framework_says_what_the_device_can_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyTorch does, in this process and with small arrays."""
+def test_a_framework_measures_the_peak_rates_of_the_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured with PyTorch, in this process and with small arrays."""
     monkeypatch.setattr("bench.worker.measure.peak_rates.ROWS", {"cpu": (64, 128)})
     monkeypatch.setattr("bench.worker.measure.peak_rates.STREAMED", {"cpu": (2**12, 2**14)})
     scripted(monkeypatch, Script(instead=worked))
@@ -31,7 +31,7 @@ def test_a_framework_says_what_the_device_can_do(tmp_path: Path, monkeypatch: py
     fleet = WorkerPool(made.logs)
     fleet.start((contender(case), case.device) for case in cases)
     found = peak_rates.measure(cases, fleet, made)
-    assert found.keys() == {("cpu", "fp32")}, "what is not timed needs no roof"
+    assert found.keys() == {("cpu", "fp32")}, "cases that are not timed need no peak rates"
     roof = found["cpu", "fp32"]
     assert roof.flops is not None
     assert roof.flops.by == "pytorch"
@@ -41,7 +41,9 @@ def test_a_framework_says_what_the_device_can_do(tmp_path: Path, monkeypatch: py
     assert all(1e5 < item.per_second < 1e14 for item in roof.bytes)
 
 
-def test_each_timed_record_has_the_best_of_all_frameworks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_timed_record_has_the_highest_peak_of_all_frameworks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def rates(job: Message, _: float) -> Message | None:
         if job["kind"] != "roof":
             return None
@@ -56,14 +58,14 @@ def test_each_timed_record_has_the_best_of_all_frameworks(tmp_path: Path, monkey
         assert timed.roof.flops is not None
         assert (timed.roof.flops.per_second, timed.roof.flops.by) == (4e9, "flax")
         assert [(item.per_second, item.by) for item in timed.roof.bytes] == [(3e9, "pytorch")]
-    assert made.stored[2].roof is None, "what learns is held against no roof"
+    assert made.stored[2].roof is None, "a learning case is not compared with peak rates"
     assert len(script.of("roof")) == 2
 
 
-def test_a_stream_is_the_same_in_every_precision_and_a_product_is_not(
+def test_bandwidth_is_shared_by_all_precisions_and_flops_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PyTorch's process had failed in bfloat16, and what others could read there was a tenth of what it could."""
+    """PyTorch's process failed in bfloat16; the bandwidth that others reached there was a tenth of PyTorch's."""
     answers = {
         ("pytorch", "fp32"): {"outcome": "ok", "flops": {"512": 9.0, "1024": 8.0}, "bytes": {"100": 5.0, "200": 3.0}},
         ("flax", "fp32"): {"outcome": "ok", "flops": {"512": 7.0}, "bytes": {"100": 4.0, "200": 4.0}},

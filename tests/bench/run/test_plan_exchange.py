@@ -1,4 +1,4 @@
-"""Two runs that meet wait for each other in the cases that both have, and nowhere else."""
+"""Two interleaved runs wait for each other only in the cases that both have."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ BOTH = record().case
 MINE, THEIRS = replace(BOTH, workload="mine"), replace(BOTH, workload="theirs")
 
 
-def test_both_sides_find_what_both_have(tmp_path: Path) -> None:
+def test_both_runs_find_the_cases_that_they_share(tmp_path: Path) -> None:
     with ThreadPoolExecutor() as pool:
         base = pool.submit(plan_exchange.shared, (BOTH, MINE), folder=tmp_path, side="base")
         head = pool.submit(plan_exchange.shared, (THEIRS, BOTH), folder=tmp_path, side="head")
@@ -23,7 +23,7 @@ def test_both_sides_find_what_both_have(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("changes", "found"), [({}, True), ({"batch_sizes": (7,)}, False), ({"replicate": 3}, False)])
-def test_a_case_is_the_same_in_everything_that_both_commits_know(
+def test_cases_of_two_commits_are_equal_if_their_common_keys_are(
     changes: dict[str, object], *, found: bool, tmp_path: Path
 ) -> None:
     older = to_json(replace(BOTH, **changes))  # type: ignore[arg-type]
@@ -33,9 +33,7 @@ def test_a_case_is_the_same_in_everything_that_both_commits_know(
     assert (BOTH in plan_exchange.shared((BOTH,), folder=tmp_path, side="head")) == found
 
 
-def test_where_the_other_one_tells_nothing_every_case_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_cases_are_shared_if_the_other_run_has_no_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_exchange, "LIMIT_S", 0.1)
     cases: tuple[Case, ...] = (BOTH, MINE)
     assert plan_exchange.shared(cases, folder=tmp_path, side="base") == set(cases)

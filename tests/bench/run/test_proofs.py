@@ -1,4 +1,4 @@
-"""Traces are made once for everything that decides what they hold; certificates say what became of each contender."""
+"""Each trace is computed once, and every framework has a certificate with its deviations or its error."""
 
 import json
 from collections.abc import Callable
@@ -34,13 +34,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Script:
-    """Workers of which each leaves the trace of PyTorch."""
+    """Workers that all write the trace of PyTorch."""
     return scripted(monkeypatch, Script())
 
 
 @pytest.fixture
 def fleet(tmp_path: Path, script: Script) -> WorkerPool:
-    """A fleet of these workers."""
+    """A pool of these workers."""
     assert not script.asked
     return WorkerPool(tmp_path / "logs")
 
@@ -48,21 +48,21 @@ def fleet(tmp_path: Path, script: Script) -> WorkerPool:
 def prove(
     fleet: WorkerPool, made: Workload, *contenders: Contender
 ) -> tuple[dict[str, Certificate], list[tuple[str, str, str]]]:
-    """The certificates, and the traces that had to be made."""
+    """The certificates, and the traces that had to be computed."""
     told: list[tuple[str, str, str]] = []
     with ThreadPoolExecutor(2) as pool:
         maker = Proofs(fleet, pool, threads=1, limit_s=LIMIT_S, tell=lambda *news: told.append(news))
         return maker.collect(maker.begin(made, contenders, device="cpu")), sorted(told)
 
 
-def test_a_proof_is_made_once_and_then_read(fleet: WorkerPool, cache: Path, tmp_path: Path) -> None:
+def test_a_trace_is_computed_once_and_then_read_from_the_cache(fleet: WorkerPool, cache: Path, tmp_path: Path) -> None:
     made = workload()
     found, told = prove(fleet, made, FLAX)
     assert told == [("tiny", name, precision) for name in ("flax", "pytorch") for precision in ("fp32", "fp64")]
-    assert sorted(found) == ["flax", "pytorch"], "the second was chosen for company"
+    assert sorted(found) == ["flax", "pytorch"], "the second was added to compare with"
     assert all(certificate.passed for certificate in found.values())
 
-    idle = WorkerPool(tmp_path / "logs")  # it has no fork server, and is asked for none
+    idle = WorkerPool(tmp_path / "logs")  # all traces are cached, so it starts no fork server
     again, told = prove(idle, made, FLAX)
     assert not told
     assert again == found
@@ -75,10 +75,8 @@ def test_a_proof_is_made_once_and_then_read(fleet: WorkerPool, cache: Path, tmp_
     assert again == found
 
 
-def test_frameworks_that_do_the_same_work_are_proven_and_one_that_does_not_is_not(
-    fleet: WorkerPool, script: Script
-) -> None:
-    """Both compute here, in this process."""
+def test_equal_work_is_proven_and_different_work_is_not(fleet: WorkerPool, script: Script) -> None:
+    """Both frameworks compute in this process."""
     script.instead = worked
     found, _ = prove(fleet, workload(), PYTORCH, FLAX)
     assert all(certificate.passed for certificate in found.values())
@@ -97,7 +95,7 @@ def test_frameworks_that_do_the_same_work_are_proven_and_one_that_does_not_is_no
     assert not any(certificate.passed for certificate in found.values())
 
 
-def test_what_a_worker_cannot_do_is_the_problem_of_its_certificate(
+def test_the_certificate_has_the_error_of_a_failed_trace(
     fleet: WorkerPool, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(equivalence, "PEERS", ("pytorch", "flax"))
@@ -110,18 +108,18 @@ def test_what_a_worker_cannot_do_is_the_problem_of_its_certificate(
 
 
 def refusing(*contenders: str) -> Callable[[Message, float], Message | None]:
-    """These cannot do the work."""
+    """Jobs of these frameworks end as `unavailable`."""
     return lambda job, _: told("unavailable", "it cannot") if job["framework"] in contenders else None
 
 
-def test_where_a_peer_cannot_do_the_work_the_next_takes_its_place(fleet: WorkerPool, script: Script) -> None:
+def test_a_peer_that_cannot_run_the_work_is_replaced_by_the_next_one(fleet: WorkerPool, script: Script) -> None:
     script.instead = refusing("pytorch")
     found, _ = prove(fleet, workload(), FLAX)
     assert found["flax"].passed
     assert {item.against for item in found["flax"].deviations} == {"reference", "probe", "keras/tensorflow"}
 
 
-def test_without_another_that_can_do_the_work_there_is_no_proof(fleet: WorkerPool, script: Script) -> None:
+def test_there_is_no_proof_without_a_second_framework(fleet: WorkerPool, script: Script) -> None:
     script.instead = refusing("pytorch", "keras")
     found, _ = prove(fleet, workload(), PYTORCH, FLAX)
     assert found["flax"].problem is not None
@@ -130,7 +128,7 @@ def test_without_another_that_can_do_the_work_there_is_no_proof(fleet: WorkerPoo
 
 
 def rounding(script: Script, *, much: float) -> None:
-    """Flax rounds otherwise than PyTorch: by so much of what a change of the last bits does to PyTorch."""
+    """Make Flax' trace differ from PyTorch's by `much` times the effect of a change in the last bit."""
 
     def otherwise(made: Trace, job: Message) -> Trace:
         if job["framework"] == "pytorch":
@@ -147,7 +145,7 @@ def rounding(script: Script, *, much: float) -> None:
 
 
 @pytest.mark.parametrize(("much", "passes"), [(2, True), (1000, False)])
-def test_what_saturates_is_held_to_what_rounding_explains(
+def test_saturated_weights_may_differ_as_much_as_rounding_explains(
     fleet: WorkerPool, script: Script, monkeypatch: pytest.MonkeyPatch, *, much: int, passes: bool
 ) -> None:
     monkeypatch.setattr(equivalence, "WEIGHTS_LIMIT", 1e-20)
@@ -163,7 +161,7 @@ def test_what_saturates_is_held_to_what_rounding_explains(
     assert not idle._clients
 
 
-def test_losses_in_float32_that_drift_are_held_against_a_nudged_trace_in_float32(
+def test_drifting_float32_losses_are_compared_with_a_nudged_float32_trace(
     fleet: WorkerPool, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(equivalence, "LOSS_LIMITS", {equivalence.LOSS_STEPS: 1e-12})
@@ -178,10 +176,10 @@ def test_losses_in_float32_that_drift_are_held_against_a_nudged_trace_in_float32
 
 
 @pytest.mark.parametrize("name", ["tiny", pytest.param("counting-rnn", marks=pytest.mark.slow)])
-def test_two_real_frameworks_are_as_far_apart_as_each_is_from_itself(
+def test_two_real_frameworks_differ_as_much_as_one_differs_from_its_nudged_trace(
     name: str, fleet: WorkerPool, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # On counting-rnn, which saturates, two frameworks are 0.9e-9 to 5.5e-9 apart, by how either rounds that day.
+    # On counting-rnn, which saturates, two frameworks differ by 0.9e-9 to 5.5e-9, which changes from run to run.
     monkeypatch.setattr(equivalence, "WEIGHTS_LIMIT", 1e-10 if name == "counting-rnn" else 1e-20)
     monkeypatch.setattr(equivalence, "LOSS_LIMITS", {equivalence.LOSS_STEPS: 1e-9})
     monkeypatch.setattr(equivalence, "AMPLIFIED_LOSS_FACTOR", 1e6)
@@ -205,18 +203,20 @@ def test_two_real_frameworks_are_as_far_apart_as_each_is_from_itself(
         ((), (PYTORCH, FLAX)),
     ],
 )
-def test_two_peers_are_always_among_the_proven(chosen: tuple[Contender, ...], company: tuple[Contender, ...]) -> None:
+def test_a_second_peer_is_added_where_one_is_missing(
+    chosen: tuple[Contender, ...], company: tuple[Contender, ...]
+) -> None:
     assert second(chosen) == company
 
 
-def test_only_what_is_installed_is_chosen_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_installed_frameworks_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frameworks, "is_installed", lambda contender: contender == FLAX)
     assert second((PYTORCH,)) == (FLAX,)
     monkeypatch.setattr(frameworks, "is_installed", lambda _: False)
     assert second((PYTORCH,)) == ()
 
 
-def test_options_are_proven_like_everything_else(fleet: WorkerPool, script: Script) -> None:
+def test_options_are_proven_like_the_default(fleet: WorkerPool, script: Script) -> None:
     options = {"compile": "default", "optimizer": "fused"}
     with ThreadPoolExecutor(2) as pool:
         maker = Proofs(fleet, pool, threads=1, limit_s=LIMIT_S, tell=lambda *_: None)
@@ -243,9 +243,7 @@ def test_options_of_a_real_framework_are_proven(tmp_path: Path) -> None:
         fleet.close()
 
 
-def test_traces_that_are_made_at_once_have_cores_of_their_own(
-    fleet: WorkerPool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_traces_at_once_run_on_different_cores(fleet: WorkerPool, monkeypatch: pytest.MonkeyPatch) -> None:
     both_at_work, cores = Barrier(2, timeout=LIMIT_S), list[tuple[int, int]]()
 
     def run(_: object, contender: Contender, device: str, job: Message, *, limit_s: float) -> Ending:

@@ -1,4 +1,4 @@
-"""Cases become records: in their order, however they end, each with a certificate and with all that its worker said."""
+"""Every case has a record in order, however it ends, with its certificate and the result of its worker."""
 
 import time
 from dataclasses import replace
@@ -25,7 +25,7 @@ PYTORCH, FLAX = Contender("pytorch"), Contender("flax")
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of its own, which is empty at first."""
+    """An empty cache folder."""
     monkeypatch.setenv("LEVELFIELD_CACHE", str(tmp_path / "cache"))
 
 
@@ -65,23 +65,21 @@ def planned() -> tuple[Case, ...]:
 
 @pytest.fixture
 def good(planned: tuple[Case, ...], tmp_path: Path, script: Script) -> Watched:
-    """A run of these cases, which all end well."""
+    """A run of these cases, in which all cases end well."""
     assert not script.asked
     made = watched(tmp_path)
     assert made.run(planned) == made.stored
     return made
 
 
-def test_every_case_has_a_record_that_was_stored_in_the_order_of_the_plan(
-    good: Watched, planned: tuple[Case, ...]
-) -> None:
+def test_every_case_has_a_record_stored_in_the_order_of_the_plan(good: Watched, planned: tuple[Case, ...]) -> None:
     assert [item.case for item in good.stored] == list(planned)
     assert [item.order for item in good.stored] == list(range(len(planned)))
     assert {(item.outcome, item.error) for item in good.stored} == {("ok", None)}
     assert [from_line(to_line(item)) for item in good.stored] == good.stored
 
 
-def test_every_record_has_the_certificate_of_its_contender(good: Watched) -> None:
+def test_every_record_has_the_certificate_of_its_framework(good: Watched) -> None:
     assert all(item.certificate is not None and item.certificate.passed for item in good.stored)
     assert {item.certificate and item.certificate.contender for item in good.stored} == {"pytorch", "flax"}
     assert all(item.certificate and item.certificate.contender == item.case.contender for item in good.stored)
@@ -95,7 +93,7 @@ def test_a_certificate_of_wrong_work_does_not_pass(planned: tuple[Case, ...], tm
     assert passed == {"pytorch": True, "flax": False}
 
 
-def test_every_record_says_what_was_done_and_where(good: Watched) -> None:
+def test_every_record_has_digests_machine_and_versions(good: Watched) -> None:
     digests = {item.case.contender: item.source_digest for item in good.stored}
     assert digests["pytorch"] != digests["flax"]
     assert {item.workload_digest for item in good.stored} == {workload().digest}
@@ -105,12 +103,12 @@ def test_every_record_says_what_was_done_and_where(good: Watched) -> None:
     assert "torch" not in versions["flax"]
 
 
-def test_memory_alone_is_measured_in_a_process_of_its_own(good: Watched) -> None:
+def test_only_memory_is_measured_in_a_spawned_process(good: Watched) -> None:
     for item in good.stored:
         assert item.start_method == ("spawn" if item.case.purpose == "memory" else "fork")
 
 
-def test_a_run_tells_of_every_proof_and_of_every_case(good: Watched, planned: tuple[Case, ...]) -> None:
+def test_a_run_sends_events_for_every_proof_and_every_case(good: Watched, planned: tuple[Case, ...]) -> None:
     kinds = [event.kind for event in good.events]
     assert kinds.count("proving") == 2 * 2, "frameworks and precisions"
     assert kinds.count("proven") == 2
@@ -119,7 +117,7 @@ def test_a_run_tells_of_every_proof_and_of_every_case(good: Watched, planned: tu
     assert kinds.count("progress") == len([case for case in planned if case.purpose != "memory"])
 
 
-def test_traces_are_made_once_and_then_found_in_the_cache(good: Watched, tmp_path: Path) -> None:
+def test_traces_are_computed_once_and_then_found_in_the_cache(good: Watched, tmp_path: Path) -> None:
     events: list[Event] = []
     found = certify([workload()], (PYTORCH, FLAX), device="cpu", logs=tmp_path, listen=events.append)
     assert [event for event in events if event.kind == "proving"] == []
@@ -129,7 +127,7 @@ def test_traces_are_made_once_and_then_found_in_the_cache(good: Watched, tmp_pat
     ]
 
 
-def test_each_replicate_is_forked_from_fork_servers_of_its_own(tmp_path: Path, script: Script) -> None:
+def test_each_replicate_has_new_fork_servers(tmp_path: Path, script: Script) -> None:
     one = a_case()
     made = watched(tmp_path)
     made.run((one, replace(one, purpose="learning"), *(replace(one, replicate=number) for number in (1, 1, 2))))
@@ -139,10 +137,10 @@ def test_each_replicate_is_forked_from_fork_servers_of_its_own(tmp_path: Path, s
     assert learning is first
     assert again is second
     assert len({first, second, third}) == 3
-    assert not any(item.client.alive for item in script.asked), "all have left"
+    assert not any(item.client.alive for item in script.asked), "all fork servers have ended"
 
 
-def test_each_case_has_an_empty_folder_of_its_own_for_what_is_compiled(
+def test_each_case_has_its_own_empty_compilation_cache(
     planned: tuple[Case, ...], tmp_path: Path, script: Script
 ) -> None:
     contents: list[tuple[str, list[Path]]] = []
@@ -169,7 +167,7 @@ ENDINGS = {
 
 @pytest.fixture
 def bad(tmp_path: Path, script: Script) -> Watched:
-    """Four workloads that end badly, each in its own way, before one that ends well; two of them have no trace."""
+    """Four workloads that fail, each in another way, before one that ends well; two of them have no trace."""
 
     def end(job: Message, _: float) -> Message | None:
         name = job["workload"]["name"]
@@ -190,20 +188,20 @@ def bad(tmp_path: Path, script: Script) -> Watched:
 
 
 @pytest.mark.parametrize("name", ENDINGS)
-def test_a_case_that_ends_badly_is_a_record_with_its_outcome_and_reason(bad: Watched, name: str) -> None:
+def test_a_failed_case_has_a_record_with_outcome_and_error(bad: Watched, name: str) -> None:
     (found,) = bad.of(name)
     assert (found.outcome, found.error) == (ENDINGS[name]["outcome"], ENDINGS[name]["error"])
     assert from_line(to_line(found)).outcome == found.outcome
-    assert (found.measurement.learning is not None) == (name == "diverges"), "what diverged keeps its curve"
+    assert (found.measurement.learning is not None) == (name == "diverges"), "a diverged case keeps its learning curve"
 
 
-def test_everything_else_is_measured(bad: Watched) -> None:
+def test_cases_after_failed_ones_are_measured(bad: Watched) -> None:
     (found,) = bad.of("tiny")
     assert found.outcome == "ok"
     assert found.measurement.learning is not None
 
 
-def test_what_cannot_be_traced_has_a_certificate_that_says_why(bad: Watched) -> None:
+def test_a_certificate_without_a_trace_has_the_error(bad: Watched) -> None:
     for name in ("enormous", "impossible"):
         (found,) = bad.of(name)
         assert found.certificate is not None
@@ -216,7 +214,7 @@ def test_what_cannot_be_traced_has_a_certificate_that_says_why(bad: Watched) -> 
 
 
 def fitting(most: int, script: Script) -> None:
-    """Workers have memory for so many samples."""
+    """Make workers run out of memory beyond `most` samples."""
 
     def fit(job: Message, _: float) -> Message | None:
         if job["kind"] != "measure" or job["case"]["purpose"] != "capacity":
@@ -251,17 +249,17 @@ def test_the_largest_batch_is_found_where_memory_runs_out_and_the_run_goes_on(tm
     assert from_line(to_line(searched)) == searched
 
 
-def test_where_not_even_one_sample_fits_the_search_has_failed_and_says_why(tmp_path: Path, script: Script) -> None:
+def test_the_search_for_the_largest_batch_fails_if_no_sample_fits(tmp_path: Path, script: Script) -> None:
     fitting(0, script)
     (found,) = watched(tmp_path).run((a_case("capacity", batch_size=64),))
     assert (found.outcome, found.error) == ("oom", "no memory for 1")
     assert found.measurement.capacity is not None
     assert found.measurement.capacity.largest is None
     assert [item.batch_size for item in found.measurement.capacity.trials][-1] == 1
-    assert found.measurement.capacity.memory_limit_bytes, "most of what is free, where nothing else was asked for"
+    assert found.measurement.capacity.memory_limit_bytes, "by default most of the free memory"
 
 
-def test_the_worker_of_a_case_is_told_by_how_much_its_times_are_made_longer(tmp_path: Path, script: Script) -> None:
+def test_the_job_of_a_case_has_its_planted_slowdown(tmp_path: Path, script: Script) -> None:
     planted = {"timing": 0.1, "learning": 0.0}
     watched(tmp_path, planted=lambda case: planted[case.purpose]).run((a_case(), a_case("learning")))
     assert [item.job["planted"] for item in script.of("measure")] == [0.1, 0.0]
@@ -280,7 +278,7 @@ def hindered(reason: str) -> Use:
         ((POWER_CAP,), 1),
     ],
 )
-def test_a_throttled_case_is_measured_again_so_often_and_every_attempt_is_stored(
+def test_a_throttled_case_is_repeated_and_every_attempt_is_stored(
     reasons: tuple[str, ...], attempts: int, tmp_path: Path, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left, slept = iter(reasons), list[float]()

@@ -1,4 +1,4 @@
-"""Cases become records in real processes: however each ends, the run goes on, and none finds what another compiled."""
+"""Every case has a record in real processes too: a run goes on after failures, and no process reuses compiled code."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -22,19 +22,19 @@ from tests.bench.workloads import (
     workload,
 )
 
-LIMIT_S = 8.0  # which the endless case takes, and which no other needs even on a busy machine
+LIMIT_S = 8.0  # ends the endless case; no other case needs it, even on a busy machine
 TIMED = Case(workload="tiny", framework="pytorch", scenario="inference", batch_sizes=(4,), threads=1, purpose="timing")
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of its own, which is empty at first."""
+    """An empty cache folder."""
     monkeypatch.setenv("LEVELFIELD_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
 def _cases_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proofs and no roof: they take processes as well, and nobody looks at them here."""
+    """Skip proofs and peak rates, which need processes too, and do not matter here."""
     monkeypatch.setattr(certificates, "begin", lambda *_: {})
     monkeypatch.setattr(peak_rates, "measure", lambda *_: {})
 
@@ -56,10 +56,10 @@ BAD: dict[str, tuple[Change, str, str]] = {
 
 
 @pytest.mark.slow
-def test_cases_that_end_badly_are_records_and_the_next_one_is_measured(
+def test_failed_cases_have_records_and_the_next_case_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """None is proven with Flax: its traces would take longer than all the rest."""
+    """No case is compared with Flax, whose traces would take longer than all the rest."""
     monkeypatch.setattr(proofs, "second", lambda _, **__: ())
     workloads = {name: workload(change, named(name)) for name, (change, _, _) in BAD.items()} | {"tiny": workload()}
     cases = [replace(TIMED, workload=name, scenario="training", purpose="learning") for name in workloads]
@@ -69,7 +69,7 @@ def test_cases_that_end_badly_are_records_and_the_next_one_is_measured(
         assert found.outcome == outcome
         assert found.error is not None
         assert error in found.error
-        assert from_line(to_line(found)) == found or outcome == "diverged", "nothing equals what is no number"
+        assert from_line(to_line(found)) == found or outcome == "diverged", "NaN is not equal to itself"
     (diverged,), (last,) = made.of("diverges"), made.of("tiny")
     assert diverged.measurement.learning is not None
     assert len(diverged.measurement.learning.epochs) == 1, "its curve is kept"
@@ -83,7 +83,7 @@ def test_cases_that_end_badly_are_records_and_the_next_one_is_measured(
 
 @pytest.fixture
 def compiled(monkeypatch: pytest.MonkeyPatch) -> tuple[Case, Case]:
-    """A case in two processes, for which a search is said to have chosen torch.compile."""
+    """A case in two processes, with torch.compile as the result of its search."""
     case = replace(TIMED, mode="tuned")
     chosen = SearchResult(batch_size=4, options={"compile": "default"}, metric="", searched="", candidates=())
     monkeypatch.setattr(option_search, "tune", lambda *_: dict.fromkeys(option_search.tuned_cells(case), chosen))
@@ -99,7 +99,7 @@ def _compile_ns(stored: list[Record]) -> list[int]:
 @pytest.mark.slow
 @pytest.mark.usefixtures("_cases_alone")
 @pytest.mark.parametrize("is_shared", [False, True])
-def test_no_process_finds_what_an_earlier_one_compiled_unless_they_share_a_folder(
+def test_processes_reuse_compiled_code_only_if_they_share_a_cache_folder(
     compiled: tuple[Case, Case], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_shared: bool
 ) -> None:
     if is_shared:
@@ -112,7 +112,7 @@ def test_no_process_finds_what_an_earlier_one_compiled_unless_they_share_a_folde
 @pytest.mark.slow
 @pytest.mark.usefixtures("_cases_alone")
 @pytest.mark.parametrize(("changes", "is_filled"), [({}, False), ({"JAX_ENABLE_COMPILATION_CACHE": "true"}, True)])
-def test_jax_finds_nothing_compiled_even_where_its_user_has_a_cache_for_that(
+def test_jax_does_not_use_the_compilation_cache_of_the_user(
     changes: dict[str, str], *, is_filled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "kept"))
@@ -143,7 +143,7 @@ def test_the_largest_batch_is_found_where_memory_runs_out_and_the_run_goes_on(fr
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_cases_alone")
-def test_where_not_even_one_sample_fits_the_search_has_failed_and_says_why(tmp_path: Path) -> None:
+def test_the_search_for_the_largest_batch_fails_if_no_sample_fits(tmp_path: Path) -> None:
     searched = replace(TIMED, scenario="training", purpose="capacity", batch_sizes=(64,))
     (found,) = ran([searched], tmp_path, {"tiny": workload(WIDE)}, memory_bytes=1).stored
     assert found.outcome != "ok"

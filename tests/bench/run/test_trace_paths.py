@@ -1,4 +1,4 @@
-"""Where a trace is kept follows from everything that decides what it holds, and from nothing else."""
+"""The cache file of a trace depends on everything that decides what the trace holds, and on nothing else."""
 
 import shutil
 from pathlib import Path
@@ -50,22 +50,22 @@ def test_another_recipe_network_or_data_set_has_another_trace(change: Change) ->
         ("epochs = 2", "epochs = 2\nvalidation_fraction = 0.2\nearly_stopping = { patience = 1 }"),
     ],
 )
-def test_what_no_step_depends_on_has_the_same_trace(change: Change) -> None:
+def test_settings_that_change_no_step_keep_the_trace(change: Change) -> None:
     assert path(change) == path()
 
 
-def test_contender_precision_and_kind_of_device_have_traces_of_their_own() -> None:
+def test_framework_precision_device_kind_and_options_have_separate_traces() -> None:
     assert len({path(), path(contender=FLAX), path(contender=JAX), path(contender=TORCH), path(precision="fp32")}) == 5
     assert path(device="cuda:0") == path(device="cuda:1") != path()
     assert path(options={"optimizer": "fused"}) != path()
-    assert path(options={"optimizer": "fused"}, contender=FLAX) == path(contender=FLAX), "they are of one contender"
+    assert path(options={"optimizer": "fused"}, contender=FLAX) == path(contender=FLAX), "options are for one framework"
 
 
 @pytest.mark.parametrize(
     ("file", "decides"),
     [("dnn/pytorch.py", "yes"), ("layers/pytorch.py", "yes"), ("dnn/flax.py", "no"), ("lstm/pytorch.py", "no")],
 )
-def test_the_sources_of_a_twin_decide_for_that_twin(
+def test_a_changed_model_file_changes_the_traces_of_its_framework_only(
     file: str, decides: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = path()
@@ -77,7 +77,7 @@ def test_the_sources_of_a_twin_decide_for_that_twin(
     assert (path() != before) == (decides == "yes")
 
 
-def test_adapter_and_versions_decide_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_adapter_or_version_changes_the_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before, of_flax = path(), path(contender=FLAX)
     folder = tmp_path / "adapters"
     shutil.copytree(frameworks.ADAPTERS, folder)
@@ -90,7 +90,9 @@ def test_adapter_and_versions_decide_too(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("file", proofs.DECISIVE)
-def test_the_harness_that_makes_a_trace_decides_too(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_harness_code_for_traces_changes_the_trace(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = path()
     folder = tmp_path / "bench"
     for name in proofs.DECISIVE:

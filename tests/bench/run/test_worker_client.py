@@ -38,17 +38,17 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pytorch(logs: Path) -> Iterator[WorkerClient]:
-    """One fork server for all tests: each must leave it fit for the next."""
+    """One fork server for all tests; each test must leave it usable for the next."""
     client = WorkerClient("pytorch", None, device="cpu", log=logs / "fork-server.log")
     yield client
     client.close()
 
 
 def until(holds: Callable[[], object]) -> None:
-    """Wait until it holds, which must be soon."""
+    """Wait until the condition holds; fail if it does not hold soon."""
     deadline = time.monotonic() + PATIENCE_S
     while not holds():
-        assert time.monotonic() < deadline, "it never held"
+        assert time.monotonic() < deadline, "the condition never held"
         time.sleep(0.01)
 
 
@@ -62,7 +62,7 @@ def pids(client: WorkerClient, logs: Path) -> tuple[int, Ending]:
     return pid, ending
 
 
-def test_each_job_has_a_process_of_its_own_which_is_gone_afterwards(pytorch: WorkerClient, logs: Path) -> None:
+def test_each_job_has_its_own_process_which_ends_with_the_job(pytorch: WorkerClient, logs: Path) -> None:
     first, ended = pids(pytorch, logs)
     second, ended_too = pids(pytorch, logs)
     assert ended.result["outcome"] == ended_too.result["outcome"] == "ok"
@@ -70,7 +70,7 @@ def test_each_job_has_a_process_of_its_own_which_is_gone_afterwards(pytorch: Wor
     assert first != second
     assert not psutil.pid_exists(first)
     assert not psutil.pid_exists(second)
-    assert psutil.pid_exists(pytorch._process.pid), "the fork server lives on"
+    assert psutil.pid_exists(pytorch._process.pid), "the fork server is still running"
 
 
 def test_jobs_share_no_state_so_the_same_job_has_the_same_result(pytorch: WorkerClient, logs: Path) -> None:
@@ -85,14 +85,14 @@ def learnt(ending: Ending) -> list[float]:
     return [epoch["train_loss"] for epoch in ending.result["measurement"]["learning"]["epochs"]]
 
 
-def test_no_other_thread_is_there_before_a_fork(pytorch: WorkerClient) -> None:
+def test_a_fork_server_has_only_fork_safe_threads(pytorch: WorkerClient) -> None:
     pytorch.wait_until_ready()
     assert pytorch.ready is not None
     assert pytorch.ready["forks"]
     assert fork_server.FORKABLE.issuperset(pytorch.ready["threads"])
 
 
-def test_other_threads_are_named() -> None:
+def test_other_threads_are_counted() -> None:
     before = fork_server._other_threads()
     ended = threading.Event()
     thread = threading.Thread(target=ended.wait)
@@ -103,12 +103,12 @@ def test_other_threads_are_named() -> None:
 
 
 def learning(logs: Path) -> Message:
-    """A job that learns without end."""
+    """A job that trains endlessly."""
     return job(ENDLESS, logs / "endless.log", purpose="learning")
 
 
 def endless(client: WorkerClient, asked: Message, act: Callable[[int], object], *, limit_s: float = LIMIT_S) -> Ending:
-    """A job without end, during which `act` is done to its process."""
+    """How an endless job ends if `act` is called with its process id."""
     acted: set[int] = set()
 
     def listen(news: Message) -> None:
@@ -123,7 +123,7 @@ def endless(client: WorkerClient, asked: Message, act: Callable[[int], object], 
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
-def test_a_killed_worker_has_failed_with_the_name_of_the_signal(
+def test_a_killed_worker_fails_with_the_name_of_the_signal(
     pytorch: WorkerClient, logs: Path, number: signal.Signals
 ) -> None:
     ending = endless(pytorch, learning(logs), lambda pid: os.kill(pid, number))
@@ -132,7 +132,7 @@ def test_a_killed_worker_has_failed_with_the_name_of_the_signal(
     assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the fork server goes on"
 
 
-def test_a_worker_that_the_system_kills_for_memory_is_out_of_memory(
+def test_a_worker_killed_by_the_system_for_memory_is_oom(
     pytorch: WorkerClient, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vmstat = tmp_path / "vmstat"
@@ -154,15 +154,13 @@ def test_a_worker_that_does_not_end_is_stopped_at_the_time_limit(pytorch: Worker
     assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the fork server goes on"
 
 
-def test_a_worker_that_is_stopped_and_says_nothing_is_ended_at_the_time_limit(
-    pytorch: WorkerClient, logs: Path
-) -> None:
+def test_a_suspended_worker_is_killed_at_the_time_limit(pytorch: WorkerClient, logs: Path) -> None:
     ending = endless(pytorch, learning(logs), lambda pid: os.kill(pid, signal.SIGSTOP), limit_s=1.5)
     assert ending.result["outcome"] == "timeout"
     assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the fork server goes on"
 
 
-def test_a_worker_that_leaves_without_a_result_has_failed_with_its_status(
+def test_a_worker_that_exits_without_a_result_fails_with_its_status(
     logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(tmp_path, monkeypatch)
@@ -173,7 +171,7 @@ def test_a_worker_that_leaves_without_a_result_has_failed_with_its_status(
     assert ending.result["error"].startswith("the process ended with status 7 and no result: ")
 
 
-def test_a_loss_that_is_no_number_has_diverged_and_keeps_its_curve(pytorch: WorkerClient, logs: Path) -> None:
+def test_a_training_with_a_nan_loss_diverges_and_keeps_its_curve(pytorch: WorkerClient, logs: Path) -> None:
     asked = job(workload(DIVERGES), logs / "job.log", purpose="learning")
     result = pytorch.run(asked, limit_s=LIMIT_S).result
     assert result["outcome"] == "diverged"
@@ -181,25 +179,25 @@ def test_a_loss_that_is_no_number_has_diverged_and_keeps_its_curve(pytorch: Work
     assert len(learnt(Ending(result=result, startup_s=None))) == 1
 
 
-def test_an_output_that_is_no_number_has_diverged_in_a_timing_too(pytorch: WorkerClient, logs: Path) -> None:
+def test_a_timing_with_a_nan_output_diverges_too(pytorch: WorkerClient, logs: Path) -> None:
     result = pytorch.run(job(workload(DIVERGES), logs / "job.log"), limit_s=LIMIT_S).result
     assert result["outcome"] == "diverged"
-    assert result["measurement"]["blocks"], "what was measured is kept"
+    assert result["measurement"]["blocks"], "the measurement is kept"
 
 
-def test_a_network_that_does_not_fit_is_out_of_memory(pytorch: WorkerClient, logs: Path) -> None:
+def test_a_network_that_does_not_fit_is_oom(pytorch: WorkerClient, logs: Path) -> None:
     result = pytorch.run(job(workload(NEEDS_TOO_MUCH_MEMORY), logs / "job.log"), limit_s=LIMIT_S).result
     assert result["outcome"] == "oom"
     assert "Unable to allocate" in result["error"]
 
 
-def test_what_a_framework_cannot_do_is_unavailable_with_the_reason(pytorch: WorkerClient, logs: Path) -> None:
+def test_a_case_that_a_framework_cannot_run_is_unavailable_with_the_reason(pytorch: WorkerClient, logs: Path) -> None:
     result = pytorch.run(job(workload(CANNOT_BE_DONE_IN_PYTORCH), logs / "job.log"), limit_s=LIMIT_S).result
     assert result["outcome"] == "unavailable"
     assert result["error"] == "PyTorch's nn.LSTM has tanh built in and no other activation"
 
 
-def test_what_goes_wrong_is_told_in_full_in_the_log(
+def test_the_log_has_the_traceback_of_an_error(
     pytorch: WorkerClient, logs: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     log = logs / "trouble.log"
@@ -233,7 +231,7 @@ def test_a_fork_server_that_never_gets_ready_is_an_error(logs: Path, monkeypatch
 
 
 @pytest.mark.parametrize("spawned", [False, True])
-def test_a_spawned_job_runs_in_the_process_that_was_started_and_no_other_does(
+def test_only_a_spawned_job_runs_in_the_started_process_itself(
     logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, spawned: bool
 ) -> None:
     plant(tmp_path, monkeypatch)
@@ -242,11 +240,11 @@ def test_a_spawned_job_runs_in_the_process_that_was_started_and_no_other_does(
     assert ending.result["outcome"] == "ok"
     assert ending.start_method == ("spawn" if spawned else "fork")
     assert (ending.result["pid"] == client._process.pid) == spawned
-    assert client.alive != spawned, "a spawned one does one job"
+    assert client.alive != spawned, "a spawned process runs one job"
     client.close()
 
 
-def test_a_spawned_job_that_is_killed_has_failed_with_the_name_of_the_signal(
+def test_a_killed_spawned_job_fails_with_the_name_of_the_signal(
     logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(tmp_path, monkeypatch)
@@ -257,7 +255,7 @@ def test_a_spawned_job_that_is_killed_has_failed_with_the_name_of_the_signal(
     client.close()
 
 
-def test_a_line_that_a_killed_process_left_torn_is_skipped(pytorch: WorkerClient) -> None:
+def test_half_a_line_of_a_killed_process_is_skipped(pytorch: WorkerClient) -> None:
     ours, theirs = socket.socketpair()
     real, pytorch._connection = pytorch._connection, ours
     theirs.sendall(b'{"event": "result", "measu\n{"event": "exited", "status": -9}\n')
@@ -309,7 +307,7 @@ def test_fork_server_and_worker_die_with_the_program_that_started_them(
         ("cuda:all", "4,5", "4,5"),
     ],
 )
-def test_a_process_sees_its_own_device_alone(
+def test_a_process_sees_only_its_own_device(
     device: str, mine: str | None, seen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)

@@ -1,4 +1,4 @@
-"""Launchers start together, are replaced where they died, and end together with whatever they are doing."""
+"""Fork servers start together, are replaced if they die, and end together with their jobs."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def hash_seed(found: WorkerClient) -> str:
 def until(holds: Callable[[], object]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not holds():
-        assert time.monotonic() < deadline, "it never held"
+        assert time.monotonic() < deadline, "the condition never held"
         time.sleep(0.01)
 
 
@@ -58,7 +58,7 @@ def until_gone(pid: int) -> None:
     until(is_gone)
 
 
-def test_what_is_there_already_is_not_started_again(fleet: WorkerPool) -> None:
+def test_a_running_fork_server_is_not_started_again(fleet: WorkerPool) -> None:
     before = client(fleet)
     fleet.start([(LIGHT, "cpu")])
     assert client(fleet) is before
@@ -66,7 +66,7 @@ def test_what_is_there_already_is_not_started_again(fleet: WorkerPool) -> None:
     assert before.ready is not None
 
 
-# What an import may leave behind, for all that a fork server can see: a thread of this name (prctl(2), PR_SET_NAME).
+# Starts a thread with this name, as an import may do (prctl(2), PR_SET_NAME).
 THREAD = """
 import ctypes, threading, time
 
@@ -82,10 +82,10 @@ named.wait()
 
 
 @pytest.mark.parametrize(("name", "how"), [(b"worker", "spawn"), (b"jemalloc_bg_thd", "fork")])
-def test_where_an_import_starts_a_thread_every_job_has_a_process_that_no_fork_made(
+def test_jobs_run_in_spawned_processes_if_an_import_starts_a_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes, how: str
 ) -> None:
-    """Unless that thread sees to forks by itself."""
+    """Except if that thread is known to be fork-safe."""
     plant(tmp_path, monkeypatch, more=THREAD.format(name=name))
     fleet = WorkerPool(tmp_path / "logs")
     try:
@@ -107,19 +107,19 @@ def test_a_fork_server_that_was_killed_is_replaced(fleet: WorkerPool) -> None:
     assert client(fleet) is not before
 
 
-def test_a_renewed_fork_server_is_another_process_with_the_seed_that_was_asked_for(fleet: WorkerPool) -> None:
+def test_a_renewed_fork_server_is_a_new_process_with_the_given_seed(fleet: WorkerPool) -> None:
     fleet.wait()
     before = client(fleet)
     assert hash_seed(before) == "0"
     fleet.renew(hash_seed=3)
     after = client(fleet)
-    assert after.ready is not None, "it waits until they are there"
+    assert after.ready is not None, "`renew` waits until they are ready"
     assert hash_seed(after) == "3"
     until_gone(before._process.pid)
     assert run(fleet).result["outcome"] == "ok"
 
 
-def test_a_fork_server_that_is_killed_while_it_works_takes_its_worker_along_and_the_next_job_runs(
+def test_a_killed_fork_server_takes_its_worker_with_it_and_the_next_job_runs(
     fleet: WorkerPool,
 ) -> None:
     workers: list[int | None] = []
@@ -137,7 +137,7 @@ def test_a_fork_server_that_is_killed_while_it_works_takes_its_worker_along_and_
     assert run(fleet).result["outcome"] == "ok"
 
 
-def test_a_framework_that_does_not_start_is_an_ending_and_no_error(fleet: WorkerPool) -> None:
+def test_a_framework_that_does_not_start_gives_a_failed_ending(fleet: WorkerPool) -> None:
     fleet.start([(NOWHERE, "cpu")])
     for ending in (
         fleet.run(NOWHERE, "cpu", {}, limit_s=LIMIT_S),
@@ -153,9 +153,7 @@ def test_each_fork_server_has_a_log_of_its_own(fleet: WorkerPool) -> None:
     assert {"fork-server-light-cpu.log", "fork-server-theano-cpu.log"} <= names
 
 
-def test_closing_ends_what_is_done_in_other_threads_and_what_still_waits_is_not_begun(
-    fleet: WorkerPool, tmp_path: Path
-) -> None:
+def test_close_ends_running_jobs_of_other_threads_and_starts_no_waiting_job(fleet: WorkerPool, tmp_path: Path) -> None:
     mine = psutil.Process(client(fleet)._process.pid)
     others = {child for child in psutil.Process().children() if child != mine}
     fleet.wait()
@@ -188,7 +186,7 @@ def test_closing_ends_what_is_done_in_other_threads_and_what_still_waits_is_not_
     )
 
 
-def test_a_probe_has_an_answer_for_everyone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_probe_returns_a_result_for_every_framework(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(tmp_path, monkeypatch)
     seen = probe([LIGHT, NOWHERE], logs=tmp_path)
     assert seen[LIGHT]["devices"] == ["cpu"]

@@ -1,4 +1,4 @@
-"""A run in a test: all that it stores and all that it tells is kept."""
+"""A run in a test, which keeps all records and all events."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from tests.bench.workloads import workload
 
 @dataclass(frozen=True)
 class Watched:
-    """The settings of a run, what was stored, and what was told."""
+    """The settings of a run, its stored records and its events."""
 
     settings: RunSettings
     stored: list[Record] = field(default_factory=list)
@@ -30,7 +30,7 @@ class Watched:
 
 
 def watched(folder: Path, workloads: Mapping[str, Workload] | None = None, **changes: Any) -> Watched:  # noqa: ANN401 (of the settings)
-    """Settings for short blocks, by default for the workload `tiny` alone."""
+    """Settings with short blocks, by default only for the workload `tiny`."""
     stored: list[Record] = []
     events: list[Event] = []
     given: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""A script of what was chosen runs by itself, in the framework that it is for, and does what it says."""
+"""A generated script runs stand-alone in its framework, and uses the chosen options."""
 
 import itertools
 import os
@@ -25,7 +25,7 @@ SPECS: dict[str, Any] = {
 RECIPE = Recipe(optimizer=Adam(name="adam"), batch_size=8, epochs=1)
 NUMBERS = replace(RECIPE, loss="mean_squared_error")
 CONTENDERS = ("pytorch", "keras/tensorflow", "keras/jax", "keras/torch", "flax")
-# A process of these takes ten seconds to import what it needs: each of them trains, and the rest is slow.
+# Importing these takes ten seconds: one test trains in each of them, and their other tests are marked slow.
 SLOW_TO_START = {
     name: pytest.param(name, marks=pytest.mark.slow) for name in ("keras/tensorflow", "keras/jax", "keras/torch")
 }
@@ -82,7 +82,7 @@ def task(contender: str, family: str, options: Mapping[str, str], *, scenario: S
 
 
 def run(text: str) -> str:
-    """What the script prints, in a process that sees nothing of this project."""
+    """The output of the script, in a process that cannot import this project."""
     result = subprocess.run(
         [sys.executable, "-I", "-W", "ignore", "-c", text],
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
@@ -96,7 +96,7 @@ def run(text: str) -> str:
 
 
 @pytest.mark.parametrize("contender", CONTENDERS)
-def test_every_combination_is_a_write(contender: str) -> None:
+def test_a_script_is_written_for_every_combination_of_options(contender: str) -> None:
     scenarios: tuple[Scenario, ...] = ("training", "inference")
     for family, scenario in itertools.product(SPECS, scenarios):
         for values in itertools.product(*CALLS[contender].values()):
@@ -113,12 +113,12 @@ def test_every_combination_is_a_write(contender: str) -> None:
                 assert in_patches == ("conv_general_dilated=convolve" in text)
                 is_reshaped = family == "cnn" and "reshape" in values
                 assert is_reshaped == ("pool(images, 2)" in text) == ("def pool(" in text)
-                assert ("range(10)" in text) == (scenario == "training"), "rounds, as the search goes by them"
+                assert ("range(10)" in text) == (scenario == "training"), "rounds of steps, as in the search"
         compile(write(task(contender, family, {}, scenario=scenario)), contender, "exec")
 
 
 @pytest.mark.parametrize("contender", CONTENDERS)
-def test_a_script_trains_and_prints_what_a_step_takes(contender: str) -> None:
+def test_a_script_trains_and_prints_the_time_of_a_step(contender: str) -> None:
     fastest = {name: values[-1] for name, values in CALLS[contender].items()}
     printed = run(write(task(contender, "cnn", fastest))).split()
     assert printed[1:] == ["ms", "a", "step"]
@@ -129,14 +129,14 @@ def test_a_script_trains_and_prints_what_a_step_takes(contender: str) -> None:
     ("contender", "call"),
     [("flax", "ahead of time"), pytest.param("keras/jax", "custom loop, ahead of time", marks=pytest.mark.slow)],
 )
-def test_a_script_that_is_compiled_ahead_of_time_trains_and_answers(contender: str, call: str) -> None:
+def test_a_script_compiled_ahead_of_time_trains_and_predicts(contender: str, call: str) -> None:
     scenarios: tuple[Scenario, ...] = ("training", "inference")
     for scenario in scenarios:
-        options = {"call": f"{call}{ON_CUBLAS}"}  # an option of XLA's for GPUs, which a CPU takes and leaves alone
+        options = {"call": f"{call}{ON_CUBLAS}"}  # an XLA option for GPUs, which a CPU accepts and ignores
         assert float(run(write(task(contender, "dnn", options, scenario=scenario))).split()[0]) > 0
 
 
-def test_a_script_does_with_one_gpu_what_the_search_did() -> None:
+def test_a_script_uses_the_gpu_of_the_search() -> None:
     for contender in ("keras/tensorflow", "keras/jax", "flax"):
         first, second, none = (replace(task(contender, "dnn", {}), device=name) for name in ("cuda", "cuda:1", "cpu"))
         assert 'os.environ["CUDA_VISIBLE_DEVICES"] = "1"' in write(second)
@@ -146,11 +146,11 @@ def test_a_script_does_with_one_gpu_what_the_search_did() -> None:
 
 
 def in_bfloat16(family: str) -> str:
-    """A script of Keras on JAX in bfloat16, which the cuDNN of JAX does not take."""
+    """A script of Keras on JAX in bfloat16, which JAX' interface to cuDNN does not support."""
     return write(replace(task("keras/jax", family, {}), precision="bf16"))
 
 
-def test_only_an_lstm_is_told_of_cudnn() -> None:
+def test_only_an_lstm_has_the_argument_use_cudnn() -> None:
     assert "use_cudnn" in in_bfloat16("lstm")
     assert "use_cudnn" not in in_bfloat16("rnn")
 
@@ -161,20 +161,20 @@ def test_a_script_of_a_recurrent_network_trains_in_bfloat16(family: str) -> None
     assert run(in_bfloat16(family)).split()[1:] == ["ms", "a", "step"]
 
 
-def test_a_script_keeps_an_lstm_from_cudnn_where_that_was_chosen() -> None:
+def test_a_script_switches_cudnn_off_if_that_was_chosen() -> None:
     text = write(replace(task("keras/torch", "lstm", {}), options={"use_cudnn": "off"}))
     assert text.count("use_cudnn=False") == 2
     assert "use_cudnn" not in write(task("keras/torch", "lstm", {}))
 
 
 @pytest.mark.parametrize("contender", [SLOW_TO_START.get(name, name) for name in CONTENDERS])
-def test_a_script_asks_a_sequence_and_prints_what_a_query_takes(contender: str) -> None:
+def test_a_script_of_a_sequence_model_prints_the_time_of_a_query(contender: str) -> None:
     call = {"keras": {"call": "custom loop"}, "flax": {"call": "jax.jit"}}.get(contender.partition("/")[0], {})
     printed = run(write(task(contender, "lstm", call, scenario="inference"))).split()
     assert printed[1:] == ["ms", "a", "query"]
 
 
-def test_optimizers_losses_and_precisions_are_in_the_write() -> None:
+def test_optimizer_loss_and_precision_are_in_the_script() -> None:
     base = task("pytorch", "dnn", {"optimizer": "fused"})
     decayed = replace(base, recipe=replace(RECIPE, optimizer=AdamW(name="adamw", weight_decay=0.25)))
     assert "torch.optim.AdamW(" in write(decayed)
@@ -192,7 +192,7 @@ def that_clips(contender: str, scope: Literal["global", "variable"]) -> str:
 
 @pytest.mark.parametrize("scope", ["global", "variable"])
 @pytest.mark.parametrize("contender", ["pytorch", "keras/jax", "flax"])
-def test_a_script_clips_gradients_where_the_recipe_does(contender: str, scope: Literal["global", "variable"]) -> None:
+def test_a_script_clips_gradients_if_the_recipe_does(contender: str, scope: Literal["global", "variable"]) -> None:
     clipped = that_clips(contender, scope)
     assert "clip" in clipped or "linalg.norm" in clipped
     assert "0.5" in clipped
@@ -208,7 +208,7 @@ def test_a_script_that_clips_gradients_trains(contender: str, scope: Literal["gl
 
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
 @pytest.mark.parametrize("size", [2, 3])
-def test_the_convolution_of_a_script_computes_what_jax_does(size: int, padding: str) -> None:
+def test_the_convolution_of_a_script_equals_that_of_jax(size: int, padding: str) -> None:
     names: dict[str, Any] = {"jax": jax, "jnp": jnp}
     exec(CONVOLVE, names)  # noqa: S102 (our own text)
     generator = np.random.default_rng(0)

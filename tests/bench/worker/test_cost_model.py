@@ -1,4 +1,4 @@
-"""What a call demands, counted by hand."""
+"""The FLOPs, bytes and memory that a call needs, counted by hand."""
 
 from dataclasses import replace
 
@@ -26,9 +26,9 @@ STEP = Demand(
 QUERY = replace(STEP, scenario="inference")
 
 
-def test_a_call_needs_the_operations_of_its_passes() -> None:
+def test_a_call_needs_the_flops_of_forward_and_backward_pass() -> None:
     assert QUERY.flops == 5 * STEP.flops_per_sample
-    assert STEP.flops == 3 * QUERY.flops - 5 * 2 * 10 * 4, "nobody needs the gradient of the inputs"
+    assert STEP.flops == 3 * QUERY.flops - 5 * 2 * 10 * 4, "the gradient of the inputs is not needed"
 
 
 @pytest.mark.parametrize(
@@ -36,31 +36,31 @@ def test_a_call_needs_the_operations_of_its_passes() -> None:
     [
         ("digits-dnn", 2 * 64 * 128, 64 * 128),
         ("digits-cnn", 2 * 8 * 8 * 16 * 3 * 3, 16 * 3 * 3),
-        # Eight rows of eight pixels; the products with its own state need gradients.
+        # Eight rows of eight pixels; the multiplications with its state need both gradients.
         ("digits-lstm", 8 * 2 * 8 * 4 * 64, 8 * 4 * 64),
     ],
 )
-def test_the_first_layer_needs_no_gradient_of_what_it_reads(name: str, on_inputs: int, weights: int) -> None:
+def test_the_first_layer_needs_no_gradient_of_its_inputs(name: str, on_inputs: int, weights: int) -> None:
     query = demand(load_workload(name), "inference", 32, precision="fp32")
     step = demand(load_workload(name), "training", 32, precision="fp32")
     assert step.flops == 3 * query.flops - 32 * on_inputs
     assert step.weights_on_inputs == weights
 
 
-def test_bytes_that_have_to_move() -> None:
+def test_least_bytes_by_hand() -> None:
     weights, inputs, outputs = sum(WEIGHTS), 5 * 10, 5 * sum(OUTPUTS)
     assert QUERY.least_bytes == 4 * (weights + inputs + 5 * 2)
-    read_once = 10 * 4  # the first kernel, which only a gradient of the inputs would need again
+    read_once = 10 * 4  # the first kernel; only a gradient of the inputs would need it again
     assert STEP.least_bytes == 4 * (weights * (2 + 2 + 2 * 3) - read_once + 2 * inputs + 2 * outputs)
     plain = replace(STEP, moments=0, bytes_per_output=2)
     assert STEP.least_bytes - plain.least_bytes == 4 * weights * 4 + 2 * 2 * outputs
 
 
-def test_a_step_holds_most_where_the_backward_pass_has_it_all() -> None:
+def test_the_memory_peak_of_a_step_is_in_the_backward_pass() -> None:
     fixed = {"weights": 4 * 54, "moments": 8 * 54, "inputs": 4 * 50}
-    # With few outputs that is the end, where all gradients are there ...
+    # With few outputs the peak is at the end of the backward pass, where all gradients exist ...
     assert STEP.held == fixed | {"gradients": 4 * 54, "outputs of layers": 0, "gradients of outputs": 4 * 5 * 4}
-    # ... and with many the beginning, where all outputs still are.
+    # ... and with many outputs at its beginning, where all outputs still exist.
     many = replace(STEP, batch_size=100, moments=0, bytes_per_output=2)
     assert many.held == {
         "weights": 4 * 54,
@@ -73,13 +73,13 @@ def test_a_step_holds_most_where_the_backward_pass_has_it_all() -> None:
 
 
 def test_a_recurrent_layer_keeps_the_states_and_gates_of_all_steps() -> None:
-    # Its last state is all that it hands on, and twenty numbers of each sample what it needs again.
+    # The layer returns only its last state, but its backward pass needs twenty numbers of each sample.
     deep = replace(STEP, kept=(20, 2), batch_size=100)
     assert deep.held["outputs of layers"] == 4 * 100 * 20, "where the backward pass begins"
     alone = replace(STEP, weights=(54,), outputs=(2,), kept=(20,))
     assert alone.held["outputs of layers"] == 4 * 5 * (20 - 2), "its own, where its gradients are computed"
     assert replace(deep, scenario="inference").held == replace(QUERY, batch_size=100).held, "a query keeps nothing"
-    # Eight steps of 64 units: states, cells and four gates; the plain one has states alone.
+    # An LSTM keeps states, cells and four gates of all time steps; a plain recurrent layer keeps only states.
     for name, numbers in (("digits-lstm", 6), ("counting-rnn", 1)):
         workload = load_workload(name)
         found = demand(workload, "training", 4096, precision="fp32")
@@ -88,7 +88,7 @@ def test_a_recurrent_layer_keeps_the_states_and_gates_of_all_steps() -> None:
         assert found.kept[-1] == found.outputs[-1], "a dense layer needs its outputs"
 
 
-def test_a_query_holds_the_outputs_of_one_layer_and_what_it_reads() -> None:
+def test_a_query_holds_the_inputs_and_outputs_of_one_layer() -> None:
     assert QUERY.held == {"weights": 4 * 54, "inputs": 4 * 50, "outputs of layers": 4 * 5 * 6}
     deep = replace(QUERY, weights=(0, 0, 0), outputs=(1, 7, 2))
     assert deep.held["outputs of layers"] == 4 * 5 * 9
@@ -103,7 +103,7 @@ def test_a_query_holds_the_outputs_of_one_layer_and_what_it_reads() -> None:
         (AdamW(name="adamw"), 2),
     ],
 )
-def test_the_recipe_says_what_is_remembered_of_each_weight(rule: Sgd | Adam | AdamW, moments: int) -> None:
+def test_the_optimizer_decides_how_many_moments_are_stored(rule: Sgd | Adam | AdamW, moments: int) -> None:
     workload = load_workload("digits-dnn")
     found = demand(replace(workload, recipe=replace(workload.recipe, optimizer=rule)), "training", 32, precision="fp32")
     assert found.held["moments"] == moments * found.held["weights"]

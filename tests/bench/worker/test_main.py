@@ -1,4 +1,4 @@
-"""One job in, one result out, whatever happens; here the worker runs in the process of the tests."""
+"""Every job has one result, whatever happens; here the worker runs in the process of the tests."""
 
 import json
 import os
@@ -27,7 +27,7 @@ Message = dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[int]]:
-    """The cores of the tests, which a worker narrows for its own process, whose allocator it changes for good."""
+    """The cores of this process, restored after a test; the allocator stays as it is, since it cannot be restored."""
     monkeypatch.setattr(memory, "keep_freed_memory", lambda: None)
     before = os.sched_getaffinity(0)
     yield before
@@ -35,7 +35,7 @@ def cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[int]]:
 
 
 def worked(asked: Message, requests: list[Message] | None = None) -> list[Message]:
-    """All that the worker emitted, in order."""
+    """All messages of the worker, in order."""
     emitted: list[Message] = []
     waiting = list(requests or [])
     main.run(asked, emit=emitted.append, receive=lambda: waiting.pop(0) if waiting else None)
@@ -46,7 +46,7 @@ def tiny(*changes: Change, **more: Any) -> Message:  # noqa: ANN401 (fields of a
     return job(workload(*changes), Path(os.devnull), **more)
 
 
-def test_a_measured_case_tells_when_it_is_ready_how_it_goes_on_and_what_it_found() -> None:
+def test_a_measured_case_emits_configured_progress_and_result() -> None:
     configured, *progress, result = worked(tiny(batch_sizes=(4, 8)))
     assert configured == {"event": "configured"}
     assert [item["batch_size"] for item in progress] == [4, 8]
@@ -57,7 +57,7 @@ def test_a_measured_case_tells_when_it_is_ready_how_it_goes_on_and_what_it_found
     assert [block.batch_size for block in found.blocks] == [4, 8]
 
 
-def test_a_case_learns_from_its_own_seed() -> None:
+def test_a_case_trains_with_its_own_seed() -> None:
     losses = {seed: worked(tiny(purpose="learning", seed=seed))[-1]["measurement"] for seed in (0, 1)}
     assert losses[0]["learning"]["epochs"][-1]["train_loss"] != losses[1]["learning"]["epochs"][-1]["train_loss"]
     assert losses[1]["learning"]["seed"] == 1
@@ -68,17 +68,17 @@ def test_a_process_has_as_many_cores_as_threads(cores: set[int]) -> None:
     assert os.sched_getaffinity(0) == {min(cores)}
 
 
-def test_a_process_may_have_cores_of_its_own(cores: set[int]) -> None:
+def test_a_process_can_start_at_a_given_core(cores: set[int]) -> None:
     worked(tiny() | {"first_core": len(cores) - 1})
     assert os.sched_getaffinity(0) == {max(cores)}
 
 
-def test_where_there_are_not_so_many_cores_they_are_shared(cores: set[int]) -> None:
+def test_cores_are_shared_if_there_are_too_few(cores: set[int]) -> None:
     worked(tiny() | {"first_core": len(cores) - 1, "threads": len(cores)})
     assert os.sched_getaffinity(0) == cores
 
 
-def test_a_diverged_learning_keeps_its_curve() -> None:
+def test_a_diverged_training_keeps_its_curve() -> None:
     result = worked(tiny(DIVERGES, purpose="learning"))[-1]
     assert result["outcome"] == "diverged"
     found = TypeAdapter(Measurement).validate_python(result["measurement"])
@@ -94,17 +94,17 @@ def test_a_trace_is_a_file_of_named_arrays(tmp_path: Path) -> None:
     assert trace is not None
     assert trace["logits"].dtype == np.float64
     assert np.allclose(trace["logits"], trace["reference"], rtol=0, atol=1e-14)
-    assert not np.allclose(trace["logits"], trace["trained_logits"], rtol=0, atol=1e-3), "100 steps were made"
+    assert not np.allclose(trace["logits"], trace["trained_logits"], rtol=0, atol=1e-3), "training has changed them"
 
 
-def test_a_probe_says_what_the_framework_sees() -> None:
+def test_a_probe_returns_devices_and_versions() -> None:
     (result,) = worked({"kind": "probe", "framework": "pytorch"})
     assert result["devices"][0] == "cpu"
     assert result["versions"]["torch"] == torch.__version__
 
 
 @pytest.mark.parametrize("scenario", ["training", "inference"])
-def test_a_service_times_what_it_is_asked_for_until_an_empty_request(scenario: str) -> None:
+def test_a_service_times_calls_on_request_until_an_empty_request(scenario: str) -> None:
     asked = tiny(kind="serve") | {"scenario": scenario, "batch_size": 4}
     singly, pipelined = ({"do": "time", "calls": 3, "pipelined": item} for item in (False, True))
     requests: list[Message] = [
@@ -130,13 +130,13 @@ def test_a_service_times_what_it_is_asked_for_until_an_empty_request(scenario: s
         ([DIVERGES], "diverged", "an output or a loss is not a finite number"),
     ],
 )
-def test_what_goes_wrong_is_an_outcome_with_its_reason(changes: list[Change], outcome: str, error: str) -> None:
+def test_a_failed_job_has_an_outcome_and_a_reason(changes: list[Change], outcome: str, error: str) -> None:
     result = worked(tiny(*changes))[-1]
     assert result["outcome"] == outcome
     assert error in result["error"]
 
 
-def test_an_unknown_framework_or_kind_or_workload_has_failed(capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_framework_kind_or_workload_fails(capfd: pytest.CaptureFixture[str]) -> None:
     results = [
         worked(tiny() | {"framework": "theano"})[-1],
         worked(tiny() | {"kind": "sing"})[-1],
@@ -145,8 +145,8 @@ def test_an_unknown_framework_or_kind_or_workload_has_failed(capfd: pytest.Captu
     assert [result["outcome"] for result in results] == ["failed"] * 3
     assert results[0]["error"] == "ModuleNotFoundError: No module named 'bench.adapters.theano'"
     assert results[1]["error"] == "KeyError: 'sing'"
-    assert results[2]["error"].startswith("tiny.toml: "), "what this program says itself needs no name of a type"
-    assert capfd.readouterr().err.count("bench/worker/main.py") >= 3, "the log has it in full"
+    assert results[2]["error"].startswith("tiny.toml: "), "our own errors have no type name in front"
+    assert capfd.readouterr().err.count("bench/worker/main.py") >= 3, "the log has the tracebacks"
 
 
 def of_torch() -> object:
@@ -162,7 +162,7 @@ def of_numpy() -> object:
 
 
 @pytest.mark.parametrize("allocate", [of_torch, of_jax, of_numpy])
-def test_every_framework_that_has_no_memory_left_is_out_of_memory(allocate: Any) -> None:  # noqa: ANN401 (a function)
+def test_the_memory_errors_of_all_frameworks_are_oom(allocate: Any) -> None:  # noqa: ANN401 (a function)
     with pytest.raises((RuntimeError, MemoryError, jax.errors.JaxRuntimeError)) as caught:
         allocate()
     assert main._outcome(caught.value) == "oom"
@@ -199,20 +199,18 @@ def test_an_error_is_an_outcome_and_one_line(error: Exception, outcome: str, lin
 
 
 @pytest.mark.parametrize(("precision", "low", "high"), [("fp32", 0.0, 1e-6), ("bf16", 1e-4, 0.1)])
-def test_timed_answers_are_as_far_from_the_reference_as_their_precision(
-    precision: str, low: float, high: float
-) -> None:
+def test_the_deviation_of_timed_outputs_fits_their_precision(precision: str, low: float, high: float) -> None:
     result = worked(tiny(scenario="inference", precision=precision))[-1]
     assert result["outcome"] == "ok", result["error"]
     assert low <= result["measurement"]["forward_deviation"] <= high
 
 
-def test_answers_in_another_precision_than_asked_for_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outputs_in_another_precision_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.autocast", lambda *_: nullcontext())
     result = worked(tiny(scenario="inference", precision="bf16"))[-1]
     assert result["outcome"] == "failed"
     assert "expected 2e-04 to 1e-01 in bf16: something was computed in another precision" in result["error"]
-    assert result["measurement"]["blocks"], "what was timed is not lost"
+    assert result["measurement"]["blocks"], "the timings are kept"
 
 
 @pytest.mark.parametrize("kind", ["measure", "roof"])

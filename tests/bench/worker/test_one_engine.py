@@ -1,6 +1,6 @@
-"""What a process has not imported when it is forked, it does not import when it is at work: that would be measured.
+"""A job imports no engine that was not imported before the fork, since the import would be measured.
 
-Keras itself imports JAX, whatever its backend is, where Orbax is installed; it does so before a process is forked.
+If Orbax is installed, Keras imports JAX with any backend, but before a process is forked.
 """
 
 import os
@@ -12,9 +12,9 @@ import pytest
 from bench.run.worker_client import ROOT
 from tests.contenders import CONTENDERS
 
-OWN = {"pytorch": "torch", "flax": "jax"}  # Keras' is its backend
+OWN = {"pytorch": "torch", "flax": "jax"}  # for Keras it is the backend
 
-# Whatever a case does with a network that has dropout, and which engines are there before it and after it.
+# Everything that a case does with a network with dropout; prints the imported engines before and after it.
 AT_WORK = """
 import sys
 from pathlib import Path
@@ -36,7 +36,7 @@ AFTER = "print(*ENGINES & set(sys.modules))"
 
 
 def engines_of(contender: str, *more: str) -> tuple[set[str], set[str]]:
-    """The engines in a process of its own, before it works and after it, which may do more than that."""
+    """The engines that a new process has imported before and after its work and the lines in `more`."""
     framework, _, backend = contender.partition("/")
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | ({"KERAS_BACKEND": backend} if backend else {})
     command = [sys.executable, "-c", "\n".join((AT_WORK, *more, AFTER)), framework]
@@ -46,19 +46,19 @@ def engines_of(contender: str, *more: str) -> tuple[set[str], set[str]]:
 
 
 @pytest.mark.parametrize("name", CONTENDERS)
-def test_no_engine_comes_along_when_a_process_is_at_work(name: str) -> None:
+def test_a_job_imports_no_engine_that_was_not_imported_before_the_fork(name: str) -> None:
     framework, _, backend = name.partition("/")
     before, after = engines_of(name)
     assert OWN.get(framework, backend) in before
     assert after == before
 
 
-def test_an_engine_that_comes_along_is_seen() -> None:
+def test_an_engine_imported_by_a_job_is_detected() -> None:
     before, after = engines_of("pytorch", "import jax")
     assert after - before == {"jax"}
 
 
 @pytest.mark.slow
-def test_a_seed_of_keras_brings_tensorflow_along() -> None:
+def test_setting_the_random_seed_of_keras_imports_tensorflow() -> None:
     before, after = engines_of("keras/torch", "import keras", "keras.utils.set_random_seed(0)")
     assert after - before == {"tensorflow"}

@@ -1,4 +1,4 @@
-"""A model that was trained and saved answers the same when it is loaded, in its own framework and in the other."""
+"""A trained and saved model predicts the same after loading, in its own framework and in another one."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from bench.worker.measure import memory
 from bench.workload.workload import Workload
 from tests.bench.workloads import Change, job, workload
 
-HERE = ("pytorch", "flax")  # Keras runs in processes of its own: tests/bench/cli/test_predict.py
+HERE = ("pytorch", "flax")  # Keras needs its own processes, see tests/bench/cli/test_predict.py
 
 IMAGES: tuple[Change, ...] = (
     ("shape = [6]", "shape = [6, 6, 1]"),
@@ -46,7 +46,7 @@ Message = dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The cores of the tests, which a worker narrows for its own process, whose allocator it changes for good."""
+    """Restore the cores of this process after a test, and leave its allocator as it is."""
     monkeypatch.setattr(memory, "keep_freed_memory", lambda: None)
     before = os.sched_getaffinity(0)
     yield
@@ -85,7 +85,7 @@ def houses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workload:
     return workload(*TABLE)
 
 
-def test_a_model_of_images_answers_alike_everywhere(tmp_path: Path, framework: str) -> None:
+def test_a_saved_image_model_predicts_the_same_in_both_frameworks(tmp_path: Path, framework: str) -> None:
     folder, learning = trained(workload(*IMAGES), framework, tmp_path)
     found = {name: asked(name, folder, "test") for name in HERE}
     assert {name: item["source"] for name, item in found.items()} == {
@@ -97,7 +97,7 @@ def test_a_model_of_images_answers_alike_everywhere(tmp_path: Path, framework: s
     assert list(found[framework]["table"].columns[:3]) == ["sample", "truth", "predicted"]
 
 
-def test_another_models_weights_answer_otherwise(tmp_path: Path) -> None:
+def test_changed_weights_give_other_predictions(tmp_path: Path) -> None:
     folder, _ = trained(workload(*IMAGES), "pytorch", tmp_path)
     before = asked("flax", folder, "test")["table"].to_numpy(float)
     with np.load(folder / "weights.npz") as file:
@@ -106,7 +106,7 @@ def test_another_models_weights_answer_otherwise(tmp_path: Path) -> None:
     assert np.abs(asked("flax", folder, "test")["table"].to_numpy(float) - before).max() > 1e-4
 
 
-def test_a_damaged_file_of_its_own_is_one_line(tmp_path: Path, framework: str) -> None:
+def test_a_damaged_model_file_is_an_error_of_one_line(tmp_path: Path, framework: str) -> None:
     folder, _ = trained(workload(), framework, tmp_path)
     own = [path for path in folder.rglob("*") if path.is_file() and path.name not in {"model.json", "weights.npz"}]
     assert own
@@ -120,13 +120,13 @@ def test_a_damaged_file_of_its_own_is_one_line(tmp_path: Path, framework: str) -
     assert asked(other, folder, "test")["outcome"] == "ok"
 
 
-def test_a_table_is_asked_in_its_own_units(houses: Workload, tmp_path: Path, framework: str) -> None:
+def test_a_csv_file_is_predicted_in_its_own_units(houses: Workload, tmp_path: Path, framework: str) -> None:
     folder, learning = trained(houses, framework, tmp_path / "models")
     known = asked(framework, folder, "test")["table"]
     error = (known["predicted"] - known["truth"]).abs().mean()
     assert error == pytest.approx(learning["quality"]["mae"], rel=1e-4)
     assert known["truth"].between(20, 34).all()
-    # The same rows from a file: shuffled columns, and one more that has nothing to do with it.
+    # The same rows from a file with shuffled columns and one unrelated column.
     Path("new.csv").write_text("note,rooms,width,height\nx,0,0,0\ny,1,1,3\n")
     new = asked(framework, folder, "new.csv")
     assert new["quality"] == {}
@@ -134,7 +134,7 @@ def test_a_table_is_asked_in_its_own_units(houses: Workload, tmp_path: Path, fra
     assert set(new["table"]["predicted"].round(3)) <= set(everything["predicted"].round(3))
 
 
-def test_arrays_are_asked_in_the_shape_of_a_sample(tmp_path: Path) -> None:
+def test_an_npz_file_is_predicted_in_the_shape_of_a_sample(tmp_path: Path) -> None:
     folder, _ = trained(workload(*IMAGES), "pytorch", tmp_path)
     np.savez(tmp_path / "new.npz", inputs=np.zeros((3, 6, 6, 1)))
     assert len(asked("pytorch", folder, tmp_path / "new.npz")["table"]) == 3
@@ -152,7 +152,7 @@ def test_arrays_are_asked_in_the_shape_of_a_sample(tmp_path: Path) -> None:
         ("width,height,rooms\n", "new.csv: found samples of shape (0, 3), expected (samples, 3)"),
     ],
 )
-def test_a_wrong_file_is_one_line(houses: Workload, tmp_path: Path, text: str, message: str) -> None:
+def test_a_wrong_data_file_is_an_error_of_one_line(houses: Workload, tmp_path: Path, text: str, message: str) -> None:
     folder, _ = trained(houses, "pytorch", tmp_path / "models")
     Path("new.csv").write_text(text)
     refused = asked("pytorch", folder, "new.csv")
@@ -168,12 +168,12 @@ def test_a_wrong_file_is_one_line(houses: Workload, tmp_path: Path, text: str, m
         ("nowhere.csv", "nowhere.csv: found No such file"),
     ],
 )
-def test_data_that_there_is_not(tmp_path: Path, data: str, message: str) -> None:
+def test_missing_data_is_an_error(tmp_path: Path, data: str, message: str) -> None:
     folder, _ = trained(workload(), "pytorch", tmp_path)
     assert asked("pytorch", folder, data)["error"].startswith(message)
 
 
-def test_what_early_stopping_restored_is_what_is_saved(tmp_path: Path) -> None:
+def test_the_saved_model_has_the_weights_that_early_stopping_restored(tmp_path: Path) -> None:
     made = workload(
         ("epochs = 2", "epochs = 40\nvalidation_fraction = 0.2\nearly_stopping = { patience = 2 }"),
         ("learning_rate = 1e-2", "learning_rate = 0.5"),

@@ -1,4 +1,4 @@
-"""A subject is a workload in one framework: its data in the network's shape and precision, its canonical weights."""
+"""A prepared workload has data in the network's shape and precision, and builds models with canonical weights."""
 
 import importlib
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_samples_come_in_the_shape_and_precision_of_the_network(
     np.testing.assert_array_equal(train.inputs.ravel(), made.dataset.train.inputs.ravel())
 
 
-def test_labels_stay_whole_and_numbers_take_the_precision() -> None:
+def test_labels_stay_integers_and_float_targets_take_the_precision() -> None:
     assert subject(precision="fp64").split("train").targets.dtype == np.int64
     numbers = subject(precision="fp64", task={"outputs": 2}).split("train").targets
     assert numbers.dtype == np.float64
@@ -71,7 +71,7 @@ def test_in_float32_nothing_is_copied() -> None:
     assert not np.shares_memory(subject(precision="fp64").split("train").inputs, made.dataset.train.inputs)
 
 
-def test_data_are_read_when_they_are_asked_for() -> None:
+def test_data_is_read_on_first_use() -> None:
     made = subject()
     assert "train" not in vars(made.dataset)
     made.split("train")
@@ -102,7 +102,7 @@ def test_the_adapter_drives_the_model_that_was_built() -> None:
         weights = made.module.export(model)
         assert not np.array_equal(weights["head.bias"], np.zeros(3))
         logits.append(made.adapter.to_numpy(made.adapter.predict(made.adapter.put(split.inputs))))
-    np.testing.assert_array_equal(logits[0], logits[1], err_msg="a second build begins anew")
+    np.testing.assert_array_equal(logits[0], logits[1], err_msg="a second build starts from the initial weights")
 
 
 def test_the_module_is_that_of_the_family_and_the_framework() -> None:
@@ -115,7 +115,7 @@ def test_adapters_are_loaded_by_name() -> None:
         load_adapter("theano")
 
 
-def test_what_loops_in_python_anyway_has_nothing_to_unroll(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_loops_in_python_has_no_unroll_option(monkeypatch: pytest.MonkeyPatch) -> None:
     found = subject(model=LSTM, framework="keras")
     monkeypatch.setattr(found.adapter.engine, "loops_in_python", False)
     assert "unroll" in found.choices("training")
@@ -125,14 +125,14 @@ def test_what_loops_in_python_anyway_has_nothing_to_unroll(monkeypatch: pytest.M
     assert not JaxEngine().loops_in_python
 
 
-def test_what_only_a_gpu_can_choose_is_no_choice_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_for_gpus_are_not_offered_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     found = subject(model=LSTM, framework="keras")
     assert "use_cudnn" not in found.choices("training")
     monkeypatch.setattr(found.adapter.engine, "device", "cuda")
     assert found.choices("training")["use_cudnn"] == ("auto", "off")
 
 
-def test_what_only_a_cpu_can_choose_is_no_choice_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_for_cpus_are_not_offered_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     found = subject(model=CNN, framework="flax")
     assert found.choices("training")["convolution"] == ("direct", "patches")
     monkeypatch.setattr(found.adapter.engine, "device", "cuda")

@@ -1,4 +1,4 @@
-"""A trace holds what the recipe does: its first weights, its batches in their order, its steps, without dropout."""
+"""A trace follows the recipe: initial weights, batches in order, optimizer steps; but without dropout."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +24,7 @@ RATE, BATCH, SAMPLES = 0.1, 8, 60
 
 
 def workload(hidden: tuple[dict[str, Any], ...] = (), *, last_batch: str = "keep", batch_size: int = BATCH) -> Workload:
-    """Linear regression by default, in which every step can be followed by hand."""
+    """Linear regression by default, whose steps can be computed by hand."""
     optimizer = {"name": "sgd", "learning_rate": RATE}
     content = {
         "name": "linear",
@@ -47,7 +47,7 @@ def traced(made: Workload, *, precision: str = "fp64", seed: int = 0, nudged: bo
 
 
 def by_hand(made: Workload, *, first_epoch: int = 0, most: int | None = None) -> Trace:
-    """The weights after all steps and the loss of each, in NumPy; from at most so many samples of a full batch."""
+    """The weights after all steps and the loss of each step, in NumPy, with at most `most` samples of a full batch."""
     split = datasets.load(made.dataset).train
     inputs, targets = split.inputs.astype(np.float64), split.targets.astype(np.float64)
     weights = initial_weights(made.spec, seed=0)
@@ -76,13 +76,13 @@ def test_the_steps_are_those_of_the_recipe(last_batch: str) -> None:
     assert relative_deviation(found["losses"], expected["losses"][:LOSS_STEPS]) < 1e-13
 
 
-def test_other_batches_are_seen() -> None:
+def test_other_batches_give_another_trace() -> None:
     made = workload()
     for other in (by_hand(made, first_epoch=1), by_hand(workload(last_batch="drop"))):
         assert weights_deviation(traced(made), other) > 1e-6
 
 
-def test_it_begins_with_the_canonical_weights_and_ends_with_what_was_learnt() -> None:
+def test_a_trace_starts_with_the_canonical_weights_and_ends_with_the_trained_ones() -> None:
     made = workload(({"units": 5, "batch_norm": {}},))
     found = traced(made)
     rows = next(datasets.batches(SAMPLES, BATCH, seed=0, epoch=0, last_batch="keep"))
@@ -102,19 +102,19 @@ def test_float32_takes_the_steps_whose_loss_is_compared() -> None:
     assert len(double["losses"]) == len(single["losses"]) == LOSS_STEPS
     assert {single[name].dtype for name in ("logits", "weights/head.kernel")} == {np.dtype(np.float32)}
     assert {double[name].dtype for name in ("logits", "weights/head.kernel")} == {np.dtype(np.float64)}
-    assert single["reference"].dtype == np.float64, "what rounded weights must compute is not rounded once more"
+    assert single["reference"].dtype == np.float64, "the reference computes with rounded weights, but in float64"
     assert 1e-12 < relative_deviation(single["losses"], double["losses"]) < 1e-5
 
 
 @pytest.mark.parametrize(("precision", "moved"), [("fp64", 1e-14), ("fp32", 1e-6)])
-def test_a_nudge_moves_first_weights_and_inputs_by_their_last_bit(precision: str, moved: float) -> None:
+def test_a_nudged_trace_changes_initial_weights_and_inputs_by_their_last_bit(precision: str, moved: float) -> None:
     usual = traced(workload(({"units": 5},)), precision=precision)
     nudged = traced(workload(({"units": 5},)), precision=precision, nudged=True)
     assert moved / 1e3 < relative_deviation(nudged["logits"], usual["logits"]) < moved
     assert 0 < weights_deviation(nudged, usual) < 100 * moved
 
 
-def test_dropout_is_off() -> None:
+def test_a_trace_has_no_dropout() -> None:
     plain, dropped = (traced(workload(({"units": 5, "dropout": rate},))) for rate in (0.0, 0.5))
     assert weights_deviation(dropped, plain) == 0.0
 
@@ -144,7 +144,7 @@ def test_float32_takes_all_samples_of_a_large_batch() -> None:
 
 @pytest.mark.parametrize(("precision", "bits"), [("fp64", 52), ("fp32", 23), ("bf16", 7)])
 @pytest.mark.parametrize("family", ["dnn", "cnn"])
-def test_as_many_bits_survive_a_product_as_the_precision_keeps(family: str, precision: str, bits: int) -> None:
+def test_as_many_bits_survive_a_multiplication_as_the_precision_has(family: str, precision: str, bits: int) -> None:
     image = {"name": "synthetic", "shape": [6, 6, 1], "outputs": 2, "train": SAMPLES, "test": 4}
     models = {"dnn": {"family": "dnn"}, "cnn": {"family": "cnn", "convolutions": [{"filters": 2}]}}
     content = dict(workload().content) | {"dataset": image, "model": models[family]}
@@ -155,25 +155,25 @@ def test_as_many_bits_survive_a_product_as_the_precision_keeps(family: str, prec
 @pytest.mark.parametrize(
     "rounded", [np.round, np.floor, lambda units: np.floor(units + 0.5)], ids=["even", "down", "up"]
 )
-def test_a_unit_that_rounds_halves_up_keeps_no_more_bits(rounded: Callable[[np.ndarray], np.ndarray]) -> None:
+def test_rounding_halves_up_does_not_count_as_another_bit(rounded: Callable[[np.ndarray], np.ndarray]) -> None:
     bits = np.arange(1, 53)
     exact = np.repeat(1 + 2.0 ** -bits[:, None], 3, axis=1)
     assert bits_kept(bits, rounded(exact * 2**10) / 2**10) == 10, "as TF32 does"
     assert bits_kept(bits, exact) == 52
-    assert bits_kept(bits, np.where([True, False, True], exact, 1)) == 0, "one output that lost them is enough"
+    assert bits_kept(bits, np.where([True, False, True], exact, 1)) == 0, "one output without them is enough"
 
 
-def test_what_silently_stays_in_float32_is_seen() -> None:
+def test_a_network_that_silently_stays_in_float32_is_detected() -> None:
     subject = prepare("pytorch", workload(), device="cpu", precision="fp32", threads=1, seed=0)
     assert mantissa_bits(replace(subject, precision="bf16")) == 23
 
 
-def test_the_program_that_was_chosen_is_asked_and_not_the_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_probe_runs_the_chosen_options_and_not_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     subject = prepare("flax", workload(), device="cpu", precision="bf16", threads=1, seed=0)
     tuning = {"call": "ahead of time"}
     assert mantissa_bits(subject, tuning=tuning) == mantissa_bits(subject) == 7
 
-    # A program of the functional API that rounds further than bfloat16 does.
+    # A function of the functional API that keeps fewer bits than bfloat16.
     def further(self: Functional, structure: Any) -> Callable[..., jax.Array]:  # noqa: ANN401 (Flax' own)
         return lambda state, inputs: jnp.round(self.answer(nnx.merge(structure, state), inputs))
 

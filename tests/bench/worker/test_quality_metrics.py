@@ -1,4 +1,4 @@
-"""Every metric against a value worked out by hand, and what a network is shown to have done beside the metrics."""
+"""Every metric equals a value computed by hand; an evaluation has confusion, errors, images and threshold."""
 
 from base64 import b64decode
 
@@ -17,7 +17,7 @@ LABELS = np.array([0, 1, 1, 1])
 OUTPUTS = np.array([[1.0], [2.0], [3.0], [6.0]], np.float32)
 TARGETS = np.array([[1.0], [2.0], [3.0], [4.0]], np.float32)
 SCALE = {"mean": np.full(1, 100.0), "deviation": np.full(1, 10.0)}
-FLAT = np.zeros((4, 3), np.float32)  # samples that are no images
+FLAT = np.zeros((4, 3), np.float32)  # samples that are not images
 # Probabilities of class 1 of 0.1, 0.6, 0.3 and 0.9: at 0.5 one of class 0 and one of class 1 are wrong, at 0.3 one is.
 BINARY_LOGITS = np.log(np.array([[1 / 9], [6 / 4], [3 / 7], [9]]))
 BINARY_LABELS = np.array([0, 0, 1, 1])
@@ -76,7 +76,7 @@ def test_one_sample_has_no_r2_and_equal_targets_have_one() -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_outputs_that_are_not_finite_give_nan_in_every_metric(value: float) -> None:
+def test_outputs_that_are_not_finite_make_every_metric_nan(value: float) -> None:
     logits, outputs = LOGITS.copy(), OUTPUTS.copy()
     logits[2, 1] = outputs[2, 0] = value
     assert is_diverged(logits)
@@ -93,7 +93,7 @@ def test_outputs_that_are_not_finite_give_nan_in_every_metric(value: float) -> N
 
 
 def test_two_classes_by_hand_from_one_logit() -> None:
-    """Precision, recall and F1 are those of class 1; three of the four pairs of classes are in order."""
+    """Precision, recall and F1 are those of class 1; three of the four pairs of one sample per class are in order."""
     bce = -np.log([0.9, 0.4, 0.3, 0.9]).mean()
     expected = {"accuracy": 0.5, "precision": 0.5, "recall": 0.5, "f1": 0.5, "roc_auc": 0.75, "loss": bce}
     found = evaluate("classification", BINARY_LOGITS, BINARY_LABELS, loss="binary_cross_entropy")
@@ -108,12 +108,12 @@ def test_the_squared_error_of_sigmoids_by_hand() -> None:
     assert several["loss"] == 0.25, "each of the three outputs is 0.5 away from its 0 or 1"
 
 
-def test_the_loss_of_a_certain_mistake_does_not_overflow() -> None:
+def test_the_loss_of_a_confident_mistake_does_not_overflow() -> None:
     logits, label = np.array([[-1000.0], [1000.0]]), np.array([1, 1])
     assert evaluate("classification", logits, label, loss="binary_cross_entropy")["loss"] == 500.0
 
 
-def test_one_class_has_no_area_under_the_curve() -> None:
+def test_roc_auc_of_one_class_is_nan() -> None:
     assert np.isnan(evaluate("classification", LOGITS[:1], LABELS[:1])["roc_auc"])
 
 
@@ -163,13 +163,13 @@ def test_first_samples_and_worst_errors_are_shown_as_images_on_one_scale() -> No
 
 
 @pytest.mark.parametrize("shape", [(3,), (30, 1), (7, 8), (65, 8), (8, 8, 2), (8, 8, 1, 1)])
-def test_what_is_no_small_image_is_not_shown_as_one(shape: tuple[int, ...]) -> None:
+def test_only_samples_that_are_small_images_are_shown_as_images(shape: tuple[int, ...]) -> None:
     found = judge(answers("classification", LOGITS, LABELS), chosen=None, naive=None, inputs=np.zeros((4, *shape)))
     assert found.pictures == ()
     assert len(found.first) == 4
 
 
-def test_what_is_not_finite_is_not_judged() -> None:
+def test_outputs_that_are_not_finite_have_no_evaluation() -> None:
     broken = np.where(LOGITS > 0, np.nan, LOGITS)
     assert judge(answers("classification", broken, LABELS), chosen=None, naive=None, inputs=FLAT).confusion is None
 
@@ -194,7 +194,7 @@ def test_answers_take_loss_and_scale_from_the_recipe_and_the_data() -> None:
         ("regression", OUTPUTS, LABELS, r"targets: found the shape \(4,\), expected \(4, 1\)"),
     ],
 )
-def test_shapes_that_do_not_fit_are_refused(task: str, logits: np.ndarray, targets: np.ndarray, message: str) -> None:
+def test_shapes_that_do_not_match_are_refused(task: str, logits: np.ndarray, targets: np.ndarray, message: str) -> None:
     with pytest.raises(BenchError, match=message):
         evaluate(task, logits, targets)
 

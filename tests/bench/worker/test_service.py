@@ -1,4 +1,4 @@
-"""A job that answers requests: it times what is asked for, ends when it is told to, and leaves its fork server free."""
+"""A job that answers requests times calls, ends on request, and frees its fork server."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ LIMIT_S = 60.0
 
 @pytest.fixture(scope="module")
 def pytorch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerClient]:
-    """One fork server for all tests: each must leave it fit for the next."""
+    """One fork server for all tests; each test must leave it usable for the next."""
     client = WorkerClient("pytorch", None, device="cpu", log=tmp_path_factory.mktemp("logs") / "fork-server.log")
     yield client
     client.close()
@@ -33,7 +33,7 @@ def asked(folder: Path, **changes: object) -> dict[str, Any]:
     return what | common | changes
 
 
-def test_each_call_has_its_time_and_pipelined_ones_have_one_together(pytorch: WorkerClient, tmp_path: Path) -> None:
+def test_each_call_has_a_time_and_pipelined_calls_have_one_in_total(pytorch: WorkerClient, tmp_path: Path) -> None:
     service = pytorch.serve(asked(tmp_path), limit_s=LIMIT_S)
     assert len(service.time(5)) == 5
     (together,) = service.time(200, pipelined=True)
@@ -49,12 +49,12 @@ def test_a_service_is_made_ready_for_another_batch_size_and_warms_up(pytorch: Wo
     assert (service.news["together"], placed["together"]) == (1, 1)
     assert 0 < service.warm_up(1_000_000) < LIMIT_S * 1e9
     pytorch.finish()
-    pytorch.finish()  # once is enough, and twice does no harm
+    pytorch.finish()  # a second call does nothing
     assert len(pytorch.serve(asked(tmp_path), limit_s=LIMIT_S).time(1)) == 1
     pytorch.finish()
 
 
-def test_a_service_that_takes_too_long_has_timed_out_and_leaves_its_fork_server_to_the_next(
+def test_a_service_that_takes_too_long_times_out_and_frees_its_fork_server(
     pytorch: WorkerClient, tmp_path: Path
 ) -> None:
     service = pytorch.serve(asked(tmp_path), limit_s=LIMIT_S)
@@ -65,7 +65,7 @@ def test_a_service_that_takes_too_long_has_timed_out_and_leaves_its_fork_server_
     pytorch.finish()
 
 
-def test_a_service_that_computes_no_numbers_has_diverged(pytorch: WorkerClient, tmp_path: Path) -> None:
+def test_a_service_with_nan_outputs_diverges(pytorch: WorkerClient, tmp_path: Path) -> None:
     wild = workload(DIVERGES)
     with pytest.raises(EndedError, match="an output or a loss is not a finite number") as caught:
         pytorch.serve(asked(tmp_path, workload=wild.content), limit_s=LIMIT_S).warm_up(1_000_000)
@@ -73,7 +73,7 @@ def test_a_service_that_computes_no_numbers_has_diverged(pytorch: WorkerClient, 
 
 
 @pytest.mark.parametrize(("precision", "bounds"), [("fp32", (0.0, 0.0)), ("bf16", (0.5, 1.0))])
-def test_a_service_that_answers_in_another_precision_has_failed(
+def test_a_service_that_computes_in_another_precision_fails(
     monkeypatch: pytest.MonkeyPatch, precision: str, bounds: tuple[float, float]
 ) -> None:
     subject = prepare("pytorch", workload(), device="cpu", precision=precision, threads=1, seed=0)
@@ -86,12 +86,12 @@ def test_a_service_that_answers_in_another_precision_has_failed(
 @pytest.mark.parametrize(
     ("call_ns", "calls"),
     [
-        (2_000_000, 1 + WARM_UP_ROUNDS),  # longer than all of the warm-up: one by one
+        (2_000_000, 1 + WARM_UP_ROUNDS),  # longer than the whole warm-up may take: one call in a round
         (500_000, 1 + WARM_UP_ROUNDS * LEAST_CALLS),
         (1_000, 1 + WARM_UP_ROUNDS * WARM_UP_CALLS),
     ],
 )
-def test_a_service_warms_up_in_as_many_calls_as_have_time(
+def test_the_warm_up_of_a_service_has_as_many_calls_as_fit_into_its_limit(
     monkeypatch: pytest.MonkeyPatch, call_ns: int, calls: int
 ) -> None:
     server = timing_server.Server(
@@ -109,7 +109,7 @@ def test_a_service_warms_up_in_as_many_calls_as_have_time(
     assert made == [1] * calls
 
 
-def test_a_finished_service_leaves_its_fork_server_to_the_next(pytorch: WorkerClient, tmp_path: Path) -> None:
+def test_a_finished_service_frees_its_fork_server(pytorch: WorkerClient, tmp_path: Path) -> None:
     for _ in range(2):
         service = pytorch.serve(asked(tmp_path), limit_s=LIMIT_S)
         assert pytorch._child is not None
@@ -118,7 +118,7 @@ def test_a_finished_service_leaves_its_fork_server_to_the_next(pytorch: WorkerCl
         assert pytorch._child is None
 
 
-def test_a_service_that_cannot_begin_says_why_and_leaves_its_fork_server_to_the_next(
+def test_a_service_that_cannot_begin_reports_the_error_and_frees_its_fork_server(
     pytorch: WorkerClient, tmp_path: Path
 ) -> None:
     with pytest.raises(WorkerError, match="pytorch: the job did not begin: KeyError: 'batch_size'"):
@@ -127,7 +127,7 @@ def test_a_service_that_cannot_begin_says_why_and_leaves_its_fork_server_to_the_
     pytorch.finish()
 
 
-def test_a_service_that_has_failed_gives_no_answer_but_its_reason(pytorch: WorkerClient, tmp_path: Path) -> None:
+def test_a_failed_service_raises_its_error_instead_of_an_answer(pytorch: WorkerClient, tmp_path: Path) -> None:
     service = pytorch.serve(asked(tmp_path), limit_s=LIMIT_S)
     with pytest.raises(WorkerError, match="pytorch: no answer to a request: TypeError"):
         service.time("many")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The convolutional network: its shapes, its first weights, its reference."""
+"""The spec of the convolutional network: shapes, initial weights, reference."""
 
 from itertools import product
 
@@ -61,7 +61,7 @@ def test_a_sample_without_channels_has_one() -> None:
 
 
 @pytest.mark.parametrize("shape", [(8,), (8, 8, 3, 2)])
-def test_a_sample_that_is_no_image_is_refused(shape: tuple[int, ...]) -> None:
+def test_a_sample_that_is_not_an_image_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"samples have the shape .* a cnn takes \(height, width\)"):
         sizes(shape)
 
@@ -77,13 +77,13 @@ def test_a_network_without_convolutions_is_refused() -> None:
         CnnSpec(height=6, width=6, channels=1, convolutions=(), outputs=2)
 
 
-def test_operations() -> None:
+def test_flops_by_hand() -> None:
     first = 2 * 28 * 20 * 9 * 3 * 8
     second = 2 * 11 * 7 * 16 * 8 * 16
     assert sum(part.flops for part in parts(SPEC)) == first + second + 2 * (240 * 50 + 50 * 10)
 
 
-def test_first_weights_have_their_shapes_and_follow_from_the_seed() -> None:
+def test_initial_weights_have_the_right_shapes_and_follow_from_the_seed() -> None:
     first, again, other = (initial_weights(SPEC, seed=seed) for seed in (0, 0, 1))
     assert {name: value.shape for name, value in first.items()} == parameter_shapes(SPEC)
     for name, value in first.items():
@@ -93,7 +93,7 @@ def test_first_weights_have_their_shapes_and_follow_from_the_seed() -> None:
 
 
 def slow_convolution(images: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Cross-correlation without padding, by SciPy, one pair of channels at a time."""
+    """Cross-correlation without padding by SciPy, for one pair of channels at a time."""
     samples, _, _, inputs = images.shape
     return np.stack(
         [
@@ -121,7 +121,7 @@ def draw(size: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @sizes_of_kernel_and_image
-def test_valid_padding_correlates_what_lies_inside(size: int, height: int, width: int) -> None:
+def test_valid_padding_equals_scipys_cross_correlation(size: int, height: int, width: int) -> None:
     images, kernel = draw(size, height, width)
     found = _convolve(images, kernel, "valid")
     assert found.shape == (2, height - size + 1, width - size + 1, 2)
@@ -129,7 +129,7 @@ def test_valid_padding_correlates_what_lies_inside(size: int, height: int, width
 
 
 @sizes_of_kernel_and_image
-def test_same_padding_has_the_odd_one_of_its_zeros_below_and_at_the_right(size: int, height: int, width: int) -> None:
+def test_same_padding_of_an_even_kernel_has_more_zeros_at_bottom_and_right(size: int, height: int, width: int) -> None:
     images, kernel = draw(size, height, width)
     around = ((size - 1) // 2, size - 1 - (size - 1) // 2)
     padded = np.pad(images, [(0, 0), around, around, (0, 0)])
@@ -139,14 +139,14 @@ def test_same_padding_has_the_odd_one_of_its_zeros_below_and_at_the_right(size: 
 
 
 @sizes_of_kernel_and_image
-def test_a_true_convolution_is_something_else(size: int, height: int, width: int) -> None:
+def test_the_reference_is_not_a_flipped_convolution(size: int, height: int, width: int) -> None:
     images, kernel = draw(size, height, width)
     turned = _convolve(images, kernel[::-1, ::-1], "valid")
     assert np.allclose(turned, slow_convolution(images, kernel)) == (size == 1)
 
 
 @pytest.mark.parametrize(("pool", "height", "width"), [(1, 3, 4), (2, 5, 4), (2, 7, 9), (3, 8, 11)])
-def test_pooling_takes_the_largest_of_each_window_and_drops_the_remainder(pool: int, height: int, width: int) -> None:
+def test_pooling_takes_the_maximum_of_each_window_and_drops_the_remainder(pool: int, height: int, width: int) -> None:
     images = np.random.default_rng(0).normal(size=(2, height, width, 3))
     found = _max_pool(images, pool)
     assert found.shape == (2, height // pool, width // pool, 3)

@@ -1,4 +1,4 @@
-"""The fully connected network: its shapes, its first weights, its reference."""
+"""The spec of the fully connected network: shapes, initial weights, reference."""
 
 import numpy as np
 import pytest
@@ -35,18 +35,20 @@ def test_any_sample_is_read_as_a_flat_vector() -> None:
     assert sizes((28, 28, 3)) == {"features": 2352}
 
 
-def test_operations() -> None:
+def test_flops_by_hand() -> None:
     assert sum(part.flops for part in parts(SPEC)) == 2 * (784 * 100 + 100 * 50 + 50 * 10)
     assert [part.flops for part in parts(DnnSpec(features=4, outputs=3))] == [24]
 
 
-def test_first_weights_have_their_shapes_and_follow_from_the_seed() -> None:
+def test_initial_weights_have_the_right_shapes_and_follow_from_the_seed() -> None:
     first, again, other = (initial_weights(SPEC, seed=seed) for seed in (0, 0, 1))
     assert {name: value.shape for name, value in first.items()} == parameter_shapes(SPEC)
     for name, value in first.items():
         np.testing.assert_array_equal(value, again[name])
         assert np.array_equal(value, other[name]) == (not name.endswith("kernel")), name
-    assert not np.array_equal(first["hidden1.kernel"][:50, :10], first["head.kernel"]), "each kernel is drawn anew"
+    assert not np.array_equal(first["hidden1.kernel"][:50, :10], first["head.kernel"]), (
+        "kernels differ"
+    )
 
 
 def test_the_reference_by_hand() -> None:
@@ -61,7 +63,7 @@ def test_the_reference_by_hand() -> None:
     np.testing.assert_array_equal(forward(spec, weights, np.array([[1.0, 2.0]])), [[51.0]])
 
 
-def test_a_transposed_kernel_is_seen() -> None:
+def test_a_transposed_kernel_gives_another_output() -> None:
     spec = DnnSpec(features=2, outputs=2)
     weights = {"head.kernel": np.array([[1.0, 2.0], [3.0, 4.0]]), "head.bias": np.zeros(2)}
     inputs = np.array([[1.0, 10.0]])
@@ -72,6 +74,6 @@ def test_a_transposed_kernel_is_seen() -> None:
 
 
 @pytest.mark.parametrize(("features", "outputs"), [(0, 3), (4, -1)])
-def test_sizes_of_nothing_are_refused(features: int, outputs: int) -> None:
+def test_sizes_of_zero_are_refused(features: int, outputs: int) -> None:
     with pytest.raises(ValidationError, match="greater than 0"):
         DnnSpec(features=features, outputs=outputs)

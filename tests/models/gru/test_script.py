@@ -1,4 +1,4 @@
-"""The GRU has no words of its own: a script of `tune` holds the source of its files, and runs by itself."""
+"""The GRU has no `script.py`: a script of `tune` holds the source of its files, and runs stand-alone."""
 
 import os
 import subprocess
@@ -45,7 +45,7 @@ def script(contender: str, scenario: Scenario = "training", **changes: Any) -> s
 
 
 def slow_in_keras(name: str) -> Any:  # noqa: ANN401 (a parameter)
-    """A script in Keras takes ten seconds where something else is at work."""
+    """Mark scripts in Keras as slow: they take ten seconds on a busy machine."""
     return pytest.param(name, marks=pytest.mark.slow) if name.startswith("keras/") else name
 
 
@@ -64,7 +64,7 @@ def test_a_script_of_the_familys_own_files_trains_by_itself(name: str) -> None:
     assert float(done.stdout.split()[0]) > 0
 
 
-def test_a_script_builds_the_network_in_the_form_that_was_chosen() -> None:
+def test_a_script_builds_the_network_with_the_chosen_options() -> None:
     assert 'network.build(spec, weights, seed=0, unroll="4")' in script("flax")
     assert "network.build(spec, weights, seed=0)" in script("flax", options={"call": "jax.jit"})
     assert 'compute_dtype="bfloat16", unroll="4")' in script("flax", precision="bf16")

@@ -1,4 +1,4 @@
-"""The GRU: its shapes, its first weights, its reference, and where its frameworks differ from it."""
+"""The spec of the GRU: shapes, initial weights, reference, and mistakes in gates and biases."""
 
 from collections.abc import Callable
 from math import exp, tanh
@@ -36,7 +36,7 @@ def test_each_layer_has_two_biases_of_three_gates() -> None:
     assert input_shape(SPEC) == (8, 3)
 
 
-def test_a_layer_has_no_other_activation_than_tanh() -> None:
+def test_an_activation_other_than_tanh_is_refused() -> None:
     with pytest.raises(ValidationError, match="'tanh'"):
         GruLayer(units=4, activation="relu")  # type: ignore[arg-type]
 
@@ -46,7 +46,7 @@ def test_a_step_multiplies_by_both_kernels_of_all_gates() -> None:
     assert sum(part.flops for part in parts(SPEC)) == recurrent + 2 * 16 * 10
 
 
-def test_each_gate_of_the_first_recurrent_kernel_is_a_rotation_and_biases_are_zero() -> None:
+def test_each_gate_of_a_recurrent_kernel_is_orthogonal_and_biases_are_zero() -> None:
     first, again, other = (initial_weights(SPEC, seed=seed) for seed in (0, 0, 1))
     assert {name: value.shape for name, value in first.items()} == parameter_shapes(SPEC)
     for gate in np.split(first["layer0.recurrent"], 3, axis=-1):
@@ -58,7 +58,7 @@ def test_each_gate_of_the_first_recurrent_kernel_is_a_rotation_and_biases_are_ze
 
 
 def test_the_reference_is_the_textbooks_recurrence() -> None:
-    """One unit, written out in scalars: n = tanh(W x + b + r (U h + c))."""
+    """One unit, computed in scalars: n = tanh(W x + b + r (U h + c))."""
     spec = GruSpec(steps=3, features=1, layers=(GruLayer(units=1),), outputs=1)
     weights = {
         "layer0.kernel": np.array([[0.5, -0.3, 0.8]]),
@@ -79,7 +79,7 @@ def test_the_reference_is_the_textbooks_recurrence() -> None:
 
 
 def gates_in_the_order_of_keras(weights: Weights) -> Weights:
-    """Reset and update gate in each other's place."""
+    """Exchange the reset gate and the update gate."""
     wrong = dict(weights)
     for part in ("kernel", "recurrent", "bias", "recurrent_bias"):
         reset, update, candidate = np.split(weights[f"layer0.{part}"], 3, axis=-1)
@@ -88,18 +88,18 @@ def gates_in_the_order_of_keras(weights: Weights) -> Weights:
 
 
 def biases_exchanged(weights: Weights) -> Weights:
-    """Only the candidate can tell the two biases apart."""
+    """Exchange the two biases, which differ only in their effect on the candidate."""
     return weights | {"layer0.bias": weights["layer0.recurrent_bias"], "layer0.recurrent_bias": weights["layer0.bias"]}
 
 
 def one_bias(weights: Weights) -> Weights:
-    """The bias of the state added to that of the input, as where the reset gate comes before the product."""
+    """Add the recurrent bias to the input bias, as in a GRU with the reset gate before the matrix multiplication."""
     both = weights["layer0.bias"] + weights["layer0.recurrent_bias"]
     return weights | {"layer0.bias": both, "layer0.recurrent_bias": np.zeros_like(both)}
 
 
 @pytest.mark.parametrize("mistake", [gates_in_the_order_of_keras, biases_exchanged, one_bias])
-def test_a_framework_with_a_mistake_in_its_gates_or_biases_would_be_far_away(
+def test_a_mistake_in_gates_or_biases_gives_a_large_deviation(
     contender: str, mistake: Callable[[Weights], Weights]
 ) -> None:
     spec = NETWORKS["gru-one-layer"]

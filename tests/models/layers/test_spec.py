@@ -1,4 +1,4 @@
-"""What the layers share: first weights, the references of activation and batch norm, dropout switched off."""
+"""The shared layers: initial weights, references of activation and batch norm, specs without dropout."""
 
 import re
 from dataclasses import fields, is_dataclass
@@ -46,7 +46,9 @@ def kernel(initializer: Initializer, shape: tuple[int, ...]) -> np.ndarray:
         ("he_uniform", CONVOLUTION, np.sqrt(6 / (9 * 64))),
     ],
 )
-def test_uniform_kernels_fill_their_limit(name: str, shape: tuple[int, ...], limit: float) -> None:
+def test_uniform_kernels_reach_their_limit_and_do_not_exceed_it(
+    name: str, shape: tuple[int, ...], limit: float
+) -> None:
     found = kernel(Initializer(name=name), shape)  # type: ignore[arg-type]
     assert found.shape == shape
     assert found.dtype == np.float64
@@ -74,7 +76,7 @@ def test_normal_kernels_have_their_deviation_and_are_not_truncated(
 
 
 @pytest.mark.parametrize("shape", [(6, 6), (6, 4), (4, 6), (2, 2, 3, 8)])
-def test_orthogonal_kernels_turn_and_do_not_stretch(shape: tuple[int, ...]) -> None:
+def test_orthogonal_kernels_preserve_lengths(shape: tuple[int, ...]) -> None:
     flat = kernel(Initializer(name="orthogonal"), shape).reshape(-1, shape[-1])
     short = flat if flat.shape[0] >= flat.shape[1] else flat.T
     np.testing.assert_allclose(short.T @ short, np.eye(short.shape[1]), atol=1e-12)
@@ -82,12 +84,12 @@ def test_orthogonal_kernels_turn_and_do_not_stretch(shape: tuple[int, ...]) -> N
 
 
 @pytest.mark.parametrize(("name", "deviation"), [("normal", None), ("he_normal", 0.05), ("normal", 0.0)])
-def test_a_deviation_belongs_to_the_plain_normal_distribution(name: str, deviation: float | None) -> None:
+def test_only_the_normal_initializer_takes_a_deviation(name: str, deviation: float | None) -> None:
     with pytest.raises(ValidationError, match="deviation"):
         Initializer(name=name, deviation=deviation)  # type: ignore[arg-type]
 
 
-def test_a_batch_norm_starts_at_rest_and_biases_at_zero() -> None:
+def test_batch_norms_start_as_identity_and_biases_at_zero() -> None:
     shapes = {f"layer.{part}": (3,) for part in ("scale", "variance", "offset", "mean", "bias")}
     found = initial_weights(shapes, {}, seed=0)
     assert {name: value.tolist() for name, value in found.items()} == {
@@ -145,7 +147,7 @@ def test_without_dropout_every_rate_is_zero_and_the_rest_is_the_same(network: st
     assert repr(found) == re.sub(r"dropout=[\d.]+", "dropout=0.0", repr(spec))
 
 
-def test_there_is_dropout_to_switch_off() -> None:
+def test_the_examples_have_dropout() -> None:
     assert rates(NETWORKS["dnn-batch-norm-and-dropout"]) == [0.5, 0.2]
     assert rates(NETWORKS["cnn-same-with-pools-that-drop-a-remainder"]) == [0.3, 0.0, 0.3, 0.0]
 

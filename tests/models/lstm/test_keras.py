@@ -1,4 +1,4 @@
-"""When Keras may compute the LSTM with cuDNN, which only a GPU has."""
+"""In which cases Keras may use cuDNN for the LSTM."""
 
 from typing import Literal
 
@@ -21,7 +21,7 @@ SPEC = LstmSpec(steps=2, features=3, layers=(LstmLayer(units=4),), outputs=2)
     ],
 )
 @pytest.mark.parametrize("contender", KERAS, indirect=True)
-def test_on_jax_cudnn_computes_in_float32_alone(
+def test_on_jax_cudnn_is_used_only_in_float32(
     contender: str, precision: str, form: Literal["auto", "off"], elsewhere: object, on_jax: object
 ) -> None:
     from models.lstm.keras import build

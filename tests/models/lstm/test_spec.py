@@ -1,4 +1,4 @@
-"""The LSTM: its shapes, its first weights, its reference."""
+"""The spec of the LSTM: shapes, initial weights, reference."""
 
 from math import exp, tanh
 from typing import Any
@@ -43,7 +43,7 @@ def test_a_sample_without_features_has_one() -> None:
 
 
 @pytest.mark.parametrize("shape", [(), (8, 8, 3)])
-def test_a_sample_that_is_no_sequence_is_refused(shape: tuple[int, ...]) -> None:
+def test_a_sample_that_is_not_a_sequence_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"samples have the shape .* a recurrent network takes \(steps,\)"):
         sizes(shape)
 
@@ -66,7 +66,7 @@ def test_a_network_without_layers_is_refused() -> None:
         LstmSpec(steps=8, features=3, layers=(), outputs=10)
 
 
-def test_operations() -> None:
+def test_flops_by_hand() -> None:
     assert sum(part.flops for part in parts(SPEC)) == 8 * 2 * 4 * (64 * (3 + 64) + 16 * (64 + 16)) + 2 * 16 * 10
 
 
@@ -74,25 +74,25 @@ def gates(stacked: np.ndarray) -> list[np.ndarray]:
     return np.split(stacked, GATES, axis=1)
 
 
-def test_each_recurrent_gate_is_a_rotation_of_its_own() -> None:
+def test_each_recurrent_gate_is_a_separate_orthogonal_matrix() -> None:
     found = gates(initial_weights(SPEC, seed=0)["layer0.recurrent"])
     for gate in found:
         np.testing.assert_allclose(gate.T @ gate, np.eye(64), atol=1e-12)
     assert not np.allclose(found[0], found[1])
 
 
-def test_a_kernel_is_no_rotation() -> None:
+def test_an_input_kernel_is_not_orthogonal() -> None:
     gate = gates(initial_weights(SPEC, seed=0)["layer1.kernel"])[0]
     assert np.abs(gate.T @ gate - np.eye(16)).max() > 0.1
 
 
-def test_each_gate_of_a_kernel_has_the_limit_of_a_gate() -> None:
+def test_each_gate_of_an_input_kernel_is_initialized_separately() -> None:
     for gate in gates(initial_weights(SPEC, seed=0)["layer1.kernel"]):
         limit = np.sqrt(6 / (64 + 16))
         assert 0.98 * limit < np.abs(gate).max() <= limit
 
 
-def test_first_weights_have_their_shapes_and_follow_from_the_seed() -> None:
+def test_initial_weights_have_the_right_shapes_and_follow_from_the_seed() -> None:
     first, again, other = (initial_weights(SPEC, seed=seed) for seed in (0, 0, 1))
     assert {name: value.shape for name, value in first.items()} == parameter_shapes(SPEC)
     drawn = ("kernel", "recurrent")
@@ -103,7 +103,7 @@ def test_first_weights_have_their_shapes_and_follow_from_the_seed() -> None:
     assert not first["layer0.bias"].any(), "forget gates start at zero like the others"
 
 
-def test_an_open_forget_gate_has_a_bias_of_one() -> None:
+def test_unit_forget_bias_starts_at_one() -> None:
     layers = (LstmLayer(units=2, unit_forget_bias=True), LstmLayer(units=2))
     weights = initial_weights(LstmSpec(steps=4, features=1, layers=layers, outputs=1), seed=0)
     assert weights["layer0.bias"].tolist() == [0, 0, 1, 1, 0, 0, 0, 0]
@@ -116,7 +116,7 @@ def sigmoid(value: float) -> float:
 
 @pytest.mark.parametrize("units", [1, 2])
 def test_the_reference_is_the_textbooks_recurrence(units: int) -> None:
-    """Two layers of one or two units, written out in scalars."""
+    """Two layers of one or two units, computed in scalars."""
     layers = (LstmLayer(units=units), LstmLayer(units=units))
     spec = LstmSpec(steps=3, features=1, layers=layers, outputs=1)
     generator = np.random.default_rng(0)
@@ -133,7 +133,7 @@ def test_the_reference_is_the_textbooks_recurrence(units: int) -> None:
 
 
 def textbook(steps: list[list[float]], weights: dict[str, np.ndarray], name: str, units: int) -> list[list[float]]:
-    """The hidden state of each step."""
+    """The hidden state of each time step."""
     from_input, recurrent, bias = (weights[f"{name}.{part}"] for part in ("kernel", "recurrent", "bias"))
     hidden, cell, found = [0.0] * units, [0.0] * units, []
     for step in steps:
@@ -151,7 +151,7 @@ def textbook(steps: list[list[float]], weights: dict[str, np.ndarray], name: str
 
 
 def test_one_step_by_hand() -> None:
-    """Gates wide open, a candidate of one half: the answer is tanh(tanh(0.5))."""
+    """All gates are 1 and the candidate is tanh(0.5), so that the output is tanh(tanh(0.5))."""
     spec = LstmSpec(steps=1, features=1, layers=(LstmLayer(units=1),), outputs=1)
     weights = {
         "layer0.kernel": np.array([[0.0, 0.0, 0.5, 0.0]]),
@@ -164,7 +164,7 @@ def test_one_step_by_hand() -> None:
     np.testing.assert_allclose(found, [[tanh(tanh(0.5))]], rtol=1e-15)
 
 
-def test_gates_in_another_order_are_seen() -> None:
+def test_gates_in_another_order_give_another_output() -> None:
     spec = LstmSpec(steps=4, features=2, layers=(LstmLayer(units=3),), outputs=2)
     generator = np.random.default_rng(0)
     weights = {name: generator.normal(size=shape) for name, shape in parameter_shapes(spec).items()}

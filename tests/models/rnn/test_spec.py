@@ -1,4 +1,4 @@
-"""The plain recurrent network: its shapes, its first weights, its reference."""
+"""The spec of the plain recurrent network: shapes, initial weights, reference."""
 
 from math import tanh
 from typing import Any
@@ -41,11 +41,11 @@ def test_a_wrong_layer_is_refused(wrong: dict[str, Any], message: str) -> None:
         RecurrentLayer(**wrong)
 
 
-def test_operations() -> None:
+def test_flops_by_hand() -> None:
     assert sum(part.flops for part in parts(SPEC)) == 8 * 2 * (64 * (3 + 64) + 16 * (64 + 16)) + 2 * 16 * 10
 
 
-def test_first_weights_follow_from_the_seed_and_recurrences_are_rotations() -> None:
+def test_initial_weights_follow_from_the_seed_and_recurrent_kernels_are_orthogonal() -> None:
     first, again, other = (initial_weights(SPEC, seed=seed) for seed in (0, 0, 1))
     assert {name: value.shape for name, value in first.items()} == parameter_shapes(SPEC)
     for name, value in first.items():
@@ -54,7 +54,7 @@ def test_first_weights_follow_from_the_seed_and_recurrences_are_rotations() -> N
     np.testing.assert_allclose(first["layer0.recurrent"].T @ first["layer0.recurrent"], np.eye(64), atol=1e-12)
 
 
-def test_a_layer_and_the_head_have_initialisers_of_their_own() -> None:
+def test_a_layer_and_the_head_have_their_own_initializers() -> None:
     wide = Initializer(name="normal", deviation=5.0)
     spec = RnnSpec(steps=2, features=50, layers=(RecurrentLayer(units=40, initializer=wide),), outputs=30)
     weights = initial_weights(spec, seed=0)
@@ -64,7 +64,7 @@ def test_a_layer_and_the_head_have_initialisers_of_their_own() -> None:
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_the_reference_is_the_textbooks_recurrence(activation: str) -> None:
-    """One unit, written out in scalars."""
+    """One unit, computed in scalars."""
     spec = RnnSpec(steps=3, features=1, layers=(RecurrentLayer(units=1, activation=activation),), outputs=1)  # type: ignore[arg-type]
     weights = {
         "layer0.kernel": np.array([[0.5]]),

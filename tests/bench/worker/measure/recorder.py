@@ -1,4 +1,4 @@
-"""An adapter that computes next to nothing and remembers what it was asked to do, and a clock that it alone moves."""
+"""An adapter that computes almost nothing and records its calls, and a clock that only this adapter advances."""
 
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -21,7 +21,7 @@ QUERY_NS = 10
 
 @final
 class Clock:
-    """Time that stands still until it is moved."""
+    """A clock that stands still until a test advances it."""
 
     def __init__(self) -> None:
         self.now = 0
@@ -35,8 +35,8 @@ class Clock:
 class Recorder:
     """See `Adapter`; the first feature of a sample is its number.
 
-    `loss` makes the loss of a batch from its sample numbers and from how many steps there were before; `logits` makes
-    those of a query from the same.
+    `loss` returns the loss of a batch from its sample numbers and the number of earlier steps; `logits` returns the
+    logits of a query from the same two.
     """
 
     engine: Engine = cast("Engine", SimpleNamespace(compiled=Compiled))
@@ -57,10 +57,10 @@ class Recorder:
         self.puts = 0
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
-        """Nothing is there to be set."""
+        """Do nothing."""
 
     def build_options(self) -> dict[str, str]:
-        """Nothing is there to be built."""
+        """No options."""
         return {}
 
     def choices(
@@ -70,22 +70,22 @@ class Recorder:
         input_shape: tuple[int, ...],  # noqa: ARG002 (the seam)
         forms: Collection[str],  # noqa: ARG002 (the seam)
     ) -> dict[str, tuple[str, ...]]:
-        """Nothing is there to be chosen."""
+        """No options."""
         return {}
 
     def settle(self) -> None:
-        """Nothing is kept elsewhere."""
+        """Do nothing."""
 
     def prepare(self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:
-        """Nothing is there to be trained."""
+        """Do nothing."""
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Any:  # noqa: ANN401 (the seam)
-        """The arrays as they are."""
+        """The arrays themselves."""
         self.puts += 1
         return inputs if targets is None else (inputs, targets)
 
     def train(self, batches: Iterable[Batch]) -> list[float]:
-        """Remember the samples of each batch; the script's loss of each."""
+        """Record the samples of each batch, and return its loss."""
         losses = []
         for inputs, targets in batches:
             numbers = numbered(inputs)
@@ -96,45 +96,45 @@ class Recorder:
         return losses
 
     def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
-        """A step for each."""
+        """One step for each batch."""
         return step_by_step(self, batches)
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
-        """Remember the samples of the query; the script's logits."""
+        """Record the samples of the query, and return its logits."""
         numbers = numbered(inputs)
         self.queries.append(numbers.tolist())
         self.clock.now += QUERY_NS
         return self.logits(numbers, len(self.steps))
 
     def wait(self, result: object) -> None:
-        """Remember what was waited for."""
+        """Record the result that was waited for."""
         self.waited.append(result)
 
     def to_numpy(self, array: Any) -> np.ndarray:  # noqa: ANN401 (the seam)
-        """The array as it is."""
+        """A copy of the array."""
         return np.array(array)
 
     def peak_memory_bytes(self) -> Peaks:
-        """Nothing is allocated."""
+        """No peaks."""
         return Peaks()
 
     def devices(self) -> list[str]:
-        """The CPU."""
+        """Only the CPU."""
         return ["cpu"]
 
     def save(self, model: Model, folder: Path) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def load(self, model: Model, folder: Path) -> Model:  # noqa: ARG002 (the protocol)
-        """The model."""
+        """The model itself."""
         return model
 
     def versions(self) -> dict[str, str]:
-        """None."""
+        """No versions."""
         return {}
 
     def settings(self) -> dict[str, str]:
-        """None."""
+        """No settings."""
         return {}
 
 
@@ -150,16 +150,16 @@ def numbered(inputs: np.ndarray) -> np.ndarray:
 
 
 def right(numbers: np.ndarray, _steps: int = 0) -> np.ndarray:
-    """Logits that name the right class of every sample."""
+    """Logits that predict the right class for every sample."""
     logits: np.ndarray = 10 * np.eye(3, dtype=np.float32)[numbers % 3]
     return logits
 
 
 def wrong(numbers: np.ndarray, _steps: int = 0) -> np.ndarray:
-    """Logits that name a wrong class of every sample."""
+    """Logits that predict a wrong class for every sample."""
     return right(numbers + 1)
 
 
 def is_adapter(recorder: Recorder) -> Adapter:
-    """The recorder, checked to be an adapter."""
+    """The recorder, which the type checker accepts as an `Adapter`."""
     return recorder

@@ -1,4 +1,4 @@
-"""What is timed is called so often, in this order, with the garbage collector off; no real time is looked at."""
+"""A block calls its work in the right order and number, with the garbage collector off; tests use a fake clock."""
 
 import gc
 from collections.abc import Callable
@@ -19,7 +19,7 @@ FEED_NS, CALL_NS, WAIT_NS, FETCH_NS = 5, 70, 1100, 13000
 
 @dataclass
 class Calls:
-    """Calls that take as long as `cost_ns` says of each, by the script's own clock."""
+    """Calls that take `cost_ns(number)` nanoseconds each, on a fake clock."""
 
     clock: Clock
     cost_ns: Callable[[int], int]
@@ -30,11 +30,11 @@ class Calls:
 
     @property
     def work(self) -> Work:
-        """What is measured."""
+        """The work that a block measures."""
         return Work(run=self.run, wait=self.wait, feed=self.feed, call=self.call, fetch=self.fetch)
 
     def run(self, count: int) -> int:
-        """Let the clock go on by the costs of so many calls."""
+        """Advance the clock by the costs of `count` calls."""
         self.collecting.append(gc.isenabled())
         for number in range(self.made, self.made + count):
             self.clock.now += self.cost_ns(number)
@@ -42,34 +42,34 @@ class Calls:
         return self.made
 
     def wait(self, result: int | str) -> None:
-        """Check what is waited for."""
+        """Check that the last result is waited for."""
         if isinstance(result, str):
             self.parts.append(f"wait for {result}")
             self.clock.now += WAIT_NS
             return
-        assert result == self.made, "the last result is waited for, and right after its calls"
+        assert result == self.made, "the wait is for the last result, right after its calls"
         self.waits.append(result)
 
     def feed(self) -> str:
-        """A batch on its way to the device."""
+        """Move a batch to the device."""
         self.parts.append("feed")
         self.clock.now += FEED_NS
         return "batch"
 
     def call(self, batch: str) -> str:
-        """A call that returns before its result is there."""
+        """Make a call that returns before its result is computed."""
         self.parts.append(f"call on {batch}")
         self.clock.now += CALL_NS
         return "result"
 
     def fetch(self, result: str) -> None:
-        """The way of the result to the host."""
+        """Move the result to the host."""
         self.parts.append(f"fetch {result}")
         self.clock.now += FETCH_NS
 
     @property
     def made(self) -> int:
-        """The calls so far."""
+        """The number of calls so far."""
         return sum(self.runs)
 
 
@@ -91,18 +91,18 @@ def test_a_steady_call_is_measured_in_order_first_calls_warm_up_single_calls_rou
     assert found.call_ns == (900_000, 30_000, 10_000)
     assert found.warm_up_ns == (10_000,) * 24
     assert found.steady
-    assert found.synchronised_ns == (10_000,) * 64, "which all take as long, so that the median is known"
-    assert found.iterations_per_round == 5, "a twentieth of the block's time"
-    assert found.first_round_ns == 50_000, "apart, since it may compile"
-    assert found.pipelined_ns == (50_000,) * 7, "a third of it"
-    assert (found.wall_ns, found.cpu_ns) == (350_000, 700_000), "of the rounds together"
+    assert found.synchronised_ns == (10_000,) * 64, "all take equally long, so that the median is precise"
+    assert found.iterations_per_round == 5, "a twentieth of the block's time budget"
+    assert found.first_round_ns == 50_000, "stored apart, since it may compile"
+    assert found.pipelined_ns == (50_000,) * 7, "a third of the block's time budget"
+    assert (found.wall_ns, found.cpu_ns) == (350_000, 700_000), "of all rounds together"
     assert calls.runs == [1] * (3 + 24 + 64) + [5] * (1 + 7) + [1]
     assert found.checksum == calls.made, "of one more call, after the clock has stopped"
 
 
 @pytest.mark.parametrize(("together", "in_a_round"), [(1, 5), (8, 8), (3, 6)])
-def test_a_program_of_several_steps_is_not_divided(clock: Clock, together: int, in_a_round: int) -> None:
-    """A round of five steps would make them one by one, where the program has eight."""
+def test_steps_compiled_together_are_timed_together(clock: Clock, together: int, in_a_round: int) -> None:
+    """If the compiled program has eight steps, a round of five would run them one by one."""
     calls = Calls(clock, cost_ns=lambda _: 10_000)
     work = replace(calls.work, together=together)
     found = measure(work, batch_size=8, conditions=SHORT, checksum=float)
@@ -115,7 +115,7 @@ def test_every_call_is_waited_for_but_only_the_last_of_a_round(clock: Clock) -> 
     assert len(calls.waits) == 3 + 24 + 64 + 1 + 7
 
 
-def test_a_call_is_taken_apart_and_each_part_waited_for(clock: Clock) -> None:
+def test_a_call_is_timed_in_four_parts_with_a_wait_after_each(clock: Clock) -> None:
     calls = Calls(clock, cost_ns=lambda _: 10_000)
     found = measured(calls).boundary
     assert found is not None
@@ -126,19 +126,19 @@ def test_a_call_is_taken_apart_and_each_part_waited_for(clock: Clock) -> None:
     assert found.to_host_ns == (FETCH_NS,) * PARTS
 
 
-def test_a_block_ends_when_its_median_is_known_and_not_before_a_third_of_its_time(clock: Clock) -> None:
+def test_a_block_stops_once_its_median_is_precise_but_not_before_a_third_of_its_time(clock: Clock) -> None:
     found = measured(Calls(clock, cost_ns=lambda _: 2_000))
     assert sum(found.synchronised_ns) == 334_000
     assert found.synchronised_ended == found.pipelined_ended == "interval"
 
 
-def test_a_block_has_the_calls_for_a_p99_where_they_fit_into_it(clock: Clock) -> None:
+def test_a_block_has_enough_calls_for_a_p99_if_they_fit(clock: Clock) -> None:
     found = measured(Calls(clock, cost_ns=lambda _: 1_000))
     assert len(found.synchronised_ns) == 662
     assert found.synchronised_ended == "interval"
 
 
-def test_what_lies_between_rounds_is_not_in_their_time(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_between_rounds_is_not_counted(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     def look(_times: object) -> tuple[float, float]:
         clock.now += 12_345
         return 0.0, 1e9
@@ -149,7 +149,7 @@ def test_what_lies_between_rounds_is_not_in_their_time(clock: Clock, monkeypatch
     assert found.cpu_ns == 2 * found.wall_ns
 
 
-def test_a_block_whose_median_stays_unknown_ends_with_its_time_and_says_so(clock: Clock) -> None:
+def test_a_block_with_an_imprecise_median_stops_at_its_time_budget(clock: Clock) -> None:
     two_speeds = Calls(clock, cost_ns=lambda number: 9_000 if number % 2 else 11_000)
     found = measured(two_speeds)
     assert found.synchronised_ended == "time"
@@ -164,7 +164,7 @@ def test_at_least_64_calls_are_timed_one_by_one_however_long_each_takes(clock: C
 
 
 @pytest.mark.parametrize(("cost_ns", "in_a_round", "parts"), [(31_000, 8, 32), (62_000, 5, 16), (10_000_000, 3, 3)])
-def test_slow_calls_warm_up_in_shorter_rounds_and_fewer_are_taken_apart(
+def test_slow_calls_have_shorter_warm_up_rounds_and_fewer_calls_in_parts(
     clock: Clock, cost_ns: int, in_a_round: int, parts: int
 ) -> None:
     found = measured(Calls(clock, cost_ns=lambda _: cost_ns))
@@ -174,13 +174,13 @@ def test_slow_calls_warm_up_in_shorter_rounds_and_fewer_are_taken_apart(
 
 
 @pytest.mark.parametrize(("cost_ns", "per_round"), [(10_000_000, 8), (1_000, 50)])
-def test_at_least_so_many_calls_are_pipelined_as_are_asked_for(clock: Clock, cost_ns: int, per_round: int) -> None:
+def test_at_least_minimum_calls_are_pipelined(clock: Clock, cost_ns: int, per_round: int) -> None:
     found = measured(Calls(clock, cost_ns=lambda _: cost_ns), minimum_calls=200)
     assert found.iterations_per_round == per_round
     assert found.iterations_per_round * len(found.pipelined_ns) >= 200
 
 
-def test_a_call_that_takes_no_time_at_all_is_measured_too(clock: Clock) -> None:
+def test_a_call_that_takes_zero_time_is_measured(clock: Clock) -> None:
     stands_still_until_block_is_over = Calls(clock, cost_ns=lambda number: 0 if number < 50 else 1000)
     assert measured(stands_still_until_block_is_over).iterations_per_round >= 1
 
@@ -189,19 +189,19 @@ def test_warm_up_goes_on_while_calls_still_get_faster(clock: Clock) -> None:
     falling = Calls(clock, cost_ns=lambda number: max(1_000, 10_000 >> max(0, number - FIRST_CALLS) // 8))
     found = measured(falling)
     assert found.steady
-    assert found.warm_up_ns[::8] == (10_000, 5_000, 2_500, 1_250, 1_000, 1_000, 1_000), "then it is a plateau"
+    assert found.warm_up_ns[::8] == (10_000, 5_000, 2_500, 1_250, 1_000, 1_000, 1_000), "then the times no longer fall"
     assert set(found.synchronised_ns) == {1_000}, "nothing of the warm-up is averaged in"
 
 
-def test_warm_up_that_never_settles_ends_and_says_so(clock: Clock) -> None:
+def test_a_warm_up_that_never_settles_ends_and_is_marked(clock: Clock) -> None:
     restless = Calls(clock, cost_ns=lambda number: 10_000 if (number - FIRST_CALLS) // 8 % 2 else 100_000)
     found = measured(restless)
     assert not found.steady
-    assert 2_000_000 <= sum(found.warm_up_ns) < 3_000_000, "twice a block's time, and the round in which it ended"
+    assert 2_000_000 <= sum(found.warm_up_ns) < 3_000_000, "twice a block's time budget, and the last round"
     assert found.pipelined_ns
 
 
-def test_nothing_is_collected_while_the_clock_runs_and_the_collector_works_again_afterwards(clock: Clock) -> None:
+def test_the_garbage_collector_is_off_while_the_clock_runs_and_on_afterwards(clock: Clock) -> None:
     calls = Calls(clock, cost_ns=lambda _: 10_000)
     assert gc.isenabled()
     measured(calls)
@@ -211,7 +211,7 @@ def test_nothing_is_collected_while_the_clock_runs_and_the_collector_works_again
     assert gc.get_freeze_count() == 0
 
 
-def test_the_collector_works_again_after_a_failure(clock: Clock) -> None:
+def test_the_garbage_collector_is_on_again_after_an_error(clock: Clock) -> None:
     def cost_ns(number: int) -> int:
         if number == 40:
             assert not gc.isenabled()
@@ -224,20 +224,18 @@ def test_the_collector_works_again_after_a_failure(clock: Clock) -> None:
     assert gc.get_freeze_count() == 0
 
 
-def test_what_is_timed_lies_between_the_readings_of_the_clock(clock: Clock) -> None:
+def test_only_the_timed_calls_lie_between_two_clock_readings(clock: Clock) -> None:
     calls = Calls(clock, cost_ns=lambda _: 7)
     assert block.timed(calls.work, 3) == 21
     assert calls.runs == [3]
 
 
 @pytest.mark.parametrize("told", [(500, 9_000), (500, None)])
-def test_what_is_spent_on_compiling_before_anything_is_timed_is_told(
-    clock: Clock, told: tuple[int, int | None]
-) -> None:
+def test_the_compile_time_of_first_calls_and_first_round_is_stored(clock: Clock, told: tuple[int, int | None]) -> None:
     trace_ns, compile_ns = told
 
     def compiled() -> Compiled:
-        between = 10_000 * (calls.made > 3)  # which is in no call that is told apart
+        between = 10_000 * (calls.made > 3)  # spent in other calls, which does not count
         known = 7_000 + between + trace_ns * (calls.made > 0) + trace_ns * (calls.made > 3 + 24 + 64)
         return Compiled(known, compile_ns if compile_ns is None else compile_ns * (calls.made > 0))
 

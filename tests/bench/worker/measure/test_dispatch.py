@@ -1,4 +1,4 @@
-"""Each purpose of a case measures its part of a Measurement, and leaves the others empty; here with PyTorch."""
+"""Each purpose of a case fills its part of a Measurement, and leaves the other parts empty; here with PyTorch."""
 
 import weakref
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def test_steps_are_at_least_two_hundred_and_queries_need_not_be(subject: Prepare
     assert queries.iterations_per_round * len(queries.pipelined_ns) < 200
 
 
-def test_learning_has_a_curve_and_begins_with_the_first_weights_each_time(subject: PreparedWorkload) -> None:
+def test_learning_has_a_curve_and_starts_from_the_initial_weights_each_time(subject: PreparedWorkload) -> None:
     news: list[dict[str, Any]] = []
     first, again = (measured(subject, "training", "learning", news).learning for _ in range(2))
     assert first is not None
@@ -82,7 +82,7 @@ def test_a_batch_that_fits_is_one_trial(subject: PreparedWorkload, scenario: Sce
     assert (found.learning, found.blocks, found.memory) == (None, (), ())
 
 
-def test_a_peak_that_cannot_begin_anew_is_unknown(subject: PreparedWorkload, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peak_that_cannot_be_reset_is_none(subject: PreparedWorkload, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "reset_peak", lambda: False)
     (found,) = measured(subject, "inference", "memory", []).memory
     assert found.host_peak_bytes is None
@@ -93,7 +93,7 @@ def test_every_purpose_has_a_measurement() -> None:
     assert {purpose for purpose, _ in cases.PURPOSES} == {"timing", "learning", "memory", "capacity"}
 
 
-def test_a_peak_is_kept_where_the_framework_cannot_account_for_it(
+def test_a_peak_is_kept_if_the_framework_cannot_account_for_it(
     subject: PreparedWorkload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def of_a_call(call: Callable[[], object]) -> dict[str, int]:
@@ -113,7 +113,7 @@ def test_a_peak_is_kept_where_the_framework_cannot_account_for_it(
 
 @pytest.mark.parametrize("held", [False, True])
 @pytest.mark.parametrize("scenario", ["training", "inference"])
-def test_a_batch_is_let_go_before_the_next_peak_begins(
+def test_a_batch_is_freed_before_the_next_peak_is_measured(
     subject: PreparedWorkload, scenario: Scenario, monkeypatch: pytest.MonkeyPatch, *, held: bool
 ) -> None:
     put, batches, calls, alive = subject.adapter.put, list[Any](), list[Any](), list[bool]()
@@ -136,4 +136,4 @@ def test_a_batch_is_let_go_before_the_next_peak_begins(
     monkeypatch.setattr(memory, "reset_peak", reset)
     measured(subject, scenario, "memory", [], sizes=(8, 16))
     assert len(batches) == 2
-    assert alive == [False, held], "what somebody still holds would be part of the next peak"
+    assert alive == [False, held], "a batch that is still held counts in the next peak"

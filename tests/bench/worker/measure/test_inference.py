@@ -1,4 +1,4 @@
-"""Queries are of one size, on samples that repeat where they are too few; what was filled up is trimmed."""
+"""All queries have one size; samples repeat if there are too few, and logits of repeated samples are cut off."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ def recorder() -> Recorder:
 
 
 @pytest.mark.parametrize("samples", [1, 7, 500, 501, 1100])
-def test_logits_are_those_of_all_samples_in_their_order(samples: int, recorder: Recorder) -> None:
+def test_logits_of_all_samples_are_in_order(samples: int, recorder: Recorder) -> None:
     inputs = split(samples).inputs
     logits = logits_of(is_adapter(recorder), inputs)
     assert np.array_equal(logits, right(np.arange(samples)))
@@ -34,7 +34,7 @@ def test_few_samples_are_one_query(recorder: Recorder) -> None:
 
 
 @pytest.mark.parametrize(("batch_size", "different"), [(1, 16), (2, 10), (8, 2), (20, 1), (50, 1)])
-def test_timed_queries_have_one_size_and_take_turns(batch_size: int, different: int, recorder: Recorder) -> None:
+def test_timed_queries_have_one_size_and_repeat_in_a_cycle(batch_size: int, different: int, recorder: Recorder) -> None:
     block = time_queries(is_adapter(recorder), split(20).inputs, batch_size=batch_size, conditions=BRIEF)
     assert {len(query) for query in recorder.queries} == {batch_size} == {block.batch_size}
     assert len({tuple(query) for query in recorder.queries}) == different
@@ -52,7 +52,7 @@ def test_the_checksum_is_the_sum_of_the_last_outputs() -> None:
     assert block.checksum == 4 * 3 * 0.5
 
 
-def test_queries_are_on_the_device_before_the_clock_starts_or_are_fed_each_time(recorder: Recorder) -> None:
+def test_queries_are_on_the_device_before_the_clock_starts_unless_fed_from_the_host(recorder: Recorder) -> None:
     found = time_queries(is_adapter(recorder), split(20).inputs, batch_size=8, conditions=BRIEF).boundary
     assert found is not None
     assert recorder.puts == 2 + len(found.to_device_ns)

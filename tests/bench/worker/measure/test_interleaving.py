@@ -1,4 +1,4 @@
-"""Two processes at one place have turns, and whoever is alone waits for nobody."""
+"""Two processes of two runs alternate within a block; a process without a partner never waits for one."""
 
 import os
 from collections.abc import Callable
@@ -27,12 +27,12 @@ def place(folder: Path, side: Side, block: str = "a-block") -> Place:
 
 
 def together(folder: Path, work: Callable[[Neighbour], T]) -> list[T]:
-    """What both sides made of the same work, each in a thread of its own."""
+    """The results of the same work on both sides, each in its own thread."""
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(lambda side: work(Neighbour(place(folder, side))), SIDES))
 
 
-def test_both_have_turns_and_who_was_second_is_first_in_the_next(tmp_path: Path) -> None:
+def test_two_processes_alternate_and_the_second_is_first_in_the_next_turn(tmp_path: Path) -> None:
     order: list[tuple[int, str]] = []
     busy = Lock()
 
@@ -40,7 +40,7 @@ def test_both_have_turns_and_who_was_second_is_first_in_the_next(tmp_path: Path)
         neighbour.meet(1)
         for turn in range(6):
             neighbour.before(turn)
-            assert busy.acquire(blocking=False), "the other one is at work"
+            assert busy.acquire(blocking=False), "both sides work at the same time"
             order.append((turn, "base" if neighbour.is_first else "head"))
             busy.release()
             neighbour.after(turn)
@@ -50,11 +50,11 @@ def test_both_have_turns_and_who_was_second_is_first_in_the_next(tmp_path: Path)
     assert order == [(turn, side) for turn in range(6) for side in (SIDES if turn % 2 == 0 else SIDES[::-1])]
 
 
-def test_both_go_on_with_the_larger_number(tmp_path: Path) -> None:
+def test_a_meeting_returns_the_larger_number_on_both_sides(tmp_path: Path) -> None:
     assert together(tmp_path, lambda side: side.meet(7 if side.is_first else 12)) == [12, 12]
 
 
-def test_whoever_ends_a_block_sooner_is_not_waited_for_in_it_and_met_again_in_the_next(tmp_path: Path) -> None:
+def test_a_side_that_ends_a_block_early_is_met_again_in_the_next_block(tmp_path: Path) -> None:
     def work(neighbour: Neighbour) -> tuple[int, bool, int]:
         neighbour.meet(1)
         had = 0
@@ -69,7 +69,7 @@ def test_whoever_ends_a_block_sooner_is_not_waited_for_in_it_and_met_again_in_th
     assert together(tmp_path, work) == [(2, False, 5), (50, True, 5)]
 
 
-def test_whoever_nobody_comes_to_meet_goes_on_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_side_whose_partner_never_comes_goes_on_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interleaving, "MEETING_LIMIT_NS", 1_000_000)
     lonely = Neighbour(place(tmp_path, "base"))
     assert lonely.meet(3) == 3
@@ -79,7 +79,7 @@ def test_whoever_nobody_comes_to_meet_goes_on_alone(tmp_path: Path, monkeypatch:
     lonely.end()
 
 
-def test_whoever_the_other_one_leaves_goes_on_alone(tmp_path: Path) -> None:
+def test_a_side_whose_partner_closes_its_pipe_goes_on_alone(tmp_path: Path) -> None:
     def work(neighbour: Neighbour) -> bool:
         neighbour.meet(1)
         if neighbour.is_first:
@@ -106,16 +106,16 @@ def test_a_side_whose_partner_has_ended_its_process_goes_on_alone(tmp_path: Path
     stayed.end()
 
 
-def test_two_who_are_not_at_the_same_meeting_go_on_alone(tmp_path: Path) -> None:
+def test_two_sides_at_different_meetings_go_on_alone(tmp_path: Path) -> None:
     def work(neighbour: Neighbour) -> tuple[int, bool]:
         neighbour.meet(1)
-        neighbour.meetings += neighbour.is_first  # as if it had been at one that the other has not heard of
+        neighbour.meetings += neighbour.is_first  # as if the first side had been at one more meeting
         return neighbour.meet(9 if neighbour.is_first else 5), neighbour.alone
 
     assert together(tmp_path, work) == [(9, True), (5, True)]
 
 
-def test_one_warms_up_when_the_other_one_has(tmp_path: Path) -> None:
+def test_one_side_warms_up_after_the_other(tmp_path: Path) -> None:
     order: list[str] = []
 
     def work(neighbour: Neighbour) -> None:
@@ -129,24 +129,24 @@ def test_one_warms_up_when_the_other_one_has(tmp_path: Path) -> None:
     assert order == ["base begins", "base ends", "head begins", "head ends"]
 
 
-def test_nobody_is_no_reason_to_wait() -> None:
+def test_a_run_that_is_not_interleaved_never_waits() -> None:
     nobody: Partner = Nobody()
     assert nobody.meet(4) == 4
     assert nobody.alone
 
 
-def test_a_series_in_turns_ends_when_both_are_sure_of_it_with_as_many_turns(tmp_path: Path) -> None:
+def test_an_interleaved_series_ends_when_both_sides_are_precise_enough(tmp_path: Path) -> None:
     def work(neighbour: Neighbour) -> tuple[int, bool]:
         cost = 1000 if neighbour.is_first else 10
         length = Length(block_ns=20_000, minimum=24, wanted=10)
         found = take(lambda: cost, length, neighbour, once_ns=TURN_NS / 4)
         return len(found.times), found.together
 
-    assert together(tmp_path, work) == [(40, True)] * 2, "the first look after 24 calls is after ten turns"
+    assert together(tmp_path, work) == [(40, True)] * 2, "the first check after 24 calls is after ten turns"
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_a_series_in_turns_goes_on_while_one_side_is_not_sure_and_time_is_left(side: Side, tmp_path: Path) -> None:
+def test_an_interleaved_series_goes_on_while_one_side_is_imprecise_and_has_time(side: Side, tmp_path: Path) -> None:
     def work(neighbour: Neighbour) -> int:
         generator = np.random.default_rng(0)
         restless = neighbour.is_first == (side == "base")
@@ -158,10 +158,10 @@ def test_a_series_in_turns_goes_on_while_one_side_is_not_sure_and_time_is_left(s
 
     base, head = together(tmp_path, work)
     assert base == head
-    assert 120 < base <= 200, "one and a half times the block's time, and up to ten turns more"
+    assert 120 < base <= 200, "1.5 times the block's time budget, and up to ten more turns"
 
 
-def test_a_series_whose_partner_leaves_ends_where_it_may(tmp_path: Path) -> None:
+def test_an_interleaved_series_ends_at_its_minimum_if_the_partner_leaves(tmp_path: Path) -> None:
     def work(neighbour: Neighbour) -> tuple[int, bool]:
         if neighbour.is_first:
             neighbour.meet(2)
@@ -180,7 +180,7 @@ def test_a_series_whose_partner_leaves_ends_where_it_may(tmp_path: Path) -> None
     assert not was_together
 
 
-def test_what_is_timed_in_turns_says_so(tmp_path: Path) -> None:
+def test_a_block_timed_in_turns_is_marked(tmp_path: Path) -> None:
     def timed(side: Side) -> Block:
         conditions = replace(BRIEF, turns=place(tmp_path, side))
         return time_queries(is_adapter(Recorder()), split(20).inputs, batch_size=4, conditions=conditions)
@@ -195,7 +195,7 @@ def test_what_is_timed_in_turns_says_so(tmp_path: Path) -> None:
     assert alone.turns is None
 
 
-def test_what_is_timed_alone_does_not_say_so_wherever_it_waited(
+def test_a_block_timed_alone_is_not_marked_although_it_waited_for_a_partner(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(interleaving, "MEETING_LIMIT_NS", 1_000_000)

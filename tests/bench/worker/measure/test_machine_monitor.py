@@ -1,4 +1,4 @@
-"""What the machine does is read where it can be, and unknown where it cannot; a GPU's driver is played by a script."""
+"""The state of the machine is read where possible, and None elsewhere; the driver of the GPU is a fake."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ Driver = Callable[..., None]
 
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
-    """A driver with these answers, and some others."""
+    """A fake GPU driver with the answers in ANSWERS, some of which a test replaces."""
 
     def install(**others: Callable[..., Any]) -> None:
         for name, answer in (ANSWERS | others).items():
@@ -68,7 +68,7 @@ def test_a_gpu_is_read_in_the_units_of_the_record(driver: Driver) -> None:
     assert Watch("cuda").energy_j() == 2.5
 
 
-def test_what_a_driver_does_not_say_is_unknown_and_the_rest_is_told(driver: Driver) -> None:
+def test_values_that_a_driver_does_not_report_are_none(driver: Driver) -> None:
     driver(nvmlDeviceGetPowerUsage=refuse, nvmlDeviceGetTotalEnergyConsumption=refuse)
     gpu = watched().readings[0].gpu
     assert gpu is not None
@@ -77,7 +77,7 @@ def test_what_a_driver_does_not_say_is_unknown_and_the_rest_is_told(driver: Driv
     assert Watch("cuda").energy_j() is None
 
 
-def test_the_gpu_is_the_one_that_the_process_sees(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gpu_that_the_process_sees_is_read(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     driver()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     assert machine_monitor.gpu_handle() == "GPU 3"
@@ -101,7 +101,7 @@ def test_the_gpu_is_the_one_that_the_process_sees(driver: Driver, monkeypatch: p
         ),
     ],
 )
-def test_a_throttled_gpu_says_why_and_only_a_usual_reason_hinders_nothing(
+def test_throttling_reasons_are_stored_and_only_the_power_cap_does_not_hinder(
     bits: int, reasons: tuple[str, ...], driver: Driver, *, hindered: bool
 ) -> None:
     driver(nvmlDeviceGetCurrentClocksThrottleReasons=lambda _: bits)
@@ -110,18 +110,18 @@ def test_a_throttled_gpu_says_why_and_only_a_usual_reason_hinders_nothing(
     assert found.hindered == hindered
 
 
-def test_what_was_over_before_the_block_is_no_reason(driver: Driver) -> None:
+def test_throttling_that_ended_before_the_block_does_not_count(driver: Driver) -> None:
     answers = iter([pynvml.nvmlClocksEventReasonSwThermalSlowdown, 0, 0])
     driver(nvmlDeviceGetCurrentClocksThrottleReasons=lambda _: next(answers))
     assert not watched().hindered
 
 
-def test_a_cpu_is_throttled_where_its_count_goes_up_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cpu_is_throttled_if_its_throttle_count_increases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     count = tmp_path / "cpu0" / "thermal_throttle" / "package_throttle_count"
     count.parent.mkdir(parents=True)
     count.write_text("7\n")
     monkeypatch.setattr(machine_monitor, "PROCESSORS", tmp_path)
-    assert not watched("cpu").hindered, "that was some other day"
+    assert not watched("cpu").hindered, "an old count does not matter"
     found = Watch("cpu")
     found.begin()
     count.write_text("8\n")
@@ -135,17 +135,17 @@ def test_the_energy_of_a_cpu_is_that_of_its_packages(tmp_path: Path, monkeypatch
     for name, microjoules in (("intel-rapl:0", 3_000_000), ("intel-rapl:1", 500_000), ("intel-rapl:0:0", 9_000_000)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "energy_uj").write_text(f"{microjoules}\n")
-    assert Watch("cpu").energy_j() == 3.5, "of two packages, and not once more of a part of one"
+    assert Watch("cpu").energy_j() == 3.5, "two packages; a part of a package does not count again"
 
 
 @pytest.mark.parametrize("energy_j", [0.0, -65_536.0])
-def test_a_counter_that_stood_still_or_began_anew_is_no_energy(energy_j: float) -> None:
+def test_an_energy_counter_that_stands_still_or_is_reset_gives_none(energy_j: float) -> None:
     found = Watch("cpu")
     found.begin()
     assert found.end(energy_j=energy_j).energy_j is None
 
 
-def test_time_that_other_virtual_machines_took_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stolen_cpu_time_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     stolen = iter([10.0, 10.25])
     monkeypatch.setattr(psutil, "cpu_times", lambda: SimpleNamespace(steal=next(stolen)))
     assert watched("cpu").stolen_ns == 250_000_000

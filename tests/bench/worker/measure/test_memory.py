@@ -1,4 +1,4 @@
-"""Memory is read by its definition, and what cannot be read is None and never 0."""
+"""Memory is read by its definition; a value that cannot be read is None, never 0."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from bench.worker.measure import memory
 MEBIBYTE = 1024**2
 
 
-def test_the_peak_keeps_what_was_given_back_and_can_begin_anew() -> None:
+def test_the_peak_counts_freed_memory_and_can_be_reset() -> None:
     assert memory.reset_peak()
     before = memory.peak_resident_bytes()
     assert before is not None
@@ -27,7 +27,7 @@ def test_the_peak_keeps_what_was_given_back_and_can_begin_anew() -> None:
     assert peak - anew > 150 * MEBIBYTE
 
 
-def test_the_resident_size_grows_with_what_is_held() -> None:
+def test_the_resident_size_grows_with_allocated_memory() -> None:
     before = memory.resident_bytes()
     block = b"x" * (100 * MEBIBYTE)
     after = memory.resident_bytes()
@@ -37,7 +37,7 @@ def test_the_resident_size_grows_with_what_is_held() -> None:
     assert after - before > 90 * MEBIBYTE
 
 
-def test_what_a_system_does_not_say_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_that_the_system_does_not_report_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "STATUS", tmp_path / "missing")
     monkeypatch.setattr(memory, "CLEAR_REFS", tmp_path / "missing" / "clear_refs")
     assert memory.resident_bytes() is None
@@ -63,7 +63,7 @@ def test_an_allocation_beyond_the_limit_fails_and_one_within_it_does_not(mebibyt
     assert done.stdout.strip() == ("fits" if fits else "does not fit")
 
 
-def test_no_limit_is_set_where_the_system_does_not_say_what_is_held(
+def test_no_memory_limit_is_set_if_the_system_does_not_report_usage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import resource
@@ -93,7 +93,7 @@ print(library.mallinfo2().hblks - held)
 
 @pytest.mark.parametrize("size", [20_000_000, 200_000_000])
 @pytest.mark.parametrize(("before", "mapped"), [("memory.keep_freed_memory()", 0), ("", 1)])
-def test_large_arrays_come_from_memory_that_is_kept(before: str, mapped: int, size: int) -> None:
+def test_large_arrays_are_not_mapped_if_freed_memory_is_kept(before: str, mapped: int, size: int) -> None:
     code = MAPPED_AFTER.format(before=before, bytes=size)
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert int(told.stdout) == mapped
@@ -116,7 +116,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - began)
 
 
 @pytest.mark.parametrize(("before", "kept"), [("memory.keep_freed_memory()", True), ("", False)])
-def test_a_call_finds_the_pages_of_the_one_before(before: str, *, kept: bool) -> None:
+def test_a_call_reuses_the_pages_of_the_call_before(before: str, *, kept: bool) -> None:
     code = FAULTS_OF_A_CALL.format(before=before)
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert (int(told.stdout) < 10) == kept, "128 MB are thousands of pages"
@@ -131,7 +131,7 @@ def test_a_call_finds_the_pages_of_the_one_before(before: str, *, kept: bool) ->
         ({"case": {"purpose": "capacity"}}, ["job"]),
     ],
 )
-def test_every_job_that_is_not_weighed_begins_with_an_allocator_in_that_state(
+def test_every_job_that_does_not_measure_memory_keeps_freed_memory(
     job: dict[str, object], order: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []

@@ -1,4 +1,4 @@
-"""A planted slowdown lies inside what is timed, and is as long as it was said to be."""
+"""A planted slowdown is part of the timed call, and has the right length."""
 
 from dataclasses import dataclass, field
 
@@ -12,7 +12,7 @@ CALL_NS = 100_000
 
 @dataclass
 class Ticking:
-    """A clock that goes on by itself, a little with each look."""
+    """A clock that advances by one nanosecond each time it is read."""
 
     now: int = 0
 
@@ -24,23 +24,23 @@ class Ticking:
 
 @dataclass
 class Calls:
-    """Work that takes as long as it is told."""
+    """Calls that take CALL_NS each."""
 
     time: Ticking
     waited: list[object] = field(default_factory=list)
 
     @property
     def work(self) -> Work:
-        """What is timed."""
+        """The work that is timed."""
         return Work(run=self.run, wait=self.waited.append, feed=lambda: "batch", call=self.call, fetch=str)
 
     def run(self, calls: int) -> str:
-        """So many calls."""
+        """Advance the clock by the time of `calls` calls."""
         self.time.now += calls * CALL_NS
         return "result"
 
     def call(self, _batch: str) -> str:
-        """One call in parts."""
+        """Advance the clock by the time of one call."""
         return self.run(1)
 
 
@@ -54,14 +54,14 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Ticking:
 
 @pytest.mark.parametrize("calls", [1, 20])
 @pytest.mark.parametrize("share", [0.05, 0.1, 1.0])
-def test_calls_take_longer_by_their_share(calls: int, share: float, time: Ticking) -> None:
+def test_calls_are_slowed_down_by_the_planted_share(calls: int, share: float, time: Ticking) -> None:
     plain, slower = Calls(time), Calls(time)
     assert block.timed(plain.work, calls) == pytest.approx(calls * CALL_NS, rel=1e-3)
     assert block.timed(slowed(slower.work, share), calls) == pytest.approx((1 + share) * calls * CALL_NS, rel=1e-3)
-    assert plain.waited == slower.waited == ["result"], "what is done is the same"
+    assert plain.waited == slower.waited == ["result"], "both do the same work"
 
 
-def test_a_call_in_parts_is_slowed_until_its_result_is_there_and_no_other_part(time: Ticking) -> None:
+def test_a_call_in_parts_is_slowed_down_and_the_feed_before_it_is_not(time: Ticking) -> None:
     work = slowed(Calls(time).work, 0.5)
     begun = time.now
     work.wait(work.feed())

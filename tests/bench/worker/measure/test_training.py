@@ -1,4 +1,4 @@
-"""Learning follows the index stream and the recipe; a time to target is a sum of epochs; no real time is looked at."""
+"""Training follows the stream of row indices and the recipe; the time to target is a sum of epochs; fake clock."""
 
 import json
 from dataclasses import replace
@@ -49,17 +49,17 @@ def test_every_epoch_follows_the_index_stream_of_its_seed(recorder: Recorder) ->
     ]
     assert recorder.steps == expected
     assert [len(step) for step in recorder.steps] == [8, 8, 4] * 2
-    assert recorder.steps[:STEPS] != recorder.steps[STEPS:], "each epoch has an order of its own"
+    assert recorder.steps[:STEPS] != recorder.steps[STEPS:], "each epoch has another order"
 
 
-def test_another_seed_is_another_order(recorder: Recorder) -> None:
+def test_another_seed_gives_another_batch_order(recorder: Recorder) -> None:
     other = Recorder()
     learnt(recorder, seed=3)
     learnt(other, seed=4)
     assert recorder.steps != other.steps
 
 
-def test_the_last_batch_is_dropped_where_the_recipe_says_so(recorder: Recorder) -> None:
+def test_the_last_batch_is_dropped_if_the_recipe_says_so(recorder: Recorder) -> None:
     learnt(recorder, ("epochs = 2", 'epochs = 2\nlast_batch = "drop"'))
     assert [len(step) for step in recorder.steps] == [8, 8] * 2
 
@@ -71,7 +71,7 @@ def test_the_training_loss_is_a_mean_over_samples_and_not_over_batches() -> None
     assert over_samples != pytest.approx(over_batches)
 
 
-def test_the_curve_is_of_the_test_set_where_nothing_is_held_out(recorder: Recorder) -> None:
+def test_the_curve_is_of_the_test_set_without_validation_data(recorder: Recorder) -> None:
     found = learnt(recorder)
     assert found.evaluated_on == "test"
     assert recorder.queries == [list(range(100, 109))] * 3, "after each epoch, and for the final quality"
@@ -79,7 +79,7 @@ def test_the_curve_is_of_the_test_set_where_nothing_is_held_out(recorder: Record
     assert found.quality["accuracy"] == 1.0
 
 
-def test_validation_takes_the_last_rows_which_are_never_learnt_from(recorder: Recorder) -> None:
+def test_validation_takes_the_last_rows_which_are_not_trained_on(recorder: Recorder) -> None:
     found = learnt(recorder, ("epochs = 2", "epochs = 2\nvalidation_fraction = 0.25"))
     assert found.evaluated_on == "validation"
     assert recorder.queries == [list(range(15, 20))] * 2 + [list(range(100, 109))]
@@ -96,12 +96,12 @@ def test_the_quality_is_that_of_the_test_set_and_the_curve_that_of_validation() 
 
 
 def slow_learner(steps: int) -> Recorder:
-    """Everything is wrong before so many steps, and right after them."""
+    """An adapter whose predictions are all wrong before `steps` steps, and all right from then on."""
     return Recorder(logits=lambda numbers, made: right(numbers) if made >= steps else wrong(numbers))
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3])
-def test_the_time_to_target_is_that_of_the_epochs_up_to_the_first_that_reaches_it(
+def test_the_time_to_target_is_the_time_of_all_epochs_until_the_target(
     epochs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder = slow_learner(epochs * STEPS)
@@ -121,7 +121,7 @@ def test_without_a_target_there_is_no_time_to_it(recorder: Recorder) -> None:
     assert (found.target, found.time_to_target_ns, found.target_metric) == (None, None, "accuracy")
 
 
-def test_a_loss_that_is_no_number_ends_the_learning_and_keeps_its_curve() -> None:
+def test_a_nan_loss_ends_training_and_keeps_the_curve() -> None:
     recorder = Recorder(loss=lambda _, steps: float("nan") if steps == STEPS + 1 else 1.0)
     with pytest.raises(DivergedError, match=r"^a loss is not a finite number in epoch 2 of 4$") as caught:
         learnt(recorder, TARGET)
@@ -130,7 +130,7 @@ def test_a_loss_that_is_no_number_ends_the_learning_and_keeps_its_curve() -> Non
     assert (kept.epochs[0].train_loss, np.isnan(kept.epochs[1].train_loss)) == (1.0, True)
 
 
-def test_outputs_that_are_no_numbers_end_the_learning_too() -> None:
+def test_nan_outputs_end_training_too() -> None:
     recorder = Recorder(logits=lambda numbers, _: np.full((len(numbers), 3), np.nan, np.float32))
     with pytest.raises(DivergedError) as caught:
         learnt(recorder)
@@ -139,10 +139,10 @@ def test_outputs_that_are_no_numbers_end_the_learning_too() -> None:
 
 
 @pytest.mark.parametrize("gathered_bytes", [1, 200, 10**9])
-def test_batches_are_gathered_at_once_and_stay_what_they_were(
+def test_batches_gathered_at_once_equal_batches_gathered_one_by_one(
     recorder: Recorder, gathered_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many of them fit into what is gathered at once: one, some, or all with the smaller last one."""
+    """One batch, some batches, or all with the smaller last batch are gathered at once."""
     monkeypatch.setattr(training, "GATHERED_BYTES", gathered_bytes)
     training.train_epoch(is_adapter(recorder), TRAIN, workload().recipe, seed=3, number=2)
     expected = datasets.batches(20, 8, seed=3, epoch=2, last_batch="keep")
@@ -160,44 +160,44 @@ def stops_early(metric: str, *, restore_best: bool = True) -> Change:
 
 
 def worse_after(steps: int) -> Recorder:
-    """Right until there were so many steps, and wrong after them."""
+    """An adapter whose predictions are all right up to `steps` steps, and all wrong after them."""
     return Recorder(logits=lambda numbers, made: right(numbers) if made <= steps else wrong(numbers))
 
 
 @pytest.mark.parametrize("metric", ["loss", "accuracy"])
-def test_learning_stops_when_patience_is_over_and_the_best_weights_come_back(metric: str) -> None:
-    """Twelve samples are two steps an epoch: the first epoch is the best, and no later one is better than it."""
+def test_early_stopping_restores_the_best_weights(metric: str) -> None:
+    """With twelve samples an epoch has two steps; the first epoch is the best."""
     recorder = worse_after(2)
     found = learnt(recorder, stops_early(metric))
     assert len(found.epochs) == 3
     assert (found.stopped_early, found.restored_epoch, recorder.restored) == (True, 1, [2])
 
 
-def test_a_metric_that_has_no_value_cannot_stop_anything(recorder: Recorder) -> None:
-    """One validation sample is of one class, and no ROC curve goes through one class."""
+def test_early_stopping_refuses_a_metric_that_is_nan(recorder: Recorder) -> None:
+    """The only validation sample has one class, for which there is no ROC curve."""
     rule = 'epochs = 8\nvalidation_fraction = 0.05\nearly_stopping = { patience = 2, metric = "roc_auc" }'
     with pytest.raises(BenchError, match=r"recipe\.early_stopping: roc_auc is NaN on 1 validation samples"):
         learnt(recorder, ("epochs = 2", rule))
 
 
-def test_equally_good_is_not_better(recorder: Recorder) -> None:
+def test_an_equal_value_is_no_improvement_for_early_stopping(recorder: Recorder) -> None:
     assert len(learnt(recorder, stops_early("accuracy")).epochs) == 3
 
 
-def test_the_best_weights_stay_where_they_are_if_the_recipe_says_so() -> None:
+def test_the_best_weights_are_not_restored_if_the_recipe_says_so() -> None:
     recorder = worse_after(2)
     found = learnt(recorder, stops_early("loss", restore_best=False))
     assert (found.stopped_early, found.restored_epoch, recorder.restored) == (True, None, [])
 
 
-def test_what_gets_better_to_the_end_is_neither_stopped_nor_restored() -> None:
+def test_a_training_that_improves_until_the_end_is_neither_stopped_nor_restored() -> None:
     better = Recorder(logits=lambda numbers, made: right(numbers) * (1 + made) / 100)
     found = learnt(better, stops_early("loss"))
     assert len(found.epochs) == 8
     assert (found.stopped_early, found.restored_epoch, better.restored) == (False, 8, [])
 
 
-def test_the_test_set_is_judged_beside_its_metrics() -> None:
+def test_the_record_has_an_evaluation_of_the_test_set() -> None:
     found = learnt(
         Recorder(logits=lambda numbers, _: np.where(numbers[:, None] == 100, wrong(numbers), right(numbers)))
     )
@@ -206,21 +206,21 @@ def test_the_test_set_is_judged_beside_its_metrics() -> None:
     assert np.trace(found.judgement.confusion or ((),)) == len(TEST) - 1
 
 
-def test_every_epoch_is_news_that_fits_into_a_message(recorder: Recorder) -> None:
+def test_every_epoch_sends_a_progress_message_in_json(recorder: Recorder) -> None:
     news: list[dict[str, Any]] = []
     learnt(recorder, news=news)
     assert [(item["epoch"], item["epochs"], item["accuracy"]) for item in news] == [(1, 2, 1.0), (2, 2, 1.0)]
     assert json.loads(json.dumps(news)) == news
 
 
-def test_timed_steps_take_turns_on_the_first_full_batches_of_the_stream(recorder: Recorder) -> None:
+def test_timed_steps_cycle_through_the_first_full_batches(recorder: Recorder) -> None:
     time_steps(is_adapter(recorder), TRAIN, batch_size=8, seed=3, conditions=BRIEF)
     stream = [rows.tolist() for rows in datasets.batches(20, 8, seed=3, epoch=0, last_batch="drop")]
     assert len(stream) == 2
     assert recorder.steps == [stream[number % 2] for number in range(len(recorder.steps))]
 
 
-def test_at_most_sixteen_batches_take_turns(recorder: Recorder) -> None:
+def test_timed_steps_cycle_through_at_most_sixteen_batches(recorder: Recorder) -> None:
     time_steps(is_adapter(recorder), TRAIN, batch_size=1, seed=3, conditions=BRIEF)
     assert len({tuple(step) for step in recorder.steps}) == 16
     assert recorder.steps[:16] == recorder.steps[16:32]
@@ -233,19 +233,19 @@ def test_at_least_two_hundred_steps_are_pipelined() -> None:
     assert block.checksum == len(recorder.steps) - 1, "the last loss"
 
 
-def test_processes_share_the_steps_that_are_pipelined_at_least(recorder: Recorder) -> None:
+def test_processes_share_the_minimum_of_pipelined_steps(recorder: Recorder) -> None:
     block = time_steps(is_adapter(recorder), TRAIN, batch_size=8, seed=0, conditions=BRIEF, processes=3)
     assert 67 <= block.iterations_per_round * len(block.pipelined_ns) < 100
 
 
-def test_a_batch_that_the_samples_fill_is_timed_and_a_larger_one_refused(recorder: Recorder) -> None:
+def test_a_batch_larger_than_the_training_data_is_refused(recorder: Recorder) -> None:
     time_steps(is_adapter(recorder), TRAIN, batch_size=20, seed=0, conditions=BRIEF)
     assert {len(step) for step in recorder.steps} == {20}
     with pytest.raises(UsageError, match="batch size: found 21, expected 1 to 20"):
         time_steps(is_adapter(recorder), TRAIN, batch_size=21, seed=0, conditions=BRIEF)
 
 
-def test_batches_are_on_the_device_before_the_clock_starts_or_are_fed_each_time(recorder: Recorder) -> None:
+def test_batches_are_on_the_device_before_the_clock_starts_unless_fed_from_the_host(recorder: Recorder) -> None:
     found = time_steps(is_adapter(recorder), TRAIN, batch_size=8, seed=3, conditions=BRIEF).boundary
     assert found is not None
     assert recorder.puts == 2 + len(found.to_device_ns)
