@@ -46,9 +46,7 @@ def test_initial_weights_have_the_right_shapes_and_follow_from_the_seed() -> Non
     for name, value in first.items():
         np.testing.assert_array_equal(value, again[name])
         assert np.array_equal(value, other[name]) == (not name.endswith("kernel")), name
-    assert not np.array_equal(first["hidden1.kernel"][:50, :10], first["head.kernel"]), (
-        "kernels differ"
-    )
+    assert not np.array_equal(first["hidden1.kernel"][:50, :10], first["head.kernel"]), "kernels differ"
 
 
 def test_the_reference_by_hand() -> None:
