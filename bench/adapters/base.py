@@ -42,7 +42,7 @@ class Adapter(Protocol):
         """
 
     def build_options(self) -> Mapping[str, str]:
-        """The options that `models.<family>.<framework>.build` needs beside spec, weights and seed."""
+        """The options that `models.<family>.<framework>.build` needs besides spec, weights and seed."""
 
     def choices(
         self, scenario: Scenario, *, input_shape: tuple[int, ...], forms: Collection[str]
@@ -63,7 +63,7 @@ class Adapter(Protocol):
     def settle(self) -> None:
         """Write the trained state into the prepared model, if training keeps that state outside of the model."""
 
-    def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Any:  # noqa: ANN401 (the seam)
+    def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Any:  # noqa: ANN401 (the interface)
         """Arrays on the device, in the framework's own layout: (inputs, targets), or only the inputs."""
 
     def train(self, batches: Iterable[Batch]) -> list[DeviceArray]:

@@ -169,7 +169,7 @@ class KerasAdapter:
         elif not isinstance(result, list):
             self.engine.wait(result)
         elif self.training:
-            # `value` looks for scopes that change it: 0.5 µs for each variable, too much beside a step of 350 µs.
+            # `value` looks for scopes that change it: 0.5 µs for each variable, too much for a step of 350 µs.
             self.engine.wait([parameter._value for parameter in self.parameters])  # noqa: SLF001
 
     def save(self, model: Model, folder: Path) -> None:
@@ -229,8 +229,8 @@ def adam(rule: Adam | AdamW, *, compiled: bool = False, **clipping: float) -> ke
     needs one more scalar, and the backend's own way of updating all variables stays in use.
 
     On torch an eager step counts in Python, since a scalar tensor would take 50 µs. If the step is `compiled` on torch,
-    a Python number would recompile every step, and an attribute set in the step gave different weights from the third
-    step on (torch 2.13). There epsilon is computed from the optimizer's own count whenever it is read.
+    a Python number would recompile every step. An attribute that is set in the step gave different weights from the
+    third step on (torch 2.13). So there epsilon is computed from the optimizer's own count whenever it is read.
     """
     steps, on_torch = count(1), keras.backend.backend() == "torch"
     decay = {"weight_decay": _constant(rule.weight_decay)} if isinstance(rule, AdamW) else {}

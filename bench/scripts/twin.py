@@ -1,6 +1,6 @@
 """Writes the network of a script from the family's own files: the script holds their source, and needs no other file.
 
-Such a script imports NumPy, pydantic and jaxtyping beside the framework.
+Such a script imports NumPy, pydantic and jaxtyping besides the framework.
 """
 
 import ast

@@ -141,7 +141,7 @@ def answers(description: Description, loss: Loss, logits: np.ndarray, split: Spl
 def judge(
     found: Answers, *, chosen: Answers | None, naive: Answers | None, inputs: Float[np.ndarray, "samples ..."]
 ) -> Evaluation:
-    """What a report shows beside the metrics: confusion, errors, images, threshold; empty if an output is not finite.
+    """What a report shows besides the metrics: confusion, errors, images, threshold; empty if an output is not finite.
 
     For two classes `threshold` is the one with the best F1 in `chosen` (predictions for validation data; None takes
     those in `found`), with its quality in `found`. `naive` are the predictions of the naive forecast. Of several

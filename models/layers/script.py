@@ -3,8 +3,8 @@
 A family may have a `script.py` with
 - `network(spec)`: the layers in order;
 - `WORDS`: for each framework, functions that write the kinds of layers that no other family has. A function gets a
-  mapping with the sizes of the layer, `options` (those that the search chose), `backend` and `precision`, and for Flax
-  `ending`, the last arguments of every layer;
+  mapping with the sizes of the layer, the chosen `options`, `backend` and `precision`. For Flax it also gets `ending`,
+  the last arguments of every layer;
 - `HELPERS`, if this code calls functions that no library has: for each framework their source, by option and value.
 For a family without `script.py`, the script holds the source of the family's own files.
 """

@@ -39,9 +39,9 @@ class Machine:
     """A worker pool whose calls take the times in `SPEEDS`, times the factor that `slow` returns for each request.
 
     It notes the candidates that ran at the same time (`groups`), the requests (`asked`), and the fork server of each
-    candidate (`places`). Candidates in `broken` end with that outcome at the start, those in `greedy` run out of memory
-    beside others, those in `frail` end in their warm-up, those in `mortal` in their first slice. Those in `cold` are a
-    hundred times slower for that many calls, or until they are warmed up.
+    candidate (`places`). Candidates in `broken` end with that outcome at the start. Those in `greedy` run out of memory
+    if others run at the same time. Those in `frail` end in their warm-up, those in `mortal` in their first slice. Those
+    in `cold` are a hundred times slower for that many calls, or until they are warmed up.
     """
 
     slow: Slow = lambda _: 1.0
@@ -57,7 +57,7 @@ class Machine:
     asked: list[tuple[str, int]] = field(default_factory=list)
     places: list[tuple[str, int]] = field(default_factory=list)
 
-    def beside(self, contender: object, device: str, places: int) -> list["Launcher"]:  # noqa: ARG002 (as a fleet has it)
+    def beside(self, contender: object, device: str, places: int) -> list["Launcher"]:  # noqa: ARG002 (as in a worker pool)
         """As many fork servers as `places`."""
         return [Launcher(self, place) for place in range(places)]
 
@@ -83,7 +83,7 @@ class Launcher:
     place: int
     name: str | None = None
 
-    def serve(self, job: Message, *, limit_s: float) -> "Service":  # noqa: ARG002 (as a fork server has it)
+    def serve(self, job: Message, *, limit_s: float) -> "Service":  # noqa: ARG002 (as in a fork server)
         """A new process with the options of a job."""
         self.name = name_of(job["tuning"])
         self.machine.places.append((self.name, self.place))
@@ -110,11 +110,11 @@ class Service:
         """The first message of the process."""
         return {"call_ns": self._cold * SPEEDS[self.name], "together": self.machine.together}
 
-    def place(self, size: int, *, limit_s: float) -> dict[str, Any]:  # noqa: ARG002 (as a service has it)
+    def place(self, size: int, *, limit_s: float) -> dict[str, Any]:  # noqa: ARG002 (as in a service)
         """The same as the first message."""
         return self.news
 
-    def warm_up(self, limit_ns: int, *, limit_s: float) -> float:  # noqa: ARG002 (as a service has it)
+    def warm_up(self, limit_ns: int, *, limit_s: float) -> float:  # noqa: ARG002 (as in a service)
         """The nanoseconds of a warm call."""
         if self.name in self.machine.frail:
             self.machine.there.remove(self.name)
@@ -122,7 +122,7 @@ class Service:
         self.machine.cold.pop(self.name, None)
         return SPEEDS[self.name]
 
-    def time(self, calls: int, *, pipelined: bool, limit_s: float) -> list[float]:  # noqa: ARG002 (as a service has it)
+    def time(self, calls: int, *, pipelined: bool, limit_s: float) -> list[float]:  # noqa: ARG002 (as in a service)
         """The nanoseconds of all calls together if pipelined, else of each call."""
         if self.name in self.machine.mortal:
             self.machine.there.remove(self.name)

@@ -13,7 +13,7 @@ from bench.workload.frameworks import every_contender
 from bench.workload.recipe import Adam, Clipping, Recipe
 from models.gru.spec import EXAMPLES
 
-# What a search may choose beside the default, in each framework.
+# What a search may choose besides the default, in each framework.
 CHOSEN: dict[str, dict[str, str]] = {
     "pytorch": {"optimizer": "fused"},
     "keras/tensorflow": {"unroll": "yes", "use_cudnn": "off"},

@@ -65,10 +65,10 @@ class Recorder:
 
     def choices(
         self,
-        scenario: Scenario,  # noqa: ARG002 (the seam)
+        scenario: Scenario,  # noqa: ARG002 (the interface)
         *,
-        input_shape: tuple[int, ...],  # noqa: ARG002 (the seam)
-        forms: Collection[str],  # noqa: ARG002 (the seam)
+        input_shape: tuple[int, ...],  # noqa: ARG002 (the interface)
+        forms: Collection[str],  # noqa: ARG002 (the interface)
     ) -> dict[str, tuple[str, ...]]:
         """No options."""
         return {}
@@ -79,7 +79,7 @@ class Recorder:
     def prepare(self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:
         """Do nothing."""
 
-    def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Any:  # noqa: ANN401 (the seam)
+    def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Any:  # noqa: ANN401 (the interface)
         """The arrays themselves."""
         self.puts += 1
         return inputs if targets is None else (inputs, targets)
@@ -110,7 +110,7 @@ class Recorder:
         """Record the result that was waited for."""
         self.waited.append(result)
 
-    def to_numpy(self, array: Any) -> np.ndarray:  # noqa: ANN401 (the seam)
+    def to_numpy(self, array: Any) -> np.ndarray:  # noqa: ANN401 (the interface)
         """A copy of the array."""
         return np.array(array)
 
