@@ -1,1 +1,1 @@
-"""The data sets, one file for each, found by name: the parent process reads `description`, the child `base`."""
+"""Holds one module for each data set; the parent process uses their descriptions, the worker process their samples."""

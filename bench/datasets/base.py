@@ -1,4 +1,4 @@
-"""Arrays, parts, checks, the index stream of the batches, and where the files of public data come from."""
+"""Loads and checks the parts of a data set, deals out the batches of an epoch, and downloads public files."""
 
 import hashlib
 import os
@@ -17,16 +17,19 @@ from bench.errors import DataError, UsageError
 
 Targets = Int64[np.ndarray, " samples"] | Float[np.ndarray, "samples outputs"]
 
-CURE = "correct what the module of the data set reads or describes"
+CURE = "correct `read` or `describe` in the module of the data set"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Samples and what to predict for each: int64 class labels, or numbers of shape (samples, outputs).
+    """The inputs and the targets of one part of a data set.
 
-    Float32 as it is read, float64 where a proof asks for it. Numbers that were standardised say how: they are
-    `target_deviation` times what stands here, plus `target_mean`, in their own unit, column by column. So do inputs,
-    whose columns are all the places of a sample; where they were not standardised there is none.
+    `inputs` is float32 of shape (samples, ...), and float64 in a proof. `targets` are int64 class labels of shape
+    (samples,), or numbers of shape (samples, outputs), with the same type as the inputs.
+
+    The means and standard deviations belong to standardised values: original = value * deviation + mean, in each
+    column. If targets were not standardised, `target_mean` is 0 and `target_deviation` is 1. The columns of inputs are
+    the values of one sample, flattened; `input_mean` and `input_deviation` are empty if inputs were not standardised.
     """
 
     inputs: Float[np.ndarray, "samples ..."]
@@ -43,9 +46,9 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """A data set whose parts are read and checked when they are first asked for.
+    """A data set; each part is read and checked at its first use.
 
-    `checksum` is the fingerprint of the table that it was loaded from.
+    `checksum` is the fingerprint of the data set: it changes if a sample or an option changes.
     """
 
     description: Description
@@ -54,22 +57,22 @@ class Dataset:
 
     @cached_property
     def train(self) -> Split:
-        """The samples to learn from; raises DataError where they are missing or not what the description says."""
+        """The training samples; raises DataError if a file is missing or the samples do not fit the description."""
         return self.read("train")
 
     @cached_property
     def validation(self) -> Split:
-        """The samples to choose by, where the data set has some; raises DataError like `train`."""
+        """The validation samples of a data set that has this part; raises DataError like `train`."""
         return self.read("validation")
 
     @cached_property
     def test(self) -> Split:
-        """The samples to judge by; raises DataError where they are missing or not what the description says."""
+        """The test samples; raises DataError like `train`."""
         return self.read("test")
 
 
 def load(table: Mapping[str, object]) -> Dataset:
-    """The data set that the table `[dataset]` of a workload stands for; nothing is read yet.
+    """The data set that the table `[dataset]` of a workload describes; its samples are not read yet.
 
     Raises UsageError for an unknown name or a wrong option.
     """
@@ -89,8 +92,8 @@ def batches(
 ) -> Iterator[Int64[np.ndarray, " batch"]]:
     """The indices of each batch of one epoch: a permutation of all samples, the same for every framework.
 
-    The order comes from NumPy's PCG64, seeded by `seed` and `epoch`. Where the samples do not fill the last batch, it
-    is kept smaller or dropped. Raises UsageError for a batch that is empty or larger than the data.
+    The order comes from NumPy's PCG64, seeded by `seed` and `epoch`. If the samples do not fill the last batch, that
+    batch is smaller (`keep`) or left out (`drop`). Raises UsageError if `batch_size` is not within 1 to `samples`.
     """
     if not 1 <= batch_size <= samples:
         raise UsageError(f"batch size: found {batch_size!r}, expected 1 to {samples}, the number of samples")
@@ -100,32 +103,34 @@ def batches(
 
 
 def cycle(samples: int, size: int) -> Int64[np.ndarray, " size"]:
-    """`size` indices in the order of the data, from the first again after the last.
+    """`size` indices in the order of the data; after the last sample they start again with the first one.
 
-    Raises UsageError where there are no samples or no indices are asked for.
+    Raises UsageError if `samples` or `size` is below 1.
     """
     if samples < 1 or size < 1:
-        raise UsageError(f"found {size!r} indices into {samples!r} samples, expected at least one of each")
+        raise UsageError(
+            f"found a query of {size!r} samples from a data set of {samples!r}, expected at least 1 of each"
+        )
     return np.arange(size, dtype=np.int64) % samples
 
 
 def validation_split(split: Split, fraction: float) -> tuple[Split, Split]:
-    """What is left to train on, and the last rows as validation data: `fraction` of all, to the nearest row.
+    """The training samples and the validation samples: the last `fraction` of the samples, rounded, is for validation.
 
-    Both are views. Raises UsageError where either would be empty.
+    Both are views of the arrays of `split`. Raises UsageError if one of them would be empty.
     """
     first = len(split) - round(len(split) * fraction)
     if not 0 < first < len(split):
         raise UsageError(
             f"validation fraction: found {fraction!r}, which leaves {first} of {len(split)} samples to train on; "
-            "expected a fraction that leaves samples on both sides"
+            "expected a fraction that leaves samples for training and validation"
         )
     kept, held_out = (slice(None, first), slice(first, None))
     return _rows(split, kept), _rows(split, held_out)
 
 
 def checksum(*arrays: np.ndarray) -> str:
-    """The sha256 in hex of the arrays' types, shapes and values, whatever the byte order of the machine."""
+    """The sha256 in hex of the arrays' types, shapes and values; it does not depend on the machine's byte order."""
     digest = hashlib.sha256()
     for array in arrays:
         little_endian = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
@@ -135,19 +140,22 @@ def checksum(*arrays: np.ndarray) -> str:
 
 
 def public_file(name: str, *, address: str, sha256: str) -> Path:
-    """The path of a public file with this sha256: `name` in the folder LEVELFIELD_DATA, or else downloaded once.
+    """The path of a public file with this sha256.
 
-    `name` is relative to that folder and to the cache. Raises DataError where the file is missing, cannot be
-    downloaded, or has another sha256.
+    If the environment variable LEVELFIELD_DATA is set, the file is `name` in that folder. Otherwise the file is
+    downloaded once to `name` in the cache. Raises DataError if the file is missing, if the download fails, or if the
+    sha256 differs.
     """
     folder = os.environ.get("LEVELFIELD_DATA")
     return _local(Path(folder) / name, sha256) if folder else _downloaded(name, address, sha256)
 
 
 def _local(path: Path, sha256: str) -> Path:
-    unset = "or unset LEVELFIELD_DATA, and it is downloaded"
+    unset = "or unset LEVELFIELD_DATA, so that levelfield downloads it"
     if not path.is_file():
-        raise DataError(f"{path}: found no such file, expected it in the folder LEVELFIELD_DATA; put it there, {unset}")
+        raise DataError(
+            f"{path}: no such file, expected it in the folder that LEVELFIELD_DATA names; put it there, {unset}"
+        )
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
@@ -158,13 +166,13 @@ def _local(path: Path, sha256: str) -> Path:
 def _downloaded(name: str, address: str, sha256: str) -> Path:
     import pooch
 
-    pooch.get_logger().setLevel("WARNING")  # it announces every download in the middle of the progress display
+    pooch.get_logger().setLevel("WARNING")  # its messages about downloads would break the progress display
     path = cache.folder() / name
     try:
         pooch.retrieve(address, f"sha256:{sha256}", path.name, path.parent, downloader=pooch.HTTPDownloader(timeout=30))
-    except (OSError, ValueError) as error:  # no network, no such address, no room; another sha256
+    except (OSError, ValueError) as error:  # OSError: network, address or disk; ValueError: another sha256
         raise DataError(
-            f"{address}: found {error}; expected a file with sha256 {sha256}; "
+            f"{address}: the download failed: {error}; expected a file with sha256 {sha256}; "
             f"check the network, or set LEVELFIELD_DATA to a folder that holds {name}"
         ) from error
     return path
@@ -175,7 +183,7 @@ def _rows(split: Split, rows: slice) -> Split:
 
 
 def _check(split: Split, part: Part, description: Description) -> None:
-    """Refuse arrays that are not what the description says."""
+    """Raise DataError if the arrays of a part do not fit the description."""
     samples = getattr(description, part)
     labels = description.task == "classification"
     target_shape = (samples,) if labels else (samples, description.outputs)
@@ -193,4 +201,4 @@ def _check_array(array: np.ndarray, shape: tuple[int, ...], dtype: str, where: s
         raise DataError(f"{where}: found {found}, expected {dtype} of shape {shape}; {CURE}")
     if not np.isfinite([array.min(), array.max()]).all():  # NaN spreads to both, and no copy is made
         row = np.argwhere(~np.isfinite(array))[0][0]
-        raise DataError(f"{where}: found a value that is not finite in row {row}, expected none; {CURE}")
+        raise DataError(f"{where}: found NaN or infinity in sample {row}, expected finite numbers; {CURE}")

@@ -1,4 +1,4 @@
-"""Breast cancer, Wisconsin diagnostic (UCI): malignant or benign from 30 features, embedded in scikit-learn."""
+"""Breast cancer, Wisconsin diagnostic (UCI), which is part of scikit-learn: malignant or benign, from 30 features."""
 
 import numpy as np
 from pydantic.dataclasses import dataclass
@@ -23,7 +23,7 @@ class Options(Splitting):
 
 
 def describe(options: Options) -> Description:
-    """569 rows of 30 features; class 1 is benign."""
+    """569 rows of 30 features; class 0 is malignant, class 1 is benign."""
     return Description(
         name="breast-cancer",
         task="classification",
@@ -37,12 +37,12 @@ def describe(options: Options) -> Description:
 
 
 def fingerprint(options: Options) -> str:
-    """The options, and the checksum of the rows, which `read` verifies."""
+    """The sha256 in hex of the options and of the checksum of the rows, which `read` verifies."""
     return tables.fingerprint(options, SHA256)
 
 
 def read(options: Options, part: Part) -> Split:
-    """One part; raises DataError where the installed scikit-learn has other data."""
+    """One part; raises DataError if the installed scikit-learn has other data."""
     from sklearn.datasets import load_breast_cancer
 
     inputs, labels = load_breast_cancer(return_X_y=True)
@@ -51,6 +51,6 @@ def read(options: Options, part: Part) -> Split:
     if found != SHA256:
         raise DataError(
             f"data set 'breast-cancer' of scikit-learn: found sha256 {found}, expected {SHA256}; install a release of "
-            "scikit-learn that this version of levelfield was tried with"
+            "scikit-learn that this version of levelfield was tested with"
         )
     return tables.split(Table(inputs=inputs, targets=labels), options, part)

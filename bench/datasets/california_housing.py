@@ -1,4 +1,4 @@
-"""California housing (Pace and Barry 1997): the median value of houses in a block group of the census of 1990."""
+"""California housing (Pace and Barry 1997): the median house value in each block group of the 1990 census."""
 
 import numpy as np
 from pydantic.dataclasses import dataclass
@@ -38,7 +38,7 @@ class Options(Splitting):
 
 
 def describe(options: Options) -> Description:
-    """20640 rows of 8 features, as scikit-learn derives them."""
+    """20640 rows of 8 features, which are computed as in scikit-learn's `fetch_california_housing`."""
     return Description(
         name="california-housing",
         task="regression",
@@ -52,17 +52,17 @@ def describe(options: Options) -> Description:
 
 
 def fingerprint(options: Options) -> str:
-    """The options, and the sha256 of the file, which is verified before it is read."""
+    """The sha256 in hex of the options and of the sha256 of the file, which is verified before it is read."""
     return tables.fingerprint(options, SHA256)
 
 
 def read(options: Options, part: Part) -> Split:
-    """One part; raises DataError where the file is missing, damaged or malformed."""
+    """One part; raises DataError if the file is missing, damaged or malformed."""
     path = public_file("california-housing/cal_housing.data", address=ADDRESS, sha256=SHA256)
     frame = tables.read_csv(path, rows=ROWS, columns=len(COLUMNS))
     values = tables.numbers(frame, path)
     longitude, latitude, age, rooms, bedrooms, population, households, income, value = values.T
-    # The columns of sklearn.datasets.fetch_california_housing, in its order.
+    # The columns of sklearn.datasets.fetch_california_housing, in the same order.
     features = (
         income,
         age,

@@ -1,4 +1,4 @@
-"""Counting: from ten consecutive numbers of 0 to 99, the next one."""
+"""Counting: the next number is predicted from consecutive numbers between 0 and 99."""
 
 import hashlib
 
@@ -22,13 +22,13 @@ class Options:
     steps: Size = 10
 
     def __post_init__(self) -> None:
-        """Refuse a window that leaves nothing to learn from."""
+        """Refuse windows that are too long for the series."""
         if self.steps >= NUMBERS:
-            raise ValueError(f"found steps {self.steps}, expected at most {NUMBERS - 1}")
+            raise ValueError(f"found steps = {self.steps}, expected at most {NUMBERS - 1}")
 
 
 def describe(options: Options) -> Description:
-    """Every window whose next number is known; what follows the last window is to be predicted."""
+    """Training windows for every next number up to 99; the test part is one window, whose next number is 100."""
     return Description(
         name="counting",
         task="regression",
@@ -43,12 +43,12 @@ def describe(options: Options) -> Description:
 
 
 def fingerprint(options: Options) -> str:
-    """The length of a window and of the series."""
+    """The sha256 in hex of the lengths of a window and of the series."""
     return hashlib.sha256(f"counting {options.steps} of {NUMBERS}".encode()).hexdigest()
 
 
 def read(options: Options, part: Part) -> Split:
-    """One part, the numbers as they are."""
+    """One part; the numbers are not scaled."""
     windows = np.lib.stride_tricks.sliding_window_view(np.arange(NUMBERS + 1, dtype=np.float32), options.steps + 1)
     chosen = windows[:-1] if part == "train" else windows[-1:]
     return Split(inputs=chosen[:, :-1, None].copy(), targets=chosen[:, -1:].copy())

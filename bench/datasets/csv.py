@@ -1,4 +1,4 @@
-"""A user's own table: a CSV file with a header, one column of which is to be predicted."""
+"""Reads a user's own CSV file with a header; one column is the target."""
 
 from functools import cache
 from pathlib import Path
@@ -40,10 +40,10 @@ class Options(Splitting):
 
 
 def describe(options: Options) -> Description:
-    """What is in the file, which is read and checked; raises DataError with line and column of what is wrong."""
+    """The description of the file, which is read and checked; raises DataError with line and column of a mistake."""
     table, names, features = _table(options)
     sizes = tables.sizes(len(table.targets), options)
-    tables.split(table, options, "train")  # which refuses a part without one of the classes
+    tables.split(table, options, "train")  # raises DataError if a part has no row of some class
     return Description(
         name=Path(options.path).stem,
         task=options.task,
@@ -59,7 +59,7 @@ def describe(options: Options) -> Description:
 
 
 def fingerprint(options: Options) -> str:
-    """The rows that are used, and how they are split and scaled."""
+    """The sha256 in hex of the used columns, of the class names, and of the options for splitting and scaling."""
     table, names, _ = _table(options)
     return tables.fingerprint(tables.splitting_of(options), checksum(*table), *names)
 
@@ -71,7 +71,7 @@ def read(options: Options, part: Part) -> Split:
 
 @cache
 def _table(options: Options) -> tuple[Table, tuple[str, ...], tuple[str, ...]]:
-    """The rows, the names of the classes where the task is classification, and those of the features."""
+    """The rows, the names of the classes (empty for regression), and the names of the features."""
     path = Path(options.path)
     text = (options.target,) if options.task == "classification" else ()
     frame = tables.read_csv(path, header=True, text=text)
@@ -80,9 +80,9 @@ def _table(options: Options) -> tuple[Table, tuple[str, ...], tuple[str, ...]]:
         for name in wanted:
             if name not in frame.columns:
                 known = ", ".join(map(str, frame.columns))
-                raise DataError(f"dataset.{key}: found {name!r}, expected a column of {path}: {known}")
+                raise DataError(f"dataset.{key}: found {name!r}, expected a column of {path}: one of {known}")
     if options.target in columns:
-        raise DataError(f"dataset.features: found {options.target!r}, expected columns other than the target")
+        raise DataError(f"dataset.features: found {options.target!r}, which is the target; expected other columns")
     if not columns or not len(frame):
         raise DataError(f"{path}: found {len(frame)} rows and {len(columns)} features, expected at least one of each")
     inputs = tables.numbers(frame[list(columns)], path, header=True)
@@ -90,8 +90,10 @@ def _table(options: Options) -> tuple[Table, tuple[str, ...], tuple[str, ...]]:
         return Table(inputs=inputs, targets=tables.numbers(frame[[options.target]], path, header=True)), (), columns
     names = options.classes or tuple(sorted(frame[options.target].dropna().unique()))
     labels = tables.labels(frame[options.target], names, path, header=True)
-    if len(np.unique(labels)) < len(names) or len(names) < 2:  # noqa: PLR2004 (one class is no question)
+    if len(np.unique(labels)) < len(names) or len(names) < 2:  # noqa: PLR2004 (with one class there is nothing to predict)
         missing = sorted(set(range(len(names))) - set(labels.tolist()))
         what = f"no row of class {names[missing[0]]!r}" if missing else "a single class"
-        raise DataError(f"{path}, column {options.target!r}: found {what}, expected rows of at least two, and of each")
+        raise DataError(
+            f"{path}, column {options.target!r}: found {what}, expected two classes or more, each with rows"
+        )
     return Table(inputs=inputs, targets=labels), names, columns

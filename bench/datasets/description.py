@@ -1,10 +1,10 @@
-"""What a data set is, without its data: name, task, shapes, sizes and fingerprint, for whoever plans or lists.
+"""Finds the module of a data set and describes the data set without reading a public file.
 
-A data set is one module of this package, found by its name, with
-- `Options`: a frozen pydantic dataclass, what a workload's table `[dataset]` may say besides the name;
+A data set is one module of this package with
+- `Options`: a frozen pydantic dataclass of the keys that the table `[dataset]` may have besides `name`;
 - `describe(options)`: its Description;
-- `fingerprint(options)`: a hash that changes whenever a sample would, known without reading the data;
-- `read(options, part)`: one part of it as a Split, importing there whatever is slow to import.
+- `fingerprint(options)`: a hash that changes if a sample changes; no public file is read for it;
+- `read(options, part)`: one part as a Split; slow imports belong into this function.
 """
 
 from collections.abc import Mapping
@@ -27,19 +27,23 @@ Size = Annotated[int, Field(gt=0, strict=True)]
 
 checked = ConfigDict(extra="forbid")
 
-FILES = ("csv", "npz")  # kinds of files that a user brings, which are no data sets until one is named
+FILES = ("csv", "npz")  # kinds of a user's own files; a table names them with `kind`, not with `name`
 
 _NO_DATA_SETS = {"base", "description", "tables", *FILES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class Description:
-    """What a data set holds: samples of `sample_shape` in its parts, and how many `outputs` there are to predict.
+    """The properties of a data set.
 
-    `outputs` are the classes, or the numbers. `validation` is 0 where the data set has no such part of its own. `unit`
-    is what a predicted number is counted in, `labels` are the names of the classes and `features` those of the columns,
-    where they have some; `naive` is the forecast that a sequence is compared with: its last value. `source` is one line
-    for people; `download` says whether the data come from the network (or from the folder in LEVELFIELD_DATA).
+    - `sample_shape`: the shape of one sample;
+    - `outputs`: the number of classes (classification), or of values to predict (regression);
+    - `train`, `validation`, `test`: the number of samples in each part; 0 if there is no validation part;
+    - `unit`: the unit of a predicted number, or empty;
+    - `labels`, `features`: the names of the classes and of the columns, or empty;
+    - `naive`: the simple forecast that a sequence is compared with (`last`: the last value is repeated), or None;
+    - `source`: the origin of the data, in one line;
+    - `download`: whether the data come from the network (or from the folder in LEVELFIELD_DATA).
     """
 
     name: str
@@ -64,9 +68,9 @@ def dataset_names() -> tuple[str, ...]:
 
 
 def describe(table: Mapping[str, object]) -> Description:
-    """What the table `[dataset]` of a workload stands for.
+    """The description of the data set that the table `[dataset]` of a workload names.
 
-    Raises UsageError with the key, what was found and what is allowed for an unknown name or a wrong option.
+    Raises UsageError for an unknown name or a wrong option, with the key, what was found and what is expected.
     """
     module, options = find(table)
     description: Description = module.describe(options)
@@ -74,7 +78,7 @@ def describe(table: Mapping[str, object]) -> Description:
 
 
 def fingerprint(table: Mapping[str, object]) -> str:
-    """A sha256 in hex that changes whenever a sample would; neither reads nor downloads the data.
+    """A sha256 in hex that changes if a sample changes. Only a user's own file is read for it, no public file.
 
     Raises UsageError like `describe`.
     """
@@ -84,12 +88,12 @@ def fingerprint(table: Mapping[str, object]) -> str:
 
 
 def folds(table: Mapping[str, object]) -> int | None:
-    """Into how many folds the data are dealt out; None where they are split once. Raises UsageError like `describe`."""
+    """The number of folds for cross-validation; None for a single split. Raises UsageError like `describe`."""
     return getattr(find(table)[1], "folds", None)
 
 
 def find(table: Mapping[str, object]) -> tuple[ModuleType, object]:
-    """The module of the data set that the table names, and its Options; raises UsageError like `describe`."""
+    """The module of the data set, and its checked Options; raises UsageError like `describe`."""
     key, known = ("kind", FILES) if "kind" in table else ("name", dataset_names())
     name = table.get(key)
     if name not in known:

@@ -1,4 +1,4 @@
-"""Handwritten digits of 8 by 8 pixels, embedded in scikit-learn: the offline default."""
+"""Handwritten digits of 8 by 8 pixels, which are part of scikit-learn, so that no download is needed."""
 
 import numpy as np
 from pydantic.dataclasses import dataclass
@@ -17,7 +17,7 @@ class Options:
 
 
 def describe(_options: Options) -> Description:
-    """1437 images to learn from and 360 to judge by, 80/20, stratified by class."""
+    """1437 training images and 360 test images: a split of 80 % and 20 %, stratified by class."""
     return Description(
         name="digits",
         task="classification",
@@ -36,7 +36,7 @@ def fingerprint(_options: Options) -> str:
 
 
 def read(_options: Options, part: Part) -> Split:
-    """One part, pixels from 0 to 1; raises DataError where the installed scikit-learn has or splits other data."""
+    """One part, pixels from 0 to 1; raises DataError if the installed scikit-learn has other data or another split."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
@@ -47,7 +47,7 @@ def read(_options: Options, part: Part) -> Split:
     if found != SHA256:
         raise DataError(
             f"data set 'digits' of scikit-learn: found sha256 {found}, expected {SHA256}; install a release of "
-            "scikit-learn that this version of levelfield was tried with"
+            "scikit-learn that this version of levelfield was tested with"
         )
     inputs, targets = arrays[:2], arrays[2:]
     number = ("train", "test").index(part)

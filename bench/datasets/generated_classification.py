@@ -1,4 +1,4 @@
-"""Two classes by scikit-learn: clusters on the corners of a cube, among features that say less or nothing."""
+"""Samples of scikit-learn's `make_classification`: two classes, with informative, redundant and noise features."""
 
 from typing import Annotated
 
@@ -33,17 +33,17 @@ class Options(Splitting):
     seed: tables.Seed = 42
 
     def __post_init__(self) -> None:
-        """Refuse what scikit-learn would."""
-        Splitting.__post_init__(self)  # a class with slots is made anew, and `super` does not know the new one
+        """Refuse more informative and redundant features than features, as scikit-learn does."""
+        Splitting.__post_init__(self)  # `super()` fails here: `slots=True` creates a second class
         if self.informative + self.redundant > self.features:
             raise ValueError(
-                f"found informative {self.informative} and redundant {self.redundant}, expected together at most "
-                f"{self.features}, the features"
+                f"found informative = {self.informative} and redundant = {self.redundant}, expected a sum of at most "
+                f"{self.features}, the number of features"
             )
 
 
 def describe(options: Options) -> Description:
-    """As many rows and features as the options ask for."""
+    """The number of rows and features that the options give."""
     return Description(
         name="generated-classification",
         task="classification",
@@ -56,7 +56,7 @@ def describe(options: Options) -> Description:
 
 
 def fingerprint(options: Options) -> str:
-    """The options, which with the generator define the rows."""
+    """The sha256 in hex of the options and of the generator's name, which together define the rows."""
     return tables.fingerprint(options, GENERATOR)
 
 

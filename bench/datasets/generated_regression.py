@@ -1,4 +1,4 @@
-"""One number that is a linear map of some features, by scikit-learn's `make_regression`."""
+"""Samples of scikit-learn's `make_regression`: one target, which is a linear function of some of the features."""
 
 from pydantic.dataclasses import dataclass
 
@@ -27,14 +27,16 @@ class Options(Splitting):
     seed: tables.Seed = 42
 
     def __post_init__(self) -> None:
-        """Refuse what scikit-learn would silently take for less."""
-        Splitting.__post_init__(self)  # a class with slots is made anew, and `super` does not know the new one
+        """Refuse more informative features than features, which scikit-learn would silently reduce."""
+        Splitting.__post_init__(self)  # `super()` fails here: `slots=True` creates a second class
         if self.informative > self.features:
-            raise ValueError(f"found informative {self.informative}, expected at most {self.features}, the features")
+            raise ValueError(
+                f"found informative = {self.informative}, expected at most {self.features}, the number of features"
+            )
 
 
 def describe(options: Options) -> Description:
-    """As many rows and features as the options ask for."""
+    """The number of rows and features that the options give."""
     return Description(
         name="generated-regression",
         task="regression",
@@ -47,7 +49,7 @@ def describe(options: Options) -> Description:
 
 
 def fingerprint(options: Options) -> str:
-    """The options, which with the generator define the rows."""
+    """The sha256 in hex of the options and of the generator's name, which together define the rows."""
     return tables.fingerprint(options, GENERATOR)
 
 

@@ -1,4 +1,4 @@
-"""House sales in King County, Washington, from May 2014 to May 2015, without the cheapest and dearest 1 %."""
+"""King County house sales (Washington), May 2014 to May 2015, without the lowest and the highest 1 % of prices."""
 
 from pydantic.dataclasses import dataclass
 
@@ -42,12 +42,12 @@ def describe(options: Options) -> Description:
 
 
 def fingerprint(options: Options) -> str:
-    """The options, and the sha256 of the file, which is verified before it is read."""
+    """The sha256 in hex of the options and of the sha256 of the file, which is verified before it is read."""
     return tables.fingerprint(options, SHA256, f"price within {TAIL} to {1 - TAIL}")
 
 
 def read(options: Options, part: Part) -> Split:
-    """One part; raises DataError where the file is missing, damaged or malformed."""
+    """One part; raises DataError if the file is missing, damaged or malformed."""
     path = public_file("kc-house/kc_house_data.csv", address=ADDRESS, sha256=SHA256)
     frame = tables.read_csv(path, rows=ROWS, columns=COLUMNS, header=True, text=(*UNUSED,)).drop(columns=UNUSED)
     price = tables.numbers(frame[[TARGET]], path, lowest=0.0)

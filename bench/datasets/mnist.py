@@ -1,6 +1,6 @@
 """MNIST: handwritten digits of 28 by 28 pixels (LeCun, Cortez and Burges), four files in the IDX format.
 
-They are downloaded once, or read from LEVELFIELD_DATA/mnist, and kept parsed in the cache.
+The files are downloaded once, or read from LEVELFIELD_DATA/mnist. The parsed arrays are stored in the cache.
 """
 
 import gzip
@@ -23,13 +23,13 @@ from bench.errors import DataError
 ADDRESS = "https://raw.githubusercontent.com/fgnt/mnist/ae608a02b796c9ee908c082585a5f006fe05258e/"
 CLASSES = 10
 WHITE = 255
-MEAN, DEVIATION = 0.1307, 0.3081  # of the training pixels/255
+MEAN, DEVIATION = 0.1307, 0.3081  # of the training pixels, divided by 255
 UNSIGNED_BYTE = 8  # the type code of IDX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdxFile:
-    """One public file: its name, its sha256, and the shape of its bytes."""
+    """One public file: its name, its sha256, and the shape of its array of bytes."""
 
     name: str
     sha256: str
@@ -77,7 +77,7 @@ class Options:
 
 
 def describe(options: Options) -> Description:
-    """60000 images to learn from and 10000 to judge by, as published."""
+    """60000 training images and 10000 test images, as published."""
     return Description(
         name="mnist",
         task="classification",
@@ -91,58 +91,61 @@ def describe(options: Options) -> Description:
 
 
 def fingerprint(options: Options) -> str:
-    """The sha256 of the four files' own, which are verified before a file is read, and of the scaling."""
+    """The sha256 of the scaling and of the four files' sha256; each file is verified before it is read."""
     files = [file.sha256 for part in ("train", "test") for file in FILES[part]]
     return hashlib.sha256(" ".join([*files, options.scaling]).encode()).hexdigest()
 
 
 def read(options: Options, part: Part) -> Split:
-    """One part; raises DataError where a file is missing, damaged or malformed."""
+    """One part; raises DataError if a file is missing, damaged or malformed."""
     images, labels = (_bytes(file) for file in FILES[part])
     return Split(inputs=_scaled(images, options.scaling), targets=labels.astype(np.int64))
 
 
 def parse_idx(path: Path, *, shape: tuple[int, ...]) -> UInt8[np.ndarray, "..."]:
-    """The bytes in a gzipped IDX file; raises DataError where they are not of this shape, or labels are no digits.
+    """The bytes of a gzipped IDX file; raises DataError if the shape differs, or if a label is not a digit.
 
-    The format: two zero bytes, the type code, the number of axes; the axes' lengths, big-endian; the values.
+    The IDX format is: two zero bytes, the type code, the number of axes; the length of each axis as four bytes,
+    big-endian; the values.
     """
     lengths = b"".join(length.to_bytes(4, "big") for length in shape)
     header = bytes((0, 0, UNSIGNED_BYTE, len(shape))) + lengths
     try:
         content = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: found {error}, expected a whole gzip file; replace it") from error
+        raise DataError(f"{path}: found {error}, expected a complete gzip file; replace the file") from error
     start, found = content[: len(header)], len(content) - len(header)
     if start != header:
         expected = f"{header.hex(' ', 4)!r} (bytes of shape {shape})"
-        raise DataError(f"{path}: found the header {start.hex(' ', 4)!r}, expected {expected}; replace it")
+        raise DataError(f"{path}: found the header {start.hex(' ', 4)!r}, expected {expected}; replace the file")
     if found != math.prod(shape):
-        raise DataError(f"{path}: found {found} values, expected {math.prod(shape)}; replace it")
+        raise DataError(f"{path}: found {found} values, expected {math.prod(shape)}; replace the file")
     values = np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape)
     if values.ndim == 1 and values.max() >= CLASSES:
-        raise DataError(f"{path}: found the label {values.max()}, expected 0 to {CLASSES - 1}; replace it")
+        raise DataError(f"{path}: found the label {values.max()}, expected 0 to {CLASSES - 1}; replace the file")
     return values
 
 
 def _bytes(file: IdxFile) -> UInt8[np.ndarray, "..."]:
-    """The values of one file, from the cache after the first time."""
+    """The values of one file; after the first call they come from the cache."""
     cached = cache.folder() / "mnist" / f"{file.name.removesuffix('.gz')}-{file.sha256[:16]}.npy"
     if not cached.is_file():
         path = public_file(f"mnist/{file.name}", address=ADDRESS + file.name, sha256=file.sha256)
         _store(cached, parse_idx(path, shape=file.shape))
     try:
-        values = np.asarray(np.load(cached, mmap_mode="r"))  # a view: the pixels are copied once, when scaled
+        values = np.asarray(np.load(cached, mmap_mode="r"))  # a view: pixels are copied only when they are scaled
     except (OSError, EOFError, ValueError) as error:
-        raise DataError(f"{cached}: found {error}, expected a whole NumPy file; delete it") from error
+        raise DataError(
+            f"{cached}: found {error}, expected a complete NumPy file; delete this file of the cache"
+        ) from error
     if values.shape != file.shape or values.dtype != np.uint8:
         found = f"{values.dtype} of shape {values.shape}"
-        raise DataError(f"{cached}: found {found}, expected uint8 of shape {file.shape}; delete it")
+        raise DataError(f"{cached}: found {found}, expected uint8 of shape {file.shape}; delete this file of the cache")
     return values
 
 
 def _store(path: Path, values: np.ndarray) -> None:
-    """Write a file that another process sees whole or not at all."""
+    """Write the file so that another process never sees an incomplete one."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
@@ -150,7 +153,10 @@ def _store(path: Path, values: np.ndarray) -> None:
             np.save(whole, values)
             whole.replace(path)
     except OSError as error:
-        raise DataError(f"{path}: found {error}, expected room to write; set LEVELFIELD_CACHE to a folder") from error
+        raise DataError(
+            f"{path}: found {error}, expected a folder with free space and write permission; set LEVELFIELD_CACHE to "
+            "such a folder"
+        ) from error
 
 
 def _scaled(images: np.ndarray, scaling: Literal["unit", "standard"]) -> Float32[np.ndarray, "samples ..."]:

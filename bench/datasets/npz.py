@@ -1,4 +1,4 @@
-"""A user's own arrays: a NumPy file with the inputs of all samples, of any shape, and what to predict for each."""
+"""Reads a user's own .npz file of NumPy with two arrays: inputs of any shape, and targets."""
 
 from functools import cache
 from pathlib import Path
@@ -36,9 +36,9 @@ class Options(Splitting):
 
 
 def describe(options: Options) -> Description:
-    """What is in the file, which is read and checked; raises DataError with array and sample of what is wrong."""
+    """The description of the file, which is read and checked; raises DataError with array and sample of a mistake."""
     table = _table(options)
-    tables.split(table, options, "train")  # which refuses a part without one of the classes
+    tables.split(table, options, "train")  # raises DataError if a part has no row of some class
     labels = options.task == "classification"
     return Description(
         name=Path(options.path).stem,
@@ -53,7 +53,7 @@ def describe(options: Options) -> Description:
 
 
 def fingerprint(options: Options) -> str:
-    """The samples, and how they are split and scaled."""
+    """The sha256 in hex of the two arrays, and of the options for splitting and scaling."""
     return tables.fingerprint(tables.splitting_of(options), checksum(*_table(options)))
 
 
@@ -69,7 +69,7 @@ def _table(options: Options) -> Table:
     if inputs.ndim < 2 or targets.shape[:1] != inputs.shape[:1] or not inputs.size:  # noqa: PLR2004 (samples, ...)
         raise DataError(
             f"{path}: found {options.inputs} of shape {inputs.shape} and {options.target} of shape {targets.shape}, "
-            "expected (samples, ...) and as many targets"
+            "expected inputs of shape (samples, ...) with at least two axes, and one target for each sample"
         )
     return Table(inputs=inputs.astype(np.float64), targets=_targets(options, targets, path))
 
@@ -80,7 +80,7 @@ def _targets(options: Options, targets: np.ndarray, path: Path) -> np.ndarray:
     where = f"{path}, {options.target}"
     if targets.ndim != 1 or not np.issubdtype(targets.dtype, np.integer):
         raise DataError(
-            f"{where}: found {targets.dtype} of shape {targets.shape}, expected integers of shape (samples,)"
+            f"{where}: found {targets.dtype} of shape {targets.shape}, expected integer labels of shape (samples,)"
         )
     if targets.min() < 0:
         raise DataError(f"{where}, sample {int(targets.argmin())}: found the label {targets.min()}, expected 0 or more")

@@ -1,4 +1,4 @@
-"""Sonar: mines against rocks from the energy in 60 bands (Gorman and Sejnowski 1988; UCI)."""
+"""Sonar (Gorman and Sejnowski 1988; UCI): mine or rock, from the energy in 60 frequency bands."""
 
 from pydantic.dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Options(Splitting):
 
 
 def describe(options: Options) -> Description:
-    """208 rows of 60 features from 0 to 1; class 1 is a mine."""
+    """208 rows of 60 features from 0 to 1; class 0 is a rock, class 1 is a mine."""
     return Description(
         name="sonar",
         task="classification",
@@ -35,12 +35,12 @@ def describe(options: Options) -> Description:
 
 
 def fingerprint(options: Options) -> str:
-    """The options, and the sha256 of the file, which is verified before it is read."""
+    """The sha256 in hex of the options and of the sha256 of the file, which is verified before it is read."""
     return tables.fingerprint(options, SHA256)
 
 
 def read(options: Options, part: Part) -> Split:
-    """One part; raises DataError where the file is missing, damaged or malformed."""
+    """One part; raises DataError if the file is missing, damaged or malformed."""
     path = public_file("sonar/sonar.csv", address=ADDRESS, sha256=SHA256)
     frame = tables.read_csv(path, rows=ROWS, columns=FEATURES + 1, text=(FEATURES,))
     inputs = tables.numbers(frame.drop(columns=FEATURES), path, lowest=0.0, highest=1.0)

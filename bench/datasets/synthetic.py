@@ -1,7 +1,7 @@
-"""Generated samples of any shape that a network can learn: classes around prototypes, or a linear map with noise.
+"""Generates samples of any shape: for classification around one prototype per class, for regression a linear map.
 
-Every value drawn is a multiple of 1/1024, so sums and products are exact in any order and the data are the same to the
-last bit on every machine.
+Every random value is a multiple of 1/1024. So sums and products are exact in any order, and every machine generates
+exactly the same data.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from bench.datasets.base import Split
 from bench.datasets.description import Description, Part, Size, checked
 
 GENERATOR = "pcg64-multiples-of-1/1024, version 1"
-RULE, TRAIN, TEST = range(3)  # the streams of random numbers, so that one part is made without the other
+RULE, TRAIN, TEST = range(3)  # one stream of random numbers for each, so that one part is generated without the other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
@@ -41,7 +41,7 @@ class Options:
     seed: Annotated[int, Field(ge=0, strict=True)] = 0
 
     def __post_init__(self) -> None:
-        """Refuse a table that does not say which task it is."""
+        """Refuse a table with both or neither of `classes` and `outputs`, since they decide the task."""
         if (self.classes is None) == (self.outputs is None):
             found = "both classes and outputs" if self.classes else "neither classes nor outputs"
             raise ValueError(
@@ -50,7 +50,7 @@ class Options:
 
 
 def describe(options: Options) -> Description:
-    """As many samples, of such a shape, as the options ask for."""
+    """The shape and the number of samples that the options give."""
     return Description(
         name="synthetic",
         task="classification" if options.classes else "regression",
@@ -78,7 +78,7 @@ def read(options: Options, part: Part) -> Split:
 
 
 def _classification(options: Options, classes: int, samples: int, generator: np.random.Generator) -> Split:
-    """A prototype for each class, and samples as far around it as prototypes are wide."""
+    """One random prototype for each class; a sample is the prototype of its class plus noise of the same range."""
     prototypes = _uniform(_stream(options.seed, RULE), (classes, *options.shape))
     labels = generator.integers(0, classes, samples)
     inputs = prototypes[labels] + _uniform(generator, (samples, *options.shape))
@@ -86,7 +86,7 @@ def _classification(options: Options, classes: int, samples: int, generator: np.
 
 
 def _regression(options: Options, outputs: int, samples: int, generator: np.random.Generator) -> Split:
-    """A random linear map, scaled by a power of two near the root of the features, and a little noise."""
+    """A random linear map plus a little noise; the map is divided by a power of two near the root of the features."""
     features = int(np.prod(options.shape))
     rule = _uniform(_stream(options.seed, RULE), (features, outputs)) / 2 ** (features.bit_length() // 2)
     inputs = _uniform(generator, (samples, *options.shape))
@@ -100,5 +100,5 @@ def _stream(seed: int, number: int) -> np.random.Generator:
 
 
 def _uniform(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Multiples of 1/1024 between -1 and 1; float64."""
+    """Random multiples of 1/1024 from -1 to 1, in float64."""
     return generator.integers(-1024, 1024, shape, endpoint=True) / 1024

@@ -1,4 +1,4 @@
-"""Samples in rows: split and scaled by scikit-learn, by one set of options for every data set that is a table."""
+"""Reads tables of samples, and splits and scales their rows with scikit-learn, by options that all tables share."""
 
 import hashlib
 import json
@@ -61,15 +61,18 @@ class Splitting:
     standardise_target: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a fold that there is not, and what folds cannot do."""
+        """Refuse a `fold` that does not exist, and folds together with `validation_from = "test"`."""
         if self.fold >= (self.folds or 1):
-            raise ValueError(f"found fold {self.fold}, expected 0 to {(self.folds or 1) - 1}")
+            expected = (
+                f"0 to {self.folds - 1}, since folds = {self.folds}" if self.folds else "0, since there are no folds"
+            )
+            raise ValueError(f"found fold = {self.fold}, expected {expected}")
         if self.folds and self.validation_from == "test":
-            raise ValueError("found folds with validation_from = 'test', expected one or the other")
+            raise ValueError("found folds together with validation_from = 'test', expected only one of the two")
 
 
 class Sizes(TypedDict):
-    """How many rows each part has."""
+    """The number of rows in each part."""
 
     train: int
     validation: int
@@ -91,10 +94,10 @@ def read_csv(
     header: bool = False,
     text: Sequence[object] = (),
 ) -> "pd.DataFrame":
-    """The cells of a CSV file; `text` are the columns that are not numbers.
+    """The cells of a CSV file; `text` lists the columns whose cells are read as text.
 
-    Without a header the columns are numbered from 0. Raises DataError where the file is no table, or has other rows or
-    columns than it should.
+    Without a header, columns are numbered from 0. Raises DataError if the file is missing or is not a table, or if the
+    number of rows or columns differs from `rows` or `columns`.
     """
     import pandas as pd
     from pandas.errors import ParserWarning
@@ -105,13 +108,15 @@ def read_csv(
                 path,
                 header=0 if header else None,
                 dtype=dict.fromkeys(text, str),
-                index_col=False,  # or else a cell too much in every row shifts them all
-                keep_default_na=False,  # a class may be called None
+                index_col=False,  # otherwise one extra cell in every row would shift all columns
+                keep_default_na=False,  # a class may have the name None
                 na_values=[""],
             )
     except ParserWarning:
-        raise DataError(f"{path}, line 2: found more cells than the header has names, expected as many") from None
-    except (OSError, ValueError) as error:  # not there, not text; ragged or empty, which pandas calls a ParserError
+        raise DataError(
+            f"{path}, line 2: found more cells than names in the header, expected one name for each cell"
+        ) from None
+    except (OSError, ValueError) as error:  # missing, not text, rows of different lengths, or empty
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise DataError(f"{path}: found {reason}, expected a table of comma-separated values") from error
     for what, found, expected in (("rows", len(frame), rows), ("columns", len(frame.columns), columns)):
@@ -123,7 +128,7 @@ def read_csv(
 def numbers(
     frame: "pd.DataFrame", path: Path, *, header: bool = False, lowest: float = -LARGEST, highest: float = LARGEST
 ) -> Float[np.ndarray, "rows columns"]:
-    """The cells as numbers; raises DataError with line and column of one that is none, or is out of range."""
+    """The cells as float64; raises DataError, with line and column, for a cell that is not a number in the range."""
     import pandas as pd
 
     values: np.ndarray = frame.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
@@ -132,7 +137,7 @@ def numbers(
         row, column = map(int, np.argwhere(wrong)[0])
         cell: Any = frame.iloc[row, column]
         name = frame.columns[column]
-        found = "nothing" if pd.isna(cell) else repr(str(cell))
+        found = "an empty cell" if pd.isna(cell) else repr(str(cell))
         anything = (lowest, highest) == (-LARGEST, LARGEST) and np.isnan(values[row, column])
         between = "" if anything else f" from {lowest:g} to {highest:g}"
         raise DataError(
@@ -144,50 +149,50 @@ def numbers(
 def labels(
     column: "pd.Series[str]", names: Sequence[str], path: Path, *, header: bool = False
 ) -> Int64[np.ndarray, " rows"]:
-    """Each cell's place among the names of the classes; raises DataError with line and column of one that has none."""
+    """The label of each cell: its index in `names`. Raises DataError, with line and column, for any other name."""
     places = {name: place for place, name in enumerate(names)}
     found = column.map(places)
     if found.isna().any():
         row = int(found.isna().to_numpy().argmax())
         cell = column.iloc[row]
-        shown = "nothing" if cell != cell else repr(cell)  # noqa: PLR0124 (an empty cell is NaN)
+        shown = "an empty cell" if cell != cell else repr(cell)  # noqa: PLR0124 (an empty cell is NaN)
         where = f"{path}, line {row + 1 + header}, column {_shown(column.name)}"
         raise DataError(f"{where}: found {shown}, expected one of {', '.join(names)}")
     return found.to_numpy(np.int64)
 
 
 def read_arrays(path: Path, names: Mapping[str, str]) -> list[np.ndarray]:
-    """The arrays of an .npz file that have these names, under the key that gave each its name.
+    """The arrays of an .npz file; `names` maps the key of the table `[dataset]` to the name of the array.
 
-    Raises DataError where the file is none of NumPy's, holds objects, or lacks one of them, and for a value that is no
-    finite number.
+    Raises DataError if the file is not an .npz file, if it contains Python objects, if an array is missing, or if a
+    value is not a finite real number.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
             found = dict(arrays)
     except (OSError, ValueError, EOFError, BadZipFile, AttributeError, TypeError) as error:
-        raise DataError(f"{path}: found {error}, expected an .npz file of NumPy without objects") from error
+        raise DataError(f"{path}: found {error}, expected an .npz file of NumPy without Python objects") from error
     for key, name in names.items():
         if name not in found:
-            raise DataError(f"dataset.{key}: found {name!r}, expected an array of {path}: {', '.join(found)}")
+            raise DataError(f"dataset.{key}: found {name!r}, expected an array of {path}: one of {', '.join(found)}")
         array = found[name]
         if not np.issubdtype(array.dtype, np.integer) and not np.issubdtype(array.dtype, np.floating):
             raise DataError(f"{path}, {name}: found an array of {array.dtype}, expected real numbers")
         if array.ndim and not np.isfinite(array).all():
             row = int(np.argwhere(~np.isfinite(array))[0][0])
-            raise DataError(f"{path}, {name}, sample {row}: found what is no finite number, expected numbers only")
+            raise DataError(f"{path}, {name}, sample {row}: found NaN or infinity, expected finite numbers")
     return [found[name] for name in names.values()]
 
 
 def sizes(rows: int, options: Splitting) -> Sizes:
-    """How many rows each part has: what is held out is rounded up, as scikit-learn does.
+    """The number of rows in each part; the held-out part is rounded up, as in scikit-learn's `train_test_split`.
 
-    Raises DataError where a part that is asked for would be empty.
+    Raises DataError if a part that the options ask for would be empty.
     """
     test = math.ceil(rows * options.test)
     if options.folds and options.folds > rows:
-        raise DataError(f"dataset.folds: found {options.folds}, expected at most {rows}, the rows")
-    if options.folds:  # the first folds have one more where the rows cannot be dealt out evenly
+        raise DataError(f"dataset.folds: found {options.folds}, expected at most {rows}, the number of rows")
+    if options.folds:  # as in scikit-learn's KFold, the first folds have one row more if the folds are not equal
         test = rows // options.folds + (options.fold < rows % options.folds)
     train, validation = rows - test, 0
     if options.validation is not None and options.validation_from == "train":
@@ -198,14 +203,14 @@ def sizes(rows: int, options: Splitting) -> Sizes:
         validation, test = test - kept, kept
     if not train or not test or (options.validation is not None and not validation):
         raise DataError(
-            f"found {rows} rows, which leave {train} to learn from, {validation} to choose and {test} to judge by; "
-            "expected at least one in each part: change dataset.test or dataset.validation"
+            f"found {rows} rows, which leave {train} for training, {validation} for validation and {test} for testing; "
+            "expected at least one row in each part: change dataset.test or dataset.validation"
         )
     return {"train": train, "validation": validation, "test": test}
 
 
 def split(table: Table, options: Splitting, part: Part) -> Split:
-    """One part, scaled, in float32. Raises DataError where a part lacks a class that the table has."""
+    """One part, scaled, in float32. Raises DataError if a class of the table has no row in some part."""
     rows = indices(table, options)
     labels = table.targets.ndim == 1
     if labels:
@@ -227,7 +232,7 @@ def split(table: Table, options: Splitting, part: Part) -> Split:
 
 
 def indices(table: Table, options: Splitting) -> dict[Part, Int64[np.ndarray, " rows"]]:
-    """The rows of each part."""
+    """The indices of the rows in each part."""
     if options.folds:
         train, test = _folds(table, options)[options.fold]
     else:
@@ -243,9 +248,9 @@ def indices(table: Table, options: Splitting) -> dict[Part, Int64[np.ndarray, " 
 def scaled(
     values: Float[np.ndarray, "rows ..."], train: Int64[np.ndarray, " chosen"]
 ) -> tuple[Float[np.ndarray, "rows ..."], Float[np.ndarray, " columns"], Float[np.ndarray, " columns"]]:
-    """All rows by the mean and the deviation that each column has in the training rows, and these two beside them.
+    """All rows, standardised, and the mean and the standard deviation of each column in the training rows.
 
-    Where a row is more than a line of numbers, each of its places is a column.
+    If a row has several axes, it is flattened, and each of its values is a column.
     """
     from sklearn.preprocessing import StandardScaler
 
@@ -255,17 +260,17 @@ def scaled(
 
 
 def splitting_of(options: Splitting) -> Splitting:
-    """The options that every table has, without those of one kind of data set."""
+    """The options that all tables share, without those of one data set alone."""
     return Splitting(**{field.name: getattr(options, field.name) for field in fields(Splitting)})
 
 
 def fingerprint(options: object, *sources: str) -> str:
-    """The sha256 in hex of the options, of the rule that splits and scales, and of what the rows come from."""
+    """The sha256 in hex of the options, of RULE (how rows are split and scaled), and of the sources of the rows."""
     return hashlib.sha256(json.dumps([RULE, asdict(options), *sources], sort_keys=True).encode()).hexdigest()  # type: ignore[call-overload]
 
 
 def _folds(table: Table, options: Splitting) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The rows to learn from and to judge by, fold by fold. Raises DataError where a class is in too few rows."""
+    """The training rows and the test rows of each fold. Raises DataError if a class has fewer rows than folds."""
     from sklearn.model_selection import KFold, StratifiedKFold
 
     dealt = StratifiedKFold if options.stratify else KFold
@@ -275,16 +280,18 @@ def _folds(table: Table, options: Splitting) -> list[tuple[np.ndarray, np.ndarra
         present, rows = np.unique(classes, return_counts=True)
         if rows.min() < number:
             raise DataError(
-                f"dataset.folds: found {number}, and {rows.min()} rows of class {present[rows.argmin()]}; expected at "
-                "most so many with stratify = true"
+                f"dataset.folds: found {number} folds, and only {rows.min()} rows of class {present[rows.argmin()]}; "
+                f"expected at most {rows.min()} folds with stratify = true"
             )
     return list(dealt(number, shuffle=True, random_state=options.seed).split(table.targets, classes))
 
 
 def _classes(table: Table) -> Int64[np.ndarray, " rows"]:
-    """What to stratify by. Raises DataError where the targets are numbers."""
+    """The labels to stratify by. Raises DataError if the targets are numbers."""
     if table.targets.ndim > 1:
-        raise DataError("dataset.stratify: found true for numbers, expected it where there are classes alone")
+        raise DataError(
+            "dataset.stratify: found true for a task with numbers, expected false: only classes have shares"
+        )
     return table.targets
 
 
@@ -294,13 +301,13 @@ def _cut(rows: np.ndarray, table: Table, options: Splitting, share: float) -> tu
     stratify = _classes(table)[rows] if options.stratify else None
     try:
         kept, held_out = train_test_split(rows, test_size=share, random_state=options.seed, stratify=stratify)
-    except ValueError as error:  # a class that is too small to be in both
-        raise DataError(f"dataset.stratify: found true, but {error}") from None
+    except ValueError as error:  # a class has too few rows for both parts
+        raise DataError(f"dataset.stratify: found true, which is not possible here: {error}") from None
     return kept, held_out
 
 
 def _shown(column: object) -> str:
-    """A column's name, or its number where the file has no names."""
+    """The name of a column in quotes, or its number if the file has no header."""
     return repr(column) if isinstance(column, str) else str(column)
 
 
@@ -310,11 +317,11 @@ def _check_classes(labels: np.ndarray, rows: Mapping[Part, np.ndarray]) -> None:
         missing = sorted(classes - set(labels[chosen].tolist()))
         if missing and len(classes) > len(chosen) > 0:
             raise DataError(
-                f"found {len(classes)} classes and {len(chosen)} rows in the {part} part, expected every class in "
-                'every part; use task = "regression" where the target is a quantity, or a larger share'
+                f"found {len(classes)} classes but only {len(chosen)} rows in the {part} part, expected every class in "
+                'every part; use task = "regression" if the target is a quantity, or a larger share for this part'
             )
         if missing and len(chosen):
             raise DataError(
                 f"found no sample of class {missing[0]} in the {part} part ({len(chosen)} rows), expected every class "
-                "in every part; use stratify = true, another seed or another share"
+                "in every part; set dataset.stratify = true, or change dataset.seed or the share of this part"
             )

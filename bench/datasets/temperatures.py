@@ -1,4 +1,4 @@
-"""The daily minimum temperature in Melbourne, 1981 to 1990: from some days, the next; the last year is held out."""
+"""Daily minimum temperatures in Melbourne, 1981 to 1990: the next day is predicted from the days before it."""
 
 import numpy as np
 from pydantic.dataclasses import dataclass
@@ -26,13 +26,13 @@ class Options:
     steps: Size = 30
 
     def __post_init__(self) -> None:
-        """Refuse a window that leaves nothing to learn from."""
+        """Refuse windows that are too long for the training days."""
         if self.steps >= DAYS - YEAR:
-            raise ValueError(f"found steps {self.steps}, expected at most {DAYS - YEAR - 1}")
+            raise ValueError(f"found steps = {self.steps}, expected at most {DAYS - YEAR - 1}")
 
 
 def describe(options: Options) -> Description:
-    """A window for each day that has as many before it; the last 365 days are judged by."""
+    """One window for each day that has at least `steps` days before it; the last 365 days are the test part."""
     return Description(
         name="temperatures",
         task="regression",
@@ -48,12 +48,12 @@ def describe(options: Options) -> Description:
 
 
 def fingerprint(options: Options) -> str:
-    """The options, and the sha256 of the file, which is verified before it is read."""
+    """The sha256 in hex of the options and of the sha256 of the file, which is verified before it is read."""
     return tables.fingerprint(options, SHA256, f"the last {YEAR} held out")
 
 
 def read(options: Options, part: Part) -> Split:
-    """One part, standardised by the days before the last year; raises DataError for a missing or damaged file."""
+    """One part, standardised with mean and deviation of the training days; raises DataError like `public_file`."""
     path = public_file("time-series/daily-min-temperatures.csv", address=ADDRESS, sha256=SHA256)
     frame = tables.read_csv(path, rows=DAYS, columns=2, header=True)
     days = tables.numbers(frame.iloc[:, 1:], path, header=True, lowest=-50.0, highest=60.0)

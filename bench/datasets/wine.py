@@ -1,4 +1,4 @@
-"""Wine recognition (UCI): which of three growers, from 13 measurements; the class number is taken as a number."""
+"""Wine recognition (UCI): one of three growers from 13 measurements; the class number is predicted as a real number."""
 
 from typing import Annotated
 
@@ -25,7 +25,7 @@ class Options(Splitting):
 
 
 def describe(options: Options) -> Description:
-    """178 rows of 13 features; the class is 1, 2 or 3."""
+    """178 rows of 13 features; the target is the class number 1, 2 or 3."""
     return Description(
         name="wine",
         task="regression",
@@ -39,12 +39,12 @@ def describe(options: Options) -> Description:
 
 
 def fingerprint(options: Options) -> str:
-    """The options, and the sha256 of the file, which is verified before it is read."""
+    """The sha256 in hex of the options and of the sha256 of the file, which is verified before it is read."""
     return tables.fingerprint(options, SHA256)
 
 
 def read(options: Options, part: Part) -> Split:
-    """One part; raises DataError where the file is missing, damaged or malformed."""
+    """One part; raises DataError if the file is missing, damaged or malformed."""
     path = public_file("wine/wine.csv", address=ADDRESS, sha256=SHA256)
     frame = tables.read_csv(path, rows=ROWS, columns=FEATURES + 1)
     inputs = tables.numbers(frame.drop(columns=FEATURES), path, lowest=0.0)

@@ -1,4 +1,4 @@
-"""Exclusive or: four points, of which those with two different coordinates are class 1. No line parts the classes."""
+"""Exclusive or: four points; class 1 if the two coordinates differ. The classes are not linearly separable."""
 
 import hashlib
 
@@ -17,7 +17,7 @@ class Options:
 
 
 def describe(_options: Options) -> Description:
-    """The four points, to learn from and to judge by."""
+    """The training part and the test part are the same four points."""
     return Description(
         name="xor",
         task="classification",
@@ -32,7 +32,7 @@ def describe(_options: Options) -> Description:
 
 
 def fingerprint(_options: Options) -> str:
-    """The points."""
+    """The sha256 in hex of the points."""
     return hashlib.sha256(repr(POINTS).encode()).hexdigest()
 
 

@@ -127,7 +127,7 @@ def precisions(text: str) -> tuple[Precision, ...]:
     found = split("precision", text)
     for part in found:
         if part not in PRECISIONS:
-            raise UsageError(f"--precision: found {part!r}, expected {', '.join(PRECISIONS)}, separated by commas")
+            raise UsageError(f"--precision: found {part!r}, expected fp32, tf32 or bf16, separated by commas")
     return tuple(name for name in PRECISIONS if name in found)
 
 

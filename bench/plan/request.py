@@ -234,7 +234,8 @@ def _only(path: Path) -> frozenset[Cell]:
     try:
         return frozenset(TypeAdapter(list[Cell]).validate_json(path.read_text("utf-8")))
     except (OSError, ValidationError) as error:
-        raise UsageError(f"--only: found {str(path)!r}, expected a JSON file with a list of cells: {error}") from None
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"--only: found {str(path)!r}, expected a JSON file with a list of cells: {reason}") from None
 
 
 def _threads(asked: int | None) -> int:

@@ -26,7 +26,7 @@ def idx(values: np.ndarray) -> bytes:
 
 
 def small_file(path: Path, values: np.ndarray) -> IdxFile:
-    """Writes the values as a gzipped IDX file and says what mnist.py must know of it."""
+    """Writes the values as a gzipped IDX file; returns its name, sha256 and shape, as mnist.py needs them."""
     content = gzip.compress(idx(values), mtime=0)
     path.write_bytes(content)
     return IdxFile(name=path.name, sha256=hashlib.sha256(content).hexdigest(), shape=values.shape)
@@ -34,7 +34,7 @@ def small_file(path: Path, values: np.ndarray) -> IdxFile:
 
 @pytest.fixture
 def small_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder LEVELFIELD_DATA, with 20 and 10 images in place of MNIST; the cache is empty."""
+    """The folder LEVELFIELD_DATA with 20 training images and 10 test images in place of MNIST; the cache is empty."""
     folder = tmp_path / "data"
     (folder / "mnist").mkdir(parents=True)
     for part, size in SIZES.items():
@@ -54,7 +54,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 @contextmanager
 def serving(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a server on this machine that hands out the files of a folder; there is no LEVELFIELD_DATA."""
+    """The address of a server on this machine that serves the files of a folder; LEVELFIELD_DATA is not set."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -67,7 +67,7 @@ def serving(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.fixture
 def served(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of the small MNIST's files, which are now downloaded."""
+    """The folder of the small MNIST's files, from which a server serves them as downloads."""
     folder = small_mnist / "mnist"
     with serving(folder, monkeypatch) as address:
         monkeypatch.setattr(mnist, "ADDRESS", address)

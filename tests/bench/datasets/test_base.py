@@ -30,7 +30,7 @@ def _split(samples: int) -> Split:
 
 @pytest.mark.usefixtures("small_mnist")
 @pytest.mark.parametrize("table", TABLES, ids=str)
-def test_every_data_set_is_what_its_description_says(table: dict[str, object]) -> None:
+def test_the_arrays_of_every_data_set_fit_its_description(table: dict[str, object]) -> None:
     dataset = load(table)
     assert dataset.description == describe(table)
     assert dataset.checksum == fingerprint(table)
@@ -42,22 +42,22 @@ def test_every_data_set_is_what_its_description_says(table: dict[str, object]) -
 
 
 @pytest.mark.parametrize("table", [{"name": "digits"}, TABLES[3]], ids=str)
-def test_a_part_is_read_once_the_same_every_time_and_unlike_the_other(table: dict[str, object]) -> None:
+def test_a_part_is_read_once_and_always_the_same_and_the_parts_differ(table: dict[str, object]) -> None:
     dataset = load(table)
     assert dataset.test is dataset.test
     assert checksum(dataset.test.inputs) == checksum(load(table).test.inputs)
     assert checksum(dataset.test.inputs) != checksum(dataset.train.inputs[: len(dataset.test)])
 
 
-def test_only_the_part_that_is_asked_for_is_read(small_mnist: Path) -> None:
+def test_only_the_requested_part_is_read(small_mnist: Path) -> None:
     (small_mnist / "mnist" / "train-images.gz").unlink()
     dataset = load({"name": "mnist"})
     assert len(dataset.test) == 10
-    with pytest.raises(DataError, match=r"train-images\.gz: found no such file"):
+    with pytest.raises(DataError, match=r"train-images\.gz: no such file"):
         _ = dataset.train
 
 
-def test_arrays_that_are_not_what_the_description_says_are_refused() -> None:
+def test_arrays_that_do_not_fit_the_description_are_refused() -> None:
     table: dict[str, object] = {"name": "synthetic", "shape": [2, 2], "classes": 10, "train": 12, "test": 6}
     description, part = describe(table), _split(12)
     broken = part.inputs.copy()
@@ -71,13 +71,13 @@ def test_arrays_that_are_not_what_the_description_says_are_refused() -> None:
         ),
         ("train", _split(11), r"found float32 of shape \(11, 2, 2\)"),
         ("train", replace(part, inputs=part.inputs.reshape(12, 4)), r"found float32 of shape \(12, 4\)"),
-        ("train", replace(part, inputs=broken), "inputs: found a value that is not finite in row 7"),
+        ("train", replace(part, inputs=broken), "inputs: found NaN or infinity in sample 7"),
         ("train", replace(part, targets=part.targets + 1), "targets: found labels 1 to 10, expected 0 to 9"),
         ("train", replace(part, targets=part.targets - 1), "targets: found labels -1 to 8, expected 0 to 9"),
         ("train", replace(part, targets=np.zeros((12, 1), np.float32)), "found float32 .*, expected int64"),
     ]
     for name, split, message in faults:
-        with pytest.raises(DataError, match=f"data set 'synthetic'.*{message}.*; correct what"):
+        with pytest.raises(DataError, match=f"data set 'synthetic'.*{message}.*; correct `read`"):
             base._check(split, name, description)
 
 
@@ -96,22 +96,22 @@ def test_the_order_depends_on_seed_and_epoch_alone() -> None:
     assert len(orders) == 9
 
 
-def test_the_index_stream_is_the_one_that_stored_results_were_made_with() -> None:
+def test_the_order_of_batches_is_the_order_of_stored_results() -> None:
     assert _epoch(seed=0, epoch=0) == [4, 6, 2, 7, 3, 5, 9, 0, 8, 1]
     assert _epoch(seed=7, epoch=3) == [3, 5, 4, 7, 8, 0, 9, 2, 1, 6]
 
 
 @pytest.mark.parametrize(("samples", "batch_size"), [(10, 11), (10, 0), (10, -1), (0, 1)])
-def test_a_batch_that_cannot_be_filled_is_refused_at_once(samples: int, batch_size: int) -> None:
+def test_a_batch_size_that_is_too_small_or_too_large_is_refused(samples: int, batch_size: int) -> None:
     with pytest.raises(UsageError, match=f"batch size: found {batch_size}, expected 1 to {samples}"):
         batches(samples, batch_size, seed=0, epoch=0, last_batch="keep")
     assert len(list(batches(10, 10, seed=0, epoch=0, last_batch="drop"))) == 1
 
 
-def test_samples_repeat_in_a_cycle_where_the_batch_is_larger() -> None:
+def test_samples_repeat_in_a_cycle_if_the_batch_is_larger_than_the_data() -> None:
     assert cycle(3, 7).tolist() == [0, 1, 2, 0, 1, 2, 0]
     assert cycle(3, 2).tolist() == [0, 1]
-    with pytest.raises(UsageError, match="found 5 indices into 0 samples"):
+    with pytest.raises(UsageError, match="found a query of 5 samples from a data set of 0"):
         cycle(0, 5)
 
 
@@ -123,12 +123,12 @@ def test_validation_data_are_the_last_rows() -> None:
 
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, 0.01, 0.99])
-def test_a_fraction_that_leaves_a_side_empty_is_refused(fraction: float) -> None:
+def test_a_validation_fraction_that_leaves_a_part_empty_is_refused(fraction: float) -> None:
     with pytest.raises(UsageError, match=f"validation fraction: found {fraction}"):
         validation_split(_split(10), fraction)
 
 
-def test_the_checksum_sees_values_shapes_and_types_but_not_byte_order() -> None:
+def test_the_checksum_depends_on_values_shapes_and_types_but_not_on_byte_order() -> None:
     array = np.arange(6, dtype=np.int64)
     same = [array, array.astype(">i8"), np.repeat(array, 2)[::2]]
     other: list[np.ndarray] = [array + 1, array[::-1], array.reshape(2, 3), array.astype(np.int32), array[:5]]

@@ -11,13 +11,13 @@ from bench.errors import UsageError
 SYNTHETIC: dict[str, object] = {"name": "synthetic", "shape": [4, 3], "classes": 5}
 
 
-def test_each_file_is_a_data_set_but_for_those_that_serve_all_and_the_kinds_of_files() -> None:
+def test_each_module_is_a_data_set_except_shared_modules_and_kinds_of_files() -> None:
     files = {path.stem.replace("_", "-") for path in Path(description.__file__).parent.glob("[a-z]*.py")}
     assert set(dataset_names()) == files - {"base", "description", "tables", "csv", "npz"}
     assert {"digits", "mnist", "synthetic"} <= set(dataset_names())
 
 
-def test_the_description_follows_from_the_options() -> None:
+def test_the_description_depends_on_the_options() -> None:
     table = {"name": "synthetic", "shape": [28, 28, 1], "outputs": 3, "train": 7, "test": 5, "seed": 2}
     assert describe(table) == Description(
         name="synthetic",
@@ -32,7 +32,7 @@ def test_the_description_follows_from_the_options() -> None:
     assert describe({**table, "outputs": 4}) != describe(table)
 
 
-def test_mnist_is_described_as_published_without_its_files() -> None:
+def test_mnist_is_described_without_its_files() -> None:
     found = describe({"name": "mnist", "scaling": "standard"})
     assert (found.train, found.test, found.sample_shape, found.outputs) == (60000, 10000, (28, 28), 10)
     assert found.download
@@ -61,7 +61,7 @@ def test_mnist_is_described_as_published_without_its_files() -> None:
         ({"name": "synthetic", "shape": [3]}, r"dataset: found neither classes nor outputs, expected exactly one"),
     ],
 )
-def test_a_wrong_table_is_refused_with_key_found_and_allowed(table: dict[str, object], message: str) -> None:
+def test_a_wrong_table_is_refused_with_key_found_and_expected(table: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=f"^{message}") as raised:
         describe(table)
     assert "\n" not in str(raised.value)
@@ -69,7 +69,7 @@ def test_a_wrong_table_is_refused_with_key_found_and_allowed(table: dict[str, ob
         fingerprint(table)
 
 
-def test_the_fingerprint_is_the_same_for_the_same_samples_only() -> None:
+def test_the_fingerprint_changes_if_and_only_if_the_samples_change() -> None:
     tables: list[dict[str, object]] = [
         {"name": "digits"},
         {"name": "mnist"},
@@ -90,7 +90,7 @@ def _imported(statements: str) -> set[str]:
     )
 
 
-def test_describing_imports_no_scikit_learn_and_reading_digits_does() -> None:
+def test_scikit_learn_is_imported_for_reading_but_not_for_descriptions() -> None:
     imports = "from bench.datasets.base import load; from bench.datasets.description import describe, fingerprint"
     table = "{'name': 'digits'}"
     assert _imported("import bench.datasets.description") == set()

@@ -9,14 +9,14 @@ from bench.errors import DataError
 TABLE = {"name": "digits"}
 
 
-def test_the_arrays_are_those_of_the_fingerprint() -> None:
+def test_the_fingerprint_is_the_checksum_of_the_arrays() -> None:
     train, test = load(TABLE).train, load(TABLE).test
     arrays = (train.inputs, test.inputs, train.targets, test.targets)
     assert checksum(*arrays) == digits.SHA256
     assert checksum(*arrays[::-1]) != digits.SHA256
 
 
-def test_the_two_parts_are_all_of_scikit_learns_digits_over_16() -> None:
+def test_the_two_parts_together_are_scikit_learns_digits_divided_by_16() -> None:
     train, test = load(TABLE).train, load(TABLE).test
     assert (len(train), len(test)) == (1437, 360)
     ours = np.concatenate([train.inputs, test.inputs]).reshape(-1, 64) * 16
@@ -25,7 +25,7 @@ def test_the_two_parts_are_all_of_scikit_learns_digits_over_16() -> None:
     assert sorted(map(tuple, ours + 1)) != sorted(map(tuple, theirs))
 
 
-def test_every_class_has_its_share_of_both_parts() -> None:
+def test_every_class_has_the_same_share_in_both_parts() -> None:
     dataset = load(TABLE)
     shares = np.bincount(dataset.test.targets) / (
         np.bincount(dataset.test.targets) + np.bincount(dataset.train.targets)
@@ -34,7 +34,7 @@ def test_every_class_has_its_share_of_both_parts() -> None:
     assert np.abs(np.bincount(dataset.train.targets[:360]) / 360 - 0.1).max() > 0.005
 
 
-def test_other_data_than_expected_are_an_error_that_says_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_data_in_scikit_learn_are_refused_with_their_checksum(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digits, "DARKEST", 15)
     with pytest.raises(DataError, match=f"found sha256 [0-9a-f]{{64}}, expected {digits.SHA256}; install"):
         _ = load(TABLE).train

@@ -1,4 +1,4 @@
-"""Public files, downloaded from a server on this machine: whole ones are used, all others refused and not kept."""
+"""Public files are downloaded from a server on this machine; damaged ones are refused and not stored."""
 
 import importlib
 import shutil
@@ -28,7 +28,7 @@ if FOLDER:
 
     @pytest.fixture
     def file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-        """The file of a data set, in the folder of a server."""
+        """The file of a data set, in the folder that a server serves."""
         path = tmp_path / "served" / Path(FILES[name]).name
         path.parent.mkdir()
         shutil.copy(Path(str(FOLDER)) / FILES[name], path)
@@ -43,7 +43,7 @@ if FOLDER:
         assert len(dataset.train) == dataset.description.train
         return dataset
 
-    def test_a_whole_file_is_downloaded_once(name: str, file: Path) -> None:
+    def test_a_file_is_downloaded_once(name: str, file: Path) -> None:
         whole(name)
         file.unlink()
         whole(name)
@@ -51,7 +51,9 @@ if FOLDER:
     def test_a_truncated_file_is_refused_and_not_kept(name: str, file: Path, tmp_path: Path) -> None:
         content = file.read_bytes()
         file.write_bytes(content[: len(content) // 2])
-        with pytest.raises(DataError, match=rf"{file.name}: found .*; expected a file with sha256 .*LEVELFIELD_DATA"):
+        with pytest.raises(
+            DataError, match=rf"{file.name}: the download failed: .*; expected a file with sha256 .*LEVELFIELD_DATA"
+        ):
             whole(name)
         assert not (tmp_path / "cache" / FILES[name]).exists()
         file.write_bytes(content)
@@ -63,7 +65,7 @@ if FOLDER:
         with pytest.raises(DataError, match="expected a file with sha256"):
             whole(name)
 
-    def test_a_file_that_is_gone_is_named_with_its_address(name: str, file: Path) -> None:
+    def test_a_missing_file_is_reported_with_its_address(name: str, file: Path) -> None:
         file.unlink()
-        with pytest.raises(DataError, match=rf"http://127\.0\.0\.1:\d+/{file.name}: found 404 .*check the network"):
+        with pytest.raises(DataError, match=rf"http://127\.0\.0\.1:\d+/{file.name}: the download failed: 404 .*check"):
             whole(name)

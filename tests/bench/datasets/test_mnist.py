@@ -24,14 +24,14 @@ WHOLE = HEADER + IMAGES.tobytes()
 
 
 def _checked_as(name: str, content: bytes) -> None:
-    """Take the content's own sha256 for the right one of the file that holds the test images."""
+    """Make the sha256 of `content` the expected one of the file with the test images."""
     images, labels = mnist.FILES["test"]
     assert images.name == name
     mnist.FILES["test"] = (replace(images, sha256=hashlib.sha256(content).hexdigest()), labels)
 
 
 @pytest.mark.usefixtures("small_mnist")
-def test_pixels_and_labels_arrive_as_written() -> None:
+def test_pixels_and_labels_are_read_as_written() -> None:
     unit, standard = load({"name": "mnist"}), load({"name": "mnist", "scaling": "standard"})
     pixels = (np.arange(10 * 784) % 256).reshape(10, 28, 28) / 255
     assert np.array_equal(unit.test.inputs, pixels.astype(np.float32))
@@ -48,11 +48,11 @@ def test_files_are_parsed_once(small_mnist: Path) -> None:
     again = load({"name": "mnist"}).train
     assert np.array_equal(first.inputs, again.inputs)
     (small_mnist / "mnist" / "test-images.gz").unlink()
-    with pytest.raises(DataError, match="found no such file"):
+    with pytest.raises(DataError, match="no such file"):
         _ = load({"name": "mnist"}).test
 
 
-def test_the_cache_is_told_apart_by_the_sha256_of_the_file(small_mnist: Path) -> None:
+def test_the_cache_has_one_file_for_each_sha256(small_mnist: Path) -> None:
     before = load({"name": "mnist"}).test
     path = small_mnist / "mnist" / "test-images.gz"
     content = gzip.compress(bytes((0, 0, 8, 3, 0, 0, 0, 10, 0, 0, 0, 28, 0, 0, 0, 28)) + b"\xff" * 7840)
@@ -65,11 +65,11 @@ def test_the_cache_is_told_apart_by_the_sha256_of_the_file(small_mnist: Path) ->
 
 @pytest.mark.parametrize("damage", [b"", b"no array", b"\x93NUMPY\x01\x00"], ids=["empty", "text", "torn"])
 @pytest.mark.usefixtures("small_mnist")
-def test_a_damaged_cache_names_the_file_and_what_to_do(tmp_path: Path, damage: bytes) -> None:
+def test_a_damaged_file_in_the_cache_is_named_with_the_remedy(tmp_path: Path, damage: bytes) -> None:
     _ = load({"name": "mnist"}).test
     cached = next((tmp_path / "cache" / "mnist").glob("test-images*.npy"))
     cached.write_bytes(damage)
-    with pytest.raises(DataError, match=rf"{cached}: found .*, expected a whole NumPy file; delete it"):
+    with pytest.raises(DataError, match=rf"{cached}: found .*, expected a complete NumPy file; delete this file"):
         _ = load({"name": "mnist"}).test
     cached.unlink()
     assert len(load({"name": "mnist"}).test) == 10
@@ -85,10 +85,10 @@ def test_a_cached_array_of_another_shape_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_mnist")
-def test_a_cache_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_written_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("LEVELFIELD_CACHE", str(tmp_path / "file"))
-    with pytest.raises(DataError, match="expected room to write; set LEVELFIELD_CACHE"):
+    with pytest.raises(DataError, match="expected a folder with free space and write permission; set LEVELFIELD_CACHE"):
         _ = load({"name": "mnist"}).test
 
 
@@ -102,7 +102,7 @@ def test_a_file_with_another_sha256_is_refused(small_mnist: Path) -> None:
 
 
 @pytest.mark.usefixtures("served")
-def test_a_download_gives_the_same_as_the_folder(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_gives_the_same_arrays_as_the_folder(small_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     downloaded = load({"name": "mnist"}).train
     monkeypatch.setenv("LEVELFIELD_DATA", str(small_mnist))
     monkeypatch.setenv("LEVELFIELD_CACHE", str(small_mnist / "another"))
@@ -124,7 +124,9 @@ def test_a_download_is_made_once(served: Path, tmp_path: Path) -> None:
 def test_a_download_with_another_sha256_is_refused_and_not_kept(served: Path, tmp_path: Path) -> None:
     right = (served / "test-images.gz").read_bytes()
     (served / "test-images.gz").write_bytes(right[:-1] + b"x")
-    with pytest.raises(DataError, match=r"/test-images\.gz: found .*; expected a file with sha256 .*LEVELFIELD_DATA"):
+    with pytest.raises(
+        DataError, match=r"/test-images\.gz: the download failed: .*; expected a file with sha256 .*LEVELFIELD_DATA"
+    ):
         _ = load({"name": "mnist"}).test
     assert not (tmp_path / "cache" / "mnist" / "test-images.gz").exists()
     (served / "test-images.gz").write_bytes(right)
@@ -133,14 +135,18 @@ def test_a_download_with_another_sha256_is_refused_and_not_kept(served: Path, tm
 
 def test_a_missing_download_names_the_address(served: Path) -> None:
     (served / "test-images.gz").unlink()
-    with pytest.raises(DataError, match=r"http://127\.0\.0\.1:\d+/test-images\.gz: found 404 .*check the network"):
+    with pytest.raises(
+        DataError, match=r"http://127\.0\.0\.1:\d+/test-images\.gz: the download failed: 404 .*check the network"
+    ):
         _ = load({"name": "mnist"}).test
 
 
 @pytest.mark.usefixtures("served")
-def test_no_server_at_all_is_a_data_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_server_is_a_data_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mnist, "ADDRESS", "http://127.0.0.1:9/")
-    with pytest.raises(DataError, match=r"http://127\.0\.0\.1:9/test-images\.gz: found .*check the network"):
+    with pytest.raises(
+        DataError, match=r"http://127\.0\.0\.1:9/test-images\.gz: the download failed: .*check the network"
+    ):
         _ = load({"name": "mnist"}).test
 
 
@@ -148,7 +154,7 @@ def test_a_truncated_download_is_refused_by_the_reader_too(served: Path) -> None
     content = (served / "test-images.gz").read_bytes()[:-9]
     (served / "test-images.gz").write_bytes(content)
     _checked_as("test-images.gz", content)
-    with pytest.raises(DataError, match=r"test-images\.gz: found .*, expected a whole gzip file; replace it"):
+    with pytest.raises(DataError, match=r"test-images\.gz: found .*, expected a complete gzip file; replace the file"):
         _ = load({"name": "mnist"}).test
 
 
@@ -170,7 +176,7 @@ def test_a_truncated_download_is_refused_by_the_reader_too(served: Path) -> None
 def test_a_malformed_file_names_what_was_found_and_expected(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "images.gz"
     path.write_bytes(gzip.compress(content))
-    with pytest.raises(DataError, match=rf"{path}: {message}.*; replace it"):
+    with pytest.raises(DataError, match=rf"{path}: {message}.*; replace the file"):
         parse_idx(path, shape=(2, 3, 3))
     path.write_bytes(gzip.compress(WHOLE))
     assert np.array_equal(parse_idx(path, shape=(2, 3, 3)), IMAGES)
@@ -184,7 +190,7 @@ def test_a_label_that_is_no_digit_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"text", gzip.compress(WHOLE)[:30]], ids=["empty", "text", "torn"])
-def test_what_is_no_whole_gzip_file_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_an_incomplete_gzip_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "images.gz"
     path.write_bytes(content)
     with pytest.raises(DataError, match=f"{path}: found"):
@@ -206,7 +212,7 @@ print(checksum(part.inputs, part.targets))
 
 
 def _readers(number: int, *, largest_file: int = 1_000_000) -> list[tuple[str, str, int]]:
-    """What as many processes print, complain of and return that read the test part at the same moment."""
+    """Output, error output and exit status of `number` processes that read the test part at the same moment."""
     files = [asdict(file) for file in mnist.FILES["test"]]
     command = [sys.executable, "-c", READER, repr((files, largest_file))]
     pipe = subprocess.PIPE
@@ -221,8 +227,8 @@ def _readers(number: int, *, largest_file: int = 1_000_000) -> list[tuple[str, s
     return [(*process.communicate(), process.returncode) for process in started]
 
 
-def test_processes_that_parse_at_once_all_read_whole_arrays(small_mnist: Path) -> None:
-    """They start on an empty cache; each gets everything, and nothing but the arrays is left."""
+def test_processes_that_parse_at_the_same_time_read_complete_arrays(small_mnist: Path) -> None:
+    """All processes start with an empty cache; each reads complete arrays, and no temporary file is left."""
     part = load({"name": "mnist"}).test
     cache = small_mnist.parent / "cache" / "mnist"
     for cached in cache.iterdir():
@@ -231,10 +237,10 @@ def test_processes_that_parse_at_once_all_read_whole_arrays(small_mnist: Path) -
     assert [path.suffix for path in cache.iterdir()] == [".npy", ".npy"]
 
 
-def test_a_write_that_is_cut_short_leaves_nothing_that_another_process_could_read(small_mnist: Path) -> None:
+def test_an_interrupted_write_leaves_no_file_for_other_processes(small_mnist: Path) -> None:
     ((_, complaint, status),) = _readers(1, largest_file=1000)
     assert status == 1
-    assert "expected room to write; set LEVELFIELD_CACHE" in complaint
+    assert "expected a folder with free space and write permission; set LEVELFIELD_CACHE" in complaint
     assert list((small_mnist.parent / "cache" / "mnist").iterdir()) == []
     assert _readers(1)[0][2] == 0
 

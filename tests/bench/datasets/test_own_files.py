@@ -1,4 +1,4 @@
-"""A user's own table or arrays: what they become, and one clear line for every mistake in them."""
+"""A user's own CSV or .npz file becomes a data set, and each mistake in it is reported in one line."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def table(path: Path, **options: object) -> dict[str, object]:
     return {"kind": "csv", "path": str(path), "target": "sold", "task": "classification", **options}
 
 
-def test_a_table_of_classes(tmp_path: Path) -> None:
+def test_a_csv_file_for_classification(tmp_path: Path) -> None:
     dataset = load(table(csv(tmp_path)))
     found = dataset.description
     assert (found.name, found.task, found.sample_shape, found.outputs) == ("flats", "classification", (3,), 2)
@@ -45,7 +45,7 @@ def test_a_table_of_classes(tmp_path: Path) -> None:
     assert set(dataset.train.targets.tolist()) == {0, 1}
 
 
-def test_a_table_of_numbers(tmp_path: Path) -> None:
+def test_a_csv_file_for_regression(tmp_path: Path) -> None:
     options = {"target": "price", "task": "regression", "features": ["height"], "unit": "euros"}
     dataset = load(table(csv(tmp_path), **options, standardise_target=True))
     assert (dataset.description.sample_shape, dataset.description.outputs, dataset.description.unit) == (
@@ -56,12 +56,12 @@ def test_a_table_of_numbers(tmp_path: Path) -> None:
     assert abs(dataset.train.targets.mean()) < 1e-6
 
 
-def test_the_classes_may_be_named_in_an_order(tmp_path: Path) -> None:
+def test_the_option_classes_gives_the_order_of_labels(tmp_path: Path) -> None:
     usual, other = (load(table(csv(tmp_path), classes=names)) for names in (["no", "yes"], ["yes", "no"]))
     np.testing.assert_array_equal(usual.train.targets, 1 - other.train.targets)
 
 
-def test_the_fingerprint_follows_the_rows_and_not_the_place(tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_the_rows_but_not_on_the_path(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     here, there = csv(tmp_path), csv(tmp_path / "elsewhere")
     assert fingerprint(table(here)) == fingerprint(table(there))
@@ -71,7 +71,7 @@ def test_the_fingerprint_follows_the_rows_and_not_the_place(tmp_path: Path) -> N
     assert fingerprint(table(here, seed=1)) != fingerprint(table(here))
 
 
-def test_kinds_are_no_names_of_data_sets() -> None:
+def test_csv_and_npz_are_kinds_and_not_names() -> None:
     assert not {"csv", "npz"} & set(dataset_names())
     with pytest.raises(UsageError, match=r"dataset\.kind: found 'xls', expected one of csv, npz"):
         load({"kind": "xls"})
@@ -82,10 +82,16 @@ def test_kinds_are_no_names_of_data_sets() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"target": "sould"}, r"dataset\.target: found 'sould', expected a column of .*: width, height, price, sold"),
+        (
+            {"target": "sould"},
+            r"dataset\.target: found 'sould', expected a column of .*: one of width, height, price, sold",
+        ),
         ({"features": ["width", "depth"]}, r"dataset\.features: found 'depth', expected a column"),
         ({"drop": ["depth"]}, r"dataset\.drop: found 'depth', expected a column"),
-        ({"features": ["width", "sold"]}, r"dataset\.features: found 'sold', expected columns other than the target"),
+        (
+            {"features": ["width", "sold"]},
+            r"dataset\.features: found 'sold', which is the target; expected other columns",
+        ),
         ({"drop": ["width", "height", "price"]}, r"found 30 rows and 0 features"),
         ({"target": "price", "task": "regression"}, r"line 2, column 'sold': found 'no', expected a number"),
         ({"classes": ["no", "maybe"]}, r"line 3, column 'sold': found 'yes', expected one of no, maybe"),
@@ -94,10 +100,15 @@ def test_kinds_are_no_names_of_data_sets() -> None:
             {"target": "width", "drop": ["sold"], "test": 0.27},
             r"found no sample of class . in the test part \(9 rows\)",
         ),
-        ({"target": "width", "drop": ["sold"], "test": 0.05}, r"found 7 classes and 2 rows .* task = \"regression\""),
+        (
+            {"target": "width", "drop": ["sold"], "test": 0.05},
+            r"found 7 classes but only 2 rows .* task = \"regression\"",
+        ),
     ],
 )
-def test_options_that_do_not_fit_the_table(tmp_path: Path, options: dict[str, object], message: str) -> None:
+def test_options_that_do_not_fit_the_table_are_refused(
+    tmp_path: Path, options: dict[str, object], message: str
+) -> None:
     with pytest.raises(DataError, match=message):
         load(table(csv(tmp_path), **options))
 
@@ -106,8 +117,8 @@ def test_options_that_do_not_fit_the_table(tmp_path: Path, options: dict[str, ob
     ("row", "message"),
     [
         ("1,x,3,yes", r"flats\.csv, line 6, column 'height': found 'x', expected a number"),
-        ("1,,3,yes", r"line 6, column 'height': found nothing"),
-        ("1,2,3,", r"line 6, column 'sold': found nothing, expected one of no, yes"),
+        ("1,,3,yes", r"line 6, column 'height': found an empty cell"),
+        ("1,2,3,", r"line 6, column 'sold': found an empty cell, expected one of no, yes"),
         ("1,2,3,yes,5", r"flats\.csv: found Error tokenizing data"),
         ("1,1e300,3,yes", r"line 6, column 'height': found '1e\+300', expected a number from -3\.40282e\+38 to 3"),
     ],
@@ -125,12 +136,12 @@ def test_a_target_that_is_no_number_is_named(tmp_path: Path) -> None:
         load(table(csv(tmp_path, rows), **options))
 
 
-def test_a_cell_too_much_in_every_row_does_not_shift_them(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"flats\.csv, line 2: found more cells than the header has names"):
+def test_one_extra_cell_in_every_row_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"flats\.csv, line 2: found more cells than names in the header"):
         load(table(csv(tmp_path, [f"{row},1" for row in ROWS])))
 
 
-def test_a_class_may_be_called_none(tmp_path: Path) -> None:
+def test_a_class_may_have_the_name_none(tmp_path: Path) -> None:
     rows = [row.replace("no", "None") for row in ROWS]
     assert load(table(csv(tmp_path, rows))).description.labels == ("None", "yes")
 
@@ -138,25 +149,28 @@ def test_a_class_may_be_called_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"folds": 31}, r"dataset\.folds: found 31, expected at most 30, the rows"),
-        ({"stratify": True, "test": 0.01}, r"dataset\.stratify: found true, but The test_size = 1 should be greater"),
+        ({"folds": 31}, r"dataset\.folds: found 31, expected at most 30, the number of rows"),
+        (
+            {"stratify": True, "test": 0.01},
+            r"dataset\.stratify: found true, which is not possible here: The test_size = 1 should be greater",
+        ),
         (
             {"stratify": True, "target": "price", "task": "regression", "drop": ["sold"]},
-            r"stratify: found true for num",
+            r"stratify: found true for a task with numbers",
         ),
     ],
 )
-def test_a_split_that_cannot_be_made(tmp_path: Path, options: dict[str, object], message: str) -> None:
+def test_an_impossible_split_is_refused(tmp_path: Path, options: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=message):
         load(table(csv(tmp_path), **options))
 
 
-def test_one_class_is_no_question(tmp_path: Path) -> None:
+def test_a_target_with_one_class_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="found a single class"):
         load(table(csv(tmp_path, ["1,2,3,yes"] * 9)))
 
 
-def test_a_workload_finds_its_table_beside_it_wherever_it_is_run(
+def test_the_path_of_a_data_file_is_relative_to_the_workloads_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     csv(tmp_path)
@@ -169,7 +183,7 @@ def test_a_workload_finds_its_table_beside_it_wherever_it_is_run(
     assert load_workload("mine.toml").digest != found.digest
 
 
-def test_a_mistake_in_a_table_names_the_workload_too(tmp_path: Path) -> None:
+def test_a_mistake_in_a_data_file_also_names_the_workloads_file(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(TOML)
     with pytest.raises(UsageError, match=r"mine\.toml: .*flats\.csv: found .*No such file"):
         load_workload(str(tmp_path / "mine.toml"))
@@ -181,7 +195,7 @@ def arrays(folder: Path, **changes: np.ndarray) -> dict[str, object]:
     return {"kind": "npz", "path": str(folder / "own.npz"), "task": "classification"}
 
 
-def test_arrays_of_classes_and_of_numbers(tmp_path: Path) -> None:
+def test_an_npz_file_for_classification_and_for_regression(tmp_path: Path) -> None:
     found = load(arrays(tmp_path))
     assert (found.description.sample_shape, found.description.outputs) == ((4, 3), 3)
     assert found.train.inputs.shape == (24, 4, 3)
@@ -195,9 +209,12 @@ def test_arrays_of_classes_and_of_numbers(tmp_path: Path) -> None:
     [
         ({"targets": np.arange(30) % 3 - 1}, r"targets, sample 0: found the label -1, expected 0 or more"),
         ({"targets": np.arange(30) % 3 * 2}, r"found no sample of class 1, expected every class up to 4"),
-        ({"targets": np.arange(30) / 3}, r"found float64 of shape \(30,\), expected integers"),
-        ({"targets": np.arange(29) % 3}, r"expected \(samples, ...\) and as many targets"),
-        ({"inputs": np.full((30, 2), np.nan)}, r"inputs, sample 0: found what is no finite number"),
+        ({"targets": np.arange(30) / 3}, r"found float64 of shape \(30,\), expected integer labels"),
+        (
+            {"targets": np.arange(29) % 3},
+            r"expected inputs of shape \(samples, ...\) .* and one target for each sample",
+        ),
+        ({"inputs": np.full((30, 2), np.nan)}, r"inputs, sample 0: found NaN or infinity"),
         ({"inputs": np.full((30, 2), "x")}, r"inputs: found an array of <U1, expected real numbers"),
         ({"inputs": np.ones((30, 2), complex)}, r"inputs: found an array of complex128, expected real numbers"),
         ({"inputs": np.zeros(30)}, r"found inputs of shape \(30,\)"),
@@ -209,10 +226,12 @@ def test_wrong_arrays_are_refused(tmp_path: Path, changes: dict[str, np.ndarray]
 
 
 def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"expected an \.npz file of NumPy without objects"):
+    with pytest.raises(DataError, match=r"expected an \.npz file of NumPy without Python objects"):
         load(arrays(tmp_path, inputs=np.array([object()] * 30)))
 
 
 def test_a_missing_array_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"dataset\.target: found 'labels', expected an array of .*: inputs, targets"):
+    with pytest.raises(
+        DataError, match=r"dataset\.target: found 'labels', expected an array of .*: one of inputs, targets"
+    ):
         load({**arrays(tmp_path), "target": "labels"})

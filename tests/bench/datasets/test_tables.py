@@ -1,4 +1,4 @@
-"""Tables are split and scaled as scikit-learn does it, sizes are known before the rows are, and cells are checked."""
+"""Tables are split and scaled as in scikit-learn; sizes are known without the rows; every cell is checked."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ NUMBERS = GENERATOR.normal(100, 20, (57, 1))
 CLASSES, REGRESSION = Table(INPUTS, LABELS), Table(INPUTS, NUMBERS)
 
 
-def test_eighty_to_twenty_then_three_to_one() -> None:
+def test_validation_rows_are_a_share_of_the_remaining_rows() -> None:
     options = Splitting(test=0.2, validation=0.25, seed=21)
     rest, test = train_test_split(INPUTS, test_size=0.2, random_state=21)
     train, validation = train_test_split(rest, test_size=0.25, random_state=21)
@@ -29,7 +29,7 @@ def test_eighty_to_twenty_then_three_to_one() -> None:
         np.testing.assert_array_equal(tables.split(REGRESSION, options, part).inputs, expected.astype(np.float32))
 
 
-def test_seventy_to_thirty_and_the_thirty_in_halves() -> None:
+def test_validation_rows_can_be_a_share_of_the_test_rows() -> None:
     options = Splitting(test=0.3, validation=0.5, validation_from="test", seed=42)
     train, rest = train_test_split(INPUTS, test_size=0.3, random_state=42)
     validation, test = train_test_split(rest, test_size=0.5, random_state=42)
@@ -51,7 +51,7 @@ def test_seventy_to_thirty_and_the_thirty_in_halves() -> None:
         Splitting(folds=7, fold=2, validation=0.25),
     ],
 )
-def test_sizes_are_those_of_the_split_without_its_rows(rows: int, options: Splitting) -> None:
+def test_sizes_are_known_without_the_rows(rows: int, options: Splitting) -> None:
     table = Table(np.zeros((rows, 1)), np.zeros((rows, 1)))
     found = {part: len(chosen) for part, chosen in tables.indices(table, options).items()}
     assert sum(found.values()) == rows
@@ -68,7 +68,7 @@ def test_sizes_are_those_of_the_split_without_its_rows(rows: int, options: Split
     ],
 )
 def test_a_part_without_rows_is_refused(rows: int, options: Splitting) -> None:
-    with pytest.raises(DataError, match=rf"found {rows} rows, which leave .* expected at least one in each part"):
+    with pytest.raises(DataError, match=rf"found {rows} rows, which leave .* expected at least one row in each part"):
         tables.sizes(rows, options)
 
 
@@ -77,7 +77,7 @@ def test_no_row_is_in_two_parts() -> None:
     assert sorted(np.concatenate(list(rows.values())).tolist()) == list(range(57))
 
 
-def test_standardised_by_the_rows_to_learn_from_and_by_no_others() -> None:
+def test_mean_and_deviation_come_from_the_training_rows_alone() -> None:
     options = Splitting(validation=0.25, standardise=True, standardise_target=True)
     train = tables.indices(REGRESSION, options)["train"]
     scaler = StandardScaler().fit(INPUTS[train])
@@ -91,7 +91,7 @@ def test_standardised_by_the_rows_to_learn_from_and_by_no_others() -> None:
     assert found.target_deviation[0] > 5
 
 
-def test_every_target_column_has_a_scale_of_its_own() -> None:
+def test_every_target_column_is_scaled_by_itself() -> None:
     targets = np.hstack([NUMBERS, 1000 * NUMBERS[::-1] - 7])
     table = Table(inputs=INPUTS, targets=targets)
     found = tables.split(table, Splitting(standardise_target=True), "test")
@@ -101,7 +101,7 @@ def test_every_target_column_has_a_scale_of_its_own() -> None:
     assert np.abs(by_the_first - targets[test])[:, 1].max() > 1000
 
 
-def test_each_place_of_an_image_is_standardised_by_itself() -> None:
+def test_each_pixel_of_an_image_is_standardised_by_itself() -> None:
     images = np.random.default_rng(1).normal(size=(50, 3, 2)) * np.arange(1, 7).reshape(3, 2)
     table = Table(inputs=images, targets=np.arange(50) % 2)
     found = tables.split(table, Splitting(standardise=True), "train").inputs
@@ -109,14 +109,14 @@ def test_each_place_of_an_image_is_standardised_by_itself() -> None:
     np.testing.assert_allclose(found.std(axis=0), 1, atol=1e-5)
 
 
-def test_what_is_not_to_be_scaled_stays_as_it_is() -> None:
+def test_without_the_options_nothing_is_scaled() -> None:
     found = tables.split(REGRESSION, Splitting(), "train")
     assert (*found.target_mean, *found.target_deviation) == (0.0, 1.0)
     assert {found.inputs.dtype, found.targets.dtype} == {np.dtype(np.float32)}
     assert found.inputs.mean() > 2
 
 
-def test_stratified_parts_have_the_classes_shares() -> None:
+def test_stratified_parts_keep_the_shares_of_the_classes() -> None:
     labels = np.repeat([0, 1], [90, 10])
     table = Table(np.arange(100.0)[:, None], labels)
     shares = [
@@ -126,20 +126,24 @@ def test_stratified_parts_have_the_classes_shares() -> None:
     assert shares[1] != pytest.approx(0.1)
 
 
-def test_a_quantity_that_is_taken_for_classes_is_told() -> None:
+def test_a_quantity_that_is_declared_as_classes_is_refused_with_the_remedy() -> None:
     table = Table(np.arange(50.0)[:, None], np.arange(50))
-    with pytest.raises(DataError, match=r'found 50 classes and \d+ rows in the train part.* use task = "regression"'):
+    with pytest.raises(
+        DataError, match=r'found 50 classes but only \d+ rows in the train part.* use task = "regression"'
+    ):
         tables.split(table, Splitting(), "test")
 
 
-def test_a_part_without_one_of_the_classes_is_refused() -> None:
+def test_a_part_without_a_row_of_some_class_is_refused() -> None:
     labels = np.zeros(57, np.int64)
     labels[0] = 1
-    with pytest.raises(DataError, match=r"found no sample of class 1 in the (train|test) part .* use stratify = true"):
+    with pytest.raises(
+        DataError, match=r"found no sample of class 1 in the (train|test) part .* set dataset\.stratify = true"
+    ):
         tables.split(Table(INPUTS, labels), Splitting(), "train")
 
 
-def test_folds_are_those_of_scikit_learn_and_together_everything() -> None:
+def test_folds_are_those_of_scikit_learn_and_cover_all_rows() -> None:
     dealt = list(KFold(10, shuffle=True, random_state=7).split(INPUTS))
     seen = []
     for number, (train, test) in enumerate(dealt):
@@ -153,7 +157,7 @@ def test_folds_are_those_of_scikit_learn_and_together_everything() -> None:
 
 
 @pytest.mark.parametrize("rows", [57, 60, 41])
-def test_stratified_folds_have_the_classes_shares_and_the_sizes_of_others(rows: int) -> None:
+def test_stratified_folds_keep_the_shares_of_the_classes_and_the_usual_sizes(rows: int) -> None:
     labels = np.random.default_rng(rows).permutation(np.repeat([0, 1, 2], [rows - 15, 9, 6]))
     table = Table(np.arange(float(rows))[:, None], labels)
     seen: list[float] = []
@@ -165,32 +169,36 @@ def test_stratified_folds_have_the_classes_shares_and_the_sizes_of_others(rows: 
         seen += found.inputs[:, 0].tolist()
     assert sorted(seen) == list(range(rows))
     plain = (tables.indices(table, Splitting(folds=4, seed=seed))["test"] for seed in range(8))
-    assert any(abs((labels[part] == 1).sum() - 9 / 4) >= 1 for part in plain), "or else any folds would do"
+    assert any(abs((labels[part] == 1).sum() - 9 / 4) >= 1 for part in plain), (
+        "otherwise this test would also pass for folds that are not stratified"
+    )
 
 
-def test_folds_without_a_row_of_every_class_are_refused() -> None:
+def test_a_class_with_fewer_rows_than_folds_is_refused() -> None:
     table = Table(np.arange(20.0)[:, None], np.repeat([0, 1], [17, 3]))
-    with pytest.raises(DataError, match=r"dataset.folds: found 4, and 3 rows of class 1; expected at most so many"):
+    with pytest.raises(
+        DataError, match=r"dataset.folds: found 4 folds, and only 3 rows of class 1; expected at most 3 folds"
+    ):
         tables.split(table, Splitting(folds=4, stratify=True), "test")
 
 
-def test_numbers_are_not_stratified() -> None:
-    with pytest.raises(DataError, match=r"dataset\.stratify: found true for numbers"):
+def test_stratify_is_refused_for_numbers() -> None:
+    with pytest.raises(DataError, match=r"dataset\.stratify: found true for a task with numbers"):
         tables.split(REGRESSION, Splitting(folds=4, stratify=True), "test")
 
 
-def test_a_fold_that_there_is_not_is_refused() -> None:
-    with pytest.raises(ValueError, match="found fold 10, expected 0 to 9"):
+def test_a_fold_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="found fold = 10, expected 0 to 9"):
         Splitting(folds=10, fold=10)
 
 
 @pytest.mark.parametrize("other", [{"validation": 0.5, "validation_from": "test"}, {"fold": 3}])
-def test_folds_do_not_go_with_everything(other: dict[str, Any]) -> None:
+def test_folds_are_refused_with_options_that_contradict_them(other: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expected"):
         Splitting(folds=3, **other)
 
 
-def test_the_fingerprint_follows_options_and_source() -> None:
+def test_the_fingerprint_depends_on_options_and_sources() -> None:
     found = {
         tables.fingerprint(Splitting(), "a"),
         tables.fingerprint(Splitting(), "b"),
@@ -208,9 +216,9 @@ def write(folder: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("cell", "found"), [("x", "'x'"), ("", "nothing"), ("nan", "'nan'"), ("inf", "'inf'"), ("7", "'7'")]
+    ("cell", "found"), [("x", "'x'"), ("", "an empty cell"), ("nan", "'nan'"), ("inf", "'inf'"), ("7", "'7'")]
 )
-def test_a_cell_that_is_no_number_or_out_of_range_is_named_by_line_and_column(
+def test_a_cell_that_is_not_a_number_in_the_range_is_refused_with_line_and_column(
     tmp_path: Path, cell: str, found: str
 ) -> None:
     path = write(tmp_path, f"a,b\n1,2\n3,{cell}\n5,6\n")
@@ -223,13 +231,13 @@ def test_a_cell_that_is_no_number_or_out_of_range_is_named_by_line_and_column(
         tables.numbers(headless, path, lowest=0.0, highest=6.0)
 
 
-def test_good_cells_are_numbers(tmp_path: Path) -> None:
+def test_valid_cells_become_numbers(tmp_path: Path) -> None:
     path = write(tmp_path, "a,b\n1,.5\n-3,2e3\n")
     found = tables.numbers(tables.read_csv(path, header=True), path, header=True)
     np.testing.assert_array_equal(found, [[1, 0.5], [-3, 2000]])
 
 
-def test_a_label_without_a_class_is_named_by_line(tmp_path: Path) -> None:
+def test_an_unknown_class_is_refused_with_its_line(tmp_path: Path) -> None:
     path = write(tmp_path, "R\nM\nX\n")
     column = tables.read_csv(path, text=(0,))[0]
     assert tables.labels(column[:2], ("R", "M"), path).tolist() == [0, 1]
@@ -246,7 +254,7 @@ def test_a_label_without_a_class_is_named_by_line(tmp_path: Path) -> None:
         ("1\n2\n", r"found 1 columns, expected 2; replace the file"),
     ],
 )
-def test_what_is_no_such_table_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_a_file_with_wrong_rows_or_columns_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(DataError, match=rf"table\.csv: {message}"):
         tables.read_csv(write(tmp_path, text), rows=2, columns=2)
 

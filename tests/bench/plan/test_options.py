@@ -258,7 +258,7 @@ def test_purposes_come_from_the_option_or_from_the_suite() -> None:
 
 def test_fp64_is_not_a_precision_of_runs() -> None:
     assert check(Options(precision="bf16,fp32")).selection.precisions == ("fp32", "bf16")
-    with pytest.raises(UsageError, match="--precision: found 'fp64', expected fp32, tf32, bf16, separated by commas"):
+    with pytest.raises(UsageError, match="--precision: found 'fp64', expected fp32, tf32 or bf16, separated by commas"):
         check(Options(precision="fp64"))
 
 
