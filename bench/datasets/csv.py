@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
@@ -13,6 +13,9 @@ from bench.datasets.base import Split, checksum
 from bench.datasets.description import Description, Part, Task, checked
 from bench.datasets.tables import Splitting, Table
 from bench.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
@@ -85,7 +88,7 @@ def _table(options: Options) -> tuple[Table, tuple[str, ...], tuple[str, ...]]:
         raise DataError(f"dataset.features: found {options.target!r}, which is the target; expected other columns")
     if not columns or not len(frame):
         raise DataError(f"{path}: found {len(frame)} rows and {len(columns)} features, expected at least one of each")
-    inputs = tables.numbers(frame[list(columns)], path, header=True)
+    inputs = _inputs(frame[list(columns)], path)
     if options.task == "regression":
         return Table(inputs=inputs, targets=tables.numbers(frame[[options.target]], path, header=True)), (), columns
     names = options.classes or tuple(sorted(frame[options.target].dropna().unique()))
@@ -97,3 +100,11 @@ def _table(options: Options) -> tuple[Table, tuple[str, ...], tuple[str, ...]]:
             f"{path}, column {options.target!r}: found {what}, expected two classes or more, each with rows"
         )
     return Table(inputs=inputs, targets=labels), names, columns
+
+
+def _inputs(frame: "pd.DataFrame", path: Path) -> np.ndarray:
+    try:
+        return tables.numbers(frame, path, header=True)
+    except DataError as error:
+        remedy = "correct the cell, leave the column out with dataset.drop, or write its values as numbers"
+        raise DataError(f"{error}; {remedy}") from None

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
-from zipfile import BadZipFile
+from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 from jaxtyping import Float, Int64
@@ -114,7 +114,8 @@ def read_csv(
             )
     except ParserWarning:
         raise DataError(
-            f"{path}, line 2: found more cells than names in the header, expected one name for each cell"
+            f"{path}, line 2: found more cells than names in the header, expected one name for each cell; "
+            "a comma separates cells, and a cell that contains a comma needs quotes"
         ) from None
     except (OSError, ValueError) as error:  # missing, not text, rows of different lengths, or empty
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
@@ -171,7 +172,8 @@ def read_arrays(path: Path, names: Mapping[str, str]) -> list[np.ndarray]:
         with np.load(path, allow_pickle=False) as arrays:
             found = dict(arrays)
     except (OSError, ValueError, EOFError, BadZipFile, AttributeError, TypeError) as error:
-        raise DataError(f"{path}: found {error}, expected an .npz file of NumPy without Python objects") from error
+        reason = getattr(error, "strerror", None) or (error if is_zipfile(path) else "another format")
+        raise DataError(f"{path}: found {reason}, expected an .npz file of NumPy without Python objects") from error
     for key, name in names.items():
         if name not in found:
             raise DataError(f"dataset.{key}: found {name!r}, expected an array of {path}: one of {', '.join(found)}")
@@ -203,8 +205,8 @@ def sizes(rows: int, options: Splitting) -> Sizes:
         validation, test = test - kept, kept
     if not train or not test or (options.validation is not None and not validation):
         raise DataError(
-            f"found {rows} rows, which leave {train} for training, {validation} for validation and {test} for testing; "
-            "expected at least one row in each part: change dataset.test or dataset.validation"
+            f"dataset: found {rows} rows, which leave {train} for training, {validation} for validation and {test} for "
+            "testing; expected at least one row in each part: change dataset.test or dataset.validation"
         )
     return {"train": train, "validation": validation, "test": test}
 
@@ -317,11 +319,11 @@ def _check_classes(labels: np.ndarray, rows: Mapping[Part, np.ndarray]) -> None:
         missing = sorted(classes - set(labels[chosen].tolist()))
         if missing and len(classes) > len(chosen) > 0:
             raise DataError(
-                f"found {len(classes)} classes but only {len(chosen)} rows in the {part} part, expected every class in "
-                'every part; use task = "regression" if the target is a quantity, or a larger share for this part'
+                f"dataset: found {len(classes)} classes but only {len(chosen)} rows in the {part} part, expected every "
+                'class in every part; use task = "regression" if the target is a quantity, or a larger part'
             )
         if missing and len(chosen):
             raise DataError(
-                f"found no sample of class {missing[0]} in the {part} part ({len(chosen)} rows), expected every class "
-                "in every part; set dataset.stratify = true, or change dataset.seed or the share of this part"
+                f"dataset: found no sample of class {missing[0]} in the {part} part ({len(chosen)} rows), expected "
+                "every class in every part; set dataset.stratify = true, or change dataset.seed or dataset.test"
             )

@@ -116,7 +116,7 @@ def test_options_that_do_not_fit_the_table_are_refused(
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("1,x,3,yes", r"flats\.csv, line 6, column 'height': found 'x', expected a number"),
+        ("1,x,3,yes", r"flats\.csv, line 6, column 'height': found 'x', expected a number; .* with dataset\.drop"),
         ("1,,3,yes", r"line 6, column 'height': found an empty cell"),
         ("1,2,3,", r"line 6, column 'sold': found an empty cell, expected one of no, yes"),
         ("1,2,3,yes,5", r"flats\.csv: found Error tokenizing data"),
@@ -228,6 +228,14 @@ def test_wrong_arrays_are_refused(tmp_path: Path, changes: dict[str, np.ndarray]
 def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"expected an \.npz file of NumPy without Python objects"):
         load(arrays(tmp_path, inputs=np.array([object()] * 30)))
+
+
+def test_a_file_in_another_format_is_refused(tmp_path: Path) -> None:
+    table = {"kind": "npz", "path": str(csv(tmp_path)), "task": "classification"}
+    with pytest.raises(DataError, match=r"flats\.csv: found another format, expected an \.npz file of NumPy"):
+        load(table)
+    with pytest.raises(DataError, match=r"none\.npz: found No such file or directory, expected an \.npz file of NumPy"):
+        load({**table, "path": str(tmp_path / "none.npz")})
 
 
 def test_a_missing_array_is_named(tmp_path: Path) -> None:
