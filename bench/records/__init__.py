@@ -1,1 +1,1 @@
-"""What is stored, in both processes: records, how they are read back, and the metrics of their raw samples."""
+"""Defines, writes and reads stored records, and computes metrics from their raw samples; used by both processes."""

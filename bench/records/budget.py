@@ -1,7 +1,7 @@
-"""Budgets: limits that a run has to keep, as a TOML file has them.
+"""Defines budgets: limits for the figures of a run, read from a TOML file.
 
-A file has a table `[[budget]]` for each: which cells (`workload`, and where they are named `contender`, `device`,
-`scenario`, `batch_size`), and the limits of `LIMITS` that hold for each of them.
+A file has one table `[[budget]]` for each budget. `workload` and, optionally, `contender` (the framework), `device`,
+`scenario` and `batch_size` select the cells. The keys of `LIMITS` are limits for each selected cell.
 """
 
 from typing import Annotated, Literal, NamedTuple
@@ -19,7 +19,7 @@ CHOSEN_BY = ("workload", "contender", "device", "scenario", "batch_size")
 
 
 class Limit(NamedTuple):
-    """The metric behind a key, what the figure is divided by to be in the key's unit, and which side is allowed."""
+    """The metric of a key, the key's unit in units of the metric (1e-3 for ms of s), and the allowed side."""
 
     metric: str
     unit: float
@@ -88,11 +88,11 @@ class Budget:
             raise ValueError(f"found no limit, expected one of {', '.join(LIMITS)}")
 
     def limits(self) -> dict[str, float]:
-        """The keys that are limited, and their limits."""
+        """The limits of this budget, by key."""
         return {key: value for key in LIMITS if (value := getattr(self, key)) is not None}
 
     def chosen_by(self) -> dict[str, str | int]:
-        """What a cell has to be for the limits to hold for it."""
+        """The keys that select cells, with their values."""
         return {name: value for name in CHOSEN_BY if (value := getattr(self, name)) is not None}
 
 

@@ -1,4 +1,4 @@
-"""The TOML files in which people keep budgets."""
+"""Reads the budgets of a TOML file."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from bench.workload.toml_errors import read_toml, refuse
 
 
 def load_budgets(path: Path) -> tuple[Budget, ...]:
-    """The budgets of a TOML file; raises UsageError for a mistake in it: file, key, what was found, what is allowed."""
+    """The budgets of a TOML file; raises UsageError with file, key, what was found and what is expected."""
     try:
         return TypeAdapter(Budgets).validate_python(read_toml(path)).budget
     except ValidationError as error:

@@ -1,9 +1,10 @@
-"""Cells of the matrix, and how the keys of the matrix differ.
+"""Defines cells, the keys of figures and verdicts.
 
+The keys of the matrix differ:
 - A `Case` (`bench.records.record`) is one process: it has a purpose, a replicate, a seed, and all its batch sizes.
-- A `Cell` is what several processes repeat at one batch size. Figures, verdicts and searches for options have this key.
-- A `Lane` (`bench.report.results`) is a row of a table: a contender with device, mode, precision and threads.
-- A `ProofKey` (`bench.run.certificates`) is what is proven once: it has options of the framework, and no batch size.
+- A `Cell` is one batch size that several processes time. Figures, verdicts and searches for options have this key.
+- A `Lane` (`bench.report.results`) is a row of a table: a framework with device, mode, precision and threads.
+- A `ProofKey` (`bench.run.certificates`) is the key of a proof: it has options of the framework, and no batch size.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from bench.workload.axes import Scenario
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Cell:
-    """One cell of the matrix: what several processes repeat at one batch size."""
+    """One cell of the matrix: a case at one batch size, timed by several processes. `contender` is the framework."""
 
     workload: str
     scenario: Scenario
@@ -28,22 +29,22 @@ class Cell:
 
     @property
     def place(self) -> str:
-        """Where it is, for a sentence."""
+        """Workload, framework, scenario, device and batch size as part of a sentence."""
         return f"{self.workload} {self.contender} {self.scenario} on {self.device}, batch {self.batch_size}"
 
     @property
     def how(self) -> str:
-        """How it was run, for a name that no other cell at this place may share."""
+        """Mode, precision, threads and feed; together with `place` a unique name of the cell."""
         return f"{self.mode} {self.precision} {self.threads} threads fed from {self.feed}"
 
     @property
     def group(self) -> "Cell":
-        """The cell without its contender: those of one group compete with each other."""
+        """The cell without its framework; cells with the same group are compared with each other."""
         return replace(self, contender="")
 
 
 def cells(case: Case) -> tuple[Cell, ...]:
-    """The cells that a case fills, one for each of its batch sizes."""
+    """The cells of a case, one for each of its batch sizes."""
     return tuple(
         Cell(
             workload=case.workload,

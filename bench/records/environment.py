@@ -1,4 +1,4 @@
-"""The machine and its software, as a record shows them to anybody: no host, no user and no path."""
+"""Reads the hardware and software of this machine for records, without any name of a host, a user or a path."""
 
 import fcntl
 import os
@@ -21,16 +21,16 @@ from bench.version import __version__
 
 T = TypeVar("T")
 LOOK_S = 0.5
-BUSY_CORES = 0.5  # of other work: so much disturbs what is timed
+BUSY_CORES = 0.5  # if other work keeps more cores busy than this, it disturbs timings
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 IDENTITY = re.compile(r"[0-9a-f]{6}")
 NOISE = re.compile(r"\((r|tm)\)|@.*|\b(\d+(st|nd|rd|th) gen|cpu|processor|\d+-core|nvidia|tesla)\b", re.IGNORECASE)
 
 
 def environment(versions: Mapping[str, str], *, machine: str | None = None) -> Environment:
-    """This machine with its driver, and the software that `versions` lists; without a GPU there is no driver either.
+    """The hardware of this machine, its software, and `versions`; without a GPU the driver is None.
 
-    `machine` is the name that was declared for it. Raises what `machine_name` raises.
+    `machine` is the name that the user declared with --machine, or None. Raises the errors of `machine_name`.
     """
     gpus, driver = _gpus()
     return Environment(
@@ -50,7 +50,7 @@ def environment(versions: Mapping[str, str], *, machine: str | None = None) -> E
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuUsers:
-    """Who is on a GPU: how many processes compute there, what is held of its memory, how busy it is."""
+    """The load of a GPU: the number of processes that compute on it, its used memory, and how busy it is."""
 
     processes: int
     used_bytes: int
@@ -58,12 +58,12 @@ class GpuUsers:
 
 
 def busy_cores(look_s: float = LOOK_S) -> float:
-    """How many cores are at work now, by one look; what other virtual machines took counts too."""
+    """How many cores are busy, measured over `look_s` seconds; time taken by other virtual machines counts as busy."""
     return psutil.cpu_percent(interval=look_s) / 100 * (psutil.cpu_count() or 1)
 
 
 def gpu_users() -> tuple[GpuUsers, ...]:
-    """Every GPU that the driver knows and tells of, in its order."""
+    """The load of every GPU that the driver reports, in the driver's order."""
     return _of_every_gpu(
         lambda gpu: GpuUsers(
             processes=len(pynvml.nvmlDeviceGetComputeRunningProcesses(gpu)),
@@ -79,16 +79,16 @@ def available_cores() -> int:
 
 
 def stolen_s() -> float | None:
-    """The seconds, over all cores, in which the machine below this virtual one ran somebody else; None if not told."""
+    """The seconds, over all cores, that the host took from this virtual machine (steal time); None if unknown."""
     stolen: float | None = getattr(psutil.cpu_times(), "steal", None)
     return stolen
 
 
 def machine_name(declared: str | None = None) -> str:
-    """The name under which results are comparable: the declared one, else the hardware and a random id of this user.
+    """The machine's name; only results with the same name are compared.
 
-    The id is made once and kept in the cache folder. Raises UsageError for a declared name that no folder should have,
-    and BenchError where the id cannot be kept.
+    It is the declared name, or else the hardware and a random id, which is made once and stored in the user's cache
+    folder. Raises UsageError for a declared name that no folder can have, and BenchError if the id cannot be stored.
     """
     if declared is None:
         gpus, _ = _gpus()
@@ -96,13 +96,17 @@ def machine_name(declared: str | None = None) -> str:
         return f"{hardware(_cpu(), cores=available_cores(), memory_bytes=memory_bytes, gpus=gpus)}-{_identity()}"
     if not NAME.fullmatch(declared):
         raise UsageError(
-            f"--machine: found {declared!r}, expected up to 80 letters, digits, '.', '_' or '-', no sign first"
+            f"--machine: found {declared!r}, expected 1 to 80 letters, digits, '.', '_' or '-'; the first is a letter "
+            "or a digit"
         )
     return declared
 
 
 def hardware(cpu: str, *, cores: int, memory_bytes: int, gpus: tuple[str, ...] = ()) -> str:
-    """The hardware as part of a name: `amd-epyc-9b14-2c-23g`, `intel-xeon-platinum-8480c-16c-128g-2xh200`."""
+    """The hardware as part of a name: CPU, cores, memory in GiB, GPUs, as in `amd-epyc-9b14-2c-23g`.
+
+    Several equal GPUs are counted: `intel-xeon-platinum-8480c-16c-128g-2xh200`.
+    """
     parts = [_slug(cpu) or "cpu", f"{cores}c", f"{round(memory_bytes / 2**30)}g"]
     for gpu in dict.fromkeys(gpus):
         count = f"{gpus.count(gpu)}x" if gpus.count(gpu) > 1 else ""
@@ -111,7 +115,7 @@ def hardware(cpu: str, *, cores: int, memory_bytes: int, gpus: tuple[str, ...] =
 
 
 def commit(folder: Path) -> str | None:
-    """The commit checked out in `folder`, `-dirty` where tracked files differ; None if it is no checkout's root."""
+    """The commit in `folder`, with `-dirty` if tracked files were changed; None if it is not the root of a checkout."""
     root = _git(folder, "rev-parse", "--show-toplevel")
     if root is None or Path(root).resolve() != folder.resolve():
         return None
@@ -121,7 +125,7 @@ def commit(folder: Path) -> str | None:
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError):  # no git here, or no checkout
+    except (OSError, subprocess.CalledProcessError):  # git is not installed, or the folder is not a checkout
         return None
     return done.stdout.strip()
 
@@ -149,7 +153,7 @@ def _of_every_gpu(read: Callable[[Any], T]) -> tuple[T, ...]:
     try:
         handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
         return tuple(read(handle) for handle in handles)
-    except pynvml.NVMLError:  # a driver that this user cannot ask
+    except pynvml.NVMLError:  # this user may not query the driver
         return ()
     finally:
         pynvml.nvmlShutdown()
@@ -168,14 +172,14 @@ def _identity() -> str:
             found = _made(path)
     except (OSError, UnicodeDecodeError) as error:
         raise BenchError(
-            f"{path}: the id of this machine cannot be kept there ({error}); "
+            f"{path}: the id of this machine cannot be stored in this file ({error}); "
             "set LEVELFIELD_CACHE to a folder that can be written, or name the machine with --machine NAME"
         ) from None
     return found
 
 
 def _made(path: Path) -> str:
-    """The id in the file, or a new one; where two processes begin at once, the second takes that of the first."""
+    """The id in the file, or a new one; if two processes start at the same time, both get the id of the first."""
     with path.open("a+", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # released with the file
         file.seek(0)

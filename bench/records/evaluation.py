@@ -1,6 +1,6 @@
-"""What people look at when a network has learnt, as it is stored: its answers, its errors.
+"""Defines the part of a record about the predictions of a trained network on the test set: errors, confusion, curves.
 
-One part of a record; the parts that a task does not have are empty.
+Fields that do not exist for a task are empty.
 """
 
 from typing import Literal

@@ -1,4 +1,4 @@
-"""What one process measured: raw timings, learning curves, memory, and the search for the largest batch.
+"""Defines what one process measured: raw timings, learning curves, memory, and the search for the largest batch.
 
 Times are raw samples in nanoseconds (names end in `_ns`), memory is in bytes.
 """
@@ -16,9 +16,9 @@ from bench.workload.recipe import Band
 Outcome = Literal["ok", "failed", "oom", "timeout", "diverged", "unavailable"]
 Ended = Literal["interval", "time"]
 Moment = Literal["before", "during", "after"]
-POWER_CAP = "power cap"  # a GPU at full work usually runs into it: it is told, and nothing is measured again for it
+POWER_CAP = "power cap"  # usual for a GPU under full load: it is recorded, but the case is not measured again
 Size = Annotated[int, Field(gt=0)]
-SIDES = ("base", "head")  # of two runs that have turns with each other
+SIDES = ("base", "head")  # the two commits whose runs alternate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
@@ -115,13 +115,13 @@ class Use:
 
     @property
     def throttled(self) -> tuple[str, ...]:
-        """The reasons that were there while the block was timed or when it ended."""
+        """The reasons for throttling during the block or at its end."""
         found = (reason for item in self.readings if item.when != "before" for reason in item.throttled)
         return tuple(dict.fromkeys(found))
 
     @property
     def hindered(self) -> bool:
-        """Whether it ran slower than it usually would, so that it should be measured again."""
+        """Whether the machine was throttled for a reason other than the power cap, so that a new attempt is needed."""
         return any(reason != POWER_CAP for reason in self.throttled)
 
 
@@ -295,7 +295,7 @@ class Trial:
 
     @property
     def fits(self) -> bool:
-        """Whether the calls ended well, whatever their numbers."""
+        """Whether all calls could be made; their results may be NaN."""
         return self.outcome in {"ok", "diverged"}
 
 
@@ -314,12 +314,12 @@ class Capacity:
 
     @property
     def largest(self) -> Trial | None:
-        """The largest that fits; None where not even one sample does."""
+        """The largest batch that fits; None if not even one sample fits."""
         return max((item for item in self.trials if item.fits), key=lambda item: item.batch_size, default=None)
 
     @property
     def refused(self) -> Trial | None:
-        """The smallest that does not fit; None where the search ended at its limit."""
+        """The smallest batch that does not fit; None if the search reached its upper limit."""
         return min((item for item in self.trials if not item.fits), key=lambda item: item.batch_size, default=None)
 
 

@@ -1,6 +1,7 @@
-"""What is stored: one Record for each Case, written once and never changed; numbers are derived when it is read.
+"""Defines records, one for each case, and their form as a line of JSON.
 
-Times are raw samples in nanoseconds (names end in `_ns`), memory is in bytes. The JSON of a record is one line.
+A record is written once and never changed. It holds raw samples; metrics are computed when it is read. Times are in
+nanoseconds (names end in `_ns`), memory is in bytes.
 """
 
 import json
@@ -21,7 +22,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Case:
-    """One point of the matrix, run in a process of its own.
+    """One point of the matrix, measured in its own process.
 
     Attributes:
         workload: The name of the workload.
@@ -58,30 +59,30 @@ class Case:
 
     @property
     def contender(self) -> str:
-        """Framework and backend as people write it: `pytorch`, `keras/jax`."""
+        """Framework and backend as users write them: `pytorch`, `keras/jax`."""
         return f"{self.framework}/{self.backend}" if self.backend else self.framework
 
     @property
     def turn(self) -> str:
-        """Which of the processes of its kind it is, as people count: `timing 2`, `learning seed 0`, `memory`."""
+        """The purpose with the number of the process, counted from 1, or the seed: `timing 2`, `learning seed 0`."""
         words = {"timing": f"timing {self.replicate + 1}", "learning": f"learning seed {self.seed}"}
         return words.get(self.purpose, self.purpose)
 
     @property
     def learner(self) -> str:
-        """Who learnt where from which seed, as the name of a file: `keras-jax-cpu-seed0`, `flax-cpu-bf16-seed0`."""
+        """Framework, device and seed as a file name: `keras-jax-cpu-seed0`, `flax-cpu-bf16-seed0`."""
         words = (self.contender, self.device, *self.unusual, f"seed{self.seed}")
         return "-".join(words).replace("/", "-").replace(":", "-")
 
     @property
     def unusual(self) -> tuple[str, ...]:
-        """Mode and precision, where they are not the usual ones."""
+        """The mode unless it is `idiomatic`, and the precision unless it is `fp32`."""
         usual = ("idiomatic", "fp32")
         return tuple(word for word, other in zip((self.mode, self.precision), usual, strict=True) if word != other)
 
     @property
     def subject(self) -> "Case":
-        """The case without its replicate: what several processes repeat."""
+        """The case with replicate 0: the same for all processes that repeat it."""
         return replace(self, replicate=0)
 
 
@@ -103,7 +104,7 @@ class Deviation:
 
     @property
     def holds(self) -> bool:
-        """Whether the deviation is within what is allowed; a deviation that is not a number never is."""
+        """Whether the deviation is at most the allowed one; False for NaN."""
         return self.found <= self.allowed
 
 
@@ -129,7 +130,7 @@ class Certificate:
 
     @property
     def passed(self) -> bool:
-        """Whether there is a proof and all of it holds."""
+        """Whether there is a proof and every check in it holds."""
         return self.problem is None and bool(self.deviations) and all(item.holds for item in self.deviations)
 
 
@@ -285,11 +286,11 @@ class Record:
 
 
 class ForeignLineError(ValueError):
-    """A line that is not a record of this schema."""
+    """A line that is not a record of this schema version."""
 
 
 def last_attempts(records: Sequence[Record]) -> list[Record]:
-    """The records without those of a case that was measured again later in its run."""
+    """The records without attempts that were repeated: only the last attempt of each case in each run."""
     last: dict[tuple[str, Case], int] = {}
     for record in records:
         key = record.run, record.case
@@ -303,7 +304,7 @@ def _records() -> TypeAdapter[Record]:
 
 
 def to_line(record: Record) -> str:
-    """The record as one line of JSON, without the line end."""
+    """The record as one line of JSON, without a line end."""
     return json.dumps(to_json(record), separators=(",", ":"), allow_nan=True)
 
 
@@ -315,17 +316,17 @@ def to_json(value: object) -> Any:  # noqa: ANN401 (JSON)
 def from_line(line: str) -> Record:
     """The record in one line of JSON.
 
-    Raises ForeignLineError for a torn line, for another schema version, and for anything that is not a record.
+    Raises ForeignLineError for an incomplete line, for another schema version, and for anything that is not a record.
     """
     try:
         content = json.loads(line)
     except ValueError as error:
-        raise ForeignLineError(f"not a whole line of JSON ({error})") from None
+        raise ForeignLineError(f"found an incomplete or damaged line, expected JSON ({error})") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
-        raise ForeignLineError(f"schema version {version!r}, expected {SCHEMA_VERSION}")
+        raise ForeignLineError(f"schema_version: found {version!r}, expected {SCHEMA_VERSION}")
     try:
         return _records().validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
-        raise ForeignLineError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise ForeignLineError(f"{'.'.join(map(str, first['loc']))}: found a wrong value: {first['msg']}") from None

@@ -1,4 +1,4 @@
-"""The only writer of results: <machine>/<run>/records.jsonl, one record per line, and <run>/artifacts for the rest."""
+"""Writes and reads results: one record per line in <machine>/<run>/records.jsonl, other files in <run>/artifacts."""
 
 import fcntl
 import json
@@ -27,7 +27,7 @@ Warn = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a run set out to measure, and the options that it needs to be continued."""
+    """The cases of a run, and its options, with which the run can be resumed."""
 
     cases: tuple[Case, ...]
     options: Mapping[str, Any]  # JSON
@@ -35,7 +35,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """The run that others on its machine are held against: who said so, when (ISO 8601), and why."""
+    """The run that later runs on this machine are compared with; who set it, when (ISO 8601), and why."""
 
     machine: str
     run: str
@@ -47,7 +47,7 @@ class Baseline:
 @final
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """One run, by its records file; every method but `append` and `save_plan` only reads."""
+    """One run, given by its records file; only `append` and `save_plan` write."""
 
     records: Path
 
@@ -63,13 +63,14 @@ class RunFolder:
 
     @property
     def plan(self) -> Path:
-        """The file of the run's plan, whether there is one or not."""
+        """The path of the run's plan; the file may not exist."""
         return self.folder / PLAN
 
     def append(self, record: Record) -> None:
-        """Store a record for good: on disk when this returns, whole, and on a line of its own.
+        """Append the record as one line; when this returns, the complete line is on disk.
 
-        Several processes may append at once. A line that a killed run left torn is ended first. Raises BenchError.
+        Several processes may append at the same time. If a killed process left an incomplete line, that line is ended
+        first. Raises BenchError if the file cannot be written.
         """
         with _writing(self.records):
             descriptor = os.open(self.records, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
@@ -81,43 +82,45 @@ class RunFolder:
             finally:
                 os.close(descriptor)
             if written < len(line):
-                raise OSError(f"only {written} of {len(line)} bytes were written; is the disk full?")
+                raise OSError(f"found that only {written} of {len(line)} bytes were written: the disk may be full")
 
     def read(self, *, warn: Warn) -> list[Record]:
-        """The records in the order in which they were stored; `warn` hears of each line that is none, by its number.
+        """The records in the order in which they were stored; of a repeated case only the last attempt.
 
-        Of a case that was measured again, the last attempt; the others stay in the file.
+        `warn` is called with a text for each line that is not a record.
         """
         return last_attempts(read(self.records, warn=warn))
 
     def next_order(self) -> int:
-        """The order of the next record of the run: one above all that are stored."""
+        """The `order` of the next record of the run: one more than the largest stored one."""
         return 1 + max((record.order for record in read(self.records, warn=lambda _: None)), default=-1)
 
     def save_plan(self, plan: Plan) -> None:
-        """Store what the run sets out to measure. Raises BenchError."""
+        """Store the plan of the run. Raises BenchError if it cannot be written."""
         content = {"cases": [to_json(case) for case in plan.cases], "options": dict(plan.options)}
         with _writing(self.plan):
             _replace(self.plan, content)
 
     def load_plan(self) -> Plan:
-        """What the run set out to measure. Raises UsageError where there is none that this version reads."""
+        """The plan of the run. Raises UsageError if there is no plan that this version can read."""
         try:
             content = json.loads(self.plan.read_text(encoding="utf-8"))
             cases = TypeAdapter(tuple[Case, ...]).validate_python(content["cases"])
             return Plan(cases=cases, options=dict(content["options"]))
         except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
             reason = str(error).splitlines()[0]
-            raise UsageError(f"{self.plan}: not a plan that can be continued ({reason}); start a new run") from None
+            raise UsageError(
+                f"{self.plan}: found no plan that can be resumed ({reason}), expected one; start a new run"
+            ) from None
 
     def missing(self, *, warn: Warn) -> list[Case]:
-        """The cases of the plan that have no record yet, whatever the outcome. Raises UsageError without a plan."""
+        """The cases of the plan without a record of any outcome. Raises UsageError if there is no plan."""
         measured = {record.case for record in self.read(warn=warn)}
         return [case for case in self.load_plan().cases if case not in measured]
 
 
 def new_run(results: Path, *, machine: str) -> RunFolder:
-    """A new and empty folder, whose name is the time: names sort as runs began. Raises BenchError."""
+    """A new empty folder, named by the current time, so that names sort by start. Raises BenchError."""
     while True:
         now = datetime.now(tz=UTC)
         folder = results / machine / f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond * 2**16 // 10**6:04x}"
@@ -125,21 +128,21 @@ def new_run(results: Path, *, machine: str) -> RunFolder:
             folder.parent.mkdir(parents=True, exist_ok=True)
             try:
                 folder.mkdir()
-            except FileExistsError:  # begun by another process, within the same 15 microseconds
+            except FileExistsError:  # another process started a run within the same 15 microseconds
                 continue
         return RunFolder(folder / RECORDS)
 
 
 def read(path: Path, *, warn: Warn) -> list[Record]:
-    """The records in a file, in their order, none if there is no file; `warn` hears of each line that is no record.
+    """The records of a file, in the order of their lines; none if there is no file.
 
-    Their workload digests are those of today where the work is the same. Raises BenchError for a file that
-    cannot be read.
+    `warn` is called with a text for each line that is not a record. A digest of an older version is replaced by the
+    current digest of the same work. Raises BenchError if the file cannot be read.
     """
     try:
         lines = path.read_bytes().split(b"\n") if path.exists() else []
     except OSError as error:
-        raise BenchError(f"{path}: cannot be read ({error.strerror}); expected a file of records") from None
+        raise BenchError(f"{path}: cannot be read ({error.strerror}), expected a file of records") from None
     records = []
     for number, line in enumerate(lines, start=1):
         if line.strip():
@@ -159,10 +162,10 @@ def runs(results: Path) -> list[RunFolder]:
 
 
 def find_run(results: Path, name: str) -> RunFolder:
-    """The run that `name` means: an id, a prefix that only one id has, a run folder, a records file, or `latest`.
+    """The run for `name`: an id, the beginning of exactly one id, a run folder, a records file, or `latest`.
 
-    Raises UsageError, with the newest runs, for a name that means none or several, and NothingMeasuredError if `latest`
-    is asked for before any run has stored anything.
+    Raises UsageError, with a list of the newest runs, if no run or several runs fit. Raises NothingMeasuredError for
+    `latest` if no run has stored a record yet.
     """
     path = Path(name)
     if path.is_file():
@@ -175,24 +178,27 @@ def find_run(results: Path, name: str) -> RunFolder:
         if not known:
             raise NothingMeasuredError(f"{results}: no runs yet; measure one with `levelfield run`")
         return known[0]
-    fitting = [run for run in begun if name and run.name.startswith(name)]  # a plan is enough to be named
+    fitting = [run for run in begun if name and run.name.startswith(name)]  # including runs that have only a plan yet
     exact = [run for run in fitting if run.name == name]
     if len(exact or fitting) == 1:
         return (exact or fitting)[0]
-    found = f"it begins {len(fitting)} ids" if fitting else "no such run, folder or records file"
+    found = f"{len(fitting)} runs have such an id" if fitting else "no such run, folder or records file"
     raise UsageError(
         f"run {name!r}: {found}; {results} has {_newest(fitting or known)}; "
-        f"give an id, the beginning of one, a run folder, a records file or 'latest'"
+        "expected an id, the beginning of one id, a run folder, a records file or 'latest'"
     )
 
 
 def set_baseline(results: Path, run: RunFolder, *, who: str, why: str) -> Baseline:
-    """Hold other runs on the machine of this one against it from now on. Raises BenchError, and UsageError elsewhere.
+    """Make `run` the baseline of its machine: later runs are compared with it.
 
-    The run has to be stored under `results`, or nobody would find it again.
+    Raises UsageError if the run is not stored under `results`, since it could not be found again. Raises BenchError if
+    the file cannot be written.
     """
     if run.folder.parent.parent.resolve() != results.resolve():
-        raise UsageError(f"{run.folder}: found a run that is not stored under {results}, expected one that is")
+        raise UsageError(
+            f"{run.folder}: found a run outside of {results}, expected one in it; choose the folder with --results DIR"
+        )
     found = Baseline(
         machine=run.folder.parent.name,
         run=run.name,
@@ -207,37 +213,39 @@ def set_baseline(results: Path, run: RunFolder, *, who: str, why: str) -> Baseli
 
 
 def baselines(results: Path) -> list[Baseline]:
-    """The baseline of every machine that has one. Raises BenchError for a file that is none."""
+    """The baseline of every machine that has one. Raises BenchError for a damaged file."""
     found = []
     for path in sorted(results.glob(f"*/{BASELINE}")):
         try:
             found.append(TypeAdapter(Baseline).validate_json(path.read_bytes()))
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
-            raise BenchError(f"{path}: found no baseline ({reason}); set it again, or remove the file") from None
+            raise BenchError(f"{path}: found no valid baseline ({reason}); set it again, or remove the file") from None
     return found
 
 
 def baseline_of(results: Path, machine: str) -> RunFolder:
-    """The run that others on this machine are held against. Raises UsageError where there is none, or no longer."""
+    """The baseline run of a machine. Raises UsageError if none is set, or if its records file is missing."""
     run = next((item.run for item in baselines(results) if item.machine == machine), None)
     if run is None:
         raise UsageError(f"baseline: found none for {machine}, expected one: `levelfield baseline set RUN --why TEXT`")
     found = RunFolder(results / machine / run / RECORDS)
     if not found.records.is_file():
-        raise UsageError(f"baseline: {found.records} is no longer there; set another with `levelfield baseline set`")
+        raise UsageError(
+            f"baseline: the records file {found.records} is missing; set another run with `levelfield baseline set`"
+        )
     return found
 
 
 def clear_baseline(results: Path, machine: str) -> None:
-    """Forget the baseline of a machine; the run stays. Raises BenchError."""
+    """Remove the baseline of a machine, but not its run. Raises BenchError if the file cannot be removed."""
     path = results / machine / BASELINE
     with _writing(path):
         path.unlink(missing_ok=True)
 
 
 def save_calibration(results: Path, machine: str, content: Mapping[str, Any]) -> Path:
-    """Store what is known of a machine's noise, in place of what was. Raises BenchError."""
+    """Store the calibration of a machine (its timing noise), and replace an earlier one. Raises BenchError."""
     path = results / machine / CALIBRATION
     with _writing(path):
         _replace(path, content)
@@ -245,7 +253,7 @@ def save_calibration(results: Path, machine: str, content: Mapping[str, Any]) ->
 
 
 def load_calibration(results: Path, machine: str) -> Mapping[str, Any] | None:
-    """What is known of a machine's noise, if anything is. Raises BenchError for a file that is none."""
+    """The calibration of a machine, or None if there is none. Raises BenchError for a damaged file."""
     path = results / machine / CALIBRATION
     if not path.is_file():
         return None
@@ -253,7 +261,9 @@ def load_calibration(results: Path, machine: str) -> Mapping[str, Any] | None:
         content: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise BenchError(f"{path}: found no calibration ({reason}); run `levelfield doctor --calibrate`") from None
+        raise BenchError(
+            f"{path}: found no valid calibration ({reason}); run `levelfield doctor --calibrate` again"
+        ) from None
     return content
 
 
@@ -273,7 +283,7 @@ def _line_end(descriptor: int) -> str:
 
 
 def _replace(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a small file that is there whole or not at all, whoever reads or writes it meanwhile."""
+    """Write a small file so that other processes never see an incomplete one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}-{os.getpid()}")
     draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -286,6 +296,6 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise BenchError(
-            f"{path}: cannot be written ({error.strerror or error}); what was stored before stays readable; "
-            "free the place or choose another with --results DIR"
+            f"{path}: cannot be written ({error.strerror or error}); what was stored before is still readable; "
+            "choose another folder with --results DIR, or make this one writable"
         ) from None

@@ -1,7 +1,7 @@
-"""One function for each performance metric: the raw timings of one process in, one number out.
+"""Computes performance metrics, one function for each, from the raw timings of one process.
 
-The process is the unit of analysis: a cell of the matrix was timed in several, and its figure is the median over them.
-A metric that has too few samples, or a time that is not above zero, has no value: None, never 0.
+The process is the unit of analysis: several processes time a cell, and the figure of the cell is the median over these
+processes. A metric has no value (None, never 0) if there are too few samples, or if a time is not above zero.
 """
 
 import math
@@ -27,9 +27,11 @@ EVERYWHERE: tuple[Scenario, ...] = (*TRAINING, *INFERENCE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """A metric: what it is called, when it exists, and how it is computed; `compared` ones decide regressions.
+    """A metric: its name and unit, the scenarios in which it exists, and the function that computes it.
 
-    `may_be_zero` are those of which nothing is a figure too: time that was not spent.
+    - `samples`, `at_least`: the field of Block with its raw samples, and how many of them it needs;
+    - `compared`: whether it decides about regressions;
+    - `may_be_zero`: whether 0 is a valid value, for example if no time was spent on compiling.
     """
 
     name: str
@@ -56,7 +58,7 @@ def metric(  # noqa: PLR0913 (a row of a table)
     compared: bool = False,
     may_be_zero: bool = False,
 ) -> Callable[[Compute], Compute]:
-    """Enter the decorated function into METRICS under its own name."""
+    """A decorator that adds a function to METRICS under the function's name."""
 
     def enter(compute: Compute) -> Compute:
         METRICS[compute.__name__] = Metric(
@@ -217,7 +219,7 @@ def joules_per_sample(block: Block) -> float:
 
 
 def _part_s(block: Block, name: str) -> float:
-    """One part of a call; not a number in a record from before calls were taken apart."""
+    """The median seconds of one part of a call; NaN in older records, in which the parts were not timed."""
     return math.nan if block.boundary is None else _percentile_s(getattr(block.boundary, name), 50)
 
 
@@ -226,7 +228,7 @@ def _percentile_s(times_ns: Sequence[int], percent: float) -> float:
 
 
 def timed_blocks(records: Iterable[Record]) -> dict[Cell, tuple[Block, ...]]:
-    """The blocks of every cell, one for each process that timed it and ended well."""
+    """The blocks of every cell, one for each timing process with the outcome `ok`."""
     blocks: dict[Cell, tuple[Block, ...]] = {}
     for _, cell, block in timed(records):
         blocks[cell] = (*blocks.get(cell, ()), block)
@@ -234,7 +236,7 @@ def timed_blocks(records: Iterable[Record]) -> dict[Cell, tuple[Block, ...]]:
 
 
 def timed(records: Iterable[Record]) -> Iterator[tuple[Record, Cell, Block]]:
-    """Each block of the processes that timed something and ended well, with its record and its cell."""
+    """Each block of the timing processes with the outcome `ok`, with its record and its cell."""
     for record in records:
         if record.outcome != "ok" or record.case.purpose != "timing":
             continue
@@ -245,7 +247,7 @@ def timed(records: Iterable[Record]) -> Iterator[tuple[Record, Cell, Block]]:
 
 
 def value(metric: Metric, block: Block) -> float | None:
-    """The metric in one process; None with too few samples, or where a time that has to be above zero is not."""
+    """The metric in one process; None if there are too few samples, or if a time is not above zero but has to be."""
     samples: tuple[int, ...] = getattr(block, metric.samples)
     if len(samples) < metric.at_least or min(samples) <= 0:
         return None
@@ -256,7 +258,7 @@ def value(metric: Metric, block: Block) -> float | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A metric in one cell: the median over its processes, the least and the largest of them."""
+    """A metric in one cell: the median, the minimum and the maximum over its processes, and the value of each."""
 
     median: float
     low: float
@@ -265,9 +267,10 @@ class Summary:
 
 
 def middle(values: Sequence[float]) -> float:
-    """The median; of an even number it is the geometric mean of the middle two, where there is one.
+    """The median; for an even number of positive values, the geometric mean of the two middle values.
 
-    So throughput and time are inverse to each other, and what compares on a log scale shows the same figure.
+    With the geometric mean, the median throughput is the inverse of the median time, and a comparison on a log scale
+    gives the same figure.
     """
     if min(values) > 0 and len(values) % 2 == 0:
         return float(np.exp(np.median(np.log(values))))
@@ -275,7 +278,7 @@ def middle(values: Sequence[float]) -> float:
 
 
 def summary(metric: Metric, blocks: Iterable[Block]) -> Summary | None:
-    """The metric over all processes of a cell; None where there is none, or where one of them has no value."""
+    """The metric over all processes of a cell; None if there is no process, or if one of them has no value."""
     values = [value(metric, block) for block in blocks]
     known = tuple(number for number in values if number is not None)
     if not known or len(known) < len(values):
@@ -284,7 +287,7 @@ def summary(metric: Metric, blocks: Iterable[Block]) -> Summary | None:
 
 
 def against_best(metric: Metric, found: Mapping[Cell, Summary]) -> dict[Cell, Summary]:
-    """How many times worse than the best cell each one is: 1 for the best; processes relative to the best median."""
+    """For each cell, its value as a multiple of the best cell's median: 1 for the best, 2 if twice as slow."""
     if not found:
         return {}
     lower = metric.better == "lower"
@@ -292,11 +295,11 @@ def against_best(metric: Metric, found: Mapping[Cell, Summary]) -> dict[Cell, Su
     ratios = {}
     for cell, item in found.items():
         processes = of_processes(tuple(number / best if lower else best / number for number in item.processes))
-        # That of the medians, so that the best is 1 whatever it was computed from.
+        # The ratio of the medians, so that the best cell is exactly 1.
         ratios[cell] = replace(processes, median=item.median / best if lower else best / item.median)
     return ratios
 
 
 def of_processes(values: tuple[float, ...]) -> Summary:
-    """The summary of a value of each process."""
+    """The summary of one value for each process."""
     return Summary(median=middle(values), low=min(values), high=max(values), processes=values)

@@ -16,7 +16,7 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "batch too large": (["--batch-size", "99999"], "--batch-size: found 99999, but digits-dnn has only 1437 training"),
     "time limit": (["--time-limit", "-1"], "--time-limit: found -1, expected a number of seconds"),
     "device": (["--device", "tpu"], "--device: found 'tpu', expected cpu, cuda or cuda:N"),
-    "machine": (["--machine", "../elsewhere"], "--machine: found '../elsewhere', expected up to 80 letters"),
+    "machine": (["--machine", "../elsewhere"], "--machine: found '../elsewhere', expected 1 to 80 letters"),
     "word for a number": (["--processes", "many"], "Invalid value for '--processes': "),
     "unknown option": (["--speed", "11"], "No such option: --speed"),
     "run without resume": (["20260101"], "workload: found '20260101', expected one of "),

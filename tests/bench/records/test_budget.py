@@ -1,4 +1,4 @@
-"""A file of budgets is read, and a mistake in it is one line."""
+"""A file of budgets is read, and a mistake in it is reported in one line."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def test_every_limit_is_a_key_of_a_budget() -> None:
     assert set(LIMITS) <= set(Budget.__dataclass_fields__)
 
 
-def test_a_file_is_read(tmp_path: Path) -> None:
+def test_the_budgets_of_a_file_are_read(tmp_path: Path) -> None:
     path = tmp_path / "budgets.toml"
     path.write_text('[[budget]]\nworkload = "digits-cnn"\nbatch_size = 1\nlatency_p90_ms = 2\naccuracy = 0.9\n')
     assert load_budgets(path) == (Budget(workload="digits-cnn", batch_size=1, latency_p90_ms=2.0, accuracy=0.9),)
@@ -37,7 +37,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ("[[budget", r"budgets.toml: not valid TOML: "),
     ],
 )
-def test_a_mistake_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+def test_a_mistake_in_a_budget_is_reported_in_one_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "budgets.toml"
     path.write_text(text)
     with pytest.raises(UsageError, match=message):

@@ -1,4 +1,4 @@
-"""The machine is described, named the same way each time, and gives nobody away."""
+"""The environment describes the machine, always by the same name, and without names of hosts, users or paths."""
 
 import getpass
 import json
@@ -46,11 +46,11 @@ def test_the_environment_names_no_host_no_user_and_no_path(cache: Path) -> None:
         assert not re.search(rf"(?<!\w){re.escape(private)}(?!\w)", shown), f"{private!r} is in {shown}"
 
 
-def test_a_machine_keeps_its_name() -> None:
+def test_a_machine_always_has_the_same_name() -> None:
     assert machine_name() == machine_name()
 
 
-def test_another_user_has_another_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_another_user_gets_another_machine_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     first = machine_name()
     monkeypatch.setenv("LEVELFIELD_CACHE", str(tmp_path / "another"))
     second = machine_name()
@@ -58,7 +58,7 @@ def test_another_user_has_another_name(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert first[:-6] == second[:-6], "the hardware is the same, and so is its part of the name"
 
 
-def test_processes_that_begin_at_once_on_a_new_machine_give_it_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_that_start_at_the_same_time_agree_on_one_machine_name(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = iter(f"{number:06x}" for number in range(8))
     waiting = Barrier(8)
 
@@ -75,26 +75,26 @@ def test_processes_that_begin_at_once_on_a_new_machine_give_it_one_name(monkeypa
         assert len(set(pool.map(name, range(8)))) == 1, "a lock on a file is one of its opener, also among threads"
 
 
-def test_a_damaged_id_is_made_anew(cache: Path) -> None:
+def test_a_damaged_id_is_replaced(cache: Path) -> None:
     machine_name()
     (cache / "machine-id").write_text("../../etc\n")
     assert re.fullmatch(r"[a-z0-9-]+-[0-9a-f]{6}", machine_name())
 
 
-def test_an_id_that_cannot_be_kept_is_an_error_that_says_what_to_do(cache: Path) -> None:
+def test_an_id_that_cannot_be_stored_is_an_error_with_a_remedy(cache: Path) -> None:
     cache.write_text("a file where the folder should be")
     with pytest.raises(BenchError, match=r"machine-id: .*LEVELFIELD_CACHE.*--machine NAME"):
         machine_name()
 
 
-def test_a_declared_name_is_taken_as_it_is(cache: Path) -> None:
+def test_a_declared_name_is_used_unchanged(cache: Path) -> None:
     assert machine_name("ci-large.2") == "ci-large.2"
     assert environment({}, machine="ci-large.2").machine == "ci-large.2"
     assert not cache.exists(), "a declared name needs no id"
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "a b", "-x", ".hidden", "ü", "x\n", "x" * 81])
-def test_a_declared_name_that_no_folder_should_have_is_refused(name: str) -> None:
+def test_a_declared_name_that_cannot_be_a_folder_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="--machine: found"):
         machine_name(name)
 
@@ -113,7 +113,7 @@ def test_hardware_becomes_a_short_name(cpu: str, gpus: tuple[str, ...], expected
     assert hardware(cpu, cores=4, memory_bytes=16 * 2**30, gpus=gpus) == expected
 
 
-def test_the_commit_of_a_checkout_says_whether_files_differ(tmp_path: Path) -> None:
+def test_the_commit_of_a_changed_checkout_ends_with_dirty(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     checkout.mkdir()
     assert commit(checkout) is None
@@ -128,7 +128,7 @@ def test_the_commit_of_a_checkout_says_whether_files_differ(tmp_path: Path) -> N
     assert commit(checkout) == f"{clean}-dirty"
 
 
-def test_a_folder_inside_another_checkout_has_no_commit_of_its_own(tmp_path: Path) -> None:
+def test_a_folder_inside_another_checkout_has_no_commit(tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet")
     inside = tmp_path / "inside"
     inside.mkdir()

@@ -1,4 +1,4 @@
-"""Two processes write records and are killed, again and again, at whatever moment: what they had finished is there."""
+"""Two processes write records and are killed at random moments; every record that they had finished is readable."""
 
 import multiprocessing
 import os
@@ -18,22 +18,22 @@ from tests.bench.sample_records import record
 
 Write = Callable[[RunFolder, int, int], None]
 
-LARGE = record(samples=20_000)  # 200 kB in one line, so that a kill may tear it
+LARGE = record(samples=20_000)  # 200 kB in one line, so that a kill may leave an incomplete line
 LONGEST_S = 0.05
 
 
 def numbered(seed: int, number: int) -> Record:
-    """A record that is told from the others."""
+    """A record with its own seed and replicate, so that it can be recognised."""
     return replace(LARGE, case=replace(LARGE.case, seed=seed, replicate=number))
 
 
 def appended(run: RunFolder, seed: int, number: int) -> None:
-    """As the harness stores a record."""
+    """Store a record as the harness does."""
     run.append(numbered(seed, number))
 
 
 def buffered(run: RunFolder, seed: int, number: int, *, kept: list[str] = []) -> None:  # noqa: B006 (that is the fault)
-    """As one should not: several at once, when there are enough of them."""
+    """Store records in the wrong way: buffered, five at a time."""
     kept.append(to_line(numbered(seed, number)) + "\n")
     if len(kept) == 5:
         with run.records.open("a") as file:
@@ -42,7 +42,7 @@ def buffered(run: RunFolder, seed: int, number: int, *, kept: list[str] = []) ->
 
 
 def write_until_killed(write: Write, records: Path, finished: Path, seed: int) -> None:
-    """Store records, and note each one's number when it is said to be stored."""
+    """Store records; after each one, write its seed and number to the file `finished`."""
     notes = os.open(finished, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     for number in range(10**6):
         write(RunFolder(records), seed, number)
@@ -50,7 +50,7 @@ def write_until_killed(write: Write, records: Path, finished: Path, seed: int) -
 
 
 def killed_again_and_again(write: Write, run: RunFolder, *, kills: int) -> set[tuple[int, int]]:
-    """What both processes had finished, by seed and number; each one that is killed has a successor."""
+    """The seed and number of all records that were finished; a new process replaces each killed one."""
     finished = run.folder / "finished"
     finished.touch()
     moments = random.Random(0)  # noqa: S311 (no secret)
@@ -69,7 +69,7 @@ def killed_again_and_again(write: Write, run: RunFolder, *, kills: int) -> set[t
     writers = [next(new), next(new)]
     for kill in range(kills):
         before = finished.stat().st_size
-        while finished.stat().st_size == before:  # until one of them is ready and has written since the last kill
+        while finished.stat().st_size == before:  # until one of them has written a record since the last kill
             assert all(writer.is_alive() for writer in writers), "expected both to write until they are killed"
             time.sleep(0.001)
         time.sleep(moments.uniform(0, LONGEST_S))
@@ -83,7 +83,7 @@ def killed_again_and_again(write: Write, run: RunFolder, *, kills: int) -> set[t
 
 
 def stored(run: RunFolder, *, torn: list[str]) -> Counter[tuple[int, int]]:
-    """How often each record is there."""
+    """How often each record is in the file."""
     return Counter((item.case.seed, item.case.replicate) for item in run.read(warn=torn.append))
 
 
@@ -91,20 +91,20 @@ KILLS = [10, pytest.param(200, marks=pytest.mark.study)]
 
 
 @pytest.mark.parametrize("kills", KILLS)
-def test_no_finished_record_is_lost_whenever_a_writer_is_killed(tmp_path: Path, *, kills: int) -> None:
+def test_no_finished_record_is_lost_if_a_writer_is_killed(tmp_path: Path, *, kills: int) -> None:
     run = new_run(tmp_path, machine="machine")
     finished = killed_again_and_again(appended, run, kills=kills)
     torn: list[str] = []
     found = stored(run, torn=torn)
     assert len(finished) > 2
-    assert finished <= set(found), "expected whatever was finished"
+    assert finished <= set(found), "expected every finished record"
     assert max(found.values()) == 1
-    assert len(torn) <= kills + 2, "one line for each kill at most"
+    assert len(torn) <= kills + 2, "expected at most one incomplete line for each kill"
     run.append(record(seed=-1))
-    assert stored(run, torn=[])[-1, 0] == 1, "and the store takes the next one"
+    assert stored(run, torn=[])[-1, 0] == 1, "expected that another record can be stored"
 
 
-def test_records_that_wait_to_be_written_are_lost(tmp_path: Path) -> None:
+def test_buffered_records_are_lost_if_a_writer_is_killed(tmp_path: Path) -> None:
     run = new_run(tmp_path, machine="machine")
     finished = killed_again_and_again(buffered, run, kills=10)
     assert finished - set(stored(run, torn=[]))

@@ -1,4 +1,4 @@
-"""What was stored stays readable, whatever happens to the run that stored it."""
+"""Stored records stay readable after interruptions, damaged lines and full disks; runs and baselines are found."""
 
 import multiprocessing
 import re
@@ -45,7 +45,7 @@ def silent(warning: str) -> None:
     pytest.fail(f"no warning was expected: {warning}")
 
 
-def test_what_is_appended_is_read_back_in_order(run: RunFolder) -> None:
+def test_appended_records_are_read_back_in_order(run: RunFolder) -> None:
     stored = [a_record(order) for order in range(3)]
     for each in stored:
         run.append(each)
@@ -53,7 +53,7 @@ def test_what_is_appended_is_read_back_in_order(run: RunFolder) -> None:
     assert run.read(warn=silent) != stored[::-1]
 
 
-def test_of_a_case_that_was_measured_again_the_last_attempt_counts_and_all_are_kept(run: RunFolder) -> None:
+def test_the_last_attempt_of_a_case_is_read_and_all_attempts_are_stored(run: RunFolder) -> None:
     first, second, other = a_record(0), replace(a_record(0), attempt=2, order=1), a_record(2)
     for each in (first, second, other):
         run.append(each)
@@ -61,28 +61,28 @@ def test_of_a_case_that_was_measured_again_the_last_attempt_counts_and_all_are_k
     assert read(run.records, warn=silent) == [first, second, other]
 
 
-def test_equal_cases_of_different_runs_are_no_attempts_at_one(run: RunFolder) -> None:
+def test_equal_cases_of_different_runs_are_all_read(run: RunFolder) -> None:
     stored = [a_record(0), replace(a_record(0), run="another", attempt=2)]
     for each in stored:
         run.append(each)
     assert run.read(warn=silent) == stored
 
 
-def test_a_run_without_records_has_none(run: RunFolder) -> None:
+def test_a_run_without_a_file_has_no_records(run: RunFolder) -> None:
     assert run.read(warn=silent) == []
 
 
-def test_a_torn_last_line_is_skipped_with_its_file_and_number(run: RunFolder) -> None:
+def test_an_incomplete_last_line_is_skipped_with_a_warning_that_has_its_file_and_number(run: RunFolder) -> None:
     run.append(a_record(0))
     with run.records.open("a") as file:
         file.write(to_line(a_record(1))[:200])
     warnings: list[str] = []
     assert run.read(warn=warnings.append) == [a_record(0)]
     assert len(warnings) == 1
-    assert warnings[0].startswith(f"{run.records}:2: skipped, not a whole line of JSON")
+    assert warnings[0].startswith(f"{run.records}:2: skipped, found an incomplete or damaged line")
 
 
-def test_a_record_after_a_torn_line_has_a_line_of_its_own(run: RunFolder) -> None:
+def test_a_record_after_an_incomplete_line_is_on_a_new_line(run: RunFolder) -> None:
     run.append(a_record(0))
     with run.records.open("a") as file:
         file.write(to_line(a_record(1))[:200])
@@ -95,16 +95,21 @@ def test_a_record_after_a_torn_line_has_a_line_of_its_own(run: RunFolder) -> Non
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b"hello", "not a whole line of JSON"),
-        (b'{"a": 1}', f"schema version None, expected {SCHEMA_VERSION}"),
-        (b"[]", "schema version None"),
-        (to_line(replace(a_record(), schema_version=99)).encode(), f"schema version 99, expected {SCHEMA_VERSION}"),
+        (b"hello", "found an incomplete or damaged line, expected JSON"),
+        (b'{"a": 1}', f"schema_version: found None, expected {SCHEMA_VERSION}"),
+        (b"[]", "schema_version: found None"),
+        (
+            to_line(replace(a_record(), schema_version=99)).encode(),
+            f"schema_version: found 99, expected {SCHEMA_VERSION}",
+        ),
         (to_line(a_record()).replace('"cores":2', '"cores":"two"').encode(), "environment.cores: "),
         (b"\xff\xfe\x00", "can't decode"),
     ],
     ids=["text", "foreign", "list", "newer", "mistyped", "binary"],
 )
-def test_a_foreign_line_is_skipped_and_the_others_are_read(run: RunFolder, line: bytes, reason: str) -> None:
+def test_a_line_that_is_not_a_record_is_skipped_and_the_others_are_read(
+    run: RunFolder, line: bytes, reason: str
+) -> None:
     run.append(a_record(0))
     with run.records.open("ab") as file:
         file.write(line + b"\n")
@@ -116,7 +121,7 @@ def test_a_foreign_line_is_skipped_and_the_others_are_read(run: RunFolder, line:
     assert reason in warnings[0]
 
 
-def test_processes_that_append_at_once_tear_no_line(run: RunFolder) -> None:
+def test_processes_that_append_at_the_same_time_write_complete_lines(run: RunFolder) -> None:
     spawn = multiprocessing.get_context("spawn")
     processes = [spawn.Process(target=append_many, args=(run.records, start)) for start in (0, 100)]
     for process in processes:
@@ -132,17 +137,17 @@ def append_many(records: Path, start: int) -> None:
         RunFolder(records).append(a_record(order))
 
 
-def test_a_place_that_cannot_be_written_is_an_error_that_names_it(results: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error_with_its_name(results: Path) -> None:
     results.write_text("a file where the folder should be")
     with pytest.raises(BenchError, match=rf"{re.escape(str(results))}.*: cannot be written .*--results DIR"):
         new_run(results, machine="machine")
 
 
-def test_a_full_disk_is_an_error_that_leaves_what_is_stored(results: Path) -> None:
+def test_a_full_disk_is_an_error_and_stored_records_remain(results: Path) -> None:
     full = Path("/dev/full")
     if not full.exists():
         pytest.fail("expected /dev/full, a device that is always full")
-    with pytest.raises(BenchError, match=r"/dev/full: cannot be written .*stays readable"):
+    with pytest.raises(BenchError, match=r"/dev/full: cannot be written .*still readable"):
         RunFolder(full).append(a_record())
     assert not results.exists()
 
@@ -156,7 +161,7 @@ def test_runs_are_listed_newest_first(results: Path) -> None:
     assert all(re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{4}", run.name) for run in made)
 
 
-def test_no_results_are_no_runs(results: Path) -> None:
+def test_a_folder_without_results_has_no_runs(results: Path) -> None:
     assert runs(results) == []
 
 
@@ -168,11 +173,13 @@ def test_a_run_is_found_by_id_prefix_folder_file_and_as_the_latest(results: Path
     assert find_run(results, "20260101") == first
     assert find_run(results, str(first.folder)) == first
     assert find_run(results, str(first.records)) == first
-    assert find_run(results, "20260102T000000Z-bbbb").name == "20260102T000000Z-bbbb", "an id that begins another"
+    assert find_run(results, "20260102T000000Z-bbbb").name == "20260102T000000Z-bbbb", (
+        "this id is also the beginning of another id"
+    )
     assert find_run(results, "latest") == find_run(results, "last") != first
 
 
-def test_a_records_file_may_lie_anywhere(results: Path, tmp_path: Path) -> None:
+def test_a_records_file_can_be_in_any_folder(results: Path, tmp_path: Path) -> None:
     baseline = tmp_path / "baseline.jsonl"
     baseline.write_text(to_line(a_record()) + "\n")
     assert find_run(results, str(baseline)).read(warn=silent) == [a_record()]
@@ -180,7 +187,7 @@ def test_a_records_file_may_lie_anywhere(results: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["nonsense", "2025", ""])
-def test_an_unknown_run_is_an_error_that_shows_the_newest_ones(results: Path, name: str) -> None:
+def test_an_unknown_run_is_an_error_with_a_list_of_the_newest_runs(results: Path, name: str) -> None:
     names = [f"2026010{day}T000000Z-aaaa" for day in range(1, 8)]
     for known in names:
         RunFolder(folder(results / "machine" / known) / "records.jsonl").append(a_record())
@@ -190,19 +197,19 @@ def test_an_unknown_run_is_an_error_that_shows_the_newest_ones(results: Path, na
     assert "and 2 older ones" in str(caught.value)
 
 
-def test_a_prefix_of_several_runs_is_an_error_that_shows_them(results: Path) -> None:
+def test_the_beginning_of_several_ids_is_an_error_with_a_list_of_them(results: Path) -> None:
     for name in ("20260101T000000Z-aaaa", "20260101T000000Z-bbbb"):
         RunFolder(folder(results / "machine" / name) / "records.jsonl").append(a_record())
-    with pytest.raises(UsageError, match=r"begins 2 ids; .*Z-bbbb, .*Z-aaaa"):
+    with pytest.raises(UsageError, match=r"2 runs have such an id; .*Z-bbbb, .*Z-aaaa"):
         find_run(results, "2026")
 
 
-def test_the_latest_of_no_runs_is_nothing_measured(results: Path) -> None:
+def test_latest_without_any_run_is_nothing_measured(results: Path) -> None:
     with pytest.raises(NothingMeasuredError, match="levelfield run"):
         find_run(results, "latest")
 
 
-def test_a_plan_is_loaded_as_it_was_saved(run: RunFolder) -> None:
+def test_a_plan_is_loaded_unchanged(run: RunFolder) -> None:
     plan = Plan(cases=(a_record(0).case, a_record(1).case), options={"time_limit_s": 60, "devices": ["cpu"]})
     run.save_plan(plan)
     assert run.load_plan() == plan
@@ -210,14 +217,14 @@ def test_a_plan_is_loaded_as_it_was_saved(run: RunFolder) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"cases": [{}], "options": {}}', '{"cases": [], "options": 3}'])
-def test_a_damaged_plan_is_an_error_that_names_the_file(run: RunFolder, content: str) -> None:
+def test_a_damaged_plan_is_an_error_with_the_name_of_the_file(run: RunFolder, content: str) -> None:
     run.save_plan(Plan(cases=(), options={}))
     run.plan.write_text(content)
-    with pytest.raises(UsageError, match=r"plan\.json: not a plan that can be continued"):
+    with pytest.raises(UsageError, match=r"plan\.json: found no plan that can be resumed"):
         run.load_plan()
 
 
-def test_the_unfinished_run_is_the_newest_with_cases_that_have_no_record(results: Path) -> None:
+def test_the_unfinished_run_is_the_newest_one_with_missing_records(results: Path) -> None:
     plan = Plan(cases=(a_record(0).case, a_record(1).case), options={})
     older, newer, newest = (new_run(results, machine="machine") for _ in range(3))
     older.save_plan(plan)
@@ -240,7 +247,7 @@ def folder(path: Path) -> Path:
     return path
 
 
-def test_a_baseline_is_that_of_its_machine_with_who_and_why(results: Path) -> None:
+def test_each_machine_has_its_baseline_with_user_time_and_reason(results: Path) -> None:
     first, second = new_run(results, machine="one"), new_run(results, machine="two")
     for run in (first, second):
         run.append(a_record())
@@ -251,7 +258,7 @@ def test_a_baseline_is_that_of_its_machine_with_who_and_why(results: Path) -> No
         ("one", first.name, "Ada", "the release on one"),
         ("two", second.name, "Ada", "the release on two"),
     ]
-    assert find_run(results, "latest") == second, "a baseline is no run"
+    assert find_run(results, "latest") == second, "the file of a baseline is not a run"
     clear_baseline(results, "one")
     with pytest.raises(UsageError, match="baseline: found none for one, expected one: `levelfield baseline set"):
         baseline_of(results, "one")
@@ -259,7 +266,7 @@ def test_a_baseline_is_that_of_its_machine_with_who_and_why(results: Path) -> No
     assert first.read(warn=silent) == [a_record()]
 
 
-def test_another_baseline_takes_the_place_of_the_first(results: Path) -> None:
+def test_a_new_baseline_replaces_the_earlier_one(results: Path) -> None:
     first, second = new_run(results, machine="one"), new_run(results, machine="one")
     for run in (first, second):
         run.append(a_record())
@@ -268,25 +275,27 @@ def test_another_baseline_takes_the_place_of_the_first(results: Path) -> None:
     assert len(baselines(results)) == 1
 
 
-def test_a_baseline_that_is_gone_elsewhere_or_damaged_is_refused(run: RunFolder, results: Path, tmp_path: Path) -> None:
+def test_a_missing_foreign_or_damaged_baseline_is_refused(run: RunFolder, results: Path, tmp_path: Path) -> None:
     run.append(a_record())
-    with pytest.raises(UsageError, match="found a run that is not stored under"):
+    with pytest.raises(UsageError, match="found a run outside of"):
         set_baseline(tmp_path / "others", run, who="Ada", why="no")
     set_baseline(results, run, who="Ada", why="yes")
     run.records.unlink()
-    with pytest.raises(UsageError, match=r"records\.jsonl is no longer there; set another"):
+    with pytest.raises(UsageError, match=r"records\.jsonl is missing; set another"):
         baseline_of(results, "machine")
     (results / "machine" / "baseline.json").write_text("{")
-    with pytest.raises(BenchError, match=r"baseline\.json: found no baseline \(.*\); set it again"):
+    with pytest.raises(BenchError, match=r"baseline\.json: found no valid baseline \(.*\); set it again"):
         baselines(results)
 
 
-def test_a_calibration_is_that_of_its_machine(results: Path) -> None:
+def test_each_machine_has_its_calibration(results: Path) -> None:
     assert load_calibration(results, "one") is None
     save_calibration(results, "one", {"noise": 0.5})
     path = save_calibration(results, "one", {"noise": 0.25})
     assert load_calibration(results, "one") == {"noise": 0.25}
     assert load_calibration(results, "two") is None
     path.write_text("{")
-    with pytest.raises(BenchError, match=r"calibration\.json: found no calibration \(.*\); run `levelfield doctor"):
+    with pytest.raises(
+        BenchError, match=r"calibration\.json: found no valid calibration \(.*\); run `levelfield doctor"
+    ):
         load_calibration(results, "one")

@@ -1,4 +1,4 @@
-"""Metrics are read from raw samples; too few samples have no value."""
+"""Metrics are computed from raw samples, and have no value if there are too few samples."""
 
 from dataclasses import replace
 
@@ -50,28 +50,28 @@ PLAIN = replace(
         ("start_cost_s", 0.305 + 0.530 - 3 * 0.0505 - 0.030),
     ],
 )
-def test_a_metric_is_what_its_definition_says(name: str, expected: float) -> None:
+def test_every_metric_has_the_value_of_its_definition(name: str, expected: float) -> None:
     assert value(METRICS[name], PLAIN) == pytest.approx(expected)
 
 
-def test_compiling_that_a_library_does_not_count_is_what_first_calls_cost_beyond_tracing() -> None:
+def test_without_a_report_of_the_library_compile_time_is_the_start_cost_minus_tracing() -> None:
     silent = replace(PLAIN, compiling=Compiling(trace_ns=200 * MILLISECOND, compile_ns=None))
     assert value(METRICS["compile_time_s"], silent) == pytest.approx(0.6535 - 0.2)
 
 
-def test_nothing_that_was_compiled_took_no_time_and_that_is_known() -> None:
+def test_compile_time_is_zero_if_nothing_was_compiled() -> None:
     eager = replace(PLAIN, compiling=Compiling(trace_ns=0, compile_ns=0), first_round_ns=1)
     assert [value(METRICS[name], eager) for name in ("trace_time_s", "compile_time_s")] == [0.0, 0.0]
     assert value(METRICS["start_cost_s"], replace(eager, call_ns=(1, 1, 1))) == 0.0
     assert value(METRICS["step_time_p50_s"], replace(PLAIN, synchronised_ns=(0,) * 64)) is None
 
 
-def test_a_record_from_before_compiling_was_counted_says_nothing_of_it() -> None:
+def test_an_older_record_without_compile_times_has_no_value_for_them() -> None:
     old = replace(PLAIN, compiling=None, first_round_ns=None)
     assert [value(METRICS[name], old) for name in ("trace_time_s", "compile_time_s", "start_cost_s")] == [None] * 3
 
 
-def test_every_metric_says_when_it_exists_and_which_way_is_better() -> None:
+def test_every_metric_has_scenarios_and_a_better_direction() -> None:
     assert {metric.better for metric in METRICS.values()} == {"lower", "higher"}
     assert all(metric.name == name and metric.scenarios and metric.unit for name, metric in METRICS.items())
 
@@ -93,32 +93,32 @@ def test_no_samples_and_times_of_zero_have_no_value(name: str) -> None:
     assert value(METRICS["cpu_use"], replace(PLAIN, wall_ns=0)) is None
 
 
-def test_a_call_that_was_not_taken_apart_has_no_parts() -> None:
+def test_an_older_record_without_the_parts_of_a_call_has_no_values_for_them() -> None:
     assert value(METRICS["dispatch_time_s"], replace(PLAIN, boundary=None)) is None
 
 
-def test_the_middle_of_inverse_numbers_is_its_inverse() -> None:
+def test_the_median_of_inverse_numbers_is_the_inverse_of_the_median() -> None:
     for values in ((1.0, 4.0), (1.0, 2.0, 9.0), (5.0, 1.0, 2.0, 8.0)):
         assert middle([1 / value for value in values]) == pytest.approx(1 / middle(values))
     assert middle((1.0, 4.0)) == pytest.approx(2.0)
     assert middle((1.0, 2.0, 9.0)) == 2.0
-    assert middle((0.0, 4.0)) == 2.0, "there is no geometric mean with nothing"
+    assert middle((0.0, 4.0)) == 2.0, "with a zero the geometric mean is not defined"
 
 
-def test_a_cell_is_the_median_of_its_processes_and_not_of_their_samples() -> None:
+def test_a_figure_is_the_median_over_processes_and_not_over_samples() -> None:
     blocks = [replace(PLAIN, synchronised_ns=(time,) * count) for time, count in [(1000, 900), (5000, 1), (3000, 1)]]
     found = summary(METRICS["query_time_p50_s"], blocks)
     assert found is not None
     assert (found.median, found.low, found.high) == pytest.approx((3e-6, 1e-6, 5e-6))
 
 
-def test_a_cell_has_no_value_where_one_process_has_none() -> None:
+def test_a_cell_has_no_value_if_one_process_has_none() -> None:
     assert summary(METRICS["query_time_p50_s"], [PLAIN, PLAIN]) is not None
     assert summary(METRICS["query_time_p50_s"], [PLAIN, replace(PLAIN, synchronised_ns=())]) is None
     assert summary(METRICS["query_time_p50_s"], []) is None
 
 
-def test_replicates_share_a_cell_and_anything_else_has_its_own() -> None:
+def test_replicates_share_a_cell_and_all_other_cases_have_different_cells() -> None:
     records = [record(replicate=number, order=number) for number in range(3)]
     others = [record(device="cuda"), record(framework="flax"), record(batch_sizes=(64,)), record("digits-cnn")]
     found = timed_blocks([*records, *others])
@@ -126,14 +126,14 @@ def test_replicates_share_a_cell_and_anything_else_has_its_own() -> None:
     assert len(found) == 5
 
 
-def test_only_timings_that_ended_well_count() -> None:
+def test_only_timing_cases_with_the_outcome_ok_are_used() -> None:
     left_out = [record(outcome="timeout"), record(purpose="learning"), record(purpose="memory")]
     assert timed_blocks(left_out) == {}
     assert len(timed_blocks([*left_out, record()])) == 1
 
 
 @pytest.mark.parametrize(("name", "best"), [("samples_per_second", 4.0), ("step_time_p50_s", 2.0)])
-def test_the_best_is_one_and_the_others_are_as_many_times_worse(name: str, best: float) -> None:
+def test_the_best_cell_is_1_and_the_others_are_multiples_of_it(name: str, best: float) -> None:
     first, second = (cells(record(framework=framework).case)[0] for framework in ("pytorch", "flax"))
     found = {
         first: Summary(median=2.0, low=2.0, high=2.0, processes=(2.0,)),
@@ -147,13 +147,13 @@ def test_the_best_is_one_and_the_others_are_as_many_times_worse(name: str, best:
 
 
 @pytest.mark.parametrize("name", ["samples_per_second", "step_time_p50_s"])
-def test_the_best_is_once_as_good_as_itself_also_over_an_even_number_of_processes(name: str) -> None:
+def test_the_best_cell_is_1_also_with_an_even_number_of_processes(name: str) -> None:
     (cell,) = cells(record().case)
     even = Summary(median=5.0, low=1.0, high=9.0, processes=(1.0, 9.0))
     assert against_best(METRICS[name], {cell: even})[cell].median == 1.0
 
 
-def test_energy_is_spread_over_all_samples_of_the_pipelined_rounds() -> None:
+def test_energy_is_divided_by_all_samples_of_the_pipelined_rounds() -> None:
     use = Use(readings=(), span_ns=1, stolen_ns=None, preemptions=0, energy_j=64.0)
     known = replace(block(32), use=use)
     samples = 32 * known.iterations_per_round * len(known.pipelined_ns)

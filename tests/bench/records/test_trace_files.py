@@ -1,4 +1,4 @@
-"""A trace is read as it was written, and a file that is torn or damaged holds none."""
+"""A trace is read back unchanged, and an incomplete or damaged file gives None."""
 
 import re
 from pathlib import Path
@@ -16,13 +16,13 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "trace.npz"
 
 
-def test_a_trace_is_read_as_it_was_written(path: Path) -> None:
+def test_a_trace_is_read_back_unchanged(path: Path) -> None:
     write_trace(path, TRACE)
     np.testing.assert_equal(read_trace(path), TRACE)
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_another_trace_takes_the_place_of_the_first(path: Path) -> None:
+def test_a_new_trace_replaces_the_earlier_one(path: Path) -> None:
     write_trace(path, TRACE)
     other = TRACE | {"logits": np.array([[1.0, 2.0]])}
     write_trace(path, other)
@@ -32,7 +32,7 @@ def test_another_trace_takes_the_place_of_the_first(path: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
-def test_half_a_trace_is_none(path: Path, share: float) -> None:
+def test_an_incomplete_trace_is_none(path: Path, share: float) -> None:
     write_trace(path, TRACE)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
