@@ -78,7 +78,7 @@ def test_every_contract_has_an_example_that_breaks_it() -> None:
 def broken_contracts(folder: Path) -> list[str]:
     done = subprocess.run([LINT_IMPORTS, "--no-cache"], cwd=folder, check=False, capture_output=True, text=True)
     summary = re.search(r"^Contracts: (\d+) kept, (\d+) broken\.$", done.stdout, re.MULTILINE)
-    assert summary, f"the linter came to no result: {done.stdout}{done.stderr}"
+    assert summary, f"import-linter gave no result: {done.stdout}{done.stderr}"
     broken = re.findall(r"^(.+) BROKEN$", done.stdout, re.MULTILINE)
     assert (len(broken), bool(done.returncode)) == (int(summary[2]), bool(broken))
     return broken

@@ -59,7 +59,7 @@ def test_the_first_value_of_every_option_is_the_default(adapter: Adapter, networ
     found = learnt(adapter, network, {}, sizes=(6, 6))
     for scenario in get_args(Scenario):
         assert learnt(adapter, network, usual(adapter, scenario), sizes=(6, 6)) == pytest.approx(found, abs=0)
-    assert learnt(adapter, network, {}, sizes=(6,)) != pytest.approx(found, abs=TOLERANCE), "a missing step is seen"
+    assert learnt(adapter, network, {}, sizes=(6,)) != pytest.approx(found, abs=TOLERANCE), "one step less"
 
 
 def test_every_option_value_trains_and_predicts_the_same(adapter: Adapter, network: ModuleType, contender: str) -> None:

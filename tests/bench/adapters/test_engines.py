@@ -138,7 +138,9 @@ def test_the_peak_of_a_call_is_divided_by_the_pass_that_allocated() -> None:
         event("alloc", 6, 10, "optim", "step"),
     ]
     found = accounted(events, held=100, workspace=40)
-    assert found == {HELD: 30, WORKSPACE: 40, FORWARD: 20, BACKWARD: 61}, "70, 120, 140, 90, 150, 151, 131, 141"
+    assert found == {HELD: 30, WORKSPACE: 40, FORWARD: 20, BACKWARD: 61}, (
+        "bytes after each event: 70, 120, 140, 90, 150, 151, 131, 141"
+    )
     assert sum(found.values()) == 151
     more = accounted([*events, event("alloc", 7, 100, "optim", "step")], held=100, workspace=40)
     assert more == {HELD: 30, WORKSPACE: 40, BACKWARD: 61, OPTIMIZER: 110}

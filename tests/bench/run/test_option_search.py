@@ -62,7 +62,7 @@ def test_a_search_times_all_options_and_is_cached(tmp_path: Path, script: Script
     made.events.clear()
     asked = len(script.asked)
     assert option_search.search([TUNED], made.settings, again=False) == {cell: found}
-    assert (tried(made), chosen(made), len(script.asked)) == ([], [], asked), "the cache knows"
+    assert (tried(made), chosen(made), len(script.asked)) == ([], [], asked), "the second search only reads the cache"
     option_search.search([TUNED], made.settings, again=True)
     # All four in the first round of successive halving, then the faster half and the default in two rounds.
     assert len(tried(made)) == 4 + 2 * 3
@@ -102,7 +102,7 @@ def test_an_exhaustive_search_times_all_candidates_fully_and_is_not_cached(tmp_p
     assert len({len(item.times_s) for item in found.candidates}) == 1, "no candidate is eliminated"
     assert len(tried(made)) == 4 * len(found.candidates[0].times_s)
     assert option_search.search([TUNED], made.settings, again=False) == searched
-    assert [found] != list(searched.values()), "the times of another search"
+    assert [found] != list(searched.values()), "the exhaustive search has other times"
 
 
 def test_batch_sizes_share_processes_and_fail_separately(tmp_path: Path, script: Script) -> None:
@@ -118,7 +118,7 @@ def test_batch_sizes_share_processes_and_fail_separately(tmp_path: Path, script:
     assert {event.case.batch_sizes for event in made.events if event.kind == "tuning" and event.case} == {(4, 8)}
     more_than_there_is = option_search.search([replace(case, batch_sizes=(8, 4, 100))], made.settings, again=False)
     *others, last = more_than_there_is.items()
-    assert dict(others) == found, "the cache knows two of them"
+    assert dict(others) == found, "two of them are in the cache"
     assert (last[0].batch_size, {item.outcome for item in last[1].candidates}) == (100, {"failed"})
     both = option_search.search([replace(case, batch_sizes=(4, 100))], made.settings, again=True)
     assert [{item.outcome for item in tuning.candidates} for tuning in both.values()] == [{"ok"}, {"failed"}]

@@ -71,7 +71,7 @@ def test_a_trace_is_computed_once_and_then_read_from_the_cache(fleet: WorkerPool
     torn = min(cache.iterdir())
     torn.write_bytes(torn.read_bytes()[:100])
     again, told = prove(fleet, made, PYTORCH, FLAX)
-    assert len(told) == 1, "one trace was torn"
+    assert len(told) == 1, "only the damaged trace is computed again"
     assert again == found
 
 
@@ -80,7 +80,7 @@ def test_equal_work_is_proven_and_different_work_is_not(fleet: WorkerPool, scrip
     script.instead = worked
     found, _ = prove(fleet, workload(), PYTORCH, FLAX)
     assert all(certificate.passed for certificate in found.values())
-    assert all(item.found > 0 for item in found["flax"].deviations if item.against == "pytorch"), "no two round alike"
+    assert all(item.found > 0 for item in found["flax"].deviations if item.against == "pytorch"), "they round"
 
     def changed(job: Message, _: float) -> Message:
         is_flax = job["framework"] == "flax"
@@ -90,7 +90,7 @@ def test_equal_work_is_proven_and_different_work_is_not(fleet: WorkerPool, scrip
         return worked(job | {"workload": content}, LIMIT_S)
 
     script.instead = changed
-    other = workload(("epochs = 2", "epochs = 2\nseed = 1"))  # whose traces are not in the cache
+    other = workload(("epochs = 2", "epochs = 2\nseed = 1"))  # its traces are not in the cache
     found, _ = prove(fleet, other, PYTORCH, FLAX)
     assert not any(certificate.passed for certificate in found.values())
 

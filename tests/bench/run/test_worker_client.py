@@ -129,7 +129,7 @@ def test_a_killed_worker_fails_with_the_name_of_the_signal(
     ending = endless(pytorch, learning(logs), lambda pid: os.kill(pid, number))
     assert ending.result["outcome"] == "failed"
     assert ending.result["error"] == f"the process was killed by {number.name}"
-    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the fork server goes on"
+    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the fork server runs the next job"
 
 
 def test_a_worker_killed_by_the_system_for_memory_is_oom(
@@ -151,13 +151,13 @@ def test_a_worker_that_does_not_end_is_stopped_at_the_time_limit(pytorch: Worker
     ending = endless(pytorch, learning(logs), lambda _: None, limit_s=1.5)
     assert ending.result["outcome"] == "timeout"
     assert ending.result["error"] == "no result within the time limit of 1.5 s"
-    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the fork server goes on"
+    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the fork server runs the next job"
 
 
 def test_a_suspended_worker_is_killed_at_the_time_limit(pytorch: WorkerClient, logs: Path) -> None:
     ending = endless(pytorch, learning(logs), lambda pid: os.kill(pid, signal.SIGSTOP), limit_s=1.5)
     assert ending.result["outcome"] == "timeout"
-    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the fork server goes on"
+    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the fork server runs the next job"
 
 
 def test_a_worker_that_exits_without_a_result_fails_with_its_status(
@@ -211,7 +211,7 @@ def test_a_log_that_cannot_be_written_ends_the_job_and_not_the_fork_server(pytor
     ending = pytorch.run(job(workload(), logs / "missing" / "job.log"), limit_s=LIMIT_S)
     assert ending.result["outcome"] == "failed"
     assert "missing/job.log" in ending.result["error"]
-    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the fork server goes on"
+    assert pids(pytorch, logs)[1].result["outcome"] == "ok", "the fork server runs the next job"
 
 
 def test_an_unknown_framework_is_named_with_the_reason(logs: Path) -> None:
@@ -260,7 +260,7 @@ def test_half_a_line_of_a_killed_process_is_skipped(pytorch: WorkerClient) -> No
     real, pytorch._connection = pytorch._connection, ours
     theirs.sendall(b'{"event": "result", "measu\n{"event": "exited", "status": -9}\n')
     assert pytorch.receive(limit_s=1) == {"event": "exited", "status": -9}
-    assert pytorch.receive(limit_s=0.01) is None, "nothing more comes"
+    assert pytorch.receive(limit_s=0.01) is None, "no further message"
     pytorch._connection = real
     ours.close()
     theirs.close()

@@ -178,7 +178,7 @@ def test_close_ends_running_jobs_of_other_threads_and_starts_no_waiting_job(flee
         thread.join(PATIENCE_S)
     assert not any(thread.is_alive() for thread in threads)
     assert [ending.result["outcome"] for ending in endings] == ["failed"] * 3
-    assert len(children) >= 3, "fork server, worker, spawned process"
+    assert len(children) >= 3, "a fork server, its worker, and a spawned process"
     for child in children:
         until_gone(child.pid)
     assert fleet.run(LIGHT, "cpu", asked, limit_s=LIMIT_S).result["error"] == (

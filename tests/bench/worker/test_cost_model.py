@@ -75,9 +75,9 @@ def test_the_memory_peak_of_a_step_is_in_the_backward_pass() -> None:
 def test_a_recurrent_layer_keeps_the_states_and_gates_of_all_steps() -> None:
     # The layer returns only its last state, but its backward pass needs twenty numbers of each sample.
     deep = replace(STEP, kept=(20, 2), batch_size=100)
-    assert deep.held["outputs of layers"] == 4 * 100 * 20, "where the backward pass begins"
+    assert deep.held["outputs of layers"] == 4 * 100 * 20, "at the start of the backward pass"
     alone = replace(STEP, weights=(54,), outputs=(2,), kept=(20,))
-    assert alone.held["outputs of layers"] == 4 * 5 * (20 - 2), "its own, where its gradients are computed"
+    assert alone.held["outputs of layers"] == 4 * 5 * (20 - 2), "at the gradients of this layer"
     assert replace(deep, scenario="inference").held == replace(QUERY, batch_size=100).held, "a query keeps nothing"
     # An LSTM keeps states, cells and four gates of all time steps; a plain recurrent layer keeps only states.
     for name, numbers in (("digits-lstm", 6), ("counting-rnn", 1)):

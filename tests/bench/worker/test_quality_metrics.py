@@ -18,7 +18,7 @@ OUTPUTS = np.array([[1.0], [2.0], [3.0], [6.0]], np.float32)
 TARGETS = np.array([[1.0], [2.0], [3.0], [4.0]], np.float32)
 SCALE = {"mean": np.full(1, 100.0), "deviation": np.full(1, 10.0)}
 FLAT = np.zeros((4, 3), np.float32)  # samples that are not images
-# Probabilities of class 1 of 0.1, 0.6, 0.3 and 0.9: at 0.5 one of class 0 and one of class 1 are wrong, at 0.3 one is.
+# Probabilities of class 1: 0.1, 0.6, 0.3, 0.9. The threshold 0.5 is wrong for one sample of each class, 0.3 for one.
 BINARY_LOGITS = np.log(np.array([[1 / 9], [6 / 4], [3 / 7], [9]]))
 BINARY_LABELS = np.array([0, 0, 1, 1])
 
