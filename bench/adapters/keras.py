@@ -65,7 +65,7 @@ class KerasAdapter:
         input_shape: tuple[int, ...],  # noqa: ARG002 (the interface)
         forms: Collection[str],
     ) -> Mapping[str, tuple[str, ...]]:
-        """Keras' own methods or a custom loop; `jit_compile`, but on JAX; and the backend's own options."""
+        """Keras' own methods or a custom loop; except on JAX also `jit_compile` and the backend's own options."""
         on_jax, is_training = self.backend == "jax", scenario == "training"
         usual = "train_on_batch" if is_training else "predict_on_batch"
         ahead = (f"{LOOP}, {AHEAD}",) if on_jax else ()

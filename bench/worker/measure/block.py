@@ -160,7 +160,7 @@ def timed(work: Work, calls: int) -> int:
 
 
 def _compiling(began: Compiled, called: Compiled, rested: Compiled, ended: Compiled) -> Compiling:
-    """The time that the first calls and the first round spent on tracing and compiling, from counts around both."""
+    """The time that the first calls and the first round spent on tracing and compiling, by counters around each."""
     counts = (began.compile_ns, called.compile_ns, rested.compile_ns, ended.compile_ns)
     known = [count for count in counts if count is not None]
     return Compiling(

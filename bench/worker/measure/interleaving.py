@@ -128,7 +128,7 @@ class Neighbour:
     def meet(self, number: int) -> int:
         """Signal that this side is ready, and wait for the partner; messages of earlier meetings are skipped.
 
-        A partner that is at a later meeting already has continued alone; this side then also continues alone.
+        If the partner is at a later meeting, it has continued alone, and this side continues alone too.
         """
         self.alone = self.gone or self.mine < 0
         self.meetings += 1
