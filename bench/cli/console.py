@@ -11,14 +11,15 @@ from rich.text import Text
 
 from bench.cli import completion
 from bench.cli.options import as_option
+from bench.errors import ExitCode
 from bench.plan.options import COMPARE, DEVICE, FRAMEWORK, PRECISION, WHERE, WORKLOAD, Help
 from bench.version import __version__
 
-INTERRUPTED = 130
-FAILED = 1
-USAGE = 2
-INCONCLUSIVE = 4
-NOTHING = 6
+INTERRUPTED = ExitCode.INTERRUPTED
+FAILED = ExitCode.FAILED
+USAGE = ExitCode.USAGE
+INCONCLUSIVE = ExitCode.INCONCLUSIVE
+NOTHING = ExitCode.NOTHING_MEASURED
 WIDTH_OF_FILES = 120
 
 console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)

@@ -74,6 +74,7 @@ def _run(content: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a page is minutes of commands
 @pytest.mark.parametrize("page", [page for page in EVERY if any(item.language == "sh" for item in blocks(text(page)))])
 def test_the_shell_blocks_of_a_page_run_from_top_to_end(page: str, tmp_path: Path) -> None:
     done = _run(text(page), tmp_path)
