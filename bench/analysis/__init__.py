@@ -1,1 +1,1 @@
-"""From numbers to statements, in both processes: statistics, verdicts, equivalence; reads no clock and no file."""
+"""Computes statistics, verdicts and certificates from records; used by both processes, reads no clock and no file."""

@@ -1,4 +1,4 @@
-"""The figures of a run held against budgets."""
+"""Checks the figures of a run against budgets."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Verdict = Literal["kept", "BROKEN", "not measured"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One limit on one cell: what was found, in the unit of its key; None where nothing was."""
+    """One limit for one cell, and the figure in the unit of the limit's key; None if there is no figure."""
 
     where: str
     key: str
@@ -28,17 +28,17 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checks:
-    """All of them, and 3 where one is broken, or else 6 where one could not be held against anything, or else 0."""
+    """All checks, and the exit code: 3 if a limit is broken, else 6 if one could not be checked, else 0."""
 
     checks: tuple[Check, ...]
     exit_code: int
 
 
 def check(budgets: Sequence[Budget], records: Sequence[Record]) -> Checks:
-    """Every limit held against every cell that it is meant for.
+    """Checks every limit against every cell that its budget selects.
 
-    A cell of which a process did not end well keeps nothing, nor does one that has no figure: both are not measured.
-    What a framework cannot do at all is not asked of it.
+    A cell is `not measured` if one of its processes failed or if it has no figure. Cases with the outcome
+    `unavailable` are left out, since the framework cannot run them.
     """
     known = {(figure.cell, figure.metric): figure for figure in figures(records)}
     tried = [record for record in records if record.outcome != "unavailable"]
@@ -69,7 +69,7 @@ def _checks(budget: Budget, known: Mapping[tuple[Cell, str], Figure], tried: Seq
 
 
 def _meant(budget: Budget, metric: str, tried: Sequence[Record]) -> dict[Cell, bool]:
-    """The cells that a limit is for, and whether all their processes ended well."""
+    """The cells that a limit is for, and whether all their processes had the outcome `ok`."""
     found: dict[Cell, bool] = {}
     for record in tried:
         if record.case.purpose != PURPOSES.get(metric, "learning") or not _has(record, metric):
@@ -81,7 +81,7 @@ def _meant(budget: Budget, metric: str, tried: Sequence[Record]) -> dict[Cell, b
 
 
 def _has(record: Record, metric: str) -> bool:
-    """Whether what the process was for has such a metric at all."""
+    """Whether the metric exists for the scenario of the record."""
     return metric not in METRICS or record.case.scenario in METRICS[metric].scenarios
 
 

@@ -1,7 +1,7 @@
-"""A machine against itself: how far its processes are apart, how often a comparison cries wolf, and what it would find.
+"""Calibrates a machine: its noise between processes, the rate of false alarms, and the rate of slowdowns it finds.
 
-Both sides are of the same code (A/A), and their processes had turns with each other. Five pairs of every cell make one
-comparison; no pair is used twice.
+Both sides are runs of the same code (an A/A comparison), whose processes were interleaved. Five pairs of every cell
+make one comparison, and no pair is used twice.
 """
 
 import math
@@ -28,7 +28,7 @@ PLANTED = 1.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """How many of how many; `low` and `high` are 95 % bounds, each by itself (Clopper and Pearson 1934)."""
+    """`found` of `of` cases; `low` and `high` are one-sided 95 % bounds of this rate (Clopper and Pearson 1934)."""
 
     found: int
     of: int
@@ -38,7 +38,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """How far the processes of one cell are apart in one metric: a variance of logarithms and its degrees."""
+    """The variance of log times between processes, for one cell and metric, and its degrees of freedom."""
 
     cell: Cell
     metric: str
@@ -48,15 +48,20 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """What is known about a machine's noise.
+    """The noise of a machine.
 
-    `within_percent` is half the 95 % interval of a median inside a process over that median (the median over blocks),
-    `between_percent` the pooled standard deviation of process medians (`known` are the variances behind it; None where
-    every run has a single pair), and
-    `pair_percent` that of the ratios of pairs in turns. Rates are those of verdicts at `threshold` in so many
-    `comparisons` of two sides: `alarms` and `inconclusive` ones between equal sides, `slowdowns` and `speedups` where
-    the times of one cell were made longer or shorter by a tenth. Rows of one comparison share a moment of the machine,
-    so that the bounds of the rates are too narrow where it drifts.
+    - `within_percent`: half the 95 % interval of a median inside a process, relative to the median; the median of this
+      over all blocks;
+    - `between_percent`: the pooled standard deviation of process medians; None if every run has a single pair. `known`
+      holds the variances behind it;
+    - `pair_percent`: the pooled standard deviation of the ratios of interleaved pairs;
+    - `alarms`, `inconclusive`: how often a verdict at `threshold` was a false alarm or inconclusive, in `comparisons`
+      of equal sides;
+    - `slowdowns`, `speedups`: how often a change was found if the times of one cell were made longer or shorter by a
+      tenth.
+
+    The rows of one comparison are measured at the same time. If the machine drifts, the bounds of the rates are
+    therefore too narrow.
     """
 
     machine: str
@@ -81,25 +86,29 @@ class Calibration:
 
 
 def calibrate(baseline: Sequence[Record], candidate: Sequence[Record], *, threshold: float) -> Calibration:
-    """What two runs of the same code say of their machine, whose processes had turns with each other.
+    """The calibration of a machine from two interleaved runs of the same code.
 
-    Each side may be of several runs, one after the other. A cell that lacks pairs, because a process failed or worked
-    alone, has a part in fewer comparisons than the others.
-    Raises UsageError where no cell has five pairs, and where the sides are of different machines or sources.
+    Each side may have several runs. A cell with fewer pairs than the others, because a process failed or was timed
+    alone, takes part in fewer comparisons. Raises UsageError if no cell has five pairs, or if the sides differ in
+    machine, sources or versions.
     """
     _check_equal(baseline, candidate)
     ordered = [sorted(side, key=lambda record: record.run) for side in (baseline, candidate)]
     in_turns = paired.effects(*ordered)
     pairs = max(map(len, in_turns.values()), default=0)
     if pairs < SIDE:
-        raise UsageError(f"found {pairs} pairs of processes for a cell, expected at least {SIDE}: one comparison")
+        raise UsageError(
+            f"found {pairs} pairs of processes for a cell, expected at least {SIDE}, which make one comparison"
+        )
     blocks = [timed_blocks(side) for side in ordered]
     before, after = ({key: times(side, [key[0]])[key] for key in in_turns} for side in blocks)
     windows = [_window(before, after, in_turns, start) for start in range(0, pairs - SIDE + 1, SIDE)]
     samples = [statistics.paired_sample(effects) for window in windows for effects in window.in_turns.values()]
     noise = statistics.noise(samples, in_turns=True)
     if noise is None:
-        raise UsageError("found no time that varies, expected a clock that is finer than what is timed")
+        raise UsageError(
+            "found equal times everywhere, expected times that vary: the clock is too coarse for these calls"
+        )
     judged = [window.judged(threshold) for window in windows]
     verdicts = [row.verdict for item in judged for row in item.rows]
     verdicts += [item.common.verdict for item in judged if item.common is not None]
@@ -129,7 +138,7 @@ def calibrate(baseline: Sequence[Record], candidate: Sequence[Record], *, thresh
 
 
 def _inside_runs(sides: Sequence[Sequence[Record]], keys: Iterable[Key]) -> dict[Key, Spread]:
-    """How far processes of one run of one side are apart, over all runs: what drifts between runs is no part of it."""
+    """The variance between processes of the same run, pooled over all runs; drift between runs is not in it."""
     runs = [
         timed_blocks(record for record in side if record.run == run)
         for side in sides
@@ -145,46 +154,47 @@ def _inside_runs(sides: Sequence[Sequence[Record]], keys: Iterable[Key]) -> dict
 
 
 def _check_equal(baseline: Sequence[Record], candidate: Sequence[Record]) -> None:
-    """Refuse sides that differ in anything but chance."""
+    """Raise UsageError if the sides differ in machine, injected changes, sources or versions."""
     machines = sorted({record.environment.machine for record in (*baseline, *candidate)})
     if len(machines) > 1:
         raise UsageError(f"found records of {', '.join(machines)}, expected one machine")
     if any("planted" in record.settings for record in (*baseline, *candidate)):
-        raise UsageError("found a run with a planted change, expected equal sides")
+        raise UsageError("found a run with an injected change (--inject), expected runs without it on both sides")
     for name in sorted({record.case.contender for record in baseline}):
         before, after = (
             {how(record) for record in side if record.case.contender == name} for side in (baseline, candidate)
         )
         if before != after:
-            raise UsageError(f"found {name} of different sources or versions on both sides, expected equal sides")
+            raise UsageError(f"found two sides with different sources or versions of {name}, expected the same on both")
 
 
 def from_json(content: Mapping[str, Any]) -> Calibration:
-    """A calibration that was stored; raises BenchError where it is none of this version."""
+    """A stored calibration; raises BenchError if it was not stored by this version of levelfield."""
     try:
         return TypeAdapter(Calibration).validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         raise BenchError(
-            f"calibration: {key}: found {first['input']!r}, expected {first['msg']}; calibrate again"
+            f"calibration: {key}: found {first['input']!r}, expected {first['msg'].removeprefix('Input should be ')}; "
+            "run `levelfield doctor --calibrate` again"
         ) from None
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Five pairs of every cell: the times of both sides, and the log effects of the pairs."""
+    """Five pairs of every cell: the times of both sides, and the log effects of these pairs."""
 
     before: Times
     after: Times
     in_turns: Times
 
     def judged(self, threshold: float) -> Verdicts:
-        """What a comparison of them says."""
+        """The verdicts of a comparison of these pairs."""
         return judge(self.before, self.after, threshold=threshold, in_turns=self.in_turns)
 
     def slower(self, cell: Cell, factor: float) -> "_Window":
-        """The same, but one cell of the candidate takes so many times as long."""
+        """The same window, with the times of one cell of the candidate multiplied by `factor`."""
         shifted = {
             key: tuple(effect + math.log(factor) for effect in effects) if key[0] == cell else effects
             for key, effects in self.in_turns.items()
@@ -193,16 +203,16 @@ class _Window:
 
 
 def _window(before: Times, after: Times, in_turns: Times, start: int) -> _Window:
-    """The pairs from this number on; a cell that has fewer than five left is not in it."""
+    """The five pairs of each cell from number `start` on; a cell with fewer pairs left is not in the window."""
     part = slice(start, start + SIDE)
     effects = {key: values[part] for key, values in in_turns.items() if len(values) >= start + SIDE}
-    # Times say only what can be judged at all here, so that they need not be those of the very pairs.
+    # Here times are used only to check that a key can be judged, so they need not belong to the same pairs.
     first, second = ({key: side[key][:SIDE] for key in effects} for side in (before, after))
     return _Window(first, second, effects)
 
 
 def _planted(windows: Sequence[_Window], factor: float, verdict: str, *, threshold: float) -> Rate:
-    """How often a change of one cell among all is found, for every cell in turn."""
+    """How often a change of a single cell is found, if each cell in turn is changed by `factor`."""
     hits = tried = 0
     for window in windows:
         for cell in dict.fromkeys(cell for cell, _ in window.in_turns):
@@ -217,14 +227,14 @@ def _mean_variance(spreads: Mapping[Key, Spread]) -> float:
 
 
 def _percent(variance: float) -> float:
-    """The standard deviation that belongs to a variance of logarithms, as a percentage."""
+    """The standard deviation in percent, from a variance of logarithms."""
     return 100 * math.expm1(math.sqrt(variance))
 
 
 def _rate(found: int, of: int) -> Rate:
     from scipy.stats import binomtest
 
-    # An interval of 90 % has 5 % beyond each of its bounds.
+    # A two-sided 90 % interval has one-sided 95 % bounds.
     bounds = binomtest(found, of).proportion_ci(confidence_level=0.9, method="exact")
     return Rate(found=found, of=of, low=float(bounds.low), high=float(bounds.high))
 

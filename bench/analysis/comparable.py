@@ -1,4 +1,4 @@
-"""Whether two runs may be compared at all: same machine, same work, and proof of it where the code has changed."""
+"""Decides whether two runs may be compared: same machine, same work, and a proof of it if code or versions differ."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from bench.records.record import Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Differences:
-    """Why runs, workloads or cells are not comparable; empty where they are."""
+    """The reasons why runs, workloads or cells are not comparable; empty if they are."""
 
     machines: str = ""
     workloads: dict[str, str]
@@ -17,7 +17,7 @@ class Differences:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Everything that was found, one sentence each, without repeats."""
+        """All reasons, one sentence each, without repeats."""
         found = [self.machines, *self.workloads.values(), *self.cells.values()]
         return tuple(dict.fromkeys(reason for reason in found if reason))
 
@@ -27,7 +27,7 @@ class Differences:
 
 
 def differences(baseline: Sequence[Record], candidate: Sequence[Record]) -> Differences:
-    """What keeps the two from being compared: the machine, a workload's digest, a cell's certificate."""
+    """The differences that forbid a comparison: of the machine, of a workload's digest, or of a cell's certificate."""
     before, after = _timed(baseline), _timed(candidate)
     common = before.keys() & after.keys()
     return Differences(
@@ -38,7 +38,7 @@ def differences(baseline: Sequence[Record], candidate: Sequence[Record]) -> Diff
 
 
 def newly_failed(baseline: Iterable[Record], candidate: Iterable[Record]) -> tuple[str, ...]:
-    """The cases that ended well in the baseline and did not in the candidate, each with its outcome."""
+    """The cases with the outcome `ok` in the baseline but not in the candidate, each with its new outcome."""
     well = {record.case.subject for record in baseline if record.outcome == "ok"}
     failed = {
         record.case.subject: f"{record.case.workload} {record.case.contender} {record.case.scenario} on "
@@ -86,7 +86,10 @@ def _timed(records: Iterable[Record]) -> dict[Cell, list[Record]]:
 
 
 def _unproven(cell: Cell, baseline: Sequence[Record], candidate: Sequence[Record]) -> str:
-    """Changed code or versions need a certificate that holds on both sides; the same code does the same work."""
+    """The reason why the cell is not comparable, or empty.
+
+    With the same code and versions both sides do the same work. Otherwise both sides need a certificate that passed.
+    """
     if len({how(record) for record in (*baseline, *candidate)}) == 1:
         return ""
     for side, records in (("baseline", baseline), ("candidate", candidate)):
@@ -99,5 +102,5 @@ def _unproven(cell: Cell, baseline: Sequence[Record], candidate: Sequence[Record
 
 
 def how(record: Record) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """How a record's work was done: the digest of its sources, and all versions."""
+    """The source digest and all versions of a record: equal if the same code did the work."""
     return record.source_digest, tuple(sorted(record.environment.versions.items()))

@@ -1,4 +1,4 @@
-"""Baseline against candidate: for each cell and metric a ratio of times, its interval, and one of four verdicts."""
+"""Compares a candidate with a baseline: for each cell and metric a ratio of times, its interval, and a verdict."""
 
 import math
 from collections import Counter
@@ -19,14 +19,17 @@ from bench.records.timing_metrics import METRICS, timed_blocks, value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two runs side by side.
+    """The comparison of two runs.
 
-    `in_turns` says whether processes were timed in turns, so that pairs of them are compared; rows of others say so.
-    `noise_percent` is the pooled standard deviation of their log ratios, or else of process medians inside a run,
-    `drift_percent` what runs differ by beyond it, `detectable_ratio` the smallest slowdown that a typical cell shows in
-    four of five comparisons. `common` is what these rows share: a slowdown of everything shows there first. None where
-    unknown. `changes` are peaks of memory and metrics of quality; `counts` are the verdicts of rows. The exit code
-    minds both.
+    - `rows`: one for each cell and metric; `counts` are their verdicts;
+    - `changes`: peaks of memory and metrics of quality. The exit code depends on rows and changes;
+    - `in_turns`: whether processes were interleaved, so that pairs of them are compared; rows without a pair say so;
+    - `noise_percent`: the pooled standard deviation of the log ratios of pairs, or of process medians inside a run;
+    - `drift_percent`: the standard deviation between runs that this noise does not explain;
+    - `detectable_ratio`: the smallest slowdown that a typical cell shows in four of five comparisons;
+    - `common`: the change that all rows share; a slowdown of everything is seen here first.
+
+    A value that is unknown is None.
     """
 
     rows: tuple[Row, ...]
@@ -54,14 +57,14 @@ def compare(
     confidence: float = CONFIDENCE,
     calibration: Spreads = MappingProxyType({}),
 ) -> Comparison:
-    """Every cell and compared metric of two runs, with the exit code that says it in one number.
+    """The comparison of every cell and compared metric of two runs, with its exit code.
 
-    `calibration` is how far the processes of these cells were apart when the machine was measured against itself.
+    `calibration` holds the variances of these cells between processes of the same code on this machine.
 
-    A slowdown counts as regressed when the ratio is above 1 + `threshold` and the interval, corrected for the number of
-    comparisons, lies above 1; improved is its mirror. Unchanged means that this cell's own interval, not corrected,
-    stays within the threshold. Everything else is inconclusive. All cells together are judged alike, and take half of
-    the error that is allowed; they count for a regression alone.
+    A row is `regressed` if its ratio is above 1 + `threshold`, and its interval, corrected for the number of
+    comparisons, is above 1. `improved` is the mirror image. A row is `unchanged` if its interval, not corrected, is
+    within the threshold on both sides. Every other row is `inconclusive`. The change that all rows share is judged by
+    the same rule. It takes half of the allowed error probability, and changes the exit code only if it is `regressed`.
     """
     found = differences(baseline, candidate)
     before, after = timed_blocks(baseline), timed_blocks(candidate)
@@ -99,7 +102,7 @@ def _changes(baseline: Sequence[Record], candidate: Sequence[Record], found: Dif
 
 
 def times(blocks: Mapping[Cell, Sequence[Block]], common: Sequence[Cell]) -> Times:
-    """The process values of every compared metric; a value that a process does not have is not a number."""
+    """The value of every compared metric in each process; NaN if a process has no value."""
     return {
         (cell, metric.name): tuple(value(metric, block) or math.nan for block in blocks[cell])
         for cell in common
@@ -111,7 +114,7 @@ def times(blocks: Mapping[Cell, Sequence[Block]], common: Sequence[Cell]) -> Tim
 def _exit_code(
     counts: Counter[Verdict], common: Common | None, *, not_comparable: Sequence[str], newly_failed: Sequence[str]
 ) -> int:
-    """The first of PRECEDENCE that holds."""
+    """The first exit code of PRECEDENCE whose condition holds."""
     holds = {
         ExitCode.NOT_COMPARABLE: bool(not_comparable),
         ExitCode.REGRESSED: counts["regressed"] > 0 or (common is not None and common.verdict == "regressed"),

@@ -1,9 +1,9 @@
-"""The certificate: what each framework computed, held against the reference and against each other.
+"""Makes certificates: compares the results of each framework with the reference and with those of other frameworks.
 
-A trace is what one framework computed on one workload in one precision, as named arrays;
-`bench.worker.proof_trace` makes it. Here traces are compared, in plain NumPy. Deviations are relative to the largest
-absolute value of what they are compared with, over all weights of the model together (a bias in front of a batch norm
-has no gradient, so a ratio for each tensor would mean nothing).
+A trace holds the arrays that one framework computed on one workload in one precision, by name. The module
+`bench.worker.proof_trace` makes traces; this module compares them in plain NumPy. A deviation is relative to the
+largest absolute value on the other side. For weights this is the largest over all weights of the model, because a bias
+in front of a batch norm has no gradient, so that a ratio for each tensor would mean nothing.
 """
 
 from collections.abc import Mapping
@@ -20,36 +20,38 @@ LOSS_STEPS = 10
 WEIGHTS_CHECK = f"float64 weights after {STEPS} steps"
 
 Trace = Mapping[str, np.ndarray]
-Nudged = Mapping[str, Mapping[str, Trace]]  # by precision and contender
+Nudged = Mapping[str, Mapping[str, Trace]]  # by precision and framework
 
-# Those that everyone is held against: each pair of them would say the same once more.
+# Every framework is compared with these alone. If all agree with them, comparing every pair would add nothing.
 PEERS = ("pytorch", "flax", "keras/tensorflow")
 
 FORWARD_LIMIT = 1e-12
 WEIGHTS_LIMIT = 1e-9
-# Where units saturate, gradients are nothing but rounding, and Adam divides them by their own size: one framework is
-# then as far from itself, when its first weights and all its inputs change by their last bit, as two frameworks are
-# from each other. Every operation of a step rounds, and not its inputs alone, hence the factor; beyond 1e-5 nothing
-# passes.
+# If units saturate, gradients consist of rounding errors, and Adam divides them by their own size. Then two frameworks
+# differ as much as one framework differs from itself if its initial weights and inputs are "nudged": changed in their
+# last bit. The limit is therefore a multiple of that difference. The factor is needed because every operation of a
+# step rounds, not its inputs alone. Deviations above 1e-5 never pass.
 AMPLIFIED = 100
 AMPLIFIED_WEIGHTS_LIMIT = 1e-5
-# The same in float32, where the losses of deep networks drift: on ten convolutions of 224x224 images in batches of two
-# frameworks on a GPU are 1.4e-5 apart after two steps and 8e-3 after ten, with equal weights in float64.
-AMPLIFIED_LOSS_FACTOR = 10  # times the usual limit of each check at the most
+# The same for losses in float32, which drift in deep networks. For ten convolutions of 224x224 images in batches of
+# two, frameworks on a GPU are 1.4e-5 apart after two steps and 8e-3 after ten, with equal weights in float64.
+AMPLIFIED_LOSS_FACTOR = 10  # the largest multiple of the usual limit of each check
 FLOAT32_LIMIT = 1e-5
-# A float32 trajectory drifts apart by itself, because Adam divides a gradient that is hardly more than rounding by its
-# own size. So the loss of one update is held to float32's own limit, and what follows to a wide one. On mnist-cnn,
-# whose float64 weights agree to 3e-14 after 100 steps, the float32 losses of two frameworks are 8e-4 apart after ten
-# (1e-7 with SGD), and one framework is 2e-4 from itself when its first weights change by their last bit.
+# Two float32 trainings drift apart by themselves, because Adam divides gradients that are little more than rounding
+# errors by their own size. So the first two losses have the limit of float32, and later ones a wide limit. On
+# mnist-cnn the float64 weights agree to 3e-14 after 100 steps. There the float32 losses of two frameworks are 8e-4
+# apart after ten steps (1e-7 with SGD), and those of one framework change by 2e-4 if its initial weights change in
+# their last bit.
 FIRST_LOSSES = 2
 FLOAT32_DRIFT_LIMIT = 5e-3
-LOSS_LIMITS = {FIRST_LOSSES: FLOAT32_LIMIT, LOSS_STEPS: FLOAT32_DRIFT_LIMIT}  # by steps
-# Between which bounds the forward pass is away from the reference in a reduced precision: what is nearer was computed
-# in another one. Products of numbers of 8 bits are 2e-3 off, of 11 bits 2e-4; a sum of many of them less, a recurrence
-# more. In bfloat16 all frameworks are 4e-3 to 3e-2 off on the catalogue, and their first losses 4e-4 from each other.
+LOSS_LIMITS = {FIRST_LOSSES: FLOAT32_LIMIT, LOSS_STEPS: FLOAT32_DRIFT_LIMIT}  # by the number of steps
+# The range of the deviation between the forward pass in a precision and the float64 reference. A smaller deviation
+# shows that another precision was used. Products of numbers with 8 bits are 2e-3 off, with 11 bits 2e-4; sums of many
+# products are off by less, recurrent networks by more. In bfloat16 all frameworks are 4e-3 to 3e-2 off on the
+# catalogue, and their first losses are 4e-4 apart.
 FORWARD_BOUNDS = {"fp64": (0.0, 1e-12), "fp32": (0.0, FLOAT32_LIMIT), "tf32": (1e-5, 2e-2), "bf16": (2e-4, 1e-1)}
 REDUCED_LOSS_LIMIT = 1e-2
-MANTISSA_BITS = {"fp32": 23, "tf32": 10, "bf16": 7}  # that are stored; a product of a number with one keeps them
+MANTISSA_BITS = {"fp32": 23, "tf32": 10, "bf16": 7}  # stored bits; a multiplication by 1 keeps all of them
 
 NOTES = dict.fromkeys(
     ("keras/jax", "keras/torch"),
@@ -65,11 +67,11 @@ def certify(
     dropout: bool,
     nudged: Nudged = MappingProxyType({}),
 ) -> Certificate:
-    """The certificate of one framework from the traces of all, by contender: `double` in float64, `single` in float32.
+    """The certificate of one framework, from the traces of all frameworks: `double` in float64, `single` in float32.
 
-    It is held against the NumPy reference, and against each of PEERS but itself. Where there is no trace of it, or no
-    peer to compare with, the certificate says so and does not pass. `nudged` are traces whose first weights and inputs
-    differ in their last bit, by precision and contender, of those that `suspected` asks for.
+    The framework is compared with the NumPy reference, and with every other framework in PEERS. If it has no trace, or
+    if there is no peer, the certificate has a `problem` and does not pass. `nudged` holds traces with initial weights
+    and inputs that differ in their last bit, by precision and framework, for the precisions that `suspected` returns.
     """
     peers = [name for name in PEERS if name in double and name in single and name != contender]
     notes = [NOTES[contender]] if contender in NOTES else []
@@ -104,9 +106,10 @@ def certify(
 
 
 def in_precision(certificate: Certificate, precision: str, traces: Mapping[str, Trace]) -> Certificate:
-    """The same proof with the evidence that a framework computes in this precision, from the traces of all in it.
+    """The certificate with additional checks that the framework really computes in this precision.
 
-    A reduced precision is held against the reference and against each of PEERS as well.
+    `traces` holds the traces of all frameworks in this precision. In a reduced precision, the framework is also
+    compared with the reference and with every other framework in PEERS.
     """
     contender = certificate.contender
     if contender not in traces:
@@ -125,7 +128,7 @@ def in_precision(certificate: Certificate, precision: str, traces: Mapping[str, 
 
 
 def misfit(deviation: float, precision: str) -> str | None:
-    """Why answers so far from the float64 reference are none of this precision; None where they may be."""
+    """Why outputs with this deviation from the float64 reference cannot be of this precision; None if they can."""
     low, high = FORWARD_BOUNDS[precision]
     if low <= deviation <= high:
         return None
@@ -134,7 +137,7 @@ def misfit(deviation: float, precision: str) -> str | None:
 
 
 def suspected(certificate: Certificate) -> tuple[str, ...]:
-    """In which precisions results are so far apart that rounding might have done it: nudged traces will tell."""
+    """The precisions that need nudged traces: a deviation is above its usual limit, but rounding may be the cause."""
     most = {WEIGHTS_CHECK: ("fp64", WEIGHTS_LIMIT, AMPLIFIED_WEIGHTS_LIMIT)} | {
         _loss_check(steps): ("fp32", usual, AMPLIFIED_LOSS_FACTOR * usual) for steps, usual in LOSS_LIMITS.items()
     }
@@ -147,19 +150,19 @@ def suspected(certificate: Certificate) -> tuple[str, ...]:
 
 
 def relative_deviation(found: np.ndarray, expected: np.ndarray) -> float:
-    """Max |found - expected| / max |expected|; infinite where the shapes differ, NaN where either is not finite."""
+    """Max |found - expected| / max |expected|; infinite if the shapes differ, NaN if a value is not finite."""
     if found.shape != expected.shape:
         return float("inf")
-    with np.errstate(invalid="ignore"):  # infinite less infinite is NaN, which never holds
+    with np.errstate(invalid="ignore"):  # infinity minus infinity is NaN, with which a check never passes
         largest = np.abs(expected).max(initial=0.0)
         difference = np.abs(found.astype(np.float64) - expected.astype(np.float64)).max(initial=0.0)
         return float(difference / largest) if largest else float(difference)
 
 
 def weights_deviation(found: Trace, expected: Trace) -> float:
-    """The largest difference of any weight over the largest weight of the model.
+    """The largest difference of any weight, divided by the largest weight of the model.
 
-    Infinite where names or shapes differ.
+    Infinite if names or shapes differ.
     """
     names = _weight_names(expected)
     if _weight_names(found) != names or not names:
@@ -192,7 +195,7 @@ def _loss_check(steps: int) -> str:
 
 
 def _weights_limit(double: Mapping[str, Trace], nudged: Mapping[str, Trace]) -> tuple[float, list[str]]:
-    """How far weights may be apart, and what to say of it where that is more than usual."""
+    """The largest allowed deviation of weights, and a note if it is above the usual limit."""
     own = max((weights_deviation(nudged[name], double[name]) for name in nudged if name in double), default=0.0)
     limit = min(max(WEIGHTS_LIMIT, AMPLIFIED * own), AMPLIFIED_WEIGHTS_LIMIT)
     return limit, [_amplified("weights", limit, own, STEPS)] if limit > WEIGHTS_LIMIT else []
@@ -201,7 +204,7 @@ def _weights_limit(double: Mapping[str, Trace], nudged: Mapping[str, Trace]) -> 
 def _loss_limit(
     single: Mapping[str, Trace], nudged: Mapping[str, Trace], *, steps: int, usual: float
 ) -> tuple[float, list[str]]:
-    """How far the first losses in float32 may be apart, and what to say of it where that is more than usual."""
+    """The largest allowed deviation of the first float32 losses, and a note if it is above the usual limit."""
     pairs = ((nudged[name]["losses"], single[name]["losses"]) for name in nudged if name in single)
     own = max((relative_deviation(moved[:steps], losses[:steps]) for moved, losses in pairs), default=0.0)
     limit = min(max(usual, AMPLIFIED * own), AMPLIFIED_LOSS_FACTOR * usual)
@@ -216,7 +219,7 @@ def _amplified(what: str, limit: float, own: float, steps: int) -> str:
 
 
 def _mantissa(trace: Trace, precision: str) -> Deviation:
-    """How many bits of a number more or fewer survive a product than the precision keeps."""
+    """The difference between the mantissa bits that a multiplication kept, and those of the precision."""
     wrong = abs(int(trace["mantissa_bits"]) - MANTISSA_BITS[precision])
     return Deviation(check=f"{precision} mantissa bits", against="probe", found=wrong, allowed=0.5)
 

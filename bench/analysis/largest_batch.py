@@ -1,19 +1,19 @@
-"""The search for the largest batch that fits: which sizes are tried, one after the other; pure."""
+"""Searches for the largest batch that fits, by growing and then halving the batch size."""
 
 from collections.abc import Callable
 
 FIRST = 32
 GROWTH = 4
-RESOLUTION = 1 / 32  # of what fits: memory that is nearly full is not the same twice
+RESOLUTION = 1 / 32  # of the batch size that fits; a finer result would not be repeatable in nearly full memory
 
 
 def search(fits: Callable[[int], bool], *, limit: int) -> int:
-    """The largest batch that fits, to within a thirty-second of it, and at most `limit`; 0 where one sample does not.
+    """The largest batch that fits, within 1/32 of its size, and at most `limit`; 0 if not even one sample fits.
 
-    Sizes grow until one does not fit, and are halved between that one and the last that did. `fits` is asked of each
-    size once.
+    Sizes grow until one does not fit. Then the interval between the largest size that fits and the smallest that does
+    not is halved. `fits` is called once for each size.
     """
-    low, high = 0, limit + 1  # the largest that is known to fit, the smallest that is known not to
+    low, high = 0, limit + 1  # the largest size known to fit, the smallest size known not to fit
     while high - low > max(1, RESOLUTION * low):
         grown = min(limit, max(FIRST, GROWTH * low))
         size = grown if grown < high else (low + high) // 2

@@ -1,7 +1,4 @@
-"""What curves, bands and seeds say: a diagnosis with its rule, a verdict on a band, and whether contenders differ.
-
-Pure: learnings in, verdicts out.
-"""
+"""Judges learning: a diagnosis of the learning curve, a comparison with the expected band, and between frameworks."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,8 +15,8 @@ from bench.workload.recipe import Band, is_better
 Diagnosis = Literal["diverging", "too short to tell", "over-fitting", "under-fitting", "converged"]
 Place = Literal["within", "better", "missed"]
 
-RISE = 1.1  # of the evaluation loss above its lowest
-PROGRESS = 0.05  # of the training loss in the last fifth of the epochs
+RISE = 1.1  # the final evaluation loss as a multiple of its lowest value: above this it is over-fitting
+PROGRESS = 0.05  # how much the training loss has to fall in the last fifth of the epochs to be under-fitting
 SIGNIFICANT = 0.05
 LEAST_SEEDS = 3
 LEAST_EPOCHS = 3
@@ -36,7 +33,7 @@ RULES: dict[Diagnosis, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """How two contenders compare over the same seeds: the mean of a metric's differences, and how probable that is."""
+    """Two frameworks compared over the same seeds: the mean difference of a metric, and its p-value."""
 
     first: str
     second: str
@@ -45,12 +42,12 @@ class Difference:
 
     @property
     def is_significant(self) -> bool:
-        """Whether chance alone would do this in fewer than one case of twenty, all pairs of contenders considered."""
+        """Whether the p-value, corrected for the number of pairs, is below 5 %."""
         return self.probability < SIGNIFICANT
 
 
 def diagnose(learning: Learning) -> Diagnosis:
-    """What the curve shows, by the first of `RULES` that applies."""
+    """The diagnosis of a learning curve: the first of `RULES` that applies."""
     train = np.array([epoch.train_loss for epoch in learning.epochs])
     evaluation = np.array([epoch.evaluation_loss for epoch in learning.epochs])
     if not np.isfinite([train, evaluation]).all() or train[-1] > train[0]:
@@ -68,7 +65,7 @@ def diagnose(learning: Learning) -> Diagnosis:
 
 
 def place(band: Band, mean: float) -> Place:
-    """Where a mean over seeds is: within the band, or beyond it on the better or the worse side."""
+    """Whether a mean over seeds is within the band, better than the band, or worse (`missed`); NaN is `missed`."""
     if math.isnan(mean):
         return "missed"
     if band.lowest <= mean <= band.highest:
@@ -78,7 +75,7 @@ def place(band: Band, mean: float) -> Place:
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:
     """The 95 % interval of the mean by Student's t; None for fewer than two values."""
-    if len(values) < 2:  # noqa: PLR2004 (one value has no spread)
+    if len(values) < 2:  # noqa: PLR2004 (one value has no variance)
         return None
     mean, error = float(np.mean(values)), float(np.std(values, ddof=1) / math.sqrt(len(values)))
     reach = float(t.ppf(0.975, len(values) - 1)) * error
@@ -86,15 +83,15 @@ def interval(values: Sequence[float]) -> tuple[float, float] | None:
 
 
 def deviation(values: Sequence[float]) -> float | None:
-    """The standard deviation over seeds; None for fewer than two, or where one of them is not a number."""
+    """The standard deviation over seeds; None for fewer than two values, or if a value is not finite."""
     return float(np.std(values, ddof=1)) if len(values) > 1 and np.isfinite(values).all() else None
 
 
 def differences(by_seed: Mapping[str, Mapping[int, float]]) -> tuple[Difference, ...]:
-    """Each pair of contenders by Student's paired t test over the seeds that both have, corrected by Holm (1979).
+    """Each pair of frameworks by Student's paired t test over the seeds that both have, corrected by Holm (1979).
 
-    `by_seed` holds a metric by contender and seed. Pairs with fewer than three seeds in common say nothing and are left
-    out; where all differences are the same, they are certain or none.
+    `by_seed` holds a metric by framework and seed. Pairs with fewer than three common seeds are left out. If all
+    differences are equal, the t test is not defined; the p-value is then 1 for a difference of zero, and 0 otherwise.
     """
     found = []
     for first, second in combinations(by_seed, 2):
@@ -112,7 +109,7 @@ def differences(by_seed: Mapping[str, Mapping[int, float]]) -> tuple[Difference,
 
 
 def _corrected(found: Sequence[Difference]) -> tuple[Difference, ...]:
-    """Holm's step-down correction; SciPy's own `false_discovery_control` bounds another rate."""
+    """Holm's step-down correction of p-values; SciPy's `false_discovery_control` controls a different error rate."""
     order = sorted(range(len(found)), key=lambda at: found[at].probability)
     adjusted = dict[int, float]()
     highest = 0.0

@@ -1,8 +1,8 @@
-"""Memory and quality of two runs, each by a rule of its own: no noise of theirs is known from many processes.
+"""Compares memory and quality of two runs, with separate rules, because their noise is not known from many processes.
 
-Memory is found in one process for each cell. Two runs of the same code differ by up to a tenth and 13 MB on the host,
-where compilers work beside the network; an allocator on a device counts exactly. Learning is repeatable to the last
-digit with the same code and libraries, and with others it differs as another seed would.
+Memory is measured in one process for each cell. On the host, two runs of the same code differ by up to a tenth and
+13 MB, because compilers run in the same process. An allocator on a device counts exactly. Learning is bitwise
+repeatable with the same code and libraries. With other code or libraries it differs as with another seed.
 """
 
 import math
@@ -20,15 +20,15 @@ from bench.workload.recipe import is_better
 
 Verdict = Literal["improved", "unchanged", "regressed", "inconclusive"]
 
-# By so much more, as a share and in bytes, a peak has to be.
+# A peak has changed if it differs by more than this share and by more than this many bytes.
 PEAKS = {"host_peak_bytes": (0.15, 16e6), "device_peak_bytes": (0.02, 1e6)}
-SCORE, ERROR = 0.01, 0.05  # by how much a score that is 1 at best may differ, and by which share an error
-FAR = 0.2  # of a score is no chance, whatever the number of seeds; errors of some networks differ sixfold by seed
+SCORE, ERROR = 0.01, 0.05  # the allowed difference of a score (1 is best), and the allowed relative one of an error
+FAR = 0.2  # a larger difference of a score is never chance; for errors there is no such limit: seeds differ sixfold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A peak or a metric on both sides, and the verdict with its reason."""
+    """A memory peak or a quality metric on both sides, and the verdict with its reason."""
 
     cell: Cell
     metric: str
@@ -39,7 +39,7 @@ class Change:
 
 
 def memory(baseline: Sequence[Record], candidate: Sequence[Record]) -> tuple[Change, ...]:
-    """Every peak that both sides have."""
+    """The change of every memory peak that both sides have."""
     before, after = (
         {(item.cell, item.metric): item.value for item in figures(side) if item.metric in PEAKS}
         for side in (baseline, candidate)
@@ -48,7 +48,7 @@ def memory(baseline: Sequence[Record], candidate: Sequence[Record]) -> tuple[Cha
 
 
 def quality(baseline: Sequence[Record], candidate: Sequence[Record]) -> tuple[Change, ...]:
-    """The metric of each workload, over the seeds that both sides learnt from."""
+    """The change of each workload's target metric, over the seeds that both sides have."""
     before, after = dict(_learnt(baseline)), dict(_learnt(candidate))
     return tuple(_judged(key, by_seed, after[key]) for key, by_seed in before.items() if key in after)
 
@@ -83,7 +83,7 @@ def _judged(key: tuple[Cell, str], before: Mapping[int, float], after: Mapping[i
 
 
 def _verdict(metric: str, old: np.ndarray, new: np.ndarray) -> tuple[Verdict, str]:
-    """What two sides say that learnt from the same seeds."""
+    """The verdict on a metric of two sides with the same seeds, and the reason."""
     if not len(old):
         return "inconclusive", "no seed in common"
     if np.array_equal(old, new):
@@ -96,7 +96,7 @@ def _verdict(metric: str, old: np.ndarray, new: np.ndarray) -> tuple[Verdict, st
 
 
 def _by_seeds(metric: str, old: np.ndarray, new: np.ndarray) -> tuple[Verdict, str]:
-    """By the interval of the mean difference (Student's, paired) from three seeds on, else by its size alone."""
+    """The verdict by the interval of the mean difference (Student's t, paired); with fewer than three seeds by size."""
     apart = new - old
     is_score = is_better(metric, 1.0, 0.0)
     allowed = SCORE if is_score else ERROR * abs(float(old.mean()))

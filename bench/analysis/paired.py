@@ -1,9 +1,10 @@
-"""Blocks that two processes timed in turns, in one stretch of time: their ratio, whatever the machine did to both.
+"""Estimates the ratio of times of two processes whose blocks were interleaved in slices ("turns").
 
-What disturbs only ever adds. Where it comes and goes, the quickest calls of both sides show what their code takes, and
-what else a call may take plays no part. Where every call takes another time, as with threads that wait for each other,
-the quickest of them are a matter of luck: then each turn is held against its neighbour's, by its quickest call or by
-its median. Which of these is surest, differs from code to code and from hour to hour; the block itself tells.
+Interference can only slow a call down. If interference is only there at times, the fastest calls of both sides show the
+time of the code, and we compare these. If all calls vary, as with threads that wait for each other, the fastest calls
+are a matter of chance. Then we compare each slice with the neighbouring slice of the other side, by the fastest call or
+by the median. Which estimator has the smallest error differs between programs and from hour to hour, so we estimate
+the errors from the block itself and use the best one.
 """
 
 import math
@@ -23,16 +24,17 @@ Effects = dict[tuple[Cell, str], tuple[float, ...]]
 
 LEAST_TURNS = 3
 LEAST_PAIRS = 2
-UNDISTURBED = 2  # percent of the calls
-ENOUGH_FOR_QUICKEST = 100 // UNDISTURBED  # fewer calls have but one among them, which is no quantile
-OUTSIDE = 0.25  # of the turns on either side, which have no part in the mean: a median uses less of what is known
+UNDISTURBED = 2  # the percentile of the call times that counts as undisturbed
+ENOUGH_FOR_QUICKEST = 100 // UNDISTURBED  # with fewer calls, this percentile would depend on a single call
+OUTSIDE = 0.25  # the share of slices that is trimmed at each end of the mean; a median would have a larger error
 
 
 def effects(baseline: Sequence[Record], candidate: Sequence[Record]) -> Effects:
-    """The log effects of every cell and compared metric of which two processes at least were timed in turns, by pair.
+    """The log effect of each pair of interleaved processes, for every cell and compared metric with at least two pairs.
 
-    Of one pair it is the logarithm of the ratio of their quickest calls, or of their turns, in the turns that both had:
-    whichever is the surer in that block. A process that was timed alone has no part in it.
+    The effect is the logarithm of the ratio candidate / baseline, over the slices that both processes had. It comes
+    from the fastest calls or from the slices, by the estimator with the smallest error. A process that was timed alone
+    is not used.
     """
     before, after = _blocks(baseline), _blocks(candidate)
     found: Effects = {}
@@ -49,7 +51,7 @@ def effects(baseline: Sequence[Record], candidate: Sequence[Record]) -> Effects:
 
 
 def _blocks(records: Sequence[Record]) -> Mapping[Cell, Mapping[tuple[str, int], Block]]:
-    """The blocks of each cell that were timed in turns, by session and replicate."""
+    """The interleaved blocks of each cell, by session and replicate."""
     found: dict[Cell, dict[tuple[str, int], Block]] = {}
     for record, cell, block in timed(records):
         if block.turns is not None:
@@ -58,7 +60,7 @@ def _blocks(records: Sequence[Record]) -> Mapping[Cell, Mapping[tuple[str, int],
 
 
 def _effect(baseline: Block, candidate: Block, samples: Samples) -> float:
-    """Not a number where the two did not have the same turns, or too few of them."""
+    """The log effect of one pair; NaN if the slices differ in size, or if there are too few of them."""
     size, other = _in_a_turn(baseline, samples), _in_a_turn(candidate, samples)
     before, after = (np.asarray(getattr(block, samples), dtype=float) for block in (baseline, candidate))
     both = min(len(before), len(after)) // size
@@ -71,10 +73,11 @@ def _effect(baseline: Block, candidate: Block, samples: Samples) -> float:
 
 
 def surest(*sides: np.ndarray) -> tuple[float, float]:
-    """The level of one side, or the effect between two, on the log scale, with its standard error.
+    """The log time of one side, or the log effect between two sides, with its standard error.
 
-    A side has a row for each turn and a time in each column, all above zero. It is whatever is surest of itself: by the
-    quickest calls, where there are enough, or turn by turn, by the quickest or the median of each.
+    A side has one row for each slice, with its call times in the columns, all above zero. Of the possible estimators,
+    the one with the smallest error is used: the fastest calls, if there are enough calls, or slice by slice the fastest
+    call or the median.
     """
     by_turns = (_turn_by_turn(_quickest), _turn_by_turn(_median))
     return best_estimate((_of_quickest, *by_turns) if sides[0].size >= ENOUGH_FOR_QUICKEST else by_turns, *sides)
@@ -85,8 +88,8 @@ def _of_quickest(*sides: np.ndarray) -> float:
 
 
 def _turn_by_turn(of_each: Callable[[np.ndarray], np.ndarray]) -> Callable[..., float]:
-    """The mean over the middle half of the turns."""
-    from scipy.stats import trim_mean  # half a second, which only what has turns pays
+    """An estimator: the mean over the middle half of the slices."""
+    from scipy.stats import trim_mean  # takes half a second; only interleaved blocks need it
 
     return lambda *sides: float(trim_mean(_effect_or_level([np.log(of_each(side)) for side in sides]), OUTSIDE))
 
@@ -104,7 +107,7 @@ def _effect_or_level(levels: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _in_a_turn(block: Block, samples: Samples) -> int:
-    """How many times of a block belong to one turn."""
+    """The number of times of a block in one slice."""
     turns = block.turns
     if turns is None:
         return 1

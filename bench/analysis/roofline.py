@@ -1,4 +1,4 @@
-"""How near a cell is to what its device can do: Williams, Waterman and Patterson (2009), "Roofline"."""
+"""Compares a cell with the measured peaks of its device, by the roofline of Williams, Waterman and Patterson (2009)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,12 @@ Bound = Literal["compute", "memory"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """One call beside its roof.
+    """One call compared with the measured peaks.
 
-    `mfu` is the share of the best rate of products that its own operations reach, `floor_s` the time that no call can
-    be below that makes these operations, for the reason in `bound`, and `over_floor` how many times as long the call
-    takes. `intensity` is in operations for each byte that has to move at least.
+    - `mfu`: the FLOP/s of the call, as a share of the measured peak of matrix multiplication;
+    - `floor_s`: the lower bound of the call's time, in seconds. `bound` says whether compute or memory sets it;
+    - `over_floor`: the time of the call as a multiple of the lower bound;
+    - `intensity`: FLOPs per byte that has to be read or written at least.
     """
 
     flops_per_s: float
@@ -28,7 +29,7 @@ class Standing:
 
 
 def best(products: Iterable[Rate], streams: Iterable[Rate]) -> Roof:
-    """The roof of all that was measured: the fastest product, and the fastest stream of each size."""
+    """The measured peaks: the fastest matrix multiplication, and the highest memory bandwidth for each array size."""
     by_size: dict[int, Rate] = {}
     for item in sorted(streams, key=_per_second):
         by_size[item.size] = item
@@ -42,9 +43,10 @@ def _per_second(item: Rate) -> float:
 
 
 def stand(seconds: float, flops: int, least_bytes: int, roof: Roof, *, held_bytes: int) -> Standing | None:
-    """Where a call of so many seconds stands; None where the device's rates are not known.
+    """A call of this many seconds compared with the measured peaks; None if the peaks are not known.
 
-    What it holds at once, in bytes, decides which cache it may fit into: a step moves some of it several times.
+    `held_bytes`, the memory that the call holds at the same time, decides which bandwidth is used: data that fits into
+    a cache can be moved faster, and a step moves some of it several times.
     """
     stream = bandwidth(roof.bytes, held_bytes)
     if roof.flops is None or stream is None or not seconds > 0:
@@ -63,9 +65,10 @@ def stand(seconds: float, flops: int, least_bytes: int, roof: Roof, *, held_byte
 
 
 def bandwidth(streams: Sequence[Rate], working_set: int) -> float | None:
-    """The best rate at which so many bytes can move: what fits into a cache is held to that cache's rate.
+    """The highest bandwidth at which a working set of this many bytes can be moved; None if nothing was measured.
 
-    It is the best of the streams that were as large as the largest one that is no larger than the working set.
+    Of the measured arrays that are not larger than the working set, take the largest. The result is the highest
+    bandwidth of this array and of all larger ones. So a working set in a cache is compared with that cache's bandwidth.
     """
     if not streams:
         return None

@@ -1,4 +1,4 @@
-"""Two sides of the same code, and what a comparison makes of a change that was planted in one of them."""
+"""Splits a run into two sides of the same code, and checks whether a comparison finds an injected change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ from bench.errors import UsageError
 from bench.records.cell import Cell, cells
 from bench.records.record import Record
 
-if TYPE_CHECKING:  # whoever only asks for a side needs no statistics
+if TYPE_CHECKING:  # importers that only need `is_baseline` load no statistics
     from bench.analysis.compare import Comparison
     from bench.analysis.memory_and_quality import Verdict
 
-SIDE = 5  # processes
-LEAST = 4  # processes of one run, for two on each side
+SIDE = 5  # processes of each side in a comparison
+LEAST = 4  # the fewest processes of a run, so that each side has two
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a comparison of one run with itself made of a planted change.
+    """The verdicts of a comparison of one run with itself, with an injected change.
 
-    `found` of the `planted` rows have the verdict that is right, `alarms` of the `others` say that something changed
-    where nothing did.
+    `found` of the `planted` rows (those with the change) have the right verdict. `alarms` of the `others` have a false
+    verdict, `regressed` or `improved`.
     """
 
     cells: tuple[Cell, ...]
@@ -33,25 +33,25 @@ class Found:
 
 
 def is_baseline(number: int) -> bool:
-    """Whether a process is on the first side, by its number from 0."""
+    """Whether the process with this number, from 0, is on the first side: 0, 3, 4, 7, 8, ..., to balance drift."""
     return number % 4 in {0, 3}
 
 
 def halves(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
-    """The timing records of both sides; raises UsageError where a cell has too few processes for two of them."""
+    """The timing records of both sides; raises UsageError if the run has too few processes for two sides."""
     timed = [record for record in records if record.case.purpose == "timing"]
     processes = len({record.case.replicate for record in timed})
     if processes < LEAST:
         raise UsageError(
-            f"--self-check: found a run with {processes} processes for each case, expected at least {LEAST}: "
-            f"`levelfield run --purpose timing --processes {2 * SIDE}`"
+            f"--self-check: found a run with {processes} processes for each case, expected at least {LEAST}; measure "
+            f"one with `levelfield run --purpose timing --processes {2 * SIDE}`"
         )
     first = [record for record in timed if is_baseline(record.case.replicate)]
     return first, [record for record in timed if not is_baseline(record.case.replicate)]
 
 
 def planted(baseline: Sequence[Record], candidate: Sequence[Record], comparison: "Comparison") -> Found | None:
-    """How a change that was planted in some of the records came out; None where there is none."""
+    """How many rows show a change that was injected into some of the records; None if nothing was injected."""
     slowed = [record for record in (*baseline, *candidate) if "planted" in record.settings]
     if not slowed:
         return None

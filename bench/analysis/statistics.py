@@ -1,10 +1,10 @@
-"""Noise of process medians on a log scale, pooled over many comparisons, and intervals that follow from it.
+"""Estimates the noise of process medians on a log scale, pooled over many cells, and confidence intervals from it.
 
-Three processes a side say little about the noise of one cell, and no rank test over them can ever be significant. All
-cells together say much. So a variance is estimated inside each run of each cell, and what all of them have in common is
-lent to each. Cells differ in noise, and the more they do, the less the others say about one: how many degrees of
-freedom a cell may borrow follows from that spread. A cell noisier than that keeps its own variance: it may borrow
-certainty, never quietness.
+Three processes per side say little about the noise of one cell, and no rank test over them can be significant. All
+cells together say much. So a variance is estimated inside each run of each cell, and each cell borrows from the
+variance that all cells share. The more the cells differ in noise, the fewer degrees of freedom a cell can borrow. A
+cell with more noise than the others keeps its own variance: borrowing adds degrees of freedom, but never makes the
+variance smaller.
 
 Smyth (2004), "Linear models and empirical Bayes methods for assessing differential expression", section 6.2: the
 moderated t statistic. Tukey and McLaughlin (1963), "Less vulnerable confidence and significance procedures for location
@@ -19,24 +19,24 @@ from typing import Any
 import numpy as np
 from scipy.special import digamma, ndtri, polygamma, stdtrit
 
-# Of the pairs in turns, on either side. One in ten or so is far away from all others, now this way, now that: where the
-# memory of a process lies and which cores it gets is decided once.
+# The share of interleaved pairs that is trimmed at each end. About one pair in ten is an outlier in either direction,
+# because memory addresses and cores are assigned once per process.
 TRIMMED = 0.2
-GROUPS = 10  # into which rows are dealt out, to see how an estimate depends on them
-# A cell whose variance is below this part of the pooled one is taken as quantised, not as quieter than that.
+GROUPS = 10  # the number of groups of the jackknife
+# A variance below this share of the pooled one comes from quantised times. It is raised to this share.
 LEAST_VARIANCE = 0.01
 # Half the width of the shortest quarter of a normal sample is 0.3186 standard deviations.
 SHORTEST_QUARTER_TO_SD = 1 / 0.3186
-# With fewer than these, the spread of variances does not show how cells differ, nor that of ratios how runs drift.
+# The fewest variances from which we estimate how cells differ, and the fewest ratios from which we estimate drift.
 LEAST_VARIANCES = 4
 LEAST_RATIOS = 8
-# What the shortest quarter of about 72 ratios is worth: a standard deviation known within 17 %.
+# The degrees of freedom of the drift: from about 72 ratios its standard deviation is known within 17 %.
 DRIFT_DEGREES = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """A variance of logarithms and the degrees of freedom behind it."""
+    """A variance of log times, and its degrees of freedom."""
 
     variance: float
     degrees: float
@@ -44,11 +44,11 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """What is known about noise before a single cell is judged: all in squared natural logarithms.
+    """The noise over all cells, as variances of natural logarithms.
 
-    `pooled` is the mean variance inside runs, over all cells. `lent` is the variance that a cell may borrow, with the
-    degrees of freedom that it is worth. `drift` is the variance between runs that the variance inside them does not
-    explain.
+    - `pooled`: the mean variance inside runs, over all cells;
+    - `lent`: the variance that a cell can borrow, with its degrees of freedom;
+    - `drift`: the variance between runs that the variance inside them does not explain.
     """
 
     pooled: Spread
@@ -58,9 +58,9 @@ class Noise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What is known of one cell: its log effect, a variance with its degrees, and the share of it that the effect has.
+    """One cell: its log effect, its variance, and the factor `share` from this variance to the variance of the effect.
 
-    The share is 1/n + 1/m for two groups of processes, and 1/n for n pairs of them.
+    The share is 1/n + 1/m for two groups of processes, and 1/n for n pairs of processes.
     """
 
     effect: float
@@ -70,7 +70,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """An effect on the log scale between two bounds."""
+    """An effect on the log scale with the bounds of its confidence interval."""
 
     effect: float
     low: float
@@ -78,22 +78,23 @@ class Interval:
 
 
 def median_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float] | None:
-    """An interval of the median by order statistics, whatever the distribution; None where there are too few values.
+    """The confidence interval of the median, from order statistics, for any distribution; None with too few values.
 
-    Six are the fewest that have one of 95 %.
+    An interval of 95 % needs at least six values.
     """
-    from scipy.stats import quantile_test  # half a second, which only what measures has already paid
+    from scipy.stats import quantile_test  # takes half a second to import; a worker has already done so
 
     found: Any = quantile_test(values, p=0.5).confidence_interval(confidence_level=confidence)
     return (float(found.low), float(found.high)) if math.isfinite(found.low) and math.isfinite(found.high) else None
 
 
 def best_estimate(estimators: Sequence[Callable[..., float]], *samples: np.ndarray) -> tuple[float, float]:
-    """What the estimator that is surest of itself says of these samples, and its standard error.
+    """The estimate with the smallest standard error among these estimators, and this error.
 
-    The samples go together row by row, in the order of time. Errors come from leaving out ten stretches of them in turn
-    (the delete-a-group jackknife, Kott 2001): neighbouring rows are alike. Of errors that are equal the first estimator
-    counts. There is at least one row; of a single one the error is not known (infinite).
+    The rows of the samples belong together and are in the order of time. An error is estimated by leaving out each of
+    ten consecutive groups of rows (the delete-a-group jackknife, Kott 2001), because neighbouring rows are correlated.
+    If errors are equal, the first estimator is used. There has to be at least one row; with a single row the error is
+    infinite.
     """
     rows = len(samples[0])
     groups = min(GROUPS, rows)
@@ -109,17 +110,17 @@ def best_estimate(estimators: Sequence[Callable[..., float]], *samples: np.ndarr
 
 
 def usable(times: Sequence[float]) -> bool:
-    """Whether a variance can be had from the times: at least two, all of them finite and above zero."""
+    """Whether a variance can be computed from the times: at least two, all finite and above zero."""
     return len(times) > 1 and all(math.isfinite(time) and time > 0 for time in times)
 
 
 def log_effect(baseline: Sequence[float], candidate: Sequence[float]) -> float:
-    """The logarithm of candidate over baseline, each by its geometric mean."""
+    """The logarithm of candidate / baseline, both as geometric means."""
     return float(np.mean(np.log(candidate)) - np.mean(np.log(baseline)))
 
 
 def within_runs(*runs: Sequence[float]) -> Spread:
-    """The variance of the logarithms inside each run, pooled over the runs of one cell."""
+    """The variance of the log times inside each run, pooled over the runs of one cell."""
     logs = [np.log(run) for run in runs]
     degrees = sum(len(run) - 1 for run in runs)
     squares = sum(float(np.sum((log - log.mean()) ** 2)) for log in logs)
@@ -127,7 +128,7 @@ def within_runs(*runs: Sequence[float]) -> Spread:
 
 
 def sample(baseline: Sequence[float], candidate: Sequence[float]) -> Sample:
-    """Two groups of times, whose processes have nothing to do with each other."""
+    """The sample of two independent groups of processes, from the times of each."""
     return Sample(
         effect=log_effect(baseline, candidate),
         spread=within_runs(baseline, candidate),
@@ -136,10 +137,10 @@ def sample(baseline: Sequence[float], candidate: Sequence[float]) -> Sample:
 
 
 def paired_sample(effects: Sequence[float]) -> Sample:
-    """The log effects of processes that were timed in turns, pair by pair; at least two.
+    """The sample of interleaved pairs of processes, from the log effect of each pair; at least two.
 
-    From five on, the effect is their trimmed mean, and the variance comes from their winsorised one: a pair that is far
-    away from the others moves neither (Tukey and McLaughlin 1963). It is n times that of the trimmed mean.
+    With five pairs or more, the effect is the trimmed mean, and the variance comes from the winsorised variance, so
+    that an outlier changes neither (Tukey and McLaughlin 1963). The variance is n times that of the trimmed mean.
     """
     ordered = np.sort(np.asarray(effects, dtype=float))
     cut = math.floor(TRIMMED * len(ordered))
@@ -157,10 +158,10 @@ def paired_sample(effects: Sequence[float]) -> Sample:
 
 
 def noise(samples: Sequence[Sample], *, others: Sequence[Spread] = (), in_turns: bool = False) -> Noise | None:
-    """The noise over all samples; None where nothing varies, which tells nothing.
+    """The noise over all samples; None if no sample varies, because then the noise is unknown.
 
-    `others` are spreads that are known from elsewhere, as from a calibration of the machine. What was timed in turns
-    was so at one time, and nothing drifts between the sides.
+    `others` are variances from another source, such as a calibration of the machine. Interleaved sides are timed at the
+    same time, so their drift is zero.
     """
     spreads = [*(item.spread for item in samples), *others]
     degrees = sum(spread.degrees for spread in spreads)
@@ -176,7 +177,7 @@ def noise(samples: Sequence[Sample], *, others: Sequence[Spread] = (), in_turns:
 
 
 def interval(found: Sample, *, known: Noise, confidence: float, comparisons: int = 1) -> Interval:
-    """The log effect of one cell with its interval, right for `comparisons` of them together (Bonferroni)."""
+    """The log effect of one cell with its interval, corrected for the number of `comparisons` (Bonferroni)."""
     moderated = _moderated(found.spread, known)
     variance = max(found.spread.variance, moderated.variance) * found.share + known.drift
     margin = _quantile(moderated.degrees, confidence=confidence, comparisons=comparisons) * math.sqrt(variance)
@@ -184,23 +185,23 @@ def interval(found: Sample, *, known: Noise, confidence: float, comparisons: int
 
 
 def common_sample(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Sample:
-    """What all cells have in common: the geometric mean of each process over all of them, on both sides."""
+    """The sample of the change that all cells share: on both sides, the geometric mean over all cells, by process."""
     count = min(len(side) for pair in pairs for side in pair)
     before, after = (_geometric_means([pair[side][:count] for pair in pairs]) for side in (0, 1))
     return sample(before, after)
 
 
 def common_paired_sample(cells: Sequence[Sequence[float]]) -> Sample:
-    """The same for log effects of pairs: their mean over all cells, pair by pair."""
+    """The sample of the change that all cells share, from log effects of pairs: the mean over all cells, by pair."""
     count = min(map(len, cells))
     return paired_sample([float(mean) for mean in np.mean([cell[:count] for cell in cells], axis=0)])
 
 
 def common_interval(shared: Sample, *, known: Noise, confidence: float, comparisons: int = 1) -> Interval:
-    """The log effect that all cells have in common, with its interval.
+    """The log effect that all cells share, with its interval.
 
-    How far the machine as a whole drifts between two runs, two runs cannot tell; it is taken to be as far as one cell
-    drifts from another. The degrees of freedom of the two variances together are Satterthwaite's (1946).
+    Two runs cannot show how far the whole machine drifted between them. We assume that it drifted as far as the cells
+    drift from each other. The degrees of freedom of the sum of both variances are Satterthwaite's (1946).
     """
     sampling = shared.spread.variance * shared.share
     variance = sampling + known.drift
@@ -211,7 +212,7 @@ def common_interval(shared: Sample, *, known: Noise, confidence: float, comparis
 
 
 def detectable_ratio(known: Noise, *, like: Sample, confidence: float, comparisons: int, power: float = 0.8) -> float:
-    """The smallest ratio that a typical cell shows with the given power, with as many processes as a sample."""
+    """The smallest ratio that a typical cell shows with the given power, if it has as many processes as `like`."""
     typical = known.lent.variance
     cell = _moderated(Spread(variance=typical, degrees=like.spread.degrees), known)
     quantile = _quantile(cell.degrees, confidence=confidence, comparisons=comparisons) + float(ndtri(power))
@@ -219,10 +220,11 @@ def detectable_ratio(known: Noise, *, like: Sample, confidence: float, compariso
 
 
 def shortest_quarter_variance(values: Sequence[float]) -> float:
-    """The variance of a normal sample whose shortest interval with a quarter of the values is as long as that of these.
+    """A robust variance, from the shortest interval that contains a quarter of the values.
 
-    Values that lie elsewhere for a reason, up to half of them, widen it little. The factor for few values makes the
-    mean standard deviation right within 2 % for normal samples of 8 to 200 (by simulation). 0 with fewer than eight.
+    It is the variance of a normal sample whose shortest such interval has the same length. Up to half of the values can
+    be outliers with little effect on it. A correction for few values makes the mean standard deviation right within 2 %
+    for normal samples of 8 to 200 values (by simulation). The result is 0 with fewer than eight values.
     """
     count = len(values)
     if count < LEAST_RATIOS:
@@ -234,7 +236,7 @@ def shortest_quarter_variance(values: Sequence[float]) -> float:
 
 
 def _geometric_means(cells: Sequence[Sequence[float]]) -> list[float]:
-    """One for each process, over all cells."""
+    """The geometric mean over all cells, for each process."""
     return [float(mean) for mean in np.exp(np.mean(np.log(cells), axis=0))]
 
 
@@ -248,7 +250,7 @@ def _typical(spreads: Sequence[Spread]) -> float:
 
 
 def _moderated(own: Spread, known: Noise) -> Spread:
-    """The cell's variance and what the others lend, weighted by their degrees of freedom."""
+    """The mean of the cell's variance and the borrowed one, weighted by degrees of freedom."""
     lent = known.lent
     if math.isinf(lent.degrees):
         return Spread(variance=lent.variance, degrees=known.pooled.degrees)
@@ -258,7 +260,7 @@ def _moderated(own: Spread, known: Noise) -> Spread:
 
 
 def _lent(spreads: Sequence[Spread], *, pooled: float) -> Spread:
-    """The variance that cells have in common, by the spread of their logarithms (Smyth 2004, section 6.2)."""
+    """The variance that all cells share, from the spread of log variances (Smyth 2004, section 6.2)."""
     if len(spreads) < LEAST_VARIANCES:
         return Spread(variance=pooled, degrees=0.0)
     variances = np.maximum([spread.variance for spread in spreads], LEAST_VARIANCE * pooled)
@@ -273,7 +275,7 @@ def _lent(spreads: Sequence[Spread], *, pooled: float) -> Spread:
 
 
 def _inverse_trigamma(value: float) -> float:
-    """The x where trigamma(x) = value, by Newton's method on the reciprocal, which is almost straight."""
+    """The x where trigamma(x) = value, by Newton's method on the reciprocal, which is nearly linear in x."""
     x = 0.5 + 1 / value
     for _ in range(50):
         trigamma = float(polygamma(1, x))

@@ -1,13 +1,16 @@
-"""The search for the fastest public options of a framework: all are timed, the slower half leaves, and so on.
+"""Searches for the fastest public options of a framework by successive halving (Jamieson and Talwalkar 2016).
 
-Successive halving (Jamieson and Talwalkar 2016): every lap times fewer candidates for longer, and who is far behind
-leaves at once. Each timing is a fresh process. What the framework's guide says first stays to the end, whatever it
-takes, and all are ranked by how they compare with it, lap by lap: what the machine does in a lap it does to both. It is
-left only for what is faster by 3 %, in the last laps as in all (a candidate that is still there may owe that to luck in
-the laps before), and beyond what processes differ anyway: by a t-test over the laps in which both ran. As long as the
-fastest has been faster and may owe it to chance, the two have more laps, up to a limit.
+Each round ("lap") times the remaining candidates in fresh processes. After a round the slower half is eliminated, and
+every candidate that is far behind the fastest. The next round times each candidate for longer.
 
-Batch sizes are searched for side by side: a process is mostly start and compilation, so it times all that ask for it.
+The default options stay to the end, even if they are slow. All candidates are ranked by their speed-up over the default
+in the same round, because interference in a round slows both. Another candidate is chosen only if two conditions hold.
+Its speed-up is at least 3 %, over all rounds and over the last rounds alone, since luck in earlier rounds may have kept
+it in. And a t test over the rounds shows that the speed-up is not chance. As long as the fastest candidate looks faster
+than the default, but this may be chance, these two have more rounds, up to a limit.
+
+Several batch sizes are searched at the same time. Start and compilation take most of the time of a process, so one
+process times a candidate at every batch size that needs it.
 """
 
 import itertools
@@ -23,36 +26,36 @@ from bench.workload.axes import FrameworkOptions, Scenario
 FIRST_BLOCK_S = 0.2
 LAST_BLOCK_S = 0.5
 FINALISTS = 3
-LONG_BLOCK_S = 1.0  # where everything is timed to the end
-FAR = 1.5  # times the fastest of a lap: more than processes that do the same differ, by 10 % (one deviation) or so
+LONG_BLOCK_S = 1.0  # in an exhaustive search
+FAR = 1.5  # times the fastest of a round; processes with the same options differ by about 10 % (standard deviation)
 USUAL = "what the guide says"
-LAST_LAPS = 2  # there and back, so that who is early in one is late in the other
-MORE_LAPS = 6  # at the most, where it is not plain whether the fastest is as fast as it seems
-WORTH = 0.03  # a gain that makes up for leaving the guide
-SURE = 0.975  # one-sided, that there is a gain at all; to look after every lap makes it some 0.9
+LAST_LAPS = 2  # the second one in reverse order, so that an early candidate in one is a late one in the other
+MORE_LAPS = 6  # the most additional rounds, if it is not certain that the fastest candidate is really faster
+WORTH = 0.03  # the smallest speed-up for which options other than the default are chosen
+SURE = 0.975  # one-sided confidence of a speed-up; since it is tested after every round, it is about 0.9 in effect
 
-# What a candidate is judged by: training is a stream of steps, a query is waited for.
+# The metric that ranks candidates: training steps are pipelined, a query is waited for.
 DECIDES: dict[Scenario, str] = {"training": "step_time_pipelined_s", "inference": "query_time_p50_s"}
 
 Wanted = tuple[FrameworkOptions, Sequence[int]]  # options, and the batch sizes at which they are timed
-# One lap of these, for so many seconds each at a batch size.
+# Times all of them in one round, each for this many seconds per batch size.
 Time = Callable[[Sequence[Wanted], float], Sequence[Mapping[int, Candidate]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lap:
-    """What a search wants to have timed next, once each and in this order."""
+    """The next round of a search: the options to time, once each and in this order."""
 
     options: Sequence[FrameworkOptions]
     block_seconds: float
 
 
-# Hands out laps, is sent what was timed, and ends with all candidates, the fastest of the last round first.
+# Yields rounds, receives the timed candidates, and returns all candidates, the fastest of the last round first.
 Search = Generator[Lap, Sequence[Candidate], tuple[Candidate, ...]]
 
 
 def candidates(choices: Mapping[str, Sequence[str]]) -> tuple[Candidate, ...]:
-    """Every combination, what the guide says first; nothing is said of an option that is as usual."""
+    """Every combination of options, the default first; a candidate lists only options that differ from the default."""
     usual = {name: values[0] for name, values in choices.items()}
     combined = (dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values()))
     return tuple(
@@ -61,9 +64,9 @@ def candidates(choices: Mapping[str, Sequence[str]]) -> tuple[Candidate, ...]:
 
 
 def search(found: Sequence[Candidate], *, exhaustive: bool = False) -> Search:
-    """The search for one batch size. Those that failed come last.
+    """The search for one batch size; candidates that failed are last in the result.
 
-    An exhaustive one lets nobody leave before the last round, which shows what the other one finds, for much more time.
+    An exhaustive search eliminates no candidate. It takes much more time, and is used to check the normal search.
     """
     left, gone = list(found), list[Candidate]()
     seconds, last, laps = FIRST_BLOCK_S, LONG_BLOCK_S if exhaustive else LAST_BLOCK_S, 0
@@ -74,7 +77,7 @@ def search(found: Sequence[Candidate], *, exhaustive: bool = False) -> Search:
         near = [item for item in well[: -(-len(well) // 2)] if paces[_key(item.options)] <= FAR * min(paces.values())]
         kept = [item for item in well if item in near or not item.options]
         gone = [item for item in well if item not in kept] + gone + failed
-        left = [item for item in timed if item in kept]  # in the order in which they began
+        left = [item for item in timed if item in kept]  # in their original order
         seconds, laps = min(2 * seconds, last), laps + 1
     for lap in range(laps, laps + LAST_LAPS):
         left = yield from _timed(left, lap=lap, block_seconds=last)
@@ -88,7 +91,7 @@ def search(found: Sequence[Candidate], *, exhaustive: bool = False) -> Search:
 
 
 def together(searches: Mapping[int, Search], time: Time) -> dict[int, tuple[Candidate, ...]]:
-    """The results of several batch sizes, lap by lap; what several searches want is timed in one process."""
+    """The results of searches for several batch sizes; in each round, one process times all sizes of a candidate."""
     found: dict[int, tuple[Candidate, ...]] = {}
     laps: dict[int, Lap] = {}
 
@@ -114,9 +117,10 @@ def together(searches: Mapping[int, Search], time: Time) -> dict[int, tuple[Cand
 
 
 def worth(ranked: Sequence[Candidate]) -> Iterator[int]:
-    """The places of those that came to the end, and are enough faster than what the guide says; fastest first.
+    """The indices of the candidates that may replace the default, the fastest first.
 
-    Where there were more laps, that is the fastest alone.
+    They were timed to the end, and are faster than the default by enough and with enough certainty. If there were
+    additional rounds, this can only be the fastest candidate.
     """
     usual = next((item for item in ranked if item.times_s and not item.options), None)
     for place, item in enumerate(ranked):
@@ -127,16 +131,17 @@ def worth(ranked: Sequence[Candidate]) -> Iterator[int]:
 
 
 def gain(found: SearchResult) -> float | None:
-    """How many times as fast as the guide's the chosen options were; None where one of the two has no time."""
+    """The speed-up of the chosen options over the default; None if one of the two has no time."""
     paces = _paces(found.candidates)
     usual, chosen = paces.get(()), paces.get(_key(found.options))
     return None if usual is None or chosen is None else usual / chosen
 
 
 def times(found: SearchResult) -> dict[int, float]:
-    """The seconds of each candidate that has a time, by its place: what the guide's takes, as it compares with it.
+    """The seconds of each candidate that has a time, by its index.
 
-    So those that were timed in different laps can be compared.
+    They are the median time of the default, divided by the candidate's speed-up over it. So candidates that were timed
+    in different rounds can be compared.
     """
     paces = _paces(found.candidates)
     usual = next((item for item in found.candidates if item.times_s and not item.options), None)
@@ -145,7 +150,7 @@ def times(found: SearchResult) -> dict[int, float]:
 
 
 def _decisive(left: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-    """What the guide says and the fastest beside it, and the others, of which none will be chosen before that one."""
+    """The default and the fastest other candidate, and all remaining ones, which cannot be chosen before that one."""
     well, _ = _ranked(left)
     best = next((item for item in well if item.options), None)
     decisive = [item for item in left if item is best or not item.options]
@@ -153,9 +158,9 @@ def _decisive(left: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidat
 
 
 def _is_open(left: Sequence[Candidate]) -> bool:
-    """Whether the fastest has been faster than what the guide says, and only more timings can show that it is.
+    """Whether the fastest candidate was faster than the default so far, but more rounds are needed to be certain.
 
-    What has not even been faster so far hardly ever turns out to be worth it, and would be timed to the limit.
+    A candidate that was not faster so far is hardly ever worth it in the end, and would use up all additional rounds.
     """
     well, _ = _ranked(left)
     usual = next((item for item in well if not item.options), None)
@@ -166,17 +171,17 @@ def _is_open(left: Sequence[Candidate]) -> bool:
 
 
 def _is_worth(candidate: Candidate, usual: Candidate) -> bool:
-    """Whether it is enough faster than what the guide says, and more than by chance."""
+    """Whether the candidate is faster than the default by enough, and not by chance."""
     gains = _gains(candidate, usual)
     least = -np.log1p(-WORTH)
-    # Student's t over pairs: what a lap does to both is not in their ratio.
+    # Student's t over pairs: interference that slows both in a round cancels in their ratio.
     reach = stdtrit(len(gains) - 1, SURE) * np.std(gains, ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.inf
     is_faster = np.mean(gains[-LAST_LAPS:]) > least and np.median(gains) > least
     return bool(is_faster and np.mean(gains) > reach)
 
 
 def _gains(candidate: Candidate, usual: Candidate) -> np.ndarray:
-    """By how much the guide's takes longer in each lap of both, as a logarithm."""
+    """The logarithm of the speed-up over the default in each round that both have."""
     laps = min(len(candidate.times_s), len(usual.times_s))
     gains: np.ndarray = np.log(np.divide(usual.times_s[:laps], candidate.times_s[:laps]))
     return gains
@@ -185,7 +190,7 @@ def _gains(candidate: Candidate, usual: Candidate) -> np.ndarray:
 def _timed(
     left: Sequence[Candidate], *, lap: int, block_seconds: float
 ) -> Generator[Lap, Sequence[Candidate], list[Candidate]]:
-    """Each of them once more, in laps there and back; who failed rests."""
+    """One more round of all candidates that have not failed; every second round is in reverse order."""
     made = dict(enumerate(left))
     order = [number for number, item in made.items() if item.outcome == "ok"]
     order = order if lap % 2 == 0 else order[::-1]
@@ -196,14 +201,14 @@ def _timed(
 
 
 def _ranked(timed: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-    """The fastest first, and those that failed."""
+    """The candidates with a time, the fastest first, and those without one."""
     paces = _paces(timed)
     well = sorted((item for item in timed if item.times_s), key=lambda item: paces[_key(item.options)])
     return well, [item for item in timed if not item.times_s]
 
 
 def _paces(timed: Sequence[Candidate]) -> dict[tuple[tuple[str, str], ...], float]:
-    """What each takes of what the guide's takes, the median of its laps; in seconds where that has no time."""
+    """The time of each candidate as a share of the default's, by the median over rounds; seconds without a default."""
     usual = next((item for item in timed if item.times_s and not item.options), None)
     return {
         _key(item.options): float(np.median(item.times_s) if usual is None else np.exp(-np.median(_gains(item, usual))))

@@ -1,4 +1,4 @@
-"""What the time of a run went into."""
+"""Sums up how the time of a run was spent."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ NANOSECONDS = 1e9
 
 
 def spent_s(records: Iterable[Record]) -> dict[str, float]:
-    """Seconds of all records by what they went into, the most first; what a case does beside these is not in it."""
+    """The seconds of all records by activity, the largest first; other time of a case is not included."""
     spent: Counter[str] = Counter()
     for record in records:
         found = record.measurement
@@ -29,7 +29,7 @@ def spent_s(records: Iterable[Record]) -> dict[str, float]:
 
 
 def shares(records: Iterable[Record], seconds: float, *, rest: str) -> str:
-    """Which shares of so many seconds went into what, in words; `rest` names what is left of them."""
+    """The share of each activity in `seconds`, as text; `rest` is the name of the remaining time."""
     spent = spent_s(records)
     spent[rest] = max(0.0, seconds - sum(spent.values()))
     return ", ".join(f"{share / seconds:.0%} {what}" for what, share in spent.items())

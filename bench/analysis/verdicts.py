@@ -1,4 +1,4 @@
-"""One verdict for each cell and metric: by pairs of processes that were timed in turns, or else by their medians."""
+"""Gives one verdict for each cell and metric: from pairs of interleaved processes, or else from process medians."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ TIMED_ALONE = "not timed in turns"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One comparison: seconds on both sides, candidate over baseline with its interval, verdict and reason.
+    """One comparison: the seconds of both sides, the ratio candidate / baseline with its interval, verdict and reason.
 
-    Times are medians over processes. What cannot be computed is not a number, and the verdict inconclusive.
+    Times are medians over processes. If a value cannot be computed it is NaN, and the verdict is `inconclusive`.
     """
 
     cell: Cell
@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
-    """What all rows have in common: the ratio of geometric means over all of them, its interval, and a verdict."""
+    """The change that all rows share: the ratio of the geometric means over all rows, its interval, and a verdict."""
 
     ratio: float
     low: float
@@ -49,7 +49,10 @@ class Common:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdicts:
-    """The rows, what they have in common (None with a single one), and the noise that both rest on."""
+    """The rows, the change that they share (None with a single row), and the noise from which both are computed.
+
+    `in_turns` says whether there are pairs of interleaved processes.
+    """
 
     rows: tuple[Row, ...]
     common: Common | None
@@ -58,7 +61,7 @@ class Verdicts:
     in_turns: bool
 
 
-def judge(  # noqa: PLR0913 (what verdicts rest on)
+def judge(  # noqa: PLR0913 (everything that verdicts depend on)
     baseline: Times,
     candidate: Times,
     *,
@@ -67,11 +70,12 @@ def judge(  # noqa: PLR0913 (what verdicts rest on)
     calibration: Spreads = MappingProxyType({}),
     in_turns: Times = MappingProxyType({}),
 ) -> Verdicts:
-    """One row for each key of both sides, what they have in common, and the noise that was estimated over all.
+    """One row for each key that both sides have, the change that they share, and the noise over all keys.
 
-    `in_turns` are the log effects of pairs of processes that were timed in turns. A key that has any is judged by them,
-    and a calibration, which is about processes that run by themselves, then says nothing. Keys without are judged by
-    their own noise; where there are both, those in turns speak for all.
+    `in_turns` are the log effects of pairs of interleaved processes. A key with such effects is judged by them. A
+    calibration is not used for it, since that is about processes that run alone. Keys without such effects are judged
+    by medians, with the noise of these keys. If there are keys of both kinds, the shared change and the noise in the
+    result are those of the interleaved ones.
     """
     pairs = {key: (times, candidate[key]) for key, times in baseline.items() if key in candidate}
     usable = {key: pair for key, pair in pairs.items() if all(statistics.usable(side) for side in pair)}
@@ -104,7 +108,7 @@ def judge(  # noqa: PLR0913 (what verdicts rest on)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kind:
-    """The cells that are judged in one way, and their noise."""
+    """The keys that are judged by the same method, and their noise."""
 
     samples: Mapping[Key, Sample]
     noise: Noise | None
@@ -117,7 +121,7 @@ def _kind(samples: Mapping[Key, Sample], *, others: Sequence[Spread] = (), in_tu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rule:
-    """What a verdict needs, and among how many."""
+    """The threshold, the confidence, and the number of comparisons for which the intervals are corrected."""
 
     threshold: float
     confidence: float
@@ -125,7 +129,7 @@ class _Rule:
 
 
 def _common(shared: Sample | None, known: Noise | None, rule: _Rule) -> Common | None:
-    """All cells together take half of the error that is allowed."""
+    """The shared change with its verdict; this one comparison takes half of the allowed error probability."""
     if known is None or shared is None:
         return None
     found = statistics.common_interval(shared, known=known, confidence=rule.confidence, comparisons=2)
@@ -135,7 +139,7 @@ def _common(shared: Sample | None, known: Noise | None, rule: _Rule) -> Common |
 
 
 def _detectable(kind: _Kind, rule: _Rule) -> float | None:
-    """What a cell with the least processes of all would show."""
+    """The smallest slowdown that a cell with the fewest processes would show."""
     if kind.noise is None:
         return None
     least = max(kind.samples.values(), key=lambda item: item.share)
@@ -143,7 +147,7 @@ def _detectable(kind: _Kind, rule: _Rule) -> float | None:
 
 
 def _row(key: Key, pair: tuple[tuple[float, ...], tuple[float, ...]], kind: _Kind, rule: _Rule, *, reason: str) -> Row:
-    """`reason` is what is to be said of a cell that is judged by its medians, if anything."""
+    """One row; `reason` is the text in it if the verdict can be computed."""
     before, after = pair
     sample, known = kind.samples.get(key), kind.noise
     lacking = _not_computable(pair, known)
@@ -180,7 +184,7 @@ def _verdict(ratio: float, corrected: tuple[float, float], own: tuple[float, flo
 
 def _not_computable(pair: tuple[tuple[float, ...], tuple[float, ...]], known: Noise | None) -> str:
     for side, times in zip(("baseline", "candidate"), pair, strict=True):
-        if len(times) < 2:  # noqa: PLR2004 (one process says nothing about noise)
+        if len(times) < 2:  # noqa: PLR2004 (one process gives no variance)
             return f"{len(times)} process in the {side}; two at least are needed"
         if not statistics.usable(times):
             return f"a time in the {side} is missing or not above zero"

@@ -47,7 +47,7 @@ class Request:
     - `memory_bytes`: how much memory a search for the largest batch may use; None without such a limit;
     - `injected`: an artificial slowdown of one case in half of its processes, as a share of its time (0.05 is 5 %). A
       negative share makes the case appear faster. 0.0 means none;
-    - `turns`: the folder and the side (`base` or `head`) of a run that alternates with another run, slice by slice.
+    - `turns`: the folder and the side (`base` or `head`) of a run that is interleaved with another run, in slices.
     """
 
     selection: Selection
@@ -62,7 +62,7 @@ class Request:
     def block_seconds(self) -> float:
         """The time budget of a timed block in seconds.
 
-        It is longer if two runs alternate, because then each pair of processes is compared by itself.
+        It is longer if two runs are interleaved, because then each pair of processes is compared by itself.
         """
         return self.suite.block_seconds if self.turns is None else max(IN_TURNS_S, self.suite.block_seconds)
 

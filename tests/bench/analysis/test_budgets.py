@@ -1,4 +1,4 @@
-"""Budgets are kept or broken, cell by cell."""
+"""Each limit of a budget is kept, broken or not measured, for each selected cell."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ RUN = quick_run()
 
 
 def figure(cell_is: tuple[str, str, str, int], metric: str) -> float:
-    """A figure of the run, by workload, contender, scenario and batch size."""
+    """A figure of the run, by workload, framework, scenario and batch size."""
 
     def place(cell: Cell) -> tuple[str, str, str, int]:
         return cell.workload, cell.contender, cell.scenario, cell.batch_size
@@ -50,7 +50,7 @@ def test_a_limit_is_kept_on_its_side_and_broken_on_the_other(key: str, metric: s
         assert result.exit_code == code
 
 
-def test_quality_is_limited_from_the_side_that_is_worse() -> None:
+def test_quality_has_a_limit_on_its_worse_side() -> None:
     quality = {"accuracy": 0.97, "loss": 0.12}
     run = [record(purpose="learning", measurement=Measurement(learning=replace(learning(), quality=quality)))]
     for key, limit, verdict in (
@@ -63,20 +63,20 @@ def test_quality_is_limited_from_the_side_that_is_worse() -> None:
         assert [item.verdict for item in result.checks] == [verdict]
 
 
-def test_what_is_no_number_breaks_a_budget() -> None:
+def test_nan_breaks_a_budget() -> None:
     diverged = replace(learning(), quality={"accuracy": float("nan")})
     run = [record(purpose="learning", measurement=Measurement(learning=diverged))]
     assert check([Budget(workload="digits-dnn", accuracy=0.1)], run).exit_code == 3
 
 
-def test_a_budget_holds_for_every_cell_that_it_does_not_exclude() -> None:
+def test_a_budget_applies_to_every_cell_that_it_selects() -> None:
     result = check([Budget(workload="digits-cnn", scenario="inference", latency_p50_ms=1e9)], RUN)
     assert len(result.checks) == 9
     assert {item.verdict for item in result.checks} == {"kept"}
     assert all("digits-cnn" in item.where and "inference" in item.where for item in result.checks)
 
 
-def test_what_was_not_measured_is_not_kept() -> None:
+def test_a_limit_without_a_measurement_is_not_kept() -> None:
     both = [Budget(workload="digits-cnn", latency_p50_ms=1e9), Budget(workload="digits-gnn", latency_p50_ms=1e9)]
     result = check(both, RUN)
     assert [(item.where, item.verdict) for item in result.checks if item.found is None] == [
@@ -84,11 +84,11 @@ def test_what_was_not_measured_is_not_kept() -> None:
     ]
     assert result.exit_code == 6
     broken = Budget(workload="digits-cnn", latency_p50_ms=1e-9)
-    assert check([*both, broken], RUN).exit_code == 3, "a broken one says more than a missing one"
+    assert check([*both, broken], RUN).exit_code == 3, "a broken limit goes before a limit that was not measured"
 
 
-def test_who_failed_keeps_nothing_whoever_else_did() -> None:
-    """A budget for everybody is not kept because one of them is well."""
+def test_a_failed_framework_keeps_no_budget_even_if_others_do() -> None:
+    """A budget for all frameworks is not kept for the failed one because another framework keeps it."""
     everybody = Budget(workload="digits-dnn", scenario="training", step_p50_ms=1e9)
     well, failed = [record(), record(framework="flax")], record(framework="flax", replicate=1, outcome="oom")
     assert check([everybody], well).exit_code == 0
@@ -97,10 +97,10 @@ def test_who_failed_keeps_nothing_whoever_else_did() -> None:
         assert [item.verdict for item in result.checks] == ["kept", "not measured"]
         assert result.exit_code == 6
     cannot = [record(), record(framework="flax", outcome="unavailable")]
-    assert check([everybody], cannot).exit_code == 0, "what a framework cannot do is not asked of it"
+    assert check([everybody], cannot).exit_code == 0, "a budget does not apply to a framework that cannot run the case"
 
 
-def test_a_target_that_one_seed_missed_has_no_time() -> None:
+def test_there_is_no_time_to_target_if_one_seed_missed_it() -> None:
     limit = Budget(workload="digits-dnn", time_to_target_s=1e9)
     for reached, verdict in ((True, "kept"), (False, "not measured")):
         second = record(purpose="learning", seed=1, measurement=Measurement(learning=learning(reached=reached)))

@@ -1,4 +1,4 @@
-"""A machine against itself: what was put in is found, and what would be found is what is said."""
+"""A calibration finds the noise of a simulated machine, and its rates agree with later comparisons."""
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -24,7 +24,7 @@ Sides = tuple[list[Record], list[Record]]
 
 
 def run(noise: float, *, pairs: int = 10, drift: Callable[[int], float] = lambda _: 1.0) -> Sides:
-    """Eight cells, timed in so many pairs of processes whose ratios have this standard deviation."""
+    """Eight cells, timed in `pairs` pairs of processes, whose ratios have the standard deviation `noise`."""
     generator = np.random.default_rng(0)
     sides: Sides = ([], [])
     for replicate in range(pairs):
@@ -50,18 +50,20 @@ def run(noise: float, *, pairs: int = 10, drift: Callable[[int], float] = lambda
 
 
 @pytest.mark.slow
-def test_the_noise_that_was_put_in_is_found_and_nothing_else() -> None:
+def test_simulated_noise_is_found_without_false_alarms() -> None:
     found = calibrate(*run(0.02, pairs=40), threshold=THRESHOLD)
     assert found.pair_percent == pytest.approx(2.0, rel=0.15)
     assert found.between_percent == pytest.approx(2.0 / np.sqrt(2), rel=0.15)
     assert (found.pairs, found.comparisons) == (40, 8)
     assert len(found.spreads()) == 16
-    assert (found.alarms.found, found.alarms.of) == (0, 136), "in eight comparisons, and all cells together in each"
+    assert (found.alarms.found, found.alarms.of) == (0, 136), (
+        "eight comparisons, each with all cells and the shared change"
+    )
     assert 0 < found.within_percent < 2
 
 
 @pytest.mark.slow
-def test_pairs_of_several_runs_are_as_good_as_those_of_one() -> None:
+def test_pairs_of_several_runs_give_the_same_result_as_pairs_of_one_run() -> None:
     def of(run: str, sides: Sides) -> Sides:
         return tuple([_again(item, run) for item in side] for side in sides)  # type: ignore[return-value]
 
@@ -72,7 +74,7 @@ def test_pairs_of_several_runs_are_as_good_as_those_of_one() -> None:
         calibrate([*first[0], *(elsewhere(item) for item in second[0])], first[1], threshold=THRESHOLD)
 
 
-def test_runs_of_a_single_pair_say_nothing_of_what_is_between_processes() -> None:
+def test_runs_with_a_single_pair_have_no_noise_between_processes() -> None:
     sides = run(0.02, pairs=5)
     single = tuple([replace(item, run=f"run-{item.case.replicate}") for item in side] for side in sides)
     found = calibrate(*single, threshold=THRESHOLD)
@@ -83,7 +85,7 @@ def test_runs_of_a_single_pair_say_nothing_of_what_is_between_processes() -> Non
 
 
 @pytest.mark.slow
-def test_what_drifts_between_runs_is_not_between_their_processes() -> None:
+def test_drift_between_runs_is_not_noise_between_processes() -> None:
     quiet = [[_again(item, "a") for item in side] for side in run(0.005)]
     slower = [[_again(item, "b") for item in side] for side in run(0.005, drift=lambda _: 1.3)]
     alone = calibrate(*quiet, threshold=THRESHOLD)
@@ -92,13 +94,13 @@ def test_what_drifts_between_runs_is_not_between_their_processes() -> None:
     assert sum(item.degrees for item in both.known) == 2 * sum(item.degrees for item in alone.known)
 
 
-def test_sides_that_differ_are_no_calibration() -> None:
+def test_different_sides_are_refused() -> None:
     baseline, candidate = run(0.02)
     other = [replace(item, source_digest="another") for item in candidate]
-    with pytest.raises(UsageError, match="found flax of different sources or versions on both sides"):
+    with pytest.raises(UsageError, match="found two sides with different sources or versions of flax"):
         calibrate(baseline, other, threshold=THRESHOLD)
     planted = [replace(item, settings={**item.settings, "planted": "calls take 10.0% longer"}) for item in candidate]
-    with pytest.raises(UsageError, match="found a run with a planted change, expected equal sides"):
+    with pytest.raises(UsageError, match=r"found a run with an injected change \(--inject\)"):
         calibrate(baseline, planted, threshold=THRESHOLD)
 
 
@@ -113,7 +115,7 @@ def elsewhere(item: Record) -> Record:
     return replace(item, environment=replace(item.environment, machine="other"))
 
 
-def test_a_planted_tenth_is_found_on_a_quiet_machine_and_not_on_a_noisy_one() -> None:
+def test_an_injected_change_of_a_tenth_is_found_on_a_quiet_machine_but_not_on_a_noisy_one() -> None:
     quiet, noisy = (calibrate(*run(noise), threshold=THRESHOLD) for noise in (0.015, 0.3))
     for rate in (quiet.slowdowns, quiet.speedups):
         assert (rate.found, rate.of) == (16, 16)
@@ -124,18 +126,20 @@ def test_a_planted_tenth_is_found_on_a_quiet_machine_and_not_on_a_noisy_one() ->
     assert quiet.detectable_ratio < 1.1 < noisy.detectable_ratio
 
 
-def test_a_machine_that_gets_slower_all_the_time_is_on_both_sides() -> None:
+def test_a_machine_that_keeps_getting_slower_affects_both_sides_alike() -> None:
     baseline, candidate = run(0.005, drift=lambda replicate: 1 + 0.02 * replicate)
     found = calibrate(baseline, candidate, threshold=THRESHOLD)
     assert found.alarms.found == 0
     assert found.between_percent is not None
     assert found.pair_percent < 1 < found.between_percent
     early, late = ([item for item in baseline if item.case.replicate in half] for half in (range(5), range(5, 10)))
-    assert compare(early, late, threshold=THRESHOLD).exit_code == 3, "which is what comes of measuring them in a row"
+    assert compare(early, late, threshold=THRESHOLD).exit_code == 3, (
+        "two runs one after the other show the drift as a slowdown"
+    )
 
 
 @pytest.mark.parametrize(("found", "of", "highest"), [(0, 300, 0.01), (1, 504, 0.01), (2, 504, 0.0125)])
-def test_a_rate_is_bounded_by_how_much_was_seen(found: int, of: int, highest: float) -> None:
+def test_the_bounds_of_a_rate_are_narrower_with_more_comparisons(found: int, of: int, highest: float) -> None:
     rate = calibration._rate(found, of)
     assert rate.low <= found / of <= rate.high <= highest
     assert rate.high > 0.7 * highest
@@ -143,21 +147,21 @@ def test_a_rate_is_bounded_by_how_much_was_seen(found: int, of: int, highest: fl
 
 
 def test_fewer_than_five_pairs_are_refused() -> None:
-    with pytest.raises(UsageError, match="found 4 pairs of processes for a cell, expected at least 5: one comparison"):
+    with pytest.raises(UsageError, match="found 4 pairs of processes for a cell, expected at least 5"):
         calibrate(*run(0.01, pairs=4), threshold=THRESHOLD)
     assert calibrate(*run(0.01, pairs=5), threshold=THRESHOLD).alarms.of == 17
 
 
-def test_a_cell_that_was_timed_alone_once_has_a_pair_less_and_no_medians_are_judged() -> None:
+def test_a_cell_that_was_once_timed_alone_has_one_pair_less_and_is_not_judged_by_medians() -> None:
     baseline, candidate = run(0.01, pairs=5, drift=lambda replicate: 1 + 0.2 * replicate)
     first, *others = baseline
     alone = replace(first.measurement, blocks=tuple(replace(item, turns=None) for item in first.measurement.blocks))
     found = calibrate([replace(first, measurement=alone), *others], candidate, threshold=THRESHOLD)
-    assert found.alarms.of == 15, "both metrics of one cell are missing"
-    assert found.inconclusive.found == 0, "which they all would be by medians that drift"
+    assert found.alarms.of == 15, "expected no rows for the two metrics of one cell"
+    assert found.inconclusive.found == 0, "medians that drift would all be inconclusive"
 
 
-def test_processes_that_had_no_turns_are_no_pairs() -> None:
+def test_processes_that_were_not_interleaved_are_not_paired() -> None:
     with pytest.raises(UsageError, match="found 0 pairs"):
         calibrate(quick_run(), quick_run(), threshold=THRESHOLD)
 
@@ -166,12 +170,12 @@ def test_a_calibration_is_stored_and_read_back() -> None:
     found = calibrate(*run(0.01, pairs=5), threshold=THRESHOLD)
     content = asdict(found)
     assert from_json(content) == found
-    with pytest.raises(BenchError, match=r"calibration: pairs: found 'many', expected .*; calibrate again"):
+    with pytest.raises(BenchError, match=r"calibration: pairs: found 'many', expected .*; run `levelfield doctor"):
         from_json(content | {"pairs": "many"})
 
 
-def test_a_comparison_takes_what_the_machine_is_known_for_into_account() -> None:
-    """Three processes that happen to agree: on a machine that is known to be noisy they prove little."""
+def test_a_comparison_uses_the_calibration_of_the_machine() -> None:
+    """Three processes agree by chance; the calibration of a noisy machine shows that this proves little."""
     baseline, candidate = quick_run(), quick_run(slowdown=1.08)
     alone = compare(baseline, candidate, threshold=THRESHOLD)
     wide = {(row.cell, row.metric): Spread(variance=0.04, degrees=19) for row in alone.rows}
@@ -183,7 +187,7 @@ def test_a_comparison_takes_what_the_machine_is_known_for_into_account() -> None
     assert alone.counts["regressed"] > known.counts.get("regressed", 0)
 
 
-def test_what_is_known_of_other_cells_says_nothing_of_these() -> None:
+def test_a_calibration_of_other_cells_is_not_used() -> None:
     baseline, candidate = quick_run(), quick_run(slowdown=1.08)
     alone = compare(baseline, candidate, threshold=THRESHOLD)
     others = {(replace(row.cell, device="cuda:0"), row.metric): Spread(variance=0.04, degrees=19) for row in alone.rows}

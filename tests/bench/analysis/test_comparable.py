@@ -1,4 +1,4 @@
-"""Runs are compared where machine and work are the same, and where changed code is proven on both sides."""
+"""Runs are comparable if machine and work are the same, and if changed code has a certificate on both sides."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from tests.bench.sample_records import ENVIRONMENT, quick_run, record
 THRESHOLD = 0.05
 
 
-def test_another_machine_or_another_workload_is_not_comparable() -> None:
+def test_different_machines_or_workloads_are_not_comparable() -> None:
     elsewhere = [replace(item, environment=replace(ENVIRONMENT, machine="other")) for item in quick_run()]
     found = compare(quick_run(), elsewhere, threshold=THRESHOLD)
     assert (found.exit_code, found.rows) == (5, ())
@@ -40,7 +40,7 @@ def test_changed_code_needs_a_certificate_on_both_sides(certificate: str | None,
     assert compare(proven[0], proven[1], threshold=THRESHOLD).exit_code == 0
 
 
-def test_other_versions_count_as_changed_code() -> None:
+def test_different_versions_count_as_changed_code() -> None:
     newer = replace(ENVIRONMENT, versions=ENVIRONMENT.versions | {"torch": "2.14.0"})
     baseline = [record(replicate=number, certificate=None) for number in range(3)]
     candidate = [record(replicate=number, certificate=None, environment=newer) for number in range(3)]

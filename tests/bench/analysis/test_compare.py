@@ -1,4 +1,4 @@
-"""Two runs are compared cell by cell, and each ending has an exit code of its own."""
+"""Two runs are compared cell by cell, and each kind of result has its own exit code."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +13,7 @@ from tests.bench.sample_records import quick_run, record
 THRESHOLD = 0.05
 
 
-def test_a_run_against_itself_made_slower_regresses_and_against_another_like_it_does_not() -> None:
+def test_a_slowed_run_regresses_and_an_equal_run_does_not() -> None:
     baseline = quick_run()
     slower = [_slowed(item, 1.2) for item in baseline]
     assert compare(baseline, slower, threshold=THRESHOLD).exit_code == 3
@@ -22,7 +22,7 @@ def test_a_run_against_itself_made_slower_regresses_and_against_another_like_it_
     assert (same.exit_code, same.counts) == (0, {"unchanged": 72})
 
 
-def test_the_row_says_by_how_much() -> None:
+def test_a_row_has_the_ratio_of_the_times() -> None:
     found = compare(quick_run(), [_slowed(item, 1.2) for item in quick_run()], threshold=THRESHOLD)
     row = found.rows[0]
     assert row.ratio == pytest.approx(1.2, rel=1e-3)
@@ -34,7 +34,7 @@ def test_the_row_says_by_how_much() -> None:
     assert 1 < found.detectable_ratio < 1.2
 
 
-def test_one_slow_cell_is_named_and_the_others_are_left_alone() -> None:
+def test_one_slow_cell_regresses_and_the_others_do_not() -> None:
     slow = [_slowed(item, 1.2) if _is_slow(item) else item for item in quick_run(run="run-2")]
     found = compare(quick_run(), slow, threshold=THRESHOLD)
     regressed = {row.cell for row in found.rows if row.verdict == "regressed"}
@@ -44,7 +44,7 @@ def test_one_slow_cell_is_named_and_the_others_are_left_alone() -> None:
     assert found.counts == {"regressed": 2, "unchanged": 70}
 
 
-def test_without_any_variation_nothing_is_concluded() -> None:
+def test_without_any_variation_every_verdict_is_inconclusive() -> None:
     frozen = [
         _altered(item, lambda block: replace(block, synchronised_ns=(1000,) * 80, pipelined_ns=(20_000,) * 5))
         for item in quick_run()
@@ -53,7 +53,7 @@ def test_without_any_variation_nothing_is_concluded() -> None:
     assert (found.counts, found.exit_code, found.noise_percent) == ({"inconclusive": 72}, 4, None)
 
 
-def test_a_single_process_a_side_is_inconclusive() -> None:
+def test_a_single_process_per_side_is_inconclusive() -> None:
     found = compare([record()], [record(slowdown=2.0)], threshold=THRESHOLD)
     assert (found.counts, found.exit_code) == ({"inconclusive": 2}, 4)
 
@@ -64,13 +64,13 @@ def test_unequal_numbers_of_processes_are_compared() -> None:
     assert compare(baseline, candidate, threshold=THRESHOLD).exit_code == 3
 
 
-def test_nothing_in_common_is_nothing_measured() -> None:
+def test_runs_without_common_cells_end_with_nothing_measured() -> None:
     found = compare([record("digits-dnn")], [record("digits-cnn")], threshold=THRESHOLD)
     assert (found.exit_code, len(found.only_in_baseline), len(found.only_in_candidate)) == (6, 1, 1)
     assert compare([], [], threshold=THRESHOLD).exit_code == 6
 
 
-def test_a_case_that_fails_only_in_the_candidate_is_exit_1_and_a_regression_goes_before_it() -> None:
+def test_a_case_that_fails_only_in_the_candidate_is_exit_1_unless_there_is_a_regression() -> None:
     failing = record("digits-dnn", purpose="learning", outcome="diverged")
     well = [item for item in quick_run() if item.case.subject != failing.case.subject]
     baseline = [*well, record("digits-dnn", purpose="learning")]
@@ -87,7 +87,7 @@ def _is_slow(item: Record) -> bool:
 
 
 def _slowed(item: Record, factor: float) -> Record:
-    """Every time of every block made longer."""
+    """The record with every time multiplied by `factor`."""
 
     def slow(block: Block) -> Block:
         return replace(

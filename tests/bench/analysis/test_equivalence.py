@@ -1,4 +1,4 @@
-"""A certificate passes where two frameworks did the same, and fails for every fault that was planted in one of them."""
+"""A certificate passes if two frameworks computed the same, and fails for every fault that is injected into one."""
 
 import math
 
@@ -35,7 +35,7 @@ LOSSES = f"float32 loss of {LOSS_STEPS} steps"
 
 
 def arrays(**changes: np.ndarray) -> Arrays:
-    """The trace of a framework that did everything right, with some arrays in the place of others."""
+    """The trace of a framework without any fault, with some arrays replaced by `changes`."""
     found = {
         "logits": np.array([[1.0, -2.0]]),
         "reference": np.array([[1.0, -2.0]]),
@@ -53,7 +53,7 @@ def failing(certificate: Certificate) -> set[str]:
 
 
 def certificate(double: Arrays | None = None, single: Arrays | None = None) -> Certificate:
-    """That of Flax with these traces, beside a PyTorch that did everything right."""
+    """The certificate of Flax with these traces, compared with PyTorch without any fault."""
     doubles, singles = {"pytorch": arrays(), "flax": arrays()}, {"pytorch": arrays(), "flax": arrays()}
     if double is not None:
         doubles["flax"] = double
@@ -62,7 +62,7 @@ def certificate(double: Arrays | None = None, single: Arrays | None = None) -> C
     return certify("flax", doubles, singles, dropout=False)
 
 
-def test_equal_traces_are_a_proof() -> None:
+def test_equal_traces_pass() -> None:
     found = certificate()
     assert found.passed
     assert found.contender == "flax"
@@ -86,14 +86,14 @@ def test_equal_traces_are_a_proof() -> None:
         ("weights/head.kernel", WEIGHTS_LIMIT, WEIGHTS),
     ],
 )
-def test_a_deviation_in_float64_fails_beyond_its_limit(name: str, limit: float, check: str) -> None:
+def test_a_deviation_in_float64_above_its_limit_fails(name: str, limit: float, check: str) -> None:
     for share, expected in ((0.5, set()), (2.0, {check})):
         moved = arrays()
         moved[name] = moved[name] + share * limit * np.abs(moved[name]).max()
         assert failing(certificate(double=moved)) == expected
 
 
-def test_logits_in_float32_fail_beyond_their_limit() -> None:
+def test_a_deviation_of_float32_logits_above_its_limit_fails() -> None:
     for share, expected in ((0.5, set()), (2.0, {SINGLE})):
         moved = arrays()
         moved["logits"] = moved["logits"] + share * FLOAT32_LIMIT * np.abs(moved["logits"]).max()
@@ -109,7 +109,9 @@ def test_logits_in_float32_fail_beyond_their_limit() -> None:
         (LOSS_STEPS - 1, FLOAT32_DRIFT_LIMIT, LOSSES),
     ],
 )
-def test_a_loss_in_float32_may_drift_only_after_the_first_update(step: int, limit: float, check: str) -> None:
+def test_the_first_float32_losses_have_a_narrow_limit_and_later_ones_a_wide_limit(
+    step: int, limit: float, check: str
+) -> None:
     for share, expected in ((0.5, set()), (2.0, {check})):
         moved = arrays()
         moved["losses"][step] += share * limit * moved["losses"].max()
@@ -117,7 +119,7 @@ def test_a_loss_in_float32_may_drift_only_after_the_first_update(step: int, limi
 
 
 def apart(share: float) -> Arrays:
-    """A trace whose weights are so far from those that are right, as a share of the largest."""
+    """A trace whose weights deviate from the right ones by this share of the largest weight."""
     kernel = arrays()["weights/head.kernel"]
     return arrays(weights__head_of_kernel=kernel + share * kernel.max())
 
@@ -133,7 +135,7 @@ def apart(share: float) -> Arrays:
         (2e-5, 1e-3, AMPLIFIED_WEIGHTS_LIMIT, False),
     ],
 )
-def test_weights_may_differ_as_far_as_rounding_explains_and_the_certificate_says_so(
+def test_weights_may_differ_as_far_as_rounding_explains_and_the_certificate_has_a_note(
     deviation: float, own: float, allowed: float, *, passes: bool
 ) -> None:
     double = {"pytorch": arrays(), "flax": apart(deviation)}
@@ -147,12 +149,12 @@ def test_weights_may_differ_as_far_as_rounding_explains_and_the_certificate_says
 
 
 @pytest.mark.parametrize(("deviation", "amplified"), [(5e-10, False), (5e-9, True), (9e-6, True), (2e-5, False)])
-def test_a_nudge_is_asked_for_where_rounding_might_have_done_it(deviation: float, *, amplified: bool) -> None:
+def test_nudged_traces_are_required_if_rounding_may_be_the_cause(deviation: float, *, amplified: bool) -> None:
     assert suspected(certificate(double=apart(deviation))) == (("fp64",) if amplified else ())
 
 
 def drifted(share: float, *, since: int = FIRST_LOSSES) -> Arrays:
-    """A trace whose losses are so far from those that are right, from some step on, as a share of the largest."""
+    """A trace whose losses deviate from the right ones by this share of the largest loss, from step `since` on."""
     losses = arrays()["losses"].copy()
     losses[since:] += share * losses.max()
     return arrays(losses=losses)
@@ -169,7 +171,7 @@ def drifted(share: float, *, since: int = FIRST_LOSSES) -> Arrays:
         (6e-2, 1e-2, AMPLIFIED_LOSS_FACTOR * FLOAT32_DRIFT_LIMIT, False),
     ],
 )
-def test_losses_in_float32_may_drift_as_far_as_rounding_explains_and_the_certificate_says_so(
+def test_float32_losses_may_drift_as_far_as_rounding_explains_and_the_certificate_has_a_note(
     deviation: float, own: float, allowed: float, *, passes: bool
 ) -> None:
     double, single = {"pytorch": arrays(), "flax": arrays()}, {"pytorch": arrays(), "flax": drifted(deviation)}
@@ -177,11 +179,11 @@ def test_losses_in_float32_may_drift_as_far_as_rounding_explains_and_the_certifi
     assert found.passed == passes
     limits = {item.check: item.allowed for item in found.deviations}
     assert limits[LOSSES] == pytest.approx(allowed)
-    assert limits[FIRST] == FLOAT32_LIMIT, "the first updates have not drifted"
+    assert limits[FIRST] == FLOAT32_LIMIT, "the first losses do not drift, so their limit stays"
     assert bool(found.notes) == (allowed > FLOAT32_DRIFT_LIMIT)
 
 
-def test_the_first_losses_may_drift_by_what_rounding_explains_of_them() -> None:
+def test_the_first_losses_may_differ_as_far_as_rounding_explains() -> None:
     double, single = {"pytorch": arrays(), "flax": arrays()}, {"pytorch": arrays(), "flax": drifted(2e-5, since=1)}
     known, unknown = (
         certify("flax", double, single, dropout=False, nudged={"fp32": {"pytorch": drifted(own, since=1)}})
@@ -195,19 +197,19 @@ def test_the_first_losses_may_drift_by_what_rounding_explains_of_them() -> None:
     ("deviation", "since", "asks"),
     [(4e-3, 2, False), (6e-3, 2, True), (6e-2, 2, False), (2e-5, 1, True), (2e-4, 1, False)],
 )
-def test_a_nudge_in_float32_is_asked_for_where_losses_drift(deviation: float, since: int, *, asks: bool) -> None:
+def test_nudged_traces_in_float32_are_required_if_losses_drift(deviation: float, since: int, *, asks: bool) -> None:
     assert suspected(certificate(single=drifted(deviation, since=since))) == (("fp32",) if asks else ())
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize(("name", "check"), [("logits", FORWARD), ("weights/head.bias", WEIGHTS)])
-def test_what_is_not_finite_is_no_proof(name: str, check: str, wrong: float) -> None:
+def test_values_that_are_not_finite_fail(name: str, check: str, wrong: float) -> None:
     moved = arrays()
     moved[name] = np.full_like(moved[name], wrong)
     assert failing(certificate(double=moved)) == {check}
 
 
-def test_two_that_are_both_not_finite_are_no_proof() -> None:
+def test_equal_values_that_are_not_finite_fail_too() -> None:
     broken = arrays(
         losses=np.append(arrays()["losses"][:-1], math.inf), weights__head_of_bias=np.array([math.nan, 0.0])
     )
@@ -223,11 +225,11 @@ def test_two_that_are_both_not_finite_are_no_proof() -> None:
         {"weights/head.bias": np.zeros(3)},
     ],
 )
-def test_other_names_or_shapes_are_no_proof(changed: Arrays) -> None:
+def test_different_names_or_shapes_of_weights_fail(changed: Arrays) -> None:
     assert failing(certificate(double=arrays() | changed)) == {WEIGHTS}
 
 
-def test_missing_weights_are_no_proof() -> None:
+def test_missing_weights_fail() -> None:
     without = {name: value for name, value in arrays().items() if name != "weights/head.bias"}
     assert failing(certificate(double=without)) == {WEIGHTS}
     none = {name: value for name, value in arrays().items() if not name.startswith("weights/")}
@@ -235,7 +237,7 @@ def test_missing_weights_are_no_proof() -> None:
     assert failing(certify("flax", traces, traces, dropout=False)) == {WEIGHTS}
 
 
-def test_a_contender_is_held_against_every_peer_but_itself() -> None:
+def test_a_framework_is_compared_with_every_peer_except_itself() -> None:
     traces = dict.fromkeys(("pytorch", "flax", "keras/tensorflow", "keras/jax"), arrays())
     for contender, peers in (
         ("pytorch", {"flax", "keras/tensorflow"}),
@@ -247,7 +249,7 @@ def test_a_contender_is_held_against_every_peer_but_itself() -> None:
         assert found.passed
 
 
-def test_one_peer_that_differs_is_enough_to_fail() -> None:
+def test_a_deviation_from_one_peer_is_enough_to_fail() -> None:
     other = arrays(weights__head_of_bias=np.array([1.0, 1.0]))
     traces = {"pytorch": arrays(), "flax": other, "keras/jax": arrays()}
     found = certify("keras/jax", traces, traces, dropout=False)
@@ -274,7 +276,7 @@ def test_without_both_traces_there_is_no_proof(double: dict[str, Arrays], single
     assert "no trace" in found.problem
 
 
-def test_notes_say_what_was_switched_for_the_proof() -> None:
+def test_the_certificate_has_notes_about_settings_that_were_changed_for_the_proof() -> None:
     traces = {"pytorch": arrays(), "keras/jax": arrays()}
     found = certify("keras/jax", traces, traces, dropout=True)
     assert found.notes == (NOTES["keras/jax"], "dropout was switched off for the proof")
@@ -285,7 +287,7 @@ def test_notes_say_what_was_switched_for_the_proof() -> None:
     [
         ([1.0, 2.0], [1.0, 2.0], 0.0),
         ([1.0, 2.5], [1.0, -2.0], 2.25),
-        ([0.5, 0.0], [0.0, 0.0], 0.5),  # against nothing but zeros the difference counts as it is
+        ([0.5, 0.0], [0.0, 0.0], 0.5),  # if all expected values are zero, the difference is absolute
         ([1.0, 2.0, 3.0], [1.0, 2.0], math.inf),
         ([math.inf, 0.0], [1.0, 0.0], math.inf),
         ([math.nan, 0.0], [1.0, 0.0], math.nan),
@@ -294,24 +296,26 @@ def test_notes_say_what_was_switched_for_the_proof() -> None:
         ([1.0, 0.0], [math.inf, 0.0], math.nan),
     ],
 )
-def test_relative_deviation(found: list[float], expected: list[float], deviation: float) -> None:
+def test_the_relative_deviation_is_the_largest_difference_over_the_largest_value(
+    found: list[float], expected: list[float], deviation: float
+) -> None:
     np.testing.assert_equal(relative_deviation(np.array(found), np.array(expected)), deviation)
 
 
-def test_float32_is_subtracted_in_float64() -> None:
+def test_differences_of_float32_values_are_computed_in_float64() -> None:
     found = relative_deviation(np.array([1 + 2**-23], np.float32), np.array([1 + 2**-24]))
     assert found == pytest.approx(2**-24, rel=1e-6)
 
 
-def test_weights_are_measured_by_the_largest_of_the_model() -> None:
-    """A bias of 0.001 that is twice as large deviates by 1 / 8000, for the largest kernel is 8."""
+def test_the_deviation_of_weights_is_relative_to_the_largest_weight_of_the_model() -> None:
+    """A bias of 0.001 that is doubled deviates by 1 / 8000, because the largest weight is 8."""
     moved = arrays(weights__head_of_bias=np.array([2e-3, 0.0]))
     assert weights_deviation(moved, arrays()) == pytest.approx(1e-3 / 8)
     assert weights_deviation(arrays(), arrays()) == 0.0
 
 
 def in_bf16(logit: float = -2.01, loss: float = 0.7, bits: int = 7) -> Certificate:
-    """That of Flax in bfloat16 beside a PyTorch that did everything right."""
+    """The certificate of Flax in bfloat16, compared with PyTorch without any fault."""
     proven = certificate()
     right = arrays(logits=np.array([[1.0, -2.01]]), mantissa_bits=np.array(7))
     losses = right["losses"].copy()
@@ -320,7 +324,7 @@ def in_bf16(logit: float = -2.01, loss: float = 0.7, bits: int = 7) -> Certifica
     return in_precision(proven, "bf16", {"pytorch": right, "flax": mine})
 
 
-def test_a_reduced_precision_has_a_proof_of_its_own_beside_the_exact_one() -> None:
+def test_a_reduced_precision_adds_its_own_checks_to_the_certificate() -> None:
     found = in_bf16()
     assert found.passed
     assert set(certificate().deviations) < set(found.deviations)
@@ -329,7 +333,7 @@ def test_a_reduced_precision_has_a_proof_of_its_own_beside_the_exact_one() -> No
     assert failing(in_bf16(bits=23)) == {"bf16 mantissa bits"}, "which is float32, however right the answers are"
 
 
-def test_float32_that_is_none_fails() -> None:
+def test_float32_with_too_few_mantissa_bits_fails() -> None:
     strict, loose = ({"flax": arrays(mantissa_bits=np.array(bits))} for bits in (23, 10))
     assert in_precision(certificate(), "fp32", strict).passed
     assert failing(in_precision(certificate(), "fp32", loose)) == {"fp32 mantissa bits"}

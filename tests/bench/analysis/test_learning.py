@@ -1,4 +1,4 @@
-"""Curves, bands and seeds: every verdict for the case that deserves it, and not for its neighbour."""
+"""Learning curves, bands and differences between frameworks get the right verdicts, also close to their limits."""
 
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ FALLING = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
         ([1.0, 0.5, 0.5], [1.0, 0.5, 0.5], "converged"),
     ],
 )
-def test_a_curve_has_one_diagnosis(train: list[float], evaluation: list[float], expected: str) -> None:
+def test_each_learning_curve_has_its_diagnosis(train: list[float], evaluation: list[float], expected: str) -> None:
     assert diagnose(curve(train, evaluation)) == expected
     assert expected in RULES
 
@@ -61,11 +61,11 @@ ERROR = Band(metric="mae", lowest=10.0, highest=20.0, source="here")
         (ERROR, float("nan"), "missed"),
     ],
 )
-def test_a_band_knows_its_better_side(band: Band, mean: float, expected: str) -> None:
+def test_a_mean_outside_of_the_band_is_better_or_missed(band: Band, mean: float, expected: str) -> None:
     assert place(band, mean) == expected
 
 
-def test_the_interval_is_students() -> None:
+def test_the_interval_is_that_of_students_t() -> None:
     low, high = interval([1.0, 2.0, 3.0]) or (0.0, 0.0)
     reach = 4.302653 / np.sqrt(3)
     assert (low, high) == pytest.approx((2 - reach, 2 + reach), rel=1e-6)
@@ -75,7 +75,7 @@ def test_the_interval_is_students() -> None:
 EQUAL = {"a": {0: 0.91, 1: 0.93, 2: 0.92}, "b": {0: 0.92, 1: 0.92, 2: 0.925}}
 
 
-def test_contenders_that_vary_alike_do_not_differ() -> None:
+def test_frameworks_with_random_differences_do_not_differ_significantly() -> None:
     (found,) = differences(EQUAL)
     assert (found.first, found.second) == ("a", "b")
     assert found.mean == pytest.approx(-0.005 / 3)
@@ -83,15 +83,15 @@ def test_contenders_that_vary_alike_do_not_differ() -> None:
     assert not found.is_significant
 
 
-def test_a_difference_that_every_seed_shows_is_a_finding() -> None:
+def test_a_difference_in_every_seed_is_significant() -> None:
     worse = {seed: value - 0.05 - 0.001 * seed for seed, value in EQUAL["a"].items()}
     (found,) = differences({"a": EQUAL["a"], "b": worse})
     assert found.is_significant
     assert found.mean > 0.05
 
 
-def test_more_pairs_ask_for_more() -> None:
-    """What two contenders show at 0.03 is chance among three of them, by Holm's correction."""
+def test_more_frameworks_need_smaller_p_values() -> None:
+    """A p-value of 0.03 is significant for two frameworks, but not for three, by Holm's correction."""
     values = {0: 0.0, 1: 0.0, 2: 0.0}
     far = {0: 0.10, 1: 0.15, 2: 0.13}
     alone = differences({"a": values, "b": far})[0].probability
@@ -101,14 +101,14 @@ def test_more_pairs_ask_for_more() -> None:
     assert among["a", "c"].probability == 1.0
 
 
-def test_differences_without_any_variation_are_certain_or_none() -> None:
+def test_equal_differences_have_a_p_value_of_0_or_1() -> None:
     values = dict.fromkeys(range(3), 0.9)
     shifted = dict.fromkeys(range(3), 0.8)
     assert [item.probability for item in differences({"a": values, "b": dict(values)})] == [1.0]
     assert [item.probability for item in differences({"a": values, "b": shifted})] == [0.0]
 
 
-def test_only_seeds_in_common_count_and_three_of_them_are_needed() -> None:
+def test_a_pair_needs_three_common_seeds() -> None:
     few = dict.fromkeys((0, 1, 7), 0.9)
     assert differences({"a": EQUAL["a"], "b": few}) == ()
     assert len(differences({"a": {**EQUAL["a"], 7: 0.9}, "b": few})) == 1

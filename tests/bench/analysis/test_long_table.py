@@ -1,4 +1,4 @@
-"""Every figure of a run is one line of a list, and what is not known has none."""
+"""Every figure of a run is one row of a list; an unknown value has no row."""
 
 from dataclasses import replace
 
@@ -38,6 +38,6 @@ def test_memory_that_cannot_be_read_has_no_figure() -> None:
     assert of("device_peak_bytes", weighed) == []
 
 
-def test_runs_are_told_apart_and_what_failed_has_no_figure() -> None:
+def test_runs_have_separate_figures_and_failed_cases_have_none() -> None:
     records = (record(run="a"), record(run="b"), record(run="c", outcome="failed"))
     assert [item.run for item in of("step_time_p50_s", *records)] == ["a", "b"]

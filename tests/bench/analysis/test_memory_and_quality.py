@@ -1,4 +1,4 @@
-"""Memory and quality change beyond a rule, or they do not; what chance could do is no verdict."""
+"""Memory and quality are compared by fixed rules; a difference that may be chance is inconclusive."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ MB = 1_000_000
 
 
 def peak(host: int | None, *, device: int | None = None) -> list[Record]:
-    """One process that was weighed."""
+    """The record of one memory process, with these peaks."""
     found = Memory(
         batch_size=32, host_peak_bytes=host, host_baseline_bytes=0, device_peak_bytes=device, nvml_used_bytes=None
     )
@@ -24,7 +24,7 @@ def peak(host: int | None, *, device: int | None = None) -> list[Record]:
 
 
 def learnt(*accuracies: float, metric: str = "accuracy") -> list[Record]:
-    """A network that learnt from so many seeds."""
+    """Records of one network with these final qualities, one for each seed."""
     return [
         record(
             purpose="learning",
@@ -44,19 +44,19 @@ def verdicts(found: Sequence[Change]) -> list[str]:
 @pytest.mark.parametrize(
     ("before", "after", "verdict"),
     [
-        (100 * MB, 112 * MB, "unchanged"),  # as much as two runs of the same code have differed by
+        (100 * MB, 112 * MB, "unchanged"),  # two runs of the same code have differed by so much
         (100 * MB, 119 * MB, "regressed"),
         (119 * MB, 100 * MB, "improved"),
         (1000 * MB, 1140 * MB, "unchanged"),
         (1000 * MB, 1160 * MB, "regressed"),
-        (2 * MB, 17 * MB, "unchanged"),  # less than a process takes for other things
+        (2 * MB, 17 * MB, "unchanged"),  # less than a process uses for other purposes
     ],
 )
-def test_a_host_peak_has_to_be_larger_by_a_share_and_by_megabytes(before: int, after: int, verdict: str) -> None:
+def test_a_host_peak_changes_if_it_differs_by_a_share_and_by_megabytes(before: int, after: int, verdict: str) -> None:
     assert verdicts(memory_and_quality.memory(peak(before), peak(after))) == [verdict]
 
 
-def test_an_allocator_counts_exactly_and_what_is_unknown_is_not_compared() -> None:
+def test_device_peaks_have_a_narrow_limit_and_unknown_ones_are_not_compared() -> None:
     found = memory_and_quality.memory(peak(None, device=100 * MB), peak(None, device=103 * MB))
     assert [(item.metric, item.verdict) for item in found] == [("device_peak_bytes", "regressed")]
     assert verdicts(memory_and_quality.memory(peak(None, device=100 * MB), peak(None, device=101 * MB))) == [
@@ -70,8 +70,8 @@ def test_an_allocator_counts_exactly_and_what_is_unknown_is_not_compared() -> No
     [
         ([0.97], [0.97], "unchanged"),
         ([0.97], [0.975], "unchanged"),
-        ([0.97], [0.95], "inconclusive"),  # with one seed that may be chance
-        ([0.97], [0.10], "regressed"),  # and that may not
+        ([0.97], [0.95], "inconclusive"),  # with one seed this may be chance
+        ([0.97], [0.10], "regressed"),  # even with one seed this is not chance
         ([0.10], [0.97], "improved"),
         ([0.97], [float("nan")], "regressed"),
         ([float("nan")], [float("nan")], "inconclusive"),
@@ -81,24 +81,24 @@ def test_an_allocator_counts_exactly_and_what_is_unknown_is_not_compared() -> No
         ([0.970, 0.972, 0.968], [0.930, 0.990, 0.960], "inconclusive"),
     ],
 )
-def test_quality_differs_where_seeds_do_not_explain_it(before: list[float], after: list[float], verdict: str) -> None:
+def test_quality_changes_only_if_seeds_do_not_explain_it(before: list[float], after: list[float], verdict: str) -> None:
     assert verdicts(memory_and_quality.quality(learnt(*before), learnt(*after))) == [verdict]
 
 
-def test_an_error_is_worse_where_it_is_larger() -> None:
+def test_a_larger_error_is_a_regression() -> None:
     before, after = learnt(100.0, 101.0, 99.0, metric="mae"), learnt(120.0, 121.5, 119.0, metric="mae")
     assert verdicts(memory_and_quality.quality(before, after)) == ["regressed"]
     assert verdicts(memory_and_quality.quality(after, before)) == ["improved"]
 
 
-def test_a_small_error_is_judged_by_its_share() -> None:
+def test_a_change_of_an_error_is_relative() -> None:
     before, after = learnt(0.0020, 0.0021, 0.0019, metric="mae"), learnt(0.010, 0.0101, 0.0099, metric="mae")
     assert verdicts(memory_and_quality.quality(before, after)) == ["regressed"]
     close = learnt(0.00201, 0.0021, 0.00191, metric="mae")
     assert verdicts(memory_and_quality.quality(before, close)) == ["unchanged"]
 
 
-def test_an_error_that_seeds_spread_widely_is_no_verdict_with_one_of_them() -> None:
+def test_an_error_with_one_seed_is_inconclusive() -> None:
     assert verdicts(memory_and_quality.quality(learnt(6.2, metric="mae"), learnt(42.7, metric="mae"))) == [
         "inconclusive"
     ]
@@ -111,7 +111,7 @@ def test_only_seeds_that_both_sides_have_are_compared() -> None:
     assert verdicts(memory_and_quality.quality(learnt(0.9), other)) == ["inconclusive"]
 
 
-def test_a_comparison_ends_with_3_where_memory_or_quality_got_worse() -> None:
+def test_a_comparison_ends_with_3_if_memory_or_quality_regressed() -> None:
     times = quick_run()
     same = compare(times, times, threshold=0.05)
     assert same.exit_code != 3

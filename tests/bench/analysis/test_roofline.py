@@ -1,4 +1,4 @@
-"""Where a call stands below the roof of its device, by hand."""
+"""The roofline figures of a call equal values that were computed by hand."""
 
 import pytest
 
@@ -11,7 +11,7 @@ MEMORY = Rate(per_second=10e9, size=10**9, by="pytorch")
 ROOF = Roof(flops=Rate(per_second=1e12, size=1024, by="pytorch"), bytes=(CACHE, LARGER_CACHE, MEMORY))
 
 
-def test_a_call_with_many_operations_for_each_byte_is_limited_by_compute() -> None:
+def test_a_call_with_many_flops_per_byte_is_compute_bound() -> None:
     found = stand(2e-3, flops=10**9, least_bytes=10**6, roof=ROOF, held_bytes=10**6)
     assert found is not None
     assert found.bound == "compute"
@@ -19,7 +19,7 @@ def test_a_call_with_many_operations_for_each_byte_is_limited_by_compute() -> No
     assert [found.mfu, found.over_floor, found.flops_per_s, found.intensity] == pytest.approx([0.5, 2.0, 5e11, 1000.0])
 
 
-def test_a_call_that_moves_much_is_limited_by_memory() -> None:
+def test_a_call_with_few_flops_per_byte_is_memory_bound() -> None:
     found = stand(0.4, flops=10**9, least_bytes=2 * 10**9, roof=ROOF, held_bytes=10**9)
     assert found is not None
     assert found.bound == "memory"
@@ -28,7 +28,7 @@ def test_a_call_that_moves_much_is_limited_by_memory() -> None:
     assert found.bytes_per_s == pytest.approx(5e9)
 
 
-def test_what_moves_several_times_is_held_to_the_cache_that_it_fits_into() -> None:
+def test_held_bytes_decide_which_bandwidth_is_used() -> None:
     often = stand(0.4, flops=1, least_bytes=2 * 10**9, roof=ROOF, held_bytes=10**7)
     assert often is not None
     assert often.floor_s == pytest.approx(2 / 50)
@@ -38,16 +38,16 @@ def test_what_moves_several_times_is_held_to_the_cache_that_it_fits_into() -> No
     ("working_set", "expected"),
     [(10, 100e9), (10**6, 100e9), (9 * 10**6, 100e9), (10**7, 50e9), (10**9, 10e9), (10**12, 10e9)],
 )
-def test_what_fits_into_a_cache_is_held_to_its_rate(working_set: int, expected: float) -> None:
+def test_a_working_set_in_a_cache_has_the_bandwidth_of_this_cache(working_set: int, expected: float) -> None:
     assert bandwidth(ROOF.bytes, working_set) == expected
 
 
-def test_a_small_stream_that_was_slower_than_a_larger_one_does_not_raise_the_floor() -> None:
+def test_a_slow_measurement_of_a_small_array_does_not_raise_the_lower_bound() -> None:
     slow_call = Rate(per_second=1e9, size=10**3, by="flax")
     assert bandwidth((slow_call, *ROOF.bytes), 10**3) == 100e9
 
 
-def test_what_is_not_known_has_no_floor() -> None:
+def test_without_measured_peaks_there_is_no_lower_bound() -> None:
     assert stand(1.0, 1, 1, Roof(flops=None), held_bytes=1) is None
     assert stand(1.0, 1, 1, Roof(flops=ROOF.flops), held_bytes=1) is None
     assert stand(0.0, 1, 1, ROOF, held_bytes=1) is None

@@ -1,4 +1,4 @@
-"""One run as two sides of the same code, and what a comparison makes of a change that was planted in one of them."""
+"""One run is split into two sides of the same code, and a change that is injected into one side is found."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from tests.bench.sample_records import record
 
 
 def run(*, slow: float = 1.0, on_first_side: bool = False, processes: int = 10) -> list[Record]:
-    """Three contenders, of which one is slower in half of its processes, and says so."""
+    """Three frameworks; one is slower in half of its processes, and its records say so."""
     made = []
     for number in range(processes):
         for framework in ("pytorch", "keras/tensorflow", "flax"):
@@ -27,18 +27,18 @@ def blamed(item: Record) -> bool:
     return item.case.contender == "pytorch" and not is_baseline(item.case.replicate)
 
 
-def test_processes_are_on_both_sides_in_turns() -> None:
+def test_processes_are_assigned_to_both_sides_in_a_balanced_order() -> None:
     assert [is_baseline(number) for number in range(8)] == [True, False, False, True, True, False, False, True]
 
 
-def test_a_run_falls_into_halves_of_its_timing_processes() -> None:
+def test_a_run_is_split_into_two_sides_of_timing_processes() -> None:
     first, second = halves(run())
     assert len(first) == len(second) == 15
     assert {record.case.replicate for record in first} == {0, 3, 4, 7, 8}
     assert {record.case.purpose for record in (*first, *second)} == {"timing"}
 
 
-def test_too_few_processes_have_no_halves() -> None:
+def test_a_run_with_too_few_processes_is_refused() -> None:
     with pytest.raises(
         UsageError, match=r"^--self-check: found a run with 3 processes for each case, expected at least 4"
     ):
@@ -49,7 +49,7 @@ def test_too_few_processes_have_no_halves() -> None:
 @pytest.mark.parametrize(
     ("on_first_side", "verdict", "side"), [(False, "regressed", "second"), (True, "improved", "first")]
 )
-def test_what_was_planted_is_found_in_its_cell_and_nothing_elsewhere(
+def test_an_injected_change_is_found_in_its_cell_and_nowhere_else(
     verdict: str, side: str, *, on_first_side: bool
 ) -> None:
     records = run(slow=1.2, on_first_side=on_first_side)
@@ -63,7 +63,7 @@ def test_what_was_planted_is_found_in_its_cell_and_nothing_elsewhere(
     assert {row.verdict for row in comparison.rows if row.cell.contender == "flax"} == {verdict}
 
 
-def test_what_was_planted_and_is_too_small_is_not_found_and_other_changes_are_alarms() -> None:
+def test_a_small_injected_change_is_not_found_and_other_changes_are_alarms() -> None:
     records = run(slow=1.01)
     missed = planted(*halves(records), compare(*halves(records), threshold=0.05))
     assert missed is not None
@@ -75,6 +75,6 @@ def test_what_was_planted_and_is_too_small_is_not_found_and_other_changes_are_al
     assert (found.found, found.alarms) == (0, 2)
 
 
-def test_nothing_is_said_of_a_run_in_which_nothing_was_planted() -> None:
+def test_a_run_without_an_injected_change_gives_none() -> None:
     records = run()
     assert planted(*halves(records), compare(*halves(records), threshold=0.05)) is None

@@ -1,4 +1,4 @@
-"""The search for the fastest options finds what timing every combination at length would find, for less."""
+"""The search finds the same options as timing every combination for a long time would, in less time."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -27,9 +27,9 @@ SIZE = 8
 
 
 class Machine:
-    """Times options: each has a speed of its own, every timing is a little off, and some cannot be done.
+    """A simulated machine that times options: each has its own time, with noise, and some options fail.
 
-    Lap by lap, or from one timing to the next, all of it may be slower.
+    `lap_slower` and `timing_slower` make everything slower in some rounds or in some timings.
     """
 
     def __init__(
@@ -49,12 +49,12 @@ class Machine:
         self.asked: list[tuple[FrameworkOptions, float, tuple[int, ...]]] = []
 
     def speed(self, options: FrameworkOptions, size: int = SIZE) -> float:
-        """What the options take at a batch size when nothing disturbs."""
+        """The time of the options at a batch size without noise."""
         key = size, tuple(sorted(options.items()))
         return self.speeds.setdefault(key, float(self.generator.uniform(1.0, 3.0)))
 
     def time(self, wanted: Sequence[Wanted], block_seconds: float) -> list[dict[int, Candidate]]:
-        """One lap."""
+        """The times of one round."""
         self.laps += 1
         return [self._timed(options, block_seconds, sizes) for options, sizes in wanted]
 
@@ -71,11 +71,11 @@ class Machine:
 
 
 def search(found: Sequence[Candidate], machine: Machine, *, exhaustive: bool = False) -> tuple[Candidate, ...]:
-    """A search at one batch size."""
+    """The result of a search at one batch size."""
     return together({SIZE: successive_halving.search(found, exhaustive=exhaustive)}, machine.time)[SIZE]
 
 
-def test_every_combination_is_a_candidate_that_says_what_is_unusual_about_it() -> None:
+def test_every_combination_is_a_candidate_that_lists_its_differences_from_the_default() -> None:
     found = candidates(CHOICES)
     assert len(found) == 12
     assert found[0].options == {}
@@ -85,20 +85,20 @@ def test_every_combination_is_a_candidate_that_says_what_is_unusual_about_it() -
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_fastest_is_found_whatever_the_order(seed: int) -> None:
+def test_the_fastest_candidate_is_found_in_any_order(seed: int) -> None:
     machine = Machine(seed)
     best = search(candidates(CHOICES), machine)[0]
     brute_force = min(machine.speed(item.options) for item in candidates(CHOICES))
-    assert machine.speed(best.options) <= brute_force * 1.03, "nearer than two timings can be told apart"
+    assert machine.speed(best.options) <= brute_force * 1.03, "expected a difference smaller than the noise"
 
 
 def tuned(found: tuple[Candidate, ...]) -> SearchResult:
-    """What was searched for, where nothing is chosen."""
+    """The result of a search in which the default was chosen."""
     return SearchResult(batch_size=SIZE, options={}, metric="step_time_pipelined_s", searched="", candidates=found)
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_lap_in_which_all_is_slower_decides_nothing(seed: int) -> None:
+def test_a_round_in_which_everything_is_slower_does_not_change_the_result(seed: int) -> None:
     found = candidates(CHOICES)
     steady = Machine(seed)
     changing = Machine(seed, lap_slower=lambda lap: 3.0 if lap % 2 else 1.0)
@@ -108,17 +108,17 @@ def test_a_lap_in_which_all_is_slower_decides_nothing(seed: int) -> None:
     assert list(worth(chosen)) == list(worth(expected))
 
 
-def test_a_machine_that_is_slower_for_some_of_a_lap_can_mislead_it() -> None:
+def test_a_machine_that_is_slower_during_part_of_a_round_can_mislead_the_search() -> None:
     found = candidates(CHOICES)
     missed = 0
     for seed in range(20):
         machine = Machine(seed, timing_slower=lambda timing: 3.0 if timing // 5 % 2 else 1.0)
         speed = machine.speed(search(found, machine)[0].options)
         missed += speed > 1.1 * min(machine.speed(item.options) for item in found)
-    assert missed > 5, "this is why candidates have turns within a lap"
+    assert missed > 5, "this is why candidates are interleaved within a round"
 
 
-def test_times_of_different_laps_are_what_the_guides_would_be() -> None:
+def test_times_of_different_rounds_are_scaled_by_the_default() -> None:
     usual = Candidate(options={}, times_s=(1.0, 3.0, 3.0))
     gone = Candidate(options={"call": "b"}, times_s=(0.9,))
     stayed = Candidate(options={"call": "c"}, times_s=(0.5, 1.5, 1.5))
@@ -129,14 +129,14 @@ def test_times_of_different_laps_are_what_the_guides_would_be() -> None:
     )
 
 
-def test_noise_that_hides_the_differences_can_mislead_it() -> None:
+def test_noise_that_hides_the_differences_can_mislead_the_search() -> None:
     machines = [Machine(seed, noise=1.0) for seed in range(20)]
     found = [(machine, search(candidates(CHOICES), machine)[0]) for machine in machines]
     least = [min(machine.speed(item.options) for item in candidates(CHOICES)) for machine in machines]
     assert any(machine.speed(best.options) > 1.03 * low for (machine, best), low in zip(found, least, strict=True))
 
 
-def test_slow_ones_are_timed_once_and_the_last_several_times_and_longer() -> None:
+def test_slow_candidates_are_timed_once_and_the_last_ones_several_times_and_for_longer() -> None:
     machine = Machine(0)
     ranked = search(candidates(CHOICES), machine)
     assert len(ranked) == 12
@@ -151,7 +151,7 @@ def test_slow_ones_are_timed_once_and_the_last_several_times_and_longer() -> Non
     assert seconds[-1] > seconds[0]
 
 
-def test_what_the_guide_says_is_timed_to_the_end_however_slow() -> None:
+def test_the_default_is_timed_to_the_end_even_if_it_is_slow() -> None:
     machine = Machine(0)
     machine.speeds[SIZE, ()] = 100.0
     ranked = search(candidates(CHOICES), machine)
@@ -160,7 +160,7 @@ def test_what_the_guide_says_is_timed_to_the_end_however_slow() -> None:
 
 
 @pytest.mark.parametrize("calls", [("a", "b", "c"), ("a", "b", "c", "d", "e", "f")])
-def test_laps_go_there_and_back(calls: tuple[str, ...]) -> None:
+def test_every_second_round_is_in_reverse_order(calls: tuple[str, ...]) -> None:
     machine = Machine(0, noise=0.0)
     found = candidates({"call": calls})
     for place, item in enumerate(found):
@@ -172,7 +172,7 @@ def test_laps_go_there_and_back(calls: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(("gain", "places"), [(0.9 * WORTH, []), (1.1 * WORTH, [0])])
-def test_the_guide_is_left_for_what_gains_enough(gain: float, places: list[int]) -> None:
+def test_the_default_is_replaced_if_the_speed_up_is_large_enough(gain: float, places: list[int]) -> None:
     usual = Candidate(options={}, times_s=(1.0, 1.0))
     other = Candidate(options={"call": "b"}, times_s=(1.0 - gain, 1.0 - gain))
     slow = Candidate(options={"call": "c"}, times_s=(2.0,))
@@ -181,15 +181,15 @@ def test_the_guide_is_left_for_what_gains_enough(gain: float, places: list[int])
     lucky = Candidate(options={"call": "e"}, times_s=(0.1, 0.99, 0.99))
     steady = Candidate(options={}, times_s=(1.0, 1.0, 1.0))
     gone = Candidate(options={"call": "f"}, times_s=(0.5,))
-    assert not list(worth((lucky, steady, gone))), "an early timing is what let them stay"
+    assert not list(worth((lucky, steady, gone))), "a fast early round alone is not enough"
     late = Candidate(options={"call": "g"}, times_s=(1.0, 0.85, 1.0))
-    assert not list(worth((late, steady))), "all timings together are no faster"
+    assert not list(worth((late, steady))), "over all rounds together they are not faster"
     broken = Candidate(options={}, outcome="failed", error="it cannot")
-    assert list(worth((other, slow, broken))) == [0, 1], "whatever works is better than what does not"
+    assert list(worth((other, slow, broken))) == [0, 1], "if the default failed, any candidate that works is chosen"
 
 
-def test_noise_alone_is_seldom_chosen_and_a_gain_beyond_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where processes differ by 10 %, as on a shared machine, and the fastest of three is taken."""
+def test_noise_is_seldom_mistaken_for_a_speed_up_and_a_real_speed_up_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes differ by 10 %, as on a shared machine, and the fastest of three candidates is chosen."""
     found = candidates({"call": ("a", "b", "c")})
 
     def chosen(*speeds: float) -> int:
@@ -206,10 +206,10 @@ def test_noise_alone_is_seldom_chosen_and_a_gain_beyond_it_is_found(monkeypatch:
     assert chosen(1.0, 0.7, 0.8) > 190
     monkeypatch.setattr(successive_halving, "SURE", 0.5)
     monkeypatch.setattr(successive_halving, "MORE_LAPS", 0)
-    assert chosen(1.0, 1.0, 1.0) > 60, "as many as three percent and two laps alone let through"
+    assert chosen(1.0, 1.0, 1.0) > 60, "the limit of 3 % and two rounds alone would let so many pass"
 
 
-def test_more_laps_are_run_as_long_as_the_fastest_may_owe_it_to_chance() -> None:
+def test_more_rounds_are_run_while_a_speed_up_may_be_chance() -> None:
     found = candidates({"call": ("a", "b")})
 
     def laps(noise: float, speed: float, *, seed: int = 0, exhaustive: bool = False) -> int:
@@ -217,15 +217,17 @@ def test_more_laps_are_run_as_long_as_the_fastest_may_owe_it_to_chance() -> None
         machine.speeds = {(SIZE, ()): 1.0, (SIZE, (("call", "b"),)): speed}
         return len(search(found, machine, exhaustive=exhaustive)[0].times_s)
 
-    assert laps(0.0, 0.9) == laps(0.0, 1.1) == LAST_LAPS, "plain at once"
-    assert {laps(0.05, 1.2, seed=seed) for seed in range(20)} == {LAST_LAPS}, "it has not even been faster"
+    assert laps(0.0, 0.9) == laps(0.0, 1.1) == LAST_LAPS, "certain at once"
+    assert {laps(0.05, 1.2, seed=seed) for seed in range(20)} == {LAST_LAPS}, "it was never faster"
     many = [laps(0.3, 0.9, seed=seed) for seed in range(20)]
     assert set(many) <= set(range(LAST_LAPS, LAST_LAPS + MORE_LAPS + 1))
     assert max(many) > LAST_LAPS
-    assert [laps(0.3, 0.9, seed=seed, exhaustive=True) for seed in range(20)] == many, "of two nobody leaves anyway"
+    assert [laps(0.3, 0.9, seed=seed, exhaustive=True) for seed in range(20)] == many, (
+        "with two candidates none is eliminated anyway"
+    )
 
 
-def test_more_laps_are_for_the_fastest_and_what_the_guide_says_alone() -> None:
+def test_more_rounds_time_only_the_fastest_candidate_and_the_default() -> None:
     found = candidates({"call": ("a", "b", "c")})
 
     def laps(seed: int, *, exhaustive: bool = False) -> list[int]:
@@ -236,17 +238,19 @@ def test_more_laps_are_for_the_fastest_and_what_the_guide_says_alone() -> None:
     longer = [made for made in map(laps, range(20)) if made[-1] > LAST_LAPS]
     assert longer
     assert all(made == [LAST_LAPS, made[-1], made[-1]] for made in longer)
-    assert all(len(set(laps(seed, exhaustive=True))) == 1 for seed in range(20)), "an exhaustive one times all of them"
+    assert all(len(set(laps(seed, exhaustive=True))) == 1 for seed in range(20)), (
+        "an exhaustive search times all of them"
+    )
 
 
-def test_a_gain_that_processes_may_owe_to_chance_is_not_worth_it() -> None:
+def test_a_speed_up_that_may_be_chance_is_not_chosen() -> None:
     usual = Candidate(options={}, times_s=(1.0, 1.0, 1.0, 1.0))
     restless = Candidate(options={"call": "b"}, times_s=(0.6, 1.1, 0.6, 1.1))
     assert not list(worth((restless, usual)))
     assert list(worth((replace(restless, times_s=(0.8, 0.9, 0.8, 0.9)), usual))) == [0]
 
 
-def test_what_fails_is_kept_with_its_reason_and_never_chosen() -> None:
+def test_a_failed_candidate_is_kept_with_its_reason_and_never_chosen() -> None:
     machine = Machine(1, broken=("on",))
     ranked = search(candidates(CHOICES), machine)
     assert [item.outcome for item in ranked] == ["ok"] * 6 + ["failed"] * 6
@@ -268,18 +272,18 @@ def test_an_exhaustive_search_times_everything_in_the_last_round() -> None:
 
 
 @pytest.mark.parametrize("behind", [0.9 * FAR, 1.2 * FAR])
-def test_who_is_far_behind_leaves_at_once(behind: float) -> None:
+def test_a_candidate_that_is_far_behind_is_eliminated_at_once(behind: float) -> None:
     machine = Machine(0, noise=0.0)
     found = candidates(CHOICES)
     for number, item in enumerate(found):
         machine.speeds[SIZE, tuple(sorted(item.options.items()))] = 1.0 if number == 5 else behind
     assert search(found, machine)[0].options == found[5].options
     again = len(machine.asked) - len(found)
-    two = 2 * LAST_LAPS  # the fastest, and what the guide says
+    two = 2 * LAST_LAPS  # the fastest candidate and the default
     assert again == two if behind > FAR else again > two
 
 
-def test_batch_sizes_share_processes_and_each_finds_its_own() -> None:
+def test_batch_sizes_share_processes_and_each_has_its_own_result() -> None:
     sizes = (1, 32, 256)
     machine = Machine(2, noise=0.0)
     found = together({size: successive_halving.search(candidates(CHOICES)) for size in sizes}, machine.time)
@@ -295,7 +299,7 @@ def test_batch_sizes_share_processes_and_each_finds_its_own() -> None:
     assert len(machine.asked) < 2 / 3 * len(apart.asked)
 
 
-def test_what_failed_once_is_not_tried_again() -> None:
+def test_a_failed_candidate_is_not_tried_again() -> None:
     machine = Machine(1, broken=("b",))
     search(candidates({"call": ("a", "b")}), machine)
     assert [options for options, _, _ in machine.asked] == [{}, {"call": "b"}, *[{}] * (LAST_LAPS - 1)]

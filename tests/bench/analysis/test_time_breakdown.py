@@ -1,4 +1,4 @@
-"""Every nanosecond that was measured is counted once, under what it went into."""
+"""Every measured nanosecond is counted once, under its activity."""
 
 from dataclasses import replace
 
@@ -19,12 +19,12 @@ TIMED = replace(
 )
 
 
-def test_the_parts_of_a_block_are_told_apart() -> None:
+def test_the_parts_of_a_block_are_counted_separately() -> None:
     found = spent_s([record(measurement=Measurement(blocks=(TIMED, TIMED)))])
     assert found == {"timed rounds": 20.0, "first calls and warm-up": 10.0, "calls in parts": 2.0}
 
 
-def test_learning_is_its_epochs_and_memory_is_nothing_that_was_timed() -> None:
+def test_learning_is_the_time_of_its_epochs_and_memory_has_no_timed_part() -> None:
     learnt = record(purpose="learning")
     assert learnt.measurement.learning is not None
     epochs = learnt.measurement.learning.epochs
@@ -33,7 +33,7 @@ def test_learning_is_its_epochs_and_memory_is_nothing_that_was_timed() -> None:
     }
 
 
-def test_shares_say_what_is_left() -> None:
+def test_shares_include_the_remaining_time() -> None:
     timed = record(measurement=Measurement(blocks=(TIMED,)))
     words = "50% timed rounds, 25% first calls and warm-up, 5% calls in parts, 20% starting"
     assert shares([timed], 20.0, rest="starting") == words

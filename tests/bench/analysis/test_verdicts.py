@@ -1,4 +1,4 @@
-"""Verdicts by medians: no false alarm where nothing has changed, and a slowdown is found."""
+"""Verdicts by medians raise few false alarms for unchanged code, and find slowdowns."""
 
 import math
 
@@ -16,7 +16,7 @@ CELLS = 36
 def _times(
     generator: np.random.Generator, *, noise: np.ndarray, effect: np.ndarray | float = 0.0, drift: float = 0.0
 ) -> dict[tuple[Cell, str], tuple[float, ...]]:
-    """Three processes for each of 72 comparisons."""
+    """The times of three processes for each of 72 comparisons."""
     logs = generator.normal(0, 1, (3, 2 * CELLS)) * noise + effect + generator.normal(0, drift, 2 * CELLS)
     keys = [
         (cells(record(f"workload-{number}").case)[0], metric)
@@ -48,7 +48,7 @@ def _all(judged: Verdicts) -> tuple[Row | Common, ...]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("drift", [0.0, 0.03])
-def test_unchanged_code_raises_an_alarm_in_at_most_one_pair_of_twenty(drift: float) -> None:
+def test_unchanged_code_raises_a_false_alarm_in_at_most_one_of_twenty_comparisons(drift: float) -> None:
     found = _simulate(60, drift=drift)
     assert _share(found, "regressed") <= 0.05
     assert _share(found, "improved") <= 0.05
@@ -61,7 +61,7 @@ def test_a_slowdown_of_twenty_percent_is_found_everywhere_and_in_two_cells() -> 
     assert _share(_simulate(30, effect=-math.log(1.2)), "improved") == 1
 
 
-def test_a_slowdown_of_everything_is_found_though_every_cell_drifts() -> None:
+def test_a_slowdown_of_all_cells_is_found_even_if_every_cell_drifts() -> None:
     found = _simulate(30, effect=math.log(1.2), drift=0.03)
     assert _share(found, "regressed") >= 0.9
     alone = [any(row.verdict == "regressed" for row in judged.rows) for judged in found]
@@ -70,7 +70,9 @@ def test_a_slowdown_of_everything_is_found_though_every_cell_drifts() -> None:
 
 @pytest.mark.parametrize("bad", [(), (1.0,), (1.0, math.nan, 1.0), (1.0, 0.0, 1.0), (1.0, -1.0, 1.0)])
 @pytest.mark.parametrize("side", [0, 1])
-def test_what_cannot_be_computed_is_inconclusive_beside_rows_that_can(bad: tuple[float, ...], side: int) -> None:
+def test_a_row_that_cannot_be_computed_is_inconclusive_and_the_others_are_judged(
+    bad: tuple[float, ...], side: int
+) -> None:
     generator = np.random.default_rng(0)
     noise = np.full(2 * CELLS, 0.005)
     sides = [_times(generator, noise=noise), _times(generator, noise=noise)]

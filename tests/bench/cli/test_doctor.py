@@ -44,7 +44,7 @@ def test_a_calibration_is_printed_stored_and_used(
     stored.write_text("{}")
     damaged = levelfield("compare", *pair, "--results", tmp_path)
     assert (damaged.code, damaged.out) == (1, "")
-    assert "calibrate again" in damaged.err
+    assert "run `levelfield doctor --calibrate` again" in damaged.err
 
 
 def stored_in_turns(results: Path, *, seed: int) -> Path:

@@ -160,7 +160,7 @@ def test_capacity_can_be_one_of_several_purposes() -> None:
     assert check(Options(batch_size="auto", purpose="memory,capacity")).selection.purposes == ("memory", "capacity")
 
 
-def test_two_alternating_runs_have_longer_blocks_and_may_have_one_process(tmp_path: Path) -> None:
+def test_two_interleaved_runs_have_longer_blocks_and_may_have_one_process(tmp_path: Path) -> None:
     alone, in_turns = check(Options()), check(Options(turns=f"{tmp_path}:head", processes=1, inject="5%"))
     assert in_turns.turns == {"folder": str(tmp_path), "side": "head"}
     assert in_turns.block_seconds > alone.block_seconds == alone.suite.block_seconds
