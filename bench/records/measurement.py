@@ -18,7 +18,7 @@ Ended = Literal["interval", "time"]
 Moment = Literal["before", "during", "after"]
 POWER_CAP = "power cap"  # usual for a GPU under full load: it is recorded, but the case is not measured again
 Size = Annotated[int, Field(gt=0)]
-SIDES = ("base", "head")  # the two commits whose runs alternate
+SIDES = ("base", "head")  # the two runs of an interleaved comparison
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
