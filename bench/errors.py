@@ -18,9 +18,13 @@ EXPECTED = {
     "bool_type": "true or false",
     "dataclass_type": "a table",
     "dict_type": "a table",
+    "extra_forbidden": "no such key",
+    "float_parsing": "a number",
     "float_type": "a number",
     "greater_than": "a number greater than {gt:g}",
     "greater_than_equal": "a number of at least {ge:g}",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
     "int_type": "a whole number",
     "less_than": "a number less than {lt:g}",
     "list_type": "a list in square brackets",
@@ -31,6 +35,7 @@ EXPECTED = {
     "string_type": "text in quotes",
     "too_short": "a list of length {min_length} or more",
     "tuple_type": "a list in square brackets",
+    "unexpected_keyword_argument": "no such key",
     "union_tag_not_found": "a value: this key is required",
 }
 
@@ -106,6 +111,8 @@ class UnavailableError(BenchError):
 
 def expected(mistake: Mapping[str, Any]) -> str:
     """What a TOML file must contain in the place of a mistake that pydantic found."""
+    if mistake["type"] in {"list_type", "tuple_type"} and isinstance(mistake["input"], Mapping):
+        return "a list of tables, whose headers have double brackets"
     text = EXPECTED.get(mistake["type"])
     return text.format(**mistake.get("ctx", {})) if text else str(mistake["msg"]).removeprefix("Input should be ")
 

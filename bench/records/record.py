@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from bench.errors import expected, key_name
 from bench.records.evaluation import stored
 from bench.records.measurement import Measurement, Outcome, Size
 from bench.workload.axes import Feed, Mode, Precision, Purpose, Scenario
@@ -329,4 +330,4 @@ def from_line(line: str) -> Record:
         return _records().validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
-        raise ForeignLineError(f"{'.'.join(map(str, first['loc']))}: found a wrong value: {first['msg']}") from None
+        raise ForeignLineError(f"{key_name(first['loc'])}: found no valid value, expected {expected(first)}") from None

@@ -182,7 +182,7 @@ def find_run(results: Path, name: str) -> RunFolder:
     exact = [run for run in fitting if run.name == name]
     if len(exact or fitting) == 1:
         return (exact or fitting)[0]
-    found = f"{len(fitting)} runs have such an id" if fitting else "no such run, folder or records file"
+    found = f"the ids of {len(fitting)} runs begin with it" if fitting else "no such run, folder or records file"
     raise UsageError(
         f"run {name!r}: {found}; {results} has {_newest(fitting or known)}; "
         "expected an id, the beginning of one id, a run folder, a records file or 'latest'"

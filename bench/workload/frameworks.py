@@ -101,7 +101,7 @@ def _candidates(name: str) -> tuple[Contender, ...]:
     fitting = tuple(contender for contender in every_contender() if name in {contender.framework, str(contender)})
     if not fitting:
         known = (*framework_names(), *(str(item) for item in every_contender() if item.backend), EVERY)
-        raise UsageError(f"--framework: found {name!r}, expected one of {', '.join(known)}{meant(name, known)}")
+        raise UsageError(f"--framework: found {name!r}{meant(name, known)}, expected one of {', '.join(known)}")
     return fitting
 
 

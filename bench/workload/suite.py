@@ -54,7 +54,7 @@ def load_suite(name: str) -> Suite:
     path = SUITES / f"{name}.toml"
     if name not in suite_names():
         raise UsageError(
-            f"--suite: found {name!r}, expected one of {', '.join(suite_names())}{meant(name, suite_names())}"
+            f"--suite: found {name!r}{meant(name, suite_names())}, expected one of {', '.join(suite_names())}"
         )
     try:
         return TypeAdapter(Suite).validate_python(read_toml(path))

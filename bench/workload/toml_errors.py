@@ -24,7 +24,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def meant(found: str, known: Iterable[str]) -> str:
-    """A remark for the end of an error, such as ` (did you mean wine?)`; empty if no known name is similar."""
+    """A remark to put after `found`, such as ` (did you mean wine?)`; empty if no known name is similar."""
     near = get_close_matches(found, tuple(known))
     return f" (did you mean {' or '.join(near)}?)" if near else ""
 
@@ -42,7 +42,7 @@ def refuse(source: Path, table: str, error: ValidationError, *, kind: type[Any],
     match mistake["type"]:
         case "unexpected_keyword_argument" | "extra_forbidden":
             keys = sorted(known - set(decided))
-            raise UsageError(f"{key}: unknown key, expected one of {', '.join(keys)}{meant(str(path[-1]), keys)}")
+            raise UsageError(f"{key}: unknown key{meant(str(path[-1]), keys)}, expected one of {', '.join(keys)}")
         case "value_error":
             raise UsageError(f"{key}: {mistake['ctx']['error']}")
         case "union_tag_invalid":

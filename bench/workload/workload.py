@@ -116,7 +116,7 @@ def load_workload(name: str) -> Workload:
         raise UsageError(f"workload: found {name!r}, expected the path of a TOML file: there is no such file")
     if not (name.endswith(".toml") or name in names):
         known = f"one of {', '.join(names)}, or the path of a TOML file"
-        raise UsageError(f"workload: found {name!r}, expected {known}{meant(name, names)}")
+        raise UsageError(f"workload: found {name!r}{meant(name, names)}, expected {known}")
     return parse_workload(read_toml(path), source=path)
 
 

@@ -9,7 +9,10 @@ from tests.bench.run.scripted_workers import Script
 from tests.bench.workloads import toml
 
 MISTAKES: dict[str, tuple[list[str], str]] = {
-    "workload": (["--workload", "digits"], "workload: found 'digits', expected one of "),
+    "workload": (
+        ["--workload", "digits"],
+        "workload: found 'digits' (did you mean digits-",
+    ),
     "framework": (["--framework", "theano"], "--framework: found 'theano', expected one of "),
     "suite": (["--suite", "slow"], "--suite: found 'slow', expected one of "),
     "batch of 0": (["--batch-size", "0"], "--batch-size: found '0', expected whole numbers of at least 1"),

@@ -75,7 +75,10 @@ def test_the_command_line_repeats_the_options() -> None:
 
 MISTAKES: dict[str, tuple[Mapping[str, Any], str]] = {
     "suite": ({"suite": "slow"}, "--suite: found 'slow', expected one of gpu, lecture, lecture-quick, quick, standard"),
-    "workload": ({"workload": "digits"}, "workload: found 'digits', expected one of breast-cancer, "),
+    "workload": (
+        {"workload": "digits"},
+        "workload: found 'digits' (did you mean digits-gru or digits-dnn or digits-cnn?), expected",
+    ),
     "empty workload": ({"workload": ""}, "--workload: found '', expected names separated by commas"),
     "gap": ({"workload": "digits-dnn,"}, "--workload: found 'digits-dnn,', expected names separated by commas"),
     "framework": ({"framework": "pytorch,theano"}, "--framework: found 'theano', expected one of pytorch, keras, "),

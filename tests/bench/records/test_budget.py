@@ -28,12 +28,13 @@ def test_the_budgets_of_a_file_are_read(tmp_path: Path) -> None:
         ("[[budget]]\nlatency_p50_ms = 1.0", r"budgets.toml: budget\[0\]\.workload: found nothing, expected a value"),
         (
             '[[budget]]\nworkload = "a"\nlatency_p95_ms = 1.0',
-            r"budget\[0\]\.latency_p95_ms: unknown key, expected one of accuracy, .*latency_p90_ms",
+            r"budget\[0\]\.latency_p95_ms: unknown key \(did you mean latency_p99_ms or .*\), expected one of acc",
         ),
         (
             '[[budget]]\nworkload = "a"\nlatency_p50_ms = -1.0',
             r"budget\[0\]\.latency_p50_ms: found -1.0, expected a number greater than 0",
         ),
+        ('[budget]\nworkload = "a"', r"budgets.toml: budget: found .*, expected a list of tables, whose headers"),
         ("[[budget", r"budgets.toml: not valid TOML: "),
     ],
 )

@@ -70,8 +70,9 @@ def test_a_record_is_one_line_and_is_read_back_unchanged() -> None:
     [
         ('{"schema_version"', '"schema_version"', "found an incomplete or damaged line"),
         ('"schema_version":1', '"schema_version":2', "schema_version: found 2, expected 1"),
-        ('"cores":2', '"cores":"two"', "environment.cores: "),
-        ('"cores":2', '"cores":2,"colour":"red"', "environment.colour: "),
+        ('"cores":2', '"cores":"two"', "environment.cores: found no valid value, expected a whole number"),
+        ('"cores":2', '"cores":2,"colour":"red"', "environment.colour: found no valid value, expected no such key"),
+        ('"cores":2,', "", "environment.cores: found no valid value, expected a value: this key is required"),
     ],
 )
 def test_a_line_that_is_not_a_record_is_refused_with_the_reason(before: str, after: str, reason: str) -> None:

@@ -200,7 +200,7 @@ def test_an_unknown_run_is_an_error_with_a_list_of_the_newest_runs(results: Path
 def test_the_beginning_of_several_ids_is_an_error_with_a_list_of_them(results: Path) -> None:
     for name in ("20260101T000000Z-aaaa", "20260101T000000Z-bbbb"):
         RunFolder(folder(results / "machine" / name) / "records.jsonl").append(a_record())
-    with pytest.raises(UsageError, match=r"2 runs have such an id; .*Z-bbbb, .*Z-aaaa"):
+    with pytest.raises(UsageError, match=r"the ids of 2 runs begin with it; .*Z-bbbb, .*Z-aaaa"):
         find_run(results, "2026")
 
 

@@ -22,8 +22,8 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
     "unknown key": (
         [('title = "Six', 'titel = "Six')],
         (
-            "titel: unknown key, expected one of "
-            "band, dataset, grid, large, model, name, recipe, target, timing, title (did you mean title?)"
+            "titel: unknown key (did you mean title?), expected one of "
+            "band, dataset, grid, large, model, name, recipe, target, timing, title"
         ),
     ),
     "unknown key of the model": (
