@@ -18,7 +18,7 @@ from bench.analysis.compare import times
 from bench.analysis.self_check import SIDE
 from bench.analysis.statistics import Spread
 from bench.analysis.verdicts import CONFIDENCE, Key, Times, Verdicts, judge
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError, UsageError, expected, key_name
 from bench.records.cell import Cell
 from bench.records.record import Record
 from bench.records.timing_metrics import timed_blocks
@@ -174,9 +174,8 @@ def from_json(content: Mapping[str, Any]) -> Calibration:
         return TypeAdapter(Calibration).validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
         raise BenchError(
-            f"calibration: {key}: found {first['input']!r}, expected {first['msg'].removeprefix('Input should be ')}; "
+            f"calibration: {key_name(first['loc'])}: found no valid value, expected {expected(first)}; "
             "run `levelfield doctor --calibrate` again"
         ) from None
 

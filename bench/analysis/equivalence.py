@@ -2,8 +2,8 @@
 
 A trace holds the arrays that one framework computed on one workload in one precision, by name. The module
 `bench.worker.proof_trace` makes traces; this module compares them in plain NumPy. A deviation is relative to the
-largest absolute value on the other side. For weights this is the largest over all weights of the model, because a bias
-in front of a batch norm has no gradient, so that a ratio for each tensor would mean nothing.
+largest absolute value on the other side. For weights this is the largest over all weights of the model. A ratio for
+each tensor would mean nothing, because a bias in front of a batch norm has no gradient.
 """
 
 from collections.abc import Mapping
@@ -40,8 +40,8 @@ FLOAT32_LIMIT = 1e-5
 # Two float32 trainings drift apart by themselves, because Adam divides gradients that are little more than rounding
 # errors by their own size. So the first two losses have the limit of float32, and later ones a wide limit. On
 # mnist-cnn the float64 weights agree to 3e-14 after 100 steps. There the float32 losses of two frameworks are 8e-4
-# apart after ten steps (1e-7 with SGD), and those of one framework change by 2e-4 if its initial weights change in
-# their last bit.
+# apart after ten steps (1e-7 with SGD). Those of one framework change by 2e-4 if its initial weights change in their
+# last bit.
 FIRST_LOSSES = 2
 FLOAT32_DRIFT_LIMIT = 5e-3
 LOSS_LIMITS = {FIRST_LOSSES: FLOAT32_LIMIT, LOSS_STEPS: FLOAT32_DRIFT_LIMIT}  # by the number of steps

@@ -11,8 +11,8 @@ from bench.workload.axes import Feed, Mode, Precision, Purpose, Scenario
 from bench.workload.frameworks import Contender
 from bench.workload.workload import Workload
 
-# Rough values for estimates of cases that were not measured before: FLOP/s of a small machine and of a GPU, the seconds
-# of one call of a small network and of a start, and the number of trials in a search for the largest batch.
+# Rough values for estimates of cases that were not measured before. They are the FLOP/s of a small machine and of a
+# GPU, the seconds of one call and of a process start, and the trials of a search for the largest batch.
 ASSUMED_FLOPS = {"cpu": 50e9, "cuda": 20e12}
 ASSUMED_CALL_S = 1e-3
 ASSUMED_START_S = 2.0

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from bench.datasets.description import Description, checked
-from bench.errors import UsageError
+from bench.errors import UsageError, expected, key_name
 from bench.workload import model_families
 from bench.workload.model_families import Spec, Weights
 from bench.workload.recipe import Recipe
@@ -110,10 +110,8 @@ def read(folder: Path) -> SavedModel:
         return TypeAdapter(SavedModel).validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        expected = first["msg"].removeprefix("Input should be ")
-        found = f"found {first['input']!r}, expected {expected}"
-        raise UsageError(f"{path}: {key}: {found}; train the model again") from None
+        where = f"{path}: {key_name(first['loc'])}"
+        raise UsageError(f"{where}: found no valid value, expected {expected(first)}; train the model again") from None
 
 
 def read_weights(folder: Path, about: SavedModel) -> Weights:
@@ -129,6 +127,6 @@ def read_weights(folder: Path, about: SavedModel) -> Weights:
     wrong = sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
     if wrong:
         name = wrong[0]
-        shape, expected = found.get(name, "no such array"), shapes.get(name, "no such array")
-        raise UsageError(f"{path}, {name}: found shape {shape}, expected {expected}; train the model again")
+        shape, right = (side.get(name, "no such array") for side in (found, shapes))
+        raise UsageError(f"{path}, {name}: found shape {shape}, expected {right}; train the model again")
     return weights

@@ -170,7 +170,9 @@ def test_a_calibration_is_stored_and_read_back() -> None:
     found = calibrate(*run(0.01, pairs=5), threshold=THRESHOLD)
     content = asdict(found)
     assert from_json(content) == found
-    with pytest.raises(BenchError, match=r"calibration: pairs: found 'many', expected .*; run `levelfield doctor"):
+    with pytest.raises(
+        BenchError, match=r"calibration: pairs: found no valid value, expected a whole number; run `levelfield doctor"
+    ):
         from_json(content | {"pairs": "many"})
 
 
