@@ -1,12 +1,13 @@
 """Defines budgets: limits for the figures of a run, read from a TOML file.
 
-A file has one table `[[budget]]` for each budget. `workload` and, optionally, `contender` (the framework), `device`,
-`scenario` and `batch_size` select the cells. The keys of `LIMITS` are limits for each selected cell.
+A file has one table `[[budget]]` for each budget. `workload` and, optionally, `framework`, `device`, `scenario` and
+`batch_size` select the cells. The keys of `LIMITS` are limits for each selected cell. `contender`, the former name of
+the key `framework`, is still accepted.
 """
 
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 from pydantic.dataclasses import dataclass
 
 from bench.workload.axes import Scenario
@@ -15,7 +16,14 @@ from bench.workload.recipe import METRICS, Positive, Size, from_toml
 Number = Annotated[float, Field(strict=True)]
 Allowed = Literal["at most", "at least"]
 
-CHOSEN_BY = ("workload", "contender", "device", "scenario", "batch_size")
+# The keys that select cells, by the field of a `Cell`.
+CHOSEN_BY = {
+    "workload": "workload",
+    "contender": "framework",
+    "device": "device",
+    "scenario": "scenario",
+    "batch_size": "batch_size",
+}
 
 
 class Limit(NamedTuple):
@@ -32,7 +40,7 @@ class Budget:
 
     Attributes:
         workload: The workload.
-        contender: The framework: `pytorch`, `keras/jax`. Without this key, every framework.
+        framework: The framework: `pytorch`, `keras/jax`. Without this key, every framework.
         device: The device. Without this key, every device.
         scenario: The scenario. Without this key, every scenario.
         batch_size: The batch size. Without this key, every batch size.
@@ -58,7 +66,7 @@ class Budget:
     """
 
     workload: str
-    contender: str | None = None
+    framework: Annotated[str | None, Field(validation_alias=AliasChoices("framework", "contender"))] = None
     device: str | None = None
     scenario: Scenario | None = None
     batch_size: Size | None = None
@@ -92,8 +100,8 @@ class Budget:
         return {key: value for key in LIMITS if (value := getattr(self, key)) is not None}
 
     def chosen_by(self) -> dict[str, str | int]:
-        """The keys that select cells, with their values."""
-        return {name: value for name in CHOSEN_BY if (value := getattr(self, name)) is not None}
+        """The fields of a `Cell` that this budget selects by, with their values."""
+        return {field: value for field, key in CHOSEN_BY.items() if (value := getattr(self, key)) is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)

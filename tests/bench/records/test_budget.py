@@ -19,6 +19,15 @@ def test_the_budgets_of_a_file_are_read(tmp_path: Path) -> None:
     assert load_budgets(path) == (Budget(workload="digits-cnn", batch_size=1, latency_p90_ms=2.0, accuracy=0.9),)
 
 
+@pytest.mark.parametrize("key", ["framework", "contender"])
+def test_a_budget_names_its_framework_and_the_former_key_is_still_accepted(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "budgets.toml"
+    path.write_text(f'[[budget]]\nworkload = "a"\n{key} = "keras/jax"\naccuracy = 0.9\n')
+    (found,) = load_budgets(path)
+    assert found == Budget(workload="a", framework="keras/jax", accuracy=0.9)
+    assert found.chosen_by() == {"workload": "a", "contender": "keras/jax"}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -35,6 +44,10 @@ def test_the_budgets_of_a_file_are_read(tmp_path: Path) -> None:
             r"budget\[0\]\.latency_p50_ms: found -1.0, expected a number greater than 0",
         ),
         ('[budget]\nworkload = "a"', r"budgets.toml: budget: found .*, expected a list of tables, whose headers"),
+        (
+            '[[budget]]\nworkload = "a"\nloss = 1.0\nframework = "flax"\ncontender = "pytorch"',
+            r"budget\[0\]\.contender: unknown key, expected one of accuracy, .* framework, ",
+        ),
         ("[[budget", r"budgets.toml: not valid TOML: "),
     ],
 )
