@@ -1,1 +1,1 @@
-"""Records in formats of other tools, in the parent process; one file for each format."""
+"""Writes records in the formats of other tools, one file for each format."""

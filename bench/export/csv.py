@@ -1,4 +1,4 @@
-"""Every figure of a run as one long table for spreadsheets and data frames: a line for each cell and metric."""
+"""Every figure of a run as one long table for spreadsheets and data frames: one line for each cell and metric."""
 
 import csv
 import io
@@ -10,7 +10,8 @@ from bench.records.cell import Cell
 from bench.records.record import Record
 
 CELL = tuple(field.name for field in fields(Cell))
-HEADER = ("run", *CELL, "metric", "unit", "value", "low", "high", "processes")
+COLUMNS = tuple("framework" if name == "contender" else name for name in CELL)
+HEADER = ("run", *COLUMNS, "metric", "unit", "value", "low", "high", "processes")
 
 Line = tuple[str | float | int, ...]
 

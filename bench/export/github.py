@@ -1,4 +1,4 @@
-"""Verdicts as workflow commands of GitHub Actions: an annotation for whatever got worse.
+"""Verdicts as workflow commands of GitHub Actions: an annotation for everything that became worse.
 
 https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 """
@@ -10,7 +10,7 @@ from bench.analysis.compare import Comparison
 
 
 def annotations(found: Comparison | Checks) -> str:
-    """A line for each error; nothing where all is well."""
+    """One line for each error; empty if there is none."""
     messages = _broken(found) if isinstance(found, Checks) else _worse(found)
     return "".join(f"::error title=levelfield::{_escaped(message)}\n" for message in messages)
 
@@ -25,7 +25,7 @@ def _worse(found: Comparison) -> Iterator[str]:
             values = f"{item.baseline:.4g} before, {item.candidate:.4g} now"
             yield f"{item.cell.place}: {item.metric} {values} ({item.reason})"
     if found.common is not None and found.common.verdict == "regressed":
-        yield f"all cells together: {found.common.ratio:.2f} times as long"
+        yield f"all cases together: {found.common.ratio:.2f} times as long"
     yield from found.newly_failed
     yield from found.not_comparable
 
@@ -33,7 +33,7 @@ def _worse(found: Comparison) -> Iterator[str]:
 def _broken(found: Checks) -> Iterator[str]:
     for item in found.checks:
         if item.verdict != "kept":
-            value = "nothing" if item.found is None else f"{item.found:.4g}"
+            value = "no value" if item.found is None else f"{item.found:.4g}"
             yield f"{item.where}: {item.key} found {value}, expected {item.allowed} {item.limit:g}"
 
 

@@ -1,4 +1,4 @@
-"""A run for github-action-benchmark, which draws a line over commits: its `customSmallerIsBetter` format.
+"""A run for github-action-benchmark, which plots times over commits: its `customSmallerIsBetter` format.
 
 https://github.com/benchmark-action/github-action-benchmark, "Custom benchmarks".
 """
@@ -14,7 +14,7 @@ MICROSECONDS = 1e6
 
 
 def render(records: Sequence[Record]) -> str:
-    """A JSON list with an entry for each cell and each metric that decides regressions, in microseconds."""
+    """A JSON list with an entry, in microseconds, for each cell and each metric that comparisons use."""
     compared = {metric.name for metric in METRICS.values() if metric.compared}
     entries = [
         {
@@ -31,5 +31,5 @@ def render(records: Sequence[Record]) -> str:
 
 
 def _name(figure: Figure) -> str:
-    """All that tells a cell from others: a line over commits must never join two of them."""
+    """The full description of a cell, so that one plot never mixes two cells."""
     return f"{figure.cell.place}, {figure.cell.how}, {figure.metric.removesuffix('_s')}"

@@ -1,4 +1,4 @@
-"""What reports, comparisons and budgets say, as JSON for other programs; what is not a number is null."""
+"""Reports, comparisons and budget checks as JSON for other programs; NaN and infinity are null."""
 
 import json
 import math
@@ -10,14 +10,16 @@ from bench.analysis.long_table import figures
 from bench.export.csv import HEADER, line
 from bench.records.record import Record
 
+RENAMED = {"contender": "framework"}  # the key of readers, for the field of our classes
+
 
 def report(records: Sequence[Record]) -> str:
-    """The long table of the CSV, an object for each line."""
+    """The long table of the CSV, with one object for each line."""
     return _text([dict(zip(HEADER, line(figure), strict=True)) for figure in figures(records)])
 
 
 def render(found: Any) -> str:  # noqa: ANN401 (a dataclass of an analysis)
-    """What an analysis found, with all that it rests on, and its exit code."""
+    """The result of an analysis with all its parts and the exit code."""
     return _text(asdict(found))
 
 
@@ -26,9 +28,9 @@ def _text(content: object) -> str:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 (JSON)
-    """JSON has no word for what is not a number."""
+    """The value with null for NaN and infinity, and with the key `framework` for `contender`."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {RENAMED.get(str(key), str(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

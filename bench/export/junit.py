@@ -1,4 +1,4 @@
-"""Verdicts as JUnit XML, which CI servers show beside tests: what is worse fails, what is unknown is skipped."""
+"""Verdicts as JUnit XML, which CI servers show like tests: `regressed` is a failure, `inconclusive` is skipped."""
 
 import io
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from bench.analysis.verdicts import Row
 
 
 def render(found: Comparison | Checks) -> str:
-    """A test for each verdict; for a comparison also for what all cells share, could not be compared, or failed."""
+    """One test for each verdict; for a comparison also for all cases together, what was not comparable, what failed."""
     if isinstance(found, Checks):
         return _text("levelfield check", [_checked(item) for item in found.checks])
     return _text("levelfield compare", _comparison(found))
@@ -23,7 +23,7 @@ def _comparison(found: Comparison) -> list[TestCase]:
     cases += [_changed(item) for item in found.changes]
     if found.common is not None:
         common = found.common
-        cases.append(_case("all cells", "together", common.verdict, _ratio(common.ratio, common.low, common.high)))
+        cases.append(_case("all cases", "together", common.verdict, _ratio(common.ratio, common.low, common.high)))
     for kind, lines in (("not comparable", found.not_comparable), ("newly failed", found.newly_failed)):
         for line in lines:
             case = TestCase(line, kind)
@@ -61,7 +61,7 @@ def _checked(item: Check) -> TestCase:
     if item.verdict == "BROKEN":
         case.result = [Failure(f"found {item.found:g}, expected {item.allowed} {item.limit:g}", "broken")]
     elif item.verdict == "not measured":
-        case.result = [Error("found no figure of such a cell", item.verdict)]
+        case.result = [Error("found no measured value for such a case", item.verdict)]
     return case
 
 

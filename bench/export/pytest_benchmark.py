@@ -1,6 +1,6 @@
-"""A run as pytest-benchmark stores its own, for `pytest-benchmark compare` and whatever else reads that format.
+"""A run in the JSON format of pytest-benchmark, for `pytest-benchmark compare` and other readers of that format.
 
-Its statistics are computed by pytest-benchmark itself.
+pytest-benchmark itself computes the statistics.
 """
 
 import json
@@ -13,14 +13,14 @@ from bench.records.measurement import Block
 from bench.records.record import Record
 from bench.records.timing_metrics import timed_blocks
 
-VERSION = "5.1.0"  # of pytest-benchmark, since when its files look like this
+VERSION = "5.1.0"  # of pytest-benchmark: the first version with this format
 NANOSECONDS = 1e9
 
 
 def render(records: Sequence[Record]) -> str:
-    """One benchmark for each cell; its rounds are the calls that were waited for, of all processes, in seconds.
+    """One benchmark for each cell; its rounds are the synchronised calls of all processes, in seconds.
 
-    The records are of one run. Raises UsageError where pytest-benchmark is not installed.
+    All records are of one run. Raises UsageError if pytest-benchmark is not installed.
     """
     environment = records[0].environment
     content = {
@@ -45,7 +45,7 @@ def _benchmark(cell: Cell, blocks: Sequence[Block]) -> dict[str, Any]:
         "group": group,
         "name": f"{cell.workload}[{cell.contender}-{cell.scenario}-{cell.batch_size}]",
         "fullname": f"{cell.place}, {cell.how}",
-        "params": {"contender": cell.contender, "batch_size": cell.batch_size},
+        "params": {"framework": cell.contender, "batch_size": cell.batch_size},
         "param": f"{cell.contender}-{cell.batch_size}",
         "extra_info": {"processes": len(blocks)},
         "options": {},
@@ -57,7 +57,7 @@ def _statistics(seconds: Sequence[float]) -> dict[str, Any]:
     try:
         from pytest_benchmark.stats import Stats
     except ImportError:
-        raise UsageError("--format pytest-benchmark: found none installed: pip install pytest-benchmark") from None
+        raise UsageError("--format pytest-benchmark: found no pytest-benchmark: pip install pytest-benchmark") from None
     found: Any = Stats()  # type: ignore[no-untyped-call]
     for value in seconds:
         found.update(value)

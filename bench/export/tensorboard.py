@@ -1,4 +1,4 @@
-"""Learning curves as event files for TensorBoard: a folder for each network that learnt."""
+"""Learning curves as event files for TensorBoard: one folder for each trained network."""
 
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ NANOSECONDS = 1e9
 
 
 def check() -> None:
-    """Raise UsageError where TensorBoard's own writer is not installed."""
+    """Raise UsageError if TensorBoard is not installed."""
     try:
         import tensorboard.summary  # noqa: F401
     except ImportError:
@@ -21,10 +21,10 @@ def check() -> None:
 
 
 def write(record: Record, folder: Path) -> None:
-    """Add the curve of one network, with the wall times at which its epochs ended; nothing where none was learnt.
+    """Add the learning curve of one record, with the wall time at the end of each epoch; nothing if it has none.
 
-    Under `<workload>/<contender>-seed<n>`, so that TensorBoard shows contenders side by side. What an interrupted run
-    wrote before it is not replaced, since a record is only written once. Raises UsageError like `check`.
+    The folder is `<workload>/<framework>-<device>-seed<n>`, so that TensorBoard shows frameworks side by side. Files
+    of an interrupted run are kept: a record is written only once. Raises UsageError like `check`.
     """
     learning = record.measurement.learning
     if learning is None:

@@ -58,7 +58,7 @@ def test_a_report_as_csv_is_a_table(levelfield: Command, finished: Finished) -> 
     lines = list(csv.DictReader(io.StringIO(found.out)))
     assert found.code == 0
     assert {line["workload"] for line in lines} == {"tiny"}
-    assert {line["contender"] for line in lines} == {"pytorch", "flax"}
+    assert {line["framework"] for line in lines} == {"pytorch", "flax"}
     assert all(float(line["value"]) >= 0 for line in lines)
     assert {"samples_per_second", "test_accuracy", "host_peak_bytes"} <= {line["metric"] for line in lines}
 

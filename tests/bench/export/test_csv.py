@@ -37,6 +37,12 @@ def test_the_largest_batch_that_fits_is_a_figure_where_one_does() -> None:
         assert [line["value"] for line in lines] == shown
 
 
+def test_a_line_names_its_framework_with_the_backend() -> None:
+    (name,) = {line["framework"] for line in _lines(render([record(framework="keras/jax")]))}
+    assert name == "keras/jax"
+    assert "contender" not in HEADER
+
+
 def test_failures_have_no_numbers_and_the_header_is_always_there() -> None:
     assert render([record(outcome="failed")]).splitlines() == [",".join(HEADER)]
     assert render([]).splitlines() == [",".join(HEADER)]

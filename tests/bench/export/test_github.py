@@ -31,4 +31,4 @@ def test_what_failed_only_now_is_an_annotation() -> None:
 def test_a_line_end_and_a_percent_sign_do_not_end_the_command() -> None:
     (broken,) = check([Budget(workload="100 %\nsure", accuracy=0.5)], quick_run()).checks
     text = annotations(Checks(checks=(broken,), exit_code=6))
-    assert text == "::error title=levelfield::100 %25%0Asure: accuracy found nothing, expected at least 0.5\n"
+    assert text == "::error title=levelfield::100 %25%0Asure: accuracy found no value, expected at least 0.5\n"

@@ -39,6 +39,8 @@ def test_a_comparison_keeps_its_verdicts_and_says_null_for_what_is_unknown() -> 
     assert content["exit_code"] == 4
     assert content["rows"][0]["ratio"] is None
     assert content["rows"][0]["cell"]["workload"] == "digits-dnn"
+    assert content["rows"][0]["cell"]["framework"] == "pytorch"
+    assert '"contender"' not in render(found)
     with pytest.raises(ValueError, match="found NaN"):
         strict(json.dumps(found.rows[0].ratio))
 

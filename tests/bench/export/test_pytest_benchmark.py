@@ -1,5 +1,6 @@
 """The file is read by pytest-benchmark's own command."""
 
+import json
 import re
 import subprocess
 import sys
@@ -21,6 +22,7 @@ def test_its_compare_shows_every_cell_with_our_median(tmp_path: Path) -> None:
     run = quick_run()
     path = tmp_path / "run.json"
     path.write_text(render(run))
+    assert json.loads(path.read_text())["benchmarks"][0]["params"] == {"framework": "pytorch", "batch_size": 32}
     table = compared(path)
     lines = [line for line in table.splitlines() if line.startswith("digits-")]
     assert len(lines) == 36
