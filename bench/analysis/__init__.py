@@ -1,1 +1,1 @@
-"""Computes statistics, verdicts and certificates from records; used by both processes, reads no clock and no file."""
+"""Turns numbers into statements: statistics, verdicts, equivalence, budgets; reads no clock and no file."""

@@ -16,7 +16,7 @@ Verdict = Literal["kept", "BROKEN", "not measured"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One limit for one cell, and the figure in the unit of the limit's key; None if there is no figure."""
+    """One limit on one cell, and the measured value in the unit of the key; None if there is no value."""
 
     where: str
     key: str
@@ -28,17 +28,17 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checks:
-    """All checks, and the exit code: 3 if a limit is broken, else 6 if one could not be checked, else 0."""
+    """All checks, and the exit code: 3 if a limit is broken, else 6 if a limit has no measured value, else 0."""
 
     checks: tuple[Check, ...]
     exit_code: int
 
 
 def check(budgets: Sequence[Budget], records: Sequence[Record]) -> Checks:
-    """Checks every limit against every cell that its budget selects.
+    """Every limit, checked for every cell that the budget selects.
 
-    A cell is `not measured` if one of its processes failed or if it has no figure. Cases with the outcome
-    `unavailable` are left out, since the framework cannot run them.
+    A cell counts as not measured if one of its processes did not end well, or if it has no value for the limit. Cells
+    that a framework cannot run at all are skipped.
     """
     known = {(figure.cell, figure.metric): figure for figure in figures(records)}
     tried = [record for record in records if record.outcome != "unavailable"]
@@ -69,7 +69,7 @@ def _checks(budget: Budget, known: Mapping[tuple[Cell, str], Figure], tried: Seq
 
 
 def _meant(budget: Budget, metric: str, tried: Sequence[Record]) -> dict[Cell, bool]:
-    """The cells that a limit is for, and whether all their processes had the outcome `ok`."""
+    """The cells that a budget selects, and whether all their processes ended well."""
     found: dict[Cell, bool] = {}
     for record in tried:
         if record.case.purpose != PURPOSES.get(metric, "learning") or not _has(record, metric):
@@ -81,7 +81,7 @@ def _meant(budget: Budget, metric: str, tried: Sequence[Record]) -> dict[Cell, b
 
 
 def _has(record: Record, metric: str) -> bool:
-    """Whether the metric exists for the scenario of the record."""
+    """Whether the scenario of this record has such a metric."""
     return metric not in METRICS or record.case.scenario in METRICS[metric].scenarios
 
 

@@ -1,7 +1,7 @@
-"""Calibrates a machine: its noise between processes, the rate of false alarms, and the rate of slowdowns it finds.
+"""A machine compared with itself: noise between processes, false alarms, and the smallest detectable change.
 
-Both sides are runs of the same code (an A/A comparison), whose processes were interleaved. Five pairs of every cell
-make one comparison, and no pair is used twice.
+Both sides run the same code (A/A test), and their processes are timed in interleaved pairs. Five pairs of every cell
+make one comparison; no pair is used twice.
 """
 
 import math
@@ -28,7 +28,7 @@ PLANTED = 1.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """`found` of `of` cases; `low` and `high` are one-sided 95 % bounds of this rate (Clopper and Pearson 1934)."""
+    """`found` of `of` cases; `low` and `high` are one-sided 95 % bounds of the share (Clopper and Pearson 1934)."""
 
     found: int
     of: int
@@ -38,7 +38,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """The variance of log times between processes, for one cell and metric, and its degrees of freedom."""
+    """The spread of the processes of one cell in one metric: a variance of logarithms and its degrees of freedom."""
 
     cell: Cell
     metric: str
@@ -50,18 +50,16 @@ class Known:
 class Calibration:
     """The noise of a machine.
 
-    - `within_percent`: half the 95 % interval of a median inside a process, relative to the median; the median of this
-      over all blocks;
-    - `between_percent`: the pooled standard deviation of process medians; None if every run has a single pair. `known`
-      holds the variances behind it;
-    - `pair_percent`: the pooled standard deviation of the ratios of interleaved pairs;
-    - `alarms`, `inconclusive`: how often a verdict at `threshold` was a false alarm or inconclusive, in `comparisons`
-      of equal sides;
-    - `slowdowns`, `speedups`: how often a change was found if the times of one cell were made longer or shorter by a
-      tenth.
+    - `within_percent`: half the 95 % interval of the median within a process, relative to the median; the median over
+      blocks.
+    - `between_percent`: the pooled standard deviation of process medians; `known` has the variances behind it. None if
+      every run has a single pair.
+    - `pair_percent`: the pooled standard deviation of the ratios of interleaved pairs.
+    - `alarms`, `inconclusive`: the rates of these verdicts at `threshold`, in all `comparisons` of equal sides.
+    - `slowdowns`, `speedups`: how often the right verdict is found when one cell is made slower or faster by a tenth.
 
-    The rows of one comparison are measured at the same time. If the machine drifts, the bounds of the rates are
-    therefore too narrow.
+    The rows of one comparison come from the same minutes. So the bounds of the rates are too narrow if the machine
+    drifts.
     """
 
     machine: str
@@ -86,11 +84,11 @@ class Calibration:
 
 
 def calibrate(baseline: Sequence[Record], candidate: Sequence[Record], *, threshold: float) -> Calibration:
-    """The calibration of a machine from two interleaved runs of the same code.
+    """The noise of a machine from two interleaved runs of the same code.
 
-    Each side may have several runs. A cell with fewer pairs than the others, because a process failed or was timed
-    alone, takes part in fewer comparisons. Raises UsageError if no cell has five pairs, or if the sides differ in
-    machine, sources or versions.
+    Each side may consist of several consecutive runs. A cell with fewer pairs, because a process failed or was timed
+    alone, is part of fewer comparisons. Raises UsageError if no cell has five pairs, or if the sides differ in machine
+    or sources.
     """
     _check_equal(baseline, candidate)
     ordered = [sorted(side, key=lambda record: record.run) for side in (baseline, candidate)]
@@ -138,7 +136,7 @@ def calibrate(baseline: Sequence[Record], candidate: Sequence[Record], *, thresh
 
 
 def _inside_runs(sides: Sequence[Sequence[Record]], keys: Iterable[Key]) -> dict[Key, Spread]:
-    """The variance between processes of the same run, pooled over all runs; drift between runs is not in it."""
+    """The spread of processes within one run of one side, pooled over all runs; it excludes drift between runs."""
     runs = [
         timed_blocks(record for record in side if record.run == run)
         for side in sides
@@ -154,7 +152,7 @@ def _inside_runs(sides: Sequence[Sequence[Record]], keys: Iterable[Key]) -> dict
 
 
 def _check_equal(baseline: Sequence[Record], candidate: Sequence[Record]) -> None:
-    """Raise UsageError if the sides differ in machine, injected changes, sources or versions."""
+    """Raise UsageError if the sides differ in machine, code or versions."""
     machines = sorted({record.environment.machine for record in (*baseline, *candidate)})
     if len(machines) > 1:
         raise UsageError(f"found records of {', '.join(machines)}, expected one machine")
@@ -169,7 +167,7 @@ def _check_equal(baseline: Sequence[Record], candidate: Sequence[Record]) -> Non
 
 
 def from_json(content: Mapping[str, Any]) -> Calibration:
-    """A stored calibration; raises BenchError if it was not stored by this version of levelfield."""
+    """A stored calibration; raises BenchError if this version cannot read it."""
     try:
         return TypeAdapter(Calibration).validate_python(content)
     except ValidationError as error:
@@ -193,7 +191,7 @@ class _Window:
         return judge(self.before, self.after, threshold=threshold, in_turns=self.in_turns)
 
     def slower(self, cell: Cell, factor: float) -> "_Window":
-        """The same window, with the times of one cell of the candidate multiplied by `factor`."""
+        """The same pairs, but one cell of the candidate takes `factor` times as long."""
         shifted = {
             key: tuple(effect + math.log(factor) for effect in effects) if key[0] == cell else effects
             for key, effects in self.in_turns.items()
@@ -202,16 +200,16 @@ class _Window:
 
 
 def _window(before: Times, after: Times, in_turns: Times, start: int) -> _Window:
-    """The five pairs of each cell from number `start` on; a cell with fewer pairs left is not in the window."""
+    """The five pairs from number `start` on, without the cells that have fewer than five pairs left."""
     part = slice(start, start + SIDE)
     effects = {key: values[part] for key, values in in_turns.items() if len(values) >= start + SIDE}
-    # Here times are used only to check that a key can be judged, so they need not belong to the same pairs.
+    # The times only show whether a cell can be judged at all, so they may come from other pairs.
     first, second = ({key: side[key][:SIDE] for key in effects} for side in (before, after))
     return _Window(first, second, effects)
 
 
 def _planted(windows: Sequence[_Window], factor: float, verdict: str, *, threshold: float) -> Rate:
-    """How often a change of a single cell is found, if each cell in turn is changed by `factor`."""
+    """How often the verdict is found when one cell is changed, for every cell in turn."""
     hits = tried = 0
     for window in windows:
         for cell in dict.fromkeys(cell for cell, _ in window.in_turns):
@@ -226,7 +224,7 @@ def _mean_variance(spreads: Mapping[Key, Spread]) -> float:
 
 
 def _percent(variance: float) -> float:
-    """The standard deviation in percent, from a variance of logarithms."""
+    """The standard deviation for a variance of logarithms, as a percentage."""
     return 100 * math.expm1(math.sqrt(variance))
 
 

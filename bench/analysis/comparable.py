@@ -1,4 +1,4 @@
-"""Decides whether two runs may be compared: same machine, same work, and a proof of it if code or versions differ."""
+"""Whether two runs may be compared: same machine, same workload, and certificates if the code has changed."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Differences:
 
 
 def differences(baseline: Sequence[Record], candidate: Sequence[Record]) -> Differences:
-    """The differences that forbid a comparison: of the machine, of a workload's digest, or of a cell's certificate."""
+    """What prevents a comparison: the machine, a workload's digest, a cell's certificate."""
     before, after = _timed(baseline), _timed(candidate)
     common = before.keys() & after.keys()
     return Differences(
@@ -38,7 +38,7 @@ def differences(baseline: Sequence[Record], candidate: Sequence[Record]) -> Diff
 
 
 def newly_failed(baseline: Iterable[Record], candidate: Iterable[Record]) -> tuple[str, ...]:
-    """The cases with the outcome `ok` in the baseline but not in the candidate, each with its new outcome."""
+    """The cases that ended well in the baseline but not in the candidate, each with its outcome."""
     well = {record.case.subject for record in baseline if record.outcome == "ok"}
     failed = {
         record.case.subject: f"{record.case.workload} {record.case.contender} {record.case.scenario} on "
@@ -55,7 +55,7 @@ def _machines(baseline: Iterable[Record], candidate: Iterable[Record]) -> str:
         return ""
     return (
         f"machine: baseline {', '.join(sorted(before))}, candidate {', '.join(sorted(after))}; "
-        "times compare on one machine only (--machine NAME declares machines of one class as one)"
+        "two runs are compared only if both come from the same machine (--machine NAME declares equal machines as one)"
     )
 
 
@@ -63,7 +63,7 @@ def _workloads(baseline: Iterable[Record], candidate: Iterable[Record]) -> dict[
     before, after = _digests(baseline), _digests(candidate)
     return {
         name: f"workload {name}: digest {', '.join(sorted(before[name]))} in the baseline, "
-        f"{', '.join(sorted(after[name]))} in the candidate; it is not the same work, so measure the baseline again"
+        f"{', '.join(sorted(after[name]))} in the candidate; the workload has changed, so measure the baseline again"
         for name in sorted(before.keys() & after.keys())
         if len(before[name] | after[name]) > 1
     }
@@ -86,21 +86,18 @@ def _timed(records: Iterable[Record]) -> dict[Cell, list[Record]]:
 
 
 def _unproven(cell: Cell, baseline: Sequence[Record], candidate: Sequence[Record]) -> str:
-    """The reason why the cell is not comparable, or empty.
-
-    With the same code and versions both sides do the same work. Otherwise both sides need a certificate that passed.
-    """
+    """The reason if code or versions differ and one side is not proven equal; empty for the same code and versions."""
     if len({how(record) for record in (*baseline, *candidate)}) == 1:
         return ""
     for side, records in (("baseline", baseline), ("candidate", candidate)):
         if not all(record.certificate and record.certificate.passed for record in records):
             return (
-                f"{cell.workload} {cell.contender}: sources or versions differ, and the {side} has no certificate that "
-                "holds; run `levelfield verify`, then measure again"
+                f"{cell.workload} {cell.contender}: sources or versions differ, and the {side} is not proven equal; "
+                "run `levelfield verify`, then measure again"
             )
     return ""
 
 
 def how(record: Record) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """The source digest and all versions of a record: equal if the same code did the work."""
+    """The code behind a record: the digest of its sources, and all versions."""
     return record.source_digest, tuple(sorted(record.environment.versions.items()))

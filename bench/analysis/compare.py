@@ -1,4 +1,4 @@
-"""Compares a candidate with a baseline: for each cell and metric a ratio of times, its interval, and a verdict."""
+"""Candidate compared with baseline: for each cell and metric a ratio of times, its interval, and a verdict."""
 
 import math
 from collections import Counter
@@ -21,15 +21,15 @@ from bench.records.timing_metrics import METRICS, timed_blocks, value
 class Comparison:
     """The comparison of two runs.
 
-    - `rows`: one for each cell and metric; `counts` are their verdicts;
-    - `changes`: peaks of memory and metrics of quality. The exit code depends on rows and changes;
-    - `in_turns`: whether processes were interleaved, so that pairs of them are compared; rows without a pair say so;
-    - `noise_percent`: the pooled standard deviation of the log ratios of pairs, or of process medians inside a run;
-    - `drift_percent`: the standard deviation between runs that this noise does not explain;
-    - `detectable_ratio`: the smallest slowdown that a typical cell shows in four of five comparisons;
-    - `common`: the change that all rows share; a slowdown of everything is seen here first.
+    - `in_turns`: whether processes were timed in interleaved pairs. Rows of cells that were not have a reason.
+    - `noise_percent`: the pooled standard deviation of the ratios of pairs, or of process medians within a run.
+    - `drift_percent`: the additional difference between runs.
+    - `detectable_ratio`: the smallest slowdown of a typical cell that is detected with 80 % probability.
+    - `common`: all rows together; a slowdown of everything is visible there first.
+    - `changes`: memory peaks and quality metrics.
+    - `counts`: the number of rows for each verdict.
 
-    A value that is unknown is None.
+    Unknown values are None. The exit code depends on rows and changes.
     """
 
     rows: tuple[Row, ...]
@@ -57,14 +57,14 @@ def compare(
     confidence: float = CONFIDENCE,
     calibration: Spreads = MappingProxyType({}),
 ) -> Comparison:
-    """The comparison of every cell and compared metric of two runs, with its exit code.
+    """The verdicts on every cell and compared metric of two runs, and the exit code.
 
-    `calibration` holds the variances of these cells between processes of the same code on this machine.
+    `calibration` has the spread of processes of these cells from the calibration of the machine.
 
-    A row is `regressed` if its ratio is above 1 + `threshold`, and its interval, corrected for the number of
-    comparisons, is above 1. `improved` is the mirror image. A row is `unchanged` if its interval, not corrected, is
-    within the threshold on both sides. Every other row is `inconclusive`. The change that all rows share is judged by
-    the same rule. It takes half of the allowed error probability, and changes the exit code only if it is `regressed`.
+    A cell is regressed if its ratio is above 1 + `threshold` and its interval, corrected for the number of comparisons,
+    is above 1; improved is the reverse. It is unchanged if its own interval, not corrected, is within the threshold.
+    All other cells are inconclusive. All cells together get a verdict in the same way, with half of the allowed error
+    rate; only their regression changes the exit code.
     """
     found = differences(baseline, candidate)
     before, after = timed_blocks(baseline), timed_blocks(candidate)
@@ -102,7 +102,7 @@ def _changes(baseline: Sequence[Record], candidate: Sequence[Record], found: Dif
 
 
 def times(blocks: Mapping[Cell, Sequence[Block]], common: Sequence[Cell]) -> Times:
-    """The value of every compared metric in each process; NaN if a process has no value."""
+    """The values of all processes for every compared metric; NaN if a process has no value."""
     return {
         (cell, metric.name): tuple(value(metric, block) or math.nan for block in blocks[cell])
         for cell in common
@@ -114,7 +114,7 @@ def times(blocks: Mapping[Cell, Sequence[Block]], common: Sequence[Cell]) -> Tim
 def _exit_code(
     counts: Counter[Verdict], common: Common | None, *, not_comparable: Sequence[str], newly_failed: Sequence[str]
 ) -> int:
-    """The first exit code of PRECEDENCE whose condition holds."""
+    """The first exit code in PRECEDENCE whose condition holds."""
     holds = {
         ExitCode.NOT_COMPARABLE: bool(not_comparable),
         ExitCode.REGRESSED: counts["regressed"] > 0 or (common is not None and common.verdict == "regressed"),

@@ -1,9 +1,9 @@
-"""Makes certificates: compares the results of each framework with the reference and with those of other frameworks.
+"""The certificate: the results of each framework, compared with the NumPy reference and with the other frameworks.
 
-A trace holds the arrays that one framework computed on one workload in one precision, by name. The module
-`bench.worker.proof_trace` makes traces; this module compares them in plain NumPy. A deviation is relative to the
-largest absolute value on the other side. For weights this is the largest over all weights of the model. A ratio for
-each tensor would mean nothing, because a bias in front of a batch norm has no gradient.
+A trace has the results of one framework on one workload in one precision, as named arrays; `bench.worker.proof_trace`
+makes it. This module compares traces, in plain NumPy. Deviations are relative to the largest
+absolute value of the expected array. For weights, that is the largest weight of the whole model: a bias in front of a
+batch norm has no gradient, so a ratio for each tensor would mean nothing.
 """
 
 from collections.abc import Mapping
@@ -22,40 +22,39 @@ WEIGHTS_CHECK = f"float64 weights after {STEPS} steps"
 Trace = Mapping[str, np.ndarray]
 Nudged = Mapping[str, Mapping[str, Trace]]  # by precision and framework
 
-# Every framework is compared with these alone. If all agree with them, comparing every pair would add nothing.
+# Every framework is compared with these. Comparing all pairs would add no information.
 PEERS = ("pytorch", "flax", "keras/tensorflow")
 
 FORWARD_LIMIT = 1e-12
 WEIGHTS_LIMIT = 1e-9
-# If units saturate, gradients consist of rounding errors, and Adam divides them by their own size. Then two frameworks
-# differ as much as one framework differs from itself if its initial weights and inputs are "nudged": changed in their
-# last bit. The limit is therefore a multiple of that difference. The factor is needed because every operation of a
-# step rounds, not its inputs alone. Deviations above 1e-5 never pass.
+# If units saturate, gradients are only rounding errors, and Adam divides them by their own size. If the first weights
+# and all inputs of one framework then change by their last bit, its result changes as much as two frameworks differ.
+# Every operation of a step rounds, not only its inputs: hence the factor. No deviation above 1e-5 passes.
 AMPLIFIED = 100
 AMPLIFIED_WEIGHTS_LIMIT = 1e-5
-# The same for losses in float32, which drift in deep networks. For ten convolutions of 224x224 images in batches of
-# two, frameworks on a GPU are 1.4e-5 apart after two steps and 8e-3 after ten, with equal weights in float64.
+# The same in float32, in which the losses of deep networks drift apart. Example: ten convolutions, 224x224 images,
+# batch size 2, on a GPU. Two frameworks differ by 1.4e-5 after two steps and 8e-3 after ten, although their float64
+# weights agree.
 AMPLIFIED_LOSS_FACTOR = 10  # the largest multiple of the usual limit of each check
 FLOAT32_LIMIT = 1e-5
-# Two float32 trainings drift apart by themselves, because Adam divides gradients that are little more than rounding
-# errors by their own size. So the first two losses have the limit of float32, and later ones a wide limit. On
-# mnist-cnn the float64 weights agree to 3e-14 after 100 steps. There the float32 losses of two frameworks are 8e-4
-# apart after ten steps (1e-7 with SGD). Those of one framework change by 2e-4 if its initial weights change in their
-# last bit.
+# Float32 trajectories always drift apart, because Adam divides gradients that are hardly more than rounding errors by
+# their own size. So the losses of the first update have the limit of float32, and later ones a wide limit. Example:
+# mnist-cnn, whose float64 weights agree to 3e-14 after 100 steps. The float32 losses of two frameworks differ by 8e-4
+# after ten steps (1e-7 with SGD). Those of one framework change by 2e-4 if its first weights change by their last bit.
 FIRST_LOSSES = 2
 FLOAT32_DRIFT_LIMIT = 5e-3
-LOSS_LIMITS = {FIRST_LOSSES: FLOAT32_LIMIT, LOSS_STEPS: FLOAT32_DRIFT_LIMIT}  # by the number of steps
-# The range of the deviation between the forward pass in a precision and the float64 reference. A smaller deviation
-# shows that another precision was used. Products of numbers with 8 bits are 2e-3 off, with 11 bits 2e-4; sums of many
-# products are off by less, recurrent networks by more. In bfloat16 all frameworks are 4e-3 to 3e-2 off on the
-# catalogue, and their first losses are 4e-4 apart.
+LOSS_LIMITS = {FIRST_LOSSES: FLOAT32_LIMIT, LOSS_STEPS: FLOAT32_DRIFT_LIMIT}  # by steps
+# The bounds of the forward deviation from the reference in each precision; a smaller deviation was computed in a higher
+# precision. Products of numbers with 8 bits are off by 2e-3, with 11 bits by 2e-4; a sum of many products by less, a
+# recurrence by more. On our workloads, all frameworks are off by 4e-3 to 3e-2 in bfloat16, and their first losses
+# differ by 4e-4.
 FORWARD_BOUNDS = {"fp64": (0.0, 1e-12), "fp32": (0.0, FLOAT32_LIMIT), "tf32": (1e-5, 2e-2), "bf16": (2e-4, 1e-1)}
 REDUCED_LOSS_LIMIT = 1e-2
-MANTISSA_BITS = {"fp32": 23, "tf32": 10, "bf16": 7}  # stored bits; a multiplication by 1 keeps all of them
+MANTISSA_BITS = {"fp32": 23, "tf32": 10, "bf16": 7}  # stored bits, which a multiplication by one keeps
 
 NOTES = dict.fromkeys(
     ("keras/jax", "keras/torch"),
-    "on JAX and torch Keras narrows the results of many operations to float32; for the proof it was set not to",
+    "on JAX and torch, Keras casts the results of many operations to float32; this was switched off for the proof",
 )
 
 
@@ -67,28 +66,26 @@ def certify(
     dropout: bool,
     nudged: Nudged = MappingProxyType({}),
 ) -> Certificate:
-    """The certificate of one framework, from the traces of all frameworks: `double` in float64, `single` in float32.
+    """The certificate of one framework, from the traces of all frameworks in float64 (`double`) and float32 (`single`).
 
-    The framework is compared with the NumPy reference, and with every other framework in PEERS. If it has no trace, or
-    if there is no peer, the certificate has a `problem` and does not pass. `nudged` holds traces with initial weights
-    and inputs that differ in their last bit, by precision and framework, for the precisions that `suspected` returns.
+    Its trace is compared with the NumPy reference and with each of the other frameworks in PEERS. Without a trace, or
+    without a peer to compare with, the certificate does not pass and states the reason. `nudged` are the traces that
+    `suspected` asks for: their first weights and inputs are changed in the last bit.
     """
     peers = [name for name in PEERS if name in double and name in single and name != contender]
     notes = [NOTES[contender]] if contender in NOTES else []
     notes += ["dropout was switched off for the proof"] if dropout else []
     if contender not in double or contender not in single:
-        return _unproven(contender, "it computed no trace: see its failure")
+        return _unproven(contender, "it produced no results for the proof: see its failure")
     if not peers:
-        return _unproven(
-            contender, f"no second framework that does this to compare with: it takes one of {', '.join(PEERS)}"
-        )
+        return _unproven(contender, f"found no second framework to compare it with, expected one of {', '.join(PEERS)}")
     exact, rounded = double[contender], single[contender]
-    weights_limit, said = _weights_limit(double, nudged.get("fp64", {}))
-    notes += said
+    weights_limit, remarks = _weights_limit(double, nudged.get("fp64", {}))
+    notes += remarks
     loss_limits = {}
     for steps, usual in LOSS_LIMITS.items():
-        loss_limits[steps], said = _loss_limit(single, nudged.get("fp32", {}), steps=steps, usual=usual)
-        notes += said
+        loss_limits[steps], remarks = _loss_limit(single, nudged.get("fp32", {}), steps=steps, usual=usual)
+        notes += remarks
     deviations = [
         _against_reference("float64 forward", exact, "logits", "reference", FORWARD_LIMIT),
         _against_reference(
@@ -106,14 +103,14 @@ def certify(
 
 
 def in_precision(certificate: Certificate, precision: str, traces: Mapping[str, Trace]) -> Certificate:
-    """The certificate with additional checks that the framework really computes in this precision.
+    """The same certificate, extended by checks that the framework really computes in this precision.
 
-    `traces` holds the traces of all frameworks in this precision. In a reduced precision, the framework is also
-    compared with the reference and with every other framework in PEERS.
+    `traces` are those of all frameworks in this precision. In a reduced precision, results are also compared with the
+    reference and with each of PEERS.
     """
     contender = certificate.contender
     if contender not in traces:
-        problem = certificate.problem or f"it computed no trace in {precision}: see its failure"
+        problem = certificate.problem or f"it produced no results for the proof in {precision}: see its failure"
         return replace(certificate, problem=problem)
     found = traces[contender]
     deviations = [_mantissa(found, precision)]
@@ -128,16 +125,16 @@ def in_precision(certificate: Certificate, precision: str, traces: Mapping[str, 
 
 
 def misfit(deviation: float, precision: str) -> str | None:
-    """Why outputs with this deviation from the float64 reference cannot be of this precision; None if they can."""
+    """The reason if outputs with this deviation from the float64 reference are not of this precision; else None."""
     low, high = FORWARD_BOUNDS[precision]
     if low <= deviation <= high:
         return None
-    reason = f"the answers are {deviation:.1e} from the float64 reference, expected {low:.0e} to {high:.0e}"
+    reason = f"the outputs deviate by {deviation:.1e} from the float64 reference, expected {low:.0e} to {high:.0e}"
     return f"{reason} in {precision}: something was computed in another precision"
 
 
 def suspected(certificate: Certificate) -> tuple[str, ...]:
-    """The precisions that need nudged traces: a deviation is above its usual limit, but rounding may be the cause."""
+    """The precisions in which a deviation is above its limit but may be amplified rounding: they need nudged traces."""
     most = {WEIGHTS_CHECK: ("fp64", WEIGHTS_LIMIT, AMPLIFIED_WEIGHTS_LIMIT)} | {
         _loss_check(steps): ("fp32", usual, AMPLIFIED_LOSS_FACTOR * usual) for steps, usual in LOSS_LIMITS.items()
     }
@@ -150,10 +147,10 @@ def suspected(certificate: Certificate) -> tuple[str, ...]:
 
 
 def relative_deviation(found: np.ndarray, expected: np.ndarray) -> float:
-    """Max |found - expected| / max |expected|; infinite if the shapes differ, NaN if a value is not finite."""
+    """Max |found - expected| / max |expected|; infinite if the shapes differ, NaN if an array is not finite."""
     if found.shape != expected.shape:
         return float("inf")
-    with np.errstate(invalid="ignore"):  # infinity minus infinity is NaN, with which a check never passes
+    with np.errstate(invalid="ignore"):  # infinity minus infinity is NaN, which never passes
         largest = np.abs(expected).max(initial=0.0)
         difference = np.abs(found.astype(np.float64) - expected.astype(np.float64)).max(initial=0.0)
         return float(difference / largest) if largest else float(difference)
@@ -195,7 +192,7 @@ def _loss_check(steps: int) -> str:
 
 
 def _weights_limit(double: Mapping[str, Trace], nudged: Mapping[str, Trace]) -> tuple[float, list[str]]:
-    """The largest allowed deviation of weights, and a note if it is above the usual limit."""
+    """The limit for weights, and a note if it is wider than usual."""
     own = max((weights_deviation(nudged[name], double[name]) for name in nudged if name in double), default=0.0)
     limit = min(max(WEIGHTS_LIMIT, AMPLIFIED * own), AMPLIFIED_WEIGHTS_LIMIT)
     return limit, [_amplified("weights", limit, own, STEPS)] if limit > WEIGHTS_LIMIT else []
@@ -204,7 +201,7 @@ def _weights_limit(double: Mapping[str, Trace], nudged: Mapping[str, Trace]) -> 
 def _loss_limit(
     single: Mapping[str, Trace], nudged: Mapping[str, Trace], *, steps: int, usual: float
 ) -> tuple[float, list[str]]:
-    """The largest allowed deviation of the first float32 losses, and a note if it is above the usual limit."""
+    """The limit for the first losses in float32, and a note if it is wider than usual."""
     pairs = ((nudged[name]["losses"], single[name]["losses"]) for name in nudged if name in single)
     own = max((relative_deviation(moved[:steps], losses[:steps]) for moved, losses in pairs), default=0.0)
     limit = min(max(usual, AMPLIFIED * own), AMPLIFIED_LOSS_FACTOR * usual)
@@ -213,13 +210,13 @@ def _loss_limit(
 
 def _amplified(what: str, limit: float, own: float, steps: int) -> str:
     return (
-        f"{what} may differ by {limit:.0e}: a framework's own differ by {own:.0e} after {steps} steps if first weights "
-        "and inputs change by their last bit"
+        f"{what} may differ by {limit:.0e}: those of a single framework change by {own:.0e} after {steps} steps if its "
+        "first weights and inputs change by their last bit"
     )
 
 
 def _mantissa(trace: Trace, precision: str) -> Deviation:
-    """The difference between the mantissa bits that a multiplication kept, and those of the precision."""
+    """By how many bits a multiplication keeps more or fewer than the precision stores."""
     wrong = abs(int(trace["mantissa_bits"]) - MANTISSA_BITS[precision])
     return Deviation(check=f"{precision} mantissa bits", against="probe", found=wrong, allowed=0.5)
 

@@ -1,4 +1,7 @@
-"""Judges learning: a diagnosis of the learning curve, a comparison with the expected band, and between frameworks."""
+"""Statements on learning: a diagnosis of a curve, a verdict on expected quality, differences between frameworks.
+
+Pure: learning results in, verdicts out.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,25 +18,25 @@ from bench.workload.recipe import Band, is_better
 Diagnosis = Literal["diverging", "too short to tell", "over-fitting", "under-fitting", "converged"]
 Place = Literal["within", "better", "missed"]
 
-RISE = 1.1  # the final evaluation loss as a multiple of its lowest value: above this it is over-fitting
-PROGRESS = 0.05  # how much the training loss has to fall in the last fifth of the epochs to be under-fitting
+RISE = 1.1  # the last evaluation loss / the lowest one
+PROGRESS = 0.05  # the relative fall of the training loss in the last fifth of the epochs
 SIGNIFICANT = 0.05
 LEAST_SEEDS = 3
 LEAST_EPOCHS = 3
 
 RULES: dict[Diagnosis, str] = {
-    "diverging": "a loss is not finite, or the training loss ended above where it began",
+    "diverging": "a loss is not finite, or the training loss ended higher than it began",
     "too short to tell": "fewer than three epochs",
-    "over-fitting": "the evaluation loss ended over 10 % above its lowest, the training loss below what it was then",
-    "under-fitting": "both losses still fell in the last fifth of the epochs, that of training by more than 5 %: more "
+    "over-fitting": "the evaluation loss ended more than 10 % above its minimum, while the training loss fell further",
+    "under-fitting": "both losses still fell in the last fifth of the epochs, the training loss by more than 5 %; more "
     "epochs would help",
-    "converged": "none of the others",
+    "converged": "none of the other diagnoses applies",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Two frameworks compared over the same seeds: the mean difference of a metric, and its p-value."""
+    """Two frameworks compared over the same seeds: the mean difference of a metric, and its p value."""
 
     first: str
     second: str
@@ -42,12 +45,12 @@ class Difference:
 
     @property
     def is_significant(self) -> bool:
-        """Whether the p-value, corrected for the number of pairs, is below 5 %."""
+        """Whether p, corrected for the number of pairs of frameworks, is below 0.05."""
         return self.probability < SIGNIFICANT
 
 
 def diagnose(learning: Learning) -> Diagnosis:
-    """The diagnosis of a learning curve: the first of `RULES` that applies."""
+    """The diagnosis of a curve: the first of `RULES` that applies."""
     train = np.array([epoch.train_loss for epoch in learning.epochs])
     evaluation = np.array([epoch.evaluation_loss for epoch in learning.epochs])
     if not np.isfinite([train, evaluation]).all() or train[-1] > train[0]:
@@ -65,7 +68,7 @@ def diagnose(learning: Learning) -> Diagnosis:
 
 
 def place(band: Band, mean: float) -> Place:
-    """Whether a mean over seeds is within the band, better than the band, or worse (`missed`); NaN is `missed`."""
+    """Whether a mean over seeds is within the band, better than the band, or missed it."""
     if math.isnan(mean):
         return "missed"
     if band.lowest <= mean <= band.highest:
@@ -83,15 +86,15 @@ def interval(values: Sequence[float]) -> tuple[float, float] | None:
 
 
 def deviation(values: Sequence[float]) -> float | None:
-    """The standard deviation over seeds; None for fewer than two values, or if a value is not finite."""
+    """The standard deviation over seeds; None for fewer than two values, or if one of them is not finite."""
     return float(np.std(values, ddof=1)) if len(values) > 1 and np.isfinite(values).all() else None
 
 
 def differences(by_seed: Mapping[str, Mapping[int, float]]) -> tuple[Difference, ...]:
-    """Each pair of frameworks by Student's paired t test over the seeds that both have, corrected by Holm (1979).
+    """Each pair of frameworks, tested by Student's paired t test over their common seeds, corrected by Holm (1979).
 
     `by_seed` holds a metric by framework and seed. Pairs with fewer than three common seeds are left out. If all
-    differences are equal, the t test is not defined; the p-value is then 1 for a difference of zero, and 0 otherwise.
+    differences of a pair are equal, p is 1 for a difference of zero, else 0.
     """
     found = []
     for first, second in combinations(by_seed, 2):
@@ -109,7 +112,7 @@ def differences(by_seed: Mapping[str, Mapping[int, float]]) -> tuple[Difference,
 
 
 def _corrected(found: Sequence[Difference]) -> tuple[Difference, ...]:
-    """Holm's step-down correction of p-values; SciPy's `false_discovery_control` controls a different error rate."""
+    """Holm's step-down correction; SciPy's `false_discovery_control` bounds another error rate."""
     order = sorted(range(len(found)), key=lambda at: found[at].probability)
     adjusted = dict[int, float]()
     highest = 0.0

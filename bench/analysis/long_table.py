@@ -1,4 +1,4 @@
-"""Lists every figure of a run: times, quality, memory and largest batch of each cell."""
+"""Every figure of a run as one long list: times, quality and memory of each cell."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ MEMORY = ("host_peak_bytes", "host_baseline_bytes", "device_peak_bytes", "device
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A metric in one cell: the median over processes (or the mean over seeds), and the minimum and maximum of `count`.
+    """A metric of one cell: the median over processes (or the mean over seeds), the minimum and maximum of `count`.
 
-    Times are in seconds, memory is in bytes. There is no figure for a value that is not known.
+    Times are in seconds, memory is in bytes. An unknown value has no figure.
     """
 
     run: str
@@ -63,7 +63,7 @@ def _quality(run: str, records: Iterable[Record]) -> Iterator[Figure]:
             values = [item.quality[name] for item in learnings if name in item.quality]
             yield _mean(run, cell, f"test_{name}", "", values)
         times = [item.time_to_target_ns / 1e9 for item in learnings if item.time_to_target_ns is not None]
-        if len(times) == len(learnings):  # a mean over the successful seeds alone would look too good
+        if len(times) == len(learnings):  # a mean over only the seeds that reached the target would look too good
             yield _mean(run, cell, "time_to_target_s", "s", times)
 
 
@@ -78,7 +78,7 @@ def _memory(run: str, records: Iterable[Record]) -> Iterator[Figure]:
 
 
 def _capacity(run: str, records: Iterable[Record]) -> Iterator[Figure]:
-    """The largest batch that fits, in the cell whose batch size is the upper limit of the search."""
+    """The largest batch that fits, in the cell of the largest size that the search allows."""
     for record in records:
         found = record.measurement.capacity
         if found is not None and found.largest is not None:

@@ -1,8 +1,8 @@
-"""Compares memory and quality of two runs, with separate rules, because their noise is not known from many processes.
+"""Verdicts on memory and quality of two runs, with fixed rules: there are too few processes to estimate their noise.
 
-Memory is measured in one process for each cell. On the host, two runs of the same code differ by up to a tenth and
-13 MB, because compilers run in the same process. An allocator on a device counts exactly. Learning is bitwise
-repeatable with the same code and libraries. With other code or libraries it differs as with another seed.
+Memory is measured in one process for each cell. Two runs of the same code differ by up to a tenth and 13 MB on the
+host, where compilers need memory too; the allocator of a device counts exactly. Learning is repeatable to the last
+digit with the same code and libraries. With other versions it differs like with another seed.
 """
 
 import math
@@ -20,15 +20,15 @@ from bench.workload.recipe import is_better
 
 Verdict = Literal["improved", "unchanged", "regressed", "inconclusive"]
 
-# A peak has changed if it differs by more than this share and by more than this many bytes.
+# A peak has changed if it differs by more than this share and by more than so many bytes.
 PEAKS = {"host_peak_bytes": (0.15, 16e6), "device_peak_bytes": (0.02, 1e6)}
-SCORE, ERROR = 0.01, 0.05  # the allowed difference of a score (1 is best), and the allowed relative one of an error
-FAR = 0.2  # a larger difference of a score is never chance; for errors there is no such limit: seeds differ sixfold
+SCORE, ERROR = 0.01, 0.05  # allowed differences: of a score whose best value is 1, and the relative one of an error
+FAR = 0.2  # a larger difference of a score is never due to the seed; errors of some networks differ sixfold by seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A memory peak or a quality metric on both sides, and the verdict with its reason."""
+    """A memory peak or a quality metric of both runs, and the verdict with its reason."""
 
     cell: Cell
     metric: str
@@ -39,27 +39,27 @@ class Change:
 
 
 def memory(baseline: Sequence[Record], candidate: Sequence[Record]) -> tuple[Change, ...]:
-    """The change of every memory peak that both sides have."""
+    """The verdict on every peak that both runs have."""
     before, after = (
         {(item.cell, item.metric): item.value for item in figures(side) if item.metric in PEAKS}
         for side in (baseline, candidate)
     )
-    return tuple(_weighed(key, value, after[key]) for key, value in before.items() if key in after)
+    return tuple(_peak_change(key, value, after[key]) for key, value in before.items() if key in after)
 
 
 def quality(baseline: Sequence[Record], candidate: Sequence[Record]) -> tuple[Change, ...]:
-    """The change of each workload's target metric, over the seeds that both sides have."""
+    """The verdict on the metric of each workload, over the seeds that both runs have."""
     before, after = dict(_learnt(baseline)), dict(_learnt(candidate))
-    return tuple(_judged(key, by_seed, after[key]) for key, by_seed in before.items() if key in after)
+    return tuple(_quality_change(key, by_seed, after[key]) for key, by_seed in before.items() if key in after)
 
 
-def _weighed(key: tuple[Cell, str], before: float, after: float) -> Change:
+def _peak_change(key: tuple[Cell, str], before: float, after: float) -> Change:
     cell, name = key
     share, least = PEAKS[name]
     larger = max(before, after)
     apart = abs(after - before) > max(least, share * min(before, after))
     verdict: Verdict = "unchanged" if not apart else "regressed" if larger == after else "improved"
-    reason = f"a change is more than {share:.0%} and {least / 1e6:.0f} MB"
+    reason = f"a change counts if it exceeds {share:.0%} and {least / 1e6:.0f} MB"
     return Change(cell=cell, metric=name, baseline=before, candidate=after, verdict=verdict, reason=reason)
 
 
@@ -73,7 +73,7 @@ def _learnt(records: Sequence[Record]) -> Iterator[tuple[tuple[Cell, str], Mappi
     yield from found.items()
 
 
-def _judged(key: tuple[Cell, str], before: Mapping[int, float], after: Mapping[int, float]) -> Change:
+def _quality_change(key: tuple[Cell, str], before: Mapping[int, float], after: Mapping[int, float]) -> Change:
     cell, metric = key
     seeds = sorted(before.keys() & after.keys())
     old, new = (np.array([side[seed] for seed in seeds]) for side in (before, after))
@@ -83,30 +83,34 @@ def _judged(key: tuple[Cell, str], before: Mapping[int, float], after: Mapping[i
 
 
 def _verdict(metric: str, old: np.ndarray, new: np.ndarray) -> tuple[Verdict, str]:
-    """The verdict on a metric of two sides with the same seeds, and the reason."""
+    """The verdict on two runs that learnt from the same seeds."""
     if not len(old):
-        return "inconclusive", "no seed in common"
+        return "inconclusive", "the two runs have no seed in common"
     if np.array_equal(old, new):
-        return "unchanged", "the same to the last digit"
+        return "unchanged", "equal to the last digit"
     if not np.isfinite(old).all():
-        return "inconclusive", "diverged"
+        return "inconclusive", "the baseline diverged"
     if not np.isfinite(new).all():
-        return "regressed", "diverged"
+        return "regressed", "the candidate diverged"
     return _by_seeds(metric, old, new)
 
 
 def _by_seeds(metric: str, old: np.ndarray, new: np.ndarray) -> tuple[Verdict, str]:
-    """The verdict by the interval of the mean difference (Student's t, paired); with fewer than three seeds by size."""
+    """The verdict by Student's paired interval of the mean difference; with fewer than three seeds by its size."""
     apart = new - old
     is_score = is_better(metric, 1.0, 0.0)
     allowed = SCORE if is_score else ERROR * abs(float(old.mean()))
     change: Verdict = "improved" if is_better(metric, float(new.mean()), float(old.mean())) else "regressed"
     if is_score and abs(apart.mean()) > FAR:
-        return change, "far beyond what seeds do"
+        return change, "more than seeds can explain"
     bounds = interval([float(value) for value in apart]) if len(old) >= LEAST_SEEDS else None
     if bounds is None:
         alike = np.abs(apart).max() <= allowed
-        return ("unchanged", "") if alike else ("inconclusive", f"{LEAST_SEEDS} seeds at least tell chance from change")
+        return (
+            ("unchanged", "")
+            if alike
+            else ("inconclusive", f"at least {LEAST_SEEDS} seeds are needed to tell a change from chance")
+        )
     low, high = bounds
     if -allowed <= low and high <= allowed:
         return "unchanged", ""

@@ -1,10 +1,9 @@
-"""Estimates the ratio of times of two processes whose blocks were interleaved in slices ("turns").
+"""The ratio of two blocks that two processes timed in interleaved slices: the state of the machine affects both.
 
-Interference can only slow a call down. If interference is only there at times, the fastest calls of both sides show the
-time of the code, and we compare these. If all calls vary, as with threads that wait for each other, the fastest calls
-are a matter of chance. Then we compare each slice with the neighbouring slice of the other side, by the fastest call or
-by the median. Which estimator has the smallest error differs between programs and from hour to hour, so we estimate
-the errors from the block itself and use the best one.
+Interference can only slow a call down. If it comes and goes, the fastest calls of both sides show the time of their
+code. If every call takes a different time, as with threads that wait for each other, the fastest calls are a matter of
+luck. Then each slice is compared with the neighbouring slice of the other side, by its fastest call or by its median.
+Which of these three estimates has the smallest error differs between programs and hours, so it is chosen per block.
 """
 
 import math
@@ -24,17 +23,17 @@ Effects = dict[tuple[Cell, str], tuple[float, ...]]
 
 LEAST_TURNS = 3
 LEAST_PAIRS = 2
-UNDISTURBED = 2  # the percentile of the call times that counts as undisturbed
-ENOUGH_FOR_QUICKEST = 100 // UNDISTURBED  # with fewer calls, this percentile would depend on a single call
-OUTSIDE = 0.25  # the share of slices that is trimmed at each end of the mean; a median would have a larger error
+UNDISTURBED = 2  # percent of the calls
+ENOUGH_FOR_QUICKEST = 100 // UNDISTURBED  # with fewer calls, this quantile would be a single call
+OUTSIDE = 0.25  # the share of slices trimmed on either side of the mean; a median would use less of the data
 
 
 def effects(baseline: Sequence[Record], candidate: Sequence[Record]) -> Effects:
-    """The log effect of each pair of interleaved processes, for every cell and compared metric with at least two pairs.
+    """The log effects of each pair, for every cell and compared metric with at least two interleaved pairs.
 
-    The effect is the logarithm of the ratio candidate / baseline, over the slices that both processes had. It comes
-    from the fastest calls or from the slices, by the estimator with the smallest error. A process that was timed alone
-    is not used.
+    The log effect of a pair is the logarithm of the ratio of their fastest calls or of their slices, whichever has the
+    smaller error in that block. Only slices that both processes ran are used. A process that was timed alone is left
+    out.
     """
     before, after = _blocks(baseline), _blocks(candidate)
     found: Effects = {}
@@ -60,7 +59,7 @@ def _blocks(records: Sequence[Record]) -> Mapping[Cell, Mapping[tuple[str, int],
 
 
 def _effect(baseline: Block, candidate: Block, samples: Samples) -> float:
-    """The log effect of one pair; NaN if the slices differ in size, or if there are too few of them."""
+    """The log effect of a pair; NaN if the two did not run the same slices, or too few of them."""
     size, other = _in_a_turn(baseline, samples), _in_a_turn(candidate, samples)
     before, after = (np.asarray(getattr(block, samples), dtype=float) for block in (baseline, candidate))
     both = min(len(before), len(after)) // size
@@ -73,11 +72,11 @@ def _effect(baseline: Block, candidate: Block, samples: Samples) -> float:
 
 
 def surest(*sides: np.ndarray) -> tuple[float, float]:
-    """The log time of one side, or the log effect between two sides, with its standard error.
+    """The level of one side, or the effect between two sides, on the log scale, with its standard error.
 
-    A side has one row for each slice, with its call times in the columns, all above zero. Of the possible estimators,
-    the one with the smallest error is used: the fastest calls, if there are enough calls, or slice by slice the fastest
-    call or the median.
+    A side has a row for each slice and a time in each column, all above zero. Of three estimates, the one with the
+    smallest error is returned: the fastest calls (if there are enough), or slice by slice the fastest call or the
+    median.
     """
     by_turns = (_turn_by_turn(_quickest), _turn_by_turn(_median))
     return best_estimate((_of_quickest, *by_turns) if sides[0].size >= ENOUGH_FOR_QUICKEST else by_turns, *sides)
@@ -88,8 +87,8 @@ def _of_quickest(*sides: np.ndarray) -> float:
 
 
 def _turn_by_turn(of_each: Callable[[np.ndarray], np.ndarray]) -> Callable[..., float]:
-    """An estimator: the mean over the middle half of the slices."""
-    from scipy.stats import trim_mean  # takes half a second; only interleaved blocks need it
+    """The mean over the middle half of the slices."""
+    from scipy.stats import trim_mean  # half a second to import, needed only for interleaved blocks
 
     return lambda *sides: float(trim_mean(_effect_or_level([np.log(of_each(side)) for side in sides]), OUTSIDE))
 
@@ -107,7 +106,7 @@ def _effect_or_level(levels: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _in_a_turn(block: Block, samples: Samples) -> int:
-    """The number of times of a block in one slice."""
+    """How many times of a block belong to one slice."""
     turns = block.turns
     if turns is None:
         return 1

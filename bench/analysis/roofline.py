@@ -1,4 +1,4 @@
-"""Compares a cell with the measured peaks of its device, by the roofline of Williams, Waterman and Patterson (2009)."""
+"""How close a cell is to the measured peaks of its device: Williams, Waterman and Patterson (2009), "Roofline"."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ Bound = Literal["compute", "memory"]
 class Standing:
     """One call compared with the measured peaks.
 
-    - `mfu`: the FLOP/s of the call, as a share of the measured peak of matrix multiplication;
-    - `floor_s`: the lower bound of the call's time, in seconds. `bound` says whether compute or memory sets it;
-    - `over_floor`: the time of the call as a multiple of the lower bound;
-    - `intensity`: FLOPs per byte that has to be read or written at least.
+    - `mfu`: the share of the measured peak of matrix multiplication that the call reaches.
+    - `floor_s`: the lower bound of the time of this call; `bound` says whether compute or memory limits it.
+    - `over_floor`: the time of the call, divided by the lower bound.
+    - `intensity`: FLOPs for each byte that must be read or written at least once.
     """
 
     flops_per_s: float
@@ -29,7 +29,7 @@ class Standing:
 
 
 def best(products: Iterable[Rate], streams: Iterable[Rate]) -> Roof:
-    """The measured peaks: the fastest matrix multiplication, and the highest memory bandwidth for each array size."""
+    """The best of all measured peaks: of matrix multiplication, and of memory bandwidth for each size."""
     by_size: dict[int, Rate] = {}
     for item in sorted(streams, key=_per_second):
         by_size[item.size] = item
@@ -43,10 +43,9 @@ def _per_second(item: Rate) -> float:
 
 
 def stand(seconds: float, flops: int, least_bytes: int, roof: Roof, *, held_bytes: int) -> Standing | None:
-    """A call of this many seconds compared with the measured peaks; None if the peaks are not known.
+    """A call of so many seconds compared with the measured peaks; None if the peaks are unknown.
 
-    `held_bytes`, the memory that the call holds at the same time, decides which bandwidth is used: data that fits into
-    a cache can be moved faster, and a step moves some of it several times.
+    `held_bytes` decides which cache the call may fit into, because a step moves some of these bytes several times.
     """
     stream = bandwidth(roof.bytes, held_bytes)
     if roof.flops is None or stream is None or not seconds > 0:
@@ -65,10 +64,9 @@ def stand(seconds: float, flops: int, least_bytes: int, roof: Roof, *, held_byte
 
 
 def bandwidth(streams: Sequence[Rate], working_set: int) -> float | None:
-    """The highest bandwidth at which a working set of this many bytes can be moved; None if nothing was measured.
+    """The best memory bandwidth for a working set of so many bytes; one that fits into a cache gets the cache's rate.
 
-    Of the measured arrays that are not larger than the working set, take the largest. The result is the highest
-    bandwidth of this array and of all larger ones. So a working set in a cache is compared with that cache's bandwidth.
+    It is the best rate of all streams from a certain size on: the largest size that does not exceed the working set.
     """
     if not streams:
         return None

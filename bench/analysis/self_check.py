@@ -1,4 +1,4 @@
-"""Splits a run into two sides of the same code, and checks whether a comparison finds an injected change."""
+"""A self-check of comparisons: one run split into two sides, with a slowdown planted in one of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,20 +8,19 @@ from bench.errors import UsageError
 from bench.records.cell import Cell, cells
 from bench.records.record import Record
 
-if TYPE_CHECKING:  # importers that only need `is_baseline` load no statistics
+if TYPE_CHECKING:  # callers of `is_baseline` need no statistics
     from bench.analysis.compare import Comparison
     from bench.analysis.memory_and_quality import Verdict
 
-SIDE = 5  # processes of each side in a comparison
-LEAST = 4  # the fewest processes of a run, so that each side has two
+SIDE = 5  # processes
+LEAST = 4  # processes of one run: two on each side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The verdicts of a comparison of one run with itself, with an injected change.
+    """The result of a self-check: `found` of the `planted` rows have the right verdict.
 
-    `found` of the `planted` rows (those with the change) have the right verdict. `alarms` of the `others` have a false
-    verdict, `regressed` or `improved`.
+    `alarms` of the `others` rows, in which nothing changed, have a verdict of change.
     """
 
     cells: tuple[Cell, ...]
@@ -33,12 +32,12 @@ class Found:
 
 
 def is_baseline(number: int) -> bool:
-    """Whether the process with this number, from 0, is on the first side: 0, 3, 4, 7, 8, ..., to balance drift."""
+    """Whether a process, by its number from 0, is on the first side."""
     return number % 4 in {0, 3}
 
 
 def halves(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
-    """The timing records of both sides; raises UsageError if the run has too few processes for two sides."""
+    """The timing records of both sides; raises UsageError if there are too few processes for two sides."""
     timed = [record for record in records if record.case.purpose == "timing"]
     processes = len({record.case.replicate for record in timed})
     if processes < LEAST:
@@ -51,7 +50,7 @@ def halves(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
 
 
 def planted(baseline: Sequence[Record], candidate: Sequence[Record], comparison: "Comparison") -> Found | None:
-    """How many rows show a change that was injected into some of the records; None if nothing was injected."""
+    """The result of the self-check for a planted change; None if no change was planted."""
     slowed = [record for record in (*baseline, *candidate) if "planted" in record.settings]
     if not slowed:
         return None

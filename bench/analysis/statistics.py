@@ -1,10 +1,9 @@
-"""Estimates the noise of process medians on a log scale, pooled over many cells, and confidence intervals from it.
+"""Noise of process medians on a log scale, pooled over many comparisons, and the confidence intervals based on it.
 
-Three processes per side say little about the noise of one cell, and no rank test over them can be significant. All
-cells together say much. So a variance is estimated inside each run of each cell, and each cell borrows from the
-variance that all cells share. The more the cells differ in noise, the fewer degrees of freedom a cell can borrow. A
-cell with more noise than the others keeps its own variance: borrowing adds degrees of freedom, but never makes the
-variance smaller.
+Three processes on each side say little about the noise of one cell, and no rank test over them can be significant. All
+cells together say much more. So the variance is estimated within each run of each cell, and every cell also uses the
+common variance of all cells. The more the cells differ in noise, the fewer degrees of freedom a cell gets from the
+others. The variance of a cell is never below its own estimate: other cells can make it more certain, but not smaller.
 
 Smyth (2004), "Linear models and empirical Bayes methods for assessing differential expression", section 6.2: the
 moderated t statistic. Tukey and McLaughlin (1963), "Less vulnerable confidence and significance procedures for location
@@ -19,24 +18,24 @@ from typing import Any
 import numpy as np
 from scipy.special import digamma, ndtri, polygamma, stdtrit
 
-# The share of interleaved pairs that is trimmed at each end. About one pair in ten is an outlier in either direction,
-# because memory addresses and cores are assigned once per process.
+# The trimmed share of interleaved pairs on either side. About one pair in ten is an outlier in either direction: the
+# memory addresses and the cores of a process are decided once, at its start.
 TRIMMED = 0.2
-GROUPS = 10  # the number of groups of the jackknife
-# A variance below this share of the pooled one comes from quantised times. It is raised to this share.
+GROUPS = 10  # of rows, for the jackknife
+# A variance below this share of the pooled one comes from a coarse clock, and is raised to this share.
 LEAST_VARIANCE = 0.01
 # Half the width of the shortest quarter of a normal sample is 0.3186 standard deviations.
 SHORTEST_QUARTER_TO_SD = 1 / 0.3186
-# The fewest variances from which we estimate how cells differ, and the fewest ratios from which we estimate drift.
+# Fewer variances do not show how cells differ, and fewer ratios do not show how runs drift.
 LEAST_VARIANCES = 4
 LEAST_RATIOS = 8
-# The degrees of freedom of the drift: from about 72 ratios its standard deviation is known within 17 %.
+# The degrees of freedom of the shortest quarter of about 72 ratios: a standard deviation known to within 17 %.
 DRIFT_DEGREES = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """A variance of log times, and its degrees of freedom."""
+    """A variance of logarithms and its degrees of freedom."""
 
     variance: float
     degrees: float
@@ -44,11 +43,10 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """The noise over all cells, as variances of natural logarithms.
+    """The noise of all cells together; variances are of natural logarithms.
 
-    - `pooled`: the mean variance inside runs, over all cells;
-    - `lent`: the variance that a cell can borrow, with its degrees of freedom;
-    - `drift`: the variance between runs that the variance inside them does not explain.
+    `pooled` is the mean variance within runs, over all cells. `lent` is the common variance that every cell also uses,
+    with its degrees of freedom. `drift` is the variance between runs that the variance within runs does not explain.
     """
 
     pooled: Spread
@@ -58,9 +56,9 @@ class Noise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One cell: its log effect, its variance, and the factor `share` from this variance to the variance of the effect.
+    """One cell: its log effect, its variance, and the factor `share` from this variance to that of the effect.
 
-    The share is 1/n + 1/m for two groups of processes, and 1/n for n pairs of processes.
+    `share` is 1/n + 1/m for two groups of n and m processes, and 1/n for n pairs of processes.
     """
 
     effect: float
@@ -70,7 +68,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """An effect on the log scale with the bounds of its confidence interval."""
+    """An effect on the log scale with its two bounds."""
 
     effect: float
     low: float
@@ -78,23 +76,22 @@ class Interval:
 
 
 def median_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float] | None:
-    """The confidence interval of the median, from order statistics, for any distribution; None with too few values.
+    """A confidence interval of the median by order statistics, for any distribution; None for too few values.
 
     An interval of 95 % needs at least six values.
     """
-    from scipy.stats import quantile_test  # takes half a second to import; a worker has already done so
+    from scipy.stats import quantile_test  # half a second to import, which workers have spent already
 
     found: Any = quantile_test(values, p=0.5).confidence_interval(confidence_level=confidence)
     return (float(found.low), float(found.high)) if math.isfinite(found.low) and math.isfinite(found.high) else None
 
 
 def best_estimate(estimators: Sequence[Callable[..., float]], *samples: np.ndarray) -> tuple[float, float]:
-    """The estimate with the smallest standard error among these estimators, and this error.
+    """The estimate with the smallest standard error, and this error.
 
-    The rows of the samples belong together and are in the order of time. An error is estimated by leaving out each of
-    ten consecutive groups of rows (the delete-a-group jackknife, Kott 2001), because neighbouring rows are correlated.
-    If errors are equal, the first estimator is used. There has to be at least one row; with a single row the error is
-    infinite.
+    The samples are paired row by row, in the order of time. The standard errors come from the delete-a-group jackknife
+    (Kott 2001) with ten groups of consecutive rows, because neighbouring rows are correlated. If errors are equal, the
+    first estimator counts. There is at least one row; with a single row the error is unknown (infinite).
     """
     rows = len(samples[0])
     groups = min(GROUPS, rows)
@@ -110,17 +107,17 @@ def best_estimate(estimators: Sequence[Callable[..., float]], *samples: np.ndarr
 
 
 def usable(times: Sequence[float]) -> bool:
-    """Whether a variance can be computed from the times: at least two, all finite and above zero."""
+    """Whether the times have a variance: at least two times, all finite and above zero."""
     return len(times) > 1 and all(math.isfinite(time) and time > 0 for time in times)
 
 
 def log_effect(baseline: Sequence[float], candidate: Sequence[float]) -> float:
-    """The logarithm of candidate / baseline, both as geometric means."""
+    """The logarithm of candidate / baseline, with the geometric mean of each side."""
     return float(np.mean(np.log(candidate)) - np.mean(np.log(baseline)))
 
 
 def within_runs(*runs: Sequence[float]) -> Spread:
-    """The variance of the log times inside each run, pooled over the runs of one cell."""
+    """The variance of the logarithms within each run, pooled over the runs of one cell."""
     logs = [np.log(run) for run in runs]
     degrees = sum(len(run) - 1 for run in runs)
     squares = sum(float(np.sum((log - log.mean()) ** 2)) for log in logs)
@@ -128,7 +125,7 @@ def within_runs(*runs: Sequence[float]) -> Spread:
 
 
 def sample(baseline: Sequence[float], candidate: Sequence[float]) -> Sample:
-    """The sample of two independent groups of processes, from the times of each."""
+    """The sample of a cell from two groups of unpaired processes."""
     return Sample(
         effect=log_effect(baseline, candidate),
         spread=within_runs(baseline, candidate),
@@ -137,10 +134,10 @@ def sample(baseline: Sequence[float], candidate: Sequence[float]) -> Sample:
 
 
 def paired_sample(effects: Sequence[float]) -> Sample:
-    """The sample of interleaved pairs of processes, from the log effect of each pair; at least two.
+    """The sample of a cell from the log effects of interleaved pairs; at least two pairs.
 
-    With five pairs or more, the effect is the trimmed mean, and the variance comes from the winsorised variance, so
-    that an outlier changes neither (Tukey and McLaughlin 1963). The variance is n times that of the trimmed mean.
+    From five pairs on, the effect is the trimmed mean, and the variance comes from the winsorised variance, so that an
+    outlier changes neither (Tukey and McLaughlin 1963). The variance is n times that of the trimmed mean.
     """
     ordered = np.sort(np.asarray(effects, dtype=float))
     cut = math.floor(TRIMMED * len(ordered))
@@ -158,10 +155,10 @@ def paired_sample(effects: Sequence[float]) -> Sample:
 
 
 def noise(samples: Sequence[Sample], *, others: Sequence[Spread] = (), in_turns: bool = False) -> Noise | None:
-    """The noise over all samples; None if no sample varies, because then the noise is unknown.
+    """The noise over all samples; None if nothing varies, so that the noise is unknown.
 
-    `others` are variances from another source, such as a calibration of the machine. Interleaved sides are timed at the
-    same time, so their drift is zero.
+    `others` are spreads from another source, such as a calibration of the machine. Interleaved pairs (`in_turns`) were
+    timed in the same minutes, so there is no drift between the sides.
     """
     spreads = [*(item.spread for item in samples), *others]
     degrees = sum(spread.degrees for spread in spreads)
@@ -177,7 +174,7 @@ def noise(samples: Sequence[Sample], *, others: Sequence[Spread] = (), in_turns:
 
 
 def interval(found: Sample, *, known: Noise, confidence: float, comparisons: int = 1) -> Interval:
-    """The log effect of one cell with its interval, corrected for the number of `comparisons` (Bonferroni)."""
+    """The log effect of one cell with its interval, corrected for so many `comparisons` (Bonferroni)."""
     moderated = _moderated(found.spread, known)
     variance = max(found.spread.variance, moderated.variance) * found.share + known.drift
     margin = _quantile(moderated.degrees, confidence=confidence, comparisons=comparisons) * math.sqrt(variance)
@@ -185,23 +182,23 @@ def interval(found: Sample, *, known: Noise, confidence: float, comparisons: int
 
 
 def common_sample(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Sample:
-    """The sample of the change that all cells share: on both sides, the geometric mean over all cells, by process."""
+    """The sample of all cells together: on both sides, the geometric mean of each process over all cells."""
     count = min(len(side) for pair in pairs for side in pair)
     before, after = (_geometric_means([pair[side][:count] for pair in pairs]) for side in (0, 1))
     return sample(before, after)
 
 
 def common_paired_sample(cells: Sequence[Sequence[float]]) -> Sample:
-    """The sample of the change that all cells share, from log effects of pairs: the mean over all cells, by pair."""
+    """The same for interleaved pairs: the mean log effect over all cells, pair by pair."""
     count = min(map(len, cells))
     return paired_sample([float(mean) for mean in np.mean([cell[:count] for cell in cells], axis=0)])
 
 
 def common_interval(shared: Sample, *, known: Noise, confidence: float, comparisons: int = 1) -> Interval:
-    """The log effect that all cells share, with its interval.
+    """The log effect of all cells together, with its interval.
 
-    Two runs cannot show how far the whole machine drifted between them. We assume that it drifted as far as the cells
-    drift from each other. The degrees of freedom of the sum of both variances are Satterthwaite's (1946).
+    Two runs cannot show how far the whole machine drifts between them. We assume that it drifts as far as single cells
+    do. The degrees of freedom of the sum of both variances follow Satterthwaite (1946).
     """
     sampling = shared.spread.variance * shared.share
     variance = sampling + known.drift
@@ -212,7 +209,7 @@ def common_interval(shared: Sample, *, known: Noise, confidence: float, comparis
 
 
 def detectable_ratio(known: Noise, *, like: Sample, confidence: float, comparisons: int, power: float = 0.8) -> float:
-    """The smallest ratio that a typical cell shows with the given power, if it has as many processes as `like`."""
+    """The smallest ratio of a typical cell that is detected with this power, with as many processes as in `like`."""
     typical = known.lent.variance
     cell = _moderated(Spread(variance=typical, degrees=like.spread.degrees), known)
     quantile = _quantile(cell.degrees, confidence=confidence, comparisons=comparisons) + float(ndtri(power))
@@ -220,11 +217,11 @@ def detectable_ratio(known: Noise, *, like: Sample, confidence: float, compariso
 
 
 def shortest_quarter_variance(values: Sequence[float]) -> float:
-    """A robust variance, from the shortest interval that contains a quarter of the values.
+    """A robust variance, from the length of the shortest interval that holds a quarter of the values.
 
-    It is the variance of a normal sample whose shortest such interval has the same length. Up to half of the values can
-    be outliers with little effect on it. A correction for few values makes the mean standard deviation right within 2 %
-    for normal samples of 8 to 200 values (by simulation). The result is 0 with fewer than eight values.
+    It assumes a normal distribution. Real changes in up to half of the values widen it little. The correction for few
+    values makes the mean standard deviation right to within 2 % for normal samples of 8 to 200 values (by simulation).
+    It is 0 for fewer than eight values.
     """
     count = len(values)
     if count < LEAST_RATIOS:
@@ -236,7 +233,7 @@ def shortest_quarter_variance(values: Sequence[float]) -> float:
 
 
 def _geometric_means(cells: Sequence[Sequence[float]]) -> list[float]:
-    """The geometric mean over all cells, for each process."""
+    """The geometric mean of each process over all cells."""
     return [float(mean) for mean in np.exp(np.mean(np.log(cells), axis=0))]
 
 
@@ -250,7 +247,7 @@ def _typical(spreads: Sequence[Spread]) -> float:
 
 
 def _moderated(own: Spread, known: Noise) -> Spread:
-    """The mean of the cell's variance and the borrowed one, weighted by degrees of freedom."""
+    """The variance of the cell and the common variance, weighted by their degrees of freedom."""
     lent = known.lent
     if math.isinf(lent.degrees):
         return Spread(variance=lent.variance, degrees=known.pooled.degrees)
@@ -260,7 +257,7 @@ def _moderated(own: Spread, known: Noise) -> Spread:
 
 
 def _lent(spreads: Sequence[Spread], *, pooled: float) -> Spread:
-    """The variance that all cells share, from the spread of log variances (Smyth 2004, section 6.2)."""
+    """The common variance of all cells, by the spread of the logarithms of variances (Smyth 2004, section 6.2)."""
     if len(spreads) < LEAST_VARIANCES:
         return Spread(variance=pooled, degrees=0.0)
     variances = np.maximum([spread.variance for spread in spreads], LEAST_VARIANCE * pooled)
@@ -275,7 +272,7 @@ def _lent(spreads: Sequence[Spread], *, pooled: float) -> Spread:
 
 
 def _inverse_trigamma(value: float) -> float:
-    """The x where trigamma(x) = value, by Newton's method on the reciprocal, which is nearly linear in x."""
+    """The x with trigamma(x) = value, by Newton's method on the reciprocal, which is almost linear."""
     x = 0.5 + 1 / value
     for _ in range(50):
         trigamma = float(polygamma(1, x))

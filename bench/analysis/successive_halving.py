@@ -1,16 +1,16 @@
-"""Searches for the fastest public options of a framework by successive halving (Jamieson and Talwalkar 2016).
+"""The search for the fastest public options of a framework by successive halving (Jamieson and Talwalkar 2016).
 
-Each round ("lap") times the remaining candidates in fresh processes. After a round the slower half is eliminated, and
-every candidate that is far behind the fastest. The next round times each candidate for longer.
+Every round times fewer candidates for longer. The slower half is eliminated, and so is every candidate that is far
+behind the fastest. Each timing is a fresh process. The default options stay until the end, and all candidates are
+ranked by their ratio to the default, round by round: what the machine does during a round affects both.
 
-The default options stay to the end, even if they are slow. All candidates are ranked by their speed-up over the default
-in the same round, because interference in a round slows both. Another candidate is chosen only if two conditions hold.
-Its speed-up is at least 3 %, over all rounds and over the last rounds alone, since luck in earlier rounds may have kept
-it in. And a t test over the rounds shows that the speed-up is not chance. As long as the fastest candidate looks faster
-than the default, but this may be chance, these two have more rounds, up to a limit.
+The default is replaced only by a candidate that is at least 3 % faster, in the last rounds as well as over all rounds,
+because a candidate may have survived the first rounds by luck. The difference must also be significant by a t test over
+the rounds that both ran. If the fastest candidate is faster but not yet significantly, both get more rounds, up to a
+limit.
 
-Several batch sizes are searched at the same time. Start and compilation take most of the time of a process, so one
-process times a candidate at every batch size that needs it.
+All batch sizes are searched together. A process spends most of its time on start and compilation, so it times every
+batch size that needs its options.
 """
 
 import itertools
@@ -26,36 +26,36 @@ from bench.workload.axes import FrameworkOptions, Scenario
 FIRST_BLOCK_S = 0.2
 LAST_BLOCK_S = 0.5
 FINALISTS = 3
-LONG_BLOCK_S = 1.0  # in an exhaustive search
-FAR = 1.5  # times the fastest of a round; processes with the same options differ by about 10 % (standard deviation)
-USUAL = "what the guide says"
-LAST_LAPS = 2  # the second one in reverse order, so that an early candidate in one is a late one in the other
-MORE_LAPS = 6  # the most additional rounds, if it is not certain that the fastest candidate is really faster
-WORTH = 0.03  # the smallest speed-up for which options other than the default are chosen
-SURE = 0.975  # one-sided confidence of a speed-up; since it is tested after every round, it is about 0.9 in effect
+LONG_BLOCK_S = 1.0  # for an exhaustive search
+FAR = 1.5  # times the fastest of a round; processes of the same program differ by about 10 % (one deviation)
+USUAL = "default"
+LAST_LAPS = 2  # in opposite order, so that a candidate that is early in one is late in the other
+MORE_LAPS = 6  # at most, while it is unclear whether the fastest is really faster
+WORTH = 0.03  # the smallest speed-up for which the default is replaced
+SURE = 0.975  # one-sided confidence that there is a speed-up; testing after every round lowers it to about 0.9
 
-# The metric that ranks candidates: training steps are pipelined, a query is waited for.
+# The metric that ranks candidates: training is a stream of steps, in inference each query is waited for.
 DECIDES: dict[Scenario, str] = {"training": "step_time_pipelined_s", "inference": "query_time_p50_s"}
 
 Wanted = tuple[FrameworkOptions, Sequence[int]]  # options, and the batch sizes at which they are timed
-# Times all of them in one round, each for this many seconds per batch size.
+# Times these in one round, each for so many seconds at each batch size.
 Time = Callable[[Sequence[Wanted], float], Sequence[Mapping[int, Candidate]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lap:
-    """The next round of a search: the options to time, once each and in this order."""
+    """One round of a search: the options to time next, once each and in this order."""
 
     options: Sequence[FrameworkOptions]
     block_seconds: float
 
 
-# Yields rounds, receives the timed candidates, and returns all candidates, the fastest of the last round first.
+# Yields rounds, receives the timings, and returns all candidates; the fastest of the last round come first.
 Search = Generator[Lap, Sequence[Candidate], tuple[Candidate, ...]]
 
 
 def candidates(choices: Mapping[str, Sequence[str]]) -> tuple[Candidate, ...]:
-    """Every combination of options, the default first; a candidate lists only options that differ from the default."""
+    """Every combination, the default first; a candidate names only the options that differ from the default."""
     usual = {name: values[0] for name, values in choices.items()}
     combined = (dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values()))
     return tuple(
@@ -64,9 +64,10 @@ def candidates(choices: Mapping[str, Sequence[str]]) -> tuple[Candidate, ...]:
 
 
 def search(found: Sequence[Candidate], *, exhaustive: bool = False) -> Search:
-    """The search for one batch size; candidates that failed are last in the result.
+    """The search for one batch size. Candidates that failed come last.
 
-    An exhaustive search eliminates no candidate. It takes much more time, and is used to check the normal search.
+    An exhaustive search eliminates no candidate before the last round. It takes much more time, and shows whether the
+    usual search finds the fastest.
     """
     left, gone = list(found), list[Candidate]()
     seconds, last, laps = FIRST_BLOCK_S, LONG_BLOCK_S if exhaustive else LAST_BLOCK_S, 0
@@ -77,7 +78,7 @@ def search(found: Sequence[Candidate], *, exhaustive: bool = False) -> Search:
         near = [item for item in well[: -(-len(well) // 2)] if paces[_key(item.options)] <= FAR * min(paces.values())]
         kept = [item for item in well if item in near or not item.options]
         gone = [item for item in well if item not in kept] + gone + failed
-        left = [item for item in timed if item in kept]  # in their original order
+        left = [item for item in timed if item in kept]  # in the original order
         seconds, laps = min(2 * seconds, last), laps + 1
     for lap in range(laps, laps + LAST_LAPS):
         left = yield from _timed(left, lap=lap, block_seconds=last)
@@ -91,7 +92,7 @@ def search(found: Sequence[Candidate], *, exhaustive: bool = False) -> Search:
 
 
 def together(searches: Mapping[int, Search], time: Time) -> dict[int, tuple[Candidate, ...]]:
-    """The results of searches for several batch sizes; in each round, one process times all sizes of a candidate."""
+    """Run the searches of several batch sizes round by round; equal options are timed in one process."""
     found: dict[int, tuple[Candidate, ...]] = {}
     laps: dict[int, Lap] = {}
 
@@ -117,10 +118,9 @@ def together(searches: Mapping[int, Search], time: Time) -> dict[int, tuple[Cand
 
 
 def worth(ranked: Sequence[Candidate]) -> Iterator[int]:
-    """The indices of the candidates that may replace the default, the fastest first.
+    """The places of the candidates that reached the end and are enough faster than the default; fastest first.
 
-    They were timed to the end, and are faster than the default by enough and with enough certainty. If there were
-    additional rounds, this can only be the fastest candidate.
+    If there were additional rounds, this can only be the fastest candidate.
     """
     usual = next((item for item in ranked if item.times_s and not item.options), None)
     for place, item in enumerate(ranked):
@@ -138,10 +138,9 @@ def gain(found: SearchResult) -> float | None:
 
 
 def times(found: SearchResult) -> dict[int, float]:
-    """The seconds of each candidate that has a time, by its index.
+    """The seconds of each candidate that has a time, by its place: the time of the default, divided by the speed-up.
 
-    They are the median time of the default, divided by the candidate's speed-up over it. So candidates that were timed
-    in different rounds can be compared.
+    So candidates that were timed in different rounds can be compared.
     """
     paces = _paces(found.candidates)
     usual = next((item for item in found.candidates if item.times_s and not item.options), None)
@@ -150,7 +149,7 @@ def times(found: SearchResult) -> dict[int, float]:
 
 
 def _decisive(left: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-    """The default and the fastest other candidate, and all remaining ones, which cannot be chosen before that one."""
+    """The default and the fastest other candidate, and then all others, which cannot be chosen any more."""
     well, _ = _ranked(left)
     best = next((item for item in well if item.options), None)
     decisive = [item for item in left if item is best or not item.options]
@@ -158,9 +157,9 @@ def _decisive(left: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidat
 
 
 def _is_open(left: Sequence[Candidate]) -> bool:
-    """Whether the fastest candidate was faster than the default so far, but more rounds are needed to be certain.
+    """Whether the fastest candidate was faster than the default, but needs more timings to be significant.
 
-    A candidate that was not faster so far is hardly ever worth it in the end, and would use up all additional rounds.
+    A candidate that was not even faster so far is hardly ever chosen in the end, and would use all additional rounds.
     """
     well, _ = _ranked(left)
     usual = next((item for item in well if not item.options), None)
@@ -171,17 +170,17 @@ def _is_open(left: Sequence[Candidate]) -> bool:
 
 
 def _is_worth(candidate: Candidate, usual: Candidate) -> bool:
-    """Whether the candidate is faster than the default by enough, and not by chance."""
+    """Whether a candidate is enough faster than the default, and significantly so."""
     gains = _gains(candidate, usual)
     least = -np.log1p(-WORTH)
-    # Student's t over pairs: interference that slows both in a round cancels in their ratio.
+    # Student's t test over pairs: the noise of a round affects both, and cancels in their ratio.
     reach = stdtrit(len(gains) - 1, SURE) * np.std(gains, ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.inf
     is_faster = np.mean(gains[-LAST_LAPS:]) > least and np.median(gains) > least
     return bool(is_faster and np.mean(gains) > reach)
 
 
 def _gains(candidate: Candidate, usual: Candidate) -> np.ndarray:
-    """The logarithm of the speed-up over the default in each round that both have."""
+    """The log speed-up over the default in each round that both ran."""
     laps = min(len(candidate.times_s), len(usual.times_s))
     gains: np.ndarray = np.log(np.divide(usual.times_s[:laps], candidate.times_s[:laps]))
     return gains
@@ -190,7 +189,7 @@ def _gains(candidate: Candidate, usual: Candidate) -> np.ndarray:
 def _timed(
     left: Sequence[Candidate], *, lap: int, block_seconds: float
 ) -> Generator[Lap, Sequence[Candidate], list[Candidate]]:
-    """One more round of all candidates that have not failed; every second round is in reverse order."""
+    """Time each candidate once more, in alternating order; candidates that failed are skipped."""
     made = dict(enumerate(left))
     order = [number for number, item in made.items() if item.outcome == "ok"]
     order = order if lap % 2 == 0 else order[::-1]
@@ -201,14 +200,14 @@ def _timed(
 
 
 def _ranked(timed: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-    """The candidates with a time, the fastest first, and those without one."""
+    """The candidates with times, the fastest first, and those that failed."""
     paces = _paces(timed)
     well = sorted((item for item in timed if item.times_s), key=lambda item: paces[_key(item.options)])
     return well, [item for item in timed if not item.times_s]
 
 
 def _paces(timed: Sequence[Candidate]) -> dict[tuple[tuple[str, str], ...], float]:
-    """The time of each candidate as a share of the default's, by the median over rounds; seconds without a default."""
+    """The time of each candidate relative to the default, median over rounds; in seconds if the default has no time."""
     usual = next((item for item in timed if item.times_s and not item.options), None)
     return {
         _key(item.options): float(np.median(item.times_s) if usual is None else np.exp(-np.median(_gains(item, usual))))

@@ -1,4 +1,4 @@
-"""Sums up how the time of a run was spent."""
+"""How the time of a run was spent."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ NANOSECONDS = 1e9
 
 
 def spent_s(records: Iterable[Record]) -> dict[str, float]:
-    """The seconds of all records by activity, the largest first; other time of a case is not included."""
+    """The seconds of all records by activity, the largest first; other activities of a case are not included."""
     spent: Counter[str] = Counter()
     for record in records:
         found = record.measurement
@@ -20,16 +20,16 @@ def spent_s(records: Iterable[Record]) -> dict[str, float]:
             if block.boundary is not None:
                 parts = block.boundary
                 times = (parts.to_device_ns, parts.dispatch_ns, parts.compute_ns, parts.to_host_ns)
-                spent["calls in parts"] += sum(map(sum, times))
+                spent["parts of a call"] += sum(map(sum, times))
         if found.learning is not None:
             spent["learning"] += sum(epoch.train_ns + epoch.evaluation_ns for epoch in found.learning.epochs)
         if found.capacity is not None:
-            spent["the largest batch"] += round(record.duration_s * NANOSECONDS)
+            spent["search for the largest batch"] += round(record.duration_s * NANOSECONDS)
     return {what: ns / NANOSECONDS for what, ns in spent.most_common()}
 
 
 def shares(records: Iterable[Record], seconds: float, *, rest: str) -> str:
-    """The share of each activity in `seconds`, as text; `rest` is the name of the remaining time."""
+    """The share of each activity in so many seconds, in words; `rest` is the name of the remaining share."""
     spent = spent_s(records)
     spent[rest] = max(0.0, seconds - sum(spent.values()))
     return ", ".join(f"{share / seconds:.0%} {what}" for what, share in spent.items())

@@ -1,4 +1,4 @@
-"""Gives one verdict for each cell and metric: from pairs of interleaved processes, or else from process medians."""
+"""One verdict for each cell and metric, by interleaved pairs of processes, or else by process medians."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ Times = Mapping[Key, tuple[float, ...]]
 Spreads = Mapping[Key, Spread]
 
 CONFIDENCE = 0.95
-TIMED_ALONE = "not timed in turns"
+TIMED_ALONE = "not timed in interleaved pairs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One comparison: the seconds of both sides, the ratio candidate / baseline with its interval, verdict and reason.
+    """One comparison: the seconds of both sides, candidate / baseline with its interval, verdict and reason.
 
-    Times are medians over processes. If a value cannot be computed it is NaN, and the verdict is `inconclusive`.
+    Times are medians over processes. Values that cannot be computed are NaN, and the verdict is inconclusive.
     """
 
     cell: Cell
@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
-    """The change that all rows share: the ratio of the geometric means over all rows, its interval, and a verdict."""
+    """All rows together: the ratio of geometric means, its interval, and a verdict."""
 
     ratio: float
     low: float
@@ -49,10 +49,7 @@ class Common:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdicts:
-    """The rows, the change that they share (None with a single row), and the noise from which both are computed.
-
-    `in_turns` says whether there are pairs of interleaved processes.
-    """
+    """The rows, all rows together (None for a single row), and the noise that the verdicts are based on."""
 
     rows: tuple[Row, ...]
     common: Common | None
@@ -61,7 +58,7 @@ class Verdicts:
     in_turns: bool
 
 
-def judge(  # noqa: PLR0913 (everything that verdicts depend on)
+def judge(  # noqa: PLR0913 (the inputs of a verdict)
     baseline: Times,
     candidate: Times,
     *,
@@ -70,12 +67,11 @@ def judge(  # noqa: PLR0913 (everything that verdicts depend on)
     calibration: Spreads = MappingProxyType({}),
     in_turns: Times = MappingProxyType({}),
 ) -> Verdicts:
-    """One row for each key that both sides have, the change that they share, and the noise over all keys.
+    """One row for each key that both sides have, all rows together, and the noise that was estimated over all.
 
-    `in_turns` are the log effects of pairs of interleaved processes. A key with such effects is judged by them. A
-    calibration is not used for it, since that is about processes that run alone. Keys without such effects are judged
-    by medians, with the noise of these keys. If there are keys of both kinds, the shared change and the noise in the
-    result are those of the interleaved ones.
+    `in_turns` are the log effects of interleaved pairs of processes. A key that has some gets its verdict from them,
+    without the calibration, which is about processes that run alone. Other keys get their verdict from process medians
+    and the noise of these. If there are keys of both kinds, the noise and all rows together are those of the pairs.
     """
     pairs = {key: (times, candidate[key]) for key, times in baseline.items() if key in candidate}
     usable = {key: pair for key, pair in pairs.items() if all(statistics.usable(side) for side in pair)}
@@ -108,7 +104,7 @@ def judge(  # noqa: PLR0913 (everything that verdicts depend on)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kind:
-    """The keys that are judged by the same method, and their noise."""
+    """The cells whose verdicts are based on pairs, or on medians, and their noise."""
 
     samples: Mapping[Key, Sample]
     noise: Noise | None
@@ -121,7 +117,7 @@ def _kind(samples: Mapping[Key, Sample], *, others: Sequence[Spread] = (), in_tu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rule:
-    """The threshold, the confidence, and the number of comparisons for which the intervals are corrected."""
+    """The threshold and the confidence of a verdict, and the number of comparisons."""
 
     threshold: float
     confidence: float
@@ -129,7 +125,7 @@ class _Rule:
 
 
 def _common(shared: Sample | None, known: Noise | None, rule: _Rule) -> Common | None:
-    """The shared change with its verdict; this one comparison takes half of the allowed error probability."""
+    """The verdict on all cells together, which uses half of the allowed error rate."""
     if known is None or shared is None:
         return None
     found = statistics.common_interval(shared, known=known, confidence=rule.confidence, comparisons=2)
@@ -139,7 +135,7 @@ def _common(shared: Sample | None, known: Noise | None, rule: _Rule) -> Common |
 
 
 def _detectable(kind: _Kind, rule: _Rule) -> float | None:
-    """The smallest slowdown that a cell with the fewest processes would show."""
+    """The detectable ratio of a cell with the fewest processes."""
     if kind.noise is None:
         return None
     least = max(kind.samples.values(), key=lambda item: item.share)
@@ -147,7 +143,7 @@ def _detectable(kind: _Kind, rule: _Rule) -> float | None:
 
 
 def _row(key: Key, pair: tuple[tuple[float, ...], tuple[float, ...]], kind: _Kind, rule: _Rule, *, reason: str) -> Row:
-    """One row; `reason` is the text in it if the verdict can be computed."""
+    """The row of one key; `reason` is stated unless a value cannot be computed, which has a reason of its own."""
     before, after = pair
     sample, known = kind.samples.get(key), kind.noise
     lacking = _not_computable(pair, known)
@@ -184,11 +180,11 @@ def _verdict(ratio: float, corrected: tuple[float, float], own: tuple[float, flo
 
 def _not_computable(pair: tuple[tuple[float, ...], tuple[float, ...]], known: Noise | None) -> str:
     for side, times in zip(("baseline", "candidate"), pair, strict=True):
-        if len(times) < 2:  # noqa: PLR2004 (one process gives no variance)
-            return f"{len(times)} process in the {side}; two at least are needed"
+        if len(times) < 2:  # noqa: PLR2004 (a single process has no noise)
+            return f"{len(times)} process in the {side}, at least two are needed"
         if not statistics.usable(times):
-            return f"a time in the {side} is missing or not above zero"
-    return "" if known else "no time varies, so the noise is unknown"
+            return f"a time of the {side} is missing or not above zero"
+    return "" if known else "all times are equal, so the noise is unknown"
 
 
 def _middle(times: tuple[float, ...]) -> float:

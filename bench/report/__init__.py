@@ -1,1 +1,1 @@
-"""Records as tables and charts for people, in the parent process; computes nothing itself, and runs nothing."""
+"""Turns records into tables, charts and pages; it computes no results and runs no framework."""

@@ -1,4 +1,4 @@
-"""Budgets as a table: what is broken first."""
+"""Budgets as a table: the broken ones come first."""
 
 from bench.analysis.budgets import Check, Checks
 from bench.report import formatting
@@ -8,9 +8,9 @@ ORDER = ("BROKEN", "not measured", "kept")
 
 
 def report(found: Checks, *, title: str) -> Report:
-    """Every limit, what was found, and whether it was kept."""
+    """Every limit, the measured value, and whether the limit was kept."""
     ordered = sorted(found.checks, key=lambda item: ORDER.index(item.verdict))
-    columns = (*left("where", "key"), Column(title="limit"), Column(title="found"), *left("verdict"))
+    columns = (*left("case", "key"), Column(title="limit"), Column(title="measured"), *left("verdict"))
     counts = ", ".join(
         f"{number} {verdict}" for verdict in ORDER if (number := sum(item.verdict == verdict for item in found.checks))
     )

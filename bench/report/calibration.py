@@ -1,4 +1,4 @@
-"""What is known of a machine's noise, as a table."""
+"""The calibrated noise of a machine, as a table."""
 
 from bench.analysis.calibration import PLANTED, Calibration, Rate
 from bench.analysis.self_check import SIDE
@@ -7,28 +7,29 @@ from bench.report.layout import Entry, Table, left
 
 
 def table(found: Calibration) -> Table:
-    """Spreads, rates with their bounds, and the smallest change that would be found."""
+    """Spreads, rates with their bounds, and the smallest slowdown that a comparison detects."""
     changed = f"{PLANTED - 1:.0%}"
     facts = {
-        "inside a process": f"±{found.within_percent:.2f} % (95 % interval of the median of its calls)",
-        "between processes": "n/a (a single one in every run)"
+        "noise within a process": f"±{found.within_percent:.2f} % (95 % interval of the median call time)",
+        "noise between processes": "n/a (every run has one process per case)"
         if found.between_percent is None
-        else f"{found.between_percent:.1f} % (pooled standard deviation of their medians)",
-        "pairs in turns": f"{found.pair_percent:.1f} % (pooled standard deviation of their ratios)",
+        else f"{found.between_percent:.1f} % (pooled standard deviation of process medians)",
+        "noise of interleaved pairs": f"{found.pair_percent:.1f} % (pooled standard deviation of their ratios)",
         "false alarms": _bounded(found.alarms, at_most=True),
         "inconclusive": _bounded(found.inconclusive, at_most=True),
-        f"a cell {changed} slower is found": _bounded(found.slowdowns, at_most=False),
-        f"a cell {changed} faster is found": _bounded(found.speedups, at_most=False),
-        "found four times in five": f"a cell that is {formatting.ratio(found.detectable_ratio)} as slow",
+        f"detected when one case is {changed} slower": _bounded(found.slowdowns, at_most=False),
+        f"detected when one case is {changed} faster": _bounded(found.speedups, at_most=False),
+        "smallest detectable slowdown": f"{formatting.ratio(found.detectable_ratio)} the time, with 80 % probability",
     }
-    sides = f"{found.pairs} pairs of processes for each cell, in turns, in {found.comparisons} comparisons of {SIDE}"
+    sides = f"{found.comparisons} comparisons of {SIDE} pairs"
+    pairs = f"{found.pairs} interleaved pairs of processes for each case, in {sides}"
     return Table(
-        title=f"{found.machine} against itself",
+        title=f"{found.machine} compared with itself",
         columns=left("what", "value"),
         rows=tuple((Entry(what), Entry(value)) for what, value in facts.items()),
         notes=(
-            f"{sides}; threshold {found.threshold:.0%}; run {found.run}.",
-            "Verdicts of one comparison share a moment of the machine: bounds are too narrow where it drifts.",
+            f"{pairs}; threshold {found.threshold:.0%}; run {found.run}.",
+            "The verdicts of one comparison share the same minutes: the bounds are too narrow if the machine drifts.",
         ),
     )
 

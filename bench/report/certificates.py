@@ -1,52 +1,66 @@
-"""Certificates by themselves, as `levelfield verify` shows them: for people, and as JSON for machines."""
+"""Certificates as `levelfield verify` shows them: as a table, and as JSON for other programs."""
 
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bench.analysis.equivalence import FORWARD_LIMIT, STEPS, WEIGHTS_LIMIT
 from bench.records.record import Certificate, to_json
 from bench.report import formatting
 from bench.report.layout import Entry, Table, left
 
 Certificates = Mapping[tuple[str, str], Certificate]
 
+PROVEN = (
+    f"Proven equal: in float64, outputs agree with a NumPy reference within {FORWARD_LIMIT:.0e}. Weights after {STEPS} "
+    f"optimizer steps agree with those of the other frameworks within {WEIGHTS_LIMIT:.0e}, unless the certificate "
+    "notes a wider limit."
+)
+
 
 def hold(found: Certificates) -> bool:
-    """Whether everything that can be done is proven."""
+    """Whether every framework that can do the work is proven equal."""
     return all(item.passed for item in found.values() if item.available)
 
 
 def table(found: Certificates) -> Table:
-    """One line for each workload and contender, with its largest deviation in each check."""
+    """One row for each workload and framework, with its largest deviation in each check."""
     checks = tuple(dict.fromkeys(item.check for certificate in found.values() for item in certificate.deviations))
     rows = tuple(
         (
             Entry(workload),
             Entry(contender),
-            Entry("passed" if certificate.passed else "FAILED" if certificate.available else "unavailable"),
+            Entry("proven equal" if certificate.passed else "FAILED" if certificate.available else "unavailable"),
             *(_largest(certificate, check) for check in checks),
         )
         for (workload, contender), certificate in found.items()
     )
-    notes = _notes(found)
     problems = [f"{' '.join(key)}: {item.problem}" for key, item in found.items() if item.problem]
     columns = left("workload", "framework", "certificate", *checks)
-    return Table(title="Largest relative deviations", columns=columns, rows=rows, notes=(*notes, *problems))
+    return Table(
+        title="Largest relative deviations", columns=columns, rows=rows, notes=(PROVEN, *_notes(found), *problems)
+    )
 
 
 def as_json(found: Certificates) -> dict[str, Any]:
-    """Everything that the certificates hold, and whether all passed; a deviation that is not finite is null."""
+    """All contents of the certificates, and whether all passed; a deviation that is not finite is null."""
     return {
         "passed": hold(found),
         "certificates": [
-            {"workload": workload, "passed": item.passed, **to_json(item), "deviations": _deviations(item)}
+            {"workload": workload, "passed": item.passed, **_named(item), "deviations": _deviations(item)}
             for (workload, _), item in found.items()
         ],
     }
 
 
+def _named(certificate: Certificate) -> dict[str, Any]:
+    """The certificate with the key `framework` for what records call `contender`."""
+    content = to_json(certificate)
+    return {"framework": content.pop("contender"), **content}
+
+
 def _notes(found: Certificates) -> list[str]:
-    """Each note once, after the names of the workloads that it is about where it is not about all of them."""
+    """Each note once, with the names of its workloads unless it is about all of them."""
     about: dict[str, dict[str, None]] = {}
     for (workload, _), certificate in found.items():
         for note in certificate.notes:
@@ -58,7 +72,7 @@ def _notes(found: Certificates) -> list[str]:
 
 
 def _deviations(certificate: Certificate) -> list[dict[str, Any]]:
-    """JSON knows neither NaN nor infinity, and most readers of it refuse them."""
+    """The deviations of a certificate; NaN and infinity become null, because JSON has neither."""
     return [
         {**to_json(item), "found": item.found if math.isfinite(item.found) else None, "holds": item.holds}
         for item in certificate.deviations
@@ -67,9 +81,11 @@ def _deviations(certificate: Certificate) -> list[dict[str, Any]]:
 
 def _largest(certificate: Certificate, check: str) -> Entry:
     items: Iterable[Any] = [item for item in certificate.deviations if item.check == check]
-    # What is no number is worse than any number, and must not hide behind one.
+    # NaN is worse than any number and must stay visible.
     worst = max(items, key=lambda item: (math.isnan(item.found), item.found / item.allowed), default=None)
     if worst is None:
         return Entry("none")
+    if "mantissa bits" in check:
+        return Entry(formatting.bits_off(worst.found), worst.found)
     mark = "" if worst.holds else f" > {worst.allowed:.0e}"
     return Entry(formatting.deviation(worst.found) + mark, worst.found)

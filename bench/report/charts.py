@@ -1,4 +1,4 @@
-"""Charts as PNG, a panel or a row of panels for each workload: throughput, latency, and what was learnt."""
+"""Charts as PNG files, with one panel or one row of panels for each workload: throughput, latency, learning."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS_PER_ROW = 3
-MOST_PER_ROW = 4  # where a workload has a row of its own
+MOST_PER_ROW = 4  # if each workload has its own row
 DOTS_PER_INCH = 100
 WIDTH_INCHES = 9.0
 PANEL_INCHES, BAR_INCHES = 2.6, 0.17
@@ -34,10 +34,10 @@ Panel = Callable[["Axes", Results, str], None]
 
 
 def draw(records: Sequence[Record], folder: Path) -> dict[str, Path]:
-    """Write the charts that the records have something for; their captions and the paths of the PNG files.
+    """Write every chart that the records have data for, and return the path of each PNG file by its caption.
 
-    Each run and each device has charts of its own. The folder is made where it is missing; charts that an earlier page
-    left in it are gone.
+    Each run and each device gets its own charts. A missing folder is made. Charts of an earlier page in this folder
+    are deleted.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in CHARTS:
@@ -67,7 +67,7 @@ def _draw_part(results: Results, folder: Path, *, suffix: str, where: str) -> di
 
 
 def _source(results: Results, chart: "Chart") -> str:
-    """What a chart needs where it is shown alone: the machine, and what its marks are."""
+    """A line for charts that are shown alone: the machine, and what the marks mean."""
     environment = results.records[0].environment
     on_gpu = results.records[0].case.device != "cpu" and environment.gpus
     machine = environment.gpus[0] if on_gpu else f"{environment.cpu}, {environment.cores} cores"
@@ -85,11 +85,11 @@ def _figure(results: Results, shown: Sequence[str], chart: "Chart", *, title: st
     row_each = 1 < len(parts) <= MOST_PER_ROW
     per_row = len(parts) if row_each else PANELS_PER_ROW
     down = -(-len(whole) // per_row)
-    across = -(-len(whole) // down) if len(parts) == 1 else per_row  # no more than these rows need
+    across = -(-len(whole) // down) if len(parts) == 1 else per_row  # no more columns than needed
     figure = Figure(figsize=(WIDTH_INCHES, 0.9 + chart.height(results) * down), layout="constrained")
     FigureCanvasAgg(figure)
     shared: Literal["all", "row", "none"] = "row" if len(parts) > 1 else "none"
-    if chart.shared and not row_each:  # else small networks would be pressed into a corner
+    if chart.shared and not row_each:  # on one shared scale, small networks would be squeezed
         shared = "all"
     grid = figure.subplots(down, across, squeeze=False, sharey=shared)
     for axes in grid.flat[len(whole) :]:
@@ -109,7 +109,7 @@ def _figure(results: Results, shown: Sequence[str], chart: "Chart", *, title: st
 
 
 def _name_first(grid: "np.ndarray") -> None:
-    """Where the first panel of a row is not there, the next one has the numbers and the name of their axis."""
+    """If the first panel of a row is hidden, show the numbers and the name of the y axis at the next panel."""
     for row in grid:
         first = next((axes for axes in row if axes.get_visible()), None)
         if first is not None and first is not row[0] and row[0].get_shared_y_axes().joined(row[0], first):
@@ -118,7 +118,7 @@ def _name_first(grid: "np.ndarray") -> None:
 
 
 def _parts(results: Results) -> dict[str, Results]:
-    """By mode, precision and whatever else varies: dozens of lines in one panel tell nobody anything."""
+    """The results of each mode, precision and whatever else varies: dozens of lines in one panel are unreadable."""
     apart: dict[str, list[Record]] = {}
     for record in results.records:
         words = " ".join(str(getattr(lane(record.case), name)) for name in results.varying)
@@ -127,7 +127,7 @@ def _parts(results: Results) -> dict[str, Results]:
 
 
 def _legend(figure: "Figure", source: str) -> None:
-    """Below the panels: what the chart is of, and one legend where the axes do not name everything themselves."""
+    """Put the source below the panels, and one legend for all of them if lines or bars have labels."""
     handles: dict[str, Artist] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
@@ -151,10 +151,10 @@ def _legend(figure: "Figure", source: str) -> None:
 
 
 def _throughput(axes: "Axes", results: Results, workload: str) -> None:
-    """A bar for each contender at the recipe's batch size, its processes as dots."""
+    """A bar for each framework at the recipe's batch size, and a dot for each process."""
     cells = [cell for cell in _cells(results, workload, "training") if cell.batch_size == _recipe(results, workload)]
     everyone = {_label(results, cell): cell.contender for cell in results.blocks if cell.scenario == "training"}
-    labels = sorted(everyone, key=lambda label: place(everyone[label]))[::-1]  # modes stay as they were measured
+    labels = sorted(everyone, key=lambda label: place(everyone[label]))[::-1]  # modes stay in the order of measurement
     for cell in cells:
         found = summary(METRICS["samples_per_second"], results.blocks[cell])
         if found is None:
@@ -185,7 +185,7 @@ def _room_for_bars(results: Results) -> float:
 
 
 def _latency(axes: "Axes", results: Results, workload: str) -> None:
-    """A line for each contender: the median query time over the samples in a query, both on a log scale."""
+    """A line for each framework: the median query time over the batch size, both on a log scale."""
     lines: dict[str, list[tuple[Cell, float]]] = {}
     for cell in _cells(results, workload, "inference"):
         found = summary(METRICS["query_time_p50_s"], results.blocks[cell])
@@ -203,8 +203,8 @@ def _latency(axes: "Axes", results: Results, workload: str) -> None:
     axes.minorticks_off()
     axes.set_yscale("log")
     decades(axes.yaxis, engineering("s"))
-    axes.set_xlabel("samples in a query", fontsize=8)
-    name_y(axes, "query p50")
+    axes.set_xlabel("batch size", fontsize=8)
+    name_y(axes, "latency p50")
     axes.grid(visible=True, color="#DDDDDD", linewidth=0.6)
 
 
@@ -217,31 +217,31 @@ def _is_proven(results: Results, cell: Cell) -> bool:
 
 
 def _unproven(results: Results, scenario: str, words: str) -> str:
-    """What to say of marks that look like this, where there are any."""
+    """A remark about these marks if any cell of the scenario is not proven equal; else nothing."""
     timed = (cell for cell in results.blocks if cell.scenario == scenario)
     is_any = any(not _is_proven(results, cell) for cell in timed)
-    return f" {words} are not proven to do the same work." if is_any else ""
+    return f" {words}: not proven equal." if is_any else ""
 
 
 def _several(results: Results) -> str:
-    """What to say where a search chose several steps in a call."""
+    """A remark for runs in which tuning chose several steps per call; else nothing."""
     training = (cell for cell in results.blocks if cell.scenario == "training")
-    return " Tuned ones may be of several steps in a call." if several_steps(results, training) else ""
+    return " Tuned cases may run several steps per call." if several_steps(results, training) else ""
 
 
 def _recipe(results: Results, workload: str) -> int:
-    """The batch size of the recipe, which learning used, or else the smallest that was timed."""
+    """The batch size of the recipe, as learning used it; without learning, the smallest that was timed."""
     timed = {cell.batch_size for cell in _cells(results, workload, "training")}
     learnt = {size for record in select(results, workload, purpose="learning") for size in record.case.batch_sizes}
     return min(timed & learnt or timed)
 
 
 def _roofline(axes: "Axes", results: Results, workload: str) -> None:
-    """Operations per second over operations per byte: a dot for each cell, below the roof of its precision."""
+    """FLOP/s over FLOPs per byte: a mark for each cell, below the measured peaks of its precision."""
     timed = [cell for cell in results.blocks if cell.workload == workload]
     dots = [(cell, found[1]) for cell in timed if (found := standing(results, cell)) is not None]
     known = roofs(results)
-    # Where a roof bends is part of the picture: who is far to the right of it seems to have none.
+    # The ridge points stay in the picture, so that every roofline shows both of its parts.
     bends = [roof.flops.per_second / item.per_second for roof in known.values() if roof.flops for item in roof.bytes]
     low, high = (bound([*bends, *(item.intensity for _, item in dots)]) for bound in (min, max))
     reach = np.geomspace(low / 2, high * 2, 100)
@@ -268,11 +268,11 @@ def _roofline(axes: "Axes", results: Results, workload: str) -> None:
 
 
 def _roofline_marks(results: Results) -> str:
-    sizes = {"training": "large marks are training", "inference": "small marks are queries"}
+    sizes = {"training": "Large marks: training.", "inference": "Small marks: inference."}
     there = [words for scenario, words in sizes.items() if any(cell.scenario == scenario for cell in results.blocks)]
-    hollow = ["hollow ones are not fp32"] if any(cell.precision != "fp32" for cell in results.blocks) else []
-    marks = ", ".join([*there, *hollow])
-    return f"{marks[:1].upper()}{marks[1:]}. Lines: cache, memory (dotted)."
+    hollow = ["Hollow marks: not fp32."] if any(cell.precision != "fp32" for cell in results.blocks) else []
+    lines = "Lines: measured peaks, with the bandwidth of the cache (solid) and of memory (dotted)."
+    return " ".join([*there, *hollow, lines])
 
 
 def _has_roof(results: Results, workload: str) -> bool:
@@ -289,12 +289,11 @@ def _has_timings(scenario: str) -> Callable[[Results, str], bool]:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A caption, whether a workload has anything to show, how it is drawn, and whether all share the vertical axis.
+    """A chart: its caption, whether a workload has data for it (`has`), and the function that draws a panel.
 
-    Where a workload has a row of its own, only its panels share one.
-    `apart` says that each mode and precision, and whatever else varies, has a panel of its own, and `height` how high
-    a panel is, in inches.
-    `marks` says what bars, lines and dots are, where that is not plain to see, and may depend on what there is.
+    With `shared`, all panels share the vertical axis; if each workload has its own row, only the panels of a row do.
+    With `apart`, each mode, precision and whatever else varies has its own panel. `height` is that of a panel in
+    inches. `marks` explains bars, lines and dots, and may depend on the results.
     """
 
     caption: str
@@ -313,8 +312,8 @@ CHARTS: Mapping[str, Chart] = {
         _throughput,
         shared=True,
         marks=lambda results: (
-            f"Bars are medians of processes, dots the processes.{_several(results)}"
-            f"{_unproven(results, 'training', 'Hatched ones')}"
+            f"Bars: median over processes. Dots: single processes.{_several(results)}"
+            f"{_unproven(results, 'training', 'Hatched bars')}"
         ),
         height=_room_for_bars,
     ),
@@ -324,8 +323,7 @@ CHARTS: Mapping[str, Chart] = {
         _latency,
         shared=True,
         marks=lambda results: (
-            "Medians of processes, each of them the median of its queries."
-            f"{_unproven(results, 'inference', 'Dotted lines')}"
+            f"Each point: the median over processes of their p50.{_unproven(results, 'inference', 'Dotted lines')}"
         ),
         apart=True,
     ),
@@ -339,11 +337,11 @@ CHARTS: Mapping[str, Chart] = {
     ),
     "learning-curves": Chart("Learning curves", panels.has_curve, panels.curves, apart=True),
     "learning-over-time": Chart("Learning over time", panels.has_curve, panels.curves_over_time, apart=True),
-    "predicted-and-real": Chart("Predicted against real", panels.has_pairs, panels.truth),
+    "predicted-and-real": Chart("Predicted and true values", panels.has_pairs, panels.truth),
     "precision-and-recall": Chart("Precision and recall", panels.has_threshold, panels.precision_and_recall),
     "confusion": Chart("Confusion matrices", panels.has_confusion, panels.confusion),
     "series": Chart("Series and forecast", pictures.has_series, pictures.series),
     "first-samples": Chart("First samples", pictures.has_images, pictures.first_samples),
-    "worst-samples": Chart("Worst errors", pictures.has_wrong_images, pictures.worst_samples),
+    "worst-samples": Chart("Largest errors", pictures.has_wrong_images, pictures.worst_samples),
     "architecture": Chart("Networks", pictures.has_network, pictures.architecture),
 }

@@ -1,4 +1,4 @@
-"""Two runs side by side as tables: what got slower or faster, and how small a change could have been seen."""
+"""Two runs side by side as tables: what became slower or faster, and the smallest change that could be detected."""
 
 import math
 from collections.abc import Iterable
@@ -10,22 +10,22 @@ from bench.records.cell import Cell
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Report, Section, Table, left
 
-TOO_NOISY = 1.5  # times slower: who needs so much to see a change sees none
-# What needs a reader first comes first.
+TOO_NOISY = 1.5  # times as long: if only larger slowdowns can be detected, the comparison is worth nothing
+# The order of the rows: what needs attention comes first.
 ORDER = ("regressed", "inconclusive", "improved", "unchanged")
 TITLES = {
-    "step_time_pipelined_s": "step, pipelined",
-    "step_time_p50_s": "step p50",
-    "query_time_pipelined_s": "query, pipelined",
-    "query_time_p50_s": "query p50",
+    "step_time_pipelined_s": "step time, pipelined",
+    "step_time_p50_s": "step time p50",
+    "query_time_pipelined_s": "query time, pipelined",
+    "query_time_p50_s": "latency p50",
 }
 
 
 def report(found: Comparison, *, title: str = "Comparison") -> Report:
-    """The verdicts, then whatever kept something from being compared."""
+    """The verdicts, then what could not be compared, and why."""
     tables = (
         _verdicts(found),
-        _listing("Times", ("nothing was timed in both",) if found.changes and not found.rows else ()),
+        _listing("Times", ("no case was timed in both runs",) if found.changes and not found.rows else ()),
         _changes(found),
         _listing("Unchanged", _unchanged(found)),
         _listing("Not comparable", found.not_comparable),
@@ -37,18 +37,18 @@ def report(found: Comparison, *, title: str = "Comparison") -> Report:
 
 
 def _verdicts(found: Comparison) -> Table:
-    # Not a number has no place in an order: such rows stay where they are among the inconclusive.
+    # A ratio that is not a number cannot be sorted: such rows keep their place among the inconclusive ones.
     ordered = sorted(found.rows, key=lambda row: (ORDER.index(row.verdict), -row.ratio if _known(row) else 0.0))
     several_devices = len({row.cell.device for row in found.rows}) > 1
     columns = (
-        *left("workload", "contender", "metric"),
+        *left("workload", "framework", "metric"),
         Column(title="batch"),
         Column(title="baseline"),
         Column(title="candidate"),
         *left("ratio [interval]", "verdict"),
     )
     return Table(
-        title="Candidate over baseline",
+        title="Times: candidate / baseline",
         columns=columns,
         rows=tuple(_row(row, several_devices=several_devices) for row in ordered),
         notes=tuple(_notes(found)),
@@ -56,12 +56,12 @@ def _verdicts(found: Comparison) -> Table:
 
 
 def _changes(found: Comparison) -> Table:
-    """Memory and quality: what is not unchanged, and how much is."""
+    """The peaks of memory and the quality metrics that changed or may have changed."""
     shown = sorted(
         (item for item in found.changes if item.verdict != "unchanged"), key=lambda item: ORDER.index(item.verdict)
     )
     columns = (
-        *left("workload", "contender", "scenario", "metric"),
+        *left("workload", "framework", "scenario", "metric"),
         Column(title="batch"),
         Column(title="baseline"),
         Column(title="candidate"),
@@ -77,8 +77,8 @@ def _changes(found: Comparison) -> Table:
 def _unchanged(found: Comparison) -> Iterable[str]:
     same = [item for item in found.changes if item.verdict == "unchanged"]
     for what, number in (
-        ("peaks of memory", sum(item.metric.endswith("_bytes") for item in same)),
-        ("figures of quality", sum(not item.metric.endswith("_bytes") for item in same)),
+        ("memory peaks", sum(item.metric.endswith("_bytes") for item in same)),
+        ("quality metrics", sum(not item.metric.endswith("_bytes") for item in same)),
     ):
         if number:
             yield f"{number} {what}"
@@ -118,27 +118,27 @@ def _known(row: Row) -> bool:
 
 def _notes(found: Comparison) -> Iterable[str]:
     counts = ", ".join(f"{found.counts[verdict]} {verdict}" for verdict in ORDER if verdict in found.counts)
-    yield f"{counts or 'nothing was compared'}. Threshold {found.threshold:.1%}."
-    yield f"Intervals of {found.confidence:.0%}, right for all {len(found.rows)} comparisons together."
+    yield f"{counts or 'Nothing was compared'}. A change counts from {found.threshold:.1%} on."
+    yield f"Intervals: {found.confidence:.0%}, corrected for {len(found.rows)} comparisons. Above 1: slower."
     if found.noise_percent is None or found.drift_percent is None or found.detectable_ratio is None:
-        yield "The noise is not known, so nothing can be concluded."
+        yield "The noise is unknown, so every verdict is inconclusive."
         return
     if found.in_turns:
-        yield "Timed in turns: ratios are of quickest calls, or of neighbouring turns, whichever is surest in a pair."
-        yield "The effect is a trimmed mean over pairs; times are medians of processes."
-        what = f"Noise of a pair of processes {found.noise_percent:.1f} %"
+        yield "Interleaved timing: the two processes of a pair took turns. Ratio: the trimmed mean over the pairs."
+        yield "The ratio of a pair comes from its fastest calls, or slice by slice, whichever has the smaller error."
+        what = f"Noise of a pair of processes: {found.noise_percent:.1f} %"
     else:
-        yield "Ratios are of geometric means of processes; times are their medians."
-        what = f"Noise inside a run {found.noise_percent:.1f} %, drift between the runs {found.drift_percent:.1f} %"
+        yield "Ratio: geometric means over processes, candidate / baseline. Times: medians over processes."
+        what = f"Noise within a run: {found.noise_percent:.1f} %, drift between the runs: {found.drift_percent:.1f} %"
     smallest = formatting.ratio(found.detectable_ratio)
-    yield f"{what}: the smallest slowdown that a cell shows four times in five is {smallest}."
+    yield f"{what}. Smallest slowdown of one case detected with 80 % probability: {smallest}."
     if found.detectable_ratio > TOO_NOISY:
-        yield "That is too noisy to tell anything: stop what else runs here, or take more processes (`--processes`)."
+        yield "This is too noisy for a verdict: stop other programs here, or run more processes (`--processes`)."
     if found.common is not None:
         together = formatting.ratio_range(found.common.ratio, low=found.common.low, high=found.common.high)
-        yield f"All of them together: {together}, {found.common.verdict}."
+        yield f"All cases together: {together}, {found.common.verdict}."
         if found.common.verdict == "regressed" and not found.in_turns:
-            yield "If the code did not change everywhere, the machine did: measure both sides again."
+            yield "If no code changed that all cases share, the machine became slower: measure both sides again."
 
 
 def _listing(title: str, lines: Iterable[str]) -> Table:
@@ -146,13 +146,13 @@ def _listing(title: str, lines: Iterable[str]) -> Table:
 
 
 def _failed(found: Comparison) -> Table:
-    return _listing("Failed in the candidate, not in the baseline", found.newly_failed)
+    return _listing("Failed in the candidate only", found.newly_failed)
 
 
 def _missing(found: Comparison) -> Table:
     sides = (("baseline", found.only_in_baseline), ("candidate", found.only_in_candidate))
     rows = tuple((Entry(f"only in the {side}"), *_named(cell)) for side, cells in sides for cell in cells)
-    columns = (*left("where", "workload", "contender", "scenario", "device"), Column(title="batch"))
+    columns = (*left("where", "workload", "framework", "scenario", "device"), Column(title="batch"))
     return Table(title="In one run only", columns=columns, rows=rows)
 
 

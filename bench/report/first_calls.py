@@ -1,4 +1,4 @@
-"""Tables of single calls: the first ones beside the steady state, and a call taken apart."""
+"""Tables of single calls: the first calls beside the steady state, and the parts of a call."""
 
 from collections.abc import Callable, Iterable
 from itertools import groupby
@@ -19,51 +19,61 @@ FIRST = {
 }
 STEADY = "steady state"
 COMPILING = {"trace_time_s": "tracing", "compile_time_s": "compiling"}
-NOTE = (
-    "Medians over processes; none of the first calls is part of any other figure. Tracing (with lowering) and "
-    "compiling by each library's own count; of TensorFlow it is what first calls cost beyond tracing. Every process "
-    "begins with nothing compiled, but a larger batch size finds what a smaller one has left."
+NOTES = (
+    "Medians over processes. Throughput, step times and latency do not include the first calls.",
+    (
+        "Tracing (with lowering) and compiling: time as the library reports it. TensorFlow reports no compile time: "
+        "there it is what the first calls cost beyond the steady state and tracing."
+    ),
+    (
+        "Every process starts with empty compilation caches. Batch sizes are timed in one process, so a larger one may "
+        "reuse what a smaller one has compiled."
+    ),
+)
+BOUNDARY_NOTE = (
+    "Medians of extra calls, which are not part of any other figure. Each part ends before the next begins. Dispatch: "
+    "until the call returns to Python. Where a framework computes synchronously, dispatch includes the computation."
 )
 BOUNDARY = {
     "to_device_time_s": "host to device",
-    "dispatch_time_s": "until the call returns",
-    "compute_time_s": "until the result is there",
+    "dispatch_time_s": "dispatch",
+    "compute_time_s": "wait for result",
     "to_host_time_s": "device to host",
 }
 
 
 def first_calls_table(results: Results, workload: str) -> Table:
-    """The first three calls, which compile, beside the median once times have settled, and what compiling took."""
+    """The first three calls, which compile, the median call in the steady state, and the time to trace and compile."""
     return _table(
         results,
         workload,
         title="First calls",
         columns=(*FIRST.values(), STEADY, *COMPILING.values()),
         read=lambda cell: (*FIRST, SCENARIOS[cell.scenario], *COMPILING),
-        notes=(NOTE, *_several(results, workload)),
+        notes=(*NOTES, *_several(results, workload)),
     )
 
 
 def boundary_table(results: Results, workload: str) -> Table:
-    """Where the time of a call goes, in four parts that are the same for every framework."""
+    """The four parts of a call, which are the same for every framework."""
     return _table(
         results,
         workload,
-        title="Where the time of a call goes",
+        title="Parts of a call",
         columns=tuple(BOUNDARY.values()),
         read=lambda _: tuple(BOUNDARY),
-        notes=("Medians of calls apart from the timed ones, each part waited for before the next begins.",),
+        notes=(BOUNDARY_NOTE,),
     )
 
 
 def _several(results: Results, workload: str) -> Iterable[str]:
-    """Whose tracing and compiling is that of two programs, of which the first calls are one."""
+    """A note about frameworks that run several steps per call: their times to trace and compile are of two programs."""
     cells = planned_cells(results, workload, "training")
     named = dict.fromkeys(cell.contender for cell in several_steps(results, cells))
     if named:
         yield (
-            f"With several steps in a call ({', '.join(named)}) first calls and steady state are those of one step "
-            "alone, while tracing and compiling count the program of several steps as well."
+            f"With several steps per call ({', '.join(named)}), first calls and steady state are of a single step. "
+            "Tracing and compiling also count the program of several steps."
         )
 
 
@@ -76,7 +86,7 @@ def _table(  # noqa: PLR0913 (what such a table is made of)
     read: Callable[[Cell], Iterable[str]],
     notes: tuple[str, ...],
 ) -> Table:
-    """A row of times for each timed cell that has any; those of one group belong together."""
+    """A row for each cell that has any of these times; the cells of one group stand together."""
     rows: list[tuple[Entry, ...]] = []
     ends: list[int] = []
     for scenario in SCENARIOS:
@@ -92,7 +102,7 @@ def _table(  # noqa: PLR0913 (what such a table is made of)
 
 
 def _row(results: Results, cell: Cell, metrics: Iterable[str]) -> tuple[Entry, ...]:
-    """Nothing for a cell of which none of them is known."""
+    """The row of a cell; empty if none of the metrics is known."""
     found = [summary(METRICS[name], results.blocks[cell]) for name in metrics]
     if not any(found):
         return ()

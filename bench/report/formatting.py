@@ -1,12 +1,12 @@
-"""Numbers for people: three significant digits, in the unit that suits the size; `n/a` for what is not known."""
+"""Numbers as text: three significant digits, in the unit that fits the size; `n/a` for an unknown value."""
 
 import math
 
 UNKNOWN = "n/a"
-LARGE = 9999.5  # from here on four digits would need an exponent
-TINY = 5e-5  # what four decimals would call nothing
+LARGE = 9999.5  # from here on, four digits would need an exponent
+TINY = 5e-5  # below this, four decimals would show zero
 
-SMALLEST = 0.005  # what two decimals still show
+SMALLEST = 0.005  # below this, two decimals would show zero
 
 Units = tuple[tuple[float, str], ...]
 TIME: Units = ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -30,7 +30,7 @@ def size(number: float | None) -> str:
 
 
 def scaled(number: float | None, units: Units) -> str:
-    """The number in the largest unit of which it is at least one, else in the smallest."""
+    """The number in the largest unit that makes it at least 1; if there is none, in the smallest unit."""
     if number is None or not math.isfinite(number):
         return UNKNOWN
     rounded = _rounded(number)
@@ -59,9 +59,9 @@ def ratio(number: float | None) -> str:
 
 
 def ratio_range(number: float, *, low: float, high: float) -> str:
-    """A ratio with its range: `1.32× [1.29-1.36]`, and `<0.01` for a bound that two decimals would call nothing.
+    """A ratio with its range: `1.32× [1.29-1.36]`. A bound that two decimals would show as zero is `<0.01`.
 
-    What was seen once has no range.
+    A single value has no range.
     """
     if low == high:
         return ratio(number)
@@ -70,18 +70,23 @@ def ratio_range(number: float, *, low: float, high: float) -> str:
 
 
 def spread(number: float, *, low: float, high: float) -> str:
-    """How far the farther bound is from a number: `±4 %`, `±0.3 %`."""
+    """The distance from a number to the farther of its two bounds: `±4 %`, `±0.3 %`."""
     percent = 100 * max(high - number, number - low) / number
-    return f"±{percent:.1f} %" if percent < 0.95 else f"±{percent:.0f} %"  # noqa: PLR2004 (what rounds to 1)
+    return f"±{percent:.1f} %" if percent < 0.95 else f"±{percent:.0f} %"  # noqa: PLR2004 (rounds to 1)
 
 
 def deviation(number: float) -> str:
-    """A deviation, whose order of magnitude matters: `2.2e-07`."""
+    """A deviation, of which the order of magnitude matters: `2.2e-07`."""
     return f"{number:.1e}"
 
 
+def bits_off(number: float) -> str:
+    """By how many mantissa bits a precision differs from the expected one: `as expected`, `13 bits off`."""
+    return f"{number:.0f} bits off" if number else "as expected"
+
+
 def score(number: float | None) -> str:
-    """A quality metric with four digits, or all before the point: `0.9722`, `12.35`, `70530`."""
+    """A quality metric with four digits, or all digits before the decimal point: `0.9722`, `12.35`, `70530`."""
     if number is None or not math.isfinite(number):
         return UNKNOWN
     if 0 < abs(number) < TINY:

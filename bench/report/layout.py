@@ -1,4 +1,4 @@
-"""What a report is made of: sections of titled tables whose cells are text, with the raw value beside it."""
+"""The parts of a report: sections of titled tables. An entry has its text and the raw value behind it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +9,7 @@ Raw = float | int | str | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A heading, the unit that all cells share (none where each cell names its own), and the alignment."""
+    """A heading, the unit of all its entries (empty if each entry names its own unit), and the alignment."""
 
     title: str
     unit: str = ""
@@ -23,7 +23,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One cell: the text to show, the raw value behind it, and whether it is the best of its group."""
+    """One entry of a table: its text, the raw value behind it, and whether it is bold as the best of its group."""
 
     text: str
     value: Raw = None
@@ -32,7 +32,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A titled table with remarks below it; `groups` are the numbers of the rows after which a group ends."""
+    """A titled table with notes below it; `groups` are the numbers of the rows after which a group ends."""
 
     title: str
     columns: tuple[Column, ...]
@@ -51,7 +51,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Everything that is shown about some records; `about` says when and on what, `command` repeats the measurement."""
+    """All that is shown of some records; `about` says when and where they were measured, `command` repeats the run."""
 
     title: str
     sections: tuple[Section, ...]
@@ -65,7 +65,7 @@ def left(*titles: str) -> tuple[Column, ...]:
 
 
 def without_empty(table: Table) -> Table:
-    """The table without the columns in which no row has anything to say."""
+    """The table without its empty columns."""
     kept = [
         index
         for index in range(len(table.columns))

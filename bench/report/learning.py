@@ -1,4 +1,4 @@
-"""Tables of how training went: what curves show, bands, contenders against each other, confusion, thresholds."""
+"""Tables about learning: curves, expected quality, frameworks compared, confusion matrices, thresholds, errors."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
@@ -12,12 +12,16 @@ from bench.report.results import Lane, Results, label_columns, labels, workloads
 
 Matrix = tuple[tuple[int, ...], ...]
 
-MOST_CLASSES = 20  # of a confusion matrix in print
+MOST_CLASSES = 20  # of a confusion matrix in a table
 MOST_ERRORS = 5
+NAIVE = ("The naive forecast repeats the last value of the sequence. A ratio below 1: the network is better.",)
+ERROR = (
+    "Error: the absolute error in the unit of the target; for classes, 1 - the predicted probability of the true class."
+)
 
 
 def band_table(results: Results) -> Table:
-    """Each workload that has a band: where every contender is, as a mean over seeds."""
+    """For each workload with a band of expected quality: the mean over seeds of every framework, and a verdict."""
     rows = []
     sources: dict[str, None] = {}
     for workload in workloads(results):
@@ -39,13 +43,13 @@ def band_table(results: Results) -> Table:
                     Entry(str(len(values)), len(values)),
                 )
             )
-            sources[f"{workload}: {band.source}."] = None
+            sources[f"{workload}, source of the expected range: {band.source}."] = None
     columns = (
         *left("workload"),
         *label_columns(results),
         *left("metric"),
         Column(title="mean on the test set"),
-        Column(title="band"),
+        Column(title="expected"),
         *left("verdict"),
         Column(title="seeds"),
     )
@@ -53,7 +57,7 @@ def band_table(results: Results) -> Table:
 
 
 def training_table(results: Results, workload: str) -> Table:
-    """How training went: the last losses, the epoch that was kept, and what the curve shows."""
+    """Training of each framework: the last losses, the epoch whose weights were kept, and a diagnosis of the curve."""
     rows = []
     shown = {}
     for row, items in learnt(results, workload).items():
@@ -77,14 +81,14 @@ def training_table(results: Results, workload: str) -> Table:
         Column(title="evaluation loss"),
         Column(title="epochs"),
         Column(title="kept epoch"),
-        *left("curve"),
+        *left("diagnosis"),
     )
-    notes = ("First seed, losses of the last epoch.", *(f"{name}: {rule}." for name, rule in shown.items()))
-    return Table(title="How training went", columns=columns, rows=tuple(rows), notes=notes if rows else ())
+    notes = ("Losses: last epoch, first seed.", *(f"{name}: {rule}." for name, rule in shown.items()))
+    return Table(title="Training curves", columns=columns, rows=tuple(rows), notes=notes if rows else ())
 
 
 def difference_table(results: Results, workload: str) -> Table:
-    """Whether contenders differ beyond chance in the workload's metric, over the same seeds."""
+    """Whether frameworks differ beyond chance in the workload's metric, over the same seeds."""
     found = {row: items for row, items in learnt(results, workload).items() if items}
     metric = next((items[0].target_metric for items in found.values()), "")
     by_seed = {
@@ -97,17 +101,29 @@ def difference_table(results: Results, workload: str) -> Table:
             Entry(item.second),
             Entry(f"{item.mean:+.4f}", item.mean),
             Entry(formatting.significant(item.probability), item.probability),
-            Entry("DIFFERENT" if item.is_significant else "equal within chance"),
+            Entry("DIFFERENT" if item.is_significant else "no significant difference"),
         )
         for item in differences(by_seed)
     )
-    columns = (*left("contender", "against"), Column(title=words(metric)), Column(title="p"), *left("verdict"))
-    notes = (*_intervals(by_seed), "Student's paired t test over seeds, corrected by Holm.") if rows else ()
-    return Table(title="Do they learn the same?", columns=columns, rows=rows, notes=notes)
+    columns = (
+        *left("framework", "compared with"),
+        Column(title=f"{words(metric)} difference"),
+        Column(title="p"),
+        *left("verdict"),
+    )
+    notes = (
+        (
+            *_intervals(by_seed),
+            "Difference: mean over seeds. p: Student's paired t test, corrected by Holm; significant below 0.05.",
+        )
+        if rows
+        else ()
+    )
+    return Table(title="Do the frameworks learn the same?", columns=columns, rows=rows, notes=notes)
 
 
 def confusion_table(results: Results, workload: str) -> Table:
-    """The confusion matrices of the first seed; contenders that have the same are named together."""
+    """The confusion matrices of the first seed; frameworks with equal matrices share one."""
     rows: list[tuple[Entry, ...]] = []
     ends: list[int] = []
     known: Sequence[str] = ()
@@ -118,20 +134,18 @@ def confusion_table(results: Results, workload: str) -> Table:
         for number, counts in enumerate(matrix):
             rows.append((*joined, Entry(names[number]), *(Entry(str(count), count) for count in counts)))
         ends.append(len(rows) - 1)
-    columns = (*label_columns(results), Column(title="class"), *(Column(title=f"as {name}") for name in known))
-    return Table(
-        title="Confusion matrix on the test set", columns=columns, rows=tuple(rows), notes=(), groups=frozenset(ends)
-    )
+    columns = (*label_columns(results), Column(title="true class"), *(Column(title=f"as {name}") for name in known))
+    return Table(title="Confusion matrix on the test set", columns=columns, rows=tuple(rows), groups=frozenset(ends))
 
 
 def _together(results: Results, rows: Sequence[Lane]) -> tuple[Entry, ...]:
-    """The names of lanes that have the same to show."""
+    """The labels of lanes with equal results, joined."""
     columns = zip(*(labels(results, row) for row in rows), strict=True)
     return tuple(Entry(", ".join(dict.fromkeys(entry.text for entry in column))) for column in columns)
 
 
 def _matrices(results: Results, workload: str) -> dict[Matrix, list[tuple[Lane, Learning]]]:
-    """Who has which matrix, where there is room to show it."""
+    """The lanes and learning results by confusion matrix, for matrices that are small enough for a table."""
     found: dict[Matrix, list[tuple[Lane, Learning]]] = {}
     for row, items in learnt(results, workload).items():
         matrix = items[0].judgement.confusion if items and items[0].judgement else None
@@ -141,7 +155,7 @@ def _matrices(results: Results, workload: str) -> dict[Matrix, list[tuple[Lane, 
 
 
 def class_table(results: Results, workload: str) -> Table:
-    """The classification report of the first seed: precision, recall and F1 of each class, and its samples."""
+    """The classification report of the first seed: precision, recall, F1 and number of samples of each class."""
     rows: list[tuple[Entry, ...]] = []
     ends: list[int] = []
     for found in _matrices(results, workload).values():
@@ -166,7 +180,7 @@ def class_table(results: Results, workload: str) -> Table:
 
 
 def threshold_table(results: Results, workload: str) -> Table:
-    """The threshold with the best F1 and what it gives, where there are two classes."""
+    """The threshold with the best F1 and the metrics at this threshold; for two classes."""
     rows = []
     chosen = {}
     for row, items in learnt(results, workload).items():
@@ -174,7 +188,7 @@ def threshold_table(results: Results, workload: str) -> Table:
         if threshold is None:
             continue
         chosen[
-            f"The threshold with the best F1 on {threshold.chosen_on} data; the other figures are of the test set."
+            f"Threshold: the one with the best F1 on {threshold.chosen_on} data. The other columns: on the test set."
         ] = 0
         figures = (threshold.value, threshold.accuracy, threshold.precision, threshold.recall, threshold.f1)
         rows.append((*labels(results, row), *(Entry(formatting.score(value), value) for value in figures)))
@@ -184,7 +198,7 @@ def threshold_table(results: Results, workload: str) -> Table:
 
 
 def naive_table(results: Results, workload: str) -> Table:
-    """Errors beside those of the forecast that a sequence goes on as it ended."""
+    """Errors beside those of the naive forecast, which repeats the last value of a sequence."""
     rows = []
     for row, items in learnt(results, workload).items():
         naive = items[0].judgement.naive if items and items[0].judgement else {}
@@ -196,15 +210,17 @@ def naive_table(results: Results, workload: str) -> Table:
     columns = (
         *label_columns(results),
         *left("metric"),
-        Column(title="here"),
+        Column(title="network"),
         Column(title="naive forecast"),
         Column(title="ratio"),
     )
-    return Table(title="Against the naive forecast", columns=columns, rows=tuple(rows), notes=())
+    return Table(
+        title="Compared with the naive forecast", columns=columns, rows=tuple(rows), notes=NAIVE if rows else ()
+    )
 
 
 def error_table(results: Results, workload: str) -> Table:
-    """The samples of the test set that were judged worst."""
+    """The samples of the test set with the largest errors."""
     rows: list[tuple[Entry, ...]] = []
     for row, items in learnt(results, workload).items():
         worst = items[0].judgement.worst if items and items[0].judgement else ()
@@ -212,25 +228,24 @@ def error_table(results: Results, workload: str) -> Table:
             (
                 *labels(results, row),
                 Entry(str(item.sample), item.sample),
-                Entry(_said(items[0], item.truth), item.truth),
-                Entry(_said(items[0], item.predicted), item.predicted),
+                Entry(_written(items[0], item.truth), item.truth),
+                Entry(_written(items[0], item.predicted), item.predicted),
                 Entry(formatting.significant(item.size), item.size),
             )
             for item in worst[:MOST_ERRORS]
         )
-    titles = ("sample", "truth", "prediction", "error")
+    titles = ("sample", "true", "predicted", "error")
     columns = (*label_columns(results), *(Column(title=title) for title in titles))
-    note = "Error: absolute, in the target's own unit, or one less the probability that was given to the truth."
-    return Table(title="Worst errors", columns=columns, rows=tuple(rows), notes=(note,) if rows else ())
+    return Table(title="Largest errors", columns=columns, rows=tuple(rows), notes=(ERROR,) if rows else ())
 
 
-def _said(item: Learning, value: float) -> str:
-    """A class by its name where it has one, a number by itself."""
+def _written(item: Learning, value: float) -> str:
+    """The name of a class if it has one, else the number."""
     return item.labels[int(value)] if item.labels else f"{value:g}"
 
 
 def learning_tables(results: Results, workload: str) -> Sequence[Table]:
-    """All of them for one workload, in the order in which one asks."""
+    """All tables of this module for one workload, but the one of bands."""
     make = (training_table, difference_table, naive_table, threshold_table, class_table, confusion_table, error_table)
     return [table(results, workload) for table in make]
 
@@ -243,4 +258,4 @@ def _intervals(by_seed: Mapping[str, Mapping[int, float]]) -> Iterable[str]:
     for name, values in by_seed.items():
         bounds = interval(list(values.values()))
         if bounds:
-            yield f"{name}: 95 % interval of the mean {bounds[0]:.4f} to {bounds[1]:.4f} over {len(values)} seeds."
+            yield f"{name}: mean between {bounds[0]:.4f} and {bounds[1]:.4f} (95 % interval over {len(values)} seeds)."

@@ -1,4 +1,4 @@
-"""A table of what the machine did while it was measured: clocks, use, power, heat, and who else was at work."""
+"""A table of the state of the machine during the measurement: clocks, use, power, temperature, other programs."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
@@ -13,13 +13,20 @@ from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.results import Results, label_columns, labels, lane, planned_cells, where
 from bench.workload.axes import Scenario
 
-STOLEN = 0.02  # of a core, from which others are told of
+STOLEN = 0.02  # of a core: from here on a note names the loss to other virtual machines
+NOTES = (
+    "Read once between two pipelined rounds; medians over processes. Memory in use: by all programs together.",
+    "Preempted: how often per second the system gave a core of this process to another program.",
+)
+ENERGY = (
+    "Energy: from the device's counter, the time between rounds included. It is rough if the rounds take under 1 s."
+)
 
 Number = float | None
 
 
 def use_table(results: Results, workload: str) -> Table:
-    """One row for each cell: medians over processes of what was read between the pipelined rounds."""
+    """One row for each cell: medians over processes of the readings between pipelined rounds."""
     timed = [
         cell
         for scenario in get_args(Scenario)
@@ -39,21 +46,17 @@ def use_table(results: Results, workload: str) -> Table:
         *left("throttled"),
     )
     full = Table(
-        title="What the machine did meanwhile",
+        title="State of the machine",
         columns=columns,
         rows=tuple(rows),
-        notes=(
-            "Read between two pipelined rounds, median over processes; memory is that of all programs together.",
-            "Made to wait: how often in a second a thread had to leave its core to another program.",
-            "Energy is by the device's counter, between rounds too, and rough where they take less than a second.",
-        ),
+        notes=(*NOTES, *([ENERGY] if any(row[-2].value is not None for row in rows) else [])),
         groups=frozenset(ends),
     )
     return without_empty(full)
 
 
 def throttling(results: Results, cells: Iterable[Cell]) -> Iterator[str]:
-    """What to say below a table of cells that ran slower than they could, or beside others."""
+    """Notes about cells that were throttled, or lost time to other virtual machines."""
     throttled, robbed = [], []
     for cell in cells:
         uses = _uses(results.blocks.get(cell, ()))
@@ -100,7 +103,7 @@ def _middle(values: Iterable[Number]) -> Number:
 
 
 def _stolen(use: Use) -> Number:
-    """How many cores were taken away on average."""
+    """How many cores other virtual machines took, on average."""
     return None if use.stolen_ns is None or not use.span_ns else use.stolen_ns / use.span_ns
 
 
@@ -112,23 +115,23 @@ def _clock(mhz: float) -> str:
     return f"{mhz:.0f} MHz"
 
 
-def _heat(celsius: float) -> str:
+def _celsius(celsius: float) -> str:
     return f"{celsius:.0f} °C"
 
 
 BETWEEN: dict[str, tuple[Callable[[Reading], Number], Callable[[float], str]]] = {
     "CPU clock": (lambda reading: reading.cpu_mhz, _clock),
-    "CPU heat": (lambda reading: reading.cpu_celsius, _heat),
+    "CPU temperature": (lambda reading: reading.cpu_celsius, _celsius),
     "memory in use": (lambda reading: reading.host_used_bytes, formatting.size),
     "GPU busy": (_gpu("busy_percent"), "{:.0f} %".format),
     "GPU clock": (_gpu("clock_mhz"), _clock),
     "GPU memory clock": (_gpu("memory_clock_mhz"), _clock),
     "GPU power": (_gpu("power_w"), "{:.0f} W".format),
-    "GPU heat": (_gpu("celsius"), _heat),
+    "GPU temperature": (_gpu("celsius"), _celsius),
     "GPU memory in use": (_gpu("used_bytes"), formatting.size),
 }
 OVER_ALL: dict[str, tuple[Callable[[Use], Number], Callable[[float], str]]] = {
     "taken by other virtual machines": (_stolen, "{:.1%} of a core".format),
-    "made to wait": (lambda use: 1e9 * use.preemptions / use.span_ns, "{:.0f} /s".format),
+    "preempted": (lambda use: 1e9 * use.preemptions / use.span_ns, "{:.0f} /s".format),
 }
 JOULES: formatting.Units = ((1, "J"), (1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ"))

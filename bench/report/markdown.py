@@ -8,7 +8,7 @@ from bench.report.layout import Entry, Report, Section, Table
 
 
 def render(report: Report, *, charts: Mapping[str, str] | None = None) -> str:
-    """The whole page; `charts` are captions and the paths of their pictures, as seen from the page."""
+    """The whole page; `charts` maps each caption to the path of its picture, relative to the page."""
     headings = [section.title for section in report.sections] + (["Charts"] if charts else [])
     lines = [f"# {report.title}", ""]
     for remark in report.about:
@@ -25,11 +25,11 @@ def render(report: Report, *, charts: Mapping[str, str] | None = None) -> str:
 
 
 def render_table(table: Table) -> str:
-    """One table in GitHub's dialect; the best of a group is bold."""
+    """One table in GitHub's Markdown; the best entries of a group are bold."""
     headings = [_escaped(column.heading) for column in table.columns]
     rows = [[_written(entry) for entry in row] for row in table.rows]
     alignments = tuple(column.alignment for column in table.columns)
-    # Entries are text that was already formatted: tabulate must not read numbers into it.
+    # Entries are formatted already, so tabulate must not parse them as numbers.
     return tabulate(rows, headings, tablefmt="github", colalign=alignments, disable_numparse=True)
 
 
@@ -49,11 +49,11 @@ def _written(entry: Entry) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text that a table of Markdown takes as it is."""
+    """The text with the characters escaped that Markdown tables treat specially."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*").replace("\n", " ")
 
 
 def _anchor(title: str) -> str:
-    """The name that GitHub gives a heading."""
+    """The anchor that GitHub gives to a heading."""
     kept = (letter for letter in title.lower() if letter.isalnum() or letter in " -_")
     return "".join(kept).replace(" ", "-")

@@ -1,4 +1,4 @@
-"""Tables of memory: its peaks, and the largest batch that fits."""
+"""Tables of memory: the peaks, and the largest batch that fits."""
 
 from collections.abc import Iterable
 from itertools import accumulate, groupby
@@ -9,13 +9,38 @@ from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.results import Results, label_columns, labels, lane, select
 
 LONGEST_REASON = 60
-WORTH_A_ROW = 0.1  # of a peak: below, it is the runtime's and says nothing about the network
+WORTH_A_ROW = 0.1  # of a peak: below this share, the peak is mostly the runtime and not the network
 
-Place = tuple[str, int, tuple[Entry, ...]]  # a scenario, a batch size, and who
+Place = tuple[str, int, tuple[Entry, ...]]  # a scenario, a batch size, and the labels of a lane
+
+HOST_PEAK = (
+    "Maximum over processes. Host peak: resident memory of a fresh process, minus what it held before the case (host "
+    "before case)."
+)
+DEVICE_PEAK = (
+    "Device peak: handed out by the framework's allocator. Device reserved: held by this allocator. Driver (NVML): "
+    "held by the process."
+)
+NEEDED = (
+    (
+        "Needed: what one call holds at its peak according to spec and recipe, if nothing is recomputed or copied. "
+        "Peak: of the device's allocator, on a CPU of the host."
+    ),
+)
+ACCOUNTS = (
+    (
+        "JAX: its live arrays; the results and temporaries (outputs of layers, gradients, workspace) of the program "
+        "that needs most; the rounding of its allocator."
+    ),
+    (
+        "torch: memory handed out at the peak of one call, by the pass that requested it. Held before: weights, "
+        "moments, inputs. Forward pass: outputs of layers. Backward pass: gradients."
+    ),
+)
 
 
 def memory_table(results: Results, workload: str) -> Table:
-    """Peak memory by scenario and batch size, each by its own definition; the largest over processes."""
+    """Peak memory by scenario and batch size, by several definitions; the largest value over processes."""
     found = _peaks(results, workload)
     rows = tuple(
         (Entry(scenario), Entry(str(batch), batch), *names, *_memory_entries(found[scenario, batch, names]))
@@ -27,25 +52,23 @@ def memory_table(results: Results, workload: str) -> Table:
         *label_columns(results),
         *(
             Column(title=title)
-            for title in ("host peak", "host before", "device peak", "device reserved", "driver (NVML)")
+            for title in ("host peak", "host before case", "device peak", "device reserved", "driver (NVML)")
         ),
     )
+    on_device = any(item.device_peak_bytes for items in found.values() for item in items)
     return Table(
         title="Peak memory",
         columns=columns,
         rows=rows,
-        notes=(
-            "Host peak: resident memory of a fresh process above what it held before the case (host before).",
-            "Device peak and reserved: what the framework's own allocator gave out, and what it took for that.",
-        ),
+        notes=(HOST_PEAK, DEVICE_PEAK) if on_device else (HOST_PEAK,),
         groups=_ends(found),
     )
 
 
 def demand_table(results: Results, workload: str) -> Table:
-    """What the network itself has to hold, part by part, beside the peak on the device, or else on the host.
+    """The memory that the network itself needs, part by part, beside the peak of the device, or of the host on a CPU.
 
-    Only where that is a tenth of the peak: the rest of a small network's peak is the runtime's.
+    Only rows in which this is at least a tenth of the peak: the peak of a small network is mostly the runtime.
     """
     found = {place: _demanded(items) for place, items in _peaks(results, workload).items()}
     kept = {place: item for place, item in found.items() if item is not None}
@@ -61,17 +84,13 @@ def demand_table(results: Results, workload: str) -> Table:
         *left("scenario"),
         Column(title="batch"),
         *label_columns(results),
-        *(Column(title=title) for title in (*parts, "together", "peak", "peak over it")),
+        *(Column(title=title) for title in (*parts, "needed", "peak", "peak / needed")),
     )
-    note = (
-        "What a call has to hold at once when that is most, by spec and recipe, if nothing is computed twice and "
-        "nothing is copied; the peak is that of the device's allocator, or on a CPU of the host."
-    )
-    return Table(title="What the peak is for", columns=columns, rows=tuple(rows), notes=(note,), groups=_ends(kept))
+    return Table(title="Memory needed and used", columns=columns, rows=tuple(rows), notes=NEEDED, groups=_ends(kept))
 
 
 def account_table(results: Results, workload: str) -> Table:
-    """What the frameworks themselves say that the device's peak is for, and how much of it that is."""
+    """The parts of the device peak as the frameworks report them, and the share of the peak that they explain."""
     rows = []
     kept: list[Place] = []
     for place, items in _peaks(results, workload).items():
@@ -90,28 +109,20 @@ def account_table(results: Results, workload: str) -> Table:
         *left("scenario"),
         Column(title="batch"),
         *label_columns(results),
-        *(Column(title=title) for title in ("device peak", "accounted for")),
-        *left("by"),
-    )
-    of_jax = (
-        "JAX: the arrays that there are; of the program that needs most, what it returns beside its arguments and what "
-        "XLA plans in between (outputs of layers, gradients, workspace); and what its allocator rounds up."
-    )
-    of_torch = (
-        "torch: what its allocator has given out at the peak of one call, by the pass that asked. Weights, moments and "
-        "inputs are held before, outputs of layers are of the forward pass, gradients of the backward pass."
+        *(Column(title=title) for title in ("device peak", "explained")),
+        *left("parts"),
     )
     return Table(
-        title="What the framework says it is for",
+        title="Device peak by the framework's own account",
         columns=columns,
         rows=tuple(rows),
-        notes=(of_jax, of_torch),
+        notes=ACCOUNTS,
         groups=_ends(kept),
     )
 
 
 def capacity_table(results: Results) -> Table:
-    """The largest batch that fits in each scenario, the next that does not, and what that ended with."""
+    """The largest batch that fits in each scenario, the smallest that does not fit, and its outcome."""
     rows: list[tuple[Entry, ...]] = []
     limits: dict[str, None] = {}
     for record in results.records:
@@ -137,12 +148,14 @@ def capacity_table(results: Results) -> Table:
         *label_columns(results),
         *(Column(title=title) for title in ("largest batch", "device peak", "does not fit")),
         *left("why"),
-        Column(title="tried"),
+        Column(title="sizes tried"),
     )
     notes = (
-        [f"On a CPU a process might take {' or '.join(limits)} more than it held before its batch."] if limits else []
+        [f"On a CPU, the limit of a process was {' or '.join(limits)} above what it held before the batch."]
+        if limits
+        else []
     )
-    notes.append("Found by halving, to within 3 %; every size in a fresh process, three calls.")
+    notes.append("Found by bisection, to within 3 %. Every size ran three calls in a fresh process.")
     return without_empty(Table(title="Largest batch that fits", columns=columns, rows=tuple(rows), notes=tuple(notes)))
 
 
@@ -152,12 +165,12 @@ def _batch(trial: Trial | None) -> Entry:
 
 def _reason(refused: Trial | None, *, limit: int) -> str:
     if refused is None:
-        return f"nothing larger than {limit:,} was tried"
+        return f"{limit:,} was the largest size tried"
     return refused.outcome if refused.outcome == "oom" else _brief(f"{refused.outcome}: {refused.error}")
 
 
 def _brief(reason: str) -> str:
-    """What fits into a table; the record has the rest."""
+    """The reason, shortened to fit into a table; the record has all of it."""
     return reason if len(reason) <= LONGEST_REASON else f"{reason[: LONGEST_REASON - 1]}…"
 
 
@@ -176,7 +189,7 @@ def _memory_entries(items: list[Memory]) -> tuple[Entry, ...]:
 
 
 def _peaks(results: Results, workload: str) -> dict[Place, list[Memory]]:
-    """What was read, by scenario, batch size and lane, training first."""
+    """The stored peaks by scenario, batch size and lane; training comes first."""
     found: dict[Place, list[Memory]] = {}
     for record in select(results, workload, purpose="memory"):
         for item in record.measurement.memory:
@@ -186,13 +199,13 @@ def _peaks(results: Results, workload: str) -> dict[Place, list[Memory]]:
 
 
 def _ends(places: Iterable[Place]) -> frozenset[int]:
-    """The numbers of the rows after which another batch size or scenario begins."""
+    """The numbers of the rows after which a batch size or scenario ends."""
     lengths = [len(list(group)) for _, group in groupby(places, key=lambda place: place[:2])]
     return frozenset(total - 1 for total in accumulate(lengths))
 
 
 def _demanded(items: list[Memory]) -> tuple[dict[str, int], int] | None:
-    """What is demanded, and the peak; None where the one is not known or next to nothing of the other."""
+    """The parts that the network needs, and the peak; None if either is unknown, or the parts are a small share."""
     peaks = [item.host_peak_bytes if item.device_peak_bytes is None else item.device_peak_bytes for item in items]
     peak, demanded = max((peak for peak in peaks if peak), default=0), items[0].demanded_bytes
     return (demanded, peak) if demanded and peak and sum(demanded.values()) >= WORTH_A_ROW * peak else None

@@ -1,4 +1,4 @@
-"""Tables of how it was measured and on what: environment, processes, settings, failures."""
+"""Tables about the measurement itself: environment, processes, settings, failures."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ FRAMEWORKS = tuple(dict.fromkeys(names[0] for names in DISTRIBUTIONS.values()))
 
 
 def about(records: Iterable[Record]) -> str:
-    """When one run was measured, on what hardware and with which frameworks: one line below the title."""
+    """The time, the hardware and the frameworks of one run: one line below the title."""
     found = tuple(records)
     begun = [datetime.fromisoformat(record.started) for record in found]
     ended = max(start + timedelta(seconds=record.duration_s) for start, record in zip(begun, found, strict=True))
@@ -36,7 +36,7 @@ def about(records: Iterable[Record]) -> str:
 
 
 def _breaks(records: Sequence[Record]) -> str:
-    """How long nothing ran, where a run was interrupted and went on."""
+    """The breaks of a run that was interrupted and resumed; empty for other runs."""
     minutes = []
     for before, after in pairwise(sittings(records)):
         ended = datetime.fromisoformat(before[-1].started) + timedelta(seconds=before[-1].duration_s)
@@ -46,13 +46,13 @@ def _breaks(records: Sequence[Record]) -> str:
 
 
 def _apart(records: Sequence[Record]) -> str:
-    """How far processes are from each other that do the same: what is nearer than that is not told apart."""
+    """How far apart processes of the same case are: differences below this may be noise."""
     spreads = []
     for blocks in timed_blocks(records).values():
         found = summary(METRICS[THROUGHPUT], blocks)
         if found is not None and len(found.processes) > 1:
             spreads.append(found.high / found.low - 1)
-    return f"processes that do the same are {median(spreads):.0%} apart (median)" if spreads else ""
+    return f"throughput differs by {median(spreads):.0%} between processes of the same case (median)" if spreads else ""
 
 
 def failure_table(results: Results) -> Table:
@@ -65,12 +65,12 @@ def failure_table(results: Results) -> Table:
             what = (Entry(case.workload), *labels(results, lane(case)), Entry(case.scenario), sizes)
             alike.setdefault((what, (Entry(record.outcome), Entry(_one_line(record.error)))), []).append(case.turn)
     rows = tuple((*what, Entry(", ".join(dict.fromkeys(turns))), *ending) for (what, ending), turns in alike.items())
-    columns = (*left("workload"), *label_columns(results), *left("scenario", "batch", "cases", "outcome", "reason"))
+    columns = (*left("workload"), *label_columns(results), *left("scenario", "batch", "processes", "outcome", "reason"))
     return Table(title="Failures", columns=columns, rows=rows)
 
 
 def environment_table(results: Results) -> Table:
-    """The machine and the versions; several values where the records name several."""
+    """The machine and the versions; all values if the records differ."""
     rows = [_fact(title, (read(record) for record in results.records)) for title, read in ENVIRONMENT.items()]
     names = sorted({name for record in results.records for name in record.environment.versions})
     rows += [_fact(name, (record.environment.versions.get(name) for record in results.records)) for name in names]
@@ -78,7 +78,7 @@ def environment_table(results: Results) -> Table:
 
 
 def method_table(results: Results) -> Table:
-    """How it was measured: processes, order, warm-up, blocks, waiting times."""
+    """The method: processes, order, warm-up, rounds, time spent."""
     rows = [_fact(title, read(results)) for title, read in METHOD.items()]
     return Table(
         title="How it was measured", columns=left("what", "value"), rows=tuple(row for row in rows if row[1].text)
@@ -86,19 +86,19 @@ def method_table(results: Results) -> Table:
 
 
 def settings_table(results: Results) -> Table:
-    """The resolved settings of each contender in each mode and precision, as its adapter reported them."""
+    """The resolved settings of each framework in each mode and precision, as its adapter reported them."""
     found: dict[str, dict[str, list[str]]] = {}
     for record in results.records:
         for name, setting in record.settings.items():
-            found.setdefault(name, {}).setdefault(_who(record), []).append(setting)
-    everyone = tuple(dict.fromkeys(map(_who, results.records)))
+            found.setdefault(name, {}).setdefault(_variant(record), []).append(setting)
+    variants = tuple(dict.fromkeys(map(_variant, results.records)))
     rows = tuple(
-        (Entry(who), *(Entry(_listed(settings.get(who, ()))) for settings in found.values())) for who in everyone
+        (Entry(name), *(Entry(_listed(settings.get(name, ()))) for settings in found.values())) for name in variants
     )
-    return Table(title="Settings of each framework", columns=left("contender", *found), rows=rows if found else ())
+    return Table(title="Settings of each framework", columns=left("framework", *found), rows=rows if found else ())
 
 
-def _who(record: Record) -> str:
+def _variant(record: Record) -> str:
     return " ".join((record.case.contender, *record.case.unusual))
 
 
@@ -124,9 +124,9 @@ def _processes(results: Results) -> Iterable[str]:
     seeds = {record.case.seed for record in results.records if record.case.purpose == "learning"}
     started = " or ".join(sorted({record.start_method for record in _timing(results)}))
     if replicates:
-        yield f"a fresh one for each case ({started}); timing in {len(replicates)}, whose medians are compared"
+        yield f"a fresh one for each case ({started}); timing: {len(replicates)} per case, compared by their medians"
     if seeds:
-        yield f"learning in one for each seed ({', '.join(map(str, sorted(seeds)))})"
+        yield f"learning: one process for each seed ({', '.join(map(str, sorted(seeds)))})"
 
 
 def _order(results: Results) -> Iterable[str]:
@@ -142,23 +142,24 @@ def _blocks(results: Results) -> Iterable[str]:
     if blocks:
         warm_up = int(median(len(block.call_ns) + len(block.warm_up_ns) for block in blocks))
         steady = sum(block.steady for block in blocks)
-        yield f"warm-up: {warm_up} calls (median), then steady in {steady} of {len(blocks)} blocks"
-        yield f"synchronised: {_range(len(block.synchronised_ns) for block in blocks)} calls, each waited for (latency)"
+        yield f"warm-up: {warm_up} calls (median); steady state reached in {steady} of {len(blocks)} blocks"
+        calls = _range(len(block.synchronised_ns) for block in blocks)
+        yield f"latency: {calls} calls with a wait after each (synchronised)"
         yield (
-            f"pipelined: {_range(len(block.pipelined_ns) for block in blocks)} rounds of "
-            f"{_range(block.iterations_per_round for block in blocks)} calls, one wait at the end of each (throughput)"
+            f"throughput: {_range(len(block.pipelined_ns) for block in blocks)} rounds of "
+            f"{_range(block.iterations_per_round for block in blocks)} calls with one wait per round (pipelined)"
         )
         endings = [ended for block in blocks for ended in (block.synchronised_ended, block.pipelined_ended)]
         yield (
-            f"measured until the 95 % interval of a median was within 1 % of it, in {endings.count('interval')} of "
-            f"{len(endings)} blocks; in the others until time was up or, in turns, until both sides were sure"
+            f"end: the 95 % interval of the median was within ±1 % in {endings.count('interval')} of {len(endings)} "
+            "blocks; the others used up their time budget, or both sides of an interleaved pair were precise enough"
         )
 
 
 def _turns(results: Results) -> Iterable[str]:
     sessions = {block.turns.session for cell in results.blocks.values() for block in cell if block.turns}
     if sessions:
-        yield "in turns with the processes of another run, about 20 ms each: both were at work on the same case"
+        yield "processes of two runs, on the same case, took turns of about 20 ms each"
 
 
 def _threads(results: Results) -> Iterable[str]:
@@ -168,15 +169,15 @@ def _threads(results: Results) -> Iterable[str]:
 def _started(results: Results) -> Iterable[str]:
     times = [record.startup_s for record in results.records if record.startup_s is not None]
     if times:
-        yield f"{formatting.duration(median(times))} until a process is ready (median)"
+        yield f"{formatting.duration(median(times))} from the start of a process until it is ready (median)"
 
 
 def _share(results: Results) -> Iterable[str]:
     total_s = sum(record.duration_s for record in results.records)
     if total_s > 0:
-        shares = time_breakdown.shares(results.records, total_s, rest="memory and starting")
+        shares = time_breakdown.shares(results.records, total_s, rest="memory and start of processes")
         aside = (
-            ", those of memory two at a time" if any(item.case.purpose == "memory" for item in results.records) else ""
+            ", the memory cases two at a time" if any(item.case.purpose == "memory" for item in results.records) else ""
         )
         yield f"{formatting.duration(total_s)} in {len(results.records)} cases{aside}: {shares}"
 
@@ -184,19 +185,21 @@ def _share(results: Results) -> Iterable[str]:
 def _load(results: Results) -> Iterable[str]:
     loads = [record.loadavg for record in results.records if record.loadavg is not None]
     if loads:
-        yield f"{min(loads):.1f} to {max(loads):.1f} (one minute, before a case)"
+        yield f"{min(loads):.1f} to {max(loads):.1f} (one-minute average, before each case)"
 
 
 METHOD: dict[str, Callable[[Results], Iterable[str]]] = {
     "mode": lambda results: dict.fromkeys(record.case.mode for record in results.records),
     "precision": lambda results: dict.fromkeys(record.case.precision for record in results.records),
     "device": lambda results: sorted({record.case.device for record in results.records}),
-    "batches": lambda results: sorted({f"on the {item.case.feed} when the clock starts" for item in _timing(results)}),
+    "batches": lambda results: sorted(
+        {f"on the {item.case.feed} before the clock starts" for item in _timing(results)}
+    ),
     "threads": _threads,
     "processes": _processes,
     "order": _order,
     "calls": _blocks,
-    "turns": _turns,
+    "interleaved timing": _turns,
     "start": _started,
     "time": _share,
     "load average": _load,
@@ -217,6 +220,6 @@ def _range(values: Iterable[int]) -> str:
 
 
 def _one_line(error: str | None) -> str:
-    """The last line of an error that says anything: that of a traceback names the exception."""
+    """The last line of an error that is not empty: in a traceback, this line names the exception."""
     lines = [line.strip() for line in (error or "").splitlines() if line.strip()]
     return lines[-1] if lines else "no reason was given"

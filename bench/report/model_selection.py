@@ -1,4 +1,4 @@
-"""Model selection: every choice of a grid side by side, as means over folds and seeds."""
+"""Model selection: all combinations of a grid side by side, as means over folds and seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from bench.report.results import Lane, Results, label_columns, labels, lane
 from bench.workload import grid_variants
 from bench.workload.recipe import is_better
 
-MEANS = "Mean ± standard deviation on {where}; the best choice of each contender is marked."
-FLATTERED = "Nothing but the test part was held out, so the best choice looks better than it is."
-FOLDS = "Certificates are those of the first fold, which has the same network and recipe as the others."
+MEANS = "Mean ± standard deviation over folds and seeds on {where}. Bold: the best choice of each framework."
+FLATTERED = "Only the test set was held out, and it made the choice: the best figure is too optimistic."
+FOLDS = "Only the first fold is proven equal: all folds have the same network and recipe."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One choice of one contender: what it learnt on each fold with each seed, and how else cases ended."""
+    """One choice of one framework: its learning results for all folds and seeds, and the outcomes of other cases."""
 
     words: str
     lane: Lane
@@ -29,12 +29,12 @@ class Choice:
     otherwise: tuple[str, ...]
 
     def mean(self, metric: str) -> float:
-        """The mean over folds and seeds, on the data that choices are made by."""
+        """The mean over folds and seeds, on the data that the choice is based on."""
         return fmean(_held_out(item, metric) for item in self.learnt)
 
 
 def selection_tables(results: Results) -> list[Table]:
-    """One table for each workload whose variants were learnt."""
+    """One table for each workload whose variants were trained."""
     by_workload: dict[str, list[Record]] = {}
     for record in results.records:
         if grid_variants.is_variant(record.case.workload) and record.case.purpose == "learning":
@@ -43,14 +43,14 @@ def selection_tables(results: Results) -> list[Table]:
 
 
 def _choices(records: Sequence[Record]) -> list[Choice]:
-    """By contender and then in the order in which they were learnt."""
+    """The choices, ordered by lane and then by the order of training."""
     groups: dict[tuple[Lane, str], list[Record]] = {}
     for record in records:
         groups.setdefault((lane(record.case), grid_variants.choices(record.case.workload)), []).append(record)
     order = list(dict.fromkeys(row for row, _ in groups))
     return [
         Choice(
-            words=chosen or "as it is",
+            words=chosen or "unchanged",
             lane=row,
             learnt=tuple(
                 record.measurement.learning
@@ -81,7 +81,7 @@ def _table(results: Results, workload: str, choices: Sequence[Choice]) -> Table:
         *left("choice"),
         *(Column(title=words(metric)) for metric in metrics),
         Column(title="folds × seeds"),
-        *left("otherwise"),
+        *left("other outcomes"),
     )
     folds = any("fold=" in record.case.workload for record in results.records)
     return Table(title=f"Model selection: {workload}", columns=columns, rows=rows, notes=_notes(learnt, folds=folds))
@@ -91,12 +91,12 @@ def _notes(learnt: Sequence[Learning], *, folds: bool) -> tuple[str, ...]:
     if any(item.evaluated_on == "validation" for item in learnt):
         return (MEANS.format(where="validation data"), *([FOLDS] if folds else []))
     if folds:
-        return (MEANS.format(where="the folds that were held out"), FOLDS)
-    return (MEANS.format(where="the test part"), FLATTERED)
+        return (MEANS.format(where="the held-out folds"), FOLDS)
+    return (MEANS.format(where="the test set"), FLATTERED)
 
 
 def _held_out(item: Learning, metric: str) -> float:
-    """A metric on validation data where there are some, after the epoch that was kept; else on the test set."""
+    """A metric on validation data after the kept epoch; on the test set if there are no validation data."""
     if item.evaluated_on == "test":
         return item.quality[metric]
     kept = item.epochs[(item.restored_epoch or len(item.epochs)) - 1]

@@ -1,4 +1,4 @@
-"""What a mode or a precision changes, contender by contender: time against the usual one, and the options behind it."""
+"""The effect of a mode or a precision on each framework: time compared with the default, and the options used."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -19,41 +19,50 @@ USUAL: Precision = "fp32"
 SCENARIOS: tuple[Scenario, ...] = ("training", "inference")
 PAID_IN: dict[Scenario, tuple[str, str]] = {"training": ("step", "steps"), "inference": ("query", "queries")}
 
+NOTES = (
+    (
+        "Time: median over processes, per pipelined step in training and per query (p50) in inference. Default: mode "
+        "`idiomatic`, as the framework's own guide shows it."
+    ),
+    (
+        "Speed-up: default / this row, the median over pairs of processes that ran directly after each other, and in "
+        "brackets the range of the pairs. It can differ from the ratio of the two times. A range that contains 1 shows "
+        "no difference; one that does not may still be chance, because there are few pairs."
+    ),
+    (
+        "Start-up: what the first calls cost beyond steady ones. Pays off after: the number of steps or queries from "
+        "which this row takes less total time than the default. It is n/a if the pairs contradict each other."
+    ),
+)
+
 
 def modes_table(results: Results, workload: str) -> Table:
-    """Each timed cell in another mode or precision than the usual ones, beside its usual self."""
-    gains = {cell: gain for scenario in SCENARIOS for cell, gain in _gains(results, workload, scenario).items()}
-    rows = [row for scenario in SCENARIOS for row in _rows(results, workload, scenario, gains)]
+    """Each timed cell in mode `tuned` or another precision, beside the default of its framework."""
+    parts = [_speed_ups(results, workload, scenario) for scenario in SCENARIOS]
+    speed_ups = {cell: speed_up for part in parts for cell, speed_up in part.items()}
+    rows = [row for scenario in SCENARIOS for row in _rows(results, workload, scenario, speed_ups)]
     columns = (
         *left("scenario"),
         Column(title="batch"),
-        *left("contender", "device", "mode", "precision"),
+        *left("framework", "device", "mode", "precision"),
         Column(title="time"),
-        Column(title=f"as the guide says, {_base(results)}"),
-        *left("gain"),
-        Column(title="start"),
+        Column(title=f"default, {_base(results)}"),
+        *left("speed-up"),
+        Column(title="start-up"),
         Column(title="pays off after"),
         *left("options"),
     )
     slower = list(_slower(results, workload))
-    note = (
-        "Times are medians over processes, of pipelined steps in training and of the query p50 in inference. A gain "
-        "above 1 is faster: the median over pairs of processes that ran one right after the other, in brackets the "
-        "range of the pairs. So it need not be the quotient of the two times. A range with 1 in it shows no "
-        "difference, and one without it may be chance: pairs are few. The start is what first calls cost beyond usual "
-        "ones; it pays off after so many steps or queries instead of the guide's: at once where it costs no more, "
-        "never where they are slower, and nothing is said where pairs contradict each other."
-    )
-    notes = [note, *_noise(results, gains)]
+    notes = [*NOTES, *_noise(results, speed_ups)]
     if slower:
-        notes.append(f"Tuned, and slower than the guide's in every pair of processes: {'; '.join(slower)}.")
+        notes.append(f"Tuned, but slower than the default in every pair of processes: {'; '.join(slower)}.")
     return Table(title="Modes and precisions", columns=columns, rows=tuple(rows), notes=tuple(notes))
 
 
 def pays_off(time: float, start: float, *, usual_time: float, usual_start: float) -> float:
-    """After how many calls (steps or queries) a costlier start has paid off: 0 where it costs no more, or never (inf).
+    """After how many calls (steps or queries) a longer start-up has paid off: 0 for at once, infinity for never.
 
-    All in seconds.
+    All arguments are in seconds.
     """
     if start <= usual_start and time <= usual_time:
         return 0.0
@@ -61,7 +70,7 @@ def pays_off(time: float, start: float, *, usual_time: float, usual_start: float
 
 
 def _base(results: Results) -> Precision:
-    """The precision that others are held against: fp32, or the first of a run without it."""
+    """The precision that the others are compared with: fp32, or the first precision of a run without fp32."""
     found = tuple(dict.fromkeys(record.case.precision for record in results.records))
     return found[0] if found and USUAL not in found else USUAL
 
@@ -70,13 +79,13 @@ def _usual(results: Results, cell: Cell) -> Cell:
     return replace(cell, mode="idiomatic", precision=_base(results))
 
 
-def _gains(
+def _speed_ups(
     results: Results, workload: str, scenario: Scenario, *, within_precision: bool = False
 ) -> dict[Cell, Summary]:
-    """How many times faster than its usual self each cell is, by pairs of processes of one replicate.
+    """The speed-up of each cell over its default, from pairs of processes of one replicate.
 
-    They ran one right after the other, so that what drifts slowly is the same in both; a pair that an interrupted run
-    has apart is none. `within_precision` it is held against the guide's in its own precision.
+    The two processes of a pair ran directly after each other, so slow drift of the machine affects both. Processes
+    before and after a break of the run form no pair. With `within_precision`, the default is in the cell's precision.
     """
     times = _by_process(results, workload, scenario, METRICS[DECIDES[scenario]])
     found = {}
@@ -91,7 +100,7 @@ def _gains(
 def _by_process(
     results: Results, workload: str, scenario: Scenario, metric: Metric
 ) -> dict[Cell, dict[tuple[int, int], float]]:
-    """A metric of each timed cell by its sitting and its replicate."""
+    """A metric of each timed cell, by sitting (part of a run without a break) and replicate."""
     found: dict[Cell, dict[tuple[int, int], float]] = {}
     for number, sitting in enumerate(sittings(results.records)):
         there = replace(results, records=sitting)
@@ -103,25 +112,25 @@ def _by_process(
 
 
 def _is_usual(results: Results, cell: Cell, searched: Mapping[Cell, SearchResult]) -> bool:
-    """Whether a tuned cell is the same program as its usual self, since the search found nothing faster."""
+    """Whether a tuned cell is the same program as its default, because the search found nothing faster."""
     return cell.precision == _base(results) and cell in searched and not searched[cell].options
 
 
-def _noise(results: Results, gains: Mapping[Cell, Summary]) -> Iterable[str]:
-    """What is seen between two runs of the same program, where the search found nothing faster than the guide's."""
+def _noise(results: Results, speed_ups: Mapping[Cell, Summary]) -> Iterable[str]:
+    """A note on the noise: the speed-up measured for cells in which the search kept the default."""
     searched = searches(results)
-    same = sorted(gain.median for cell, gain in gains.items() if _is_usual(results, cell, searched))
+    same = sorted(speed_up.median for cell, speed_up in speed_ups.items() if _is_usual(results, cell, searched))
     if same:
         extremes = " to ".join(map(formatting.ratio, dict.fromkeys((same[0], same[-1]))))
-        yield f"Where the options are what the guide says, both are the same program: gains of {extremes} are noise."
+        yield f"If the options are the default, both are the same program: speed-ups of {extremes} are noise."
 
 
 def _rows(
-    results: Results, workload: str, scenario: Scenario, gains: Mapping[Cell, Summary]
+    results: Results, workload: str, scenario: Scenario, speed_ups: Mapping[Cell, Summary]
 ) -> Iterable[tuple[Entry, ...]]:
     known = [cell for cell in planned_cells(results, workload, scenario) if cell in results.blocks]
     contenders = tuple(dict.fromkeys(cell.contender for cell in known))
-    # All that one contender can do with a batch stands together: they are what is compared here.
+    # The rows of one framework and batch size stand together, because this table compares them.
     known.sort(key=lambda cell: (cell.batch_size, contenders.index(cell.contender), cell.device))
     times = summaries(results, known, METRICS[DECIDES[scenario]])
     starts = summaries(results, known, METRICS["start_cost_s"])
@@ -131,13 +140,13 @@ def _rows(
         if cell == usual or cell not in times:
             continue
         time, before = times[cell].median, times[usual].median if usual in times else None
-        gain = gains.get(cell)
+        speed_up = speed_ups.get(cell)
         options = progress.words(searched[cell].options) if cell in searched else ""
         start = starts[cell].median if cell in starts else None
         calls = None
-        differs = _agree(gain) and not _is_usual(results, cell, searched)
+        differs = _agree(speed_up) and not _is_usual(results, cell, searched)
         if differs and before is not None and start is not None and usual in starts:
-            paired = before / gain.median if gain else time  # so that it agrees with the gain
+            paired = before / speed_up.median if speed_up else time  # so that it agrees with the speed-up
             calls = pays_off(paired, start, usual_time=before, usual_start=starts[usual].median)
         yield (
             Entry(scenario),
@@ -145,8 +154,8 @@ def _rows(
             *map(Entry, (cell.contender, cell.device, cell.mode, cell.precision)),
             Entry(formatting.duration(time), time),
             Entry(formatting.duration(before), before),
-            Entry(formatting.ratio_range(gain.median, low=gain.low, high=gain.high), gain.median)
-            if gain
+            Entry(formatting.ratio_range(speed_up.median, low=speed_up.low, high=speed_up.high), speed_up.median)
+            if speed_up
             else Entry(formatting.UNKNOWN),
             Entry(formatting.duration(start), start),
             Entry(_calls(calls, PAID_IN[scenario]), calls),
@@ -155,18 +164,18 @@ def _rows(
 
 
 def _slower(results: Results, workload: str) -> Iterable[str]:
-    """The cells of which a search hoped too much; where it found nothing that is faster, both are the same program."""
+    """The cells whose chosen options were slower than the default; not those that kept the default."""
     chosen = {cell for cell, found in searches(results).items() if found.options}
     for scenario in SCENARIOS:
-        for cell, gain in _gains(results, workload, scenario, within_precision=True).items():
-            if cell in chosen and gain.high < 1 and len(gain.processes) > 1:
-                times = f"{formatting.ratio(1 / gain.median)} the time"
+        for cell, speed_up in _speed_ups(results, workload, scenario, within_precision=True).items():
+            if cell in chosen and speed_up.high < 1 and len(speed_up.processes) > 1:
+                times = f"{formatting.ratio(1 / speed_up.median)} the time"
                 yield f"{cell.contender} {scenario}, {where(results, cell)} ({times})"
 
 
-def _agree(gain: Summary | None) -> bool:
-    """Whether pairs do not contradict each other."""
-    return gain is None or not gain.low < 1 < gain.high
+def _agree(speed_up: Summary | None) -> bool:
+    """Whether no pair contradicts another; true without pairs."""
+    return speed_up is None or not speed_up.low < 1 < speed_up.high
 
 
 def _calls(number: float | None, words: tuple[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Panels of what was learnt: curves over epochs and over time, predicted against real, precision and recall."""
+"""Panels about learning: curves over epochs and over time, predicted and true values, precision and recall."""
 
 from collections.abc import Iterator
 from itertools import accumulate
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def curves(axes: "Axes", results: Results, workload: str) -> None:
-    """A line for each contender and seed: the evaluation quality after each epoch."""
+    """A line for each framework and seed: the evaluation quality after each epoch."""
     for record, learning in learnings(results, workload):
         epochs = range(1, len(learning.epochs) + 1)
         _curve(axes, results, record, learning, list(epochs))
@@ -25,18 +25,18 @@ def curves(axes: "Axes", results: Results, workload: str) -> None:
 
 
 def curves_over_time(axes: "Axes", results: Results, workload: str) -> None:
-    """The same over the seconds that training and evaluation took, compilation included."""
+    """The same curves over the seconds that training and evaluation took, compilation included."""
     for record, learning in learnings(results, workload):
         spent_ns = accumulate(epoch.train_ns + epoch.evaluation_ns for epoch in learning.epochs)
         _curve(axes, results, record, learning, [time / 1e9 for time in spent_ns])
-    axes.set_xlabel("seconds of training", fontsize=8)
+    axes.set_xlabel("seconds (training and evaluation)", fontsize=8)
     axes.set_xlim(left=0)
     axes.locator_params(axis="x", nbins=6)
     _goal(axes, results, workload)
 
 
 def truth(axes: "Axes", results: Results, workload: str) -> None:
-    """Predicted against real, a dot for each sample that was kept; the first seed of each contender."""
+    """Predicted over true values, a dot for each stored sample; the first seed of each framework."""
     for contender, judgement in first_judgements(results, workload):
         if judgement.pairs:
             real, predicted = zip(*judgement.pairs, strict=True)
@@ -46,8 +46,8 @@ def truth(axes: "Axes", results: Results, workload: str) -> None:
     axes.set_box_aspect(1)
     axes.axline((low, low), (high, high), color="#888888", linewidth=0.8, linestyle="--")
     unit = next((learning.unit for _, learning in learnings(results, workload)), "")
-    axes.set_xlabel(f"real, {unit}" if unit else "real", fontsize=8)
-    name_y(axes, f"predicted, {unit}" if unit else "predicted")
+    axes.set_xlabel(f"true value ({unit})" if unit else "true value", fontsize=8)
+    name_y(axes, f"predicted ({unit})" if unit else "predicted")
     axes.locator_params(nbins=5)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(engineering())
@@ -55,7 +55,7 @@ def truth(axes: "Axes", results: Results, workload: str) -> None:
 
 
 def precision_and_recall(axes: "Axes", results: Results, workload: str) -> None:
-    """Precision over recall while the threshold moves, a ring at the threshold that was chosen."""
+    """Precision over recall for all thresholds, with a ring at the chosen threshold."""
     for contender, judgement in first_judgements(results, workload):
         threshold = judgement.threshold
         if threshold:
@@ -71,7 +71,7 @@ def precision_and_recall(axes: "Axes", results: Results, workload: str) -> None:
 
 
 def confusion(axes: "Axes", results: Results, workload: str) -> None:
-    """The confusion matrix of the first contender's first seed: rows are classes, columns what was said."""
+    """The confusion matrix of the first framework's first seed: rows are true classes, columns predicted classes."""
     contender, judgement = next(item for item in first_judgements(results, workload) if item[1].confusion)
     matrix = judgement.confusion or ()
     shares = [[count / max(1, sum(row)) for count in row] for row in matrix]
@@ -79,18 +79,18 @@ def confusion(axes: "Axes", results: Results, workload: str) -> None:
     for number, row in enumerate(matrix):
         for other, count in enumerate(row):
             if count:
-                colour = "white" if shares[number][other] > 0.5 else "black"  # noqa: PLR2004 (half as dark)
+                colour = "white" if shares[number][other] > 0.5 else "black"  # noqa: PLR2004 (the darker half)
                 axes.text(other, number, str(count), ha="center", va="center", fontsize=6, color=colour)
     plain = [str(number) for number in range(len(matrix))]
     names = next(learning.labels for _, learning in learnings(results, workload)) or plain
     axes.set_xticks(range(len(matrix)), names)
     axes.set_yticks(range(len(matrix)), names)
-    axes.set_xlabel(f"said by {contender}", fontsize=8)
-    name_y(axes, "class")
+    axes.set_xlabel(f"predicted by {contender}", fontsize=8)
+    name_y(axes, "true class")
 
 
 def learnings(results: Results, workload: str) -> Iterator[tuple[Record, Learning]]:
-    """What was learnt, in the order of the contenders' places."""
+    """The records and results of all learning cases that ended well, ordered by framework and seed."""
     records = select(results, workload, purpose="learning")
     for record in sorted(records, key=lambda record: (place(record.case.contender), record.case.seed)):
         if record.outcome == "ok" and record.measurement.learning is not None:
@@ -98,7 +98,7 @@ def learnings(results: Results, workload: str) -> Iterator[tuple[Record, Learnin
 
 
 def first_judgements(results: Results, workload: str) -> Iterator[tuple[str, Evaluation]]:
-    """The judgement of each contender's first seed."""
+    """The evaluation of each framework's first seed."""
     seen = set()
     for record, learning in learnings(results, workload):
         if learning.judgement and record.case.contender not in seen:
@@ -107,35 +107,35 @@ def first_judgements(results: Results, workload: str) -> Iterator[tuple[str, Eva
 
 
 def has_curve(results: Results, workload: str) -> bool:
-    """Whether anything was learnt."""
+    """Whether any case learnt."""
     return any(learnings(results, workload))
 
 
 def has_pairs(results: Results, workload: str) -> bool:
-    """Whether numbers were predicted."""
+    """Whether the networks predict numbers."""
     return any(len(judgement.pairs) > 1 for _, judgement in first_judgements(results, workload))
 
 
 def has_threshold(results: Results, workload: str) -> bool:
-    """Whether there were two classes."""
+    """Whether there are two classes."""
     return any(judgement.threshold for _, judgement in first_judgements(results, workload))
 
 
 def has_confusion(results: Results, workload: str) -> bool:
-    """Whether there were classes."""
+    """Whether there are classes."""
     return any(judgement.confusion for _, judgement in first_judgements(results, workload))
 
 
 def _curve(axes: "Axes", results: Results, record: Record, learning: Learning, where: list[float]) -> None:
     label = " ".join((record.case.contender, *(str(getattr(record.case, name)) for name in results.varying)))
-    # Curves that agree hide each other; their markers do not, because each contender starts at its own epoch.
+    # Equal curves hide each other. Their markers do not, because the markers of each framework start at another epoch.
     every = (place(record.case.contender)[0], max(5, len(where) // 8))
     qualities = [epoch.evaluation_quality for epoch in learning.epochs]
     axes.plot(where, qualities, label=label, **style(record.case.contender, every=every))
 
 
 def _goal(axes: "Axes", results: Results, workload: str) -> None:
-    """The target, and the names of the axes."""
+    """Draw the target, the name of the y axis and the grid."""
     _, learning = next(learnings(results, workload))
     if learning.target is not None:
         axes.axhline(learning.target, color="#888888", linewidth=0.8, linestyle="--")

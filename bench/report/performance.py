@@ -1,4 +1,4 @@
-"""Tables of training and inference performance: figures per cell, and the ratio to the fastest of its group."""
+"""Tables of training and inference performance: the figures of each cell, and its ratio to the fastest of its group."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,17 @@ from bench.records.timing_metrics import METRICS, Metric, Summary, against_best,
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.machine import throttling
-from bench.report.results import Results, label_columns, labels, lane, outcome, planned_cells, status, where
+from bench.report.results import (
+    STATUS_WORDS,
+    Results,
+    label_columns,
+    labels,
+    lane,
+    outcome,
+    planned_cells,
+    status,
+    where,
+)
 from bench.report.tuning import searches
 from bench.workload.axes import Scenario
 
@@ -23,7 +33,7 @@ PAIRS: Mapping[Scenario, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A column: its title, the metric, how it is written, and whether the best of a group is marked."""
+    """A column: its title, the metric, its format, and whether the best of a group is bold."""
 
     title: str
     metric: str
@@ -31,21 +41,27 @@ class Figure:
     ranked: bool = True
 
 
-BOLD_OF_ONE = "Bold is the best; how far processes are apart is not known."
+BOLD = "Bold: the fastest, and all that are statistically tied with it (their ranges over processes overlap)."
+BOLD_OF_ONE = "Bold: the fastest. With one process each, the spread between processes is unknown."
+MEANING: Mapping[Scenario, str] = {
+    "training": "Samples/s: pipelined, with one wait for many steps. Step time: with a wait after each step.",
+    "inference": "Samples/s: pipelined, with one wait for many queries. Latency: one query of `batch` samples, with a "
+    "wait after each.",
+}
 FIGURES: Mapping[Scenario, tuple[Figure, ...]] = {
     "training": (
         Figure("samples/s", "samples_per_second", formatting.count),
-        Figure("step p50", "step_time_p50_s", formatting.duration),
-        Figure("step p90", "step_time_p90_s", formatting.duration),
+        Figure("step time p50", "step_time_p50_s", formatting.duration),
+        Figure("step time p90", "step_time_p90_s", formatting.duration),
         Figure("first call", "first_call_time_s", formatting.duration),
         Figure("CPU/wall", "cpu_use", formatting.significant, ranked=False),
     ),
     "inference": (
         Figure("samples/s", "samples_per_second", formatting.count),
-        Figure("query p50", "query_time_p50_s", formatting.duration),
-        Figure("p90", "query_time_p90_s", formatting.duration),
-        Figure("p99", "query_time_p99_s", formatting.duration),
-        Figure("per sample", "per_sample_latency_s", formatting.duration),
+        Figure("latency p50", "query_time_p50_s", formatting.duration),
+        Figure("latency p90", "query_time_p90_s", formatting.duration),
+        Figure("latency p99", "query_time_p99_s", formatting.duration),
+        Figure("latency per sample", "per_sample_latency_s", formatting.duration),
         Figure("first call", "first_call_time_s", formatting.duration),
         Figure("CPU/wall", "cpu_use", formatting.significant, ranked=False),
     ),
@@ -53,7 +69,7 @@ FIGURES: Mapping[Scenario, tuple[Figure, ...]] = {
 
 
 def table(results: Results, workload: str, *, scenario: Scenario) -> Table:
-    """One row for each cell of a scenario; those of one batch size, device, mode and precision compete."""
+    """One row for each cell of a scenario; rows of one batch size, device, mode and precision are ranked together."""
     figures = FIGURES[scenario]
     cells = planned_cells(results, workload, scenario)
     rows: list[tuple[Entry, ...]] = []
@@ -79,32 +95,32 @@ def table(results: Results, workload: str, *, scenario: Scenario) -> Table:
 
 
 def summaries(results: Results, cells: Iterable[Cell], metric: Metric) -> dict[Cell, Summary]:
-    """The metric in every cell that has it."""
+    """The metric of every cell that has it."""
     found = {cell: summary(metric, results.blocks.get(cell, ())) for cell in cells}
     return {cell: item for cell, item in found.items() if item is not None}
 
 
 def standings(results: Results, cells: Iterable[Cell], metric: Metric) -> dict[Cell, Summary]:
-    """How many times slower than the fastest each proven cell of a group is; the others have no rank."""
+    """How many times slower than the fastest each cell is; only for cells that are proven equal."""
     proven = [cell for cell in cells if status(results, cell.workload, lane(cell)) == "passed"]
     return against_best(metric, summaries(results, proven, metric))
 
 
 def standing(results: Results, cell: Cell, places: Mapping[Cell, Summary]) -> Entry:
-    """The ratio to the fastest with its range over processes, or why there is none."""
+    """The ratio to the fastest with its range over processes, or the reason why there is none."""
     if place := places.get(cell):
         written = formatting.ratio_range(place.median, low=place.low, high=place.high)
         return Entry(written, place.median, _is_best(place, places))
     if cell not in results.blocks:
         return Entry("")
     state = status(results, cell.workload, lane(cell))
-    return Entry(formatting.UNKNOWN if state == "passed" else f"not ranked: certificate {state}")
+    return Entry(formatting.UNKNOWN if state == "passed" else f"not ranked: {STATUS_WORDS[state]}")
 
 
 def _group_rows(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...]) -> list[tuple[Entry, ...]]:
     metrics = {figure.metric: METRICS[figure.metric] for figure in figures}
     found = {name: summaries(results, cells, metric) for name, metric in metrics.items()}
-    # Of whoever hands over several steps at once, single steps and first calls are those of another program.
+    # For cells with several steps per call, single steps and first calls belong to another program.
     several = several_steps(results, cells)
     alone = [cell for cell in cells if cell not in several]
     places = {
@@ -133,7 +149,10 @@ def _entry(figure: Figure, cell: Cell, found: Mapping[Cell, Summary], places: Ma
 
 
 def _is_best(place: Summary, places: Mapping[Cell, Summary]) -> bool:
-    """Whether it won, or is no slower than the last whose processes reach into the winner's; alone nobody wins."""
+    """Whether a cell is the fastest or tied with it; false if there is nothing to compare it with.
+
+    A cell is tied if it is no slower than the slowest one whose range over processes overlaps with that of the fastest.
+    """
     winner = min(places.values(), key=lambda item: item.median)
     last = max(item.median for item in places.values() if item.low <= winner.high)
     return len(places) > 1 and place.median <= last
@@ -144,29 +163,28 @@ def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...
     if counts:
         processes = " to ".join(dict.fromkeys((str(counts[0]), str(counts[-1]))))
         over = "One process each" if counts[-1] == 1 else f"Medians over {processes} processes"
+        yield f"{over}. {MEANING[cells[0].scenario]} CPU/wall: how many cores were busy on average."
         ranges = ", in brackets the range over processes" if counts[-1] > 1 else ""
-        yield f"{over}; vs fastest: by samples/s{ranges}."
+        yield f"vs fastest: how many times slower in samples/s{ranges}."
         if counts[0] > 1:
             percent = min(99.9, 100 * (1 - 2 * 0.5 ** counts[0]))
             yield (
-                "±: the process that is farthest from the median; whatever their distribution, the range of "
-                f"{counts[0]} processes is a {percent:.3g} % interval of the median. Bold is the best, down to the "
-                "last whose range overlaps with that of the best."
+                f"±: distance of the farthest process from the median. The range of {counts[0]} processes is a "
+                f"{percent:.3g} % confidence interval of the median, for any distribution."
             )
-        else:
-            yield BOLD_OF_ONE
+        yield BOLD if counts[0] > 1 else BOLD_OF_ONE
     for figure in figures:
         metric = METRICS[figure.metric]
         if metric.at_least > 1 and not summaries(results, cells, metric):
-            yield f"No {figure.title}: it needs {metric.at_least} samples in every process."
+            yield f"No {figure.title}: it needs {metric.at_least} timed calls in every process."
     unequal = [text for _, group in groupby(cells, key=lambda cell: cell.group) for text in _cores(results, group)]
     if unequal:
-        yield f"Cores are not used alike (CPU time over wall time): {'; '.join(unequal)}."
+        yield f"CPU use differs (CPU/wall): {'; '.join(unequal)}."
     yield from _of_several(results, cells)
     yield from _slower_together(results, cells)
     restless = [text for cell in cells for text in _restless(results, cell)]
     if restless:
-        yield f"No steady state: {'; '.join(restless)}."
+        yield f"Steady state not reached in warm-up: {'; '.join(restless)}."
     yield from throttling(results, cells)
 
 
@@ -186,30 +204,30 @@ def _restless(results: Results, cell: Cell) -> Iterable[str]:
 
 
 def _of_several(results: Results, cells: Iterable[Cell]) -> Iterable[str]:
-    """Whose throughput is that of a program of several steps, which single calls are not."""
+    """A note about the cells that run several steps per call: only their throughput is of this program."""
     several = several_steps(results, cells)
     if several:
         named = "; ".join(f"{cell.contender}, {where(results, cell)} ({option})" for cell, option in several.items())
         yield (
-            f"Samples/s are of several steps in a call: {named}. Their p50, p90 and first call are of one step alone, "
-            "which is another program, and not ranked."
+            f"Several steps per call: {named}. Their samples/s are of such calls. Their step times and first call are "
+            "of a single step, which is another program, and are not ranked."
         )
 
 
 def several_steps(results: Results, cells: Iterable[Cell]) -> dict[Cell, str]:
-    """The cells that make several steps in a call, each with the option that says so."""
+    """The cells that run several steps per call, each with the value of the option that does so."""
     found = searches(results)
     return {cell: option for cell in cells if (option := _several(found.get(cell)))}
 
 
 def _several(found: SearchResult | None) -> str:
-    """The option that makes several steps in a call; none where there is no such option."""
+    """The value of the option for several steps per call; empty if the search did not choose it."""
     options = found.options.values() if found else ()
     return next((option for option in options if option.endswith("steps")), "")
 
 
 def _slower_together(results: Results, cells: tuple[Cell, ...]) -> Iterable[str]:
-    """Who takes longer for calls with one wait than for calls that are waited for one by one."""
+    """A note about cells that are slower pipelined than with a wait after each call."""
     if not cells:
         return
     searched = searches(results)
@@ -217,11 +235,11 @@ def _slower_together(results: Results, cells: tuple[Cell, ...]) -> Iterable[str]
     slower = [
         f"{cell.contender}, {where(results, cell)} ({formatting.ratio(item.median / alone[cell].median)})"
         for cell, item in together.items()
-        # A program of several steps is another one than that of a single call.
+        # Several steps per call are another program than a single step.
         if cell in alone
         and len(item.processes) > 1
         and item.low > alone[cell].high
         and not _several(searched.get(cell))
     ]
     if slower:
-        yield f"Slower with one wait for many calls than with a wait for each, in every process: {'; '.join(slower)}."
+        yield f"Slower with one wait for many calls than with one wait per call, in every process: {'; '.join(slower)}."

@@ -1,4 +1,4 @@
-"""Panels of single samples and of the network: first and worst answers, a series beside its forecast, the layers."""
+"""Panels of single samples and of the network: first samples, largest errors, a series and its forecast, layers."""
 
 import math
 from base64 import b64decode
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RIGHT, WRONG = "#1B7837", "#B2182B"
 ACROSS = 6  # tiles in a row
 TILE = 0.9  # of the room of a tile, the rest is between them
-LONGEST_LINE = 34  # letters in a box
+LONGEST_LINE = 34  # characters in a box
 LINE, ARROW = 0.34, 0.3  # heights: of a line in a box, and between two boxes
 SERIES = 120  # points of a series that can be told apart
 
@@ -29,23 +29,23 @@ Pick = Callable[[Evaluation], tuple[Error, ...]]
 
 
 def first_samples(axes: "Axes", results: Results, workload: str) -> None:
-    """The first images of the test set, and below each what it was taken for: right in green, wrong in red."""
+    """The first images of the test set; below each its predicted class, in green if right and in red if wrong."""
     _tiles(axes, results, workload, pick=lambda judgement: judgement.first)
 
 
 def worst_samples(axes: "Axes", results: Results, workload: str) -> None:
-    """The images that were judged worst, with what they are and what they were taken for."""
+    """The images with the largest errors, each with its predicted and its true class."""
     _tiles(axes, results, workload, pick=lambda judgement: judgement.worst)
 
 
 def series(axes: "Axes", results: Results, workload: str) -> None:
-    """A series and what was predicted for each of its points, in their order; its last points where it is long."""
+    """A series and the prediction for each of its points, in order; only the last points of a long series."""
     shown = list(first_judgements(results, workload))
     real = [truth for truth, _ in shown[0][1].pairs[-SERIES:]]
-    axes.plot(range(len(real)), real, color="black", linewidth=0.8, label="real")
+    axes.plot(range(len(real)), real, color="black", linewidth=0.8, label="true")
     for contender, judgement in shown:
         line = {**style(contender), "marker": "", "linewidth": 0.9}
-        axes.plot(range(len(real)), [said for _, said in judgement.pairs[-SERIES:]], label=contender, **line)
+        axes.plot(range(len(real)), [predicted for _, predicted in judgement.pairs[-SERIES:]], label=contender, **line)
     axes.set_xlabel("samples of the test set, in their order", fontsize=8)
     name_y(axes, _unit(results, workload) or "value")
     axes.yaxis.set_major_formatter(engineering())
@@ -53,7 +53,7 @@ def series(axes: "Axes", results: Results, workload: str) -> None:
 
 
 def architecture(axes: "Axes", results: Results, workload: str) -> None:
-    """The layers from the input down, each with the shape of a sample after it; as wide as that is large."""
+    """The layers from the input down, each with the shape of its output; a larger output has a wider box."""
     from matplotlib.patches import FancyBboxPatch
 
     layers = _network(results, workload)
@@ -63,7 +63,7 @@ def architecture(axes: "Axes", results: Results, workload: str) -> None:
         words = _words(layer)
         height = LINE * (words.count("\n") + 2)
         width = 0.35 + 0.65 * math.log1p(math.prod(layer.shape)) / largest
-        if top < 0:  # below another one
+        if top < 0:  # not the first layer
             axes.annotate("", (0, top), (0, top + ARROW), arrowprops={"arrowstyle": "->", "linewidth": 0.7})
         corner = (-width / 2, top - height)
         box = FancyBboxPatch(corner, width, height, boxstyle="round,pad=0.0,rounding_size=0.06", mutation_aspect=3)
@@ -84,17 +84,17 @@ def has_images(results: Results, workload: str) -> bool:
 
 
 def has_wrong_images(results: Results, workload: str) -> bool:
-    """Whether samples are images of which one was judged wrong."""
+    """Whether samples are images and some of them were classified wrongly."""
     return any(judgement.pictures and judgement.worst for _, judgement in first_judgements(results, workload))
 
 
 def has_series(results: Results, workload: str) -> bool:
-    """Whether the samples are a series with a naive forecast."""
+    """Whether the samples form a series that has a naive forecast."""
     return any(judgement.naive and len(judgement.pairs) > 1 for _, judgement in first_judgements(results, workload))
 
 
 def has_network(results: Results, workload: str) -> bool:
-    """Whether the layers are known."""
+    """Whether the records have the layers of the network."""
     return any(learning.network for _, learning in learnings(results, workload))
 
 
@@ -118,12 +118,12 @@ def _tiles(axes: "Axes", results: Results, workload: str, *, pick: Pick) -> None
     axes.set_xlim(-0.1, ACROSS)
     axes.set_ylim(-1.35 * -(-len(shown) // ACROSS) + 0.05, 0.1)
     axes.axis("off")
-    axes.set_title(f"{workload}, said by {contender}", fontsize=9)
+    axes.set_title(f"{workload}, predicted by {contender}", fontsize=9)
 
 
 def _answer(error: Error, names: Sequence[str]) -> str:
-    said, truth = (names[int(value)] if names else f"{value:g}" for value in (error.predicted, error.truth))
-    return f"{said} (is {truth})" if error.size else said
+    predicted, truth = (names[int(value)] if names else f"{value:g}" for value in (error.predicted, error.truth))
+    return f"{predicted} (true: {truth})" if error.size else predicted
 
 
 def _pixels(picture: Picture) -> "np.ndarray":

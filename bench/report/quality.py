@@ -1,4 +1,4 @@
-"""Tables of what was learnt: quality on the test set, time to target, the learning curve, and the certificates."""
+"""Tables of quality: metrics on the test set, time to target, the learning curve, and the certificates."""
 
 from collections.abc import Iterable, Sequence
 from statistics import fmean, median
@@ -8,13 +8,30 @@ from bench.records.measurement import Learning
 from bench.records.record import Certificate
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left, without_empty
-from bench.report.results import Lane, Results, certificates, label_columns, labels, lanes, select, status
+from bench.report.results import (
+    STATUS_WORDS,
+    Lane,
+    Results,
+    certificates,
+    label_columns,
+    labels,
+    lanes,
+    select,
+    status,
+)
 
 CURVE_ROWS = 10
+CHECKS = (
+    (
+        "Each entry: largest deviation ≤ limit. Outputs (forward) are compared with a NumPy reference, weights and "
+        "losses with the other frameworks. Weights: relative to the largest weight of the model."
+    ),
+    "Mantissa bits: how many bits of a number survive a multiplication. They show which precision was really used.",
+)
 
 
 def quality_table(results: Results, workload: str) -> Table:
-    """Every quality metric on the test set side by side, mean ± standard deviation over seeds, and time to target."""
+    """Every quality metric on the test set (mean ± standard deviation over seeds), and the time to target."""
     by_lane = learnt(results, workload)
     known = [item for items in by_lane.values() for item in items]
     metrics = tuple(dict.fromkeys(name for item in known for name in item.quality))
@@ -27,14 +44,14 @@ def quality_table(results: Results, workload: str) -> Table:
         *(Column(title=words(name)) for name in metrics or ("quality",)),
         Column(title="time to target"),
         Column(title="epochs"),
-        Column(title="training"),
+        Column(title="training time"),
         Column(title="seeds"),
     )
     return Table(title="Quality on the test set", columns=columns, rows=rows, notes=tuple(_quality_notes(known)))
 
 
 def primary_quality(results: Results, workload: str, row: Lane) -> tuple[str, Entry]:
-    """The workload's own metric on the test set, and its name; the outcome where nothing was learnt."""
+    """The name of the workload's metric and its value on the test set; the outcome if no case ended well."""
     records = select(results, workload, purpose="learning", lane_is=row)
     learnings = [item.measurement.learning for item in records if item.outcome == "ok" and item.measurement.learning]
     if not learnings:
@@ -44,7 +61,7 @@ def primary_quality(results: Results, workload: str, row: Lane) -> tuple[str, En
 
 
 def curve_table(results: Results, workload: str) -> Table:
-    """Evaluation quality and loss after each epoch, means over seeds; a long curve by ten of its epochs."""
+    """Evaluation quality and loss after each epoch, means over seeds; ten epochs of a long curve."""
     by_lane = {row: items for row, items in learnt(results, workload).items() if items}
     longest = max((len(item.epochs) for items in by_lane.values() for item in items), default=0)
     rows = tuple(
@@ -57,12 +74,15 @@ def curve_table(results: Results, workload: str) -> Table:
         title="Learning curve",
         columns=(Column(title="epoch"), *columns),
         rows=rows,
-        notes=tuple(f"{words(item.target_metric)} · loss on {item.evaluated_on} data." for item in known[:1]),
+        notes=tuple(
+            f"Each entry: {words(item.target_metric)} · loss on {item.evaluated_on} data, means over seeds."
+            for item in known[:1]
+        ),
     )
 
 
 def certificate_table(results: Results, workload: str) -> Table:
-    """The largest deviation of each check beside what is allowed, and why a certificate does not hold."""
+    """The largest deviation of each check with its limit, and the reason if there is no proof."""
     found = {row: certificates(results, workload, row) for row in lanes(results, workload)}
     present = {row: [item for item in items if item is not None] for row, items in found.items()}
     checks = tuple(
@@ -71,13 +91,13 @@ def certificate_table(results: Results, workload: str) -> Table:
     rows = tuple(
         (
             *labels(results, row),
-            Entry(status(results, workload, row)),
+            Entry(STATUS_WORDS[status(results, workload, row)]),
             *(_deviation(items, check) for check in checks),
         )
         for row, items in present.items()
     )
     full = Table(
-        title="Certificate: the largest relative deviations",
+        title="Certificate: largest relative deviations",
         columns=(*label_columns(results), *left("certificate"), *(Column(title=check) for check in checks)),
         rows=rows,
         notes=tuple(_certificate_notes(present.values())),
@@ -86,7 +106,7 @@ def certificate_table(results: Results, workload: str) -> Table:
 
 
 def learnt(results: Results, workload: str) -> dict[Lane, tuple[Learning, ...]]:
-    """What each lane learnt; a lane that was to learn and did not has nothing."""
+    """The learning results of each lane; empty for a lane in which no learning case ended well."""
     found: dict[Lane, tuple[Learning, ...]] = {}
     for row in lanes(results, workload):
         records = select(results, workload, purpose="learning", lane_is=row)
@@ -134,16 +154,16 @@ def _spread(values: Sequence[float]) -> Entry:
 def _quality_notes(learnings: Sequence[Learning]) -> Iterable[str]:
     if learnings:
         yield (
-            "Training (its steps alone) and time to target (with the evaluations until then): in one process for each "
-            "seed, compilation included; not repeated."
+            "Training time: training steps only. Time to target: training and evaluation until the target is reached. "
+            "Both include compilation: one process per seed, median over seeds."
         )
     targets = dict.fromkeys((item.target_metric, item.target, item.evaluated_on) for item in learnings)
     for metric, target, split in targets:
         if target is not None:
-            beside = "" if split == "test" else "; above it stand the figures of the test set, which may be others"
-            yield f"Target: {words(metric)} {target:g} on {split} data, checked after every epoch{beside}."
+            beside = "" if split == "test" else " The metrics in the table are of the test set and can differ."
+            yield f"Target: {words(metric)} {target:g} on {split} data, checked after every epoch.{beside}"
     for unit in dict.fromkeys(item.unit for item in learnings if item.unit):
-        yield f"Mae and rmse are in {unit}."
+        yield f"Mae and rmse: in {unit}."
 
 
 def _curve_entry(learnings: Sequence[Learning], epoch: int) -> Entry:
@@ -165,18 +185,25 @@ def _deviation(items: Sequence[Certificate], check: str) -> Entry:
     lines = [line for item in items for line in item.deviations if line.check == check]
     if not lines:
         return Entry(formatting.UNKNOWN)
-    # One that breaks its bound goes before one that is larger and may be, and before both what is not a number.
+    # A deviation above its limit comes first, even if another check allows a larger one; of these, NaN comes first.
     worst = max(lines, key=lambda line: (not line.holds, line.found != line.found, line.found))
+    if "mantissa bits" in check:
+        return Entry(formatting.bits_off(worst.found), worst.found)
     relation = "≤" if worst.holds else "not ≤"
     return Entry(f"{formatting.deviation(worst.found)} {relation} {worst.allowed:.0e}", worst.found)
 
 
 def _certificate_notes(found: Iterable[Sequence[Certificate]]) -> Iterable[str]:
     certificates_once = dict.fromkeys(item for items in found for item in items)
+    yield from CHECKS if any(item.deviations for item in certificates_once) else ()
     yield from (f"{item.contender}: {item.problem}" for item in certificates_once if item.problem)
-    yield from dict.fromkeys(f"{item.contender}: {note}" for item in certificates_once for note in item.notes)
+    about: dict[str, dict[str, None]] = {}
+    for item in certificates_once:
+        for note in item.notes:
+            about.setdefault(note, {})[item.contender] = None
+    yield from (f"{', '.join(names)}: {note}" for note, names in about.items())
 
 
 def words(name: str) -> str:
-    """The name of a metric as people read it."""
+    """The name of a metric in words."""
     return name.replace("_", " ")

@@ -1,4 +1,4 @@
-"""The records of one run, arranged for tables: what was timed, what failed, who competes with whom."""
+"""The records of one run, arranged for tables: what was timed, what failed, which cells are ranked together."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,10 +14,16 @@ from bench.workload import grid_variants
 from bench.workload.axes import Purpose, Scenario
 
 Status = Literal["passed", "failed", "missing", "unavailable"]
+STATUS_WORDS: dict[Status, str] = {
+    "passed": "proven equal",
+    "failed": "proof failed",
+    "missing": "no proof",
+    "unavailable": "unavailable",
+}
 
 
 class Lane(NamedTuple):
-    """Who runs, and how: one row of a table."""
+    """One row of a table: a framework, and how it runs."""
 
     contender: str
     device: str
@@ -26,7 +32,7 @@ class Lane(NamedTuple):
     threads: int
 
 
-# The fields of a lane that a table names only where they vary within the run.
+# The fields of a lane that a table shows only if they vary within the run.
 VARYING = ("device", "mode", "precision", "threads")
 
 BREAK = timedelta(minutes=10)
@@ -34,7 +40,7 @@ BREAK = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """The records of one run in the order of measurement, and the fields of a lane that vary within it."""
+    """The records of one run in the order of measurement, and the fields of a lane that vary within the run."""
 
     records: tuple[Record, ...]
     blocks: dict[Cell, tuple[Block, ...]]
@@ -50,9 +56,10 @@ def arrange(records: Iterable[Record]) -> Results:
 
 
 def sittings(records: Iterable[Record]) -> list[tuple[Record, ...]]:
-    """The records of one run but those of memory, apart where nothing ran for `BREAK`: it was interrupted, and went on.
+    """The records of one run without the memory cases, split wherever nothing ran for longer than `BREAK`.
 
-    Memory is measured beside the proofs, and whatever takes its time then is no break.
+    A run with several parts was interrupted and resumed. Memory is measured while proofs run, so the time between
+    memory cases is no break.
     """
     found: list[list[Record]] = []
     ended = None
@@ -73,13 +80,13 @@ def lane(case: Case | Cell) -> Lane:
 
 
 def workloads(results: Results) -> tuple[str, ...]:
-    """Every workload once, but for variants of one: these are told as a whole."""
+    """Every workload once, without the variants of a grid, which have a table of their own."""
     names = dict.fromkeys(record.case.workload for record in results.records)
     return tuple(name for name in names if not grid_variants.is_variant(name))
 
 
 def lanes(results: Results, workload: str) -> tuple[Lane, ...]:
-    """Every lane in which a workload was run or tried, those that compete next to each other."""
+    """Every lane in which a workload was run or tried; lanes that are ranked together stand together."""
     found = dict.fromkeys(lane(record.case) for record in results.records if record.case.workload == workload)
     ways = list(dict.fromkeys(item[1:] for item in found))  # modes and precisions stay in the order of the run
     return tuple(sorted(found, key=lambda item: ways.index(item[1:])))
@@ -88,7 +95,7 @@ def lanes(results: Results, workload: str) -> tuple[Lane, ...]:
 def select(
     results: Results, workload: str, *, purpose: Purpose, lane_is: Lane | None = None, scenario: Scenario | None = None
 ) -> tuple[Record, ...]:
-    """The records of a workload that were for a purpose, and of a lane and a scenario where they are given."""
+    """The records of a workload with this purpose, and with this lane and scenario if they are given."""
     return tuple(
         record
         for record in results.records
@@ -100,7 +107,7 @@ def select(
 
 
 def planned_cells(results: Results, workload: str, scenario: Scenario) -> tuple[Cell, ...]:
-    """The cells that were timed or tried, those that compete next to each other."""
+    """The cells that were timed or tried; cells that are ranked together stand together."""
     timed = select(results, workload, purpose="timing", scenario=scenario)
     found = dict.fromkeys(cell for record in timed for cell in cells(record.case))
     ways = list(dict.fromkeys(map(_way, found)))
@@ -112,20 +119,20 @@ def _way(cell: Cell) -> tuple[str, str, str, int, str]:
 
 
 def outcome(results: Results, cell: Cell) -> str:
-    """How a cell ended that has no timings: the last outcome that was not ok."""
+    """The outcome of a cell without timings: the last outcome that is not ok."""
     tried = (record for record in results.records if record.case.purpose == "timing" and cell in cells(record.case))
     return next((record.outcome for record in reversed(tuple(tried)) if record.outcome != "ok"), "not measured")
 
 
 def certificates(results: Results, workload: str, lane_is: Lane) -> tuple[Certificate | None, ...]:
-    """The certificates of a lane's records, each once: of those that ended well, or of all where none did."""
+    """The certificates of a lane, each once: of the records that ended well, or of all if none did."""
     here = [item for item in results.records if item.case.workload == workload and lane(item.case) == lane_is]
     well = [record for record in here if record.outcome == "ok"]
     return tuple(dict.fromkeys(record.certificate for record in well or here))
 
 
 def status(results: Results, workload: str, lane_is: Lane) -> Status:
-    """Whether a lane's work is proven: all of its records, or it is not; or that there is no such work to prove."""
+    """Whether all records of a lane are proven equal; `unavailable` if the framework cannot do this work."""
     found = certificates(results, workload, lane_is)
     known = [item for item in found if item is not None]
     if not found or len(known) < len(found):
@@ -137,7 +144,7 @@ def status(results: Results, workload: str, lane_is: Lane) -> Status:
 
 def label_columns(results: Results) -> tuple[Column, ...]:
     """The columns that name a lane."""
-    return left("contender", *results.varying)
+    return left("framework", *results.varying)
 
 
 def labels(results: Results, lane_is: Lane) -> tuple[Entry, ...]:
@@ -147,7 +154,7 @@ def labels(results: Results, lane_is: Lane) -> tuple[Entry, ...]:
 
 
 def where(results: Results, cell: Cell) -> str:
-    """Where those of a cell's group compete, in a sentence: its batch size, and what varies within the run."""
+    """The group of a cell in words: its batch size, and the fields that vary within the run."""
     varying = ((name, getattr(cell, name)) for name in results.varying)
     words = (f"{value} threads" if name == "threads" else value for name, value in varying)
     return " ".join((f"batch {cell.batch_size}", *words))

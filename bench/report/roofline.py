@@ -1,4 +1,4 @@
-"""Every timed cell beside what the device can do: MFU, the floor, and how far above it."""
+"""Every timed cell beside the measured peaks of the device: MFU, lower bound, and times the lower bound."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,10 +15,20 @@ from bench.workload.axes import Scenario
 PIPELINED: dict[Scenario, str] = {"training": "step_time_pipelined_s", "inference": "query_time_pipelined_s"}
 WORST = 3
 MOSTLY = 0.5
+LOWER_BOUND = (
+    "Lower bound: no call can be faster. It is the longer of two times: FLOPs / measured peak of matrix "
+    "multiplication, and bytes / measured memory bandwidth (of a buffer as large as the memory that the call holds)."
+)
+FLOPS = (
+    "MFU: the share of the measured peak of matrix multiplication that the call reaches. FLOPs: all products with "
+    "weights. Training adds their gradients, but not for the network's inputs. Bytes: read or written at least once."
+)
+TUNED_ONLY = "Only cases of mode `tuned`: no public option makes these faster."
+PEAKS = "The best over all frameworks of this run. Small matrices and buffers include the fixed cost of a call."
 
 
 def roofline_table(results: Results, workload: str) -> Table:
-    """A row for each timed cell whose roof is known, by pipelined calls."""
+    """A row for each timed cell whose measured peaks are known; times are of pipelined calls."""
     rows = []
     for scenario in PIPELINED:
         for cell in planned_cells(results, workload, scenario):
@@ -29,27 +39,21 @@ def roofline_table(results: Results, workload: str) -> Table:
         *left("scenario"),
         Column(title="batch"),
         *label_columns(results),
-        Column(title="call, pipelined"),
-        Column(title="floor"),
-        Column(title="over the floor"),
+        Column(title="time per call (pipelined)"),
+        Column(title="lower bound"),
+        Column(title="times the lower bound"),
         *left("limited by"),
         Column(title="FLOP/s"),
         Column(title="MFU"),
         Column(title="FLOPs per byte"),
     )
-    note = (
-        "The floor is the longer of two times: the operations at the best rate of a large product, the bytes that have "
-        "to move at least once at the best rate of a stream as large. Both measured in this run. MFU is the share of "
-        "that rate of products, not of a data sheet's peak, that a call's operations reach. They are those of the "
-        "products with weights, and in training of the gradients of both factors but for the network's inputs."
-    )
-    return Table(title="Distance from the hardware's limit", columns=columns, rows=tuple(rows), notes=(note,))
+    return Table(title="Roofline", columns=columns, rows=tuple(rows), notes=(LOWER_BOUND, FLOPS))
 
 
 def worst_table(results: Results) -> Table:
-    """The cells that are farthest above their floor, and what the other figures say about why.
+    """The cells that are farthest above their lower bound, and the likely reason.
 
-    Those of mode `tuned`, where there are any: what is left there, no public option takes away.
+    If there are cells of mode `tuned`, only those: no public option makes them faster.
     """
     cells = [cell for name in workloads(results) for kind in PIPELINED for cell in planned_cells(results, name, kind)]
     tuned = [cell for cell in cells if cell.mode == "tuned"]
@@ -70,50 +74,56 @@ def worst_table(results: Results) -> Table:
         *left("workload", "scenario"),
         Column(title="batch"),
         *label_columns(results),
-        Column(title="over the floor"),
+        Column(title="times the lower bound"),
         *left("why"),
     )
-    apart = (
-        ("Of mode tuned alone: what is left there, no public option takes away.",)
-        if 0 < len(tuned) < len(cells)
-        else ()
-    )
-    return Table(title="Farthest from the hardware's limit", columns=columns, rows=tuple(rows), notes=apart)
+    notes = (LOWER_BOUND, TUNED_ONLY) if 0 < len(tuned) < len(cells) else (LOWER_BOUND,)
+    return Table(title="Farthest above the lower bound", columns=columns, rows=tuple(rows), notes=notes)
 
 
 def _why(cell: Cell, known: Mapping[Cell, tuple[float, Standing]]) -> str:
-    """Whether the time is that of a call as such, which a smaller batch costs as well, or that of its work."""
+    """Whether the time is a fixed cost per call, which a smaller batch has as well, or the computation itself."""
     seconds, found = known[cell]
     alike = [other for other in known if replace(other, batch_size=cell.batch_size) == cell]
     least = min(alike, key=lambda other: other.batch_size)
-    floor = f"the work needs {formatting.duration(found.floor_s)}"
-    reached = f"{formatting.count(found.flops_per_s)}FLOP/s, {found.mfu:.1%} of what a large product reaches"
+    bound = f"lower bound {formatting.duration(found.floor_s)}"
+    reached = f"{formatting.count(found.flops_per_s)}FLOP/s, {found.mfu:.1%} of the measured peak"
     if len(alike) == 1:
-        return f"{floor}; {reached} (timed at one batch size, so that a call's own cost is not known)"
+        return f"{bound}; {reached} (timed at one batch size only, so the fixed cost per call is unknown)"
     if least == cell:
-        return f"{floor}; the smallest batch that was timed: a call as such costs up to {formatting.duration(seconds)}"
+        return f"{bound}; smallest timed batch: the fixed cost per call is at most {formatting.duration(seconds)}"
     share = known[least][0] / seconds
     if share >= MOSTLY:
-        return f"{floor}; {share:.0%} of the time is what a batch of {least.batch_size} takes as well: the call's own"
-    return f"{floor}; a batch of {least.batch_size} takes {share:.0%} of the time: the work itself is slow, {reached}"
+        return f"{bound}; batch {least.batch_size} takes {share:.0%} of this time: mostly a fixed cost per call"
+    return (
+        f"{bound}; batch {least.batch_size} takes {share:.0%} of this time: the computation itself is slow, {reached}"
+    )
 
 
 def roofs_table(results: Results) -> Table:
-    """What the devices can do, and which framework showed it."""
+    """The measured peaks of the devices, and the framework that reached each of them."""
     rows = []
     for (device, precision), roof in roofs(results).items():
         if roof.flops is not None:
-            rows.append(_rate(device, precision, f"product of {roof.flops.size} rows", roof.flops, "FLOP/s"))
+            rows.append(
+                _rate(
+                    device,
+                    precision,
+                    f"matrix multiplication, {roof.flops.size}×{roof.flops.size}",
+                    roof.flops,
+                    "FLOP/s",
+                )
+            )
         rows += [
-            _rate(device, precision, f"stream of {formatting.size(item.size)}", item, "B/s") for item in roof.bytes
+            _rate(device, precision, f"memory bandwidth, {formatting.size(item.size)}", item, "B/s")
+            for item in roof.bytes
         ]
-    columns = (*left("device", "precision", "what"), Column(title="best rate"), *left("by"))
-    note = "Rates of small streams and products contain what a call costs."
-    return Table(title="What the device can do", columns=columns, rows=tuple(rows), notes=(note,))
+    columns = (*left("device", "precision", "what"), Column(title="measured peak"), *left("framework"))
+    return Table(title="Measured peaks", columns=columns, rows=tuple(rows), notes=(PEAKS,))
 
 
 def roofs(results: Results) -> dict[tuple[str, str], Roof]:
-    """By device and precision: the best of all that was measured, which a run that goes on does at each start."""
+    """The measured peaks by device and precision. A resumed run measures them at each start; the best count."""
     found: dict[tuple[str, str], dict[Roof, None]] = {}
     for record in results.records:
         if record.roof is not None:
@@ -125,13 +135,13 @@ def roofs(results: Results) -> dict[tuple[str, str], Roof]:
 
 
 def standing(results: Results, cell: Cell) -> tuple[float, Standing] | None:
-    """The median time of a pipelined call over processes, and where it stands; None where something is not known."""
+    """The median time of a pipelined call over processes, and its `Standing`; None if any part is unknown."""
     blocks, roof = results.blocks.get(cell, ()), roofs(results).get((cell.device, cell.precision))
     found = summary(METRICS[PIPELINED[cell.scenario]], blocks)
     if not blocks or roof is None or found is None or blocks[0].flops is None or not blocks[0].least_bytes:
         return None
     least_bytes = blocks[0].least_bytes
-    held_bytes = blocks[0].held_bytes or least_bytes  # old records do not say
+    held_bytes = blocks[0].held_bytes or least_bytes  # old records do not have it
     made = stand(found.median, blocks[0].flops, least_bytes, roof, held_bytes=held_bytes)
     return None if made is None else (found.median, made)
 

@@ -1,4 +1,4 @@
-"""How every chart looks: a colour and a marker for each contender, axes that say their unit."""
+"""The look of every chart: a colour and a marker for each framework, axes with units."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.ticker import EngFormatter, Formatter
 
-# Okabe and Ito's colours, which the colour-blind can tell apart; a contender keeps its own on every chart.
+# Okabe and Ito's colours, which colour-blind readers can tell apart; a framework has the same colour in every chart.
 COLOURS = {
     "pytorch": "#D55E00",
     "keras/tensorflow": "#0072B2",
@@ -19,25 +19,25 @@ COLOURS = {
 }
 OTHER_COLOUR = "#555555"
 MARKERS = {"pytorch": "o", "keras/tensorflow": "s", "keras/jax": "D", "keras/torch": "v", "flax": "^"}
-EVERY_DIGIT = 0.5  # decades of an axis, at the most, where each digit has its number
-SOME_DIGITS = 1.0  # the same, where five of them have
+EVERY_DIGIT = 0.5  # an axis of at most so many decades has a number at every digit
+SOME_DIGITS = 1.0  # an axis of at most so many decades has a number at five digits
 
 
 def name_y(axes: "Axes", name: str) -> None:
-    """Where panels share the axis, only the first of a row names it."""
+    """Name the y axis; where panels share it, only the first panel of a row does."""
     position = axes.get_subplotspec()
     if position is None or position.is_first_col() or len(axes.get_shared_y_axes().get_siblings(axes)) == 1:
         axes.set_ylabel(name, fontsize=8)
 
 
 def place(label: str) -> tuple[int, str]:
-    """Where a contender stands in every list: those with a colour of their own first."""
+    """The sort key of a framework in every list: frameworks with a colour of their own come first."""
     contender = label.split(" ", maxsplit=1)[0]
     return (list(COLOURS).index(contender) if contender in COLOURS else len(COLOURS), label)
 
 
 def style(contender: str, *, every: int | tuple[int, int] = 1) -> dict[str, Any]:  # matplotlib's keywords
-    """The line of a contender, with a marker at each `every`th point."""
+    """The line style of a framework, with a marker at each `every`th point."""
     return {
         "color": COLOURS.get(contender, OTHER_COLOUR),
         "marker": MARKERS.get(contender, "x"),
@@ -49,16 +49,16 @@ def style(contender: str, *, every: int | tuple[int, int] = 1) -> dict[str, Any]
 
 
 def engineering(unit: str = "") -> "EngFormatter":
-    """Numbers with k, M, m, µ and the unit."""
+    """Numbers with an SI prefix (k, M, m, µ) and the unit."""
     from matplotlib.ticker import EngFormatter
 
     return EngFormatter(unit=unit, sep="" if not unit else " ")
 
 
 def decades(axis: "Axis", formatter: "Formatter | str", *, fine: float = 4.0) -> None:
-    """Numbers at 1, 2 and 5 of each decade of a logarithmic axis, to be called when all is drawn.
+    """Put numbers at 1, 2 and 5 of each decade of a logarithmic axis; to be called after everything is drawn.
 
-    They are at 1 alone where there are over `fine` decades, and at more digits, or at all, where there are few.
+    An axis of more than `fine` decades has them at 1 only. A short axis has them at more digits.
     """
     from matplotlib.ticker import LogLocator, NullLocator
 

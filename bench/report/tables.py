@@ -1,12 +1,13 @@
-"""Records in, a report of tables out: pure, and without a framework."""
+"""The report of tables that is made from records; pure, and without a framework."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from bench.errors import NothingMeasuredError
 from bench.records.cell import Cell
 from bench.records.record import Record
 from bench.records.timing_metrics import METRICS
 from bench.report import formatting
+from bench.report.certificates import PROVEN
 from bench.report.first_calls import boundary_table, first_calls_table
 from bench.report.layout import Column, Entry, Report, Section, Table, left, without_empty
 from bench.report.learning import band_table, learning_tables
@@ -15,10 +16,11 @@ from bench.report.memory import account_table, capacity_table, demand_table, mem
 from bench.report.method import about, environment_table, failure_table, method_table, settings_table
 from bench.report.model_selection import selection_tables
 from bench.report.modes import modes_table
-from bench.report.performance import BOLD_OF_ONE, several_steps, standing, standings, summaries
+from bench.report.performance import BOLD, BOLD_OF_ONE, several_steps, standing, standings, summaries
 from bench.report.performance import table as performance_table
 from bench.report.quality import certificate_table, curve_table, primary_quality, quality_table
 from bench.report.results import (
+    STATUS_WORDS,
     Lane,
     Results,
     arrange,
@@ -37,7 +39,7 @@ from bench.report.tuning import searches_table
 
 
 def report(records: Sequence[Record], *, command: str | None = None) -> Report:
-    """The report over all records, run by run, with the command that repeats the measurement.
+    """The report on all records, run by run, with the command that repeats the measurement.
 
     Raises NothingMeasuredError when there is no record.
     """
@@ -60,7 +62,7 @@ def report(records: Sequence[Record], *, command: str | None = None) -> Report:
 
 
 def summary_table(results: Results) -> Table:
-    """One line for each workload and contender: is it proven, how well did it learn, how fast is it."""
+    """One row for each workload and framework: whether it is proven equal, its quality, its speed."""
     rows: list[tuple[Entry, ...]] = []
     ends: list[int] = []
     names: dict[str, None] = {}
@@ -77,8 +79,8 @@ def summary_table(results: Results) -> Table:
         Column(title=f"test {'/'.join(names) or 'quality'}"),
         Column(title="training samples/s"),
         *left("vs fastest"),
-        Column(title="smallest query"),
-        Column(title="largest query samples/s"),
+        Column(title=f"latency at {_batch(results, min)} (p50)"),
+        Column(title=f"throughput at {_batch(results, max)}", unit="samples/s"),
     )
     full = Table(
         title="Summary", columns=columns, rows=tuple(rows), notes=_summary_notes(results), groups=frozenset(ends)
@@ -86,9 +88,20 @@ def summary_table(results: Results) -> Table:
     return without_empty(full)  # a run that only learns has no times
 
 
+def _batch(results: Results, pick: Callable[[set[int]], int]) -> str:
+    """The smallest or the largest batch of inference, in words; workloads may differ in it."""
+    sizes: dict[str, set[int]] = {}
+    for cell in results.blocks:
+        if cell.scenario == "inference":
+            sizes.setdefault(cell.workload, set()).add(cell.batch_size)
+    picked = {pick(found) for found in sizes.values()}
+    which = "smallest" if pick is min else "largest"
+    return f"batch {picked.pop()}" if len(picked) == 1 else f"the {which} batch"
+
+
 def _run_sections(results: Results) -> Iterable[Section]:
     summary = _with_rows((summary_table(results), band_table(results), capacity_table(results), worst_table(results)))
-    if summary:  # which a run over a grid has none of
+    if summary:  # empty for a run over a grid
         yield Section(title="Summary", tables=summary)
     choices = selection_tables(results)
     if choices:
@@ -131,7 +144,7 @@ def _summary_row(results: Results, workload: str, row: Lane, *, quality: Entry) 
     return (
         Entry(workload),
         *labels(results, row),
-        Entry(status(results, workload, row)),
+        Entry(STATUS_WORDS[status(results, workload, row)]),
         quality,
         *_ranked(results, training, "samples_per_second"),
         _ranked(results, smallest, "query_time_p50_s")[0],
@@ -140,7 +153,7 @@ def _summary_row(results: Results, workload: str, row: Lane, *, quality: Entry) 
 
 
 def _training_cell(results: Results, workload: str, row: Lane) -> Cell | None:
-    """The training cell at the batch size of the recipe, which is the one that learning used."""
+    """The training cell at the batch size of the recipe, which learning used."""
     cells = [cell for cell in planned_cells(results, workload, "training") if lane(cell) == row]
     recipe = {size for record in select(results, workload, purpose="learning") for size in record.case.batch_sizes}
     return next((cell for cell in cells if cell.batch_size in recipe), next(iter(cells), None))
@@ -150,7 +163,7 @@ WRITE = {"samples_per_second": formatting.count, "query_time_p50_s": formatting.
 
 
 def _ranked(results: Results, cell: Cell | None, name: str) -> tuple[Entry, Entry]:
-    """A figure, marked where it is the best of its group, and its ratio to the best."""
+    """A figure, bold if it is the best of its group, and its ratio to the best."""
     if cell is None:
         return Entry(formatting.UNKNOWN), Entry("")
     if cell not in results.blocks:
@@ -171,27 +184,23 @@ def _summary_notes(results: Results) -> tuple[str, ...]:
         _training_cell(results, workload, row) for workload in workloads(results) for row in lanes(results, workload)
     ]
     trained = [cell for cell in shown if cell is not None and cell in results.blocks]
-    training = {cell.batch_size for cell in trained}
-    queries = {cell.batch_size for cell in results.blocks if cell.scenario == "inference"}
-    parts = []
+    training = sorted({cell.batch_size for cell in trained})
+    notes = [PROVEN] if any(record.certificate for record in results.records) else []
     if training:
-        parts.append(f"training at the recipe's batch size ({' or '.join(map(str, sorted(training)))})")
-    if queries:
-        parts.append(f"queries of {min(queries)} (p50) and {max(queries)} samples")
-    if not parts:
-        return ()
-    notes = [f"{'; '.join(parts).capitalize()}."]
+        sizes = " or ".join(map(str, training))
+        notes.append(f"Training samples/s, and vs fastest in them: at the recipe's batch size ({sizes}).")
+    if not results.blocks:
+        return tuple(notes)
     together = several_steps(results, trained)
     if together:
         named = (f"{cell.workload} {cell.contender} {cell.mode}" for cell in together)
         notes.append(
-            "Where a search chose several steps in a call, training samples/s are those of such calls: "
+            "Tuning chose several steps per call, and training samples/s are of such calls, for: "
             f"{'; '.join(dict.fromkeys(named))}."
         )
-    bold = "Bold is the best, down to the last whose range over processes overlaps with that of the best."
     several = any(len(blocks) > 1 for blocks in results.blocks.values())
-    notes.append(bold if several else BOLD_OF_ONE)
+    notes.append(BOLD if several else BOLD_OF_ONE)
     if len({(cell.device, cell.mode, cell.precision) for cell in results.blocks}) > 1:
         fastest = "; 1.00× is the fastest of them" if trained else ""
-        notes.append(f"Those of one device, mode and precision compete{fastest}.")
+        notes.append(f"Only rows with the same device, mode and precision are ranked together{fastest}.")
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""A report on a terminal, by Rich."""
+"""A report on a terminal, printed with Rich."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,18 +12,17 @@ from rich.text import Text
 
 from bench.report.layout import Report, Section, Table
 
-# A terminal shows what fits a screen; the page has the rest.
+# A terminal shows these sections; the Markdown page has all of them.
 BRIEF = ("Summary", "Model selection", "Failures")
-# Text up to this length is never broken: names of contenders, numbers with their unit.
-MOST_NAMES = 4  # columns that are repeated where a table goes on below
-LONGEST_WORD = 24
+MOST_NAMES = 4  # columns that are repeated where a table continues below
+LONGEST_WORD = 24  # text up to this length is never broken: names of frameworks, numbers with their unit
 LEAST_HEADING = 11
 LEAST_SENTENCE = 32
 PADDING = 2  # a space and the line between two columns
 
 
 def render(report: Report, *, brief: bool = False) -> Iterable[RenderableType]:
-    """Everything to be printed, one after the other; in brief, the summary and the failures alone."""
+    """Everything to be printed, in order; `brief` keeps only the sections in `BRIEF`."""
     yield Text(report.title, style="bold")
     yield from map(Text, report.about)
     for section in report.sections:
@@ -34,10 +33,10 @@ def render(report: Report, *, brief: bool = False) -> Iterable[RenderableType]:
 
 
 def render_table(table: Table) -> RenderableType:
-    """One table with its remarks below it; the best of a group is bold and not told by colour alone.
+    """One table with its notes below it; the best entries of a group are bold as well as coloured.
 
-    Where it is wider than the console it goes on in further tables, each with the columns that name a row: no number is
-    ever cut short.
+    A table that is wider than the console is split into several tables. Each of them repeats the columns that name a
+    row. No number is ever truncated.
     """
     return _Fitting(table)
 
@@ -45,7 +44,7 @@ def render_table(table: Table) -> RenderableType:
 @final
 @dataclass(frozen=True, slots=True)
 class _Fitting:
-    """A table in as many pieces as the console's width asks for."""
+    """A table, split into as many pieces as the console's width needs."""
 
     table: Table
 
@@ -58,7 +57,7 @@ class _Fitting:
 
 
 def _pieces(table: Table, room: int) -> list[list[int]]:
-    """The numbers of the columns of each piece; all of them in one where there is room."""
+    """The column numbers of each piece; one piece with all columns if there is room."""
     widths = [_width(table, index) + PADDING for index in range(len(table.columns))]
     names = list(range(_naming(table)))
     pieces, used = [[*names]], sum(widths[index] for index in names)
@@ -72,7 +71,7 @@ def _pieces(table: Table, room: int) -> list[list[int]]:
 
 
 def _naming(table: Table) -> int:
-    """How many columns, from the first on, name a row: as many as tell all rows apart, or else those of text."""
+    """How many of the first columns name a row: the fewest that tell all rows apart, or else the columns of text."""
     for count in range(1, min(MOST_NAMES, len(table.columns)) + 1):
         if len({tuple(entry.text for entry in row[:count]) for row in table.rows}) == len(table.rows):
             return count
@@ -81,7 +80,7 @@ def _naming(table: Table) -> int:
 
 
 def _width(table: Table, index: int) -> int:
-    """The room that a column needs: a sentence wraps where it must, a name or a number stays whole."""
+    """The width that a column needs: sentences are wrapped, names and numbers stay whole."""
     width = max((len(row[index].text) for row in table.rows), default=0)
     if width > LONGEST_WORD:
         return LEAST_SENTENCE
@@ -89,7 +88,7 @@ def _width(table: Table, index: int) -> int:
 
 
 def _heading(table: Table, index: int) -> str:
-    """A heading takes as little room as what is below it."""
+    """The heading, wrapped to the width of the entries below it."""
     width = max((len(row[index].text) for row in table.rows), default=0)
     heading = table.columns[index].heading
     return (

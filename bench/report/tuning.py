@@ -1,4 +1,4 @@
-"""What searches for the fastest options found, as tables: one with all its candidates, or those of a run."""
+"""The results of tuning as tables: one search with all its candidates, or all searches of a run."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
@@ -16,7 +16,13 @@ from bench.report.layout import Column, Entry, Table, left
 from bench.report.results import Results, label_columns, labels, lane
 
 LONGEST_ERROR = 120  # characters of it; the record has more
-TITLES = {"step_time_pipelined_s": "step, pipelined", "query_time_p50_s": "query p50"}
+TITLES = {"step_time_pipelined_s": "step time, pipelined", "query_time_p50_s": "latency p50"}
+
+RANKED = (
+    "Times: pipelined steps in training, p50 in inference. Time of a candidate: that of the default, divided by the "
+    "speed-up in the rounds that both ran. Those with fewer timings were eliminated earlier and can look too fast. "
+    f"The default is replaced only for a speed-up of at least {WORTH:.0%}."
+)
 
 
 def searches(results: Results) -> dict[Cell, SearchResult]:
@@ -29,33 +35,27 @@ def searches(results: Results) -> dict[Cell, SearchResult]:
 
 
 def searches_table(results: Results, workload: str) -> Table:
-    """What each search of a workload chose, by what the guide says and by what came next."""
+    """The choice of each search of a workload, beside the default and the best of the other candidates."""
     mine = {cell: found for cell, found in searches(results).items() if cell.workload == workload}
     rows = [_search(results, cell, found) for cell, found in mine.items()]
     columns = (*left("scenario"), Column(title="batch"), *label_columns(results), Column(title="candidates"))
-    columns = (*columns, *left("as the guide says", "chosen", "best of the others"))
-    return Table(
-        title="Searches for the fastest options", columns=columns, rows=tuple(rows), notes=tuple(_manner(mine))
-    )
+    columns = (*columns, *left("default", "chosen", "best other"))
+    return Table(title="Tuning: chosen options", columns=columns, rows=tuple(rows), notes=tuple(_manner(mine)))
 
 
 def _manner(found: Mapping[Cell, SearchResult]) -> Iterable[str]:
-    """How the searches of a table were made, as far as it is on their records."""
+    """Notes on how the searches of a table were made, as far as their records say."""
     turns = {item.in_turns for item in found.values()}
     if turns == {True}:
-        how = ", in turns with what the guide says where that runs"
+        how = ", interleaved with the default if that runs"
     elif turns == {False}:
-        how = ", by itself"
+        how = ", not interleaved with the default"
     elif True in turns and False in turns:
-        how = ", on a CPU in turns with what the guide says where that runs"
+        how = ", on a CPU interleaved with the default if that runs"
     else:
-        how = ""  # from before it was noted
-    yield (
-        f"Before anything else was timed, each candidate in fresh processes{how}; times are what the guide's form "
-        "takes (pipelined steps, p50 of queries), divided by how many times as fast a candidate was in the laps of "
-        "both, or its own where there is none of both. Who was timed less often may seem faster; nothing is chosen for "
-        f"less than {WORTH:.0%}. The records have every candidate with its times."
-    )
+        how = ""  # records from before this was stored
+    yield f"Each candidate was timed in fresh processes{how}, before all other timings of the run."
+    yield RANKED
     busy = [
         f"{cell.contender}, {cell.scenario} at batch {cell.batch_size} ({item.busy_cores:.1f} cores)"
         for cell, item in found.items()
@@ -63,8 +63,8 @@ def _manner(found: Mapping[Cell, SearchResult]) -> Iterable[str]:
     ]
     if busy:
         yield (
-            f"Other work was there when a search began: {'; '.join(busy)}. What it found may be due to that; "
-            "`levelfield tune --again` searches anew."
+            f"Other programs were running when a search began: {'; '.join(busy)}. They may have changed its result; "
+            "`levelfield tune --again` repeats it."
         )
 
 
@@ -100,14 +100,14 @@ def _search(results: Results, cell: Cell, found: SearchResult) -> tuple[Entry, .
 
 
 def table(title: str, found: SearchResult, *, picked: Mapping[str, str] | None = None) -> Table:
-    """A row for each candidate, the fastest of those that came to the end first.
+    """A row for each candidate; the fastest of those that reached the last round come first.
 
-    Where `found` is exhaustive, `picked` are the options that the search without it chose: a remark holds them against
-    the fastest.
+    If `found` is exhaustive, `picked` are the options that the usual search chose: a note compares them with the
+    fastest.
     """
     times = successive_halving.times(found)
     usual_s = next((time for place, time in times.items() if not found.candidates[place].options), None)
-    columns = (*left("options"), Column(title=TITLES.get(found.metric, found.metric)), Column(title="gain"))
+    columns = (*left("options"), Column(title=TITLES.get(found.metric, found.metric)), Column(title="speed-up"))
     return Table(
         title=title,
         columns=(*columns, Column(title="timings"), *left("outcome")),
@@ -120,7 +120,7 @@ def table(title: str, found: SearchResult, *, picked: Mapping[str, str] | None =
 
 
 def _alike(candidates: Sequence[Candidate]) -> Iterable[Sequence[int]]:
-    """The places of each candidate by itself; those that failed one after the other for one reason together."""
+    """The place of each candidate; consecutive candidates that failed for the same reason share a group."""
 
     def reason(place: int) -> object:
         item = candidates[place]
@@ -140,7 +140,7 @@ def _row(
     error = error if len(error) <= LONGEST_ERROR else f"{error[: LONGEST_ERROR - 2]} …"
     outcome = "chosen" if chosen and item.times_s else error or ("" if item.outcome == "ok" else item.outcome)
     return (
-        Entry(progress.words(item.options) + (f"; {more} more for the same reason" if more else "")),
+        Entry(progress.words(item.options) + (f"; {more} more failed for the same reason" if more else "")),
         Entry(formatting.duration(time), time),
         Entry(formatting.ratio(gained), gained),
         Entry(str(len(item.times_s)), len(item.times_s)),
@@ -150,16 +150,16 @@ def _row(
 
 def _notes(found: SearchResult) -> Iterable[str]:
     many = "one candidate" if len(found.candidates) == 1 else f"{len(found.candidates)} candidates"
-    yield f"Searched {found.searched}: {many}; a gain above 1 is faster than {USUAL}; who has fewer timings left early."
+    yield f"Searched {found.searched}: {many}. Speed-up: over the {USUAL}. Fewer timings: eliminated earlier."
     if _disturbed(found):
         yield (
-            f"Other work kept {found.busy_cores:.1f} cores busy when it began, to which what was found may be due: "
-            "search again with `--again` when the machine is quiet."
+            f"Other programs kept {found.busy_cores:.1f} cores busy when the search began and may have changed its "
+            "result: search again with `--again` when the machine is idle."
         )
     if found.options:
-        yield "What was chosen is proven to do the same work as what the guide says: its certificate passed."
+        yield f"The chosen options are proven equal to the {USUAL}: their certificate passed."
     elif gain(found) is not None:
-        yield f"Nothing that is proven is {WORTH:.0%} faster than {USUAL}, which stays."
+        yield f"No candidate that is proven equal is {WORTH:.0%} faster than the {USUAL}, so the {USUAL} stays."
 
 
 def _picked(found: SearchResult, picked: Mapping[str, str] | None) -> Iterable[str]:
@@ -172,6 +172,6 @@ def _picked(found: SearchResult, picked: Mapping[str, str] | None) -> Iterable[s
     timed = [np.divide(item.times_s, usual.times_s) for item in found.candidates if item.times_s and item.options]
     spread = median(float(ratios.max() / ratios.min()) - 1 for ratios in timed) if timed else 0.0
     yield (
-        f"The search chose {progress.words(picked)}: {formatting.ratio(times[mine] / fastest)} of the fastest's time "
-        f"here, where {len(usual.times_s)} timings of one candidate are {spread:.0%} apart (median)."
+        f"The usual search chose {progress.words(picked)}: {formatting.ratio(times[mine] / fastest)} the time of the "
+        f"fastest candidate. The {len(usual.times_s)} timings of one candidate differ by {spread:.0%} (median)."
     )

@@ -80,8 +80,8 @@ def test_runs_with_a_single_pair_have_no_noise_between_processes() -> None:
     found = calibrate(*single, threshold=THRESHOLD)
     assert (found.between_percent, found.known) == (None, ())
     assert from_json(asdict(found)) == found
-    (value,) = (row[1].text for row in table(found).rows if row[0].text == "between processes")
-    assert value == "n/a (a single one in every run)"
+    (value,) = (row[1].text for row in table(found).rows if row[0].text == "noise between processes")
+    assert value == "n/a (every run has one process per case)"
 
 
 @pytest.mark.slow

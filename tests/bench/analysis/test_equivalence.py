@@ -265,7 +265,7 @@ def test_without_a_peer_there_is_no_proof() -> None:
     found = certify("flax", traces, traces, dropout=False)
     assert not found.passed
     assert found.problem is not None
-    assert found.problem.startswith("no second framework that does this to compare with: it takes one of pytorch, flax")
+    assert found.problem.startswith("found no second framework to compare it with, expected one of pytorch, flax")
 
 
 @pytest.mark.parametrize(("double", "single"), [({}, {"flax": arrays()}), ({"flax": arrays()}, {})])
@@ -273,7 +273,7 @@ def test_without_both_traces_there_is_no_proof(double: dict[str, Arrays], single
     found = certify("flax", {"pytorch": arrays(), **double}, {"pytorch": arrays(), **single}, dropout=False)
     assert not found.passed
     assert found.problem is not None
-    assert "no trace" in found.problem
+    assert "no results for the proof" in found.problem
 
 
 def test_the_certificate_has_notes_about_settings_that_were_changed_for_the_proof() -> None:
@@ -342,4 +342,4 @@ def test_float32_with_too_few_mantissa_bits_fails() -> None:
 def test_a_precision_without_a_trace_is_unproven() -> None:
     found = in_precision(certificate(), "tf32", {})
     assert not found.passed
-    assert found.problem == "it computed no trace in tf32: see its failure"
+    assert found.problem == "it produced no results for the proof in tf32: see its failure"

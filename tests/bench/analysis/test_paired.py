@@ -79,7 +79,7 @@ def test_a_cell_that_was_timed_alone_is_judged_by_medians_and_the_others_by_pair
     pairs, medians = ([row for row in found.rows if row.cell.contender == name] for name in ("flax", "pytorch"))
     assert found.in_turns
     assert {(row.verdict, row.reason) for row in pairs} == {("regressed", "")}
-    assert {row.reason for row in medians} == {"not timed in turns"}
+    assert {row.reason for row in medians} == {"not timed in interleaved pairs"}
     assert {row.verdict for row in medians} <= {"unchanged", "inconclusive"}
     everything = compare(side(noise=0.01), side(factor=1.1, noise=0.01), threshold=0.05)
     assert {row.reason for row in everything.rows} == {""}

@@ -21,7 +21,7 @@ TIMED = replace(
 
 def test_the_parts_of_a_block_are_counted_separately() -> None:
     found = spent_s([record(measurement=Measurement(blocks=(TIMED, TIMED)))])
-    assert found == {"timed rounds": 20.0, "first calls and warm-up": 10.0, "calls in parts": 2.0}
+    assert found == {"timed rounds": 20.0, "first calls and warm-up": 10.0, "parts of a call": 2.0}
 
 
 def test_learning_is_the_time_of_its_epochs_and_memory_has_no_timed_part() -> None:
@@ -35,5 +35,5 @@ def test_learning_is_the_time_of_its_epochs_and_memory_has_no_timed_part() -> No
 
 def test_shares_include_the_remaining_time() -> None:
     timed = record(measurement=Measurement(blocks=(TIMED,)))
-    words = "50% timed rounds, 25% first calls and warm-up, 5% calls in parts, 20% starting"
+    words = "50% timed rounds, 25% first calls and warm-up, 5% parts of a call, 20% starting"
     assert shares([timed], 20.0, rest="starting") == words

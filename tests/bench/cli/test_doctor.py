@@ -35,7 +35,7 @@ def test_a_calibration_is_printed_stored_and_used(
     monkeypatch.setattr(compare_commits, "measure", measure)
     found = levelfield("doctor", "--calibrate", "--processes", 5, "--results", tmp_path)
     assert found.code == 0, found.err
-    assert f"{ENVIRONMENT.machine} against itself" in found.out
+    assert f"{ENVIRONMENT.machine} compared with itself" in found.out
     assert "0 of 3 (at most " in found.out, "two metrics, and both together"
     stored = tmp_path / ENVIRONMENT.machine / "calibration.json"
     assert json.loads(stored.read_text())["pairs"] == 5
@@ -72,7 +72,7 @@ def test_pairs_that_were_measured_before_are_a_calibration_too(levelfield: Comma
         stored_in_turns(place / side, seed=seed)
     found = levelfield("doctor", "--calibrate", "--processes", 0, "--add", place, "--results", tmp_path)
     assert found.code == 0, found.err
-    assert "5 pairs of processes for each cell" in found.out
+    assert "5 interleaved pairs of processes" in found.out
     nowhere = levelfield("doctor", "--calibrate", "--add", tmp_path / "nowhere", "--results", tmp_path)
     assert (nowhere.code, nowhere.out) == (2, "")
     assert f"found no records of both sides in {tmp_path / 'nowhere'}" in nowhere.err

@@ -18,7 +18,7 @@ def test_verify_as_json_says_whether_all_passed_and_by_how_much(levelfield: Comm
     assert found.code == 0
     content = json.loads(found.out)
     assert content["passed"] is True
-    assert [(item["workload"], item["contender"], item["passed"]) for item in content["certificates"]] == [
+    assert [(item["workload"], item["framework"], item["passed"]) for item in content["certificates"]] == [
         ("tiny", "pytorch", True),
         ("tiny", "flax", True),
     ]
@@ -32,7 +32,7 @@ def test_verify_as_json_says_whether_all_passed_and_by_how_much(levelfield: Comm
 def test_verify_as_a_table_names_the_largest_deviations(levelfield: Command, finished: Finished) -> None:
     found = levelfield(*verify(finished))
     assert found.code == 0
-    assert found.out.count("passed") == 2
+    assert found.out.count("proven equal") == 2
 
 
 def test_verify_ends_with_1_where_a_deviation_is_too_large(

@@ -50,7 +50,7 @@ def test_what_is_inconclusive_is_skipped_with_the_reason() -> None:
     alone = [record()]
     text = render(compare(alone, alone, threshold=0.05))
     assert outcomes(text) == {SKIPPED: 2}
-    assert cases(text)[0].skipped_msg == "1 process in the baseline; two at least are needed"
+    assert cases(text)[0].skipped_msg == "1 process in the baseline, at least two are needed"
 
 
 def test_a_case_that_failed_only_now_fails() -> None:

@@ -17,5 +17,5 @@ def test_what_is_broken_comes_first_and_what_was_not_measured_next() -> None:
     assert column(table, "verdict") == ["BROKEN", "not measured", "kept"]
     assert column(table, "key") == ["step_p90_ms", "step_p50_ms", "step_p50_ms"]
     assert column(table, "limit") == ["at most 1e-06", "at most 1e+06", "at most 1e+06"]
-    assert [text == "n/a" for text in column(table, "found")] == [False, True, False]
+    assert [text == "n/a" for text in column(table, "measured")] == [False, True, False]
     assert is_noted(table, "1 BROKEN, 1 not measured, 1 kept.")

@@ -1,4 +1,4 @@
-"""What is known of a machine's noise is shown with the bounds of each rate."""
+"""The calibrated noise of a machine is shown with the bounds of each rate."""
 
 from dataclasses import replace
 
@@ -33,11 +33,14 @@ def facts(found: Calibration) -> dict[str, str]:
 def test_alarms_are_bounded_from_above_and_what_is_found_from_below() -> None:
     shown = facts(KNOWN)
     assert shown["false alarms"] == "1 of 170 (at most 2.8%, with 95 % confidence)"
-    assert shown["a cell 10% slower is found"] == "150 of 160 (at least 90.0%, with 95 % confidence)"
-    assert shown["found four times in five"] == "a cell that is 1.08× as slow"
-    assert is_noted(table(KNOWN), "25 pairs of processes for each cell, in turns, in 5 comparisons")
+    assert shown["detected when one case is 10% slower"] == "150 of 160 (at least 90.0%, with 95 % confidence)"
+    assert shown["smallest detectable slowdown"] == "1.08× the time, with 80 % probability"
+    assert is_noted(table(KNOWN), "25 interleaved pairs of processes for each case, in 5 comparisons of 5 pairs;")
 
 
 def test_a_single_process_in_every_run_says_nothing_of_what_is_between_processes() -> None:
-    assert facts(KNOWN)["between processes"].startswith("2.3 %")
-    assert facts(replace(KNOWN, between_percent=None))["between processes"] == "n/a (a single one in every run)"
+    assert facts(KNOWN)["noise between processes"].startswith("2.3 %")
+    assert (
+        facts(replace(KNOWN, between_percent=None))["noise between processes"]
+        == "n/a (every run has one process per case)"
+    )

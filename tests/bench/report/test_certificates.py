@@ -1,10 +1,10 @@
-"""Certificates by themselves: the largest deviation of each check, and everything for machines."""
+"""Certificates by themselves: the largest deviation of each check, and all of it as JSON."""
 
 import json
 from dataclasses import replace
 
 from bench.records.record import Certificate, Deviation
-from bench.report.certificates import as_json, hold, table
+from bench.report.certificates import PROVEN, as_json, hold, table
 
 FORWARD = Deviation(check="forward", against="reference", found=3e-16, allowed=1e-12)
 WEIGHTS = (
@@ -20,7 +20,7 @@ FOUND = {("tiny", "pytorch"): PASSED, ("tiny", "flax"): FAILED, ("tiny", "keras/
 def test_each_line_has_the_largest_deviation_of_each_check() -> None:
     made = table(FOUND)
     assert [[entry.text for entry in row] for row in made.rows] == [
-        ["tiny", "pytorch", "passed", "3.0e-16", "5.0e-13"],
+        ["tiny", "pytorch", "proven equal", "3.0e-16", "5.0e-13"],
         ["tiny", "flax", "FAILED", "2.0e-03 > 1e-12", "none"],
         ["tiny", "keras/jax", "FAILED", "none", "none"],
     ]
@@ -28,7 +28,7 @@ def test_each_line_has_the_largest_deviation_of_each_check() -> None:
 
 
 def test_notes_and_problems_stand_below() -> None:
-    assert table(FOUND).notes == ("without dropout", "tiny keras/jax: it broke")
+    assert table(FOUND).notes == (PROVEN, "without dropout", "tiny keras/jax: it broke")
 
 
 def test_a_deviation_that_is_no_number_is_the_largest() -> None:
@@ -39,10 +39,17 @@ def test_a_deviation_that_is_no_number_is_the_largest() -> None:
     assert ">" in row[3].text
 
 
+def test_mantissa_bits_are_shown_as_expected_or_as_so_many_off() -> None:
+    right = Deviation(check="tf32 mantissa bits", against="probe", found=0, allowed=0.5)
+    for found, text in ((right, "as expected"), (replace(right, found=13), "13 bits off")):
+        (row,) = table({("tiny", "pytorch"): replace(PASSED, deviations=(found,))}).rows
+        assert row[3].text == text
+
+
 def test_a_note_about_some_workloads_names_them() -> None:
     found = {("tiny", "pytorch"): PASSED, ("tiny", "flax"): FAILED, ("large", "pytorch"): PASSED}
     both = {**found, ("large", "flax"): replace(FAILED, notes=("saturated",))}
-    assert table(both).notes == ("without dropout", "large: saturated")
+    assert table(both).notes == (PROVEN, "without dropout", "large: saturated")
 
 
 UNAVAILABLE = replace(NONE, problem="tanh is built in", available=False)
@@ -52,7 +59,7 @@ def test_what_a_framework_cannot_do_is_no_failed_proof() -> None:
     found = {("tiny", "pytorch"): PASSED, ("tiny", "flax"): UNAVAILABLE}
     assert hold(found)
     assert as_json(found)["passed"] is True
-    assert [row[2].text for row in table(found).rows] == ["passed", "unavailable"]
+    assert [row[2].text for row in table(found).rows] == ["proven equal", "unavailable"]
     assert table(found).notes[-1] == "tiny flax: tanh is built in"
     assert not hold({**found, ("tiny", "keras/jax"): NONE})
 
@@ -64,7 +71,7 @@ def test_json_says_whether_all_passed() -> None:
 
 def test_json_holds_all_that_the_certificates_hold() -> None:
     content = json.loads(json.dumps(as_json(FOUND)))
-    assert [(item["workload"], item["contender"], item["passed"]) for item in content["certificates"]] == [
+    assert [(item["workload"], item["framework"], item["passed"]) for item in content["certificates"]] == [
         ("tiny", "pytorch", True),
         ("tiny", "flax", False),
         ("tiny", "keras/jax", False),

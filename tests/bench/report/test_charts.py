@@ -59,7 +59,7 @@ def test_a_chart_names_the_machine_and_its_marks(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_args, **_options: seen.append(figure.get_supxlabel()))
     on_gpu = record(device="cuda:0")
     charts.draw([record(), replace(on_gpu, environment=replace(on_gpu.environment, gpus=("Example GPU",)))], tmp_path)
-    marks = "Bars are medians of processes, dots the processes."
+    marks = "Bars: median over processes. Dots: single processes."
     assert seen == [f"Example CPU @ 2.60GHz, 2 cores. {marks}", f"Example GPU. {marks}"]
 
 
@@ -117,7 +117,11 @@ def test_a_mode_that_has_nothing_takes_no_room_and_the_axis_stays_named(
     charts.draw([nothing, *usual], tmp_path)
     assert [title for title, _, _ in seen.pop()] == ["one, fp32", "two, fp32"]
     charts.draw([usual[0], mixed[0], mixed[1]], tmp_path)  # "two" was not run in fp32
-    assert seen.pop() == [("one, fp32", "query p50", True), ("one, bf16", "", False), ("two, bf16", "query p50", True)]
+    assert seen.pop() == [
+        ("one, fp32", "latency p50", True),
+        ("one, bf16", "", False),
+        ("two, bf16", "latency p50", True),
+    ]
 
 
 @pytest.mark.parametrize(("modes", "together"), [(("idiomatic",), True), (("idiomatic", "tuned"), False)])
@@ -166,7 +170,7 @@ def test_bars_say_what_is_not_there_and_what_is_of_several_steps(
     tuned = replace(there[0], case=replace(there[0].case, mode="tuned"), tunings=(search,))
     charts.draw([*there, tuned], tmp_path)
     assert ["unavailable" in words for words, _ in seen] == [True, False, False]
-    assert ["several steps in a call" in below for _, below in seen] == [False, False, True]
+    assert ["several steps per call" in below for _, below in seen] == [False, False, True]
 
 
 def test_what_is_not_proven_looks_otherwise_and_is_named_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,9 +195,9 @@ def test_what_is_not_proven_looks_otherwise_and_is_named_below(tmp_path: Path, m
     assert doubtful_bars[1] == {"///"}
     assert ":" not in lines[2]
     assert doubtful_lines[2] == {":"}
-    assert "not proven" not in bars[0] + lines[0]
-    assert doubtful_bars[0].endswith("Hatched ones are not proven to do the same work.")
-    assert doubtful_lines[0].endswith("Dotted lines are not proven to do the same work.")
+    assert "not proven equal" not in bars[0] + lines[0]
+    assert doubtful_bars[0].endswith("Hatched bars: not proven equal.")
+    assert doubtful_lines[0].endswith("Dotted lines: not proven equal.")
 
 
 def judged(framework: str, judgement: Evaluation) -> Record:
@@ -216,7 +220,7 @@ def test_what_was_judged_is_drawn_where_there_is_such_a_thing(tmp_path: Path) ->
     assert list(drawn)[2:] == ["Precision and recall on cpu", "Confusion matrices on cpu"]
     numbers = judged("pytorch", Evaluation(pairs=((1.0, 1.5), (2.0, 1.8), (3.0, 3.3))))
     drawn = charts.draw([numbers], tmp_path)
-    assert list(drawn)[2:] == ["Predicted against real on cpu"]
+    assert list(drawn)[2:] == ["Predicted and true values on cpu"]
     assert all(path.read_bytes().startswith(PNG) for path in drawn.values())
 
 
@@ -225,7 +229,7 @@ def test_images_are_drawn_with_what_was_said_of_them(tmp_path: Path) -> None:
     shown = tuple(Picture(sample=number, shape=(8, 8, 1), pixels=pixels) for number in (0, 5))
     right, wrong = Error(sample=0, truth=7, predicted=7, size=0.0), Error(sample=5, truth=1, predicted=7, size=0.9)
     found = judged("flax", Evaluation(first=(right, wrong), worst=(wrong,), pictures=shown))
-    assert list(charts.draw([found], tmp_path))[2:] == ["First samples on cpu", "Worst errors on cpu"]
+    assert list(charts.draw([found], tmp_path))[2:] == ["First samples on cpu", "Largest errors on cpu"]
     all_right = judged("flax", Evaluation(first=(right,), pictures=shown[:1]))
     assert list(charts.draw([all_right], tmp_path))[2:] == ["First samples on cpu"]
 

@@ -1,4 +1,4 @@
-"""A comparison shows its verdicts, worst first, and everything that kept something from being compared."""
+"""A comparison shows its verdicts, worst first, and what could not be compared, with the reason."""
 
 from dataclasses import replace
 
@@ -14,8 +14,8 @@ def test_verdicts_come_worst_first_with_the_noise_below() -> None:
     verdicts, unchanged, missing = found.sections[0].tables
     texts = [row[-1].text for row in verdicts.rows]
     assert texts == ["regressed"] * 24 + ["unchanged"] * 24
-    assert any("Noise inside a run" in note for note in verdicts.notes)
-    assert [row[0].text for row in unchanged.rows] == ["24 peaks of memory", "6 figures of quality"]
+    assert any("Noise within a run" in note for note in verdicts.notes)
+    assert [row[0].text for row in unchanged.rows] == ["24 memory peaks", "6 quality metrics"]
     assert {row[1].text for row in missing.rows} == {"digits-cnn"}
 
 
@@ -28,15 +28,15 @@ def test_a_machine_that_tells_nothing_is_called_too_noisy() -> None:
         report(compare(base, [replace(item, run="b") for item in base], threshold=0.05)).sections[0].tables[0].notes
         for base in (usual, wild)
     )
-    assert any("too noisy to tell anything: stop what else runs here" in note for note in noisy)
+    assert any("too noisy for a verdict: stop other programs here" in note for note in noisy)
     assert not any("too noisy" in note for note in quiet)
 
 
 def test_what_is_inconclusive_says_why_and_what_failed_is_listed() -> None:
     candidate = [record(slowdown=2.0), record(replicate=1, outcome="oom")]
     verdicts, failed = report(compare([record()], candidate, threshold=0.05)).sections[0].tables
-    assert verdicts.rows[0][-1].text == "inconclusive: 1 process in the baseline; two at least are needed"
-    assert "nothing can be concluded" in verdicts.notes[-1]
+    assert verdicts.rows[0][-1].text == "inconclusive: 1 process in the baseline, at least two are needed"
+    assert "every verdict is inconclusive" in verdicts.notes[-1]
     assert "oom" in failed.rows[0][0].text
 
 
@@ -56,13 +56,22 @@ def test_memory_and_quality_are_shown_where_they_are_not_unchanged() -> None:
     ]
     _, changes, unchanged = report(compare(baseline, candidate, threshold=0.05)).sections[0].tables
     assert [[entry.text for entry in row] for row in changes.rows] == [
-        ["digits-dnn", "flax", "training", "accuracy", "32", "0.9700", "0.5000", "regressed: far beyond what seeds do"]
+        [
+            "digits-dnn",
+            "flax",
+            "training",
+            "accuracy",
+            "32",
+            "0.9700",
+            "0.5000",
+            "regressed: more than seeds can explain",
+        ]
     ]
-    assert [row[0].text for row in unchanged.rows] == ["12 peaks of memory", "2 figures of quality"]
+    assert [row[0].text for row in unchanged.rows] == ["12 memory peaks", "2 quality metrics"]
 
 
 def test_runs_that_only_learnt_are_compared_too() -> None:
     learnt = [item for item in quick_run() if item.case.purpose == "learning"]
     times, unchanged = report(compare(learnt, learnt, threshold=0.05)).sections[0].tables
-    assert [row[0].text for row in times.rows] == ["nothing was timed in both"]
-    assert [row[0].text for row in unchanged.rows] == ["9 figures of quality"]
+    assert [row[0].text for row in times.rows] == ["no case was timed in both runs"]
+    assert [row[0].text for row in unchanged.rows] == ["9 quality metrics"]

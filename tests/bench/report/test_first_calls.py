@@ -28,7 +28,7 @@ def test_the_first_three_calls_stand_beside_the_steady_state() -> None:
 def test_a_call_is_shown_in_its_four_parts() -> None:
     parts = Boundary(to_device_ns=(5_000,), dispatch_ns=(70_000,), compute_ns=(1_100_000,), to_host_ns=(300,))
     found = report([*timed("flax", 1e-3, boundary=parts), *timed("pytorch", 1e-3)])
-    table = table_of(found, "digits-dnn", "Where the time of a call goes")
+    table = table_of(found, "digits-dnn", "Parts of a call")
     assert [entry.text for entry in table.rows[0]] == [
         "training",
         "32",
@@ -62,7 +62,7 @@ def test_compiling_stands_beside_the_first_calls_and_what_it_gains() -> None:
     assert column(calls, "tracing") == ["n/a", "100 ms"]
     assert column(calls, "compiling") == ["n/a", "300 ms"]
     modes = table_of(found, "digits-dnn", "Modes and precisions")
-    assert column(modes, "start") == ["1.50 s"]
+    assert column(modes, "start-up") == ["1.50 s"]
     assert column(modes, "pays off after") == ["2 000 steps"], "a second more at first, half a millisecond less each"
     search = SearchResult(batch_size=32, options={}, metric="step_time_pipelined_s", searched="", candidates=())
     same = report([*usual, *(replace(item, tunings=(search,)) for item in tuned)])

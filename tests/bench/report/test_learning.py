@@ -40,7 +40,7 @@ def test_a_band_says_where_the_mean_over_seeds_is(accuracy: float, verdict: str)
         ["digits-dnn", "pytorch", "accuracy", f"{accuracy - 0.002:.4f}", "0.9600 to 0.9800", verdict, "3"]
     ]
     assert found is not None
-    assert found.notes == ("digits-dnn: plain PyTorch.",)
+    assert found.notes == ("digits-dnn, source of the expected range: plain PyTorch.",)
 
 
 def test_without_a_band_there_is_no_such_table() -> None:
@@ -49,7 +49,7 @@ def test_without_a_band_there_is_no_such_table() -> None:
 
 def test_how_training_went_names_the_rule() -> None:
     stopped = replace(learning(), stopped_early=True, restored_epoch=7)
-    found = table([learnt("pytorch", learning()), learnt("flax", stopped)], "How training went")
+    found = table([learnt("pytorch", learning()), learnt("flax", stopped)], "Training curves")
     assert [row[-3:] for row in cells(found)] == [
         ["12", "last", "under-fitting"],
         ["12 (stopped early)", "7", "under-fitting"],
@@ -65,9 +65,9 @@ def test_contenders_are_tested_against_each_other_over_seeds() -> None:
         for name, accuracy in (("pytorch", 0.97), ("flax", 0.9))
         for seed in range(3)
     ]
-    assert cells(table(same, "Do they learn the same?"))[0][-1] == "equal within chance"
-    assert cells(table(other, "Do they learn the same?"))[0][-1] == "DIFFERENT"
-    assert table(same[:1], "Do they learn the same?") is None
+    assert cells(table(same, "Do the frameworks learn the same?"))[0][-1] == "no significant difference"
+    assert cells(table(other, "Do the frameworks learn the same?"))[0][-1] == "DIFFERENT"
+    assert table(same[:1], "Do the frameworks learn the same?") is None
 
 
 def test_two_classes_have_a_threshold_and_a_confusion_matrix() -> None:
@@ -86,7 +86,7 @@ def test_contenders_with_the_same_matrix_are_named_together_and_classes_by_their
     records = [learnt("pytorch", same), learnt("flax", other), learnt("keras/jax", same)]
     found = table(records, "Confusion matrix on the test set")
     assert found is not None
-    assert [column.title for column in found.columns][1:4] == ["class", "as bad", "as good"]
+    assert [column.title for column in found.columns][1:4] == ["true class", "as bad", "as good"]
     assert [row[:2] for row in cells(found)] == [
         ["pytorch, keras/jax", "bad"],
         ["pytorch, keras/jax", "good"],
@@ -115,12 +115,17 @@ def test_regression_shows_its_worst_errors_and_the_forecast_to_beat() -> None:
     )
     found = replace(learning(), quality={"mae": 3.0}, target_metric="mae", judgement=judgement)
     records = [learnt("pytorch", found)]
-    assert cells(table(records, "Worst errors"))[0] == ["pytorch", "0", "1", "2.5", "1.50"]
-    assert len(cells(table(records, "Worst errors"))) == 5
-    assert cells(table(records, "Against the naive forecast")) == [["pytorch", "mae", "3", "4", "0.7500"]]
+    assert cells(table(records, "Largest errors"))[0] == ["pytorch", "0", "1", "2.5", "1.50"]
+    assert len(cells(table(records, "Largest errors"))) == 5
+    assert cells(table(records, "Compared with the naive forecast")) == [["pytorch", "mae", "3", "4", "0.7500"]]
 
 
 def test_records_of_before_have_none_of_it() -> None:
     titles = {item.title for section in report([learnt("pytorch", learning())]).sections for item in section.tables}
     assert "Quality on the test set" in titles
-    assert not titles & {"Threshold", "Worst errors", "Confusion matrix on the test set", "Against the naive forecast"}
+    assert not titles & {
+        "Threshold",
+        "Largest errors",
+        "Confusion matrix on the test set",
+        "Compared with the naive forecast",
+    }

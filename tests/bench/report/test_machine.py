@@ -51,11 +51,11 @@ def test_a_cpu_has_its_own_columns_and_none_that_nothing_is_known_of() -> None:
     assert row(use_table(arrange(timed(use(), use(), use())), "digits-dnn")) == {
         "scenario": "training",
         "batch": "32",
-        "contender": "pytorch",
+        "framework": "pytorch",
         "CPU clock": "2600 MHz",
         "memory in use": "3.00 GB",
         "taken by other virtual machines": "0.0% of a core",
-        "made to wait": "12 /s",
+        "preempted": "12 /s",
     }
 
 
@@ -63,7 +63,7 @@ def test_a_gpu_is_shown_with_its_energy_for_each_sample() -> None:
     samples = 32 * 20 * 10
     found = row(use_table(arrange(timed(use(gpu=GPU, energy_j=6.4))), "digits-dnn"))
     assert (found["GPU busy"], found["GPU clock"], found["GPU power"]) == ("90 %", "1980 MHz", "512 W")
-    assert (found["GPU heat"], found["GPU memory in use"]) == ("61 °C", "5.00 GB")
+    assert (found["GPU temperature"], found["GPU memory in use"]) == ("61 °C", "5.00 GB")
     assert found["energy per sample"] == "1.00 mJ", f"6.4 J over {samples} samples"
     assert "GPU memory clock" not in found
 

@@ -26,7 +26,7 @@ def test_every_search_is_a_row_with_where_it_ended_and_why() -> None:
     )
     assert column(table, "largest batch") == ["32", "4,096", "n/a"]
     assert column(table, "does not fit") == ["128", "n/a", "1"]
-    assert column(table, "why")[:2] == ["oom", "nothing larger than 4,096 was tried"]
+    assert column(table, "why")[:2] == ["oom", "4,096 was the largest size tried"]
     assert column(table, "why")[2].startswith("failed: it broke")
     assert len(column(table, "why")[2]) == LONGEST_REASON
     assert "8.00 GB" in " ".join(table.notes)
@@ -64,11 +64,11 @@ def test_the_peak_stands_beside_what_the_network_itself_has_to_hold() -> None:
         peaked("keras/torch", device=1_000_000, demanded={}),  # of before
     ]
     table = demand_table(arrange(records), "digits-dnn")
-    assert column(table, "contender") == ["pytorch", "flax"]
+    assert column(table, "framework") == ["pytorch", "flax"]
     assert column(table, "weights") == ["500 kB", "500 kB"]
-    assert column(table, "together") == ["800 kB", "800 kB"]
+    assert column(table, "needed") == ["800 kB", "800 kB"]
     assert column(table, "peak") == ["4.00 MB", "1.00 MB"]
-    assert column(table, "peak over it") == ["5.00×", "1.25×"]
+    assert column(table, "peak / needed") == ["5.00×", "1.25×"]
     assert table.groups == {1}
     assert demand_table(arrange(records[3:]), "digits-dnn").rows == ()
 
@@ -81,9 +81,9 @@ def test_the_frameworks_account_says_how_much_of_the_peak_it_explains() -> None:
         peaked("keras/torch", device=None, demanded={}, accounted={"held before": 600_000}),
     ]
     table = account_table(arrange(records), "digits-dnn")
-    assert column(table, "contender") == ["pytorch", "flax"]
-    assert column(table, "accounted for") == ["99.0%", "50.0%"]
-    assert column(table, "by") == ["held before 600 kB, forward pass 390 kB", "arrays 500 kB"]
+    assert column(table, "framework") == ["pytorch", "flax"]
+    assert column(table, "explained") == ["99.0%", "50.0%"]
+    assert column(table, "parts") == ["held before 600 kB, forward pass 390 kB", "arrays 500 kB"]
 
 
 def test_a_run_without_a_search_has_no_rows() -> None:

@@ -26,8 +26,8 @@ def test_below_the_title_stands_when_and_on_what() -> None:
 
 def test_there_it_also_says_how_far_processes_are_apart_that_do_the_same() -> None:
     (line,) = report(one_by_one((1e-3, 1.2e-3, 1.1e-3), "idiomatic")).about
-    assert line.endswith(" · processes that do the same are 20% apart (median)")
-    assert "apart" not in report(one_by_one((1e-3,), "idiomatic")).about[0]
+    assert line.endswith(" · throughput differs by 20% between processes of the same case (median)")
+    assert "differs" not in report(one_by_one((1e-3,), "idiomatic")).about[0]
 
 
 def test_method_settings_and_environment_are_told() -> None:
@@ -38,7 +38,7 @@ def test_method_settings_and_environment_are_told() -> None:
             *(column(table_of(found, "Method", "How it was measured"), name) for name in ("what", "value")), strict=True
         )
     )
-    assert "timing in 3" in facts["processes"]
+    assert "timing: 3 per case" in facts["processes"]
     assert "10 rounds of 20 calls" in facts["calls"]
     settings = table_of(found, "Method", "Settings of each framework")
     (flax,) = (row for row in settings.rows if row[0].text == "flax")
@@ -54,7 +54,7 @@ def test_how_many_medians_are_known_well_is_told() -> None:
             *(column(table_of(found, "Method", "How it was measured"), name) for name in ("what", "value")), strict=True
         )
     )
-    assert "within 1 % of it, in 9 of 12 blocks" in facts["calls"]
+    assert "within ±1 % in 9 of 12 blocks" in facts["calls"]
 
 
 def test_a_run_that_had_turns_with_another_says_so() -> None:
@@ -63,7 +63,7 @@ def test_a_run_that_had_turns_with_another_says_so() -> None:
         column(table_of(report(timed("flax", 1e-3, turns=found)), "Method", "How it was measured"), "what")
         for found in (turns, None)
     ]
-    assert ["turns" in titles for titles in facts] == [True, False]
+    assert ["interleaved timing" in titles for titles in facts] == [True, False]
 
 
 @pytest.mark.parametrize("outcome", ["failed", "oom", "timeout", "diverged", "unavailable"])
@@ -74,7 +74,7 @@ def test_what_did_not_end_well_is_shown_with_its_reason(outcome: str) -> None:
     ]
     found = report([*timed("pytorch", 1e-3), *trouble])
     assert column(table_of(found, "Failures", "Failures"), "reason") == ["ValueError: too hot"]
-    assert column(table_of(found, "Failures", "Failures"), "cases") == ["timing 1, learning seed 0, memory"]
+    assert column(table_of(found, "Failures", "Failures"), "processes") == ["timing 1, learning seed 0, memory"]
     assert column(table_of(found, "digits-dnn", "Training"), "samples/s")[1] == outcome
     assert column(table_of(found, "digits-dnn", "Quality on the test set"), "quality") == [outcome]
     assert all(section.title != "Failures" for section in report(timed("pytorch", 1e-3)).sections)

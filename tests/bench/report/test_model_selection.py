@@ -38,9 +38,9 @@ def test_each_choice_has_its_mean_and_the_best_is_marked() -> None:
 
 def test_the_folds_that_were_held_out_are_what_is_chosen_by() -> None:
     (table,) = selection_tables(arrange(RECORDS))
-    assert "on the folds that were held out" in table.notes[0]
+    assert "on the held-out folds" in table.notes[0]
     (table,) = selection_tables(arrange([learnt("wine@epochs=1", 0.9), learnt("wine@epochs=2", 0.8)]))
-    assert "Nothing but the test part was held out" in table.notes[1]
+    assert "Only the test set was held out" in table.notes[1]
 
 
 def test_validation_data_are_chosen_by_where_there_are_some() -> None:

@@ -51,15 +51,15 @@ def test_without_a_certificate_there_is_no_rank_and_the_others_are_ranked_withou
     table = table_of(found, "digits-dnn", "Training")
     assert [text[:10] for text in column(table, "vs fastest")] == ["1.00×", "1.50×", "not ranked"]
     assert [row[2].best for row in table.rows] == [True, False, False]
-    assert column(table_of(found, "Summary", "Summary"), "certificate")[2] == ("failed" if state else "missing")
+    assert column(table_of(found, "Summary", "Summary"), "certificate")[2] == ("proof failed" if state else "no proof")
 
 
 def test_percentiles_of_too_few_samples_are_not_shown() -> None:
     enough = table_of(report(timed("flax", 1e-3, synchronised_ns=(1000,) * 64)), "digits-dnn", "Training")
-    assert column(enough, "step p90") == ["1.00 µs ±0.0 %"]
+    assert column(enough, "step time p90") == ["1.00 µs ±0.0 %"]
     few = table_of(report(timed("flax", 1e-3, synchronised_ns=(1000,) * 63)), "digits-dnn", "Training")
-    assert "step p90" not in [column.title for column in few.columns]
-    assert any("64 samples" in note for note in few.notes)
+    assert "step time p90" not in [column.title for column in few.columns]
+    assert any("64 timed calls" in note for note in few.notes)
 
 
 def test_every_figure_has_the_range_of_its_processes_and_what_it_is_worth() -> None:
@@ -67,19 +67,19 @@ def test_every_figure_has_the_range_of_its_processes_and_what_it_is_worth() -> N
     records = [timed("flax", 1e-3, replicates=1, synchronised_ns=item * 64)[0] for item in times]
     records = [replace(item, case=replace(item.case, replicate=number)) for number, item in enumerate(records)]
     table = table_of(report(records), "digits-dnn", "Training")
-    assert column(table, "step p50") == ["1.00 ms ±4 %"]
-    assert any("the range of 3 processes is a 75 % interval of the median" in note for note in table.notes)
+    assert column(table, "step time p50") == ["1.00 ms ±4 %"]
+    assert any("The range of 3 processes is a 75 % confidence interval of the median" in note for note in table.notes)
     alone = table_of(report(records[:1]), "digits-dnn", "Training")
-    assert column(alone, "step p50") == ["1.00 ms"]
+    assert column(alone, "step time p50") == ["1.00 ms"]
     assert not any("interval" in note for note in alone.notes)
 
 
 def test_who_has_several_steps_in_a_call_is_named() -> None:
     records = one_by_one((1e-3, 1e-3), "tuned", {"call": "lax.scan of 8 steps"})
-    (remark,) = [note for note in table_of(report(records), "digits-dnn", "Training").notes if "several steps" in note]
+    (remark,) = [note for note in table_of(report(records), "digits-dnn", "Training").notes if "Several steps" in note]
     assert "flax, batch 32 (lax.scan of 8 steps)" in remark
     usual = table_of(report(one_by_one((1e-3, 1e-3), "tuned", {"call": "jax.jit"})), "digits-dnn", "Training")
-    assert not any("several steps" in note for note in usual.notes)
+    assert not any("Several steps" in note for note in usual.notes)
 
 
 @pytest.mark.parametrize(("single_ns", "said"), [(500_000, True), (2_000_000, False)])
@@ -95,14 +95,14 @@ def test_unequal_use_of_cores_is_remarked_and_equal_use_is_not() -> None:
     alone = timed("pytorch", 1e-3, cpu_ns=100, wall_ns=100)
     both = timed("flax", 1e-3, cpu_ns=190, wall_ns=100)
     remarks = table_of(report([*alone, *both]), "digits-dnn", "Training").notes
-    assert any("Cores are not used alike" in note and "1.00 (pytorch) to 1.90 (flax)" in note for note in remarks)
+    assert any("CPU use differs" in note and "1.00 (pytorch) to 1.90 (flax)" in note for note in remarks)
     remarks = table_of(report([*alone, *timed("flax", 1e-3, cpu_ns=140, wall_ns=100)]), "digits-dnn", "Training").notes
-    assert not any("Cores" in note for note in remarks)
+    assert not any("CPU use" in note for note in remarks)
 
 
 def test_a_process_that_was_not_steady_is_named() -> None:
     remarks = table_of(report(timed("flax", 1e-3, steady=False)), "digits-dnn", "Training").notes
-    assert "No steady state: flax, batch 32, 3 of 3 processes." in remarks
+    assert "Steady state not reached in warm-up: flax, batch 32, 3 of 3 processes." in remarks
 
 
 def test_modes_and_precisions_stand_in_the_order_of_the_run_and_remarks_name_them() -> None:
@@ -115,7 +115,8 @@ def test_modes_and_precisions_stand_in_the_order_of_the_run_and_remarks_name_the
     named = list(zip(column(table, "mode"), column(table, "precision"), strict=True))
     assert named == [*[("idiomatic", "fp32")] * 2, *[("tuned", "fp32")] * 2, ("idiomatic", "bf16")]
     assert (
-        "No steady state: flax, batch 32 idiomatic fp32, 3 of 3 processes; flax, batch 32 tuned fp32, 3 of 3 processes."
+        "Steady state not reached in warm-up: flax, batch 32 idiomatic fp32, 3 of 3 processes; "
+        "flax, batch 32 tuned fp32, 3 of 3 processes."
     ) in table.notes
-    (cores,) = (note for note in table.notes if note.startswith("Cores"))
+    (cores,) = (note for note in table.notes if note.startswith("CPU use"))
     assert "batch 32 idiomatic fp32, 1.00 (pytorch) to 1.90 (flax); batch 32 tuned fp32, 1.00" in cores

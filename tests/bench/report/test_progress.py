@@ -62,10 +62,10 @@ def test_a_search_says_what_it_tries_at_every_batch_size_and_what_it_chose() -> 
     display.tuned(case, replace(found, candidates=(fast, broken)))
     start = "options digits-dnn pytorch training, batch 32:"
     assert written(shown).splitlines() == [
-        f"{start} compile on (2.00× as fast as what the guide says, 2 tried)",
-        f"{start} what the guide says (of 2 none is proven and 3% faster)",
+        f"{start} compile on (2.00× as fast as default, 2 tried)",
+        f"{start} default (of 2 none is proven and 3% faster)",
         f"{start} none, failed: it cannot",
-        f"{start} compile on (what the guide says could not be timed, 2 tried)",
+        f"{start} compile on (default could not be timed, 2 tried)",
     ]
 
 

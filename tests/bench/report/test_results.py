@@ -12,7 +12,7 @@ def test_a_run_that_went_on_and_numbered_anew_keeps_the_order_in_which_it_was_st
     first = [*timed("pytorch", 1e-3, replicates=1), *timed("flax", 1e-3, replicates=1)]
     second = timed("keras/jax", 1e-3, replicates=1)
     resumed = [replace(item, order=number) for start in (first, second) for number, item in enumerate(start)]
-    assert column(table_of(report(resumed), "digits-dnn", "Training"), "contender") == ["pytorch", "flax", "keras/jax"]
+    assert column(table_of(report(resumed), "digits-dnn", "Training"), "framework") == ["pytorch", "flax", "keras/jax"]
 
 
 def test_modes_are_told_apart_after_each_other_whatever_their_order_in_time() -> None:
@@ -27,7 +27,7 @@ def test_modes_are_told_apart_after_each_other_whatever_their_order_in_time() ->
     ]
     found = report(interleaved)
     assert column(table_of(found, "Summary", "Summary"), "mode") == ["idiomatic", "idiomatic", "tuned", "tuned"]
-    assert column(table_of(found, "digits-dnn", "Training"), "contender") == ["pytorch", "flax"] * 2
+    assert column(table_of(found, "digits-dnn", "Training"), "framework") == ["pytorch", "flax"] * 2
     how = table_of(found, "Method", "How it was measured")
     order = dict(zip(column(how, "what"), column(how, "value"), strict=True))["order"]
     assert order.startswith("pytorch idiomatic, pytorch tuned, flax idiomatic, flax tuned")

@@ -12,18 +12,18 @@ from tests.bench.report.report_reader import column, table_of
 from tests.bench.sample_records import block, quick_run, record, timed
 
 ROOF = Roof(flops=Rate(per_second=1e12, size=1024, by="pytorch"), bytes=(Rate(per_second=1e9, size=10**6, by="flax"),))
-WORST_TITLE = "Farthest from the hardware's limit"
+WORST_TITLE = "Farthest above the lower bound"
 
 
 def test_a_cell_stands_beside_the_limit_of_its_device() -> None:
     records = [replace(item, roof=ROOF) for item in timed("flax", 1e-3, flops=2 * 10**8, least_bytes=10**5)]
     found = report(records)
-    table = table_of(found, "digits-dnn", "Distance from the hardware's limit")
+    table = table_of(found, "digits-dnn", "Roofline")
     assert column(table, "limited by") == ["compute"]
-    assert column(table, "floor") == ["200 µs"]
-    (over,) = column(table, "over the floor")
+    assert column(table, "lower bound") == ["200 µs"]
+    (over,) = column(table, "times the lower bound")
     assert float(over.rstrip("×")) == pytest.approx(4.0, rel=0.01), "pipelined calls take four fifths"
-    assert column(table_of(found, "Method", "What the device can do"), "best rate") == ["1.00 TFLOP/s", "1.00 GB/s"]
+    assert column(table_of(found, "Method", "Measured peaks"), "measured peak") == ["1.00 TFLOP/s", "1.00 GB/s"]
 
 
 @pytest.mark.parametrize("slower_first", [True, False])
@@ -33,15 +33,15 @@ def test_the_best_roof_counts_of_a_run_that_measured_it_at_each_start(*, slower_
     roofs = [ROOF, Roof(flops=slower, bytes=streams)][:: -1 if slower_first else 1]
     records = timed("flax", 1e-3, flops=2 * 10**8, least_bytes=10**5, replicates=2)
     found = report([replace(item, roof=roof) for item, roof in zip(records, roofs, strict=True)])
-    device = table_of(found, "Method", "What the device can do")
-    assert column(device, "best rate") == ["1.00 TFLOP/s", "2.00 GB/s", "3.00 GB/s"]
-    assert column(table_of(found, "digits-dnn", "Distance from the hardware's limit"), "floor") == ["200 µs"]
+    device = table_of(found, "Method", "Measured peaks")
+    assert column(device, "measured peak") == ["1.00 TFLOP/s", "2.00 GB/s", "3.00 GB/s"]
+    assert column(table_of(found, "digits-dnn", "Roofline"), "lower bound") == ["200 µs"]
 
 
 def test_without_a_roof_there_is_no_floor() -> None:
     titles = {table.title for section in report(quick_run()).sections for table in section.tables}
-    assert "Distance from the hardware's limit" not in titles
-    assert "What the device can do" not in titles
+    assert "Roofline" not in titles
+    assert "Measured peaks" not in titles
 
 
 def test_the_three_cells_farthest_from_the_limit_are_explained() -> None:
@@ -64,14 +64,14 @@ def test_the_three_cells_farthest_from_the_limit_are_explained() -> None:
     table = table_of(
         report([*timed_at(1e-3, 1, 32, 1000), *timed_at(1e-6, 1, framework="pytorch")]), "Summary", WORST_TITLE
     )
-    assert column(table, "contender") == ["flax"] * 3
+    assert column(table, "framework") == ["flax"] * 3
     assert column(table, "batch") == ["1", "32", "1000"]
     call, same, slow = column(table, "why")
-    assert call == "the work needs 1.00 µs; the smallest batch that was timed: a call as such costs up to 1.00 ms"
-    assert "100% of the time is what a batch of 1 takes as well" in same
-    assert "a batch of 1 takes 9% of the time: the work itself is slow" in slow
+    assert call == "lower bound 1.00 µs; smallest timed batch: the fixed cost per call is at most 1.00 ms"
+    assert "batch 1 takes 100% of this time: mostly a fixed cost per call" in same
+    assert "batch 1 takes 9% of this time: the computation itself is slow" in slow
     tuned = report([*timed_at(1e-3, 1), *timed_at(2e-6, 1, framework="pytorch", mode="tuned")])
     alone = table_of(tuned, "Summary", WORST_TITLE)
-    assert column(alone, "contender") == ["pytorch"], "what no option takes away"
-    assert column(alone, "why")[0].startswith("the work needs 1.00 µs; 500 GFLOP/s, 50.0% of what a large product")
-    assert "a call's own cost is not known" in column(alone, "why")[0]
+    assert column(alone, "framework") == ["pytorch"], "what no option takes away"
+    assert column(alone, "why")[0].startswith("lower bound 1.00 µs; 500 GFLOP/s, 50.0% of the measured peak")
+    assert "the fixed cost per call is unknown" in column(alone, "why")[0]

@@ -29,12 +29,12 @@ def test_the_quick_suite_fills_36_cells() -> None:
 def test_a_summary_says_who_competes_and_what_bold_is() -> None:
     one = [*one_by_one((2e-3,), "idiomatic"), *one_by_one((1e-3,), "tuned", {})]
     summary = table_of(report(one), "Summary", "Summary")
-    assert is_noted(summary, "Those of one device, mode and precision compete")
-    assert is_noted(summary, "how far processes are apart is not known")
+    assert is_noted(summary, "Only rows with the same device, mode and precision are ranked together")
+    assert is_noted(summary, "the spread between processes is unknown")
     several = table_of(report(one_by_one((2e-3, 3e-3), "idiomatic")), "Summary", "Summary")
-    assert not is_noted(several, "compete")
-    assert is_noted(several, "whose range over processes overlaps")
-    assert not is_noted(several, "is not known")
+    assert not is_noted(several, "ranked together")
+    assert is_noted(several, "ranges over processes overlap")
+    assert not is_noted(several, "is unknown")
 
 
 def test_programs_of_several_steps_say_so_where_their_figures_stand() -> None:
@@ -45,12 +45,12 @@ def test_programs_of_several_steps_say_so_where_their_figures_stand() -> None:
         training = table_of(found, "digits-dnn", "Training")
         titles = [column.title for column in training.columns]
         best = {row[1].text: [entry.best for entry in row] for row in training.rows}
-        for single in ("step p50", "first call"):
+        for single in ("step time p50", "first call"):
             assert best["flax"][titles.index(single)] is not said, "it is that of another program"
         assert best["flax"][titles.index("samples/s")]
-        assert is_noted(table_of(found, "digits-dnn", "First calls"), "With several steps in a call (flax)") == said
+        assert is_noted(table_of(found, "digits-dnn", "First calls"), "With several steps per call (flax)") == said
         summary = table_of(found, "Summary", "Summary")
-        assert is_noted(summary, "training samples/s are those of such calls: digits-dnn flax tuned.") == said
+        assert is_noted(summary, "training samples/s are of such calls, for: digits-dnn flax tuned.") == said
 
 
 def test_several_runs_are_never_mixed() -> None:

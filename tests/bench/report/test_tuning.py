@@ -1,4 +1,4 @@
-"""A search as a table: who was timed how often, how far from what the guide says, and why somebody could not."""
+"""A search as a table: the timings of each candidate, its speed-up over the default, and why it failed."""
 
 from dataclasses import replace
 
@@ -28,13 +28,13 @@ def rows(*candidates: Candidate) -> list[list[str]]:
     return [[entry.text for entry in row] for row in table("a search", found(*candidates)).rows]
 
 
-def test_the_chosen_one_is_beside_what_the_guide_says() -> None:
+def test_the_chosen_candidate_stands_beside_the_default() -> None:
     assert rows(FASTER, USUAL) == [
         ["optimizer fused", "2.00 ms", "2.00×", "3", "chosen"],
-        ["what the guide says", "4.00 ms", "1.00×", "3", ""],
+        ["default", "4.00 ms", "1.00×", "3", ""],
     ]
     assert (
-        "Nothing that is proven is 3% faster than what the guide says, which stays."
+        "No candidate that is proven equal is 3% faster than the default, so the default stays."
         in table("a search", found(USUAL, FASTER)).notes
     )
 
@@ -43,9 +43,11 @@ def test_an_exhaustive_one_tells_how_far_the_search_was_from_the_fastest() -> No
     slower = Candidate(options={"optimizer": "foreach"}, times_s=(2.1e-3, 2.1e-3, 2.1e-3))
     everything = found(FASTER, slower, USUAL, FAILED)
     (remark,) = set(table("all", everything, picked=slower.options).notes) - set(table("all", everything).notes)
-    assert remark.startswith("The search chose optimizer foreach: 1.05× of the fastest's time here, where 3 timings")
-    assert remark.endswith("of one candidate are 100% apart (median).")
-    assert "1.00× of the fastest's" in table("all", everything, picked=FASTER.options).notes[-1]
+    assert remark.startswith(
+        "The usual search chose optimizer foreach: 1.05× the time of the fastest candidate. The 3 timings"
+    )
+    assert remark.endswith("of one candidate differ by 100% (median).")
+    assert "1.00× the time of the fastest" in table("all", everything, picked=FASTER.options).notes[-1]
     assert table("all", everything, picked=FAILED.options).notes == table("all", everything).notes
 
 
@@ -60,7 +62,7 @@ def test_who_could_not_says_why_in_few_words() -> None:
 def test_failures_that_are_alike_share_a_row() -> None:
     other, last = replace(FAILED, options={"compile": "more"}), replace(FAILED, options={}, error="no memory")
     shown = rows(USUAL, FAILED, other, last)
-    assert [row[0] for row in shown[1:]] == ["compile on; 1 more for the same reason", "what the guide says"]
+    assert [row[0] for row in shown[1:]] == ["compile on; 1 more failed for the same reason", "default"]
 
 
 def test_a_run_shows_what_each_search_chose_and_what_came_next() -> None:
@@ -95,10 +97,10 @@ def notes_and_texts(*tunings: SearchResult) -> str:
 @pytest.mark.parametrize(
     ("turns", "words"),
     [
-        ([True, True], "fresh processes, in turns with what the guide says where that runs;"),
-        ([False], "fresh processes, by itself;"),
-        ([True, False], "fresh processes, on a CPU in turns with what the guide says where that runs;"),
-        ([None, True], "fresh processes;"),
+        ([True, True], "fresh processes, interleaved with the default if that runs, before"),
+        ([False], "fresh processes, not interleaved with the default, before"),
+        ([True, False], "fresh processes, on a CPU interleaved with the default if that runs, before"),
+        ([None, True], "fresh processes, before"),
     ],
 )
 def test_a_page_says_of_searches_only_what_their_records_know(turns: list[bool | None], words: str) -> None:
