@@ -118,7 +118,7 @@ def _known(row: Row) -> bool:
 
 def _notes(found: Comparison) -> Iterable[str]:
     counts = ", ".join(f"{found.counts[verdict]} {verdict}" for verdict in ORDER if verdict in found.counts)
-    yield f"{counts or 'Nothing was compared'}. A change counts from {found.threshold:.1%} on."
+    yield f"{counts or 'Nothing was compared'}. Threshold for a change: {found.threshold:.1%}."
     yield f"Intervals: {found.confidence:.0%}, corrected for {len(found.rows)} comparisons. Above 1: slower."
     if found.noise_percent is None or found.drift_percent is None or found.detectable_ratio is None:
         yield "The noise is unknown, so every verdict is inconclusive."

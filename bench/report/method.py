@@ -56,7 +56,7 @@ def _apart(records: Sequence[Record]) -> str:
 
 
 def failure_table(results: Results) -> Table:
-    """The cases that did not end well, each with its reason; those that failed alike are told together."""
+    """The cases that did not end well, each with its reason; cases that failed alike share a row."""
     alike: dict[tuple[tuple[Entry, ...], tuple[Entry, ...]], list[str]] = {}
     for record in results.records:
         if record.outcome != "ok":

@@ -188,7 +188,7 @@ def _summary_notes(results: Results) -> tuple[str, ...]:
     notes = [PROVEN] if any(record.certificate for record in results.records) else []
     if training:
         sizes = " or ".join(map(str, training))
-        notes.append(f"Training samples/s, and vs fastest in them: at the recipe's batch size ({sizes}).")
+        notes.append(f"Training samples/s and vs fastest: at the recipe's batch size ({sizes}).")
     if not results.blocks:
         return tuple(notes)
     together = several_steps(results, trained)
