@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from statistics import fmean, median
 
+from bench.analysis.equivalence import MANTISSA_BITS
 from bench.analysis.learning import deviation
 from bench.records.measurement import Learning
 from bench.records.record import Certificate
@@ -22,12 +23,11 @@ from bench.report.results import (
 
 CURVE_ROWS = 10
 CHECKS = (
-    (
-        "Each entry: largest deviation ≤ limit. Outputs (forward) are compared with a NumPy reference, weights and "
-        "losses with the other frameworks. Weights: relative to the largest weight of the model."
-    ),
-    "Mantissa bits: how many bits of a number survive a multiplication. They show which precision was really used.",
+    "Each entry: largest deviation ≤ limit. Outputs (forward) are compared with a NumPy reference, weights and losses "
+    "with the other frameworks. Weights: relative to the largest weight of the model."
 )
+_EXPECTED = ", ".join(f"{bits} in {precision}" for precision, bits in MANTISSA_BITS.items())
+BITS = f"Mantissa bits that survive a multiplication show which precision was really used: {_EXPECTED}."
 
 
 def quality_table(results: Results, workload: str) -> Table:
@@ -194,11 +194,13 @@ def _deviation(items: Sequence[Certificate], check: str) -> Entry:
 
 
 def _certificate_notes(found: Iterable[Sequence[Certificate]]) -> Iterable[str]:
-    certificates_once = dict.fromkeys(item for items in found for item in items)
-    yield from CHECKS if any(item.deviations for item in certificates_once) else ()
-    yield from (f"{item.contender}: {item.problem}" for item in certificates_once if item.problem)
+    once = dict.fromkeys(item for items in found for item in items)
+    checks = {line.check for item in once for line in item.deviations}
+    yield from (CHECKS,) if checks else ()
+    yield from (BITS,) if any("mantissa bits" in check for check in checks) else ()
+    yield from (f"{item.contender}: {item.problem}" for item in once if item.problem)
     about: dict[str, dict[str, None]] = {}
-    for item in certificates_once:
+    for item in once:
         for note in item.notes:
             about.setdefault(note, {})[item.contender] = None
     yield from (f"{', '.join(names)}: {note}" for note, names in about.items())

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bench.records.measurement import Measurement
-from bench.records.record import Certificate
+from bench.records.record import Certificate, Deviation
+from bench.report.quality import BITS
 from bench.report.tables import report
 from tests.bench.report.report_reader import column, table_of
 from tests.bench.sample_records import learning, record, timed
@@ -44,6 +45,20 @@ def test_the_certificate_shows_the_largest_deviation_and_why_there_is_none() -> 
     problem = Certificate(contender="pytorch", deviations=(), steps=0, problem="the traces were cut short")
     table = table_of(report([record(certificate=problem)]), "digits-dnn", "Certificate: largest relative deviations")
     assert table.notes == ("pytorch: the traces were cut short",)
+
+
+def test_notes_explain_the_checks_that_are_there_and_name_all_their_frameworks() -> None:
+    bits = Deviation(check="fp32 mantissa bits", against="probe", found=16, allowed=0.5)
+    proofs = [
+        Certificate(contender=name, deviations=(bits,), steps=100, notes=("no dropout",))
+        for name in ("flax", "keras/jax")
+    ]
+    found = report([record(framework=item.contender, certificate=item) for item in proofs])
+    table = table_of(found, "digits-dnn", "Certificate: largest relative deviations")
+    assert column(table, "fp32 mantissa bits") == ["16 bits off"] * 2
+    assert table.notes[-2:] == (BITS, "flax, keras/jax: no dropout")
+    others = table_of(report([record()]), "digits-dnn", "Certificate: largest relative deviations")
+    assert BITS not in others.notes
 
 
 @pytest.mark.parametrize(("available", "said"), [(False, "unavailable"), (True, "proof failed")])
