@@ -271,7 +271,7 @@ def _roofline_marks(results: Results) -> str:
     sizes = {"training": "Large marks: training.", "inference": "Small marks: inference."}
     there = [words for scenario, words in sizes.items() if any(cell.scenario == scenario for cell in results.blocks)]
     hollow = ["Hollow marks: not fp32."] if any(cell.precision != "fp32" for cell in results.blocks) else []
-    lines = "Lines: measured peaks, with the bandwidth of the cache (solid) and of memory (dotted)."
+    lines = "Lines: measured peaks (solid: cache, dotted: memory)."
     return " ".join([*there, *hollow, lines])
 
 
@@ -341,7 +341,7 @@ CHARTS: Mapping[str, Chart] = {
     "precision-and-recall": Chart("Precision and recall", panels.has_threshold, panels.precision_and_recall),
     "confusion": Chart("Confusion matrices", panels.has_confusion, panels.confusion),
     "series": Chart("Series and forecast", pictures.has_series, pictures.series),
-    "first-samples": Chart("First samples", pictures.has_images, pictures.first_samples),
-    "worst-samples": Chart("Largest errors", pictures.has_wrong_images, pictures.worst_samples),
+    "first-samples": Chart("First samples", pictures.has_images, pictures.first_samples, marks=pictures.MARKS),
+    "worst-samples": Chart("Largest errors", pictures.has_wrong_images, pictures.worst_samples, marks=pictures.MARKS),
     "architecture": Chart("Networks", pictures.has_network, pictures.architecture),
 }

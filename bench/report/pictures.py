@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
 
+MARKS = "Below each image: the predicted class, and for an error the true class."
 RIGHT, WRONG = "#1B7837", "#B2182B"
 ACROSS = 6  # tiles in a row
 TILE = 0.9  # of the room of a tile, the rest is between them
@@ -123,7 +124,7 @@ def _tiles(axes: "Axes", results: Results, workload: str, *, pick: Pick) -> None
 
 def _answer(error: Error, names: Sequence[str]) -> str:
     predicted, truth = (names[int(value)] if names else f"{value:g}" for value in (error.predicted, error.truth))
-    return f"{predicted} (true: {truth})" if error.size else predicted
+    return f"{predicted}, not {truth}" if error.size else predicted
 
 
 def _pixels(picture: Picture) -> "np.ndarray":

@@ -22,7 +22,7 @@ def learnt(**more: object) -> Results:
 
 
 @pytest.mark.parametrize(
-    ("size", "colour", "words"), [(0.0, pictures.RIGHT, "two"), (0.5, pictures.WRONG, "two (true: one)")]
+    ("size", "colour", "words"), [(0.0, pictures.RIGHT, "two"), (0.5, pictures.WRONG, "two, not one")]
 )
 def test_what_was_said_is_green_where_it_is_right_and_red_where_it_is_not(size: float, colour: str, words: str) -> None:
     image = Picture(sample=0, shape=(8, 8, 1), pixels=b64encode(bytes(64)).decode())
