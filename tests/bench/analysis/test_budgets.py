@@ -108,7 +108,7 @@ def test_there_is_no_time_to_target_if_one_seed_missed_it() -> None:
         assert [item.verdict for item in result.checks] == [verdict]
 
 
-def test_a_seed_that_diverged_is_not_left_out_of_a_mean() -> None:
+def test_a_diverged_seed_is_not_left_out_of_a_mean() -> None:
     run = [record(purpose="learning"), record(purpose="learning", seed=1, outcome="diverged")]
     assert check([Budget(workload="digits-dnn", accuracy=0.1)], run).exit_code == 6
 

@@ -104,7 +104,7 @@ def test_an_error_with_one_seed_is_inconclusive() -> None:
     ]
 
 
-def test_only_seeds_that_both_sides_have_are_compared() -> None:
+def test_only_common_seeds_are_compared() -> None:
     (found,) = memory_and_quality.quality(learnt(0.9, 0.8), learnt(0.9))
     assert (found.baseline, found.candidate, found.verdict) == (0.9, 0.9, "unchanged")
     other = [replace(item, case=replace(item.case, seed=7)) for item in learnt(0.9)]

@@ -28,7 +28,7 @@ def test_quality_and_memory_are_there_and_the_unknown_is_not() -> None:
     assert not {"device_peak_bytes", "query_time_p99_s"} & metrics
 
 
-def test_the_largest_batch_that_fits_is_a_figure_where_one_does() -> None:
+def test_the_largest_batch_that_fits_is_a_figure_if_there_is_one() -> None:
     trials = (Trial(batch_size=32, outcome="ok"), Trial(batch_size=128, outcome="oom"))
     for found, shown in ((trials, ["32.0"]), (trials[1:], [])):
         measurement = Measurement(capacity=Capacity(trials=found, memory_limit_bytes=None))

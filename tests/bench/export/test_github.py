@@ -1,4 +1,4 @@
-"""Annotations are lines that GitHub Actions reads as commands: one for each verdict that is worse."""
+"""Annotations are lines that GitHub Actions reads as commands: one for each worse verdict."""
 
 import re
 
@@ -21,7 +21,7 @@ def test_a_regression_is_an_annotation_and_the_rest_is_none() -> None:
     assert annotations(compare(same, same, threshold=0.05)) == ""
 
 
-def test_what_failed_only_now_is_an_annotation() -> None:
+def test_newly_failed_cases_are_annotations() -> None:
     found = compare([record()], [record(outcome="failed")], threshold=0.05)
     assert annotations(found).startswith(
         "::error title=levelfield::digits-dnn pytorch training on cpu (timing): failed"

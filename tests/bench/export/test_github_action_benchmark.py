@@ -23,7 +23,7 @@ def test_every_compared_metric_of_every_cell_is_there_in_microseconds() -> None:
     assert found["value"] <= float(high) * 1.001
 
 
-def test_cells_that_differ_in_anything_have_names_of_their_own() -> None:
+def test_different_cells_have_different_names() -> None:
     fed = record()
     fed = replace(fed, case=replace(fed.case, feed="host"))
     entries = json.loads(render([*quick_run(), record(device="cuda:0"), fed]))

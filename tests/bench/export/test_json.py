@@ -1,4 +1,4 @@
-"""JSON is read by pandas and by the standard library, which takes no NaN here."""
+"""JSON is read by pandas and by the standard library, and has no NaN."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from tests.bench.sample_records import quick_run, record
 
 
 def strict(text: str) -> Any:  # noqa: ANN401 (JSON)
-    """The JSON in a text; a number that JSON has no word for is an error."""
+    """The JSON in a text; NaN and infinity are errors."""
 
     def refuse(constant: str) -> float:
         raise ValueError(f"found {constant}")
@@ -32,8 +32,8 @@ def test_the_report_is_the_table_of_the_csv() -> None:
     assert len(found) > 300
 
 
-def test_a_comparison_keeps_its_verdicts_and_says_null_for_what_is_unknown() -> None:
-    alone = [record(), record("digits-cnn")]  # one process says nothing about noise
+def test_a_comparison_keeps_its_verdicts_and_has_null_for_unknown_values() -> None:
+    alone = [record(), record("digits-cnn")]  # with one process the noise is unknown
     found = compare(alone, alone, threshold=0.05)
     content = strict(render(found))
     assert content["exit_code"] == 4

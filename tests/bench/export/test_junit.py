@@ -1,4 +1,4 @@
-"""JUnit XML is read by junit2html, which makes pages of it."""
+"""JUnit XML is read by junit2html, which renders it as pages."""
 
 from collections import Counter
 
@@ -20,14 +20,14 @@ def cases(text: str) -> list[Case]:
 
 
 def outcomes(text: str) -> Counter[str]:
-    """How many of them ended how."""
+    """The number of tests by outcome."""
     return Counter(str(case.outcome()) for case in cases(text))
 
 
 PASSED, FAILED, SKIPPED = (str(result) for result in (CaseResult.PASSED, CaseResult.FAILED, CaseResult.SKIPPED))
 
 
-def test_a_regression_fails_and_its_place_is_told() -> None:
+def test_a_regression_is_a_failure_that_names_its_cell() -> None:
     comparison = compare(quick_run(), quick_run(slowdown=1.5), threshold=0.05)
     text = render(comparison)
     assert outcomes(text)[FAILED] == comparison.counts["regressed"] + 1 > 1, "and all cells together"
@@ -46,14 +46,14 @@ def test_nothing_fails_in_a_run_beside_itself() -> None:
     assert found[PASSED]
 
 
-def test_what_is_inconclusive_is_skipped_with_the_reason() -> None:
+def test_an_inconclusive_verdict_is_skipped_with_the_reason() -> None:
     alone = [record()]
     text = render(compare(alone, alone, threshold=0.05))
     assert outcomes(text) == {SKIPPED: 2}
     assert cases(text)[0].skipped_msg == "1 process in the baseline, at least two are needed"
 
 
-def test_a_case_that_failed_only_now_fails() -> None:
+def test_a_newly_failed_case_is_an_error() -> None:
     before, after = [record()], [record(outcome="failed")]
     text = render(compare(before, after, threshold=0.05))
     assert outcomes(text) == {FAILED: 1}

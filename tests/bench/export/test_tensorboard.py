@@ -55,7 +55,7 @@ def test_epochs_stand_where_they_ended(tmp_path: Path) -> None:
     assert losses[0].wall_time < losses[-1].wall_time
 
 
-def test_what_did_not_learn_has_no_file(tmp_path: Path) -> None:
+def test_a_case_without_learning_has_no_file(tmp_path: Path) -> None:
     tensorboard.write(record("digits-dnn"), tmp_path)
     assert not list(tmp_path.iterdir())
 

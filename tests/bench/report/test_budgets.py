@@ -1,4 +1,4 @@
-"""The table of budgets begins with what is broken, and what was not measured has no figure."""
+"""The table of budgets begins with broken limits; a limit without a value shows n/a."""
 
 from bench.analysis.budgets import check
 from bench.records.budget import Budget
@@ -7,7 +7,7 @@ from tests.bench.report.report_reader import column, is_noted, table_of
 from tests.bench.sample_records import record
 
 
-def test_what_is_broken_comes_first_and_what_was_not_measured_next() -> None:
+def test_broken_limits_come_first_and_limits_without_a_value_next() -> None:
     budgets = [
         Budget(workload="digits-dnn", step_p50_ms=1e6),
         Budget(workload="digits-gnn", step_p50_ms=1e6),

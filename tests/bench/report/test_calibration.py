@@ -30,7 +30,7 @@ def facts(found: Calibration) -> dict[str, str]:
     return dict(zip(column(shown, "what"), column(shown, "value"), strict=True))
 
 
-def test_alarms_are_bounded_from_above_and_what_is_found_from_below() -> None:
+def test_false_alarms_have_an_upper_bound_and_detections_a_lower_one() -> None:
     shown = facts(KNOWN)
     assert shown["false alarms"] == "1 of 170 (at most 2.8%, with 95 % confidence)"
     assert shown["detected when one case is 10% slower"] == "150 of 160 (at least 90.0%, with 95 % confidence)"
@@ -38,7 +38,7 @@ def test_alarms_are_bounded_from_above_and_what_is_found_from_below() -> None:
     assert is_noted(table(KNOWN), "25 interleaved pairs of processes for each case, in 5 comparisons of 5 pairs;")
 
 
-def test_a_single_process_in_every_run_says_nothing_of_what_is_between_processes() -> None:
+def test_noise_between_processes_is_unknown_with_one_process_in_every_run() -> None:
     assert facts(KNOWN)["noise between processes"].startswith("2.3 %")
     assert (
         facts(replace(KNOWN, between_percent=None))["noise between processes"]

@@ -31,7 +31,7 @@ def test_notes_and_problems_stand_below() -> None:
     assert table(FOUND).notes == (PROVEN, "without dropout", "tiny keras/jax: it broke")
 
 
-def test_a_deviation_that_is_no_number_is_the_largest() -> None:
+def test_nan_counts_as_the_largest_deviation() -> None:
     broken = replace(PASSED, deviations=(WEIGHTS[0], replace(WEIGHTS[1], found=float("nan"))))
     (row,) = table({("tiny", "pytorch"): broken}).rows
     assert row[2].text == "FAILED"
@@ -55,7 +55,7 @@ def test_a_note_about_some_workloads_names_them() -> None:
 UNAVAILABLE = replace(NONE, problem="tanh is built in", available=False)
 
 
-def test_what_a_framework_cannot_do_is_no_failed_proof() -> None:
+def test_an_unavailable_framework_is_no_failed_proof() -> None:
     found = {("tiny", "pytorch"): PASSED, ("tiny", "flax"): UNAVAILABLE}
     assert hold(found)
     assert as_json(found)["passed"] is True
@@ -69,7 +69,7 @@ def test_json_says_whether_all_passed() -> None:
     assert as_json(FOUND)["passed"] is False
 
 
-def test_json_holds_all_that_the_certificates_hold() -> None:
+def test_json_has_all_contents_of_the_certificates() -> None:
     content = json.loads(json.dumps(as_json(FOUND)))
     assert [(item["workload"], item["framework"], item["passed"]) for item in content["certificates"]] == [
         ("tiny", "pytorch", True),

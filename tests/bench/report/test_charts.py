@@ -1,4 +1,4 @@
-"""Charts are pictures of the size that a page shows, for whatever there is to draw."""
+"""Charts are pictures in the size of a page, drawn for all data that the records have."""
 
 from base64 import b64encode
 from dataclasses import replace
@@ -99,7 +99,7 @@ def test_modes_and_precisions_have_panels_of_their_own_where_lines_are_drawn(
     assert seen == [[("one, fp32", names), ("one, bf16", names), ("two, fp32", names)]]
 
 
-def test_a_mode_that_has_nothing_takes_no_room_and_the_axis_stays_named(
+def test_a_mode_without_data_has_no_panel_and_the_axis_keeps_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[list[tuple[str, str, bool]]] = []
@@ -141,7 +141,7 @@ def test_workloads_share_an_axis_unless_each_has_a_row_of_its_own(
     assert seen == [(together, True)]
 
 
-def test_bars_have_room_for_every_mode_of_every_contender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bars_have_room_for_every_mode_of_every_framework(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[float] = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_args, **_options: seen.append(figure.get_figheight()))
     usual = [record(framework=name) for name in ("pytorch", "keras/tensorflow", "keras/jax", "keras/torch", "flax")]
@@ -152,7 +152,7 @@ def test_bars_have_room_for_every_mode_of_every_contender(tmp_path: Path, monkey
     assert seen[1] > seen[0]
 
 
-def test_bars_say_what_is_not_there_and_what_is_of_several_steps(
+def test_missing_bars_show_their_outcome_and_a_note_names_several_steps_per_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[list[str], str]] = []
@@ -173,7 +173,9 @@ def test_bars_say_what_is_not_there_and_what_is_of_several_steps(
     assert ["several steps per call" in below for _, below in seen] == [False, False, True]
 
 
-def test_what_is_not_proven_looks_otherwise_and_is_named_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cells_that_are_not_proven_equal_look_different_and_a_note_explains_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[tuple[str, set[str], set[str]]] = []
 
     def look(figure: Figure, *_args: object, **_options: object) -> None:
@@ -205,7 +207,7 @@ def judged(framework: str, judgement: Evaluation) -> Record:
     return record(framework=framework, purpose="learning", measurement=Measurement(learning=found))
 
 
-def test_what_was_judged_is_drawn_where_there_is_such_a_thing(tmp_path: Path) -> None:
+def test_evaluations_are_drawn_if_the_task_has_them(tmp_path: Path) -> None:
     threshold = Threshold(
         value=0.3,
         chosen_on="test",
@@ -224,7 +226,7 @@ def test_what_was_judged_is_drawn_where_there_is_such_a_thing(tmp_path: Path) ->
     assert all(path.read_bytes().startswith(PNG) for path in drawn.values())
 
 
-def test_images_are_drawn_with_what_was_said_of_them(tmp_path: Path) -> None:
+def test_images_are_drawn_with_their_predictions(tmp_path: Path) -> None:
     pixels = b64encode(bytes(range(64))).decode()
     shown = tuple(Picture(sample=number, shape=(8, 8, 1), pixels=pixels) for number in (0, 5))
     right, wrong = Error(sample=0, truth=7, predicted=7, size=0.0), Error(sample=5, truth=1, predicted=7, size=0.9)
@@ -239,6 +241,6 @@ def test_a_series_is_drawn_beside_its_forecasts(tmp_path: Path) -> None:
     assert "Series and forecast on cpu" in charts.draw([forecast], tmp_path)
 
 
-def test_one_point_is_no_picture(tmp_path: Path) -> None:
+def test_a_single_point_is_not_drawn(tmp_path: Path) -> None:
     drawn = charts.draw([judged("pytorch", Evaluation(pairs=((1.0, 1.5),)))], tmp_path)
     assert list(drawn) == ["Learning curves on cpu", "Learning over time on cpu"]

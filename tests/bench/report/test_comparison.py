@@ -19,7 +19,7 @@ def test_verdicts_come_worst_first_with_the_noise_below() -> None:
     assert {row[1].text for row in missing.rows} == {"digits-cnn"}
 
 
-def test_a_machine_that_tells_nothing_is_called_too_noisy() -> None:
+def test_a_comparison_with_too_much_noise_says_so() -> None:
     usual, wild = (
         quick_run(),
         [record(replicate=number, slowdown=slowdown) for number, slowdown in enumerate((1.0, 9.0, 0.2))],
@@ -32,7 +32,7 @@ def test_a_machine_that_tells_nothing_is_called_too_noisy() -> None:
     assert not any("too noisy" in note for note in quiet)
 
 
-def test_what_is_inconclusive_says_why_and_what_failed_is_listed() -> None:
+def test_inconclusive_rows_have_a_reason_and_failed_cases_are_listed() -> None:
     candidate = [record(slowdown=2.0), record(replicate=1, outcome="oom")]
     verdicts, failed = report(compare([record()], candidate, threshold=0.05)).sections[0].tables
     assert verdicts.rows[0][-1].text == "inconclusive: 1 process in the baseline, at least two are needed"
@@ -40,7 +40,7 @@ def test_what_is_inconclusive_says_why_and_what_failed_is_listed() -> None:
     assert "oom" in failed.rows[0][0].text
 
 
-def test_what_is_not_comparable_is_said() -> None:
+def test_reasons_against_a_comparison_are_listed() -> None:
     found = report(compare([record()], [record(workload_digest="new")], threshold=0.05))
     assert [table.title for table in found.sections[0].tables] == ["Not comparable"]
 
@@ -70,7 +70,7 @@ def test_memory_and_quality_are_shown_where_they_are_not_unchanged() -> None:
     assert [row[0].text for row in unchanged.rows] == ["12 memory peaks", "2 quality metrics"]
 
 
-def test_runs_that_only_learnt_are_compared_too() -> None:
+def test_runs_with_learning_only_are_compared_too() -> None:
     learnt = [item for item in quick_run() if item.case.purpose == "learning"]
     times, unchanged = report(compare(learnt, learnt, threshold=0.05)).sections[0].tables
     assert [row[0].text for row in times.rows] == ["no case was timed in both runs"]

@@ -1,4 +1,4 @@
-"""The first calls, their compiling and the parts of a call stand beside the steady state."""
+"""The first calls, compile times and the parts of a call stand beside the steady state."""
 
 from dataclasses import replace
 from typing import Any
@@ -41,7 +41,7 @@ def test_a_call_is_shown_in_its_four_parts() -> None:
     assert len(table.rows) == 1, "nothing is said of a call that was not taken apart"
 
 
-def test_compiling_stands_beside_the_first_calls_and_what_it_gains() -> None:
+def test_compile_times_stand_beside_the_first_calls_and_start_up_pays_off() -> None:
     known: dict[str, Any] = {
         "call_ns": (500_000_000, 1_000_000, 1_000_000),
         "synchronised_ns": (1_000_000,) * 64,

@@ -1,4 +1,4 @@
-"""Three significant digits, in a unit that suits."""
+"""Three significant digits, in the unit that fits."""
 
 import math
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def test_scores_have_four_digits() -> None:
     assert formatting.deviation(3.14e-16) == "3.1e-16"
 
 
-def test_a_spread_is_that_of_the_farther_bound() -> None:
+def test_a_spread_is_the_distance_to_the_farther_bound() -> None:
     assert formatting.spread(100.0, low=90.0, high=104.0) == "±10 %"
     assert formatting.spread(100.0, low=99.0, high=104.4) == "±4 %"
     assert formatting.spread(100.0, low=99.7, high=100.1) == "±0.3 %"

@@ -1,4 +1,4 @@
-"""A table names its units, and loses the columns that say nothing."""
+"""A table names its units and drops empty columns."""
 
 from bench.report.layout import Column, Entry, Table, left, without_empty
 

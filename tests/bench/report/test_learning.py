@@ -1,4 +1,4 @@
-"""The tables of how training went, from records whose answers are known."""
+"""The tables about learning, from records with known results."""
 
 from dataclasses import replace
 
@@ -58,7 +58,7 @@ def test_how_training_went_names_the_rule() -> None:
     assert any(note.startswith("under-fitting: both losses still fell") for note in found.notes)
 
 
-def test_contenders_are_tested_against_each_other_over_seeds() -> None:
+def test_frameworks_are_compared_by_a_test_over_seeds() -> None:
     same = [learnt(name, learning(seed=seed)) for name in ("pytorch", "flax") for seed in range(3)]
     other = [
         learnt(name, learning(seed=seed, accuracy=accuracy))
@@ -80,7 +80,7 @@ def test_two_classes_have_a_threshold_and_a_confusion_matrix() -> None:
     ]
 
 
-def test_contenders_with_the_same_matrix_are_named_together_and_classes_by_their_names() -> None:
+def test_frameworks_with_the_same_matrix_share_rows_and_classes_have_their_names() -> None:
     same = replace(learning(), judgement=Evaluation(confusion=((38, 1), (0, 75))), labels=("bad", "good"))
     other = replace(same, judgement=Evaluation(confusion=((39, 0), (0, 75))))
     records = [learnt("pytorch", same), learnt("flax", other), learnt("keras/jax", same)]
@@ -103,7 +103,7 @@ def test_a_classification_report_has_a_line_for_each_class() -> None:
     assert len(cells(found)) == 2
 
 
-def test_a_matrix_that_nobody_could_read_is_left_out() -> None:
+def test_a_matrix_with_too_many_classes_is_left_out() -> None:
     wide = replace(learning(), judgement=Evaluation(confusion=((1,) * 21,) * 21))
     assert table([learnt("pytorch", wide)], "Confusion matrix on the test set") is None
 
@@ -120,7 +120,7 @@ def test_regression_shows_its_worst_errors_and_the_forecast_to_beat() -> None:
     assert cells(table(records, "Compared with the naive forecast")) == [["pytorch", "mae", "3", "4", "0.7500"]]
 
 
-def test_records_of_before_have_none_of_it() -> None:
+def test_older_records_have_none_of_these_tables() -> None:
     titles = {item.title for section in report([learnt("pytorch", learning())]).sections for item in section.tables}
     assert "Quality on the test set" in titles
     assert not titles & {

@@ -1,4 +1,4 @@
-"""What the machine did while it was measured is shown where it is known, and what disturbed is said."""
+"""The state of the machine is shown if it is known, and notes name what disturbed the timings."""
 
 from dataclasses import replace
 
@@ -47,7 +47,7 @@ def row(table: Table) -> dict[str, str]:
     return {column.title: entry.text for column, entry in zip(table.columns, entries, strict=True)}
 
 
-def test_a_cpu_has_its_own_columns_and_none_that_nothing_is_known_of() -> None:
+def test_a_cpu_has_its_own_columns_and_no_empty_ones() -> None:
     assert row(use_table(arrange(timed(use(), use(), use())), "digits-dnn")) == {
         "scenario": "training",
         "batch": "32",
@@ -68,7 +68,7 @@ def test_a_gpu_is_shown_with_its_energy_for_each_sample() -> None:
     assert "GPU memory clock" not in found
 
 
-def test_energy_that_one_process_does_not_know_is_not_told() -> None:
+def test_energy_is_left_out_if_one_process_has_none() -> None:
     assert "energy per sample" not in row(use_table(arrange(timed(use(energy_j=6.4), use())), "digits-dnn"))
 
 
@@ -87,7 +87,7 @@ def test_records_from_before_have_no_rows() -> None:
         ((use(stolen_ns=300_000_000),), "Other virtual machines took 30% of a core from pytorch, batch 32."),
     ],
 )
-def test_what_disturbed_is_said_below_the_figures(uses: tuple[Use, ...], note: str) -> None:
+def test_throttling_and_lost_time_are_notes_below_the_figures(uses: tuple[Use, ...], note: str) -> None:
     assert note in notes(timed(*uses))
     assert note not in notes(timed(use()))
 

@@ -1,4 +1,4 @@
-"""The largest batch that fits, the next that does not, and what that ended with."""
+"""The largest batch that fits, the smallest that does not, and the peaks of memory."""
 
 from bench.records.measurement import Capacity, Measurement, Memory, Trial
 from bench.records.record import Record
@@ -55,13 +55,13 @@ def peaked(
     return record(framework=framework, purpose="memory", measurement=Measurement(memory=(memory,)))
 
 
-def test_the_peak_stands_beside_what_the_network_itself_has_to_hold() -> None:
+def test_the_peak_stands_beside_the_memory_that_the_network_needs() -> None:
     parts = {"weights": 500_000, "inputs": 300_000}
     records = [
         peaked("pytorch", device=None, demanded=parts),
         peaked("flax", device=1_000_000, demanded=parts),
         peaked("keras/jax", device=8_100_000, demanded=parts),  # less than a tenth
-        peaked("keras/torch", device=1_000_000, demanded={}),  # of before
+        peaked("keras/torch", device=1_000_000, demanded={}),  # an older record
     ]
     table = demand_table(arrange(records), "digits-dnn")
     assert column(table, "framework") == ["pytorch", "flax"]
@@ -77,7 +77,7 @@ def test_the_frameworks_account_says_how_much_of_the_peak_it_explains() -> None:
     records = [
         peaked("pytorch", device=1_000_000, demanded={}, accounted={"held before": 600_000, "forward pass": 390_000}),
         peaked("flax", device=1_000_000, demanded={}, accounted={"arrays": 500_000}),
-        peaked("keras/jax", device=1_000_000, demanded={}),  # which says nothing
+        peaked("keras/jax", device=1_000_000, demanded={}),  # without an account
         peaked("keras/torch", device=None, demanded={}, accounted={"held before": 600_000}),
     ]
     table = account_table(arrange(records), "digits-dnn")

@@ -1,4 +1,4 @@
-"""The report says when, on what and how it was measured, and what did not end well."""
+"""The report says when, where and how a run was measured, and which cases did not end well."""
 
 from dataclasses import replace
 
@@ -24,13 +24,13 @@ def test_below_the_title_stands_when_and_on_what() -> None:
     assert both[1].endswith("Other CPU, 2 cores · 8.59 GB of memory · NVIDIA H200 · torch 2.11.0")
 
 
-def test_there_it_also_says_how_far_processes_are_apart_that_do_the_same() -> None:
+def test_the_first_lines_say_by_how_much_processes_of_one_case_differ() -> None:
     (line,) = report(one_by_one((1e-3, 1.2e-3, 1.1e-3), "idiomatic")).about
     assert line.endswith(" · throughput differs by 20% between processes of the same case (median)")
     assert "differs" not in report(one_by_one((1e-3,), "idiomatic")).about[0]
 
 
-def test_method_settings_and_environment_are_told() -> None:
+def test_method_settings_and_environment_are_shown() -> None:
     found = report(quick_run(), command="nox -s bench")
     assert found.command == "nox -s bench"
     facts = dict(
@@ -46,7 +46,7 @@ def test_method_settings_and_environment_are_told() -> None:
     assert "i7-2c-1f3a" in column(table_of(found, "Method", "Environment"), "value")
 
 
-def test_how_many_medians_are_known_well_is_told() -> None:
+def test_the_number_of_blocks_with_a_narrow_interval_is_shown() -> None:
     known = timed("flax", 1e-3, synchronised_ended="interval", pipelined_ended="interval")
     found = report([*known, *timed("pytorch", 1e-3, synchronised_ended="interval")])
     facts = dict(
@@ -57,7 +57,7 @@ def test_how_many_medians_are_known_well_is_told() -> None:
     assert "within ±1 % in 9 of 12 blocks" in facts["calls"]
 
 
-def test_a_run_that_had_turns_with_another_says_so() -> None:
+def test_interleaved_timing_is_shown() -> None:
     turns = Turns(session="one", synchronised_calls=20, pipelined_rounds=5)
     facts = [
         column(table_of(report(timed("flax", 1e-3, turns=found)), "Method", "How it was measured"), "what")
@@ -67,7 +67,7 @@ def test_a_run_that_had_turns_with_another_says_so() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["failed", "oom", "timeout", "diverged", "unavailable"])
-def test_what_did_not_end_well_is_shown_with_its_reason(outcome: str) -> None:
+def test_failed_cases_are_shown_with_their_reason(outcome: str) -> None:
     trouble = [
         record(framework="flax", purpose=purpose, outcome=outcome, error="Traceback:\n  line\nValueError: too hot\n")  # type: ignore[arg-type]
         for purpose in ("timing", "learning", "memory")

@@ -1,4 +1,4 @@
-"""The table of model selection: every choice with mean and spread, the best one marked, what failed said."""
+"""The table of model selection: every choice with mean and spread, the best in bold, failures by outcome."""
 
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ def test_each_choice_has_its_mean_and_the_best_is_marked() -> None:
     assert [[entry.best for entry in row[2:4]] for row in table.rows] == [[True, True], [False, False], [False, False]]
 
 
-def test_the_folds_that_were_held_out_are_what_is_chosen_by() -> None:
+def test_the_held_out_folds_decide_the_choice() -> None:
     (table,) = selection_tables(arrange(RECORDS))
     assert "on the held-out folds" in table.notes[0]
     (table,) = selection_tables(arrange([learnt("wine@epochs=1", 0.9), learnt("wine@epochs=2", 0.8)]))
@@ -44,7 +44,7 @@ def test_the_folds_that_were_held_out_are_what_is_chosen_by() -> None:
 
 
 def test_validation_data_are_chosen_by_where_there_are_some() -> None:
-    """The test set says the first choice is better, the validation data after the kept epoch say the second."""
+    """The first choice is better on the test set, the second on the validation data after the kept epoch."""
     records = []
     for name, test, validation in (("epochs=1", 0.9, 0.5), ("epochs=2", 0.6, 0.7)):
         kept = replace(learning().epochs[0], evaluation_quality=validation, evaluation_loss=1 - validation)
@@ -56,7 +56,7 @@ def test_validation_data_are_chosen_by_where_there_are_some() -> None:
     assert "on validation data" in table.notes[0]
 
 
-def test_a_choice_that_failed_says_so() -> None:
+def test_a_failed_choice_shows_its_outcome() -> None:
     failed = learnt("wine@optimizer=sgd,fold=0", 0.0, outcome="diverged", measurement=Measurement())
     (table,) = selection_tables(arrange([failed, RECORDS[2]]))
     assert [[entry.text for entry in row] for row in table.rows] == [
@@ -65,7 +65,7 @@ def test_a_choice_that_failed_says_so() -> None:
     ]
 
 
-def test_variants_are_told_as_a_whole_and_plain_workloads_as_ever() -> None:
+def test_variants_share_one_table_and_other_workloads_keep_their_section() -> None:
     found = report([*RECORDS, learnt("digits-dnn", 0.97)])
     titles = [section.title for section in found.sections]
     assert "Model selection" in titles

@@ -86,7 +86,7 @@ def test_a_speed_up_of_the_same_program_is_called_noise(options: dict[str, str],
     assert (remark in notes) == said
 
 
-def test_what_is_faster_in_pairs_pays_off_whatever_medians_say() -> None:
+def test_pays_off_follows_the_pairs_and_not_the_medians() -> None:
     usual = beginning(one_by_one((1e-3, 3e-3, 2e-3), "idiomatic"), call_ns=10**8)
     tuned = one_by_one((1e-3, 2.7e-3, 1.8e-3), "tuned", {"call": "x"})
     quicker = table_of(report([*usual, *beginning(tuned, call_ns=10**9)]), "digits-dnn", "Modes and precisions")

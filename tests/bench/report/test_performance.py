@@ -1,4 +1,4 @@
-"""The tables of times rank only what is proven, mark the fastest, and name below what disturbs the comparison."""
+"""The tables of times rank only proven cells, mark the fastest, and note what disturbs the comparison."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ def test_the_fastest_is_marked_and_the_others_are_shown_as_times_slower() -> Non
     assert [row[2].best for row in table.rows] == [False, True]
 
 
-def test_who_cannot_be_told_from_the_fastest_is_marked_as_well() -> None:
+def test_rows_that_are_tied_with_the_fastest_are_bold_too() -> None:
     def marked(*times_s: float) -> list[bool]:
         others = [
             replace(item, case=replace(item.case, framework="pytorch")) for item in one_by_one(times_s, "idiomatic")
@@ -29,7 +29,7 @@ def test_who_cannot_be_told_from_the_fastest_is_marked_as_well() -> None:
     assert marked(1.25e-3, 1.3e-3, 1.4e-3) == [False, True]
 
 
-def test_who_runs_alone_wins_nothing() -> None:
+def test_a_single_row_is_not_bold() -> None:
     table = table_of(report(timed("pytorch", 2e-3)), "digits-dnn", "Training")
     assert not any(entry.best for row in table.rows for entry in row)
 
@@ -62,7 +62,7 @@ def test_percentiles_of_too_few_samples_are_not_shown() -> None:
     assert any("64 timed calls" in note for note in few.notes)
 
 
-def test_every_figure_has_the_range_of_its_processes_and_what_it_is_worth() -> None:
+def test_every_figure_has_the_range_of_its_processes_and_its_confidence() -> None:
     times = [(1_000_000,), (1_040_000,), (980_000,)]
     records = [timed("flax", 1e-3, replicates=1, synchronised_ns=item * 64)[0] for item in times]
     records = [replace(item, case=replace(item.case, replicate=number)) for number, item in enumerate(records)]
@@ -74,7 +74,7 @@ def test_every_figure_has_the_range_of_its_processes_and_what_it_is_worth() -> N
     assert not any("interval" in note for note in alone.notes)
 
 
-def test_who_has_several_steps_in_a_call_is_named() -> None:
+def test_rows_with_several_steps_per_call_are_named() -> None:
     records = one_by_one((1e-3, 1e-3), "tuned", {"call": "lax.scan of 8 steps"})
     (remark,) = [note for note in table_of(report(records), "digits-dnn", "Training").notes if "Several steps" in note]
     assert "flax, batch 32 (lax.scan of 8 steps)" in remark
@@ -83,8 +83,8 @@ def test_who_has_several_steps_in_a_call_is_named() -> None:
 
 
 @pytest.mark.parametrize(("single_ns", "said"), [(500_000, True), (2_000_000, False)])
-def test_who_is_slower_with_one_wait_for_many_calls_is_named(single_ns: int, *, said: bool) -> None:
-    records = timed("flax", 1e-3, synchronised_ns=(single_ns,) * 64)  # in rounds a call takes some 0.8 ms
+def test_rows_that_are_slower_pipelined_are_named(single_ns: int, *, said: bool) -> None:
+    records = timed("flax", 1e-3, synchronised_ns=(single_ns,) * 64)  # in rounds, a call takes about 0.8 ms
     notes = table_of(report(records), "digits-dnn", "Training").notes
     assert any("Slower with one wait" in note and "flax, batch 32 (1.6" in note for note in notes) == said
     alone = table_of(report(records[:1]), "digits-dnn", "Training").notes
@@ -100,7 +100,7 @@ def test_unequal_use_of_cores_is_remarked_and_equal_use_is_not() -> None:
     assert not any("CPU use" in note for note in remarks)
 
 
-def test_a_process_that_was_not_steady_is_named() -> None:
+def test_processes_without_a_steady_state_are_named() -> None:
     remarks = table_of(report(timed("flax", 1e-3, steady=False)), "digits-dnn", "Training").notes
     assert "Steady state not reached in warm-up: flax, batch 32, 3 of 3 processes." in remarks
 

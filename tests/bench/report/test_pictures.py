@@ -1,4 +1,4 @@
-"""Images, series and networks are drawn with what was said of them."""
+"""Images, series and networks are drawn with their predictions."""
 
 from base64 import b64encode
 from dataclasses import replace
@@ -16,7 +16,7 @@ from tests.bench.sample_records import learning, record
 
 
 def learnt(**more: object) -> Results:
-    """The results of one network that learnt."""
+    """The results of one trained network."""
     found = replace(learning(), **more)  # type: ignore[arg-type]
     return arrange([record(purpose="learning", measurement=Measurement(learning=found))])
 
@@ -24,7 +24,7 @@ def learnt(**more: object) -> Results:
 @pytest.mark.parametrize(
     ("size", "colour", "words"), [(0.0, pictures.RIGHT, "two"), (0.5, pictures.WRONG, "two, not one")]
 )
-def test_what_was_said_is_green_where_it_is_right_and_red_where_it_is_not(size: float, colour: str, words: str) -> None:
+def test_right_predictions_are_green_and_wrong_ones_red(size: float, colour: str, words: str) -> None:
     image = Picture(sample=0, shape=(8, 8, 1), pixels=b64encode(bytes(64)).decode())
     judgement = Evaluation(first=(Error(sample=0, truth=1, predicted=2, size=size),), pictures=(image,))
     axes = Figure().subplots()

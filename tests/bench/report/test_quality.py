@@ -12,7 +12,7 @@ from tests.bench.report.report_reader import column, table_of
 from tests.bench.sample_records import learning, record, timed
 
 
-def test_seeds_give_mean_and_spread_and_a_missed_target_is_said() -> None:
+def test_seeds_give_mean_and_spread_and_a_missed_target_is_shown() -> None:
     records = [record(purpose="learning", seed=seed) for seed in range(3)]
     table = table_of(report(records), "digits-dnn", "Quality on the test set")
     assert column(table, "accuracy") == ["0.9680 ± 0.0020"]
@@ -22,8 +22,8 @@ def test_seeds_give_mean_and_spread_and_a_missed_target_is_said() -> None:
     assert column(table, "time to target") == ["not reached (1 of 3)"]
 
 
-def test_a_metric_that_is_no_number_has_no_spread() -> None:
-    """R² of a single sample is none, with every seed."""
+def test_nan_has_no_spread() -> None:
+    """R² of a single sample is NaN, with every seed."""
     quality = {"accuracy": 0.9, "r2": float("nan")}
     measurement = Measurement(learning=replace(learning(), quality=quality))
     records = [record(purpose="learning", seed=seed, measurement=measurement) for seed in range(3)]
@@ -32,7 +32,7 @@ def test_a_metric_that_is_no_number_has_no_spread() -> None:
     assert column(table, "accuracy") == ["0.9000 ± 0.0000"]
 
 
-def test_a_long_learning_curve_is_told_by_its_first_last_and_some_epochs() -> None:
+def test_a_long_learning_curve_shows_the_first_the_last_and_some_epochs() -> None:
     records = [record(purpose="learning", measurement=Measurement(learning=learning(epochs=100)))]
     epochs = column(table_of(report(records), "digits-dnn", "Learning curve"), "epoch")
     assert (len(epochs), epochs[0], epochs[-1]) == (10, "1", "100")
@@ -62,7 +62,7 @@ def test_notes_explain_the_checks_that_are_there_and_name_all_their_frameworks()
 
 
 @pytest.mark.parametrize(("available", "said"), [(False, "unavailable"), (True, "proof failed")])
-def test_what_a_framework_cannot_do_has_not_failed_its_certificate(available: bool, said: str) -> None:  # noqa: FBT001
+def test_an_unavailable_framework_has_not_failed_its_certificate(available: bool, said: str) -> None:  # noqa: FBT001
     certificate = Certificate(contender="flax", deviations=(), steps=100, problem="no such layer", available=available)
     cannot = [replace(item, outcome="unavailable", certificate=certificate) for item in timed("flax", 1e-3)]
     found = report([*timed("pytorch", 2e-3), *cannot])

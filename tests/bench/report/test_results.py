@@ -1,4 +1,4 @@
-"""Records are arranged in the order in which they were stored, and those that compete stand together."""
+"""Records keep the order in which they were stored, and cells that are ranked together stand together."""
 
 from dataclasses import replace
 
@@ -7,15 +7,15 @@ from tests.bench.report.report_reader import column, table_of
 from tests.bench.sample_records import timed
 
 
-def test_a_run_that_went_on_and_numbered_anew_keeps_the_order_in_which_it_was_stored() -> None:
-    """Its second start began again at 0, before it was numbered on."""
+def test_a_resumed_run_keeps_the_order_in_which_its_records_were_stored() -> None:
+    """Older runs numbered their records from 0 again when they were resumed."""
     first = [*timed("pytorch", 1e-3, replicates=1), *timed("flax", 1e-3, replicates=1)]
     second = timed("keras/jax", 1e-3, replicates=1)
     resumed = [replace(item, order=number) for start in (first, second) for number, item in enumerate(start)]
     assert column(table_of(report(resumed), "digits-dnn", "Training"), "framework") == ["pytorch", "flax", "keras/jax"]
 
 
-def test_modes_are_told_apart_after_each_other_whatever_their_order_in_time() -> None:
+def test_the_rows_of_one_mode_stand_together_in_any_order_of_measurement() -> None:
     interleaved = [
         replace(item, order=number)
         for number, item in enumerate(

@@ -1,4 +1,4 @@
-"""Each cell stands beside the limit of its device, and those farthest from it are explained."""
+"""Each cell stands beside its lower bound, and the cells farthest above it are explained."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ ROOF = Roof(flops=Rate(per_second=1e12, size=1024, by="pytorch"), bytes=(Rate(pe
 WORST_TITLE = "Farthest above the lower bound"
 
 
-def test_a_cell_stands_beside_the_limit_of_its_device() -> None:
+def test_a_cell_stands_beside_its_lower_bound() -> None:
     records = [replace(item, roof=ROOF) for item in timed("flax", 1e-3, flops=2 * 10**8, least_bytes=10**5)]
     found = report(records)
     table = table_of(found, "digits-dnn", "Roofline")
@@ -27,7 +27,7 @@ def test_a_cell_stands_beside_the_limit_of_its_device() -> None:
 
 
 @pytest.mark.parametrize("slower_first", [True, False])
-def test_the_best_roof_counts_of_a_run_that_measured_it_at_each_start(*, slower_first: bool) -> None:
+def test_the_best_of_several_measured_peaks_of_a_run_counts(*, slower_first: bool) -> None:
     slower = Rate(per_second=5e11, size=1024, by="flax")
     streams = (Rate(per_second=2e9, size=10**6, by="jax"), Rate(per_second=3e9, size=10**7, by="jax"))
     roofs = [ROOF, Roof(flops=slower, bytes=streams)][:: -1 if slower_first else 1]
@@ -38,13 +38,13 @@ def test_the_best_roof_counts_of_a_run_that_measured_it_at_each_start(*, slower_
     assert column(table_of(found, "digits-dnn", "Roofline"), "lower bound") == ["200 µs"]
 
 
-def test_without_a_roof_there_is_no_floor() -> None:
+def test_without_measured_peaks_there_is_no_lower_bound() -> None:
     titles = {table.title for section in report(quick_run()).sections for table in section.tables}
     assert "Roofline" not in titles
     assert "Measured peaks" not in titles
 
 
-def test_the_three_cells_farthest_from_the_limit_are_explained() -> None:
+def test_the_three_cells_farthest_above_the_lower_bound_are_explained() -> None:
     def timed_at(seconds: float, *batch_sizes: int, framework: str = "flax", mode: Mode = "idiomatic") -> list[Record]:
         per_call = round(seconds * 1e9)
         blocks = tuple(

@@ -1,4 +1,4 @@
-"""Numbers of logarithmic axes: enough of them to read a value, and none upon another."""
+"""Logarithmic axes have enough numbers to read a value, and no overlapping ones."""
 
 import pytest
 from matplotlib.figure import Figure
@@ -7,7 +7,7 @@ from bench.report.style import decades, engineering
 
 
 def numbers(low: float, high: float, *, fine: float = 4.0) -> list[str]:
-    """Those that are seen on an axis from `low` to `high`."""
+    """The numbers shown on an axis from `low` to `high`."""
     axes = Figure().subplots()
     axes.set_yscale("log")
     axes.set_ylim(low, high)

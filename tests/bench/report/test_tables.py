@@ -1,4 +1,4 @@
-"""The report shows all that was measured in one order, and the summary says who is proven and who is fastest."""
+"""The report shows all results in one order; the summary shows proofs and the fastest frameworks."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ def test_the_quick_suite_fills_36_cells() -> None:
     assert len(table_of(found, "Summary", "Summary").rows) == 9
 
 
-def test_a_summary_says_who_competes_and_what_bold_is() -> None:
+def test_a_summary_explains_the_ranking_and_bold() -> None:
     one = [*one_by_one((2e-3,), "idiomatic"), *one_by_one((1e-3,), "tuned", {})]
     summary = table_of(report(one), "Summary", "Summary")
     assert is_noted(summary, "Only rows with the same device, mode and precision are ranked together")
@@ -37,7 +37,7 @@ def test_a_summary_says_who_competes_and_what_bold_is() -> None:
     assert not is_noted(several, "is unknown")
 
 
-def test_programs_of_several_steps_say_so_where_their_figures_stand() -> None:
+def test_notes_name_the_cells_with_several_steps_per_call() -> None:
     others = [replace(item, case=replace(item.case, mode="tuned")) for item in timed("pytorch", 2e-3, replicates=2)]
     for steps, said in (("lax.scan of 8 steps", True), ("jax.jit", False)):
         mine = beginning(one_by_one((1e-3, 1e-3), "tuned", {"call": steps}), call_ns=10**7)
@@ -61,12 +61,12 @@ def test_several_runs_are_never_mixed() -> None:
     ]
 
 
-def test_no_record_is_an_error_that_says_what_to_do() -> None:
+def test_without_records_the_error_says_what_to_do() -> None:
     with pytest.raises(NothingMeasuredError, match="levelfield run"):
         report([])
 
 
-def test_reports_start_without_a_framework_and_without_what_is_heavy() -> None:
+def test_reports_import_no_framework_and_no_heavy_library() -> None:
     program = (
         "import sys; import bench.report.tables, bench.report.markdown, bench.report.terminal, bench.report.charts, "
         "bench.report.comparison, bench.export.csv; "

@@ -41,7 +41,7 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut() -> None:
         assert whole in text
 
 
-def test_a_table_that_is_too_wide_goes_on_below_with_the_columns_that_name_a_row() -> None:
+def test_a_wide_table_continues_below_with_the_columns_that_name_a_row() -> None:
     columns = (Column(title="contender", alignment="left"), *(Column(title=f"figure {number}") for number in range(9)))
     rows = tuple(
         (Entry(name), *(Entry(f"{name[0]}{number} 1.234e-05") for number in range(9))) for name in ("flax", "pytorch")
@@ -76,7 +76,7 @@ def test_as_many_columns_name_a_row_as_tell_rows_apart(batches: tuple[str, str],
     assert sum(name in {"flax", "pytorch"} for _, name in begins) == len(batches) * 2 * names, "in so many pieces"
 
 
-def test_in_brief_there_is_the_summary_and_what_failed() -> None:
+def test_brief_shows_the_summary_and_the_failures() -> None:
     text = _shown(brief=True)
     assert "Summary" in text
     assert "a long story" in text

@@ -39,7 +39,7 @@ def test_the_chosen_candidate_stands_beside_the_default() -> None:
     )
 
 
-def test_an_exhaustive_one_tells_how_far_the_search_was_from_the_fastest() -> None:
+def test_an_exhaustive_search_compares_the_usual_choice_with_the_fastest() -> None:
     slower = Candidate(options={"optimizer": "foreach"}, times_s=(2.1e-3, 2.1e-3, 2.1e-3))
     everything = found(FASTER, slower, USUAL, FAILED)
     (remark,) = set(table("all", everything, picked=slower.options).notes) - set(table("all", everything).notes)
@@ -51,7 +51,7 @@ def test_an_exhaustive_one_tells_how_far_the_search_was_from_the_fastest() -> No
     assert table("all", everything, picked=FAILED.options).notes == table("all", everything).notes
 
 
-def test_who_could_not_says_why_in_few_words() -> None:
+def test_a_failed_candidate_has_a_short_reason() -> None:
     *_, timings, outcome = rows(USUAL, FAILED)[1]
     assert timings == "0"
     assert outcome.startswith("it cannot it cannot")
@@ -59,13 +59,13 @@ def test_who_could_not_says_why_in_few_words() -> None:
     assert len(outcome) <= LONGEST_ERROR
 
 
-def test_failures_that_are_alike_share_a_row() -> None:
+def test_equal_failures_share_a_row() -> None:
     other, last = replace(FAILED, options={"compile": "more"}), replace(FAILED, options={}, error="no memory")
     shown = rows(USUAL, FAILED, other, last)
     assert [row[0] for row in shown[1:]] == ["compile on; 1 more failed for the same reason", "default"]
 
 
-def test_a_run_shows_what_each_search_chose_and_what_came_next() -> None:
+def test_a_run_shows_the_choice_of_each_search_and_the_best_other() -> None:
     tuned = record(batch_sizes=(32, 64))
     tuned = replace(tuned, case=replace(tuned.case, mode="tuned"))
     known = (found(FASTER, USUAL, FAILED), replace(found(USUAL, FASTER), batch_size=64))
@@ -78,14 +78,14 @@ def test_a_run_shows_what_each_search_chose_and_what_came_next() -> None:
     assert searches_table(arrange([record()]), "digits-dnn").rows == ()
 
 
-def test_what_was_timed_less_often_says_so() -> None:
+def test_candidates_with_fewer_timings_say_so() -> None:
     lucky = replace(FASTER, options={"compile": "on"}, times_s=(1e-3,))
     assert "1.00 ms: compile on, timed 1 of 3 times" in notes_and_texts(found(FASTER, lucky, USUAL))
     assert "timed 3" not in notes_and_texts(found(FASTER, USUAL, replace(lucky, times_s=(1e-3,) * 3)))
 
 
 def notes_and_texts(*tunings: SearchResult) -> str:
-    """All that the table of a run says of searches, at one batch size after the other."""
+    """All texts of the table of searches, with one batch size for each search."""
     sizes = tuple(range(32, 32 + len(tunings)))
     tuned = record(batch_sizes=sizes)
     known = tuple(replace(item, batch_size=size) for size, item in zip(sizes, tunings, strict=True))
@@ -103,12 +103,12 @@ def notes_and_texts(*tunings: SearchResult) -> str:
         ([None, True], "fresh processes, before"),
     ],
 )
-def test_a_page_says_of_searches_only_what_their_records_know(turns: list[bool | None], words: str) -> None:
+def test_notes_on_searches_say_only_what_their_records_have(turns: list[bool | None], words: str) -> None:
     assert words in notes_and_texts(*(replace(found(FASTER, USUAL), in_turns=item) for item in turns))
 
 
 @pytest.mark.parametrize(("cores", "told"), [(1.4, True), (0.1, False), (None, False)])
-def test_other_work_during_a_search_is_told(cores: float | None, *, told: bool) -> None:
+def test_other_programs_during_a_search_are_noted(cores: float | None, *, told: bool) -> None:
     disturbed = replace(found(FASTER, USUAL), busy_cores=cores)
     assert any("search again with `--again`" in note for note in table("a search", disturbed).notes) == told
     assert ("training at batch 32 (1.4 cores)" in notes_and_texts(disturbed)) == told
