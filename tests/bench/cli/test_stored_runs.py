@@ -19,7 +19,7 @@ from tests.bench.cli.conftest import Command, Place
             "--format: found 'csv', expected one of terminal, markdown, json",
         ),
         (["baseline", "show"], 6, "no baseline yet; set one with `levelfield baseline set RUN --why TEXT`"),
-        (["baseline", "clear"], 6, "found no baseline to forget"),
+        (["baseline", "clear"], 6, "found no baseline to remove"),
         (["compare", "latest", "latest"], 6, "no runs yet"),
         (["compare", "latest"], 2, "expected `compare BASELINE CANDIDATE` or `compare RUN --self-check`"),
         (["compare", "a", "b", "--threshold", "0"], 2, "--threshold: found 0, expected percent above 0 and below 1000"),
