@@ -1,24 +1,34 @@
-"""Whether the frameworks see the devices that a command asks for."""
+"""Asks the frameworks which devices they see, and checks that they see the devices that a command wants."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bench.cli.console import errors
 
 if TYPE_CHECKING:
     from bench.workload.frameworks import Contender
 
 
-def check_devices(contenders: "Sequence[Contender]", wanted: Sequence[str]) -> None:
-    """Ask a worker of each framework what it sees; raises UsageError where that is not what is wanted.
+def ask(contenders: "Iterable[Contender]") -> "Mapping[Contender, Mapping[str, Any]]":
+    """What each framework sees; the terminal shows for which of them the command still waits."""
+    from bench.run import device_probe
 
-    Every framework sees the CPU, so nothing is started for it.
+    with errors.status("asking the frameworks for their devices") as status:
+
+        def waiting(left: "Sequence[Contender]") -> None:
+            if left:
+                status.update(f"asking {', '.join(map(str, left))} for their devices")
+
+        return device_probe.probe(contenders, waiting=waiting)
+
+
+def check_devices(contenders: "Sequence[Contender]", wanted: Sequence[str]) -> None:
+    """Ask each framework what it sees; raises UsageError where a framework does not see a device that is wanted.
+
+    Every framework sees the CPU, so nothing is asked where only the CPU is wanted.
     """
     if set(wanted) == {"cpu"}:
         return
     from bench.plan import request
-    from bench.run.worker_pool import probe
 
-    with TemporaryDirectory(prefix="levelfield-") as folder:
-        seen = probe(contenders, logs=Path(folder))
-    request.check_devices(contenders, wanted, seen=seen)
+    request.check_devices(contenders, wanted, seen=ask(contenders))

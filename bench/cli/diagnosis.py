@@ -2,15 +2,15 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from bench import cache
+from bench.cli.devices import ask
 from bench.records.environment import BUSY_CORES, busy_cores, environment, gpu_users, stolen_s
-from bench.run.worker_pool import probe
 from bench.workload import frameworks
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
@@ -23,23 +23,21 @@ LEAST_CORES = 2
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: what was looked at, what was found, and what to do about it if anything."""
+    """One line: what was looked at, what was found, and what to do about it if anything.
+
+    Not `ready` means: a run now would fail, or most of its results would be useless.
+    """
 
     subject: str
     found: str
     remedy: str | None = None
+    ready: bool = True
 
 
-def examine(logs: Path) -> Iterator[Finding]:
-    """Everything there is to say, one finding after the other."""
-    yield from _frameworks(logs)
-    yield from _machine()
-
-
-def _frameworks(logs: Path) -> Iterator[Finding]:
-    """Plain names of frameworks stand for one installation of several backends, so every pair is asked."""
+def examine_frameworks() -> Iterator[Finding]:
+    """One finding for each framework on each backend, since plain `keras` stands for several backends."""
     installed = [item for item in frameworks.every_contender() if frameworks.is_installed(item)]
-    seen = probe(installed, logs=logs)
+    seen = ask(installed)
     for contender in frameworks.every_contender():
         if contender not in installed:
             _, problems = frameworks.choose((str(contender),))
@@ -50,53 +48,76 @@ def _frameworks(logs: Path) -> Iterator[Finding]:
         if result["outcome"] == "ok":
             yield Finding(str(contender), f"{versions}; sees {', '.join(result['devices'])}")
         else:
-            yield Finding(str(contender), f"{versions}; {result['error']}", "reinstall it, or leave it out")
+            found = f"{versions}; {result['error']}"
+            yield Finding(str(contender), found, "reinstall it, or leave it out with --framework", ready=False)
 
 
-def _machine() -> Iterator[Finding]:
+def examine_machine() -> Iterator[Finding]:
+    """The machine, and what would disturb a measurement on it."""
     about = environment({})
     gpus = ", ".join(about.gpus) or "no GPU"
     yield Finding("machine", f"{about.machine}: {about.cpu}, {about.cores} cores, {gpus}")
-    few = "expect noise: the harness and the system have no core of their own" if about.cores <= LEAST_CORES else None
-    yield Finding("cores", f"{about.cores} for this process", few)
-    stolen = stolen_s() or 0.0
-    load = busy_cores(LOOK_S)
-    stolen = ((stolen_s() or 0.0) - stolen) / LOOK_S
-    yield Finding("other load", f"{load:.2f} cores busy", "stop what else runs" if load > BUSY_CORES else None)
-    shared = "compare in turns, with `nox -s compare`: others disturb when they like" if stolen > STOLEN else None
-    yield Finding("other virtual machines", f"took {stolen:.2f} cores", shared)
+    noise = "expect noise: no core is left for the operating system and for Levelfield itself"
+    yield Finding("cores", f"{about.cores} for this process", noise if about.cores <= LEAST_CORES else None)
+    yield from _load(about.cores)
     yield from _gpus()
     yield _governor()
-    swap = psutil.swap_memory()
-    yield Finding("swap", f"{swap.used / 1e9:.1f} GB in use", "free memory first" if swap.used else None)
-    memory = psutil.virtual_memory()
-    short = "close other programs" if memory.available < LEAST_FREE_BYTES else None
-    yield Finding("memory", f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB available", short)
-    if hasattr(os, "fork"):
-        yield Finding("fresh processes", "forked from a process that has the framework imported")
-    else:
-        yield Finding("fresh processes", "no fork on this system", "run on Linux: cases cannot be forked here")
     yield _battery()
-    yield Finding(
-        "data", (os.environ.get("LEVELFIELD_DATA") and "from the folder in LEVELFIELD_DATA") or "downloaded once"
-    )
-    cache.folder().mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(cache.folder()).free
-    yield Finding("cache", f"{free / 1e9:.0f} GB free", "free some disk" if free < LEAST_FREE_BYTES else None)
+    yield from _memory()
+    yield _fork()
+    yield from _disk()
+
+
+def verdict(of_frameworks: Sequence[Finding], of_machine: Sequence[Finding]) -> tuple[str, bool]:
+    """One line that says whether a run makes sense now, and whether it does."""
+    wrong = [item for item in (*of_frameworks, *of_machine) if not item.ready]
+    works = sum(item.remedy is None for item in of_frameworks)
+    if wrong:
+        reasons = "; ".join(f"{item.subject}: {item.found} ({item.remedy})" for item in wrong)
+        return f"not ready: {reasons}", False
+    if not works:
+        return "not ready: no framework is installed (the lines above say how to install one)", False
+    return f"ready: {works} framework{'s' if works > 1 else ''}{_noise(of_machine)}", True
+
+
+def _noise(of_machine: Sequence[Finding]) -> str:
+    """What may make timings vary more, although a run makes sense."""
+    noisy = [item.subject for item in of_machine if item.remedy]
+    if noisy:
+        return f"; expect more noise (see above): {', '.join(noisy)}"
+    return ", nothing disturbs" if of_machine else ""
+
+
+def _load(cores: int) -> Iterator[Finding]:
+    """What other programs and other virtual machines take, by one look of a second."""
+    before = stolen_s() or 0.0
+    busy = busy_cores(LOOK_S)
+    stolen = ((stolen_s() or 0.0) - before) / LOOK_S
+    stop = "stop it, or expect many inconclusive verdicts"
+    if busy > BUSY_CORES:
+        yield Finding("other load", f"{busy:.1f} of {cores} cores are busy with other work", stop, ready=False)
+    else:
+        yield Finding("other load", f"{busy:.2f} of {cores} cores are busy")
+    shared = "compare commits with `nox -s compare`: it slows down both sides alike"
+    yield Finding("other virtual machines", f"took the time of {stolen:.2f} cores", shared if stolen > STOLEN else None)
 
 
 def _gpus() -> Iterator[Finding]:
-    """Who else is on each GPU that the driver knows; nothing where there is no driver."""
-    for number, gpu in enumerate(gpu_users()):
-        held = f"{gpu.processes} processes hold {gpu.used_bytes / 1e9:.1f} GB, {gpu.busy_percent} % busy"
-        others = gpu.processes > 0 or gpu.busy_percent > BUSY_GPU
-        remedy = "stop them, or take another GPU with --device cuda:N" if others else None
-        yield Finding(f"GPU {number}", held if others else "nobody else is on it", remedy)
+    """Who else uses each GPU that the driver knows; nothing where there is no driver."""
+    users = gpu_users()
+    used = [gpu.processes > 0 or gpu.busy_percent > BUSY_GPU for gpu in users]
+    for number, (gpu, others) in enumerate(zip(users, used, strict=True)):
+        if others:
+            held = f"{gpu.processes} processes hold {gpu.used_bytes / 1e9:.1f} GB, {gpu.busy_percent} % busy"
+            remedy = "stop them, or take another GPU with --device cuda:N"
+            yield Finding(f"GPU {number}", held, remedy, ready=not all(used))
+        else:
+            yield Finding(f"GPU {number}", "no other process uses it")
 
 
 def _governor() -> Finding:
     if not GOVERNOR.is_file():
-        return Finding("frequency", "no scaling governor to be seen")
+        return Finding("frequency", "the system shows no scaling governor")
     governor = GOVERNOR.read_text().strip()
     steady = None if governor == "performance" else "`cpupower frequency-set -g performance`"
     return Finding("frequency", f"governor {governor}", steady)
@@ -106,4 +127,28 @@ def _battery() -> Finding:
     battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
     if battery is None or battery.power_plugged is not False:
         return Finding("power", "mains")
-    return Finding("power", "battery", "plug it in: clocks follow the battery")
+    return Finding("power", "battery", "plug it in: on battery, processors change their clock frequency")
+
+
+def _memory() -> Iterator[Finding]:
+    swap = psutil.swap_memory()
+    yield Finding("swap", f"{swap.used / 1e9:.1f} GB in use", "free memory first" if swap.used else None)
+    memory = psutil.virtual_memory()
+    short = memory.available < LEAST_FREE_BYTES
+    found = f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB available"
+    yield Finding("memory", found, "close other programs" if short else None, ready=not short)
+
+
+def _fork() -> Finding:
+    if hasattr(os, "fork"):
+        return Finding("fresh processes", "forked from a process that has the framework imported")
+    return Finding("fresh processes", "this system has no fork", "run on Linux", ready=False)
+
+
+def _disk() -> Iterator[Finding]:
+    local = os.environ.get("LEVELFIELD_DATA")
+    yield Finding("data", "from the folder in LEVELFIELD_DATA" if local else "downloaded once")
+    cache.folder().mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(cache.folder()).free
+    short = free < LEAST_FREE_BYTES
+    yield Finding("cache", f"{free / 1e9:.0f} GB free", "free some disk space" if short else None, ready=not short)

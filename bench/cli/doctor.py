@@ -1,13 +1,16 @@
 """`levelfield doctor`: what is installed, and what would disturb a measurement here."""
 
-from itertools import takewhile
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from bench.cli.console import THRESHOLD_PERCENT, USAGE, Results, Threshold, fail, say, share_of
+from bench.cli.console import FAILED, THRESHOLD_PERCENT, USAGE, Results, Threshold, errors, fail, say, share_of
 from bench.cli.options import as_option
 from bench.plan.options import DEFAULT_SUITE, Help
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bench.cli.diagnosis import Finding
 
 CALIBRATE = "Calibrate"
 
@@ -46,11 +49,35 @@ def doctor(  # noqa: PLR0913 (the options of the command)
             suite=suite, processes=processes, added=add or [], threshold=share_of(threshold), results=results
         )
         return
-    from bench.cli.diagnosis import examine
+    raise SystemExit(0 if diagnose(only_frameworks=only_frameworks) else FAILED)
 
-    with TemporaryDirectory(prefix="levelfield-") as folder:
-        findings = examine(Path(folder))
-        shown = takewhile(lambda item: item.subject != "machine", findings) if only_frameworks else findings
-        for item in shown:
-            remedy = f"  -> {item.remedy}" if item.remedy else ""
-            say(f"{'!' if item.remedy else ' '} {item.subject}: {item.found}{remedy}")
+
+def diagnose(*, only_frameworks: bool) -> bool:
+    """Print all findings, and last whether a run makes sense now; whether it does."""
+    from bench.cli import diagnosis
+
+    of_frameworks = _told(diagnosis.examine_frameworks())
+    of_machine: list[Finding] = []
+    if not only_frameworks:
+        with errors.status("looking at the machine"):
+            of_machine = list(diagnosis.examine_machine())
+        _told(of_machine)
+    line, ready = diagnosis.verdict(of_frameworks, of_machine)
+    say(line)
+    return ready
+
+
+def list_devices() -> None:
+    """Print what each framework sees."""
+    from bench.cli import diagnosis
+
+    _told(diagnosis.examine_frameworks())
+
+
+def _told(findings: "Iterable[Finding]") -> "list[Finding]":
+    """Print them, and return them; a finding that has a remedy is marked."""
+    found = list(findings)
+    for item in found:
+        remedy = f"  -> {item.remedy}" if item.remedy else ""
+        say(f"{'!' if item.remedy else ' '} {item.subject}: {item.found}{remedy}")
+    return found

@@ -32,9 +32,9 @@ def list_(
 
     one_of("list", what, WHAT)
     if what == "devices":
-        from bench.cli.doctor import doctor
+        from bench.cli.doctor import list_devices
 
-        doctor(only_frameworks=True)
+        list_devices()
         return
     from bench.report import terminal
 

@@ -85,7 +85,7 @@ class WorkerClient:
         with theirs, log.open("ab") as output:
             self._process = subprocess.Popen(
                 [*command, "--spawned"] if spawned else command,
-                env=_environment(backend, device=device, hash_seed=hash_seed),
+                env=process_environment(backend, device=device, hash_seed=hash_seed),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -300,7 +300,7 @@ def _ended(outcome: str, error: str) -> Message:
     return {"event": "result", "outcome": outcome, "error": error}
 
 
-def _environment(backend: str | None, *, device: str, hash_seed: int = 0) -> dict[str, str]:
+def process_environment(backend: str | None, *, device: str, hash_seed: int = 0) -> dict[str, str]:
     """The environment variables that have to be set before a framework is imported."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     settings = {

@@ -10,8 +10,6 @@ from typing import final
 from bench.run.worker_client import Ending, Job, Message, StartMethod, WorkerClient, WorkerError
 from bench.workload.frameworks import Contender
 
-PROBE_LIMIT_S = 60.0
-EVERY_GPU = "cuda:all"
 UNTIMED_AT_ONCE = 2  # jobs for proofs and memory, which are not timed
 
 
@@ -136,21 +134,6 @@ class WorkerPool:
             spawned=spawned,
             hash_seed=self._hash_seed,
         )
-
-
-def probe(contenders: Iterable[Contender], *, logs: Path) -> dict[Contender, Message]:
-    """The versions and devices of each framework, with every GPU visible; an outcome and an error if it fails."""
-    asked = tuple(contenders)
-    fleet = WorkerPool(logs)
-    try:
-        fleet.start((contender, EVERY_GPU) for contender in asked)
-        found = {}
-        for contender in asked:
-            job = {"kind": "probe", "framework": contender.framework, "log": str(logs / "probe.log")}
-            found[contender] = fleet.run(contender, EVERY_GPU, job, limit_s=PROBE_LIMIT_S).result
-        return found
-    finally:
-        fleet.close()
 
 
 def _failed(error: WorkerError, start_method: StartMethod = "fork") -> Ending:

@@ -25,7 +25,7 @@ from bench.worker.measure.clock import now_ns
 from bench.worker.measure.dispatch import Occasion
 from bench.worker.measure.interleaving import Meeting
 from bench.worker.measure.training import DivergedError
-from bench.worker.prepared_workload import PreparedWorkload, load_adapter, prepare
+from bench.worker.prepared_workload import PreparedWorkload, prepare
 from bench.worker.proof_trace import trace
 from bench.workload.model_families import Weights
 from bench.workload.workload import parse_workload
@@ -112,12 +112,6 @@ def _trace(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (
     path.parent.mkdir(parents=True, exist_ok=True)
     write_trace(path, trace(subject, nudged=job.get("nudged", False), tuning=job.get("tuning", {})))
     return {"outcome": "ok", "error": None}
-
-
-def _probe(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
-    """The versions and devices of the framework; it is not configured, since that would already choose a device."""
-    adapter = load_adapter(job["framework"])
-    return {"outcome": "ok", "error": None, "devices": adapter.devices(), "versions": adapter.versions()}
 
 
 def _choices(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
@@ -210,7 +204,6 @@ def _one_line(error: Exception) -> str:
 KINDS = {
     "measure": _measure,
     "trace": _trace,
-    "probe": _probe,
     "choices": _choices,
     "roof": _roof,
     "serve": _serve,

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from typing import Any
 
-from bench.run.worker_client import ROOT, _environment
+from bench.run.worker_client import ROOT, process_environment
 from bench.workload.frameworks import Contender
 from bench.workload.workload import Workload
 from tests.benchmarks.subjects import job
@@ -28,7 +28,7 @@ def run(script: str, framework: Contender, workload: Workload, **what: object) -
     ended = subprocess.run(
         [sys.executable, "-m", f"tests.benchmarks.bare.{script}", asked],
         cwd=ROOT,
-        env=_environment(framework.backend, device="cpu"),
+        env=process_environment(framework.backend, device="cpu"),
         check=False,
         capture_output=True,
         text=True,

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from bench.cli import diagnosis
-from bench.cli.diagnosis import Finding, examine
+from bench.cli.diagnosis import Finding, verdict
 from bench.records.environment import GpuUsers
 from bench.workload import frameworks
 from bench.workload.frameworks import Contender
@@ -46,8 +46,9 @@ def examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
             monkeypatch.setattr(psutil, name, function, raising=False)
         about.cores = cores
         monkeypatch.setattr(diagnosis, "environment", lambda _versions: about)
-        monkeypatch.setattr(diagnosis, "probe", lambda contenders, logs: dict.fromkeys(contenders, result))  # noqa: ARG005
-        return {item.subject: item for item in examine(tmp_path)}
+        monkeypatch.setattr(diagnosis, "ask", lambda contenders: dict.fromkeys(contenders, result))
+        every = (*diagnosis.examine_frameworks(), *diagnosis.examine_machine())
+        return {item.subject: item for item in every}
 
     return examine_with
 
@@ -61,22 +62,59 @@ def test_a_quiet_machine_needs_no_remedy(examined: Examine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("subject", "differences", "remedy"),
+    ("subject", "differences", "remedy", "ready"),
     [
-        ("cores", {"cores": 2}, "expect noise"),
-        ("other load", {"cpu_percent": lambda interval: 50.0 * interval}, "stop what else runs"),
-        ("swap", {"swap_memory": lambda: SimpleNamespace(used=5e9)}, "free memory first"),
-        ("memory", {"virtual_memory": lambda: SimpleNamespace(available=1e9, total=2e9)}, "close other programs"),
-        ("power", {"sensors_battery": lambda: SimpleNamespace(power_plugged=False)}, "plug it in"),
-        ("pytorch", {"result": {"outcome": "failed", "error": "it broke"}}, "reinstall it"),
+        ("cores", {"cores": 2}, "expect noise", True),
+        ("other load", {"cpu_percent": lambda interval: 50.0 * interval}, "stop it, or expect many incon", False),
+        ("swap", {"swap_memory": lambda: SimpleNamespace(used=5e9)}, "free memory first", True),
+        ("memory", {"virtual_memory": lambda: SimpleNamespace(available=1e9, total=2e9)}, "close other", False),
+        ("power", {"sensors_battery": lambda: SimpleNamespace(power_plugged=False)}, "plug it in", True),
+        ("pytorch", {"result": {"outcome": "failed", "error": "it broke"}}, "reinstall it", False),
     ],
 )
-def test_what_is_wrong_is_said_with_its_remedy(
-    subject: str, differences: dict[str, Any], remedy: str, examined: Examine
+def test_what_is_wrong_is_said_with_its_remedy_and_whether_a_run_makes_sense(
+    subject: str, differences: dict[str, Any], remedy: str, examined: Examine, *, ready: bool
 ) -> None:
     wrong = examined(**differences)[subject]
     assert wrong.remedy is not None
     assert remedy in wrong.remedy
+    assert wrong.ready == ready
+
+
+FINE = Finding("pytorch", "torch 2; sees cpu")
+MISSING = Finding("flax", "not installed", "`pip install 'levelfield[flax]'`")
+QUIET_MACHINE = Finding("machine", "a machine")
+BUSY = Finding("other load", "1.9 of 2 cores are busy with other work", "stop it", ready=False)
+FEW = Finding("cores", "2 for this process", "expect noise")
+
+
+@pytest.mark.parametrize(
+    ("of_frameworks", "of_machine", "line", "ready"),
+    [
+        ([FINE, FINE], [QUIET_MACHINE], "ready: 2 frameworks, nothing disturbs", True),
+        ([FINE], [QUIET_MACHINE, FEW], "ready: 1 framework; expect more noise (see above): cores", True),
+        ([FINE, MISSING], [], "ready: 1 framework", True),
+        ([MISSING], [QUIET_MACHINE], "not ready: no framework is installed (the lines above say how", False),
+        (
+            [FINE],
+            [QUIET_MACHINE, FEW, BUSY],
+            "not ready: other load: 1.9 of 2 cores are busy with other work (stop it)",
+            False,
+        ),
+    ],
+)
+def test_the_verdict_is_one_line(
+    of_frameworks: list[Finding], of_machine: list[Finding], line: str, *, ready: bool
+) -> None:
+    found, makes_sense = verdict(of_frameworks, of_machine)
+    assert found.startswith(line)
+    assert makes_sense == ready
+
+
+def test_a_load_is_said_as_a_part_of_the_cores(examined: Examine) -> None:
+    assert examined(cores=8)["other load"].found == "0.00 of 8 cores are busy"
+    busy = examined(cpu_percent=lambda interval: 25.0 * interval)["other load"]
+    assert busy.found == "2.0 of 8 cores are busy with other work"
 
 
 def test_a_battery_that_is_plugged_in_is_mains(examined: Examine) -> None:
@@ -105,7 +143,7 @@ def test_a_framework_that_is_not_installed_is_named_with_its_extra(
 @pytest.mark.parametrize(
     ("users", "found", "wrong"),
     [
-        (GpuUsers(processes=0, used_bytes=4 * 10**6, busy_percent=0), "nobody else is on it", False),
+        (GpuUsers(processes=0, used_bytes=4 * 10**6, busy_percent=0), "no other process uses it", False),
         (GpuUsers(processes=2, used_bytes=3 * 10**9, busy_percent=0), "2 processes hold 3.0 GB, 0 % busy", True),
         (GpuUsers(processes=0, used_bytes=10**9, busy_percent=40), "0 processes hold 1.0 GB, 40 % busy", True),
     ],
@@ -117,12 +155,23 @@ def test_a_gpu_that_others_use_is_said(
     finding = examined()["GPU 0"]
     assert finding.found == found
     assert (finding.remedy is not None) == wrong
+    assert finding.ready == (not wrong), "there is no other GPU"
+
+
+def test_a_gpu_that_others_use_does_no_harm_where_another_is_free(
+    examined: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used, free = (GpuUsers(processes=number, used_bytes=0, busy_percent=0) for number in (1, 0))
+    monkeypatch.setattr(diagnosis, "gpu_users", lambda: (used, free))
+    findings = examined()
+    assert findings["GPU 0"].remedy
+    assert findings["GPU 0"].ready
 
 
 def test_time_that_other_virtual_machines_take_is_said(examined: Examine) -> None:
     stolen = iter([10.0, 10.4])
     finding = examined(cpu_times=lambda: SimpleNamespace(steal=next(stolen)))["other virtual machines"]
-    assert finding.found == "took 0.40 cores"
+    assert finding.found == "took the time of 0.40 cores"
     assert finding.remedy is not None
 
 

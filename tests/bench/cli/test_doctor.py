@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.cli import compare_commits
@@ -15,14 +16,31 @@ from tests.bench.sample_records import ENVIRONMENT, block, record
 
 
 @pytest.mark.usefixtures("only_pytorch", "script")
-def test_doctor_has_a_line_for_everything_and_marks_what_has_a_remedy(levelfield: Command) -> None:
+@pytest.mark.parametrize("percent", [0.0, 100.0])
+def test_doctor_has_a_line_for_everything_marks_what_has_a_remedy_and_ends_with_a_verdict(
+    levelfield: Command, monkeypatch: pytest.MonkeyPatch, *, percent: float
+) -> None:
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval: percent * interval)
     found = levelfield("doctor")
-    assert found.code == 0
-    lines = found.out.splitlines()
+    *lines, last = found.out.splitlines()
+    if percent:
+        assert found.code == 1
+        assert last.startswith("not ready: ")
+        assert "cores are busy with other work (stop it, or expect many inconclusive verdicts)" in last
+    else:
+        assert found.code == 0, last
+        assert last.startswith("ready: 1 framework")
     subjects = [line[2:].partition(":")[0] for line in lines]
     assert subjects[:2] == ["pytorch", "machine"]
     assert len(subjects) == len(set(subjects)) > 8
     assert all((line[0] == "!") == ("  -> " in line) for line in lines)
+
+
+@pytest.mark.usefixtures("only_pytorch", "script", "nothing_starts")
+def test_doctor_for_frameworks_alone_does_not_look_at_the_machine(levelfield: Command) -> None:
+    found = levelfield("doctor", "--frameworks")
+    assert found.code == 0
+    assert [line.partition(":")[0] for line in found.out.splitlines()] == ["  pytorch", "ready"]
 
 
 def test_a_calibration_is_printed_stored_and_used(

@@ -132,4 +132,5 @@ def test_a_gpu_that_is_not_there_ends_with_2_and_what_each_framework_sees(
     assert found.err.startswith("levelfield: --device: found 'cuda', but pytorch, flax cannot use it: ")
     assert "pytorch sees cpu; flax sees cpu" in found.err
     assert not place.results.exists()
-    assert [item.job["kind"] for item in script.asked] == ["probe", "probe"]
+    assert [str(item) for item in script.probed] == ["pytorch", "flax"]
+    assert script.asked == []

@@ -5,7 +5,7 @@ times that a test chooses; measurements are those of `sample_records`.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from bench.worker import main
 from bench.worker.prepared_workload import prepare
 from bench.worker.proof_trace import trace
 from bench.workload.axes import FrameworkOptions
+from bench.workload.frameworks import Contender
 from bench.workload.workload import parse_workload
 from tests.bench.sample_records import record
 
@@ -60,6 +61,12 @@ class Script:
     instead: Callable[[Message, float], Message | None] = lambda _, __: None
     changed: Callable[[Trace, Message], Trace] = lambda made, _: made
     asked: list[Asked] = field(default_factory=list)
+    probed: list[Contender] = field(default_factory=list)
+
+    def probe(self, contenders: Iterable[Contender], *, waiting: object) -> dict[Contender, Message]:  # noqa: ARG002 (as the real one)
+        """Every framework sees the CPU."""
+        self.probed += contenders
+        return {item: {**OK, "devices": ["cpu"], "versions": {}} for item in self.probed}
 
     def result(self, job: Job, client: "ScriptedLauncher", limit_s: float) -> Message:
         """The result that the worker sends for a job."""
@@ -78,7 +85,6 @@ class Script:
         answers: dict[str, Callable[[Message], Message]] = {
             "choices": lambda _: {"choices": self.choices},
             "measure": measured,
-            "probe": lambda _: {"devices": ["cpu"], "versions": {}},
             "roof": lambda _: {"flops": {512: 1e9}, "bytes": dict.fromkeys(SIZES, 1e9)},
             "serve": lambda _: {},
             "trace": self._traced,
@@ -188,6 +194,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, script: Script) -> Script:
     """Make every new fork server follow the script."""
     client = type("WorkerClient", (ScriptedLauncher,), {"script": script})
     monkeypatch.setattr("bench.run.worker_pool.WorkerClient", client)
+    monkeypatch.setattr("bench.run.device_probe.probe", script.probe)
     monkeypatch.setattr("bench.run.interleaved_timing.PAUSE_S", 0.0)
     monkeypatch.setattr("bench.records.environment.busy_cores", lambda *_: 0.25)
     return script

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.run.device_probe import probe
 from bench.run.worker_client import ROOT, WorkerClient
+from bench.workload.frameworks import Contender
 
 NAMES = ("bench/__init__.py", "models/__init__.py", "keras.py", "torch.py", "numpy.py")
 
@@ -29,10 +31,15 @@ def test_a_worker_starts_in_a_folder_with_files_named_like_its_packages(
     log = tmp_path_factory.mktemp("logs") / "fork-server.log"
     client = WorkerClient("keras", "torch", device="cpu", log=log)
     try:
-        job = {"kind": "probe", "framework": "keras", "log": str(log)}
-        result = client.run(job, limit_s=120.0).result
+        client.wait_until_ready()
     finally:
         client.close()
+
+
+@pytest.mark.usefixtures("foreign")
+def test_a_framework_is_asked_for_its_devices_from_such_a_folder() -> None:
+    keras = Contender("keras", "torch")
+    result = probe([keras], waiting=lambda _: None)[keras]
     assert result["outcome"] == "ok", result
     assert {"keras", "torch"} <= result["versions"].keys()
 

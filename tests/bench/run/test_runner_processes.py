@@ -118,8 +118,8 @@ def test_jax_does_not_use_the_compilation_cache_of_the_user(
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "kept"))
     monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
-    given = worker_client._environment
-    monkeypatch.setattr(worker_client, "_environment", lambda *them, **how: given(*them, **how) | changes)
+    given = worker_client.process_environment
+    monkeypatch.setattr(worker_client, "process_environment", lambda *them, **how: given(*them, **how) | changes)
     (timed,) = ran([replace(TIMED, framework="flax")], tmp_path).stored
     assert timed.outcome == "ok"
     assert (tmp_path / "kept").is_dir() == is_filled

@@ -313,14 +313,14 @@ def test_a_process_sees_only_its_own_device(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if mine is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", mine)
-    assert worker_client._environment(None, device=device)["CUDA_VISIBLE_DEVICES"] == seen
+    assert worker_client.process_environment(None, device=device)["CUDA_VISIBLE_DEVICES"] == seen
 
 
 def test_the_order_of_sets_follows_from_a_seed() -> None:
-    assert worker_client._environment(None, device="cpu")["PYTHONHASHSEED"] == "0"
-    assert worker_client._environment(None, device="cpu", hash_seed=3)["PYTHONHASHSEED"] == "3"
+    assert worker_client.process_environment(None, device="cpu")["PYTHONHASHSEED"] == "0"
+    assert worker_client.process_environment(None, device="cpu", hash_seed=3)["PYTHONHASHSEED"] == "3"
 
 
 def test_keras_finds_its_engine_in_the_environment() -> None:
-    assert worker_client._environment("jax", device="cpu")["KERAS_BACKEND"] == "jax"
-    assert "KERAS_BACKEND" not in worker_client._environment(None, device="cpu").keys() - os.environ.keys()
+    assert worker_client.process_environment("jax", device="cpu")["KERAS_BACKEND"] == "jax"
+    assert "KERAS_BACKEND" not in worker_client.process_environment(None, device="cpu").keys() - os.environ.keys()

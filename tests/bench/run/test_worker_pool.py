@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from bench.run.worker_client import Ending, Message, WorkerClient
-from bench.run.worker_pool import WorkerPool, probe
+from bench.run.worker_pool import WorkerPool
 from bench.workload.frameworks import Contender
 from tests.bench.run.light_workers import LIGHT, light_job, plant
 
@@ -184,11 +184,3 @@ def test_close_ends_running_jobs_of_other_threads_and_starts_no_waiting_job(flee
     assert fleet.run(LIGHT, "cpu", asked, limit_s=LIMIT_S).result["error"] == (
         "light: not started, since the run has ended"
     )
-
-
-def test_a_probe_returns_a_result_for_every_framework(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(tmp_path, monkeypatch)
-    seen = probe([LIGHT, NOWHERE], logs=tmp_path)
-    assert seen[LIGHT]["devices"] == ["cpu"]
-    assert seen[NOWHERE]["outcome"] == "failed"
-    assert "devices" not in seen[NOWHERE]

@@ -97,12 +97,6 @@ def test_a_trace_is_a_file_of_named_arrays(tmp_path: Path) -> None:
     assert not np.allclose(trace["logits"], trace["trained_logits"], rtol=0, atol=1e-3), "training has changed them"
 
 
-def test_a_probe_returns_devices_and_versions() -> None:
-    (result,) = worked({"kind": "probe", "framework": "pytorch"})
-    assert result["devices"][0] == "cpu"
-    assert result["versions"]["torch"] == torch.__version__
-
-
 @pytest.mark.parametrize("scenario", ["training", "inference"])
 def test_a_service_times_calls_on_request_until_an_empty_request(scenario: str) -> None:
     asked = tiny(kind="serve") | {"scenario": scenario, "batch_size": 4}
