@@ -91,6 +91,13 @@ def search(found: Sequence[Candidate], *, exhaustive: bool = False) -> Search:
     return (*well, *gone, *failed)
 
 
+def planned_rounds(candidates: int, *, exhaustive: bool = False) -> list[int]:
+    """How many candidates each round times, if half of them leave after each round and no round is added."""
+    if exhaustive or candidates <= FINALISTS:
+        return [candidates] * LAST_LAPS
+    return [candidates, *planned_rounds(-(-candidates // 2))]
+
+
 def together(searches: Mapping[int, Search], time: Time) -> dict[int, tuple[Candidate, ...]]:
     """Run the searches of several batch sizes round by round; equal options are timed in one process."""
     found: dict[int, tuple[Candidate, ...]] = {}

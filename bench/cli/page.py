@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli.console import fail, show
+from bench.cli.console import errors, fail, show
 
 if TYPE_CHECKING:
     from bench.records.record import Record
@@ -14,12 +14,14 @@ def write_page(records: Sequence["Record"], *, command: str | None, reports: Pat
     """Write `latest.md` with its charts; in brief, print the summary as well."""
     from bench.report import charts, markdown, tables, terminal
 
-    report = tables.report(records, command=command)
+    with errors.status("writing the report"):
+        report = tables.report(records, command=command)
     if brief:
         show(terminal.render(report, brief=True))
     page = reports / "latest.md"
     try:
-        drawn = charts.draw(records, reports / "latest")
+        with errors.status("drawing the charts of the report"):
+            drawn = charts.draw(records, reports / "latest")
         linked = {caption: path.relative_to(reports).as_posix() for caption, path in drawn.items()}
         page.write_text(markdown.render(report, charts=linked), encoding="utf-8")
     except OSError as error:

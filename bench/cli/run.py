@@ -27,6 +27,7 @@ from bench.cli.console import (
     warn_of_load,
 )
 from bench.cli.devices import check_devices
+from bench.cli.events import show_event
 from bench.cli.options import as_option, with_options
 from bench.cli.page import write_page
 from bench.cli.stored_runs import check_writable
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from bench.records.record import Case, Record
     from bench.records.store import RunFolder
     from bench.report.progress import Display
-    from bench.run.settings import Event
 
 
 NamesOrRun = Annotated[
@@ -186,7 +186,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
 ) -> int:
     """Run the cases, print and write the report; the exit code."""
     from bench.analysis import time_breakdown
-    from bench.report import progress
+    from bench.report import activity
     from bench.run import runner
     from bench.run.settings import RunSettings
 
@@ -204,12 +204,12 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         models=store.folder / "artifacts" / "models" if options.save_models else None,
         append=_keeper(store, options),
         next_order=store.next_order(),
-        listen=lambda event: _show(display, event),
+        listen=lambda event: show_event(display, event),
         memory_bytes=request.memory_bytes,
         planted=_planter(store, request),
         turns=_partner(planned, request),
     )
-    display = progress.Display(console, estimates=_estimates(planned, request, results=store.folder.parents[1]))
+    display = _display(store, planned, request)
     try:
         with display:
             new = runner.run(planned, settings)
@@ -225,12 +225,22 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     page = write_page(records, command=options.command(), reports=reports, brief=True)
     usual = AROUND_TUNED if "tuned" in options.mode else AROUND
     rest = usual if options.turns is None else AROUND_IN_TURNS
-    say(f"\n{progress.clock(seconds)} in all: {time_breakdown.shares(new, seconds, rest=rest)}")
+    say(f"\n{activity.clock(seconds)} in all: {time_breakdown.shares(new, seconds, rest=rest)}")
     say(f"records: {store.records}\nreport: {page}")
     for name, wanted in (("models", options.save_models), ("tensorboard", options.tensorboard)):
         if wanted:
             say(f"{name}: {store.folder / 'artifacts' / name}")
     return _exit_code(records)
+
+
+def _display(store: "RunFolder", planned: Sequence["Case"], request: "Request") -> "Display":
+    """Shows the cases that are left to run, as a part of all that the run has planned."""
+    from bench.report.progress import Display
+    from bench.run.worker_pool import UNTIMED_AT_ONCE
+
+    estimates = _estimates(planned, request, results=store.folder.parents[1])
+    done = len(store.load_plan().cases) - len(planned)
+    return Display(console, estimates=estimates, done=done, untimed_at_once=UNTIMED_AT_ONCE)
 
 
 def _keeper(store: "RunFolder", options: Options) -> "Callable[[Record], None]":
@@ -290,23 +300,6 @@ def _exit_code(records: Sequence["Record"]) -> int:
     return FAILED if failed or unproven else 0
 
 
-def _show(display: "Display", event: "Event") -> None:
-    if event.kind == "proving":
-        display.proving(*(str(part) for part in event.news.values()))
-    elif event.kind == "tuning" and event.case is not None:
-        display.tuning(event.case, event.news)
-    elif event.tuning is not None and event.case is not None:
-        display.tuned(event.case, event.tuning)
-    elif event.certificate is not None:
-        display.proven(event.news, event.certificate)
-    elif event.record is not None:
-        display.finished(event.record)
-    elif event.case is not None and event.kind == "started":
-        display.started(event.case)
-    elif event.case is not None:
-        display.moved(event.case, event.news)
-
-
 def _say_what_is_left_out(request: "Request") -> None:
     for remark in request.remarks:
         warn(remark)
@@ -316,14 +309,14 @@ def _say_what_is_left_out(request: "Request") -> None:
 
 
 def _print_plan(planned: Sequence["Case"], request: "Request", *, results: Path) -> None:
-    from bench.report import progress
+    from bench.report import activity, progress
 
     estimates = _estimates(planned, request, results=results)
     _say_what_is_left_out(request)
     for case in planned:
         sizes = ", ".join(map(str, case.batch_sizes))
-        say(f"{progress.name(case)}, batch {sizes}: {progress.clock(estimates[case])}")
-    total = progress.clock(sum(estimates.values()))
+        say(f"{progress.name(case)}, batch {sizes}: {activity.clock(estimates[case])}")
+    total = activity.clock(sum(estimates.values()))
     more = "searches and certificates" if any(case.mode == "tuned" for case in planned) else "certificates"
     console.print(f"{len(planned)} cases, about {total}, and the {more} that are not in the cache yet")
 

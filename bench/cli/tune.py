@@ -17,9 +17,9 @@ from bench.cli.console import (
     say,
     show,
     warn_of_load,
-    write,
 )
 from bench.cli.devices import check_devices
+from bench.cli.events import show_event
 from bench.cli.options import as_option
 from bench.plan.options import HOW, SCENARIO, THREADS, WHERE, Help, Options
 
@@ -27,12 +27,15 @@ if TYPE_CHECKING:
     from bench.plan.request import Request
     from bench.records.cell import Cell
     from bench.records.record import SearchResult
-    from bench.run.settings import Event
     from bench.workload.workload import Workload
 
     Found = dict[Cell, SearchResult]
 
 LIMIT_S = 1800.0
+# One line, so that the tables stay on the screen.
+SCRIPTS = (
+    "For scripts with the chosen options, repeat the command with `--scripts DIR`: the result of the search is cached."
+)
 
 
 def tune(  # noqa: PLR0913 (the options of the command)
@@ -86,16 +89,28 @@ def tune(  # noqa: PLR0913 (the options of the command)
     found, picked = _search(request, again=again, exhaustive=exhaustive)
     for cell, item in found.items():
         show([terminal.render_table(pages.table(_title(cell), item, picked=picked.get(cell)))])
-        if item.candidates[0].times_s:
-            _write(cell, item, request.selection.workloads[0], scripts=scripts)
+    timed = {cell: item for cell, item in found.items() if item.candidates[0].times_s}
+    _offer(timed, request.selection.workloads[0], scripts=scripts)
     for remark in request.remarks:
         note(remark)
-    if not any(item.candidates[0].times_s for item in found.values()):
+    if not timed:
         fail(f"{workload}: nothing could be timed; the table says why", NOTHING)
 
 
+def _offer(found: "Found", workload: "Workload", *, scripts: Path | None) -> None:
+    """Write the chosen options as scripts, or say how to get them."""
+    if scripts is not None:
+        for cell, item in found.items():
+            _write(cell, item, workload, scripts=scripts)
+    elif found:
+        say(SCRIPTS)
+
+
 def _search(request: "Request", *, again: bool, exhaustive: bool) -> "tuple[Found, dict[Cell, dict[str, str]]]":
-    """What the search found; where every candidate was timed at length after it, that and what the search picked."""
+    """The results of the search, and if exhaustive what it chose.
+
+    The results are then those of the exhaustive search, which times every candidate to the end.
+    """
     from bench.plan.cases import cases
     from bench.records.environment import machine_name
     from bench.report import progress
@@ -103,14 +118,8 @@ def _search(request: "Request", *, again: bool, exhaustive: bool) -> "tuple[Foun
     from bench.run.settings import RunSettings
 
     selection = request.selection
-    with TemporaryDirectory(prefix="levelfield-") as folder, errors.status("tuning") as status:
-
-        def listen(event: "Event") -> None:
-            if event.kind == "tuning" and event.case is not None:
-                status.update(progress.trying(event.case, event.news))
-            elif event.kind == "proving":
-                status.update(" ".join(("proving", *map(str, event.news.values()))))
-
+    display = progress.Display(errors, estimates={})
+    with TemporaryDirectory(prefix="levelfield-") as folder, display:
         settings = RunSettings(
             run="tune",
             machine=machine_name(None),
@@ -120,7 +129,7 @@ def _search(request: "Request", *, again: bool, exhaustive: bool) -> "tuple[Foun
             logs=Path(folder),
             models=None,
             append=lambda _: None,
-            listen=listen,
+            listen=lambda event: show_event(display, event),
         )
         found = option_search.search(cases(selection), settings, again=again)
         if not exhaustive:
@@ -134,8 +143,8 @@ def _title(cell: "Cell") -> str:
     return f"{cell.workload} {cell.contender} {cell.scenario}, batch {cell.batch_size}, on {device}"
 
 
-def _write(cell: "Cell", found: "SearchResult", workload: "Workload", *, scripts: Path | None) -> None:
-    """What was chosen as a script, printed or in a file."""
+def _write(cell: "Cell", found: "SearchResult", workload: "Workload", *, scripts: Path) -> None:
+    """Write the chosen options as a script into the folder."""
     from bench.scripts import Task
     from bench.scripts import write as write_script
 
@@ -155,9 +164,6 @@ def _write(cell: "Cell", found: "SearchResult", workload: "Workload", *, scripts
         options=found.options,
     )
     text = write_script(task)
-    if scripts is None:
-        write(f"\n{text}\n")
-        return
     scripts.mkdir(parents=True, exist_ok=True)
     words = (cell.workload, cell.contender, cell.device, cell.precision, cell.scenario, str(cell.batch_size))
     path = scripts / f"{'-'.join(words)}.py".replace("/", "-").replace(":", "-").replace("@", "-")

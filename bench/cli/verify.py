@@ -67,8 +67,8 @@ def verify(  # noqa: PLR0913 (the options of the command)
     with TemporaryDirectory(prefix="levelfield-") as folder, errors.status("proving") as status:
 
         def listen(event: "Event") -> None:
-            if event.kind == "proving":
-                status.update(" ".join(map(str, event.news.values())))
+            if event.kind == "begun" and event.work is not None:
+                status.update(event.work.name)
 
         found = certify(workloads, contenders, device=where, precision=used, logs=Path(folder), listen=listen)
     if form == "json":

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.analysis.remaining_time import Work
 from bench.records.environment import available_cores
 from bench.records.record import Case, Certificate
-from bench.run.proofs import Pending, Proofs
+from bench.run.proofs import Pending, Proofs, Step
 from bench.run.settings import Event, Listen, RunSettings, contender, untimed
 from bench.run.worker_pool import UNTIMED_AT_ONCE, WorkerPool
 from bench.workload.axes import FrameworkOptions, Precision
@@ -65,8 +66,8 @@ def certify(  # noqa: PLR0913 (what is proven, and where it is logged and shown)
 def prover(fleet: WorkerPool, pool: ThreadPoolExecutor, listen: Listen) -> Proofs:
     """The maker of all certificates; it computes two traces at once, each on its share of the cores."""
 
-    def tell(workload: str, name: str, precision: str) -> None:
-        listen(Event(kind="proving", news={"workload": workload, "contender": name, "precision": precision}))
+    def tell(kind: Step, work: Work) -> None:
+        listen(Event(kind=kind, work=work))
 
     return Proofs(fleet, pool, threads=max(1, available_cores() // UNTIMED_AT_ONCE), limit_s=PROOF_LIMIT_S, tell=tell)
 
@@ -97,6 +98,7 @@ def collect(made_by: Proofs, begun: Mapping[ProofKey, Pending], settings: RunSet
     found = {}
     for item, pending in begun.items():
         if id(pending) not in made:
+            settings.listen(Event(kind="waiting", news={"for": f"the proofs of {pending.workload.name}"}))
             made[id(pending)] = made_by.collect(pending)
         found[item] = made[id(pending)][item.contender]
         what = {name: getattr(item, name) for name in ("workload", "device", "precision")}

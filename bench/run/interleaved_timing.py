@@ -22,7 +22,8 @@ import numpy as np
 from bench.analysis.successive_halving import Wanted
 from bench.records.measurement import Outcome
 from bench.records.record import Candidate, Case
-from bench.run.settings import Event, RunSettings, contender, job
+from bench.run.search_rounds import Rounds
+from bench.run.settings import RunSettings, contender, job
 from bench.run.worker_client import EndedError, Message, Service, WorkerClient, WorkerError
 from bench.run.worker_pool import WorkerPool
 from bench.workload.axes import FrameworkOptions
@@ -53,6 +54,7 @@ class Laps:
         self.case, self.fleet, self.settings, self.thorough = case, fleet, settings, thorough
         self.places = PLACES if case.device == "cpu" else 1
         self.number = 0
+        self.rounds = Rounds(case, settings=settings, thorough=thorough)
 
     @property
     def in_turns(self) -> bool:
@@ -62,6 +64,7 @@ class Laps:
     def time(self, wanted: Sequence[Wanted], block_seconds: float) -> list[dict[int, Candidate]]:
         """Time each candidate once at each of its batch sizes; one dict by batch size for each candidate, in order."""
         self.number += 1
+        self.rounds.begin(len(wanted))
         members = [_Member(options, sizes, case=self.case, settings=self.settings) for options, sizes in wanted]
         usual = next((item for item in members if not item.options), None) if self.in_turns else None
         others = [item for item in members if item is not usual]
@@ -102,8 +105,10 @@ class Laps:
             for member in group:
                 member.fail(member.sizes, "failed", str(error))
             return
-        for place, member in enumerate(group):
-            member.begin(clients[(place + self.number) % self.places])
+        new = [
+            member for place, member in enumerate(group) if member.begin(clients[(place + self.number) % self.places])
+        ]
+        self.rounds.tell([member.options for member in new])
         for size in sizes or dict.fromkeys(size for member in group for size in member.sizes):
             here = [member for member in group if size in member.sizes and size not in member.failed]
             self._place(here, size)
@@ -136,11 +141,12 @@ class _Member:
         self._service: Service | None = None
         self._client: WorkerClient | None = None
 
-    def begin(self, client: WorkerClient) -> None:
-        """Use this worker, unless the candidate has one already."""
-        if self._client is None:
-            self._client = client
-            self._settings.listen(Event(kind="tuning", case=self._case, news=dict(self.options)))
+    def begin(self, client: WorkerClient) -> bool:
+        """Use this worker, unless the candidate has one already; whether it is used."""
+        if self._client is not None:
+            return False
+        self._client = client
+        return True
 
     def place(self, size: int) -> None:
         """Make ready for a batch size, in a new process if the one before failed at another batch size."""

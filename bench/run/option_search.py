@@ -22,7 +22,7 @@ from bench.records.record import Candidate, Case, SearchResult, to_json
 from bench.run import certificates
 from bench.run.interleaved_timing import Laps
 from bench.run.proofs import Proofs, source_digest
-from bench.run.settings import Event, RunSettings, contender, job, untimed
+from bench.run.settings import Event, RunSettings, contender, job, search_work, shown, untimed
 from bench.run.worker_pool import WorkerPool
 from bench.workload import frameworks, source_code
 
@@ -40,6 +40,9 @@ TIMING = tuple(
         ),
     )
 )
+
+
+KIND = attrgetter("contender", "device")
 
 
 def tuned_cells(case: Case) -> tuple[Cell, ...]:
@@ -60,24 +63,35 @@ def tune(  # noqa: PLR0913 (what a search needs)
 
     With `again` nothing is taken from the cache.
     """
+    searched = _searched(cases)
+    if not searched:
+        return {}
+    tuner = Tuner(fleet=fleet, proofs=proofs, settings=settings, again=again, exhaustive=exhaustive)
+    for case in filter(None, map(tuner.missing, searched)):
+        settings.listen(Event(kind="planned", work=search_work(case)))
+    fleet.wait()
+    found: dict[Cell, SearchResult] = {}
+    for _, alike in groupby(searched, key=KIND):
+        for case in alike:
+            found |= tuner.find(case)
+        fleet.dismiss()
+    return found
+
+
+def _searched(cases: Sequence[Case]) -> list[Case]:
+    """A case for each search, at all its batch sizes.
+
+    They are sorted by framework and device, so that the processes of a framework start only once.
+    """
     sizes: dict[Cell, dict[int, Case]] = {}  # by cell with batch size 0, then by batch size
     for case in cases:
         for cell in tuned_cells(case):
             sizes.setdefault(replace(cell, batch_size=0), {}).setdefault(cell.batch_size, case)
-    if not sizes:
-        return {}
-    fleet.wait()
-    tuner = Tuner(fleet=fleet, proofs=proofs, settings=settings, again=again, exhaustive=exhaustive)
-    found: dict[Cell, SearchResult] = {}
-    # Sorted by framework and device, so that the processes of a framework start only once.
-    kind = attrgetter("contender", "device")
-    for _, alike in groupby(sorted(sizes, key=kind), key=kind):
-        for cell in alike:
-            by_size = sizes[cell]
-            case = replace(next(iter(by_size.values())), purpose="timing", replicate=0, seed=0, feed="device")
-            found |= tuner.find(replace(case, batch_sizes=tuple(by_size)))
-        fleet.dismiss()
-    return found
+    found = []
+    for by_size in sizes.values():
+        case = replace(next(iter(by_size.values())), purpose="timing", replicate=0, seed=0, feed="device")
+        found.append(replace(case, batch_sizes=tuple(by_size)))
+    return sorted(found, key=KIND)
 
 
 def search(
@@ -105,23 +119,39 @@ class Tuner:
     again: bool
     exhaustive: bool = False
 
+    def missing(self, case: Case) -> Case | None:
+        """The case at those of its batch sizes for which the cache has no search; None where it has all."""
+        sizes = tuple(cell.batch_size for cell in tuned_cells(case) if self.again or self._known(case, cell) is None)
+        return replace(case, batch_sizes=sizes) if sizes else None
+
     def find(self, case: Case) -> dict[Cell, SearchResult]:
         """The search results for the batch sizes of a case, from the cache where they are known."""
-        known = {} if self.again else {cell: self._known(case, cell) for cell in tuned_cells(case)}
-        found = {cell: tuning for cell, tuning in known.items() if tuning is not None}
-        missing = [cell for cell in tuned_cells(case) if cell not in found]
-        if missing:
-            made = self._search(replace(case, batch_sizes=tuple(cell.batch_size for cell in missing)))
-            for cell in missing:
+        made: dict[int, SearchResult] = {}
+        missing = self.missing(case)
+        if missing is not None:
+            with shown(search_work(missing), self.settings.listen):
+                made = self._search(missing)
+        found: dict[Cell, SearchResult] = {}
+        for cell in tuned_cells(case):
+            if cell.batch_size in made:
                 found[cell] = made[cell.batch_size]
                 self.settings.listen(Event(kind="tuned", case=case, tuning=found[cell]))
-                # A search that failed is repeated next time. An exhaustive search only checks the usual one.
-                if found[cell].candidates[0].times_s and not self.exhaustive:
-                    is_late = any(item.outcome == "timeout" for item in found[cell].candidates)
-                    path = self._path(case, cell, within_s=self.settings.limit_s if is_late else None)
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_text(json.dumps(to_json(found[cell])), "utf-8")
-        return {cell: found[cell] for cell in tuned_cells(case)}
+                self._keep(case, cell, found[cell])
+            elif (known := self._known(case, cell)) is not None:
+                found[cell] = known
+        return found
+
+    def _keep(self, case: Case, cell: Cell, found: SearchResult) -> None:
+        """Store a search in the cache.
+
+        A search that failed is repeated next time. An exhaustive search only checks the usual one.
+        """
+        if not found.candidates[0].times_s or self.exhaustive:
+            return
+        is_late = any(item.outcome == "timeout" for item in found.candidates)
+        path = self._path(case, cell, within_s=self.settings.limit_s if is_late else None)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(to_json(found)), "utf-8")
 
     def _search(self, case: Case) -> dict[int, SearchResult]:
         asked = self._do(case, {"kind": "choices", "precision": case.precision, "scenario": case.scenario})

@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.analysis import roofline
+from bench.analysis.remaining_time import Work
 from bench.records.record import Case, Rate, Roof
-from bench.run.settings import RunSettings, contender, job
+from bench.run.settings import RunSettings, contender, job, shown
 from bench.run.worker_pool import WorkerPool
 from bench.workload.axes import Precision
 from bench.workload.frameworks import Contender
 
 LIMIT_S = 120.0
+ASSUMED_S = 4.0
 
 Roofs = Mapping[tuple[str, Precision], Roof]
 
@@ -21,10 +23,10 @@ def measure(cases: Sequence[Case], fleet: WorkerPool, settings: RunSettings) -> 
     Memory bandwidth does not depend on the precision, so a device has one peak bandwidth for each size.
     """
     found: dict[tuple[str, Precision], dict[Contender, Mapping[str, Any]]] = {}
-    for case in cases:
-        asked = found.setdefault((case.device, case.precision), {}) if case.purpose == "timing" else None
-        if asked is not None and contender(case) not in asked:
-            asked[contender(case)] = _asked(case, fleet, settings)
+    for work, case in planned(cases).items():
+        with shown(work, settings.listen):
+            rates = _asked(case, fleet, settings)
+        found.setdefault((case.device, case.precision), {})[contender(case)] = rates
     products: dict[tuple[str, Precision], list[Rate]] = {}
     streams: dict[str, list[Rate]] = {}
     for (device, precision), asked in found.items():
@@ -33,6 +35,17 @@ def measure(cases: Sequence[Case], fleet: WorkerPool, settings: RunSettings) -> 
     return {
         (device, precision): roofline.best(rates, streams[device]) for (device, precision), rates in products.items()
     }
+
+
+def planned(cases: Sequence[Case]) -> dict[Work, Case]:
+    """Each measurement that will be made, with a case of its framework, device and precision."""
+    found: dict[Work, Case] = {}
+    for case in cases:
+        if case.purpose == "timing":
+            name = f"measuring the peak rates of {case.device} in {case.precision} with {case.contender}"
+            work = Work(name=name, purpose="peak rates", framework=case.contender, estimate_s=ASSUMED_S)
+            found.setdefault(work, case)
+    return found
 
 
 def _asked(case: Case, fleet: WorkerPool, settings: RunSettings) -> Mapping[str, Any]:

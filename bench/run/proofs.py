@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from types import MappingProxyType
-from typing import NamedTuple, final
+from typing import Literal, NamedTuple, final
 
 import bench
 from bench import cache
 from bench.analysis import equivalence
 from bench.analysis.equivalence import Trace
+from bench.analysis.remaining_time import Work
 from bench.records.record import Certificate
 from bench.records.trace_files import read_trace
 from bench.run.worker_pool import UNTIMED_AT_ONCE, WorkerPool
@@ -28,11 +29,13 @@ from models.layers.spec import without_dropout
 PROVEN_IN = ("fp64", "fp32")  # every proof has these precisions, and that of the case
 NUDGED = " nudged"  # suffix of a precision: weights and inputs differ from the usual ones in the last bit
 PAIR = 2
+ASSUMED_TRACE_S = 2.5
 # The code that decides what a trace holds, from which weights it starts, and in which batches it trains.
 DECISIVE = ("worker/proof_trace.py", "worker/prepared_workload.py", "datasets/base.py")
 HARNESS = Path(bench.__file__).parent
 
-Tell = Callable[[str, str, str], None]
+Step = Literal["planned", "begun", "ended"]
+Tell = Callable[[Step, Work], None]
 
 
 class Refusal(NamedTuple):
@@ -61,8 +64,8 @@ class Pending:
 class Proofs:
     """Makes the traces that are not in the cache yet, and makes the certificates from all traces.
 
-    `tell` is called with workload, framework and precision before each trace. A proof in a reduced precision includes
-    the proofs in float64 and float32.
+    `tell` hears of each trace that is not in the cache: when it is planned, begun and ended. A proof in a reduced
+    precision includes the proofs in float64 and float32.
 
     Two traces are made at once, each on its own cores: if the threads of two processes wait for each other on the same
     cores, they take ten times as long.
@@ -148,12 +151,12 @@ class Proofs:
     def _submitted(self, pending: Pending, contender: Contender, kind: str) -> Future[Traced]:
         path = _path(pending, contender, kind)
         if path not in self._jobs:
+            self.tell("planned", _work(pending, contender, kind))
             self._jobs[path] = self.pool.submit(self._trace, pending, contender, kind)
         return self._jobs[path]
 
     def _trace(self, pending: Pending, contender: Contender, kind: str) -> Traced:
         path, workload = _path(pending, contender, kind), pending.workload
-        self.tell(workload.name, str(contender), kind)
         job = {
             "kind": "trace",
             "framework": contender.framework,
@@ -168,20 +171,36 @@ class Proofs:
             "path": str(path),
             "tuning": dict(pending.tunings.get(str(contender), {})),
         }
-        with self._place() as first_core:
+        with self._place(_work(pending, contender, kind)) as first_core:
             job["first_core"] = first_core
             result = self.fleet.run(contender, pending.device, job, limit_s=self.limit_s).result
         made = read_trace(path)
         return made if made is not None else Refusal(str(result["error"]), result["outcome"] != "unavailable")
 
     @contextmanager
-    def _place(self) -> Iterator[int]:
+    def _place(self, work: Work) -> Iterator[int]:
         """A free group of cores, by its first core, which is reserved until the trace is made."""
         first_core = self._free.get()
+        self.tell("begun", work)
         try:
             yield first_core
         finally:
             self._free.put(first_core)
+            self.tell("ended", work)
+
+
+def _work(pending: Pending, contender: Contender, kind: str) -> Work:
+    where = "" if pending.device == "cpu" else f" on {pending.device}"
+    tuning = ", ".join(f"{name} {value}" for name, value in pending.tunings.get(str(contender), {}).items())
+    nudged = ", from weights and inputs that differ in the last bit" if kind.endswith(NUDGED) else ""
+    how = f"{kind.removesuffix(NUDGED)}{f' with {tuning}' if tuning else ''}{nudged}"
+    return Work(
+        name=f"proving {pending.workload.name} {contender}{where} in {how}",
+        purpose="certificate",
+        framework=str(contender),
+        estimate_s=ASSUMED_TRACE_S,
+        at_once=UNTIMED_AT_ONCE,
+    )
 
 
 def _noted(certificate: Certificate, options: FrameworkOptions) -> Certificate:

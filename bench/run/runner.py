@@ -15,6 +15,7 @@ import psutil
 from pydantic import TypeAdapter
 
 from bench.analysis import largest_batch
+from bench.analysis.remaining_time import Work
 from bench.records.cell import Cell
 from bench.records.environment import environment
 from bench.records.measurement import Capacity, Measurement, Trial
@@ -24,12 +25,13 @@ from bench.run.certificates import Certificates
 from bench.run.option_search import tuned_cells
 from bench.run.peak_rates import Roofs
 from bench.run.proofs import source_digest
-from bench.run.settings import Event, RunSettings, contender, job, untimed
+from bench.run.settings import Event, RunSettings, contender, job, shown, untimed
 from bench.run.worker_client import Ending
 from bench.run.worker_pool import WorkerPool
 from bench.workload import frameworks
 
 ATTEMPTS = 3
+ASSUMED_START_S = 2.0  # for each framework, all side by side
 COOL_DOWN_S = 20.0
 FILLED = 0.8  # the share of free host memory that a batch may fill by default; the rest is for other processes
 
@@ -38,6 +40,7 @@ def run(cases: Sequence[Case], settings: RunSettings) -> list[Record]:
     """Measure the cases and store a record for each; after an interrupt, end every process and raise it again."""
     fleet = WorkerPool(settings.logs)
     try:
+        _plan(cases, settings)
         fleet.start((contender(case), case.device) for case in cases)
         memory = [case for case in cases if case.purpose == "memory"]
         with untimed() as pool:
@@ -47,18 +50,44 @@ def run(cases: Sequence[Case], settings: RunSettings) -> list[Record]:
             spawned = [pool.submit(_measure, case, place) for case in memory]
             writer = _Writer(place, certificates.collect(proofs, begun, settings))
             records = [writer.write(case, found.result()) for case, found in zip(memory, spawned, strict=True)]
-        fleet.wait()
+        with shown(_start(cases, 0), settings.listen):
+            fleet.wait()
         writer.roofs = peak_rates.measure(cases, fleet, settings)
         timed = [case for case in cases if case.purpose != "memory"]
         replicate = 0
         for case in timed:
             if case.replicate > replicate:
-                fleet.renew(hash_seed=case.replicate)
+                with shown(_start(cases, case.replicate), settings.listen):
+                    fleet.renew(hash_seed=case.replicate)
                 replicate = case.replicate
             records.append(_attempt(case, place, writer))
         return records
     finally:
         fleet.close()
+
+
+def _plan(cases: Sequence[Case], settings: RunSettings) -> None:
+    """Tell which work there is beside the cases, as far as it is known before anything has begun."""
+    replicates = sorted({case.replicate for case in cases if case.purpose != "memory"} | {0})
+    for work in (*(_start(cases, number) for number in replicates), *peak_rates.planned(cases)):
+        settings.listen(Event(kind="planned", work=work))
+    settings.listen(Event(kind="waiting", news={"for": f"{', '.join(_names(cases))} to start"}))
+
+
+def _start(cases: Sequence[Case], replicate: int) -> Work:
+    """The start of all frameworks, once for each replicate."""
+    again = f" again, for timing {replicate + 1}" if replicate else ""
+    names = _names(cases)
+    return Work(
+        name=f"starting {', '.join(names)}{again}",
+        purpose="start" if replicate else "first start",
+        framework="",
+        estimate_s=ASSUMED_START_S * len(names),
+    )
+
+
+def _names(cases: Sequence[Case]) -> list[str]:
+    return list(dict.fromkeys(case.contender for case in cases))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +129,15 @@ def _attempt(case: Case, place: _Place, writer: "_Writer") -> Record:
     """
     record = writer.write(case, _measure(case, place))
     while record.attempt < ATTEMPTS and _hindered(record) and place.settings.turns(case) is None:
-        time.sleep(COOL_DOWN_S)
+        with shown(_cool_down(case), place.settings.listen):
+            time.sleep(COOL_DOWN_S)
         record = writer.write(case, _measure(case, place), attempt=record.attempt + 1)
     return record
+
+
+def _cool_down(case: Case) -> Work:
+    name = f"waiting {COOL_DOWN_S:g} s: the processor was throttled in {case.contender} {case.turn}, and cools down"
+    return Work(name=name, purpose="cool-down", framework="", estimate_s=COOL_DOWN_S)
 
 
 def _hindered(record: Record) -> bool:
@@ -115,6 +150,7 @@ def _measure(case: Case, place: _Place) -> _Run:
     started, begun = datetime.now(tz=UTC).isoformat(timespec="seconds"), time.monotonic()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     ending = _search(case, place) if case.purpose == "capacity" else _anew(case, place)
+    place.settings.listen(Event(kind="measured", case=case))
     return _Run(ending=ending, started=started, duration_s=time.monotonic() - begun, loadavg=load)
 
 

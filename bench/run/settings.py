@@ -7,17 +7,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from bench.analysis.remaining_time import Work
 from bench.records.record import Case, Certificate, Record, SearchResult, to_json
 from bench.run.worker_pool import UNTIMED_AT_ONCE
 from bench.workload.frameworks import Contender
 from bench.workload.workload import Workload
 
+ASSUMED_SEARCH_S = 60.0  # some ten candidates in four rounds
+
+WorkKind = Literal["planned", "begun", "ended", "waiting", "proven", "tuning", "tuned"]
+CaseKind = Literal["started", "progress", "measured", "finished"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One step of a run, for those who show its progress: of a proof, of a search for options, or of a case."""
+    """One step of a run, for those who show its progress.
 
-    kind: Literal["proving", "proven", "tuning", "tuned", "started", "progress", "finished"]
+    A `work` is planned, begun and ended, a certificate is proven, a search is tuning a case and has tuned it. A case is
+    started, makes progress, is measured, and is finished when its record is stored. `waiting` says in its news `for`
+    what the run waits for while nothing else runs.
+    """
+
+    kind: WorkKind | CaseKind
+    work: Work | None = None
     case: Case | None = None
     record: Record | None = None
     certificate: Certificate | None = None
@@ -76,9 +88,27 @@ def job(case: Case, settings: RunSettings) -> dict[str, Any]:
     }
 
 
+def search_work(case: Case) -> Work:
+    """The search for the options of a case, at all its batch sizes."""
+    sizes = ", ".join(map(str, case.batch_sizes))
+    where = "" if case.device == "cpu" else f" on {case.device}"
+    name = f"searching options for {case.workload} {case.contender}{where} {case.scenario}, batch {sizes}"
+    return Work(name=name, purpose="search", framework=case.contender, estimate_s=ASSUMED_SEARCH_S)
+
+
 def contender(case: Case) -> Contender:
     """The framework of a case, with Keras' backend."""
     return Contender(case.framework, case.backend)
+
+
+@contextmanager
+def shown(work: Work, listen: Listen) -> Iterator[None]:
+    """Tell that a piece of work begins, and that it ends, however it ends."""
+    listen(Event(kind="begun", work=work))
+    try:
+        yield
+    finally:
+        listen(Event(kind="ended", work=work))
 
 
 @contextmanager

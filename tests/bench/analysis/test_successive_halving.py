@@ -16,6 +16,7 @@ from bench.analysis.successive_halving import (
     WORTH,
     Wanted,
     candidates,
+    planned_rounds,
     together,
     worth,
 )
@@ -303,3 +304,20 @@ def test_a_failed_candidate_is_not_tried_again() -> None:
     machine = Machine(1, broken=("b",))
     search(candidates({"call": ("a", "b")}), machine)
     assert [options for options, _, _ in machine.asked] == [{}, {"call": "b"}, *[{}] * (LAST_LAPS - 1)]
+
+
+@pytest.mark.parametrize(
+    ("candidates", "exhaustive", "rounds"),
+    [
+        (1, False, [1, 1]),
+        (3, False, [3, 3]),
+        (4, False, [4, 2, 2]),
+        (8, False, [8, 4, 2, 2]),
+        (13, False, [13, 7, 4, 2, 2]),
+        (8, True, [8, 8]),
+    ],
+)
+def test_half_of_the_candidates_are_expected_to_leave_after_each_round(
+    candidates: int, rounds: list[int], *, exhaustive: bool
+) -> None:
+    assert planned_rounds(candidates, exhaustive=exhaustive) == rounds

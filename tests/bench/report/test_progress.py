@@ -1,14 +1,17 @@
 """While a run goes on, one sees what runs, how far it is, what is left and the last figures."""
 
 import io
+import time
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
+from bench.analysis.remaining_time import Work
+from bench.analysis.successive_halving import USUAL
 from bench.records.measurement import Measurement
-from bench.records.record import Candidate, SearchResult
-from bench.report.progress import SHOWN_LINES, Display, clock, name, outcome
+from bench.records.record import Candidate, Case, SearchResult
+from bench.report.progress import SHOWN_LINES, Display, name, outcome
 from tests.bench.sample_records import block, record
 
 TIMING = record(replicate=1)
@@ -18,8 +21,23 @@ DEVIATING = record(certificate="failed").certificate
 PROVEN = record(certificate="passed").certificate
 
 
-def console(*, terminal: bool = False) -> Console:
-    return Console(file=io.StringIO(), width=100, force_terminal=terminal, color_system=None)
+PROOF = Work(name="proving digits-dnn flax in fp64", purpose="certificate", framework="flax", estimate_s=2.0)
+
+
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    s = 0.0
+
+    def __call__(self) -> float:
+        """The time of this clock."""
+        return self.s
+
+
+def console(*, terminal: bool = False, now: Clock | None = None) -> Console:
+    return Console(
+        file=io.StringIO(), width=100, force_terminal=terminal, color_system=None, get_time=now or time.monotonic
+    )
 
 
 def written(shown: Console) -> str:
@@ -47,11 +65,23 @@ def test_a_case_has_a_name_that_one_can_read(case: object, text: str) -> None:
     assert name(case) == text  # type: ignore[arg-type]
 
 
-def test_a_search_says_what_it_tries_at_every_batch_size_and_what_it_chose() -> None:
+TRIED = {"options": [{"compile": "default"}], "first": 3, "candidates": 8, "round": 1, "rounds": 4, "share": 0.0}
+SEARCH = Work(name="searching options for digits-dnn", purpose="search", framework="pytorch", estimate_s=60.0)
+
+
+def test_a_search_says_which_candidates_it_times_in_which_round_and_what_it_chose() -> None:
     shown = console()
     display, case = Display(shown, estimates={}), replace(TIMING.case, batch_sizes=(1, 32))
-    display.tuning(case, {"compile": "default"})
-    assert "digits-dnn pytorch training, batch 1, 32: trying compile default" in picture(display)
+    display.begun(SEARCH)
+    assert "searching options for digits-dnn" in picture(display)
+    display.tuning(SEARCH, case, TRIED)
+    start = "digits-dnn pytorch training, batch 1, 32: "
+    assert f"{start}candidate 3 of 8, round 1 of 4: compile default\n" in picture(display)
+    assert "searching options" not in picture(display)
+    display.tuning(SEARCH, case, {**TRIED, "options": [{}, {"compile": "on", "loop": "x"}]})
+    assert f"{start}candidates 3 to 4 of 8, round 1 of 4: {USUAL}; compile on, loop x " in " ".join(
+        picture(display).split()
+    )
     usual = Candidate(options={}, times_s=(3e-3, 1e-3))
     fast = Candidate(options={"compile": "on"}, times_s=(1.5e-3, 0.5e-3))
     found = SearchResult(batch_size=32, options=fast.options, metric="", searched="", candidates=(fast, usual))
@@ -69,6 +99,23 @@ def test_a_search_says_what_it_tries_at_every_batch_size_and_what_it_chose() -> 
     ]
 
 
+def test_a_search_alone_has_no_bar_and_a_time_that_is_left_from_the_share_that_is_done() -> None:
+    now = Clock()
+    display = Display(console(now=now), estimates={})
+    assert "cases" not in picture(display)
+    display.planned(SEARCH)
+    assert picture(display).splitlines()[-1] == "about 1 min 0 s left"
+    display.begun(SEARCH)
+    now.s = 20
+    assert picture(display).splitlines()[-1] == "about 40 s left"
+    display.tuning(SEARCH, TIMING.case, {**TRIED, "share": 0.1})
+    assert picture(display).splitlines()[-1] == "3 min 0 s left"
+    now.s = 50
+    assert picture(display).splitlines()[-1] == "2 min 30 s left"
+    display.ended(SEARCH)
+    assert "left" not in picture(display)
+
+
 def test_a_record_is_its_figures_or_what_went_wrong() -> None:
     fast = replace(TIMING, measurement=Measurement(blocks=(block(32, call_time_s=1e-3),)))
     assert "samples/s at batch 32" in outcome(fast)
@@ -81,25 +128,10 @@ def test_a_record_is_its_figures_or_what_went_wrong() -> None:
     assert outcome(record(outcome="oom", error="no memory left")) == "oom: no memory left"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (44.6, "45 s"),
-        (59.7, "1 min 0 s"),
-        (89, "1 min 29 s"),
-        (3599.7, "1 h 0 min"),
-        (4830, "1 h 20 min"),
-    ],
-)
-def test_a_time_to_wait_is_short(seconds: float, text: str) -> None:
-    assert clock(seconds) == text
-
-
 def test_a_log_has_a_line_for_each_certificate_and_each_record() -> None:
     shown = console()
     with Display(shown, estimates={TIMING.case: 3.0}) as display:
-        display.proving("digits-dnn", "flax", "fp64")
+        display.begun(PROOF)
         assert PROVEN is not None
         usual = {"device": "cpu", "precision": "fp32", "options": {}}
         display.proven({"workload": "digits-dnn"} | usual, PROVEN)
@@ -110,30 +142,108 @@ def test_a_log_has_a_line_for_each_certificate_and_each_record() -> None:
         display.proven({"workload": "digits-lstm"} | usual, replace(PROVEN, problem="it broke"))
         display.started(TIMING.case)
         display.moved(TIMING.case, {"event": "progress", "batch_size": 32, "call_ns": 900_000})
+        display.measured(TIMING.case)
         display.finished(TIMING)
         display.finished(record(outcome="timeout", error="too slow"))
+    deviates = "float64 forward deviates from reference by 4.2e-03, allowed 1.0e-12"
     assert written(shown).splitlines() == [
-        "certificate digits-dnn pytorch in fp32: passed",
-        "certificate digits-dnn pytorch on cuda:1 in bf16 with compile default: passed",
-        "certificate digits-cnn pytorch in fp32: FAILED: float64 forward against reference 4.2e-03, allowed 1.0e-12",
-        "certificate digits-lstm pytorch in fp32: FAILED: it broke",
+        "certificate digits-dnn pytorch in fp32: proven equal",
+        "certificate digits-dnn pytorch on cuda:1 in bf16 with compile default: proven equal",
+        f"certificate digits-cnn pytorch in fp32: NOT proven: {deviates}",
+        "certificate digits-lstm pytorch in fp32: NOT proven: it broke",
         f"digits-dnn pytorch training, timing 2: {outcome(TIMING)}",
         "digits-dnn pytorch training, timing 1: timeout: too slow",
     ]
 
 
 def test_the_picture_shows_what_runs_how_far_it_is_and_what_is_left() -> None:
-    display = Display(console(), estimates={TIMING.case: 30.0, LEARNING.case: 40.0})
-    assert "loading the frameworks" in picture(display)
-    assert "0/2" in picture(display)
+    now = Clock()
+    display = Display(console(now=now), estimates={TIMING.case: 30.0, LEARNING.case: 40.0})
+    assert "0 of 2 cases" in picture(display)
     assert "about 1 min 10 s left" in picture(display)
     display.started(TIMING.case)
-    display.moved(TIMING.case, {"event": "progress", "epoch": 3, "loss": 0.25, "call_ns": 900_000})
-    assert "digits-dnn pytorch training, timing 2: epoch 3, loss 0.25" in picture(display)
+    now.s = 12
+    assert "about 58 s left" in picture(display)
+    now.s = 60
+    display.measured(TIMING.case)
     display.finished(TIMING)
-    assert "1/2" in picture(display)
-    assert "about 40 s left" in picture(display)
+    assert "1 of 2 cases" in picture(display)
+    assert "about 1 min 20 s left" in picture(display), "the first took twice its estimate, and was not learning"
     assert outcome(TIMING) in picture(display)
+    display.started(LEARNING.case)
+    now.s = 70
+    display.moved(LEARNING.case, {"event": "progress", "epoch": 1, "epochs": 5, "loss": 0.25, "accuracy": 0.5})
+    assert " 40 s left" in picture(display)
+    assert "about" not in picture(display)
+
+
+def test_the_line_above_the_bar_is_what_runs_now() -> None:
+    display = Display(console(), estimates={TIMING.case: 30.0, LEARNING.case: 40.0})
+
+    def above_the_bar() -> list[str]:
+        return f"\n{picture(display)}".rpartition("\n\n")[2].splitlines()[:-1]
+
+    display.waiting("pytorch to start")
+    assert above_the_bar() == ["waiting for pytorch to start"]
+    display.begun(PROOF)
+    display.started(MEMORY.case)
+    assert above_the_bar() == [PROOF.name, "digits-cnn keras/jax inference, memory"]
+    display.ended(PROOF)
+    assert above_the_bar() == ["digits-cnn keras/jax inference, memory"]
+    display.measured(MEMORY.case)
+    assert above_the_bar() == ["waiting for the record of digits-cnn keras/jax inference, memory to be stored"]
+    display.finished(MEMORY)
+    assert above_the_bar() == ["waiting for the next case to start"]
+    for item in (TIMING, LEARNING):
+        display.started(item.case)
+        assert above_the_bar() == [name(item.case)]
+        display.measured(item.case)
+        display.finished(item)
+    assert above_the_bar() == [], "nothing is left"
+
+
+TWO_SIZES = replace(TIMING.case, scenario="inference", batch_sizes=(1, 32))
+
+
+@pytest.mark.parametrize(
+    ("case", "news", "doing"),
+    [
+        (LEARNING.case, {"epoch": 3, "epochs": 9, "loss": 0.25}, ", epoch 4 of 9 (after epoch 3: loss 0.2500)"),
+        (LEARNING.case, {"epoch": 9, "epochs": 9, "loss": 0.25}, ", the test set (after epoch 9: loss 0.2500)"),
+        (TWO_SIZES, {"batch_size": 1, "call_ns": 900_000}, ", batch 32 (batch 1: 900 µs for a call)"),
+        (TWO_SIZES, {"batch_size": 32, "call_ns": 900_000}, " (batch 32: 900 µs for a call)"),
+        (TIMING.case, {"batch_size": 64, "outcome": "ok"}, ", another batch size (batch 64: fits)"),
+        (TIMING.case, {"batch_size": 64, "outcome": "oom"}, ", another batch size (batch 64: oom)"),
+        (TIMING.case, {"phase": "other"}, ""),
+    ],
+)
+def test_a_case_that_goes_on_says_what_it_does_now_and_what_it_has_done(
+    case: Case, news: dict[str, object], doing: str
+) -> None:
+    display = Display(console(), estimates={case: 1.0})
+    display.started(case)
+    display.moved(case, {"event": "progress", **news})
+    assert f"{name(case)}{doing}\n" in picture(display)
+
+
+def test_a_run_that_is_resumed_counts_all_cases_of_its_plan() -> None:
+    display = Display(console(), estimates={TIMING.case: 30.0}, done=33)
+    assert "33 of 34 cases" in picture(display)
+    display.finished(TIMING)
+    assert "34 of 34 cases" in picture(display)
+
+
+def test_a_second_attempt_at_a_case_does_not_count() -> None:
+    display = Display(console(), estimates={TIMING.case: 30.0, LEARNING.case: 40.0})
+    display.finished(TIMING)
+    display.finished(replace(TIMING, attempt=2))
+    assert "1 of 2 cases" in picture(display)
+
+
+def test_cases_that_run_two_at_once_take_half_of_their_time() -> None:
+    other = replace(MEMORY.case, framework="pytorch", backend=None)
+    display = Display(console(), estimates={MEMORY.case: 30.0, other: 30.0, TIMING.case: 10.0}, untimed_at_once=2)
+    assert "about 40 s left" in picture(display)
 
 
 def test_the_picture_shows_the_last_lines_alone() -> None:
@@ -150,7 +260,7 @@ def test_a_terminal_is_refreshed_in_place_and_keeps_the_last_picture() -> None:
     with Display(shown, estimates={TIMING.case: 30.0}) as display:
         display.finished(TIMING)
     assert outcome(TIMING) in written(shown)
-    assert "1/1" in written(shown)
+    assert "1 of 1 cases" in written(shown)
 
 
 def test_a_failure_leaves_the_terminal_as_it_was() -> None:

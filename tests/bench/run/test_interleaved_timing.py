@@ -48,7 +48,32 @@ def test_each_candidate_has_another_fork_server_in_the_next_round() -> None:
         made.time(wanted("usual", "b", "c"), 0.1)
     for name in ("usual", "b", "c"):
         assert {place for who, place in machine.places if who == name} == set(range(PLACES))
-    assert [name_of(event.news) for event in events] == ["usual", "b", "c"] * PLACES
+    tried = [[name_of(options) for options in event.news["options"]] for event in events]
+    assert tried == [["usual", "b", "c"]] * PLACES
+
+
+def test_each_group_is_told_with_its_round_its_candidates_and_the_share_that_is_done() -> None:
+    made, events = Machine().laps()
+    made.time(wanted(*SPEEDS), 0.1)
+    made.time(wanted("usual", "b", "c"), 0.1)
+    made.time(wanted("usual", "b", "c"), 0.1)
+    made.time(wanted("usual", "b"), 0.1)
+    news = [event.news for event in events]
+    assert [[name_of(options) for options in item["options"]] for item in news[:2]] == [
+        ["usual", "b", "c", "d"],
+        ["e", "f"],
+    ]
+    assert [(item["first"], item["candidates"]) for item in news] == [(1, 6), (5, 6), (1, 3), (1, 3), (1, 2)]
+    assert [(item["round"], item["rounds"]) for item in news] == [(1, 3), (1, 3), (2, 3), (3, 3), (4, 4)]
+    assert [item["share"] for item in news] == pytest.approx([0, 4 / 12, 6 / 12, 9 / 12, 12 / 14])
+
+
+def test_every_candidate_stays_to_the_end_of_a_thorough_search() -> None:
+    made, events = Machine().laps(thorough=True)
+    for _ in range(3):
+        made.time(wanted(*SPEEDS), 0.1)
+    rounds = [(event.news["round"], event.news["rounds"]) for event in events if event.news["first"] == 1]
+    assert rounds == [(1, 2), (2, 2), (3, 3)]
 
 
 def test_slices_have_similar_length_and_the_order_changes() -> None:

@@ -46,7 +46,7 @@ def chosen(made: Watched) -> list[tuple[int, Mapping[str, str]]]:
 
 
 def tried(made: Watched) -> list[Mapping[str, Any]]:
-    return [event.news for event in made.events if event.kind == "tuning"]
+    return [options for event in made.events if event.kind == "tuning" for options in event.news["options"]]
 
 
 def test_a_search_times_all_options_and_is_cached(tmp_path: Path, script: Script) -> None:
@@ -59,9 +59,13 @@ def test_a_search_times_all_options_and_is_cached(tmp_path: Path, script: Script
     assert found.options == found.candidates[0].options == {"call": SCAN}
     assert (found.in_turns, found.busy_cores) == (True, 0.25)
     assert chosen(made) == [(4, found.options)]
+    searches = [event.kind for event in made.events if event.work is not None and event.work.purpose == "search"]
+    assert (searches[:2], searches[-1]) == (["planned", "begun"], "ended")
+    assert set(searches[2:-1]) == {"tuning"}
     made.events.clear()
     asked = len(script.asked)
     assert option_search.search([TUNED], made.settings, again=False) == {cell: found}
+    assert [event for event in made.events if event.work is not None] == []
     assert (tried(made), chosen(made), len(script.asked)) == ([], [], asked), "the second search only reads the cache"
     option_search.search([TUNED], made.settings, again=True)
     # All four in the first round of successive halving, then the faster half and the default in two rounds.

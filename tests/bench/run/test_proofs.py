@@ -48,11 +48,21 @@ def fleet(tmp_path: Path, script: Script) -> WorkerPool:
 def prove(
     fleet: WorkerPool, made: Workload, *contenders: Contender
 ) -> tuple[dict[str, Certificate], list[tuple[str, str, str]]]:
-    """The certificates, and the traces that had to be computed."""
-    told: list[tuple[str, str, str]] = []
+    """The certificates, and the names of the traces that had to be computed: workload, framework, precision."""
+    told: dict[str, list[str]] = {"planned": [], "begun": [], "ended": []}
     with ThreadPoolExecutor(2) as pool:
-        maker = Proofs(fleet, pool, threads=1, limit_s=LIMIT_S, tell=lambda *news: told.append(news))
-        return maker.collect(maker.begin(made, contenders, device="cpu")), sorted(told)
+        maker = Proofs(fleet, pool, threads=1, limit_s=LIMIT_S, tell=lambda step, work: told[step].append(work.name))
+        found = maker.collect(maker.begin(made, contenders, device="cpu"))
+    names = [sorted(item) for item in told.values()]
+    assert names == [names[0]] * 3, "what is planned begins and ends"
+    return found, [_parts(name) for name in names[0]]
+
+
+def _parts(name: str) -> tuple[str, str, str]:
+    before, _, precision = name.partition(" in ")
+    verb, workload, framework = before.split()
+    assert verb == "proving"
+    return workload, framework, precision.replace(", from weights and inputs that differ in the last bit", " nudged")
 
 
 def test_a_trace_is_computed_once_and_then_read_from_the_cache(fleet: WorkerPool, cache: Path, tmp_path: Path) -> None:

@@ -110,8 +110,11 @@ def test_only_memory_is_measured_in_a_spawned_process(good: Watched) -> None:
 
 def test_a_run_sends_events_for_every_proof_and_every_case(good: Watched, planned: tuple[Case, ...]) -> None:
     kinds = [event.kind for event in good.events]
-    assert kinds.count("proving") == 2 * 2, "frameworks and precisions"
+    proofs = [event for event in good.events if event.work is not None and event.work.purpose == "certificate"]
+    for kind in ("planned", "begun", "ended"):
+        assert [event.kind for event in proofs].count(kind) == 2 * 2, "frameworks and precisions"
     assert kinds.count("proven") == 2
+    assert {event.case for event in good.events if event.kind == "measured"} == set(planned)
     assert {event.case for event in good.events if event.kind == "started"} == set(planned)
     assert [event.record for event in good.events if event.kind == "finished"] == good.stored
     assert kinds.count("progress") == len([case for case in planned if case.purpose != "memory"])
@@ -120,11 +123,39 @@ def test_a_run_sends_events_for_every_proof_and_every_case(good: Watched, planne
 def test_traces_are_computed_once_and_then_found_in_the_cache(good: Watched, tmp_path: Path) -> None:
     events: list[Event] = []
     found = certify([workload()], (PYTORCH, FLAX), device="cpu", logs=tmp_path, listen=events.append)
-    assert [event for event in events if event.kind == "proving"] == []
+    assert events == []
     assert found.keys() == {("tiny", "pytorch"), ("tiny", "flax")}
     assert [found["tiny", name] for name in ("pytorch", "flax")] == [
         next(item.certificate for item in good.stored if item.case.contender == name) for name in ("pytorch", "flax")
     ]
+
+
+def test_work_beside_the_cases_is_planned_before_anything_begins_and_ends_when_it_has_begun(good: Watched) -> None:
+    works = [(event.kind, event.work) for event in good.events if event.work is not None]
+    first = [event.kind for event in good.events].index("begun")
+    early = [event.work.name for event in good.events[:first] if event.work is not None]
+    assert {event.kind for event in good.events[:first]} <= {"planned", "waiting"}
+    assert early[:4] == [
+        "starting pytorch, flax",
+        "starting pytorch, flax again, for timing 2",
+        "measuring the peak rates of cpu in fp32 with pytorch",
+        "measuring the peak rates of cpu in fp32 with flax",
+    ]
+    for work in {work for _, work in works}:
+        assert [kind for kind, other in works if other == work] == ["planned", "begun", "ended"]
+    starts = [event.case for event in good.events if event.kind == "started"]
+    assert len(starts) == len(good.stored)
+
+
+def test_a_run_says_what_it_waits_for_before_anything_runs(good: Watched) -> None:
+    waits = [event.news["for"] for event in good.events if event.kind == "waiting"]
+    assert waits == ["pytorch, flax to start", "the proofs of tiny"]
+
+
+def test_a_case_is_measured_before_its_record_is_stored(good: Watched) -> None:
+    for item in good.stored:
+        mine = [event.kind for event in good.events if event.case == item.case]
+        assert [kind for kind in mine if kind != "progress"] == ["started", "measured", "finished"]
 
 
 def test_each_replicate_has_new_fork_servers(tmp_path: Path, script: Script) -> None:
