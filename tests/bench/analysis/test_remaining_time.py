@@ -28,10 +28,23 @@ def test_at_first_it_is_the_sum_of_the_estimates_and_rough() -> None:
     assert made.is_rough(0)
 
 
-def test_it_counts_down_while_a_piece_runs_and_stops_where_its_estimate_is_used_up() -> None:
+def test_it_counts_down_while_a_piece_runs_within_its_estimate() -> None:
     made = planned(a=timing(10), b=timing(5))
     made.begin("a", 100)
-    assert [made.left_s(now) for now in (100, 104, 110, 130)] == [15, 11, 5, 5]
+    assert [made.left_s(now) for now in (100, 104, 110)] == [15, 11, 5]
+
+
+def test_a_piece_that_runs_for_longer_than_its_estimate_makes_the_others_longer() -> None:
+    made = planned(a=timing(10), b=timing(5), c=timing(5, "flax"), d=timing(1, "flax", "memory"))
+    proof = Work(name="", purpose="certificate", framework="flax", estimate_s=1)
+    made.plan("proof", proof)
+    made.begin("a", 100)
+    assert [made.left_s(now) for now in (110, 120, 130)] == [11 + 1, 22 + 1, 33 + 1]
+    made.end("a", 130)
+    assert made.left_s(130) == 33 + 1
+    made.begin("b", 130)
+    assert made.left_s(145) == 18 + 1
+    assert made.left_s(150) == (5 + 1) * (30 + 20) / (10 + 5) + 1
 
 
 def test_a_piece_is_planned_once() -> None:
@@ -108,6 +121,19 @@ def test_a_piece_that_says_how_far_it_is_ends_when_that_suggests() -> None:
     assert made.left_s(150) == 50, "five times as long as estimated"
     made.begin("b", 150)
     assert made.left_s(150) == 50, "what the other suggested is no longer of use"
+
+
+def test_compilation_at_the_beginning_of_a_piece_does_not_count_for_its_rest() -> None:
+    made = planned(a=timing(100))
+    made.begin("a", 0)
+    made.advance("a", 0.1, 30)
+    assert made.left_s(30) == 70, "so early it says nothing"
+    made.advance("a", 0.2, 31)
+    assert made.left_s(31) == pytest.approx(8)
+    made.advance("a", 0.6, 39)
+    assert made.left_s(39) == pytest.approx(4 * 9 / 5)
+    made.begin("a", 100)
+    assert made.left_s(100) == 100, "it begins anew"
 
 
 def test_a_piece_that_was_not_planned_or_has_not_begun_teaches_nothing() -> None:

@@ -108,10 +108,10 @@ def test_a_search_alone_has_no_bar_and_a_time_that_is_left_from_the_share_that_i
     display.begun(SEARCH)
     now.s = 20
     assert picture(display).splitlines()[-1] == "about 40 s left"
-    display.tuning(SEARCH, TIMING.case, {**TRIED, "share": 0.1})
-    assert picture(display).splitlines()[-1] == "3 min 0 s left"
+    display.tuning(SEARCH, TIMING.case, {**TRIED, "share": 0.25})
+    assert picture(display).splitlines()[-1] == "1 min 0 s left"
     now.s = 50
-    assert picture(display).splitlines()[-1] == "2 min 30 s left"
+    assert picture(display).splitlines()[-1] == "30 s left"
     display.ended(SEARCH)
     assert "left" not in picture(display)
 
