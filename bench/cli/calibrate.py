@@ -1,4 +1,4 @@
-"""`levelfield doctor --calibrate`: measure this machine against itself."""
+"""`levelfield doctor --calibrate`: measure how noisy this machine is, by comparing it with itself."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,9 +10,9 @@ from bench.cli.stored_runs import read
 
 
 def calibrate(*, suite: str, processes: int, added: Sequence[Path], threshold: float, results: Path) -> None:
-    """Time a suite in many pairs of processes, say how far they are apart, and store it for `compare`.
+    """Time a suite in many pairs of processes, print how much the two of a pair differ, and store it for `compare`.
 
-    `added` are folders of pairs that were measured before, also by a calibration that did not come to its end.
+    `added` are folders with pairs of an earlier calibration, finished or interrupted.
     """
     from bench.analysis import calibration
     from bench.analysis.self_check import SIDE
@@ -24,14 +24,14 @@ def calibrate(*, suite: str, processes: int, added: Sequence[Path], threshold: f
 
     if processes < SIDE and not (added and processes == 0):
         raise UsageError(
-            f"--processes: found {processes}, expected at least {SIDE}: pairs of one comparison (or 0 with --add)"
+            f"--processes: found {processes}, expected at least {SIDE}: the pairs of one comparison (or 0 with --add)"
         )
     turns = [compare_commits.measured(folder) for folder in added]
     if processes:
         options = compare_commits.timed(Options(suite=suite, processes=processes))
         turns.append(compare_commits.measure(compare_commits.HERE, options, results=results))
     base, head = (read([str(run) for both in turns for run in both[side]], results=results)[0] for side in (0, 1))
-    # Cells that failed are left out; where that leaves too few pairs of one, it is refused.
+    # Cells that failed are left out. `calibrate` raises an error if too few pairs of a cell are left.
     found = calibration.calibrate(base, head, threshold=threshold)
     path = store.save_calibration(results, found.machine, asdict(found))
     show([terminal.render_table(pages.table(found))])

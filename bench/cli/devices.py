@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def ask(contenders: "Iterable[Contender]") -> "Mapping[Contender, Mapping[str, Any]]":
-    """What each framework sees; the terminal shows for which of them the command still waits."""
+    """The devices that each framework sees. Meanwhile the terminal shows which frameworks have not answered yet."""
     from bench.run import device_probe
 
     with errors.status("asking the frameworks for their devices") as status:

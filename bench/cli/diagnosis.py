@@ -1,4 +1,4 @@
-"""What is installed, what each framework sees, and what would disturb a measurement on this machine."""
+"""Examines what is installed, which devices each framework sees, and what would disturb a measurement here."""
 
 import os
 import shutil
@@ -23,9 +23,9 @@ LEAST_CORES = 2
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: what was looked at, what was found, and what to do about it if anything.
+    """One line of the diagnosis: what was examined, what was found, and what to do about it if anything.
 
-    Not `ready` means: a run now would fail, or most of its results would be useless.
+    `ready` is false if a run now would fail, or if most of its results would be useless.
     """
 
     subject: str
@@ -69,7 +69,7 @@ def examine_machine() -> Iterator[Finding]:
 
 
 def verdict(of_frameworks: Sequence[Finding], of_machine: Sequence[Finding]) -> tuple[str, bool]:
-    """One line that says whether a run makes sense now, and whether it does."""
+    """One line that says whether a run makes sense now, and the same as a bool."""
     wrong = [item for item in (*of_frameworks, *of_machine) if not item.ready]
     works = sum(item.remedy is None for item in of_frameworks)
     if wrong:
@@ -81,7 +81,7 @@ def verdict(of_frameworks: Sequence[Finding], of_machine: Sequence[Finding]) -> 
 
 
 def _noise(of_machine: Sequence[Finding]) -> str:
-    """What may make timings vary more, although a run makes sense."""
+    """The findings that make timings vary more, but not so much that a run is useless."""
     noisy = [item.subject for item in of_machine if item.remedy]
     if noisy:
         return f"; expect more noise (see above): {', '.join(noisy)}"
@@ -89,7 +89,7 @@ def _noise(of_machine: Sequence[Finding]) -> str:
 
 
 def _load(cores: int) -> Iterator[Finding]:
-    """What other programs and other virtual machines take, by one look of a second."""
+    """The processor time that other programs and other virtual machines take, measured for one second."""
     before = stolen_s() or 0.0
     busy = busy_cores(LOOK_S)
     stolen = ((stolen_s() or 0.0) - before) / LOOK_S
@@ -103,7 +103,7 @@ def _load(cores: int) -> Iterator[Finding]:
 
 
 def _gpus() -> Iterator[Finding]:
-    """Who else uses each GPU that the driver knows; nothing where there is no driver."""
+    """Whether other processes use each GPU that the driver knows; nothing if there is no driver."""
     users = gpu_users()
     used = [gpu.processes > 0 or gpu.busy_percent > BUSY_GPU for gpu in users]
     for number, (gpu, others) in enumerate(zip(users, used, strict=True)):

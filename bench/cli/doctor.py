@@ -1,4 +1,4 @@
-"""`levelfield doctor`: what is installed, and what would disturb a measurement here."""
+"""`levelfield doctor`: shows what is installed and what would disturb a measurement here, and ends with a verdict."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,7 +53,7 @@ def doctor(  # noqa: PLR0913 (the options of the command)
 
 
 def diagnose(*, only_frameworks: bool) -> bool:
-    """Print all findings, and last whether a run makes sense now; whether it does."""
+    """Print all findings and the verdict; True if a run makes sense now."""
     from bench.cli import diagnosis
 
     of_frameworks = _told(diagnosis.examine_frameworks())
@@ -75,7 +75,7 @@ def list_devices() -> None:
 
 
 def _told(findings: "Iterable[Finding]") -> "list[Finding]":
-    """Print them, and return them; a finding that has a remedy is marked."""
+    """Print the findings, those with a remedy with a mark, and return them."""
     found = list(findings)
     for item in found:
         remedy = f"  -> {item.remedy}" if item.remedy else ""

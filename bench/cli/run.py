@@ -34,8 +34,8 @@ from bench.cli.stored_runs import check_writable
 from bench.cli.verdicts import VerdictFormat
 from bench.plan.options import COMPARE, HOW, Help, Options
 
-AROUND = "proofs, memory, the roof and starting"
-AROUND_IN_TURNS = f"the other side's turns, {AROUND}"
+AROUND = "proofs, memory, peak rates and start-up"
+AROUND_IN_TURNS = f"the other side's time slices, {AROUND}"
 AROUND_TUNED = f"searches for options, {AROUND}"
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def start(options: Options, request: "Request", *, results: Path, reports: Path)
 
 
 def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) -> None:
-    """Go on with a run: measure the cases of its plan that have no record yet, if they still are what they were."""
+    """Continue a run: measure the cases of its plan that have no record yet, if their workloads have not changed."""
     from bench.plan.request import check
     from bench.records import store
     from bench.records.environment import machine_name
@@ -184,7 +184,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     machine: str,
     reports: Path,
 ) -> int:
-    """Run the cases, print and write the report; the exit code."""
+    """Run the cases, store a record for each, print the summary and write the report; the exit code."""
     from bench.analysis import time_breakdown
     from bench.report import activity
     from bench.run import runner

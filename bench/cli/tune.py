@@ -1,4 +1,4 @@
-"""`levelfield tune`: the fastest public options of each framework, and everything that was tried."""
+"""`levelfield tune`: finds the fastest public options of each framework, and shows every candidate that was timed."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -69,11 +69,13 @@ def tune(  # noqa: PLR0913 (what a search needs)
     tuner = Tuner(fleet=fleet, proofs=proofs, settings=settings, again=again, exhaustive=exhaustive)
     for case in filter(None, map(tuner.missing, searched)):
         settings.listen(Event(kind="planned", work=search_work(case)))
+    settings.listen(Event(kind="waiting", news={"for": "the frameworks to start"}))
     fleet.wait()
     found: dict[Cell, SearchResult] = {}
     for _, alike in groupby(searched, key=KIND):
         for case in alike:
             found |= tuner.find(case)
+        settings.listen(Event(kind="waiting", news={"for": "the processes of the search to end"}))
         fleet.dismiss()
     return found
 
@@ -129,8 +131,7 @@ class Tuner:
         made: dict[int, SearchResult] = {}
         missing = self.missing(case)
         if missing is not None:
-            with shown(search_work(missing), self.settings.listen):
-                made = self._search(missing)
+            made = self._search(missing)
         found: dict[Cell, SearchResult] = {}
         for cell in tuned_cells(case):
             if cell.batch_size in made:
@@ -154,18 +155,11 @@ class Tuner:
         path.write_text(json.dumps(to_json(found)), "utf-8")
 
     def _search(self, case: Case) -> dict[int, SearchResult]:
-        asked = self._do(case, {"kind": "choices", "precision": case.precision, "scenario": case.scenario})
-        busy = environment.busy_cores()
         laps = Laps(case, fleet=self.fleet, settings=self.settings, thorough=self.exhaustive)
-        if asked["outcome"] == "ok":
-            choices = successive_halving.candidates(asked["choices"])
-            searches = {
-                size: successive_halving.search(choices, exhaustive=self.exhaustive) for size in case.batch_sizes
-            }
-            found = successive_halving.together(searches, laps.time)
-        else:
-            failed = Candidate(options={}, outcome=asked["outcome"], error=asked["error"])
-            found = dict.fromkeys(case.batch_sizes, (failed,))
+        with shown(search_work(case), self.settings.listen):
+            asked = self._do(case, {"kind": "choices", "precision": case.precision, "scenario": case.scenario})
+            busy = environment.busy_cores()
+            found = self._timed(case, asked, laps)
         made = {}
         for size, ranked in found.items():
             chosen, candidates = self._proven(case, ranked)
@@ -179,6 +173,15 @@ class Tuner:
                 busy_cores=round(busy, 2),
             )
         return made
+
+    def _timed(self, case: Case, asked: Mapping[str, Any], laps: Laps) -> Mapping[int, tuple[Candidate, ...]]:
+        """The candidates for each batch size, ranked; `asked` is the answer of a worker: all choices, or an error."""
+        if asked["outcome"] != "ok":
+            failed = Candidate(options={}, outcome=asked["outcome"], error=asked["error"])
+            return dict.fromkeys(case.batch_sizes, (failed,))
+        choices = successive_halving.candidates(asked["choices"])
+        searches = {size: successive_halving.search(choices, exhaustive=self.exhaustive) for size in case.batch_sizes}
+        return successive_halving.together(searches, laps.time)
 
     def _do(self, case: Case, how: Mapping[str, Any]) -> Mapping[str, Any]:
         asked = job(case, self.settings) | dict(how)

@@ -4,10 +4,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
-from bench.cli import compare_commits
+from bench.cli import compare_commits, diagnosis
 from bench.plan.options import Options
 from bench.records.measurement import Measurement, Turns
 from bench.records.store import new_run
@@ -20,7 +19,7 @@ from tests.bench.sample_records import ENVIRONMENT, block, record
 def test_doctor_has_a_line_for_everything_marks_what_has_a_remedy_and_ends_with_a_verdict(
     levelfield: Command, monkeypatch: pytest.MonkeyPatch, *, percent: float
 ) -> None:
-    monkeypatch.setattr(psutil, "cpu_percent", lambda interval: percent * interval)
+    monkeypatch.setattr(diagnosis, "busy_cores", lambda _: percent / 50)
     found = levelfield("doctor")
     *lines, last = found.out.splitlines()
     if percent:
@@ -80,7 +79,7 @@ def test_a_calibration_needs_the_pairs_of_a_comparison(levelfield: Command, tmp_
     found = levelfield("doctor", "--calibrate", "--processes", 4, "--results", tmp_path)
     assert (found.code, found.err) == (
         2,
-        "levelfield: --processes: found 4, expected at least 5: pairs of one comparison (or 0 with --add)\n",
+        "levelfield: --processes: found 4, expected at least 5: the pairs of one comparison (or 0 with --add)\n",
     )
 
 

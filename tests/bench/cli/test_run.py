@@ -26,7 +26,7 @@ def test_a_run_prints_its_summary_where_it_is_and_which_share_was_measuring(fini
     out = finished.result.out
     assert str(finished.place.records) in out.splitlines()[-2]
     assert str(finished.place.reports / "latest.md") in out.splitlines()[-1]
-    assert re.search(r"in all: .*\d+% timed rounds.*\d+% proofs, memory, the roof and starting", out)
+    assert re.search(r"in all: .*\d+% timed rounds.*\d+% proofs, memory, peak rates and start-up", out)
     assert out.count("certificate tiny") == 2
     disturbed = [line for line in finished.result.err.splitlines() if "cores busy" in line]
     assert finished.result.err.splitlines() == disturbed, "nothing but that other work disturbs, if it does"
