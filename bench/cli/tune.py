@@ -118,7 +118,7 @@ def _search(request: "Request", *, again: bool, exhaustive: bool) -> "tuple[Foun
     from bench.run.settings import RunSettings
 
     selection = request.selection
-    display = progress.Display(errors, estimates={})
+    display = progress.Display(errors, estimates={}, transient=True)
     with TemporaryDirectory(prefix="levelfield-") as folder, display:
         settings = RunSettings(
             run="tune",

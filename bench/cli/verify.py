@@ -1,9 +1,10 @@
 """`levelfield verify`: prove that all frameworks do the same work, and measure nothing."""
 
 import json
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from bench.cli.console import (
     FAILED,
@@ -21,11 +22,9 @@ from bench.cli.console import (
     write,
 )
 from bench.cli.devices import check_devices
+from bench.cli.events import show_event
 from bench.cli.options import as_option
 from bench.plan.options import Help
-
-if TYPE_CHECKING:
-    from bench.run.settings import Event
 
 
 def verify(  # noqa: PLR0913 (the options of the command)
@@ -44,7 +43,7 @@ def verify(  # noqa: PLR0913 (the options of the command)
     A proof that is in the cache is not made again.
     """
     from bench.plan import option_values
-    from bench.report import certificates, terminal
+    from bench.report import certificates, progress, terminal
     from bench.run.certificates import certify
     from bench.workload import frameworks
 
@@ -64,12 +63,9 @@ def verify(  # noqa: PLR0913 (the options of the command)
     if more:
         fail(f"--precision: found {precision!r}, expected one precision", USAGE)
     check_devices(contenders, (where,))
-    with TemporaryDirectory(prefix="levelfield-") as folder, errors.status("proving") as status:
-
-        def listen(event: "Event") -> None:
-            if event.kind == "begun" and event.work is not None:
-                status.update(event.work.name)
-
+    display = progress.Display(errors, estimates={}, transient=True)
+    with TemporaryDirectory(prefix="levelfield-") as folder, display:
+        listen = partial(show_event, display)
         found = certify(workloads, contenders, device=where, precision=used, logs=Path(folder), listen=listen)
     if form == "json":
         write(json.dumps(certificates.as_json(found), indent=1) + "\n")

@@ -27,11 +27,18 @@ class Display:
     """Shows a run or a search on a terminal, refreshed in place; elsewhere (a log file) one line for each result.
 
     `estimates` are the seconds of the cases that are left, of which `untimed_at_once` run together where they are not
-    timed. `done` cases of the plan were finished before, if a run is resumed. A search alone has no cases, and no bar.
+    timed. `done` cases of the plan were finished before, if a run is resumed. A search alone has no cases,
+    and no bar. A `transient` display leaves nothing on the terminal.
     """
 
     def __init__(
-        self, console: Console, *, estimates: Mapping[Case, float], done: int = 0, untimed_at_once: int = 1
+        self,
+        console: Console,
+        *,
+        estimates: Mapping[Case, float],
+        done: int = 0,
+        untimed_at_once: int = 1,
+        transient: bool = False,
     ) -> None:
         self.console = console
         self.activity = Activity(console.get_time)
@@ -43,7 +50,7 @@ class Display:
         columns = (BarColumn(), TextColumn(of), TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
         self.progress = Progress(*columns, console=console)
         self.task = self.progress.add_task("", total=len(estimates) + done, completed=done, left="")
-        self.live = Live(get_renderable=self._picture, console=console, refresh_per_second=4)
+        self.live = Live(get_renderable=self._picture, console=console, refresh_per_second=4, transient=transient)
 
     def __enter__(self) -> Self:
         """Begin to show."""

@@ -263,6 +263,15 @@ def test_a_terminal_is_refreshed_in_place_and_keeps_the_last_picture() -> None:
     assert "1 of 1 cases" in written(shown)
 
 
+def test_a_transient_display_leaves_nothing_on_the_terminal() -> None:
+    for transient in (False, True):
+        shown = console(terminal=True)
+        with Display(shown, estimates={}, transient=transient) as display:
+            display.begun(SEARCH)
+        after = written(shown).rpartition("1 min 0 s left")[2]
+        assert ("\x1b[2K" in after) == transient, "the lines are erased"
+
+
 def test_a_failure_leaves_the_terminal_as_it_was() -> None:
     shown = console(terminal=True)
     with pytest.raises(KeyboardInterrupt), Display(shown, estimates={}) as display:
