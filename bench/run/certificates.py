@@ -11,7 +11,7 @@ from bench.analysis.remaining_time import Work
 from bench.records.environment import available_cores
 from bench.records.record import Case, Certificate
 from bench.run.proofs import Pending, Proofs, Step
-from bench.run.settings import Event, Listen, RunSettings, contender, untimed
+from bench.run.settings import ENDING, Event, Listen, RunSettings, contender, untimed
 from bench.run.worker_pool import UNTIMED_AT_ONCE, WorkerPool
 from bench.workload.axes import FrameworkOptions, Precision
 from bench.workload.frameworks import Contender
@@ -60,6 +60,7 @@ def certify(  # noqa: PLR0913 (what is proven, and where it is logged and shown)
             (name, str(item)): certificates[str(item)] for name, certificates in made.items() for item in contenders
         }
     finally:
+        listen(ENDING)
         fleet.close()
 
 

@@ -22,7 +22,7 @@ from bench.records.record import Candidate, Case, SearchResult, to_json
 from bench.run import certificates
 from bench.run.interleaved_timing import Laps
 from bench.run.proofs import Proofs, source_digest
-from bench.run.settings import Event, RunSettings, contender, job, search_work, shown, untimed
+from bench.run.settings import ENDING, Event, RunSettings, contender, job, search_work, shown, untimed
 from bench.run.worker_pool import WorkerPool
 from bench.workload import frameworks, source_code
 
@@ -75,7 +75,7 @@ def tune(  # noqa: PLR0913 (what a search needs)
     for _, alike in groupby(searched, key=KIND):
         for case in alike:
             found |= tuner.find(case)
-        settings.listen(Event(kind="waiting", news={"for": "the processes of the search to end"}))
+        settings.listen(ENDING)
         fleet.dismiss()
     return found
 
@@ -107,6 +107,7 @@ def search(
             proofs = certificates.prover(fleet, pool, settings.listen)
             return tune(cases, fleet, proofs, settings, again=again, exhaustive=exhaustive)
     finally:
+        settings.listen(ENDING)
         fleet.close()
 
 

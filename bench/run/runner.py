@@ -25,7 +25,7 @@ from bench.run.certificates import Certificates
 from bench.run.option_search import tuned_cells
 from bench.run.peak_rates import Roofs
 from bench.run.proofs import source_digest
-from bench.run.settings import Event, RunSettings, contender, job, shown, untimed
+from bench.run.settings import ENDING, Event, RunSettings, contender, job, shown, untimed
 from bench.run.worker_client import Ending
 from bench.run.worker_pool import WorkerPool
 from bench.workload import frameworks
@@ -63,6 +63,7 @@ def run(cases: Sequence[Case], settings: RunSettings) -> list[Record]:
             records.append(_attempt(case, place, writer))
         return records
     finally:
+        settings.listen(ENDING)
         fleet.close()
 
 

@@ -38,6 +38,7 @@ class Event:
 
 
 Listen = Callable[[Event], None]
+ENDING = Event(kind="waiting", news={"for": "the worker processes to end"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,8 +45,7 @@ class WorkerPool:
         draw new addresses.
         """
         self._hash_seed = hash_seed
-        for client in self._clients.values():
-            client.close()
+        _close(self._clients.values())
         self._clients = {key: self._launch(*key) for key in self._clients}
         with suppress(WorkerError):  # the first job of a framework that does not start reports it
             self.wait()
@@ -109,16 +108,14 @@ class WorkerPool:
         return [self._beside[key] for key in keys]
 
     def dismiss(self) -> None:
-        """End the fork servers made by `beside`, in parallel, since a framework needs more than a second to exit."""
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(WorkerClient.close, self._beside.values()))
+        """End the fork servers made by `beside`."""
+        _close(self._beside.values())
         self._beside.clear()
 
     def close(self) -> None:
         """End all fork servers and their jobs; a job that still waits in another thread is not started."""
         self._closed = True
-        for client in (*self._clients.values(), *self._spawned, *self._beside.values()):
-            client.close()
+        _close((*self._clients.values(), *self._spawned, *self._beside.values()))
 
     def _launch(
         self, contender: Contender, device: str, *, spawned: bool = False, name: str = "fork-server"
@@ -134,6 +131,12 @@ class WorkerPool:
             spawned=spawned,
             hash_seed=self._hash_seed,
         )
+
+
+def _close(clients: Iterable[WorkerClient]) -> None:
+    """End several fork servers in parallel, since a framework needs more than a second to exit."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(WorkerClient.close, clients))
 
 
 def _failed(error: WorkerError, start_method: StartMethod = "fork") -> Ending:

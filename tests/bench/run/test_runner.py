@@ -12,7 +12,7 @@ from bench.records.measurement import POWER_CAP, Reading, Use
 from bench.records.record import Case, from_line, to_json, to_line
 from bench.run import runner
 from bench.run.certificates import certify
-from bench.run.settings import Event
+from bench.run.settings import ENDING, Event
 from bench.run.worker_client import Message
 from bench.workload.axes import Purpose
 from bench.workload.frameworks import Contender
@@ -123,7 +123,7 @@ def test_a_run_sends_events_for_every_proof_and_every_case(good: Watched, planne
 def test_traces_are_computed_once_and_then_found_in_the_cache(good: Watched, tmp_path: Path) -> None:
     events: list[Event] = []
     found = certify([workload()], (PYTORCH, FLAX), device="cpu", logs=tmp_path, listen=events.append)
-    assert events == []
+    assert events == [ENDING], "nothing is proven again"
     assert found.keys() == {("tiny", "pytorch"), ("tiny", "flax")}
     assert [found["tiny", name] for name in ("pytorch", "flax")] == [
         next(item.certificate for item in good.stored if item.case.contender == name) for name in ("pytorch", "flax")
@@ -147,9 +147,9 @@ def test_work_beside_the_cases_is_planned_before_anything_begins_and_ends_when_i
     assert len(starts) == len(good.stored)
 
 
-def test_a_run_says_what_it_waits_for_before_anything_runs(good: Watched) -> None:
+def test_a_run_says_what_it_waits_for_while_nothing_runs(good: Watched) -> None:
     waits = [event.news["for"] for event in good.events if event.kind == "waiting"]
-    assert waits == ["pytorch, flax to start", "the proofs of tiny"]
+    assert waits == ["pytorch, flax to start", "the proofs of tiny", "the worker processes to end"]
 
 
 def test_a_case_is_measured_before_its_record_is_stored(good: Watched) -> None:
