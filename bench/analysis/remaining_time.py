@@ -5,9 +5,8 @@ with the same purpose and framework; where none is finished, of those with the s
 that runs for longer than expected counts as well.
 """
 
-from collections import defaultdict
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 from typing import final
 
 CERTAIN = 0.75  # of the time left: so much of it must be scaled by what was seen for the same purpose
@@ -15,7 +14,7 @@ CERTAIN = 0.75  # of the time left: so much of it must be scaled by what was see
 ENOUGH = 0.2  # the share of a piece of work from which on its duration can be guessed at once
 
 Group = tuple[str, ...]  # the purpose and the framework, the purpose alone, or of every case
-Seen = defaultdict[Group, tuple[float, float]]  # the sum of the estimates, and the sum of the durations
+Seen = dict[Group, tuple[float, float]]  # the sum of the estimates, and the sum of the durations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,20 +39,35 @@ class Work:
         return (*alike, ()) if self.is_case else alike
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """The pieces of one kind that have not begun."""
+
+    groups: tuple[Group, ...]
+    at_once: int
+    sum_s: float
+    longest_s: float
+
+
 @final
 class RemainingTime:
-    """Adds up what is left. A key stands for a piece of work; all times are seconds of one clock."""
+    """Adds up what is left. A key stands for a piece of work; all times are seconds of one clock.
+
+    The sums are read several times in a second while something is timed, so they do not visit every piece.
+    """
 
     def __init__(self) -> None:
         self._left: dict[Hashable, Work] = {}
         self._begun_s: dict[Hashable, float] = {}
         self._first: dict[Hashable, tuple[float, float]] = {}  # the first share that was told, and when
         self._end_s: dict[Hashable, float] = {}  # as the progress of a piece suggests
-        self._finished: Seen = defaultdict(lambda: (0.0, 0.0))
+        self._finished: Seen = {}
+        self._waiting: list[_Waiting] | None = None  # None after a change
 
     def plan(self, key: Hashable, work: Work) -> None:
         """Add a piece of work, unless it is known."""
         self._left.setdefault(key, work)
+        self._waiting = None
 
     def begin(self, key: Hashable, now_s: float) -> None:
         """A piece of work has begun."""
@@ -83,51 +97,75 @@ class RemainingTime:
 
     def left_s(self, now_s: float) -> float:
         """The seconds that are left now."""
-        return self._sum(self._left, now_s)
+        return self._sums_s(now_s)[0]
 
     def is_rough(self, now_s: float) -> bool:
         """Whether most of it is no more than first estimates: no piece of the same purpose is finished yet."""
-        known = [key for key, work in self._left.items() if (work.purpose,) in self._finished or key in self._end_s]
-        return self._sum(known, now_s) < CERTAIN * self.left_s(now_s)
+        every_s, known_s = self._sums_s(now_s)
+        return known_s < CERTAIN * every_s
 
     def _forget(self, key: Hashable) -> None:
+        self._waiting = None
         for known in (self._begun_s, self._first, self._end_s):
             known.pop(key, None)
 
-    def _sum(self, keys: Iterable[Hashable], now_s: float) -> float:
-        """Pieces that run two at once take half of their sum together, and at least as long as the longest."""
-        left: dict[int, list[float]] = {}
+    def _sums_s(self, now_s: float) -> tuple[float, float]:
+        """What is left, and how much of it follows from what was seen.
+
+        Pieces that run two at once take half of their sum together, and at least as long as the longest.
+        """
+        left = self._pieces(now_s)
+        every_s = 0.0
+        for places in {item.at_once for item, _ in left}:
+            here = [item for item, _ in left if item.at_once == places]
+            every_s += max(sum(item.sum_s for item in here) / places, *(item.longest_s for item in here))
+        return every_s, sum(item.sum_s / item.at_once for item, is_known in left if is_known)
+
+    def _pieces(self, now_s: float) -> list[tuple[_Waiting, bool]]:
+        """What is left of the waiting pieces, by kind, and of the running ones; True if it follows from what was seen."""
         seen = self._seen(now_s)
-        for key in keys:
-            left.setdefault(self._left[key].at_once, []).append(self._piece_left_s(key, seen, now_s))
-        return sum(max(sum(each) / places, *each) for places, each in left.items())
+        found = []
+        for item in self._not_begun():
+            scale = _scale(item.groups, seen)
+            scaled = replace(item, sum_s=scale * item.sum_s, longest_s=scale * item.longest_s)
+            found.append((scaled, item.groups[1] in self._finished))
+        for key, begun_s in self._begun_s.items():
+            work = self._left.get(key)
+            if work is not None:
+                end_s = self._end_s.get(key, begun_s + _scale(work.groups, seen) * work.estimate_s)
+                left_s = max(0.0, end_s - now_s)
+                is_known = key in self._end_s or work.groups[1] in self._finished
+                found.append((_Waiting(work.groups, work.at_once, left_s, left_s), is_known))
+        return found
 
-    def _piece_left_s(self, key: Hashable, seen: Seen, now_s: float) -> float:
-        if key in self._end_s:
-            return max(0.0, self._end_s[key] - now_s)
-        work = self._left[key]
-        return max(0.0, _scale(work, seen) * work.estimate_s - self._passed_s(key, now_s))
-
-    def _passed_s(self, key: Hashable, now_s: float) -> float:
-        return now_s - self._begun_s.get(key, now_s)
+    def _not_begun(self) -> list[_Waiting]:
+        if self._waiting is None:
+            kinds: dict[tuple[tuple[Group, ...], int], list[float]] = {}
+            for key, work in self._left.items():
+                if key not in self._begun_s:
+                    kinds.setdefault((work.groups, work.at_once), []).append(work.estimate_s)
+            self._waiting = [_Waiting(*kind, sum(each), max(each)) for kind, each in kinds.items()]
+        return self._waiting
 
     def _seen(self, now_s: float) -> Seen:
         """What the finished pieces took, and what those took so far that are late: they will not take less."""
-        seen = defaultdict(lambda: (0.0, 0.0), self._finished)
-        for key, work in self._left.items():
-            passed_s = self._passed_s(key, now_s)
-            if key not in self._end_s and passed_s > _scale(work, self._finished) * work.estimate_s:
-                _add(seen, work, passed_s)
+        seen = dict(self._finished)
+        for key, begun_s in self._begun_s.items():
+            work = self._left.get(key)
+            if work is not None and key not in self._end_s:
+                expected_s = _scale(work.groups, self._finished) * work.estimate_s
+                if now_s - begun_s > expected_s:
+                    _add(seen, work, now_s - begun_s)
         return seen
 
 
 def _add(seen: Seen, work: Work, took_s: float) -> None:
     for group in work.groups:
-        estimated_s, all_took_s = seen[group]
+        estimated_s, all_took_s = seen.get(group, (0.0, 0.0))
         seen[group] = estimated_s + work.estimate_s, all_took_s + took_s
 
 
-def _scale(work: Work, seen: Seen) -> float:
-    """How many times as long as estimated those pieces took that are most like this one."""
-    found = (seen[group] for group in work.groups if group in seen and seen[group][0] > 0)
+def _scale(groups: tuple[Group, ...], seen: Seen) -> float:
+    """How many times as long as estimated those pieces took that are most like one of these groups."""
+    found = (seen[group] for group in groups if group in seen and seen[group][0] > 0)
     return next((took_s / estimated_s for estimated_s, took_s in found), 1.0)

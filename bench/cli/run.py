@@ -216,8 +216,8 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     except KeyboardInterrupt:
         again = f"levelfield run --resume {store.name} --results {store.folder.parents[1]} --reports {reports}"
         if options.turns is not None:
-            fail(f"interrupted; what was measured is in {store.folder}", INTERRUPTED)
-        fail(f"interrupted; what was measured is in {store.records}: go on with `{again}`", INTERRUPTED)
+            fail(f"interrupted; the records so far are in {store.folder}", INTERRUPTED)
+        fail(f"interrupted; the records so far are in {store.records}; continue with `{again}`", INTERRUPTED)
     seconds = time.monotonic() - begun
     records = store.read(warn=warn)
     if not records:

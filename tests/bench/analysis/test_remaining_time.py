@@ -141,3 +141,21 @@ def test_a_piece_that_was_not_planned_or_has_not_begun_teaches_nothing() -> None
     done(made, "c", at_s=7, took_s=7)
     made.end("a", 9)
     assert made.left_s(9) == 10
+
+
+def test_to_read_it_does_not_visit_every_piece_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read several times in a second while something is timed."""
+    made = planned(**{f"case {number}": timing(1) for number in range(1000)})
+    assert made.left_s(0) == 1000
+    visited = []
+
+    def groups(work: Work) -> tuple[tuple[str, ...], ...]:
+        visited.append(work)
+        return (work.purpose, work.framework), (work.purpose,), ()
+
+    monkeypatch.setattr(Work, "groups", property(groups))
+    assert made.left_s(1) == 1000
+    assert visited == []
+    made.begin("case 0", 1)
+    assert made.left_s(2) == 999
+    assert len(visited) > 900

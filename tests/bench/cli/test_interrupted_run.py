@@ -87,7 +87,7 @@ def test_a_killed_worker_and_an_interrupt_lose_nothing_and_the_run_can_be_comple
         code, said, there = interrupt(run)
     assert code == 130
     assert said.splitlines()[-1].startswith(
-        f"levelfield: interrupted; what was measured is in {place.records}: go on with "
+        f"levelfield: interrupted; the records so far are in {place.records}; continue with "
     )
     assert "Traceback" not in said
     assert there, "the fork servers at least"
