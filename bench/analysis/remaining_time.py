@@ -122,7 +122,7 @@ class RemainingTime:
         return every_s, sum(item.sum_s / item.at_once for item, is_known in left if is_known)
 
     def _pieces(self, now_s: float) -> list[tuple[_Waiting, bool]]:
-        """What is left of the waiting pieces, by kind, and of the running ones; True if it follows from what was seen."""
+        """What is left of waiting pieces, by kind, and of running ones; True if it follows from what was seen."""
         seen = self._seen(now_s)
         found = []
         for item in self._not_begun():

@@ -120,7 +120,7 @@ def test_how_verdicts_are_given_is_no_option_of_a_run_that_gives_none(
 ) -> None:
     found = levelfield("run", "--dry-run", *option)
     assert found.code == 2
-    assert "found one without --against and --self-check" in found.err
+    assert "expected --against or --self-check too" in found.err
 
 
 def in_turns(results: Path, *, session: str, factors: Sequence[float]) -> tuple[list[Path], list[Path]]:

@@ -97,7 +97,7 @@ def test_the_answers_go_to_the_output_of_the_command(saved: Path, levelfield: Co
     [
         (
             ["nowhere", "test"],
-            "nowhere/model.json: found No such file or directory, expected what `levelfield run --s",
+            "nowhere/model.json: found No such file or directory, expected a file that `levelfield run --s",
         ),
         (["MODEL", "nowhere.csv"], "nowhere.csv: found No such file or directory, expected a table of comma-separated"),
         (["MODEL", "test", "--framework", "theano"], "--framework: found 'theano', expected one of "),
