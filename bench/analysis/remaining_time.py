@@ -1,17 +1,16 @@
-"""How long a run still takes: from an estimate for each piece of work, and from what the finished pieces took.
+"""How long a run still takes: from an estimate for each piece of work, and from the durations of finished pieces.
 
-The estimates of what is left are scaled by the ratio of seen to estimated durations. This ratio is that of the pieces
-with the same purpose and framework; where none is finished, of those with the same purpose; then of all cases. A piece
-that runs for longer than expected counts as well.
+The estimates of the remaining pieces are scaled by the ratio of measured to estimated durations so far. This ratio is
+taken over the finished pieces with the same purpose and framework. If there are none, it is taken over those with the
+same purpose, and else over all cases. A piece that already runs for longer than expected counts as finished now.
 """
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import final
 
-CERTAIN = 0.75  # of the time left: so much of it must be scaled by what was seen for the same purpose
-
-ENOUGH = 0.2  # the share of a piece of work from which on its duration can be guessed at once
+CERTAIN = 0.75  # the share of the time left that finished pieces must support, else it is called rough
+ENOUGH = 0.2  # the share of a piece of work that must be done before one share suggests the rest
 
 Group = tuple[str, ...]  # the purpose and the framework, the purpose alone, or of every case
 Seen = dict[Group, tuple[float, float]]  # the sum of the estimates, and the sum of the durations
@@ -21,8 +20,8 @@ Seen = dict[Group, tuple[float, float]]  # the sum of the estimates, and the sum
 class Work:
     """A piece of work: a case, a proof, a search, a measurement of peak rates, a start of frameworks.
 
-    `name` says what is done, as a user reads it: `proving digits-dnn flax in fp64`. So many pieces of its purpose run
-    `at_once`.
+    `name` is what a user reads: `proving digits-dnn flax in fp64`. `at_once` is how many pieces of this purpose run at
+    the same time.
     """
 
     name: str
@@ -34,7 +33,7 @@ class Work:
 
     @property
     def groups(self) -> tuple[Group, ...]:
-        """The pieces that say how far the estimate is off: those of the first group of which one is finished."""
+        """Groups of similar pieces, the most similar first. The first with a finished piece scales the estimate."""
         alike: tuple[Group, ...] = ((self.purpose, self.framework), (self.purpose,))
         return (*alike, ()) if self.is_case else alike
 
@@ -51,15 +50,15 @@ class _Waiting:
 
 @final
 class RemainingTime:
-    """Adds up what is left. A key stands for a piece of work; all times are seconds of one clock.
+    """Adds up the time that is left. A key stands for a piece of work; all times are seconds of one clock.
 
-    The sums are read several times in a second while something is timed, so they do not visit every piece.
+    A display reads the sum several times a second while something is timed. So reading does not visit every piece.
     """
 
     def __init__(self) -> None:
         self._left: dict[Hashable, Work] = {}
         self._begun_s: dict[Hashable, float] = {}
-        self._first: dict[Hashable, tuple[float, float]] = {}  # the first share that was told, and when
+        self._first: dict[Hashable, tuple[float, float]] = {}  # the first share that was reported, and when
         self._end_s: dict[Hashable, float] = {}  # as the progress of a piece suggests
         self._finished: Seen = {}
         self._waiting: list[_Waiting] | None = None  # None after a change
@@ -75,10 +74,10 @@ class RemainingTime:
         self._begun_s[key] = now_s
 
     def advance(self, key: Hashable, share: float, now_s: float) -> None:
-        """So much of a piece of work is done: a share above 0.
+        """A share of a piece of work is done, above 0.
 
-        The rest takes as long as the part since the first share that was told, since work begins with compilation. An
-        early first share suggests nothing by itself.
+        The speed is measured from the first reported share on, since work begins with compilation. The first share
+        itself suggests an end only if it is large enough.
         """
         if key not in self._begun_s:
             return
@@ -89,7 +88,7 @@ class RemainingTime:
             self._end_s[key] = self._begun_s[key] + (now_s - self._begun_s[key]) / share
 
     def end(self, key: Hashable, now_s: float) -> None:
-        """A piece of work is finished, and says how far its estimate was off."""
+        """A piece of work is finished: its duration counts for the scale of the other estimates."""
         work, begun_s = self._left.pop(key, None), self._begun_s.get(key)
         self._forget(key)
         if work is not None and begun_s is not None:
@@ -100,7 +99,7 @@ class RemainingTime:
         return self._sums_s(now_s)[0]
 
     def is_rough(self, now_s: float) -> bool:
-        """Whether most of it is no more than first estimates: no piece of the same purpose is finished yet."""
+        """Whether too much of the time left rests on first estimates, with no finished piece of the same purpose."""
         every_s, known_s = self._sums_s(now_s)
         return known_s < CERTAIN * every_s
 
@@ -110,9 +109,9 @@ class RemainingTime:
             known.pop(key, None)
 
     def _sums_s(self, now_s: float) -> tuple[float, float]:
-        """What is left, and how much of it follows from what was seen.
+        """The time that is left, and the part of it that finished pieces support.
 
-        Pieces that run two at once take half of their sum together, and at least as long as the longest.
+        Pieces that run two at once take half of their sum, but at least as long as the longest piece.
         """
         left = self._pieces(now_s)
         every_s = 0.0
@@ -122,7 +121,7 @@ class RemainingTime:
         return every_s, sum(item.sum_s / item.at_once for item, is_known in left if is_known)
 
     def _pieces(self, now_s: float) -> list[tuple[_Waiting, bool]]:
-        """What is left of waiting pieces, by kind, and of running ones; True if it follows from what was seen."""
+        """The time left of each kind that waits and of each piece that runs; True if finished pieces support it."""
         seen = self._seen(now_s)
         found = []
         for item in self._not_begun():
@@ -148,7 +147,7 @@ class RemainingTime:
         return self._waiting
 
     def _seen(self, now_s: float) -> Seen:
-        """What the finished pieces took, and what those took so far that are late: they will not take less."""
+        """The durations of the finished pieces, and of the late ones so far, since these will not take less."""
         seen = dict(self._finished)
         for key, begun_s in self._begun_s.items():
             work = self._left.get(key)
@@ -166,6 +165,6 @@ def _add(seen: Seen, work: Work, took_s: float) -> None:
 
 
 def _scale(groups: tuple[Group, ...], seen: Seen) -> float:
-    """How many times as long as estimated those pieces took that are most like one of these groups."""
+    """The ratio of measured to estimated durations in the first of these groups that has one, else 1."""
     found = (seen[group] for group in groups if group in seen and seen[group][0] > 0)
     return next((took_s / estimated_s for estimated_s, took_s in found), 1.0)

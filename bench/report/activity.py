@@ -1,4 +1,4 @@
-"""What a run does now, and about how long it still takes."""
+"""What a run does now, and how long it still takes."""
 
 from collections.abc import Callable, Hashable
 from threading import Lock
@@ -11,9 +11,9 @@ MINUTE_S, HOUR_MIN = 60, 60
 
 @final
 class Activity:
-    """Keeps the pieces of work that run, one line for each, and the time that is left; `now_s` reads a clock.
+    """Keeps one line for each piece of work that runs, and the time that is left. `now_s` reads a clock.
 
-    Events come from several threads, and another one draws the terminal.
+    Several threads report events, and another thread draws the terminal, so a lock protects the state.
     """
 
     def __init__(self, now_s: Callable[[], float]) -> None:
@@ -24,7 +24,7 @@ class Activity:
         self._waits_for = ""
 
     def plan(self, key: Hashable, work: Work) -> None:
-        """Some work will be done."""
+        """Add a piece of work that will be done."""
         with self._lock:
             self._remaining.plan(key, work)
 
@@ -35,7 +35,7 @@ class Activity:
             self._running[key] = line
 
     def move(self, key: Hashable, line: str, *, share: float = 0.0) -> None:
-        """A piece of work does something else now; so much of it is done, where that is known."""
+        """A piece of work goes on: its new line, and the share of it that is done, if that is known."""
         with self._lock:
             if share > 0:
                 self._remaining.advance(key, share, self._now_s())
@@ -48,7 +48,7 @@ class Activity:
             self._running.pop(key, None)
 
     def wait(self, what: str) -> None:
-        """While nothing runs, the run waits for this; for nothing where it is empty."""
+        """Set what the run waits for while nothing runs; empty if it waits for nothing."""
         with self._lock:
             self._waits_for = what
 
@@ -59,7 +59,7 @@ class Activity:
             return list(self._running.values()) or waiting
 
     def left(self) -> str:
-        """The time that is left: `about 38 s left` until most of it follows from what was seen, then `38 s left`."""
+        """The time that is left: `about 38 s left` while it is rough, then `38 s left`."""
         with self._lock:
             now_s = self._now_s()
             left_s, rough = self._remaining.left_s(now_s), self._remaining.is_rough(now_s)

@@ -66,16 +66,16 @@ class Display:
             self.live.stop()
 
     def planned(self, work: Work) -> None:
-        """Some work will be done beside the cases."""
+        """Add a piece of work that is no case."""
         self.activity.plan(work, work)
 
     def begun(self, work: Work) -> None:
-        """Some work beside the cases has begun."""
+        """A piece of work that is no case has begun."""
         self.activity.plan(work, work)
         self.activity.begin(work, work.name)
 
     def ended(self, work: Work) -> None:
-        """Some work beside the cases is finished."""
+        """A piece of work that is no case is finished."""
         self.activity.end(work)
 
     def waiting(self, what: str) -> None:

@@ -1,4 +1,4 @@
-"""Asks all frameworks side by side which devices they see: one process for each library below them."""
+"""Asks all frameworks in parallel which devices they see, with one process for each library below them."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ from bench.workload.frameworks import Contender
 
 LIMIT_S = 180.0  # the first import after an installation reads gigabytes from the disk
 EVERY_GPU = "cuda:all"
-LIBRARIES = {"pytorch": "torch", "flax": "jax"}  # as Keras calls them: Keras on one of them imports it as well
+LIBRARIES = {"pytorch": "torch", "flax": "jax"}  # by the names of Keras' backends
 LONGEST_ERROR = 300
 
 Answer = dict[str, Any]
@@ -20,10 +20,10 @@ Waiting = Callable[[Sequence[Contender]], None]
 
 
 def probe(contenders: Iterable[Contender], *, waiting: Waiting) -> dict[Contender, Answer]:
-    """What each framework sees with every GPU in its sight; a framework that fails has an outcome and an error.
+    """The devices that each framework sees with every GPU visible, or an outcome and an error.
 
-    `waiting` hears for which frameworks there is no answer yet. Where a process dies, only the framework that it died
-    of has failed: those after it are asked again, in a new process.
+    `waiting` is called with the frameworks that have not answered yet. If a process dies, only the framework that it
+    was importing has failed. The frameworks after it are asked again, in a new process.
     """
     asked = tuple(contenders)
     found: dict[Contender, Answer] = {}
@@ -38,7 +38,7 @@ def probe(contenders: Iterable[Contender], *, waiting: Waiting) -> dict[Contende
 
 
 def _by_library(contenders: Iterable[Contender]) -> list[list[Contender]]:
-    """To import Keras on a library of which another framework is imported already takes half the time."""
+    """The frameworks by the library that they import. One process imports it once, which saves seconds."""
     groups: dict[str, list[Contender]] = {}
     for item in contenders:
         groups.setdefault(item.backend or LIBRARIES.get(item.framework, item.framework), []).append(item)
@@ -46,7 +46,7 @@ def _by_library(contenders: Iterable[Contender]) -> list[list[Contender]]:
 
 
 def _answers(group: Sequence[Contender]) -> dict[Contender, Answer]:
-    """The answers of one process, for one framework at least; the frameworks share a library."""
+    """The answers of one process, for at least one framework; the frameworks share a library."""
     backend = next((item.backend for item in group if item.backend), None)
     try:
         done = subprocess.run(
@@ -60,7 +60,8 @@ def _answers(group: Sequence[Contender]) -> dict[Contender, Answer]:
         lines, end = done.stdout.splitlines(), _end(done.returncode, done.stderr)
     except subprocess.TimeoutExpired as late:
         lines, end = (late.stdout or b"").splitlines(), f"no answer within {LIMIT_S:g} s"
-    answers: dict[Contender, Answer] = {item: json.loads(line) for item, line in zip(group, lines, strict=False)}
+    texts = [line for line in lines if line.startswith(b'{"framework"')]  # start-up files of the user may print too
+    answers: dict[Contender, Answer] = {item: json.loads(text) for item, text in zip(group, texts, strict=False)}
     if len(answers) < len(group):
         answers[group[len(answers)]] = {"outcome": "failed", "error": end}
     return answers

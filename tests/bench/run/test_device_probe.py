@@ -1,5 +1,7 @@
 """Every framework that is asked for its devices has an answer, whatever becomes of its process."""
 
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,7 @@ if "bench.worker.device_probe" in sys.orig_argv:
         print("a library prints this")
         return ["cpu", os.environ.get("KERAS_BACKEND", ""), str(os.getpid())]
 
+    print("a start-up file prints this")
     ways = {"good": sees, "other": sees, "raises": raises, "dies": dies, "late": lambda: time.sleep(60)}
     for name, devices in ways.items():
         adapter = types.SimpleNamespace(devices=devices, versions=lambda: {"library": "1"})
@@ -93,9 +96,21 @@ def test_where_a_process_dies_the_frameworks_after_it_are_asked_again(monkeypatc
 
 def test_a_framework_that_never_answers_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     late = Contender("late")
-    monkeypatch.setattr(device_probe, "LIMIT_S", 3.0)
-    monkeypatch.setitem(device_probe.LIBRARIES, "good", "one")
-    monkeypatch.setitem(device_probe.LIBRARIES, "late", "one")
+
+    def run(command: list[str], *, timeout: float, **_: object) -> None:
+        assert command[-2:] == ["good", "late"]
+        answer = json.dumps({"framework": "good", "outcome": "ok", "error": None})
+        raise subprocess.TimeoutExpired(command, timeout, output=f"{answer}\n".encode())
+
+    for name in ("good", "late"):
+        monkeypatch.setitem(device_probe.LIBRARIES, name, "one")
+    monkeypatch.setattr(subprocess, "run", run)
     seen = probe([GOOD, late], waiting=silent)
     assert seen[GOOD]["outcome"] == "ok"
-    assert (seen[late]["outcome"], seen[late]["error"]) == ("failed", "no answer within 3 s")
+    assert (seen[late]["outcome"], seen[late]["error"]) == ("failed", f"no answer within {device_probe.LIMIT_S:g} s")
+
+
+def test_a_process_that_answers_for_nobody_in_time_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = Contender("late")
+    monkeypatch.setattr(device_probe, "LIMIT_S", 1.0)
+    assert probe([late], waiting=silent)[late]["error"] == "no answer within 1 s"
