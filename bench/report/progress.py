@@ -184,12 +184,12 @@ def _chosen(found: SearchResult) -> str:
     """The options that a search chose, or why it chose none."""
     tried = len(found.candidates)
     if found.options and gain(found) is None:
-        return f"{words(found.options)} ({USUAL} could not be timed, {tried} tried)"
+        return f"{words(found.options)} (the {USUAL} could not be timed, {tried} tried)"
     if found.options:
-        return f"{words(found.options)} ({formatting.ratio(gain(found))} as fast as {USUAL}, {tried} tried)"
+        return f"{words(found.options)} ({formatting.ratio(gain(found))} as fast as the {USUAL}, {tried} tried)"
     if gain(found) is None:
         return f"none, {found.candidates[0].outcome}: {found.candidates[0].error}"
-    return f"{USUAL} (of {tried} none is proven and {WORTH:.0%} faster)"
+    return f"{USUAL} (none of the {tried} candidates is proven equal and {WORTH:.0%} faster)"
 
 
 def words(options: Mapping[str, str]) -> str:

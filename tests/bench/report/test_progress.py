@@ -92,10 +92,10 @@ def test_a_search_says_which_candidates_it_times_in_which_round_and_what_it_chos
     display.tuned(case, replace(found, candidates=(fast, broken)))
     start = "options digits-dnn pytorch training, batch 32:"
     assert written(shown).splitlines() == [
-        f"{start} compile on (2.00× as fast as default, 2 tried)",
-        f"{start} default (of 2 none is proven and 3% faster)",
+        f"{start} compile on (2.00× as fast as the default, 2 tried)",
+        f"{start} default (none of the 2 candidates is proven equal and 3% faster)",
         f"{start} none, failed: it cannot",
-        f"{start} compile on (default could not be timed, 2 tried)",
+        f"{start} compile on (the default could not be timed, 2 tried)",
     ]
 
 
