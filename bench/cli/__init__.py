@@ -28,7 +28,8 @@ app = typer.Typer(
 def common_options(
     *,
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=say_version, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", metavar="", is_eager=True, callback=say_version, help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Take the options that belong to no command."""

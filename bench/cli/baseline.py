@@ -11,7 +11,7 @@ from bench.cli.options import as_option
 from bench.plan.options import Help
 
 app = typer.Typer(
-    help="Set, show or clear the run with which `levelfield compare baseline RUN` compares.",
+    help="Set, show or clear the run with which others are compared.",
     no_args_is_help=True,
 )
 

@@ -17,7 +17,10 @@ def check(
     form: VerdictFormat = "terminal",
     results: Results = Path("results"),
 ) -> None:
-    """Check stored runs, by default the newest, against budgets; exit 3 if one is broken."""
+    """Check stored runs against budgets.
+
+    The exit code is 3 if a budget is broken, and 6 if nothing was measured for it.
+    """
     from bench.analysis.budgets import check as check_records
     from bench.records.budget_files import load_budgets
     from bench.report import budgets as pages

@@ -56,7 +56,10 @@ def compare(  # noqa: PLR0913 (the options of the command)
     form: VerdictFormat = "terminal",
     results: Results = Path("results"),
 ) -> None:
-    """Compare two runs of one machine: a ratio, an interval and a verdict for each case; exit 3 for a regression."""
+    """Compare two runs of one machine, with a verdict for each case.
+
+    The exit code is 3 for a regression, 4 if the comparison is inconclusive, and 5 if the runs are not comparable.
+    """
     from bench.analysis.compare import compare as compare_records
     from bench.report import comparison
 

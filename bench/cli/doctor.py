@@ -39,7 +39,7 @@ def doctor(  # noqa: PLR0913 (the options of the command)
     threshold: Threshold = THRESHOLD_PERCENT,
     results: Results = Path("results"),
 ) -> None:
-    """Show what is installed and what would disturb a measurement here, or calibrate this machine."""
+    """Show what is installed and what would disturb a measurement."""
     if add and not calibrate:
         fail("--add: found it without --calibrate, expected both: pairs are added to a calibration", USAGE)
     if calibrate:

@@ -27,7 +27,7 @@ def list_(
     *,
     results: Results = Path("results"),
 ) -> None:
-    """List workloads, suites, frameworks, data sets, devices, or stored runs."""
+    """List workloads, suites, frameworks, data sets, devices or runs."""
     from bench.cli import catalogue
 
     one_of("list", what, WHAT)

@@ -36,7 +36,7 @@ def predict(
     ] = None,
     device: Annotated[str, as_option("device", DEVICE._replace(metavar="NAME", group=None))] = "cpu",
 ) -> None:
-    """Print the predictions of a saved model as CSV, computed by any framework."""
+    """Predict with a saved model, in any framework; prints CSV."""
     from bench.plan import option_values
     from bench.workload import saved_model
 

@@ -25,7 +25,7 @@ def report(
     results: Results = Path("results"),
     reports: Reports = Path("reports"),
 ) -> None:
-    """Print the report of stored runs, by default the newest, and write it as a page."""
+    """Print the report of stored runs, and write it as a page."""
     from bench.report import markdown, tables, terminal
 
     one_of("--format", form, (*PAGES, *FOREIGN))

@@ -84,7 +84,7 @@ def run(  # noqa: PLR0913 (the options of the command)
     results: Results = Path("results"),
     reports: Reports = Path("reports"),
 ) -> None:
-    """Measure workloads in every framework, store the records, and write the report.
+    """Measure workloads in every framework and write the report.
 
     Options marked LIST take several values, separated by commas.
     """

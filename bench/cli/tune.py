@@ -60,9 +60,9 @@ def tune(  # noqa: PLR0913 (the options of the command)
         as_option("exhaustive", Help("Afterwards time every candidate at length: did the search miss one?", group=HOW)),
     ] = False,
 ) -> None:
-    """Search for the fastest public options of each framework, for one workload.
+    """Search for the fastest public options of each framework.
 
-    `levelfield run --mode tuned` makes the same searches, and measures with what they found.
+    A search is for one workload. `levelfield run --mode tuned` makes the same searches, and measures with what they found.
     """
     from bench.plan.request import check
     from bench.report import terminal

@@ -36,11 +36,11 @@ def verify(  # noqa: PLR0913 (the options of the command)
     precision: OnePrecision = "fp32",
     form: Annotated[str, as_option("format", Help("table, or json for other programs.", "NAME"))] = "table",
 ) -> None:
-    """Prove that all frameworks do the same work; exit 1 where one does not.
+    """Prove that all frameworks do the same work.
 
     Each framework is compared with a NumPy reference and with the other frameworks, in float64 and in PRECISION.
     What is compared: outputs, losses, and all weights after 100 optimizer steps.
-    A proof that is in the cache is not made again.
+    A proof that is in the cache is not made again. The exit code is 1 if a proof fails.
     """
     from bench.plan import option_values
     from bench.report import certificates, progress, terminal
