@@ -62,7 +62,7 @@ def tune(  # noqa: PLR0913 (the options of the command)
 ) -> None:
     """Search for the fastest public options of each framework.
 
-    A search is for one workload. `levelfield run --mode tuned` makes the same searches, and measures with what they found.
+    A search is for one workload. `levelfield run --mode tuned` makes the same searches and measures what they found.
     """
     from bench.plan.request import check
     from bench.report import terminal
