@@ -41,7 +41,7 @@ def report(
         return
     try:
         show(terminal.render(page))
-    finally:  # whoever has seen enough, as `head` has, still finds the page
+    finally:  # the page is written even if the reader of the output, such as `head`, has stopped
         written = write_page(found, command=command, reports=reports)
     note(f"report: {written}")
 

@@ -91,7 +91,7 @@ def record(  # noqa: PLR0913 (a builder: every part of a record may matter to a 
 def quick_run(
     *, slowdown: float = 1.0, workloads: Sequence[str] = ("digits-dnn", "digits-cnn", "digits-lstm"), run: str = "run-1"
 ) -> list[Record]:
-    """A run like the quick suite: three workloads, three contenders, three processes each, learning and memory."""
+    """A run like the quick suite: three workloads, three frameworks, three processes each, learning and memory."""
     records: list[Record] = []
     for workload in workloads:
         for framework in ("pytorch", "keras/tensorflow", "flax"):

@@ -1,4 +1,4 @@
-"""Two ways of doing the same step, timed in turns: their ratio with its interval, and how it is recorded."""
+"""The ratio of two interleaved ways of doing the same step, with its interval, and how it is recorded."""
 
 from dataclasses import asdict, dataclass
 

@@ -48,7 +48,7 @@ def comparisons(request: pytest.FixtureRequest) -> list[Comparison]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Show the ratios; they are judged by whoever reads them, since noise must not fail a test."""
+    """Print the ratios. No test asserts them, since noise must not fail a test."""
     made = config.stash.get(COMPARISONS, [])
     if made:
         terminalreporter.section(f"ratios of step times, with intervals of {CONFIDENCE:.0%}")

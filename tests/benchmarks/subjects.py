@@ -1,4 +1,4 @@
-"""What takes part in the benchmarks: the frameworks that are installed, and the networks."""
+"""The frameworks (those that are installed) and the networks of the benchmarks."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ def workload_of(family: str) -> Workload:
 
 
 def job(contender: Contender, workload: Workload, **what: Any) -> dict[str, Any]:  # noqa: ANN401 (JSON)
-    """What a process needs to know to make the workload ready for one framework, and `what` it shall do with it."""
+    """A job for a worker process: prepare the workload in one framework, and then do `what`."""
     return {
         "framework": contender.framework,
         "device": "cpu",

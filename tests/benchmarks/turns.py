@@ -1,4 +1,4 @@
-"""Two ways of doing the same step, timed in turns, so that whatever the machine does it does to both."""
+"""Times two ways of doing the same step, interleaved, so that a disturbance of the machine slows both of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Synchronised = Callable[[int], list[int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """One way of doing steps: the nanoseconds of each of so many, and of all of them with one wait."""
+    """One way of doing steps: the nanoseconds of each of `count` steps, and of all of them with one wait."""
 
     synchronised: Synchronised
     pipelined: Callable[[int], int]
@@ -45,7 +45,7 @@ def in_turns(baseline: Way, candidate: Way) -> tuple[Rounds, Rounds]:
     for number in range(PAIRS):
         if number >= FEWEST_PAIRS and now_ns() - begun > LIMIT_SECONDS * NANOSECONDS:
             break
-        order = (0, 1) if number % 2 == 0 else (1, 0)  # whoever comes second is not always the same
+        order = (0, 1) if number % 2 == 0 else (1, 0)  # each side comes second in every other pair
         for side in order:
             single[side].append(median(ways[side].synchronised(steps)))
         for side in order:

@@ -1,4 +1,4 @@
-"""Whole epochs, by the harness and as the frameworks' own guides have it, in turns: `fit`, or a `DataLoader` loop."""
+"""Times whole epochs of the harness and of the framework's own guide (`fit` or a `DataLoader` loop), interleaved."""
 
 import json
 import sys
@@ -134,7 +134,7 @@ class _Timed:
 
 
 def _turned(theirs: Epochs, ours: Epochs, number: int) -> Iterator[tuple[int, int]]:
-    """Both once, so that everything is compiled; then in turns, whoever comes second not always the same."""
+    """Run both once, which compiles everything; then alternate, and change the order from turn to turn."""
     theirs(number)
     ours(number)
     for turn in range(TURNS):
@@ -147,7 +147,7 @@ def _turned(theirs: Epochs, ours: Epochs, number: int) -> Iterator[tuple[int, in
 
 
 def main() -> None:
-    """As the command line says: a workload in one framework, so many epochs in each turn."""
+    """Run what the command line names: a workload in one framework, and the number of epochs in each turn."""
     job = json.loads(sys.argv[1])
     workload = parse_workload(job["workload"], source=Path(job["source"]))
     subject = prepare(job["framework"], workload, device="cpu", precision="fp32", threads=job["threads"], seed=0)

@@ -1,4 +1,4 @@
-"""Two ways of training in one process of one framework, timed in turns; prints their rounds as JSON.
+"""Times two ways of training in one process of one framework, interleaved; prints their rounds as JSON.
 
 A script of this folder hands over two that start from the same weights and go through the same batches in the same
 order, so that both must end with the same weights too: how far these are apart is printed beside the times.
@@ -85,7 +85,7 @@ def adam_of(subject: PreparedWorkload) -> Adam:
 
 
 def first_batches(subject: PreparedWorkload, batch_size: int) -> Batches:
-    """The batches that take turns in the harness, in host memory."""
+    """The batches that the harness uses one after the other, in host memory."""
     train = subject.split("train")
     stream = datasets.batches(len(train), batch_size, seed=subject.seed, epoch=0, last_batch="drop")
     chosen = itertools.islice(stream, training.DIFFERENT_BATCHES)
