@@ -56,7 +56,7 @@ def compare(  # noqa: PLR0913 (the options of the command)
     form: VerdictFormat = "terminal",
     results: Results = Path("results"),
 ) -> None:
-    """Compare two runs of one machine, with a verdict for each case.
+    """Compare two runs of one machine, with a verdict for each figure.
 
     The exit code is 3 for a regression, 4 if the comparison is inconclusive, and 5 if the runs are not comparable.
     """

@@ -21,6 +21,7 @@ USAGE = ExitCode.USAGE
 INCONCLUSIVE = ExitCode.INCONCLUSIVE
 NOTHING = ExitCode.NOTHING_MEASURED
 WIDTH_OF_FILES = 120
+VERIFY = "What to verify"
 
 console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 errors = Console(stderr=True)
@@ -28,8 +29,10 @@ errors = Console(stderr=True)
 Results = Annotated[Path, as_option("results", Help("The folder of stored runs.", "DIR", WHERE))]
 Reports = Annotated[Path, as_option("reports", Help("The folder for reports.", "DIR", WHERE))]
 Device = Annotated[str, as_option("device", DEVICE)]
-OneDevice = Annotated[str, as_option("device", DEVICE._replace(metavar="NAME"))]
-Workloads = Annotated[str | None, as_option("workload", WORKLOAD._replace(shown="all but those that need a GPU"))]
+OneDevice = Annotated[str, as_option("device", DEVICE._replace(metavar="NAME", group=VERIFY))]
+Workloads = Annotated[
+    str | None, as_option("workload", WORKLOAD._replace(group=VERIFY, shown="all but those that need a GPU"))
+]
 Names = Annotated[
     list[str] | None,
     typer.Argument(
@@ -45,7 +48,6 @@ ONE_WORKLOAD = typer.Argument(
     show_default=False,
     autocompletion=completion.workloads,
 )
-OneWorkload = Annotated[str | None, ONE_WORKLOAD]
 RUN = "a run's id or the start of it, its folder, its records file, or `latest`"
 Runs = Annotated[
     list[str] | None,
@@ -57,9 +59,11 @@ Runs = Annotated[
     ),
 ]
 Frameworks = Annotated[str | None, as_option("framework", FRAMEWORK._replace(shown="pytorch, keras, flax"))]
-EveryFramework = Annotated[str | None, as_option("framework", FRAMEWORK._replace(shown="all that are installed"))]
+EveryFramework = Annotated[
+    str | None, as_option("framework", FRAMEWORK._replace(group=VERIFY, shown="all that are installed"))
+]
 Precision = Annotated[str, as_option("precision", PRECISION._replace(shown=None))]
-OnePrecision = Annotated[str, as_option("precision", PRECISION._replace(metavar="NAME", shown=None))]
+OnePrecision = Annotated[str, as_option("precision", PRECISION._replace(metavar="NAME", group=VERIFY, shown=None))]
 THRESHOLD_PERCENT = 5.0
 Threshold = Annotated[float, as_option("threshold", Help("The smallest change that counts.", "PERCENT", COMPARE))]
 

@@ -49,7 +49,7 @@ NamesOrRun = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="WORKLOAD",
-        help="Workloads by name or as TOML files, as --workload. With --resume: the run to continue.",
+        help="The same as --workload. With --resume: the run to continue.",
         show_default="those of the suite",
         autocompletion=completion.workloads,
     ),
@@ -305,7 +305,7 @@ def _say_what_is_left_out(request: "Request") -> None:
         warn(remark)
     if request.left_out:
         pairs = ", ".join(map(str, request.left_out))
-        note(f"not measured: {pairs}, installed too; `--framework all` measures every pair")
+        note(f"also installed, but not in this plan: {pairs}; add them with `--framework all`")
 
 
 def _print_plan(planned: Sequence["Case"], request: "Request", *, results: Path) -> None:

@@ -25,6 +25,6 @@ def show_(
     from bench.cli import workload_tables
     from bench.report import terminal
 
-    say(f"{workload.name}: {workload.title or 'no title'}\n")
+    say(f"{': '.join(filter(None, (workload.name, workload.title)))}\n")
     for table in workload_tables.whole(workload):
         show([terminal.render_table(table), Text()])

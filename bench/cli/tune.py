@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from bench.cli.console import (
     NOTHING,
+    ONE_WORKLOAD,
     USAGE,
     Device,
     Frameworks,
-    OneWorkload,
     Precision,
     errors,
     fail,
@@ -37,17 +37,17 @@ SCRIPTS = (
     "For scripts with the chosen options, repeat the command with `--scripts DIR`: the result of the search is cached."
 )
 
+SIZES = Help("Batch sizes to search at.", "LIST", HOW, "training: the recipe's; inference: 1, 32, 256")
+
 
 def tune(  # noqa: PLR0913 (the options of the command)
-    workload: OneWorkload = None,
+    workload: Annotated[str, ONE_WORKLOAD],
     *,
     framework: Frameworks = None,
     device: Device = "cpu",
     precision: Precision = "fp32",
     scenario: Annotated[str, as_option("scenario", SCENARIO._replace(shown=None))] = "training",
-    batch_size: Annotated[
-        str | None, as_option("batch_size", Help("Batch sizes to search at.", "LIST", HOW, "as in `levelfield run`"))
-    ] = None,
+    batch_size: Annotated[str | None, as_option("batch_size", SIZES)] = None,
     threads: Annotated[int | None, as_option("threads", THREADS)] = None,
     scripts: Annotated[
         Path | None, as_option("scripts", Help("Write the winners as scripts that run by themselves.", "DIR", WHERE))
@@ -83,7 +83,7 @@ def tune(  # noqa: PLR0913 (the options of the command)
         )
     )
     if len(request.selection.workloads) != 1:
-        fail(f"found {workload or 'no workload'}, expected one; `levelfield list workloads` names them", USAGE)
+        fail(f"found {workload}, expected one; `levelfield list workloads` names them", USAGE)
     warn_of_load()
     check_devices(request.selection.contenders, request.selection.devices)
     found, picked = _search(request, again=again, exhaustive=exhaustive)

@@ -38,8 +38,8 @@ def verify(  # noqa: PLR0913 (the options of the command)
 ) -> None:
     """Prove that all frameworks do the same work.
 
-    Each framework is compared with a NumPy reference and with the other frameworks, in float64 and in PRECISION.
-    What is compared: outputs, losses, and all weights after 100 optimizer steps.
+    Each framework is compared with a NumPy reference and with the other frameworks.
+    What is compared: outputs, losses, and all weights after 100 optimizer steps, in float64 and in the given precision.
     A proof that is in the cache is not made again. The exit code is 1 if a proof fails.
     """
     from bench.plan import option_values

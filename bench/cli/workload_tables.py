@@ -4,9 +4,11 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 
+from bench.plan.options import DEFAULT_SUITE
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left
 from bench.workload import model_families
+from bench.workload.suite import load_suite
 from bench.workload.workload import Workload
 
 FLOAT32_BYTES = 4
@@ -56,7 +58,7 @@ def network(workload: Workload) -> Table:
     rows.append(("total", "", "", *map(formatting.grouped, totals)))
     notes = [
         "FLOPs: of the forward pass of one sample, two for each multiplication with a kernel.",
-        "bytes: the outputs of the layer for one sample, in float32.",
+        "bytes: the outputs of the layer, after pooling, for one sample in float32.",
     ]
     shapes = model_families.spec_module(workload.family).parameter_shapes(workload.spec)
     statistics = sum(math.prod(shape) for name, shape in shapes.items() if name.endswith((".mean", ".variance")))
@@ -92,15 +94,16 @@ def _target(workload: Workload) -> Mapping[str, str]:
         "target": f"{target.metric} {target.value:g}: the time to reach it is measured" if target else "none",
         "expected": f"test {band.metric} from {band.lowest:g} to {band.highest:g} ({band.source})"
         if band
-        else "nothing",
+        else "no range is given",
     }
 
 
 def _timing(workload: Workload) -> Mapping[str, str]:
     own = ", ".join(map(str, workload.batch_sizes))
+    sizes = ", ".join(map(str, load_suite(DEFAULT_SUITE).batch_sizes))
     return {
         "training": f"batch {own or workload.recipe.batch_size}",
-        "inference": f"batch {own}" if own else "at the batch sizes of the suite",
+        "inference": f"batch {own}" if own else f"batch {sizes} in suite {DEFAULT_SUITE}; other suites may differ",
         "device": "a GPU, which it fills; on a CPU only where it is named" if workload.large else "any",
     }
 

@@ -66,7 +66,7 @@ class Options:
         Help("timing, learning (quality), memory, capacity (the largest batch).", LIST, WHAT, "those of the suite"),
     ] = None
     grid: Annotated[
-        bool, Help("Train every combination of the workload's grid, on every fold of its data.", group=WHAT)
+        bool, Help("Train every combination of the TOML table `grid`, on every fold of the data.", group=WHAT)
     ] = False
     batch_size: Annotated[
         str | None,
@@ -79,7 +79,7 @@ class Options:
     ] = None
     feed: Annotated[
         str,
-        Help("Where a batch is when the clock starts. host: its copy to the device is timed too.", "device|host", HOW),
+        Help("device: batches are there when the clock starts. host: their copy is timed too.", "device|host", HOW),
     ] = "device"
     processes: Annotated[
         int | None, Help("Fresh processes that time each case.", "N", HOW, "that of the suite, mostly 3")
@@ -89,11 +89,11 @@ class Options:
     time_limit: Annotated[float, Help("Stop a case after so many seconds.", "SECONDS", HOW)] = 1800.0
     inject: Annotated[
         str | None,
-        Help("Slow down one case on purpose, with --self-check: is it found?", "PERCENT", COMPARE),
+        Help("With --self-check: slow down one workload on purpose, to show that it is found.", "PERCENT", COMPARE),
     ] = None
     machine: Annotated[
         str | None,
-        Help("A name for a class of equal machines, whose runs may be compared.", "NAME", WHERE, "this machine's id"),
+        Help("Runs with the same NAME count as runs of one machine.", "NAME", WHERE, "this machine's id"),
     ] = None
     save_models: Annotated[bool, Help("Keep the trained networks, for `levelfield predict`.", group=WHERE)] = False
     tensorboard: Annotated[bool, Help("Write the learning curves for TensorBoard.", group=WHERE)] = False

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reference_pages import commands, exit_codes, metrics, records, workload_toml
 
-# The names of the pages in docs/reference/, without `.md`. Git ignores these files.
+# The names of the pages in docs/reference/, without `.md`. They are in git, so that they can be read there.
 PAGES: Mapping[str, Callable[[], str]] = {
     "commands": commands.page,
     "workload-toml": workload_toml.page,
