@@ -289,10 +289,7 @@ def _keep_float64() -> None:
     try:
         from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE
     except ImportError as error:
-        message = (
-            f"no proof in float64: Keras {keras.__version__} has no BIT64_TO_BIT32_DTYPE in keras.src.backend.common."
-            "dtypes, expected it as in Keras 3.15"
-        )
+        message = f"Keras {keras.__version__} has no table of narrowed types where 3.15 has it: no proof in float64"
         raise UnavailableError(message) from error
     BIT64_TO_BIT32_DTYPE["float64"] = "float64"
 

@@ -71,6 +71,8 @@ def main() -> None:
         complaint = getattr(error, "format_message", None)  # the parser's own errors know how to put themselves
         if complaint is None:
             raise
+        if not complaint():  # a group without its command has printed its help
+            raise SystemExit(USAGE) from None
         fail(complaint(), USAGE)
     if code == INTERRUPTED:  # the parser makes a number of an interrupt, and hands it back
         fail("interrupted", INTERRUPTED)

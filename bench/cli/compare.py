@@ -30,13 +30,16 @@ if TYPE_CHECKING:
     from bench.records.record import Record
 
 
+TITLE_OF_HALVES = "one half of {} compared with the other"
+
+
 def compare(  # noqa: PLR0913 (the options of the command)
     baseline: Annotated[
         str,
         typer.Argument(
             metavar="BASELINE",
             help=f"The run to compare with: {RUN}, or `baseline` for the one set by `levelfield baseline`.",
-            autocompletion=completion.runs,
+            autocompletion=completion.baselines,
         ),
     ],
     candidate: Annotated[
@@ -70,7 +73,7 @@ def compare(  # noqa: PLR0913 (the options of the command)
     found = compare_records(before, after, threshold=share, calibration=spreads)
     if not found.rows and not found.changes and not found.not_comparable:
         fail(f"{baseline}, {candidate}: found nothing that was measured in both", NOTHING)
-    title = f"{names(before)} against itself" if self_check else f"{names(after)} over {names(before)}"
+    title = TITLE_OF_HALVES.format(names(before)) if self_check else f"{names(after)} compared with {names(before)}"
     show_verdicts(found, comparison.report(found, title=title), form)
     _tell_of_planted(before, after, found)
     raise SystemExit(found.exit_code)
@@ -96,7 +99,7 @@ def _sides(
 
 
 def _tell_of_planted(before: Sequence["Record"], after: Sequence["Record"], comparison: "Comparison") -> None:
-    """Say what became of a slowdown that was planted on one side (`run --inject`), if one was."""
+    """Print whether a change that `run --inject` made on one side was detected, if there was one."""
     from bench.analysis.self_check import planted
 
     found = planted(before, after, comparison)
@@ -104,6 +107,6 @@ def _tell_of_planted(before: Sequence["Record"], after: Sequence["Record"], comp
         return
     first = found.cells[0]
     note(
-        f"planted in {first.workload} {first.contender} {first.scenario}: {found.how}; "
-        f"found in {found.found} of {found.planted} figures, {found.alarms} false alarms in the other {found.others}"
+        f"changed on purpose: {first.workload} {first.contender} {first.scenario}, {found.how}; detected in "
+        f"{found.found} of {found.planted} figures; false alarms: {found.alarms} of {found.others} other figures"
     )

@@ -49,7 +49,8 @@ def timed(options: "Options") -> "Options":
     for name in ("purpose", "grid", "save_models", "tensorboard", "turns", "only"):
         if getattr(options, name):
             raise UsageError(
-                f"--{name.replace('_', '-')}: found it with --against, expected none: both sides are timed"
+                f"--{name.replace('_', '-')}: not possible with --against or --self-check, "
+                "which only measure times; leave it out"
             )
     if options.mode != "idiomatic":
         raise UsageError(
@@ -63,26 +64,25 @@ def timed(options: "Options") -> "Options":
 
 
 def run(checkout: Path, options: "Options", *, threshold: float, form: str, results: Path) -> None:
-    """Measure both at the same time, a round here and a round there, and end with the verdicts and their exit code.
+    """Measure both checkouts in alternating slices, and end with the verdicts and their exit code.
 
-    Where all that speaks against a pass are cells that are inconclusive, these are measured again, and all their pairs
-    count.
+    If the comparison is inconclusive, the inconclusive cells are measured again, and all their pairs count.
     """
     one_of("--format", form, VERDICT_FORMATS)
     share = share_of(threshold)
     runs = measure(checkout, options, results=results, quiet=form != "terminal")
-    for _ in range(0 if options.inject else MORE):  # a change that was planted is planted in one case of a whole run
+    for _ in range(0 if options.inject else MORE):  # an injected change is in one cell of a whole run
         left = _undecided(runs, threshold=share, results=results)
         if not left:
             break
-        note(f"compare what is there: levelfield compare {' '.join(_names(runs))}")
-        note(f"measured again, since they are inconclusive: {len(left)} cells")
+        note(f"compare the runs so far: levelfield compare {' '.join(_names(runs))}")
+        note(f"{len(left)} inconclusive cells are measured again")
         try:
             more = measure(checkout, options, results=results, quiet=form != "terminal", only=left)
         except SystemExit as end:
             if end.code == INTERRUPTED:
                 raise
-            break  # why, was said; what was measured before has a verdict all the same
+            break  # the reason was printed; the pairs that were measured before still give verdicts
         runs = ([*runs[0], *more[0]], [*runs[1], *more[1]])
     names = _names(runs)
     note(f"compare them again: levelfield compare {' '.join(names)}")
@@ -95,7 +95,7 @@ def _names(runs: Runs) -> list[str]:
 
 
 def _undecided(runs: Runs, *, threshold: float, results: Path) -> Sequence["Cell"]:
-    """The cells of which more pairs may decide something: none where it is decided without them."""
+    """The inconclusive cells, for which more pairs may give a verdict; none if the comparison is decided."""
     from bench.analysis import compare as analysis
 
     base, head = (read([str(folder) for folder in side], results=results)[0] for side in runs)
@@ -110,9 +110,9 @@ def _undecided(runs: Runs, *, threshold: float, results: Path) -> Sequence["Cell
 def measure(
     checkout: Path, options: "Options", *, results: Path, quiet: bool = False, only: Sequence["Cell"] = ()
 ) -> Runs:
-    """The folders of what both sides measured; ends here where one of them could not.
+    """The run folders of both sides; exits if one of them measured nothing.
 
-    With `quiet`, what is said on the way goes beside the output. With `only`, nothing but these cells is measured.
+    With `quiet` the progress goes to stderr. With `only` no other cells are measured.
     """
     folders = {"base": checkout.resolve(), "head": HERE}
     for folder in folders.values():
@@ -121,8 +121,8 @@ def measure(
     theirs, ours = map(_protocol, folders.values())
     if theirs != ours:
         fail(
-            f"--against: found turns of version {theirs} in {checkout}, expected {ours}: the two cannot take turns; "
-            "measure them one after the other, and compare the runs",
+            f"--against: {checkout} has version {theirs} of the interleaving protocol, expected {ours}: "
+            "measure both commits one after the other, and compare the runs with `levelfield compare`",
             USAGE,
         )
     check_writable(results)
@@ -144,16 +144,19 @@ def measure(
     for side, found in (("base", base), ("head", head)):
         if codes[side] not in {0, FAILED} or not found:
             reason = f"the run of {folders[side]} ended with {codes[side]}{_last_word(place, side)}"
-            fail(f"{reason}; both commits have to know `run --turns`", codes[side] if codes[side] > 0 else FAILED)
+            fail(f"{reason}; both commits need the option `run --turns`", codes[side] if codes[side] > 0 else FAILED)
     note(f"records: {place}")
     return base, head
 
 
 def measured(place: Path) -> Runs:
-    """The folders of what both sides measured before, in a folder `results/turns-*`."""
+    """The run folders of both sides in a folder `results/turns-*` of an earlier measurement."""
     base, head = _both(place)
     if not base or not head:
-        fail(f"--add: found no records of both sides in {place}, expected a folder `turns-*` of such a run", USAGE)
+        fail(
+            f"--add: found no records of both sides in {place}, expected a folder results/turns-* of a calibration",
+            USAGE,
+        )
     return base, head
 
 
@@ -165,7 +168,7 @@ def _both(place: Path) -> Runs:
 
 
 def _protocol(folder: Path) -> str:
-    """How a checkout takes turns."""
+    """The version of the interleaving protocol of a checkout."""
     texts = (path.read_text("utf-8") for path in map(folder.joinpath, EXCHANGES) if path.is_file())
     found = re.search(r"^PROTOCOL = (\d+)$", next(texts, ""), re.MULTILINE)
     return found[1] if found else "1"
@@ -178,7 +181,7 @@ def _last_word(place: Path, side: str) -> str:
 
 
 def _absolute(workload: str) -> str:
-    """A file is meant from where the command was given; both runs have places of their own."""
+    """A TOML file as an absolute path, since both runs have other current folders."""
     path = Path(workload.strip())
     return str(path.resolve()) if path.suffix == ".toml" else workload
 
@@ -186,7 +189,7 @@ def _absolute(workload: str) -> str:
 def _start(  # noqa: PLR0913 (what a run is started with)
     folder: Path, side: str, words: Sequence[str], meeting: str, *, place: Path, quiet: bool
 ) -> Run:
-    """One run in its own checkout; that of this checkout shows how it goes on."""
+    """Start one run in its own checkout; the one of this checkout prints its progress."""
     places = ("--results", str(place / side), "--reports", str(place / side / "report"))
     command = [sys.executable, "-P", "-m", "bench", "run", *words, "--turns", f"{meeting}:{side}", *places]
     paths = {name: str(Path(os.environ[name]).resolve()) for name in FOLDERS if name in os.environ}
@@ -200,12 +203,12 @@ def _start(  # noqa: PLR0913 (what a run is started with)
             env=environment,
             stdout=log or (sys.stderr if quiet else None),
             stderr=log,
-            start_new_session=True,  # an interrupt is for this process, which hands it on once
+            start_new_session=True,  # Ctrl+C reaches this process alone, which sends it on once
         )
 
 
 def _ended(started: Mapping[str, Run], place: Path) -> dict[str, int]:
-    """How both ended; where one ends without having measured anything, the other has nothing to wait for."""
+    """The exit codes of both sides; if one ends without a record, the other is stopped."""
     try:
         while any(process.poll() is None for process in started.values()):
             ended = [side for side, process in started.items() if process.returncode is not None]
@@ -214,18 +217,18 @@ def _ended(started: Mapping[str, Run], place: Path) -> dict[str, int]:
             time.sleep(LOOK_S)
     except KeyboardInterrupt:
         _end(started.values())
-        note("interrupted; what was measured on both sides is kept")
+        note(f"interrupted; the records of both sides so far are in {place}")
         raise SystemExit(INTERRUPTED) from None
     return {side: process.wait() for side, process in started.items()}
 
 
 def _records(place: Path, side: str) -> list[Path]:
-    """The folders of the runs of one side: one, or none where it measured nothing."""
+    """The run folders of one side: one, or none if it measured nothing."""
     return [path.parent for path in sorted((place / side).glob(f"*/*/{RECORDS}"))]
 
 
 def _end(processes: Iterable[Run]) -> None:
-    """Let the runs that go on end in order, and kill those that do not."""
+    """Interrupt the runs that are still going, and kill those that do not end."""
     going_on = [process for process in processes if process.poll() is None]
     for process in going_on:
         process.send_signal(signal.SIGINT)

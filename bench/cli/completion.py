@@ -1,6 +1,7 @@
 """What the shell offers after Tab: names of workloads, suites, frameworks and runs, options' words, TOML files."""
 
 from collections.abc import Callable, Iterable
+from glob import escape
 from pathlib import Path
 from typing import get_args
 
@@ -25,9 +26,19 @@ def workloads(incomplete: str) -> list[str]:
     from bench.workload.workload import workload_names
 
     before, comma, last = incomplete.rpartition(",")
-    found = sorted(Path().glob(f"{last}*")) if not Path(last).is_absolute() else []
+    found = sorted(Path().glob(f"{escape(last)}*")) if last and not Path(last).is_absolute() else []
     files = [f"{path.as_posix()}/" if path.is_dir() else path.as_posix() for path in found if _is_offered(path)]
-    return [*of_words(workload_names)(incomplete), *(f"{before}{comma}{file}" for file in files if last)]
+    return [*of_words(workload_names)(incomplete), *(f"{before}{comma}{file}" for file in files)]
+
+
+def workloads_or_runs(context: typer.Context, incomplete: str) -> list[str]:
+    """Workloads, or with --resume stored runs."""
+    return runs(context, incomplete) if context.params.get("resume") else workloads(incomplete)
+
+
+def baselines(context: typer.Context, incomplete: str) -> list[str]:
+    """Stored runs, and the word `baseline`."""
+    return [*(word for word in ("baseline",) if word.startswith(incomplete)), *runs(context, incomplete)]
 
 
 def runs(context: typer.Context, incomplete: str) -> list[str]:

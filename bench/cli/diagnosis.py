@@ -85,7 +85,7 @@ def _noise(of_machine: Sequence[Finding]) -> str:
     noisy = [item.subject for item in of_machine if item.remedy]
     if noisy:
         return f"; expect more noise (see above): {', '.join(noisy)}"
-    return ", nothing disturbs" if of_machine else ""
+    return ", found nothing that would disturb a measurement" if of_machine else ""
 
 
 def _load(cores: int) -> Iterator[Finding]:
@@ -98,7 +98,7 @@ def _load(cores: int) -> Iterator[Finding]:
         yield Finding("other load", f"{busy:.1f} of {cores} cores are busy with other work", stop, ready=False)
     else:
         yield Finding("other load", f"{busy:.2f} of {cores} cores are busy")
-    shared = "compare commits with `nox -s compare`: it slows down both sides alike"
+    shared = "compare commits with `nox -s compare`: then both sides are slowed alike"
     yield Finding("other virtual machines", f"took the time of {stolen:.2f} cores", shared if stolen > STOLEN else None)
 
 
@@ -108,9 +108,9 @@ def _gpus() -> Iterator[Finding]:
     used = [gpu.processes > 0 or gpu.busy_percent > BUSY_GPU for gpu in users]
     for number, (gpu, others) in enumerate(zip(users, used, strict=True)):
         if others:
-            held = f"{gpu.processes} processes hold {gpu.used_bytes / 1e9:.1f} GB, {gpu.busy_percent} % busy"
+            held = f"other processes ({gpu.processes}) hold {gpu.used_bytes / 1e9:.1f} GB, {gpu.busy_percent} % busy"
             remedy = "stop them, or take another GPU with --device cuda:N"
-            yield Finding(f"GPU {number}", held, remedy, ready=not all(used))
+            yield Finding(f"GPU {number}", held, remedy)
         else:
             yield Finding(f"GPU {number}", "no other process uses it")
 

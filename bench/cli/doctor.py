@@ -1,5 +1,6 @@
 """`levelfield doctor`: shows what is installed and what would disturb a measurement here, and ends with a verdict."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,11 +9,10 @@ from bench.cli.options import as_option
 from bench.plan.options import DEFAULT_SUITE, Help
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from bench.cli.diagnosis import Finding
 
 CALIBRATE = "Calibrate"
+PAIRS = 5
 
 
 def doctor(  # noqa: PLR0913 (the options of the command)
@@ -29,7 +29,7 @@ def doctor(  # noqa: PLR0913 (the options of the command)
     ] = DEFAULT_SUITE,
     processes: Annotated[
         int, as_option("processes", Help("With --calibrate: pairs of processes for each case.", "N", CALIBRATE))
-    ] = 5,
+    ] = PAIRS,
     add: Annotated[
         list[Path] | None,
         as_option(
@@ -40,8 +40,15 @@ def doctor(  # noqa: PLR0913 (the options of the command)
     results: Results = Path("results"),
 ) -> None:
     """Show what is installed and what would disturb a measurement."""
-    if add and not calibrate:
-        fail("--add: found it without --calibrate, expected both: pairs are added to a calibration", USAGE)
+    _check_together(
+        calibrate=calibrate,
+        given={
+            "--suite": suite != DEFAULT_SUITE,
+            "--processes": processes != PAIRS,
+            "--add": bool(add),
+            "--threshold": threshold != THRESHOLD_PERCENT,
+        },
+    )
     if calibrate:
         from bench.cli.calibrate import calibrate as calibrate_machine
 
@@ -50,6 +57,13 @@ def doctor(  # noqa: PLR0913 (the options of the command)
         )
         return
     raise SystemExit(0 if diagnose(only_frameworks=only_frameworks) else FAILED)
+
+
+def _check_together(*, calibrate: bool, given: Mapping[str, bool]) -> None:
+    """Fail if an option of a calibration was given without --calibrate."""
+    wrong = [option for option, found in given.items() if found]
+    if wrong and not calibrate:
+        fail(f"{', '.join(wrong)}: found without --calibrate, expected both: it is an option of a calibration", USAGE)
 
 
 def diagnose(*, only_frameworks: bool) -> bool:
@@ -74,7 +88,7 @@ def list_devices() -> None:
     _told(diagnosis.examine_frameworks())
 
 
-def _told(findings: "Iterable[Finding]") -> "list[Finding]":
+def _told(findings: Iterable["Finding"]) -> "list[Finding]":
     """Print the findings, those with a remedy with a mark, and return them."""
     found = list(findings)
     for item in found:

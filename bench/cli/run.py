@@ -51,7 +51,7 @@ NamesOrRun = Annotated[
         metavar="WORKLOAD",
         help="The same as --workload. With --resume: the run to continue.",
         show_default="those of the suite",
-        autocompletion=completion.workloads,
+        autocompletion=completion.workloads_or_runs,
     ),
 ]
 
@@ -91,19 +91,20 @@ def run(  # noqa: PLR0913 (the options of the command)
     from bench.plan.cases import cases
     from bench.plan.request import check
 
+    compares = against is not None or self_check
     if resume:
-        if options != Options():
+        if options != Options() or compares or (form, threshold) != ("terminal", THRESHOLD_PERCENT):
             fail("--resume: found other options, expected none: a run continues with those that it began with", USAGE)
         if names and len(names) > 1:
             fail(f"--resume: found {' '.join(names)}, expected one run", USAGE)
         _resume(names[0] if names else None, results=results, reports=reports, dry_run=dry_run)
     options = replace(options, workload=named_once(names, options.workload))
-    if against is None and not self_check and (form, threshold) != ("terminal", THRESHOLD_PERCENT):
+    if not compares and (form, threshold) != ("terminal", THRESHOLD_PERCENT):
         fail(
             "--format, --threshold: found one of them, expected --against or --self-check too: only these compare",
             USAGE,
         )
-    if against is not None or self_check:
+    if compares:
         from bench.cli import compare_commits as other
 
         if against is not None and self_check:
@@ -154,19 +155,23 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
 
     found = store.find_run(results, name) if name else store.unfinished(results, warn=warn)
     if found is None:
-        fail(f"{results}: no unfinished run to go on with", NOTHING)
+        fail(f"{results}: found no unfinished run to continue", NOTHING)
     plan = found.load_plan()
     options = Options(**plan.options["options"])
     request, machine = replace(check(options), left_out=()), machine_name(options.machine)  # its pairs are settled
     if machine != plan.options["machine"]:
-        fail(f"{found.name} began on {plan.options['machine']}, and this is {machine}: start a new run here", USAGE)
+        fail(
+            f"{found.name} was started on {plan.options['machine']}, but this is {machine}; start a new run here",
+            USAGE,
+        )
     # A workload that the plan does not name has come to the suite since, and none of its cases is in the plan.
     then = {name: digest_today(digest) for name, digest in plan.options["workloads"].items()}
     changed = [item for item in request.selection.workloads if then.get(item.name, item.digest) != item.digest]
     if changed:
         names = ", ".join(item.source for item in changed)
         fail(
-            f"{names}: changed since {found.name} began, so its records would not fit together: start a new run", USAGE
+            f"{names}: changed since {found.name} was started, so old and new records differ; start a new run",
+            USAGE,
         )
     left = found.missing(warn=warn)
     if dry_run:

@@ -17,7 +17,7 @@ def table(results: Path, runs: Sequence[RunFolder]) -> Table:
     """A row for each run, the newest first, and no more than 30 of them: what it is called, what it was asked for."""
     held = {item.run for item in baselines(results)}
     columns = (
-        *left("run", "began (UTC)", "machine", "asked for"),
+        *left("run", "began (UTC)", "machine", "options"),
         Column(title="records"),
         Column(title="planned"),
         *left("baseline"),
@@ -25,7 +25,7 @@ def table(results: Path, runs: Sequence[RunFolder]) -> Table:
     where = "" if results == Path("results") else f" --results {results}"
     notes = [f"`levelfield report RUN{where}` shows one: its id, the beginning of it, or `latest`."]
     if len(runs) > NEWEST:
-        notes.append(f"{formatting.grouped(len(runs) - NEWEST)} older ones are not shown.")
+        notes.append(f"{formatting.grouped(len(runs) - NEWEST)} older runs are not shown.")
     return Table(
         title=f"Runs in {results}",
         columns=columns,

@@ -29,7 +29,7 @@ def read(names: Sequence[str], *, results: Path, machine: str | None = None) -> 
         records += run.read(warn=warn)
         command = Options(**run.load_plan().options["options"]).command() if run.plan.is_file() else None
     if not records:
-        fail(f"{', '.join(names)}: no record in it", NOTHING)
+        fail(f"{', '.join(names)}: found no records", NOTHING)
     return records, command
 
 
@@ -57,4 +57,4 @@ def check_writable(*folders: Path) -> None:
             with TemporaryFile(dir=folder):
                 pass
         except OSError as error:
-            fail(f"{folder}: cannot be written ({error.strerror}); expected a folder for what is measured", USAGE)
+            fail(f"{folder}: cannot be written ({error.strerror}); expected a folder with write permission", USAGE)

@@ -104,7 +104,7 @@ def _timing(workload: Workload) -> Mapping[str, str]:
     return {
         "training": f"batch {own or workload.recipe.batch_size}",
         "inference": f"batch {own}" if own else f"batch {sizes} in suite {DEFAULT_SUITE}; other suites may differ",
-        "device": "a GPU, which it fills; on a CPU only where it is named" if workload.large else "any",
+        "device": "a GPU (too large for a CPU, unless you name the workload)" if workload.large else "any",
     }
 
 

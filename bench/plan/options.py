@@ -56,7 +56,9 @@ class Options:
     mode: Annotated[
         str,
         Help(
-            "idiomatic (as each framework's guide says), tuned (the fastest public options, searched for).", LIST, WHAT
+            "idiomatic (code as in each framework's own guide), tuned (the fastest public options, searched for).",
+            LIST,
+            WHAT,
         ),
     ] = "idiomatic"
     precision: Annotated[str | None, PRECISION] = None

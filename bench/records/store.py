@@ -82,7 +82,7 @@ class RunFolder:
             finally:
                 os.close(descriptor)
             if written < len(line):
-                raise OSError(f"found that only {written} of {len(line)} bytes were written: the disk may be full")
+                raise OSError(f"only {written} of {len(line)} bytes were written: the disk may be full")
 
     def read(self, *, warn: Warn) -> list[Record]:
         """The records in the order in which they were stored; of a repeated case only the last attempt.

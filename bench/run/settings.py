@@ -93,8 +93,10 @@ def search_work(case: Case) -> Work:
     """The search for the options of a case, at all its batch sizes."""
     sizes = ", ".join(map(str, case.batch_sizes))
     where = "" if case.device == "cpu" else f" on {case.device}"
-    name = f"searching options for {case.workload} {case.contender}{where} {case.scenario}, batch {sizes}"
-    return Work(name=name, purpose="search", framework=case.contender, estimate_s=ASSUMED_SEARCH_S)
+    what = f"{case.workload} {case.contender}{where} {case.scenario}, batch {sizes}, in {case.precision}"
+    return Work(
+        name=f"searching options for {what}", purpose="search", framework=case.contender, estimate_s=ASSUMED_SEARCH_S
+    )
 
 
 def contender(case: Case) -> Contender:

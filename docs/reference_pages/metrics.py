@@ -57,7 +57,7 @@ FIGURES = (
         "relative deviation",
         "",
         "lower",
-        "max(abs(a − b)) / max(abs(b)), b from the reference. All weights are one array.",
+        "max(abs(a − b)) / max(abs(b)), b from the reference or from the other framework. All weights are one array.",
     ),
 )
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer import Context
 from typer.main import get_group
 
 from bench.cli import app
 from tests.docs.pages import EVERY, ROOT, Block, blocks, commands, text
 
-COMMANDS: dict[str, Any] = dict(get_group(app).commands)
+GROUP: Any = get_group(app)
+COMPLETION = {"--install-completion", "--show-completion"}  # which typer adds when the command line runs
 SESSIONS = re.findall(r"@nox\.session\ndef (\w+)", (ROOT / "noxfile.py").read_text())
 
 # `nox -s bench` takes what `levelfield run` takes. A suite takes five minutes or more: here it is only planned.
@@ -38,10 +40,19 @@ def _understood(command: str) -> None:
     if words[0] == "nox":
         name, *more = words[2:]
         assert name in SESSIONS, f"{command}: found {name!r}, expected one of {', '.join(SESSIONS)}"
-        words = ["levelfield", "run", *more[1:]] if name == "bench" else ["levelfield", "--help"]
-    if words[1].startswith("-"):
-        return
-    COMMANDS[words[1]].make_context(words[1], words[2:])
+        if name not in {"bench", "compare"}:
+            return  # the rest goes to pytest or to another program
+        taken = 3 if more[1:2] == ["--base"] else 1  # what nox itself takes
+        words = ["levelfield", "run", *more[taken:]]
+    found, rest = GROUP, words[1:]
+    while hasattr(found, "commands") and rest and not rest[0].startswith("-"):
+        assert rest[0] in found.commands, f"{command}: found {rest[0]!r}, expected one of {', '.join(found.commands)}"
+        found, rest = found.commands[rest[0]], rest[1:]
+    known = {option for parameter in found.get_params(Context(found)) for option in parameter.opts} | COMPLETION
+    if hasattr(found, "commands"):
+        assert set(rest) <= known, f"{command}: found {rest}, expected options among {', '.join(sorted(known))}"
+    else:
+        found.make_context(words[1], rest)
 
 
 @pytest.mark.parametrize("page", [page for page in EVERY if commands(text(page))])
@@ -50,7 +61,17 @@ def test_the_command_line_understands_every_command_of_a_page(page: str) -> None
         _understood(command)
 
 
-@pytest.mark.parametrize("wrong", ["levelfield run --speed 11", "nox -s sing", "levelfield sing"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "levelfield run --speed 11",
+        "nox -s sing",
+        "levelfield sing",
+        "levelfield baseline sing",
+        "levelfield --sing",
+        "nox -s compare -- --base main --speed 11",
+    ],
+)
 def test_a_command_that_does_not_exist_is_found(wrong: str) -> None:
     with pytest.raises(Exception, match=r"--speed|sing"):
         _understood(wrong)

@@ -97,7 +97,7 @@ def test_several_runs_of_a_side_are_compared_as_one(levelfield: Command, tmp_pat
     together = levelfield("compare", *sides)
     assert together.code in {0, 4}
     assert "unchanged" in together.out
-    assert "a, b, c over a, b, c" in together.out
+    assert "a, b, c compared with a, b, c" in together.out
     assert "unchanged: " not in levelfield("compare", runs[0], runs[1]).out
     twice = levelfield("compare", runs[0], f"{runs[0]},{runs[0]}")
     assert "1 process in the baseline" in twice.out, "and a run that is named twice is one"
@@ -118,20 +118,20 @@ def in_turns(slow: float = 1.0) -> list[Record]:
 def test_a_run_is_held_against_itself(levelfield: Command, tmp_path: Path) -> None:
     same = levelfield("compare", store(tmp_path / "same.jsonl", in_turns()), "--self-check")
     assert same.code == 0
-    assert "against itself" in same.out
+    assert "compared with the other" in same.out
     assert "planted" not in same.err
     found = levelfield("compare", store(tmp_path / "planted.jsonl", in_turns(1.2)), "--self-check")
     assert found.code == 3
     assert (
-        "planted in digits-dnn pytorch training: calls take longer on the second side; "
-        "found in 2 of 2 figures, 0 false alarms in the other 2"
+        "changed on purpose: digits-dnn pytorch training, calls take longer on the second side; "
+        "detected in 2 of 2 figures; false alarms: 0 of 2 other figures"
     ) in found.err
 
 
 def test_what_was_planted_in_one_of_two_runs_is_said(levelfield: Command, tmp_path: Path) -> None:
     plain, planted = (store(tmp_path / f"{slow}.jsonl", in_turns(slow)) for slow in (1.0, 1.2))
-    assert "planted in digits-dnn pytorch training" in levelfield("compare", plain, planted).err
-    assert "planted in" not in levelfield("compare", plain, plain).err
+    assert "changed on purpose: digits-dnn pytorch training" in levelfield("compare", plain, planted).err
+    assert "changed on purpose" not in levelfield("compare", plain, plain).err
 
 
 @pytest.mark.parametrize(

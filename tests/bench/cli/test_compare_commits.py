@@ -52,9 +52,9 @@ def test_both_sides_are_stored_and_had_turns_with_each_other(checked: tuple[Plac
 def test_the_verdicts_are_shown_and_what_became_of_the_planted_slowdown(checked: tuple[Place, Result]) -> None:
     place, result = checked
     assert result.code in {3, 4}, result.err
-    assert "Timed in turns: ratios are of quickest calls, or of neighbouring turns" in " ".join(result.out.split())
-    assert "planted in tiny flax training: calls take 90.0% longer on the second side" in result.err
-    assert "% the other side's turns, proofs, memory, the roof and starting" in result.out + result.err
+    assert "Interleaved timing: the two processes of a pair took turns" in " ".join(result.out.split())
+    assert "changed on purpose: tiny flax training, calls take 90.0% longer on the second side" in result.err
+    assert "% the other side's time slices, proofs, memory, peak rates and start-up" in result.out + result.err
     assert {"planted" in item.settings for item in stored(place, "base")} == {False}
     assert {"planted" in item.settings for item in stored(place, "head")} == {True}
 
@@ -70,7 +70,7 @@ def test_a_folder_that_is_no_checkout_is_refused(levelfield: Command, tmp_path: 
     ("arguments", "line"),
     [
         (("--framework", "theano"), "--framework: found 'theano'"),
-        (("--purpose", "memory"), "--purpose: found it with --against, expected none: both sides are timed"),
+        (("--purpose", "memory"), "--purpose: not possible with --against or --self-check, which only measure times"),
         (("--threshold", "-3"), "--threshold: found -3"),
         (("--format", "xml"), "--format: found 'xml'"),
         (("--inject", "much"), "--inject: found 'much'"),
@@ -100,7 +100,7 @@ def test_a_commit_that_takes_turns_in_another_way_is_not_waited_for(levelfield: 
         (other / "meeting.py").write_text(text)
         found = levelfield("run", "--against", other.parent, "--results", tmp_path, "--framework", "flax")
         assert found.code == 2
-        assert f"found turns of version {version} in {other.parent}, expected {PROTOCOL}" in found.err
+        assert f"{other.parent} has version {version} of the interleaving protocol, expected {PROTOCOL}" in found.err
 
 
 def test_a_side_that_cannot_run_ends_the_other_and_says_why(levelfield: Command, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_what_is_inconclusive_is_measured_again_and_all_pairs_count(
     assert len(asked) == times
     assert [len(only) for only in asked] == [0, 1, 1][:times]
     assert found.code == code, found.out
-    assert found.err.count("measured again, since they are inconclusive: 1 cells") == times - 1
+    assert found.err.count("1 inconclusive cells are measured again") == times - 1
 
 
 @pytest.mark.parametrize(("ended", "code"), [(1, 4), (130, 130)])
@@ -186,5 +186,5 @@ def test_what_was_measured_before_has_a_verdict_where_measuring_again_fails(
     monkeypatch.setattr(compare_commits, "measure", measure)
     found = levelfield("run", "--self-check", "--results", tmp_path)
     assert found.code == code
-    assert "compare what is there: levelfield compare" in found.err
+    assert "compare the runs so far: levelfield compare" in found.err
     assert ("Verdicts" in found.out) == (code == 4)

@@ -33,6 +33,7 @@ def test_workloads_are_names_and_toml_files(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     assert tuple(workloads("")) == workload_names()
     assert workloads("mi") == ["mine/", "mine.toml"]
+    assert workloads("**") == []
     assert workloads("digits-dnn,mi") == ["digits-dnn,mine/", "digits-dnn,mine.toml"]
 
 
@@ -67,5 +68,7 @@ def test_bash_completes_commands_workloads_options_and_runs(runs: Callable[[str]
     assert runs("levelfield com") == ["compare"]
     assert runs("levelfield run digits-dn") == ["digits-dnn"]
     assert runs("levelfield run --framework fl") == ["flax"]
+    assert runs("levelfield run --resume 2") == [place.records.parent.name]
+    assert runs("levelfield compare base") == ["baseline"]
     assert runs("levelfield report ") == ["latest", place.records.parent.name]
     assert runs("levelfield run no-such-name") == []

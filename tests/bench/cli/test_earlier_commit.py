@@ -40,5 +40,5 @@ def test_a_commit_from_before_the_rooms_is_measured_in_turns_with_this_one(check
         check=False,
     )
     assert done.returncode in {0, 3, 4}, done.stderr
-    assert "Timed in turns" in " ".join(done.stdout.split())
+    assert "Interleaved timing" in " ".join(done.stdout.split())
     assert len(list(place.results.glob("turns-*/*/*/*/records.jsonl"))) >= 2

@@ -49,7 +49,7 @@ def test_a_plan_may_know_the_work_by_an_earlier_digest_and_lack_a_workload_that_
 
 def test_nothing_to_resume_ends_with_6(levelfield: Command, place: Place, tmp_path: Path) -> None:
     complete = levelfield("run", "--resume", *place.places)
-    assert (complete.code, complete.err) == (6, f"levelfield: {place.results}: no unfinished run to go on with\n")
+    assert (complete.code, complete.err) == (6, f"levelfield: {place.results}: found no unfinished run to continue\n")
     assert levelfield("run", "--resume", "--results", tmp_path / "nowhere").code == 6
 
 

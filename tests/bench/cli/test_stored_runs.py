@@ -40,7 +40,7 @@ def test_a_file_without_a_record_ends_with_6(levelfield: Command, tmp_path: Path
     empty = tmp_path / "records.jsonl"
     empty.write_text("")
     found = levelfield("report", empty)
-    assert (found.code, found.err) == (6, f"levelfield: {empty}: no record in it\n")
+    assert (found.code, found.err) == (6, f"levelfield: {empty}: found no records\n")
 
 
 def test_a_torn_and_a_foreign_line_are_skipped_with_file_and_line(levelfield: Command, place: Place) -> None:
