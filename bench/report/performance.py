@@ -41,13 +41,14 @@ class Figure:
     ranked: bool = True
 
 
-BOLD = "Bold: the fastest, and all that are statistically tied with it (their ranges over processes overlap)."
+BOLD = "Bold: the fastest, and all that cannot be told apart from it (their ranges over processes overlap)."
 BOLD_OF_ONE = "Bold: the fastest. With one process each, the spread between processes is unknown."
 MEANING: Mapping[Scenario, str] = {
     "training": "Samples/s: pipelined, with one wait for many steps. Step time: with a wait after each step.",
     "inference": "Samples/s: pipelined, with one wait for many queries. Latency: one query of `batch` samples, with a "
     "wait after each.",
 }
+WAITING: Mapping[Scenario, str] = {"training": "train_on_batch", "inference": "predict_on_batch"}
 FIGURES: Mapping[Scenario, tuple[Figure, ...]] = {
     "training": (
         Figure("samples/s", "samples_per_second", formatting.count),
@@ -61,7 +62,7 @@ FIGURES: Mapping[Scenario, tuple[Figure, ...]] = {
         Figure("latency p50", "query_time_p50_s", formatting.duration),
         Figure("latency p90", "query_time_p90_s", formatting.duration),
         Figure("latency p99", "query_time_p99_s", formatting.duration),
-        Figure("latency per sample", "per_sample_latency_s", formatting.duration),
+        Figure("time per sample (p50 / batch)", "per_sample_latency_s", formatting.duration),
         Figure("first call", "first_call_time_s", formatting.duration),
         Figure("CPU/wall", "cpu_use", formatting.significant, ranked=False),
     ),
@@ -164,8 +165,9 @@ def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...
         processes = " to ".join(dict.fromkeys((str(counts[0]), str(counts[-1]))))
         over = "One process each" if counts[-1] == 1 else f"Medians over {processes} processes"
         yield f"{over}. {MEANING[cells[0].scenario]} CPU/wall: how many cores were busy on average."
-        ranges = ", in brackets the range over processes" if counts[-1] > 1 else ""
-        yield f"vs fastest: how many times slower in samples/s{ranges}."
+        yield from _waiting(cells)
+        fastest = "the median of the fastest; in brackets the range over processes" if counts[-1] > 1 else "the fastest"
+        yield f"vs fastest: how many times slower in samples/s, relative to {fastest}."
         if counts[0] > 1:
             percent = min(99.9, 100 * (1 - 2 * 0.5 ** counts[0]))
             yield (
@@ -186,6 +188,14 @@ def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...
     if restless:
         yield f"Steady state not reached in warm-up: {'; '.join(restless)}."
     yield from throttling(results, cells)
+
+
+def _waiting(cells: Iterable[Cell]) -> Iterable[str]:
+    """A note if Keras runs its own methods: they return values on the host, so they wait in every call."""
+    scenarios = dict.fromkeys(
+        cell.scenario for cell in cells if cell.contender.startswith("keras/") and cell.mode == "idiomatic"
+    )
+    yield from (f"Keras waits in every call (`{WAITING[scenario]}`)." for scenario in scenarios)
 
 
 def _cores(results: Results, group: Iterable[Cell]) -> Iterable[str]:

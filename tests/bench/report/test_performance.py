@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench.report.tables import report
+from bench.workload.axes import Mode, Scenario
 from tests.bench.report.report_reader import column, table_of
 from tests.bench.sample_records import one_by_one, record, timed
 
@@ -27,6 +28,18 @@ def test_rows_that_are_tied_with_the_fastest_are_bold_too() -> None:
 
     assert marked(1.15e-3, 1.3e-3, 1.4e-3) == [True, True]
     assert marked(1.25e-3, 1.3e-3, 1.4e-3) == [False, True]
+
+
+@pytest.mark.parametrize(("scenario", "method"), [("training", "train_on_batch"), ("inference", "predict_on_batch")])
+def test_keras_waits_in_every_call_of_its_own_methods(scenario: Scenario, method: str) -> None:
+    def noted(framework: str, mode: Mode) -> bool:
+        made = record(framework=framework, scenario=scenario)
+        found = report([replace(made, case=replace(made.case, mode=mode))])
+        return f"Keras waits in every call (`{method}`)." in table_of(found, "digits-dnn", scenario.capitalize()).notes
+
+    assert noted("keras/jax", "idiomatic")
+    assert not noted("keras/jax", "tuned"), "a custom loop"
+    assert not noted("flax", "idiomatic")
 
 
 def test_a_single_row_is_not_bold() -> None:
