@@ -15,7 +15,7 @@ from scipy.stats import t, ttest_rel
 from bench.records.measurement import Learning
 from bench.workload.recipe import Band, is_better
 
-Diagnosis = Literal["diverging", "too short to tell", "over-fitting", "under-fitting", "converged"]
+Diagnosis = Literal["diverging", "too short to tell", "over-fitting", "still improving", "converged"]
 Place = Literal["within", "better", "missed"]
 
 RISE = 1.1  # the last evaluation loss / the lowest one
@@ -28,8 +28,8 @@ RULES: dict[Diagnosis, str] = {
     "diverging": "a loss is not finite, or the training loss ended higher than it began",
     "too short to tell": "fewer than three epochs",
     "over-fitting": "the evaluation loss ended more than 10 % above its minimum, while the training loss fell further",
-    "under-fitting": "both losses still fell in the last fifth of the epochs, the training loss by more than 5 %; more "
-    "epochs would help",
+    "still improving": "both losses still fell in the last fifth of the epochs, the training loss by more than 5 %; "
+    "more epochs would help",
     "converged": "none of the other diagnoses applies",
 }
 
@@ -63,7 +63,7 @@ def diagnose(learning: Learning) -> Diagnosis:
     before = max(0, len(train) - 1 - max(1, len(train) // 5))
     falling = train[before] - train[-1] > PROGRESS * abs(train[before])
     if falling and evaluation[-1] < evaluation[before]:
-        return "under-fitting"
+        return "still improving"
     return "converged"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
-from bench.analysis.learning import RULES, diagnose, differences, interval, place
+from bench.analysis.learning import RULES, Place, diagnose, differences, interval, place
 from bench.records.measurement import Learning
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left
@@ -12,6 +12,7 @@ from bench.report.results import Lane, Results, label_columns, labels, workloads
 
 Matrix = tuple[tuple[int, ...], ...]
 
+IN_RANGE: dict[Place, str] = {"within": "yes", "better": "no, better", "missed": "NO, WORSE"}
 MOST_CLASSES = 20  # of a confusion matrix in a table
 MOST_ERRORS = 5
 NAIVE = ("The naive forecast repeats the last value of the sequence. A ratio below 1: the network is better.",)
@@ -21,7 +22,7 @@ ERROR = (
 
 
 def band_table(results: Results) -> Table:
-    """For each workload with a band of expected quality: the mean over seeds of every framework, and a verdict."""
+    """For each workload with a band of expected quality: the mean over seeds of every framework, and its place."""
     rows = []
     sources: dict[str, None] = {}
     for workload in workloads(results):
@@ -39,7 +40,7 @@ def band_table(results: Results) -> Table:
                     Entry(words(band.metric)),
                     Entry(formatting.score(mean), mean),
                     Entry(f"{formatting.score(band.lowest)} to {formatting.score(band.highest)}"),
-                    Entry(found if found != "missed" else "MISSED"),
+                    Entry(IN_RANGE[found], found),
                     Entry(str(len(values)), len(values)),
                 )
             )
@@ -50,7 +51,7 @@ def band_table(results: Results) -> Table:
         *left("metric"),
         Column(title="mean on the test set"),
         Column(title="expected"),
-        *left("verdict"),
+        *left("in range?"),
         Column(title="seeds"),
     )
     return Table(title="Expected quality", columns=columns, rows=tuple(rows), notes=tuple(sources))
@@ -84,7 +85,7 @@ def training_table(results: Results, workload: str) -> Table:
         *left("diagnosis"),
     )
     notes = ("Losses: last epoch, first seed.", *(f"{name}: {rule}." for name, rule in shown.items()))
-    return Table(title="Training curves", columns=columns, rows=tuple(rows), notes=notes if rows else ())
+    return Table(title="Last losses and diagnosis", columns=columns, rows=tuple(rows), notes=notes if rows else ())
 
 
 def difference_table(results: Results, workload: str) -> Table:

@@ -28,7 +28,7 @@ FALLING = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
     ("train", "evaluation", "expected"),
     [
         (FLAT, FLAT, "converged"),
-        (FALLING, FALLING, "under-fitting"),
+        (FALLING, FALLING, "still improving"),
         (FALLING, [*FALLING[:5], 0.6, 0.6, 0.6, 0.6, 0.6], "converged"),
         (FALLING, [*FALLING[:5], 0.6, 0.61, 0.62, 0.64, 0.67], "over-fitting"),
         (FALLING, [*FALLING[:5], 0.6, 0.61, 0.62, 0.63, 0.65], "converged"),
