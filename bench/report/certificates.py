@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bench.analysis.equivalence import FORWARD_LIMIT, STEPS, WEIGHTS_LIMIT
-from bench.records.record import Certificate, to_json
+from bench.analysis.equivalence import FORWARD_LIMIT, MANTISSA_BITS, STEPS, WEIGHTS_LIMIT
+from bench.records.record import Certificate, Deviation, to_json
 from bench.report import formatting
 from bench.report.layout import Entry, Table, left
 
@@ -40,6 +40,12 @@ def table(found: Certificates) -> Table:
     return Table(
         title="Largest relative deviations", columns=columns, rows=rows, notes=(PROVEN, *_notes(found), *problems)
     )
+
+
+def mantissa_bits(line: Deviation) -> Entry:
+    """The mantissa bits that survived, of those that the precision has: `23 of 23`, `13 bits off`."""
+    bits = MANTISSA_BITS[line.check.split()[0]]
+    return Entry(f"{line.found:.0f} bits off" if line.found else f"{bits} of {bits}", line.found)
 
 
 def as_json(found: Certificates) -> dict[str, Any]:
@@ -86,6 +92,6 @@ def _largest(certificate: Certificate, check: str) -> Entry:
     if worst is None:
         return Entry("none")
     if "mantissa bits" in check:
-        return Entry(formatting.bits_off(worst.found), worst.found)
+        return mantissa_bits(worst)
     mark = "" if worst.holds else f" > {worst.allowed:.0e}"
     return Entry(formatting.deviation(worst.found) + mark, worst.found)

@@ -7,6 +7,7 @@ LARGE = 9999.5  # from here on, four digits would need an exponent
 TINY = 5e-5  # below this, four decimals would show zero
 
 SMALLEST = 0.005  # below this, two decimals would show zero
+SMALLEST_SHARE = 0.0005  # below this, one decimal of a percentage would show zero
 
 Units = tuple[tuple[float, str], ...]
 TIME: Units = ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -80,9 +81,9 @@ def deviation(number: float) -> str:
     return f"{number:.1e}"
 
 
-def bits_off(number: float) -> str:
-    """By how many mantissa bits a precision differs from the expected one: `as expected`, `13 bits off`."""
-    return f"{number:.0f} bits off" if number else "as expected"
+def share(number: float) -> str:
+    """A share: `6.4%`. One that would be shown as zero is `<0.1%`."""
+    return "<0.1%" if 0 < number < SMALLEST_SHARE else f"{number:.1%}"
 
 
 def score(number: float | None) -> str:

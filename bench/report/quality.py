@@ -8,6 +8,7 @@ from bench.analysis.learning import deviation
 from bench.records.measurement import Learning
 from bench.records.record import Certificate
 from bench.report import formatting
+from bench.report.certificates import mantissa_bits
 from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.results import (
     STATUS_WORDS,
@@ -24,7 +25,7 @@ from bench.report.results import (
 CURVE_ROWS = 10
 CHECKS = (
     "Each entry: largest deviation ≤ limit. Outputs (forward) are compared with a NumPy reference, weights and losses "
-    "with the other frameworks. Weights: relative to the largest weight of the model."
+    "with the other frameworks. Weights: deviation / largest weight of the model."
 )
 _EXPECTED = ", ".join(f"{bits} in {precision}" for precision, bits in MANTISSA_BITS.items())
 BITS = f"Mantissa bits that survive a multiplication show which precision was really used: {_EXPECTED}."
@@ -69,13 +70,14 @@ def curve_table(results: Results, workload: str) -> Table:
         for epoch in _spaced(longest)
     )
     known = [item for items in by_lane.values() for item in items]
+    shown = f" Shown: {CURVE_ROWS} of {longest} epochs, at equal distances." if longest > CURVE_ROWS else ""
     columns = tuple(Column(title=" ".join(str(entry.value) for entry in labels(results, row))) for row in by_lane)
     return Table(
         title="Learning curve",
         columns=(Column(title="epoch"), *columns),
         rows=rows,
         notes=tuple(
-            f"Each entry: {words(item.target_metric)} · loss on {item.evaluated_on} data, means over seeds."
+            f"Each entry: {words(item.target_metric)} · loss on {item.evaluated_on} data, means over seeds.{shown}"
             for item in known[:1]
         ),
     )
@@ -188,7 +190,7 @@ def _deviation(items: Sequence[Certificate], check: str) -> Entry:
     # A deviation above its limit comes first, even if another check allows a larger one; of these, NaN comes first.
     worst = max(lines, key=lambda line: (not line.holds, line.found != line.found, line.found))
     if "mantissa bits" in check:
-        return Entry(formatting.bits_off(worst.found), worst.found)
+        return mantissa_bits(worst)
     relation = "≤" if worst.holds else "not ≤"
     return Entry(f"{formatting.deviation(worst.found)} {relation} {worst.allowed:.0e}", worst.found)
 

@@ -16,12 +16,14 @@ PIPELINED: dict[Scenario, str] = {"training": "step_time_pipelined_s", "inferenc
 WORST = 3
 MOSTLY = 0.5
 LOWER_BOUND = (
-    "Lower bound: no call can be faster. It is the longer of two times: FLOPs / measured peak of matrix "
-    "multiplication, and bytes / measured memory bandwidth (of a buffer as large as the memory that the call holds)."
+    "Lower bound: an estimate from the best rates measured on this device in this run. It is the longer of two times: "
+    "FLOPs / measured peak of matrix multiplication, and bytes / measured memory bandwidth. The bandwidth is the best "
+    "of the measured buffers, from the size just below the memory of the call upwards."
 )
 FLOPS = (
-    "MFU: the share of the measured peak of matrix multiplication that the call reaches. FLOPs: all products with "
-    "weights. Training adds their gradients, but not for the network's inputs. Bytes: read or written at least once."
+    "MFU (model FLOPs utilization): the share of the measured peak of matrix multiplication that the call reaches. "
+    "FLOPs: all multiplications with weights. Training also counts the gradients, except the gradient of the network's "
+    "input. Bytes: read or written at least once."
 )
 TUNED_ONLY = "Only cases of mode `tuned`: no public option makes these faster."
 PEAKS = "The best over all frameworks of this run. Small matrices and buffers include the fixed cost of a call."
@@ -86,18 +88,18 @@ def _why(cell: Cell, known: Mapping[Cell, tuple[float, Standing]]) -> str:
     seconds, found = known[cell]
     alike = [other for other in known if replace(other, batch_size=cell.batch_size) == cell]
     least = min(alike, key=lambda other: other.batch_size)
-    bound = f"lower bound {formatting.duration(found.floor_s)}"
-    reached = f"{formatting.count(found.flops_per_s)}FLOP/s, {found.mfu:.1%} of the measured peak"
-    if len(alike) == 1:
-        return f"{bound}; {reached} (timed at one batch size only, so the fixed cost per call is unknown)"
-    if least == cell:
-        return f"{bound}; smallest timed batch: the fixed cost per call is at most {formatting.duration(seconds)}"
-    share = known[least][0] / seconds
-    if share >= MOSTLY:
-        return f"{bound}; batch {least.batch_size} takes {share:.0%} of this time: mostly a fixed cost per call"
-    return (
-        f"{bound}; batch {least.batch_size} takes {share:.0%} of this time: the computation itself is slow, {reached}"
+    time, bound = formatting.duration(seconds), f"Lower bound: {formatting.duration(found.floor_s)}."
+    reached = (
+        f"It reaches {formatting.count(found.flops_per_s)}FLOP/s, {formatting.share(found.mfu)} of the measured peak."
     )
+    if len(alike) == 1:
+        return f"{bound} {reached} Only one batch size was timed, so the fixed cost of a call is unknown."
+    if least == cell:
+        return f"{bound} No smaller batch was timed: up to {time} are the fixed cost of a call."
+    share = f"batch {least.batch_size} takes {known[least][0] / seconds:.0%} of this time"
+    if known[least][0] >= MOSTLY * seconds:
+        return f"{bound} Most of the {time} is the fixed cost of a call: {share}."
+    return f"{bound} Most of the {time} is computation: {share}. {reached}"
 
 
 def roofs_table(results: Results) -> Table:
@@ -156,7 +158,7 @@ def _row(results: Results, cell: Cell, seconds: float, found: Standing) -> tuple
         Entry(formatting.ratio(found.over_floor), found.over_floor),
         Entry(found.bound),
         Entry(formatting.count(found.flops_per_s), found.flops_per_s),
-        Entry(f"{found.mfu:.1%}", found.mfu),
+        Entry(formatting.share(found.mfu), found.mfu),
         Entry(formatting.significant(found.intensity), found.intensity),
     )
 

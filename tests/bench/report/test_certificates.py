@@ -39,9 +39,9 @@ def test_nan_counts_as_the_largest_deviation() -> None:
     assert ">" in row[3].text
 
 
-def test_mantissa_bits_are_shown_as_expected_or_as_so_many_off() -> None:
+def test_mantissa_bits_are_shown_with_their_number_or_as_so_many_off() -> None:
     right = Deviation(check="tf32 mantissa bits", against="probe", found=0, allowed=0.5)
-    for found, text in ((right, "as expected"), (replace(right, found=13), "13 bits off")):
+    for found, text in ((right, "10 of 10"), (replace(right, found=13), "13 bits off")):
         (row,) = table({("tiny", "pytorch"): replace(PASSED, deviations=(found,))}).rows
         assert row[3].text == text
 

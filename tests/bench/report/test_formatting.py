@@ -42,6 +42,10 @@ def test_the_unknown_is_never_a_number(write: Callable[[float | None], str]) -> 
     assert write(None) == write(math.nan) == "n/a"
 
 
+def test_a_share_that_is_not_zero_is_not_shown_as_zero() -> None:
+    assert [formatting.share(number) for number in (0.0, 4e-4, 6e-4, 0.0642)] == ["0.0%", "<0.1%", "0.1%", "6.4%"]
+
+
 def test_scores_have_four_digits() -> None:
     assert formatting.score(0.97222) == "0.9722"
     assert formatting.score(12.3456) == "12.35"

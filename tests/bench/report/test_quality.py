@@ -8,7 +8,7 @@ from bench.records.measurement import Measurement
 from bench.records.record import Certificate, Deviation
 from bench.report.quality import BITS
 from bench.report.tables import report
-from tests.bench.report.report_reader import column, table_of
+from tests.bench.report.report_reader import column, is_noted, table_of
 from tests.bench.sample_records import learning, record, timed
 
 
@@ -34,8 +34,12 @@ def test_nan_has_no_spread() -> None:
 
 def test_a_long_learning_curve_shows_the_first_the_last_and_some_epochs() -> None:
     records = [record(purpose="learning", measurement=Measurement(learning=learning(epochs=100)))]
-    epochs = column(table_of(report(records), "digits-dnn", "Learning curve"), "epoch")
+    curve = table_of(report(records), "digits-dnn", "Learning curve")
+    epochs = column(curve, "epoch")
     assert (len(epochs), epochs[0], epochs[-1]) == (10, "1", "100")
+    assert is_noted(curve, "Shown: 10 of 100 epochs")
+    short = [record(purpose="learning", measurement=Measurement(learning=learning(epochs=10)))]
+    assert not is_noted(table_of(report(short), "digits-dnn", "Learning curve"), "Shown:")
 
 
 def test_the_certificate_shows_the_largest_deviation_and_why_there_is_none() -> None:

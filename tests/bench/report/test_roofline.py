@@ -67,11 +67,13 @@ def test_the_three_cells_farthest_above_the_lower_bound_are_explained() -> None:
     assert column(table, "framework") == ["flax"] * 3
     assert column(table, "batch") == ["1", "32", "1000"]
     call, same, slow = column(table, "why")
-    assert call == "lower bound 1.00 µs; smallest timed batch: the fixed cost per call is at most 1.00 ms"
-    assert "batch 1 takes 100% of this time: mostly a fixed cost per call" in same
-    assert "batch 1 takes 9% of this time: the computation itself is slow" in slow
+    assert call == "Lower bound: 1.00 µs. No smaller batch was timed: up to 1.00 ms are the fixed cost of a call."
+    assert same.endswith("Most of the 1.00 ms is the fixed cost of a call: batch 1 takes 100% of this time.")
+    assert "Most of the 11.0 ms is computation: batch 1 takes 9% of this time. It reaches" in slow
     tuned = report([*timed_at(1e-3, 1), *timed_at(2e-6, 1, framework="pytorch", mode="tuned")])
     alone = table_of(tuned, "Summary", WORST_TITLE)
     assert column(alone, "framework") == ["pytorch"], "what no option takes away"
-    assert column(alone, "why")[0].startswith("lower bound 1.00 µs; 500 GFLOP/s, 50.0% of the measured peak")
-    assert "the fixed cost per call is unknown" in column(alone, "why")[0]
+    assert column(alone, "why")[0].startswith(
+        "Lower bound: 1.00 µs. It reaches 500 GFLOP/s, 50.0% of the measured peak."
+    )
+    assert "the fixed cost of a call is unknown" in column(alone, "why")[0]
