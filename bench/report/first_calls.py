@@ -18,12 +18,13 @@ FIRST = {
     "third_call_time_s": "third",
 }
 STEADY = "steady state"
-COMPILING = {"trace_time_s": "tracing", "compile_time_s": "compiling"}
+COMPILING = {"trace_time_s": "tracing, first calls", "compile_time_s": "compiling, first calls"}
 NOTES = (
     "Medians over processes. Throughput, step times and latency do not include the first calls.",
     (
-        "Tracing (with lowering) and compiling: time as the library reports it. TensorFlow reports no compile time: "
-        "there it is what the first calls cost beyond the steady state and tracing."
+        "Tracing (with lowering) and compiling: time as the library reports it, over the first three calls and the "
+        "first pipelined round together. TensorFlow reports no compile time: there it is what the first calls cost "
+        "beyond the steady state and tracing."
     ),
     (
         "Every process starts with empty compilation caches. Batch sizes are timed in one process, so a larger one may "

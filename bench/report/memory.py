@@ -56,13 +56,8 @@ def memory_table(results: Results, workload: str) -> Table:
         ),
     )
     on_device = any(item.device_peak_bytes for items in found.values() for item in items)
-    return Table(
-        title="Peak memory",
-        columns=columns,
-        rows=rows,
-        notes=(HOST_PEAK, DEVICE_PEAK) if on_device else (HOST_PEAK,),
-        groups=_ends(found),
-    )
+    notes = (HOST_PEAK, DEVICE_PEAK) if on_device else (HOST_PEAK,)
+    return without_empty(Table(title="Peak memory", columns=columns, rows=rows, notes=notes, groups=_ends(found)))
 
 
 def demand_table(results: Results, workload: str) -> Table:
