@@ -11,10 +11,16 @@ from bench.records.timing_metrics import METRICS, summary, timed_blocks
 from bench.report import formatting
 from bench.report.layout import Entry, Table, left
 from bench.report.results import Results, label_columns, labels, lane, sittings
+from bench.workload.axes import Purpose
 from bench.workload.frameworks import DISTRIBUTIONS
 
 THROUGHPUT = "samples_per_second"
+SHOWN = 10  # frameworks, in the order of the first processes
 MINUTE = "%Y-%m-%d %H:%M"
+CALLED = (
+    "Steps: what runs a training step. Epochs: what runs a training step when whole epochs are trained. "
+    "Steps in a call: how many training steps one call of a compiled function runs."
+)
 FRAMEWORKS = tuple(dict.fromkeys(names[0] for names in DISTRIBUTIONS.values()))
 
 
@@ -52,7 +58,10 @@ def _apart(records: Sequence[Record]) -> str:
         found = summary(METRICS[THROUGHPUT], blocks)
         if found is not None and len(found.processes) > 1:
             spreads.append(found.high / found.low - 1)
-    return f"throughput differs by {median(spreads):.0%} between processes of the same case (median)" if spreads else ""
+    if not spreads:
+        return ""
+    apart = f"{median(spreads):.0%}" if median(spreads) < 1 else f"a factor of {1 + median(spreads):.1f}"
+    return f"fastest and slowest process of the same case differ by {apart} in samples/s (median over cases)"
 
 
 def failure_table(results: Results) -> Table:
@@ -95,7 +104,10 @@ def settings_table(results: Results) -> Table:
     rows = tuple(
         (Entry(name), *(Entry(_listed(settings.get(name, ()))) for settings in found.values())) for name in variants
     )
-    return Table(title="Settings of each framework", columns=left("framework", *found), rows=rows if found else ())
+    notes = (CALLED,) if {"steps", "epochs", "steps in a call"} & found.keys() else ()
+    return Table(
+        title="Settings of each framework", columns=left("framework", *found), rows=rows if found else (), notes=notes
+    )
 
 
 def _variant(record: Record) -> str:
@@ -122,19 +134,33 @@ def _timing(results: Results) -> list[Record]:
 def _processes(results: Results) -> Iterable[str]:
     replicates = {record.case.replicate for record in _timing(results)}
     seeds = {record.case.seed for record in results.records if record.case.purpose == "learning"}
-    started = " or ".join(sorted({record.start_method for record in _timing(results)}))
     if replicates:
-        yield f"a fresh one for each case ({started}); timing: {len(replicates)} per case, compared by their medians"
+        yield f"a fresh one for each case ({_started_by(results, 'timing')})"
+        yield f"timing: {len(replicates)} per case, compared by their medians"
     if seeds:
-        yield f"learning: one process for each seed ({', '.join(map(str, sorted(seeds)))})"
+        yield f"learning: one for each seed ({', '.join(f'seed {seed}' for seed in sorted(seeds))})"
+    if spawned := _started_by(results, "memory"):
+        yield f"memory: one for each case ({spawned})"
+
+
+def _started_by(results: Results, purpose: Purpose) -> str:
+    return " or ".join(sorted({item.start_method for item in results.records if item.case.purpose == purpose}))
 
 
 def _order(results: Results) -> Iterable[str]:
-    first = _timing(results)[:1]
-    lanes = [lane(item.case) for item in _timing(results) if item.case.workload == first[0].case.workload]
-    alike = [" ".join((item.contender, *(str(getattr(item, name)) for name in results.varying))) for item in lanes]
-    if alike:
-        yield f"{', '.join(alike[:9])}{', …' if len(alike) > 9 else ''} ({first[0].case.workload})"  # noqa: PLR2004
+    """The order of the frameworks in the first processes of the first workload."""
+    by_process: dict[int, dict[str, None]] = {}
+    timed = [item.case for item in _timing(results)]
+    for case in timed:
+        if (case.workload, case.scenario) == (timed[0].workload, timed[0].scenario):
+            words = (case.contender, *(str(getattr(lane(case), name)) for name in results.varying))
+            by_process.setdefault(case.replicate, {})[" ".join(words)] = None
+    shown = max(1, SHOWN // max(map(len, by_process.values()), default=1))
+    for replicate, names in list(by_process.items())[:shown]:
+        first = "" if replicate else f"{timed[0].workload}, {timed[0].scenario}: "
+        yield f"{first}process {replicate + 1}: {', '.join([*names][:SHOWN])}{', …' if len(names) > SHOWN else ''}"
+    if len(by_process) > shown:
+        yield "…"
 
 
 def _blocks(results: Results) -> Iterable[str]:
@@ -142,7 +168,7 @@ def _blocks(results: Results) -> Iterable[str]:
     if blocks:
         warm_up = int(median(len(block.call_ns) + len(block.warm_up_ns) for block in blocks))
         steady = sum(block.steady for block in blocks)
-        yield f"warm-up: {warm_up} calls (median); steady state reached in {steady} of {len(blocks)} blocks"
+        yield f"warm-up: {warm_up} calls (median); steady state reached in {steady} of {len(blocks)} warm-ups"
         calls = _range(len(block.synchronised_ns) for block in blocks)
         yield f"latency: {calls} calls with a wait after each (synchronised)"
         yield (
@@ -150,16 +176,20 @@ def _blocks(results: Results) -> Iterable[str]:
             f"{_range(block.iterations_per_round for block in blocks)} calls with one wait per round (pipelined)"
         )
         endings = [ended for block in blocks for ended in (block.synchronised_ended, block.pipelined_ended)]
+        enough = ", or both sides of an interleaved pair were precise enough," if _sessions(results) else ""
         yield (
-            f"end: the 95 % interval of the median was within ±1 % in {endings.count('interval')} of {len(endings)} "
-            "blocks; the others used up their time budget, or both sides of an interleaved pair were precise enough"
+            f"end: the 95 % interval of the median was within ±1 %{enough} in {endings.count('interval')} of "
+            f"{len(endings)} series of timings (latency and throughput); the others used up their time budget"
         )
 
 
 def _turns(results: Results) -> Iterable[str]:
-    sessions = {block.turns.session for cell in results.blocks.values() for block in cell if block.turns}
-    if sessions:
+    if _sessions(results):
         yield "processes of two runs, on the same case, took turns of about 20 ms each"
+
+
+def _sessions(results: Results) -> set[str]:
+    return {block.turns.session for cell in results.blocks.values() for block in cell if block.turns}
 
 
 def _threads(results: Results) -> Iterable[str]:

@@ -5,9 +5,15 @@ from dataclasses import replace
 import pytest
 
 from bench.records.measurement import Turns
+from bench.report.layout import Report
 from bench.report.tables import report
 from tests.bench.report.report_reader import column, table_of
 from tests.bench.sample_records import one_by_one, quick_run, record, timed
+
+
+def method(found: Report) -> dict[str, str]:
+    table = table_of(found, "Method", "How it was measured")
+    return dict(zip(column(table, "what"), column(table, "value"), strict=True))
 
 
 def test_below_the_title_stands_when_and_on_what() -> None:
@@ -26,19 +32,22 @@ def test_below_the_title_stands_when_and_on_what() -> None:
 
 def test_the_first_lines_say_by_how_much_processes_of_one_case_differ() -> None:
     (line,) = report(one_by_one((1e-3, 1.2e-3, 1.1e-3), "idiomatic")).about
-    assert line.endswith(" · throughput differs by 20% between processes of the same case (median)")
-    assert "differs" not in report(one_by_one((1e-3,), "idiomatic")).about[0]
+    assert line.endswith(
+        " · fastest and slowest process of the same case differ by 20% in samples/s (median over cases)"
+    )
+    far = report(one_by_one((1e-3, 15.3e-3), "idiomatic")).about[0]
+    assert "process of the same case differ by a factor of 15.3 in samples/s" in far
+    assert "differ" not in report(one_by_one((1e-3,), "idiomatic")).about[0]
 
 
 def test_method_settings_and_environment_are_shown() -> None:
     found = report(quick_run(), command="nox -s bench")
     assert found.command == "nox -s bench"
-    facts = dict(
-        zip(
-            *(column(table_of(found, "Method", "How it was measured"), name) for name in ("what", "value")), strict=True
-        )
+    facts = method(found)
+    assert facts["processes"] == (
+        "a fresh one for each case (fork); timing: 3 per case, compared by their medians; "
+        "learning: one for each seed (seed 0); memory: one for each case (spawn)"
     )
-    assert "timing: 3 per case" in facts["processes"]
     assert "10 rounds of 20 calls" in facts["calls"]
     settings = table_of(found, "Method", "Settings of each framework")
     (flax,) = (row for row in settings.rows if row[0].text == "flax")
@@ -46,24 +55,40 @@ def test_method_settings_and_environment_are_shown() -> None:
     assert "i7-2c-1f3a" in column(table_of(found, "Method", "Environment"), "value")
 
 
-def test_the_number_of_blocks_with_a_narrow_interval_is_shown() -> None:
+def test_the_order_names_the_processes_and_shortens_long_lists() -> None:
+    def order(frameworks: int, processes: int) -> str:
+        names = ("pytorch", "flax", "keras/jax", "keras/torch")[:frameworks]
+        timings = [
+            record(framework=name, replicate=number)
+            for number in range(processes)
+            for name in names[:: -1 if number % 2 else 1]
+        ]
+        return method(report([*timings, record("digits-cnn"), record(scenario="inference")]))["order"]
+
+    both = "digits-dnn, training: process 1: pytorch, flax; process 2: flax, pytorch"
+    assert order(2, 2) == both
+    assert order(2, 6) == f"{both}; process 3: pytorch, flax; process 4: flax, pytorch; process 5: pytorch, flax; …"
+    assert order(4, 3).endswith("; process 2: keras/torch, keras/jax, flax, pytorch; …")
+
+
+def test_settings_about_calls_are_explained() -> None:
+    called = [replace(item, settings={"steps in a call": "1"}) for item in timed("flax", 1e-3)]
+    found, usual = (table_of(report(items), "Method", "Settings of each framework") for items in (called, quick_run()))
+    assert any(note.startswith("Steps: what runs a training step") for note in found.notes)
+    assert usual.notes == ()
+
+
+def test_the_number_of_series_with_a_narrow_interval_is_shown() -> None:
     known = timed("flax", 1e-3, synchronised_ended="interval", pipelined_ended="interval")
     found = report([*known, *timed("pytorch", 1e-3, synchronised_ended="interval")])
-    facts = dict(
-        zip(
-            *(column(table_of(found, "Method", "How it was measured"), name) for name in ("what", "value")), strict=True
-        )
-    )
-    assert "within ±1 % in 9 of 12 blocks" in facts["calls"]
+    assert "within ±1 % in 9 of 12 series of timings (latency and throughput)" in method(found)["calls"]
 
 
 def test_interleaved_timing_is_shown() -> None:
     turns = Turns(session="one", synchronised_calls=20, pipelined_rounds=5)
-    facts = [
-        column(table_of(report(timed("flax", 1e-3, turns=found)), "Method", "How it was measured"), "what")
-        for found in (turns, None)
-    ]
-    assert ["interleaved timing" in titles for titles in facts] == [True, False]
+    facts = [method(report(timed("flax", 1e-3, turns=found))) for found in (turns, None)]
+    assert ["interleaved timing" in found for found in facts] == [True, False]
+    assert ["both sides of an interleaved pair" in found["calls"] for found in facts] == [True, False]
 
 
 @pytest.mark.parametrize("outcome", ["failed", "oom", "timeout", "diverged", "unavailable"])
