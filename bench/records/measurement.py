@@ -103,7 +103,7 @@ class Use:
         readings: The machine before the block, between two pipelined rounds, and after the last round.
         span_ns: Wall time from the first to the last reading.
         stolen_ns: Time that the hypervisor took from the processors of this virtual machine, summed over processors.
-        preemptions: How often a thread of the process lost its core to another process.
+        preemptions: How often a thread of the process lost its core to another thread.
         energy_j: The energy of the GPU, or of the CPU packages, in the pipelined rounds.
     """
 

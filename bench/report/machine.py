@@ -6,6 +6,7 @@ from statistics import median
 from typing import get_args
 
 from bench.records.cell import Cell
+from bench.records.environment import BUSY_CORES
 from bench.records.measurement import Block, Reading, Use
 from bench.records.timing_metrics import METRICS, summary
 from bench.report import formatting
@@ -13,10 +14,15 @@ from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.results import Results, label_columns, labels, lane, planned_cells, where
 from bench.workload.axes import Scenario
 
+DISTRUST = "Do not trust differences in this table."
 STOLEN = 0.02  # of a core: from here on a note names the loss to other virtual machines
 NOTES = (
     "Read once between two pipelined rounds; medians over processes. Memory in use: by all programs together.",
-    "Preempted: how often per second the system gave a core of this process to another program.",
+    (
+        "Preempted: how often per second a thread of this process lost its core to another thread. Hundreds per second "
+        "mean that threads compete for the cores. They are threads of other programs, or of this process if its "
+        "framework starts more threads than there are cores."
+    ),
 )
 ENERGY = (
     "Energy: from the device's counter, the time between rounds included. It is rough if the rounds take under 1 s."
@@ -70,6 +76,24 @@ def throttling(results: Results, cells: Iterable[Cell]) -> Iterator[str]:
         yield f"Throttled: {'; '.join(throttled)}."
     if robbed:
         yield f"Other virtual machines took {'; '.join(robbed)}."
+
+
+def disturbed(results: Results) -> Iterator[str]:
+    """A note if other work kept the cores busy during the timings.
+
+    The threshold: the median load average before the timed cases is above the number of cores by `BUSY_CORES` or more.
+    Timed cases run one after the other, so a run alone seldom has more threads ready than there are cores.
+    """
+    timed = [record for record in results.records if record.case.purpose == "timing"]
+    load, cores = (
+        _middle(record.loadavg for record in timed),
+        max((item.environment.cores for item in timed), default=0),
+    )
+    if load is not None and load >= cores + BUSY_CORES:
+        yield (
+            f"Other work used the cores during the measurement: the load average was {load:.1f} (median) on {cores} "
+            f"cores. {DISTRUST}"
+        )
 
 
 def _uses(blocks: Iterable[Block]) -> list[Use]:

@@ -11,7 +11,7 @@ from bench.report.certificates import PROVEN
 from bench.report.first_calls import boundary_table, first_calls_table
 from bench.report.layout import Column, Entry, Report, Section, Table, left, without_empty
 from bench.report.learning import band_table, learning_tables
-from bench.report.machine import use_table
+from bench.report.machine import disturbed, use_table
 from bench.report.memory import account_table, capacity_table, demand_table, memory_table
 from bench.report.method import about, environment_table, failure_table, method_table, settings_table
 from bench.report.model_selection import selection_tables
@@ -185,7 +185,7 @@ def _summary_notes(results: Results) -> tuple[str, ...]:
     ]
     trained = [cell for cell in shown if cell is not None and cell in results.blocks]
     training = sorted({cell.batch_size for cell in trained})
-    notes = [PROVEN] if any(record.certificate for record in results.records) else []
+    notes = [*disturbed(results), *([PROVEN] if any(record.certificate for record in results.records) else [])]
     if training:
         sizes = " or ".join(map(str, training))
         notes.append(f"Training samples/s and vs fastest: at the recipe's batch size ({sizes}).")

@@ -7,7 +7,7 @@ import pytest
 from bench.records.measurement import GpuReading, Measurement, Moment, Reading, Use
 from bench.records.record import Record
 from bench.report.layout import Table
-from bench.report.machine import use_table
+from bench.report.machine import DISTRUST, use_table
 from bench.report.results import arrange
 from bench.report.tables import report
 from tests.bench.report.report_reader import table_of
@@ -90,6 +90,17 @@ def test_records_from_before_have_no_rows() -> None:
 def test_throttling_and_lost_time_are_notes_below_the_figures(uses: tuple[Use, ...], note: str) -> None:
     assert note in notes(timed(*uses))
     assert note not in notes(timed(use()))
+
+
+@pytest.mark.parametrize(("loads", "marked"), [((2.4, 2.5, 2.6), True), ((2.4, 2.4, 9.0), False), ((None,), False)])
+def test_a_run_beside_other_work_is_marked_in_the_summary(loads: tuple[float | None, ...], *, marked: bool) -> None:
+    """The machine of these records has two cores."""
+    records = [record(replicate=number, loadavg=load) for number, load in enumerate(loads)]
+    others = [record(purpose="memory", loadavg=9.0)]
+    summary = table_of(report([*records, *others]), "Summary", "Summary")
+    note = "Other work used the cores during the measurement: the load average was 2.5 (median) on 2 cores."
+    assert any(text.startswith(note) and DISTRUST in text for text in summary.notes) == marked
+    assert any(DISTRUST in text for text in summary.notes) == marked
 
 
 def notes(records: list[Record]) -> tuple[str, ...]:
