@@ -5,12 +5,14 @@ from collections.abc import Iterable
 
 from bench.analysis.compare import Comparison
 from bench.analysis.memory_and_quality import Change
-from bench.analysis.verdicts import Row
+from bench.analysis.verdicts import Common, Row
 from bench.records.cell import Cell
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Report, Section, Table, left
 
 TOO_NOISY = 1.5  # times as long: if only larger slowdowns can be detected, the comparison is worth nothing
+UNDETECTABLE = 10.0  # times as long: from here on, the noise is not worth a number
+TOO_WIDE = 100.0  # upper / lower bound: from here on, an interval says nothing
 # The order of the rows: what needs attention comes first.
 ORDER = ("regressed", "inconclusive", "improved", "unchanged")
 TITLES = {
@@ -99,7 +101,7 @@ def _change(item: Change) -> tuple[Entry, ...]:
 
 
 def _row(row: Row, *, several_devices: bool) -> tuple[Entry, ...]:
-    ratio = formatting.ratio_range(row.ratio, low=row.low, high=row.high) if _known(row) else formatting.UNKNOWN
+    ratio = _interval(row) if _known(row) else formatting.UNKNOWN
     return (
         Entry(row.cell.workload),
         Entry(f"{row.cell.contender} on {row.cell.device}" if several_devices else row.cell.contender),
@@ -110,6 +112,13 @@ def _row(row: Row, *, several_devices: bool) -> tuple[Entry, ...]:
         Entry(ratio, row.ratio),
         Entry(f"{row.verdict}: {row.reason}" if row.reason else row.verdict, row.verdict),
     )
+
+
+def _interval(found: Row | Common) -> str:
+    """A ratio with its interval; without the bounds if they are too far apart."""
+    if found.high > TOO_WIDE * found.low:
+        return f"{formatting.ratio(found.ratio)} [interval too wide]"
+    return formatting.ratio_range(found.ratio, low=found.low, high=found.high)
 
 
 def _known(row: Row) -> bool:
@@ -130,13 +139,15 @@ def _notes(found: Comparison) -> Iterable[str]:
     else:
         yield "Ratio: geometric means over processes, candidate / baseline. Times: medians over processes."
         what = f"Noise within a run: {found.noise_percent:.1f} %, drift between the runs: {found.drift_percent:.1f} %"
-    smallest = formatting.ratio(found.detectable_ratio)
-    yield f"{what}. Smallest slowdown of one case detected with 80 % probability: {smallest}."
+    if found.detectable_ratio > UNDETECTABLE:
+        yield "The noise is too large to detect any change."
+    else:
+        smallest = formatting.ratio(found.detectable_ratio)
+        yield f"{what}. Smallest slowdown of one case detected with 80 % probability: {smallest}."
     if found.detectable_ratio > TOO_NOISY:
         yield "This is too noisy for a verdict: stop other programs here, or run more processes (`--processes`)."
     if found.common is not None:
-        together = formatting.ratio_range(found.common.ratio, low=found.common.low, high=found.common.high)
-        yield f"All cases together: {together}, {found.common.verdict}."
+        yield f"All cases together: {_interval(found.common)}, {found.common.verdict}."
         if found.common.verdict == "regressed" and not found.in_turns:
             yield "If no code changed that all cases share, the machine became slower: measure both sides again."
 

@@ -32,6 +32,22 @@ def test_a_comparison_with_too_much_noise_says_so() -> None:
     assert not any("too noisy" in note for note in quiet)
 
 
+def test_noise_that_hides_every_change_has_no_numbers() -> None:
+    def shown(*slowdowns: float) -> tuple[str, str]:
+        base = [record(replicate=number, slowdown=slowdown) for number, slowdown in enumerate(slowdowns)]
+        table = report(compare(base, [replace(item, run="b") for item in base], threshold=0.05)).sections[0].tables[0]
+        return " ".join(table.notes), table.rows[0][-2].text
+
+    notes, interval = shown(1.0, 900.0, 0.01)
+    assert "The noise is too large to detect any change." in notes
+    assert "Smallest slowdown" not in notes
+    assert interval == "1.00× [interval too wide]"
+    notes, interval = shown(1.0, 1.1, 1.2)
+    assert "Smallest slowdown of one case" in notes
+    assert "too large" not in notes
+    assert interval.startswith("1.00× [0.")
+
+
 def test_inconclusive_rows_have_a_reason_and_failed_cases_are_listed() -> None:
     candidate = [record(slowdown=2.0), record(replicate=1, outcome="oom")]
     verdicts, failed = report(compare([record()], candidate, threshold=0.05)).sections[0].tables
