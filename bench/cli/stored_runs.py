@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 def read(names: Sequence[str], *, results: Path, machine: str | None = None) -> tuple[list["Record"], str | None]:
-    """The records of the named runs, and the command that repeats the last of them.
+    """The records of the named runs, and the commands that repeat them, one in a line; None if none is known.
+
+    If there are several runs, each command ends with the id of its run in a comment.
 
     With a `machine`, `baseline` is the name of the run that others on it are held against.
     """
@@ -20,17 +22,19 @@ def read(names: Sequence[str], *, results: Path, machine: str | None = None) -> 
     from bench.records import store
 
     records: list[Record] = []
-    command = None
+    commands = {}
     for name in dict.fromkeys(names):
         if machine is not None and name == "baseline":
             run = store.baseline_of(results, machine)
         else:
             run = store.find_run(results, name)
         records += run.read(warn=warn)
-        command = Options(**run.load_plan().options["options"]).command() if run.plan.is_file() else None
+        if run.plan.is_file():
+            commands[run.name] = Options(**run.load_plan().options["options"]).command()
     if not records:
         fail(f"{', '.join(names)}: found no records", NOTHING)
-    return records, command
+    lines = commands.values() if len(set(names)) == 1 else (f"{line}  # {run}" for run, line in commands.items())
+    return records, "\n".join(lines) or None
 
 
 def names(records: Sequence["Record"]) -> str:

@@ -29,7 +29,8 @@ def render(report: Report, *, brief: bool = False) -> Iterable[RenderableType]:
         if not brief or section.title.startswith(BRIEF):
             yield from _section(section)
     if report.command:
-        yield Text(f"\nRepeat it with: {report.command}")
+        separator = "\n" if "\n" in report.command else " "
+        yield Text(f"\nRepeat it with:{separator}{report.command}")
 
 
 def render_table(table: Table) -> RenderableType:

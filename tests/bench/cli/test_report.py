@@ -3,11 +3,14 @@
 import csv
 import io
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from bench.cli import report
+from bench.plan.options import Options
+from bench.records.store import Plan, new_run
 from tests.bench.cli.conftest import Command, Finished, Place
 from tests.bench.cli.stored_files import store
 from tests.bench.sample_records import quick_run
@@ -77,6 +80,19 @@ def test_several_runs_make_one_report(levelfield: Command, place: Place, baselin
         "digits-cnn",
         "digits-lstm",
     }
+
+
+def test_a_report_of_several_runs_repeats_each_of_them(levelfield: Command, tmp_path: Path) -> None:
+    runs = [new_run(tmp_path, machine="m") for _ in range(2)]
+    for run, workload in zip(runs, ("digits-dnn", "digits-cnn"), strict=True):
+        store(run.records, quick_run(run=run.name, workloads=[workload]))
+        run.save_plan(Plan(cases=(), options={"options": asdict(Options(workload=workload))}))
+    both, alone = (
+        levelfield("report", "--format", "markdown", *(run.folder for run in some)).out for some in (runs, runs[:1])
+    )
+    first, second = (f"levelfield run --workload {workload}" for workload in ("digits-dnn", "digits-cnn"))
+    assert f"```sh\n{first}  # {runs[0].name}\n{second}  # {runs[1].name}\n```" in both
+    assert f"```sh\n{first}\n```" in alone
 
 
 @pytest.mark.parametrize("form", ["json", "pytest-benchmark", "github-action-benchmark"])

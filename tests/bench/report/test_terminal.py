@@ -36,9 +36,14 @@ def _shown(*, brief: bool = False, samples: int = 700) -> str:
 def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut() -> None:
     text = _shown()
     assert max(map(len, text.splitlines())) <= WIDTH
-    assert "…" not in text.replace("…, (", "").replace(", … (digits", "")
+    assert "…" not in text.replace("…, (", "")
     for whole in ("keras/tensorflow", "training", "not ranked", "Repeat it with: nox -s bench", "samples/s", "1.80"):
         assert whole in text
+
+
+def test_the_commands_of_several_runs_begin_in_a_line_of_their_own() -> None:
+    found = list(terminal.render(report(quick_run(), command="one  # a\ntwo  # b"), brief=True))
+    assert str(found[-1]) == "\nRepeat it with:\none  # a\ntwo  # b"
 
 
 def test_a_wide_table_continues_below_with_the_columns_that_name_a_row() -> None:
