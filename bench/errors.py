@@ -8,7 +8,10 @@ BenchError
 └── UnavailableError        a framework cannot run a case: the case ends as `unavailable`
 """
 
+import json
+import re
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from enum import IntEnum
 from typing import Any
 
@@ -37,6 +40,13 @@ EXPECTED = {
     "tuple_type": "a list in square brackets",
     "unexpected_keyword_argument": "no such key",
     "union_tag_not_found": "a value: this key is required",
+}
+
+# The text of a value that only lacks its type because it has quotes, by what a TOML file must contain in its place.
+WITHOUT_QUOTES = {
+    EXPECTED["bool_type"]: re.compile(r"true|false"),
+    EXPECTED["float_type"]: re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?"),
+    EXPECTED["int_type"]: re.compile(r"[+-]?\d+"),
 }
 
 
@@ -115,6 +125,30 @@ def expected(mistake: Mapping[str, Any]) -> str:
         return "a list of tables, whose headers have double brackets"
     text = EXPECTED.get(mistake["type"])
     return text.format(**mistake.get("ctx", {})) if text else str(mistake["msg"]).removeprefix("Input should be ")
+
+
+def found_and_expected(mistake: Mapping[str, Any]) -> str:
+    """`found ..., expected ...` for a mistake that pydantic found; a text in the place of a number shows its quotes."""
+    value, wanted = mistake["input"], expected(mistake)
+    if not isinstance(value, str) or wanted not in WITHOUT_QUOTES:
+        return f"found {value!r}, expected {wanted}"
+    remedy = ": leave out the quotes" if WITHOUT_QUOTES[wanted].fullmatch(value) else ""
+    return f"found the text {json.dumps(value, ensure_ascii=False)}, expected {wanted}{remedy}"
+
+
+def unreadable(error: Exception) -> str:
+    """Why a file cannot be read: `no such file`, the reason of the operating system, or what was found in the file."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "no such file"
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be read ({error.strerror})"
+    return f"found {' '.join(str(error).split())}"
+
+
+def meant(found: str, known: Iterable[str]) -> str:
+    """A remark to put after `found`, such as ` (did you mean wine?)`; empty if no known name is similar."""
+    near = get_close_matches(found, tuple(known))
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
 def key_name(parts: Iterable[int | str]) -> str:

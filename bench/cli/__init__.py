@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,7 +11,7 @@ from bench.cli.console import INTERRUPTED, USAGE, fail, say_version
 from bench.cli.examples import epilog
 from bench.cli.list import list_
 from bench.cli.show import show_
-from bench.errors import BenchError
+from bench.errors import BenchError, expected
 
 app = typer.Typer(
     name="levelfield",
@@ -68,11 +68,23 @@ def main() -> None:
     except KeyboardInterrupt:
         fail("interrupted", INTERRUPTED)
     except Exception as error:
-        complaint = getattr(error, "format_message", None)  # the parser's own errors know how to put themselves
+        complaint = _complaint(error)
         if complaint is None:
             raise
-        if not complaint():  # a group without its command has printed its help
+        if not complaint:  # a group without its command has printed its help
             raise SystemExit(USAGE) from None
-        fail(complaint(), USAGE)
+        fail(complaint, USAGE)
     if code == INTERRUPTED:  # the parser makes a number of an interrupt, and hands it back
         fail("interrupted", INTERRUPTED)
+
+
+def _complaint(error: Any) -> str | None:  # noqa: ANN401 (the class of the parser's errors has no fixed place)
+    """The text of a mistake that the parser found in the command line; None for any other error.
+
+    The parser leaves the check of a number to pydantic. The cause of its error then is that of pydantic.
+    """
+    option, mistakes = getattr(error, "param", None), getattr(error.__cause__, "errors", None)
+    if option is not None and mistakes is not None:
+        first = mistakes()[0]
+        return f"{option.opts[0]}: found {first['input']!r}, expected {expected(first)}"
+    return error.format_message() if hasattr(error, "format_message") else None

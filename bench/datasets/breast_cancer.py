@@ -5,7 +5,7 @@ from pydantic.dataclasses import dataclass
 
 from bench.datasets import tables
 from bench.datasets.base import Split, checksum
-from bench.datasets.description import Description, Part, checked
+from bench.datasets.description import Description, Part, Switch, checked
 from bench.datasets.tables import Share, Splitting, Table
 from bench.errors import DataError
 
@@ -19,7 +19,7 @@ class Options(Splitting):
 
     validation: Share | None = 0.25
     seed: tables.Seed = 21
-    standardise: bool = True
+    standardise: Switch = True
 
 
 def describe(options: Options) -> Description:

@@ -5,7 +5,7 @@ from pydantic.dataclasses import dataclass
 
 from bench.datasets import tables
 from bench.datasets.base import Split, public_file
-from bench.datasets.description import Description, Part, checked
+from bench.datasets.description import Description, Part, Switch, checked
 from bench.datasets.tables import Share, Splitting, Table
 
 ADDRESS = (
@@ -34,7 +34,7 @@ class Options(Splitting):
 
     validation: Share | None = 0.25
     seed: tables.Seed = 21
-    standardise: bool = True
+    standardise: Switch = True
 
 
 def describe(options: Options) -> Description:

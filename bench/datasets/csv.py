@@ -1,5 +1,6 @@
 """Reads a user's own CSV file with a header; one column is the target."""
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,11 +9,11 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from bench.datasets import tables
+from bench.datasets import csv_mistakes, tables
 from bench.datasets.base import Split, checksum
 from bench.datasets.description import Description, Part, Task, checked
 from bench.datasets.tables import Splitting, Table
-from bench.errors import DataError
+from bench.errors import DataError, meant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,10 +81,7 @@ def _table(options: Options) -> tuple[Table, tuple[str, ...], tuple[str, ...]]:
     frame = tables.read_csv(path, header=True, text=text)
     columns = options.features or tuple(name for name in frame.columns if name not in {options.target, *options.drop})
     for key, wanted in (("target", (options.target,)), ("features", columns), ("drop", options.drop)):
-        for name in wanted:
-            if name not in frame.columns:
-                known = ", ".join(map(str, frame.columns))
-                raise DataError(f"dataset.{key}: found {name!r}, expected a column of {path}: one of {known}")
+        _check_columns(frame, path, key=key, wanted=wanted)
     if options.target in columns:
         raise DataError(f"dataset.features: found {options.target!r}, which is the target; expected other columns")
     if not columns or not len(frame):
@@ -100,6 +98,16 @@ def _table(options: Options) -> tuple[Table, tuple[str, ...], tuple[str, ...]]:
             f"{path}, column {options.target!r}: found {what}, expected two classes or more, each with rows"
         )
     return Table(inputs=inputs, targets=labels), names, columns
+
+
+def _check_columns(frame: "pd.DataFrame", path: Path, *, key: str, wanted: Sequence[str]) -> None:
+    """Raise DataError for a column that the file does not have, and for a file without a header."""
+    known = tuple(map(str, frame.columns))
+    for name in wanted:
+        if name not in known:
+            csv_mistakes.check_names(path)
+            columns = f"a column of {path}: one of {', '.join(known)}"
+            raise DataError(f"dataset.{key}: found {name!r}{meant(name, known)}, expected {columns}")
 
 
 def _inputs(frame: "pd.DataFrame", path: Path) -> np.ndarray:

@@ -7,7 +7,7 @@ A data set is one module of this package with
 - `read(options, part)`: one part as a Split; slow imports belong into this function.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from importlib import import_module
 from pkgutil import iter_modules
@@ -19,17 +19,18 @@ from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
 import bench.datasets
-from bench.errors import UsageError, expected, key_name
+from bench.errors import UsageError, expected, found_and_expected, key_name, meant
 
 Task = Literal["classification", "regression"]
 Part = Literal["train", "validation", "test"]
 Size = Annotated[int, Field(gt=0, strict=True)]
+Switch = Annotated[bool, Field(strict=True)]
 
 checked = ConfigDict(extra="forbid")
 
 FILES = ("csv", "npz")  # kinds of a user's own files; a table names them with `kind`, not with `name`
 
-_NO_DATA_SETS = {"base", "description", "tables", *FILES}
+_NO_DATA_SETS = {"base", "csv_mistakes", "description", "tables", *FILES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
@@ -74,6 +75,11 @@ def describe(table: Mapping[str, object]) -> Description:
     """
     module, options = find(table)
     description: Description = module.describe(options)
+    if description.task == "classification" and getattr(options, "standardise_target", False):
+        raise UsageError(
+            "dataset.standardise_target: found true, expected false: the task is classification, and only numbers are "
+            "scaled"
+        )
     return description
 
 
@@ -105,17 +111,17 @@ def find(table: Mapping[str, object]) -> tuple[ModuleType, object]:
     try:
         return module, TypeAdapter(module.Options).validate_python(given)
     except ValidationError as error:
-        allowed = ", ".join((key, *(field.name for field in fields(module.Options))))
+        allowed = (key, *(field.name for field in fields(module.Options)))
         raise UsageError(f"{_wrong(error.errors()[0], allowed)} (data set {name!r})") from None
 
 
-def _wrong(details: ErrorDetails, allowed: str) -> str:
+def _wrong(details: ErrorDetails, allowed: Sequence[str]) -> str:
     """The text about one wrong option: its key, what was found, what is expected."""
     key = key_name(("dataset", *details["loc"]))
     if details["type"] == "unexpected_keyword_argument":
-        return f"{key}: unknown key, expected one of {allowed}"
+        return f"{key}: unknown key{meant(str(details['loc'][-1]), allowed)}, expected one of {', '.join(allowed)}"
     if details["type"] == "missing":
         return f"{key}: found nothing, expected {expected(details)}"
     if details["type"] == "value_error":  # a rule about several options together
         return f"{key}: {details['ctx']['error']}"
-    return f"{key}: found {details['input']!r}, expected {expected(details)}"
+    return f"{key}: {found_and_expected(details)}"

@@ -4,7 +4,7 @@ from pydantic.dataclasses import dataclass
 
 from bench.datasets import tables
 from bench.datasets.base import Split, public_file
-from bench.datasets.description import Description, Part, checked
+from bench.datasets.description import Description, Part, Switch, checked
 from bench.datasets.tables import Splitting, Table
 
 ADDRESS = (
@@ -23,8 +23,8 @@ class Options(Splitting):
     """By default 80 % of the rows are for training and 20 % for testing."""
 
     seed: tables.Seed = 6
-    standardise: bool = True
-    standardise_target: bool = True
+    standardise: Switch = True
+    standardise_target: Switch = True
 
 
 def describe(options: Options) -> Description:

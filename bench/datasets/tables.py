@@ -15,9 +15,10 @@ from jaxtyping import Float, Int64
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from bench.datasets import csv_mistakes
 from bench.datasets.base import Split
-from bench.datasets.description import Part, checked
-from bench.errors import DataError
+from bench.datasets.description import Part, Switch, checked
+from bench.errors import DataError, meant, unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,9 +57,9 @@ class Splitting:
     validation: Share | None = None
     validation_from: Literal["train", "test"] = "train"
     seed: Seed = 0
-    stratify: bool = False
-    standardise: bool = False
-    standardise_target: bool = False
+    stratify: Switch = False
+    standardise: Switch = False
+    standardise_target: Switch = False
 
     def __post_init__(self) -> None:
         """Refuse a `fold` that does not exist, and folds together with `validation_from = "test"`."""
@@ -102,6 +103,8 @@ def read_csv(
     import pandas as pd
     from pandas.errors import ParserWarning
 
+    if header:
+        csv_mistakes.check_separator(path)
     try:
         with warnings.catch_warnings(action="error", category=ParserWarning):
             frame = pd.read_csv(
@@ -118,8 +121,7 @@ def read_csv(
             "a comma separates cells, and a cell that contains a comma needs quotes"
         ) from None
     except (OSError, ValueError) as error:  # missing, not text, rows of different lengths, or empty
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise DataError(f"{path}: found {reason}, expected a table of comma-separated values") from error
+        raise DataError(f"{path}{csv_mistakes.reason(error, header=header)}") from error
     for what, found, expected in (("rows", len(frame), rows), ("columns", len(frame.columns), columns)):
         if expected is not None and found != expected:
             raise DataError(f"{path}: found {found} {what}, expected {expected}; replace the file")
@@ -172,11 +174,13 @@ def read_arrays(path: Path, names: Mapping[str, str]) -> list[np.ndarray]:
         with np.load(path, allow_pickle=False) as arrays:
             found = dict(arrays)
     except (OSError, ValueError, EOFError, BadZipFile, AttributeError, TypeError) as error:
-        reason = getattr(error, "strerror", None) or (error if is_zipfile(path) else "another format")
-        raise DataError(f"{path}: found {reason}, expected an .npz file of NumPy without Python objects") from error
+        is_told = isinstance(error, OSError) or is_zipfile(path)
+        reason = unreadable(error) if is_told else "found another format"
+        raise DataError(f"{path}: {reason}, expected an .npz file of NumPy without Python objects") from error
     for key, name in names.items():
         if name not in found:
-            raise DataError(f"dataset.{key}: found {name!r}, expected an array of {path}: one of {', '.join(found)}")
+            known = f"an array of {path}: one of {', '.join(found)}"
+            raise DataError(f"dataset.{key}: found {name!r}{meant(name, found)}, expected {known}")
         array = found[name]
         if not np.issubdtype(array.dtype, np.integer) and not np.issubdtype(array.dtype, np.floating):
             raise DataError(f"{path}, {name}: found an array of {array.dtype}, expected real numbers")

@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from bench.datasets import tables
 from bench.datasets.base import Split, public_file
-from bench.datasets.description import Description, Part, checked
+from bench.datasets.description import Description, Part, Switch, checked
 from bench.datasets.tables import Splitting, Table
 
 ADDRESS = "https://raw.githubusercontent.com/jbrownlee/Datasets/d20fcb6402ae34e653d4513b00f39257bb37ed7f/wine.csv"
@@ -21,7 +21,7 @@ class Options(Splitting):
 
     folds: Annotated[int, Field(ge=2, strict=True)] | None = 10
     seed: tables.Seed = 7
-    standardise: bool = True
+    standardise: Switch = True
 
 
 def describe(options: Options) -> Description:

@@ -7,9 +7,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bench.errors import UsageError
+from bench.errors import UsageError, meant
 from bench.workload import source_code
-from bench.workload.toml_errors import meant
 
 ADAPTERS = Path(__file__).parents[1] / "adapters"
 

@@ -15,6 +15,7 @@ Size = Annotated[int, Field(gt=0, strict=True)]
 Positive = Annotated[float, Field(gt=0, strict=True)]
 NotNegative = Annotated[float, Field(ge=0, strict=True)]
 Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
+Switch = Annotated[bool, Field(strict=True)]
 
 Loss = Literal["cross_entropy", "binary_cross_entropy", "mean_squared_error", "sigmoid_mean_squared_error"]
 Better = Literal["higher", "lower"]
@@ -128,7 +129,7 @@ class EarlyStopping:
 
     patience: Size
     metric: str = "loss"
-    restore_best: bool = True
+    restore_best: Switch = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)

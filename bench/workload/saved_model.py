@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from bench.datasets.description import Description, checked
-from bench.errors import UsageError, expected, key_name
+from bench.errors import UsageError, expected, key_name, unreadable
 from bench.workload import model_families
 from bench.workload.model_families import Spec, Weights
 from bench.workload.recipe import Recipe
@@ -97,9 +97,8 @@ def read(folder: Path) -> SavedModel:
     try:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
         raise UsageError(
-            f"{path}: found {reason}, expected a file that `levelfield run --save-models` has written"
+            f"{path}: {unreadable(error)}, expected a file that `levelfield run --save-models` has written"
         ) from None
     version = content.get("format") if isinstance(content, dict) else None
     if version != FORMAT:
@@ -122,7 +121,9 @@ def read_weights(folder: Path, about: SavedModel) -> Weights:
         with np.load(path, allow_pickle=False) as file:
             weights = dict(file)
     except (OSError, ValueError, EOFError) as error:
-        raise UsageError(f"{path}: found {error}, expected a NumPy file of weights, without Python objects") from None
+        raise UsageError(
+            f"{path}: {unreadable(error)}, expected a NumPy file of weights, without Python objects"
+        ) from None
     found = {name: value.shape for name, value in weights.items()}
     wrong = sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
     if wrong:

@@ -6,10 +6,11 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from bench.errors import UsageError
+from bench.errors import UsageError, meant
 from bench.workload.axes import Precision
 from bench.workload.recipe import Positive, Size, from_toml
-from bench.workload.toml_errors import meant, read_toml, refuse
+from bench.workload.toml_errors import read_toml, refuse
+from bench.workload.workload import workload_names
 
 SUITES = Path(__file__).parents[1] / "suites"
 
@@ -52,6 +53,8 @@ def suite_names() -> tuple[str, ...]:
 def load_suite(name: str) -> Suite:
     """The suite with this name; raises UsageError if there is no such suite or if its file has a mistake."""
     path = SUITES / f"{name}.toml"
+    if name in workload_names():
+        raise UsageError(f"--suite: found {name!r}, which is the name of a workload: use `levelfield run {name}`")
     if name not in suite_names():
         raise UsageError(
             f"--suite: found {name!r}{meant(name, suite_names())}, expected one of {', '.join(suite_names())}"

@@ -2,13 +2,12 @@
 
 import tomllib
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Never
 
 from pydantic import TypeAdapter, ValidationError
 
-from bench.errors import UsageError, expected, key_name
+from bench.errors import UsageError, expected, found_and_expected, key_name, meant, unreadable
 
 UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")
 
@@ -18,15 +17,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise UsageError(f"{path}: found {error.strerror}, expected a TOML file") from None
+        raise UsageError(f"{path}: {unreadable(error)}, expected a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not valid TOML: {error}") from None
-
-
-def meant(found: str, known: Iterable[str]) -> str:
-    """A remark to put after `found`, such as ` (did you mean wine?)`; empty if no known name is similar."""
-    near = get_close_matches(found, tuple(known))
-    return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
 def refuse(source: Path, table: str, error: ValidationError, *, kind: type[Any], decided: Iterable[str] = ()) -> Never:
@@ -52,7 +45,7 @@ def refuse(source: Path, table: str, error: ValidationError, *, kind: type[Any],
             raise UsageError(f"{key}.name: found nothing, expected {expected(mistake)}")
         case "missing" | "missing_keyword_only_argument":
             raise UsageError(f"{key}: found nothing, expected {expected(mistake)}")
-    raise UsageError(f"{key}: found {mistake['input']!r}, expected {expected(mistake)}")
+    raise UsageError(f"{key}: {found_and_expected(mistake)}")
 
 
 def _place(schema: dict[str, Any], location: tuple[int | str, ...]) -> tuple[list[int | str], set[str]]:

@@ -18,9 +18,9 @@ from pydantic.dataclasses import dataclass
 from bench.datasets import description
 from bench.datasets.description import Description
 from bench.errors import DataError, UsageError
-from bench.workload import grid_variants, model_families
-from bench.workload.recipe import LOSSES, METRICS, Band, Recipe, Size, Target, from_toml
-from bench.workload.toml_errors import meant, read_toml, refuse
+from bench.workload import grid_variants, model_families, unknown_names
+from bench.workload.recipe import LOSSES, METRICS, Band, Recipe, Size, Switch, Target, from_toml
+from bench.workload.toml_errors import read_toml, refuse
 
 WORKLOADS = Path(__file__).parents[1] / "workloads"
 
@@ -95,7 +95,7 @@ class Outline:
     target: Target | None = None
     band: Band | None = None
     timing: Timing | None = None
-    large: bool = False
+    large: Switch = False
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
 
 
@@ -115,8 +115,7 @@ def load_workload(name: str) -> Workload:
     if name.endswith(".toml") and not path.is_file():
         raise UsageError(f"workload: found {name!r}, expected the path of a TOML file: there is no such file")
     if not (name.endswith(".toml") or name in names):
-        known = f"one of {', '.join(names)}, or the path of a TOML file"
-        raise UsageError(f"workload: found {name!r}{meant(name, names)}, expected {known}")
+        raise UsageError(f"workload: found {name!r}{unknown_names.remark(name, names)}")
     return parse_workload(read_toml(path), source=path)
 
 

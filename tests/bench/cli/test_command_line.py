@@ -32,6 +32,8 @@ from tests.bench.cli.conftest import Command, Finished
             "list: found 'models', expected one of workloads, frameworks, datasets, suites, devices, runs",
         ),
         (["verify", "--workload", "mnist-ddn"], "workload: found 'mnist-ddn' (did you mean mnist-dnn or "),
+        (["compare", "--threshold", "abc"], "--threshold: found 'abc', expected a number\n"),
+        (["tune", "--threads", "2.5"], "--threads: found '2.5', expected a whole number\n"),
         (["list"], "Missing argument"),
         (["sing"], "No such command 'sing'"),
     ],
@@ -46,13 +48,19 @@ def test_a_mistake_ends_with_2_and_one_line(arguments: list[str], line: str, lev
 @pytest.mark.parametrize(
     ("arguments", "near"),
     [
-        (["--workload", "mnist-ddn"], "(did you mean mnist-dnn or mnist-cnn or mnist-dnn-sgd?)"),
-        (["--framework", "pytorhc"], "(did you mean pytorch?)"),
+        (
+            ["--workload", "mnist-ddn"],
+            (
+                "(did you mean mnist-dnn or mnist-cnn or mnist-dnn-sgd?), expected the name of a workload or the path "
+                "of a TOML file; `levelfield list workloads` names all\n"
+            ),
+        ),
+        (["--framework", "pytorhc"], "(did you mean pytorch?), expected one of "),
     ],
 )
 @pytest.mark.usefixtures("nothing_starts")
 def test_a_misspelt_name_is_answered_by_those_like_it(arguments: list[str], near: str, levelfield: Command) -> None:
-    assert f"found {arguments[1]!r} {near}, expected one of " in levelfield("verify", *arguments).err
+    assert f"found {arguments[1]!r} {near}" in levelfield("verify", *arguments).err
     assert "did you mean" not in levelfield("verify", arguments[0], "zzzz").err
 
 

@@ -97,9 +97,9 @@ def test_the_answers_go_to_the_output_of_the_command(saved: Path, levelfield: Co
     [
         (
             ["nowhere", "test"],
-            "nowhere/model.json: found No such file or directory, expected a file that `levelfield run --s",
+            "nowhere/model.json: no such file, expected a file that `levelfield run --s",
         ),
-        (["MODEL", "nowhere.csv"], "nowhere.csv: found No such file or directory, expected a table of comma-separated"),
+        (["MODEL", "nowhere.csv"], "nowhere.csv: no such file, expected a table of comma-separated"),
         (["MODEL", "test", "--framework", "theano"], "--framework: found 'theano', expected one of "),
         (["MODEL", "test", "--device", "tpu"], "--device: found 'tpu', expected cpu, cuda or cuda:N"),
         (["MODEL", "test", "--device", "cpu,cuda"], "--device: found 'cpu,cuda', expected one device"),

@@ -20,10 +20,30 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "time limit": (["--time-limit", "-1"], "--time-limit: found -1, expected a number of seconds"),
     "device": (["--device", "tpu"], "--device: found 'tpu', expected cpu, cuda or cuda:N"),
     "machine": (["--machine", "../elsewhere"], "--machine: found '../elsewhere', expected 1 to 80 letters"),
-    "word for a number": (["--processes", "many"], "Invalid value for '--processes': "),
+    "word for a number": (["--processes", "many"], "--processes: found 'many', expected a whole number\n"),
     "unknown option": (["--speed", "11"], "No such option: --speed"),
     "run without resume": (["20260101"], "workload: found '20260101', expected one of "),
     "suite as a workload": (["quick"], "workload: found 'quick', which is the name of a suite: use `--suite quick`"),
+    "workload as a suite": (
+        ["--suite", "digits-cnn"],
+        "--suite: found 'digits-cnn', which is the name of a workload: use `levelfield run digits-cnn`\n",
+    ),
+    "csv file as a workload": (
+        ["flats.csv"],
+        "workload: found 'flats.csv', which is a data file: write a TOML file that names it (`kind = \"csv\"`;",
+    ),
+    "npz file as a workload": (
+        ["own/flats.NPZ"],
+        "workload: found 'own/flats.NPZ', which is a data file: write a TOML file that names it (`kind = \"npz\"`; ",
+    ),
+    "data file of another kind as a workload": (
+        ["flats.parquet"],
+        "workload: found 'flats.parquet', which is a data file: convert it to .csv or .npz, and write a TOML file that",
+    ),
+    "folder as a workload": (
+        [str(Path(__file__).parent)],
+        f"workload: found {str(Path(__file__).parent)!r}, which is a folder: write a TOML file that names a ",
+    ),
     "workload twice": (
         ["digits-dnn", "--workload", "digits-cnn"],
         "found digits-dnn and --workload digits-cnn, expected",
@@ -61,7 +81,7 @@ epochs = 2
 """
 ROWS = ["width,price", *(f"{number},{number % 2}" for number in range(20))]
 WRONG_TABLES: dict[str, tuple[list[str], str, str, str]] = {
-    "a missing column": (["width,prize", *ROWS[1:]], "regression", "", "dataset.target: found 'price', expected a col"),
+    "a missing column": (["width,prize", *ROWS[1:]], "regression", "", "dataset.target: found 'price' (did you mean"),
     "a cell that is no number": ([*ROWS, "x,1"], "regression", "", "mine.csv, line 22, column 'width': found 'x', exp"),
     "a target that is nan": ([*ROWS, "1,nan"], "regression", "", "mine.csv, line 22, column 'price': found 'nan', exp"),
     "an empty class": ([*ROWS, "1,7"], "classification", "", "found no sample of class 2 in the"),

@@ -13,7 +13,7 @@ SYNTHETIC: dict[str, object] = {"name": "synthetic", "shape": [4, 3], "classes":
 
 def test_each_module_is_a_data_set_except_shared_modules_and_kinds_of_files() -> None:
     files = {path.stem.replace("_", "-") for path in Path(description.__file__).parent.glob("[a-z]*.py")}
-    assert set(dataset_names()) == files - {"base", "description", "tables", "csv", "npz"}
+    assert set(dataset_names()) == files - {"base", "csv-mistakes", "description", "tables", "csv", "npz"}
     assert {"digits", "mnist", "synthetic"} <= set(dataset_names())
 
 
@@ -49,7 +49,17 @@ def test_mnist_is_described_without_its_files() -> None:
         ({"name": "base"}, r"dataset\.name: found 'base'"),
         ({}, r"dataset\.name: found nothing, expected one of"),
         ({"name": "mnist", "scaling": "none"}, r"dataset\.scaling: found 'none', expected 'unit' or 'standard'"),
-        ({"name": "mnist", "scale": "unit"}, r"dataset\.scale: unknown key, expected one of name, scaling"),
+        (
+            {"name": "mnist", "scale": "unit"},
+            r"dataset\.scale: unknown key \(did you mean scaling\?\), expected one of name",
+        ),
+        (
+            {"name": "wine", "standardize": True},
+            r"dataset\.standardize: unknown key \(did you mean standardise or standardise_target\?\), expected one of",
+        ),
+        ({"name": "wine", "stratify": "yes"}, r'dataset\.stratify: found the text "yes", expected true or false \('),
+        ({"name": "wine", "standardise": 1}, r"dataset\.standardise: found 1, expected true or false"),
+        ({**SYNTHETIC, "train": "32"}, r'dataset\.train: found the text "32", expected a whole number: leave out the'),
         ({"name": "digits", "seed": 1}, r"dataset\.seed: unknown key, expected one of name"),
         ({"name": "synthetic", "classes": 2}, r"dataset\.shape: found nothing, expected a value: this key is required"),
         ({**SYNTHETIC, "shape": []}, r"dataset\.shape: found \[\], expected a list of length 1 or more"),
@@ -67,6 +77,16 @@ def test_a_wrong_table_is_refused_with_key_found_and_expected(table: dict[str, o
     assert "\n" not in str(raised.value)
     with pytest.raises(UsageError, match=f"^{message}"):
         fingerprint(table)
+
+
+@pytest.mark.parametrize("name", ["breast-cancer", "sonar", "generated-classification"])
+def test_classes_are_not_standardised(name: str) -> None:
+    assert describe({"name": name, "standardise_target": False}).task == "classification"
+    with pytest.raises(
+        UsageError, match=r"^dataset\.standardise_target: found true, expected false: the task is class"
+    ):
+        describe({"name": name, "standardise_target": True})
+    assert describe({"name": "generated-regression", "standardise_target": True}).task == "regression"
 
 
 def test_the_fingerprint_changes_if_and_only_if_the_samples_change() -> None:

@@ -84,10 +84,10 @@ def test_csv_and_npz_are_kinds_and_not_names() -> None:
     [
         (
             {"target": "sould"},
-            r"dataset\.target: found 'sould', expected a column of .*: one of width, height, price, sold",
+            r"dataset\.target: found 'sould' \(did you mean sold\?\), expected a column of .*: one of width, height, ",
         ),
-        ({"features": ["width", "depth"]}, r"dataset\.features: found 'depth', expected a column"),
-        ({"drop": ["depth"]}, r"dataset\.drop: found 'depth', expected a column"),
+        ({"features": ["width", "area"]}, r"dataset\.features: found 'area', expected a column"),
+        ({"drop": ["area"]}, r"dataset\.drop: found 'area', expected a column"),
         (
             {"features": ["width", "sold"]},
             r"dataset\.features: found 'sold', which is the target; expected other columns",
@@ -119,7 +119,7 @@ def test_options_that_do_not_fit_the_table_are_refused(
         ("1,x,3,yes", r"flats\.csv, line 6, column 'height': found 'x', expected a number; .* with dataset\.drop"),
         ("1,,3,yes", r"line 6, column 'height': found an empty cell"),
         ("1,2,3,", r"line 6, column 'sold': found an empty cell, expected one of no, yes"),
-        ("1,2,3,yes,5", r"flats\.csv: found Error tokenizing data"),
+        ("1,2,3,yes,5", r"flats\.csv, line 6: found 5 cells, expected 4, as the header has$"),
         ("1,1e300,3,yes", r"line 6, column 'height': found '1e\+300', expected a number from -3\.40282e\+38 to 3"),
     ],
 )
@@ -141,6 +141,44 @@ def test_one_extra_cell_in_every_row_is_refused(tmp_path: Path) -> None:
         load(table(csv(tmp_path, [f"{row},1" for row in ROWS])))
 
 
+@pytest.mark.parametrize(("separator", "name"), [(";", "';'"), ("\t", "a tab")])
+def test_another_separator_than_a_comma_is_named(tmp_path: Path, separator: str, name: str) -> None:
+    header, *rows = (line.replace(",", separator) for line in (HEADER, *ROWS))
+    message = f"flats\\.csv, line 1: found the single column .*: is the separator {name}\\? Only commas are read$"
+    with pytest.raises(DataError, match=message):
+        load(table(csv(tmp_path, rows, header)))
+
+
+def test_decimal_commas_do_not_hide_the_separator(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"is the separator ';'\? Only commas are read$"):
+        load(table(csv(tmp_path, ["1,5;2,5;no"] * 9, "width;height;sold")))
+
+
+def test_a_semicolon_in_one_of_several_names_is_allowed(tmp_path: Path) -> None:
+    assert load(table(csv(tmp_path, header="width;cm,height,price,sold"))).description.sample_shape == (3,)
+
+
+def test_a_file_without_a_header_is_told_from_a_misspelt_target(tmp_path: Path) -> None:
+    rows = [f"{number},{number / 2},{number % 2},-1e3" for number in range(30)]
+    found = (
+        r"flats\.csv, line 1: found the numbers 0, 0\.0, 0, \.\.\., expected names: the first line must name the col"
+    )
+    with pytest.raises(DataError, match=found):
+        load(table(csv(tmp_path, rows[1:], rows[0])))
+    assert load(table(csv(tmp_path, header="1,2,3,4"), target="4")).description.features == ("1", "2", "3")
+
+
+def test_an_empty_file_and_another_encoding_are_named(tmp_path: Path) -> None:
+    path = csv(tmp_path)
+    for content, found in (
+        (b"", "found an empty file, exp"),
+        (b"\xff\xfe,a\n1,2\n", "found text that is not UTF-8, exp"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=f"flats\\.csv: {found}"):
+            load(table(path, seed=len(content)))
+
+
 def test_a_class_may_have_the_name_none(tmp_path: Path) -> None:
     rows = [row.replace("no", "None") for row in ROWS]
     assert load(table(csv(tmp_path, rows))).description.labels == ("None", "yes")
@@ -158,10 +196,11 @@ def test_a_class_may_have_the_name_none(tmp_path: Path) -> None:
             {"stratify": True, "target": "price", "task": "regression", "drop": ["sold"]},
             r"stratify: found true for a task with numbers",
         ),
+        ({"standardise_target": True}, r"dataset\.standardise_target: found true, expected false: the task is classif"),
     ],
 )
 def test_an_impossible_split_is_refused(tmp_path: Path, options: dict[str, object], message: str) -> None:
-    with pytest.raises(DataError, match=message):
+    with pytest.raises((DataError, UsageError), match=message):
         load(table(csv(tmp_path), **options))
 
 
@@ -185,7 +224,9 @@ def test_the_path_of_a_data_file_is_relative_to_the_workloads_file(
 
 def test_a_mistake_in_a_data_file_also_names_the_workloads_file(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(TOML)
-    with pytest.raises(UsageError, match=r"mine\.toml: .*flats\.csv: found .*No such file"):
+    with pytest.raises(
+        UsageError, match=r"mine\.toml: .*flats\.csv: no such file, expected a table of comma-separated values"
+    ):
         load_workload(str(tmp_path / "mine.toml"))
 
 
@@ -234,12 +275,13 @@ def test_a_file_in_another_format_is_refused(tmp_path: Path) -> None:
     table = {"kind": "npz", "path": str(csv(tmp_path)), "task": "classification"}
     with pytest.raises(DataError, match=r"flats\.csv: found another format, expected an \.npz file of NumPy"):
         load(table)
-    with pytest.raises(DataError, match=r"none\.npz: found No such file or directory, expected an \.npz file of NumPy"):
+    with pytest.raises(DataError, match=r"none\.npz: no such file, expected an \.npz file of NumPy"):
         load({**table, "path": str(tmp_path / "none.npz")})
 
 
 def test_a_missing_array_is_named(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"dataset\.target: found 'labels', expected an array of .*: one of inputs, targets"
+        DataError,
+        match=r"dataset\.target: found 'target' \(did you mean targets\?\), expected an array of .*: one of inputs, t",
     ):
-        load({**arrays(tmp_path), "target": "labels"})
+        load({**arrays(tmp_path), "target": "target"})

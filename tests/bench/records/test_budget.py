@@ -59,5 +59,5 @@ def test_a_mistake_in_a_budget_is_reported_in_one_line(tmp_path: Path, text: str
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"none.toml: found No such file or directory, expected a TOML file"):
+    with pytest.raises(UsageError, match=r"none.toml: no such file, expected a TOML file"):
         load_budgets(tmp_path / "none.toml")

@@ -165,7 +165,7 @@ def test_a_wrong_data_file_is_an_error_of_one_line(houses: Workload, tmp_path: P
     [
         ("validation", "DATA: found 'validation', but synthetic has no validation data of its own"),
         ("new.txt", "DATA: found 'new.txt', expected a .csv or .npz file, or one of train, validation, test"),
-        ("nowhere.csv", "nowhere.csv: found No such file"),
+        ("nowhere.csv", "nowhere.csv: no such file"),
     ],
 )
 def test_missing_data_is_an_error(tmp_path: Path, data: str, message: str) -> None:

@@ -67,10 +67,26 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
     "missing batch size": ([("batch_size = 8\n", "")], "recipe.batch_size: found nothing, expected a value"),
     "missing optimizer": ([('name = "adam", ', "")], "recipe.optimizer.name: found nothing, expected a value"),
     "a name that no folder should have": ([('"tiny"', '"../tiny"')], "name: found '../tiny', expected "),
-    "text for a number": ([("units = 5", 'units = "5"')], "model.hidden[0].units: found '5', expected a whole number"),
+    "text for a number": (
+        [("units = 5", 'units = "5"')],
+        'model.hidden[0].units: found the text "5", expected a whole number: leave out the quotes',
+    ),
+    "a word for a number": (
+        [("units = 5", 'units = "five"')],
+        'model.hidden[0].units: found the text "five", expected a whole number',
+    ),
+    "text for a switch": (
+        [("title =", 'large = "true"\ntitle =')],
+        'large: found the text "true", expected true or false: leave out the quotes',
+    ),
+    "yes for a switch": ([("title =", 'large = "yes"\ntitle =')], 'large: found the text "yes", expected true or f'),
+    "one for a switch": ([("title =", "large = 1\ntitle =")], "large: found 1, expected true or false"),
     "yes for a number": ([("batch_size = 8", "batch_size = true")], "recipe.batch_size: found True, expected a whole"),
     "part of a batch": ([("batch_size = 8", "batch_size = 8.5")], "recipe.batch_size: found 8.5, expected a whole nu"),
-    "text for a rate": ([("1e-2", '"1e-2"')], "recipe.optimizer.learning_rate: found '1e-2', expected a number"),
+    "text for a rate": (
+        [("1e-2", '"1e-2"')],
+        'recipe.optimizer.learning_rate: found the text "1e-2", expected a number: leave out the quotes',
+    ),
     "no units": ([("units = 5", "units = 0")], "model.hidden[0].units: found 0, expected a number greater than 0"),
     "no batch": (
         [("batch_size = 8", "batch_size = 0")],
@@ -169,3 +185,12 @@ def test_a_file_that_is_not_valid_toml_is_reported_in_one_line(content: bytes, t
     path.write_bytes(content)
     with pytest.raises(UsageError, match=rf"^{re.escape(str(path))}: not valid TOML: [^\n]+$"):
         load_workload(str(path))
+
+
+def test_quotes_are_blamed_only_if_the_text_is_a_value_without_them(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    for text, is_blamed in (("5", True), ("-5", True), ("5.5", False), ("five", False), ("", False)):
+        path.write_text(toml(("units = 5", f'units = "{text}"')))
+        with pytest.raises(UsageError) as caught:
+            load_workload(str(path))
+        assert str(caught.value).endswith("leave out the quotes") == is_blamed

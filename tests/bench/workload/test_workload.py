@@ -7,6 +7,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.workload import model_families
+from bench.workload.unknown_names import HELP
 from bench.workload.workload import load_workload, parse_workload
 from tests.bench.workloads import toml
 from tests.bench.workloads import workload as tiny
@@ -29,7 +30,7 @@ def test_timing_and_large_do_not_change_the_digest() -> None:
     assert timed.digest != tiny(("epochs = 2", "epochs = 3")).digest
 
 
-@pytest.mark.parametrize("name", ["digits", "", "../suites/quick"])
+@pytest.mark.parametrize("name", ["zebra", "", "../suites/quick"])
 def test_an_unknown_workload_is_refused_with_a_list_of_the_known_ones(name: str) -> None:
     with pytest.raises(
         UsageError, match=f"^workload: found '{name}'.*, expected one of breast-cancer, .*mnist-lstm, .*or "
@@ -40,6 +41,29 @@ def test_an_unknown_workload_is_refused_with_a_list_of_the_known_ones(name: str)
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(UsageError, match=r"^workload: found 'nowhere\.toml', expected the path of a TOML file: there"):
         load_workload("nowhere.toml")
+
+
+def test_a_misspelt_workload_is_refused_with_similar_names_and_without_the_others() -> None:
+    with pytest.raises(UsageError, match=r"`levelfield list workloads` names all$") as caught:
+        load_workload("digits-dnnn")
+    assert str(caught.value).startswith("workload: found 'digits-dnnn' (did you mean digits-dnn")
+    assert "breast-cancer" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "remark"),
+    [
+        ("flats.csv", 'a data file: write a TOML file that names it (`kind = "csv"`; see docs/how-to/own-workload.md)'),
+        ("flats.NPZ", 'a data file: write a TOML file that names it (`kind = "npz"`; see docs/how-to/own-workload.md)'),
+        ("flats.parquet", "a data file: convert it to .csv or .npz, and write a TOML file that names the new file (`k"),
+        (".", "a folder: write a TOML file that names a .csv or .npz file (`kind = "),
+    ],
+)
+def test_data_in_the_place_of_a_workload_is_refused_with_what_to_write(name: str, remark: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_workload(name)
+    assert str(caught.value).startswith(f"workload: found {name!r}, which is {remark}")
+    assert Path(__file__).parents[3].joinpath(HELP.removeprefix("see ")).is_file()
 
 
 CHANGES = {
