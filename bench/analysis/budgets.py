@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.analysis.long_table import MEMORY, Figure, figures
-from bench.errors import PRECEDENCE, ExitCode
+from bench.errors import PRECEDENCE, ExitCode, meant
 from bench.records.budget import LIMITS, Allowed, Budget
 from bench.records.cell import Cell, cells
 from bench.records.record import Record
@@ -52,14 +52,24 @@ def check(budgets: Sequence[Budget], records: Sequence[Record]) -> Checks:
     return Checks(checks=found, exit_code=next(code for code in PRECEDENCE if holds.get(code)))
 
 
+def unknown_workloads(budgets: Sequence[Budget], records: Sequence[Record]) -> tuple[str, ...]:
+    """A line for each budget whose workload no record has: key, what was found, and similar names."""
+    known = sorted({record.case.workload for record in records})
+    return tuple(
+        f"budget[{number}].workload: found {budget.workload!r}, which no record has{meant(budget.workload, known)}"
+        for number, budget in enumerate(budgets)
+        if budget.workload not in known
+    )
+
+
 def _checks(budget: Budget, known: Mapping[tuple[Cell, str], Figure], tried: Sequence[Record]) -> Iterator[Check]:
     for key, limit in budget.limits().items():
         metric, unit, allowed = LIMITS[key]
-        meant = _meant(budget, metric, tried)
-        if not meant:
+        selected = _selected(budget, metric, tried)
+        if not selected:
             where = " ".join(map(str, budget.chosen_by().values()))
             yield Check(where=where, key=key, allowed=allowed, limit=limit, found=None, verdict="not measured")
-        for cell, well in meant.items():
+        for cell, well in selected.items():
             figure = known.get((cell, metric)) if well else None
             value = None if figure is None else figure.value / unit
             verdict: Verdict = "not measured"
@@ -68,7 +78,7 @@ def _checks(budget: Budget, known: Mapping[tuple[Cell, str], Figure], tried: Seq
             yield Check(where=cell.place, key=key, allowed=allowed, limit=limit, found=value, verdict=verdict)
 
 
-def _meant(budget: Budget, metric: str, tried: Sequence[Record]) -> dict[Cell, bool]:
+def _selected(budget: Budget, metric: str, tried: Sequence[Record]) -> dict[Cell, bool]:
     """The cells that a budget selects, and whether all their processes ended well."""
     found: dict[Cell, bool] = {}
     for record in tried:

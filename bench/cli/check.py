@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import Results, Runs, one_of
+from bench.cli.console import Results, Runs, one_of, warn
 from bench.cli.stored_runs import names, read
 from bench.cli.verdicts import VERDICT_FORMATS, VerdictFormat, show_verdicts
 
@@ -21,13 +21,15 @@ def check(
 
     The exit code is 3 if a budget is broken, and 6 if nothing was measured for it.
     """
-    from bench.analysis.budgets import check as check_records
+    from bench.analysis import budgets as analysis
     from bench.records.budget_files import load_budgets
     from bench.report import budgets as pages
 
     one_of("--format", form, VERDICT_FORMATS)
     limits = load_budgets(budgets)
     records, _ = read(runs or ["latest"], results=results)
-    found = check_records(limits, records)
+    for line in analysis.unknown_workloads(limits, records):
+        warn(f"{budgets}: {line}")
+    found = analysis.check(limits, records)
     show_verdicts(found, pages.report(found, title=f"{names(records)} against {budgets}"), form)
     raise SystemExit(found.exit_code)

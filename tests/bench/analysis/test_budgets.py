@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from pydantic import TypeAdapter
 
-from bench.analysis.budgets import check
+from bench.analysis.budgets import check, unknown_workloads
 from bench.analysis.long_table import figures
 from bench.records.budget import Budget
 from bench.records.cell import Cell
@@ -85,6 +85,16 @@ def test_a_limit_without_a_measurement_is_not_kept() -> None:
     assert result.exit_code == 6
     broken = Budget(workload="digits-cnn", latency_p50_ms=1e-9)
     assert check([*both, broken], RUN).exit_code == 3, "a broken limit goes before a limit that was not measured"
+
+
+def test_a_budget_for_a_workload_that_no_record_has_is_named_with_similar_names() -> None:
+    known, misspelt, other = (Budget(workload=name, loss=1.0) for name in ("digits-cnn", "digits-dnnn", "zebra"))
+    assert unknown_workloads([known], RUN) == ()
+    assert (
+        unknown_workloads([known, misspelt, other], RUN)[1] == "budget[2].workload: found 'zebra', which no record has"
+    )
+    (line,) = unknown_workloads([misspelt], RUN)
+    assert line.startswith("budget[0].workload: found 'digits-dnnn', which no record has (did you mean digits-dnn")
 
 
 def test_a_failed_framework_keeps_no_budget_even_if_others_do() -> None:
