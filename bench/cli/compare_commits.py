@@ -115,16 +115,7 @@ def measure(
     With `quiet` the progress goes to stderr. With `only` no other cells are measured.
     """
     folders = {"base": checkout.resolve(), "head": HERE}
-    for folder in folders.values():
-        if not (folder / ENTRY).is_file():
-            fail(f"--against: found no {ENTRY} in {folder}, expected a checkout of levelfield", USAGE)
-    theirs, ours = map(_protocol, folders.values())
-    if theirs != ours:
-        fail(
-            f"--against: {checkout} has version {theirs} of the interleaving protocol, expected {ours}: "
-            "measure both commits one after the other, and compare the runs with `levelfield compare`",
-            USAGE,
-        )
+    check_checkouts(checkout)
     check_writable(results)
     place = (results / f"turns-{datetime.now(tz=UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}").resolve()
     with TemporaryDirectory(prefix="levelfield-turns-") as meeting:
@@ -147,6 +138,20 @@ def measure(
             fail(f"{reason}; both commits need the option `run --turns`", codes[side] if codes[side] > 0 else FAILED)
     note(f"records: {place}")
     return base, head
+
+
+def check_checkouts(checkout: Path) -> None:
+    """Fail if the folder is no checkout of levelfield, or if this checkout and that one cannot take turns."""
+    for folder in (checkout.resolve(), HERE):
+        if not (folder / ENTRY).is_file():
+            fail(f"--against: found no {ENTRY} in {folder}, expected a checkout of levelfield", USAGE)
+    theirs, ours = map(_protocol, (checkout.resolve(), HERE))
+    if theirs != ours:
+        fail(
+            f"--against: {checkout} has version {theirs} of the interleaving protocol, expected {ours}: "
+            "measure both commits one after the other, and compare the runs with `levelfield compare`",
+            USAGE,
+        )
 
 
 def measured(place: Path) -> Runs:

@@ -26,7 +26,7 @@ from bench.cli.console import (
     warn,
     warn_of_load,
 )
-from bench.cli.devices import check_devices
+from bench.cli.devices import check_devices, note_a_missing_gpu
 from bench.cli.events import show_event
 from bench.cli.options import as_option, with_options
 from bench.cli.page import write_page
@@ -110,7 +110,9 @@ def run(  # noqa: PLR0913 (the options of the command)
         if against is not None and self_check:
             fail(f"--against: found {against} beside --self-check, expected one of them", USAGE)
         options = other.timed(options)
-        if not dry_run:
+        if dry_run:
+            other.check_checkouts(against or other.HERE)
+        else:
             other.run(against or other.HERE, options, threshold=threshold, form=form, results=results)
     request = check(options)
     if options.tensorboard:
@@ -318,6 +320,7 @@ def _print_plan(planned: Sequence["Case"], request: "Request", *, results: Path)
 
     estimates = _estimates(planned, request, results=results)
     _say_what_is_left_out(request)
+    note_a_missing_gpu(request.selection.devices)
     for case in planned:
         sizes = ", ".join(map(str, case.batch_sizes))
         say(f"{progress.name(case)}, batch {sizes}: {activity.clock(estimates[case])}")

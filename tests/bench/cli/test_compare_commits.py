@@ -60,9 +60,10 @@ def test_the_verdicts_are_shown_and_what_became_of_the_planted_slowdown(checked:
 
 
 def test_a_folder_that_is_no_checkout_is_refused(levelfield: Command, tmp_path: Path) -> None:
-    found = levelfield("run", "--against", tmp_path)
-    assert found.code == 2
-    assert "expected a checkout of levelfield" in found.err
+    for more in ((), ("--dry-run",)):
+        found = levelfield("run", "--against", tmp_path, *more)
+        assert (found.code, found.out) == (2, "")
+        assert "expected a checkout of levelfield" in found.err
 
 
 @pytest.mark.usefixtures("nothing_starts")

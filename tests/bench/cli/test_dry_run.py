@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli import devices
+from bench.records import environment
 from bench.workload import frameworks
 from tests.bench.cli.conftest import SMALL, Command, Place, prepared
 
@@ -84,3 +86,23 @@ def test_a_run_that_goes_on_names_no_pairs_that_were_left_out_since_it_takes_no_
     found = levelfield("run", "--resume", "--dry-run", "--results", place.results)
     assert found.code == 0
     assert "also installed" not in found.err
+
+
+@pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.parametrize(
+    ("device", "shown", "line"),
+    [
+        ("cuda", "nothing", "note: no GPU is seen here: this plan is for another machine\n"),
+        ("cuda", "file", ""),
+        ("cuda", "driver", ""),
+        ("cpu", "nothing", ""),
+    ],
+)
+def test_a_plan_for_a_gpu_that_is_not_here_is_printed_with_a_note(
+    device: str, shown: str, line: str, levelfield: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "FIRST_GPU", Path(__file__ if shown == "file" else "none"))
+    monkeypatch.setattr(environment, "gpu_users", lambda: ("one GPU",) if shown == "driver" else ())
+    found = levelfield("run", "--dry-run", "digits-dnn", "--framework", "pytorch", "--device", device)
+    assert (found.code, found.err) == (0, line)
+    assert "cases, about " in found.out
