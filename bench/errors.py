@@ -122,7 +122,7 @@ class UnavailableError(BenchError):
 def expected(mistake: Mapping[str, Any]) -> str:
     """What a TOML file must contain in the place of a mistake that pydantic found."""
     if mistake["type"] in {"list_type", "tuple_type"} and isinstance(mistake["input"], Mapping):
-        return "a list of tables, whose headers have double brackets"
+        return "a list in square brackets, or tables whose headers have double brackets"
     text = EXPECTED.get(mistake["type"])
     return text.format(**mistake.get("ctx", {})) if text else str(mistake["msg"]).removeprefix("Input should be ")
 

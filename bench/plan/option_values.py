@@ -7,7 +7,6 @@ from typing import Any, get_args
 from bench.errors import UsageError
 from bench.plan.cases import PURPOSES
 from bench.workload.axes import Feed, Mode, Precision, Purpose, Scenario
-from bench.workload.suite import suite_names
 from bench.workload.workload import Workload, load_workload, workload_names
 
 AUTO = re.compile(r"auto(:(?P<number>\d+)(?P<unit>MB|GB)?)?")
@@ -37,9 +36,6 @@ def load_workloads(text: str) -> tuple[Workload, ...]:
     Raises UsageError for an unknown workload, and for a name that occurs more than once.
     """
     wanted = split("workload", text)
-    for name in wanted:
-        if name in suite_names():
-            raise UsageError(f"workload: found {name!r}, which is the name of a suite: use `--suite {name}`")
     workloads = tuple(map(load_workload, workload_names() if wanted == ("all",) else wanted))
     workloads = tuple(workload for workload in workloads if wanted != ("all",) or not workload.large)
     names = [workload.name for workload in workloads]

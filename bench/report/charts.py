@@ -151,7 +151,7 @@ def _legend(figure: "Figure", source: str) -> None:
 
 
 def _throughput(axes: "Axes", results: Results, workload: str) -> None:
-    """A bar for each framework at the recipe's batch size, and a dot for each process."""
+    """A bar for each framework, and a dot for each process, at the recipe's batch size or else at the smallest."""
     cells = [cell for cell in _cells(results, workload, "training") if cell.batch_size == _recipe(results, workload)]
     everyone = {_label(results, cell): cell.contender for cell in results.blocks if cell.scenario == "training"}
     labels = sorted(everyone, key=lambda label: place(everyone[label]))[::-1]  # modes stay in the order of measurement

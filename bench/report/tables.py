@@ -153,7 +153,7 @@ def _summary_row(results: Results, workload: str, row: Lane, *, quality: Entry) 
 
 
 def _training_cell(results: Results, workload: str, row: Lane) -> Cell | None:
-    """The training cell at the batch size of the recipe, which learning used."""
+    """The training cell at the batch size that learning used, or else at the smallest."""
     cells = [cell for cell in planned_cells(results, workload, "training") if lane(cell) == row]
     recipe = {size for record in select(results, workload, purpose="learning") for size in record.case.batch_sizes}
     return next((cell for cell in cells if cell.batch_size in recipe), next(iter(cells), None))
@@ -188,7 +188,7 @@ def _summary_notes(results: Results) -> tuple[str, ...]:
     notes = [*disturbed(results), *([PROVEN] if any(record.certificate for record in results.records) else [])]
     if training:
         sizes = " or ".join(map(str, training))
-        notes.append(f"Training samples/s and vs fastest: at the recipe's batch size ({sizes}).")
+        notes.append(f"Training samples/s and vs fastest: at batch size {sizes}.")
     if not results.blocks:
         return tuple(notes)
     together = several_steps(results, trained)

@@ -6,6 +6,7 @@ from pathlib import Path
 from bench.datasets.description import FILES
 from bench.errors import meant
 
+SUITES = Path(__file__).parents[1] / "suites"
 # The key of the table `[dataset]` for a data file, by the suffix of the file.
 KINDS = {f".{kind}": f'`kind = "{kind}"`' for kind in FILES}
 ANY_KIND = " or ".join(KINDS.values())
@@ -17,6 +18,8 @@ HELP = "see docs/how-to/own-workload.md"
 
 def remark(name: str, known: Sequence[str]) -> str:
     """The text to put after `found 'NAME'` for a name that is neither a known workload nor the path of a TOML file."""
+    if Path(name).name == name and (SUITES / f"{name}.toml").is_file():
+        return f", which is the name of a suite: use `levelfield run --suite {name}`"
     suffix = Path(name).suffix.lower()
     if suffix in KINDS:
         return f", which is a data file: write a TOML file that names it ({KINDS[suffix]}; {HELP})"

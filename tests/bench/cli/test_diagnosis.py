@@ -144,7 +144,11 @@ def test_a_framework_that_is_not_installed_is_named_with_its_extra(
     ("users", "found", "wrong"),
     [
         (GpuUsers(processes=0, used_bytes=4 * 10**6, busy_percent=0), "no other process uses it", False),
-        (GpuUsers(processes=2, used_bytes=3 * 10**9, busy_percent=0), "other processes (2) hold 3.0 GB, 0 % busy", True),
+        (
+            GpuUsers(processes=2, used_bytes=3 * 10**9, busy_percent=0),
+            "other processes (2) hold 3.0 GB, 0 % busy",
+            True,
+        ),
         (GpuUsers(processes=0, used_bytes=10**9, busy_percent=40), "other processes (0) hold 1.0 GB, 40 % busy", True),
     ],
 )

@@ -23,7 +23,7 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "word for a number": (["--processes", "many"], "--processes: found 'many', expected a whole number\n"),
     "unknown option": (["--speed", "11"], "No such option: --speed"),
     "run without resume": (["20260101"], "workload: found '20260101', expected one of "),
-    "suite as a workload": (["quick"], "workload: found 'quick', which is the name of a suite: use `--suite quick`"),
+    "suite as a workload": (["quick"], "workload: found 'quick', which is the name of a suite: use `levelfield run --"),
     "workload as a suite": (
         ["--suite", "digits-cnn"],
         "--suite: found 'digits-cnn', which is the name of a workload: use `levelfield run digits-cnn`\n",

@@ -43,7 +43,10 @@ def test_a_budget_names_its_framework_and_the_former_key_is_still_accepted(tmp_p
             '[[budget]]\nworkload = "a"\nlatency_p50_ms = -1.0',
             r"budget\[0\]\.latency_p50_ms: found -1.0, expected a number greater than 0",
         ),
-        ('[budget]\nworkload = "a"', r"budgets.toml: budget: found .*, expected a list of tables, whose headers"),
+        (
+            '[budget]\nworkload = "a"',
+            r"budgets.toml: budget: found .*, expected a list in square brackets, or tables whose headers",
+        ),
         (
             '[[budget]]\nworkload = "a"\nloss = 1.0\nframework = "flax"\ncontender = "pytorch"',
             r"budget\[0\]\.contender: unknown key, expected one of accuracy, .* framework, ",

@@ -9,7 +9,7 @@ import pytest
 from bench.errors import NothingMeasuredError
 from bench.report.tables import report
 from tests.bench.report.report_reader import is_noted, table_of
-from tests.bench.sample_records import beginning, one_by_one, quick_run, timed
+from tests.bench.sample_records import beginning, one_by_one, quick_run, record, timed
 
 
 def test_the_quick_suite_fills_36_cells() -> None:
@@ -74,3 +74,14 @@ def test_reports_import_no_framework_and_no_heavy_library() -> None:
         "sys.exit(', '.join(heavy & sys.modules.keys()) or 0)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False, capture_output=True).stderr == b""
+
+
+def test_the_summary_names_the_batch_size_that_was_timed_and_not_the_one_of_the_recipe() -> None:
+    learned = record(purpose="learning", batch_sizes=(32,))
+    timed_at_64 = record(batch_sizes=(64,))
+    notes = [
+        note
+        for note in table_of(report([learned, timed_at_64]), "Summary", "Summary").notes
+        if note.startswith("Training samples/s")
+    ]
+    assert notes == ["Training samples/s and vs fastest: at batch size 64."]
