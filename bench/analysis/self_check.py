@@ -42,7 +42,7 @@ def halves(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
     processes = len({record.case.replicate for record in timed})
     if processes < LEAST:
         raise UsageError(
-            f"--self-check: found a run with {processes} processes for each case, expected at least {LEAST}; measure "
+            f"--self-check: found a run with {processes} processes for each cell, expected at least {LEAST}; measure "
             f"one with `levelfield run --purpose timing --processes {2 * SIDE}`"
         )
     first = [record for record in timed if is_baseline(record.case.replicate)]

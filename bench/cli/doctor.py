@@ -28,7 +28,7 @@ def doctor(  # noqa: PLR0913 (the options of the command)
         str, as_option("suite", Help("With --calibrate: the suite to time.", "NAME", CALIBRATE))
     ] = DEFAULT_SUITE,
     processes: Annotated[
-        int, as_option("processes", Help("With --calibrate: pairs of processes for each case.", "N", CALIBRATE))
+        int, as_option("processes", Help("With --calibrate: pairs of processes for each figure.", "N", CALIBRATE))
     ] = PAIRS,
     add: Annotated[
         list[Path] | None,

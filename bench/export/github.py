@@ -25,7 +25,7 @@ def _worse(found: Comparison) -> Iterator[str]:
             values = f"{item.baseline:.4g} before, {item.candidate:.4g} now"
             yield f"{item.cell.place}: {item.metric} {values} ({item.reason})"
     if found.common is not None and found.common.verdict == "regressed":
-        yield f"all cases together: {found.common.ratio:.2f} times as long"
+        yield f"all cells together: {found.common.ratio:.2f} times as long"
     yield from found.newly_failed
     yield from found.not_comparable
 

@@ -12,7 +12,7 @@ from bench.analysis.verdicts import Row
 
 
 def render(found: Comparison | Checks) -> str:
-    """One test for each verdict; for a comparison also for all cases together, what was not comparable, what failed."""
+    """One test for each verdict; for a comparison also for all cells together, what was not comparable, what failed."""
     if isinstance(found, Checks):
         return _text("levelfield check", [_checked(item) for item in found.checks])
     return _text("levelfield compare", _comparison(found))
@@ -23,7 +23,7 @@ def _comparison(found: Comparison) -> list[TestCase]:
     cases += [_changed(item) for item in found.changes]
     if found.common is not None:
         common = found.common
-        cases.append(_case("all cases", "together", common.verdict, _ratio(common.ratio, common.low, common.high)))
+        cases.append(_case("all cells", "together", common.verdict, _ratio(common.ratio, common.low, common.high)))
     for kind, lines in (("not comparable", found.not_comparable), ("newly failed", found.newly_failed)):
         for line in lines:
             case = TestCase(line, kind)

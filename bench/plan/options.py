@@ -84,7 +84,7 @@ class Options:
         Help("device: batches are there when the clock starts. host: their copy is timed too.", "device|host", HOW),
     ] = "device"
     processes: Annotated[
-        int | None, Help("Fresh processes that time each case.", "N", HOW, "that of the suite, mostly 3")
+        int | None, Help("Fresh processes that time each figure.", "N", HOW, "that of the suite, mostly 3")
     ] = None
     seeds: Annotated[int, Help("How many times each network is trained, from different first weights.", "N", HOW)] = 1
     threads: Annotated[int | None, THREADS] = None

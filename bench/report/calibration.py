@@ -11,18 +11,18 @@ def table(found: Calibration) -> Table:
     changed = f"{PLANTED - 1:.0%}"
     facts = {
         "noise within a process": f"±{found.within_percent:.2f} % (95 % interval of the median call time)",
-        "noise between processes": "n/a (every run has one process per case)"
+        "noise between processes": "n/a (every run has one process per cell)"
         if found.between_percent is None
         else f"{found.between_percent:.1f} % (pooled standard deviation of process medians)",
         "noise of interleaved pairs": f"{found.pair_percent:.1f} % (pooled standard deviation of their ratios)",
         "false alarms": _bounded(found.alarms, at_most=True),
         "inconclusive": _bounded(found.inconclusive, at_most=True),
-        f"detected when one case is {changed} slower": _bounded(found.slowdowns, at_most=False),
-        f"detected when one case is {changed} faster": _bounded(found.speedups, at_most=False),
+        f"detected when one cell is {changed} slower": _bounded(found.slowdowns, at_most=False),
+        f"detected when one cell is {changed} faster": _bounded(found.speedups, at_most=False),
         "smallest detectable slowdown": f"{formatting.ratio(found.detectable_ratio)} the time, with 80 % probability",
     }
     sides = f"{found.comparisons} comparisons of {SIDE} pairs"
-    pairs = f"{found.pairs} interleaved pairs of processes for each case, in {sides}"
+    pairs = f"{found.pairs} interleaved pairs of processes for each cell, in {sides}"
     return Table(
         title=f"{found.machine} compared with itself",
         columns=left("what", "value"),

@@ -143,13 +143,13 @@ def _notes(found: Comparison) -> Iterable[str]:
         yield "The noise is too large to detect any change."
     else:
         smallest = formatting.ratio(found.detectable_ratio)
-        yield f"{what}. Smallest slowdown of one case detected with 80 % probability: {smallest}."
+        yield f"{what}. Smallest slowdown of one cell detected with 80 % probability: {smallest}."
     if found.detectable_ratio > TOO_NOISY:
         yield "This is too noisy for a verdict: stop other programs here, or run more processes (`--processes`)."
     if found.common is not None:
         yield f"All cases together: {_interval(found.common)}, {found.common.verdict}."
         if found.common.verdict == "regressed" and not found.in_turns:
-            yield "If no code changed that all cases share, the machine became slower: measure both sides again."
+            yield "If no code changed that all cells share, the machine became slower: measure both sides again."
 
 
 def _listing(title: str, lines: Iterable[str]) -> Table:

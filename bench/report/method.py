@@ -52,7 +52,7 @@ def _breaks(records: Sequence[Record]) -> str:
 
 
 def _apart(records: Sequence[Record]) -> str:
-    """How far apart processes of the same case are: differences below this may be noise."""
+    """How far apart processes of the same cell are: differences below this may be noise."""
     spreads = []
     for blocks in timed_blocks(records).values():
         found = summary(METRICS[THROUGHPUT], blocks)
@@ -61,7 +61,7 @@ def _apart(records: Sequence[Record]) -> str:
     if not spreads:
         return ""
     apart = f"{median(spreads):.0%}" if median(spreads) < 1 else f"a factor of {1 + median(spreads):.1f}"
-    return f"fastest and slowest process of the same case differ by {apart} in samples/s (median over cases)"
+    return f"fastest and slowest process of the same cell differ by {apart} in samples/s (median over cells)"
 
 
 def failure_table(results: Results) -> Table:
@@ -136,7 +136,7 @@ def _processes(results: Results) -> Iterable[str]:
     seeds = {record.case.seed for record in results.records if record.case.purpose == "learning"}
     if replicates:
         yield f"a fresh one for each case ({_started_by(results, 'timing')})"
-        yield f"timing: {len(replicates)} per case, compared by their medians"
+        yield f"timing: {len(replicates)} per cell, compared by their medians"
     if seeds:
         yield f"learning: one for each seed ({', '.join(f'seed {seed}' for seed in sorted(seeds))})"
     if spawned := _started_by(results, "memory"):
@@ -185,7 +185,7 @@ def _blocks(results: Results) -> Iterable[str]:
 
 def _turns(results: Results) -> Iterable[str]:
     if _sessions(results):
-        yield "processes of two runs, on the same case, took turns of about 20 ms each"
+        yield "processes of two runs, on the same cell, took turns of about 20 ms each"
 
 
 def _sessions(results: Results) -> set[str]:

@@ -81,7 +81,7 @@ def test_runs_with_a_single_pair_have_no_noise_between_processes() -> None:
     assert (found.between_percent, found.known) == (None, ())
     assert from_json(asdict(found)) == found
     (value,) = (row[1].text for row in table(found).rows if row[0].text == "noise between processes")
-    assert value == "n/a (every run has one process per case)"
+    assert value == "n/a (every run has one process per cell)"
 
 
 @pytest.mark.slow

@@ -40,7 +40,7 @@ def test_a_run_is_split_into_two_sides_of_timing_processes() -> None:
 
 def test_a_run_with_too_few_processes_is_refused() -> None:
     with pytest.raises(
-        UsageError, match=r"^--self-check: found a run with 3 processes for each case, expected at least 4"
+        UsageError, match=r"^--self-check: found a run with 3 processes for each cell, expected at least 4"
     ):
         halves(run(processes=3))
     assert len(halves(run(processes=4))) == 2

@@ -155,4 +155,4 @@ def test_a_comparison_has_two_runs_or_checks_itself(
 def test_too_few_processes_cannot_be_held_against_each_other(levelfield: Command, baseline: Path) -> None:
     found = levelfield("compare", baseline, "--self-check")
     assert found.code == 2
-    assert "found a run with 3 processes for each case, expected at least 4" in found.err
+    assert "found a run with 3 processes for each cell, expected at least 4" in found.err

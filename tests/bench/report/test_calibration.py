@@ -33,14 +33,14 @@ def facts(found: Calibration) -> dict[str, str]:
 def test_false_alarms_have_an_upper_bound_and_detections_a_lower_one() -> None:
     shown = facts(KNOWN)
     assert shown["false alarms"] == "1 of 170 (at most 2.8%, with 95 % confidence)"
-    assert shown["detected when one case is 10% slower"] == "150 of 160 (at least 90.0%, with 95 % confidence)"
+    assert shown["detected when one cell is 10% slower"] == "150 of 160 (at least 90.0%, with 95 % confidence)"
     assert shown["smallest detectable slowdown"] == "1.08× the time, with 80 % probability"
-    assert is_noted(table(KNOWN), "25 interleaved pairs of processes for each case, in 5 comparisons of 5 pairs;")
+    assert is_noted(table(KNOWN), "25 interleaved pairs of processes for each cell, in 5 comparisons of 5 pairs;")
 
 
 def test_noise_between_processes_is_unknown_with_one_process_in_every_run() -> None:
     assert facts(KNOWN)["noise between processes"].startswith("2.3 %")
     assert (
         facts(replace(KNOWN, between_percent=None))["noise between processes"]
-        == "n/a (every run has one process per case)"
+        == "n/a (every run has one process per cell)"
     )

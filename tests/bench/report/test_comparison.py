@@ -43,7 +43,7 @@ def test_noise_that_hides_every_change_has_no_numbers() -> None:
     assert "Smallest slowdown" not in notes
     assert interval == "1.00× [interval too wide]"
     notes, interval = shown(1.0, 1.1, 1.2)
-    assert "Smallest slowdown of one case" in notes
+    assert "Smallest slowdown of one cell" in notes
     assert "too large" not in notes
     assert interval.startswith("1.00× [0.")
 

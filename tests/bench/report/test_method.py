@@ -33,10 +33,10 @@ def test_below_the_title_stands_when_and_on_what() -> None:
 def test_the_first_lines_say_by_how_much_processes_of_one_case_differ() -> None:
     (line,) = report(one_by_one((1e-3, 1.2e-3, 1.1e-3), "idiomatic")).about
     assert line.endswith(
-        " · fastest and slowest process of the same case differ by 20% in samples/s (median over cases)"
+        " · fastest and slowest process of the same cell differ by 20% in samples/s (median over cells)"
     )
     far = report(one_by_one((1e-3, 15.3e-3), "idiomatic")).about[0]
-    assert "process of the same case differ by a factor of 15.3 in samples/s" in far
+    assert "process of the same cell differ by a factor of 15.3 in samples/s" in far
     assert "differ" not in report(one_by_one((1e-3,), "idiomatic")).about[0]
 
 
@@ -45,7 +45,7 @@ def test_method_settings_and_environment_are_shown() -> None:
     assert found.command == "nox -s bench"
     facts = method(found)
     assert facts["processes"] == (
-        "a fresh one for each case (fork); timing: 3 per case, compared by their medians; "
+        "a fresh one for each case (fork); timing: 3 per cell, compared by their medians; "
         "learning: one for each seed (seed 0); memory: one for each case (spawn)"
     )
     assert "10 rounds of 20 calls" in facts["calls"]
