@@ -46,14 +46,17 @@ def compare(  # noqa: PLR0913 (the options of the command)
         str | None,
         typer.Argument(
             metavar="CANDIDATE",
-            help="The run that is judged. Several, separated by commas, count as one.",
+            help="The run that is judged, needed without --self-check. Several, separated by commas, count as one.",
             show_default=False,
             autocompletion=completion.runs,
         ),
     ] = None,
     *,
     self_check: Annotated[
-        bool, as_option("self_check", Help("Compare one half of a run's processes with the other half.", group=COMPARE))
+        bool,
+        as_option(
+            "self_check", Help("Split BASELINE in two halves of its processes, and compare these.", group=COMPARE)
+        ),
     ] = False,
     threshold: Threshold = THRESHOLD_PERCENT,
     form: VerdictFormat = "terminal",
@@ -61,7 +64,7 @@ def compare(  # noqa: PLR0913 (the options of the command)
 ) -> None:
     """Compare two runs of one machine, with a verdict for each figure.
 
-    The exit code is 3 for a regression, 4 if the comparison is inconclusive, and 5 if the runs are not comparable.
+    The exit code is 3 if a figure got worse, 4 if none got worse but one is inconclusive, 5 if nothing is comparable.
     """
     from bench.analysis.compare import compare as compare_records
     from bench.report import comparison

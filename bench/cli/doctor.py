@@ -33,7 +33,8 @@ def doctor(  # noqa: PLR0913 (the options of the command)
     add: Annotated[
         list[Path] | None,
         as_option(
-            "add", Help("With --calibrate: add the pairs of an earlier one (results/turns-*).", "FOLDER", CALIBRATE)
+            "add",
+            Help("With --calibrate: add the pairs of an earlier calibration, in results/turns-*.", "FOLDER", CALIBRATE),
         ),
     ] = None,
     threshold: Threshold = THRESHOLD_PERCENT,

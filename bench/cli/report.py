@@ -20,7 +20,7 @@ FOREIGN = ("csv", "json", "pytest-benchmark", "github-action-benchmark")
 def report(
     runs: Runs = None,
     *,
-    last: Annotated[bool, as_option("last", Help("The newest run, as if no run is named."))] = False,
+    last: Annotated[bool, as_option("last", Help("The newest run (the default)."))] = False,
     form: Annotated[str, as_option("format", Help(f"One of {', '.join((*PAGES, *FOREIGN))}.", "NAME"))] = "terminal",
     results: Results = Path("results"),
     reports: Reports = Path("reports"),

@@ -35,7 +35,7 @@ WORKLOAD = Help(
     "those of the suite",
 )
 FRAMEWORK = Help(
-    "pytorch, flax, keras (on TensorFlow), keras/jax, keras/torch, or all.", LIST, WHAT, "those of the suite"
+    "pytorch, flax, keras/tensorflow (or keras), keras/jax, keras/torch, or all.", LIST, WHAT, "those of the suite"
 )
 DEVICE = Help("cpu, cuda, or cuda:N for one GPU.", LIST, WHAT)
 PRECISION = Help("fp32 (strict, TF32 off), tf32, bf16 (mixed precision).", LIST, WHAT, "those of the suite")

@@ -32,8 +32,9 @@ NOTES = (
     ),
 )
 BOUNDARY_NOTE = (
-    "Medians of extra calls, which are not part of any other figure. Each part ends before the next begins. Dispatch: "
-    "until the call returns to Python. Where a framework computes synchronously, dispatch includes the computation."
+    "Medians of extra calls, which are not part of any other figure. Each part ends before the next begins. On a CPU, "
+    "host to device is the conversion from NumPy. Dispatch: until the call returns to Python. Where a framework "
+    "computes synchronously, dispatch includes the computation."
 )
 BOUNDARY = {
     "to_device_time_s": "host to device",

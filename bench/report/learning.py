@@ -84,7 +84,10 @@ def training_table(results: Results, workload: str) -> Table:
         Column(title="kept epoch"),
         *left("diagnosis"),
     )
-    notes = ("Losses: last epoch, first seed.", *(f"{name}: {rule}." for name, rule in shown.items()))
+    notes = (
+        "Losses: last epoch, first seed. Kept epoch: the one whose weights are evaluated.",
+        *(f"{name}: {rule}." for name, rule in shown.items()),
+    )
     return Table(title="Last losses and diagnosis", columns=columns, rows=tuple(rows), notes=notes if rows else ())
 
 

@@ -14,8 +14,8 @@ WORTH_A_ROW = 0.1  # of a peak: below this share, the peak is mostly the runtime
 Place = tuple[str, int, tuple[Entry, ...]]  # a scenario, a batch size, and the labels of a lane
 
 HOST_PEAK = (
-    "Maximum over processes. Host peak: resident memory of a fresh process, minus what it held before the case (host "
-    "before case)."
+    "Maximum over processes. Host, added: the peak of resident memory of a fresh process, minus what it held before "
+    "the case (host, before)."
 )
 DEVICE_PEAK = (
     "Device peak: handed out by the framework's allocator. Device reserved: held by this allocator. Driver (NVML): "
@@ -52,7 +52,7 @@ def memory_table(results: Results, workload: str) -> Table:
         *label_columns(results),
         *(
             Column(title=title)
-            for title in ("host peak", "host before case", "device peak", "device reserved", "driver (NVML)")
+            for title in ("host, added", "host, before", "device peak", "device reserved", "driver (NVML)")
         ),
     )
     on_device = any(item.device_peak_bytes for items in found.values() for item in items)

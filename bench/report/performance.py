@@ -179,6 +179,8 @@ def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...
         metric = METRICS[figure.metric]
         if metric.at_least > 1 and not summaries(results, cells, metric):
             yield f"No {figure.title}: it needs {metric.at_least} timed calls in every process."
+        elif metric.at_least > 1 and len(summaries(results, cells, metric)) < len(cells):
+            yield f"n/a at {figure.title}: fewer than {metric.at_least} timed calls."
     unequal = [text for _, group in groupby(cells, key=lambda cell: cell.group) for text in _cores(results, group)]
     if unequal:
         yield f"CPU use differs (CPU/wall): {'; '.join(unequal)}."
@@ -186,7 +188,7 @@ def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...
     yield from _slower_together(results, cells)
     restless = [text for cell in cells for text in _restless(results, cell)]
     if restless:
-        yield f"Steady state not reached in warm-up: {'; '.join(restless)}."
+        yield f"Steady state not reached in warm-up, so these figures may be too slow: {'; '.join(restless)}."
     yield from throttling(results, cells)
 
 
@@ -195,7 +197,10 @@ def _waiting(cells: Iterable[Cell]) -> Iterable[str]:
     scenarios = dict.fromkeys(
         cell.scenario for cell in cells if cell.contender.startswith("keras/") and cell.mode == "idiomatic"
     )
-    yield from (f"Keras waits in every call (`{WAITING[scenario]}`)." for scenario in scenarios)
+    yield from (
+        f"Keras itself waits in every `{WAITING[scenario]}`, so its samples/s contain one wait for each call."
+        for scenario in scenarios
+    )
 
 
 def _cores(results: Results, group: Iterable[Cell]) -> Iterable[str]:

@@ -70,7 +70,7 @@ def curve_table(results: Results, workload: str) -> Table:
         for epoch in _spaced(longest)
     )
     known = [item for items in by_lane.values() for item in items]
-    shown = f" Shown: {CURVE_ROWS} of {longest} epochs, at equal distances." if longest > CURVE_ROWS else ""
+    shown = f" Shown: {CURVE_ROWS} of {longest} epochs, at about equal distances." if longest > CURVE_ROWS else ""
     columns = tuple(Column(title=" ".join(str(entry.value) for entry in labels(results, row))) for row in by_lane)
     return Table(
         title="Learning curve",

@@ -17,8 +17,8 @@ WORST = 3
 MOSTLY = 0.5
 LOWER_BOUND = (
     "Lower bound: an estimate from the best rates measured on this device in this run. It is the longer of two times: "
-    "FLOPs / measured peak of matrix multiplication, and bytes / measured memory bandwidth. The bandwidth is the best "
-    "of the measured buffers, from the size just below the memory of the call upwards."
+    "FLOPs / measured peak of matrix multiplication, and bytes / measured memory bandwidth. The bandwidth is the "
+    "highest one measured with buffers about as large as the data of the call, or larger."
 )
 FLOPS = (
     "MFU (model FLOPs utilization): the share of the measured peak of matrix multiplication that the call reaches. "
@@ -95,7 +95,7 @@ def _why(cell: Cell, known: Mapping[Cell, tuple[float, Standing]]) -> str:
     if len(alike) == 1:
         return f"{bound} {reached} Only one batch size was timed, so the fixed cost of a call is unknown."
     if least == cell:
-        return f"{bound} No smaller batch was timed: up to {time} are the fixed cost of a call."
+        return f"{bound} A pipelined call took {time}. It may all be fixed cost: no smaller batch was timed."
     share = f"batch {least.batch_size} takes {known[least][0] / seconds:.0%} of this time"
     if known[least][0] >= MOSTLY * seconds:
         return f"{bound} Most of the {time} is the fixed cost of a call: {share}."

@@ -188,7 +188,7 @@ def _summary_notes(results: Results) -> tuple[str, ...]:
     notes = [*disturbed(results), *([PROVEN] if any(record.certificate for record in results.records) else [])]
     if training:
         sizes = " or ".join(map(str, training))
-        notes.append(f"Training samples/s and vs fastest: at batch size {sizes}.")
+        notes.append(f"Training samples/s: at batch size {sizes}. vs fastest: how many times slower.")
     if not results.blocks:
         return tuple(notes)
     together = several_steps(results, trained)

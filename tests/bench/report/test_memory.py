@@ -92,7 +92,7 @@ def test_a_run_without_a_search_has_no_rows() -> None:
 
 def test_memory_that_cannot_be_read_is_not_zero_and_has_no_column_of_its_own() -> None:
     table = table_of(report([record(purpose="memory")]), "digits-dnn", "Peak memory")
-    assert column(table, "host peak") == ["43.2 MB"]
+    assert column(table, "host, added") == ["43.2 MB"]
     assert "device peak" not in [column.title for column in table.columns]
     on_gpu = peaked("flax", device=1_000_000, demanded={})
     table = table_of(report([record(purpose="memory"), on_gpu]), "digits-dnn", "Peak memory")

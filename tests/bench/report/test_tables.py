@@ -84,4 +84,4 @@ def test_the_summary_names_the_batch_size_that_was_timed_and_not_the_one_of_the_
         for note in table_of(report([learned, timed_at_64]), "Summary", "Summary").notes
         if note.startswith("Training samples/s")
     ]
-    assert notes == ["Training samples/s and vs fastest: at batch size 64."]
+    assert notes == ["Training samples/s: at batch size 64. vs fastest: how many times slower."]
