@@ -37,7 +37,7 @@ SCRIPTS = (
     "For scripts with the chosen options, repeat the command with `--scripts DIR`: the result of the search is cached."
 )
 
-SIZES = Help("Batch sizes to search at.", "LIST", HOW, "training: the recipe's; inference: 1, 32, 256")
+SIZES = Help("Batch sizes to search at.", "LIST", HOW, "training: the recipe's; inference: those of suite quick")
 
 
 def tune(  # noqa: PLR0913 (the options of the command)

@@ -8,6 +8,7 @@ from bench.analysis.equivalence import FORWARD_LIMIT, MANTISSA_BITS, STEPS, WEIG
 from bench.records.record import Certificate, Deviation, to_json
 from bench.report import formatting
 from bench.report.layout import Entry, Table, left
+from bench.report.results import STATUS_WORDS, Status
 
 Certificates = Mapping[tuple[str, str], Certificate]
 
@@ -23,6 +24,10 @@ def hold(found: Certificates) -> bool:
     return all(item.passed for item in found.values() if item.available)
 
 
+def _status(certificate: Certificate) -> Status:
+    return "passed" if certificate.passed else "failed" if certificate.available else "unavailable"
+
+
 def table(found: Certificates) -> Table:
     """One row for each workload and framework, with its largest deviation in each check."""
     checks = tuple(dict.fromkeys(item.check for certificate in found.values() for item in certificate.deviations))
@@ -30,7 +35,7 @@ def table(found: Certificates) -> Table:
         (
             Entry(workload),
             Entry(contender),
-            Entry("proven equal" if certificate.passed else "FAILED" if certificate.available else "unavailable"),
+            Entry(STATUS_WORDS[_status(certificate)]),
             *(_largest(certificate, check) for check in checks),
         )
         for (workload, contender), certificate in found.items()

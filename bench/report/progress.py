@@ -206,7 +206,7 @@ def verdict(certificate: Certificate) -> str:
     wrong = [item for item in certificate.deviations if not item.holds]
     shown = ((item.check, item.against, *map(formatting.deviation, (item.found, item.allowed))) for item in wrong)
     reasons = (f"{check} deviates from {other} by {found}, allowed {allowed}" for check, other, found, allowed in shown)
-    return f"NOT proven: {certificate.problem or '; '.join(reasons)}"
+    return f"proof failed: {certificate.problem or '; '.join(reasons)}"
 
 
 def outcome(record: Record) -> str:

@@ -20,9 +20,8 @@ class Rounds:
     def __init__(self, case: Case, *, settings: RunSettings, thorough: bool) -> None:
         self._case, self._settings, self._thorough = case, settings, thorough
         self._number = self._rounds = 0
-        self._before = self._here = self._begun = self._after = (
-            0  # timings: of rounds before, of this one, and after it
-        )
+        # How many timings: in the rounds before, in this one, how many of these have begun, in the rounds after.
+        self._before = self._here = self._begun = self._after = 0
 
     def begin(self, candidates: int) -> None:
         """A round of so many candidates begins."""

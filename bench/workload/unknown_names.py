@@ -6,6 +6,7 @@ from pathlib import Path
 from bench.datasets.description import FILES
 from bench.errors import meant
 
+# `suite.py` has this folder too, but imports the module of workloads, which imports this one.
 SUITES = Path(__file__).parents[1] / "suites"
 # The key of the table `[dataset]` for a data file, by the suffix of the file.
 KINDS = {f".{kind}": f'`kind = "{kind}"`' for kind in FILES}

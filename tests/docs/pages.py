@@ -18,7 +18,7 @@ FENCED = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"# (?P<name>\S+\.toml)\b")  # the first line of a block that is a file
 COMMAND = re.compile(r"^(?:\.venv/bin/)?(?P<command>(?:levelfield|nox|python -m bench) .*)$")
 MARK = re.compile(r"^(?:[-*>]|#+|\d+\.) ")
-ENDS = re.compile(r"(?<=[.!?:])\s+(?=[A-Z0-9`*\[\"])")
+ENDS = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9`*\[\"])")
 
 
 @dataclass(frozen=True)

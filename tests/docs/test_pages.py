@@ -109,3 +109,4 @@ def test_no_sentence_of_a_page_is_long(page: str) -> None:
 def test_a_long_sentence_is_found() -> None:
     words = " ".join(["Word"] * LONGEST_SENTENCE)
     assert _long(f"Short. {words} more.\n\n- {words}.\n") == [f"{words} more."]
+    assert _long(f"A list: {words}.") == [f"A list: {words}."], "a colon ends no sentence"

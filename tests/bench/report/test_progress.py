@@ -149,8 +149,8 @@ def test_a_log_has_a_line_for_each_certificate_and_each_record() -> None:
     assert written(shown).splitlines() == [
         "certificate digits-dnn pytorch in fp32: proven equal",
         "certificate digits-dnn pytorch on cuda:1 in bf16 with compile default: proven equal",
-        f"certificate digits-cnn pytorch in fp32: NOT proven: {deviates}",
-        "certificate digits-lstm pytorch in fp32: NOT proven: it broke",
+        f"certificate digits-cnn pytorch in fp32: proof failed: {deviates}",
+        "certificate digits-lstm pytorch in fp32: proof failed: it broke",
         f"digits-dnn pytorch training, timing 2: {outcome(TIMING)}",
         "digits-dnn pytorch training, timing 1: timeout: too slow",
     ]
