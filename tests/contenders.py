@@ -109,6 +109,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make JAX compile quickly in this process and its children, except for benchmarks."""
     if not config.getoption("benchmark_only"):
         os.environ.setdefault("XLA_FLAGS", QUICKLY_COMPILED)
+        os.environ.setdefault("LEVELFIELD_ALLOW", "XLA_FLAGS")  # else no command would measure anything
         # Many tests build the same small networks. Workers do not use this cache.
         compiled = TemporaryDirectory(prefix="levelfield-compiled-")
         config.add_cleanup(compiled.cleanup)

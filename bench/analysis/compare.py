@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from bench.analysis import memory_and_quality, paired
+from bench.analysis import environments, memory_and_quality, paired
 from bench.analysis.comparable import Differences, differences, newly_failed
+from bench.analysis.environments import EnvironmentDifference
 from bench.analysis.memory_and_quality import Change, Verdict
 from bench.analysis.verdicts import CONFIDENCE, Common, Row, Spreads, Times, judge
 from bench.errors import PRECEDENCE, ExitCode
@@ -28,6 +29,7 @@ class Comparison:
     - `common`: all rows together; a slowdown of everything is visible there first.
     - `changes`: memory peaks and quality metrics.
     - `counts`: the number of rows for each verdict.
+    - `environments`: in what the environments of the two sides differ, such as variables of the shell and versions.
 
     Unknown values are None. The exit code depends on rows and changes.
     """
@@ -47,6 +49,7 @@ class Comparison:
     newly_failed: tuple[str, ...]
     counts: dict[Verdict, int]
     exit_code: int
+    environments: tuple[EnvironmentDifference, ...] = ()
 
 
 def compare(
@@ -93,6 +96,7 @@ def compare(
         newly_failed=failed,
         counts=dict(counts),
         exit_code=_exit_code(verdicts, judged.common, not_comparable=found.reasons, newly_failed=failed),
+        environments=environments.differences(baseline, candidate),
     )
 
 

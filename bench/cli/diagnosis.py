@@ -10,7 +10,18 @@ import psutil
 
 from bench import cache
 from bench.cli.devices import ask
-from bench.records.environment import BUSY_CORES, busy_cores, environment, gpu_users, stolen_s
+from bench.records.environment import (
+    BUSY_CORES,
+    busy_cores,
+    environment,
+    free_memory_bytes,
+    gpu_users,
+    inherited_variables,
+    limits,
+    memory_bytes,
+    stolen_s,
+)
+from bench.records.variables import refused
 from bench.workload import frameworks
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
@@ -59,6 +70,8 @@ def examine_machine() -> Iterator[Finding]:
     yield Finding("machine", f"{about.machine}: {about.cpu}, {about.cores} cores, {gpus}")
     noise = "expect noise: no core is left for the operating system and for Levelfield itself"
     yield Finding("cores", f"{about.cores} for this process", noise if about.cores <= LEAST_CORES else None)
+    yield from examine_limits()
+    yield from _variables()
     yield from _load(about.cores)
     yield from _gpus()
     yield _governor()
@@ -66,6 +79,21 @@ def examine_machine() -> Iterator[Finding]:
     yield from _memory()
     yield _fork()
     yield from _disk()
+
+
+def examine_limits() -> Iterator[Finding]:
+    """What keeps a run from using the whole machine: the CPU affinity, and limits of the control group."""
+    for line in limits():
+        yield Finding("limit", line)
+
+
+def _variables() -> Iterator[Finding]:
+    """The variables of the shell that every run here inherits, and those with which nothing is measured."""
+    inherited = inherited_variables()
+    if inherited:
+        yield Finding("variables", ", ".join(f"{name}={value}" for name, value in inherited.items()))
+    for rule in refused(os.environ, gpu=bool(gpu_users())):
+        yield Finding(f"variable {rule.name}", rule.effect, f"`unset {rule.name}`", ready=False)
 
 
 def verdict(of_frameworks: Sequence[Finding], of_machine: Sequence[Finding]) -> tuple[str, bool]:
@@ -133,9 +161,9 @@ def _battery() -> Finding:
 def _memory() -> Iterator[Finding]:
     swap = psutil.swap_memory()
     yield Finding("swap", f"{swap.used / 1e9:.1f} GB in use", "free memory first" if swap.used else None)
-    memory = psutil.virtual_memory()
-    short = memory.available < LEAST_FREE_BYTES
-    found = f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB available"
+    free = free_memory_bytes()
+    short = free < LEAST_FREE_BYTES
+    found = f"{free / 1e9:.1f} of {memory_bytes() / 1e9:.1f} GB available"
     yield Finding("memory", found, "close other programs" if short else None, ready=not short)
 
 

@@ -87,6 +87,7 @@ def list_devices() -> None:
     from bench.cli import diagnosis
 
     _told(diagnosis.examine_frameworks())
+    _told(diagnosis.examine_limits())
 
 
 def _told(findings: Iterable["Finding"]) -> "list[Finding]":

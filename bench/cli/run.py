@@ -30,7 +30,7 @@ from bench.cli.devices import check_devices, note_a_missing_gpu
 from bench.cli.events import show_event
 from bench.cli.options import as_option, with_options
 from bench.cli.page import write_page
-from bench.cli.stored_runs import check_writable
+from bench.cli.stored_runs import check_writable, warn_of_another_environment
 from bench.cli.verdicts import VerdictFormat
 from bench.plan.options import COMPARE, HOW, Help, Options
 
@@ -176,6 +176,7 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
             USAGE,
         )
     left = found.missing(warn=warn)
+    warn_of_another_environment(found, machine=machine)
     if dry_run:
         _print_plan(left, request, results=results)
         raise SystemExit(0)

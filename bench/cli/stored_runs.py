@@ -9,6 +9,7 @@ from bench.cli.console import NOTHING, USAGE, fail, warn
 if TYPE_CHECKING:
     from bench.analysis.verdicts import Spreads
     from bench.records.record import Record
+    from bench.records.store import RunFolder
 
 
 def read(names: Sequence[str], *, results: Path, machine: str | None = None) -> tuple[list["Record"], str | None]:
@@ -49,6 +50,24 @@ def known_spreads(results: Path, machine: str) -> "Spreads":
 
     content = store.load_calibration(results, machine)
     return {} if content is None else calibration.from_json(content).spreads()
+
+
+def warn_of_another_environment(run: "RunFolder", *, machine: str) -> None:
+    """Say in what the shell, the limits and the system of now differ from those of the records that a run has."""
+    from dataclasses import replace
+
+    from bench.analysis import environments
+    from bench.records.environment import environment
+
+    first = next(iter(run.read(warn=lambda _: None)), None)
+    if first is None:
+        return
+    now = replace(first, environment=environment(first.environment.versions, machine=machine))
+    if changed := environments.differences([first], [now]):
+        warn(
+            f"{run.name} was begun in another environment: its records and those of now differ in "
+            f"{environments.text(changed)}"
+        )
 
 
 def check_writable(*folders: Path) -> None:

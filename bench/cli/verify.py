@@ -17,6 +17,7 @@ from bench.cli.console import (
     errors,
     fail,
     named_once,
+    note,
     one_of,
     show,
     write,
@@ -42,7 +43,7 @@ def verify(  # noqa: PLR0913 (the options of the command)
     In float64: outputs, and all weights after 100 optimizer steps. In --precision: outputs and the first losses.
     A proof that is in the cache is not made again. The exit code is 1 if a proof fails.
     """
-    from bench.plan import option_values
+    from bench.plan import option_values, request
     from bench.report import certificates, progress, terminal
     from bench.run.certificates import certify
     from bench.workload import frameworks
@@ -62,6 +63,8 @@ def verify(  # noqa: PLR0913 (the options of the command)
     used, *more = option_values.precisions(precision)
     if more:
         fail(f"--precision: found {precision!r}, expected one precision", USAGE)
+    for remark in request.check_variables((where,)):
+        note(remark)
     check_devices(contenders, (where,))
     display = progress.Display(errors, estimates={}, transient=True)
     with TemporaryDirectory(prefix="levelfield-") as folder, display:

@@ -5,14 +5,19 @@ https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 
 from collections.abc import Iterator
 
+from bench.analysis import environments
 from bench.analysis.budgets import Checks
 from bench.analysis.compare import Comparison
 
 
 def annotations(found: Comparison | Checks) -> str:
-    """One line for each error; empty if there is none."""
+    """One line for each error, and one notice if the environments of the two sides differ; empty if there is none."""
     messages = _broken(found) if isinstance(found, Checks) else _worse(found)
-    return "".join(f"::error title=levelfield::{_escaped(message)}\n" for message in messages)
+    lines = [f"::error title=levelfield::{_escaped(message)}\n" for message in messages]
+    if isinstance(found, Comparison) and found.environments:
+        notice = f"the sides differ in {environments.text(found.environments)} (baseline / candidate)"
+        lines.append(f"::notice title=levelfield::{_escaped(notice)}\n")
+    return "".join(lines)
 
 
 def _worse(found: Comparison) -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
+from bench.analysis import environments
 from bench.analysis.budgets import Check, Checks
 from bench.analysis.compare import Comparison
 from bench.analysis.memory_and_quality import Change
@@ -15,7 +16,7 @@ def render(found: Comparison | Checks) -> str:
     """One test for each verdict; for a comparison also for all cells together, what was not comparable, what failed."""
     if isinstance(found, Checks):
         return _text("levelfield check", [_checked(item) for item in found.checks])
-    return _text("levelfield compare", _comparison(found))
+    return _text("levelfield compare", _comparison(found), differs=environments.text(found.environments))
 
 
 def _comparison(found: Comparison) -> list[TestCase]:
@@ -69,8 +70,10 @@ def _ratio(ratio: float, low: float, high: float) -> str:
     return f"ratio {ratio:.3f}, interval {low:.3f} to {high:.3f}"
 
 
-def _text(name: str, cases: Iterable[TestCase]) -> str:
+def _text(name: str, cases: Iterable[TestCase], *, differs: str = "") -> str:
     suite = TestSuite(name)
+    if differs:
+        suite.add_property("the sides differ in", differs)
     suite.add_testcases(list(cases))
     file = JUnitXml(name)
     file.add_testsuite(suite)

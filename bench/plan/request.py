@@ -1,6 +1,7 @@
 """Checks the options of a run before any process is started, and turns them into a request."""
 
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,8 +26,9 @@ from bench.plan.option_values import (
     split,
 )
 from bench.plan.options import DEFAULT_SUITE, Options
+from bench.records import variables
 from bench.records.cell import Cell
-from bench.records.environment import available_cores
+from bench.records.environment import available_cores, limits, memory_bytes
 from bench.records.measurement import SIDES
 from bench.workload import frameworks
 from bench.workload.axes import Purpose
@@ -96,6 +98,22 @@ def check(options: Options) -> Request:
     )
     if options.grid and "training" not in selection.scenarios:
         raise UsageError("--grid: found --scenario inference, expected training: --grid trains every variant")
+    _check_hardware(options, selection, sizes=sizes, suite=suite)
+    for workload in workloads if "training" in selection.scenarios else ():
+        _fits(workload, training)
+    return Request(
+        selection=selection,
+        suite=suite,
+        remarks=(*problems, *check_variables(selection.devices)),
+        left_out=frameworks.left_out(contenders) if options.framework is None else (),
+        memory_bytes=sizes.memory_bytes,
+        injected=_injected(options, selection),
+        turns=_turns(options.turns),
+    )
+
+
+def _check_hardware(options: Options, selection: Selection, *, sizes: Sizes, suite: Suite) -> None:
+    """Raise UsageError for what the devices or the memory of this machine do not have."""
     if set(selection.precisions) == {"tf32"} and set(selection.devices) == {"cpu"}:
         raise UsageError(
             f"--precision: found {options.precision!r} with --device cpu, expected fp32 or bf16: only NVIDIA GPUs have "
@@ -108,22 +126,24 @@ def check(options: Options) -> Request:
             f"--batch-size: found {options.batch_size!r} with --device {options.device}, expected auto or a limit in "
             "samples, such as auto:4096: a limit of memory is for --device cpu only; on a GPU its memory is the limit"
         )
-    if options.workload is None and "cpu" in selection.devices and any(workload.large for workload in workloads):
+    if options.workload is None and "cpu" in selection.devices and any(item.large for item in selection.workloads):
         raise UsageError(
             f"--suite: found {suite.name!r} with --device {options.device}, expected --device cuda: its workloads are "
             "too large for a CPU; to try one on a CPU anyway, name it with --workload"
         )
-    for workload in workloads if "training" in selection.scenarios else ():
-        _fits(workload, training)
-    return Request(
-        selection=selection,
-        suite=suite,
-        remarks=problems,
-        left_out=frameworks.left_out(contenders) if options.framework is None else (),
-        memory_bytes=sizes.memory_bytes,
-        injected=_injected(options, selection),
-        turns=_turns(options.turns),
-    )
+    if sizes.memory_bytes is not None and sizes.memory_bytes > memory_bytes():
+        raise UsageError(
+            f"--batch-size: found {options.batch_size!r}, expected at most {memory_bytes() / 1e9:.1f} GB, the memory "
+            f"that this process may use{_why()}"
+        )
+
+
+def check_variables(wanted: Sequence[str]) -> tuple[str, ...]:
+    """What to tell the user of the variables of the shell; raises UsageError for all that are refused, at once."""
+    gpu = any(device != "cpu" for device in wanted)
+    if refusal := variables.refusal(os.environ, gpu=gpu):
+        raise UsageError(refusal)
+    return tuple(variables.remarks(os.environ, gpu=gpu))
 
 
 def check_devices(
@@ -241,5 +261,11 @@ def _only(path: Path) -> frozenset[Cell]:
 def _threads(asked: int | None) -> int:
     available = available_cores()
     if asked is not None and not 1 <= asked <= available:
-        raise UsageError(f"--threads: found {asked}, expected 1 to {available}, the number of cores of this machine")
+        whose = f"the cores that this process may use{_why()}" if limits() else "the number of cores of this machine"
+        raise UsageError(f"--threads: found {asked}, expected 1 to {available}, {whose}")
     return asked or available
+
+
+def _why() -> str:
+    """What limits this process, in parentheses; empty if nothing does."""
+    return f" ({'; '.join(limits())})" if limits() else ""

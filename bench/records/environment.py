@@ -1,10 +1,12 @@
 """Reads the hardware and software of this machine for records, without any name of a host, a user or a path."""
 
 import fcntl
+import getpass
 import os
 import platform
 import re
 import secrets
+import socket
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,11 +18,13 @@ import pynvml
 
 from bench import cache
 from bench.errors import BenchError, UsageError
+from bench.records import control_groups, variables
 from bench.records.record import Environment
 from bench.version import __version__
 
 T = TypeVar("T")
 LOOK_S = 0.5
+GIBIBYTE = 2**30
 BUSY_CORES = 0.5  # if other work keeps more cores busy than this, it disturbs timings
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 IDENTITY = re.compile(r"[0-9a-f]{6}")
@@ -37,7 +41,7 @@ def environment(versions: Mapping[str, str], *, machine: str | None = None) -> E
         machine=machine_name(machine),
         cpu=_cpu(),
         cores=available_cores(),
-        memory_bytes=psutil.virtual_memory().total,
+        memory_bytes=memory_bytes(),
         gpus=gpus,
         driver=driver,
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -45,7 +49,15 @@ def environment(versions: Mapping[str, str], *, machine: str | None = None) -> E
         versions=dict(versions),
         commit=commit(Path(__file__).resolve().parents[2]),
         levelfield=__version__,
+        host_cores=host_cores(),
+        limits=limits(),
+        variables=inherited_variables(),
     )
+
+
+def inherited_variables() -> dict[str, str]:
+    """The variables of the shell that may change what is measured, with values that anybody may see."""
+    return variables.inherited(os.environ, private=_private_words())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +70,22 @@ class GpuUsers:
 
 
 def busy_cores(look_s: float = LOOK_S) -> float:
-    """How many cores are busy, measured over `look_s` seconds; time taken by other virtual machines counts as busy."""
-    return psutil.cpu_percent(interval=look_s) / 100 * (psutil.cpu_count() or 1)
+    """How many cores are busy, measured over `look_s` seconds; time taken by other virtual machines counts as busy.
+
+    Work on cores that this process may not use does not count. Under a quota the cores of the host are shared. What
+    counts is what the control group itself uses, or what the host lacks for the group to use its whole quota.
+    """
+    own, used_s, quota = affinity(), control_groups.used_processor_s(), control_groups.quota()
+    if len(own) < host_cores():
+        shares = psutil.cpu_percent(interval=look_s, percpu=True)
+        busy = sum(shares[core] for core in own if core < len(shares)) / 100
+    else:
+        busy = psutil.cpu_percent(interval=look_s) / 100 * (psutil.cpu_count() or 1)
+    if quota is None or quota >= len(own):
+        return busy
+    after_s = control_groups.used_processor_s()
+    in_group = 0.0 if used_s is None or after_s is None else (after_s - used_s) / look_s
+    return max(in_group, busy - (len(own) - quota), 0.0)
 
 
 def gpu_users() -> tuple[GpuUsers, ...]:
@@ -73,9 +99,53 @@ def gpu_users() -> tuple[GpuUsers, ...]:
     )
 
 
+def affinity() -> list[int]:
+    """The numbers of the cores on which this process may run."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(host_cores()))
+
+
+def host_cores() -> int:
+    """The cores of the host, whatever this process may use of them."""
+    return os.cpu_count() or 1
+
+
 def available_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The cores that this process may use: the fewest of its CPU affinity, its cpuset and its quota.
+
+    A quota that is no whole number is rounded up: 1.5 processors are two cores, as in OpenJDK and Go.
+    """
+    found = (len(affinity()), control_groups.cpuset(), control_groups.processors(control_groups.quota()))
+    return min(count for count in found if count)
+
+
+def memory_bytes() -> int:
+    """The memory that this process may use: that of the host, or the limit of its control group."""
+    total: int = psutil.virtual_memory().total
+    return min(total, control_groups.memory_limit_bytes() or total)
+
+
+def free_memory_bytes() -> int:
+    """The memory that is free for this process: on the host, or what its control group has left if that is less."""
+    free: int = psutil.virtual_memory().available
+    left = control_groups.free_memory_bytes()
+    return free if left is None else min(free, left)
+
+
+def limits() -> tuple[str, ...]:
+    """What keeps this process from using the whole machine, one line each; empty if nothing does."""
+    total, found = host_cores(), []
+    causes = {"cpuset of the control group": control_groups.cpuset() or total, "CPU affinity": len(affinity())}
+    fewest = min(causes, key=lambda cause: causes[cause])
+    if causes[fewest] < total:
+        found.append(f"{causes[fewest]} of {total} processors ({fewest})")
+    quota = control_groups.quota()
+    if quota is not None and quota < min(causes.values()):
+        found.append(f"{quota:.3g} of {total} processors (quota of the control group)")
+    host: int = psutil.virtual_memory().total
+    memory = memory_bytes()
+    if memory < host:
+        found.append(f"{memory / GIBIBYTE:.3g} of {host / GIBIBYTE:.3g} GiB of memory (limit of the control group)")
+    return tuple(found)
 
 
 def stolen_s() -> float | None:
@@ -92,8 +162,7 @@ def machine_name(declared: str | None = None) -> str:
     """
     if declared is None:
         gpus, _ = _gpus()
-        memory_bytes = psutil.virtual_memory().total
-        return f"{hardware(_cpu(), cores=available_cores(), memory_bytes=memory_bytes, gpus=gpus)}-{_identity()}"
+        return f"{hardware(_cpu(), cores=available_cores(), memory_bytes=memory_bytes(), gpus=gpus)}-{_identity()}"
     if not NAME.fullmatch(declared):
         raise UsageError(
             f"--machine: found {declared!r}, expected 1 to 80 letters, digits, '.', '_' or '-'; the first is a letter "
@@ -112,6 +181,15 @@ def hardware(cpu: str, *, cores: int, memory_bytes: int, gpus: tuple[str, ...] =
         count = f"{gpus.count(gpu)}x" if gpus.count(gpu) > 1 else ""
         parts.append(f"{count}{_slug(gpu)}")
     return "-".join(parts)
+
+
+def _private_words() -> tuple[str, ...]:
+    """The names of this host and this user, which no record may have."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # as in a container, whose user has a number and no name
+        user = ""
+    return socket.gethostname(), user
 
 
 def commit(folder: Path) -> str | None:

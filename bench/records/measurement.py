@@ -17,6 +17,7 @@ Outcome = Literal["ok", "failed", "oom", "timeout", "diverged", "unavailable"]
 Ended = Literal["interval", "time"]
 Moment = Literal["before", "during", "after"]
 POWER_CAP = "power cap"  # usual for a GPU under full load: it is recorded, but the case is not measured again
+QUOTA = "quota of the control group"
 Size = Annotated[int, Field(gt=0)]
 SIDES = ("base", "head")  # the two runs of an interleaved comparison
 
@@ -82,8 +83,8 @@ class Reading:
         cpu_mhz: The clock of the CPU.
         cpu_celsius: The temperature of the CPU.
         host_used_bytes: The host memory that is in use.
-        throttled: The reasons for which the machine runs below its full speed. A reason of a CPU is listed if it came
-            up since the block began.
+        throttled: The reasons for which the machine runs below its full speed. A reason of a CPU, and the quota of the
+            control group, are listed if they came up since the block began.
         gpu: The GPU. None on a CPU.
     """
 
@@ -121,8 +122,13 @@ class Use:
 
     @property
     def hindered(self) -> bool:
-        """Whether the machine was throttled for a reason other than the power cap, so that a new attempt is needed."""
+        """Whether the machine was throttled for a reason other than the power cap, so that times are too long."""
         return any(reason != POWER_CAP for reason in self.throttled)
+
+    @property
+    def overheated(self) -> bool:
+        """Whether the reason passes while the machine rests. A quota is the same in the next attempt."""
+        return any(reason not in {POWER_CAP, QUOTA} for reason in self.throttled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)

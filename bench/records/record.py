@@ -211,8 +211,9 @@ class Environment:
     Attributes:
         machine: The name of the machine: its hardware and a random id, or the name given by `--machine`.
         cpu: The model of the CPU.
-        cores: The cores that the process may use.
-        memory_bytes: The memory of the host.
+        cores: The cores that the process may use: the fewest of its CPU affinity, and of the cpuset and the quota of
+            its control group.
+        memory_bytes: The memory that the process may use: that of the host, or the limit of its control group.
         gpus: The names of the GPUs.
         driver: The version of the GPU driver. None without a GPU.
         system: The operating system, its release and the processor architecture.
@@ -220,6 +221,11 @@ class Environment:
         versions: The versions of the libraries, by name.
         commit: The commit of Levelfield, with `-dirty` if tracked files were changed. None outside a checkout.
         levelfield: The version of Levelfield.
+        host_cores: The cores of the host, which the load average counts. None in older records.
+        limits: What kept the process from using the whole machine, such as `2 of 16 processors (quota of the control
+            group)`.
+        variables: The environment variables of the shell that may change how a framework computes or how a process
+            runs, by name. Paths, addresses and secrets are not stored. None in older records.
     """
 
     machine: str
@@ -233,6 +239,9 @@ class Environment:
     versions: dict[str, str]
     commit: str | None
     levelfield: str
+    host_cores: Size | None = None
+    limits: tuple[str, ...] = ()
+    variables: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)

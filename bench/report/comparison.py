@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 
+from bench.analysis import environments
 from bench.analysis.compare import Comparison
 from bench.analysis.memory_and_quality import Change
 from bench.analysis.verdicts import Common, Row
@@ -12,6 +13,7 @@ from bench.report.layout import Column, Entry, Report, Section, Table, left
 
 TOO_NOISY = 1.5  # times as long: if only larger slowdowns can be detected, the comparison is worth nothing
 UNDETECTABLE = 10.0  # times as long: from here on, the noise is not worth a number
+NAMED = 3  # differences of the environments, in the note; the table has all of them
 TOO_WIDE = 100.0  # upper / lower bound: from here on, an interval says nothing
 # The order of the rows: what needs attention comes first.
 ORDER = ("regressed", "inconclusive", "improved", "unchanged")
@@ -27,6 +29,7 @@ def report(found: Comparison, *, title: str = "Comparison") -> Report:
     """The verdicts, then what could not be compared, and why."""
     tables = (
         _verdicts(found),
+        _environments(found),
         _listing("Times", ("no case was timed in both runs",) if found.changes and not found.rows else ()),
         _changes(found),
         _listing("Unchanged", _unchanged(found)),
@@ -128,6 +131,9 @@ def _known(row: Row) -> bool:
 def _notes(found: Comparison) -> Iterable[str]:
     counts = ", ".join(f"{found.counts[verdict]} {verdict}" for verdict in ORDER if verdict in found.counts)
     yield f"{counts or 'Nothing was compared'}. Threshold for a change: {found.threshold:.1%}."
+    if found.environments:
+        more = f", and {len(found.environments) - NAMED} more" if len(found.environments) > NAMED else ""
+        yield f"The sides differ in {environments.text(found.environments[:NAMED])}{more}."
     yield f"Intervals: {found.confidence:.0%}, corrected for {len(found.rows)} comparisons. Above 1: slower."
     if found.noise_percent is None or found.drift_percent is None or found.detectable_ratio is None:
         yield "The noise is unknown, so every verdict is inconclusive."
@@ -154,6 +160,12 @@ def _notes(found: Comparison) -> Iterable[str]:
 
 def _listing(title: str, lines: Iterable[str]) -> Table:
     return Table(title=title, columns=left("what"), rows=tuple((Entry(line),) for line in lines))
+
+
+def _environments(found: Comparison) -> Table:
+    """In what the environments of the two sides differ: any of it may be the reason for a verdict."""
+    rows = tuple((Entry(item.what), Entry(item.baseline), Entry(item.candidate)) for item in found.environments)
+    return Table(title="The sides differ in", columns=left("what", "baseline", "candidate"), rows=rows)
 
 
 def _failed(found: Comparison) -> Table:

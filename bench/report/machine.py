@@ -82,17 +82,17 @@ def disturbed(results: Results) -> Iterator[str]:
     """A note if other work kept the cores busy during the timings.
 
     The threshold: the median load average before the timed cases is above the number of cores by `BUSY_CORES` or more.
-    Timed cases run one after the other, so a run alone seldom has more threads ready than there are cores.
+    Timed cases run one after the other, so a run alone seldom has more threads ready than there are cores. The load
+    average counts the work on all cores of the host, whatever a run may use of them.
     """
     timed = [record for record in results.records if record.case.purpose == "timing"]
-    load, cores = (
-        _middle(record.loadavg for record in timed),
-        max((item.environment.cores for item in timed), default=0),
-    )
+    load = _middle(record.loadavg for record in timed)
+    usable = max((item.environment.cores for item in timed), default=0)
+    cores = max((item.environment.host_cores or usable for item in timed), default=0)
     if load is not None and load >= cores + BUSY_CORES:
         yield (
             f"Other work used the cores during the measurement: the load average was {load:.1f} (median) on {cores} "
-            f"cores. {DISTRUST}"
+            f"cores{' of the host' if cores > usable else ''}. {DISTRUST}"
         )
 
 

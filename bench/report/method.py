@@ -1,4 +1,4 @@
-"""Tables about the measurement itself: environment, processes, settings, failures."""
+"""Tables about the measurement itself: processes, settings, failures."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -9,6 +9,7 @@ from bench.analysis import time_breakdown
 from bench.records.record import Record
 from bench.records.timing_metrics import METRICS, summary, timed_blocks
 from bench.report import formatting
+from bench.report.environment import ENVIRONMENT, fact
 from bench.report.layout import Entry, Table, left
 from bench.report.results import Results, label_columns, labels, lane, sittings
 from bench.workload.axes import Purpose
@@ -78,17 +79,9 @@ def failure_table(results: Results) -> Table:
     return Table(title="Failures", columns=columns, rows=rows)
 
 
-def environment_table(results: Results) -> Table:
-    """The machine and the versions; all values if the records differ."""
-    rows = [_fact(title, (read(record) for record in results.records)) for title, read in ENVIRONMENT.items()]
-    names = sorted({name for record in results.records for name in record.environment.versions})
-    rows += [_fact(name, (record.environment.versions.get(name) for record in results.records)) for name in names]
-    return Table(title="Environment", columns=left("what", "value"), rows=tuple(row for row in rows if row[1].text))
-
-
 def method_table(results: Results) -> Table:
     """The method: processes, order, warm-up, rounds, time spent."""
-    rows = [_fact(title, read(results)) for title, read in METHOD.items()]
+    rows = [fact(title, read(results)) for title, read in METHOD.items()]
     return Table(
         title="How it was measured", columns=left("what", "value"), rows=tuple(row for row in rows if row[1].text)
     )
@@ -112,19 +105,6 @@ def settings_table(results: Results) -> Table:
 
 def _variant(record: Record) -> str:
     return " ".join((record.case.contender, *record.case.unusual))
-
-
-ENVIRONMENT: dict[str, Callable[[Record], str | None]] = {
-    "machine": lambda record: record.environment.machine,
-    "CPU": lambda record: f"{record.environment.cpu}, {record.environment.cores} cores",
-    "memory": lambda record: formatting.size(record.environment.memory_bytes),
-    "GPU": lambda record: ", ".join(record.environment.gpus) or "none",
-    "driver": lambda record: record.environment.driver,
-    "system": lambda record: record.environment.system,
-    "Python": lambda record: record.environment.python,
-    "levelfield": lambda record: record.environment.levelfield,
-    "commit": lambda record: record.environment.commit,
-}
 
 
 def _timing(results: Results) -> list[Record]:
@@ -215,7 +195,9 @@ def _share(results: Results) -> Iterable[str]:
 def _load(results: Results) -> Iterable[str]:
     loads = [record.loadavg for record in results.records if record.loadavg is not None]
     if loads:
-        yield f"{min(loads):.1f} to {max(loads):.1f} (one-minute average, before each case)"
+        limited = any((item.environment.host_cores or 0) > item.environment.cores for item in results.records)
+        host = " of the whole host" if limited else ""
+        yield f"{min(loads):.1f} to {max(loads):.1f} (one-minute average{host}, before each case)"
 
 
 METHOD: dict[str, Callable[[Results], Iterable[str]]] = {
@@ -234,10 +216,6 @@ METHOD: dict[str, Callable[[Results], Iterable[str]]] = {
     "time": _share,
     "load average": _load,
 }
-
-
-def _fact(title: str, values: Iterable[str | None]) -> tuple[Entry, Entry]:
-    return Entry(title), Entry("; ".join(dict.fromkeys(value for value in values if value)))
 
 
 def _listed(values: Iterable[str]) -> str:

@@ -8,12 +8,13 @@ from bench.records.record import Record
 from bench.records.timing_metrics import METRICS
 from bench.report import formatting
 from bench.report.certificates import PROVEN
+from bench.report.environment import environment_table, remarks
 from bench.report.first_calls import boundary_table, first_calls_table
 from bench.report.layout import Column, Entry, Report, Section, Table, left, without_empty
 from bench.report.learning import band_table, learning_tables
 from bench.report.machine import disturbed, use_table
 from bench.report.memory import account_table, capacity_table, demand_table, memory_table
-from bench.report.method import about, environment_table, failure_table, method_table, settings_table
+from bench.report.method import about, failure_table, method_table, settings_table
 from bench.report.model_selection import selection_tables
 from bench.report.modes import modes_table
 from bench.report.performance import BOLD, BOLD_OF_ONE, several_steps, standing, standings, summaries
@@ -185,7 +186,11 @@ def _summary_notes(results: Results) -> tuple[str, ...]:
     ]
     trained = [cell for cell in shown if cell is not None and cell in results.blocks]
     training = sorted({cell.batch_size for cell in trained})
-    notes = [*disturbed(results), *([PROVEN] if any(record.certificate for record in results.records) else [])]
+    notes = [
+        *disturbed(results),
+        *remarks(results),
+        *([PROVEN] if any(record.certificate for record in results.records) else []),
+    ]
     if training:
         sizes = " or ".join(map(str, training))
         notes.append(f"Training samples/s: at batch size {sizes}. vs fastest: how many times slower.")

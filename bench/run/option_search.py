@@ -212,7 +212,8 @@ class Tuner:
         workload, versions = self.settings.workloads[case.workload], frameworks.versions(contender(case))
         sources = source_code.code_of(TIMING).decode(), source_digest(workload, case.framework)
         limit = [] if within_s is None else [within_s]
-        what = [self.settings.machine, workload.digest, *sources, versions, *astuple(cell), *limit]
+        shell = list(filter(None, [environment.inherited_variables()]))
+        what = [self.settings.machine, workload.digest, *sources, versions, *astuple(cell), *limit, *shell]
         return cache.folder() / "tunings" / f"{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]}.json"
 
 

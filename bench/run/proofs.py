@@ -17,6 +17,7 @@ from bench import cache
 from bench.analysis import equivalence
 from bench.analysis.equivalence import Trace
 from bench.analysis.remaining_time import Work
+from bench.records import environment
 from bench.records.record import Certificate
 from bench.records.trace_files import read_trace
 from bench.run.worker_pool import UNTIMED_AT_ONCE, WorkerPool
@@ -237,5 +238,6 @@ def _path(pending: Pending, contender: Contender, kind: str) -> Path:
         equivalence.LOSS_STEPS,
         source_code.code_of(HARNESS / name for name in DECISIVE).decode(),
         repr(model_families.spec_module(pending.workload.family).PROBES),
+        *filter(None, [environment.inherited_variables()]),
     ]
     return cache.folder() / "traces" / f"{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]}.npz"

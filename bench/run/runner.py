@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from tempfile import TemporaryDirectory
 from typing import Any, final
 
-import psutil
 from pydantic import TypeAdapter
 
 from bench.analysis import largest_batch
 from bench.analysis.remaining_time import Work
 from bench.records.cell import Cell
-from bench.records.environment import environment
+from bench.records.environment import environment, free_memory_bytes
 from bench.records.measurement import Capacity, Measurement, Trial
 from bench.records.record import SCHEMA_VERSION, Case, Record, SearchResult, to_json
 from bench.run import certificates, option_search, peak_rates
@@ -33,7 +32,7 @@ from bench.workload import frameworks
 ATTEMPTS = 3
 ASSUMED_START_S = 2.0  # for each framework, all side by side
 COOL_DOWN_S = 20.0
-FILLED = 0.8  # the share of free host memory that a batch may fill by default; the rest is for other processes
+FILLED = 0.8  # the share of free memory that a batch may fill by default; the rest is for other processes
 
 
 def run(cases: Sequence[Case], settings: RunSettings) -> list[Record]:
@@ -129,7 +128,7 @@ def _attempt(case: Case, place: _Place, writer: "_Writer") -> Record:
     Every attempt is stored. A case that is interleaved with another run has one attempt: the other run has moved on.
     """
     record = writer.write(case, _measure(case, place))
-    while record.attempt < ATTEMPTS and _hindered(record) and place.settings.turns(case) is None:
+    while record.attempt < ATTEMPTS and _overheated(record) and place.settings.turns(case) is None:
         with shown(_cool_down(case), place.settings.listen):
             time.sleep(COOL_DOWN_S)
         record = writer.write(case, _measure(case, place), attempt=record.attempt + 1)
@@ -141,8 +140,8 @@ def _cool_down(case: Case) -> Work:
     return Work(name=name, purpose="cool-down", framework="", estimate_s=COOL_DOWN_S)
 
 
-def _hindered(record: Record) -> bool:
-    return any(block.use is not None and block.use.hindered for block in record.measurement.blocks)
+def _overheated(record: Record) -> bool:
+    return any(block.use is not None and block.use.overheated for block in record.measurement.blocks)
 
 
 def _measure(case: Case, place: _Place) -> _Run:
@@ -176,7 +175,7 @@ def _search(case: Case, place: _Place) -> Ending:
     """Search for the largest batch that fits, each size in a fresh process; `ok` if at least one sample fits."""
     limit, settings = None, place.settings
     if case.device == "cpu":
-        limit = settings.memory_bytes or int(FILLED * psutil.virtual_memory().available)
+        limit = settings.memory_bytes or int(FILLED * free_memory_bytes())
     trials: list[Trial] = []
     endings: list[Ending] = []
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, Literal, final
 
 import bench
+from bench import cache
 from bench.errors import BenchError
+from bench.records import variables
 
 ROOT = Path(bench.__file__).parent.parent
 VMSTAT = Path("/proc/vmstat")
@@ -301,7 +303,7 @@ def _ended(outcome: str, error: str) -> Message:
 
 
 def process_environment(backend: str | None, *, device: str, hash_seed: int = 0) -> dict[str, str]:
-    """The environment variables that have to be set before a framework is imported."""
+    """The environment variables that have to be set before a framework is imported, and those of the shell."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     settings = {
         "PYTHONPATH": path,
@@ -312,10 +314,11 @@ def process_environment(backend: str | None, *, device: str, hash_seed: int = 0)
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         "JAX_ENABLE_COMPILATION_CACHE": "false",  # else JAX reuses the user's cache, and the first call is too fast
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # the default check would make a CUDA context before the fork
+        "KERAS_HOME": str(cache.folder() / "keras"),  # else keras.json of the user sets precision, epsilon and layout
         **({"KERAS_BACKEND": backend} if backend else {}),
         **_visible_gpus(device),
     }
-    return {**os.environ, **settings}
+    return {**variables.passed_on(os.environ), **settings}
 
 
 def _visible_gpus(device: str) -> dict[str, str]:

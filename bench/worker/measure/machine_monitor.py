@@ -12,8 +12,9 @@ from typing import Any, final
 import psutil
 import pynvml
 
+from bench.records import control_groups
 from bench.records.environment import stolen_s
-from bench.records.measurement import POWER_CAP, GpuReading, Moment, Reading, Use
+from bench.records.measurement import POWER_CAP, QUOTA, GpuReading, Moment, Reading, Use
 from bench.worker.measure.clock import now_ns
 
 POWERCAP = Path("/sys/class/powercap")
@@ -45,7 +46,7 @@ class Watch:
 
     def begin(self) -> None:
         """Start to watch, and take the reading before the block."""
-        self.throttle_counts = _throttle_counts()
+        self.throttle_counts, self.throttled_periods = _throttle_counts(), control_groups.throttled_periods()
         self.begun_ns, self.stolen_s, self.preemptions = now_ns(), stolen_s(), _preemptions()
         self.read("before")
 
@@ -53,6 +54,8 @@ class Watch:
         """Add a reading of the current state."""
         gpu = _gpu_reading(self.gpu) if self.gpu is not None else None
         hot = self.throttle_counts is not None and (_throttle_counts() or 0) > self.throttle_counts
+        periods = control_groups.throttled_periods() or 0
+        paused = self.throttled_periods is not None and periods > self.throttled_periods
         frequency = _asked(psutil.cpu_freq)
         self.readings.append(
             Reading(
@@ -60,7 +63,11 @@ class Watch:
                 cpu_mhz=frequency.current if frequency else None,
                 cpu_celsius=_cpu_celsius(),
                 host_used_bytes=psutil.virtual_memory().used,
-                throttled=((CPU_HEAT,) if hot else ()) + (_reasons(self.gpu) if self.gpu is not None else ()),
+                throttled=(
+                    *((CPU_HEAT,) if hot else ()),
+                    *((QUOTA,) if paused else ()),
+                    *(_reasons(self.gpu) if self.gpu is not None else ()),
+                ),
                 gpu=gpu,
             )
         )

@@ -15,6 +15,7 @@ from bench.plan.option_values import load_workloads
 from bench.plan.options import Options
 from bench.plan.request import check, check_devices
 from bench.records.cell import cells
+from bench.records.variable_rules import OVERRULED, REFUSED, SET
 from bench.workload import frameworks
 from bench.workload.frameworks import Contender
 from bench.workload.workload import workload_names
@@ -28,6 +29,13 @@ def tiny(tmp_path: Path) -> str:
     path = tmp_path / "tiny.toml"
     path.write_text(toml())
     return str(path)
+
+
+@pytest.fixture(autouse=True)
+def _usual_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable about which a command has a remark."""
+    for name in (*OVERRULED, *SET, *(rule.name for rule in REFUSED)):
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_without_options_the_quick_suite_is_selected() -> None:
