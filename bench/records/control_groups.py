@@ -90,16 +90,16 @@ def throttled_periods(root: Path | None = None) -> int | None:
 
 def used_processor_s(root: Path | None = None) -> float | None:
     """The processor time in seconds that the group with the smallest quota has used; None without a quota."""
-    groups = list(_groups("cpu", root))
-    limits = {place: found for place, group in enumerate(groups) if (found := _quota(group)) is not None}
-    if not limits:
+    groups = [group for group in _groups("cpu", root) if _quota(group) is not None]
+    if not groups:
         return None
-    place = min(limits, key=lambda item: limits[item])
-    if groups[place].version == 2:  # noqa: PLR2004 (the version)
-        used = groups[place].numbers("cpu.stat").get("usage_usec")
+    tightest = min(groups, key=lambda group: _quota(group) or math.inf)
+    if tightest.version == 2:  # noqa: PLR2004 (the version)
+        used = tightest.numbers("cpu.stat").get("usage_usec")
         return None if used is None else used * MICRO
+    place = [group for group in _groups("cpu", root) if group.version == 1].index(tightest)
     accounts = [group for group in _groups("cpuacct", root) if group.version == 1]
-    beside = (groups[place], *accounts[place : place + 1])  # `cpuacct` may be mounted apart from `cpu`
+    beside = (tightest, *accounts[place : place + 1])  # `cpuacct` may be mounted apart from `cpu`
     spent = next((found for group in beside if (found := group.number("cpuacct.usage")) is not None), None)
     return None if spent is None else spent * NANO
 

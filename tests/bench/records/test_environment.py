@@ -10,12 +10,16 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from types import SimpleNamespace
 
 import pytest
 
 from bench.errors import BenchError, UsageError
-from bench.records.environment import commit, environment, hardware, machine_name
+from bench.records import control_groups
+from bench.records import environment as surroundings
+from bench.records.environment import busy_cores, commit, environment, free_memory_bytes, hardware, machine_name
 from bench.records.record import to_json
+from tests.bench.records.fake_root import lay_out
 
 
 @pytest.fixture(autouse=True)
@@ -137,3 +141,107 @@ def test_a_folder_inside_another_checkout_has_no_commit(tmp_path: Path) -> None:
 
 def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", "-C", folder, *arguments], check=True)
+
+
+def limited(root: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], *, cores: int = 16) -> None:
+    """This process in control groups with these files, on a host with that many cores and 64 GiB of memory."""
+    monkeypatch.setattr(control_groups, "ROOT", lay_out(root, files))
+    monkeypatch.setattr(surroundings, "affinity", lambda: list(range(cores)))
+    monkeypatch.setattr(surroundings, "host_cores", lambda: cores)
+    memory = SimpleNamespace(total=64 * 2**30, available=60 * 2**30, used=4 * 2**30)
+    monkeypatch.setattr(surroundings.psutil, "virtual_memory", lambda: memory)
+
+
+QUOTA = {"cpu.max": "200000 100000"}
+
+
+def test_a_quota_decides_cores_threads_and_the_name_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited(tmp_path, monkeypatch, QUOTA | {"memory.max": str(4 * 2**30), "memory.current": str(2**30)})
+    found = environment({})
+    assert (found.cores, found.host_cores, found.memory_bytes) == (2, 16, 4 * 2**30)
+    assert "-2c-4g-" in found.machine
+    assert found.limits == (
+        "2 of 16 processors (quota of the control group)",
+        "4 of 64 GiB of memory (limit of the control group)",
+    )
+    assert free_memory_bytes() == 3 * 2**30
+
+
+def test_a_machine_without_limits_has_the_name_of_its_hardware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(tmp_path, monkeypatch, {"cpu.max": "max 100000", "memory.max": "max", "cpuset.cpus.effective": "0-15"})
+    found = environment({})
+    assert "-16c-64g-" in found.machine
+    assert (found.cores, found.limits, free_memory_bytes()) == (16, (), 60 * 2**30)
+
+
+@pytest.mark.parametrize(
+    ("files", "cores", "line"),
+    [
+        ({"cpu.max": "150000 100000"}, 2, "1.5 of 16 processors (quota of the control group)"),
+        ({"cpuset.cpus.effective": "0-3"}, 4, "4 of 16 processors (cpuset of the control group)"),
+        (QUOTA | {"cpuset.cpus.effective": "3"}, 1, "1 of 16 processors (cpuset of the control group)"),
+        ({"cpu.max": "6400000 100000"}, 16, None),
+    ],
+)
+def test_the_smallest_limit_of_processors_holds(
+    files: dict[str, str], cores: int, line: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited(tmp_path, monkeypatch, files)
+    assert environment({}).cores == cores
+    assert environment({}).limits == ((line,) if line else ())
+
+
+def test_an_affinity_is_a_limit_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(tmp_path, monkeypatch, QUOTA)
+    monkeypatch.setattr(surroundings, "affinity", lambda: [5])
+    assert (environment({}).cores, environment({}).limits) == (1, ("1 of 16 processors (CPU affinity)",))
+
+
+def test_a_limit_above_the_memory_of_the_host_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(tmp_path, monkeypatch, {"memory.max": str(65 * 2**30)})
+    assert (environment({}).memory_bytes, environment({}).limits) == (64 * 2**30, ())
+
+
+@pytest.mark.parametrize(
+    ("host_busy", "group_s", "expected"),
+    [(10.0, 0.0, 0.0), (15.0, 0.0, 1.0), (10.0, 0.4, 0.8)],
+    ids=["others leave enough of the host", "others leave too little", "work in the same group"],
+)
+def test_under_a_quota_other_work_counts_only_if_it_takes_from_the_quota(
+    host_busy: float, group_s: float, expected: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited(tmp_path, monkeypatch, QUOTA | {"cpu.stat": "usage_usec 1000000"})
+
+    def percent(interval: float) -> float:
+        usage = 1_000_000 + round(group_s * 1e6)
+        (tmp_path / "sys/fs/cgroup/cpu.stat").write_text(f"usage_usec {usage}\n")
+        return 100 * host_busy / 16 * bool(interval)
+
+    monkeypatch.setattr(surroundings.psutil, "cpu_percent", percent)
+    monkeypatch.setattr(surroundings.psutil, "cpu_count", lambda: 16)
+    assert busy_cores(0.5) == pytest.approx(expected)
+
+
+def test_work_on_cores_that_a_process_may_not_use_is_no_disturbance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited(tmp_path, monkeypatch, {})
+    monkeypatch.setattr(surroundings, "affinity", lambda: [0, 3])
+    shares = [10.0, 100.0, 100.0, 50.0, *[100.0] * 12]
+    monkeypatch.setattr(
+        surroundings.psutil, "cpu_percent", lambda interval, percpu: shares[: 16 * bool(interval * percpu)]
+    )
+    assert busy_cores() == pytest.approx(0.6)
+
+
+def test_variables_of_the_shell_are_on_the_record_without_the_name_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surroundings.getpass, "getuser", lambda: "somebody")
+    monkeypatch.setattr(surroundings.socket, "gethostname", lambda: "their-host")
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=somebody --xla_dump_hlo_module_re=their-host")
+    found = environment({}).variables
+    assert found is not None
+    assert found["TF_ENABLE_ONEDNN_OPTS"] == "0"
+    assert found["XLA_FLAGS"] == "(not stored) (not stored)"

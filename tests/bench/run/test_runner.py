@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from bench.plan.cases import Selection, cases
-from bench.records.measurement import POWER_CAP, Reading, Use
+from bench.records import control_groups
+from bench.records.measurement import POWER_CAP, QUOTA, Reading, Use
 from bench.records.record import Case, from_line, to_json, to_line
 from bench.run import runner
 from bench.run.certificates import certify
@@ -16,6 +17,7 @@ from bench.run.settings import ENDING, Event
 from bench.run.worker_client import Message
 from bench.workload.axes import Purpose
 from bench.workload.frameworks import Contender
+from tests.bench.records.fake_root import lay_out
 from tests.bench.run.scripted_workers import OK, Script, measured, scripted, told
 from tests.bench.run.watched_run import Watched, watched
 from tests.bench.workloads import named, workload
@@ -290,6 +292,17 @@ def test_the_search_for_the_largest_batch_fails_if_no_sample_fits(tmp_path: Path
     assert found.measurement.capacity.memory_limit_bytes, "by default most of the free memory"
 
 
+def test_the_search_for_the_largest_batch_stays_within_the_control_group(
+    tmp_path: Path, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitting(0, script)
+    limits = {"memory.max": "1000000000", "memory.current": "600000000", "memory.stat": "inactive_file 100000000"}
+    monkeypatch.setattr(control_groups, "ROOT", lay_out(tmp_path / "limited", limits))
+    (found,) = watched(tmp_path).run((a_case("capacity", batch_size=4),))
+    assert found.measurement.capacity is not None
+    assert found.measurement.capacity.memory_limit_bytes == 400_000_000, "80 % of what is left"
+
+
 def test_the_job_of_a_case_has_its_planted_slowdown(tmp_path: Path, script: Script) -> None:
     planted = {"timing": 0.1, "learning": 0.0}
     watched(tmp_path, planted=lambda case: planted[case.purpose]).run((a_case(), a_case("learning")))
@@ -307,6 +320,8 @@ def hindered(reason: str) -> Use:
         (("heat", "heat", "heat", "heat"), 3),
         (("heat", POWER_CAP), 2),
         ((POWER_CAP,), 1),
+        ((QUOTA,), 1),
+        (("heat", QUOTA), 2),
     ],
 )
 def test_a_throttled_case_is_repeated_and_every_attempt_is_stored(

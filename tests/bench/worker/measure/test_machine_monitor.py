@@ -9,9 +9,11 @@ import psutil
 import pynvml
 import pytest
 
-from bench.records.measurement import POWER_CAP, Use
+from bench.records import control_groups
+from bench.records.measurement import POWER_CAP, QUOTA, Use
 from bench.worker.measure import machine_monitor
 from bench.worker.measure.machine_monitor import Watch
+from tests.bench.records.fake_root import lay_out
 
 ANSWERS: dict[str, Callable[..., Any]] = {
     "nvmlInit": lambda: None,
@@ -151,3 +153,25 @@ def test_stolen_cpu_time_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert watched("cpu").stolen_ns == 250_000_000
     monkeypatch.setattr(psutil, "cpu_times", SimpleNamespace)
     assert watched("cpu").stolen_ns is None
+
+
+def test_throttled_periods_of_a_quota_mark_a_block_as_hindered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = lay_out(tmp_path, {"cpu.max": "200000 100000", "cpu.stat": "nr_throttled 5"})
+    monkeypatch.setattr(control_groups, "ROOT", root)
+    quiet = watched("cpu")
+    assert (quiet.throttled, quiet.hindered) == ((), False), "what was throttled before the block does not count"
+    found = Watch("cpu")
+    found.begin()
+    lay_out(tmp_path, {"cpu.stat": "nr_throttled 6"})
+    use = found.end(energy_j=None)
+    assert (use.throttled, use.hindered, use.overheated) == ((QUOTA,), True, False)
+
+
+def test_throttled_periods_without_a_quota_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        control_groups, "ROOT", lay_out(tmp_path, {"cpu.max": "max 100000", "cpu.stat": "nr_throttled 5"})
+    )
+    found = Watch("cpu")
+    found.begin()
+    lay_out(tmp_path, {"cpu.stat": "nr_throttled 6"})
+    assert not found.end(energy_j=None).hindered
