@@ -107,7 +107,13 @@ class Adapter(Protocol):
         """The versions of the libraries that decide how fast the framework is, by name."""
 
     def settings(self) -> dict[str, str]:
-        """How the framework is configured and called, as resolved at run time; `prepare` comes first."""
+        """How the framework is configured and called, as resolved at run time; `prepare` comes first.
+
+        `execution` says how training steps ran, `inference` how queries ran. Each is there only after such a call.
+        """
+
+    def uncompiled(self) -> str | None:
+        """What should have been compiled and was not, with the reason; None if everything ran as it should."""
 
 
 def step_by_step(adapter: Adapter, batches: Iterable[HostBatch]) -> list[Loss]:

@@ -1,9 +1,11 @@
 """Drives Flax: `nnx.jit` around the training step and the forward pass.
 
-Tuned: `jax.jit` with donated buffers around functions of the state, and several steps in one `lax.scan`.
+Tuned: `nnx.cached_partial` and `nnx.jit_partial`, which bind the module once; `jax.jit` with donated buffers around
+functions of the state; and several steps in one `lax.scan`.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, final
 
@@ -19,6 +21,7 @@ from bench.adapters.base import IDIOMATIC, Adapter, Batch, HostBatch, Loss, Mode
 from bench.adapters.custom_loops.base import AHEAD, on_device
 from bench.adapters.custom_loops.flax import Functional
 from bench.adapters.engines.base import Engine, Peaks
+from bench.adapters.engines.execution import Execution, Form
 from bench.adapters.engines.jax import JaxEngine
 from bench.workload.axes import FrameworkOptions, Scenario
 from bench.workload.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
@@ -28,6 +31,8 @@ Optimizer = Any  # nnx.Optimizer is generic in the model, which the harness does
 CHECKPOINT = "orbax"
 STEPS_PER_CALL = 8
 USUAL, SCAN = "nnx.jit", f"lax.scan of {STEPS_PER_CALL} steps"
+CACHED, PARTIAL = "nnx.cached_partial", "nnx.jit_partial"
+BOUND = (USUAL, CACHED, PARTIAL)  # functions of the module, which have it bound as their first argument
 
 
 def create() -> Adapter:
@@ -42,12 +47,13 @@ class FlaxAdapter:
     model: nnx.Module
     optimizer: Optimizer
     training: bool
-    step: Callable[[nnx.Module, Optimizer, Array, Array], Array]
-    call: Callable[[nnx.Module, Array], Array]
+    step: Callable[[Array, Array], Array]
+    call: Callable[[Array], Array]
     functional: Functional | None  # trains and predicts in place of `step` and `call`, if the options say so
 
     def __init__(self) -> None:
         self.engine: Engine = JaxEngine()
+        self.execution = Execution(self.engine)
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Set up JAX."""
@@ -67,28 +73,36 @@ class FlaxAdapter:
     ) -> Mapping[str, tuple[str, ...]]:
         """What is compiled: a function of the module, of its state, or of its state for several steps.
 
-        On a GPU also which library XLA uses for matrix multiplications, which cannot be set with `nnx.jit`.
+        `nnx.cached_partial` and `nnx.jit_partial` are offered if this version of Flax has them. On a GPU also which
+        library XLA uses for matrix multiplications, which cannot be set with functions of the module.
         """
         scan = (SCAN,) if scenario == "training" else ()
-        return {"call": (USUAL, *on_device(("jax.jit", AHEAD, *scan), self.engine.device))}
+        bound = (name for name in BOUND if hasattr(nnx, name.removeprefix("nnx.")))
+        return {"call": (*bound, *on_device(("jax.jit", AHEAD, *scan), self.engine.device))}
 
     def prepare(self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:
         """Take the model, and make its optimizer and its two compiled functions."""
         self.model = model
-        self.model.train()
         self.training = True
         update = _optimizer(recipe.optimizer)
         if recipe.clipping:
             update = optax.chain(_clip(recipe.clipping), update)
         self.optimizer = nnx.Optimizer(model, update, wrt=nnx.Param)
         self.parameters = [leaf for leaf in jax.tree.leaves(self.model, is_leaf=_is_variable) if _is_parameter(leaf)]
-        learn = _learning(LOSSES[recipe.loss])
-        self.step, self.call = nnx.jit(learn), nnx.jit(_call)
-        call = tuning.get("call", USUAL)
-        self.steps_per_call = STEPS_PER_CALL if call.startswith(SCAN) else 1
+        learn = self.engine.traced(_learning(LOSSES[recipe.loss]), "training")
+        answer = self.engine.traced(_call, "inference")
+        self.form = tuning.get("call", USUAL)
+        self.steps_per_call = STEPS_PER_CALL if self.form.startswith(SCAN) else 1
         self.functional = None
-        if call != USUAL:
-            self.functional = Functional(model, self.optimizer, learn=learn, answer=_call, call=call)
+        if self.form not in BOUND:
+            self.functional = Functional(model, self.optimizer, learn=learn, answer=answer, call=self.form)
+            self.model.train()
+            return
+        # What is bound keeps the mode that the module has now; its variables are shared.
+        self.model.eval()
+        self.call = _bound(self.form, answer, model)
+        self.model.train()
+        self.step = _bound(self.form, learn, model, self.optimizer)
 
     def settle(self) -> None:
         """Write the state that was trained outside of the module into the module."""
@@ -104,13 +118,14 @@ class FlaxAdapter:
 
     def train(self, batches: Iterable[Batch]) -> list[Array]:
         """One optimizer step for each batch."""
+        self.execution.trained = True
         if not self.training:
             self.model.train()
             self.training = True
         if self.functional is not None:
             groups = together(batches, self.steps_per_call)
             return [loss for group in groups for loss in self.functional.train(group)]
-        return [self.step(self.model, self.optimizer, inputs, targets) for inputs, targets in batches]
+        return [self.step(inputs, targets) for inputs, targets in batches]
 
     def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
         """One optimizer step for each batch, by the same loop as `train`."""
@@ -121,8 +136,8 @@ class FlaxAdapter:
         if self.training:
             self.settle()
             self.model.eval()
-            self.training = False
-        return self.call(self.model, inputs) if self.functional is None else self.functional.predict(inputs)
+            self.training, self.execution.predicted = False, True
+        return self.call(inputs) if self.functional is None else self.functional.predict(inputs)
 
     def wait(self, result: object) -> None:
         """Return when the result is computed and, after training, the parameters too."""
@@ -169,15 +184,26 @@ class FlaxAdapter:
 
     def settings(self) -> dict[str, str]:
         """What is compiled, the implementation of the optimizer, precision and threads."""
-        compiled = USUAL if self.functional is None else self.functional.call
-        return {
-            "execution": f"{compiled} (XLA)",
-            "inference": f"{compiled} (XLA)",
+        form = Form(self.form, "XLA")
+        return self.execution.settings(form, form) | {
             "steps in a call": str(self.steps_per_call),
             "optimizer": "nnx.Optimizer of optax",
             "precision": "dtype bfloat16, param_dtype float32" if self.precision == "bf16" else self.engine.precision,
             "threads": f"{self.threads} by CPU affinity",
         }
+
+    def uncompiled(self) -> str | None:
+        """The form that ran without a compilation."""
+        return self.execution.uncompiled(Form(self.form), Form(self.form))
+
+
+def _bound(form: str, function: Callable[..., Array], *arguments: object) -> Callable[..., Array]:
+    """The compiled function with its first arguments bound, which are the module and for a step the optimizer."""
+    if form == PARTIAL:
+        bound: Callable[..., Array] = nnx.jit_partial(function, *arguments, graph=False)
+        return bound
+    jitted = nnx.jit(function)
+    return nnx.cached_partial(jitted, *arguments) if form == CACHED else partial(jitted, *arguments)
 
 
 def _learning(loss: Callable[[Array, Array], Array]) -> Callable[[nnx.Module, Optimizer, Array, Array], Array]:

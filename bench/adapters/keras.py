@@ -16,6 +16,7 @@ import numpy as np
 from bench.adapters.base import IDIOMATIC, Adapter, Batch, DeviceArray, HostBatch, Loss, Model, step_by_step, together
 from bench.adapters.custom_loops.base import AHEAD, Loop, on_device
 from bench.adapters.engines.base import Engine, Peaks
+from bench.adapters.engines.execution import EAGER, Execution, Form
 from bench.errors import UnavailableError
 from bench.workload.axes import FrameworkOptions, Scenario
 from bench.workload.recipe import Adam, AdamW, Clipping, Recipe, Sgd, UpdateRule
@@ -43,6 +44,7 @@ class KerasAdapter:
     def __init__(self) -> None:
         self.backend = keras.backend.backend()
         self.engine: Engine = importlib.import_module(f"bench.adapters.engines.{self.backend}").create()
+        self.execution = Execution(self.engine)
         self.training = False
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
@@ -90,8 +92,9 @@ class KerasAdapter:
         has_loop = call.startswith(LOOP)  # in a custom loop on torch the optimizer runs eagerly
         rule = optimizer(recipe.optimizer, recipe.clipping, compiled=jit is True and not has_loop)
         self.model.compile(optimizer=rule, loss=LOSSES[recipe.loss](), jit_compile=jit)
-        for name in ("train_step", "predict_step"):
-            setattr(model, name, self.engine.traced(getattr(type(model), name).__get__(model)))
+        own = type(model)
+        self.model.train_step = self.engine.traced(own.train_step.__get__(model), "training")
+        self.model.predict_step = self.engine.traced(own.predict_step.__get__(model), "inference")
         self.parameters, self.training = self.model.trainable_variables, False
         self.step = self.engine.stateless(self.model.train_step)
         self.steps_per_call = STEPS_PER_CALL if call.startswith(SEVERAL_STEPS) else 1
@@ -112,14 +115,14 @@ class KerasAdapter:
 
     def train(self, batches: Iterable[Batch]) -> list[DeviceArray]:
         """One optimizer step for each batch."""
-        self.training = True
+        self.training = self.execution.trained = True
         if self.loop is not None:
             return [loss for group in together(batches, self.steps_per_call) for loss in self.loop.train(group)]
         return [self.model.train_on_batch(inputs, targets) for inputs, targets in batches]
 
     def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
         """Train with `train_on_batch`; on JAX with the loop of Keras' guide, which keeps the state in JAX arrays."""
-        self.training = True
+        self.training = self.execution.trained = True
         if self.loop is not None:
             return step_by_step(self, batches)
         if self.step is None:
@@ -152,7 +155,7 @@ class KerasAdapter:
 
     def predict(self, inputs: DeviceArray) -> DeviceArray:
         """The logits of one query; `predict_on_batch` returns them in host memory."""
-        self.training = False
+        self.training, self.execution.predicted = False, True
         if self.loop is not None:
             answers = self.loop.predict(inputs)
             return keras.ops.cast(answers, "float32") if self.precision == "bf16" else answers
@@ -199,15 +202,26 @@ class KerasAdapter:
     def settings(self) -> dict[str, str]:
         """How Keras resolved its defaults, and how steps, queries and epochs are called."""
         steps = "train_on_batch" if self.loop is None else f"a custom loop, {self.steps_per_call} in a call"
-        return {
-            "execution": EXECUTION[self.backend, bool(self.model.jit_compile)],
-            "inference": "predict_on_batch" if self.loop is None else "a call of the model",
+        how = self.execution.settings(*self._forms())
+        if "execution" in how:
+            stateless = how["execution"].replace("jax.jit", "jax.jit around train_step").removesuffix(" (XLA)")
+            how["epochs"] = stateless if self.step and self.loop is None else steps
+        return how | {
             "steps": steps,
-            "epochs": "jax.jit around train_step" if self.step and self.loop is None else steps,
             "optimizer": f"keras.optimizers.{type(self.model.optimizer).__name__}",
             "precision": "policy mixed_bfloat16" if self.precision == "bf16" else self.engine.precision,
             "threads": str(self.threads),
         }
+
+    def uncompiled(self) -> str | None:
+        """What Keras should have compiled and did not."""
+        return self.execution.uncompiled(*self._forms())
+
+    def _forms(self) -> tuple[Form, Form]:
+        """How Keras runs steps and queries."""
+        form = EXECUTION[self.backend, bool(self.model.jit_compile)]
+        call = "predict_on_batch" if self.loop is None else "a call of the model"
+        return form, form._replace(function=f"{call}, {form.function}")
 
 
 def optimizer(rule: UpdateRule, clipping: Clipping | None = None, *, compiled: bool = False) -> keras.Optimizer:
@@ -313,12 +327,12 @@ def _learning_rate(value: float) -> Any:  # noqa: ANN401 (Keras takes a float or
 
 # How Keras runs a step, by the backend and by the resolved value of `jit_compile`.
 EXECUTION = {
-    ("tensorflow", False): "tf.function, XLA off",
-    ("tensorflow", True): "tf.function, XLA on",
-    ("jax", False): "eager",
-    ("jax", True): "jax.jit (XLA)",
-    ("torch", False): "eager",
-    ("torch", True): "torch.compile",
+    ("tensorflow", False): Form("tf.function", "XLA off"),
+    ("tensorflow", True): Form("tf.function", "XLA on"),
+    ("jax", False): EAGER,
+    ("jax", True): Form("jax.jit", "XLA"),
+    ("torch", False): EAGER,
+    ("torch", True): Form("torch.compile"),
 }
 
 LOSSES = {

@@ -1,6 +1,6 @@
 """Drives PyTorch: an eager loop with a plain optimizer, `inference_mode` for inference.
 
-Tuned: a fused optimizer, `torch.compile`, channels last, oneDNN on or off.
+Tuned: a fused optimizer, `torch.compile` of the model or of the whole step, channels last, oneDNN on or off.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from bench.adapters.base import IDIOMATIC, Adapter, Batch, HostBatch, Loss, Model, step_by_step
 from bench.adapters.engines.base import Engine, Peaks
+from bench.adapters.engines.execution import EAGER, Execution, Form
 from bench.adapters.engines.torch import TorchEngine
 from bench.errors import UnavailableError
 from bench.workload.axes import FrameworkOptions, Scenario
@@ -30,6 +31,7 @@ def create() -> Adapter:
 
 
 IMAGE = 3  # axes of a sample: height, width, channels
+WHOLE = "whole step"  # a value of the option `compile`: forward pass, backward pass and optimizer in one function
 
 
 @final
@@ -40,15 +42,19 @@ class PyTorchAdapter:
     optimizer: torch.optim.Optimizer
     loss: Callable[[Tensor, Tensor], Tensor]
     device: torch.device
+    step: Callable[[Tensor, Tensor], Tensor]
     steps_per_call = 1
 
     def __init__(self) -> None:
         self.engine: Engine = TorchEngine()
+        self.execution = Execution(self.engine)
         self.channels_last = False
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Set up torch; `prepare` and `put` move models and tensors to the device."""
         self.engine.configure(device=device, precision=precision, threads=threads)
+        # A compiled Adam computes its bias correction in the default dtype, an eager one in Python's float.
+        torch.set_default_dtype(torch.float64 if precision == "fp64" else torch.float32)
         self.precision, self.device = precision, torch.device(device)
         self.is_mixed = precision == "bf16"
 
@@ -70,6 +76,7 @@ class PyTorchAdapter:
             found["memory_format"] = ("contiguous", "channels_last")
         found |= self.engine.choices()
         if scenario == "training":
+            found["compile"] = (*found["compile"], WHOLE)
             found["optimizer"] = ("default", "fused")
         return found
 
@@ -81,12 +88,15 @@ class PyTorchAdapter:
         if self.channels_last:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # its stub forgets this form
         self.engine.choose(tuning)
-        compiled = tuning.get("compile", "off")
-        self.call = self.model if compiled == "off" else torch.compile(self.model, mode=compiled, dynamic=False)
+        self.compiled = tuning.get("compile", "off")
+        self.call = self.model
+        if self.compiled not in {"off", WHOLE}:
+            self.call = torch.compile(self.model, mode=self.compiled, dynamic=False)
         self.trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = _optimizer(recipe.optimizer, self.trainable, fused=self.implementation == "fused" or None)
         self.clipping = recipe.clipping
         self.loss = LOSSES[recipe.loss]
+        self.step = torch.compile(self._step, dynamic=False) if self.compiled == WHOLE else self._step
 
     def settle(self) -> None:
         """Do nothing: the model is trained in place."""
@@ -103,25 +113,27 @@ class PyTorchAdapter:
 
     def train(self, batches: Iterable[Batch]) -> list[Tensor]:
         """One optimizer step for each batch."""
+        self.execution.trained = True
         if not self.model.training:
             self.model.train()
-        losses = []
-        for inputs, targets in batches:
-            self.optimizer.zero_grad()
-            loss = self.loss(self._logits(inputs), targets)
-            loss.backward()
-            if self.clipping:
-                _clip(self.trainable, self.clipping)
-            self.optimizer.step()
-            losses.append(loss.detach())
-        return losses
+        return [self.step(inputs, targets) for inputs, targets in batches]
+
+    def _step(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        self.optimizer.zero_grad()
+        loss = self.loss(self._logits(inputs), targets)
+        loss.backward()
+        if self.clipping:
+            _clip(self.trainable, self.clipping)
+        self.optimizer.step()
+        return loss.detach()
 
     def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
         """One optimizer step for each batch, by the same loop as `train`."""
         return step_by_step(self, batches)
 
     def predict(self, inputs: Tensor) -> Tensor:
-        """The logits of one query."""
+        """The logits of one query; where the whole step is compiled, the model answers eagerly."""
+        self.execution.predicted = True
         if self.model.training:
             self.model.eval()
         with torch.inference_mode():
@@ -166,13 +178,22 @@ class PyTorchAdapter:
 
     def settings(self) -> dict[str, str]:
         """Eager or compiled, the implementation of the optimizer, precision and threads."""
-        return {
-            "execution": "torch.compile" if self.call is not self.model else "eager",
-            "inference": "inference_mode",
+        return self.execution.settings(*self._forms()) | {
             "optimizer": f"torch.optim.{type(self.optimizer).__name__}, {self.implementation} implementation",
             "precision": "torch.autocast to bfloat16" if self.is_mixed else self.engine.precision,
             "threads": str(torch.get_num_threads()),
         }
+
+    def uncompiled(self) -> str | None:
+        """What `torch.compile` got and did not compile."""
+        return self.execution.uncompiled(*self._forms())
+
+    def _forms(self) -> tuple[Form, Form]:
+        """How steps and queries are called."""
+        compiled = Form("torch.compile")
+        step = {"off": EAGER, WHOLE: Form("torch.compile of the whole step")}.get(self.compiled, compiled)
+        query = EAGER if self.compiled in {"off", WHOLE} else compiled
+        return step, query._replace(function=f"{query.function}, inference_mode")
 
 
 def _safetensors() -> ModuleType:

@@ -72,7 +72,7 @@ def _measure(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001
         processes=job.get("processes", 1),
     )
     found = dispatch.measure(subject, case, occasion)
-    problem = _problem(found, case)
+    problem = _problem(found, case, subject)
     return {
         "outcome": "ok" if problem is None else problem[0],
         "error": None if problem is None else problem[1],
@@ -82,11 +82,12 @@ def _measure(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001
     }
 
 
-def _problem(found: Measurement, case: Case) -> tuple[str, str] | None:
-    """Outcome and reason if a result is not finite, or does not have the accuracy of the case's precision."""
+def _problem(found: Measurement, case: Case, subject: PreparedWorkload) -> tuple[str, str] | None:
+    """Outcome and reason if a result is not finite, has another accuracy than its precision, or was not compiled."""
     if not all(np.isfinite(block.checksum) for block in found.blocks):
         return "diverged", "an output or a loss is not a finite number"
-    reason = None if found.forward_deviation is None else misfit(found.forward_deviation, case.precision)
+    accuracy = None if found.forward_deviation is None else misfit(found.forward_deviation, case.precision)
+    reason = accuracy or subject.adapter.uncompiled()
     return None if reason is None else ("failed", reason)
 
 

@@ -18,20 +18,20 @@ from bench.adapters.engines.base import Engine
 State = tuple[list[Array], ...]
 
 
-def create(model: Any, engine: Engine, *, call: str, jit_compile: bool) -> Loop:  # noqa: ANN401, ARG001 (a Keras model; JAX always compiles, and counts by itself)
+def create(model: Any, engine: Engine, *, call: str, jit_compile: bool) -> Loop:  # noqa: ANN401, ARG001 (a Keras model; JAX always compiles)
     """The loop of a compiled model."""
-    return JaxLoop(model, call)
+    return JaxLoop(model, engine, call)
 
 
 @final
 class JaxLoop:
     """See `Loop`; compiled as the option `call` says."""
 
-    def __init__(self, model: Any, call: str) -> None:  # noqa: ANN401 (a Keras model)
+    def __init__(self, model: Any, engine: Engine, call: str) -> None:  # noqa: ANN401 (a Keras model)
         self.model = model
         model.optimizer.build(model.trainable_variables)
-        self.steps = jax_compilation.compiled(self._steps, call, donate=True)
-        self.answer = jax_compilation.compiled(self._answer, call, donate=False)
+        self.steps = jax_compilation.compiled(engine.traced(self._steps, "training"), call, donate=True)
+        self.answer = jax_compilation.compiled(engine.traced(self._answer, "inference"), call, donate=False)
         self.kept: State | None = None  # during training
         self.frozen: State | None = None  # during inference
 

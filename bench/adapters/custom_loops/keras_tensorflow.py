@@ -25,8 +25,8 @@ class TensorFlowLoop:
 
     def __init__(self, model: Any, engine: Engine, *, jit_compile: bool) -> None:  # noqa: ANN401 (a Keras model)
         self.model = model
-        self.steps = tf.function(engine.traced(self._steps), jit_compile=jit_compile)
-        answer = engine.traced(lambda inputs: model(inputs, training=False))
+        self.steps = tf.function(engine.traced(self._steps, "training"), jit_compile=jit_compile)
+        answer = engine.traced(lambda inputs: model(inputs, training=False), "inference")
         self.answer = tf.function(answer, jit_compile=jit_compile)
         model.optimizer.build(model.trainable_variables)
 

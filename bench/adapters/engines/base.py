@@ -4,10 +4,17 @@ The module of an engine has a function `create() -> Engine`. Importing the modul
 no device.
 """
 
+import os
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, final
+
+from bench.workload.axes import Scenario
 
 Step = Callable[..., Any]
+
+# Variables of the shell by which NVIDIA's libraries and oneDNN compute float32 in another precision.
+TF32_OVERRIDE, FPMATH = "NVIDIA_TF32_OVERRIDE", "ONEDNN_DEFAULT_FPMATH_MODE"
 
 
 class Peaks(NamedTuple):
@@ -25,6 +32,30 @@ class Compiled(NamedTuple):
 
     trace_ns: int = 0
     compile_ns: int | None = 0
+
+
+@final
+@dataclass(slots=True)
+class Calls:
+    """How often the Python code of a step or a query was called to be traced, and how often it computed by itself."""
+
+    traced: int = 0
+    direct: int = 0
+
+    def uncompiled(self, reason: str) -> str | None:
+        """The reason if the code was not compiled, or not every time; None if it was."""
+        return None if self.traced and not self.direct else reason or "reason unknown"
+
+
+def resolved(precision: str, *, device: str, allows_tf32: bool) -> str:
+    """The precision in which a library computes, by what it says and by variables that it reads from the shell."""
+    if precision not in {"fp32", "tf32"}:
+        return precision
+    if device != "cpu":
+        is_tf32 = {"0": False, "1": True}.get(os.environ.get(TF32_OVERRIDE, ""), allows_tf32)
+        return "tf32" if is_tf32 else "fp32"
+    mode = os.environ.get(FPMATH, "").upper()
+    return precision if mode in {"", "STRICT"} else f"{precision}, in oneDNN {mode} ({FPMATH})"
 
 
 class Engine(Protocol):
@@ -52,8 +83,17 @@ class Engine(Protocol):
     def stateless(self, step: Step) -> Step | None:
         """A compiled step of Keras that takes the state and returns it; None if steps change variables in place."""
 
-    def traced(self, function: Step) -> Step:
-        """The function, wrapped if needed so that the time of tracing it is counted; it is called only to be traced."""
+    def traced(self, function: Step, scenario: Scenario) -> Step:
+        """The function of a scenario, wrapped if needed to note its calls and the time of tracing it.
+
+        It should be called only to be traced; `uncompiled` says whether that was so.
+        """
+
+    def uncompiled(self, scenario: Scenario) -> str | None:
+        """Why the functions of a scenario were not compiled; None if they were.
+
+        The answer comes from what happened, so the functions must have been called before.
+        """
 
     def compiled(self) -> Compiled:
         """The time that this process has spent on tracing and compiling so far."""

@@ -1,12 +1,15 @@
 """Drives JAX, for Flax and for Keras."""
 
+import os
 from collections.abc import Callable, Mapping
-from typing import final
+from functools import wraps
+from typing import Any, final
 
 import jax
 import jax.numpy as jnp
 
-from bench.adapters.engines.base import Compiled, Engine, Peaks, Step
+from bench.adapters.engines.base import Calls, Compiled, Engine, Peaks, Step, resolved
+from bench.workload.axes import Scenario
 
 
 def create() -> Engine:
@@ -20,6 +23,7 @@ MATMUL = {"fp64": "highest", "fp32": "highest", "tf32": "tensorfloat32", "bf16":
 # Events of `jax.monitoring`: a program is traced, lowered, and compiled.
 TRACING = ("/jax/core/compile/jaxpr_trace_duration", "/jax/core/compile/jaxpr_to_mlir_module_duration")
 COMPILING = "/jax/core/compile/backend_compile_duration"
+THREADS = "NPROC"  # XLA reads the number of its threads from this variable; without it, from the CPU affinity
 
 
 @final
@@ -31,15 +35,17 @@ class JaxEngine:
 
     def __init__(self) -> None:
         self.tracing, self.compiling = _Spans(), _Spans()
+        self.calls: dict[Scenario, Calls] = {"training": Calls(), "inference": Calls()}
         jax.monitoring.register_event_time_span_listener(self._heard)
 
-    def configure(self, *, device: str, precision: str, threads: int) -> None:  # noqa: ARG002 (threads: by affinity)
-        """Set platform and precision; XLA takes its number of threads from the CPU affinity of the process."""
+    def configure(self, *, device: str, precision: str, threads: int) -> None:
+        """Set platform, precision and the threads of XLA."""
+        os.environ[THREADS] = str(threads)
         jax.config.update("jax_platforms", device)
         jax.config.update("jax_enable_x64", precision == "fp64")
-        matmul = MATMUL[precision]
-        jax.config.update("jax_default_matmul_precision", matmul)
-        self.device, self.precision = device, f"{precision}, matmul precision {matmul}"
+        jax.config.update("jax_default_matmul_precision", MATMUL[precision])
+        kept = resolved(precision, device=device, allows_tf32=precision == "tf32") if device != "cpu" else precision
+        self.device, self.precision = device, f"{kept}, matmul precision {jax.config.jax_default_matmul_precision}"
 
     def choices(self) -> Mapping[str, tuple[str, ...]]:
         """No options: those of JAX are set for each program."""
@@ -57,9 +63,26 @@ class JaxEngine:
         compiled: Step = jax.jit(step, donate_argnums=0)
         return compiled
 
-    def traced(self, function: Step) -> Step:
-        """The function itself: JAX reports the time of tracing."""
-        return function
+    def traced(self, function: Step, scenario: Scenario) -> Step:
+        """The function, with its calls counted; JAX reports the time of tracing.
+
+        A call traces if its last argument, which has the batch, is a tracer. A compiled function is not called again.
+        """
+        calls = self.calls[scenario]
+
+        @wraps(function)
+        def counted(*arguments: Any) -> Any:  # noqa: ANN401 (a step's own)
+            if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(arguments[-1])):
+                calls.traced += 1
+            else:
+                calls.direct += 1
+            return function(*arguments)
+
+        return counted
+
+    def uncompiled(self, scenario: Scenario) -> str | None:
+        """Not compiled if the Python code was called with values; with JAX_DISABLE_JIT this happens in every call."""
+        return self.calls[scenario].uncompiled("JAX_DISABLE_JIT" if jax.config.jax_disable_jit else "")
 
     def compiled(self) -> Compiled:
         """The time in the events of `jax.monitoring`; tracing includes lowering."""

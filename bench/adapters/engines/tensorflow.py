@@ -6,7 +6,8 @@ from typing import Any, final
 
 import tensorflow as tf
 
-from bench.adapters.engines.base import Compiled, Engine, Peaks, Step
+from bench.adapters.engines.base import Calls, Compiled, Engine, Peaks, Step, resolved
+from bench.workload.axes import Scenario
 
 
 def create() -> Engine:
@@ -23,6 +24,7 @@ class TensorFlowEngine:
 
     def __init__(self) -> None:
         self.tracing_s = 0.0
+        self.calls: dict[Scenario, Calls] = {"training": Calls(), "inference": Calls()}
 
     def configure(self, *, device: str, precision: str, threads: int) -> None:
         """Set threads and device; memory grows as needed, TF32 is on or off."""
@@ -33,7 +35,8 @@ class TensorFlowEngine:
             tf.config.set_visible_devices([], "GPU")
         for gpu in tf.config.list_physical_devices("GPU") if device != "cpu" else ():
             tf.config.experimental.set_memory_growth(gpu, True)  # noqa: FBT003 (its only form)
-        self.device, self.precision = device, precision
+        is_tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
+        self.device, self.precision = device, resolved(precision, device=device, allows_tf32=is_tf32)
 
     def choices(self) -> Mapping[str, tuple[str, ...]]:
         """No options: those of TensorFlow have to be set before it is imported."""
@@ -51,12 +54,17 @@ class TensorFlowEngine:
         """None: variables are changed in place."""
         return None
 
-    def traced(self, function: Step) -> Step:
-        """The function, with the time of its calls counted: a `tf.function` calls it only while it makes a graph."""
+    def traced(self, function: Step, scenario: Scenario) -> Step:
+        """The function, with its calls and their time counted: a `tf.function` calls it only while it makes a graph."""
+        calls = self.calls[scenario]
 
         @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator] # as Keras does with its steps
         @wraps(function)
         def counted(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 (a step's own)
+            if not tf.inside_function():
+                calls.direct += 1
+                return function(*arguments, **options)
+            calls.traced += 1
             started_s = _now_s()
             try:
                 return function(*arguments, **options)
@@ -64,6 +72,11 @@ class TensorFlowEngine:
                 self.tracing_s += _now_s() - started_s
 
         return counted
+
+    def uncompiled(self, scenario: Scenario) -> str | None:
+        """Not compiled if the Python code was called outside of a graph."""
+        eagerly = tf.config.functions_run_eagerly()
+        return self.calls[scenario].uncompiled("tf.config.run_functions_eagerly" if eagerly else "")
 
     def compiled(self) -> Compiled:
         """The time of tracing; TensorFlow does not report how long it compiles."""

@@ -8,10 +8,11 @@ from typing import Any, final
 
 import torch
 import torch._dynamo.config
-from torch._dynamo.utils import compile_times  # its documentation names it there
+from torch._dynamo.utils import compile_times, counters  # its documentation names them there
 
 from bench import cache
-from bench.adapters.engines.base import Compiled, Engine, Peaks, Step
+from bench.adapters.engines.base import Compiled, Engine, Peaks, Step, resolved
+from bench.workload.axes import Scenario
 
 # The phases of a compilation by torch's names; the backward pass is compiled when it is first needed.
 WHOLE, INDUCTOR = ("_compile.compile_inner", "backward._backward_impl"), "compile_fx_inner"
@@ -26,6 +27,7 @@ PASSES = HELD, WORKSPACE, FORWARD, BACKWARD, OPTIMIZER = (
     "backward pass",
     "optimizer",
 )
+DISABLING = ("TORCH_COMPILE_DISABLE", "TORCHDYNAMO_DISABLE")
 CACHE, APART = "TORCHINDUCTOR_CACHE_DIR", "without-onednn"
 OPTIMIZERS = ("torch/optim/", "keras/src/optimizers/")
 
@@ -50,7 +52,9 @@ class TorchEngine:
         # Each input shape is compiled. By default Dynamo silently falls back to eager after eight recompilations.
         torch._dynamo.config.recompile_limit = PROGRAMS  # noqa: SLF001 (documented under this name)
         torch._dynamo.config.fail_on_recompile_limit_hit = True  # noqa: SLF001 (the same)
-        self.device, self.precision = device, precision
+        torch._dynamo.config.suppress_errors = False  # noqa: SLF001 (documented; else what fails to compile is eager)
+        is_tf32 = torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32
+        self.device, self.precision = device, resolved(precision, device=device, allows_tf32=is_tf32)
 
     def choices(self) -> Mapping[str, tuple[str, ...]]:
         """On a CPU, whether oneDNN is used; else torch's own operations compute."""
@@ -77,9 +81,15 @@ class TorchEngine:
         """None: variables are changed in place."""
         return None
 
-    def traced(self, function: Step) -> Step:
-        """The function itself: torch reports the time of tracing."""
+    def traced(self, function: Step, scenario: Scenario) -> Step:  # noqa: ARG002 (the protocol)
+        """The function itself: torch reports the time of tracing, and how many programs it made."""
         return function
+
+    def uncompiled(self, scenario: Scenario) -> str | None:  # noqa: ARG002 (programs are counted for the process)
+        """Not compiled if Dynamo has made no program in this process, as when a variable of the shell disables it."""
+        if counters["stats"]["unique_graphs"]:
+            return None
+        return ", ".join(name for name in DISABLING if os.environ.get(name) == "1") or "reason unknown"
 
     def compiled(self) -> Compiled:
         """The times in `torch._dynamo.utils.compile_times`: Inductor compiles, the rest is tracing."""

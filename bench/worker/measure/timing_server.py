@@ -19,7 +19,10 @@ Message = dict[str, Any]
 
 
 class WrongError(Exception):
-    """Raised if a result is not finite, or was computed in another precision; `outcome` is that of the record."""
+    """Raised if a result is not finite, or was computed in another way than asked for; `outcome` is that of the record.
+
+    Other ways are another precision, and code that was not compiled.
+    """
 
     def __init__(self, outcome: str, message: str) -> None:
         super().__init__(message)
@@ -42,7 +45,8 @@ class Server:
     def place(self, batch_size: int) -> Message:
         """Make ready for a batch size; returns the nanoseconds of a second call, and how many steps are one program.
 
-        Raises WrongError if the logits of a query do not have the accuracy of this precision.
+        Raises WrongError if the logits of a query do not have the accuracy of this precision, or if a call ran without
+        the compilation that its options promise.
         """
         if batch_size not in self._works:
             if self.scenario == "training":  # training changes the model, so each batch size has a new one
@@ -51,6 +55,9 @@ class Server:
                 self._works[batch_size] = self._queries(batch_size)
         self._work = work = self._works[batch_size]
         block.timed(work, work.together)  # the first call compiles
+        reason = self.subject.adapter.uncompiled()
+        if reason is not None:
+            raise WrongError("failed", reason)
         return self._called([block.timed(work, work.together)])
 
     def warm_up(self, limit_ns: int) -> Message:

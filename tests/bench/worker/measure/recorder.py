@@ -133,6 +133,10 @@ class Recorder:
         """No versions."""
         return {}
 
+    def uncompiled(self) -> str | None:
+        """None: nothing is compiled."""
+        return None
+
     def settings(self) -> dict[str, str]:
         """No settings."""
         return {}
