@@ -1,22 +1,31 @@
-"""Checks the figures of a run against budgets."""
+"""Checks the figures of runs against budgets."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 from bench.analysis.long_table import MEMORY, Figure, figures
 from bench.errors import PRECEDENCE, ExitCode, meant
-from bench.records.budget import LIMITS, Allowed, Budget
-from bench.records.cell import Cell, cells
-from bench.records.record import Record
+from bench.records.budget import CHOSEN_BY, LIMITS, Allowed, Budget
+from bench.records.cell import Cell, cells, names
+from bench.records.record import Case, Record
 from bench.records.timing_metrics import METRICS
 
 Verdict = Literal["kept", "BROKEN", "not measured"]
+Planned = Mapping[str, Sequence[Case]]
+NOT_STORED = "planned, no record"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One limit on one cell, and the measured value in the unit of the key; None if there is no value."""
+    """One limit on one cell of one run, and the measured value in the unit of the key; None if there is no value.
+
+    - `where`: the cell in words, with its run if there are several;
+    - `run`: the run, or empty if no run has such a cell;
+    - `reason`: why there is no value, or empty.
+    """
 
     where: str
     key: str
@@ -24,75 +33,203 @@ class Check:
     limit: float
     found: float | None
     verdict: Verdict
+    run: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checks:
-    """All checks, and the exit code: 3 if a limit is broken, else 6 if a limit has no measured value, else 0."""
+    """All checks, and the exit code: 3 if a limit is broken, else 6 if a limit has no measured value, else 0.
+
+    - `skipped`: a line for each cell that a budget selects and that its framework cannot run;
+    - `absent`: a line for each cell that was checked in one run, and that another run with its workload does not have.
+    """
 
     checks: tuple[Check, ...]
     exit_code: int
+    skipped: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
 
-def check(budgets: Sequence[Budget], records: Sequence[Record]) -> Checks:
-    """Every limit, checked for every cell that the budget selects.
+class _Key(NamedTuple):
+    """A cell of one run."""
 
-    A cell counts as not measured if one of its processes did not end well, or if it has no value for the limit. Cells
-    that a framework cannot run at all are skipped.
+    run: str
+    cell: Cell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tried:
+    """One process of a run: its case, how it ended, and why it did not end well."""
+
+    run: str
+    case: Case
+    outcome: str
+    error: str | None = None
+
+
+def check(
+    budgets: Sequence[Budget], records: Sequence[Record], *, unmeasured: Planned = MappingProxyType({})
+) -> Checks:
+    """Every limit, checked for every cell that the budget selects, in every run that has or planned the cell.
+
+    A cell counts as not measured if one of its processes did not end well, if it has no value for the limit, or if a
+    process is among the `unmeasured` ones: planned cases without a record, by run. Cells that a framework cannot run at
+    all are skipped.
     """
-    known = {(figure.cell, figure.metric): figure for figure in figures(records)}
-    tried = [record for record in records if record.outcome != "unavailable"]
-    found = tuple(check for budget in budgets for check in _checks(budget, known, tried))
+    known = {(_Key(figure.run, figure.cell), figure.metric): figure for figure in figures(records)}
+    tried = [_Tried(run=item.run, case=item.case, outcome=item.outcome, error=item.error) for item in records]
+    tried += [_Tried(run=run, case=case, outcome=NOT_STORED) for run, cases in unmeasured.items() for case in cases]
+    able = [item for item in tried if item.outcome != "unavailable"]
+    named = _names(tried)
+    unknown = unknown_names(budgets, records, unmeasured=unmeasured)
+    found = tuple(
+        dict.fromkeys(
+            check
+            for budget, line in zip(budgets, unknown, strict=True)
+            for check in _checks(budget, known, able, named=named, unknown=line)
+        )
+    )
     verdicts = {item.verdict for item in found}
     holds = {
         ExitCode.REGRESSED: "BROKEN" in verdicts,
         ExitCode.NOTHING_MEASURED: "not measured" in verdicts,
         ExitCode.DONE: True,
     }
-    return Checks(checks=found, exit_code=next(code for code in PRECEDENCE if holds.get(code)))
-
-
-def unknown_workloads(budgets: Sequence[Budget], records: Sequence[Record]) -> tuple[str, ...]:
-    """A line for each budget whose workload no record has: key, what was found, and similar names."""
-    known = sorted({record.case.workload for record in records})
-    return tuple(
-        f"budget[{number}].workload: found {budget.workload!r}, which no record has{meant(budget.workload, known)}"
-        for number, budget in enumerate(budgets)
-        if budget.workload not in known
+    exit_code = next(code for code in PRECEDENCE if holds.get(code))
+    return Checks(
+        checks=found,
+        exit_code=exit_code,
+        skipped=_skipped(budgets, tried, named),
+        absent=_absent(budgets, tried),
     )
 
 
-def _checks(budget: Budget, known: Mapping[tuple[Cell, str], Figure], tried: Sequence[Record]) -> Iterator[Check]:
+def unknown_names(
+    budgets: Sequence[Budget], records: Sequence[Record], *, unmeasured: Planned = MappingProxyType({})
+) -> tuple[str, ...]:
+    """For each budget a line about the first of its keys whose value no case has; empty if all values are known.
+
+    The line has the key, what was found, and similar names.
+    """
+    cases = [*(record.case for record in records), *(case for found in unmeasured.values() for case in found)]
+    known = {cell for case in cases for cell in cells(case)}
+    return tuple(_unknown_name(number, budget, known) for number, budget in enumerate(budgets))
+
+
+def _unknown_name(number: int, budget: Budget, known: Iterable[Cell]) -> str:
+    for field, value in budget.chosen_by().items():
+        values = {getattr(cell, field) for cell in known}
+        if value not in values:
+            near = meant(value, sorted(values)) if isinstance(value, str) else ""
+            return f"budget[{number}].{CHOSEN_BY[field]}: found {value!r}, which no record has{near}"
+    return ""
+
+
+def _names(tried: Sequence[_Tried]) -> dict[_Key, str]:
+    """A name for each cell of each run, which names the run if there are several."""
+    keys = [_Key(item.run, cell) for item in tried for cell in cells(item.case)]
+    several = len({key.run for key in keys}) > 1
+    places = names(key.cell for key in keys)
+    return {key: f"{places[key.cell]} (run {key.run})" if several else places[key.cell] for key in keys}
+
+
+def _checks(
+    budget: Budget,
+    known: Mapping[tuple[_Key, str], Figure],
+    able: Sequence[_Tried],
+    *,
+    named: Mapping[_Key, str],
+    unknown: str,
+) -> Iterator[Check]:
     for key, limit in budget.limits().items():
         metric, unit, allowed = LIMITS[key]
-        selected = _selected(budget, metric, tried)
+        selected = _selected(budget, metric, able)
         if not selected:
             where = " ".join(map(str, budget.chosen_by().values()))
-            yield Check(where=where, key=key, allowed=allowed, limit=limit, found=None, verdict="not measured")
-        for cell, well in selected.items():
-            figure = known.get((cell, metric)) if well else None
+            reason = unknown or f"no such {PURPOSES.get(metric, 'learning')} case was run"
+            yield Check(
+                where=where, key=key, allowed=allowed, limit=limit, found=None, verdict="not measured", reason=reason
+            )
+        for place, outcomes in selected.items():
+            well = set(outcomes) == {"ok"}
+            figure = known.get((place, metric)) if well else None
             value = None if figure is None else figure.value / unit
             verdict: Verdict = "not measured"
             if value is not None:
                 verdict = "kept" if (value <= limit if allowed == "at most" else value >= limit) else "BROKEN"
-            yield Check(where=cell.place, key=key, allowed=allowed, limit=limit, found=value, verdict=verdict)
+            yield Check(
+                where=named[place],
+                key=key,
+                allowed=allowed,
+                limit=limit,
+                found=value,
+                verdict=verdict,
+                run=place.run,
+                reason="" if value is not None else _reason(metric, outcomes, well=well),
+            )
 
 
-def _selected(budget: Budget, metric: str, tried: Sequence[Record]) -> dict[Cell, bool]:
-    """The cells that a budget selects, and whether all their processes ended well."""
-    found: dict[Cell, bool] = {}
-    for record in tried:
-        if record.case.purpose != PURPOSES.get(metric, "learning") or not _has(record, metric):
-            continue
-        for cell in cells(record.case):
-            if all(getattr(cell, name) == value for name, value in budget.chosen_by().items()):
-                found[cell] = found.get(cell, True) and record.outcome == "ok"
+def _reason(metric: str, outcomes: Sequence[str], *, well: bool) -> str:
+    """Why a selected cell has no value for a metric."""
+    if not well:
+        ended = Counter(outcomes)
+        words = [f"{number} of {len(outcomes)} {outcome}" for outcome, number in ended.items() if outcome != "ok"]
+        return f"cases: {', '.join(words)}"
+    if metric in METRICS and METRICS[metric].at_least > 1:
+        return f"needs {METRICS[metric].at_least} calls in each process"
+    if metric == "time_to_target_s":
+        return "a seed did not reach the target, or the workload has none"
+    return "the records have no such figure"
+
+
+def _selected(budget: Budget, metric: str, able: Sequence[_Tried]) -> dict[_Key, list[str]]:
+    """The cells that a budget selects in each run, with the outcomes of their processes."""
+    found: dict[_Key, list[str]] = {}
+    for item in able:
+        if item.case.purpose == PURPOSES.get(metric, "learning") and _has(item.case, metric):
+            for cell in _chosen(budget, item.case):
+                found.setdefault(_Key(item.run, cell), []).append(item.outcome)
     return found
 
 
-def _has(record: Record, metric: str) -> bool:
-    """Whether the scenario of this record has such a metric."""
-    return metric not in METRICS or record.case.scenario in METRICS[metric].scenarios
+def _skipped(budgets: Sequence[Budget], tried: Sequence[_Tried], named: Mapping[_Key, str]) -> tuple[str, ...]:
+    """A line for each cell that a budget selects and that its framework cannot run."""
+    lines = (
+        f"{named[_Key(item.run, cell)]}: {item.error or 'the framework cannot run it'}"
+        for budget in budgets
+        for item in tried
+        if item.outcome == "unavailable"
+        for cell in _chosen(budget, item.case)
+    )
+    return tuple(dict.fromkeys(lines))
+
+
+def _absent(budgets: Sequence[Budget], tried: Sequence[_Tried]) -> tuple[str, ...]:
+    """A line for each cell that one run has and another does not, though it has the workload and the purpose."""
+    has: dict[tuple[str, str], dict[str, set[Cell]]] = {}
+    for item in tried:
+        for cell in cells(item.case):
+            if any(cell in _chosen(budget, item.case) for budget in budgets):
+                has.setdefault((cell.workload, item.case.purpose), {}).setdefault(item.run, set()).add(cell)
+    places = names(cell for by_run in has.values() for found in by_run.values() for cell in found)
+    return tuple(
+        f"{places[cell]} ({purpose}): not in run {run}"
+        for (_, purpose), by_run in has.items()
+        for run, found in by_run.items()
+        for cell in sorted(set[Cell]().union(*by_run.values()) - found)
+    )
+
+
+def _chosen(budget: Budget, case: Case) -> Iterator[Cell]:
+    for cell in cells(case):
+        if all(getattr(cell, name) == value for name, value in budget.chosen_by().items()):
+            yield cell
+
+
+def _has(case: Case, metric: str) -> bool:
+    """Whether the scenario of this case has such a metric."""
+    return metric not in METRICS or case.scenario in METRICS[metric].scenarios
 
 
 PURPOSES = dict.fromkeys(METRICS, "timing") | dict.fromkeys(MEMORY, "memory")

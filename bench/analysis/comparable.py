@@ -1,10 +1,13 @@
 """Whether two runs may be compared: same machine, same workload, and certificates if the code has changed."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from operator import itemgetter
 
 from bench.records.cell import Cell, cells
-from bench.records.record import Record
+from bench.records.record import Case, Record
+from bench.workload.axes import Purpose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,13 +15,14 @@ class Differences:
     """The reasons why runs, workloads or cells are not comparable; empty if they are."""
 
     machines: str = ""
+    names: str = ""
     workloads: dict[str, str]
     cells: dict[Cell, str]
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """All reasons, one sentence each, without repeats."""
-        found = [self.machines, *self.workloads.values(), *self.cells.values()]
+        found = [self.machines, self.names, *self.workloads.values(), *self.cells.values()]
         return tuple(dict.fromkeys(reason for reason in found if reason))
 
     def excludes(self, cell: Cell) -> bool:
@@ -32,21 +36,108 @@ def differences(baseline: Sequence[Record], candidate: Sequence[Record]) -> Diff
     common = before.keys() & after.keys()
     return Differences(
         machines=_machines(baseline, candidate),
+        names=_names(baseline, candidate),
         workloads=_workloads(baseline, candidate),
         cells={cell: reason for cell in sorted(common) if (reason := _unproven(cell, before[cell], after[cell]))},
     )
 
 
-def newly_failed(baseline: Iterable[Record], candidate: Iterable[Record]) -> tuple[str, ...]:
-    """The cases that ended well in the baseline but not in the candidate, each with its outcome."""
-    well = {record.case.subject for record in baseline if record.outcome == "ok"}
-    failed = {
-        record.case.subject: f"{record.case.workload} {record.case.contender} {record.case.scenario} on "
-        f"{record.case.device} ({record.case.purpose}): {record.outcome}"
-        for record in candidate
-        if record.outcome != "ok"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Cases of the candidate that did not end well, but did in the baseline, with their outcomes, each once.
+
+    `where` names them: workload, framework, scenario, device and purpose.
+    """
+
+    where: str
+    outcomes: tuple[str, ...]
+    purpose: Purpose
+    cells: tuple[Cell, ...]
+
+    def __str__(self) -> str:
+        """The failure in one line."""
+        return f"{self.where}: {', '.join(self.outcomes)}"
+
+
+def newly_failed(baseline: Iterable[Record], candidate: Iterable[Record]) -> tuple[Failure, ...]:
+    """The cases that ended well in the baseline but not in the candidate, each with its outcomes.
+
+    A case that failed in the baseline too is not new. Its processes, and all its batch sizes, are one case.
+    """
+    well, before = set[tuple[Purpose, Cell]](), set[tuple[Purpose, Cell, int]]()
+    for record in baseline:
+        for cell in cells(record.case):
+            if record.outcome == "ok":
+                well.add((record.case.purpose, cell))
+            else:
+                before.add((record.case.purpose, cell, record.case.seed))
+    failed: dict[Case, dict[str, None]] = {}
+    for record in candidate:
+        new = [
+            cell
+            for cell in cells(record.case)
+            if (record.case.purpose, cell) in well and (record.case.purpose, cell, record.case.seed) not in before
+        ]
+        if record.outcome != "ok" and new:
+            failed.setdefault(record.case.subject, {})[record.outcome] = None
+    names = _case_names(failed)
+    return tuple(
+        Failure(where=names[case], outcomes=tuple(outcomes), purpose=case.purpose, cells=cells(case))
+        for case, outcomes in failed.items()
+    )
+
+
+def _case_names(among: Iterable[Case]) -> dict[Case, str]:
+    """A name for each case. Batch sizes, threads and seeds are named only if two cases would have the same name."""
+    short = {case: _case_name(case) for case in among}
+    twice = {name for name, number in Counter(short.values()).items() if number > 1}
+    return {
+        case: f"{name}, batch {'/'.join(map(str, case.batch_sizes))}, {case.threads} threads, seed {case.seed}"
+        if name in twice
+        else name
+        for case, name in short.items()
     }
-    return tuple(line for subject, line in failed.items() if subject in well)
+
+
+def _case_name(case: Case) -> str:
+    unusual = "".join(f", {word}" for word in cells(case)[0].unusual) if case.batch_sizes else ""
+    return f"{case.workload} {case.contender} {case.scenario} on {case.device}{unusual} ({case.purpose})"
+
+
+def nothing_in_common(baseline: Iterable[Record], candidate: Iterable[Record]) -> tuple[str, ...]:
+    """What tells all cases of the two sides apart: a line for each property, with its values on both sides."""
+    sides = [
+        [(record.case.purpose, cell) for record in side for cell in cells(record.case)]
+        for side in (baseline, candidate)
+    ]
+    read: dict[str, Callable[[tuple[Purpose, Cell]], object]] = {"purpose": itemgetter(0)}
+    for field in fields(Cell):
+        read["framework" if field.name == "contender" else field.name.replace("_", " ")] = _reader(field.name)
+    found = []
+    for name, value in read.items():
+        before, after = ({value(item) for item in side} for side in sides)
+        if before and after and not before & after:
+            found.append(f"{name}: {_listed(before)} in the baseline, {_listed(after)} in the candidate")
+    return tuple(found)
+
+
+def _reader(name: str) -> Callable[[tuple[Purpose, Cell]], object]:
+    return lambda item: getattr(item[1], name)
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(sorted(map(str, values)))
+
+
+def _names(baseline: Iterable[Record], candidate: Iterable[Record]) -> str:
+    """The reason if no workload is on both sides; empty if one is, or if a side has none."""
+    before, after = _digests(baseline).keys(), _digests(candidate).keys()
+    if not before or not after or before & after:
+        return ""
+    return (
+        f"workloads: {_listed(before)} in the baseline, {_listed(after)} in the candidate; "
+        "two runs are compared by the workloads that both have, so measure the same ones"
+    )
 
 
 def _machines(baseline: Iterable[Record], candidate: Iterable[Record]) -> str:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from bench.analysis import environments, memory_and_quality, paired
-from bench.analysis.comparable import Differences, differences, newly_failed
+from bench.analysis.comparable import Differences, Failure, differences, newly_failed, nothing_in_common
 from bench.analysis.environments import EnvironmentDifference
 from bench.analysis.memory_and_quality import Change, Verdict
+from bench.analysis.missing import WHAT, Missing, What, missing, unstored
 from bench.analysis.verdicts import CONFIDENCE, Common, Row, Spreads, Times, judge
 from bench.errors import PRECEDENCE, ExitCode
 from bench.records.cell import Cell
 from bench.records.measurement import Block
-from bench.records.record import Record
+from bench.records.record import Case, Record
 from bench.records.timing_metrics import METRICS, timed_blocks, value
 
 
@@ -28,10 +29,15 @@ class Comparison:
     - `detectable_ratio`: the smallest slowdown of a typical cell that is detected with 80 % probability.
     - `common`: all rows together; a slowdown of everything is visible there first.
     - `changes`: memory peaks and quality metrics.
+    - `missing`: what the baseline has and the candidate lacks, and what the candidate planned but never stored.
+    - `left_out`: what the candidate lacks because it is a subset on purpose.
+    - `new`: what only the candidate has.
+    - `unfinished`: what the baseline planned but never stored.
+    - `apart`: if nothing was compared, what tells the two sides apart.
     - `counts`: the number of rows for each verdict.
     - `environments`: in what the environments of the two sides differ, such as variables of the shell and versions.
 
-    Unknown values are None. The exit code depends on rows and changes.
+    Unknown values are None. The exit code depends on rows, changes, what is missing, and what newly failed.
     """
 
     rows: tuple[Row, ...]
@@ -47,18 +53,33 @@ class Comparison:
     only_in_candidate: tuple[Cell, ...]
     not_comparable: tuple[str, ...]
     newly_failed: tuple[str, ...]
+    missing: tuple[Missing, ...]
+    left_out: tuple[Missing, ...]
+    new: tuple[Missing, ...]
+    unfinished: tuple[Missing, ...]
+    apart: tuple[str, ...]
     counts: dict[Verdict, int]
     exit_code: int
     environments: tuple[EnvironmentDifference, ...] = ()
 
 
-def compare(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holes:
+    """What each side planned but has no record of, and whether the candidate is a subset on purpose."""
+
+    baseline: tuple[Case, ...] = ()
+    candidate: tuple[Case, ...] = ()
+    subset: bool = False
+
+
+def compare(  # noqa: PLR0913 (the inputs of a comparison)
     baseline: Sequence[Record],
     candidate: Sequence[Record],
     *,
     threshold: float,
     confidence: float = CONFIDENCE,
     calibration: Spreads = MappingProxyType({}),
+    holes: Holes = Holes(),
 ) -> Comparison:
     """The verdicts on every cell and compared metric of two runs, and the exit code.
 
@@ -68,6 +89,9 @@ def compare(
     is above 1; improved is the reverse. It is unchanged if its own interval, not corrected, is within the threshold.
     All other cells are inconclusive. All cells together get a verdict in the same way, with half of the allowed error
     rate; only their regression changes the exit code.
+
+    What the candidate lacks is a check that did not hold, unless the candidate is a subset on purpose and did not plan
+    it either.
     """
     found = differences(baseline, candidate)
     before, after = timed_blocks(baseline), timed_blocks(candidate)
@@ -80,6 +104,8 @@ def compare(
     changes = _changes(baseline, candidate, found)
     counts = Counter(row.verdict for row in rows)
     verdicts = counts + Counter(item.verdict for item in changes)
+    lost = missing(baseline, candidate, unmeasured=holes.candidate, told=_told(failed, found))
+    vanished = tuple(item for item in lost if item.planned or not holes.subset)
     return Comparison(
         rows=rows,
         changes=changes,
@@ -93,11 +119,27 @@ def compare(
         only_in_baseline=tuple(cell for cell in before if cell not in after),
         only_in_candidate=tuple(cell for cell in after if cell not in before),
         not_comparable=found.reasons,
-        newly_failed=failed,
+        newly_failed=tuple(map(str, failed)),
+        missing=vanished,
+        left_out=tuple(item for item in lost if item not in vanished),
+        new=missing(candidate, baseline),
+        unfinished=unstored(holes.baseline),
+        apart=() if verdicts else nothing_in_common(baseline, candidate),
         counts=dict(counts),
-        exit_code=_exit_code(verdicts, judged.common, not_comparable=found.reasons, newly_failed=failed),
+        exit_code=_exit_code(
+            verdicts,
+            judged.common,
+            not_comparable=bool(found.reasons),
+            failed=bool(failed or (vanished and verdicts)),
+        ),
         environments=environments.differences(baseline, candidate),
     )
+
+
+def _told(failed: Sequence[Failure], found: Differences) -> set[tuple[What, Cell]]:
+    """What is reported as a failure, or as not comparable, and is therefore not reported as missing."""
+    lost: set[tuple[What, Cell]] = {(WHAT[item.purpose], cell) for item in failed for cell in item.cells}
+    return lost | {("proof", cell) for cell in found.cells}
 
 
 def _changes(baseline: Sequence[Record], candidate: Sequence[Record], found: Differences) -> tuple[Change, ...]:
@@ -115,14 +157,12 @@ def times(blocks: Mapping[Cell, Sequence[Block]], common: Sequence[Cell]) -> Tim
     }
 
 
-def _exit_code(
-    counts: Counter[Verdict], common: Common | None, *, not_comparable: Sequence[str], newly_failed: Sequence[str]
-) -> int:
+def _exit_code(counts: Counter[Verdict], common: Common | None, *, not_comparable: bool, failed: bool) -> int:
     """The first exit code in PRECEDENCE whose condition holds."""
     holds = {
-        ExitCode.NOT_COMPARABLE: bool(not_comparable),
+        ExitCode.NOT_COMPARABLE: not_comparable,
         ExitCode.REGRESSED: counts["regressed"] > 0 or (common is not None and common.verdict == "regressed"),
-        ExitCode.FAILED: bool(newly_failed),
+        ExitCode.FAILED: failed,
         ExitCode.NOTHING_MEASURED: not counts,
         ExitCode.INCONCLUSIVE: counts["inconclusive"] > 0,
         ExitCode.DONE: True,

@@ -68,13 +68,16 @@ def _quality(run: str, records: Iterable[Record]) -> Iterator[Figure]:
 
 
 def _memory(run: str, records: Iterable[Record]) -> Iterator[Figure]:
+    found: dict[tuple[Cell, str], list[int]] = {}
     for record in records:
         by_size = {cell.batch_size: cell for cell in cells(record.case)}
         for item in record.measurement.memory:
             for name in MEMORY:
                 value = getattr(item, name)
                 if value is not None and item.batch_size in by_size:
-                    yield _mean(run, by_size[item.batch_size], name, "B", [value])
+                    found.setdefault((by_size[item.batch_size], name), []).append(value)
+    for (cell, name), values in found.items():
+        yield _mean(run, cell, name, "B", values)
 
 
 def _capacity(run: str, records: Iterable[Record]) -> Iterator[Figure]:

@@ -8,6 +8,7 @@ digit with the same code and libraries. With other versions it differs like with
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal
 
 import numpy as np
@@ -39,18 +40,27 @@ class Change:
 
 
 def memory(baseline: Sequence[Record], candidate: Sequence[Record]) -> tuple[Change, ...]:
-    """The verdict on every peak that both runs have."""
-    before, after = (
-        {(item.cell, item.metric): item.value for item in figures(side) if item.metric in PEAKS}
-        for side in (baseline, candidate)
-    )
+    """The verdict on every peak that both sides have; of several runs of a side the highest one."""
+    before, after = _peaks(baseline), _peaks(candidate)
     return tuple(_peak_change(key, value, after[key]) for key, value in before.items() if key in after)
 
 
 def quality(baseline: Sequence[Record], candidate: Sequence[Record]) -> tuple[Change, ...]:
-    """The verdict on the metric of each workload, over the seeds that both runs have."""
-    before, after = dict(_learnt(baseline)), dict(_learnt(candidate))
+    """The verdict on the metric of each workload, over the seeds that both sides have.
+
+    If several runs of a side learnt from the same seed, their mean counts.
+    """
+    before, after = _learnt(baseline), _learnt(candidate)
     return tuple(_quality_change(key, by_seed, after[key]) for key, by_seed in before.items() if key in after)
+
+
+def _peaks(records: Sequence[Record]) -> dict[tuple[Cell, str], float]:
+    found: dict[tuple[Cell, str], float] = {}
+    for item in figures(records):
+        if item.metric in PEAKS:
+            key = item.cell, item.metric
+            found[key] = max(item.high, found.get(key, item.high))
+    return found
 
 
 def _peak_change(key: tuple[Cell, str], before: float, after: float) -> Change:
@@ -63,23 +73,50 @@ def _peak_change(key: tuple[Cell, str], before: float, after: float) -> Change:
     return Change(cell=cell, metric=name, baseline=before, candidate=after, verdict=verdict, reason=reason)
 
 
-def _learnt(records: Sequence[Record]) -> Iterator[tuple[tuple[Cell, str], Mapping[int, float]]]:
-    found: dict[tuple[Cell, str], dict[int, float]] = {}
+BySeed = Mapping[int, Mapping[str, float]]
+
+
+def _learnt(records: Sequence[Record]) -> Mapping[tuple[Cell, str], BySeed]:
+    """What was learnt of each cell, by seed and then by run."""
+    found: dict[tuple[Cell, str], dict[int, dict[str, float]]] = {}
     for record in records:
         learning = record.measurement.learning
         if learning is not None and learning.target_metric in learning.quality:
             by_seed = found.setdefault((cells(record.case)[0], learning.target_metric), {})
-            by_seed[record.case.seed] = learning.quality[learning.target_metric]
-    yield from found.items()
+            by_seed.setdefault(record.case.seed, {})[record.run] = learning.quality[learning.target_metric]
+    return found
 
 
-def _quality_change(key: tuple[Cell, str], before: Mapping[int, float], after: Mapping[int, float]) -> Change:
+def _quality_change(key: tuple[Cell, str], before: BySeed, after: BySeed) -> Change:
     cell, metric = key
     seeds = sorted(before.keys() & after.keys())
-    old, new = (np.array([side[seed] for seed in seeds]) for side in (before, after))
+    old, new = (np.array([fmean(side[seed].values()) for seed in seeds]) for side in (before, after))
     means = (float(old.mean()), float(new.mean())) if seeds else (math.nan, math.nan)
     verdict, reason = _verdict(metric, old, new)
-    return Change(cell=cell, metric=metric, baseline=means[0], candidate=means[1], verdict=verdict, reason=reason)
+    apart = (*_disagreement(metric, before, "baseline"), *_disagreement(metric, after, "candidate"))
+    return Change(
+        cell=cell,
+        metric=metric,
+        baseline=means[0],
+        candidate=means[1],
+        verdict="inconclusive" if apart and verdict == "unchanged" else verdict,
+        reason="; ".join(filter(None, (reason, *apart))),
+    )
+
+
+def _disagreement(metric: str, side: BySeed, name: str) -> Iterator[str]:
+    """The first seed from which the runs of one side learnt different things, with what each of them reached."""
+    for seed, by_run in sorted(side.items()):
+        values = list(by_run.values())
+        if not max(values) - min(values) <= _allowed(metric, fmean(values)) and len(values) > 1:
+            shown = ", ".join(f"{value:.4g} in {run}" for run, value in by_run.items())
+            yield f"the runs of the {name} differ at seed {seed}: {shown}"
+            return
+
+
+def _allowed(metric: str, mean: float) -> float:
+    """The difference that does not count: of a score as it is, of an error relative to its mean."""
+    return SCORE if is_better(metric, 1.0, 0.0) else ERROR * abs(mean)
 
 
 def _verdict(metric: str, old: np.ndarray, new: np.ndarray) -> tuple[Verdict, str]:
@@ -99,7 +136,7 @@ def _by_seeds(metric: str, old: np.ndarray, new: np.ndarray) -> tuple[Verdict, s
     """The verdict by Student's paired interval of the mean difference; with fewer than three seeds by its size."""
     apart = new - old
     is_score = is_better(metric, 1.0, 0.0)
-    allowed = SCORE if is_score else ERROR * abs(float(old.mean()))
+    allowed = _allowed(metric, float(old.mean()))
     change: Verdict = "improved" if is_better(metric, float(new.mean()), float(old.mean())) else "regressed"
     if is_score and abs(apart.mean()) > FAR:
         return change, "more than seeds can explain"

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from types import MappingProxyType
 
 from bench.analysis import statistics
 from bench.analysis.memory_and_quality import Verdict
 from bench.analysis.statistics import Noise, Sample, Spread
 from bench.records.cell import Cell
-from bench.records.timing_metrics import middle
 
 Key = tuple[Cell, str]
 Times = Mapping[Key, tuple[float, ...]]
@@ -23,7 +23,9 @@ TIMED_ALONE = "not timed in interleaved pairs"
 class Row:
     """One comparison: the seconds of both sides, candidate / baseline with its interval, verdict and reason.
 
-    Times are medians over processes. Values that cannot be computed are NaN, and the verdict is inconclusive.
+    `candidate_s` / `baseline_s` is the ratio. Both are geometric means over processes; of interleaved pairs only the
+    baseline is, and the candidate is the baseline's time × the ratio, which comes from the pairs. Values that cannot be
+    computed are NaN, and the verdict is inconclusive. With one process on a side there is a ratio, but no interval.
     """
 
     cell: Cell
@@ -144,13 +146,12 @@ def _detectable(kind: _Kind, rule: _Rule) -> float | None:
 
 def _row(key: Key, pair: tuple[tuple[float, ...], tuple[float, ...]], kind: _Kind, rule: _Rule, *, reason: str) -> Row:
     """The row of one key; `reason` is stated unless a value cannot be computed, which has a reason of its own."""
-    before, after = pair
+    before, after = map(_geometric_mean, pair)
     sample, known = kind.samples.get(key), kind.noise
     lacking = _not_computable(pair, known)
-    if known is None or sample is None or lacking:
-        ratio = low = high = math.nan
-        verdict: Verdict = "inconclusive"
-    else:
+    ratio, low, high = after / before, math.nan, math.nan
+    verdict: Verdict = "inconclusive"
+    if known is not None and sample is not None and not lacking:
         corrected = statistics.interval(sample, known=known, confidence=rule.confidence, comparisons=rule.comparisons)
         own = statistics.interval(sample, known=known, confidence=rule.confidence)
         ratio, low, high = (math.exp(bound) for bound in (corrected.effect, corrected.low, corrected.high))
@@ -158,8 +159,8 @@ def _row(key: Key, pair: tuple[tuple[float, ...], tuple[float, ...]], kind: _Kin
     return Row(
         cell=key[0],
         metric=key[1],
-        baseline_s=_middle(before),
-        candidate_s=_middle(after),
+        baseline_s=before,
+        candidate_s=before * ratio,
         ratio=ratio,
         low=low,
         high=high,
@@ -187,5 +188,6 @@ def _not_computable(pair: tuple[tuple[float, ...], tuple[float, ...]], known: No
     return "" if known else "all times are equal, so the noise is unknown"
 
 
-def _middle(times: tuple[float, ...]) -> float:
-    return middle(times) if times and min(times) > 0 else math.nan
+def _geometric_mean(times: tuple[float, ...]) -> float:
+    """The mean whose ratios are the ratios of log effects; NaN if a time is not above zero."""
+    return math.exp(fmean(map(math.log, times))) if times and min(times) > 0 else math.nan

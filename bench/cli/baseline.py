@@ -1,14 +1,18 @@
 """`levelfield baseline`: the run with which other runs of its machine are compared."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli import completion
-from bench.cli.console import NOTHING, RUN, USAGE, Results, fail, say
+from bench.cli.console import NOTHING, RUN, USAGE, Results, fail, say, warn
 from bench.cli.options import as_option
+from bench.cli.plans import missing
 from bench.plan.options import Help
+
+if TYPE_CHECKING:
+    from bench.records.store import RunFolder
 
 app = typer.Typer(
     help="Set, show or clear the run with which others are compared.",
@@ -33,7 +37,9 @@ def set_(
 
     if not why.strip():
         fail("--why: found nothing, expected a reason that a colleague understands in a year", USAGE)
-    found = store.set_baseline(results, store.find_run(results, run), who=who or _user(), why=why)
+    folder = store.find_run(results, run)
+    found = store.set_baseline(results, folder, who=who or _user(), why=why)
+    _warn_of_holes(folder)
     _tell(found.machine, found.run, found.who, found.when, found.why)
 
 
@@ -64,6 +70,18 @@ def clear(*, machine: Machine = None, results: Results = Path("results")) -> Non
         fail(f"--machine: found {chosen!r}, expected one of {', '.join(known)}", USAGE)
     store.clear_baseline(results, chosen)
     say(f"{chosen}: its baseline is removed")
+
+
+def _warn_of_holes(folder: "RunFolder") -> None:
+    """Say what the baseline does not have, since no later run can be compared in it."""
+    records = folder.read(warn=warn)
+    failed = sum(record.outcome not in {"ok", "unavailable"} for record in records)
+    never = sum(map(len, missing(folder).values())) if folder.plan.is_file() else 0
+    if failed or never:
+        warn(
+            f"{folder.name}: {failed} cases did not end well, and {never} planned cases have no record; later runs "
+            "cannot be compared in these: finish it with `levelfield run --resume`, or set a complete run"
+        )
 
 
 def _user() -> str:

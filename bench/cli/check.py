@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import Results, Runs, one_of, warn
+from bench.cli.plans import unmeasured
 from bench.cli.stored_runs import names, read
 from bench.cli.verdicts import VERDICT_FORMATS, VerdictFormat, show_verdicts
 
@@ -17,9 +18,9 @@ def check(
     form: VerdictFormat = "terminal",
     results: Results = Path("results"),
 ) -> None:
-    """Check stored runs against budgets.
+    """Check stored runs against budgets, each run by itself.
 
-    The exit code is 3 if a budget is broken, and 6 if nothing was measured for it.
+    The exit code is 3 if a budget is broken in one of them, and 6 if nothing was measured for it.
     """
     from bench.analysis import budgets as analysis
     from bench.records.budget_files import load_budgets
@@ -27,9 +28,12 @@ def check(
 
     one_of("--format", form, VERDICT_FORMATS)
     limits = load_budgets(budgets)
-    records, _ = read(runs or ["latest"], results=results)
-    for line in analysis.unknown_workloads(limits, records):
-        warn(f"{budgets}: {line}")
-    found = analysis.check(limits, records)
+    named = runs or ["latest"]
+    records, _ = read(named, results=results)
+    planned = unmeasured(named, results=results)
+    for line in analysis.unknown_names(limits, records, unmeasured=planned):
+        if line:
+            warn(f"{budgets}: {line}")
+    found = analysis.check(limits, records, unmeasured=planned)
     show_verdicts(found, pages.report(found, title=f"{names(records)} against {budgets}"), form)
     raise SystemExit(found.exit_code)

@@ -1,6 +1,7 @@
 """`levelfield compare`: two runs, held against each other."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,12 +22,13 @@ from bench.cli.console import (
     warn,
 )
 from bench.cli.options import as_option
+from bench.cli.plans import unmeasured
 from bench.cli.stored_runs import known_spreads, names, read
 from bench.cli.verdicts import VERDICT_FORMATS, VerdictFormat, show_verdicts
 from bench.plan.options import COMPARE, Help
 
 if TYPE_CHECKING:
-    from bench.analysis.compare import Comparison
+    from bench.analysis.compare import Comparison, Holes
     from bench.records.record import Record
 
 
@@ -58,47 +60,65 @@ def compare(  # noqa: PLR0913 (the options of the command)
             "self_check", Help("Split BASELINE in two halves of its processes, and compare these.", group=COMPARE)
         ),
     ] = False,
+    subset: Annotated[
+        bool,
+        as_option(
+            "subset",
+            Help("CANDIDATE is a part of BASELINE on purpose: only what it planned has to be there.", group=COMPARE),
+        ),
+    ] = False,
     threshold: Threshold = THRESHOLD_PERCENT,
     form: VerdictFormat = "terminal",
     results: Results = Path("results"),
 ) -> None:
     """Compare two runs of one machine, with a verdict for each figure.
 
-    The exit code is 3 if a figure got worse, 4 if none got worse but one is inconclusive, 5 if nothing is comparable.
+    The exit code is 3 if a figure got worse, 1 if the candidate lacks something of the baseline, 4 if a figure is
+    inconclusive, 5 if the machine or a workload differs, 6 if nothing was measured in both.
     """
     from bench.analysis.compare import compare as compare_records
     from bench.report import comparison
 
     one_of("--format", form, VERDICT_FORMATS)
     share = share_of(threshold)
-    before, after = _sides(baseline, candidate, results=results, self_check=self_check)
+    before, after, holes = _sides(baseline, candidate, results=results, self_check=self_check)
     spreads = known_spreads(results, after[0].environment.machine)
-    found = compare_records(before, after, threshold=share, calibration=spreads)
-    if not found.rows and not found.changes and not found.not_comparable:
-        fail(f"{baseline}, {candidate}: found nothing that was measured in both", NOTHING)
+    found = compare_records(before, after, threshold=share, calibration=spreads, holes=replace(holes, subset=subset))
+    if found.exit_code == NOTHING:
+        warn(f"{baseline}, {candidate}: found nothing that was measured in both{_apart(found)}")
     title = TITLE_OF_HALVES.format(names(before)) if self_check else f"{names(after)} compared with {names(before)}"
     show_verdicts(found, comparison.report(found, title=title), form)
     _tell_of_planted(before, after, found)
     raise SystemExit(found.exit_code)
 
 
+def _apart(found: "Comparison") -> str:
+    return "".join(f"; {line}" for line in found.apart)
+
+
 def _sides(
     baseline: str, candidate: str | None, *, results: Path, self_check: bool
-) -> "tuple[list[Record], list[Record]]":
-    """The records of both sides: two runs, or the two halves of one."""
+) -> "tuple[list[Record], list[Record], Holes]":
+    """The records of both sides, two runs or the two halves of one, and what both had planned in vain."""
+    from bench.analysis.compare import Holes
     from bench.analysis.self_check import halves
 
     if self_check == (candidate is not None):
         found = f"{baseline!r}{f' and {candidate!r}' if candidate else ''}{' with --self-check' if self_check else ''}"
         fail(f"compare: found {found}, expected `compare BASELINE CANDIDATE` or `compare RUN --self-check`", USAGE)
+    olds = baseline.split(",")
     if candidate is None:
-        records, _ = read(baseline.split(","), results=results)
-        return halves(records)
-    after, _ = read(candidate.split(","), results=results)
-    before, _ = read(baseline.split(","), results=results, machine=after[0].environment.machine)
-    if names(before) == names(after):
+        records, _ = read(olds, results=results)
+        return (*halves(records), Holes())
+    news = candidate.split(",")
+    after, _ = read(news, results=results)
+    machine = after[0].environment.machine
+    before, _ = read(olds, results=results, machine=machine)
+    if before == after:
         warn(f"{baseline} and {candidate} are the same run: nothing can differ")
-    return before, after
+    sides = (unmeasured(olds, results=results, machine=machine), unmeasured(news, results=results))
+    old, new = (tuple(case for cases in side.values() for case in cases) for side in sides)
+    return before, after, Holes(baseline=old, candidate=new)
 
 
 def _tell_of_planted(before: Sequence["Record"], after: Sequence["Record"], comparison: "Comparison") -> None:

@@ -103,7 +103,7 @@ def _undecided(runs: Runs, *, threshold: float, results: Path) -> Sequence["Cell
     found = analysis.compare(base, head, threshold=threshold, calibration=known)
     if found.exit_code != INCONCLUSIVE:
         return ()
-    rows = (row for row in found.rows if row.verdict == "inconclusive" and math.isfinite(row.ratio))
+    rows = (row for row in found.rows if row.verdict == "inconclusive" and math.isfinite(row.low))
     return tuple(dict.fromkeys(row.cell for row in rows))
 
 

@@ -29,13 +29,29 @@ def read(names: Sequence[str], *, results: Path, machine: str | None = None) -> 
             run = store.baseline_of(results, machine)
         else:
             run = store.find_run(results, name)
-        records += run.read(warn=warn)
+        records += _unread(run.read(warn=warn), records, name=name)
         if run.plan.is_file():
             commands[run.name] = Options(**run.load_plan().options["options"]).command()
     if not records:
         fail(f"{', '.join(names)}: found no records", NOTHING)
     lines = commands.values() if len(set(names)) == 1 else (f"{line}  # {run}" for run, line in commands.items())
     return records, "\n".join(lines) or None
+
+
+def _unread(found: Sequence["Record"], before: Sequence["Record"], *, name: str) -> list["Record"]:
+    """The records that were not read before, as where a run is named by its id and by its folder.
+
+    Fails if a case of a run was read before with another result: one of the files is not that run.
+    """
+    known = {(record.run, record.case): record for record in before}
+    new = []
+    for record in found:
+        other = known.get((record.run, record.case))
+        if other is not None and other != record:
+            fail(f"{name}: found run {record.run} again with other results, expected each run once", USAGE)
+        if other is None:
+            new.append(record)
+    return new
 
 
 def names(records: Sequence["Record"]) -> str:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from bench.cli.console import show, write
+from bench.cli.console import USAGE, fail, show, write
 from bench.cli.options import as_option
 from bench.plan.options import COMPARE, Help
 
@@ -50,9 +50,16 @@ def show_verdicts(found: "Comparison | Checks", page: "Report", form: str) -> No
 
 def _summarise(page: str) -> None:
     """Add the page to the summary of a job on GitHub, or print it where there is none."""
+    from bench.export import github
+
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary is None:
         write(page)
         return
-    with Path(summary).open("a", encoding="utf-8") as file:
-        file.write(f"{page}\n")
+    path = Path(summary)
+    try:
+        before = path.stat().st_size if path.exists() else 0
+        with path.open("a", encoding="utf-8") as file:
+            file.write(github.summary(page, before=before))
+    except OSError as error:
+        fail(f"{summary}: cannot be written ({error.strerror}), expected the file of GITHUB_STEP_SUMMARY", USAGE)

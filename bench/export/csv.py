@@ -12,6 +12,8 @@ from bench.records.record import Record
 CELL = tuple(field.name for field in fields(Cell))
 COLUMNS = tuple("framework" if name == "contender" else name for name in CELL)
 HEADER = ("run", *COLUMNS, "metric", "unit", "value", "low", "high", "processes")
+# https://owasp.org/www-community/attacks/CSV_Injection
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 Line = tuple[str | float | int, ...]
 
@@ -21,7 +23,7 @@ def render(records: Sequence[Record]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADER)
-    writer.writerows(map(line, figures(records)))
+    writer.writerows(map(_harmless, map(line, figures(records))))
     return text.getvalue()
 
 
@@ -29,3 +31,8 @@ def line(figure: Figure) -> Line:
     """One line, in the order of the header."""
     cell = (getattr(figure.cell, name) for name in CELL)
     return (figure.run, *cell, figure.metric, figure.unit, figure.value, figure.low, figure.high, figure.count)
+
+
+def _harmless(values: Line) -> Line:
+    """The line with an apostrophe before each text that a spreadsheet would run as a formula."""
+    return tuple(f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value for value in values)

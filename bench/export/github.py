@@ -1,18 +1,35 @@
-"""Verdicts as workflow commands of GitHub Actions: an annotation for everything that became worse.
+"""Verdicts as workflow commands of GitHub Actions: annotations for what became worse, the worst first.
 
 https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+
+GitHub shows ten annotations of one kind for a step, and refuses a summary of more than 1 MiB.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 from bench.analysis import environments
-from bench.analysis.budgets import Checks
+from bench.analysis.budgets import Check, Checks
 from bench.analysis.compare import Comparison
+from bench.analysis.missing import Missing
+from bench.records.cell import Cell, names
+
+MOST = 10  # annotations
+LONGEST = 1000  # characters of one annotation
+LARGEST_SUMMARY = 1024 * 1024  # bytes
+CUT = "\n\nThis page is cut here: GitHub shows at most 1 MiB. `--format markdown` prints all of it.\n"
 
 
 def annotations(found: Comparison | Checks) -> str:
-    """One line for each error, and one notice if the environments of the two sides differ; empty if there is none."""
+    """One line for each error, at most ten, the last of which says how many more there are; empty if there is none."""
     messages = _broken(found) if isinstance(found, Checks) else _worse(found)
+    together = "" if isinstance(found, Checks) else _common(found)
+    if len(messages) + bool(together) > MOST:
+        shown = messages[: MOST - 1]
+        last = f"{len(messages) - len(shown)} more are in the summary of the job"
+        messages = [*shown, f"{last}; {together}" if together else last]
+    elif together:
+        messages = [*messages, together]
     lines = [f"::error title=levelfield::{_escaped(message)}\n" for message in messages]
     if isinstance(found, Comparison) and found.environments:
         notice = f"the sides differ in {environments.text(found.environments)} (baseline / candidate)"
@@ -20,27 +37,68 @@ def annotations(found: Comparison | Checks) -> str:
     return "".join(lines)
 
 
-def _worse(found: Comparison) -> Iterator[str]:
-    for row in found.rows:
+def summary(page: str, *, before: int = 0) -> str:
+    """What to add to a job's summary of so many bytes: the page, cut at the end of a line if it would not fit."""
+    text = f"{page}\n"
+    room = LARGEST_SUMMARY - before
+    if len(text.encode()) <= room:
+        return text
+    kept = text.encode()[: max(0, room - len(CUT.encode()))].decode(errors="ignore")
+    return kept[: kept.rfind("\n") + 1] + CUT if len(CUT.encode()) <= room else ""
+
+
+def _worse(found: Comparison) -> list[str]:
+    """Everything that became worse: what is not comparable, then times by their ratio, then the rest."""
+    missing = [item.cell for item in found.missing]
+    places = names([*(row.cell for row in found.rows), *(item.cell for item in found.changes), *missing])
+    messages = list(found.not_comparable)
+    for row in sorted(found.rows, key=lambda row: -row.ratio if row.verdict == "regressed" else 0.0):
         if row.verdict == "regressed":
             metric, bounds = row.metric.removesuffix("_s"), f"{row.low:.2f} to {row.high:.2f}"
-            yield f"{row.cell.place}: {metric} {row.ratio:.2f} times as long ({bounds})"
+            messages.append(f"{places[row.cell]}: {metric} {row.ratio:.2f} times as long ({bounds})")
     for item in found.changes:
         if item.verdict == "regressed":
             values = f"{item.baseline:.4g} before, {item.candidate:.4g} now"
-            yield f"{item.cell.place}: {item.metric} {values} ({item.reason})"
-    if found.common is not None and found.common.verdict == "regressed":
-        yield f"all cells together: {found.common.ratio:.2f} times as long"
-    yield from found.newly_failed
-    yield from found.not_comparable
+            messages.append(f"{places[item.cell]}: {item.metric} {values} ({item.reason})")
+    messages += found.newly_failed
+    compared = bool(found.rows or found.changes)
+    messages += _lost(found.missing, places) if compared else [f"nothing in common: {line}" for line in found.apart]
+    return messages
 
 
-def _broken(found: Checks) -> Iterator[str]:
-    for item in found.checks:
-        if item.verdict != "kept":
-            value = "no value" if item.found is None else f"{item.found:.4g}"
-            yield f"{item.where}: {item.key} found {value}, expected {item.allowed} {item.limit:g}"
+def _lost(missing: Sequence[Missing], places: dict[Cell, str]) -> Iterator[str]:
+    for item in missing:
+        details = f" of {', '.join(item.details)}" if item.details else ""
+        planned = ", though it was planned" if item.planned else ""
+        yield f"{places[item.cell]}: {item.what}{details} is missing in the candidate{planned}"
+
+
+def _common(found: Comparison) -> str:
+    """The verdict on all cells together, if it is worse."""
+    if found.common is None or found.common.verdict != "regressed":
+        return ""
+    return f"all cells together: {found.common.ratio:.2f} times as long"
+
+
+def _broken(found: Checks) -> list[str]:
+    """Every limit that is not kept: the broken ones first, those that are farthest from their limit at the top."""
+    ordered = sorted((item for item in found.checks if item.verdict != "kept"), key=_distance, reverse=True)
+    messages = []
+    for item in ordered:
+        value = "no value" if item.found is None else f"{item.found:.4g}"
+        reason = f" ({item.reason})" if item.reason and item.run else ""
+        messages.append(f"{item.where}: {item.key} found {value}, expected {item.allowed} {item.limit:g}{reason}")
+    return messages
+
+
+def _distance(item: Check) -> tuple[bool, float]:
+    """How far a value is from its limit, as a share of the limit; a value that is not finite is the farthest."""
+    if item.found is None:
+        return False, 0.0
+    apart = abs(item.found - item.limit) / (abs(item.limit) or 1.0)
+    return True, math.inf if math.isnan(apart) else apart
 
 
 def _escaped(message: str) -> str:
-    return message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    shown = message if len(message) <= LONGEST else f"{message[: LONGEST - 1]}…"
+    return shown.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

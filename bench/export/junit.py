@@ -1,6 +1,7 @@
 """Verdicts as JUnit XML, which CI servers show like tests: `regressed` is a failure, `inconclusive` is skipped."""
 
 import io
+import re
 from collections.abc import Iterable
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
@@ -9,11 +10,15 @@ from bench.analysis import environments
 from bench.analysis.budgets import Check, Checks
 from bench.analysis.compare import Comparison
 from bench.analysis.memory_and_quality import Change
+from bench.analysis.missing import Missing
 from bench.analysis.verdicts import Row
+
+# What XML 1.0 cannot contain, not even as a reference: a file with it is not read at all.
+NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(found: Comparison | Checks) -> str:
-    """One test for each verdict; for a comparison also for all cells together, what was not comparable, what failed."""
+    """One test for each verdict; for a comparison also for all cells together, and for what cannot have a verdict."""
     if isinstance(found, Checks):
         return _text("levelfield check", [_checked(item) for item in found.checks])
     return _text("levelfield compare", _comparison(found), differs=environments.text(found.environments))
@@ -25,12 +30,20 @@ def _comparison(found: Comparison) -> list[TestCase]:
     if found.common is not None:
         common = found.common
         cases.append(_case("all cells", "together", common.verdict, _ratio(common.ratio, common.low, common.high)))
-    for kind, lines in (("not comparable", found.not_comparable), ("newly failed", found.newly_failed)):
-        for line in lines:
-            case = TestCase(line, kind)
-            case.result = [Error(line, kind)]
-            cases.append(case)
-    return cases
+    if found.rows or found.changes:
+        cases += [_lost(item) for item in found.missing]
+    lines = (
+        ("not comparable", found.not_comparable),
+        ("newly failed", found.newly_failed),
+        ("nothing in common", found.apart),
+    )
+    return [*cases, *(_error(line, kind, line, kind) for kind, kinds in lines for line in kinds)]
+
+
+def _error(name: str, place: str, message: str, kind: str) -> TestCase:
+    case = TestCase(_readable(name), _readable(place))
+    case.result = [Error(_readable(message), kind)]
+    return case
 
 
 def _compared(row: Row) -> TestCase:
@@ -48,22 +61,38 @@ def _changed(item: Change) -> TestCase:
     return _case(f"{cell.workload}.{cell.contender}", name, item.verdict, message)
 
 
+def _lost(item: Missing) -> TestCase:
+    cell = item.cell
+    name = f"{cell.scenario} batch {cell.batch_size} on {cell.device}, {cell.how}, {item.what}"
+    details = f" of {', '.join(item.details)}" if item.details else ""
+    planned = ", though it was planned" if item.planned else ""
+    message = f"{item.what}{details} is missing in the candidate{planned}"
+    return _error(f"{name} missing", f"{cell.workload}.{cell.contender}", message, "missing")
+
+
 def _case(place: str, name: str, verdict: str, message: str) -> TestCase:
-    case = TestCase(name, place)
+    case = TestCase(_readable(name), _readable(place))
     if verdict == "regressed":
-        case.result = [Failure(message, verdict)]
+        case.result = [Failure(_readable(message), verdict)]
     elif verdict == "inconclusive":
-        case.result = [Skipped(message, verdict)]
+        case.result = [Skipped(_readable(message), verdict)]
     return case
 
 
 def _checked(item: Check) -> TestCase:
-    case = TestCase(f"{item.key} {item.allowed} {item.limit:g}", item.where)
+    name = f"{item.key} {item.allowed} {item.limit:g}"
+    if item.verdict == "not measured":
+        reason = f": {item.reason}" if item.reason else ""
+        return _error(name, item.where, f"found no measured value for such a case{reason}", item.verdict)
+    case = TestCase(name, _readable(item.where))
     if item.verdict == "BROKEN":
         case.result = [Failure(f"found {item.found:g}, expected {item.allowed} {item.limit:g}", "broken")]
-    elif item.verdict == "not measured":
-        case.result = [Error("found no measured value for such a case", item.verdict)]
     return case
+
+
+def _readable(text: str) -> str:
+    """The text with every character that XML cannot contain written as Python would."""
+    return NOT_XML.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _ratio(ratio: float, low: float, high: float) -> str:

@@ -4,7 +4,7 @@ pytest-benchmark itself computes the statistics.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from bench.errors import UsageError
@@ -23,6 +23,8 @@ def render(records: Sequence[Record]) -> str:
     All records are of one run. Raises UsageError if pytest-benchmark is not installed.
     """
     environment = records[0].environment
+    timed = timed_blocks(records)
+    marks = _marks(timed)
     content = {
         "machine_info": {
             "node": environment.machine,
@@ -32,22 +34,39 @@ def render(records: Sequence[Record]) -> str:
             "cpu": {"brand_raw": environment.cpu, "count": environment.cores},
         },
         "commit_info": {"id": environment.commit or "unversioned", "dirty": False, "project": "levelfield"},
-        "benchmarks": [_benchmark(cell, blocks) for cell, blocks in timed_blocks(records).items()],
+        "benchmarks": [_benchmark(cell, blocks, name=marks[cell]) for cell, blocks in timed.items()],
         "datetime": records[0].started,
         "version": VERSION,
     }
     return json.dumps(content, indent=1) + "\n"
 
 
-def _benchmark(cell: Cell, blocks: Sequence[Block]) -> dict[str, Any]:
+def _marks(cells: Iterable[Cell]) -> dict[Cell, str]:
+    """What a name has in its brackets: framework, scenario, batch size, and what is unusual or varies in the run."""
+    known = tuple(cells)
+    several = len({cell.threads for cell in known}) > 1
+    return {cell: "-".join(_words(cell, several_threads=several)) for cell in known}
+
+
+def _words(cell: Cell, *, several_threads: bool) -> Iterator[str]:
+    yield from (cell.contender, cell.scenario, str(cell.batch_size))
+    if cell.device != "cpu":
+        yield cell.device
+    yield from (word.replace(" ", "_") for word in cell.unusual)
+    if several_threads:
+        yield f"{cell.threads}_threads"
+
+
+def _benchmark(cell: Cell, blocks: Sequence[Block], *, name: str) -> dict[str, Any]:
     group = f"{cell.workload} {cell.scenario} batch {cell.batch_size} on {cell.device}"
+    others = {field: getattr(cell, field) for field in ("device", "mode", "precision", "threads", "feed")}
     return {
         "group": group,
-        "name": f"{cell.workload}[{cell.contender}-{cell.scenario}-{cell.batch_size}]",
-        "fullname": f"{cell.place}, {cell.how}",
+        "name": f"{cell.workload}[{name}]",
+        "fullname": cell.full_name,
         "params": {"framework": cell.contender, "batch_size": cell.batch_size},
-        "param": f"{cell.contender}-{cell.batch_size}",
-        "extra_info": {"processes": len(blocks)},
+        "param": name,
+        "extra_info": {"processes": len(blocks)} | others,
         "options": {},
         "stats": _statistics([call / NANOSECONDS for block in blocks for call in block.synchronised_ns]),
     }

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from bench.errors import UsageError
 from bench.records.measurement import Epoch
-from bench.records.record import Record
+from bench.records.record import Case, Record
 
 NANOSECONDS = 1e9
 
@@ -23,8 +24,9 @@ def check() -> None:
 def write(record: Record, folder: Path) -> None:
     """Add the learning curve of one record, with the wall time at the end of each epoch; nothing if it has none.
 
-    The folder is `<workload>/<framework>-<device>-seed<n>`, so that TensorBoard shows frameworks side by side. Files
-    of an interrupted run are kept: a record is written only once. Raises UsageError like `check`.
+    The folder is `<workload>/<framework>-<device>-seed<n>`, so that TensorBoard shows frameworks side by side. It also
+    names what is unusual: mode, precision, feed. Files of an interrupted run are kept: a record is written only once.
+    Raises UsageError like `check`.
     """
     learning = record.measurement.learning
     if learning is None:
@@ -33,7 +35,7 @@ def write(record: Record, folder: Path) -> None:
     from tensorboard.summary import Writer
 
     case = record.case
-    writer = Writer(str(folder / case.workload / case.learner))
+    writer = Writer(str(folder / _safe(case.workload) / _safe(_learner(case))))
     wall_time = datetime.fromisoformat(record.started).timestamp() + learning.prepare_ns / NANOSECONDS
     for number, epoch in enumerate(learning.epochs, start=1):
         wall_time += (epoch.train_ns + epoch.evaluation_ns) / NANOSECONDS
@@ -42,6 +44,17 @@ def write(record: Record, folder: Path) -> None:
     for name, value in learning.quality.items():
         writer.add_scalar(f"test/{name}", value, len(learning.epochs), wall_time=wall_time)
     writer.close()
+
+
+def _learner(case: Case) -> str:
+    """The name of a trained network within its workload, with the feed if batches come from the host."""
+    return case.learner if case.feed == "device" else f"{case.learner}-fed-from-{case.feed}"
+
+
+def _safe(name: str) -> str:
+    """The name as that of one folder: what is no letter, digit, hyphen, dot or underscore is percent-encoded."""
+    encoded = quote(name, safe="")
+    return encoded if encoded.strip(".") else encoded.replace(".", "%2E") or "%"
 
 
 def _scalars(epoch: Epoch, evaluated_on: str, metric: str) -> dict[str, float]:

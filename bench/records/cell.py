@@ -7,6 +7,7 @@ The keys of the matrix differ:
 - A `ProofKey` (`bench.run.certificates`) is the key of a proof: it has options of the framework, and no batch size.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from bench.records.record import Case
@@ -29,18 +30,41 @@ class Cell:
 
     @property
     def place(self) -> str:
-        """Workload, framework, scenario, device and batch size as part of a sentence."""
-        return f"{self.workload} {self.contender} {self.scenario} on {self.device}, batch {self.batch_size}"
+        """The cell as part of a sentence, without its threads. What is usual is left out: see `unusual`."""
+        return ", ".join((self._where, *self.unusual))
 
     @property
     def how(self) -> str:
-        """Mode, precision, threads and feed; together with `place` a unique name of the cell."""
+        """Mode, precision, threads and feed, the usual ones too."""
         return f"{self.mode} {self.precision} {self.threads} threads fed from {self.feed}"
+
+    @property
+    def full_name(self) -> str:
+        """A unique name with everything in it, which is the same in every run: programs find a cell again by it."""
+        return f"{self._where}, {self.how}"
+
+    @property
+    def unusual(self) -> tuple[str, ...]:
+        """The mode unless it is `idiomatic`, the precision unless it is `fp32`, and whether the host feeds the cell."""
+        usual = ((self.mode, "idiomatic"), (self.precision, "fp32"))
+        fed = () if self.feed == "device" else (f"fed from {self.feed}",)
+        return (*(word for word, other in usual if word != other), *fed)
+
+    @property
+    def _where(self) -> str:
+        return f"{self.workload} {self.contender} {self.scenario} on {self.device}, batch {self.batch_size}"
 
     @property
     def group(self) -> "Cell":
         """The cell without its framework; cells with the same group are compared with each other."""
         return replace(self, contender="")
+
+
+def names(among: Iterable[Cell]) -> dict[Cell, str]:
+    """A name for each of these cells that no other one of them has: its place, and its threads if they vary."""
+    known = tuple(dict.fromkeys(among))
+    several = len({cell.threads for cell in known}) > 1
+    return {cell: f"{cell.place}, {cell.threads} threads" if several else cell.place for cell in known}
 
 
 def cells(case: Case) -> tuple[Cell, ...]:

@@ -1,20 +1,24 @@
-"""Two runs side by side as tables: what became slower or faster, and the smallest change that could be detected."""
+"""Two runs side by side as tables: what became slower or faster, what is missing, and what could be detected."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from bench.analysis import environments
 from bench.analysis.compare import Comparison
 from bench.analysis.memory_and_quality import Change
+from bench.analysis.missing import Missing
 from bench.analysis.verdicts import Common, Row
 from bench.records.cell import Cell
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Report, Section, Table, left
+from bench.report.remarks import Remarks
 
 TOO_NOISY = 1.5  # times as long: if only larger slowdowns can be detected, the comparison is worth nothing
 UNDETECTABLE = 10.0  # times as long: from here on, the noise is not worth a number
 NAMED = 3  # differences of the environments, in the note; the table has all of them
 TOO_WIDE = 100.0  # upper / lower bound: from here on, an interval says nothing
+PROCESSES = 3  # the fewest on each side whose noise is worth an interval
 # The order of the rows: what needs attention comes first.
 ORDER = ("regressed", "inconclusive", "improved", "unchanged")
 TITLES = {
@@ -23,6 +27,9 @@ TITLES = {
     "query_time_pipelined_s": "query time, pipelined",
     "query_time_p50_s": "latency p50",
 }
+# The fields of a cell that are named beside the framework if they vary within a table.
+VARYING = ("device", "mode", "precision", "threads", "feed")
+WORDS = {"device": "on {}", "threads": "{} threads", "feed": "fed from {}"}
 
 
 def report(found: Comparison, *, title: str = "Comparison") -> Report:
@@ -34,17 +41,36 @@ def report(found: Comparison, *, title: str = "Comparison") -> Report:
         _changes(found),
         _listing("Unchanged", _unchanged(found)),
         _listing("Not comparable", found.not_comparable),
-        _failed(found),
+        _listing("Nothing in common", found.apart),
+        _listing("Failed in the candidate only", found.newly_failed),
         _missing(found),
     )
     kept = tuple(table for table in tables if table.rows)
-    return Report(title=title, sections=(Section(title="Verdicts", tables=kept),))
+    return Report(title=title, sections=(Section(title="Verdicts", tables=kept),), about=tuple(_about(found)))
+
+
+def _about(found: Comparison) -> Iterable[str]:
+    """What a reader must not miss, above all tables."""
+    if found.missing and (found.rows or found.changes):
+        kinds = ", ".join(f"{number} × {what}" for what, number in _counted(found.missing))
+        lost = ", ".join(dict.fromkeys(item.cell.contender for item in found.missing))
+        yield f"Missing in the candidate: {kinds} (of {lost}). This is a check that did not hold."
+    if found.newly_failed:
+        yield f"Failed in the candidate, but not in the baseline: {len(found.newly_failed)}."
+    if found.unfinished:
+        yield "The baseline is not complete: it has no record of a part of what it planned."
+
+
+def _counted(items: Sequence[Missing]) -> Iterable[tuple[str, int]]:
+    kinds = [item.what for item in items]
+    return ((what, kinds.count(what)) for what in dict.fromkeys(kinds))
 
 
 def _verdicts(found: Comparison) -> Table:
     # A ratio that is not a number cannot be sorted: such rows keep their place among the inconclusive ones.
     ordered = sorted(found.rows, key=lambda row: (ORDER.index(row.verdict), -row.ratio if _known(row) else 0.0))
-    several_devices = len({row.cell.device for row in found.rows}) > 1
+    varying = _varying(row.cell for row in found.rows)
+    remarks = Remarks(tuple(row.reason for row in ordered))
     columns = (
         *left("workload", "framework", "metric"),
         Column(title="batch"),
@@ -55,9 +81,17 @@ def _verdicts(found: Comparison) -> Table:
     return Table(
         title="Times: candidate / baseline",
         columns=columns,
-        rows=tuple(_row(row, several_devices=several_devices) for row in ordered),
-        notes=tuple(_notes(found)),
+        rows=tuple(_row(row, varying=varying, remarks=remarks) for row in ordered),
+        notes=(*_notes(found), *_reasons(remarks)),
+        names=4,
     )
+
+
+def _reasons(remarks: Remarks) -> Iterable[str]:
+    """The reasons of verdicts, each once; those about too few processes come with the remedy."""
+    for line in remarks.lines():
+        few = "are needed" in line
+        yield f"{line}. Measure again with `--processes {PROCESSES}`." if few else f"{line}."
 
 
 def _changes(found: Comparison) -> Table:
@@ -65,6 +99,7 @@ def _changes(found: Comparison) -> Table:
     shown = sorted(
         (item for item in found.changes if item.verdict != "unchanged"), key=lambda item: ORDER.index(item.verdict)
     )
+    varying = _varying(item.cell for item in found.changes)
     columns = (
         *left("workload", "framework", "scenario", "metric"),
         Column(title="batch"),
@@ -75,7 +110,8 @@ def _changes(found: Comparison) -> Table:
     return Table(
         title="Memory and quality",
         columns=columns,
-        rows=tuple(map(_change, shown)),
+        rows=tuple(_change(item, varying=varying) for item in shown),
+        names=5,
     )
 
 
@@ -89,11 +125,11 @@ def _unchanged(found: Comparison) -> Iterable[str]:
             yield f"{number} {what}"
 
 
-def _change(item: Change) -> tuple[Entry, ...]:
+def _change(item: Change, *, varying: Sequence[str]) -> tuple[Entry, ...]:
     write = formatting.size if item.metric.endswith("_bytes") else formatting.score
     return (
         Entry(item.cell.workload),
-        Entry(item.cell.contender),
+        Entry(_framework(item.cell, varying)),
         Entry(item.cell.scenario),
         Entry(item.metric.removesuffix("_bytes").replace("_", " ")),
         Entry(str(item.cell.batch_size), item.cell.batch_size),
@@ -103,22 +139,33 @@ def _change(item: Change) -> tuple[Entry, ...]:
     )
 
 
-def _row(row: Row, *, several_devices: bool) -> tuple[Entry, ...]:
-    ratio = _interval(row) if _known(row) else formatting.UNKNOWN
+def _row(row: Row, *, varying: Sequence[str], remarks: Remarks) -> tuple[Entry, ...]:
     return (
         Entry(row.cell.workload),
-        Entry(f"{row.cell.contender} on {row.cell.device}" if several_devices else row.cell.contender),
+        Entry(_framework(row.cell, varying)),
         Entry(TITLES.get(row.metric, row.metric)),
         Entry(str(row.cell.batch_size), row.cell.batch_size),
         Entry(formatting.duration(row.baseline_s), row.baseline_s),
         Entry(formatting.duration(row.candidate_s), row.candidate_s),
-        Entry(ratio, row.ratio),
-        Entry(f"{row.verdict}: {row.reason}" if row.reason else row.verdict, row.verdict),
+        Entry(_interval(row) if _known(row) else formatting.UNKNOWN, row.ratio),
+        Entry(f"{row.verdict}{remarks.mark(row.reason)}", row.verdict),
     )
 
 
+def _varying(cells: Iterable[Cell]) -> tuple[str, ...]:
+    known = tuple(cells)
+    return tuple(name for name in VARYING if len({getattr(cell, name) for cell in known}) > 1)
+
+
+def _framework(cell: Cell, varying: Sequence[str]) -> str:
+    """The framework, and the fields that vary within the table."""
+    return " ".join((cell.contender, *(WORDS.get(name, "{}").format(getattr(cell, name)) for name in varying)))
+
+
 def _interval(found: Row | Common) -> str:
-    """A ratio with its interval; without the bounds if they are too far apart."""
+    """A ratio with its interval; without the bounds if they are too far apart, and alone if there is no interval."""
+    if not math.isfinite(found.low):
+        return formatting.ratio(found.ratio)
     if found.high > TOO_WIDE * found.low:
         return f"{formatting.ratio(found.ratio)} [interval too wide]"
     return formatting.ratio_range(found.ratio, low=found.low, high=found.high)
@@ -134,16 +181,19 @@ def _notes(found: Comparison) -> Iterable[str]:
     if found.environments:
         more = f", and {len(found.environments) - NAMED} more" if len(found.environments) > NAMED else ""
         yield f"The sides differ in {environments.text(found.environments[:NAMED])}{more}."
-    yield f"Intervals: {found.confidence:.0%}, corrected for {len(found.rows)} comparisons. Above 1: slower."
+    means = "Times: geometric means over processes."
     if found.noise_percent is None or found.drift_percent is None or found.detectable_ratio is None:
-        yield "The noise is unknown, so every verdict is inconclusive."
+        yield f"{means} Ratio: candidate / baseline. Above 1: slower."
+        yield "The noise is unknown, so no ratio has an interval, and every verdict is inconclusive."
         return
+    yield f"Intervals: {found.confidence:.0%}, corrected for {len(found.rows)} comparisons. Above 1: slower."
     if found.in_turns:
         yield "Interleaved timing: the two processes of a pair took turns. Ratio: the trimmed mean over the pairs."
         yield "The ratio of a pair comes from its fastest calls, or slice by slice, whichever has the smaller error."
+        yield "Baseline: the geometric mean over processes. Candidate: that time × the ratio."
         what = f"Noise of a pair of processes: {found.noise_percent:.1f} %"
     else:
-        yield "Ratio: geometric means over processes, candidate / baseline. Times: medians over processes."
+        yield f"{means} Ratio: candidate / baseline."
         what = f"Noise within a run: {found.noise_percent:.1f} %, drift between the runs: {found.drift_percent:.1f} %"
     if found.detectable_ratio > UNDETECTABLE:
         yield "The noise is too large to detect any change."
@@ -159,7 +209,7 @@ def _notes(found: Comparison) -> Iterable[str]:
 
 
 def _listing(title: str, lines: Iterable[str]) -> Table:
-    return Table(title=title, columns=left("what"), rows=tuple((Entry(line),) for line in lines))
+    return Table(title=title, columns=left("what"), rows=tuple((Entry(line),) for line in lines), names=1)
 
 
 def _environments(found: Comparison) -> Table:
@@ -168,17 +218,35 @@ def _environments(found: Comparison) -> Table:
     return Table(title="The sides differ in", columns=left("what", "baseline", "candidate"), rows=rows)
 
 
-def _failed(found: Comparison) -> Table:
-    return _listing("Failed in the candidate only", found.newly_failed)
-
-
 def _missing(found: Comparison) -> Table:
-    sides = (("baseline", found.only_in_baseline), ("candidate", found.only_in_candidate))
-    rows = tuple((Entry(f"only in the {side}"), *_named(cell)) for side, cells in sides for cell in cells)
-    columns = (*left("where", "workload", "framework", "scenario", "device"), Column(title="batch"))
-    return Table(title="In one run only", columns=columns, rows=rows)
+    """What one of the runs lacks."""
+    sides = (
+        ("missing in the candidate", found.missing),
+        ("not in the candidate, which is a subset", found.left_out),
+        ("only in the candidate", found.new),
+        ("planned in the baseline, never measured", found.unfinished),
+    )
+    if found.not_comparable or found.apart:  # which say why, of whole runs
+        sides = tuple((where, items) for where, items in sides if found.rows or found.changes)
+    varying = _varying(item.cell for _, items in sides for item in items)
+    rows = tuple(row for where, items in sides for row in _without(where, items, varying))
+    columns = (*left("where", "workload", "framework", "scenario"), Column(title="batch"), *left("what"))
+    return Table(title="In one run only", columns=columns, rows=rows, names=5)
 
 
-def _named(cell: Cell) -> tuple[Entry, ...]:
-    values = (cell.workload, cell.contender, cell.scenario, cell.device, cell.batch_size)
-    return tuple(Entry(str(value), value) for value in values)
+def _without(where: str, items: Sequence[Missing], varying: Sequence[str]) -> Iterable[tuple[Entry, ...]]:
+    """A row for each cell with what is missing of it; batch sizes that lack the same share a row."""
+    parts: dict[Cell, list[str]] = {}
+    for item in items:
+        parts.setdefault(item.cell, []).append(_part(item))
+    batches: dict[tuple[Cell, str], list[int]] = {}
+    for cell, what in parts.items():
+        batches.setdefault((replace(cell, batch_size=0), ", ".join(what)), []).append(cell.batch_size)
+    for (cell, what), sizes in batches.items():
+        named = (where, cell.workload, _framework(cell, varying), cell.scenario, ", ".join(map(str, sizes)), what)
+        yield tuple(map(Entry, named))
+
+
+def _part(item: Missing) -> str:
+    details = f" of {', '.join(item.details)}" if item.details else ""
+    return f"{item.what}{details}{' (planned)' if item.planned else ''}"

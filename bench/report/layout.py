@@ -1,6 +1,6 @@
 """The parts of a report: sections of titled tables. An entry has its text and the raw value behind it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Alignment = Literal["left", "right"]
@@ -32,13 +32,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A titled table with notes below it; `groups` are the numbers of the rows after which a group ends."""
+    """A titled table with notes below it; `groups` are the numbers of the rows after which a group ends.
+
+    With `names`, so many of the first columns name a row. A narrow terminal joins them, and keeps each row whole.
+    """
 
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Entry, ...], ...]
     notes: tuple[str, ...] = ()
     groups: frozenset[int] = frozenset()
+    names: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +75,9 @@ def without_empty(table: Table) -> Table:
         for index in range(len(table.columns))
         if any(row[index].text not in {"", "n/a"} for row in table.rows) or not table.rows
     ]
-    return Table(
-        title=table.title,
+    return replace(
+        table,
         columns=tuple(table.columns[index] for index in kept),
         rows=tuple(tuple(row[index] for index in kept) for row in table.rows),
-        notes=table.notes,
-        groups=table.groups,
+        names=sum(index < table.names for index in kept),
     )

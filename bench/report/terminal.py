@@ -11,6 +11,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from bench.report.layout import Report, Section, Table
+from bench.report.whole_rows import fitted
 
 # A terminal shows these sections; the Markdown page has all of them.
 BRIEF = ("Summary", "Model selection", "Failures")
@@ -52,8 +53,11 @@ class _Fitting:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         """The pieces, one below the other."""
         yield Text(self.table.title, style="bold")
-        for columns in _pieces(self.table, options.max_width):
-            yield _rich_table(self.table, columns)
+        if self.table.names:
+            yield _whole_rows(self.table, options.max_width)
+        else:
+            for columns in _pieces(self.table, options.max_width):
+                yield _rich_table(self.table, columns)
         yield from map(Text, self.table.notes)
 
 
@@ -100,11 +104,29 @@ def _heading(table: Table, index: int) -> str:
 
 
 def _rich_table(table: Table, columns: Sequence[int]) -> RichTable:
-    rich = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    rich = _empty()
     for index in columns:
         whole = max((len(row[index].text) for row in table.rows), default=0) <= LONGEST_WORD
         alignment = table.columns[index].alignment
-        rich.add_column(_heading(table, index), justify=alignment, overflow="fold", no_wrap=whole)
+        # A text, since Rich takes square brackets in a string for its markup.
+        rich.add_column(Text(_heading(table, index)), justify=alignment, overflow="fold", no_wrap=whole)
+    return _filled(rich, table, columns)
+
+
+def _whole_rows(table: Table, room: int) -> RichTable:
+    """A table in one piece, whose widths are chosen so that each row is whole."""
+    shown, widths = fitted(table, room=room - PADDING, padding=PADDING)
+    rich = _empty()
+    for column, width in zip(shown.columns, widths, strict=True):
+        rich.add_column(Text(column.heading), justify=column.alignment, overflow="fold", width=width)
+    return _filled(rich, shown, range(len(widths)))
+
+
+def _empty() -> RichTable:
+    return RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+
+
+def _filled(rich: RichTable, table: Table, columns: Sequence[int]) -> RichTable:
     for number, row in enumerate(table.rows):
         entries = (Text(row[index].text, style="bold green" if row[index].best else "") for index in columns)
         rich.add_row(*entries, end_section=number in table.groups and number < len(table.rows) - 1)

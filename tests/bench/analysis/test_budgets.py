@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 from pydantic import TypeAdapter
 
-from bench.analysis.budgets import check, unknown_workloads
+from bench.analysis.budgets import check, unknown_names
 from bench.analysis.long_table import figures
 from bench.records.budget import Budget
 from bench.records.cell import Cell
 from bench.records.measurement import Measurement
+from bench.records.record import Record
 from tests.bench.sample_records import learning, quick_run, record
 
 RUN = quick_run()
@@ -89,12 +90,96 @@ def test_a_limit_without_a_measurement_is_not_kept() -> None:
 
 def test_a_budget_for_a_workload_that_no_record_has_is_named_with_similar_names() -> None:
     known, misspelt, other = (Budget(workload=name, loss=1.0) for name in ("digits-cnn", "digits-dnnn", "zebra"))
-    assert unknown_workloads([known], RUN) == ()
-    assert (
-        unknown_workloads([known, misspelt, other], RUN)[1] == "budget[2].workload: found 'zebra', which no record has"
-    )
-    (line,) = unknown_workloads([misspelt], RUN)
+    assert unknown_names([known], RUN) == ("",)
+    assert unknown_names([known, misspelt, other], RUN)[2] == "budget[2].workload: found 'zebra', which no record has"
+    (line,) = unknown_names([misspelt], RUN)
     assert line.startswith("budget[0].workload: found 'digits-dnnn', which no record has (did you mean digits-dnn")
+    assert check([misspelt], RUN).checks[0].reason == line
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "right", "line"),
+    [
+        (
+            "framework",
+            "pytroch",
+            "pytorch",
+            "budget[0].framework: found 'pytroch', which no record has (did you mean pyt",
+        ),
+        ("framework", "keras/jax", "flax", "budget[0].framework: found 'keras/jax', which no record has"),
+        ("device", "cuda", "cpu", "budget[0].device: found 'cuda', which no record has"),
+        ("batch_size", 7, 32, "budget[0].batch_size: found 7, which no record has"),
+    ],
+)
+def test_a_budget_that_selects_by_an_unknown_name_says_which_key_it_is(
+    key: str, wrong: object, right: object, line: str
+) -> None:
+    found = check([budget(workload="digits-dnn", step_p50_ms=1e9, **{key: wrong})], RUN)
+    assert (found.exit_code, found.checks[0].verdict) == (6, "not measured")
+    assert found.checks[0].reason.startswith(line)
+    kept = check([budget(workload="digits-dnn", step_p50_ms=1e9, **{key: right})], RUN)
+    assert kept.exit_code == 0
+    assert not any(item.reason for item in kept.checks)
+
+
+def learnt(run: str, accuracy: float, *frameworks: str) -> list[Record]:
+    """A run that learnt, with this accuracy in each framework."""
+    measurement = Measurement(learning=learning(accuracy=accuracy))
+    return [
+        record(purpose="learning", framework=framework, run=run, measurement=measurement)
+        for framework in frameworks or ("pytorch", "flax")
+    ]
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_each_of_several_runs_is_judged_in_any_order(order: tuple[str, str]) -> None:
+    """A dictionary without the run would judge only the last of them."""
+    runs = {"a": learnt("run-a", 0.97), "b": learnt("run-b", 0.5)}
+    result = check([Budget(workload="digits-dnn", accuracy=0.9)], [item for name in order for item in runs[name]])
+    assert result.exit_code == 3
+    assert {(item.run, item.verdict) for item in result.checks} == {("run-a", "kept"), ("run-b", "BROKEN")}
+    assert all(f"(run {item.run})" in item.where for item in result.checks)
+    assert len({item.where for item in result.checks}) == len(result.checks) == 4
+    alone = check([Budget(workload="digits-dnn", accuracy=0.9)], runs["a"])
+    assert alone.exit_code == 0
+    assert not any("run-a" in item.where for item in alone.checks), "a single run is not named in each line"
+
+
+def test_a_budget_of_all_frameworks_needs_a_framework_that_was_planned_and_has_no_record() -> None:
+    limit, here = Budget(workload="digits-dnn", accuracy=0.9), learnt("run-a", 0.97, "pytorch")
+    lost = record(purpose="learning", framework="flax").case
+    result = check([limit], here, unmeasured={"run-a": [lost]})
+    assert [(item.verdict, item.reason) for item in result.checks] == [
+        ("kept", ""),
+        ("not measured", "cases: 1 of 1 planned, no record"),
+    ]
+    assert "flax" in result.checks[1].where
+    assert result.exit_code == 6
+    assert check([limit], here).exit_code == 0, "without a plan nobody knows of flax"
+
+
+def test_a_cell_that_only_one_of_two_runs_has_is_told() -> None:
+    both = [*learnt("run-a", 0.97), *learnt("run-b", 0.97, "pytorch")]
+    result = check([Budget(workload="digits-dnn", accuracy=0.9)], both)
+    assert result.absent == ("digits-dnn flax training on cpu, batch 32 (learning): not in run run-b",)
+    assert check([Budget(workload="digits-dnn", accuracy=0.9)], learnt("run-a", 0.97)).absent == ()
+
+
+def test_a_cell_that_its_framework_cannot_run_is_told() -> None:
+    cannot = record(framework="flax", outcome="unavailable", error="no such layer")
+    limit = Budget(workload="digits-dnn", step_p50_ms=1e9)
+    assert check([limit], [record(), cannot]).skipped == ("digits-dnn flax training on cpu, batch 32: no such layer",)
+    assert check([limit], [record()]).skipped == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("mode", "tuned"), ("precision", "bf16"), ("feed", "host"), ("threads", 7)]
+)
+def test_two_cells_of_a_budget_have_two_names(field: str, value: object) -> None:
+    plain = record()
+    other = replace(plain, case=replace(plain.case, **{field: value}))  # type: ignore[arg-type]
+    result = check([Budget(workload="digits-dnn", step_p50_ms=1e9)], [plain, other])
+    assert len({item.where for item in result.checks}) == len(result.checks) == 2
 
 
 def test_a_failed_framework_keeps_no_budget_even_if_others_do() -> None:

@@ -1,9 +1,11 @@
 """Runs are comparable if machine and work are the same, and if changed code has a certificate on both sides."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from bench.analysis.comparable import newly_failed
 from bench.analysis.compare import compare
 from bench.records.record import Record
 from tests.bench.sample_records import ENVIRONMENT, quick_run, record
@@ -35,9 +37,63 @@ def test_changed_code_needs_a_certificate_on_both_sides(certificate: str | None,
     sides = [run("old", proven=unproven != 0), run("new", proven=unproven != 1)]
     assert compare(sides[0], sides[1], threshold=THRESHOLD).exit_code == 5
     same_code = [run("old", proven=unproven != number) for number in range(2)]
-    assert compare(same_code[0], same_code[1], threshold=THRESHOLD).exit_code == 0
+    lost = compare(same_code[0], same_code[1], threshold=THRESHOLD)
+    assert lost.exit_code == (1 if unproven == 1 else 0), "a proof that the candidate lost is a check that did not hold"
+    assert [item.what for item in lost.missing] == (["proof"] if unproven == 1 else [])
     proven = [run(source, proven=True) for source in ("old", "new")]
     assert compare(proven[0], proven[1], threshold=THRESHOLD).exit_code == 0
+
+
+def test_runs_of_different_workloads_are_not_comparable_and_both_sides_are_named() -> None:
+    found = compare([record("digits-dnn")], [record("digits-cnn")], threshold=THRESHOLD)
+    assert found.exit_code == 5
+    assert found.not_comparable[0].startswith(
+        "workloads: digits-dnn in the baseline, digits-cnn in the candidate; two runs are compared by the workloads"
+    )
+    both = [record("digits-dnn"), record("digits-cnn")]
+    assert compare(both, both, threshold=THRESHOLD).not_comparable == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"framework": "flax"}, "framework: pytorch in the baseline, flax in the candidate"),
+        ({"device": "cuda:0"}, "device: cpu in the baseline, cuda:0 in the candidate"),
+        ({"batch_sizes": (64,)}, "batch size: 32 in the baseline, 64 in the candidate"),
+        ({"purpose": "learning"}, "purpose: timing in the baseline, learning in the candidate"),
+    ],
+)
+def test_runs_without_a_common_case_say_what_tells_them_apart(change: dict[str, Any], line: str) -> None:
+    found = compare([record()], [record(**change)], threshold=THRESHOLD)
+    assert (found.exit_code, found.apart) == (6, (line,))
+    assert compare([record()], [record()], threshold=THRESHOLD).apart == ()
+
+
+def test_a_case_that_failed_in_the_baseline_too_is_not_new() -> None:
+    """Each process counts: one that fails in both runs is no news, and one that fails only now is."""
+    well, failed = record(), record(replicate=1, outcome="failed")
+    other = record(replicate=1, outcome="oom")
+    assert newly_failed([well, failed], [well, failed]) == ()
+    assert list(map(str, newly_failed([well], [well, failed]))) == [
+        "digits-dnn pytorch training on cpu (timing): failed"
+    ]
+    (both,) = newly_failed([well], [failed, replace(other, case=replace(other.case, replicate=2))])
+    assert both.outcomes == ("failed", "oom"), "the outcome of the last process does not hide the others"
+
+
+def test_a_failure_is_found_if_the_batch_sizes_of_the_runs_differ() -> None:
+    before = record(scenario="inference", batch_sizes=(1, 32))
+    after = record(scenario="inference", batch_sizes=(1, 32, 256), outcome="failed")
+    assert len(newly_failed([before], [after])) == 1
+    assert newly_failed([before], [replace(after, outcome="ok")]) == ()
+
+
+def test_failures_of_two_modes_have_two_names() -> None:
+    plain, tuned = record(), record()
+    tuned = replace(tuned, case=replace(tuned.case, mode="tuned"))
+    failed = [replace(item, outcome="failed") for item in (plain, tuned)]
+    lines = list(map(str, newly_failed([plain, tuned], failed)))
+    assert len(set(lines)) == 2
 
 
 def test_different_versions_count_as_changed_code() -> None:

@@ -1,5 +1,6 @@
 """Two runs are compared cell by cell, and each kind of result has its own exit code."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -58,6 +59,24 @@ def test_a_single_process_per_side_is_inconclusive() -> None:
     assert (found.counts, found.exit_code) == ({"inconclusive": 2}, 4)
 
 
+def test_a_single_process_per_side_has_a_ratio_without_an_interval() -> None:
+    for row in compare([record()], [record(slowdown=2.0)], threshold=THRESHOLD).rows:
+        assert row.ratio == pytest.approx(2.0, rel=1e-3)
+        assert math.isnan(row.low)
+        assert math.isnan(row.high)
+    broken = _altered(record(), lambda block: replace(block, synchronised_ns=(0,) * 80, pipelined_ns=(0,) * 5))
+    assert all(math.isnan(row.ratio) for row in compare([record()], [broken], threshold=THRESHOLD).rows)
+
+
+def test_the_times_beside_a_ratio_give_this_ratio() -> None:
+    """Medians do not: of 1, 1 and 9 ms the median is 1 ms, and the geometric mean is 2.1 ms."""
+    usual = [record(replicate=number, slowdown=slow) for number, slow in enumerate((1.0, 1.1, 1.2))]
+    skewed = [record(replicate=number, slowdown=slow) for number, slow in enumerate((1.0, 1.0, 9.0))]
+    for row in compare(usual, skewed, threshold=THRESHOLD).rows:
+        assert row.candidate_s / row.baseline_s == pytest.approx(row.ratio)
+        assert 1.5 < row.ratio < 2.5
+
+
 def test_unequal_numbers_of_processes_are_compared() -> None:
     baseline = [record(replicate=number) for number in range(5)]
     candidate = [record(replicate=number, slowdown=1.5) for number in range(2)]
@@ -65,7 +84,7 @@ def test_unequal_numbers_of_processes_are_compared() -> None:
 
 
 def test_runs_without_common_cells_end_with_nothing_measured() -> None:
-    found = compare([record("digits-dnn")], [record("digits-cnn")], threshold=THRESHOLD)
+    found = compare([record()], [record(framework="flax")], threshold=THRESHOLD)
     assert (found.exit_code, len(found.only_in_baseline), len(found.only_in_candidate)) == (6, 1, 1)
     assert compare([], [], threshold=THRESHOLD).exit_code == 6
 

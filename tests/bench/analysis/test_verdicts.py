@@ -81,4 +81,5 @@ def test_a_row_that_cannot_be_computed_is_inconclusive_and_the_others_are_judged
     rows = judge(sides[0], sides[1], threshold=THRESHOLD).rows
     assert [row.verdict for row in rows].count("inconclusive") == 1
     assert rows[0].reason
-    assert math.isnan(rows[0].ratio)
+    assert math.isnan(rows[0].low)
+    assert math.isnan(rows[0].ratio) == (bad != (1.0,)), "one time has a ratio, but no interval"

@@ -51,8 +51,10 @@ def test_noise_that_hides_every_change_has_no_numbers() -> None:
 def test_inconclusive_rows_have_a_reason_and_failed_cases_are_listed() -> None:
     candidate = [record(slowdown=2.0), record(replicate=1, outcome="oom")]
     verdicts, failed = report(compare([record()], candidate, threshold=0.05)).sections[0].tables
-    assert verdicts.rows[0][-1].text == "inconclusive: 1 process in the baseline, at least two are needed"
-    assert "every verdict is inconclusive" in verdicts.notes[-1]
+    assert [entry.text for entry in verdicts.rows[0][-2:]] == ["2.00×", "inconclusive"], "without an interval"
+    assert "every verdict is inconclusive" in verdicts.notes[-2]
+    reason = "1 process in the baseline, at least two are needed. Measure again with `--processes 3`."
+    assert verdicts.notes.count(reason) == 1, "once for all rows"
     assert "oom" in failed.rows[0][0].text
 
 
