@@ -96,18 +96,22 @@ def compare(  # noqa: PLR0913 (the inputs of a comparison)
     found = differences(baseline, candidate)
     before, after = timed_blocks(baseline), timed_blocks(candidate)
     common = [cell for cell in before if cell in after and not found.excludes(cell)]
-    sides = times(before, common), times(after, common)
-    in_turns = paired.effects(baseline, candidate)
-    judged = judge(*sides, threshold=threshold, confidence=confidence, calibration=calibration, in_turns=in_turns)
-    rows = judged.rows
+    judged = judge(
+        times(before, common),
+        times(after, common),
+        threshold=threshold,
+        confidence=confidence,
+        calibration=calibration,
+        in_turns=paired.effects(baseline, candidate),
+    )
     failed = newly_failed(baseline, candidate)
     changes = _changes(baseline, candidate, found)
-    counts = Counter(row.verdict for row in rows)
+    counts = Counter(row.verdict for row in judged.rows)
     verdicts = counts + Counter(item.verdict for item in changes)
     lost = missing(baseline, candidate, unmeasured=holes.candidate, told=_told(failed, found))
-    vanished = tuple(item for item in lost if item.planned or not holes.subset)
+    vanished, left_out = _by_purpose(lost, subset=holes.subset)
     return Comparison(
-        rows=rows,
+        rows=judged.rows,
         changes=changes,
         threshold=threshold,
         confidence=confidence,
@@ -121,19 +125,22 @@ def compare(  # noqa: PLR0913 (the inputs of a comparison)
         not_comparable=found.reasons,
         newly_failed=tuple(map(str, failed)),
         missing=vanished,
-        left_out=tuple(item for item in lost if item not in vanished),
+        left_out=left_out,
         new=missing(candidate, baseline),
         unfinished=unstored(holes.baseline),
         apart=() if verdicts else nothing_in_common(baseline, candidate),
         counts=dict(counts),
         exit_code=_exit_code(
-            verdicts,
-            judged.common,
-            not_comparable=bool(found.reasons),
-            failed=bool(failed or (vanished and verdicts)),
+            verdicts, judged.common, not_comparable=found.reasons, failed=failed or (vanished if verdicts else ())
         ),
         environments=environments.differences(baseline, candidate),
     )
+
+
+def _by_purpose(lost: Sequence[Missing], *, subset: bool) -> tuple[tuple[Missing, ...], tuple[Missing, ...]]:
+    """What vanished, and what a subset left out on purpose."""
+    vanished = tuple(item for item in lost if item.planned or not subset)
+    return vanished, tuple(item for item in lost if subset and not item.planned)
 
 
 def _told(failed: Sequence[Failure], found: Differences) -> set[tuple[What, Cell]]:
@@ -157,12 +164,14 @@ def times(blocks: Mapping[Cell, Sequence[Block]], common: Sequence[Cell]) -> Tim
     }
 
 
-def _exit_code(counts: Counter[Verdict], common: Common | None, *, not_comparable: bool, failed: bool) -> int:
+def _exit_code(
+    counts: Counter[Verdict], common: Common | None, *, not_comparable: Sequence[str], failed: Sequence[object]
+) -> int:
     """The first exit code in PRECEDENCE whose condition holds."""
     holds = {
-        ExitCode.NOT_COMPARABLE: not_comparable,
+        ExitCode.NOT_COMPARABLE: bool(not_comparable),
         ExitCode.REGRESSED: counts["regressed"] > 0 or (common is not None and common.verdict == "regressed"),
-        ExitCode.FAILED: failed,
+        ExitCode.FAILED: bool(failed),
         ExitCode.NOTHING_MEASURED: not counts,
         ExitCode.INCONCLUSIVE: counts["inconclusive"] > 0,
         ExitCode.DONE: True,

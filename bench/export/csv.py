@@ -34,5 +34,10 @@ def line(figure: Figure) -> Line:
 
 
 def _harmless(values: Line) -> Line:
-    """The line with an apostrophe before each text that a spreadsheet would run as a formula."""
-    return tuple(f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value for value in values)
+    """The line with every text in one line, and with an apostrophe before one that a spreadsheet would run."""
+    return tuple(_text(value) if isinstance(value, str) else value for value in values)
+
+
+def _text(value: str) -> str:
+    shown = " ".join(value.splitlines())
+    return f"'{shown}" if value.startswith(FORMULA) else shown

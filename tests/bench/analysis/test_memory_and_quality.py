@@ -121,3 +121,32 @@ def test_a_comparison_ends_with_3_if_memory_or_quality_regressed() -> None:
         found = compare([*times, *before], [*times, *after], threshold=0.05)
         assert found.exit_code == 3
         assert verdicts(found.changes).count("regressed") == 1
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_each_run_of_a_side_counts_in_any_order(order: tuple[int, int]) -> None:
+    """A dictionary without the run would compare only the last of them."""
+    before = learnt(0.97)
+    runs = [[replace(item, run=f"run-{accuracy}") for item in learnt(accuracy)] for accuracy in (0.97, 0.4)]
+    (found,) = memory_and_quality.quality(before, [item for number in order for item in runs[number]])
+    assert found.verdict == "regressed"
+    assert "the runs of the candidate differ at seed 0: " in found.reason
+    assert "0.4 in run-0.4" in found.reason
+    (same,) = memory_and_quality.quality(before, [*runs[0], *before])
+    assert (same.verdict, "differ" in same.reason) == ("unchanged", False)
+
+
+def test_runs_of_a_side_that_differ_are_never_unchanged() -> None:
+    """Of ten runs with one bad one the mean is almost that of good ones."""
+    good = [replace(item, run=f"run-{number}") for number in range(20) for item in learnt(0.97)]
+    bad = [replace(item, run="bad") for item in learnt(0.90)]
+    assert verdicts(memory_and_quality.quality(learnt(0.97), [*good, *bad])) == ["inconclusive"]
+    assert verdicts(memory_and_quality.quality(learnt(0.97), good)) == ["unchanged"]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_highest_peak_of_the_runs_of_a_side_counts_in_any_order(order: tuple[int, int]) -> None:
+    runs = [[replace(item, run=f"run-{size}") for item in peak(size)] for size in (100 * MB, 300 * MB)]
+    several = [item for number in order for item in runs[number]]
+    assert verdicts(memory_and_quality.memory(peak(100 * MB), several)) == ["regressed"]
+    assert verdicts(memory_and_quality.memory(peak(300 * MB), several)) == ["unchanged"]
