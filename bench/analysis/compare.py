@@ -90,8 +90,7 @@ def compare(  # noqa: PLR0913 (the inputs of a comparison)
     All other cells are inconclusive. All cells together get a verdict in the same way, with half of the allowed error
     rate; only their regression changes the exit code.
 
-    What the candidate lacks is a check that did not hold, unless the candidate is a subset on purpose and did not plan
-    it either.
+    What the candidate lacks is a check that did not hold, unless it is a subset on purpose and did not plan it.
     """
     found = differences(baseline, candidate)
     before, after = timed_blocks(baseline), timed_blocks(candidate)
@@ -110,6 +109,7 @@ def compare(  # noqa: PLR0913 (the inputs of a comparison)
     verdicts = counts + Counter(item.verdict for item in changes)
     lost = missing(baseline, candidate, unmeasured=holes.candidate, told=_told(failed, found))
     vanished, left_out = _by_purpose(lost, subset=holes.subset)
+    wrong = failed or (vanished if verdicts else ())
     return Comparison(
         rows=judged.rows,
         changes=changes,
@@ -130,9 +130,7 @@ def compare(  # noqa: PLR0913 (the inputs of a comparison)
         unfinished=unstored(holes.baseline),
         apart=() if verdicts else nothing_in_common(baseline, candidate),
         counts=dict(counts),
-        exit_code=_exit_code(
-            verdicts, judged.common, not_comparable=found.reasons, failed=failed or (vanished if verdicts else ())
-        ),
+        exit_code=_exit_code(verdicts, judged.common, not_comparable=found.reasons, failed=wrong),
         environments=environments.differences(baseline, candidate),
     )
 

@@ -220,7 +220,7 @@ def _environments(found: Comparison) -> Table:
 
 def _missing(found: Comparison) -> Table:
     """What one of the runs lacks."""
-    sides = (
+    sides: tuple[tuple[str, tuple[Missing, ...]], ...] = (
         ("missing in the candidate", found.missing),
         ("not in the candidate, which is a subset", found.left_out),
         ("only in the candidate", found.new),
@@ -242,9 +242,9 @@ def _without(where: str, items: Sequence[Missing], varying: Sequence[str]) -> It
     batches: dict[tuple[Cell, str], list[int]] = {}
     for cell, what in parts.items():
         batches.setdefault((replace(cell, batch_size=0), ", ".join(what)), []).append(cell.batch_size)
-    for (cell, what), sizes in batches.items():
-        named = (where, cell.workload, _framework(cell, varying), cell.scenario, ", ".join(map(str, sizes)), what)
-        yield tuple(map(Entry, named))
+    for (cell, lacking), sizes in batches.items():
+        named = (where, cell.workload, _framework(cell, varying), cell.scenario, ", ".join(map(str, sizes)), lacking)
+        yield tuple(Entry(text) for text in named)
 
 
 def _part(item: Missing) -> str:
