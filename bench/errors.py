@@ -10,37 +10,55 @@ BenchError
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from enum import IntEnum
 from typing import Any
 
 # What a TOML file must contain, by pydantic's name of the mistake. Pydantic's own texts use Python's words.
 EXPECTED = {
+    "arguments_type": "a table",
     "bool_parsing": "true or false",
     "bool_type": "true or false",
+    "dataclass_exact_type": "a table",
     "dataclass_type": "a table",
     "dict_type": "a table",
     "extra_forbidden": "no such key",
+    "finite_number": "a finite number",
     "float_parsing": "a number",
     "float_type": "a number",
     "greater_than": "a number greater than {gt:g}",
     "greater_than_equal": "a number of at least {ge:g}",
     "int_from_float": "a whole number",
     "int_parsing": "a whole number",
+    "int_parsing_size": "a smaller whole number",
     "int_type": "a whole number",
+    "invalid_key": "text as a key",
+    "iterable_type": "a list in square brackets",
+    "json_invalid": "JSON",
+    "json_type": "JSON",
     "less_than": "a number less than {lt:g}",
+    "less_than_equal": "a number of at most {le:g}",
     "list_type": "a list in square brackets",
+    "literal_error": "{expected}",
+    "mapping_type": "a table",
     "missing": "a value: this key is required",
+    "missing_argument": "a value: this key is required",
     "missing_keyword_only_argument": "a value: this key is required",
     "model_attributes_type": 'a table, as in {{ name = "adam" }}',
+    "none_required": "no value",
     "string_pattern_mismatch": "lower-case letters, digits and hyphens",
     "string_type": "text in quotes",
+    "string_unicode": "text in UTF-8",
+    "too_long": "a list of length {max_length} or less",
     "too_short": "a list of length {min_length} or more",
     "tuple_type": "a list in square brackets",
     "unexpected_keyword_argument": "no such key",
+    "union_tag_invalid": "one of {expected_tags}",
     "union_tag_not_found": "a value: this key is required",
+    "value_error": "a value that fits the others ({error})",
 }
+ANOTHER = "another value"  # for a mistake that is not in this table: better than the words of a library
 
 # The text of a value that only lacks its type because it has quotes, by what a TOML file must contain in its place.
 WITHOUT_QUOTES = {
@@ -123,8 +141,7 @@ def expected(mistake: Mapping[str, Any]) -> str:
     """What a TOML file must contain in the place of a mistake that pydantic found."""
     if mistake["type"] in {"list_type", "tuple_type"} and isinstance(mistake["input"], Mapping):
         return "a list in square brackets, or tables whose headers have double brackets"
-    text = EXPECTED.get(mistake["type"])
-    return text.format(**mistake.get("ctx", {})) if text else str(mistake["msg"]).removeprefix("Input should be ")
+    return EXPECTED.get(mistake["type"], ANOTHER).format(**mistake.get("ctx", {}))
 
 
 def found_and_expected(mistake: Mapping[str, Any]) -> str:
@@ -137,18 +154,31 @@ def found_and_expected(mistake: Mapping[str, Any]) -> str:
 
 
 def unreadable(error: Exception) -> str:
-    """Why a file cannot be read: `no such file`, the reason of the operating system, or what was found in the file."""
+    """Why a file cannot be read: `no such file`, the reason of the operating system, or what was found in the file.
+
+    The words of the library that tried to read it are left out: they are about its code, not about the file.
+    """
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return "no such file"
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be read ({error.strerror})"
-    return f"found {' '.join(str(error).split())}"
+    if isinstance(error, UnicodeError):
+        return "found bytes that are not text in UTF-8"
+    if isinstance(error, json.JSONDecodeError):
+        return f"found a mistake in line {error.lineno}, column {error.colno}"
+    return "found a damaged file"
 
 
 def meant(found: str, known: Iterable[str]) -> str:
     """A remark to put after `found`, such as ` (did you mean wine?)`; empty if no known name is similar."""
     near = get_close_matches(found, tuple(known))
     return f" (did you mean {' or '.join(near)}?)" if near else ""
+
+
+def unknown(found: Iterable[str], known: Sequence[str]) -> str:
+    """`found ..., expected one of ...` for all names that are not known, each with the names that are nearest to it."""
+    wrong = ", ".join(f"{name!r}{meant(name, known)}" for name in dict.fromkeys(found) if name not in known)
+    return f"found {wrong}, expected one of {', '.join(known)}"
 
 
 def key_name(parts: Iterable[int | str]) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import Results, Runs, one_of, warn
+from bench.cli.console import FAILED, Results, Runs, first_of, one_of, warn
 from bench.cli.plans import unmeasured
 from bench.cli.stored_runs import names, read
 from bench.cli.verdicts import VERDICT_FORMATS, VerdictFormat, show_verdicts
@@ -29,11 +29,14 @@ def check(
     one_of("--format", form, VERDICT_FORMATS)
     limits = load_budgets(budgets)
     named = runs or ["latest"]
-    records, _ = read(named, results=results)
+    incomplete: list[str] = []
+    records, _ = read(named, results=results, incomplete=incomplete.append, unfinished=None)
+    for line in incomplete:
+        warn(line)
     planned = unmeasured(named, results=results)
     for line in analysis.unknown_names(limits, records, unmeasured=planned):
         if line:
             warn(f"{budgets}: {line}")
     found = analysis.check(limits, records, unmeasured=planned)
     show_verdicts(found, pages.report(found, title=f"{names(records)} against {budgets}"), form)
-    raise SystemExit(found.exit_code)
+    raise SystemExit(first_of(found.exit_code, FAILED if incomplete else 0))

@@ -9,6 +9,7 @@ import typer
 
 from bench.cli import completion
 from bench.cli.console import (
+    FAILED,
     NOTHING,
     RUN,
     THRESHOLD_PERCENT,
@@ -16,6 +17,7 @@ from bench.cli.console import (
     Results,
     Threshold,
     fail,
+    first_of,
     note,
     one_of,
     share_of,
@@ -81,7 +83,10 @@ def compare(  # noqa: PLR0913 (the options of the command)
 
     one_of("--format", form, VERDICT_FORMATS)
     share = share_of(threshold)
-    before, after, holes = _sides(baseline, candidate, results=results, self_check=self_check)
+    incomplete: list[str] = []
+    before, after, holes = _sides(baseline, candidate, results=results, self_check=self_check, incomplete=incomplete)
+    for line in incomplete:
+        warn(line)
     spreads = known_spreads(results, after[0].environment.machine)
     found = compare_records(before, after, threshold=share, calibration=spreads, holes=replace(holes, subset=subset))
     if found.exit_code == NOTHING:
@@ -89,7 +94,7 @@ def compare(  # noqa: PLR0913 (the options of the command)
     title = TITLE_OF_HALVES.format(names(before)) if self_check else f"{names(after)} compared with {names(before)}"
     show_verdicts(found, comparison.report(found, title=title), form)
     _tell_of_planted(before, after, found)
-    raise SystemExit(found.exit_code)
+    raise SystemExit(first_of(found.exit_code, FAILED if incomplete else 0))
 
 
 def _apart(found: "Comparison") -> str:
@@ -97,9 +102,12 @@ def _apart(found: "Comparison") -> str:
 
 
 def _sides(
-    baseline: str, candidate: str | None, *, results: Path, self_check: bool
+    baseline: str, candidate: str | None, *, results: Path, self_check: bool, incomplete: list[str]
 ) -> "tuple[list[Record], list[Record], Holes]":
-    """The records of both sides, two runs or the two halves of one, and what both had planned in vain."""
+    """The records of both sides, two runs or the two halves of one, and the planned cases that have no record.
+
+    What could not be read goes to `incomplete`.
+    """
     from bench.analysis.compare import Holes
     from bench.analysis.self_check import halves
 
@@ -108,12 +116,12 @@ def _sides(
         fail(f"compare: found {found}, expected `compare BASELINE CANDIDATE` or `compare RUN --self-check`", USAGE)
     olds = baseline.split(",")
     if candidate is None:
-        records, _ = read(olds, results=results)
+        records, _ = read(olds, results=results, incomplete=incomplete.append, unfinished=None)
         return (*halves(records), Holes())
     news = candidate.split(",")
-    after, _ = read(news, results=results)
+    after, _ = read(news, results=results, incomplete=incomplete.append, unfinished=None)
     machine = after[0].environment.machine
-    before, _ = read(olds, results=results, machine=machine)
+    before, _ = read(olds, results=results, machine=machine, incomplete=incomplete.append, unfinished=None)
     if before == after:
         warn(f"{baseline} and {candidate} are the same run: nothing can differ")
     sides = (unmeasured(olds, results=results, machine=machine), unmeasured(news, results=results))

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from bench.cli import completion
 from bench.cli.options import as_option
-from bench.errors import ExitCode
+from bench.errors import PRECEDENCE, ExitCode, unknown
 from bench.plan.options import COMPARE, DEVICE, FRAMEWORK, PRECISION, WHERE, WORKLOAD, Help
 from bench.version import __version__
 
@@ -132,7 +132,12 @@ def say_version(*, wanted: bool) -> None:
         raise SystemExit(0)
 
 
+def first_of(*codes: int) -> int:
+    """The exit code that counts where several hold."""
+    return min(codes, key=[*PRECEDENCE, INTERRUPTED].index)
+
+
 def one_of(option: str, found: str, known: Sequence[str]) -> None:
     """Fail unless `found` is one of the known words."""
     if found not in known:
-        fail(f"{option}: found {found!r}, expected one of {', '.join(known)}", USAGE)
+        fail(f"{option}: {unknown([found], known)}", USAGE)

@@ -1,31 +1,74 @@
 """The page of a run, which `run` and `report` write."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli.console import errors, fail, show
+from bench.cli.console import errors, fail, say, show, warn
 
 if TYPE_CHECKING:
     from bench.records.record import Record
+    from bench.report.layout import Report
 
 
-def write_page(records: Sequence["Record"], *, command: str | None, reports: Path, brief: bool = False) -> Path:
-    """Write `latest.md` with its charts; in brief, print the summary as well."""
-    from bench.report import charts, markdown, tables, terminal
+FULL = "Everything: `levelfield report --full`, or the page."
+
+
+def make_page(records: Sequence["Record"], *, command: str | None, remarks: Iterable[str] = ()) -> "Report":
+    """The report on these records; `remarks` say what is missing in it, and stand below its title."""
+    from bench.report import tables
 
     with errors.status("writing the report"):
         report = tables.report(records, command=command)
-    if brief:
-        show(terminal.render(report, brief=True))
-    page = reports / "latest.md"
+    return replace(report, about=(*remarks, *report.about))
+
+
+def show_page(report: "Report", *, full: bool = False) -> None:
+    """Print a report: what fits on a screen, or all of it."""
+    from bench.report import terminal
+
+    show(terminal.render(report, brief=not full))
+    if not full:
+        say(f"\n{FULL}")
+
+
+def write_page(report: "Report", records: Sequence["Record"], *, reports: Path) -> tuple[Path, bool]:
+    """Write `latest.md` with its charts: its path, and whether all charts could be drawn.
+
+    The page names a chart that could not be drawn, with the reason.
+    """
+    from bench.report import charts, markdown
+
+    page, folder = reports / "latest.md", reports / "latest"
+    missing: list[str] = []
+    drawn: dict[str, Path] = {}
+    with errors.status("drawing the charts of the report"):
+        try:
+            drawn = charts.draw(records, folder, tell=lambda *chart: missing.append(_told(*chart)))
+        except OSError as error:
+            missing.append(f"No chart could be drawn: {folder} cannot be written ({error.strerror}).")
+    linked = {caption: path.relative_to(reports).as_posix() for caption, path in drawn.items()}
+    text = markdown.render(report, charts=linked, missing=missing)
     try:
-        with errors.status("drawing the charts of the report"):
-            drawn = charts.draw(records, reports / "latest")
-        linked = {caption: path.relative_to(reports).as_posix() for caption, path in drawn.items()}
-        page.write_text(markdown.render(report, charts=linked), encoding="utf-8")
+        page.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         fail(
             f"{page}: cannot be written ({error.strerror}); the records are stored: `levelfield report` renders them", 1
         )
-    return page
+    for line in missing:
+        warn(line)
+    return page, not missing
+
+
+def without_folders(line: str) -> str:
+    """A warning as a page has it: without the folders of a path, because a page can be shown to anybody."""
+    path, colon, rest = line.partition(":")
+    return f"INCOMPLETE: {Path(path).name}{colon}{rest}"
+
+
+def _told(caption: str, reason: Exception) -> str:
+    """A chart that could not be drawn, in a sentence."""
+    first = str(reason).strip().partition("\n")[0]
+    why = f"{type(reason).__name__}: {first}" if first else type(reason).__name__
+    return f"The chart {caption!r} could not be drawn ({why}). The tables have its figures."

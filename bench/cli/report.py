@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from bench.cli.console import USAGE, Reports, Results, Runs, fail, note, one_of, show, write
+from bench.cli.console import FAILED, USAGE, Reports, Results, Runs, fail, note, one_of, warn, write
 from bench.cli.options import as_option
-from bench.cli.page import write_page
+from bench.cli.page import make_page, show_page, without_folders, write_page
 from bench.cli.stored_runs import read
 from bench.cli.verdicts import PAGES
 from bench.plan.options import Help
@@ -17,33 +17,46 @@ if TYPE_CHECKING:
 FOREIGN = ("csv", "json", "pytest-benchmark", "github-action-benchmark")
 
 
-def report(
+def report(  # noqa: PLR0913 (the options of the command)
     runs: Runs = None,
     *,
     last: Annotated[bool, as_option("last", Help("The newest run (the default)."))] = False,
+    full: Annotated[bool, as_option("full", Help("Print every table, not only what fits on a screen."))] = False,
     form: Annotated[str, as_option("format", Help(f"One of {', '.join((*PAGES, *FOREIGN))}.", "NAME"))] = "terminal",
     results: Results = Path("results"),
     reports: Reports = Path("reports"),
 ) -> None:
-    """Print the report of stored runs, and write it as a page."""
-    from bench.report import markdown, tables, terminal
+    """Print the report of stored runs, and write it as a page with every table and chart.
+
+    The exit code is 1 if something is missing in the report: lines of a records file, planned cases, a chart.
+    """
+    from bench.report import markdown
 
     one_of("--format", form, (*PAGES, *FOREIGN))
     if last and runs:
         fail(f"--last: found {', '.join(runs)} beside it, expected no other run", USAGE)
-    found, command = read(runs or ["latest"], results=results)
+    if full and form != "terminal":
+        fail(f"--full: found --format {form} beside it, expected --format terminal: others have everything", USAGE)
+    incomplete: list[str] = []
+    found, command = read(
+        runs or ["latest"], results=results, incomplete=incomplete.append, unfinished=incomplete.append
+    )
+    for line in incomplete:
+        warn(line)
+    code = FAILED if incomplete else 0
     if form in FOREIGN:
         write(_exported(found, form))
-        return
-    page = tables.report(found, command=command)
+        raise SystemExit(code)
+    page = make_page(found, command=command, remarks=map(without_folders, incomplete))
     if form == "markdown":
         write(markdown.render(page))
-        return
+        raise SystemExit(code)
     try:
-        show(terminal.render(page))
+        show_page(page, full=full)
     finally:  # the page is written even if the reader of the output, such as `head`, has stopped
-        written = write_page(found, command=command, reports=reports)
+        written, is_whole = write_page(page, found, reports=reports)
     note(f"report: {written}")
+    raise SystemExit(code if is_whole else FAILED)
 
 
 def _exported(records: Sequence["Record"], form: str) -> str:

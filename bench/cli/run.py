@@ -29,7 +29,7 @@ from bench.cli.console import (
 from bench.cli.devices import check_devices, note_a_missing_gpu
 from bench.cli.events import show_event
 from bench.cli.options import as_option, with_options
-from bench.cli.page import write_page
+from bench.cli.page import make_page, show_page, without_folders, write_page
 from bench.cli.stored_runs import check_writable, warn_of_another_environment
 from bench.cli.verdicts import VerdictFormat
 from bench.plan.options import COMPARE, HOW, Help, Options
@@ -227,10 +227,15 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
             fail(f"interrupted; the records so far are in {store.folder}", INTERRUPTED)
         fail(f"interrupted; the records so far are in {store.records}; continue with `{again}`", INTERRUPTED)
     seconds = time.monotonic() - begun
-    records = store.read(warn=warn)
+    skipped: list[str] = []
+    records = store.read(warn=skipped.append)
+    for line in skipped:
+        warn(line)
     if not records:
         fail(f"{store.records}: nothing was measured", NOTHING)
-    page = write_page(records, command=options.command(), reports=reports, brief=True)
+    report = make_page(records, command=options.command(), remarks=map(without_folders, skipped))
+    show_page(report)
+    page, is_whole = write_page(report, records, reports=reports)
     usual = AROUND_TUNED if "tuned" in options.mode else AROUND
     rest = usual if options.turns is None else AROUND_IN_TURNS
     say(f"\n{activity.clock(seconds)} in all: {time_breakdown.shares(new, seconds, rest=rest)}")
@@ -238,7 +243,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     for name, wanted in (("models", options.save_models), ("tensorboard", options.tensorboard)):
         if wanted:
             say(f"{name}: {store.folder / 'artifacts' / name}")
-    return _exit_code(records)
+    return _exit_code(records) or (0 if is_whole and not skipped else FAILED)
 
 
 def _display(store: "RunFolder", planned: Sequence["Case"], request: "Request") -> "Display":

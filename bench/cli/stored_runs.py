@@ -1,37 +1,47 @@
 """The runs that are stored, found by the names that people give to a command."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli.console import NOTHING, USAGE, fail, warn
+from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.analysis.verdicts import Spreads
     from bench.records.record import Record
-    from bench.records.store import RunFolder
+    from bench.records.store import Plan, RunFolder
+
+Tell = Callable[[str], None]
 
 
-def read(names: Sequence[str], *, results: Path, machine: str | None = None) -> tuple[list["Record"], str | None]:
+def read(
+    names: Sequence[str],
+    *,
+    results: Path,
+    machine: str | None = None,
+    incomplete: Tell = warn,
+    unfinished: Tell | None = warn,
+) -> tuple[list["Record"], str | None]:
     """The records of the named runs, and the commands that repeat them, one in a line; None if none is known.
 
     If there are several runs, each command ends with the id of its run in a comment.
 
     With a `machine`, `baseline` is the name of the run that others on it are held against.
-    """
-    from bench.plan.options import Options
-    from bench.records import store
 
+    `incomplete` is called with a sentence for the lines of a records file that could not be read, and `unfinished` with
+    one for the cases of a plan that have no record.
+    """
     records: list[Record] = []
     commands = {}
-    for name in dict.fromkeys(names):
-        if machine is not None and name == "baseline":
-            run = store.baseline_of(results, machine)
-        else:
-            run = store.find_run(results, name)
-        records += _unread(run.read(warn=warn), records, name=name)
+    for run in _found(names, results=results, machine=machine):
+        stored = run.read(warn=incomplete)
+        records += _unread(stored, records, name=run.name)
         if run.plan.is_file():
-            commands[run.name] = Options(**run.load_plan().options["options"]).command()
+            plan = run.load_plan()
+            if unfinished is not None:
+                _tell_of_missing(run, plan, stored, unfinished)
+            commands[run.name] = _command(run, plan)
     if not records:
         fail(f"{', '.join(names)}: found no records", NOTHING)
     lines = commands.values() if len(set(names)) == 1 else (f"{line}  # {run}" for run, line in commands.items())
@@ -52,6 +62,45 @@ def _unread(found: Sequence["Record"], before: Sequence["Record"], *, name: str)
         if other is None:
             new.append(record)
     return new
+
+
+def _found(names: Sequence[str], *, results: Path, machine: str | None) -> list["RunFolder"]:
+    """The folders of the named runs; raises UsageError that tells of all names that are wrong."""
+    from bench.records import store
+
+    found, wrong = [], []
+    for name in dict.fromkeys(names):
+        try:
+            is_baseline = machine is not None and name == "baseline"
+            found.append(store.baseline_of(results, machine or "") if is_baseline else store.find_run(results, name))
+        except UsageError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise UsageError("; ".join(wrong))
+    return found
+
+
+def _tell_of_missing(run: "RunFolder", plan: "Plan", stored: Sequence["Record"], incomplete: Tell) -> None:
+    measured = {record.case for record in stored}
+    missing = [case for case in plan.cases if case not in measured]
+    if missing and stored:
+        incomplete(
+            f"{run.name}: {len(missing)} of {len(plan.cases)} planned cases have no record: the run was interrupted, "
+            f"or its records file was cut off. `levelfield run --resume {run.name}` measures them"
+        )
+
+
+def _command(run: "RunFolder", plan: "Plan") -> str:
+    """The command that repeats a run. Raises UsageError if the plan has options that this version does not know."""
+    from bench.plan.options import Options
+
+    try:
+        return Options(**plan.options["options"]).command()
+    except (KeyError, TypeError, AttributeError):
+        raise UsageError(
+            f"{run.plan}: found options that this version of Levelfield does not have, expected those of `levelfield "
+            "run`; move the file away to read the records without it"
+        ) from None
 
 
 def names(records: Sequence["Record"]) -> str:

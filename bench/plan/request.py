@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from bench.analysis.self_check import LEAST, SIDE
-from bench.errors import UsageError
+from bench.errors import UsageError, unreadable
 from bench.plan.cases import Selection
 from bench.plan.option_values import (
     Sizes,
@@ -253,9 +253,8 @@ def _only(path: Path) -> frozenset[Cell]:
     """The cells in a file that another levelfield process has written."""
     try:
         return frozenset(TypeAdapter(list[Cell]).validate_json(path.read_text("utf-8")))
-    except (OSError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"--only: found {str(path)!r}, expected a JSON file with a list of cells: {reason}") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--only: {path}: {unreadable(error)}, expected a JSON file with a list of cells") from None
 
 
 def _threads(asked: int | None) -> int:

@@ -330,11 +330,13 @@ def from_line(line: str) -> Record:
     """
     try:
         content = json.loads(line)
-    except ValueError as error:
-        raise ForeignLineError(f"found an incomplete or damaged line, expected JSON ({error})") from None
+    except (ValueError, RecursionError):
+        raise ForeignLineError("found an incomplete or damaged line, expected a record as a line of JSON") from None
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
-        raise ForeignLineError(f"schema_version: found {version!r}, expected {SCHEMA_VERSION}")
+        newer = isinstance(version, int) and version > SCHEMA_VERSION
+        remedy = ": a newer version of Levelfield wrote it, which can read it" if newer else ""
+        raise ForeignLineError(f"schema_version: found {version!r}, expected {SCHEMA_VERSION}{remedy}")
     try:
         return _records().validate_python(content)
     except ValidationError as error:

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from bench.errors import BenchError, NothingMeasuredError, UsageError
+from bench.errors import BenchError, NothingMeasuredError, UsageError, unreadable
 from bench.records.record import Case, ForeignLineError, Record, from_line, last_attempts, to_json, to_line
 from bench.workload import source_code
 
@@ -21,6 +21,7 @@ PLAN = Path("artifacts", "plan.json")
 BASELINE, CALIBRATION = "baseline.json", "calibration.json"
 LATEST = ("latest", "last")
 SHOWN = 5
+LINE = "expected a record as a line of JSON"
 
 Warn = Callable[[str], None]
 
@@ -107,8 +108,8 @@ class RunFolder:
             content = json.loads(self.plan.read_text(encoding="utf-8"))
             cases = TypeAdapter(tuple[Case, ...]).validate_python(content["cases"])
             return Plan(cases=cases, options=dict(content["options"]))
-        except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
-            reason = str(error).splitlines()[0]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            reason = unreadable(error) if isinstance(error, OSError) else "the file is damaged"
             raise UsageError(
                 f"{self.plan}: found no plan that can be resumed ({reason}), expected one; start a new run"
             ) from None
@@ -136,22 +137,43 @@ def new_run(results: Path, *, machine: str) -> RunFolder:
 def read(path: Path, *, warn: Warn) -> list[Record]:
     """The records of a file, in the order of their lines; none if there is no file.
 
-    `warn` is called with a text for each line that is not a record. A digest of an older version is replaced by the
-    current digest of the same work. Raises BenchError if the file cannot be read.
+    `warn` is called with a text for the lines that are not records, once for each reason. A digest of an older version
+    is replaced by the current digest of the same work. Raises UsageError if the file cannot be read.
     """
     try:
         lines = path.read_bytes().split(b"\n") if path.exists() else []
     except OSError as error:
-        raise BenchError(f"{path}: cannot be read ({error.strerror}), expected a file of records") from None
+        raise UsageError(f"{path}: {unreadable(error)}, expected a file of records") from None
     records = []
+    skipped: dict[str, list[int]] = {}
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                record = from_line(line.decode())
+                record = from_line(_text(line, is_last=number == len(lines)))
                 records.append(replace(record, workload_digest=source_code.digest_today(record.workload_digest)))
-            except (ForeignLineError, UnicodeDecodeError) as error:
-                warn(f"{path}:{number}: skipped, {error}")
+            except ForeignLineError as error:
+                skipped.setdefault(str(error), []).append(number)
+    for reason, numbers in skipped.items():
+        warn(f"{path}:{numbers[0]}: skipped, {_also(numbers)}{reason}")
     return records
+
+
+def _text(line: bytes, *, is_last: bool) -> str:
+    """A line of a records file as text; what follows the last line end is the beginning of a line that was cut off."""
+    if is_last and line.startswith(b"{") and not line.endswith(b"}"):
+        raise ForeignLineError(f"found the beginning of a record, {LINE}: the file is cut off here")
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        raise ForeignLineError(f"found bytes that are not text in UTF-8, {LINE}") from None
+
+
+def _also(numbers: Sequence[int]) -> str:
+    """The other lines that were skipped for the same reason, in words."""
+    others = [str(number) for number in numbers[1 : 1 + SHOWN]]
+    more = len(numbers) - 1 - len(others)
+    words = ", ".join(others) + (f" and {more} more" if more else "")
+    return f"and so {'were lines' if len(numbers) > 2 else 'was line'} {words}: " if others else ""  # noqa: PLR2004 (two lines)
 
 
 def runs(results: Path) -> list[RunFolder]:
@@ -172,6 +194,7 @@ def find_run(results: Path, name: str) -> RunFolder:
         return RunFolder(path)
     if (path / RECORDS).is_file():
         return RunFolder(path / RECORDS)
+    is_folder = bool(name) and name not in LATEST and path.is_dir()
     begun = runs(results)
     known = [run for run in begun if run.records.is_file()]
     if name in LATEST:
@@ -183,6 +206,8 @@ def find_run(results: Path, name: str) -> RunFolder:
     if len(exact or fitting) == 1:
         return (exact or fitting)[0]
     found = f"the ids of {len(fitting)} runs begin with it" if fitting else "no such run, folder or records file"
+    if is_folder and not fitting:
+        found = f"a folder without a file {RECORDS}"
     raise UsageError(
         f"run {name!r}: {found}; {results} has {_newest(fitting or known)}; "
         "expected an id, the beginning of one id, a run folder, a records file or 'latest'"
@@ -213,14 +238,14 @@ def set_baseline(results: Path, run: RunFolder, *, who: str, why: str) -> Baseli
 
 
 def baselines(results: Path) -> list[Baseline]:
-    """The baseline of every machine that has one. Raises BenchError for a damaged file."""
+    """The baseline of every machine that has one. Raises UsageError for a damaged file."""
     found = []
     for path in sorted(results.glob(f"*/{BASELINE}")):
         try:
             found.append(TypeAdapter(Baseline).validate_json(path.read_bytes()))
         except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise BenchError(f"{path}: found no valid baseline ({reason}); set it again, or remove the file") from None
+            reason = unreadable(error)
+            raise UsageError(f"{path}: found no valid baseline ({reason}); set it again, or remove the file") from None
     return found
 
 
@@ -253,15 +278,15 @@ def save_calibration(results: Path, machine: str, content: Mapping[str, Any]) ->
 
 
 def load_calibration(results: Path, machine: str) -> Mapping[str, Any] | None:
-    """The calibration of a machine, or None if there is none. Raises BenchError for a damaged file."""
+    """The calibration of a machine, or None if there is none. Raises UsageError for a damaged file."""
     path = results / machine / CALIBRATION
     if not path.is_file():
         return None
     try:
         content: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise BenchError(
+    except (OSError, ValueError, RecursionError) as error:
+        reason = unreadable(error)
+        raise UsageError(
             f"{path}: found no valid calibration ({reason}); run `levelfield doctor --calibrate` again"
         ) from None
     return content

@@ -1,5 +1,6 @@
 """Charts as PNG files, with one panel or one row of panels for each workload: throughput, latency, learning."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 from bench.records.cell import Cell
 from bench.records.record import Record
 from bench.records.timing_metrics import METRICS, summary
-from bench.report import formatting, panels, pictures
+from bench.report import chart_text, formatting, panels, pictures
 from bench.report.performance import several_steps
 from bench.report.results import Results, arrange, lane, outcome, planned_cells, select, status, workloads
 from bench.report.roofline import roofs, standing
@@ -26,18 +27,22 @@ MOST_PER_ROW = 4  # if each workload has its own row
 DOTS_PER_INCH = 100
 WIDTH_INCHES = 9.0
 PANEL_INCHES, BAR_INCHES = 2.6, 0.17
+LONGEST_MACHINE = 100
 GREY = "#666666"
+NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")  # of a file: an id in a records file is anybody's text
 UNPROVEN_BAR = {"facecolor": "none", "hatch": "///"}
 UNPROVEN_LINE = ":"
 
 Panel = Callable[["Axes", Results, str], None]
+Tell = Callable[[str, Exception], None]
 
 
-def draw(records: Sequence[Record], folder: Path) -> dict[str, Path]:
+def draw(records: Sequence[Record], folder: Path, *, tell: Tell | None = None) -> dict[str, Path]:
     """Write every chart that the records have data for, and return the path of each PNG file by its caption.
 
     Each run and each device gets its own charts. A missing folder is made. Charts of an earlier page in this folder
-    are deleted.
+    are deleted. `tell` is called with the caption of each chart that cannot be drawn, and with the reason; the other
+    charts are drawn. Without `tell`, the reason is raised.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in CHARTS:
@@ -49,21 +54,34 @@ def draw(records: Sequence[Record], folder: Path) -> dict[str, Path]:
     for run in runs:
         for device in devices:
             part = [record for record in records if (record.run, record.case.device) == (run, device)]
-            suffix = device.replace(":", "-") if len(runs) == 1 else f"{device.replace(':', '-')}-{run}"
+            suffix = NOT_IN_A_NAME.sub("-", device if len(runs) == 1 else f"{device}-{run}")
             where = f"on {device}" if len(runs) == 1 else f"on {device}, run {run}"
-            drawn |= _draw_part(arrange(part), folder, suffix=suffix, where=where)
+            if part:
+                drawn |= _draw_part(arrange(part), folder, suffix=suffix, where=where, tell=tell)
     return drawn
 
 
-def _draw_part(results: Results, folder: Path, *, suffix: str, where: str) -> dict[str, Path]:
+def _draw_part(results: Results, folder: Path, *, suffix: str, where: str, tell: Tell | None) -> dict[str, Path]:
     drawn: dict[str, Path] = {}
     for name, chart in CHARTS.items():
-        shown = [workload for workload in workloads(results) if chart.has(results, workload)]
-        if shown:
-            path = folder / f"{name}-{suffix}.png"
-            _figure(results, shown, chart, title=f"{chart.caption} {where}").savefig(path, dpi=DOTS_PER_INCH)
-            drawn[f"{chart.caption} {where}"] = path
+        caption, path = f"{chart.caption} {where}", folder / f"{name}-{suffix}.png"
+        try:
+            if _drawn(results, chart, path, title=caption):
+                drawn[caption] = path
+        except Exception as reason:  # a chart with unforeseen data must not cost the page
+            if tell is None:
+                raise
+            tell(caption, reason)
     return drawn
+
+
+def _drawn(results: Results, chart: "Chart", path: Path, *, title: str) -> bool:
+    """Whether there was anything to draw."""
+    shown = [workload for workload in workloads(results) if chart.has(results, workload)]
+    if shown:
+        with chart_text.plain():
+            _figure(results, shown, chart, title=title).savefig(path, dpi=DOTS_PER_INCH)
+    return bool(shown)
 
 
 def _source(results: Results, chart: "Chart") -> str:
@@ -72,7 +90,7 @@ def _source(results: Results, chart: "Chart") -> str:
     on_gpu = results.records[0].case.device != "cpu" and environment.gpus
     machine = environment.gpus[0] if on_gpu else f"{environment.cpu}, {environment.cores} cores"
     marks = chart.marks(results) if callable(chart.marks) else chart.marks
-    return f"{machine}. {marks}".strip()
+    return f"{chart_text.shown(machine, longest=LONGEST_MACHINE)}. {marks}".strip()
 
 
 def _figure(results: Results, shown: Sequence[str], chart: "Chart", *, title: str) -> "Figure":
@@ -98,14 +116,22 @@ def _figure(results: Results, shown: Sequence[str], chart: "Chart", *, title: st
         if not chart.has(parts[part], workload):
             axes.set_visible(False)
             continue
-        axes.set_title(", ".join(filter(None, (workload, part))), fontsize=10 if across <= PANELS_PER_ROW else 8)
+        name = chart_text.shown(workload, longest=chart_text.LONGEST_TITLE)
+        axes.set_title(", ".join(filter(None, (name, part))), fontsize=10 if across <= PANELS_PER_ROW else 8)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
         chart.panel(axes, parts[part], workload)
     _name_first(grid)
-    figure.suptitle(title, fontsize=11, fontweight="bold")
-    _legend(figure, _source(results, chart))
+    figure.suptitle(chart_text.shown(title, longest=LONGEST_MACHINE), fontsize=11, fontweight="bold")
+    _legend(figure, _source(results, chart) + chart_text.remark(_texts(figure)))
     return figure
+
+
+def _texts(figure: "Figure") -> list[str]:
+    """Everything that is written in a figure, the names of ticks included."""
+    from matplotlib.text import Text
+
+    return [item.get_text() for item in figure.findobj(Text) if isinstance(item, Text)]
 
 
 def _name_first(grid: "np.ndarray") -> None:

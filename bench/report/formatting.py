@@ -1,6 +1,10 @@
-"""Numbers as text: three significant digits, in the unit that fits the size; `n/a` for an unknown value."""
+"""Numbers as text: three significant digits, in the unit that fits the size; `n/a` for an unknown value.
+
+Text of users is put on one line here too.
+"""
 
 import math
+import unicodedata
 
 UNKNOWN = "n/a"
 LARGE = 9999.5  # from here on, four digits would need an exponent
@@ -8,6 +12,10 @@ TINY = 5e-5  # below this, four decimals would show zero
 
 SMALLEST = 0.005  # below this, two decimals would show zero
 SMALLEST_SHARE = 0.0005  # below this, one decimal of a percentage would show zero
+
+LINE_ENDS = ("Zl", "Zp")  # Unicode's categories of line separator and paragraph separator
+NOT_SHOWN = ("Cc", "Cs")  # control characters and halves of surrogate pairs
+DIRECTIONS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # change the order of a whole line
 
 Units = tuple[tuple[float, str], ...]
 TIME: Units = ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -95,6 +103,27 @@ def score(number: float | None) -> str:
     if abs(number) < 1 + 1e-9:
         return f"{number:.4f}"
     return f"{number:.4g}" if abs(number) < LARGE else f"{number:.0f}"
+
+
+def one_line(text: str) -> str:
+    """Text of users on one line: line ends and tabs become blanks, other control characters are spelt out.
+
+    A name from a file may contain an escape sequence that would recolour a terminal, or a character that reverses the
+    rest of a line.
+    """
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def name_of(label: str) -> str:
+    """The name of a class on one line; an empty or blank name, which nobody could see, is shown as two quotes."""
+    return one_line(label) if label.strip() else '""'
+
+
+def _shown(letter: str) -> str:
+    kind = unicodedata.category(letter)
+    if letter.isspace() or kind in LINE_ENDS:
+        return " "
+    return ascii(letter)[1:-1] if kind in NOT_SHOWN or letter in DIRECTIONS else letter
 
 
 def _two_decimals(number: float) -> str:

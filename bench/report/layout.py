@@ -32,9 +32,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A titled table with notes below it; `groups` are the numbers of the rows after which a group ends.
+    """A titled table with notes below it.
 
-    With `names`, so many of the first columns name a row. A narrow terminal joins them, and keeps each row whole.
+    - `groups`: the numbers of the rows after which a group ends;
+    - `names`: so many of the first columns name a row; if there are any, a narrow terminal joins them, and keeps each
+      row whole;
+    - `quiet`: the numbers of the rows that a screen leaves out, because they say nothing that a reader must know first;
+    - `if_quiet`: the sentence that a screen shows in place of a table whose rows are all quiet; empty for nothing.
     """
 
     title: str
@@ -43,6 +47,8 @@ class Table:
     notes: tuple[str, ...] = ()
     groups: frozenset[int] = frozenset()
     names: int = 0
+    quiet: frozenset[int] = frozenset()
+    if_quiet: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,4 +86,20 @@ def without_empty(table: Table) -> Table:
         columns=tuple(table.columns[index] for index in kept),
         rows=tuple(tuple(row[index] for index in kept) for row in table.rows),
         names=sum(index < table.names for index in kept),
+    )
+
+
+def on_a_screen(table: Table, *, most: int) -> Table:
+    """The table without its quiet rows, and with at most so many others; a note tells of those that are left out."""
+    loud = [number for number in range(len(table.rows)) if number not in table.quiet]
+    left_out = len(loud) - most
+    more = (f"{left_out} more rows are in the full report.",) if left_out > 0 else ()
+    kept = loud[:most]
+    return replace(
+        table,
+        rows=tuple(table.rows[number] for number in kept),
+        notes=(*table.notes, *more),
+        groups=frozenset(place for place, number in enumerate(kept) if number in table.groups),
+        quiet=frozenset(),
+        if_quiet="",
     )

@@ -13,6 +13,7 @@ from bench.report.results import Lane, Results, label_columns, labels, workloads
 Matrix = tuple[tuple[int, ...], ...]
 
 IN_RANGE: dict[Place, str] = {"within": "yes", "better": "no, better", "missed": "NO, WORSE"}
+IN_RANGE_COLUMN = -2  # of the table of expected quality
 MOST_CLASSES = 20  # of a confusion matrix in a table
 MOST_ERRORS = 5
 NAIVE = ("The naive forecast repeats the last value of the sequence. A ratio below 1: the network is better.",)
@@ -54,7 +55,15 @@ def band_table(results: Results) -> Table:
         *left("in range?"),
         Column(title="seeds"),
     )
-    return Table(title="Expected quality", columns=columns, rows=tuple(rows), notes=tuple(sources))
+    quiet = frozenset(number for number, row in enumerate(rows) if row[IN_RANGE_COLUMN].value == "within")
+    return Table(
+        title="Expected quality",
+        columns=columns,
+        rows=tuple(rows),
+        notes=tuple(sources),
+        quiet=quiet,
+        if_quiet=f"Expected quality: all {len(rows)} figures are in their expected range.",
+    )
 
 
 def training_table(results: Results, workload: str) -> Table:
@@ -136,9 +145,11 @@ def confusion_table(results: Results, workload: str) -> Table:
         known = names if len(names) > len(known) else known
         joined = _together(results, [row for row, _ in found])
         for number, counts in enumerate(matrix):
-            rows.append((*joined, Entry(names[number]), *(Entry(str(count), count) for count in counts)))
+            name = Entry(formatting.name_of(names[number]))
+            rows.append((*joined, name, *(Entry(str(count), count) for count in counts)))
         ends.append(len(rows) - 1)
-    columns = (*label_columns(results), Column(title="true class"), *(Column(title=f"as {name}") for name in known))
+    predicted = (Column(title=f"as {formatting.name_of(name)}") for name in known)
+    columns = (*label_columns(results), Column(title="true class"), *predicted)
     return Table(title="Confusion matrix on the test set", columns=columns, rows=tuple(rows), groups=frozenset(ends))
 
 
@@ -170,7 +181,7 @@ def class_table(results: Results, workload: str) -> Table:
             rows.append(
                 (
                     *_together(results, [row for row, _ in found]),
-                    Entry(item.labels[number] if item.labels else str(number)),
+                    Entry(formatting.name_of(item.labels[number]) if item.labels else str(number)),
                     *(Entry(formatting.score(value), value) for value in figures),
                     Entry(str(score.samples), score.samples),
                 )
@@ -245,7 +256,7 @@ def error_table(results: Results, workload: str) -> Table:
 
 def _written(item: Learning, value: float) -> str:
     """The name of a class if it has one, else the number."""
-    return item.labels[int(value)] if item.labels else f"{value:g}"
+    return formatting.name_of(item.labels[int(value)]) if item.labels else f"{value:g}"
 
 
 def learning_tables(results: Results, workload: str) -> Sequence[Table]:

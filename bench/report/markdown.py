@@ -1,27 +1,48 @@
 """A report as a Markdown page, its tables by tabulate."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from tabulate import tabulate
 
+from bench.report import formatting
 from bench.report.layout import Entry, Report, Section, Table
 
+CODE = re.compile(r"(`+[^`]+`+)")  # a note may name a command or a key between backticks
+# What GitHub's Markdown reads as more than itself, and only where it does, so that the text of a page stays readable:
+# escapes, tables, emphasis, code, strike-through, links, the underline at the end of a word, headings.
+SPECIAL = re.compile(r"[\\|*`~]|\](?=[(\[])|(?<![^\W_])_|_(?![^\W_])|^[#>]")
+FORMULA = re.compile(r"\$(?=[^\s$][^$]*\$)|(?<=[^\s$])\$")
+ENTITY = re.compile(r"&(?=#?\w+;)")
+BRACKET = re.compile(r"(?<!\\)[\[\]]")
+FENCE = 3  # backticks, and more if the text has as many
 
-def render(report: Report, *, charts: Mapping[str, str] | None = None) -> str:
-    """The whole page; `charts` maps each caption to the path of its picture, relative to the page."""
-    headings = [section.title for section in report.sections] + (["Charts"] if charts else [])
-    lines = [f"# {report.title}", ""]
+
+def render(report: Report, *, charts: Mapping[str, str] | None = None, missing: Iterable[str] = ()) -> str:
+    """The whole page.
+
+    `charts` maps each caption to the path of its picture, relative to the page. `missing` has a line for each chart
+    that could not be drawn.
+    """
+    failed = tuple(missing)
+    anchors = _Anchors()
+    anchors.of(report.title)
+    found = [
+        (section.title, anchors.of(section.title), list(_section(section, anchors))) for section in report.sections
+    ]
+    drawn = list(_charts(charts or {}, failed))
+    if drawn:
+        found.append(("Charts", anchors.of("Charts"), ["## Charts", "", *drawn]))
+    lines = [f"# {_escaped(report.title)}", ""]
     for remark in report.about:
-        lines += [_escaped(remark), ""]
-    lines += [*(f"- [{title}](#{_anchor(title)})" for title in headings), ""]
+        lines += [_note(remark), ""]
+    lines += [*(f"- [{_in_brackets(title)}](#{quote(anchor)})" for title, anchor, _ in found), ""]
     if report.command:
-        lines += ["Repeat it with", "", "```sh", report.command, "```", ""]
-    for section in report.sections:
-        lines += _section(section)
-    if charts:
-        lines += ["## Charts", ""]
-        lines += [line for caption, path in charts.items() for line in (f"![{caption}]({path})", "")]
-    return "\n".join(lines)
+        fence = "`" * max(FENCE, 1 + max(map(len, re.findall("`+", report.command)), default=0))
+        lines += ["Repeat it with", "", f"{fence}sh", report.command, fence, ""]
+    return "\n".join([*lines, *(line for _, _, part in found for line in part)])
 
 
 def render_table(table: Table) -> str:
@@ -33,27 +54,59 @@ def render_table(table: Table) -> str:
     return tabulate(rows, headings, tablefmt="github", colalign=alignments, disable_numparse=True)
 
 
-def _section(section: Section) -> Iterable[str]:
-    yield from (f"## {section.title}", "")
+@dataclass(frozen=True, slots=True)
+class _Anchors:
+    """The anchors that GitHub gives to the headings of a page, in their order; the second of two has a number."""
+
+    given: dict[str, int] = field(default_factory=dict)
+
+    def of(self, title: str) -> str:
+        kept = (letter for letter in formatting.one_line(title).strip().lower() if letter.isalnum() or letter in " -_")
+        anchor = first = "".join(kept).replace(" ", "-")
+        while anchor in self.given:
+            self.given[first] += 1
+            anchor = f"{first}-{self.given[first]}"
+        self.given[anchor] = 0
+        return anchor
+
+
+def _section(section: Section, anchors: _Anchors) -> Iterator[str]:
+    yield from (f"## {_escaped(section.title)}", "")
     for table in section.tables:
         if table.title != section.title:
-            yield from (f"### {table.title}", "")
+            anchors.of(table.title)
+            yield from (f"### {_escaped(table.title)}", "")
         yield from (render_table(table), "")
         for note in table.notes:
-            yield from (_escaped(note), "")
+            yield from (_note(note), "")
+
+
+def _charts(charts: Mapping[str, str], missing: Iterable[str]) -> Iterator[str]:
+    for caption, path in charts.items():
+        yield from (f"![{_in_brackets(caption)}]({quote(path)})", "")
+    for line in missing:
+        yield from (_note(line), "")
 
 
 def _written(entry: Entry) -> str:
     text = _escaped(entry.text)
-    return f"**{text}**" if entry.best else text
+    return f"**{text}**" if entry.best and text else text
 
 
-def _escaped(text: str) -> str:
-    """The text with the characters escaped that Markdown tables treat specially."""
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*").replace("\n", " ")
+def _note(text: str) -> str:
+    """A sentence of a report, in which backticks mark code; what a user wrote stays text."""
+    parts = CODE.split(formatting.one_line(text))
+    return "".join(part if number % 2 else _escaped(part, whole=False) for number, part in enumerate(parts))
 
 
-def _anchor(title: str) -> str:
-    """The anchor that GitHub gives to a heading."""
-    kept = (letter for letter in title.lower() if letter.isalnum() or letter in " -_")
-    return "".join(kept).replace(" ", "-")
+def _in_brackets(text: str) -> str:
+    """The text of a link or a picture, which a bracket of its own must not end."""
+    return BRACKET.sub(r"\\\g<0>", _escaped(text))
+
+
+def _escaped(text: str, *, whole: bool = True) -> str:
+    """The text on one line, with every character escaped that Markdown or HTML would read as more than itself."""
+    line = formatting.one_line(text)
+    line = line.strip() if whole else line
+    plain = SPECIAL.sub(r"\\\g<0>", ENTITY.sub("&amp;", line))
+    return FORMULA.sub(r"\\$", plain).replace("<", "&lt;")

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from bench.records.evaluation import Evaluation
 from bench.records.measurement import Learning
 from bench.records.record import Record
+from bench.report import chart_text
 from bench.report.results import Results, select
 from bench.report.style import COLOURS, OTHER_COLOUR, engineering, name_y, place, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+ROOM_FOR_NAMES = 30  # characters below a confusion matrix; longer rows of names are turned
 
 
 def curves(axes: "Axes", results: Results, workload: str) -> None:
@@ -46,6 +49,7 @@ def truth(axes: "Axes", results: Results, workload: str) -> None:
     axes.set_box_aspect(1)
     axes.axline((low, low), (high, high), color="#888888", linewidth=0.8, linestyle="--")
     unit = next((learning.unit for _, learning in learnings(results, workload)), "")
+    unit = chart_text.shown(unit) if unit else ""
     axes.set_xlabel(f"true value ({unit})" if unit else "true value", fontsize=8)
     name_y(axes, f"predicted ({unit})" if unit else "predicted")
     axes.locator_params(nbins=5)
@@ -82,8 +86,10 @@ def confusion(axes: "Axes", results: Results, workload: str) -> None:
                 colour = "white" if shares[number][other] > 0.5 else "black"  # noqa: PLR2004 (the darker half)
                 axes.text(other, number, str(count), ha="center", va="center", fontsize=6, color=colour)
     plain = [str(number) for number in range(len(matrix))]
-    names = next(learning.labels for _, learning in learnings(results, workload)) or plain
-    axes.set_xticks(range(len(matrix)), names)
+    known = next(learning.labels for _, learning in learnings(results, workload)) or plain
+    names = [chart_text.shown(name) for name in known]
+    turned = 90 if sum(map(len, names)) > ROOM_FOR_NAMES else 0
+    axes.set_xticks(range(len(matrix)), names, rotation=turned)
     axes.set_yticks(range(len(matrix)), names)
     axes.set_xlabel(f"predicted by {contender}", fontsize=8)
     name_y(axes, "true class")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.records.evaluation import Error, Evaluation, Picture
 from bench.records.measurement import Learning
-from bench.report import formatting
+from bench.report import chart_text, formatting
 from bench.report.panels import first_judgements, learnings
 from bench.report.results import Results
 from bench.report.style import engineering, name_y, style
@@ -22,6 +22,7 @@ MARKS = "Below each image: the predicted class, and for an error the true class.
 RIGHT, WRONG = "#1B7837", "#B2182B"
 ACROSS = 6  # tiles in a row
 TILE = 0.9  # of the room of a tile, the rest is between them
+LONGEST_ANSWER = 12  # characters of a class below an image
 LONGEST_LINE = 34  # characters in a box
 LINE, ARROW = 0.34, 0.3  # heights: of a line in a box, and between two boxes
 SERIES = 120  # points of a series that can be told apart
@@ -48,7 +49,8 @@ def series(axes: "Axes", results: Results, workload: str) -> None:
         line = {**style(contender), "marker": "", "linewidth": 0.9}
         axes.plot(range(len(real)), [predicted for _, predicted in judgement.pairs[-SERIES:]], label=contender, **line)
     axes.set_xlabel("samples of the test set, in their order", fontsize=8)
-    name_y(axes, _unit(results, workload) or "value")
+    unit = _unit(results, workload)
+    name_y(axes, chart_text.shown(unit) if unit else "value")
     axes.yaxis.set_major_formatter(engineering())
     axes.grid(visible=True, color="#DDDDDD", linewidth=0.6)
 
@@ -119,11 +121,15 @@ def _tiles(axes: "Axes", results: Results, workload: str, *, pick: Pick) -> None
     axes.set_xlim(-0.1, ACROSS)
     axes.set_ylim(-1.35 * -(-len(shown) // ACROSS) + 0.05, 0.1)
     axes.axis("off")
-    axes.set_title(f"{workload}, predicted by {contender}", fontsize=9)
+    name = chart_text.shown(workload, longest=chart_text.LONGEST_TITLE)
+    axes.set_title(f"{name}, predicted by {contender}", fontsize=9)
 
 
 def _answer(error: Error, names: Sequence[str]) -> str:
-    predicted, truth = (names[int(value)] if names else f"{value:g}" for value in (error.predicted, error.truth))
+    predicted, truth = (
+        chart_text.shown(names[int(value)], longest=LONGEST_ANSWER) if names else f"{value:g}"
+        for value in (error.predicted, error.truth)
+    )
     return f"{predicted}, not {truth}" if error.size else predicted
 
 

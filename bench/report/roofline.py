@@ -80,7 +80,13 @@ def worst_table(results: Results) -> Table:
         *left("why"),
     )
     notes = (LOWER_BOUND, TUNED_ONLY) if 0 < len(tuned) < len(cells) else (LOWER_BOUND,)
-    return Table(title="Farthest above the lower bound", columns=columns, rows=tuple(rows), notes=notes)
+    return Table(
+        title="Farthest above the lower bound",
+        columns=columns,
+        rows=tuple(rows),
+        notes=notes,
+        quiet=frozenset(range(len(rows))),
+    )
 
 
 def _why(cell: Cell, known: Mapping[Cell, tuple[float, Standing]]) -> str:

@@ -1,20 +1,24 @@
 """A report on a terminal, printed with Rich."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import final
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from bench.report.layout import Report, Section, Table
+from bench.report import formatting
+from bench.report.layout import Report, Section, Table, on_a_screen
 from bench.report.whole_rows import fitted
 
-# A terminal shows these sections; the Markdown page has all of them.
+# A screen shows these sections; the Markdown page has all of them.
 BRIEF = ("Summary", "Model selection", "Failures")
+MOST_FAILURES = 10  # rows on a screen
 MOST_NAMES = 4  # columns that are repeated where a table continues below
 LONGEST_WORD = 24  # text up to this length is never broken: names of frameworks, numbers with their unit
 LEAST_HEADING = 11
@@ -23,13 +27,15 @@ PADDING = 2  # a space and the line between two columns
 
 
 def render(report: Report, *, brief: bool = False) -> Iterable[RenderableType]:
-    """Everything to be printed, in order; `brief` keeps only the sections in `BRIEF`."""
-    yield Text(report.title, style="bold")
-    yield from map(Text, report.about)
+    """Everything to be printed, in order; `brief` keeps what is needed to see the answer, which fits on a screen."""
+    yield _line(report.title, style="bold")
+    yield from map(_line, report.about)
     for section in report.sections:
-        if not brief or section.title.startswith(BRIEF):
+        if not brief:
             yield from _section(section)
-    if report.command:
+        elif section.title.startswith(BRIEF):
+            yield from _screen(section)
+    if report.command and not brief:
         separator = "\n" if "\n" in report.command else " "
         yield Text(f"\nRepeat it with:{separator}{report.command}")
 
@@ -46,19 +52,20 @@ def render_table(table: Table) -> RenderableType:
 @final
 @dataclass(frozen=True, slots=True)
 class _Fitting:
-    """A table, split into as many pieces as the console's width needs."""
+    """A table, split into as many pieces as the console's width needs; `dense` leaves out the empty lines around it."""
 
     table: Table
+    dense: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         """The pieces, one below the other."""
-        yield Text(self.table.title, style="bold")
+        yield _line(self.table.title, style="bold")
         if self.table.names:
-            yield _whole_rows(self.table, options.max_width)
+            yield _whole_rows(self.table, options.max_width, dense=self.dense)
         else:
             for columns in _pieces(self.table, options.max_width):
-                yield _rich_table(self.table, columns)
-        yield from map(Text, self.table.notes)
+                yield _rich_table(self.table, columns, dense=self.dense)
+        yield from map(_line, self.table.notes)
 
 
 def _pieces(table: Table, room: int) -> list[list[int]]:
@@ -86,56 +93,86 @@ def _naming(table: Table) -> int:
 
 def _width(table: Table, index: int) -> int:
     """The width that a column needs: sentences are wrapped, names and numbers stay whole."""
-    width = max((len(row[index].text) for row in table.rows), default=0)
+    width = _widest(table, index)
     if width > LONGEST_WORD:
         return LEAST_SENTENCE
-    return max(width, *map(len, _heading(table, index).splitlines()))
+    return max(width, *map(cell_len, _heading(table, index).splitlines()), 0)
+
+
+def _widest(table: Table, index: int) -> int:
+    """The width of the widest entry of a column; a Chinese character or an emoji takes two places."""
+    return max((cell_len(formatting.one_line(row[index].text)) for row in table.rows), default=0)
 
 
 def _heading(table: Table, index: int) -> str:
     """The heading, wrapped to the width of the entries below it."""
-    width = max((len(row[index].text) for row in table.rows), default=0)
-    heading = table.columns[index].heading
-    return (
-        "\n".join(wrap(heading, max(width, LEAST_HEADING), break_long_words=False))
-        if width <= LONGEST_WORD
-        else heading
+    width = _widest(table, index)
+    heading = formatting.one_line(table.columns[index].heading)
+    if width > LONGEST_WORD:
+        return heading
+    longest = max(map(cell_len, heading.split()), default=0)
+    return "\n".join(
+        wrap(heading, max(width, LEAST_HEADING, min(longest, LONGEST_WORD)), break_long_words=longest > LONGEST_WORD)
     )
 
 
-def _rich_table(table: Table, columns: Sequence[int]) -> RichTable:
-    rich = _empty()
+def _rich_table(table: Table, columns: Sequence[int], *, dense: bool) -> RichTable:
+    rich = _empty(dense=dense)
     for index in columns:
-        whole = max((len(row[index].text) for row in table.rows), default=0) <= LONGEST_WORD
+        whole = _widest(table, index) <= LONGEST_WORD
         alignment = table.columns[index].alignment
-        # A text, since Rich takes square brackets in a string for its markup.
+        # As `Text`, because Rich would read the brackets of a heading that is a plain string as a style.
         rich.add_column(Text(_heading(table, index)), justify=alignment, overflow="fold", no_wrap=whole)
     return _filled(rich, table, columns)
 
 
-def _whole_rows(table: Table, room: int) -> RichTable:
+def _whole_rows(table: Table, room: int, *, dense: bool) -> RichTable:
     """A table in one piece, whose widths are chosen so that each row is whole."""
     shown, widths = fitted(table, room=room - PADDING, padding=PADDING)
-    rich = _empty()
+    rich = _empty(dense=dense)
     for column, width in zip(shown.columns, widths, strict=True):
-        rich.add_column(Text(column.heading), justify=column.alignment, overflow="fold", width=width)
+        rich.add_column(_line(column.heading), justify=column.alignment, overflow="fold", width=width)
     return _filled(rich, shown, range(len(widths)))
 
 
-def _empty() -> RichTable:
-    return RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+def _empty(*, dense: bool) -> RichTable:
+    return RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=not dense)
 
 
 def _filled(rich: RichTable, table: Table, columns: Sequence[int]) -> RichTable:
     for number, row in enumerate(table.rows):
-        entries = (Text(row[index].text, style="bold green" if row[index].best else "") for index in columns)
+        entries = (_line(row[index].text, style="bold green" if row[index].best else "") for index in columns)
         rich.add_row(*entries, end_section=number in table.groups and number < len(table.rows) - 1)
     return rich
 
 
+def _line(text: str, style: str = "") -> Text:
+    """Text of a report, in which nothing is a command for the terminal."""
+    return Text(formatting.one_line(text), style=style)
+
+
+def _screen(section: Section) -> Iterable[RenderableType]:
+    """The tables of a section with the rows that a reader must know."""
+    yield from _heading_of(section)
+    most = MOST_FAILURES if section.title.startswith("Failures") else sys.maxsize
+    for table in section.tables:
+        shown = on_a_screen(table, most=most)
+        if shown.rows:
+            yield Text("")
+            yield _Fitting(shown, dense=True)
+        elif table.if_quiet:
+            yield from (Text(""), _line(table.if_quiet))
+
+
 def _section(section: Section) -> Iterable[RenderableType]:
-    if section.title not in {table.title for table in section.tables}:
-        yield Text(f"\n{section.title}", style="bold underline")
+    yield from _heading_of(section)
     for table in section.tables:
         yield Text("")
         yield render_table(table)
+
+
+def _heading_of(section: Section) -> Iterable[RenderableType]:
+    """The title of a section, unless a table in it has the same."""
+    if section.title not in {table.title for table in section.tables}:
+        yield Text()
+        yield _line(section.title, style="bold underline")

@@ -16,9 +16,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     """The content of a TOML file; raises UsageError if the file cannot be read or is not valid TOML."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
+    except (OSError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path}: {unreadable(error)}, expected a TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: not valid TOML: {error}") from None
 
 

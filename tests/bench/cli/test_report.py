@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from bench.cli import report
 from bench.plan.options import Options
 from bench.records.store import Plan, new_run
+from bench.report import charts
 from tests.bench.cli.conftest import Command, Finished, Place
 from tests.bench.cli.stored_files import store
 from tests.bench.sample_records import quick_run
@@ -33,10 +34,10 @@ def test_the_page_is_written_though_nobody_reads_on(
     page = place.reports / "latest.md"
     page.unlink(missing_ok=True)
 
-    def broken(_: object) -> None:
+    def broken(_: object, *, full: bool) -> None:  # noqa: ARG001 (the names of the real one)
         raise BrokenPipeError
 
-    monkeypatch.setattr(report, "show", broken)
+    monkeypatch.setattr(report, "show_page", broken)
     with pytest.raises(BrokenPipeError):
         levelfield("report", *place.places)
     assert "tiny" in page.read_text()
@@ -107,3 +108,103 @@ def test_two_runs_are_no_one_file_of_pytest_benchmark(levelfield: Command, basel
     found = levelfield("report", "--format", "pytest-benchmark", baseline, other)
     assert (found.code, found.out) == (2, "")
     assert "found several runs, expected one" in found.err
+
+
+def test_a_chart_that_cannot_be_drawn_costs_neither_the_page_nor_the_other_charts_and_ends_with_1(
+    levelfield: Command, baseline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("no room\nfor this")
+
+    monkeypatch.setitem(charts.CHARTS, "learning-curves", replace(charts.CHARTS["learning-curves"], panel=refuse))
+    found = levelfield("report", baseline, "--reports", tmp_path)
+    line = "The chart 'Learning curves on cpu' could not be drawn (ValueError: no room). The tables have its figures."
+    assert (found.code, found.err.splitlines()[0]) == (1, f"warning: {line}")
+    page = (tmp_path / "latest.md").read_text()
+    assert line in page
+    assert "learning-curves" not in page
+    assert page.count(".png)") == len(list((tmp_path / "latest").glob("*.png"))) == 3
+
+
+def test_a_folder_of_charts_that_cannot_be_written_costs_the_charts_alone(
+    levelfield: Command, baseline: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "latest").write_text("a file")
+    found = levelfield("report", baseline, "--reports", tmp_path)
+    assert found.code == 1
+    assert "No chart could be drawn: " in (tmp_path / "latest.md").read_text()
+    (tmp_path / "latest").unlink()
+    assert levelfield("report", baseline, "--reports", tmp_path).code == 0
+
+
+def cut(path: Path) -> None:
+    """End the file in the middle of its last line."""
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def add(path: Path) -> None:
+    """Add lines that are no records."""
+    path.write_text(f"hello\n{path.read_text()}more\nand more\n")
+
+
+def from_the_future(path: Path) -> None:
+    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 2', 2))
+
+
+DAMAGES = {
+    "a last line that is cut off": (cut, ":81: skipped, found the beginning of a record, expected a record as a "),
+    "lines of something else": (add, ":1: skipped, and so were lines 83, 84: found an incomplete or damaged line, exp"),
+    "records of a later version": (from_the_future, ":1: skipped, and so was line 2: schema_version: found 2, expecte"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_records_that_could_not_be_read_are_told_on_the_page_and_by_the_exit_code(
+    damage: str, levelfield: Command, baseline: Path, tmp_path: Path
+) -> None:
+    assert levelfield("report", baseline, "--reports", tmp_path).code == 0
+    assert "INCOMPLETE" not in (tmp_path / "latest.md").read_text()
+    harm, words = DAMAGES[damage]
+    harm(baseline)
+    found = levelfield("report", baseline, "--reports", tmp_path)
+    assert (found.code, found.err.count("warning: ")) == (1, 1)
+    assert f"warning: {baseline}{words}" in found.err
+    assert f"INCOMPLETE: {baseline.name}{words}" in " ".join(found.out.split())
+    assert f"INCOMPLETE: {baseline.name}{words}" in (tmp_path / "latest.md").read_text()
+    for form in ("markdown", "csv", "json"):
+        assert levelfield("report", baseline, "--format", form).code == 1
+    assert levelfield("compare", baseline, baseline).code == 1
+    budgets = tmp_path / "budgets.toml"
+    budgets.write_text('[[budget]]\nworkload = "digits-dnn"\nstep_p50_ms = 1000.0\n')
+    assert levelfield("check", budgets, baseline).code == 1
+
+
+def test_planned_cases_without_a_record_are_told_on_the_page_and_by_the_exit_code(
+    levelfield: Command, tmp_path: Path
+) -> None:
+    run = new_run(tmp_path, machine="m")
+    stored = quick_run(run=run.name, workloads=["digits-dnn"])
+    options = {"options": asdict(Options(workload="digits-dnn"))}
+    run.save_plan(Plan(cases=tuple(record.case for record in stored), options=options))
+    store(run.records, stored)
+    assert levelfield("report", run.folder, "--reports", tmp_path).code == 0
+    store(run.records, stored[:-2])  # the file ends between two lines, so that no line is damaged
+    found = levelfield("report", run.folder, "--reports", tmp_path)
+    assert found.code == 1
+    words = f"INCOMPLETE: {run.name}: 2 of {len(stored)} planned cases have no record: the run was interrupted"
+    assert words in (tmp_path / "latest.md").read_text()
+
+
+def test_a_report_is_a_screen_and_in_full_it_has_every_table(
+    levelfield: Command, baseline: Path, tmp_path: Path
+) -> None:
+    brief = levelfield("report", baseline, "--reports", tmp_path)
+    full = levelfield("report", baseline, "--reports", tmp_path, "--full")
+    assert (brief.code, full.code) == (0, 0)
+    assert len(brief.out.splitlines()) <= 45
+    assert "Everything: `levelfield report --full`" in brief.out
+    assert "Learning curve" not in brief.out
+    assert "Learning curve" in full.out
+    refused = levelfield("report", baseline, "--full", "--format", "csv")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--full: found --format csv beside it" in refused.err

@@ -79,7 +79,7 @@ def test_an_incomplete_last_line_is_skipped_with_a_warning_that_has_its_file_and
     warnings: list[str] = []
     assert run.read(warn=warnings.append) == [a_record(0)]
     assert len(warnings) == 1
-    assert warnings[0].startswith(f"{run.records}:2: skipped, found an incomplete or damaged line")
+    assert warnings[0].startswith(f"{run.records}:2: skipped, found the beginning of a record, expected")
 
 
 def test_a_record_after_an_incomplete_line_is_on_a_new_line(run: RunFolder) -> None:
@@ -95,7 +95,7 @@ def test_a_record_after_an_incomplete_line_is_on_a_new_line(run: RunFolder) -> N
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b"hello", "found an incomplete or damaged line, expected JSON"),
+        (b"hello", "found an incomplete or damaged line, expected a record"),
         (b'{"a": 1}', f"schema_version: found None, expected {SCHEMA_VERSION}"),
         (b"[]", "schema_version: found None"),
         (
@@ -103,7 +103,7 @@ def test_a_record_after_an_incomplete_line_is_on_a_new_line(run: RunFolder) -> N
             f"schema_version: found 99, expected {SCHEMA_VERSION}",
         ),
         (to_line(a_record()).replace('"cores":2', '"cores":"two"').encode(), "environment.cores: "),
-        (b"\xff\xfe\x00", "can't decode"),
+        (b"\xff\xfe\x00", "found bytes that are not text in UTF-8"),
     ],
     ids=["text", "foreign", "list", "newer", "mistyped", "binary"],
 )

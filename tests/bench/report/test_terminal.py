@@ -42,7 +42,7 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut() -> None:
 
 
 def test_the_commands_of_several_runs_begin_in_a_line_of_their_own() -> None:
-    found = list(terminal.render(report(quick_run(), command="one  # a\ntwo  # b"), brief=True))
+    found = list(terminal.render(report(quick_run(), command="one  # a\ntwo  # b")))
     assert str(found[-1]) == "\nRepeat it with:\none  # a\ntwo  # b"
 
 
