@@ -11,9 +11,15 @@ BenchError
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, time
 from difflib import get_close_matches
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeVar
+
+Mistake = TypeVar("Mistake", bound=Mapping[str, Any])
+
+UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")  # pydantic's names of the mistake
+MISSING_KEY = ("missing", "missing_keyword_only_argument")
 
 # What a TOML file must contain, by pydantic's name of the mistake. Pydantic's own texts use Python's words.
 EXPECTED = {
@@ -48,6 +54,7 @@ EXPECTED = {
     "model_attributes_type": 'a table, as in {{ name = "adam" }}',
     "none_required": "no value",
     "string_pattern_mismatch": "lower-case letters, digits and hyphens",
+    "string_too_short": "text of length {min_length} or more",
     "string_type": "text in quotes",
     "string_unicode": "text in UTF-8",
     "too_long": "a list of length {max_length} or less",
@@ -148,9 +155,29 @@ def found_and_expected(mistake: Mapping[str, Any]) -> str:
     """`found ..., expected ...` for a mistake that pydantic found; a text in the place of a number shows its quotes."""
     value, wanted = mistake["input"], expected(mistake)
     if not isinstance(value, str) or wanted not in WITHOUT_QUOTES:
-        return f"found {value!r}, expected {wanted}"
+        return f"found {_in_toml(value)}, expected {wanted}"
     remedy = ": leave out the quotes" if WITHOUT_QUOTES[wanted].fullmatch(value) else ""
     return f"found the text {json.dumps(value, ensure_ascii=False)}, expected {wanted}{remedy}"
+
+
+def _in_toml(value: object) -> str:
+    """A value as a TOML file has it: `true`, not `True`; a date or a time without Python's words."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, date | time) else repr(value)
+
+
+def by_misspelt_names(mistakes: Sequence[Mistake]) -> list[Mistake]:
+    """The mistakes with unknown keys first, without keys that are only missing because their name is misspelt."""
+    unknown = [item for item in mistakes if item["type"] in UNKNOWN_KEY]
+    others = []
+    for item in mistakes:
+        *table, key = item["loc"] or ("",)
+        beside = [str(other["loc"][-1]) for other in unknown if list(other["loc"][:-1]) == table]
+        is_misspelt = item["type"] in MISSING_KEY and bool(meant(str(key), beside))
+        if item["type"] not in UNKNOWN_KEY and not is_misspelt:
+            others.append(item)
+    return [*unknown, *others]
 
 
 def unreadable(error: Exception) -> str:
@@ -171,7 +198,10 @@ def unreadable(error: Exception) -> str:
 
 def meant(found: str, known: Iterable[str]) -> str:
     """A remark to put after `found`, such as ` (did you mean wine?)`; empty if no known name is similar."""
-    near = get_close_matches(found, tuple(known))
+    names: dict[str, str] = {}
+    for name in known:  # upper and lower case do not count
+        names.setdefault(name.casefold(), name)
+    near = [names[name] for name in get_close_matches(found.casefold(), tuple(names))]
     return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 

@@ -42,7 +42,10 @@ def data(workload: Workload) -> Mapping[str, str]:
         found["columns"] = _names(about.features)
     if about.download:
         found["download"] = "once, or read from the folder in LEVELFIELD_DATA"
-    options = {key: value for key, value in workload.dataset.items() if key not in {"name", "kind"}}
+    options = {key: value for key, value in workload.dataset.items() if key not in {"name", "kind", "held_out"}}
+    found |= {
+        "note" if len(about.remarks) == 1 else f"note {number}": text for number, text in enumerate(about.remarks, 1)
+    }
     return found | {key: _text(value) for key, value in options.items()}
 
 

@@ -1,53 +1,85 @@
-"""Reads a user's own CSV file with a header; one column is the target."""
+"""Reads a user's own CSV file; one column is the target."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import cache
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from bench.datasets import csv_mistakes, tables
+from bench.datasets import tables
 from bench.datasets.base import Split, checksum
-from bench.datasets.description import Description, Part, Task, checked
+from bench.datasets.description import Description, Part, Switch, Task, checked
+from bench.datasets.own_files import columns, labels, remarks, rows
+from bench.datasets.own_files import header as headers
+from bench.datasets.own_files.columns import Cells
+from bench.datasets.own_files.header import Header, Wanted
+from bench.datasets.own_files.rows import Rows
 from bench.datasets.tables import Splitting, Table
-from bench.errors import DataError, meant
+from bench.errors import DataError
 
-if TYPE_CHECKING:
-    import pandas as pd
+
+def _name(value: object) -> object:
+    """The name of a column: a number stands for the name that consists of its digits, and blanks do not count."""
+    text = str(value) if type(value) is int else value
+    return rows.clean(text) if isinstance(text, str) else text
+
+
+Name = Annotated[str, BeforeValidator(_name)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
 class Options(Splitting):
-    """A CSV file of your own. Its first line names the columns.
+    """A CSV file of your own: comma-separated values in UTF-8. Blanks around names and cells do not count.
 
     Attributes:
         path: The path of the file, relative to the workload file.
         target: The name of the column to predict.
         task: Whether the target is a class or a number.
+        header: Whether the first line names the columns. With `false` the first line is a row, and the columns are
+            called `"1"`, `"2"`, `"3"` and so on. Without this key the first line has to name the columns, and a line of
+            numbers is refused. With `true` the names may be numbers.
         features: The names of the input columns. Without this key, all columns but the target and those in `drop`.
-        drop: The names of columns that are not used.
+        drop: The names of columns that are not used. `""` stands for all columns without a name.
         classes: The values of the target in the order of their labels. Without this key, the sorted values of the
             column.
         unit: The unit of a predicted number, for example `"dollars"`. Reports show it.
     """
 
     path: str
-    target: str
+    target: Name
     task: Task
-    features: tuple[str, ...] | None = None
-    drop: tuple[str, ...] = ()
-    classes: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
+    header: Switch | None = None
+    features: tuple[Name, ...] | None = None
+    drop: tuple[Name, ...] = ()
+    classes: Annotated[tuple[Name, ...], Field(min_length=2)] | None = None
     unit: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a class that is listed twice."""
+        Splitting.__post_init__(self)  # `super()` fails here: `slots=True` creates a second class
+        twice = sorted({name for name in self.classes or () if (self.classes or ()).count(name) > 1})
+        if twice:
+            raise ValueError(f"found classes with {', '.join(map(repr, twice))} more than once, expected each once")
+
+
+class File(NamedTuple):
+    """The table of a file, the names of its classes (empty for regression) and features, and remarks for the user."""
+
+    table: Table
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 def describe(options: Options) -> Description:
     """The description of the file, which is read and checked; raises DataError with line and column of a mistake."""
-    table, names, features = _table(options)
+    table, names, features, notes = _read(options)
     sizes = tables.sizes(len(table.targets), options)
-    tables.split(table, options, "train")  # raises DataError if a part has no row of some class
+    tables.check(table, options, names=names)
     return Description(
         name=Path(options.path).stem,
         task=options.task,
@@ -59,60 +91,77 @@ def describe(options: Options) -> Description:
         features=features,
         source=f"{Path(options.path).name}, {len(table.targets)} rows",
         download=False,
+        remarks=notes,
     )
 
 
 def fingerprint(options: Options) -> str:
     """The sha256 in hex of the used columns, of the class names, and of the options for splitting and scaling."""
-    table, names, _ = _table(options)
+    table, names, _, _ = _read(options)
     return tables.fingerprint(tables.splitting_of(options), checksum(*table), *names)
 
 
 def read(options: Options, part: Part) -> Split:
     """One part; raises DataError like `describe`."""
-    return tables.split(_table(options)[0], options, part)
+    return tables.split(_read(options).table, options, part)
+
+
+def inputs_of(path: Path, dataset: Mapping[str, object], features: tuple[str, ...]) -> np.ndarray:
+    """The feature columns of another file, read like the file of the table `[dataset]`; no other column is read.
+
+    Without names of features, all columns are features. Raises DataError for a mistake in the file.
+    """
+    wanted = dataset.get("header")
+    found, content = _opened(path, header=wanted if isinstance(wanted, bool) else None)
+    missing = [name for name in features if name not in found.names]
+    if missing:
+        names = ", ".join(map(repr, missing))
+        raise DataError(f"{path}: found no column {names}, expected {', '.join(features)}")
+    twice = [name for name in features if found.names.count(name) > 1]
+    if twice:
+        raise DataError(f"{path}: found the name {twice[0]!r} twice, expected different names")
+    places = [found.names.index(name) for name in features] or range(len(found.names))
+    cells = columns.read(found, content, numbers=places, text=None)
+    columns.check(cells, can_drop=False)
+    return columns.matrix(cells)
 
 
 @cache
-def _table(options: Options) -> tuple[Table, tuple[str, ...], tuple[str, ...]]:
-    """The rows, the names of the classes (empty for regression), and the names of the features."""
-    path = Path(options.path)
-    text = (options.target,) if options.task == "classification" else ()
-    frame = tables.read_csv(path, header=True, text=text)
-    columns = options.features or tuple(name for name in frame.columns if name not in {options.target, *options.drop})
-    for key, wanted in (("target", (options.target,)), ("features", columns), ("drop", options.drop)):
-        _check_columns(frame, path, key=key, wanted=wanted)
-    if options.target in columns:
-        raise DataError(f"dataset.features: found {options.target!r}, which is the target; expected other columns")
-    if not columns or not len(frame):
-        raise DataError(f"{path}: found {len(frame)} rows and {len(columns)} features, expected at least one of each")
-    inputs = _inputs(frame[list(columns)], path)
-    if options.task == "regression":
-        return Table(inputs=inputs, targets=tables.numbers(frame[[options.target]], path, header=True)), (), columns
-    names = options.classes or tuple(sorted(frame[options.target].dropna().unique()))
-    labels = tables.labels(frame[options.target], names, path, header=True)
-    if len(np.unique(labels)) < len(names) or len(names) < 2:  # noqa: PLR2004 (with one class there is nothing to predict)
-        missing = sorted(set(range(len(names))) - set(labels.tolist()))
-        what = f"no row of class {names[missing[0]]!r}" if missing else "a single class"
+def _read(options: Options) -> File:
+    path, is_text = Path(options.path), options.task == "classification"
+    names, content = _opened(path, header=options.header)
+    target, features = headers.choose(names, Wanted(options.target, options.features, options.drop))
+    numbers = features if is_text else (*features, target)
+    cells = columns.read(names, content, numbers=numbers, text=target if is_text else None)
+    if not (cells.lines or cells.ragged or cells.blank):
+        raise DataError(f"{path}: found the names of the columns and 0 rows, expected at least one row")
+    found = labels.read(cells, options.classes) if is_text and cells.lines else labels.NONE
+    columns.check(cells, target=None if is_text else target, labels=found.problems)
+    _check_chosen(cells, options, features, found.names)
+    values = columns.matrix(cells)
+    table = (
+        Table(inputs=values, targets=found.values) if is_text else Table(inputs=values[:, :-1], targets=values[:, -1:])
+    )
+    notes = remarks.remarks(table, names, features)
+    return File(table, found.names, tuple(names.names[place] for place in features), notes)
+
+
+def _opened(path: Path, *, header: bool | None) -> tuple[Header, Rows]:
+    """The names of the columns, and the rows below them."""
+    content = rows.rows(path)
+    first = next(content)
+    names = headers.read(path, first, header=header)
+    return names, content if names.line else chain([first], content)
+
+
+def _check_chosen(cells: Cells, options: Options, features: tuple[int, ...], classes: tuple[str, ...]) -> None:
+    """Raise DataError for columns that nobody chose, and for a header that is a row."""
+    if options.features is None:
+        remarks.check_numbers_of_rows(cells, features)
+    names = cells.header
+    if options.header is None and options.target in classes and any(map(headers.is_number, names.names)):
         raise DataError(
-            f"{path}, column {options.target!r}: found {what}, expected two classes or more, each with rows"
+            f"{names.path}, line {names.line}: found {options.target!r} as the name of the target and as one of its "
+            "values, expected names: the first line must name the columns; "
+            f"{headers.NO_HEADER.format(line=names.line)}; {headers.HEADER}"
         )
-    return Table(inputs=inputs, targets=labels), names, columns
-
-
-def _check_columns(frame: "pd.DataFrame", path: Path, *, key: str, wanted: Sequence[str]) -> None:
-    """Raise DataError for a column that the file does not have, and for a file without a header."""
-    known = tuple(map(str, frame.columns))
-    for name in wanted:
-        if name not in known:
-            csv_mistakes.check_names(path)
-            columns = f"a column of {path}: one of {', '.join(known)}"
-            raise DataError(f"dataset.{key}: found {name!r}{meant(name, known)}, expected {columns}")
-
-
-def _inputs(frame: "pd.DataFrame", path: Path) -> np.ndarray:
-    try:
-        return tables.numbers(frame, path, header=True)
-    except DataError as error:
-        remedy = "correct the cell, leave the column out with dataset.drop, or write its values as numbers"
-        raise DataError(f"{error}; {remedy}") from None

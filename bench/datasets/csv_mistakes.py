@@ -33,16 +33,6 @@ def check_separator(path: Path) -> None:
         )
 
 
-def check_names(path: Path) -> None:
-    """Raise DataError if all cells of the first line are numbers, because the file then has no header."""
-    cells = first_line(path)
-    if cells and all(map(_is_number, cells)):
-        shown = ", ".join((*cells[:SHOWN], *["..."][: len(cells) > SHOWN]))
-        raise DataError(
-            f"{path}, line 1: found the numbers {shown}, expected names: the first line must name the columns"
-        )
-
-
 def reason(error: Exception, *, header: bool) -> str:
     """The text to put after the path of a file that pandas cannot read; `header`: whether the file must have one."""
     ragged = RAGGED.search(str(error))
@@ -54,11 +44,3 @@ def reason(error: Exception, *, header: bool) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f": found text that is not UTF-8, {TABLE}; save the file as UTF-8"
     return f": found an empty file, {TABLE}" if str(error) == EMPTY else f": {unreadable(error)}, {TABLE}"
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

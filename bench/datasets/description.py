@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
 import bench.datasets
-from bench.errors import UsageError, expected, found_and_expected, key_name, meant
+from bench.errors import UsageError, by_misspelt_names, expected, found_and_expected, key_name, meant
 
 Task = Literal["classification", "regression"]
 Part = Literal["train", "validation", "test"]
@@ -30,7 +30,10 @@ checked = ConfigDict(extra="forbid")
 
 FILES = ("csv", "npz")  # kinds of a user's own files; a table names them with `kind`, not with `name`
 
-_NO_DATA_SETS = {"base", "csv_mistakes", "description", "tables", *FILES}
+_NO_DATA_SETS = {"base", "class_shares", "csv_mistakes", "description", "own_files", "tables", *FILES}
+# Options whose effect depends on which rows are learnt from.
+LEARNT = ("standardise", "standardise_target", "stratify", "folds")
+HELD_OUT = "held_out"  # the option that no file has: it comes from the recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
@@ -44,7 +47,8 @@ class Description:
     - `labels`, `features`: the names of the classes and of the columns, or empty;
     - `naive`: the simple forecast that a sequence is compared with (`last`: the last value is repeated), or None;
     - `source`: the origin of the data, in one line;
-    - `download`: whether the data come from the network (or from the folder in LEVELFIELD_DATA).
+    - `download`: whether the data come from the network (or from the folder in LEVELFIELD_DATA);
+    - `remarks`: what a user has to know about the data, one sentence each.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Description:
     naive: Literal["last"] | None = None
     source: str
     download: bool
+    remarks: tuple[str, ...] = ()
 
 
 def dataset_names() -> tuple[str, ...]:
@@ -98,6 +103,18 @@ def folds(table: Mapping[str, object]) -> int | None:
     return getattr(find(table)[1], "folds", None)
 
 
+def held_out(table: Mapping[str, object], fraction: float) -> Mapping[str, object]:
+    """The table with the share of training rows that the recipe holds out, if the rows or their scaling depend on it.
+
+    The option is left out where it changes nothing, so that digests stay what they were. Raises UsageError like
+    `describe`.
+    """
+    _, options = find(table)
+    known = {field.name for field in fields(options)}  # type: ignore[arg-type]
+    depends = "kind" in table or not known & set(LEARNT) or any(getattr(options, name, None) for name in LEARNT)
+    return {**table, HELD_OUT: fraction} if fraction and HELD_OUT in known and depends else table
+
+
 def find(table: Mapping[str, object]) -> tuple[ModuleType, object]:
     """The module of the data set, and its checked Options; raises UsageError like `describe`."""
     key, known = ("kind", FILES) if "kind" in table else ("name", dataset_names())
@@ -111,8 +128,9 @@ def find(table: Mapping[str, object]) -> tuple[ModuleType, object]:
     try:
         return module, TypeAdapter(module.Options).validate_python(given)
     except ValidationError as error:
-        allowed = (key, *(field.name for field in fields(module.Options)))
-        raise UsageError(f"{_wrong(error.errors()[0], allowed)} (data set {name!r})") from None
+        allowed = (key, *(field.name for field in fields(module.Options) if field.name != HELD_OUT))
+        found = "; ".join(_wrong(details, allowed) for details in by_misspelt_names(error.errors()))
+        raise UsageError(f"{found} (data set {name!r})") from None
 
 
 def _wrong(details: ErrorDetails, allowed: Sequence[str]) -> str:

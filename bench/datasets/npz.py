@@ -1,7 +1,9 @@
 """Reads a user's own .npz file of NumPy with two arrays: inputs of any shape, and targets."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from pydantic.dataclasses import dataclass
@@ -9,8 +11,12 @@ from pydantic.dataclasses import dataclass
 from bench.datasets import tables
 from bench.datasets.base import Split, checksum
 from bench.datasets.description import Description, Part, Task, checked
+from bench.datasets.own_files import arrays
 from bench.datasets.tables import Splitting, Table
 from bench.errors import DataError
+
+CHANNELS = (1, 3, 4)  # of images: grey, red-green-blue, and the same with opacity
+IMAGES = 4  # axes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
@@ -18,13 +24,16 @@ class Options(Splitting):
     """A file of your own with NumPy arrays: inputs of shape (samples, ...) and one target for each sample.
 
     For classification, targets are integers from 0 of shape (samples,). For regression, they are numbers of shape
-    (samples,) or (samples, outputs).
+    (samples,) or (samples, outputs). Other arrays of the file are not opened.
 
     Attributes:
         path: The path of the file, relative to the workload file.
         task: Whether a target is a class or a number.
         inputs: The name of the array of inputs.
         target: The name of the array of targets.
+        channels: Where images have their channels: `"last"` is (samples, height, width, channels), `"first"` is
+            (samples, channels, height, width). Without this key they are last, and arrays that look like channels first
+            are refused.
         unit: The unit of a predicted number, for example `"dollars"`. Reports show it.
     """
 
@@ -32,20 +41,22 @@ class Options(Splitting):
     task: Task
     inputs: str = "inputs"
     target: str = "targets"
+    channels: Literal["first", "last"] | None = None
     unit: str = ""
 
 
 def describe(options: Options) -> Description:
     """The description of the file, which is read and checked; raises DataError with array and sample of a mistake."""
     table = _table(options)
-    tables.split(table, options, "train")  # raises DataError if a part has no row of some class
+    sizes = tables.sizes(len(table.targets), options)
+    tables.check(table, options)
     labels = options.task == "classification"
     return Description(
         name=Path(options.path).stem,
         task=options.task,
         sample_shape=table.inputs.shape[1:],
         outputs=int(table.targets.max()) + 1 if labels else table.targets.shape[1],
-        **tables.sizes(len(table.targets), options),
+        **sizes,
         unit=options.unit,
         source=f"{Path(options.path).name}, {len(table.targets)} samples",
         download=False,
@@ -62,16 +73,43 @@ def read(options: Options, part: Part) -> Split:
     return tables.split(_table(options), options, part)
 
 
+def inputs_of(path: Path, dataset: Mapping[str, object]) -> np.ndarray:
+    """The inputs of another file, read like the file of the table `[dataset]`; no other array is opened."""
+    name = str(dataset.get("inputs", "inputs"))
+    (inputs,) = arrays.read(path, {"inputs": name})
+    channels = dataset.get("channels")
+    return _channels_last(inputs, channels, f"{path}, {name}") if dataset.get("kind") == "npz" else inputs
+
+
 @cache
 def _table(options: Options) -> Table:
     path = Path(options.path)
-    inputs, targets = tables.read_arrays(path, {"inputs": options.inputs, "target": options.target})
-    if inputs.ndim < 2 or targets.shape[:1] != inputs.shape[:1] or not inputs.size:  # noqa: PLR2004 (samples, ...)
+    inputs, targets = arrays.read(path, {"inputs": options.inputs, "target": options.target})
+    if inputs.ndim < 2 or targets.shape[:1] != inputs.shape[:1] or not inputs.size or not targets.size:  # noqa: PLR2004 (samples, ...)
         raise DataError(
             f"{path}: found {options.inputs} of shape {inputs.shape} and {options.target} of shape {targets.shape}, "
             "expected inputs of shape (samples, ...) with at least two axes, and one target for each sample"
         )
+    inputs = _channels_last(inputs, options.channels, f"{path}, {options.inputs}")
     return Table(inputs=inputs.astype(np.float64), targets=_targets(options, targets, path))
+
+
+def _channels_last(inputs: np.ndarray, channels: object, where: str) -> np.ndarray:
+    """Images of shape (samples, height, width, channels). Raises DataError for images that look like channels first."""
+    if inputs.ndim != IMAGES:
+        if channels is not None:
+            raise DataError(
+                f"dataset.channels: found {channels!r}, and inputs of shape {inputs.shape}, expected images with four "
+                "axes: samples, height, width and channels; leave dataset.channels out"
+            )
+        return inputs
+    if channels is None and inputs.shape[1] in CHANNELS and inputs.shape[3] not in CHANNELS:
+        raise DataError(
+            f"{where}: found images of shape {inputs.shape[1:]}, whose first axis looks like channels, expected "
+            '(height, width, channels); set dataset.channels = "first" to read them as channels first, or '
+            'dataset.channels = "last" if they are as expected'
+        )
+    return np.ascontiguousarray(inputs.transpose(0, 2, 3, 1)) if channels == "first" else inputs
 
 
 def _targets(options: Options, targets: np.ndarray, path: Path) -> np.ndarray:
@@ -84,7 +122,13 @@ def _targets(options: Options, targets: np.ndarray, path: Path) -> np.ndarray:
         )
     if targets.min() < 0:
         raise DataError(f"{where}, sample {int(targets.argmin())}: found the label {targets.min()}, expected 0 or more")
-    missing = np.setdiff1d(np.arange(targets.max() + 1), targets)
+    present = np.unique(targets)
+    missing = np.flatnonzero(present != np.arange(len(present)))
     if len(missing):
-        raise DataError(f"{where}: found no sample of class {missing[0]}, expected every class up to {targets.max()}")
+        raise DataError(
+            f"{where}: found no sample of class {missing[0]}, expected every class up to {present[-1]}: count the "
+            "classes from 0"
+        )
+    if len(present) == 1:
+        raise DataError(f"{where}: found a single class, expected two classes or more")
     return targets.astype(np.int64)

@@ -4,27 +4,28 @@ import hashlib
 import json
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
-from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 from jaxtyping import Float, Int64
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from bench.datasets import csv_mistakes
+from bench.datasets import class_shares, csv_mistakes
 from bench.datasets.base import Split
+from bench.datasets.class_shares import Dealing
 from bench.datasets.description import Part, Switch, checked
-from bench.errors import DataError, meant, unreadable
+from bench.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Share = Annotated[float, Field(gt=0, lt=1, strict=True)]
 Seed = Annotated[int, Field(ge=0, strict=True)]
+HeldOut = Annotated[float, Field(ge=0, lt=1, strict=True)]
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -46,9 +47,11 @@ class Splitting:
         seed: The seed that shuffles the rows before each split.
         stratify: Whether every part has the same share of each class. Only for classification.
         standardise: Whether input columns are scaled to mean 0 and standard deviation 1. Both are computed from the
-            training rows alone.
+            rows that are learnt from: the training rows without those that `recipe.validation_fraction` holds out.
         standardise_target: Whether targets are scaled in the same way. Only for regression. Errors are reported in the
             original unit.
+        held_out: The share of the training rows, at their end, that the recipe holds out for validation. No key of a
+            file: Levelfield sets it from `recipe.validation_fraction`.
     """
 
     folds: Annotated[int, Field(ge=2, strict=True)] | None = None
@@ -60,6 +63,7 @@ class Splitting:
     stratify: Switch = False
     standardise: Switch = False
     standardise_target: Switch = False
+    held_out: HeldOut = 0.0
 
     def __post_init__(self) -> None:
         """Refuse a `fold` that does not exist, and folds together with `validation_from = "test"`."""
@@ -164,32 +168,6 @@ def labels(
     return found.to_numpy(np.int64)
 
 
-def read_arrays(path: Path, names: Mapping[str, str]) -> list[np.ndarray]:
-    """The arrays of an .npz file; `names` maps the key of the table `[dataset]` to the name of the array.
-
-    Raises DataError if the file is not an .npz file, if it contains Python objects, if an array is missing, or if a
-    value is not a finite real number.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            found = dict(arrays)
-    except (OSError, ValueError, EOFError, BadZipFile, AttributeError, TypeError) as error:
-        is_told = isinstance(error, OSError) or is_zipfile(path)
-        reason = unreadable(error) if is_told else "found another format"
-        raise DataError(f"{path}: {reason}, expected an .npz file of NumPy without Python objects") from error
-    for key, name in names.items():
-        if name not in found:
-            known = f"an array of {path}: one of {', '.join(found)}"
-            raise DataError(f"dataset.{key}: found {name!r}{meant(name, found)}, expected {known}")
-        array = found[name]
-        if not np.issubdtype(array.dtype, np.integer) and not np.issubdtype(array.dtype, np.floating):
-            raise DataError(f"{path}, {name}: found an array of {array.dtype}, expected real numbers")
-        if array.ndim and not np.isfinite(array).all():
-            row = int(np.argwhere(~np.isfinite(array))[0][0])
-            raise DataError(f"{path}, {name}, sample {row}: found NaN or infinity, expected finite numbers")
-    return [found[name] for name in names.values()]
-
-
 def sizes(rows: int, options: Splitting) -> Sizes:
     """The number of rows in each part; the held-out part is rounded up, as in scikit-learn's `train_test_split`.
 
@@ -220,13 +198,14 @@ def split(table: Table, options: Splitting, part: Part) -> Split:
     rows = indices(table, options)
     labels = table.targets.ndim == 1
     if labels:
-        _check_classes(table.targets, rows)
+        class_shares.check(table.targets, rows, held_out=options.held_out, stratify=options.stratify)
+    learnt = rows["train"][: class_shares.learnt(len(rows["train"]), options.held_out)]
     inputs, input_mean, input_deviation = table.inputs, np.zeros(0), np.zeros(0)
     if options.standardise:
-        inputs, input_mean, input_deviation = scaled(table.inputs, rows["train"])
+        inputs, input_mean, input_deviation = scaled(table.inputs, learnt)
     targets, mean, deviation = table.targets, np.zeros(1), np.ones(1)
     if options.standardise_target and not labels:
-        targets, mean, deviation = scaled(table.targets, rows["train"])
+        targets, mean, deviation = scaled(table.targets, learnt)
     return Split(
         inputs=inputs[rows[part]].astype(np.float32),
         targets=targets[rows[part]] if labels else targets[rows[part]].astype(np.float32),
@@ -237,17 +216,32 @@ def split(table: Table, options: Splitting, part: Part) -> Split:
     )
 
 
-def indices(table: Table, options: Splitting) -> dict[Part, Int64[np.ndarray, " rows"]]:
-    """The indices of the rows in each part."""
+def check(table: Table, options: Splitting, *, names: Sequence[str] = ()) -> None:
+    """Raise DataError if a class has no row in some part, or too few rows for the shares that the options ask for.
+
+    `names` are the names of the classes, for the message.
+    """
+    rows = indices(table, options, names=names)
+    if table.targets.ndim == 1:
+        class_shares.check(table.targets, rows, held_out=options.held_out, stratify=options.stratify, names=names)
+
+
+def indices(table: Table, options: Splitting, *, names: Sequence[str] = ()) -> dict[Part, Int64[np.ndarray, " rows"]]:
+    """The indices of the rows in each part. The last training rows are those that the recipe holds out."""
+    labels = class_shares.labels(table.targets) if options.stratify else None
+    how, cut = Dealing(options.seed, labels, names), class_shares.cut
     if options.folds:
-        train, test = _folds(table, options)[options.fold]
+        train, test = class_shares.folds(len(table.targets), options.folds, how)[options.fold]
     else:
-        train, test = _cut(np.arange(len(table.targets)), table, options, options.test)
+        train, test = cut(np.arange(len(table.targets)), options.test, how, key="dataset.test")
     validation = train[:0]
     if options.validation is not None and options.validation_from == "train":
-        train, validation = _cut(train, table, options, options.validation)
+        train, validation = cut(train, options.validation, how, key="dataset.validation")
     elif options.validation is not None:
-        validation, test = _cut(test, table, options, 1 - options.validation)
+        validation, test = cut(test, 1 - options.validation, how, key="dataset.validation")
+    last = len(train) - class_shares.learnt(len(train), options.held_out)
+    if 0 < last < len(train) and (options.folds or options.stratify):  # else the end of the shuffled rows is random
+        train = np.concatenate(cut(train, last, how, key="recipe.validation_fraction"))
     return {"train": train, "validation": validation, "test": test}
 
 
@@ -272,62 +266,12 @@ def splitting_of(options: Splitting) -> Splitting:
 
 def fingerprint(options: object, *sources: str) -> str:
     """The sha256 in hex of the options, of RULE (how rows are split and scaled), and of the sources of the rows."""
-    return hashlib.sha256(json.dumps([RULE, asdict(options), *sources], sort_keys=True).encode()).hexdigest()  # type: ignore[call-overload]
-
-
-def _folds(table: Table, options: Splitting) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The training rows and the test rows of each fold. Raises DataError if a class has fewer rows than folds."""
-    from sklearn.model_selection import KFold, StratifiedKFold
-
-    dealt = StratifiedKFold if options.stratify else KFold
-    number, classes = options.folds or 2, None
-    if options.stratify:
-        classes = _classes(table)
-        present, rows = np.unique(classes, return_counts=True)
-        if rows.min() < number:
-            raise DataError(
-                f"dataset.folds: found {number} folds, and only {rows.min()} rows of class {present[rows.argmin()]}; "
-                f"expected at most {rows.min()} folds with stratify = true"
-            )
-    return list(dealt(number, shuffle=True, random_state=options.seed).split(table.targets, classes))
-
-
-def _classes(table: Table) -> Int64[np.ndarray, " rows"]:
-    """The labels to stratify by. Raises DataError if the targets are numbers."""
-    if table.targets.ndim > 1:
-        raise DataError(
-            "dataset.stratify: found true for a task with numbers, expected false: only classes have shares"
-        )
-    return table.targets
-
-
-def _cut(rows: np.ndarray, table: Table, options: Splitting, share: float) -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.model_selection import train_test_split
-
-    stratify = _classes(table)[rows] if options.stratify else None
-    try:
-        kept, held_out = train_test_split(rows, test_size=share, random_state=options.seed, stratify=stratify)
-    except ValueError as error:  # a class has too few rows for both parts
-        raise DataError(f"dataset.stratify: found true, which is not possible here: {error}") from None
-    return kept, held_out
+    given: dict[str, object] = asdict(options)  # type: ignore[call-overload]
+    if not given.get("held_out"):  # so that the digest of data without such rows stays what it was
+        given.pop("held_out", None)
+    return hashlib.sha256(json.dumps([RULE, given, *sources], sort_keys=True).encode()).hexdigest()
 
 
 def _shown(column: object) -> str:
     """The name of a column in quotes, or its number if the file has no header."""
     return repr(column) if isinstance(column, str) else str(column)
-
-
-def _check_classes(labels: np.ndarray, rows: Mapping[Part, np.ndarray]) -> None:
-    classes = set(labels.tolist())
-    for part, chosen in rows.items():
-        missing = sorted(classes - set(labels[chosen].tolist()))
-        if missing and len(classes) > len(chosen) > 0:
-            raise DataError(
-                f"dataset: found {len(classes)} classes but only {len(chosen)} rows in the {part} part, expected every "
-                'class in every part; use task = "regression" if the target is a quantity, or a larger part'
-            )
-        if missing and len(chosen):
-            raise DataError(
-                f"dataset: found no sample of class {missing[0]} in the {part} part ({len(chosen)} rows), expected "
-                "every class in every part; set dataset.stratify = true, or change dataset.seed or dataset.test"
-            )

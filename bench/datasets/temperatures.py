@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic.dataclasses import dataclass
 
-from bench.datasets import tables
+from bench.datasets import class_shares, tables
 from bench.datasets.base import Split, public_file
 from bench.datasets.description import Description, Part, Size, checked
 
@@ -21,9 +21,12 @@ class Options:
 
     Attributes:
         steps: How many days a window has.
+        held_out: The share of the training windows, at their end, that the recipe holds out for validation. No key of a
+            file: Levelfield sets it from `recipe.validation_fraction`.
     """
 
     steps: Size = 30
+    held_out: tables.HeldOut = 0.0
 
     def __post_init__(self) -> None:
         """Refuse windows that are too long for the training days."""
@@ -53,11 +56,15 @@ def fingerprint(options: Options) -> str:
 
 
 def read(options: Options, part: Part) -> Split:
-    """One part, standardised with mean and deviation of the training days; raises DataError like `public_file`."""
+    """One part, standardised with mean and deviation of the days that are learnt from.
+
+    Raises DataError like `public_file`.
+    """
     path = public_file("time-series/daily-min-temperatures.csv", address=ADDRESS, sha256=SHA256)
     frame = tables.read_csv(path, rows=DAYS, columns=2, header=True)
     days = tables.numbers(frame.iloc[:, 1:], path, header=True, lowest=-50.0, highest=60.0)
-    values, mean, deviation = tables.scaled(days, np.arange(DAYS - YEAR))
+    windows_learnt = class_shares.learnt(DAYS - YEAR - options.steps, options.held_out)
+    values, mean, deviation = tables.scaled(days, np.arange(options.steps + windows_learnt))
     windows = np.lib.stride_tricks.sliding_window_view(values[:, 0].astype(np.float32), options.steps + 1)
     chosen = windows[:-YEAR] if part == "train" else windows[-YEAR:]
     return Split(

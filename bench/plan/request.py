@@ -30,7 +30,7 @@ from bench.records import variables
 from bench.records.cell import Cell
 from bench.records.environment import available_cores, limits, memory_bytes
 from bench.records.measurement import SIDES
-from bench.workload import frameworks
+from bench.workload import frameworks, recipe_checks
 from bench.workload.axes import Purpose
 from bench.workload.frameworks import Contender
 from bench.workload.suite import Suite, load_suite
@@ -100,11 +100,15 @@ def check(options: Options) -> Request:
         raise UsageError("--grid: found --scenario inference, expected training: --grid trains every variant")
     _check_hardware(options, selection, sizes=sizes, suite=suite)
     for workload in workloads if "training" in selection.scenarios else ():
-        _fits(workload, training)
+        _fits(workload, training if sizes.largest != 1 else (*training, 1))
     return Request(
         selection=selection,
         suite=suite,
-        remarks=(*problems, *check_variables(selection.devices)),
+        remarks=(
+            *problems,
+            *check_variables(selection.devices),
+            *dict.fromkeys(remark for item in workloads for remark in item.description.remarks),
+        ),
         left_out=frameworks.left_out(contenders) if options.framework is None else (),
         memory_bytes=sizes.memory_bytes,
         injected=_injected(options, selection),
@@ -214,6 +218,13 @@ def _fits(workload: Workload, training: tuple[int, ...]) -> None:
                 f"--batch-size: found {size}, but {workload.name} has only {samples} training samples; "
                 f"expected at most {samples}, or --scenario inference"
             )
+    norms = recipe_checks.norms_over_one_value(workload.family, workload.spec) if 1 in training else []
+    if norms:
+        raise UsageError(
+            f"--batch-size: found 1, but {workload.name} has a batch norm in {' and '.join(norms)}, which needs two "
+            "values or more of each feature, and PyTorch refuses a training step of one sample; expected at least 2, "
+            "or --scenario inference"
+        )
 
 
 def _positive(option: str, value: int) -> int:

@@ -7,13 +7,22 @@ the key `framework`, is still accepted.
 
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import AliasChoices, Field
+from pydantic import AfterValidator, AliasChoices, Field, ValidationInfo
 from pydantic.dataclasses import dataclass
 
 from bench.workload.axes import Scenario
-from bench.workload.recipe import METRICS, Positive, Size, from_toml
+from bench.workload.recipe import METRICS, Positive, Size, from_toml, impossible
 
-Number = Annotated[float, Field(strict=True)]
+
+def _possible(value: float, info: ValidationInfo) -> float:
+    """The value; raises ValueError if the metric that the key names cannot have it."""
+    problem = impossible(info.field_name or "", value)
+    if problem:
+        raise ValueError(problem)
+    return value
+
+
+Number = Annotated[float, Field(strict=True), AfterValidator(_possible)]
 Allowed = Literal["at most", "at least"]
 
 # The keys that select cells, by the field of a `Cell`.

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.adapters.base import Adapter, Model
 from bench.datasets import base as datasets
-from bench.datasets import tables
+from bench.datasets import csv, npz
 from bench.datasets.base import Split
 from bench.errors import BenchError, UsageError
 from bench.records.record import Case
@@ -114,13 +114,9 @@ def _read(path: Path, about: SavedModel) -> np.ndarray:
     """The samples of a file, scaled like the training data."""
     known = about.description
     if path.suffix == ".npz":
-        inputs = tables.read_arrays(path, {"inputs": str(about.dataset.get("inputs", "inputs"))})[0]
+        inputs = npz.inputs_of(path, about.dataset)
     elif path.suffix == ".csv":
-        frame = tables.read_csv(path, header=True)
-        missing = [name for name in known.features if name not in frame.columns]
-        if missing:
-            raise UsageError(f"{path}: found no column {missing[0]!r}, expected {', '.join(known.features)}")
-        cells = tables.numbers(frame[list(known.features)] if known.features else frame, path, header=True)
+        cells = csv.inputs_of(path, about.dataset, known.features)
         fits = cells.shape[1] == math.prod(known.sample_shape)
         inputs = cells.reshape(len(cells), *known.sample_shape) if fits else cells
     else:

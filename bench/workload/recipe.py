@@ -40,6 +40,26 @@ METRICS: dict[str, dict[str, Better]] = {
 }
 
 
+# The lowest and the highest value that a metric can have; None is no limit.
+RANGES: dict[str, tuple[float | None, float | None]] = {
+    **dict.fromkeys(("accuracy", "precision", "recall", "f1", "roc_auc"), (0.0, 1.0)),
+    "r2": (None, 1.0),
+    **dict.fromkeys(("loss", "mae", "rmse"), (0.0, None)),
+}
+
+
+def impossible(metric: str, value: float) -> str | None:
+    """What is wrong with a value that a metric cannot have: found, expected and a remedy; None if it can have it."""
+    lowest, highest = RANGES.get(metric, (None, None))
+    if (lowest is None or value >= lowest) and (highest is None or value <= highest):
+        return None
+    if highest is None:
+        return f"found {value:g}, expected at least {lowest:g}: {metric} is never negative"
+    limits = f"at most {highest:g}" if lowest is None else f"{lowest:g} to {highest:g}"
+    is_percentage = 1 < value <= 100  # noqa: PLR2004 (percent)
+    return f"found {value:g}, expected {limits}" + (f": write {value / 100:g} for {value:g} %" if is_percentage else "")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Sgd:
     """Stochastic gradient descent: b ← μ·b + g, p ← p - η·b, with b = 0 before the first step (Polyak 1964).

@@ -1,51 +1,77 @@
 """Reads TOML files, and turns a mistake in one into one line: file, key, what was found, what is expected."""
 
+import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Never
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
-from bench.errors import UsageError, expected, found_and_expected, key_name, meant, unreadable
-
-UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")
+from bench.errors import (
+    UsageError,
+    by_misspelt_names,
+    expected,
+    found_and_expected,
+    key_name,
+    meant,
+    unreadable,
+)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The content of a TOML file; raises UsageError if the file cannot be read or is not valid TOML."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, RecursionError) as error:
+        content = path.read_bytes()
+        return tomllib.loads(content.decode("utf-8-sig").replace("\r\n", "\n"))
+    except OSError as error:
         raise UsageError(f"{path}: {unreadable(error)}, expected a TOML file") from None
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UsageError(f"{path}: not valid TOML: found text that is not UTF-8 in line {line}") from None
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: not valid TOML: {error}") from None
+        raise UsageError(f"{path}: not valid TOML: {' '.join(str(error).split())}") from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, or thousands of brackets
+        raise UsageError(f"{path}: not valid TOML: found a number or a nested list that is too long to read") from None
 
 
 def refuse(source: Path, table: str, error: ValidationError, *, kind: type[Any], decided: Iterable[str] = ()) -> Never:
-    """Raise UsageError with one line about the first mistake: file, key, what was found, what is expected.
+    """Raise UsageError with one line about all mistakes: file, and for each its key, what was found and expected.
 
-    The keys in `decided` are not listed as allowed, since the data set sets them. An unknown key is reported before a
-    missing one, because the missing key may be misspelt.
+    The keys in `decided` are not listed as allowed, since the data set sets them.
     """
-    mistakes = error.errors()
-    mistake = next((item for item in mistakes if item["type"] in UNKNOWN_KEY), mistakes[0])
-    path, known = _place(TypeAdapter(kind).json_schema(), mistake["loc"])
-    key = f"{source}: {key_name((*filter(None, (table,)), *path))}"
+    raise UsageError(f"{source}: {'; '.join(mistakes(table, error, kind=kind, decided=decided))}")
+
+
+def mistakes(table: str, error: ValidationError, *, kind: type[Any], decided: Iterable[str] = ()) -> list[str]:
+    """A text about each mistake: the key, what was found, what is expected.
+
+    Unknown keys come first. A missing key is left out if an unknown key looks like it, because it is misspelt.
+    """
+    schema, hidden = TypeAdapter(kind).json_schema(), set(decided)
+    texts = (_text(table, item, schema, hidden) for item in by_misspelt_names(error.errors()))
+    return list(dict.fromkeys(texts))
+
+
+def _text(table: str, mistake: ErrorDetails, schema: dict[str, Any], decided: set[str]) -> str:
+    path, known = _place(schema, mistake["loc"])
+    key = key_name((*filter(None, (table,)), *path))
     match mistake["type"]:
         case "unexpected_keyword_argument" | "extra_forbidden":
-            keys = sorted(known - set(decided))
-            raise UsageError(f"{key}: unknown key{meant(str(path[-1]), keys)}, expected one of {', '.join(keys)}")
+            keys = sorted(known - decided)
+            return f"{key}: unknown key{meant(str(path[-1]), keys)}, expected one of {', '.join(keys)}"
         case "value_error":
-            raise UsageError(f"{key}: {mistake['ctx']['error']}")
+            return f"{key}: {mistake['ctx']['error']}"
         case "union_tag_invalid":
-            about = mistake["ctx"]
-            raise UsageError(f"{key}.name: found {about['tag']!r}, expected one of {about['expected_tags']}")
+            tag, tags = str(mistake["ctx"]["tag"]), mistake["ctx"]["expected_tags"]
+            near = meant(tag, re.findall(r"'([^']+)'", tags))
+            return f"{key}.name: found {tag!r}{near}, expected one of {tags}"
         case "union_tag_not_found":
-            raise UsageError(f"{key}.name: found nothing, expected {expected(mistake)}")
+            return f"{key}.name: found nothing, expected {expected(mistake)}"
         case "missing" | "missing_keyword_only_argument":
-            raise UsageError(f"{key}: found nothing, expected {expected(mistake)}")
-    raise UsageError(f"{key}: {found_and_expected(mistake)}")
+            return f"{key}: found nothing, expected {expected(mistake)}"
+    return f"{key}: {found_and_expected(mistake)}"
 
 
 def _place(schema: dict[str, Any], location: tuple[int | str, ...]) -> tuple[list[int | str], set[str]]:

@@ -17,14 +17,13 @@ from pydantic.dataclasses import dataclass
 
 from bench.datasets import description
 from bench.datasets.description import Description
-from bench.errors import DataError, UsageError
-from bench.workload import grid_variants, model_families, unknown_names
-from bench.workload.recipe import LOSSES, METRICS, Band, Recipe, Size, Switch, Target, from_toml
-from bench.workload.toml_errors import read_toml, refuse
+from bench.errors import DataError, UsageError, meant
+from bench.workload import grid_variants, model_families, recipe_checks, unknown_names
+from bench.workload.recipe import LOSSES, Band, Recipe, Size, Switch, Target, from_toml
+from bench.workload.toml_errors import mistakes, read_toml
 
 WORKLOADS = Path(__file__).parents[1] / "workloads"
 
-BINARY = 2  # classes
 JUDGED = ("epochs", "early_stopping", "validation_fraction")  # keys of a recipe that do not change a training step
 TABLES = ("optimizer",)  # keys of a recipe whose value is a table with a key `name`
 
@@ -127,22 +126,22 @@ def outlines() -> tuple[Outline, ...]:
 
 
 def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
-    """The workload that a TOML file describes; raises UsageError with file, key, what was found, what is expected."""
-    try:
-        file = TypeAdapter(Outline).validate_python(content)
-    except ValidationError as error:
-        refuse(source, "", error, kind=Outline)
-    try:
-        dataset = _located(file.dataset, source)
-        data = description.describe(dataset)
-    except (UsageError, DataError) as error:  # a user's own data file is read here, before any process starts
-        raise UsageError(f"{source}: {error}") from None
-    if "loss" not in content["recipe"]:
-        file = replace(file, recipe=replace(file.recipe, loss=LOSSES[data.task][0]))
-    spec = _spec(file, data, source)
-    _check_recipe(file, data, source)
-    _check_metrics(file, data, source)
-    _check_grid(file, source)
+    """The workload that a TOML file describes.
+
+    Raises UsageError with the file and all its problems: for each the key, what was found and what is expected.
+    """
+    problems: list[str] = []
+    file = _outline(content, problems)
+    dataset, data = _data(content, file, source, problems)
+    spec = _spec(content, file, data, problems) if data else None
+    if file and data:
+        file = replace(file, recipe=_with_loss(file.recipe, content, data))
+        problems += recipe_checks.problems(file.recipe, data, target=file.target, band=file.band, timed=_timed(file))
+        problems += _wrong_grid(file)
+    if file and data and spec:
+        problems += recipe_checks.single_values(file.model["family"], spec, file.recipe, data, timed=_timed(file))
+    if problems or not (file and data and spec):
+        raise UsageError(f"{source}: {'; '.join(dict.fromkeys(problems))}")
     return Workload(
         name=file.name,
         title=file.title,
@@ -157,7 +156,7 @@ def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
         proof_digest=_digest(_steps_alone(content), dataset=dataset, family=file.model["family"]),
         content=content,
         source=str(source),
-        batch_sizes=file.timing.batch_sizes if file.timing else (),
+        batch_sizes=_timed(file),
         large=file.large,
     )
 
@@ -193,7 +192,7 @@ def variants(workload: Workload) -> tuple[Workload, ...]:
         try:
             made.append(parse_workload(changed, source=source))
         except UsageError as error:  # the mistake is in [grid], and [recipe] of the file is right
-            raise UsageError(re.sub(rf": recipe\.({'|'.join(grid)})\b", r": grid.\1", str(error))) from None
+            raise UsageError(re.sub(rf"([:;] )recipe\.({'|'.join(grid)})\b", r"\1grid.\2", str(error))) from None
     if len({item.name for item in made}) < len(made):
         raise UsageError(f"{source}: grid: found the same value twice for one key, expected different values")
     return tuple(made)
@@ -204,95 +203,85 @@ def _table(key: str, value: object) -> object:
     return {"name": value} if key in TABLES and isinstance(value, str) else value
 
 
-def _check_grid(file: Outline, source: Path) -> None:
+def _outline(content: Mapping[str, Any], problems: list[str]) -> Outline | None:
+    try:
+        return TypeAdapter(Outline).validate_python(content)
+    except ValidationError as error:
+        problems += mistakes("", error, kind=Outline)
+        return None
+
+
+def _data(
+    content: Mapping[str, Any], file: Outline | None, source: Path, problems: list[str]
+) -> tuple[Mapping[str, Any], Description | None]:
+    """The table of the data set as a process reads it, and its description.
+
+    A user's own data file is read here, before any process starts. The parts of the data set depend on the recipe.
+    """
+    table = content.get("dataset")
+    if not isinstance(table, Mapping):
+        return {}, None
+    if description.HELD_OUT in table:
+        problems.append(f"dataset.{description.HELD_OUT}: unknown key; hold out rows with recipe.validation_fraction")
+        return {}, None
+    try:
+        fraction = file.recipe.validation_fraction if file else 0.0
+        dataset = description.held_out(_located(table, source), fraction)
+        return dataset, description.describe(dataset)
+    except (UsageError, DataError) as error:
+        problems.append(str(error))
+        return {}, None
+
+
+def _with_loss(recipe: Recipe, content: Mapping[str, Any], data: Description) -> Recipe:
+    """The recipe; without a key `loss` it has the first loss of the task."""
+    return recipe if "loss" in content["recipe"] else replace(recipe, loss=LOSSES[data.task][0])
+
+
+def _timed(file: Outline) -> tuple[int, ...]:
+    return file.timing.batch_sizes if file.timing else ()
+
+
+def _wrong_grid(file: Outline) -> list[str]:
     known = [field.name for field in fields(Recipe)]
-    for key in file.grid:
-        if key not in known:
-            raise UsageError(f"{source}: grid.{key}: found {file.grid[key]!r}, expected one of {', '.join(known)}")
+    return [
+        f"grid.{key}: found {file.grid[key]!r}{meant(key, known)}, expected one of {', '.join(known)}"
+        for key in file.grid
+        if key not in known
+    ]
 
 
-def _spec(file: Outline, data: Description, source: Path) -> model_families.Spec:
-    options = dict(file.model)
+def _spec(
+    content: Mapping[str, Any], file: Outline | None, data: Description, problems: list[str]
+) -> model_families.Spec | None:
+    """The spec of the network; None if the table `[model]` has a mistake."""
+    table = content.get("model")
+    if not isinstance(table, Mapping):
+        return None
+    options = dict(table)
     family = options.pop("family", None)
     if family not in model_families.family_names():
-        known = ", ".join(model_families.family_names())
-        found = repr(family) if "family" in file.model else "nothing"
-        raise UsageError(f"{source}: model.family: found {found}, expected one of {known}")
+        known = model_families.family_names()
+        found = f"{family!r}{meant(str(family), known)}" if "family" in table else "nothing"
+        problems.append(f"model.family: found {found}, expected one of {', '.join(known)}")
+        return None
     module = model_families.spec_module(family)
+    loss = _with_loss(file.recipe, content, data).loss if file else "cross_entropy"
     try:
-        sizes = module.sizes(data.sample_shape) | {"outputs": _outputs(file.recipe, data, source)}
+        sizes = module.sizes(data.sample_shape) | {"outputs": recipe_checks.outputs(loss, data)}
     except ValueError as error:
-        raise UsageError(
-            f"{source}: model.family: {family!r} does not fit the data set {data.name!r}: {error}"
-        ) from None
-    for key in sizes.keys() & options.keys():
-        raise UsageError(
-            f"{source}: model.{key}: found {options[key]!r}, expected no such key: the data set determines this value"
-        )
+        problems.append(f"model.family: {family!r} does not fit the data set {data.name!r}: {error}")
+        return None
+    decided = [
+        f"model.{key}: found {options.pop(key)!r}, expected no such key: the data set determines this value"
+        for key in sorted(sizes.keys() & options.keys())
+    ]
+    problems += decided
     try:
         return module.Spec(**options, **sizes)
     except ValidationError as error:
-        refuse(source, "model", error, kind=module.Spec, decided=sizes)
-
-
-def _outputs(recipe: Recipe, data: Description, source: Path) -> int:
-    """The number of outputs of the network: one for each class, or one for each number to predict.
-
-    With two classes, every loss except `cross_entropy` needs a single output. Raises UsageError if the loss does not
-    fit the data.
-    """
-    fitting = LOSSES[data.task]
-    if recipe.loss not in fitting:
-        allowed = " or ".join(map(repr, fitting))
-        raise UsageError(f"{source}: recipe.loss: found {recipe.loss!r}, expected {allowed}: the task is {data.task}")
-    binary = data.task == "classification" and data.outputs == BINARY
-    if recipe.loss == "binary_cross_entropy" and not binary:
-        raise UsageError(
-            f"{source}: recipe.loss: found {recipe.loss!r}, which needs two classes, expected 'cross_entropy': "
-            f"the data set has {data.outputs} classes"
-        )
-    return 1 if binary and recipe.loss != "cross_entropy" else data.outputs
-
-
-def _check_recipe(file: Outline, data: Description, source: Path) -> None:
-    recipe = file.recipe
-    if recipe.validation_fraction and data.validation:
-        raise UsageError(
-            f"{source}: recipe.validation_fraction: found {recipe.validation_fraction}, expected no such key: "
-            f"the data set {data.name!r} has {data.validation} validation samples of its own"
-        )
-    training = data.train - round(data.train * recipe.validation_fraction)  # the same formula as `validation_split`
-    if recipe.validation_fraction and not 0 < training < data.train:
-        raise UsageError(
-            f"{source}: recipe.validation_fraction: found {recipe.validation_fraction}, which leaves {training} of "
-            f"{data.train} samples to train on; expected a fraction that leaves samples for training and validation"
-        )
-    if recipe.batch_size > training:
-        raise UsageError(
-            f"{source}: recipe.batch_size: found {recipe.batch_size}, expected at most {training}, the number of "
-            "training samples"
-        )
-    if file.timing and max(file.timing.batch_sizes) > data.train:
-        raise UsageError(
-            f"{source}: timing.batch_sizes: found {max(file.timing.batch_sizes)}, expected at most {data.train}, the "
-            "number of training samples"
-        )
-    if recipe.early_stopping and not (recipe.validation_fraction or data.validation):
-        raise UsageError(
-            f"{source}: recipe.early_stopping: found no validation data, which early stopping needs; set "
-            "recipe.validation_fraction, or use a data set with a validation part"
-        )
-
-
-def _check_metrics(file: Outline, data: Description, source: Path) -> None:
-    """Raise UsageError for a metric that does not exist for the task."""
-    stopping = file.recipe.early_stopping
-    for key, item in (("target", file.target), ("band", file.band), ("recipe.early_stopping", stopping)):
-        if item and item.metric not in METRICS[data.task]:
-            allowed = ", ".join(METRICS[data.task])
-            raise UsageError(
-                f"{source}: {key}.metric: found {item.metric!r}, expected one of {allowed}: the task is {data.task}"
-            )
+        problems += mistakes("model", error, kind=module.Spec, decided=sizes)
+        return None
 
 
 def _located(dataset: Mapping[str, Any], source: Path) -> Mapping[str, Any]:

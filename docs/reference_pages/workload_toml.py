@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 
-from bench.datasets.description import FILES, dataset_names
+from bench.datasets.description import FILES, HELD_OUT, dataset_names
 from bench.datasets.tables import Splitting
 from bench.records.budget import Budgets
 from bench.workload import model_families
@@ -96,7 +96,7 @@ def _data_sets() -> Iterator[str]:
     yield DATA_SETS
     yield from (_data_set(name, f'kind = "{name}"') for name in FILES)
     yield from (_data_set(name, f'name = "{name}"') for name in dataset_names())
-    yield section(Splitting, TOML, level=3)
+    yield section(Splitting, TOML, level=3, without={HELD_OUT})
 
 
 def _data_set(name: str, choice: str) -> str:
@@ -106,4 +106,6 @@ def _data_set(name: str, choice: str) -> str:
     is_table = issubclass(kind, Splitting)
     about = "" if name in FILES else (inspect.getdoc(sys.modules[kind.__module__]) or "").partition("\n\n")[0]
     text = "\n\n".join(filter(None, (*map(markdown.paragraphs, (about, keys.summary(kind))), SPLITTING * is_table)))
-    return section(kind, TOML, level=3, title=code(choice), text=text, without=inherited if is_table else ())
+    return section(
+        kind, TOML, level=3, title=code(choice), text=text, without={HELD_OUT, *(inherited if is_table else ())}
+    )

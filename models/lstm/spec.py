@@ -22,7 +22,7 @@ class LstmLayer(RecurrentLayer):
         unit_forget_bias: Whether the bias of the forget gate starts at 1 (Jozefowicz et al. 2015) and not at 0.
     """
 
-    unit_forget_bias: bool = False
+    unit_forget_bias: Annotated[bool, Field(strict=True)] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)

@@ -67,7 +67,10 @@ def test_a_grid_does_not_change_the_digest_of_the_workload() -> None:
 @pytest.mark.parametrize(
     ("grid", "message"),
     [
-        ({"epoch": [1]}, r"grid\.epoch: found \[1\], expected one of optimizer, batch_size, epochs"),
+        (
+            {"epoch": [1]},
+            r"grid\.epoch: found \[1\] \(did you mean epochs\?\), expected one of optimizer, batch_size, epochs",
+        ),
         ({"epochs": []}, r"grid\.epochs: found \[\], expected"),
         ({"epochs": 3}, r"grid\.epochs: found 3, expected"),
     ],

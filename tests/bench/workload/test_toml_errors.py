@@ -81,7 +81,7 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
     ),
     "yes for a switch": ([("title =", 'large = "yes"\ntitle =')], 'large: found the text "yes", expected true or f'),
     "one for a switch": ([("title =", "large = 1\ntitle =")], "large: found 1, expected true or false"),
-    "yes for a number": ([("batch_size = 8", "batch_size = true")], "recipe.batch_size: found True, expected a whole"),
+    "yes for a number": ([("batch_size = 8", "batch_size = true")], "recipe.batch_size: found true, expected a whole"),
     "part of a batch": ([("batch_size = 8", "batch_size = 8.5")], "recipe.batch_size: found 8.5, expected a whole nu"),
     "text for a rate": (
         [("1e-2", '"1e-2"')],

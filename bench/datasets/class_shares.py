@@ -1,0 +1,136 @@
+"""Deals rows out to parts by scikit-learn, with the classes in their shares, and checks the classes of every part."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.datasets.description import Part
+from bench.errors import DataError
+
+Rows = np.ndarray  # int64, of shape (rows,)
+
+# What else a user can change if a part lacks a class.
+REMEDIES: dict[str, str] = {
+    "train": "dataset.test",
+    "validation": "dataset.validation",
+    "test": "dataset.test",
+    "held-out": "recipe.validation_fraction",
+}
+HELD_OUT = "held-out"
+
+
+def learnt(rows: int, held_out: float) -> int:
+    """How many of the training rows are learnt from, if the last `held_out` of them, rounded, are for validation."""
+    return rows - round(rows * held_out)
+
+
+def labels(targets: np.ndarray) -> np.ndarray:
+    """The labels to stratify by. Raises DataError if the targets are numbers."""
+    if targets.ndim > 1:
+        raise DataError(
+            "dataset.stratify: found true for a task with numbers, expected false: only classes have shares"
+        )
+    return targets
+
+
+class Dealing(NamedTuple):
+    """How rows are dealt out: the seed, the labels whose shares are kept, or None, and the names of the classes."""
+
+    seed: int
+    labels: np.ndarray | None = None
+    names: Sequence[str] = ()
+
+
+def folds(rows: int, number: int, how: Dealing) -> list[tuple[Rows, Rows]]:
+    """The training rows and the test rows of each fold. Raises DataError if a class has fewer rows than folds."""
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    labels = how.labels
+    dealt = KFold if labels is None else StratifiedKFold
+    if labels is not None:
+        present, counts = np.unique(labels, return_counts=True)
+        if counts.min() < number:
+            label = _named(int(present[counts.argmin()]), how.names)
+            raise DataError(
+                f"dataset.folds: found {number} folds, and only {counts.min()} rows of class {label}; "
+                f"expected at most {counts.min()} folds with stratify = true"
+            )
+    return list(dealt(number, shuffle=True, random_state=how.seed).split(np.zeros(rows), labels))
+
+
+def cut(rows: Rows, share: float, how: Dealing, *, key: str) -> tuple[Rows, Rows]:
+    """The kept rows and the rows that are held out: a share, or a number if `share` is an integer.
+
+    With labels, both have the classes in their shares; raises DataError, which names `key`, if a class has too few rows
+    for that.
+    """
+    from sklearn.model_selection import train_test_split
+
+    chosen = None if how.labels is None else how.labels[rows]
+    if chosen is not None:
+        _check_numbers(chosen, share, key=key, names=how.names)
+    kept, held_out = train_test_split(rows, test_size=share, random_state=how.seed, stratify=chosen)
+    return kept, held_out
+
+
+def check(
+    targets: np.ndarray,
+    rows: Mapping[Part, Rows],
+    *,
+    held_out: float = 0.0,
+    stratify: bool = False,
+    names: Sequence[str] = (),
+) -> None:
+    """Raise DataError if a part that decides something has no row of some class.
+
+    The parts are those in `rows`, and the last `held_out` of the training rows, which the recipe takes for validation.
+    """
+    parts: dict[str, Rows] = dict(rows)  # type: ignore[arg-type]
+    if held_out:
+        first = learnt(len(rows["train"]), held_out)
+        parts |= {"train": rows["train"][:first], HELD_OUT: rows["train"][first:]}
+    classes = set(targets.tolist())
+    for part, chosen in parts.items():
+        missing = sorted(classes - set(targets[chosen].tolist()))
+        if missing and len(chosen):
+            raise DataError(_absent(part, chosen, missing, classes=len(classes), stratify=stratify, names=names))
+
+
+def _absent(  # noqa: PLR0913 (what the message says)
+    part: str, chosen: Rows, missing: Sequence[int], *, classes: int, stratify: bool, names: Sequence[str]
+) -> str:
+    name = "validation" if part == HELD_OUT else part
+    if classes > len(chosen):
+        return (
+            f"dataset: found {classes} classes but only {len(chosen)} rows in the {name} part, expected every "
+            'class in every part; use task = "regression" if the target is a quantity, or a larger part '
+            f"({REMEDIES[part]})"
+        )
+    shares = "" if stratify else "set dataset.stratify = true, or "
+    return (
+        f"dataset: found no sample of class {_named(missing[0], names)} in the {name} part ({len(chosen)} rows), "
+        f"expected every class in every part; {shares}change dataset.seed or {REMEDIES[part]}"
+    )
+
+
+def _check_numbers(chosen: np.ndarray, share: float, *, key: str, names: Sequence[str]) -> None:
+    """Raise DataError if there is a class that cannot have a row in both parts."""
+    present, counts = np.unique(chosen, return_counts=True)
+    held_out = share if isinstance(share, int) else int(np.ceil(len(chosen) * share))
+    smaller = min(held_out, len(chosen) - held_out)
+    if counts.min() < 2:  # noqa: PLR2004 (one row for each of the two parts)
+        raise DataError(
+            f"dataset.stratify: found true, and only 1 row of class {_named(int(present[counts.argmin()]), names)} to "
+            f"divide by {key}, expected at least one row of each class in each part; add rows of this class, or leave "
+            "it out"
+        )
+    if smaller < len(present):
+        raise DataError(
+            f"dataset.stratify: found true, and {len(present)} classes for a part of {smaller} rows, expected at least "
+            f"one row of each class in each part; change {key}"
+        )
+
+
+def _named(label: int, names: Sequence[str]) -> str:
+    return repr(names[label]) if names else str(label)

@@ -1,0 +1,229 @@
+"""Turns the cells of the chosen columns of a CSV file into numbers and labels, and finds every wrong cell."""
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from bench.datasets.own_files.header import Header, listed
+from bench.datasets.own_files.rows import Row, clean
+from bench.errors import DataError
+
+LARGEST = float(np.finfo(np.float32).max)
+AT_ONCE = 4096  # rows
+MOST = 20  # columns with wrong cells that a message shows
+# What programs write for a value that is missing.
+MISSING = {"", "na", "n/a", "#n/a", "#na", "nan", "null", "none", "nil", "?", "-", "--", "."}
+SWITCHES = {"true": 1.0, "false": 0.0}
+
+
+class Wrong(NamedTuple):
+    """A cell that is not a number in the range of float32: its row, its line, and its text."""
+
+    row: int
+    line: int
+    text: str
+
+
+@dataclass(slots=True)
+class Column:
+    """A column of numbers; `wrong` lists the cells that are none, whose value is NaN."""
+
+    place: int
+    values: "array[float]" = field(default_factory=lambda: array("d"))
+    wrong: list[Wrong] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Cells:
+    """The chosen columns of a file: numbers, and texts if there is a column of classes.
+
+    `lines` has the line of each row. `ragged` has the line and the number of cells of rows that do not have one cell
+    for each name. `blank` has the lines of rows whose cells are all empty.
+    """
+
+    header: Header
+    numbers: list[Column]
+    text: int | None
+    texts: list[str] = field(default_factory=list)
+    lines: "array[int]" = field(default_factory=lambda: array("q"))
+    ragged: list[tuple[int, int]] = field(default_factory=list)
+    blank: list[int] = field(default_factory=list)
+
+
+def read(header: Header, rows: Iterator[Row], *, numbers: Sequence[int], text: int | None) -> Cells:
+    """The cells of the chosen columns. Cells of other columns are not looked at. Wrong cells are noted, not raised."""
+    cells = Cells(header=header, numbers=[Column(place) for place in numbers], text=text)
+    known: dict[str, str] = {}  # each text once, so that long columns of labels need little memory
+    while block := list(islice(rows, AT_ONCE)):
+        block = _whole(block, cells)
+        for column in cells.numbers:
+            _take(column, block, first=len(cells.lines))
+        if text is not None:
+            cleaned = (clean(row.cells[text]) for row in block)
+            cells.texts += [known.setdefault(label, label) for label in cleaned]
+        cells.lines.extend(row.line for row in block)
+    for column in cells.numbers:
+        _switches(column)
+    return cells
+
+
+def matrix(cells: Cells) -> Float[np.ndarray, "rows columns"]:
+    """The numbers as float64, one column for each chosen column."""
+    columns = [np.frombuffer(column.values, np.float64) for column in cells.numbers]
+    return np.stack(columns, axis=1) if columns else np.zeros((len(cells.lines), 0))
+
+
+def check(cells: Cells, *, target: int | None = None, labels: Iterable[str] = (), can_drop: bool = True) -> None:
+    """Raise DataError with every column that has wrong cells, every ragged row, and `labels`, other problems found.
+
+    `target` is the column to predict if it is a column of numbers. `can_drop` says whether options can leave out
+    columns.
+    """
+    header = cells.header
+    wrong = [column for column in cells.numbers if column.wrong]
+    problems = [*_ragged(cells), *_blank(cells), *(_first_wrong(column, header) for column in wrong[:MOST]), *labels]
+    if not problems:
+        return
+    if len(wrong) > MOST:
+        rest = ", ".join(header.shown(column.place) for column in wrong[MOST:])
+        problems.append(f"{len(wrong) - MOST} more columns have such cells: {rest}")
+    raise DataError(
+        f"{header.path}, {'; '.join([*problems, *_remedies(wrong, header, target=target, can_drop=can_drop)])}"
+    )
+
+
+def is_missing(cell: str) -> bool:
+    """Whether a cell is empty, or has a word that programs write for a missing value."""
+    return cell.casefold() in MISSING
+
+
+def _whole(block: list[Row], cells: Cells) -> list[Row]:
+    """The rows with one cell for each name; the others are noted."""
+    width = len(cells.header.names)
+    found = []
+    for row in block:
+        if len(row.cells) != width:
+            cells.ragged.append((row.line, len(row.cells)))
+        elif not any(row.cells) or not any(map(clean, row.cells)):
+            cells.blank.append(row.line)
+        else:
+            found.append(row)
+    return found
+
+
+def _take(column: Column, block: Sequence[Row], *, first: int) -> None:
+    """Add the numbers of a block of rows to a column; `first` is the number of the first row."""
+    texts = [row.cells[column.place] for row in block]
+    values = _all_numbers(texts)
+    if values is not None:
+        column.values.extend(values)
+        return
+    for number, (text, row) in enumerate(zip(texts, block, strict=True), first):
+        cell = clean(text)
+        value = _number(cell)
+        column.values.append(value)
+        if value != value:  # noqa: PLR0124 (NaN)
+            column.wrong.append(Wrong(number, row.line_of(column.place), cell))
+
+
+def _all_numbers(texts: Sequence[str]) -> list[float] | None:
+    """All texts as numbers; None if one of them is not a number that float32 can hold."""
+    joined = "".join(texts)
+    if "_" in joined or not joined.isascii():
+        return None
+    try:
+        values = list(map(float, texts))
+    except ValueError:
+        return None
+    return values if bool((np.abs(values) <= LARGEST).all()) else None
+
+
+def _number(cell: str) -> float:
+    """The number in a cell; NaN if it is none, or one that float32 cannot hold."""
+    if "_" in cell or not cell.isascii():  # Python reads 1_000 as a number
+        return float("nan")
+    try:
+        value = float(cell)
+    except ValueError:
+        return float("nan")
+    return value if abs(value) <= LARGEST else float("nan")
+
+
+def _switches(column: Column) -> None:
+    """Turn a column that has only `true` and `false`, as programs write truth values, into ones and zeros."""
+    if column.wrong and len(column.wrong) == len(column.values):
+        values = [SWITCHES.get(cell.text.casefold()) for cell in column.wrong]
+        if None not in values:
+            column.values, column.wrong = array("d", (value or 0.0 for value in values)), []
+
+
+def _ragged(cells: Cells) -> Iterator[str]:
+    if cells.ragged:
+        (line, found), *others = cells.ragged
+        first = "header" if cells.header.line else "first line"
+        more = f" ({len(others)} more lines have another number too)" if others else ""
+        quotes = "; a cell that contains a comma needs quotes" if found > len(cells.header.names) else ""
+        yield f"line {line}: found {found} cells, expected {len(cells.header.names)}, as the {first} has{more}{quotes}"
+
+
+def _blank(cells: Cells) -> Iterator[str]:
+    if cells.blank:
+        more = f" ({len(cells.blank) - 1} more such lines)" if len(cells.blank) > 1 else ""
+        yield f"line {cells.blank[0]}: found a row of empty cells{more}, expected values; delete such rows"
+
+
+def _first_wrong(column: Column, header: Header) -> str:
+    """The first wrong cell of a column, and how many more there are."""
+    cell, *others = column.wrong
+    missing = sum(is_missing(found.text) for found in column.wrong)
+    more = f" ({len(others)} more such cells)" if others else ""
+    if missing and missing < len(column.wrong):
+        more = f" ({len(others)} more such cells; {missing} of all these have no value)"
+    return f"line {cell.line}, {header.shown(column.place)}: found {_found(cell.text)}, expected {_wanted(cell)}{more}"
+
+
+def _found(text: str) -> str:
+    return repr(text) if text else "an empty cell"
+
+
+def _wanted(cell: Wrong) -> str:
+    """What a cell must contain, with the mistake named if it is a usual one."""
+    text = cell.text.replace("'", "").replace("\N{NO-BREAK SPACE}", " ")
+    if is_missing(text):
+        return "a number, since every cell needs a value"
+    try:
+        value = abs(float(text))
+    except ValueError:
+        pass
+    else:
+        if value > LARGEST and text.lstrip("+-")[:1].isdigit():
+            return f"a number from {-LARGEST:g} to {LARGEST:g}, which float32 can hold"
+        return "a number"
+    signs = text.lstrip("+-").replace(" ", "")
+    if "," in signs and signs.replace(",", "").replace(".", "").isdecimal():
+        return "a number with a decimal point and without other signs, such as 1234.5"
+    return "a number"
+
+
+def _remedies(wrong: Sequence[Column], header: Header, *, target: int | None, can_drop: bool) -> Iterator[str]:
+    """What to do about wrong cells; names only options that exist."""
+    names = [header.names[column.place] for column in wrong if column.place != target]
+    if names and can_drop:
+        yield (
+            f"correct the cells, leave columns out with dataset.drop = {listed(names)}, or write their values as "
+            "numbers before"
+        )
+    elif wrong:
+        yield "correct the cells"
+    if any(column.place == target for column in wrong):
+        yield 'if the target is a class and not a number, set dataset.task = "classification"'
+    if any(is_missing(cell.text) for column in wrong for cell in column.wrong):
+        yield "rows with missing values have to be filled or deleted before"
+    first = min((cell.row for column in wrong for cell in column.wrong), default=None)
+    if not header.line and first == 0 and all(len(column.wrong) == 1 for column in wrong):
+        yield "if line 1 has the names of the columns, leave dataset.header out"

@@ -1,0 +1,183 @@
+"""Finds the columns of a CSV file that a workload uses, and every mistake in their names."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.datasets.own_files.rows import Row, clean
+from bench.errors import DataError, meant
+
+SEPARATORS = {";": "';'", "\t": "a tab", "|": "'|'"}
+SHOWN, MOST = 3, 20  # cells of a first line, names of columns
+# Names that programs give to a column with the numbers of the rows.
+NUMBERS_OF_ROWS = re.compile(r"(.*[\W_])?(id|idx|index|row|rowid|rownum|no|nr|num|number)\.?|#|unnamed.*|level_\d+")
+UNNAMED = re.compile(r"unnamed(: ?\d+)?(_level_\d+)?")  # what pandas calls a column without a name
+NO_HEADER = "set dataset.header = false if line {line} is a row: columns are then called 1, 2, 3, ..."
+HEADER = "set dataset.header = true if these are names"
+
+
+class Header(NamedTuple):
+    """The names of the columns of a file; `line` is the line that has them, or 0 for a file without such a line."""
+
+    path: Path
+    line: int
+    names: tuple[str, ...]
+
+    def shown(self, place: int) -> str:
+        """A column for people: `column 'price'`, or its number if it has no name."""
+        name = self.names[place]
+        return f"column {name!r}" if self.line and name else f"column {place + 1}"
+
+
+class Wanted(NamedTuple):
+    """The columns that a workload asks for, as its options name them; None stands for all others."""
+
+    target: str
+    features: tuple[str, ...] | None
+    drop: tuple[str, ...]
+
+
+def read(path: Path, first: Row, *, header: bool | None) -> Header:
+    """The names in the first row, or the numbers of the columns from 1 if `header` is false.
+
+    Raises DataError for another separator than a comma, and for names that are numbers unless `header` is true.
+    """
+    cells = tuple(map(clean, first.cells))
+    other = next((name for sign, name in SEPARATORS.items() if len(cells) == 1 and sign in cells[0]), None)
+    if other:
+        raise DataError(
+            f"{path}, line {first.line}: found the single column {cells[0]!r}, expected names separated by commas: "
+            f"is the separator {other}? Only commas are read; save the file with commas"
+        )
+    if header is False:
+        return Header(path, 0, tuple(str(number) for number in range(1, len(cells) + 1)))
+    if header is None and (all(map(is_number, cells)) or any(map(_is_measured, cells))):
+        raise DataError(f"{_no_names(path, first.line, cells)}; {NO_HEADER.format(line=first.line)}; {HEADER}")
+    return Header(path, first.line, cells)
+
+
+def choose(header: Header, wanted: Wanted) -> tuple[int, tuple[int, ...]]:
+    """The place of the target and the places of the features; raises DataError with every mistake in the names."""
+    problems = [*_unknown(header, wanted), *_contradictions(wanted)]
+    if not problems:
+        problems = [*_without_a_name(header, wanted), *_not_unique(header, wanted)]
+    chosen = _features(header, wanted)
+    if not problems and not chosen:
+        problems.append(f"{header.path}: found no column for the inputs, expected at least one beside the target")
+    if problems:
+        raise DataError("; ".join(problems))
+    return header.names.index(wanted.target), chosen
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_measured(name: str) -> bool:
+    """Whether a name is a number with a part behind the point, such as 5.1: names have none."""
+    return is_number(name) and not name.isdecimal() and "." in name
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as a list in a TOML file: `["a", "b"]`."""
+    quoted = ('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in names)
+    return f"[{', '.join(quoted)}]"
+
+
+def _features(header: Header, wanted: Wanted) -> tuple[int, ...]:
+    """The features in the order of the option, or in the order of the file, without those that are dropped."""
+    names = header.names
+    if wanted.features is not None:
+        return tuple(names.index(name) for name in wanted.features if name in names and name not in wanted.drop)
+    others = {wanted.target, *wanted.drop}
+    return tuple(place for place, name in enumerate(names) if name not in others)
+
+
+def _unknown(header: Header, wanted: Wanted) -> Iterable[str]:
+    """All names in the options that are no column, each with the nearest names first."""
+    columns = tuple(name for name in header.names if name)
+    asked = (("target", (wanted.target,)), ("features", wanted.features or ()), ("drop", wanted.drop))
+    found = [(key, name) for key, names in asked for name in names if name not in header.names]
+    if not found:
+        return
+    last = found[-1][1].casefold()
+    nearest = sorted(columns, key=lambda name: -SequenceMatcher(None, name.casefold(), last).ratio())
+    more = f" and {len(nearest) - MOST} more" if len(nearest) > MOST else ""
+    for key, name in found[:-1]:
+        yield f"dataset.{key}: found {name!r}{meant(name, columns)}"
+    key, name = found[-1]
+    yield (
+        f"dataset.{key}: found {name!r}{meant(name, columns)}, expected a column of {header.path}: one of "
+        f"{', '.join(nearest[:MOST])}{more}"
+    )
+    if header.line and any(map(is_number, columns)):
+        yield f"{_no_names(header.path, header.line, columns)}; {NO_HEADER.format(line=header.line)}"
+
+
+def _contradictions(wanted: Wanted) -> Iterable[str]:
+    if wanted.features is not None and not wanted.features:
+        yield (
+            "dataset.features: found an empty list, expected the names of columns; leave the key out to take all "
+            "columns but the target"
+        )
+    for key, names in (("features", wanted.features or ()), ("drop", wanted.drop)):
+        if wanted.target in names:
+            yield f"dataset.{key}: found {wanted.target!r}, which is the target; expected other columns"
+        twice = [name for name, times in Counter(names).items() if times > 1]
+        if twice:
+            yield f"dataset.{key}: found {', '.join(map(repr, twice))} more than once, expected each name once"
+    if wanted.features and set(wanted.features) <= set(wanted.drop):
+        yield "dataset.drop: found all columns of dataset.features, expected at least one that is left"
+
+
+def _without_a_name(header: Header, wanted: Wanted) -> Iterable[str]:
+    """Columns that nobody chose: they have no name, or the one that pandas gives to such columns."""
+    if not header.line or wanted.features is not None:
+        return
+    unnamed = [place for place, name in enumerate(header.names) if not name and "" not in wanted.drop]
+    if unnamed:
+        places = ", ".join(str(place + 1) for place in unnamed)
+        yield (
+            f"{header.path}, line {header.line}, column {places}: found no name, expected a name for each column: is "
+            'it the number of the row? Leave columns without a name out with dataset.drop = [""], name the inputs with '
+            "dataset.features, or write a name"
+        )
+    made = [name for name in header.names if UNNAMED.fullmatch(name.casefold()) and name not in wanted.drop]
+    if made:
+        yield (
+            f"{header.path}, line {header.line}: found {', '.join(map(repr, made))}, which pandas writes for columns "
+            f"without a name, expected a name for each column; leave out with dataset.drop = {listed(made)}, or name "
+            "the inputs with dataset.features"
+        )
+
+
+def _not_unique(header: Header, wanted: Wanted) -> Iterable[str]:
+    """Names that several columns have, if one of these columns is used."""
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(header.names):
+        places.setdefault(name, []).append(place + 1)
+    used = {wanted.target, *(wanted.features if wanted.features is not None else header.names)}
+    for name, found in places.items():
+        if name and len(found) > 1 and (name in used or name in wanted.drop):
+            times = "twice" if len(found) == 2 else f"{len(found)} times"  # noqa: PLR2004 (two)
+            columns = " and ".join(map(str, found))
+            yield (
+                f"{header.path}, line {header.line}: found the name {name!r} {times}, in the columns {columns}, "
+                "expected different names"
+            )
+    if "" in (wanted.features or ()) and len(places.get("", ())) > 1:
+        yield f"dataset.features: found '', which {len(places[''])} columns have, expected different names"
+
+
+def _no_names(path: Path, line: int, cells: Sequence[str]) -> str:
+    shown = ", ".join((*cells[:SHOWN], *["..."][: len(cells) > SHOWN]))
+    what = "the numbers" if all(map(is_number, cells)) else "numbers among"
+    return f"{path}, line {line}: found {what} {shown}, expected names: the first line must name the columns"

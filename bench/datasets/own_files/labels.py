@@ -1,0 +1,104 @@
+"""Turns the texts of a target column into class labels, and finds missing labels and labels that look alike."""
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int64
+
+from bench.datasets.own_files.columns import Cells, is_missing
+from bench.datasets.own_files.header import is_number
+
+NAMES = {"none"}  # a word for a missing value that is also the name of a class
+SHOWN = 8
+
+
+class Labels(NamedTuple):
+    """The names of the classes, the label of each row, and what is wrong with the column."""
+
+    names: tuple[str, ...]
+    values: Int64[np.ndarray, " rows"]
+    problems: tuple[str, ...]
+
+
+NONE = Labels((), np.zeros(0, np.int64), ())
+
+
+def read(cells: Cells, classes: Sequence[str] | None) -> Labels:
+    """The labels of the column of texts; `classes` are the names in the order of their labels, or None to find them."""
+    firsts: dict[str, int] = {}
+    for row, text in enumerate(cells.texts):
+        firsts.setdefault(text, row)
+    known = set(classes or ())
+    missing = [text for text in firsts if text not in known and is_missing(text) and text.casefold() not in NAMES]
+    names = tuple(classes) if classes else tuple(sorted(text for text in firsts if text not in missing))
+    problems = [*_missing(cells, missing, firsts), *_unknown(cells, names, firsts, missing)]
+    if not classes:
+        problems += _alike(cells, names, firsts)
+    if not problems:
+        problems += _too_few(cells, names, firsts)
+    labels = {name: label for label, name in enumerate(names)}
+    values = np.array([labels.get(text, -1) for text in cells.texts], np.int64)
+    return Labels(names, values, tuple(problems))
+
+
+def _where(cells: Cells, row: int) -> str:
+    return f"line {cells.lines[row]}, {cells.header.shown(cells.text or 0)}"
+
+
+def _expected(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _missing(cells: Cells, missing: Sequence[str], firsts: Mapping[str, int]) -> Iterator[str]:
+    for text in missing:
+        found = repr(text) if text else "an empty cell"
+        number = cells.texts.count(text)
+        more = f" ({number - 1} more such cells)" if number > 1 else ""
+        names = tuple(sorted(name for name in firsts if name not in missing))
+        allow = f", or list it in dataset.classes if {text!r} is a class" if text else ""
+        yield (
+            f"{_where(cells, firsts[text])}: found {found}{more}, expected one of {_expected(names)}: delete such rows"
+            f"{allow}"
+        )
+
+
+def _unknown(cells: Cells, names: Sequence[str], firsts: Mapping[str, int], missing: Sequence[str]) -> Iterator[str]:
+    """All labels that dataset.classes does not list, each with its first line."""
+    found = [text for text in firsts if text not in names and text not in missing]
+    shown = [f"{_where(cells, firsts[text])}: found {text!r}" for text in found[:SHOWN]]
+    if shown:
+        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        yield f"{'; '.join(shown)}{more}, expected one of {_expected(names)}"
+
+
+def _alike(cells: Cells, names: Sequence[str], firsts: Mapping[str, int]) -> Iterator[str]:
+    """Labels that differ only in upper and lower case, in blanks inside, or in how a number is written."""
+    groups: dict[object, list[str]] = {}
+    for name in names:
+        groups.setdefault(_meaning(name), []).append(name)
+    for group in groups.values():
+        if len(group) > 1:
+            found = " and ".join(f"{name!r} (line {cells.lines[firsts[name]]})" for name in group[:SHOWN])
+            same = "are the same number" if is_number(group[0]) else "differ only in case or in blanks"
+            yield (
+                f"{cells.header.shown(cells.text or 0)}: found the labels {found}, which {same}, expected one label "
+                "for each class; correct the file, or list all labels in dataset.classes"
+            )
+
+
+def _meaning(name: str) -> object:
+    """What a label probably means: a number, or the text without the difference of case, blanks and code points."""
+    if is_number(name) and name.isascii():
+        return float(name)
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _too_few(cells: Cells, names: Sequence[str], firsts: Mapping[str, int]) -> Iterator[str]:
+    """A class without a row, or a single class."""
+    absent = [name for name in names if name not in firsts]
+    if absent or len(names) < 2:  # noqa: PLR2004 (with one class there is nothing to predict)
+        what = f"no row of class {', '.join(map(repr, absent))}" if absent else "a single class"
+        yield f"{cells.header.shown(cells.text or 0)}: found {what}, expected two classes or more, each with rows"

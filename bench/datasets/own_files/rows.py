@@ -1,0 +1,115 @@
+"""Reads the rows of a CSV file as text, each with the line of the file on which it begins."""
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.errors import DataError, unreadable
+
+TABLE = "expected a table of comma-separated values in UTF-8"
+# Blanks that do not count at the ends of names and cells: all that Unicode has, and marks without a width.
+BLANKS = " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200E)))
+BLANKS += "\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+BREAK = re.compile(r"\r\n|\r|\n")
+# Formats that people rename to .csv, by their first bytes.
+FORMATS = {
+    b"PK\x03\x04": "a ZIP file, such as a workbook of Excel",
+    b"\xd0\xcf\x11\xe0": "an old workbook of Excel",
+    b"\x1f\x8b": "a file that is compressed with gzip",
+    b"PAR1": "a Parquet file",
+    b"\x93NUMPY": "an array of NumPy",
+    b"\xff\xfe": "text in UTF-16",
+    b"\xfe\xff": "text in UTF-16",
+}
+# What Python's reader finds, by its text.
+MISTAKES = {
+    "unexpected end of data": "a quote that is not closed",
+    "expected after": "text after a closing quote",
+    "field larger than field limit": f"a cell of more than {csv.field_size_limit()} characters: is a quote not closed?",
+}
+
+
+class Row(NamedTuple):
+    """The cells of a row, and the line of the file on which the row begins."""
+
+    line: int
+    cells: list[str]
+
+    def line_of(self, place: int) -> int:
+        """The line on which a cell begins; cells before it may contain line breaks."""
+        return self.line + sum(len(BREAK.findall(cell)) for cell in self.cells[:place])
+
+
+Rows = Iterator[Row]
+
+
+def rows(path: Path) -> Rows:
+    """The rows of the file; lines without any text are left out.
+
+    Raises DataError if the file cannot be read, is not text in UTF-8, is empty, or has a quote in a wrong place.
+    """
+    begins, is_empty = 1, True
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(_lines(file, path), strict=True, skipinitialspace=True)
+            for cells in reader:
+                if len(cells) > 1 or (cells and clean(cells[0])):
+                    is_empty = False
+                    yield Row(begins, cells)
+                begins = reader.line_num + 1
+    except UnicodeDecodeError:
+        raise DataError(_not_text(path)) from None
+    except csv.Error as error:
+        found = next((text for sign, text in MISTAKES.items() if sign in str(error)), "no row of cells")
+        raise DataError(f"{path}, line {begins}: found {found}, {TABLE}") from None
+    except OSError as error:
+        raise DataError(f"{path}: {unreadable(error)}, {TABLE}") from None
+    except ValueError:  # a path that contains a NUL character
+        raise DataError(f"{str(path)!r}: found a NUL character in the path, expected the path of a file") from None
+    if is_empty:
+        raise DataError(f"{path}: found an empty file, {TABLE}")
+
+
+def clean(cell: str) -> str:
+    """The text of a cell or of a name without the blanks around it."""
+    return cell.strip(BLANKS)
+
+
+def _lines(file: Iterator[str], path: Path) -> Iterator[str]:
+    for number, line in enumerate(file, 1):
+        if number == 1:
+            _check_format(path)
+        if "\0" in line:
+            raise DataError(f"{path}, line {number}: found a NUL byte, {TABLE}; is the file damaged, or is it UTF-16?")
+        yield line
+
+
+def _check_format(path: Path) -> None:
+    """Raise DataError for a file of another format whose first line is valid text."""
+    with path.open("rb") as file:
+        found = _format(file.read(8))
+    if found:
+        raise DataError(f"{path}: found {found}, {TABLE}; save it as CSV in UTF-8")
+
+
+def _not_text(path: Path) -> str:
+    """The message about a file that is not text in UTF-8."""
+    content = path.read_bytes()
+    if found := _format(content[:8]):
+        return f"{path}: found {found}, {TABLE}; save it as CSV in UTF-8"
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        line = len(re.findall(rb"\r\n|\r|\n", content[: error.start])) + 1
+        byte = content[error.start]
+        return (
+            f"{path}, line {line}: found text that is not UTF-8 (the byte 0x{byte:02x}), {TABLE}; save the file as "
+            "UTF-8: it may be in Latin-1 or Windows-1252"
+        )
+    return f"{path}: found text that is not UTF-8, {TABLE}; save the file as UTF-8"
+
+
+def _format(start: bytes) -> str | None:
+    return next((name for sign, name in FORMATS.items() if start.startswith(sign)), None)
