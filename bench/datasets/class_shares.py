@@ -59,7 +59,13 @@ def folds(rows: int, number: int, how: Dealing) -> list[tuple[Rows, Rows]]:
     return list(dealt(number, shuffle=True, random_state=how.seed).split(np.zeros(rows), labels))
 
 
-def cut(rows: Rows, share: float, how: Dealing, *, key: str) -> tuple[Rows, Rows]:
+def cut(
+    rows: Rows,
+    share: float | int,  # noqa: PYI041 (tests check types at run time)
+    how: Dealing,
+    *,
+    key: str,
+) -> tuple[Rows, Rows]:
     """The kept rows and the rows that are held out: a share, or a number if `share` is an integer.
 
     With labels, both have the classes in their shares; raises DataError, which names `key`, if a class has too few rows
@@ -114,7 +120,13 @@ def _absent(  # noqa: PLR0913 (what the message says)
     )
 
 
-def _check_numbers(chosen: np.ndarray, share: float, *, key: str, names: Sequence[str]) -> None:
+def _check_numbers(
+    chosen: np.ndarray,
+    share: float | int,  # noqa: PYI041 (tests check types at run time)
+    *,
+    key: str,
+    names: Sequence[str],
+) -> None:
     """Raise DataError if there is a class that cannot have a row in both parts."""
     present, counts = np.unique(chosen, return_counts=True)
     held_out = share if isinstance(share, int) else int(np.ceil(len(chosen) * share))

@@ -15,7 +15,6 @@ from bench.datasets.base import Split, checksum
 from bench.datasets.description import Description, Part, Switch, Task, checked
 from bench.datasets.own_files import columns, labels, remarks, rows
 from bench.datasets.own_files import header as headers
-from bench.datasets.own_files.columns import Cells
 from bench.datasets.own_files.header import Header, Wanted
 from bench.datasets.own_files.rows import Rows
 from bench.datasets.tables import Splitting, Table
@@ -136,8 +135,10 @@ def _read(options: Options) -> File:
     if not (cells.lines or cells.ragged or cells.blank):
         raise DataError(f"{path}: found the names of the columns and 0 rows, expected at least one row")
     found = labels.read(cells, options.classes) if is_text and cells.lines else labels.NONE
-    columns.check(cells, target=None if is_text else target, labels=found.problems)
-    _check_chosen(cells, options, features, found.names)
+    unchosen = remarks.numbers_of_rows(cells, features) if options.features is None else ()
+    columns.check(cells, target=None if is_text else target, others=found.problems, unchosen=unchosen)
+    if options.header is None:
+        _check_header(names, options.target, found.names)
     values = columns.matrix(cells)
     table = (
         Table(inputs=values, targets=found.values) if is_text else Table(inputs=values[:, :-1], targets=values[:, -1:])
@@ -154,14 +155,11 @@ def _opened(path: Path, *, header: bool | None) -> tuple[Header, Rows]:
     return names, content if names.line else chain([first], content)
 
 
-def _check_chosen(cells: Cells, options: Options, features: tuple[int, ...], classes: tuple[str, ...]) -> None:
-    """Raise DataError for columns that nobody chose, and for a header that is a row."""
-    if options.features is None:
-        remarks.check_numbers_of_rows(cells, features)
-    names = cells.header
-    if options.header is None and options.target in classes and any(map(headers.is_number, names.names)):
+def _check_header(names: Header, target: str, classes: tuple[str, ...]) -> None:
+    """Raise DataError if the line with the names looks like a row: the target is called like one of its classes."""
+    if target in classes and any(map(headers.is_number, names.names)):
         raise DataError(
-            f"{names.path}, line {names.line}: found {options.target!r} as the name of the target and as one of its "
-            "values, expected names: the first line must name the columns; "
+            f"{names.path}, line {names.line}: found {target!r} as the name of the target and as one of its values, "
+            "expected names: the first line must name the columns; "
             f"{headers.NO_HEADER.format(line=names.line)}; {headers.HEADER}"
         )

@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.adapters.base import IDIOMATIC, Adapter, Model
 from bench.datasets import base as datasets
+from bench.datasets import class_shares
 from bench.datasets.base import Dataset, Split
 from bench.datasets.description import Part
 from bench.errors import UnavailableError
@@ -43,8 +44,15 @@ class PreparedWorkload:
         return DTYPES[self.precision]
 
     def split(self, part: Part) -> Split:
-        """One part of the data set, in the network's input shape and precision."""
+        """One part of the data set, in the network's input shape and precision.
+
+        Raises DataError for a training part of which the recipe holds out rows without some class. Every proof reads
+        this part, so that no framework is measured then.
+        """
         split: Split = getattr(self.dataset, part)
+        held_out = self.workload.recipe.validation_fraction
+        if part == "train" and held_out and split.targets.ndim == 1:
+            class_shares.check(split.targets, {"train": np.arange(len(split))}, held_out=held_out)
         shape = model_families.spec_module(self.workload.family).input_shape(self.workload.spec)
         inputs = split.inputs.reshape(len(split), *shape).astype(self.dtype, copy=False)
         floating = np.issubdtype(split.targets.dtype, np.floating)

@@ -1,7 +1,7 @@
 """Turns the cells of the chosen columns of a CSV file into numbers and labels, and finds every wrong cell."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bench.datasets.own_files.header import Header, listed
-from bench.datasets.own_files.rows import Row, clean
+from bench.datasets.own_files.rows import Row, clean, quoted
 from bench.errors import DataError
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -78,23 +78,44 @@ def matrix(cells: Cells) -> Float[np.ndarray, "rows columns"]:
     return np.stack(columns, axis=1) if columns else np.zeros((len(cells.lines), 0))
 
 
-def check(cells: Cells, *, target: int | None = None, labels: Iterable[str] = (), can_drop: bool = True) -> None:
-    """Raise DataError with every column that has wrong cells, every ragged row, and `labels`, other problems found.
+def check(
+    cells: Cells,
+    *,
+    target: int | None = None,
+    others: Sequence[str] = (),
+    unchosen: Sequence[int] = (),
+    can_drop: bool = True,
+) -> None:
+    """Raise DataError with every column that has wrong cells, every ragged row, and `others`, problems found elsewhere.
 
-    `target` is the column to predict if it is a column of numbers. `can_drop` says whether options can leave out
-    columns.
+    `target` is the column to predict if it is a column of numbers. `unchosen` are columns that number the rows.
+    `can_drop` says whether options can leave out columns.
     """
     header = cells.header
     wrong = [column for column in cells.numbers if column.wrong]
-    problems = [*_ragged(cells), *_blank(cells), *(_first_wrong(column, header) for column in wrong[:MOST]), *labels]
-    if not problems:
-        return
+    problems = [*_ragged(cells), *_blank(cells), *(_first_wrong(column, header) for column in wrong[:MOST])]
     if len(wrong) > MOST:
         rest = ", ".join(header.shown(column.place) for column in wrong[MOST:])
         problems.append(f"{len(wrong) - MOST} more columns have such cells: {rest}")
-    raise DataError(
-        f"{header.path}, {'; '.join([*problems, *_remedies(wrong, header, target=target, can_drop=can_drop)])}"
-    )
+    problems += [
+        f"line {header.line}, {header.shown(place)}: found whole numbers that grow from row to row, which number the "
+        "rows, expected inputs (or name the inputs with dataset.features)"
+        for place in unchosen
+    ]
+    problems += others
+    if problems:
+        remedies = _remedies(wrong, header, target=target, unchosen=unchosen, can_drop=can_drop)
+        raise DataError(f"{header.path}, {'; '.join([*problems, *remedies])}")
+
+
+def shown(text: str) -> str:
+    """The text of a cell for people."""
+    return quoted(text) if text else "an empty cell"
+
+
+def more(number: int, what: str = "cell") -> str:
+    """A remark about further cells, such as ` (and 3 more cells)`; empty if there are none."""
+    return f" (and {number} more {what}{'s' * (number > 1)})" if number else ""
 
 
 def is_missing(cell: str) -> bool:
@@ -165,30 +186,26 @@ def _switches(column: Column) -> None:
 def _ragged(cells: Cells) -> Iterator[str]:
     if cells.ragged:
         (line, found), *others = cells.ragged
+        width = len(cells.header.names)
         first = "header" if cells.header.line else "first line"
-        more = f" ({len(others)} more lines have another number too)" if others else ""
-        quotes = "; a cell that contains a comma needs quotes" if found > len(cells.header.names) else ""
-        yield f"line {line}: found {found} cells, expected {len(cells.header.names)}, as the {first} has{more}{quotes}"
+        quotes = "; a cell that contains a comma needs quotes" if found > width else ""
+        lines = more(len(others), "line")
+        yield f"line {line}: found {found} cells, expected {width}, as the {first} has{lines}{quotes}"
 
 
 def _blank(cells: Cells) -> Iterator[str]:
     if cells.blank:
-        more = f" ({len(cells.blank) - 1} more such lines)" if len(cells.blank) > 1 else ""
-        yield f"line {cells.blank[0]}: found a row of empty cells{more}, expected values; delete such rows"
+        others = more(len(cells.blank) - 1, "line")
+        yield f"line {cells.blank[0]}: found a row of empty cells{others}, expected values; delete such rows"
 
 
 def _first_wrong(column: Column, header: Header) -> str:
     """The first wrong cell of a column, and how many more there are."""
     cell, *others = column.wrong
     missing = sum(is_missing(found.text) for found in column.wrong)
-    more = f" ({len(others)} more such cells)" if others else ""
-    if missing and missing < len(column.wrong):
-        more = f" ({len(others)} more such cells; {missing} of all these have no value)"
-    return f"line {cell.line}, {header.shown(column.place)}: found {_found(cell.text)}, expected {_wanted(cell)}{more}"
-
-
-def _found(text: str) -> str:
-    return repr(text) if text else "an empty cell"
+    empty = f"; {missing} of these cells have no value" if 0 < missing < len(column.wrong) else ""
+    where = f"line {cell.line}, {header.shown(column.place)}"
+    return f"{where}: found {shown(cell.text)}, expected {_wanted(cell)}{more(len(others))}{empty}"
 
 
 def _wanted(cell: Wrong) -> str:
@@ -210,15 +227,15 @@ def _wanted(cell: Wrong) -> str:
     return "a number"
 
 
-def _remedies(wrong: Sequence[Column], header: Header, *, target: int | None, can_drop: bool) -> Iterator[str]:
+def _remedies(
+    wrong: Sequence[Column], header: Header, *, target: int | None, unchosen: Sequence[int], can_drop: bool
+) -> Iterator[str]:
     """What to do about wrong cells; names only options that exist."""
-    names = [header.names[column.place] for column in wrong if column.place != target]
-    if names and can_drop:
-        yield (
-            f"correct the cells, leave columns out with dataset.drop = {listed(names)}, or write their values as "
-            "numbers before"
-        )
-    elif wrong:
+    places = sorted({*(column.place for column in wrong if column.place != target), *unchosen})
+    drop = f"leave columns out with dataset.drop = {listed(header.names[place] for place in places)}"
+    if places and can_drop:
+        yield f"correct the cells, write their values as numbers, or {drop}" if wrong else drop
+    elif wrong and can_drop:
         yield "correct the cells"
     if any(column.place == target for column in wrong):
         yield 'if the target is a class and not a number, set dataset.task = "classification"'

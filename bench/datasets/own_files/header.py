@@ -7,14 +7,14 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.datasets.own_files.rows import Row, clean
+from bench.datasets.own_files.rows import Row, clean, plain, quoted
 from bench.errors import DataError, meant
 
 SEPARATORS = {";": "';'", "\t": "a tab", "|": "'|'"}
 SHOWN, MOST = 3, 20  # cells of a first line, names of columns
 # Names that programs give to a column with the numbers of the rows.
 NUMBERS_OF_ROWS = re.compile(r"(.*[\W_])?(id|idx|index|row|rowid|rownum|no|nr|num|number)\.?|#|unnamed.*|level_\d+")
-UNNAMED = re.compile(r"unnamed(: ?\d+)?(_level_\d+)?")  # what pandas calls a column without a name
+UNNAMED = re.compile(r"unnamed(: ?\d+(\.\d+)?)?(_level_\d+)?")  # what pandas calls a column without a name
 NO_HEADER = "set dataset.header = false if line {line} is a row: columns are then called 1, 2, 3, ..."
 HEADER = "set dataset.header = true if these are names"
 
@@ -29,7 +29,7 @@ class Header(NamedTuple):
     def shown(self, place: int) -> str:
         """A column for people: `column 'price'`, or its number if it has no name."""
         name = self.names[place]
-        return f"column {name!r}" if self.line and name else f"column {place + 1}"
+        return f"column {quoted(name)}" if self.line and name else f"column {place + 1}"
 
 
 class Wanted(NamedTuple):
@@ -49,8 +49,8 @@ def read(path: Path, first: Row, *, header: bool | None) -> Header:
     other = next((name for sign, name in SEPARATORS.items() if len(cells) == 1 and sign in cells[0]), None)
     if other:
         raise DataError(
-            f"{path}, line {first.line}: found the single column {cells[0]!r}, expected names separated by commas: "
-            f"is the separator {other}? Only commas are read; save the file with commas"
+            f"{path}, line {first.line}: found the single column {quoted(cells[0])}, expected names separated by "
+            f"commas: is the separator {other}? Only commas are read; save the file with commas"
         )
     if header is False:
         return Header(path, 0, tuple(str(number) for number in range(1, len(cells) + 1)))
@@ -103,7 +103,7 @@ def _features(header: Header, wanted: Wanted) -> tuple[int, ...]:
 
 def _unknown(header: Header, wanted: Wanted) -> Iterable[str]:
     """All names in the options that are no column, each with the nearest names first."""
-    columns = tuple(name for name in header.names if name)
+    columns = tuple(plain(name) for name in header.names if name)
     asked = (("target", (wanted.target,)), ("features", wanted.features or ()), ("drop", wanted.drop))
     found = [(key, name) for key, names in asked for name in names if name not in header.names]
     if not found:
@@ -170,7 +170,7 @@ def _not_unique(header: Header, wanted: Wanted) -> Iterable[str]:
             times = "twice" if len(found) == 2 else f"{len(found)} times"  # noqa: PLR2004 (two)
             columns = " and ".join(map(str, found))
             yield (
-                f"{header.path}, line {header.line}: found the name {name!r} {times}, in the columns {columns}, "
+                f"{header.path}, line {header.line}: found the name {quoted(name)} {times}, in the columns {columns}, "
                 "expected different names"
             )
     if "" in (wanted.features or ()) and len(places.get("", ())) > 1:
@@ -178,6 +178,6 @@ def _not_unique(header: Header, wanted: Wanted) -> Iterable[str]:
 
 
 def _no_names(path: Path, line: int, cells: Sequence[str]) -> str:
-    shown = ", ".join((*cells[:SHOWN], *["..."][: len(cells) > SHOWN]))
+    shown = ", ".join((*map(plain, cells[:SHOWN]), *["..."][: len(cells) > SHOWN]))
     what = "the numbers" if all(map(is_number, cells)) else "numbers among"
     return f"{path}, line {line}: found {what} {shown}, expected names: the first line must name the columns"

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
-from bench.datasets.own_files.columns import Cells, is_missing
+from bench.datasets.own_files.columns import Cells, is_missing, more, shown
 from bench.datasets.own_files.header import is_number
+from bench.datasets.own_files.rows import plain, quoted
 
 NAMES = {"none"}  # a word for a missing value that is also the name of a class
 SHOWN = 8
@@ -48,19 +49,17 @@ def _where(cells: Cells, row: int) -> str:
 
 
 def _expected(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    others = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(map(plain, names[:SHOWN])) + others
 
 
 def _missing(cells: Cells, missing: Sequence[str], firsts: Mapping[str, int]) -> Iterator[str]:
     for text in missing:
-        found = repr(text) if text else "an empty cell"
-        number = cells.texts.count(text)
-        more = f" ({number - 1} more such cells)" if number > 1 else ""
         names = tuple(sorted(name for name in firsts if name not in missing))
-        allow = f", or list it in dataset.classes if {text!r} is a class" if text else ""
+        allow = f", or list it in dataset.classes if {quoted(text)} is a class" if text else ""
         yield (
-            f"{_where(cells, firsts[text])}: found {found}{more}, expected one of {_expected(names)}: delete such rows"
+            f"{_where(cells, firsts[text])}: found {shown(text)}{more(cells.texts.count(text) - 1)}, expected one of "
+            f"{_expected(names)}: delete such rows"
             f"{allow}"
         )
 
@@ -68,10 +67,10 @@ def _missing(cells: Cells, missing: Sequence[str], firsts: Mapping[str, int]) ->
 def _unknown(cells: Cells, names: Sequence[str], firsts: Mapping[str, int], missing: Sequence[str]) -> Iterator[str]:
     """All labels that dataset.classes does not list, each with its first line."""
     found = [text for text in firsts if text not in names and text not in missing]
-    shown = [f"{_where(cells, firsts[text])}: found {text!r}" for text in found[:SHOWN]]
-    if shown:
-        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        yield f"{'; '.join(shown)}{more}, expected one of {_expected(names)}"
+    firsts_shown = [f"{_where(cells, firsts[text])}: found {shown(text)}" for text in found[:SHOWN]]
+    if firsts_shown:
+        others = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        yield f"{'; '.join(firsts_shown)}{others}, expected one of {_expected(names)}"
 
 
 def _alike(cells: Cells, names: Sequence[str], firsts: Mapping[str, int]) -> Iterator[str]:
@@ -81,7 +80,7 @@ def _alike(cells: Cells, names: Sequence[str], firsts: Mapping[str, int]) -> Ite
         groups.setdefault(_meaning(name), []).append(name)
     for group in groups.values():
         if len(group) > 1:
-            found = " and ".join(f"{name!r} (line {cells.lines[firsts[name]]})" for name in group[:SHOWN])
+            found = " and ".join(f"{quoted(name)} (line {cells.lines[firsts[name]]})" for name in group[:SHOWN])
             same = "are the same number" if is_number(group[0]) else "differ only in case or in blanks"
             yield (
                 f"{cells.header.shown(cells.text or 0)}: found the labels {found}, which {same}, expected one label "
@@ -100,5 +99,5 @@ def _too_few(cells: Cells, names: Sequence[str], firsts: Mapping[str, int]) -> I
     """A class without a row, or a single class."""
     absent = [name for name in names if name not in firsts]
     if absent or len(names) < 2:  # noqa: PLR2004 (with one class there is nothing to predict)
-        what = f"no row of class {', '.join(map(repr, absent))}" if absent else "a single class"
+        what = f"no row of class {', '.join(map(quoted, absent))}" if absent else "a single class"
         yield f"{cells.header.shown(cells.text or 0)}: found {what}, expected two classes or more, each with rows"

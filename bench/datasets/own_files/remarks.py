@@ -7,29 +7,20 @@ import numpy as np
 from bench.datasets.own_files.columns import Cells
 from bench.datasets.own_files.header import NUMBERS_OF_ROWS, Header, listed
 from bench.datasets.tables import Table
-from bench.errors import DataError
 
 FEWEST = 5  # rows: fewer numbers may count up by chance
 
 
-def check_numbers_of_rows(cells: Cells, features: Sequence[int]) -> None:
-    """Raise DataError for features that count the rows and are called like it; the file may be sorted by the target."""
-    counting = [
+def numbers_of_rows(cells: Cells, features: Sequence[int]) -> list[int]:
+    """The features that count the rows and are called like it: if the file is sorted, they give the target away."""
+    return [
         column.place
         for column in cells.numbers
         if column.place in features
-        and NUMBERS_OF_ROWS.fullmatch(cells.header.names[column.place].casefold())
         and cells.header.line
+        and NUMBERS_OF_ROWS.fullmatch(cells.header.names[column.place].casefold())
         and _counts(np.frombuffer(column.values, np.float64), step=None)
     ]
-    if counting:
-        header = cells.header
-        shown = ", ".join(header.shown(place) for place in counting)
-        raise DataError(
-            f"{header.path}, line {header.line}, {shown}: found whole numbers that grow from row to row, which number "
-            f"the rows, expected inputs; leave out with dataset.drop = {listed(header.names[n] for n in counting)}, or "
-            "name the inputs with dataset.features"
-        )
 
 
 def remarks(table: Table, header: Header, features: Sequence[int]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ TABLE = "expected a table of comma-separated values in UTF-8"
 # Blanks that do not count at the ends of names and cells: all that Unicode has, and marks without a width.
 BLANKS = " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200E)))
 BLANKS += "\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+LONGEST = 40  # characters of a cell or of a name that a message shows
 BREAK = re.compile(r"\r\n|\r|\n")
 # Formats that people rename to .csv, by their first bytes.
 FORMATS = {
@@ -75,6 +76,17 @@ def rows(path: Path) -> Rows:
 def clean(cell: str) -> str:
     """The text of a cell or of a name without the blanks around it."""
     return cell.strip(BLANKS)
+
+
+def quoted(text: str) -> str:
+    """The text of a cell or a name in quotes, cut if it is long."""
+    return repr(text if len(text) <= LONGEST else f"{text[:LONGEST]}...")
+
+
+def plain(text: str) -> str:
+    """A name for a message: cut if it is long, and in quotes if it has line breaks or other signs without a shape."""
+    short = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    return short if short.isprintable() else repr(short)
 
 
 def _lines(file: Iterator[str], path: Path) -> Iterator[str]:

@@ -1,0 +1,73 @@
+"""Labels of a target column: blanks do not count, and labels that look alike or are missing are refused."""
+
+from array import array
+from pathlib import Path
+
+import pytest
+
+from bench.datasets.own_files import labels
+from bench.datasets.own_files.columns import Cells
+from bench.datasets.own_files.header import Header
+from bench.datasets.own_files.labels import Labels
+
+
+def read(*texts: str, classes: tuple[str, ...] | None = None) -> Labels:
+    cells = Cells(header=Header(Path("flats.csv"), 1, ("a", "sold")), numbers=[], text=1)
+    cells.texts, cells.lines = list(texts), array("q", range(2, len(texts) + 2))
+    return labels.read(cells, classes)
+
+
+def test_labels_are_numbered_in_the_order_of_their_names() -> None:
+    found = read("yes", "no", "yes")
+    assert found.names == ("no", "yes")
+    assert found.values.tolist() == [1, 0, 1]
+    assert not found.problems
+    assert read("yes", "no", "yes", classes=("yes", "no")).values.tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "why"),
+    [
+        ("Yes", "yes", "differ only in case or in blanks"),
+        ("new  york", "new york", "differ only in case or in blanks"),
+        ("new\N{NO-BREAK SPACE}york", "new york", "differ only in case or in blanks"),
+        ("1", "1.0", "are the same number"),
+        ("01", "1", "are the same number"),
+    ],
+)
+def test_labels_that_look_alike_are_refused_unless_they_are_listed(one: str, other: str, why: str) -> None:
+    (problem,) = read(one, "third", other).problems
+    assert problem.startswith("column 'sold': found the labels ")
+    assert why in problem
+    assert "dataset.classes" in problem
+    assert not read(one, "third", other, classes=(one, "third", other)).problems
+
+
+def test_labels_that_differ_do_not_look_alike() -> None:
+    assert not read("1", "2", "10", "a", "b").problems
+
+
+@pytest.mark.parametrize("text", ["", "NA", "nan", "?", "null"])
+def test_a_missing_label_is_refused_with_its_line(text: str) -> None:
+    (problem,) = read("yes", text, "no", text).problems
+    assert problem.startswith(
+        f"line 3, column 'sold': found {repr(text) if text else 'an empty cell'} (and 1 more cell)"
+    )
+    assert "expected one of no, yes" in problem
+    assert not text or not read("yes", text, "no", text, classes=("no", "yes", text)).problems
+
+
+def test_a_class_may_be_called_none() -> None:
+    assert read("None", "yes").names == ("None", "yes")
+
+
+def test_all_labels_that_are_not_listed_are_told_at_once() -> None:
+    (problem,) = read("yes", "no", "maybe", "later", classes=("yes", "no")).problems
+    assert problem == (
+        "line 4, column 'sold': found 'maybe'; line 5, column 'sold': found 'later', expected one of yes, no"
+    )
+
+
+def test_a_class_without_a_row_and_a_single_class_are_refused() -> None:
+    assert "found no row of class 'maybe'" in read("yes", "no", classes=("yes", "no", "maybe")).problems[0]
+    assert "found a single class" in read("yes", "yes").problems[0]

@@ -1,0 +1,57 @@
+"""A feature that only numbers the rows is refused by its name, or told with the option that leaves it out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.datasets.own_files import columns, remarks
+from bench.datasets.own_files.header import Header
+from bench.datasets.own_files.rows import Row
+from bench.datasets.tables import Table
+
+FILE = Path("flats.csv")
+
+
+def numbering(name: str, values: Sequence[float]) -> list[int]:
+    rows = (Row(line, [str(value), "7"]) for line, value in enumerate(values, 2))
+    cells = columns.read(Header(FILE, 1, (name, "a")), rows, numbers=(0, 1), text=None)
+    return remarks.numbers_of_rows(cells, (0, 1))
+
+
+@pytest.mark.parametrize("name", ["id", "Index", "row", "row_id", "customer id", "No.", "#", "level_0", "number"])
+def test_a_column_that_nobody_chose_counts_the_rows_and_is_called_like_it(name: str) -> None:
+    assert numbering(name, range(30)) == [0]
+    assert numbering(name, [3, 5, 9, 11, 40]) == [0]
+
+
+@pytest.mark.parametrize("name", ["day", "width", "period", "solid", "idea", "2"])
+def test_a_column_with_another_name_may_count_up(name: str) -> None:
+    assert numbering(name, range(30)) == []
+
+
+@pytest.mark.parametrize("values", [[1, 2, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [0.5, 1.5, 2.5, 3.5, 4.5], [0, 1, 2, 3]])
+def test_a_column_that_does_not_count_up_is_an_input_whatever_its_name(values: list[float]) -> None:
+    assert numbering("id", values) == []
+
+
+def told(values: np.ndarray, targets: np.ndarray) -> tuple[str, ...]:
+    table = Table(inputs=np.stack([values, np.ones(len(values))], axis=1), targets=targets)
+    return remarks.remarks(table, Header(FILE, 1, ("day", "a", "price")), (0, 1))
+
+
+def test_a_feature_that_counts_the_rows_is_told_with_the_option_that_leaves_it_out() -> None:
+    price = np.random.default_rng(0).normal(size=(20, 1))
+    (remark,) = told(np.arange(20.0) + 1, price)
+    assert remark == (
+        "flats.csv: column 'day' counts the rows and is an input; leave it out with dataset.drop = [\"day\"]"
+    )
+    assert told(np.arange(20.0) * 2, price) == ()
+
+
+def test_a_feature_that_is_a_copy_of_the_target_is_told() -> None:
+    price = np.random.default_rng(0).normal(size=(20, 1))
+    (remark,) = told(price[:, 0], price)
+    assert "column 'day' has the same values as the target" in remark
+    assert told(price[:, 0] + 1, price) == ()
