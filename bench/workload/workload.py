@@ -25,6 +25,7 @@ from bench.workload.toml_errors import mistakes, read_toml
 WORKLOADS = Path(__file__).parents[1] / "workloads"
 
 JUDGED = ("epochs", "early_stopping", "validation_fraction")  # keys of a recipe that do not change a training step
+ANY_SHAPE = (4096, 4096)  # of samples that are not known; every family takes it
 TABLES = ("optimizer",)  # keys of a recipe whose value is a table with a key `name`
 
 
@@ -133,7 +134,7 @@ def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
     problems: list[str] = []
     file = _outline(content, problems)
     dataset, data = _data(content, file, source, problems)
-    spec = _spec(content, file, data, problems) if data else None
+    spec = _spec(content, file, data, problems)
     if file and data:
         file = replace(file, recipe=_with_loss(file.recipe, content, data))
         problems += recipe_checks.problems(file.recipe, data, target=file.target, band=file.band, timed=_timed(file))
@@ -251,10 +252,18 @@ def _wrong_grid(file: Outline) -> list[str]:
     ]
 
 
+def _outputs(content: Mapping[str, Any], file: Outline | None, data: Description | None) -> int:
+    loss = _with_loss(file.recipe, content, data).loss if file and data else "cross_entropy"
+    return recipe_checks.outputs(loss, data) if data else 1
+
+
 def _spec(
-    content: Mapping[str, Any], file: Outline | None, data: Description, problems: list[str]
+    content: Mapping[str, Any], file: Outline | None, data: Description | None, problems: list[str]
 ) -> model_families.Spec | None:
-    """The spec of the network; None if the table `[model]` has a mistake."""
+    """The spec of the network; None if the table `[model]` has a mistake.
+
+    Without a description of the data, the other keys are checked as for images of any size.
+    """
     table = content.get("model")
     if not isinstance(table, Mapping):
         return None
@@ -266,11 +275,10 @@ def _spec(
         problems.append(f"model.family: found {found}, expected one of {', '.join(known)}")
         return None
     module = model_families.spec_module(family)
-    loss = _with_loss(file.recipe, content, data).loss if file else "cross_entropy"
     try:
-        sizes = module.sizes(data.sample_shape) | {"outputs": recipe_checks.outputs(loss, data)}
+        sizes = module.sizes(data.sample_shape if data else ANY_SHAPE) | {"outputs": _outputs(content, file, data)}
     except ValueError as error:
-        problems.append(f"model.family: {family!r} does not fit the data set {data.name!r}: {error}")
+        problems.append(f"model.family: {family!r} does not fit the data set {data.name if data else ''!r}: {error}")
         return None
     decided = [
         f"model.{key}: found {options.pop(key)!r}, expected no such key: the data set determines this value"

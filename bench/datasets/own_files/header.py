@@ -164,6 +164,7 @@ def _not_unique(header: Header, wanted: Wanted) -> Iterable[str]:
     places: dict[str, list[int]] = {}
     for place, name in enumerate(header.names):
         places.setdefault(name, []).append(place + 1)
+    no_header = f"; {NO_HEADER.format(line=header.line)}"
     used = {wanted.target, *(wanted.features if wanted.features is not None else header.names)}
     for name, found in places.items():
         if name and len(found) > 1 and (name in used or name in wanted.drop):
@@ -171,7 +172,7 @@ def _not_unique(header: Header, wanted: Wanted) -> Iterable[str]:
             columns = " and ".join(map(str, found))
             yield (
                 f"{header.path}, line {header.line}: found the name {quoted(name)} {times}, in the columns {columns}, "
-                "expected different names"
+                f"expected different names{no_header if is_number(name) else ''}"
             )
     if "" in (wanted.features or ()) and len(places.get("", ())) > 1:
         yield f"dataset.features: found '', which {len(places[''])} columns have, expected different names"

@@ -101,7 +101,7 @@ def test_leakage_mean_and_deviation_come_from_the_rows_that_are_learnt_from(opti
     learnt = train[: len(train) - round(0.25 * len(train))]
     scaler = StandardScaler().fit(values[learnt])
     for part in ("train", "test"):
-        found = tables.split(table, held_out, part)  # type: ignore[arg-type]
+        found = tables.split(table, held_out, part)
         np.testing.assert_allclose(found.input_mean, scaler.mean_)
         np.testing.assert_allclose(found.input_deviation, scaler.scale_)
         np.testing.assert_allclose(found.target_mean, scaler.mean_[:1])

@@ -52,6 +52,15 @@ def test_a_budget_names_its_framework_and_the_former_key_is_still_accepted(tmp_p
             r"budget\[0\]\.contender: unknown key, expected one of accuracy, .* framework, ",
         ),
         ("[[budget", r"budgets.toml: not valid TOML: "),
+        (
+            '[[budget]]\nworkload = "a"\naccuracy = 95',
+            r"budgets.toml: budget\[0\]\.accuracy: found 95, expected 0 to 1: write 0\.95 for 95 %",
+        ),
+        ('[[budget]]\nworkload = "a"\nrmse = -1', r"budget\[0\]\.rmse: found -1, expected at least 0"),
+        (
+            '[[budget]]\nworkload = "a"\naccuracy = 95\n[[budget]]\nwork = "a"\nr2 = 2',
+            r"budget\[1\]\.work: unknown key .*budget\[0\]\.accuracy: found 95.*budget\[1\]\.r2: found 2",
+        ),
     ],
 )
 def test_a_mistake_in_a_budget_is_reported_in_one_line(tmp_path: Path, text: str, message: str) -> None:
@@ -64,3 +73,9 @@ def test_a_mistake_in_a_budget_is_reported_in_one_line(tmp_path: Path, text: str
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none.toml: no such file, expected a TOML file"):
         load_budgets(tmp_path / "none.toml")
+
+
+def test_values_that_a_metric_can_have_are_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "budgets.toml"
+    path.write_text('[[budget]]\nworkload = "a"\naccuracy = 1\nr2 = -0.5\nrmse = 95\nloss = 0\n')
+    assert load_budgets(path)[0].limits() == {"accuracy": 1.0, "r2": -0.5, "rmse": 95.0, "loss": 0.0}

@@ -151,7 +151,7 @@ def test_every_metric_has_a_range() -> None:
 
 
 def test_impossible_targets_and_bands_are_refused_by_their_keys() -> None:
-    plain = {"model": {"hidden": []}}
+    plain: dict[str, Any] = {"model": {"hidden": []}}
     assert "target.value: found 95, expected 0 to 1" in refused(**plain, target={"metric": "accuracy", "value": 95})
     band = {"metric": "accuracy", "lowest": 0.5, "highest": 95, "source": "here"}
     assert "band.highest: found 95, expected 0 to 1" in refused(**plain, band=band)

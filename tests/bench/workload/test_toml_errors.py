@@ -157,6 +157,19 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
             "(height, width) or (height, width, channels)"
         ),
     ),
+    "yes for a switch of a layer": (
+        [('"dnn"\nhidden = [{ units = 5 }]', '"lstm"\nlayers = [{ units = 5, unit_forget_bias = "yes" }]')],
+        'model.layers[0].unit_forget_bias: found the text "yes", expected true or false',
+    ),
+    "a date for a text": ([('"tiny"', "2020-01-01")], "name: found 2020-01-01, expected text in quotes"),
+    "a percentage for a share": (
+        [("epochs = 2\n", 'epochs = 2\n[target]\nmetric = "accuracy"\nvalue = 95\n')],
+        "target.value: found 95, expected 0 to 1: write 0.95 for 95 %",
+    ),
+    "a key that comes from the recipe": (
+        [("classes = 3", "classes = 3, held_out = 0.1")],
+        "dataset.held_out: unknown key; hold out rows with recipe.validation_fraction",
+    ),
     "an image that shrinks to nothing": (
         [*IMAGES, ("hidden = [{ units = 5 }]", "convolutions = [{ filters = 2, pool = 4 }, { filters = 2 }]")],
         "model: the image shrinks to nothing: 8x8 -> 1x1 -> -1x-1; use fewer layers, less pooling or padding 'same'",
@@ -194,3 +207,55 @@ def test_quotes_are_blamed_only_if_the_text_is_a_value_without_them(tmp_path: Pa
         with pytest.raises(UsageError) as caught:
             load_workload(str(path))
         assert str(caught.value).endswith("leave out the quotes") == is_blamed
+
+
+def test_all_mistakes_of_a_file_are_told_at_once_unknown_keys_first(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    changes = (
+        ('title = "Six', 'titel = "Six'),
+        ("units = 5", "unit = 5"),
+        ("batch_size = 8", 'batch_size = "8"'),
+        ('"adam"', '"adm"'),
+        ("classes = 3", "class = 3"),
+    )
+    path.write_text(toml(*changes))
+    with pytest.raises(UsageError) as caught:
+        load_workload(str(path))
+    message = str(caught.value)
+    found = [message.index(text) for text in ("titel: unknown key (did you mean title?)", "recipe.optimizer.name: ")]
+    assert found == sorted(found)
+    assert "found 'adm' (did you mean adam or adamw?), expected one of 'sgd', 'adam', 'adamw'" in message
+    assert 'recipe.batch_size: found the text "8"' in message
+    assert "model.hidden[0].unit: unknown key (did you mean units?)" in message
+    assert "dataset.class: unknown key (did you mean classes?)" in message
+    assert "found nothing" not in message, "a key that is misspelt is not also missing"
+    assert message.count(str(path)) == 1
+
+
+def test_a_missing_key_is_told_beside_an_unknown_key_of_another_name(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(toml(("units = 5", "colour = 5")))
+    with pytest.raises(UsageError, match=r"hidden\[0\]\.colour: unknown key.*hidden\[0\]\.units: found nothing"):
+        load_workload(str(path))
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b'name = "a"\n\nb = "\xe9"\n', "found text that is not UTF-8 in line 3"),
+        (b"name = " + b"[" * 5000, "found a number or a nested list that is too long to read"),
+        (b"name = " + b"1" * 5000, "found a number or a nested list that is too long to read"),
+    ],
+)
+def test_library_text_about_a_toml_file_never_reaches_the_user(content: bytes, found: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError) as caught:
+        load_workload(str(path))
+    assert str(caught.value) == f"{path}: not valid TOML: {found}"
+
+
+def test_a_file_may_begin_with_a_mark_of_utf_8_and_have_line_ends_of_windows(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + toml().replace("\n", "\r\n").encode())
+    assert load_workload(str(path)).name == "tiny"
