@@ -138,7 +138,7 @@ def _check_hardware(options: Options, selection: Selection, *, sizes: Sizes, sui
     if sizes.memory_bytes is not None and sizes.memory_bytes > memory_bytes():
         raise UsageError(
             f"--batch-size: found {options.batch_size!r}, expected at most {memory_bytes() / 1e9:.1f} GB, the memory "
-            f"that this process may use{_why()}"
+            f"that this process may use{_why('memory')}"
         )
 
 
@@ -271,11 +271,15 @@ def _only(path: Path) -> frozenset[Cell]:
 def _threads(asked: int | None) -> int:
     available = available_cores()
     if asked is not None and not 1 <= asked <= available:
-        whose = f"the cores that this process may use{_why()}" if limits() else "the number of cores of this machine"
-        raise UsageError(f"--threads: found {asked}, expected 1 to {available}, {whose}")
+        whose = "the number of cores of this machine"
+        if why := _why("processors"):
+            whose = f"the cores that this process may use{why}"
+        most = f"1 to {available}" if available > 1 else "1"
+        raise UsageError(f"--threads: found {asked}, expected {most}, {whose}")
     return asked or available
 
 
-def _why() -> str:
-    """What limits this process, in parentheses; empty if nothing does."""
-    return f" ({'; '.join(limits())})" if limits() else ""
+def _why(what: str) -> str:
+    """What limits the processors or the memory of this process, in parentheses; empty if nothing does."""
+    found = "; ".join(line for line in limits() if what in line)
+    return f" ({found})" if found else ""

@@ -55,7 +55,7 @@ def cpuset(root: Path | None = None) -> int | None:
 
 
 def processors(quota: float | None) -> int | None:
-    """A quota as a whole number of processors, rounded up and at least 1, as OpenJDK and Go round it."""
+    """A quota as a whole number of processors, rounded up and at least 1, as OpenJDK rounds it."""
     return None if quota is None else max(1, math.ceil(quota))
 
 

@@ -112,7 +112,7 @@ def host_cores() -> int:
 def available_cores() -> int:
     """The cores that this process may use: the fewest of its CPU affinity, its cpuset and its quota.
 
-    A quota that is no whole number is rounded up: 1.5 processors are two cores, as in OpenJDK and Go.
+    A quota that is no whole number is rounded up: 1.5 processors are two cores, as in OpenJDK.
     """
     found = (len(affinity()), control_groups.cpuset(), control_groups.processors(control_groups.quota()))
     return min(count for count in found if count)
@@ -145,7 +145,14 @@ def limits() -> tuple[str, ...]:
     memory = memory_bytes()
     if memory < host:
         found.append(f"{memory / GIBIBYTE:.3g} of {host / GIBIBYTE:.3g} GiB of memory (limit of the control group)")
+    if (niceness := _niceness()) > 0:
+        found.append(f"niceness {niceness}: other programs come first")
     return tuple(found)
+
+
+def _niceness() -> int:
+    """The niceness of this process, which its workers inherit: 0 is usual, and 19 is the lowest priority."""
+    return os.nice(0) if hasattr(os, "nice") else 0
 
 
 def stolen_s() -> float | None:

@@ -73,9 +73,10 @@ UNRELATED = (
     *("PYTHON_VERSION", "PYTHONCOERCECLOCALE"),
 )
 PLACES = ("_HOME", "_CACHE_DIR", "_CACHE_PATH", "_ROOT", "_LOG_PATH")  # endings of names of folders
-PRIVATE_NAME = re.compile(
-    r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|COOKIE|(^|_)(PASS|AUTH|HOSTS?|USER|USERNAME|ADDR|ADDRESS|URL|URI|PROXY)(_|$)"
-)
+PARTS = ("KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL", "COOKIE")  # anywhere in a name
+WHOLE = ("PASS", "AUTH", "HOST", "HOSTS", "USER", "USERNAME", "ADDR", "ADDRESS", "URL", "URI", "PROXY")
+PRIVATE_WORDS = (*PARTS, *WHOLE)
+PRIVATE_NAME = re.compile(rf"{'|'.join(PARTS)}|(^|[_-])({'|'.join(WHOLE)})([_-]|$)")
 SECRET = re.compile(r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{20,}")
 ADDRESS = re.compile(r"://|@|\b\d{1,3}(\.\d{1,3}){3}\b|\b[\w-]+(\.[\w-]+)+:\d+\b|\blocalhost\b")
 LIBRARY = re.compile(r"lib[\w.+-]*\.so[\d.]*")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from reference_pages import commands, exit_codes, metrics, records, workload_toml
+from reference_pages import commands, environment_variables, exit_codes, metrics, records, workload_toml
 
 # The names of the pages in docs/reference/, without `.md`. They are in git, so that they can be read there.
 PAGES: Mapping[str, Callable[[], str]] = {
@@ -12,6 +12,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "records": records.page,
     "metrics": metrics.page,
     "exit-codes": exit_codes.page,
+    "environment-variables": environment_variables.page,
 }
 
 

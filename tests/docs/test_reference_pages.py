@@ -17,10 +17,11 @@ from bench.errors import PRECEDENCE, BenchError, ExitCode
 from bench.records.budget import Budget
 from bench.records.record import Record
 from bench.records.timing_metrics import METRICS
+from bench.records.variable_rules import OVERRULED, REFUSED
 from bench.workload import model_families, recipe
 from bench.workload.suite import Suite
 from bench.workload.workload import Outline
-from reference_pages import commands, exit_codes, keys, markdown, metrics, records, workload_toml
+from reference_pages import commands, environment_variables, exit_codes, keys, markdown, metrics, records, workload_toml
 
 ROOT = Path(__file__).parents[2]
 FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
@@ -91,6 +92,12 @@ def test_every_metric_is_there_with_its_formula() -> None:
     assert found["Time"] == list(METRICS)
     for task, expected in recipe.METRICS.items():
         assert found[task.capitalize()] == list(expected) == list(metrics.formulas(task))
+
+
+def test_every_variable_is_there_with_its_effect() -> None:
+    found = rows(environment_variables.page())
+    assert found["Refused"] == list(dict.fromkeys(rule.name for rule in REFUSED))
+    assert found["Without effect"] == list(OVERRULED)
 
 
 def test_every_exit_code_is_there_with_advice() -> None:

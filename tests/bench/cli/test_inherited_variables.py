@@ -100,7 +100,7 @@ def test_more_threads_or_memory_than_the_control_group_allows_are_refused_with_t
     found = levelfield("run", "digits-dnn", "--threads", 8)
     assert found.code == 2
     assert found.err.startswith(
-        "levelfield: --threads: found 8, expected 1 to 1, the cores that this process may use (1 of 16 processors ("
+        "levelfield: --threads: found 8, expected 1, the cores that this process may use (1 of 16 processors ("
     )
     found = levelfield("run", "digits-dnn", "--batch-size", "auto:8GB")
     assert found.code == 2

@@ -148,6 +148,7 @@ def limited(root: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], 
     monkeypatch.setattr(control_groups, "ROOT", lay_out(root, files))
     monkeypatch.setattr(surroundings, "affinity", lambda: list(range(cores)))
     monkeypatch.setattr(surroundings, "host_cores", lambda: cores)
+    monkeypatch.setattr(surroundings, "_niceness", lambda: 0)
     memory = SimpleNamespace(total=64 * 2**30, available=60 * 2**30, used=4 * 2**30)
     monkeypatch.setattr(surroundings.psutil, "virtual_memory", lambda: memory)
 
@@ -197,6 +198,12 @@ def test_an_affinity_is_a_limit_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     limited(tmp_path, monkeypatch, QUOTA)
     monkeypatch.setattr(surroundings, "affinity", lambda: [5])
     assert (environment({}).cores, environment({}).limits) == (1, ("1 of 16 processors (CPU affinity)",))
+
+
+def test_a_low_priority_is_a_limit_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(tmp_path, monkeypatch, {})
+    monkeypatch.setattr(surroundings, "_niceness", lambda: 10)
+    assert environment({}).limits == ("niceness 10: other programs come first",)
 
 
 def test_a_limit_above_the_memory_of_the_host_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
