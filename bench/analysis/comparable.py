@@ -177,16 +177,27 @@ def _timed(records: Iterable[Record]) -> dict[Cell, list[Record]]:
 
 
 def _unproven(cell: Cell, baseline: Sequence[Record], candidate: Sequence[Record]) -> str:
-    """The reason if code or versions differ and one side is not proven equal; empty for the same code and versions."""
-    if len({how(record) for record in (*baseline, *candidate)}) == 1:
+    """The reason if code, versions or shell differ and one side is not proven equal; empty if all are the same."""
+    both = (*baseline, *candidate)
+    if len({how(record) for record in both}) == 1 and len(_shells(both)) <= 1:
         return ""
     for side, records in (("baseline", baseline), ("candidate", candidate)):
         if not all(record.certificate and record.certificate.passed for record in records):
             return (
-                f"{cell.workload} {cell.contender}: sources or versions differ, and the {side} is not proven equal; "
+                f"{cell.workload} {cell.contender}: {_what(both)} differ, and the {side} is not proven equal; "
                 "run `levelfield verify`, then measure again"
             )
     return ""
+
+
+def _what(records: Sequence[Record]) -> str:
+    return "sources or versions" if len(_shells(records)) <= 1 else "sources, versions or variables of the shell"
+
+
+def _shells(records: Iterable[Record]) -> set[tuple[tuple[str, str], ...]]:
+    """The different variables of the shell, of the records that know theirs."""
+    known = (record.environment.variables for record in records)
+    return {tuple(sorted(variables.items())) for variables in known if variables is not None}
 
 
 def how(record: Record) -> tuple[str, tuple[tuple[str, str], ...]]:

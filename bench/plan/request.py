@@ -147,7 +147,7 @@ def check_variables(wanted: Sequence[str]) -> tuple[str, ...]:
     gpu = any(device != "cpu" for device in wanted)
     if refusal := variables.refusal(os.environ, gpu=gpu):
         raise UsageError(refusal)
-    return tuple(variables.remarks(os.environ, gpu=gpu))
+    return tuple(variables.remarks(os.environ))
 
 
 def check_devices(

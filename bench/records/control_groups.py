@@ -187,7 +187,7 @@ def _usual(base: Path) -> tuple[Mount, ...]:
 
 def _own_groups(base: Path) -> dict[str, str]:
     """The path of the own group by controller; the empty name is for version 2."""
-    found = {}
+    found: dict[str, str] = {}
     for line in _lines(base / GROUP):
         _, _, rest = line.partition(":")
         names, _, path = rest.partition(":")

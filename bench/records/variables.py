@@ -125,19 +125,14 @@ def refusal(environ: Mapping[str, str], *, gpu: bool) -> str:
     )
 
 
-def remarks(environ: Mapping[str, str], *, gpu: bool) -> Iterator[str]:
-    """What to tell the user: which variables have no effect, and which are used though a record is doubtful."""
+def remarks(environ: Mapping[str, str]) -> Iterator[str]:
+    """What to tell the user: which variables have no effect, and what decides in their place."""
     reasons: dict[str, list[str]] = {}
     for name in sorted(environ):
         if reason := OVERRULED.get(name) or SET.get(name):
             reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
         yield f"no effect of {', '.join(f'{name}={safe(name, environ[name])}' for name in names)}: {reason}"
-    allowed = _allowed(environ)
-    others = {name: value for name, value in environ.items() if name != ALLOW}
-    for rule in refused(others, gpu=gpu):
-        if rule.name in allowed:
-            yield f"{rule.name} is set, and {ALLOW} allows it: {rule.effect}"
 
 
 def passed_on(environ: Mapping[str, str]) -> dict[str, str]:

@@ -101,3 +101,19 @@ def test_different_versions_count_as_changed_code() -> None:
     baseline = [record(replicate=number, certificate=None) for number in range(3)]
     candidate = [record(replicate=number, certificate=None, environment=newer) for number in range(3)]
     assert compare(baseline, candidate, threshold=THRESHOLD).exit_code == 5
+
+
+def test_different_variables_of_the_shell_count_as_changed_code() -> None:
+    def run(variables: dict[str, str] | None, *, state: str = "passed") -> list[Record]:
+        environment = replace(ENVIRONMENT, variables=variables)
+        return [record(replicate=number, environment=environment, certificate=state) for number in range(3)]
+
+    usual, off = {"OMP_PROC_BIND": "true"}, {"TF_ENABLE_ONEDNN_OPTS": "0"}
+    found = compare(run(usual, state="failed"), run(off), threshold=THRESHOLD)
+    assert found.exit_code == 5
+    assert (
+        "sources, versions or variables of the shell differ, and the baseline is not proven" in found.not_comparable[0]
+    )
+    assert compare(run(usual), run(off), threshold=THRESHOLD).exit_code == 0, "proven on both sides"
+    assert compare(run(usual, state="failed"), run(usual), threshold=THRESHOLD).exit_code == 0, "the same shell"
+    assert compare(run(None, state="failed"), run(off), threshold=THRESHOLD).exit_code == 0, "an older record"

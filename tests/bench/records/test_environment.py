@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Barrier
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from bench.errors import BenchError, UsageError
@@ -150,7 +151,7 @@ def limited(root: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], 
     monkeypatch.setattr(surroundings, "host_cores", lambda: cores)
     monkeypatch.setattr(surroundings, "_niceness", lambda: 0)
     memory = SimpleNamespace(total=64 * 2**30, available=60 * 2**30, used=4 * 2**30)
-    monkeypatch.setattr(surroundings.psutil, "virtual_memory", lambda: memory)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
 
 
 QUOTA = {"cpu.max": "200000 100000"}
@@ -226,8 +227,8 @@ def test_under_a_quota_other_work_counts_only_if_it_takes_from_the_quota(
         (tmp_path / "sys/fs/cgroup/cpu.stat").write_text(f"usage_usec {usage}\n")
         return 100 * host_busy / 16 * bool(interval)
 
-    monkeypatch.setattr(surroundings.psutil, "cpu_percent", percent)
-    monkeypatch.setattr(surroundings.psutil, "cpu_count", lambda: 16)
+    monkeypatch.setattr(psutil, "cpu_percent", percent)
+    monkeypatch.setattr(psutil, "cpu_count", lambda: 16)
     assert busy_cores(0.5) == pytest.approx(expected)
 
 
@@ -244,8 +245,8 @@ def test_work_on_cores_that_a_process_may_not_use_is_no_disturbance(
 
 
 def test_variables_of_the_shell_are_on_the_record_without_the_name_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surroundings.getpass, "getuser", lambda: "somebody")
-    monkeypatch.setattr(surroundings.socket, "gethostname", lambda: "their-host")
+    monkeypatch.setattr(getpass, "getuser", lambda: "somebody")
+    monkeypatch.setattr(socket, "gethostname", lambda: "their-host")
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=somebody --xla_dump_hlo_module_re=their-host")
     found = environment({}).variables
