@@ -51,6 +51,15 @@ def step() -> jax.Array:
 
 """
 
+BOUND = """
+compiled = {bound}
+
+
+def step() -> jax.Array:
+    return compiled(inputs, targets)
+
+"""
+
 PURE = """
 structure, state = nnx.split((model, optimizer))
 
@@ -97,6 +106,27 @@ def step() -> jax.Array:
 
 """
 
+BOUND_ANSWER = """model.eval()
+
+
+def answer(model: nnx.Module, inputs: jax.Array) -> jax.Array:
+    return model(inputs).astype(jnp.float32)
+
+
+compiled = {bound}
+
+
+def step() -> jax.Array:
+    return compiled(inputs)
+
+"""
+
+# The module and for a step the optimizer are bound once, so that a call does not traverse them.
+BINDINGS = {
+    "nnx.cached_partial": "nnx.cached_partial(nnx.jit({function}), {arguments})",
+    "nnx.jit_partial": "nnx.jit_partial({function}, {arguments}, graph=False)",
+}
+
 PURE_ANSWER = """model.eval()
 structure, state = nnx.split(model)
 compiled = jax.jit(lambda state, inputs: nnx.merge(structure, state)(inputs).astype(jnp.float32){options}){ahead}
@@ -136,15 +166,19 @@ def write(task: Task) -> str:
         "steps": steps,
         "options": task.compiler_options,
         "ahead": task.ahead.format(fed="(inputs, targets)" if training else "inputs"),
+        "bound": BINDINGS.get(task.call, "").format(
+            function="learn" if training else "answer", arguments="model, optimizer" if training else "model"
+        ),
         **task.clock,
         "call_once": "result = step()",
         "wait": "jax.block_until_ready((result, nnx.state(model)))" if training else "jax.block_until_ready(result)",
     }
-    if training and task.call:
+    is_functional = task.call and task.call not in BINDINGS
+    if training and is_functional:
         values["wait"] = "jax.block_until_ready((result, state))"
     functional = PURE + (SCAN if steps > 1 else FUNCTIONAL)
-    learning = LEARN + (functional if task.call else STATEFUL)
-    answering = PURE_ANSWER if task.call else ANSWER
+    learning = LEARN + (functional if is_functional else BOUND if task.call else STATEFUL)
+    answering = PURE_ANSWER if is_functional else BOUND_ANSWER if task.call else ANSWER
     return (HEAD + (learning if training else answering) + "\n" + CLOCKS[task.scenario]).format(**values)
 
 

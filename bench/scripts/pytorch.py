@@ -42,6 +42,27 @@ def step() -> None:
 model.train()
 """
 
+WHOLE_STEP = """
+targets = {targets}
+optimizer = {optimizer}
+loss_of = {loss}
+{clip}
+
+@torch.compile(dynamic=False)
+def learn(inputs: torch.Tensor, targets: torch.Tensor) -> None:  # torch compiles only functions that get tensors
+    optimizer.zero_grad()
+    {context}loss = loss_of(call(inputs){cast}, targets)
+    loss.backward()
+{clipping}    optimizer.step()
+
+
+def step() -> None:
+    learn(inputs, targets)
+
+
+model.train()
+"""
+
 CLIP = """
 
 def clip() -> None:
@@ -112,6 +133,7 @@ PACKED: dict[str, Word] = {
         f"{of['channels']}, eps={of['epsilon']}, momentum={1 - of['momentum']:g}"
     ),
 }
+WHOLE = "whole step"  # a value of the option `compile`: `torch.compile` gets the step in place of the model
 HELPERS = {"Recurrent": RECURRENT, "OverTime": OVER_TIME}
 LOSSES = {
     "cross_entropy": "nn.CrossEntropyLoss()",
@@ -139,7 +161,7 @@ def write(task: Task) -> str:
         "helpers": helpers,
         "model": made,
         "channels_last": ", memory_format=torch.channels_last" if last else "",
-        "call": "model" if compiled == "off" else f'torch.compile(model, mode="{compiled}", dynamic=False)',
+        "call": "model" if compiled in {"off", WHOLE} else f'torch.compile(model, mode="{compiled}", dynamic=False)',
         "shape": ", ".join(map(str, task.input_shape if last else shape)),
         # `.to(memory_format=...)` would not change the strides of images with one channel.
         "inputs_layout": ".permute(0, 3, 1, 2)" if last else "",
@@ -158,7 +180,8 @@ def write(task: Task) -> str:
     }
     if mixed and task.scenario == "inference":
         values["context"] = values["context"].replace("\n        ", "\n            ")
-    body = TRAINING if task.scenario == "training" else INFERENCE
+    training = WHOLE_STEP if compiled == WHOLE else TRAINING
+    body = training if task.scenario == "training" else INFERENCE
     return (HEAD + body + WAIT + CLOCKS[task.scenario]).format(**values)
 
 

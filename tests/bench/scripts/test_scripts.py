@@ -32,7 +32,7 @@ SLOW_TO_START = {
 LOOP_OF_8, SCAN, ON_CUBLAS = "custom loop of 8 steps", "lax.scan of 8 steps", ", products by cuBLAS"
 CALLS: dict[str, dict[str, tuple[str, ...]]] = {
     "pytorch": {
-        "compile": ("off",),
+        "compile": ("whole step", "off"),
         "memory_format": ("contiguous", "channels_last"),
         "optimizer": ("default", "fused"),
     },
@@ -45,7 +45,16 @@ CALLS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "keras/torch": {"call": ("train_on_batch", "custom loop"), "onednn": ("on", "off")},
     "flax": {
-        "call": ("nnx.jit", "jax.jit", "ahead of time", f"ahead of time{ON_CUBLAS}", f"{SCAN}{ON_CUBLAS}", SCAN),
+        "call": (
+            "nnx.jit",
+            "nnx.cached_partial",
+            "nnx.jit_partial",
+            "jax.jit",
+            "ahead of time",
+            f"ahead of time{ON_CUBLAS}",
+            f"{SCAN}{ON_CUBLAS}",
+            SCAN,
+        ),
         "convolution": ("direct", "patches"),
         "pooling": ("reduce_window", "reshape"),
     },
@@ -105,6 +114,10 @@ def test_a_script_is_written_for_every_combination_of_options(contender: str) ->
                 text = write(task(contender, family, options, scenario=scenario))
                 compile(text, contender, "exec")
                 call = options.get("call", "")
+                for bound in ("nnx.cached_partial", "nnx.jit_partial"):
+                    assert (call == bound) == (f"{bound}(" in text)
+                is_whole = options.get("compile") == "whole step" and scenario == "training"
+                assert is_whole == ("@torch.compile(dynamic=False)\ndef learn(" in text)
                 assert call.endswith(ON_CUBLAS) == ("xla_gpu_enable_triton_gemm" in text)
                 assert ("ahead of time" in call) == (".compile()" in text)
                 assert (options.get("onednn") == "off") == ("mkldnn.enabled = False" in text)
@@ -134,6 +147,28 @@ def test_a_script_compiled_ahead_of_time_trains_and_predicts(contender: str, cal
     for scenario in scenarios:
         options = {"call": f"{call}{ON_CUBLAS}"}  # an XLA option for GPUs, which a CPU accepts and ignores
         assert float(run(write(task(contender, "dnn", options, scenario=scenario))).split()[0]) > 0
+
+
+@pytest.mark.parametrize("call", ["nnx.cached_partial", "nnx.jit_partial"])
+def test_a_script_that_binds_the_module_trains_and_predicts(call: str) -> None:
+    scenarios: tuple[Scenario, ...] = ("training", "inference")
+    for scenario in scenarios:
+        assert float(run(write(task("flax", "cnn", {"call": call}, scenario=scenario))).split()[0]) > 0
+
+
+COMPILED_PROGRAMS = """
+print(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["dnn", "cnn"])
+def test_a_script_that_compiles_the_whole_step_trains(family: str) -> None:
+    whole, eager = (task("pytorch", family, options) for options in ({"compile": "whole step"}, {}))
+    *printed, programs = run(write(whole) + COMPILED_PROGRAMS).split()
+    assert printed[1:] == ["ms", "a", "step"]
+    assert int(programs) >= 2, "the model, and the optimizer after the backward pass"
+    assert int(run("import torch._dynamo\n" + write(eager) + COMPILED_PROGRAMS).split()[-1]) == 0
 
 
 def test_a_script_uses_the_gpu_of_the_search() -> None:
