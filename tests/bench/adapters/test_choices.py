@@ -83,6 +83,31 @@ def test_a_model_compiled_by_torch_trains_and_predicts_the_same(
     assert learnt(adapter, network, dict([choice]), sizes=three) == pytest.approx(found, abs=TOLERANCE)
 
 
+FORMS = {"nnx.cached_partial", "nnx.jit_partial"}
+
+
+@pytest.mark.parametrize("missing", [None, *sorted(FORMS)])
+@pytest.mark.parametrize("contender", ["flax"])
+@pytest.mark.usefixtures("contender")
+def test_a_function_that_this_version_of_flax_lacks_is_not_offered(
+    adapter: Adapter, missing: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if missing:
+        monkeypatch.delattr(f"flax.{missing}")
+    for scenario in get_args(Scenario):
+        offered = adapter.choices(scenario, input_shape=(6,), forms=())["call"]
+        assert offered[0] == "nnx.jit"
+        assert FORMS & set(offered) == FORMS - {missing}
+
+
+@pytest.mark.parametrize("contender", ["pytorch"])
+@pytest.mark.usefixtures("contender")
+def test_the_whole_step_is_offered_only_for_training(adapter: Adapter) -> None:
+    offered = {scenario: adapter.choices(scenario, input_shape=(6,), forms=()) for scenario in get_args(Scenario)}
+    assert "whole step" in offered["training"]["compile"]
+    assert "whole step" not in offered["inference"]["compile"]
+
+
 # The options of an engine, by the end of "name value", for each framework, device and model family.
 OFFERED = {
     ("flax", "cpu", "dnn"): {"ahead of time"},

@@ -57,6 +57,22 @@ def test_a_measured_case_emits_configured_progress_and_result() -> None:
     assert [block.batch_size for block in found.blocks] == [4, 8]
 
 
+@pytest.mark.parametrize("purpose", ["timing", "learning", "memory"])
+def test_a_case_that_was_not_compiled_fails_and_says_so(purpose: str) -> None:
+    with jax.disable_jit():
+        result = worked(tiny(framework="flax", purpose=purpose))[-1]
+    assert (result["outcome"], result["settings"]["execution"]) == ("failed", "nnx.jit, not compiled (JAX_DISABLE_JIT)")
+    assert result["error"] == (
+        "training steps ran without being compiled by nnx.jit (JAX_DISABLE_JIT): unset what disables it"
+    )
+    assert result["measurement"], "the raw results are kept"
+
+
+def test_a_case_that_was_compiled_says_so() -> None:
+    result = worked(tiny(framework="flax"))[-1]
+    assert (result["outcome"], result["settings"]["execution"]) == ("ok", "nnx.jit (XLA)")
+
+
 def test_a_case_trains_with_its_own_seed() -> None:
     losses = {seed: worked(tiny(purpose="learning", seed=seed))[-1]["measurement"] for seed in (0, 1)}
     assert losses[0]["learning"]["epochs"][-1]["train_loss"] != losses[1]["learning"]["epochs"][-1]["train_loss"]

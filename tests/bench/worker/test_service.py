@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jax
 import pytest
 
 from bench.analysis import equivalence
@@ -63,6 +64,13 @@ def test_a_service_that_takes_too_long_times_out_and_frees_its_fork_server(
     assert caught.value.result["outcome"] == "timeout"
     assert len(pytorch.serve(asked(tmp_path), limit_s=LIMIT_S).time(1)) == 1
     pytorch.finish()
+
+
+def test_a_candidate_that_was_not_compiled_takes_no_part_in_a_search() -> None:
+    subject = prepare("flax", workload(), device="cpu", precision="fp32", threads=1, seed=0)
+    timing_server.Server(subject, "training", tuning={"call": "jax.jit"}).place(4)
+    with jax.disable_jit(), pytest.raises(timing_server.WrongError, match=r"without being compiled by jax\.jit"):
+        timing_server.Server(subject, "training", tuning={"call": "jax.jit"}).place(4)
 
 
 def test_a_service_with_nan_outputs_diverges(pytorch: WorkerClient, tmp_path: Path) -> None:
