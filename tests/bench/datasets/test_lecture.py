@@ -136,6 +136,14 @@ if FOLDER:
         held_out = [load({"name": "wine", "fold": fold}).test.targets for fold in range(10)]
         assert np.unique(np.concatenate(held_out), return_counts=True)[1].tolist() == [59, 71, 48]
 
+    def test_leakage_temperatures_are_scaled_by_the_days_that_are_learnt_from() -> None:
+        train = load({"name": "temperatures", "held_out": 0.25}).train
+        learnt = train.targets[: len(train) - round(0.25 * len(train))]
+        degrees = learnt * train.target_deviation + train.target_mean
+        everything = load({"name": "temperatures"}).train
+        assert abs(train.target_mean[0] - degrees.mean()) < 0.1
+        assert train.target_mean[0] != everything.target_mean[0]
+
     def test_temperatures_are_windows_and_the_last_year_is_the_test_part() -> None:
         dataset = load({"name": "temperatures"})
         test = dataset.test

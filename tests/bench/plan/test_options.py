@@ -207,6 +207,31 @@ def test_a_missing_framework_is_a_remark_and_the_others_are_chosen(
         check(Options(framework="pytorch"))
 
 
+def test_a_timed_training_step_of_one_sample_is_refused_for_a_network_with_batch_norm(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.toml"
+    path.write_text(toml(("units = 5", "units = 5, batch_norm = {}")))
+    for size in ("1", "1,8", "auto:1"):
+        with pytest.raises(
+            UsageError, match=r"--batch-size: found 1, but tiny has a batch norm in hidden0.* inference$"
+        ):
+            check(Options(workload=str(path), batch_size=size))
+    assert check(Options(workload=str(path), batch_size="1", scenario="inference")).selection.batch_sizes == (1,)
+    assert check(Options(workload=str(path), batch_size="2")).selection.batch_sizes == (2,)
+    path.write_text(toml())
+    assert check(Options(workload=str(path), batch_size="1")).selection.batch_sizes == (1,)
+
+
+def test_a_column_that_nobody_chose_is_a_remark(tmp_path: Path) -> None:
+    rows = [f"{number},{number * 7 % 5},{number * 3 % 11}" for number in range(30)]
+    (tmp_path / "rows.csv").write_text("\n".join(["day,a,price", *rows]) + "\n")
+    table = 'dataset = { kind = "csv", path = "rows.csv", target = "price", task = "regression" }\n'
+    path = tmp_path / "tiny.toml"
+    known = toml().splitlines(keepends=True)
+    path.write_text("".join(table if line.startswith("dataset") else line for line in known))
+    (remark,) = check(Options(workload=str(path))).remarks
+    assert "rows.csv: column 'day' counts the rows and is an input" in remark
+
+
 SEEN: dict[Contender, dict[str, Any]] = {
     Contender("pytorch"): {"outcome": "ok", "devices": ["cpu", "cuda:0 Example"]},
     Contender("flax"): {"outcome": "ok", "devices": ["cpu"]},

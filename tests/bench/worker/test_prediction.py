@@ -134,6 +134,33 @@ def test_a_csv_file_is_predicted_in_its_own_units(houses: Workload, tmp_path: Pa
     assert set(new["table"]["predicted"].round(3)) <= set(everything["predicted"].round(3))
 
 
+def test_a_file_without_a_header_is_predicted_like_the_file_that_was_learnt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rows.csv").write_text("\n".join(ROWS) + "\n")
+    made = workload(*TABLE, ('target = "price"', "target = 4\nheader = false"))
+    folder, _ = trained(made, "pytorch", tmp_path / "models")
+    Path("new.csv").write_text("0,0,0\n1,3,1\n")
+    assert len(asked("pytorch", folder, "new.csv")["table"]) == 2
+    Path("new.csv").write_text("width,height,rooms\n0,0,0\n")
+    assert "new.csv, line 1, column 1: found 'width', expected a number" in asked("pytorch", folder, "new.csv")["error"]
+
+
+def test_images_with_channels_first_are_predicted_like_those_that_were_learnt(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).normal(size=(40, 3, 6, 6))
+    np.savez(tmp_path / "own.npz", inputs=images, targets=np.arange(40) % 3)
+    table = f'[dataset]\nkind = "npz"\ntask = "classification"\nchannels = "first"\npath = "{tmp_path}/own.npz"'
+    dataset = ('dataset = { name = "synthetic", shape = [6], classes = 3, train = 48, test = 20 }', table)
+    folder, _ = trained(workload(dataset, *IMAGES[1:]), "pytorch", tmp_path)
+    np.savez(tmp_path / "new.npz", inputs=images)
+    first = asked("pytorch", folder, tmp_path / "new.npz")["table"]
+    known = asked("pytorch", folder, "test")["table"]
+    assert set(known["predicted"]) <= set(first["predicted"])
+    columns = [name for name in known.columns if name.startswith("probability")]
+    assert set(known[columns[0]].round(4)) <= set(first[columns[0]].round(4))
+
+
 def test_an_npz_file_is_predicted_in_the_shape_of_a_sample(tmp_path: Path) -> None:
     folder, _ = trained(workload(*IMAGES), "pytorch", tmp_path)
     np.savez(tmp_path / "new.npz", inputs=np.zeros((3, 6, 6, 1)))

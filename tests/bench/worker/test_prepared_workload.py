@@ -1,6 +1,7 @@
 """A prepared workload has data in the network's shape and precision, and builds models with canonical weights."""
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from bench.adapters.engines.jax import JaxEngine
 from bench.adapters.engines.torch import TorchEngine
 from bench.adapters.pytorch import PyTorchAdapter
+from bench.errors import DataError
 from bench.worker.prepared_workload import PreparedWorkload, load_adapter, prepare
 from bench.workload.workload import parse_workload
 from models.dnn.spec import initial_weights
@@ -69,6 +71,17 @@ def test_in_float32_nothing_is_copied() -> None:
     made = subject()
     assert np.shares_memory(made.split("train").inputs, made.dataset.train.inputs)
     assert not np.shares_memory(subject(precision="fp64").split("train").inputs, made.dataset.train.inputs)
+
+
+def test_a_split_that_nobody_checks_held_out_rows_without_a_class_stop_every_proof() -> None:
+    ready = subject()
+    assert len(ready.split("train")) == 20
+    labels = np.sort(ready.dataset.train.targets)
+    ready.dataset.__dict__["train"] = replace(ready.dataset.train, targets=labels)
+    assert len(ready.split("train")) == 20
+    holding_out = replace(ready.workload, recipe=replace(ready.workload.recipe, validation_fraction=0.1))
+    with pytest.raises(DataError, match=r"2 rows in the validation part.*recipe\.validation_fraction"):
+        replace(ready, workload=holding_out).split("train")
 
 
 def test_data_is_read_on_first_use() -> None:
