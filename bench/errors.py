@@ -11,7 +11,6 @@ BenchError
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, time
 from difflib import get_close_matches
 from enum import IntEnum
 from typing import Any, TypeVar
@@ -164,7 +163,8 @@ def _in_toml(value: object) -> str:
     """A value as a TOML file has it: `true`, not `True`; a date or a time without Python's words."""
     if isinstance(value, bool):
         return str(value).lower()
-    return value.isoformat() if isinstance(value, date | time) else repr(value)
+    written = getattr(value, "isoformat", None)  # of a date or a time
+    return str(written()) if written else repr(value)
 
 
 def by_misspelt_names(mistakes: Sequence[Mistake]) -> list[Mistake]:

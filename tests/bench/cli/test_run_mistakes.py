@@ -84,7 +84,7 @@ WRONG_TABLES: dict[str, tuple[list[str], str, str, str]] = {
     "a missing column": (["width,prize", *ROWS[1:]], "regression", "", "dataset.target: found 'price' (did you mean"),
     "a cell that is no number": ([*ROWS, "x,1"], "regression", "", "mine.csv, line 22, column 'width': found 'x', exp"),
     "a target that is nan": ([*ROWS, "1,nan"], "regression", "", "mine.csv, line 22, column 'price': found 'nan', exp"),
-    "an empty class": ([*ROWS, "1,7"], "classification", "", "found no sample of class 2 in the"),
+    "an empty class": ([*ROWS, "1,7"], "classification", "", "found no sample of class '7' in the"),
     "a metric of another task": (
         ROWS,
         "regression",
@@ -106,6 +106,23 @@ def test_a_mistake_in_a_users_table_ends_with_2_and_one_line(mistake: str, level
     assert found.err.startswith(f"levelfield: {place.workload}: ")
     assert line in found.err
     assert not place.results.exists()
+
+
+ODD = (("units = 5", "units = 5, batch_norm = {}"), ("train = 48", "train = 49"))  # 49 samples in batches of 8
+
+
+@pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.parametrize("command", [["show"], ["run"], ["run", "--dry-run"], ["verify"], ["tune"]])
+def test_a_recipe_that_one_framework_cannot_follow_ends_with_2_in_every_command(
+    command: list[str], levelfield: Command, tmp_path: Path
+) -> None:
+    place = prepared(tmp_path)
+    place.workload.write_text(toml(*ODD))
+    found = levelfield(command[0], place.workload, *command[1:])
+    assert (found.code, found.out, found.err.count("\n")) == (2, "", 1)
+    assert "recipe.batch_size: found 8 for 49 training samples, which leaves a last batch of one sample" in found.err
+    place.workload.write_text(toml(*ODD, ("batch_size = 8", "batch_size = 9")))
+    assert levelfield("show", place.workload).code == 0
 
 
 @pytest.mark.usefixtures("nothing_starts")

@@ -75,3 +75,17 @@ def test_show_prints_every_table_or_the_file_itself(levelfield: Command) -> None
     assert all(title in found.out for title in ("Data", "Network", "Recipe", "Target", "Timing"))
     copied = levelfield("show", "digits-dnn", "--toml")
     assert copied.out == Path(load_workload("digits-dnn").source).read_text()
+
+
+def test_a_column_that_nobody_chose_and_options_of_the_file_are_shown(tmp_path: Path) -> None:
+    rows = [f"{number},{number * 7 % 5},{number * 3 % 11}" for number in range(30)]
+    (tmp_path / "rows.csv").write_text("\n".join(["day,a,price", *rows]) + "\n")
+    table = 'dataset = { kind = "csv", path = "rows.csv", target = "price", task = "regression" }\n'
+    lines = (table if line.startswith("dataset") else line for line in toml().splitlines(keepends=True))
+    path = tmp_path / "mine.toml"
+    path.write_text("".join(lines).replace("epochs = 2", "epochs = 2\nvalidation_fraction = 0.25"))
+    found = facts(load_workload(str(path)))["Data"]
+    assert "column 'day' counts the rows and is an input" in found["note"]
+    assert found["columns"] == "day, a"
+    assert found["samples"] == "24 for training, 25% of these for validation, 6 for the test"
+    assert "held_out" not in found
