@@ -154,12 +154,12 @@ def found_and_expected(mistake: Mapping[str, Any]) -> str:
     """`found ..., expected ...` for a mistake that pydantic found; a text in the place of a number shows its quotes."""
     value, wanted = mistake["input"], expected(mistake)
     if not isinstance(value, str) or wanted not in WITHOUT_QUOTES:
-        return f"found {_in_toml(value)}, expected {wanted}"
+        return f"found {in_toml(value)}, expected {wanted}"
     remedy = ": leave out the quotes" if WITHOUT_QUOTES[wanted].fullmatch(value) else ""
     return f"found the text {json.dumps(value, ensure_ascii=False)}, expected {wanted}{remedy}"
 
 
-def _in_toml(value: object) -> str:
+def in_toml(value: object) -> str:
     """A value as a TOML file has it: `true`, not `True`; a date or a time without Python's words."""
     if isinstance(value, bool):
         return str(value).lower()
@@ -167,17 +167,25 @@ def _in_toml(value: object) -> str:
     return str(written()) if written else repr(value)
 
 
-def by_misspelt_names(mistakes: Sequence[Mistake]) -> list[Mistake]:
-    """The mistakes with unknown keys first, without keys that are only missing because their name is misspelt."""
+def without_consequences(mistakes: Sequence[Mistake]) -> list[Mistake]:
+    """The mistakes with unknown keys first, without those that follow from another one.
+
+    Left out are keys that are only missing because their name is misspelt, and lists that are only too short because
+    their items are wrong.
+    """
     unknown = [item for item in mistakes if item["type"] in UNKNOWN_KEY]
-    others = []
-    for item in mistakes:
-        *table, key = item["loc"] or ("",)
-        beside = [str(other["loc"][-1]) for other in unknown if list(other["loc"][:-1]) == table]
-        is_misspelt = item["type"] in MISSING_KEY and bool(meant(str(key), beside))
-        if item["type"] not in UNKNOWN_KEY and not is_misspelt:
-            others.append(item)
-    return [*unknown, *others]
+    return [*unknown, *(item for item in mistakes if item not in unknown and not _follows(item, mistakes, unknown))]
+
+
+def _follows(mistake: Mistake, mistakes: Sequence[Mistake], unknown: Sequence[Mistake]) -> bool:
+    place = list(mistake["loc"])
+    if mistake["type"] in MISSING_KEY and place:
+        beside = [str(other["loc"][-1]) for other in unknown if list(other["loc"][:-1]) == place[:-1]]
+        return bool(meant(str(place[-1]), beside))
+    inside = (
+        other for other in mistakes if len(other["loc"]) > len(place) and list(other["loc"][: len(place)]) == place
+    )
+    return mistake["type"] == "too_short" and any(inside)
 
 
 def unreadable(error: Exception) -> str:

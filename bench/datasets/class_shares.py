@@ -97,26 +97,44 @@ def check(
         first = learnt(len(rows["train"]), held_out)
         parts |= {"train": rows["train"][:first], HELD_OUT: rows["train"][first:]}
     classes = set(targets.tolist())
-    for part, chosen in parts.items():
-        missing = sorted(classes - set(targets[chosen].tolist()))
-        if missing and len(chosen):
-            raise DataError(_absent(part, chosen, missing, classes=len(classes), stratify=stratify, names=names))
+    used = [part for part, chosen in parts.items() if len(chosen)]
+    for part in used:
+        missing = sorted(classes - set(targets[parts[part]].tolist()))
+        if missing:
+            found = int((targets == missing[0]).sum())
+            number = len(classes) if len(classes) > len(parts[part]) else 0
+            absent = _Absent(part, len(parts[part]), _named(missing[0], names), found, number)
+            raise DataError(_message(absent, parts=len(used), stratify=stratify))
 
 
-def _absent(  # noqa: PLR0913 (what the message says)
-    part: str, chosen: Rows, missing: Sequence[int], *, classes: int, stratify: bool, names: Sequence[str]
-) -> str:
-    name = "validation" if part == HELD_OUT else part
-    if classes > len(chosen):
+class _Absent(NamedTuple):
+    """A part that lacks a class: its rows, the class, its rows in all parts, and all classes if the part has fewer."""
+
+    part: str
+    rows: int
+    name: str
+    found: int
+    classes: int
+
+
+def _message(absent: _Absent, *, parts: int, stratify: bool) -> str:
+    name = "validation" if absent.part == HELD_OUT else absent.part
+    if absent.classes:
         return (
-            f"dataset: found {classes} classes but only {len(chosen)} rows in the {name} part, expected every "
+            f"dataset: found {absent.classes} classes but only {absent.rows} rows in the {name} part, expected every "
             'class in every part; use task = "regression" if the target is a quantity, or a larger part '
-            f"({REMEDIES[part]})"
+            f"({REMEDIES[absent.part]})"
+        )
+    if absent.found < parts:
+        rows = "row" if absent.found == 1 else "rows"
+        return (
+            f"dataset: found {absent.found} {rows} of class {absent.name}, expected one or more in each of {parts} "
+            "parts; add rows of this class, correct its name, or leave it out"
         )
     shares = "" if stratify else "set dataset.stratify = true, or "
     return (
-        f"dataset: found no sample of class {_named(missing[0], names)} in the {name} part ({len(chosen)} rows), "
-        f"expected every class in every part; {shares}change dataset.seed or {REMEDIES[part]}"
+        f"dataset: found no sample of class {absent.name} in the {name} part ({absent.rows} rows), expected every "
+        f"class in every part; {shares}change dataset.seed or {REMEDIES[absent.part]}"
     )
 
 

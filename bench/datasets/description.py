@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
 import bench.datasets
-from bench.errors import UsageError, by_misspelt_names, expected, found_and_expected, key_name, meant
+from bench.errors import UsageError, expected, found_and_expected, in_toml, key_name, meant, without_consequences
 
 Task = Literal["classification", "regression"]
 Part = Literal["train", "validation", "test"]
@@ -120,7 +120,7 @@ def find(table: Mapping[str, object]) -> tuple[ModuleType, object]:
     key, known = ("kind", FILES) if "kind" in table else ("name", dataset_names())
     name = table.get(key)
     if name not in known:
-        found = repr(name) if key in table else "nothing"
+        found = in_toml(name) if key in table else "nothing"
         own = "" if key == "kind" else f", or kind = {' or '.join(map(repr, FILES))} for a file of your own"
         raise UsageError(f"dataset.{key}: found {found}, expected one of {', '.join(known)}{own}")
     module = import_module(f"bench.datasets.{str(name).replace('-', '_')}")
@@ -129,7 +129,7 @@ def find(table: Mapping[str, object]) -> tuple[ModuleType, object]:
         return module, TypeAdapter(module.Options).validate_python(given)
     except ValidationError as error:
         allowed = (key, *(field.name for field in fields(module.Options) if field.name != HELD_OUT))
-        found = "; ".join(_wrong(details, allowed) for details in by_misspelt_names(error.errors()))
+        found = "; ".join(_wrong(details, allowed) for details in without_consequences(error.errors()))
         raise UsageError(f"{found} (data set {name!r})") from None
 
 

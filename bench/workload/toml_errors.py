@@ -11,12 +11,12 @@ from pydantic_core import ErrorDetails
 
 from bench.errors import (
     UsageError,
-    by_misspelt_names,
     expected,
     found_and_expected,
     key_name,
     meant,
     unreadable,
+    without_consequences,
 )
 
 
@@ -31,9 +31,16 @@ def read_toml(path: Path) -> dict[str, Any]:
         line = content[: error.start].count(b"\n") + 1
         raise UsageError(f"{path}: not valid TOML: found text that is not UTF-8 in line {line}") from None
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: not valid TOML: {' '.join(str(error).split())}") from None
+        raise UsageError(f"{path}: not valid TOML: {_in_plain_words(str(error))}") from None
     except (ValueError, RecursionError):  # a number of thousands of digits, or thousands of brackets
         raise UsageError(f"{path}: not valid TOML: found a number or a nested list that is too long to read") from None
+
+
+def _in_plain_words(text: str) -> str:
+    """The text of Python's reader of TOML without Python's signs, in one line."""
+    text = text.replace("Cannot overwrite a value", "Found the same key twice")
+    text = re.sub(r"Cannot declare \('([^)]*?)',?\) twice", r"Found the table [\1] twice", text)
+    return text.replace("', '", ".").replace(r"'\n'", "(the line ends there)")
 
 
 def refuse(source: Path, table: str, error: ValidationError, *, kind: type[Any], decided: Iterable[str] = ()) -> Never:
@@ -50,7 +57,7 @@ def mistakes(table: str, error: ValidationError, *, kind: type[Any], decided: It
     Unknown keys come first. A missing key is left out if an unknown key looks like it, because it is misspelt.
     """
     schema, hidden = TypeAdapter(kind).json_schema(), set(decided)
-    texts = (_text(table, item, schema, hidden) for item in by_misspelt_names(error.errors()))
+    texts = (_text(table, item, schema, hidden) for item in without_consequences(error.errors()))
     return list(dict.fromkeys(texts))
 
 

@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from bench.datasets import description
 from bench.datasets.description import Description
-from bench.errors import DataError, UsageError, meant
+from bench.errors import DataError, UsageError, in_toml, meant
 from bench.workload import grid_variants, model_families, recipe_checks, unknown_names
 from bench.workload.recipe import LOSSES, Band, Recipe, Size, Switch, Target, from_toml
 from bench.workload.toml_errors import mistakes, read_toml
@@ -246,7 +246,7 @@ def _timed(file: Outline) -> tuple[int, ...]:
 def _wrong_grid(file: Outline) -> list[str]:
     known = [field.name for field in fields(Recipe)]
     return [
-        f"grid.{key}: found {file.grid[key]!r}{meant(key, known)}, expected one of {', '.join(known)}"
+        f"grid.{key}: found {in_toml(file.grid[key])}{meant(key, known)}, expected one of {', '.join(known)}"
         for key in file.grid
         if key not in known
     ]
@@ -271,7 +271,7 @@ def _spec(
     family = options.pop("family", None)
     if family not in model_families.family_names():
         known = model_families.family_names()
-        found = f"{family!r}{meant(str(family), known)}" if "family" in table else "nothing"
+        found = f"{in_toml(family)}{meant(str(family), known)}" if "family" in table else "nothing"
         problems.append(f"model.family: found {found}, expected one of {', '.join(known)}")
         return None
     module = model_families.spec_module(family)

@@ -84,7 +84,7 @@ WRONG_TABLES: dict[str, tuple[list[str], str, str, str]] = {
     "a missing column": (["width,prize", *ROWS[1:]], "regression", "", "dataset.target: found 'price' (did you mean"),
     "a cell that is no number": ([*ROWS, "x,1"], "regression", "", "mine.csv, line 22, column 'width': found 'x', exp"),
     "a target that is nan": ([*ROWS, "1,nan"], "regression", "", "mine.csv, line 22, column 'price': found 'nan', exp"),
-    "an empty class": ([*ROWS, "1,7"], "classification", "", "found no sample of class '7' in the"),
+    "an empty class": ([*ROWS, "1,7"], "classification", "", "found 1 row of class '7', expected one or more"),
     "a metric of another task": (
         ROWS,
         "regression",

@@ -137,6 +137,9 @@ def test_a_quantity_that_is_declared_as_classes_is_refused_with_the_remedy() -> 
 def test_a_part_without_a_row_of_some_class_is_refused() -> None:
     labels = np.zeros(57, np.int64)
     labels[0] = 1
+    with pytest.raises(DataError, match=r"found 1 row of class 1, expected one or more in each of 2 parts; add rows"):
+        tables.split(Table(INPUTS, labels), Splitting(), "train")
+    labels[:2] = 1
     with pytest.raises(
         DataError, match=r"found no sample of class 1 in the (train|test) part .* set dataset\.stratify = true"
     ):

@@ -162,6 +162,14 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
         'model.layers[0].unit_forget_bias: found the text "yes", expected true or false',
     ),
     "a date for a text": ([('"tiny"', "2020-01-01")], "name: found 2020-01-01, expected text in quotes"),
+    "a time for a family": (
+        [('"dnn"', "12:00:00")],
+        "model.family: found 12:00:00, expected one of cnn, dnn, gru, lstm, rnn",
+    ),
+    "lists in the place of numbers": (
+        [("epochs = 2\n", "epochs = 2\n[timing]\nbatch_sizes = [[8]]\n")],
+        "timing.batch_sizes[0]: found [8], expected a whole number",
+    ),
     "a percentage for a share": (
         [("epochs = 2\n", 'epochs = 2\n[target]\nmetric = "accuracy"\nvalue = 95\n')],
         "target.value: found 95, expected 0 to 1: write 0.95 for 95 %",
@@ -232,6 +240,15 @@ def test_all_mistakes_of_a_file_are_told_at_once_unknown_keys_first(tmp_path: Pa
     assert message.count(str(path)) == 1
 
 
+def test_a_list_of_wrong_items_is_not_also_too_short(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    for sizes, is_short in (("[[8]]", False), ("[]", True)):
+        path.write_text(toml(("epochs = 2\n", f"epochs = 2\n[timing]\nbatch_sizes = {sizes}\n")))
+        with pytest.raises(UsageError) as caught:
+            load_workload(str(path))
+        assert ("expected a list of length 1 or more" in str(caught.value)) == is_short
+
+
 def test_a_missing_key_is_told_beside_an_unknown_key_of_another_name(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(toml(("units = 5", "colour = 5")))
@@ -243,6 +260,9 @@ def test_a_missing_key_is_told_beside_an_unknown_key_of_another_name(tmp_path: P
     ("content", "found"),
     [
         (b'name = "a"\n\nb = "\xe9"\n', "found text that is not UTF-8 in line 3"),
+        (b"a = 1\na = 2\n", "Found the same key twice (at line 2, column 6)"),
+        (b"[a.b]\n[a.b]\n", "Found the table [a.b] twice (at line 2, column 5)"),
+        (b'a = "\nb = 1\n', "Illegal character (the line ends there) (at line 1, column 6)"),
         (b"name = " + b"[" * 5000, "found a number or a nested list that is too long to read"),
         (b"name = " + b"1" * 5000, "found a number or a nested list that is too long to read"),
     ],
