@@ -143,7 +143,7 @@ def _read(options: Options) -> File:
     table = (
         Table(inputs=values, targets=found.values) if is_text else Table(inputs=values[:, :-1], targets=values[:, -1:])
     )
-    notes = remarks.remarks(table, names, features)
+    notes = remarks.remarks(table, names, features, scaled=options.standardise)
     return File(table, found.names, tuple(names.names[place] for place in features), notes)
 
 

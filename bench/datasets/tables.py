@@ -107,8 +107,6 @@ def read_csv(
     import pandas as pd
     from pandas.errors import ParserWarning
 
-    if header:
-        csv_mistakes.check_separator(path)
     try:
         with warnings.catch_warnings(action="error", category=ParserWarning):
             frame = pd.read_csv(

@@ -1,6 +1,6 @@
 """Finds columns of a CSV file that nobody chose on purpose: numbers of rows, and copies of the target."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -8,6 +8,9 @@ from bench.datasets.own_files.columns import Cells
 from bench.datasets.own_files.header import NUMBERS_OF_ROWS, Header, listed
 from bench.datasets.tables import Table
 
+Rule = Callable[[np.ndarray], bool]
+
+WHOLE_IN_FLOAT32 = 2**24  # up to this number float32 has every whole number
 FEWEST = 5  # rows: fewer numbers may count up by chance
 
 
@@ -23,22 +26,36 @@ def numbers_of_rows(cells: Cells, features: Sequence[int]) -> list[int]:
     ]
 
 
-def remarks(table: Table, header: Header, features: Sequence[int]) -> tuple[str, ...]:
-    """What a user has to know about the chosen columns, each with the option that changes it."""
-    return tuple(_remarks(table, header, features))
+def remarks(table: Table, header: Header, features: Sequence[int], *, scaled: bool) -> tuple[str, ...]:
+    """What a user has to know about the chosen columns, each with the option that changes it.
 
-
-def _remarks(table: Table, header: Header, features: Sequence[int]) -> Iterator[str]:
-    counting = [place for number, place in enumerate(features) if _counts(table.inputs[:, number], step=1)]
-    copies = [
-        place
-        for number, place in enumerate(features)
-        if table.targets.ndim > 1 and np.array_equal(table.inputs[:, number], table.targets[:, 0])
+    `scaled` says whether the columns are standardised, which is computed in float64.
+    """
+    drop = "and is an input; leave it out with dataset.drop = {}"
+    rules: list[tuple[Rule, str]] = [
+        (lambda values: _counts(values, step=1), f"counts the rows {drop}"),
+        (lambda values: _is_copy(values, table.targets), f"has the same values as the target {drop}"),
     ]
-    for places, what in ((counting, "counts the rows"), (copies, "has the same values as the target")):
-        for place in places:
-            cure = f"leave it out with dataset.drop = {listed([header.names[place]])}"
-            yield f"{header.path}: {header.shown(place)} {what} and is an input; {cure}"
+    if not scaled:
+        text = "has numbers that float32 cannot tell apart; set dataset.standardise = true, or subtract a number before"
+        rules.append((_is_rounded, text))
+    return tuple(
+        f"{header.path}: {header.shown(place)} {text.format(listed([header.names[place]]))}"
+        for holds, text in rules
+        for number, place in enumerate(features)
+        if holds(table.inputs[:, number])
+    )
+
+
+def _is_copy(values: np.ndarray, targets: np.ndarray) -> bool:
+    return targets.ndim > 1 and np.array_equal(values, targets[:, 0])
+
+
+def _is_rounded(values: np.ndarray) -> bool:
+    """Whether numbers that differ are the same in float32: large ones, such as times in milliseconds."""
+    if not len(values) or np.abs(values).max() < WHOLE_IN_FLOAT32:
+        return False
+    return len(np.unique(values.astype(np.float32))) < len(np.unique(values))
 
 
 def _counts(values: np.ndarray, *, step: int | None) -> bool:

@@ -36,9 +36,9 @@ def test_a_column_that_does_not_count_up_is_an_input_whatever_its_name(values: l
     assert numbering("id", values) == []
 
 
-def told(values: np.ndarray, targets: np.ndarray) -> tuple[str, ...]:
+def told(values: np.ndarray, targets: np.ndarray, *, scaled: bool = False) -> tuple[str, ...]:
     table = Table(inputs=np.stack([values, np.ones(len(values))], axis=1), targets=targets)
-    return remarks.remarks(table, Header(FILE, 1, ("day", "a", "price")), (0, 1))
+    return remarks.remarks(table, Header(FILE, 1, ("day", "a", "price")), (0, 1), scaled=scaled)
 
 
 def test_a_feature_that_counts_the_rows_is_told_with_the_option_that_leaves_it_out() -> None:
@@ -55,3 +55,12 @@ def test_a_feature_that_is_a_copy_of_the_target_is_told() -> None:
     (remark,) = told(price[:, 0], price)
     assert "column 'day' has the same values as the target" in remark
     assert told(price[:, 0] + 1, price) == ()
+
+
+def test_numbers_that_float32_cannot_tell_apart_are_told_with_the_option_that_helps() -> None:
+    price = np.random.default_rng(0).normal(size=(20, 1))
+    times = 1.6e12 + np.arange(20.0) ** 2
+    (remark,) = told(times, price)
+    assert "column 'day' has numbers that float32 cannot tell apart; set dataset.standardise = true" in remark
+    assert told(times, price, scaled=True) == ()
+    assert told(np.arange(20.0) ** 2, price) == ()
