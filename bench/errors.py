@@ -79,11 +79,12 @@ class ExitCode(IntEnum):
 
     Attributes:
         DONE: The command is done. All cases ran, and all checks held.
-        FAILED: At least one case failed, or a check did not hold, for example a certificate.
+        FAILED: At least one case failed, or a check did not hold. Examples are a certificate, and a comparison whose
+            candidate lacks something that the baseline has or that the candidate planned.
         USAGE: An option, a file or a data set is wrong.
         REGRESSED: A case got slower or worse than the baseline, or a budget is broken.
         INCONCLUSIVE: The noise is too large to tell a change from no change in at least one case.
-        NOT_COMPARABLE: The two runs differ in the machine or in the workload, so they cannot be compared.
+        NOT_COMPARABLE: The two runs differ in the machine or in the workloads, so they cannot be compared.
         NOTHING_MEASURED: There is no result to show or to compare.
         INTERRUPTED: The command was interrupted, for example by Ctrl+C. The cases that were measured are stored.
     """

@@ -75,8 +75,8 @@ def compare(  # noqa: PLR0913 (the options of the command)
 ) -> None:
     """Compare two runs of one machine, with a verdict for each figure.
 
-    The exit code is 3 if a figure got worse, 1 if the candidate lacks something of the baseline, 4 if a figure is
-    inconclusive, 5 if the machine or a workload differs, 6 if nothing was measured in both.
+    The exit code is 3 if a figure got worse, and 1 if the candidate lacks something of the baseline. It is 4 if a
+    figure is inconclusive, 5 if the machine or a workload differs, and 6 if nothing was measured in both.
     """
     from bench.analysis.compare import compare as compare_records
     from bench.report import comparison

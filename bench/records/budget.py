@@ -1,8 +1,8 @@
 """Defines budgets: limits for the figures of a run, read from a TOML file.
 
-A file has one table `[[budget]]` for each budget. `workload` and, optionally, `framework`, `device`, `scenario` and
-`batch_size` select the cells. The keys of `LIMITS` are limits for each selected cell. `contender`, the former name of
-the key `framework`, is still accepted.
+A file has one table `[[budget]]` for each budget. `workload` and, optionally, `framework`, `device`, `mode`,
+`scenario` and `batch_size` select the cells. The keys of `LIMITS` are limits for each selected cell. `contender`, the
+former name of the key `framework`, is still accepted.
 """
 
 from typing import Annotated, Literal, NamedTuple
@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, AliasChoices, Field, ValidationInfo
 from pydantic.dataclasses import dataclass
 
-from bench.workload.axes import Scenario
+from bench.workload.axes import Mode, Scenario
 from bench.workload.recipe import METRICS, Positive, Size, from_toml, impossible
 
 
@@ -30,6 +30,7 @@ CHOSEN_BY = {
     "workload": "workload",
     "contender": "framework",
     "device": "device",
+    "mode": "mode",
     "scenario": "scenario",
     "batch_size": "batch_size",
 }
@@ -51,6 +52,7 @@ class Budget:
         workload: The workload.
         framework: The framework: `pytorch`, `keras/jax`. Without this key, every framework.
         device: The device. Without this key, every device.
+        mode: `idiomatic` or `tuned`. Without this key, both.
         scenario: The scenario. Without this key, every scenario.
         batch_size: The batch size. Without this key, every batch size.
         latency_p50_ms: The largest median latency of a query, in milliseconds.
@@ -77,6 +79,7 @@ class Budget:
     workload: str
     framework: Annotated[str | None, Field(validation_alias=AliasChoices("framework", "contender"))] = None
     device: str | None = None
+    mode: Mode | None = None
     scenario: Scenario | None = None
     batch_size: Size | None = None
     latency_p50_ms: Positive | None = None
