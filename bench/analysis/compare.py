@@ -64,7 +64,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holes:
+class Incomplete:
     """What each side planned but has no record of, and whether the candidate is a subset on purpose."""
 
     baseline: tuple[Case, ...] = ()
@@ -79,7 +79,7 @@ def compare(  # noqa: PLR0913 (the inputs of a comparison)
     threshold: float,
     confidence: float = CONFIDENCE,
     calibration: Spreads = MappingProxyType({}),
-    holes: Holes = Holes(),
+    incomplete: Incomplete = Incomplete(),
 ) -> Comparison:
     """The verdicts on every cell and compared metric of two runs, and the exit code.
 
@@ -107,8 +107,8 @@ def compare(  # noqa: PLR0913 (the inputs of a comparison)
     changes = _changes(baseline, candidate, found)
     counts = Counter(row.verdict for row in judged.rows)
     verdicts = counts + Counter(item.verdict for item in changes)
-    lost = missing(baseline, candidate, unmeasured=holes.candidate, told=_told(failed, found))
-    vanished, left_out = _by_purpose(lost, subset=holes.subset)
+    lost = missing(baseline, candidate, unmeasured=incomplete.candidate, told=_told(failed, found))
+    vanished, left_out = _by_purpose(lost, subset=incomplete.subset)
     wrong = failed or (vanished if verdicts else ())
     return Comparison(
         rows=judged.rows,
@@ -127,7 +127,7 @@ def compare(  # noqa: PLR0913 (the inputs of a comparison)
         missing=vanished,
         left_out=left_out,
         new=missing(candidate, baseline),
-        unfinished=unstored(holes.baseline),
+        unfinished=unstored(incomplete.baseline),
         apart=() if verdicts else nothing_in_common(baseline, candidate),
         counts=dict(counts),
         exit_code=_exit_code(verdicts, judged.common, not_comparable=found.reasons, failed=wrong),

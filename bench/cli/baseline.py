@@ -39,7 +39,7 @@ def set_(
         fail("--why: found nothing, expected a reason that a colleague understands in a year", USAGE)
     folder = store.find_run(results, run)
     found = store.set_baseline(results, folder, who=who or _user(), why=why)
-    _warn_of_holes(folder)
+    _warn_if_incomplete(folder)
     _tell(found.machine, found.run, found.who, found.when, found.why)
 
 
@@ -72,7 +72,7 @@ def clear(*, machine: Machine = None, results: Results = Path("results")) -> Non
     say(f"{chosen}: its baseline is removed")
 
 
-def _warn_of_holes(folder: "RunFolder") -> None:
+def _warn_if_incomplete(folder: "RunFolder") -> None:
     """Say what the baseline does not have, since no later run can be compared in it."""
     records = folder.read(warn=warn)
     failed = sum(record.outcome not in {"ok", "unavailable"} for record in records)

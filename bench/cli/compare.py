@@ -1,6 +1,6 @@
 """`levelfield compare`: two runs, held against each other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,8 +30,8 @@ from bench.cli.verdicts import VERDICT_FORMATS, VerdictFormat, show_verdicts
 from bench.plan.options import COMPARE, Help
 
 if TYPE_CHECKING:
-    from bench.analysis.compare import Comparison, Holes
-    from bench.records.record import Record
+    from bench.analysis.compare import Comparison, Incomplete
+    from bench.records.record import Case, Record
 
 
 TITLE_OF_HALVES = "one half of {} compared with the other"
@@ -83,18 +83,20 @@ def compare(  # noqa: PLR0913 (the options of the command)
 
     one_of("--format", form, VERDICT_FORMATS)
     share = share_of(threshold)
-    incomplete: list[str] = []
-    before, after, holes = _sides(baseline, candidate, results=results, self_check=self_check, incomplete=incomplete)
-    for line in incomplete:
+    unread: list[str] = []
+    before, after, incomplete = _sides(baseline, candidate, results=results, self_check=self_check, unread=unread)
+    for line in unread:
         warn(line)
     spreads = known_spreads(results, after[0].environment.machine)
-    found = compare_records(before, after, threshold=share, calibration=spreads, holes=replace(holes, subset=subset))
+    found = compare_records(
+        before, after, threshold=share, calibration=spreads, incomplete=replace(incomplete, subset=subset)
+    )
     if found.exit_code == NOTHING:
         warn(f"{baseline}, {candidate}: found nothing that was measured in both{_apart(found)}")
     title = TITLE_OF_HALVES.format(names(before)) if self_check else f"{names(after)} compared with {names(before)}"
     show_verdicts(found, comparison.report(found, title=title), form)
     _tell_of_planted(before, after, found)
-    raise SystemExit(first_of(found.exit_code, FAILED if incomplete else 0))
+    raise SystemExit(first_of(found.exit_code, FAILED if unread else 0))
 
 
 def _apart(found: "Comparison") -> str:
@@ -102,13 +104,13 @@ def _apart(found: "Comparison") -> str:
 
 
 def _sides(
-    baseline: str, candidate: str | None, *, results: Path, self_check: bool, incomplete: list[str]
-) -> "tuple[list[Record], list[Record], Holes]":
+    baseline: str, candidate: str | None, *, results: Path, self_check: bool, unread: list[str]
+) -> "tuple[list[Record], list[Record], Incomplete]":
     """The records of both sides, two runs or the two halves of one, and the planned cases that have no record.
 
-    What could not be read goes to `incomplete`.
+    What could not be read goes to `unread`.
     """
-    from bench.analysis.compare import Holes
+    from bench.analysis.compare import Incomplete
     from bench.analysis.self_check import halves
 
     if self_check == (candidate is not None):
@@ -116,17 +118,23 @@ def _sides(
         fail(f"compare: found {found}, expected `compare BASELINE CANDIDATE` or `compare RUN --self-check`", USAGE)
     olds = baseline.split(",")
     if candidate is None:
-        records, _ = read(olds, results=results, incomplete=incomplete.append, unfinished=None)
-        return (*halves(records), Holes())
+        records, _ = read(olds, results=results, incomplete=unread.append, unfinished=None)
+        return (*halves(records), Incomplete())
     news = candidate.split(",")
-    after, _ = read(news, results=results, incomplete=incomplete.append, unfinished=None)
+    after, _ = read(news, results=results, incomplete=unread.append, unfinished=None)
     machine = after[0].environment.machine
-    before, _ = read(olds, results=results, machine=machine, incomplete=incomplete.append, unfinished=None)
+    before, _ = read(olds, results=results, machine=machine, incomplete=unread.append, unfinished=None)
     if before == after:
         warn(f"{baseline} and {candidate} are the same run: nothing can differ")
-    sides = (unmeasured(olds, results=results, machine=machine), unmeasured(news, results=results))
-    old, new = (tuple(case for cases in side.values() for case in cases) for side in sides)
-    return before, after, Holes(baseline=old, candidate=new)
+    old = _never(before, unmeasured(olds, results=results, machine=machine))
+    new = _never(after, unmeasured(news, results=results))
+    return before, after, Incomplete(baseline=old, candidate=new)
+
+
+def _never(records: Sequence["Record"], planned: "Mapping[str, Sequence[Case]]") -> "tuple[Case, ...]":
+    """The planned cases that no run of one side measured."""
+    measured = {record.case for record in records}
+    return tuple(case for cases in planned.values() for case in cases if case not in measured)
 
 
 def _tell_of_planted(before: Sequence["Record"], after: Sequence["Record"], comparison: "Comparison") -> None:

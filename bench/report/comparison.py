@@ -55,6 +55,8 @@ def _about(found: Comparison) -> Iterable[str]:
         kinds = ", ".join(f"{number} × {what}" for what, number in _counted(found.missing))
         lost = ", ".join(dict.fromkeys(item.cell.contender for item in found.missing))
         yield f"Missing in the candidate: {kinds} (of {lost}). This is a check that did not hold."
+        if not all(item.planned for item in found.missing):
+            yield "Is the candidate a part of the baseline on purpose? Compare with `--subset`."
     if found.newly_failed:
         yield f"Failed in the candidate, but not in the baseline: {len(found.newly_failed)}."
     if found.unfinished:

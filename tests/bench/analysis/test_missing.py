@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.analysis.compare import Holes, compare
+from bench.analysis.compare import Incomplete, compare
 from bench.analysis.missing import Missing, missing, unstored
 from bench.records.cell import cells
 from bench.records.measurement import Capacity, Measurement, Trial
@@ -89,7 +89,7 @@ def test_a_failure_is_not_told_twice() -> None:
 def test_an_interrupted_candidate_lacks_what_it_planned() -> None:
     left = without(lambda item: item.case.framework == "flax" and item.case.replicate == 2)
     lost = tuple(item.case for item in RUN if item.case.framework == "flax" and item.case.replicate == 2)
-    found = compare(RUN, left, threshold=0.05, holes=Holes(candidate=lost))
+    found = compare(RUN, left, threshold=0.05, incomplete=Incomplete(candidate=lost))
     assert found.exit_code == 1
     assert {item.details for item in found.missing} == {("timing 3",)}
     assert all(item.planned for item in found.missing)
@@ -99,7 +99,7 @@ def test_an_interrupted_candidate_lacks_what_it_planned() -> None:
 def test_an_interrupted_baseline_is_told_and_does_not_fail() -> None:
     left = without(lambda item: item.case.framework == "flax")
     lost = tuple(item.case for item in RUN if item.case.framework == "flax")
-    found = compare(left, RUN, threshold=0.05, holes=Holes(baseline=lost))
+    found = compare(left, RUN, threshold=0.05, incomplete=Incomplete(baseline=lost))
     assert found.exit_code == 0
     assert {item.cell.contender for item in found.unfinished} == {"flax"}
     assert compare(RUN, RUN, threshold=0.05).unfinished == ()
@@ -108,11 +108,11 @@ def test_an_interrupted_baseline_is_told_and_does_not_fail() -> None:
 def test_a_subset_on_purpose_lacks_only_what_it_planned() -> None:
     flax = [item for item in RUN if item.case.framework == "flax"]
     assert compare(RUN, flax, threshold=0.05).exit_code == 1
-    found = compare(RUN, flax, threshold=0.05, holes=Holes(subset=True))
+    found = compare(RUN, flax, threshold=0.05, incomplete=Incomplete(subset=True))
     assert (found.exit_code, found.missing) == (0, ())
     assert {item.cell.contender for item in found.left_out} == {"pytorch", "keras/tensorflow"}
     planned = (record(framework="pytorch", purpose="learning").case,)
-    holed = compare(RUN, flax, threshold=0.05, holes=Holes(subset=True, candidate=planned))
+    holed = compare(RUN, flax, threshold=0.05, incomplete=Incomplete(subset=True, candidate=planned))
     assert holed.exit_code == 1
     assert [(item.what, item.cell.contender) for item in holed.missing] == [("learning", "pytorch")]
 

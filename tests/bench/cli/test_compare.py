@@ -97,6 +97,17 @@ def test_on_github_the_page_goes_to_the_summary_of_the_job(
     assert printed == found.out + summary.removeprefix("What was there before.\n").removesuffix("\n")
 
 
+def test_a_summary_that_cannot_be_written_ends_with_one_line(
+    levelfield: Command, baseline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "missing" / "summary.md"))
+    found = levelfield("compare", baseline, baseline, "--format", "github")
+    assert found.code == 2
+    assert "summary.md: cannot be written (No such file or directory)" in found.err
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    assert levelfield("compare", baseline, baseline, "--format", "github").code in {0, 4}
+
+
 def test_several_runs_of_a_side_are_compared_as_one(levelfield: Command, tmp_path: Path) -> None:
     """Each has a process of every cell, as `nox -s compare` measures them: alone they say nothing about noise."""
     runs = [

@@ -90,6 +90,9 @@ def test_a_candidate_that_was_interrupted_ends_with_1_and_a_whole_one_does_not(
         assert "(planned)" in found.out
     whole = planned(tmp_path / "results", records, cases=cases)
     assert levelfield("compare", before, whole.folder).code == 0
+    rest = store(tmp_path / "rest.jsonl", records[1:])
+    together = levelfield("compare", before, f"{half.folder},{rest}")
+    assert together.code == 0, "another run of the same side has it"
     old = levelfield("compare", half.folder, whole.folder)
     assert old.code == 0
     assert "The baseline is not complete" in old.out
@@ -107,7 +110,7 @@ def test_a_budget_sees_what_an_interrupted_run_planned(levelfield: Command, tmp_
     assert levelfield("check", budgets, whole.folder).code == 0
 
 
-def test_a_baseline_with_holes_is_set_with_a_warning(levelfield: Command, tmp_path: Path) -> None:
+def test_an_incomplete_baseline_is_set_with_a_warning(levelfield: Command, tmp_path: Path) -> None:
     results, records = tmp_path / "results", learnt("run")
     options = ("--why", "a test", "--who", "Ada", "--results", results)
     half = planned(results, records[:1], cases=[item.case for item in records])

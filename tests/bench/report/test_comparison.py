@@ -93,3 +93,29 @@ def test_runs_with_learning_only_are_compared_too() -> None:
     times, unchanged = report(compare(learnt, learnt, threshold=0.05)).sections[0].tables
     assert [row[0].text for row in times.rows] == ["no case was timed in both runs"]
     assert [row[0].text for row in unchanged.rows] == ["9 quality metrics"]
+
+
+def test_what_is_missing_stands_above_all_tables_with_the_remedy() -> None:
+    run = quick_run(workloads=["digits-dnn"])
+    left = [item for item in run if item.case.framework != "flax"]
+    missing, remedy = report(compare(run, left, threshold=0.05)).about
+    assert missing.startswith("Missing in the candidate: 4 × times, 1 × learning, 4 × memory peak (of flax).")
+    assert "`--subset`" in remedy
+    table = report(compare(run, left, threshold=0.05)).sections[0].tables[-1]
+    assert table.title == "In one run only"
+    assert [(row[2].text, row[3].text, row[4].text, row[5].text) for row in table.rows] == [
+        ("flax", "training", "32", "times, learning, memory peak"),
+        ("flax", "inference", "1, 32, 256", "times, memory peak"),
+    ]
+    assert report(compare(run, run, threshold=0.05)).about == ()
+
+
+def test_rows_of_two_modes_are_told_apart() -> None:
+    plain = [record(replicate=number) for number in range(3)]
+    tuned = [replace(item, case=replace(item.case, mode="tuned")) for item in plain]
+    both = [*plain, *tuned]
+    rows = report(compare(both, both, threshold=0.05)).sections[0].tables[0].rows
+    assert {row[1].text for row in rows} == {"pytorch idiomatic", "pytorch tuned"}
+    assert {row[1].text for row in report(compare(plain, plain, threshold=0.05)).sections[0].tables[0].rows} == {
+        "pytorch"
+    }
