@@ -1,0 +1,66 @@
+"""Finds values of a record that nobody can have measured, although their types are right."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+
+from bench.errors import key_name
+
+Place = tuple[str | int, ...]
+
+LARGEST = 2**63 - 1  # of a whole number
+LONGEST_S = 1e10  # three centuries
+NEVER_NEGATIVE = ("_ns", "_bytes")  # the ends of the names of whole numbers
+SECONDS = "_s"
+MOMENT = "started"
+# Lists of which a median or the last item is needed.
+NEVER_EMPTY = {"epochs", "to_device_ns", "dispatch_ns", "compute_ns", "to_host_ns"}
+SHOWN = 60  # characters of a value
+
+
+def problem(record: object) -> str | None:
+    """The first impossible value in a record: its key, what was found, what is expected; None if there is none.
+
+    Times and bytes are not negative, seconds are finite, whole numbers have 64 bits, and moments are in ISO 8601.
+    """
+    return next(_problems(record, (), ""), None)
+
+
+def _problems(value: object, place: Place, name: str) -> Iterator[str]:
+    """The problems of a value and of all values in it; `name` is the field that it belongs to."""
+    if is_dataclass(value):
+        for field in fields(value):
+            yield from _problems(getattr(value, field.name), (*place, field.name), field.name)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _problems(item, (*place, key), name)
+    elif isinstance(value, tuple):
+        if name in NEVER_EMPTY and not value:
+            yield f"{key_name(place)}: found an empty list, expected at least one value"
+        if not (name.endswith("_ns") and value and 0 <= min(value) <= max(value) <= LARGEST):  # long lists are usual
+            for number, item in enumerate(value):
+                yield from _problems(item, (*place, number), name)
+    elif expected := _expected(value, name):
+        found = repr(value) if len(repr(value)) <= SHOWN else f"{repr(value)[:SHOWN]}..."
+        yield f"{key_name(place)}: found {found}, expected {expected}"
+
+
+def _expected(value: object, name: str) -> str | None:
+    """What is expected in the place of a single value; None if the value is right."""
+    if name == MOMENT:
+        return None if _is_moment(str(value)) else "a date and a time with its zone, as in 2026-01-31T12:00:00Z"
+    if isinstance(value, int):
+        lowest = 0 if name.endswith(NEVER_NEGATIVE) else -LARGEST
+        return None if lowest <= value <= LARGEST else f"a whole number from {lowest} to {LARGEST}"
+    if isinstance(value, float) and name.endswith(SECONDS):
+        is_right = math.isfinite(value) and 0 <= value <= LONGEST_S
+        return None if is_right else f"seconds from 0 to {LONGEST_S:g}"
+    return None
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False

@@ -1,0 +1,85 @@
+"""A line with a value that nobody can have measured is no record, though its types are right."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from bench.records import value_checks
+from bench.records.record import ForeignLineError, from_line, to_line
+from tests.bench.sample_records import record
+
+WHOLE = f"expected a whole number from 0 to {2**63 - 1}"
+
+
+def lines() -> dict[str, Any]:
+    """A record of each purpose as JSON, with all that is measured at the parts of a call."""
+    made = {purpose: json.loads(to_line(record(purpose=purpose))) for purpose in ("timing", "learning", "memory")}
+    block = made["timing"]["measurement"]["blocks"][0]
+    block["boundary"] = {name: [1, 2] for name in ("to_device_ns", "dispatch_ns", "compute_ns", "to_host_ns")}
+    return made
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("timing started", "yesterday", "started: found 'yesterday', expected a date and a time with its zone"),
+        ("timing started", "2026-01-01T00:00:00", "started: found '2026-01-01T00:00:00', expected a date and a time"),
+        ("timing duration_s", -1, "duration_s: found -1.0, expected seconds from 0 to 1e+10"),
+        ("timing duration_s", float("nan"), "duration_s: found nan, expected seconds"),
+        ("timing duration_s", 1e308, "duration_s: found 1e+308, expected seconds"),
+        ("timing startup_s", float("inf"), "startup_s: found inf, expected seconds"),
+        ("timing order", 10**400, f"order: found {'1' + '0' * 59}..., expected a whole number from"),
+        ("timing measurement blocks 0 wall_ns", -1, f"measurement.blocks[0].wall_ns: found -1, {WHOLE}"),
+        (
+            "timing measurement blocks 0 synchronised_ns 3",
+            -1,
+            f"measurement.blocks[0].synchronised_ns[3]: found -1, {WHOLE}",
+        ),
+        (
+            "timing measurement blocks 0 boundary compute_ns",
+            [],
+            "boundary.compute_ns: found an empty list, expected at",
+        ),
+        (
+            "learning measurement learning epochs",
+            [],
+            "learning.epochs: found an empty list, expected at least one value",
+        ),
+        (
+            "memory measurement memory 0 host_peak_bytes",
+            -1,
+            f"measurement.memory[0].host_peak_bytes: found -1, {WHOLE}",
+        ),
+        (
+            "memory measurement memory 0 demanded_bytes",
+            {"weights": 2**63},
+            f"measurement.memory[0].demanded_bytes.weights: found {2**63}, expected a whole number",
+        ),
+    ],
+)
+def test_an_impossible_value_is_refused_with_its_key(
+    key: str, value: object, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    purpose, *path, last = (int(part) if part.isdigit() else part for part in key.split())
+    content = table = lines()[str(purpose)]
+    for part in path:
+        table = table[part]
+    table[last] = value
+    with pytest.raises(ForeignLineError, match=re.escape(problem)):
+        from_line(json.dumps(content))
+    monkeypatch.setattr(value_checks, "problem", lambda _: None)
+    assert from_line(json.dumps(content)).case.purpose == purpose, "without the check the line is a record"
+
+
+def test_usual_values_are_right_and_a_loss_may_be_no_number() -> None:
+    content = lines()
+    content["learning"]["measurement"]["learning"]["epochs"][0]["train_loss"] = float("nan")
+    assert [value_checks.problem(from_line(json.dumps(item))) for item in content.values()] == [None] * 3
+
+
+def test_a_line_of_thousands_of_brackets_is_no_record() -> None:
+    for line in ("[" * 5000, '{"a":' * 5000, "9" * 5000):
+        with pytest.raises(ForeignLineError, match=r"^found an incomplete or damaged line, expected a record"):
+            from_line(line)
