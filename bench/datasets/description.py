@@ -7,6 +7,7 @@ A data set is one module of this package with
 - `read(options, part)`: one part as a Split; slow imports belong into this function.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from importlib import import_module
@@ -33,6 +34,7 @@ FILES = ("csv", "npz")  # kinds of a user's own files; a table names them with `
 _NO_DATA_SETS = {"base", "class_shares", "csv_mistakes", "description", "own_files", "tables", *FILES}
 # Options whose effect depends on which rows are learnt from.
 LEARNT = ("standardise", "standardise_target", "stratify", "folds")
+MOST_NUMBERS = 10**18  # of all samples of a data set
 HELD_OUT = "held_out"  # the option that no file has: it comes from the recipe
 
 
@@ -84,6 +86,12 @@ def describe(table: Mapping[str, object]) -> Description:
         raise UsageError(
             "dataset.standardise_target: found true, expected false: the task is classification, and only numbers are "
             "scaled"
+        )
+    samples = description.train + description.validation + description.test
+    if samples * math.prod(description.sample_shape) > MOST_NUMBERS:
+        raise UsageError(
+            f"dataset: found samples that together have more than {MOST_NUMBERS:.0e} numbers, which no machine can "
+            "hold; expected smaller sizes"
         )
     return description
 

@@ -117,3 +117,20 @@ def test_scikit_learn_is_imported_for_reading_but_not_for_descriptions() -> None
     assert _imported("import bench.datasets.description") == set()
     assert _imported(f"{imports}; describe({table}); fingerprint({table}); load({table})") == {"numpy"}
     assert _imported(f"{imports}; load({table}).test") == {"numpy", "sklearn"}
+
+
+def test_sizes_that_no_machine_can_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The second shape has a product of 0 in 64 bits.
+    enormous: tuple[dict[str, object], ...] = (
+        {"train": 10**60},
+        {"shape": [2**32, 2**32]},
+        {"shape": [2**62], "test": 10},
+    )
+    for sizes in enormous:
+        with pytest.raises(
+            UsageError, match=r"^dataset: found samples that together have more than 1e\+18 numbers, wh"
+        ):
+            describe(SYNTHETIC | sizes)
+    assert describe(SYNTHETIC | {"train": 10**6}).train == 10**6
+    monkeypatch.setattr(description, "MOST_NUMBERS", 10**100)
+    assert describe(SYNTHETIC | enormous[1]).sample_shape == (2**32, 2**32), "without the limit it would be described"
