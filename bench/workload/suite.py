@@ -60,6 +60,10 @@ def load_suite(name: str) -> Suite:
             f"--suite: found {name!r}{meant(name, suite_names())}, expected one of {', '.join(suite_names())}"
         )
     try:
-        return TypeAdapter(Suite).validate_python(read_toml(path))
+        found = TypeAdapter(Suite).validate_python(read_toml(path))
     except ValidationError as error:
         refuse(path, "", error, kind=Suite)
+    known = workload_names()
+    if unknown := [f"{item!r}{meant(item, known)}" for item in found.workloads if item not in known]:
+        raise UsageError(f"{path}: workloads: found {', '.join(unknown)}, expected some of {', '.join(known)}")
+    return found

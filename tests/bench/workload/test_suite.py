@@ -55,3 +55,13 @@ def test_a_mistake_in_a_suite_is_reported_in_one_line(tmp_path: Path, monkeypatc
     (tmp_path / "quick.toml").write_text(text.replace("processes = 3", "processes = 0"))
     with pytest.raises(UsageError, match=r"quick.toml: processes: found 0, expected a number greater than 0$"):
         load_suite("quick")
+
+
+def test_all_unknown_workloads_of_a_suite_are_named_with_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suite, "SUITES", tmp_path)
+    text = (SUITES / "quick.toml").read_text()
+    (tmp_path / "quick.toml").write_text(text.replace('"digits-dnn"', '"digits-dn", "gan"'))
+    with pytest.raises(UsageError, match=r"quick.toml: workloads: found 'digits-dn' \(did you mean .+\), 'gan', expec"):
+        load_suite("quick")
