@@ -11,8 +11,8 @@ Place = tuple[str | int, ...]
 
 LARGEST = 2**63 - 1  # of a whole number
 LONGEST_S = 1e10  # three centuries
-NEVER_NEGATIVE = ("_ns", "_bytes")  # the ends of the names of whole numbers
-SECONDS = "_s"
+NANOSECONDS, SECONDS = "_ns", "_s"  # the ends of the names of times
+COUNTED = {"stolen_ns"}  # the difference of two counters of the system, one of which may have been set back
 MOMENT = "started"
 # Lists of which a median or the last item is needed.
 NEVER_EMPTY = {"epochs", "to_device_ns", "dispatch_ns", "compute_ns", "to_host_ns"}
@@ -22,7 +22,7 @@ SHOWN = 60  # characters of a value
 def problem(record: object) -> str | None:
     """The first impossible value in a record: its key, what was found, what is expected; None if there is none.
 
-    Times and bytes are not negative, seconds are finite, whole numbers have 64 bits, and moments are in ISO 8601.
+    Times are finite and not negative, whole numbers have 64 bits, and moments are in ISO 8601.
     """
     return next(_problems(record, (), ""), None)
 
@@ -38,7 +38,9 @@ def _problems(value: object, place: Place, name: str) -> Iterator[str]:
     elif isinstance(value, tuple):
         if name in NEVER_EMPTY and not value:
             yield f"{key_name(place)}: found an empty list, expected at least one value"
-        if not (name.endswith("_ns") and value and 0 <= min(value) <= max(value) <= LARGEST):  # long lists are usual
+        if not (
+            name.endswith(NANOSECONDS) and value and 0 <= min(value) <= max(value) <= LARGEST
+        ):  # long lists are usual
             for number, item in enumerate(value):
                 yield from _problems(item, (*place, number), name)
     elif expected := _expected(value, name):
@@ -51,7 +53,7 @@ def _expected(value: object, name: str) -> str | None:
     if name == MOMENT:
         return None if _is_moment(str(value)) else "a date and a time with its zone, as in 2026-01-31T12:00:00Z"
     if isinstance(value, int):
-        lowest = 0 if name.endswith(NEVER_NEGATIVE) else -LARGEST
+        lowest = 0 if name.endswith(NANOSECONDS) and name not in COUNTED else -LARGEST
         return None if lowest <= value <= LARGEST else f"a whole number from {lowest} to {LARGEST}"
     if isinstance(value, float) and name.endswith(SECONDS):
         is_right = math.isfinite(value) and 0 <= value <= LONGEST_S

@@ -49,8 +49,8 @@ def lines() -> dict[str, Any]:
         ),
         (
             "memory measurement memory 0 host_peak_bytes",
-            -1,
-            f"measurement.memory[0].host_peak_bytes: found -1, {WHOLE}",
+            2**63,
+            f"measurement.memory[0].host_peak_bytes: found {2**63}, expected a whole number",
         ),
         (
             "memory measurement memory 0 demanded_bytes",
@@ -73,9 +73,12 @@ def test_an_impossible_value_is_refused_with_its_key(
     assert from_line(json.dumps(content)).case.purpose == purpose, "without the check the line is a record"
 
 
-def test_usual_values_are_right_and_a_loss_may_be_no_number() -> None:
+def test_usual_values_are_right_a_loss_may_be_no_number_and_a_counter_may_be_set_back() -> None:
     content = lines()
     content["learning"]["measurement"]["learning"]["epochs"][0]["train_loss"] = float("nan")
+    readings = {"when": "before", "cpu_mhz": None, "cpu_celsius": None, "host_used_bytes": 1}
+    use = {"readings": [readings], "span_ns": 1, "stolen_ns": -5, "preemptions": 0, "energy_j": None}
+    content["timing"]["measurement"]["blocks"][0]["use"] = use
     assert [value_checks.problem(from_line(json.dumps(item))) for item in content.values()] == [None] * 3
 
 
