@@ -13,16 +13,20 @@ LARGEST = 2**63 - 1  # of a whole number
 LONGEST_S = 1e10  # three centuries
 NANOSECONDS, SECONDS = "_ns", "_s"  # the ends of the names of times
 COUNTED = {"stolen_ns"}  # the difference of two counters of the system, one of which may have been set back
-MOMENT = "started"
+DIVISORS = {"span_ns", "wall_ns"}  # times that others are divided by
+MOMENT, MACHINE = "started", "machine"
 # Lists of which a median or the last item is needed.
-NEVER_EMPTY = {"epochs", "to_device_ns", "dispatch_ns", "compute_ns", "to_host_ns"}
+NEVER_EMPTY = {"call_ns", "synchronised_ns", "pipelined_ns", "to_device_ns", "dispatch_ns", "compute_ns", "to_host_ns"}
+NEVER_EMPTY |= {"epochs"}
+LONGEST_NAME = 255  # bytes
 SHOWN = 60  # characters of a value
 
 
 def problem(record: object) -> str | None:
     """The first impossible value in a record: its key, what was found, what is expected; None if there is none.
 
-    Times are finite and not negative, whole numbers have 64 bits, and moments are in ISO 8601.
+    Times are finite and not negative, whole numbers have 64 bits, moments are in ISO 8601, and the name of the machine
+    is one that a folder can have.
     """
     return next(_problems(record, (), ""), None)
 
@@ -52,8 +56,10 @@ def _expected(value: object, name: str) -> str | None:
     """What is expected in the place of a single value; None if the value is right."""
     if name == MOMENT:
         return None if _is_moment(str(value)) else "a date and a time with its zone, as in 2026-01-31T12:00:00Z"
+    if name == MACHINE:
+        return None if _is_folder(str(value)) else "the name of a folder"
     if isinstance(value, int):
-        lowest = 0 if name.endswith(NANOSECONDS) and name not in COUNTED else -LARGEST
+        lowest = int(name in DIVISORS) if name.endswith(NANOSECONDS) and name not in COUNTED else -LARGEST
         return None if lowest <= value <= LARGEST else f"a whole number from {lowest} to {LARGEST}"
     if isinstance(value, float) and name.endswith(SECONDS):
         is_right = math.isfinite(value) and 0 <= value <= LONGEST_S
@@ -66,3 +72,8 @@ def _is_moment(text: str) -> bool:
         return datetime.fromisoformat(text).tzinfo is not None
     except ValueError:
         return False
+
+
+def _is_folder(name: str) -> bool:
+    is_short = len(name.encode(errors="replace")) <= LONGEST_NAME
+    return is_short and name not in {"", ".", ".."} and not {"/", "\0"} & set(name)

@@ -31,7 +31,19 @@ def lines() -> dict[str, Any]:
         ("timing duration_s", 1e308, "duration_s: found 1e+308, expected seconds"),
         ("timing startup_s", float("inf"), "startup_s: found inf, expected seconds"),
         ("timing order", 10**400, f"order: found {'1' + '0' * 59}..., expected a whole number from"),
-        ("timing measurement blocks 0 wall_ns", -1, f"measurement.blocks[0].wall_ns: found -1, {WHOLE}"),
+        ("timing environment machine", "../up", "environment.machine: found '../up', expected the name of a folder"),
+        (
+            "timing environment machine",
+            "x" * 300,
+            f"environment.machine: found '{'x' * 59}..., expected the name of a f",
+        ),
+        ("timing measurement blocks 0 cpu_ns", -1, f"measurement.blocks[0].cpu_ns: found -1, {WHOLE}"),
+        ("timing measurement blocks 0 wall_ns", 0, f"blocks[0].wall_ns: found 0, {WHOLE.replace('from 0', 'from 1')}"),
+        (
+            "timing measurement blocks 0 pipelined_ns",
+            [],
+            "blocks[0].pipelined_ns: found an empty list, expected at least",
+        ),
         (
             "timing measurement blocks 0 synchronised_ns 3",
             -1,
