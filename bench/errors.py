@@ -64,6 +64,7 @@ EXPECTED = {
     "union_tag_not_found": "a value: this key is required",
     "value_error": "a value that fits the others ({error})",
 }
+FEW = 2  # names that are joined by `or`
 ANOTHER = "another value"  # for a mistake that is not in this table: better than the words of a library
 
 # The text of a value that only lacks its type because it has quotes, by what a TOML file must contain in its place.
@@ -80,7 +81,8 @@ class ExitCode(IntEnum):
     Attributes:
         DONE: The command is done. All cases ran, and all checks held.
         FAILED: At least one case failed, or a check did not hold. Examples are a certificate, and a comparison whose
-            candidate lacks something that the baseline has or that the candidate planned.
+            candidate lacks something that the baseline has or that the candidate planned. Or something is missing in
+            what was printed: stored records that could not be read, planned cases without a record, a chart.
         USAGE: An option, a file or a data set is wrong.
         REGRESSED: A case got slower or worse than the baseline, or a budget is broken.
         INCONCLUSIVE: The noise is too large to tell a change from no change in at least one case.
@@ -217,7 +219,8 @@ def meant(found: str, known: Iterable[str]) -> str:
 def unknown(found: Iterable[str], known: Sequence[str]) -> str:
     """`found ..., expected one of ...` for all names that are not known, each with the names that are nearest to it."""
     wrong = ", ".join(f"{name!r}{meant(name, known)}" for name in dict.fromkeys(found) if name not in known)
-    return f"found {wrong}, expected one of {', '.join(known)}"
+    every = " or ".join(known) if len(known) <= FEW else f"one of {', '.join(known)}"
+    return f"found {wrong}, expected {every}"
 
 
 def key_name(parts: Iterable[int | str]) -> str:

@@ -1,15 +1,12 @@
 """Asks the frameworks which devices they see, and checks that they see the devices that a command wants."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.cli.console import errors, note
+from bench.cli.console import errors
 
 if TYPE_CHECKING:
     from bench.workload.frameworks import Contender
-
-FIRST_GPU = Path("/dev/nvidia0")
 
 
 def ask(contenders: "Iterable[Contender]") -> "Mapping[Contender, Mapping[str, Any]]":
@@ -35,11 +32,3 @@ def check_devices(contenders: "Sequence[Contender]", wanted: Sequence[str]) -> N
     from bench.plan import request
 
     request.check_devices(contenders, wanted, seen=ask(contenders))
-
-
-def note_a_missing_gpu(wanted: Sequence[str]) -> None:
-    """Print a note if a plan is for a GPU and this machine shows none; no framework is asked."""
-    from bench.records.environment import gpu_users
-
-    if set(wanted) != {"cpu"} and not FIRST_GPU.exists() and not gpu_users():
-        note("note: no GPU is seen here: this plan is for another machine")

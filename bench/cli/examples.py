@@ -18,7 +18,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "report": (
         ("levelfield report", "the newest run"),
-        ("levelfield report 2026 --format markdown", "the run whose id begins with 2026"),
+        ("levelfield report 2026 --full", "every table of the run whose id begins with 2026"),
         ("levelfield report --format csv", "every figure, one to a line"),
     ),
     "compare": (

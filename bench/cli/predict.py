@@ -1,5 +1,6 @@
 """`levelfield predict`: the predictions of a saved model, as CSV."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,7 +37,10 @@ def predict(
     ] = None,
     device: Annotated[str, as_option("device", DEVICE._replace(metavar="NAME", group=None))] = "cpu",
 ) -> None:
-    """Predict with a saved model, in any framework; prints CSV."""
+    """Predict with a saved model, in any framework; prints CSV.
+
+    If the data have labels, the quality of the predictions is printed too.
+    """
     from bench.plan import option_values
     from bench.workload import saved_model
 
@@ -56,8 +60,20 @@ def predict(
         (write if output is None else output.write_text)(text)
     except OSError as error:
         fail(f"--output: {output}: cannot be written ({error.strerror})", USAGE)
-    figures = ", ".join(f"{name} {value:.4f}" for name, value in result["quality"].items()) or "the file has no labels"
-    note(f"{about.workload}, trained by {about.contender}, predicted by {contender} from {result['source']}: {figures}")
+    who = f"{about.workload}, trained by {about.contender}, predicted by {contender}"
+    note(f"{who} from {result['source']}: {_scored(result)}")
+
+
+def _scored(result: Mapping[str, Any]) -> str:
+    """The quality of the predictions, and for how many samples."""
+    from bench.report import formatting
+
+    labelled, samples = result["labelled"], result["samples"]
+    if not labelled:
+        return "the file has no labels"
+    figures = ", ".join(f"{name} {formatting.score(value)}" for name, value in result["quality"].items())
+    where = f"{labelled} samples" if labelled == samples else f"the {labelled} of {samples} samples that have a label"
+    return f"{figures} on {where}"
 
 
 def _contender(name: str | None, about: "SavedModel") -> "Contender":

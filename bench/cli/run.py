@@ -22,16 +22,18 @@ from bench.cli.console import (
     fail,
     named_once,
     note,
+    one_of,
     say,
+    share_of,
     warn,
     warn_of_load,
 )
-from bench.cli.devices import check_devices, note_a_missing_gpu
+from bench.cli.devices import check_devices
 from bench.cli.events import show_event
 from bench.cli.options import as_option, with_options
 from bench.cli.page import make_page, show_page, without_folders, write_page
-from bench.cli.stored_runs import check_writable, warn_of_another_environment
-from bench.cli.verdicts import VerdictFormat
+from bench.cli.stored_runs import check_can_be_written, check_writable, warn_of_another_environment
+from bench.cli.verdicts import VERDICT_FORMATS, VerdictFormat
 from bench.plan.options import COMPARE, HOW, Help, Options
 
 AROUND = "proofs, memory, peak rates and start-up"
@@ -90,6 +92,7 @@ def run(  # noqa: PLR0913 (the options of the command)
     """
     from bench.plan.cases import cases
     from bench.plan.request import check
+    from bench.records.environment import machine_name
 
     compares = against is not None or self_check
     if resume:
@@ -111,6 +114,9 @@ def run(  # noqa: PLR0913 (the options of the command)
             fail(f"--against: found {against} beside --self-check, expected one of them", USAGE)
         options = other.timed(options)
         if dry_run:
+            one_of("--format", form, VERDICT_FORMATS)
+            share_of(threshold)
+            check_can_be_written(results)
             other.check_checkouts(against or other.HERE)
         else:
             other.run(against or other.HERE, options, threshold=threshold, form=form, results=results)
@@ -120,6 +126,9 @@ def run(  # noqa: PLR0913 (the options of the command)
 
         check_tensorboard()
     if dry_run:
+        machine_name(options.machine)
+        check_devices(request.selection.contenders, request.selection.devices)
+        check_can_be_written(results, reports)
         _print_plan(cases(request.selection), request, results=results)
         raise SystemExit(0)
     _, code = start(options, request, results=results, reports=reports)
@@ -176,10 +185,12 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
             USAGE,
         )
     left = found.missing(warn=warn)
-    warn_of_another_environment(found, machine=machine)
+    check_devices(request.selection.contenders, request.selection.devices)
     if dry_run:
+        check_can_be_written(found.folder, reports)
         _print_plan(left, request, results=results)
         raise SystemExit(0)
+    warn_of_another_environment(found, machine=machine)
     raise SystemExit(_measure(found, left, request, options, machine=machine, reports=reports))
 
 
@@ -326,7 +337,6 @@ def _print_plan(planned: Sequence["Case"], request: "Request", *, results: Path)
 
     estimates = _estimates(planned, request, results=results)
     _say_what_is_left_out(request)
-    note_a_missing_gpu(request.selection.devices)
     for case in planned:
         sizes = ", ".join(map(str, case.batch_sizes))
         say(f"{progress.name(case)}, batch {sizes}: {activity.clock(estimates[case])}")

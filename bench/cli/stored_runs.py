@@ -135,6 +135,17 @@ def warn_of_another_environment(run: "RunFolder", *, machine: str) -> None:
         )
 
 
+def check_can_be_written(*folders: Path) -> None:
+    """Refuse what `check_writable` would refuse, and make nothing: a plan of a run leaves no trace."""
+    import os
+
+    for folder in folders:
+        there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            reason = "Permission denied" if there.is_dir() else "Not a directory"
+            fail(f"{folder}: cannot be written ({reason}); expected a folder with write permission", USAGE)
+
+
 def check_writable(*folders: Path) -> None:
     """Refuse a folder that cannot be written to now, and not after everything is measured."""
     from tempfile import TemporaryFile

@@ -51,16 +51,16 @@ def verify(  # noqa: PLR0913 (the options of the command)
     one_of("--format", form, ("table", "json"))
     workload = named_once(names, workload)
     known = tuple(map(str, filter(frameworks.is_installed, frameworks.every_contender())))
-    contenders, problems = frameworks.choose(
-        known if framework is None else option_values.split("framework", framework)
+    (contenders, problems), workloads, (where, *others), (used, *more) = option_values.each(
+        lambda: frameworks.choose(known if framework is None else option_values.split("framework", framework)),
+        lambda: option_values.load_workloads(workload or "all"),
+        lambda: option_values.devices(device),
+        lambda: option_values.precisions(precision),
     )
     if not contenders:
         fail("; ".join(problems) or "no framework is installed", USAGE)
-    workloads = option_values.load_workloads(workload or "all")
-    where, *others = option_values.devices(device)
     if others:
         fail(f"--device: found {device!r}, expected one device", USAGE)
-    used, *more = option_values.precisions(precision)
     if more:
         fail(f"--precision: found {precision!r}, expected one precision", USAGE)
     for remark in request.check_variables((where,)):

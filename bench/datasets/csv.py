@@ -18,16 +18,16 @@ from bench.datasets.own_files import header as headers
 from bench.datasets.own_files.header import Header, Wanted
 from bench.datasets.own_files.rows import Rows
 from bench.datasets.tables import Splitting, Table
-from bench.errors import DataError
+from bench.errors import DataError, meant
 
 
-def _name(value: object) -> object:
+def named(value: object) -> object:
     """The name of a column: a number stands for the name that consists of its digits, and blanks do not count."""
     text = str(value) if type(value) is int else value
     return rows.clean(text) if isinstance(text, str) else text
 
 
-Name = Annotated[str, BeforeValidator(_name)]
+Name = Annotated[str, BeforeValidator(named)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
@@ -111,11 +111,12 @@ def inputs_of(path: Path, dataset: Mapping[str, object], features: tuple[str, ..
     Without names of features, all columns are features. Raises DataError for a mistake in the file.
     """
     wanted = dataset.get("header")
-    found, content = _opened(path, header=wanted if isinstance(wanted, bool) else None)
+    found, content = opened(path, header=wanted if isinstance(wanted, bool) else None)
     missing = [name for name in features if name not in found.names]
     if missing:
-        names = ", ".join(map(repr, missing))
-        raise DataError(f"{path}: found no column {names}, expected {', '.join(features)}")
+        shown = ", ".join(f"{name!r}{meant(name, found.names)}" for name in missing)
+        word = "column" if len(missing) == 1 else "columns"
+        raise DataError(f"{path}: found no {word} {shown}, expected {', '.join(features)}")
     twice = [name for name in features if found.names.count(name) > 1]
     if twice:
         raise DataError(f"{path}: found the name {twice[0]!r} twice, expected different names")
@@ -128,7 +129,7 @@ def inputs_of(path: Path, dataset: Mapping[str, object], features: tuple[str, ..
 @cache
 def _read(options: Options) -> File:
     path, is_text = Path(options.path), options.task == "classification"
-    names, content = _opened(path, header=options.header)
+    names, content = opened(path, header=options.header)
     target, features = headers.choose(names, Wanted(options.target, options.features, options.drop))
     numbers = features if is_text else (*features, target)
     cells = columns.read(names, content, numbers=numbers, text=target if is_text else None)
@@ -147,7 +148,7 @@ def _read(options: Options) -> File:
     return File(table, found.names, tuple(names.names[place] for place in features), notes)
 
 
-def _opened(path: Path, *, header: bool | None) -> tuple[Header, Rows]:
+def opened(path: Path, *, header: bool | None) -> tuple[Header, Rows]:
     """The names of the columns, and the rows below them."""
     content = rows.rows(path)
     first = next(content)

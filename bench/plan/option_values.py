@@ -1,10 +1,12 @@
 """Parses the values of command line options: comma-separated lists of names, batch sizes and devices."""
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, get_args
 
-from bench.errors import UsageError
+from bench.errors import UsageError, unknown
 from bench.plan.cases import PURPOSES
 from bench.workload.axes import Feed, Mode, Precision, Purpose, Scenario
 from bench.workload.workload import Workload, load_workload, workload_names
@@ -30,27 +32,41 @@ class Sizes:
     memory_bytes: int | None = None
 
 
+def each(*values: Callable[[], Any]) -> list[Any]:
+    """The value of each of these functions; raises one UsageError with the texts of all that one of them raised.
+
+    So a user sees all misspelt names of a command at once.
+    """
+    found, wrong = [], []
+    for value in values:
+        try:
+            found.append(value())
+        except UsageError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise UsageError("; ".join(dict.fromkeys(wrong)))
+    return found
+
+
 def load_workloads(text: str) -> tuple[Workload, ...]:
     """The workloads of a comma-separated list of names and TOML files; `all` is the catalogue without large ones.
 
     Raises UsageError for an unknown workload, and for a name that occurs more than once.
     """
     wanted = split("workload", text)
-    workloads = tuple(map(load_workload, workload_names() if wanted == ("all",) else wanted))
+    names = workload_names() if wanted == ("all",) else wanted
+    workloads: tuple[Workload, ...] = tuple(each(*(partial(load_workload, name) for name in names)))
     workloads = tuple(workload for workload in workloads if wanted != ("all",) or not workload.large)
-    names = [workload.name for workload in workloads]
-    for name in names:
-        if names.count(name) > 1:
+    found = [workload.name for workload in workloads]
+    for name in found:
+        if found.count(name) > 1:
             raise UsageError(f"--workload: found two workloads with the name {name!r}, expected different names")
     return workloads
 
 
 def purposes(text: str | None) -> tuple[Purpose, ...]:
     """The purposes of a comma-separated option; empty if it was left out. Raises UsageError for an unknown purpose."""
-    wanted = () if text is None else split("purpose", text)
-    for name in wanted:
-        if name not in PURPOSES:
-            raise UsageError(f"--purpose: found {name!r}, expected one of {', '.join(PURPOSES)}")
+    wanted = () if text is None else _words("purpose", text, PURPOSES)
     return tuple(name for name in PURPOSES if name in wanted)
 
 
@@ -92,38 +108,29 @@ def batch_sizes(text: str | None) -> Sizes:
 def devices(text: str) -> tuple[str, ...]:
     """The devices of a comma-separated option; raises UsageError for an unknown one."""
     found = split("device", text)
-    for part in found:
-        if not DEVICE.fullmatch(part):
-            raise UsageError(f"--device: found {part!r}, expected cpu, cuda or cuda:N, separated by commas")
+    wrong = [repr(part) for part in found if not DEVICE.fullmatch(part)]
+    if wrong:
+        raise UsageError(f"--device: found {', '.join(wrong)}, expected cpu, cuda or cuda:N, separated by commas")
     return found
 
 
 def scenarios(text: str | None) -> tuple[Scenario, ...]:
     """The scenarios of a comma-separated option, all if it was left out; raises UsageError for an unknown one."""
     known: tuple[Any, ...] = get_args(Scenario)
-    found = split("scenario", text) if text is not None else known
-    for part in found:
-        if part not in known:
-            raise UsageError(f"--scenario: found {part!r}, expected {' or '.join(known)}")
+    found = known if text is None else _words("scenario", text, known)
     return tuple(part for part in known if part in found)
 
 
 def modes(text: str) -> tuple[Mode, ...]:
     """The modes of a comma-separated option; raises UsageError for an unknown one."""
     known: tuple[Mode, ...] = get_args(Mode)
-    found = split("mode", text)
-    for part in found:
-        if part not in known:
-            raise UsageError(f"--mode: found {part!r}, expected {' or '.join(known)}")
+    found = _words("mode", text, known)
     return tuple(name for name in known if name in found)
 
 
 def precisions(text: str) -> tuple[Precision, ...]:
     """The precisions of a comma-separated option; raises UsageError for an unknown one."""
-    found = split("precision", text)
-    for part in found:
-        if part not in PRECISIONS:
-            raise UsageError(f"--precision: found {part!r}, expected fp32, tf32 or bf16, separated by commas")
+    found = _words("precision", text, PRECISIONS)
     return tuple(name for name in PRECISIONS if name in found)
 
 
@@ -131,5 +138,13 @@ def feed(text: str) -> Feed:
     """Where batches are when the clock starts: `device` or `host`; raises UsageError for any other value."""
     known: tuple[Feed, ...] = get_args(Feed)
     if text not in known:
-        raise UsageError(f"--feed: found {text!r}, expected {' or '.join(known)}")
+        raise UsageError(f"--feed: {unknown([text], known)}")
     return known[known.index(text)]
+
+
+def _words(option: str, text: str, known: Sequence[str]) -> tuple[str, ...]:
+    """The words of a comma-separated option; raises UsageError that tells of all that are not known."""
+    found = split(option, text)
+    if set(found) - set(known):
+        raise UsageError(f"--{option}: {unknown(found, known)}")
+    return found

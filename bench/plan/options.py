@@ -1,6 +1,7 @@
 """The options of a run: each stands here once, with its type, its default and its help."""
 
 from dataclasses import dataclass
+from shlex import quote
 from typing import Annotated, NamedTuple
 
 DEFAULT_SUITE = "quick"
@@ -103,8 +104,8 @@ class Options:
     only: Annotated[str | None, Help("A file of cells; nothing else is measured.", hidden=True)] = None
 
     def command(self) -> str:
-        """The command line that asks for the same."""
-        return " ".join(("levelfield run", *self.words()))
+        """The command line that asks for the same, as a shell takes it."""
+        return " ".join(("levelfield run", *map(quote, self.words())))
 
     def words(self) -> list[str]:
         """The options of that command line, word by word."""

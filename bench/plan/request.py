@@ -12,11 +12,12 @@ from pydantic import TypeAdapter
 
 from bench.analysis.self_check import LEAST, SIDE
 from bench.errors import UsageError, unreadable
-from bench.plan.cases import Selection
+from bench.plan.cases import Selection, cases
 from bench.plan.option_values import (
     Sizes,
     batch_sizes,
     devices,
+    each,
     feed,
     load_workloads,
     modes,
@@ -72,32 +73,43 @@ class Request:
 def check(options: Options) -> Request:
     """The request that the options describe; raises UsageError for a wrong or contradictory option."""
     suite = load_suite(DEFAULT_SUITE if options.suite is None else options.suite)
-    workloads = _workloads(options, suite)
-    names = suite.frameworks if options.framework is None else split("framework", options.framework)
-    contenders, problems = frameworks.choose(names)
-    if not contenders:
-        raise UsageError("--framework: " + "; ".join(problems))
-    sizes = batch_sizes(options.batch_size)
+    precise = options.precision
+    workloads, (contenders, problems), where, what, how, numbers, fed, sizes, _ = each(
+        lambda: _workloads(options, suite),
+        lambda: _contenders(options, suite),
+        lambda: devices(options.device),
+        lambda: scenarios(options.scenario),
+        lambda: modes(options.mode),
+        lambda: suite.precisions if precise is None else precisions(precise),
+        lambda: feed(options.feed),
+        lambda: batch_sizes(options.batch_size),
+        lambda: purposes(options.purpose),
+    )
     training = sizes.named
     selection = Selection(
         workloads=workloads,
         contenders=contenders,
-        devices=devices(options.device),
-        scenarios=scenarios(options.scenario),
+        devices=where,
+        scenarios=what,
         batch_sizes=sizes.named or suite.batch_sizes,
         batch_sizes_for_training=training,
         processes=_positive("processes", suite.processes if options.processes is None else options.processes),
         seeds=_positive("seeds", options.seeds),
         threads=_threads(options.threads),
         purposes=("learning",) if options.grid else _purposes(options.purpose, suite, sizes),
-        modes=modes(options.mode),
-        precisions=suite.precisions if options.precision is None else precisions(options.precision),
-        feed=feed(options.feed),
+        modes=how,
+        precisions=numbers,
+        feed=fed,
         largest_batch=sizes.largest,
         only=None if options.only is None else _only(Path(options.only)),
     )
     if options.grid and "training" not in selection.scenarios:
         raise UsageError("--grid: found --scenario inference, expected training: --grid trains every variant")
+    if options.only is None and not cases(selection):
+        raise UsageError(
+            f"--purpose: found {', '.join(selection.purposes)} with --scenario {', '.join(selection.scenarios)}, which "
+            "leaves nothing to measure: only training has learning; leave out one of the two options"
+        )
     _check_hardware(options, selection, sizes=sizes, suite=suite)
     for workload in workloads if "training" in selection.scenarios else ():
         _fits(workload, training if sizes.largest != 1 else (*training, 1))
@@ -169,6 +181,15 @@ def check_devices(
                 f"--device: found {device!r}, but {', '.join(map(str, blind))} cannot use it: {'; '.join(lines)}. "
                 "Run `pip install 'levelfield[cuda]'` on a machine with an NVIDIA GPU, or use --device cpu"
             )
+
+
+def _contenders(options: Options, suite: Suite) -> tuple[tuple[Contender, ...], tuple[str, ...]]:
+    """The frameworks that are installed, and a line for each that is not; raises UsageError if none is."""
+    names = suite.frameworks if options.framework is None else split("framework", options.framework)
+    contenders, problems = frameworks.choose(names)
+    if not contenders:
+        raise UsageError("--framework: " + "; ".join(problems))
+    return contenders, problems
 
 
 def _workloads(options: Options, suite: Suite) -> tuple[Workload, ...]:

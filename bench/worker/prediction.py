@@ -1,6 +1,5 @@
 """Saves trained models, and predicts with them in the framework that trained them or in another."""
 
-import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,27 +9,29 @@ import pandas as pd
 
 from bench.adapters.base import Adapter, Model
 from bench.datasets import base as datasets
-from bench.datasets import csv, npz
 from bench.datasets.base import Split
 from bench.errors import BenchError, UsageError
 from bench.records.record import Case
-from bench.worker import quality_metrics
+from bench.worker import labelled_files, quality_metrics
+from bench.worker.labelled_files import PARTS, Samples
 from bench.worker.measure.inference import logits_of
 from bench.worker.prepared_workload import PreparedWorkload, load_adapter, network_module
 from bench.workload import model_families, saved_model
 from bench.workload.model_families import Weights
 from bench.workload.saved_model import FORMAT, SavedModel, Scale
 
-PARTS = ("train", "validation", "test")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """A table with one row for each sample, the source of the weights, and the quality where there are labels."""
+    """A table with one row for each sample, the source of the weights, and the quality where there are labels.
+
+    `labelled` is the number of samples with a label.
+    """
 
     table: pd.DataFrame
     source: Literal["its own file", "the canonical weights"]
     quality: dict[str, float]
+    labelled: int
 
 
 def keep(subject: PreparedWorkload, case: Case, folder: Path, *, weights: Weights, quality: dict[str, float]) -> None:
@@ -61,11 +62,12 @@ def predict(framework: str, folder: Path, data: str, *, device: str, threads: in
     """The predictions of a saved model for `data`: a part of its data set, or a file with samples of the same kind.
 
     A CSV file has a header and the feature columns of the data set. An .npz file has the array `inputs`. The values
-    of both are not scaled. Raises UsageError or DataError for a wrong folder or file.
+    of both are not scaled. If the file has the target too, the predictions are scored by it. Raises UsageError or
+    DataError for a wrong folder or file.
     """
     about = saved_model.read(folder)
-    split = _part(about, data) if data in PARTS else None
-    inputs = _read(Path(data), about) if split is None else split.inputs
+    samples = _samples(_part(about, data)) if data in PARTS else labelled_files.read(Path(data), about)
+    inputs = samples.inputs
     shape = model_families.spec_module(about.family).input_shape(about.network())
     adapter = load_adapter(framework)
     adapter.configure(device="cpu" if device == "cpu" else "cuda", precision="fp32", threads=threads)
@@ -73,16 +75,31 @@ def predict(framework: str, folder: Path, data: str, *, device: str, threads: in
     model = _loaded(adapter, framework, folder, about, own=own)
     adapter.prepare(model, about.recipe)
     logits = logits_of(adapter, inputs.reshape(len(inputs), *shape).astype(np.float32))
-    found = (
-        {}
-        if split is None
-        else quality_metrics.evaluate(quality_metrics.answers(about.description, about.recipe.loss, logits, split))
-    )
     return Predictions(
-        table=_table(about, logits, split),
+        table=_table(about, logits, samples),
         source="its own file" if own else "the canonical weights",
-        quality=found,
+        quality=_quality(about, logits, samples),
+        labelled=len(samples.labelled),
     )
+
+
+def _samples(split: Split) -> Samples:
+    return Samples(inputs=split.inputs, labelled=np.arange(len(split)), targets=split.targets)
+
+
+def _quality(about: SavedModel, logits: np.ndarray, samples: Samples) -> dict[str, float]:
+    """The quality of the predictions for the samples that have a label, by the metrics of a run; empty without any."""
+    if not len(samples.labelled):
+        return {}
+    scale = {"mean": np.array(about.targets.mean), "deviation": np.array(about.targets.deviation)}
+    answers = quality_metrics.Answers(
+        task=about.description.task,
+        loss=about.recipe.loss,
+        logits=logits[samples.labelled],
+        targets=samples.targets,
+        **(scale if about.targets.mean else {}),
+    )
+    return quality_metrics.evaluate(answers)
 
 
 def _loaded(adapter: Adapter, framework: str, folder: Path, about: SavedModel, *, own: bool) -> Model:
@@ -95,10 +112,10 @@ def _loaded(adapter: Adapter, framework: str, folder: Path, about: SavedModel, *
     except BenchError:
         raise
     except Exception as error:  # each library raises its own errors for a damaged file
-        reason = str(error).partition("\n")[0] or type(error).__name__
         raise UsageError(
-            f"{folder}: {framework} cannot read the model file that it saved there: {reason}. To load the canonical "
-            "weights instead, choose another framework with --framework"
+            f"{folder}: {framework} cannot read the model file that it saved there: the file is damaged, or another "
+            f"version of {framework} wrote it. To load the canonical weights instead, choose another framework with "
+            "--framework"
         ) from error
 
 
@@ -110,35 +127,22 @@ def _part(about: SavedModel, name: str) -> Split:
     return part
 
 
-def _read(path: Path, about: SavedModel) -> np.ndarray:
-    """The samples of a file, scaled like the training data."""
-    known = about.description
-    if path.suffix == ".npz":
-        inputs = npz.inputs_of(path, about.dataset)
-    elif path.suffix == ".csv":
-        cells = csv.inputs_of(path, about.dataset, known.features)
-        fits = cells.shape[1] == math.prod(known.sample_shape)
-        inputs = cells.reshape(len(cells), *known.sample_shape) if fits else cells
-    else:
-        raise UsageError(f"DATA: found {str(path)!r}, expected a .csv or .npz file, or one of {', '.join(PARTS)}")
-    if inputs.shape[1:] != known.sample_shape or not len(inputs):
-        expected = ", ".join(map(str, ("samples", *known.sample_shape)))
-        raise UsageError(f"{path}: found samples of shape {inputs.shape}, expected ({expected})")
-    return about.inputs.apply(inputs.astype(np.float64))
-
-
-def _table(about: SavedModel, logits: np.ndarray, split: Split | None) -> pd.DataFrame:
+def _table(about: SavedModel, logits: np.ndarray, samples: Samples) -> pd.DataFrame:
     outputs, known = logits.astype(np.float64), about.description
     if known.task == "regression":
         columns = dict(_named("predicted", about.targets.undo(outputs)))
-        truth = {} if split is None else dict(_named("truth", about.targets.undo(split.targets)))
+        real = np.full(outputs.shape, np.nan)
+        real[samples.labelled] = about.targets.undo(samples.targets.reshape(-1, outputs.shape[1]))
+        truth = dict(_named("truth", real))
     else:
         names = np.array(known.labels or range(max(quality_metrics.BINARY, known.outputs)))
         chances = quality_metrics.probabilities(outputs, about.recipe.loss)
         columns = {"predicted": names[quality_metrics.classes(outputs)]}
         columns |= {f"probability of {name}": chances[:, number] for number, name in enumerate(names)}
-        truth = {} if split is None else {"truth": names[split.targets]}
-    return pd.DataFrame({"sample": np.arange(len(outputs)), **truth, **columns})
+        classes = np.full(len(outputs), None, dtype=object)
+        classes[samples.labelled] = names[samples.targets]
+        truth = {"truth": classes}
+    return pd.DataFrame({"sample": np.arange(len(outputs)), **(truth if len(samples.labelled) else {}), **columns})
 
 
 def _named(name: str, values: np.ndarray) -> list[tuple[str, np.ndarray]]:

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bench.errors import UsageError, meant
+from bench.errors import UsageError, unknown
 from bench.workload import source_code
 
 ADAPTERS = Path(__file__).parents[1] / "adapters"
@@ -59,9 +59,12 @@ def choose(names: tuple[str, ...]) -> tuple[tuple[Contender, ...], tuple[str, ..
     """The installed frameworks among `names`, and one line for each missing one that says how to install it.
 
     Plain `keras` means Keras on its first installed backend. `all` means every framework on every backend. Raises
-    UsageError for an unknown name.
+    UsageError that tells of all unknown names.
     """
     every = tuple(map(str, every_contender()))
+    known = (*framework_names(), *(str(item) for item in every_contender() if item.backend), EVERY)
+    if set(names) - set(known):
+        raise UsageError(f"--framework: {unknown(names, known)}")
     chosen: dict[Contender, None] = {}
     problems = []
     for name in itertools.chain.from_iterable(every if name == EVERY else (name,) for name in names):
@@ -97,11 +100,7 @@ def adapter_source(framework: str) -> bytes:
 
 
 def _candidates(name: str) -> tuple[Contender, ...]:
-    fitting = tuple(contender for contender in every_contender() if name in {contender.framework, str(contender)})
-    if not fitting:
-        known = (*framework_names(), *(str(item) for item in every_contender() if item.backend), EVERY)
-        raise UsageError(f"--framework: found {name!r}{meant(name, known)}, expected one of {', '.join(known)}")
-    return fitting
+    return tuple(contender for contender in every_contender() if name in {contender.framework, str(contender)})
 
 
 def _remedy(contender: Contender) -> str:

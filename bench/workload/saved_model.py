@@ -9,10 +9,12 @@ No pickle is ever written or read.
 
 import json
 import shutil
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float
@@ -20,8 +22,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from bench.datasets.description import Description, checked
-from bench.errors import UsageError, expected, key_name, unreadable
-from bench.workload import model_families
+from bench.errors import UsageError, expected, key_name, unknown, unreadable
+from bench.workload import frameworks, model_families
 from bench.workload.model_families import Spec, Weights
 from bench.workload.recipe import Recipe
 
@@ -96,7 +98,7 @@ def read(folder: Path) -> SavedModel:
     path = folder / ABOUT
     try:
         content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(
             f"{path}: {unreadable(error)}, expected a file that `levelfield run --save-models` has written"
         ) from None
@@ -106,11 +108,33 @@ def read(folder: Path) -> SavedModel:
             f"{path}: found format {version!r}, expected {FORMAT}; train the model again with --save-models"
         )
     try:
-        return TypeAdapter(SavedModel).validate_python(content)
+        about = TypeAdapter(SavedModel).validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = f"{path}: {key_name(first['loc'])}"
         raise UsageError(f"{where}: found no valid value, expected {expected(first)}; train the model again") from None
+    wrong = _misfit(about)
+    if wrong:
+        raise UsageError(f"{path}: {wrong}; train the model again")
+    return about
+
+
+def _misfit(about: SavedModel) -> str | None:
+    """What does not fit the rest of the description: the family, its options, or the names of the classes."""
+    known = model_families.family_names()
+    if about.family not in known:
+        return f"family: {unknown([about.family], known)}"
+    every = tuple(map(str, frameworks.every_contender()))
+    if about.contender not in every:
+        return f"contender: {unknown([about.contender], every)}"
+    try:
+        about.network()
+    except (TypeError, ValueError):
+        return f"spec: found values that are no network of the family {about.family!r}"
+    named = len(about.description.labels)
+    if named not in {0, about.description.outputs}:
+        return f"description.labels: found {named} names, expected {about.description.outputs}, one for each class"
+    return None
 
 
 def read_weights(folder: Path, about: SavedModel) -> Weights:
@@ -120,7 +144,7 @@ def read_weights(folder: Path, about: SavedModel) -> Weights:
     try:
         with np.load(path, allow_pickle=False) as file:
             weights = dict(file)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, BadZipFile, zlib.error) as error:
         raise UsageError(
             f"{path}: {unreadable(error)}, expected a NumPy file of weights, without Python objects"
         ) from None

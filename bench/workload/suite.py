@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from bench.errors import UsageError, meant
+from bench.errors import UsageError, unknown
 from bench.workload.axes import Precision
 from bench.workload.recipe import Positive, Size, from_toml
 from bench.workload.toml_errors import read_toml, refuse
@@ -55,15 +55,19 @@ def load_suite(name: str) -> Suite:
     path = SUITES / f"{name}.toml"
     if name in workload_names():
         raise UsageError(f"--suite: found {name!r}, which is the name of a workload: use `levelfield run {name}`")
-    if name not in suite_names():
+    if name.endswith(".toml") or Path(name).is_file():
+        known = ", ".join(suite_names())
         raise UsageError(
-            f"--suite: found {name!r}{meant(name, suite_names())}, expected one of {', '.join(suite_names())}"
+            f"--suite: found {name!r}, which is a file, expected one of {known}: a workload of your own is measured "
+            f"with `levelfield run {name}`"
         )
+    if name not in suite_names():
+        raise UsageError(f"--suite: {unknown([name], suite_names())}")
     try:
         found = TypeAdapter(Suite).validate_python(read_toml(path))
     except ValidationError as error:
         refuse(path, "", error, kind=Suite)
     known = workload_names()
-    if unknown := [f"{item!r}{meant(item, known)}" for item in found.workloads if item not in known]:
-        raise UsageError(f"{path}: workloads: found {', '.join(unknown)}, expected some of {', '.join(known)}")
+    if strange := [item for item in found.workloads if item not in known]:
+        raise UsageError(f"{path}: workloads: {unknown(strange, known)}")
     return found

@@ -116,7 +116,19 @@ def load_workload(name: str) -> Workload:
         raise UsageError(f"workload: found {name!r}, expected the path of a TOML file: there is no such file")
     if not (name.endswith(".toml") or name in names):
         raise UsageError(f"workload: found {name!r}{unknown_names.remark(name, names)}")
-    return parse_workload(read_toml(path), source=path)
+    workload = parse_workload(read_toml(path), source=path)
+    if name.endswith(".toml") and workload.name in names:
+        _check_name(workload, path)
+    return workload
+
+
+def _check_name(workload: Workload, path: Path) -> None:
+    """Raise UsageError for other work under the name of a workload of the catalogue; an unchanged copy is the same."""
+    if workload.digest != load_workload(workload.name).digest:
+        raise UsageError(
+            f"{path}: name: found {workload.name!r}, which is a workload of the catalogue that does other work; "
+            "expected a name of your own, so that results of the two are not taken for each other"
+        )
 
 
 def outlines() -> tuple[Outline, ...]:

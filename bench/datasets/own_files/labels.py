@@ -10,6 +10,7 @@ from jaxtyping import Int64
 from bench.datasets.own_files.columns import Cells, is_missing, more, shown
 from bench.datasets.own_files.header import is_number
 from bench.datasets.own_files.rows import plain, quoted
+from bench.errors import DataError
 
 NAMES = {"none"}  # a word for a missing value that is also the name of a class
 SHOWN = 8
@@ -42,6 +43,21 @@ def read(cells: Cells, classes: Sequence[str] | None) -> Labels:
     labels = {name: label for label, name in enumerate(names)}
     values = np.array([labels.get(text, -1) for text in cells.texts], np.int64)
     return Labels(names, values, tuple(problems))
+
+
+def known(
+    cells: Cells, classes: Sequence[str]
+) -> tuple[Int64[np.ndarray, " labelled"], Int64[np.ndarray, " labelled"]]:
+    """The rows that have a label, and the numbers of their classes; raises DataError for labels of no class."""
+    firsts: dict[str, int] = {}
+    for row, text in enumerate(cells.texts):
+        firsts.setdefault(text, row)
+    missing = [text for text in firsts if text not in classes and is_missing(text)]
+    if problems := tuple(_unknown(cells, classes, firsts, missing)):
+        raise DataError(f"{cells.header.path}, {'; '.join(problems)}")
+    numbers = {name: number for number, name in enumerate(classes)}
+    rows = np.array([row for row, text in enumerate(cells.texts) if text in numbers], np.int64)
+    return rows, np.array([numbers[cells.texts[row]] for row in rows], np.int64)
 
 
 def _where(cells: Cells, row: int) -> str:

@@ -13,6 +13,7 @@ import pytest
 from bench.cli import main
 from bench.records.record import Record
 from bench.records.store import RunFolder
+from bench.records.variable_rules import OVERRULED, SET
 from bench.run.worker_client import ROOT
 from bench.workload import frameworks
 from bench.workload.frameworks import Contender
@@ -41,6 +42,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LEVELFIELD_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell without variables of which a command would tell: those of the user, and those that other tests set."""
+    for name in (*OVERRULED, *SET):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from bench.cli import devices
-from bench.records import environment
 from bench.workload import frameworks
 from tests.bench.cli.conftest import SMALL, Command, Place, prepared
+from tests.bench.run.scripted_workers import Script
 
 
 @pytest.mark.usefixtures("nothing_starts")
@@ -88,21 +88,38 @@ def test_a_run_that_goes_on_names_no_pairs_that_were_left_out_since_it_takes_no_
     assert "also installed" not in found.err
 
 
-@pytest.mark.usefixtures("nothing_starts")
-@pytest.mark.parametrize(
-    ("device", "shown", "line"),
-    [
-        ("cuda", "nothing", "note: no GPU is seen here: this plan is for another machine\n"),
-        ("cuda", "file", ""),
-        ("cuda", "driver", ""),
-        ("cpu", "nothing", ""),
-    ],
-)
-def test_a_plan_for_a_gpu_that_is_not_here_is_printed_with_a_note(
-    device: str, shown: str, line: str, levelfield: Command, monkeypatch: pytest.MonkeyPatch
+REFUSED: dict[str, list[str]] = {
+    "a GPU that is not there": ["--device", "cuda"],
+    "a name of a machine that is a path": ["--machine", "../elsewhere"],
+    "folders that cannot be written": ["--reports", "FILE/reports"],
+    "a purpose that the scenario does not have": ["--purpose", "learning", "--scenario", "inference"],
+    "a framework that does not exist": ["--framework", "theano"],
+    "a comparison without a valid threshold": ["--self-check", "--threshold", "0"],
+    "a format that no verdict has": ["--self-check", "--format", "pdf"],
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_dry_run_refuses_what_a_run_refuses_with_the_same_words(
+    what: str, levelfield: Command, tmp_path: Path, script: Script
 ) -> None:
-    monkeypatch.setattr(devices, "FIRST_GPU", Path(__file__ if shown == "file" else "none"))
-    monkeypatch.setattr(environment, "gpu_users", lambda: ("one GPU",) if shown == "driver" else ())
-    found = levelfield("run", "--dry-run", "digits-dnn", "--framework", "pytorch", "--device", device)
-    assert (found.code, found.err) == (0, line)
-    assert "cases, about " in found.out
+    place = prepared(tmp_path)
+    (tmp_path / "file").write_text("")
+    words = [word.replace("FILE", str(tmp_path / "file")) for word in REFUSED[what]]
+    asked = ["run", place.workload, "--framework", "pytorch,flax", *place.places, *words]
+    real, dry = levelfield(*asked), levelfield(*asked, "--dry-run")
+    assert (dry.code, dry.out) == (2, "")
+    assert dry.err == real.err
+    assert not place.reports.exists()
+    assert script.asked == [], "nothing was measured"
+
+
+def test_a_dry_run_for_a_gpu_that_is_there_prints_the_plan(
+    levelfield: Command, tmp_path: Path, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = prepared(tmp_path)
+    monkeypatch.setattr(devices, "ask", lambda asked: {item: {"devices": ["cpu", "cuda:0"]} for item in asked})
+    found = levelfield("run", "--dry-run", place.workload, "--framework", "flax", "--device", "cuda", *place.places)
+    assert (found.code, found.err) == (0, "")
+    assert "tiny flax on cuda training" in found.out
+    assert script.asked == []

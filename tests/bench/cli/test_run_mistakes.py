@@ -44,6 +44,22 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
         [str(Path(__file__).parent)],
         f"workload: found {str(Path(__file__).parent)!r}, which is a folder: write a TOML file that names a ",
     ),
+    "file as a suite": (
+        ["--suite", "mine.toml"],
+        "--suite: found 'mine.toml', which is a file, expected one of ",
+    ),
+    "several misspelt names of one option": (
+        ["--mode", "tunned,idiomatik,tuned"],
+        "--mode: found 'tunned' (did you mean tuned?), 'idiomatik' (did you mean idiomatic?), expected idiomatic or tu",
+    ),
+    "several misspelt frameworks": (
+        ["--framework", "pytorhc,flax,keras/jaks"],
+        "--framework: found 'pytorhc' (did you mean pytorch?), 'keras/jaks' (did you mean keras/jax",
+    ),
+    "several misspelt workloads": (
+        ["--workload", "digits-dn,digits-cnn,winne"],
+        "workload: found 'digits-dn' (did you mean digits-dnn",
+    ),
     "workload twice": (
         ["digits-dnn", "--workload", "digits-cnn"],
         "found digits-dnn and --workload digits-cnn, expected",
@@ -171,3 +187,30 @@ def test_a_gpu_that_is_not_there_ends_with_2_and_what_each_framework_sees(
     assert not place.results.exists()
     assert [str(item) for item in script.probed] == ["pytorch", "flax"]
     assert script.asked == []
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_misspelt_names_of_several_options_are_all_told_at_once(levelfield: Command) -> None:
+    wrong = {
+        "--workload": "digits-dn,winne",
+        "--framework": "pytorhc",
+        "--scenario": "trainig",
+        "--purpose": "timming",
+        "--precision": "fp23",
+        "--feed": "hosst",
+    }
+    found = levelfield("run", *(word for item in wrong.items() for word in item))
+    assert (found.code, found.err.count("\n")) == (2, 1)
+    for near in ("digits-dnn", "wine", "pytorch", "training", "timing", "fp32", "host"):
+        assert f"did you mean {near}" in found.err
+    assert "did you mean" not in levelfield("run", "--framework", "theano").err
+    several = levelfield("verify", "winne", "--framework", "flaxx", "--precision", "fp23")
+    assert several.err.count("did you mean") == 3
+
+
+def test_several_runs_that_do_not_exist_are_told_at_once(levelfield: Command, tmp_path: Path) -> None:
+    found = levelfield("report", "one", "two", tmp_path, "--results", tmp_path / "none")
+    assert (found.code, found.err.count("\n")) == (2, 1)
+    assert "run 'one': no such run" in found.err
+    assert "run 'two': no such run" in found.err
+    assert f"run '{tmp_path}': a folder without a file records.jsonl" in found.err

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -294,7 +295,7 @@ def test_purposes_come_from_the_option_or_from_the_suite() -> None:
 
 def test_fp64_is_not_a_precision_of_runs() -> None:
     assert check(Options(precision="bf16,fp32")).selection.precisions == ("fp32", "bf16")
-    with pytest.raises(UsageError, match="--precision: found 'fp64', expected fp32, tf32 or bf16, separated by commas"):
+    with pytest.raises(UsageError, match="--precision: found 'fp64', expected one of fp32, tf32, bf16"):
         check(Options(precision="fp64"))
 
 
@@ -328,7 +329,7 @@ def test_a_file_of_cells_selects_the_cells_of_the_run(tmp_path: Path) -> None:
     assert "only" not in Options(only=str(path)).command()
     path.write_text("[1]")
     for wrong in (path, tmp_path / "nowhere"):
-        with pytest.raises(UsageError, match=f"--only: found '{wrong}', expected a JSON file with a list of cells"):
+        with pytest.raises(UsageError, match=f"--only: {wrong}: .*, expected a JSON file with a list of cells"):
             check(Options(only=str(wrong)))
 
 
@@ -337,3 +338,9 @@ def test_the_gpu_suite_is_refused_on_a_cpu() -> None:
         check(Options(suite="gpu"))
     assert check(Options(suite="gpu", workload="digits-dnn")).selection.devices == ("cpu",)
     assert check(Options(workload="dnn-large")).selection.devices == ("cpu",)
+
+
+def test_the_command_that_repeats_a_run_is_one_for_the_shell() -> None:
+    path = "my data/ä b's $HOME.toml"
+    words = shlex.split(Options(workload=path, framework="flax").command())
+    assert words == ["levelfield", "run", "--workload", path, "--framework", "flax"]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.datasets import base as datasets
 from bench.worker import main
 from bench.worker.measure import memory
 from bench.workload.workload import Workload
@@ -129,7 +130,8 @@ def test_a_csv_file_is_predicted_in_its_own_units(houses: Workload, tmp_path: Pa
     # The same rows from a file with shuffled columns and one unrelated column.
     Path("new.csv").write_text("note,rooms,width,height\nx,0,0,0\ny,1,1,3\n")
     new = asked(framework, folder, "new.csv")
-    assert new["quality"] == {}
+    assert (new["quality"], new["labelled"], new["samples"]) == ({}, 0, 2)
+    assert "truth" not in new["table"]
     everything = pd.concat([asked(framework, folder, part)["table"] for part in ("train", "test")])
     assert set(new["table"]["predicted"].round(3)) <= set(everything["predicted"].round(3))
 
@@ -209,3 +211,125 @@ def test_the_saved_model_has_the_weights_that_early_stopping_restored(tmp_path: 
     assert learning["restored_epoch"] < len(learning["epochs"])
     assert asked("flax", folder, "test")["quality"] == pytest.approx(learning["quality"], abs=1e-5)
     assert json.loads((folder / "model.json").read_text())["quality"] == learning["quality"]
+
+
+CLASSES: tuple[Change, ...] = (
+    (
+        'dataset = { name = "synthetic", shape = [6], classes = 3, train = 48, test = 20 }',
+        """[dataset]
+        kind = "csv"
+        path = "flowers.csv"
+        target = "kind"
+        stratify = true
+        task = "classification\"""",
+    ),
+)
+
+
+@pytest.fixture
+def flowers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workload:
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{number % 7},{number * 3 % 11},{'abc'[number % 3]}" for number in range(60)]
+    Path("flowers.csv").write_text("\n".join(["width,height,kind", *rows]) + "\n")
+    return workload(*CLASSES)
+
+
+def test_a_csv_file_with_numbers_to_predict_is_scored_like_the_same_rows_of_a_run(
+    houses: Workload, tmp_path: Path, framework: str
+) -> None:
+    folder, _ = trained(houses, framework, tmp_path / "models")
+    found = asked(framework, folder, "rows.csv")
+    assert (found["labelled"], found["samples"]) == (40, 40)
+    table = found["table"]
+    assert list(table.columns[:3]) == ["sample", "truth", "predicted"]
+    assert table["truth"].to_numpy() == pytest.approx([float(row.split(",")[3]) for row in ROWS], abs=1e-4)
+    off = (table["predicted"] - table["truth"]).to_numpy()
+    assert found["quality"]["mae"] == pytest.approx(np.abs(off).mean(), rel=1e-4)
+    assert found["quality"]["rmse"] == pytest.approx(np.sqrt((off**2).mean()), rel=1e-4)
+    parts = [asked(framework, folder, part) for part in ("train", "test")]
+    assert found["quality"]["mae"] == pytest.approx(
+        sum(part["quality"]["mae"] * part["samples"] for part in parts) / 40, rel=1e-4
+    )
+
+
+def test_a_csv_file_with_classes_is_scored_and_a_changed_label_changes_the_score(
+    flowers: Workload, tmp_path: Path, framework: str
+) -> None:
+    folder, _ = trained(flowers, framework, tmp_path / "models")
+    found = asked(framework, folder, "flowers.csv")
+    table = found["table"]
+    right = (table["truth"] == table["predicted"]).mean()
+    assert found["quality"]["accuracy"] == pytest.approx(right)
+    lines = Path("flowers.csv").read_text().splitlines()
+    others = [f"{line[:-1]}{'bca'['abc'.index(line[-1])]}" for line in lines[1:]]
+    Path("others.csv").write_text("\n".join([lines[0], *others]) + "\n")
+    assert asked(framework, folder, "others.csv")["quality"] != found["quality"]
+
+
+def test_rows_without_a_label_are_predicted_and_not_scored(flowers: Workload, tmp_path: Path) -> None:
+    folder, _ = trained(flowers, "pytorch", tmp_path / "models")
+    Path("some.csv").write_text("kind,height,width\na,1,2\n,3,4\n  ,5,6\nb,7,8\n")
+    some = asked("pytorch", folder, "some.csv")
+    assert (some["labelled"], some["samples"]) == (2, 4)
+    assert some["table"]["truth"].fillna("").tolist() == ["a", "", "", "b"]
+    Path("whole.csv").write_text("kind,height,width\na,1,2\nb,7,8\n")
+    assert some["quality"] == asked("pytorch", folder, "whole.csv")["quality"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("width,height,kind\n1,2,a\n3,4,d\n", "new.csv, line 3, column 'kind': found 'd', expected one of a, b, c; "),
+        ("widht,kind\n1,a\n", "new.csv: found no columns 'width' (did you mean widht?), 'height', expected width, he"),
+    ],
+)
+def test_a_label_that_the_model_does_not_know_is_told_with_its_line(
+    flowers: Workload, tmp_path: Path, text: str, message: str
+) -> None:
+    folder, _ = trained(flowers, "pytorch", tmp_path / "models")
+    Path("new.csv").write_text(text)
+    refused = asked("pytorch", folder, "new.csv")
+    assert refused["error"].startswith(message)
+    assert refused["exit_code"] == 2
+
+
+def test_a_number_to_predict_that_is_none_is_told_with_its_line(houses: Workload, tmp_path: Path) -> None:
+    folder, _ = trained(houses, "pytorch", tmp_path / "models")
+    Path("new.csv").write_text("width,height,rooms,price\n1,2,3,\n1,2,3,cheap\n")
+    refused = asked("pytorch", folder, "new.csv")
+    assert refused["error"] == (
+        "new.csv, line 3, column 'price': found 'cheap', expected a number; correct it, or predict without labels: "
+        "leave out the column 'price'"
+    )
+
+
+def test_an_npz_file_with_labels_is_scored_like_the_same_part_of_a_run(tmp_path: Path, framework: str) -> None:
+    made = workload(*IMAGES)
+    folder, learning = trained(made, framework, tmp_path)
+    part = datasets.load(made.dataset).test
+    np.savez(tmp_path / "new.npz", inputs=part.inputs, targets=part.targets)
+    found = asked(framework, folder, tmp_path / "new.npz")
+    assert found["quality"] == pytest.approx(learning["quality"], abs=1e-5)
+    assert found["labelled"] == found["samples"] == 20
+    np.savez(tmp_path / "new.npz", inputs=part.inputs, targets=(part.targets + 1) % 3)
+    assert asked(framework, folder, tmp_path / "new.npz")["quality"] != found["quality"]
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (np.array([0, 1, 3]), "sample 2: found 3, expected the number of a class, 0 to 2"),
+        (np.array([0, 1, 0.5]), "sample 2: found 0.5, expected the number of a class, 0 to 2"),
+        (np.array([0, 1]), "found shape (2,) for 3 samples, expected a label for each"),
+        (np.zeros((3, 3)), "found 3 numbers for each sample, expected 1"),
+        (np.array([0, np.nan, 1]), "sample 1: found NaN or infinity"),
+    ],
+)
+def test_an_array_of_labels_that_does_not_fit_is_an_error_of_one_line(
+    targets: np.ndarray, message: str, tmp_path: Path
+) -> None:
+    folder, _ = trained(workload(), "pytorch", tmp_path)
+    np.savez(tmp_path / "new.npz", inputs=np.zeros((3, 6)), targets=targets)
+    refused = asked("pytorch", folder, tmp_path / "new.npz")
+    assert message in refused["error"]
+    assert refused["exit_code"] == 2

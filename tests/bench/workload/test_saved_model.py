@@ -82,7 +82,7 @@ def test_undo_is_the_inverse_of_apply() -> None:
     ("text", "message"),
     [
         (None, r"model\.json: no such file, expected a file that `levelfield run --save-models` h"),
-        ("{", r"model\.json: found Expecting"),
+        ("{", r"model\.json: found a mistake in line 1"),
         ("[]", r"model\.json: found format None, expected 1"),
         ('{"format": 2}', r"model\.json: found format 2, expected 1"),
         ('{"format": 1}', r"model\.json: workload: found "),

@@ -109,3 +109,16 @@ def test_the_digest_changes_with_the_data_even_if_the_options_stay_the_same(monk
     before = tiny().digest
     monkeypatch.setattr("bench.datasets.synthetic.GENERATOR", "another")
     assert tiny().digest != before
+
+
+def test_other_work_under_the_name_of_the_catalogue_is_refused_and_a_copy_is_not(tmp_path: Path) -> None:
+    text = Path(load_workload("digits-dnn").source).read_text()
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    assert load_workload(str(path)).digest == load_workload("digits-dnn").digest
+    changed = text.replace("batch_size = 32", "batch_size = 16")
+    path.write_text(changed)
+    with pytest.raises(UsageError, match=r"mine\.toml: name: found 'digits-dnn', which is a workload of the catalogue"):
+        load_workload(str(path))
+    path.write_text(changed.replace('"digits-dnn"', '"my-dnn"'))
+    assert load_workload(str(path)).name == "my-dnn"
