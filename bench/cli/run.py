@@ -186,11 +186,11 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
         )
     left = found.missing(warn=warn)
     check_devices(request.selection.contenders, request.selection.devices)
+    warn_of_another_environment(found)
     if dry_run:
         check_can_be_written(found.folder, reports)
         _print_plan(left, request, results=results)
         raise SystemExit(0)
-    warn_of_another_environment(found, machine=machine)
     raise SystemExit(_measure(found, left, request, options, machine=machine, reports=reports))
 
 

@@ -117,17 +117,17 @@ def known_spreads(results: Path, machine: str) -> "Spreads":
     return {} if content is None else calibration.from_json(content).spreads()
 
 
-def warn_of_another_environment(run: "RunFolder", *, machine: str) -> None:
+def warn_of_another_environment(run: "RunFolder") -> None:
     """Say in what the shell, the limits and the system of now differ from those of the records that a run has."""
     from dataclasses import replace
 
     from bench.analysis import environments
-    from bench.records.environment import environment
+    from bench.records.environment import changed_to_now
 
     first = next(iter(run.read(warn=lambda _: None)), None)
     if first is None:
         return
-    now = replace(first, environment=environment(first.environment.versions, machine=machine))
+    now = replace(first, environment=changed_to_now(first.environment))
     if changed := environments.differences([first], [now]):
         warn(
             f"{run.name} was begun in another environment: its records and those of now differ in "

@@ -9,7 +9,7 @@ import secrets
 import socket
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,11 +44,35 @@ def environment(versions: Mapping[str, str], *, machine: str | None = None) -> E
         memory_bytes=memory_bytes(),
         gpus=gpus,
         driver=driver,
-        system=f"{platform.system()} {platform.release()} {platform.machine()}",
-        python=f"{platform.python_implementation()} {platform.python_version()}",
+        system=system(),
+        python=python(),
         versions=dict(versions),
         commit=commit(Path(__file__).resolve().parents[2]),
         levelfield=__version__,
+        host_cores=host_cores(),
+        limits=limits(),
+        variables=inherited_variables(),
+    )
+
+
+def system() -> str:
+    """The operating system, its release, and the processor architecture."""
+    return f"{platform.system()} {platform.release()} {platform.machine()}"
+
+
+def python() -> str:
+    """The implementation and the version of Python."""
+    return f"{platform.python_implementation()} {platform.python_version()}"
+
+
+def changed_to_now(then: Environment) -> Environment:
+    """An environment of a record with the shell, the limits, the system and the Python of now."""
+    return replace(
+        then,
+        cores=available_cores(),
+        memory_bytes=memory_bytes(),
+        system=system(),
+        python=python(),
         host_cores=host_cores(),
         limits=limits(),
         variables=inherited_variables(),

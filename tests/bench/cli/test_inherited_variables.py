@@ -10,7 +10,7 @@ import pytest
 from bench.cli import compare_commits, diagnosis
 from bench.records import control_groups
 from bench.records import environment as surroundings
-from bench.records.environment import environment
+from bench.records.environment import changed_to_now
 from bench.records.record import to_line
 from bench.records.store import RunFolder
 from tests.bench.cli.conftest import Command, Place, records
@@ -54,12 +54,13 @@ def resumable(place: Place, variables: dict[str, str]) -> RunFolder:
     """The run without its last record, as if it had been measured in a shell with these variables."""
     run = RunFolder(place.records)
     kept = records(place)[:-1]
-    here = replace(environment(kept[0].environment.versions), machine=kept[0].environment.machine)
-    shell = replace(here, variables=here.variables | variables if here.variables is not None else variables)
+    here = changed_to_now(kept[0].environment)
+    shell = replace(here, variables={**(here.variables or {}), **variables})
     place.records.write_text("".join(f"{to_line(replace(item, environment=shell))}\n" for item in kept))
     return run
 
 
+@pytest.mark.usefixtures("nothing_starts")
 def test_a_run_that_is_continued_in_another_shell_is_told_before_anything_is_measured(
     levelfield: Command, place: Place
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_run_that_is_continued_in_another_shell_is_told_before_anything_is_mea
     assert "TF_ENABLE_ONEDNN_OPTS (0 / not set)" in found.err
 
 
+@pytest.mark.usefixtures("nothing_starts")
 def test_a_run_that_is_continued_in_the_same_shell_is_told_nothing(levelfield: Command, place: Place) -> None:
     run = resumable(place, {})
     found = levelfield("run", "--resume", run.name, "--dry-run", "--results", place.results)
