@@ -35,7 +35,7 @@ def test_every_command_that_starts_workers_refuses_such_variables_all_at_once(
     monkeypatch.setenv("JAX_DISABLE_JIT", "1")
     monkeypatch.setenv("PYTHONMALLOC", "debug")
     found = levelfield(*command)
-    assert compare_commits.HERE, "imported before the fixture forbids processes"
+    assert compare_commits.HERE.is_dir(), "imported before the fixture forbids processes"
     assert found.code == 2
     (line,) = found.err.splitlines()
     assert "JAX_DISABLE_JIT=1 (JAX compiles nothing), PYTHONMALLOC=debug (Python checks each allocation)" in line

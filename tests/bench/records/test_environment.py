@@ -238,9 +238,7 @@ def test_work_on_cores_that_a_process_may_not_use_is_no_disturbance(
     limited(tmp_path, monkeypatch, {})
     monkeypatch.setattr(surroundings, "affinity", lambda: [0, 3])
     shares = [10.0, 100.0, 100.0, 50.0, *[100.0] * 12]
-    monkeypatch.setattr(
-        surroundings.psutil, "cpu_percent", lambda interval, percpu: shares[: 16 * bool(interval * percpu)]
-    )
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval, percpu: shares[: 16 * bool(interval * percpu)])
     assert busy_cores() == pytest.approx(0.6)
 
 
