@@ -3,12 +3,14 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from statistics import geometric_mean, median
 
 import pytest
 
 from bench.analysis.compare import compare
 from bench.records.measurement import Block
 from bench.records.record import Record
+from bench.records.timing_metrics import METRICS, timed_blocks, value
 from tests.bench.sample_records import quick_run, record
 
 THRESHOLD = 0.05
@@ -75,6 +77,10 @@ def test_the_times_beside_a_ratio_give_this_ratio() -> None:
     for row in compare(usual, skewed, threshold=THRESHOLD).rows:
         assert row.candidate_s / row.baseline_s == pytest.approx(row.ratio)
         assert 1.5 < row.ratio < 2.5
+        for side, shown in ((usual, row.baseline_s), (skewed, row.candidate_s)):
+            values = [value(METRICS[row.metric], block) or math.nan for block in timed_blocks(side)[row.cell]]
+            assert shown == pytest.approx(geometric_mean(values))
+            assert shown != pytest.approx(median(values), rel=1e-3)
 
 
 def test_unequal_numbers_of_processes_are_compared() -> None:
