@@ -14,7 +14,7 @@ from rich.text import Text
 
 from bench.report import formatting
 from bench.report.layout import Report, Section, Table, on_a_screen
-from bench.report.whole_rows import fitted
+from bench.report.whole_rows import fitted, joined
 
 # A screen shows these sections; the Markdown page has all of them.
 BRIEF = ("Summary", "Model selection", "Failures")
@@ -60,11 +60,13 @@ class _Fitting:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         """The pieces, one below the other."""
         yield _line(self.table.title, style="bold")
-        if self.table.names:
-            yield _whole_rows(self.table, options.max_width, dense=self.dense)
+        whole = fitted(self.table, room=options.max_width - PADDING, padding=PADDING)
+        if whole is not None:
+            yield _whole_rows(*whole, dense=self.dense)
         else:
-            for columns in _pieces(self.table, options.max_width):
-                yield _rich_table(self.table, columns, dense=self.dense)
+            table = joined(self.table)
+            for columns in _pieces(table, options.max_width):
+                yield _rich_table(table, columns, dense=self.dense)
         yield from map(_line, self.table.notes)
 
 
@@ -126,13 +128,12 @@ def _rich_table(table: Table, columns: Sequence[int], *, dense: bool) -> RichTab
     return _filled(rich, table, columns)
 
 
-def _whole_rows(table: Table, room: int, *, dense: bool) -> RichTable:
-    """A table in one piece, whose widths are chosen so that each row is whole."""
-    shown, widths = fitted(table, room=room - PADDING, padding=PADDING)
+def _whole_rows(table: Table, widths: Sequence[int], *, dense: bool) -> RichTable:
+    """A table in one piece, with columns of these widths."""
     rich = _empty(dense=dense)
-    for column, width in zip(shown.columns, widths, strict=True):
+    for column, width in zip(table.columns, widths, strict=True):
         rich.add_column(_line(column.heading), justify=column.alignment, overflow="fold", width=width)
-    return _filled(rich, shown, range(len(widths)))
+    return _filled(rich, table, range(len(widths)))
 
 
 def _empty(*, dense: bool) -> RichTable:

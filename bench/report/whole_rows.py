@@ -8,19 +8,24 @@ from bench.report.layout import Column, Entry, Table
 CASE = "case"
 
 
-def fitted(table: Table, *, room: int, padding: int) -> tuple[Table, tuple[int, ...]]:
-    """The table and the widths of its columns, so that all of them fit into so many characters, if that can be done.
+def fitted(table: Table, *, room: int, padding: int) -> tuple[Table, tuple[int, ...]] | None:
+    """The table and the widths of its columns, so that all of them fit into so many characters; None if they cannot.
 
-    Each column also needs the padding. Numbers stay in one line, and no word is broken as long as there is room.
+    Each column also needs the padding. Numbers stay in one line, and no word is broken. A table whose columns name no
+    row cannot be fitted.
     """
+    if not table.names:
+        return None
     widths = [_whole(table, index) for index in range(len(table.columns))]
     if sum(widths) + padding * len(widths) <= room:
         return table, tuple(widths)
-    shown = _joined(table)
-    return shown, _shared(shown, room=room - padding * len(shown.columns))
+    shown = joined(table)
+    left = room - padding * len(shown.columns)
+    widths = list(_shared(shown, room=left))
+    return (shown, tuple(widths)) if sum(widths) <= left else None
 
 
-def _joined(table: Table) -> Table:
+def joined(table: Table) -> Table:
     """The table with one column in the place of those that name a row."""
     if table.names < 2:  # noqa: PLR2004 (one column needs no joining)
         return table

@@ -52,6 +52,13 @@ def test_no_number_and_no_name_is_broken_at_80_columns() -> None:
     assert re.search(r"\d µs", text)
 
 
+def test_a_terminal_that_is_too_narrow_for_whole_rows_breaks_no_number() -> None:
+    words = shown(comparison.report(FOUND), 45).split()
+    for row in FOUND.rows:
+        assert f"{row.ratio:.2f}×" in words
+    assert "unchanged" in words
+
+
 def test_the_columns_that_name_a_row_are_joined_only_where_there_is_no_room() -> None:
     wide, narrow = (shown(comparison.report(FOUND), width) for width in (160, 80))
     assert "workload" in wide
