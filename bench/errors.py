@@ -75,6 +75,9 @@ WITHOUT_QUOTES = {
 }
 
 
+BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
 class ExitCode(IntEnum):
     """How a command ends. Where several codes apply, the first of PRECEDENCE counts.
 
@@ -225,4 +228,9 @@ def unknown(found: Iterable[str], known: Sequence[str]) -> str:
 
 def key_name(parts: Iterable[int | str]) -> str:
     """The full name of a key in a TOML file: `model.hidden[0].units` from ("model", "hidden", 0, "units")."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in parts).removeprefix(".")
+
+
+def _key(name: str) -> str:
+    """A key as a TOML file has it: in quotes if it has line breaks, blanks or other signs."""
+    return name if BARE_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)

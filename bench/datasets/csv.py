@@ -116,7 +116,7 @@ def inputs_of(path: Path, dataset: Mapping[str, object], features: tuple[str, ..
     if missing:
         shown = ", ".join(f"{name!r}{meant(name, found.names)}" for name in missing)
         word = "column" if len(missing) == 1 else "columns"
-        raise DataError(f"{path}: found no {word} {shown}, expected {', '.join(features)}")
+        raise DataError(f"{path}: found no {word} {shown}, expected {', '.join(map(rows.plain, features))}")
     twice = [name for name in features if found.names.count(name) > 1]
     if twice:
         raise DataError(f"{path}: found the name {twice[0]!r} twice, expected different names")

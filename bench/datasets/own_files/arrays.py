@@ -7,6 +7,7 @@ from zipfile import is_zipfile
 
 import numpy as np
 
+from bench.datasets.own_files.rows import plain
 from bench.errors import DataError, meant, unreadable
 
 FILE = "expected an .npz file of NumPy"
@@ -53,8 +54,9 @@ def _begins_like_one(path: Path) -> bool:
 
 def _names(path: Path, names: Mapping[str, str], known: list[str]) -> list[str]:
     """What is wrong with the names of the arrays: unknown, or not unique."""
+    shown = [plain(name) for name in known]
     unknown = [
-        f"dataset.{key}: found {name!r}{meant(name, known)}, expected an array of {path}: one of {', '.join(known)}"
+        f"dataset.{key}: found {name!r}{meant(name, shown)}, expected an array of {path}: one of {', '.join(shown)}"
         for key, name in names.items()
         if name not in known
     ]

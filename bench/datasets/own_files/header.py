@@ -1,5 +1,6 @@
 """Finds the columns of a CSV file that a workload uses, and every mistake in their names."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -88,8 +89,7 @@ def _is_measured(name: str) -> bool:
 
 def listed(names: Iterable[str]) -> str:
     """Names as a list in a TOML file: `["a", "b"]`."""
-    quoted = ('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in names)
-    return f"[{', '.join(quoted)}]"
+    return json.dumps(list(names), ensure_ascii=False)
 
 
 def _features(header: Header, wanted: Wanted) -> tuple[int, ...]:

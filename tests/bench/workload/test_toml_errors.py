@@ -162,6 +162,7 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
         'model.layers[0].unit_forget_bias: found the text "yes", expected true or false',
     ),
     "a date for a text": ([('"tiny"', "2020-01-01")], "name: found 2020-01-01, expected text in quotes"),
+    "a key with a line break": ([("title =", '"a\\nb" = 1\ntitle =')], '"a\\nb": unknown key, expected one of band, '),
     "a time for a family": (
         [('"dnn"', "12:00:00")],
         "model.family: found 12:00:00, expected one of cnn, dnn, gru, lstm, rnn",

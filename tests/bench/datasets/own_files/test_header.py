@@ -1,5 +1,6 @@
 """Columns are chosen by name, by number, or by nobody; every mistake in the names is found before a cell is read."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,6 @@ def test_blanks_around_names_do_not_count() -> None:
 
 def test_a_name_with_a_line_break_stays_in_one_line() -> None:
     assert "\n" not in refused("a\nb,c", target="x")
+    assert header.listed(['a\nb"c\\']) == r"""["a\nb\"c\\"]"""
+    found = header.listed(["é", 'a"b'])
+    assert tomllib.loads(f"drop = {found}") == {"drop": ["é", 'a"b']}
