@@ -172,7 +172,7 @@ def _not_unique(header: Header, wanted: Wanted) -> Iterable[str]:
             columns = " and ".join(map(str, found))
             yield (
                 f"{header.path}, line {header.line}: found the name {quoted(name)} {times}, in the columns {columns}, "
-                f"expected different names{no_header if is_number(name) else ''}"
+                f"expected different names; rename one{no_header if is_number(name) else ''}"
             )
     if "" in (wanted.features or ()) and len(places.get("", ())) > 1:
         yield f"dataset.features: found '', which {len(places[''])} columns have, expected different names"

@@ -88,7 +88,9 @@ def test_a_name_that_only_begins_like_one_of_pandas_is_a_name() -> None:
 
 
 def test_names_that_are_not_unique_are_refused_if_one_of_their_columns_is_used() -> None:
-    found = "flats.csv, line 1: found the name 'price' twice, in the columns 2 and 3, expected different names"
+    found = (
+        "flats.csv, line 1: found the name 'price' twice, in the columns 2 and 3, expected different names; rename one"
+    )
     assert refused("a,price,price") == found
     assert "found the name 'a' 3 times, in the columns 1 and 2 and 4" in refused("a,a,price,a")
     assert "'a' twice" in refused("a,a,b,price", drop=("a",))
