@@ -42,6 +42,7 @@ class PyTorchAdapter:
     optimizer: torch.optim.Optimizer
     loss: Callable[[Tensor, Tensor], Tensor]
     device: torch.device
+    call: Callable[..., Tensor]
     step: Callable[[Tensor, Tensor], Tensor]
     steps_per_call = 1
 

@@ -45,7 +45,8 @@ class JaxEngine:
         jax.config.update("jax_enable_x64", precision == "fp64")
         jax.config.update("jax_default_matmul_precision", MATMUL[precision])
         kept = resolved(precision, device=device, allows_tf32=precision == "tf32") if device != "cpu" else precision
-        self.device, self.precision = device, f"{kept}, matmul precision {jax.config.jax_default_matmul_precision}"
+        matmul = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined] # made at run time
+        self.device, self.precision = device, f"{kept}, matmul precision {matmul}"
 
     def choices(self) -> Mapping[str, tuple[str, ...]]:
         """No options: those of JAX are set for each program."""
@@ -82,7 +83,8 @@ class JaxEngine:
 
     def uncompiled(self, scenario: Scenario) -> str | None:
         """Not compiled if the Python code was called with values; with JAX_DISABLE_JIT this happens in every call."""
-        return self.calls[scenario].uncompiled("JAX_DISABLE_JIT" if jax.config.jax_disable_jit else "")
+        is_disabled = jax.config.jax_disable_jit  # type: ignore[attr-defined] # made at run time
+        return self.calls[scenario].uncompiled("JAX_DISABLE_JIT" if is_disabled else "")
 
     def compiled(self) -> Compiled:
         """The time in the events of `jax.monitoring`; tracing includes lowering."""

@@ -57,7 +57,7 @@ def test_a_measured_case_emits_configured_progress_and_result() -> None:
     assert [block.batch_size for block in found.blocks] == [4, 8]
 
 
-@pytest.mark.parametrize("purpose", ["timing", "learning", "memory"])
+@pytest.mark.parametrize("purpose", ["learning", "memory"])
 def test_a_case_that_was_not_compiled_fails_and_says_so(purpose: str) -> None:
     with jax.disable_jit():
         result = worked(tiny(framework="flax", purpose=purpose))[-1]
