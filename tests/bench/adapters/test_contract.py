@@ -232,6 +232,7 @@ def test_versions_name_the_libraries(adapter: Adapter, contender: str) -> None:
 
 def test_settings_describe_execution_optimizer_precision_and_threads(contender: str) -> None:
     adapter, _ = trained(contender)
+    predict(adapter)
     settings = adapter.settings()
     assert {"execution", "inference", "optimizer", "precision", "threads"} <= set(settings)
     assert all(value.strip() for value in settings.values()), settings
