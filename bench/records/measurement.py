@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from bench.records.evaluation import Evaluation, stored
+from bench.records.load import Load
 from bench.workload.network_layers import Layer
 from bench.workload.recipe import Band
 
@@ -106,6 +107,7 @@ class Use:
         stolen_ns: Time that the hypervisor took from the processors of this virtual machine, summed over processors.
         preemptions: How often a thread of the process lost its core to another thread.
         energy_j: The energy of the GPU, or of the CPU packages, in the pipelined rounds.
+        loads: What used the cores in each timed part of the block. Empty in older records.
     """
 
     readings: tuple[Reading, ...]
@@ -113,6 +115,7 @@ class Use:
     stolen_ns: int | None
     preemptions: int
     energy_j: float | None
+    loads: tuple[Load, ...] = ()
 
     @property
     def throttled(self) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from zlib import crc32
 
 import numpy as np
 
-from bench.records.measurement import Block, Compiling, Epoch, Learning, Measurement, Memory, Outcome
+from bench.records.load import Load
+from bench.records.measurement import Block, Compiling, Epoch, Learning, Measurement, Memory, Outcome, Use
 from bench.records.record import SCHEMA_VERSION, Case, Certificate, Deviation, Environment, Record, SearchResult
 from bench.workload.axes import Mode, Purpose, Scenario
 
@@ -109,6 +110,26 @@ def timed(framework: str, call_time_s: float, *, replicates: int = 3, **changes:
     """A record for each process that timed the same block; `changes` replaces fields of the block."""
     measurement = Measurement(blocks=(replace(block(call_time_s=call_time_s), **changes),))  # type: ignore[arg-type]
     return [record(framework=framework, replicate=number, measurement=measurement) for number in range(replicates)]
+
+
+def load(*, others: float | None = 0.02, own: float = 1.9, span_s: float = 1.0, **changes: object) -> Load:
+    """The load on two cores during one part of a block; `others` and `own` are in cores."""
+    span_ns = int(span_s * 1e9)
+    made = Load(
+        part="pipelined",
+        span_ns=span_ns,
+        cores=2,
+        own_ns=int(own * span_ns),
+        others_ns=None if others is None else int(others * span_ns),
+        waited_ns=0,
+        stolen_ns=0,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def use(*loads: Load) -> Use:
+    """What the machine did during a block with this load."""
+    return Use(readings=(), span_ns=2_000_000_000, stolen_ns=0, preemptions=0, energy_j=None, loads=loads)
 
 
 def one_by_one(times_s: tuple[float, ...], mode: Mode, options: dict[str, str] | None = None) -> list[Record]:

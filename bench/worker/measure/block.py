@@ -75,7 +75,7 @@ def measure(
         with one_after_the_other(partner):  # two processes at once on the same cores can be ten times slower
             in_a_round = fitting(WARM_UP_CALLS, call_ns=min(first), limit_ns=ROUND_SHARE * block_ns)
             warm_up, steady = warmed_up(work, calls=in_a_round, limit_ns=int(WARM_UP_SHARE * block_ns))
-        single = _one_by_one(work, partner, call_ns=median(warm_up[-in_a_round:]), block_ns=block_ns)
+        single = _one_by_one(work, partner, watch, call_ns=median(warm_up[-in_a_round:]), block_ns=block_ns)
         call_ns = median(single.times)
         per_round = partner.meet(
             _calls_per_round(call_ns, block_ns=block_ns, minimum=minimum_calls, together=work.together)
@@ -115,11 +115,12 @@ def measure(
     )
 
 
-def _one_by_one(work: Work, partner: Partner, *, call_ns: float, block_ns: int) -> Series:
+def _one_by_one(work: Work, partner: Partner, watch: Watch, *, call_ns: float, block_ns: int) -> Series:
     """Single calls with a wait after each: as many as a p99 needs, if they fit into a block."""
     wanted = ENOUGH_FOR_P99 if call_ns * ENOUGH_FOR_P99 <= block_ns else SINGLE_CALLS
     length = Length(block_ns=block_ns, minimum=SINGLE_CALLS, wanted=wanted)
-    return take(lambda: timed(work, 1), length, partner, once_ns=call_ns)
+    with watch.during("synchronised", partner.beside):
+        return take(lambda: timed(work, 1), length, partner, once_ns=call_ns)
 
 
 def _in_rounds(  # noqa: PLR0913 (what rounds are made of)
@@ -136,7 +137,9 @@ def _in_rounds(  # noqa: PLR0913 (what rounds are made of)
         used_ns.append(processor_ns() - before_ns)
         return elapsed_ns
 
-    return take(a_round, length, partner, once_ns=calls * call_ns), sum(used_ns)
+    with watch.during("pipelined", partner.beside):
+        series = take(a_round, length, partner, once_ns=calls * call_ns)
+    return series, sum(used_ns)
 
 
 @contextmanager

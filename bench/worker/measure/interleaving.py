@@ -36,6 +36,10 @@ class Partner(Protocol):
     def alone(self) -> bool:
         """Whether this process does not wait for a partner in this block."""
 
+    @property
+    def beside(self) -> tuple[int, ...] | None:
+        """The id of the other process, whose work is no disturbance; None if it is there and its id is not known."""
+
     def meet(self, number: int) -> int:
         """Return when both processes have called this, with the larger of their two numbers."""
 
@@ -63,6 +67,7 @@ class Nobody:
     """See `Partner`: stands in for the other process in a run that is not interleaved; never waits."""
 
     alone = True
+    beside: tuple[int, ...] = ()
 
     def meet(self, number: int) -> int:
         """This process' own number, at once."""
@@ -109,6 +114,8 @@ class Neighbour:
         self.meetings = 0
         other = "head" if place.meeting.side == "base" else "base"
         mine, theirs = (place.meeting.folder / f"{place.block}.{side}" for side in (place.meeting.side, other))
+        self.their_id = theirs.with_name(f"{theirs.name}.pid")
+        mine.with_name(f"{mine.name}.pid").write_text(str(os.getpid()), encoding="ascii")
         for path in (mine, theirs):
             with suppress(FileExistsError):
                 os.mkfifo(path)
@@ -124,6 +131,15 @@ class Neighbour:
             except OSError:
                 select.select([], [], [], LOOK_S)
         return -1
+
+    @property
+    def beside(self) -> tuple[int, ...] | None:
+        """The id that the partner wrote beside its pipe; earlier versions of Levelfield wrote none."""
+        if self.gone:
+            return ()
+        with suppress(OSError, ValueError):
+            return (int(self.their_id.read_text(encoding="ascii")),)
+        return None
 
     def meet(self, number: int) -> int:
         """Signal that this side is ready, and wait for the partner; messages of earlier meetings are skipped.

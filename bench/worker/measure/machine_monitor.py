@@ -4,8 +4,8 @@ A value that this machine or this user cannot read is None, never 0. Nothing her
 """
 
 import os
-import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, final
 
@@ -14,8 +14,10 @@ import pynvml
 
 from bench.records import control_groups
 from bench.records.environment import stolen_s
+from bench.records.load import Load, Part
 from bench.records.measurement import POWER_CAP, QUOTA, GpuReading, Moment, Reading, Use
 from bench.worker.measure.clock import now_ns
+from bench.worker.measure.load_monitor import gpu_others, load, preemptions, snapshot
 
 POWERCAP = Path("/sys/class/powercap")
 PACKAGES = "intel-rapl:[0-9]*"  # the same name on AMD; parts of a package have a second number
@@ -37,18 +39,30 @@ CPU_HEAT = "heat (CPU)"
 class Watch:
     """Reads the state of the machine around one timed block: `begin`, `read` between rounds, `end`.
 
+    `during` watches the load while one part of the block is timed.
+
     `device` is where the work runs: "cpu", or the one GPU that this process sees.
     """
 
     def __init__(self, device: str) -> None:
         self.gpu = None if device == "cpu" else gpu_handle()
         self.readings: list[Reading] = []
+        self.loads: list[Load] = []
 
     def begin(self) -> None:
         """Start to watch, and take the reading before the block."""
         self.throttle_counts, self.throttled_periods = _throttle_counts(), control_groups.throttled_periods()
-        self.begun_ns, self.stolen_s, self.preemptions = now_ns(), stolen_s(), _preemptions()
+        self.begun_ns, self.stolen_s, self.preemptions = now_ns(), stolen_s(), preemptions()
         self.read("before")
+
+    @contextmanager
+    def during(self, part: Part, beside: tuple[int, ...] | None = ()) -> Iterator[None]:
+        """Watch the load while the body of this context is timed; see `Partner` for `beside`."""
+        before = snapshot(beside or ())
+        yield
+        after = snapshot(beside or ())
+        on_gpu = None if self.gpu is None else gpu_others(self.gpu, beside)
+        self.loads.append(load(part, before, after, beside=beside, gpu_others=on_gpu))
 
     def read(self, when: Moment) -> None:
         """Add a reading of the current state."""
@@ -87,8 +101,9 @@ class Watch:
             readings=tuple(self.readings),
             span_ns=now_ns() - self.begun_ns,
             stolen_ns=None if stolen is None or self.stolen_s is None else round((stolen - self.stolen_s) * 1e9),
-            preemptions=_preemptions() - self.preemptions,
+            preemptions=preemptions() - self.preemptions,
             energy_j=energy_j if energy_j and energy_j > 0 else None,  # not positive if the counter was reset
+            loads=tuple(self.loads),
         )
 
 
@@ -154,8 +169,3 @@ def _packages_j() -> float | None:
     except (OSError, ValueError):
         return None
     return sum(counters) * MICRO if counters else None
-
-
-def _preemptions() -> int:
-    """How often a thread of this process was preempted."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw

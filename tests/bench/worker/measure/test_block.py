@@ -8,8 +8,9 @@ import pytest
 
 from bench.adapters.engines.base import Compiled
 from bench.records.measurement import Block, Compiling
-from bench.worker.measure import block, stopping_rule
+from bench.worker.measure import block, machine_monitor, stopping_rule
 from bench.worker.measure.block import FIRST_CALLS, PARTS, ROUNDS, Conditions, measure
+from bench.worker.measure.load_monitor import Snapshot, snapshot
 from bench.worker.measure.timed_call import Work
 from tests.bench.worker.measure.recorder import Clock
 
@@ -98,6 +99,24 @@ def test_a_steady_call_is_measured_in_order_first_calls_warm_up_single_calls_rou
     assert (found.wall_ns, found.cpu_ns) == (350_000, 700_000), "of all rounds together"
     assert calls.runs == [1] * (3 + 24 + 64) + [5] * (1 + 7) + [1]
     assert found.checksum == calls.made, "of one more call, after the clock has stopped"
+
+
+def test_what_uses_the_cores_is_read_around_both_parts_and_not_while_the_clock_runs(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each reading takes long, and no timing contains one."""
+    read = snapshot
+
+    def slow(beside: tuple[int, ...]) -> Snapshot:
+        clock.now += 1_000_000_000
+        return read(beside)
+
+    monkeypatch.setattr(machine_monitor, "snapshot", slow)
+    found = measured(Calls(clock, cost_ns=lambda _: 10_000))
+    assert found.use is not None
+    assert [item.part for item in found.use.loads] == ["synchronised", "pipelined"]
+    assert set(found.synchronised_ns) == {10_000}
+    assert set(found.pipelined_ns) == {50_000}
 
 
 @pytest.mark.parametrize(("together", "in_a_round"), [(1, 5), (8, 8), (3, 6)])

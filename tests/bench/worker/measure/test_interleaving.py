@@ -54,6 +54,24 @@ def test_a_meeting_returns_the_larger_number_on_both_sides(tmp_path: Path) -> No
     assert together(tmp_path, lambda side: side.meet(7 if side.is_first else 12)) == [12, 12]
 
 
+def test_each_side_knows_the_process_of_the_other_whose_work_is_no_disturbance(tmp_path: Path) -> None:
+    def work(neighbour: Neighbour) -> tuple[int, ...] | None:
+        neighbour.meet(1)
+        return neighbour.beside
+
+    assert together(tmp_path, work) == [(os.getpid(),)] * 2
+    assert Nobody().beside == ()
+
+
+def test_a_side_of_an_earlier_version_does_not_tell_its_process(tmp_path: Path) -> None:
+    def work(neighbour: Neighbour) -> tuple[int, ...] | None:
+        neighbour.meet(1)
+        neighbour.their_id.unlink()
+        return neighbour.beside
+
+    assert together(tmp_path, work) == [None, None]
+
+
 def test_a_side_that_ends_a_block_early_is_met_again_in_the_next_block(tmp_path: Path) -> None:
     def work(neighbour: Neighbour) -> tuple[int, bool, int]:
         neighbour.meet(1)
