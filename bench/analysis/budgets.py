@@ -24,7 +24,8 @@ class Check:
 
     - `where`: the cell in words, with its run if there are several;
     - `run`: the run, or empty if no run has such a cell;
-    - `reason`: why there is no value, or empty.
+    - `reason`: why there is no value, or empty;
+    - `doubt`: why the value cannot be relied on; empty if it can.
     """
 
     where: str
@@ -35,6 +36,7 @@ class Check:
     verdict: Verdict
     run: str = ""
     reason: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +169,7 @@ def _checks(
                 verdict=verdict,
                 run=place.run,
                 reason="" if value is not None else _reason(metric, outcomes, well=well),
+                doubt=figure.doubt if figure else "",
             )
 
 

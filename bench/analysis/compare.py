@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -11,6 +11,7 @@ from bench.analysis.comparable import Differences, Failure, differences, newly_f
 from bench.analysis.environments import EnvironmentDifference
 from bench.analysis.memory_and_quality import Change, Verdict
 from bench.analysis.missing import WHAT, Missing, What, missing, unstored
+from bench.analysis.reliability import cell_doubts
 from bench.analysis.verdicts import CONFIDENCE, Common, Row, Spreads, Times, judge
 from bench.errors import PRECEDENCE, ExitCode
 from bench.records.cell import Cell
@@ -36,6 +37,7 @@ class Comparison:
     - `apart`: if nothing was compared, what tells the two sides apart.
     - `counts`: the number of rows for each verdict.
     - `environments`: in what the environments of the two sides differ, such as variables of the shell and versions.
+    - `unreliable`: the compared cells whose figures cannot be relied on, each with its side and the reason.
 
     Unknown values are None. The exit code depends on rows, changes, what is missing, and what newly failed.
     """
@@ -61,6 +63,7 @@ class Comparison:
     counts: dict[Verdict, int]
     exit_code: int
     environments: tuple[EnvironmentDifference, ...] = ()
+    unreliable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +135,16 @@ def compare(  # noqa: PLR0913 (the inputs of a comparison)
         counts=dict(counts),
         exit_code=_exit_code(verdicts, judged.common, not_comparable=found.reasons, failed=wrong),
         environments=environments.differences(baseline, candidate),
+        unreliable=(*_unreliable("baseline", baseline, common), *_unreliable("candidate", candidate, common)),
     )
+
+
+def _unreliable(side: str, records: Sequence[Record], common: Sequence[Cell]) -> Iterator[str]:
+    """A line for each compared cell of this side whose figures cannot be relied on."""
+    doubts = cell_doubts(records)
+    for cell in common:
+        if cell in doubts:
+            yield f"{cell.place}: {doubts[cell].reason} in the {side} ({doubts[cell].words})"
 
 
 def _by_purpose(lost: Sequence[Missing], *, subset: bool) -> tuple[tuple[Missing, ...], tuple[Missing, ...]]:

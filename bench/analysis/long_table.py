@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from bench.analysis.reliability import cell_doubts, limit_of, spread_doubt, spread_limit
 from bench.records.cell import Cell, cells
 from bench.records.measurement import Learning
 from bench.records.record import Record
@@ -16,7 +17,8 @@ MEMORY = ("host_peak_bytes", "host_baseline_bytes", "device_peak_bytes", "device
 class Figure:
     """A metric of one cell: the median over processes (or the mean over seeds), the minimum and maximum of `count`.
 
-    Times are in seconds, memory is in bytes. An unknown value has no figure.
+    Times are in seconds, memory is in bytes. An unknown value has no figure. `doubt` is why the figure cannot be relied
+    on; empty if it can.
     """
 
     run: str
@@ -27,6 +29,7 @@ class Figure:
     low: float
     high: float
     count: int
+    doubt: str = ""
 
 
 def figures(records: Sequence[Record]) -> Iterator[Figure]:
@@ -37,19 +40,23 @@ def figures(records: Sequence[Record]) -> Iterator[Figure]:
 
 
 def _timing(run: str, records: Iterable[Record]) -> Iterator[Figure]:
-    for cell, blocks in timed_blocks(records).items():
+    found = tuple(records)
+    doubts, limit = cell_doubts(found), spread_limit(found)
+    for cell, blocks in timed_blocks(found).items():
         for metric in METRICS.values():
-            found = summary(metric, blocks) if cell.scenario in metric.scenarios else None
-            if found:
+            item = summary(metric, blocks) if cell.scenario in metric.scenarios else None
+            if item:
+                doubt = doubts.get(cell) or spread_doubt(item, limit=limit_of(metric, limit))
                 yield Figure(
                     run=run,
                     cell=cell,
                     metric=metric.name,
                     unit=metric.unit,
-                    value=found.median,
-                    low=found.low,
-                    high=found.high,
-                    count=len(found.processes),
+                    value=item.median,
+                    low=item.low,
+                    high=item.high,
+                    count=len(item.processes),
+                    doubt=f"{doubt.reason}: {doubt.words}" if doubt else "",
                 )
 
 

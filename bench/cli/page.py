@@ -1,6 +1,6 @@
 """The page of a run, which `run` and `report` write."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 FULL = "Everything: `levelfield report --full`, or the page."
 
 
-def make_page(records: Sequence["Record"], *, command: str | None, remarks: Iterable[str] = ()) -> "Report":
-    """The report on these records; `remarks` say what is missing in it, and stand below its title."""
+def make_page(
+    records: Sequence["Record"], *, command: str | None, noise: Mapping[str, float], remarks: Iterable[str] = ()
+) -> "Report":
+    """The report on these records; `remarks` say what is missing in it, and stand below its title.
+
+    `noise` is that of `known_noise`.
+    """
     from bench.report import tables
 
     with errors.status("writing the report"):
-        report = tables.report(records, command=command)
+        report = tables.report(records, command=command, noise=noise)
     return replace(report, about=(*remarks, *report.about))
 
 
@@ -33,7 +38,9 @@ def show_page(report: "Report", *, full: bool = False) -> None:
         say(f"\n{FULL}")
 
 
-def write_page(report: "Report", records: Sequence["Record"], *, reports: Path) -> tuple[Path, bool]:
+def write_page(
+    report: "Report", records: Sequence["Record"], *, reports: Path, noise: Mapping[str, float]
+) -> tuple[Path, bool]:
     """Write `latest.md` with its charts: its path, and whether all charts could be drawn.
 
     The page names a chart that could not be drawn, with the reason.
@@ -45,7 +52,7 @@ def write_page(report: "Report", records: Sequence["Record"], *, reports: Path) 
     drawn: dict[str, Path] = {}
     with errors.status("drawing the charts of the report"):
         try:
-            drawn = charts.draw(records, folder, tell=lambda *chart: missing.append(_told(*chart)))
+            drawn = charts.draw(records, folder, noise=noise, tell=lambda *chart: missing.append(_told(*chart)))
         except OSError as error:
             missing.append(f"No chart could be drawn: {folder} cannot be written ({error.strerror}).")
     linked = {caption: path.relative_to(reports).as_posix() for caption, path in drawn.items()}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from bench.cli.console import FAILED, USAGE, Reports, Results, Runs, fail, note, one_of, warn, write
 from bench.cli.options import as_option
 from bench.cli.page import make_page, show_page, without_folders, write_page
-from bench.cli.stored_runs import read
+from bench.cli.stored_runs import known_noise, read
 from bench.cli.verdicts import PAGES
 from bench.plan.options import Help
 
@@ -47,14 +47,15 @@ def report(  # noqa: PLR0913 (the options of the command)
     if form in FOREIGN:
         write(_exported(found, form))
         raise SystemExit(code)
-    page = make_page(found, command=command, remarks=map(without_folders, incomplete))
+    noise = known_noise(found, results=results)
+    page = make_page(found, command=command, noise=noise, remarks=map(without_folders, incomplete))
     if form == "markdown":
         write(markdown.render(page))
         raise SystemExit(code)
     try:
         show_page(page, full=full)
     finally:  # the page is written even if the reader of the output, such as `head`, has stopped
-        written, is_whole = write_page(page, found, reports=reports)
+        written, is_whole = write_page(page, found, reports=reports, noise=noise)
     note(f"report: {written}")
     raise SystemExit(code if is_whole else FAILED)
 

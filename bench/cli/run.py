@@ -32,7 +32,7 @@ from bench.cli.devices import check_devices
 from bench.cli.events import show_event
 from bench.cli.options import as_option, with_options
 from bench.cli.page import make_page, show_page, without_folders, write_page
-from bench.cli.stored_runs import check_can_be_written, check_writable, warn_of_another_environment
+from bench.cli.stored_runs import check_can_be_written, check_writable, known_noise, warn_of_another_environment
 from bench.cli.verdicts import VERDICT_FORMATS, VerdictFormat
 from bench.plan.options import COMPARE, HOW, Help, Options
 
@@ -244,9 +244,10 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         warn(line)
     if not records:
         fail(f"{store.records}: nothing was measured", NOTHING)
-    report = make_page(records, command=options.command(), remarks=map(without_folders, skipped))
+    noise = known_noise(records, results=store.folder.parents[1])
+    report = make_page(records, command=options.command(), noise=noise, remarks=map(without_folders, skipped))
     show_page(report)
-    page, is_whole = write_page(report, records, reports=reports)
+    page, is_whole = write_page(report, records, reports=reports, noise=noise)
     usual = AROUND_TUNED if "tuned" in options.mode else AROUND
     rest = usual if options.turns is None else AROUND_IN_TURNS
     say(f"\n{activity.clock(seconds)} in all: {time_breakdown.shares(new, seconds, rest=rest)}")

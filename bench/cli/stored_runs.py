@@ -146,6 +146,27 @@ def check_can_be_written(*folders: Path) -> None:
             fail(f"{folder}: cannot be written ({reason}); expected a folder with write permission", USAGE)
 
 
+def known_noise(records: Sequence["Record"], *, results: Path) -> dict[str, float]:
+    """How far processes of a cell differ on the machines of these records, in percent, where a calibration knows it.
+
+    A damaged calibration is skipped with a warning: the page of a run does not depend on it.
+    """
+    from bench.analysis import calibration
+    from bench.errors import BenchError
+    from bench.records import store
+
+    found: dict[str, float] = {}
+    for machine in dict.fromkeys(record.environment.machine for record in records):
+        try:
+            content = store.load_calibration(results, machine)
+            percent = None if content is None else calibration.from_json(content).between_percent
+        except BenchError as error:
+            warn(str(error))
+        else:
+            found |= {} if percent is None else {machine: percent}
+    return found
+
+
 def check_writable(*folders: Path) -> None:
     """Refuse a folder that cannot be written to now, and not after everything is measured."""
     from tempfile import TemporaryFile

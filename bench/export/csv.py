@@ -11,7 +11,7 @@ from bench.records.record import Record
 
 CELL = tuple(field.name for field in fields(Cell))
 COLUMNS = tuple("framework" if name == "contender" else name for name in CELL)
-HEADER = ("run", *COLUMNS, "metric", "unit", "value", "low", "high", "processes")
+HEADER = ("run", *COLUMNS, "metric", "unit", "value", "low", "high", "processes", "doubt")
 # https://owasp.org/www-community/attacks/CSV_Injection
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -30,7 +30,8 @@ def render(records: Sequence[Record]) -> str:
 def line(figure: Figure) -> Line:
     """One line, in the order of the header."""
     cell = (getattr(figure.cell, name) for name in CELL)
-    return (figure.run, *cell, figure.metric, figure.unit, figure.value, figure.low, figure.high, figure.count)
+    values = (figure.value, figure.low, figure.high, figure.count, figure.doubt)
+    return (figure.run, *cell, figure.metric, figure.unit, *values)
 
 
 def _harmless(values: Line) -> Line:

@@ -28,7 +28,7 @@ def render(records: Sequence[Record]) -> str:
             "unit": "µs",
             "value": figure.value * MICROSECONDS,
             "range": f"{figure.low * MICROSECONDS:.4g} to {figure.high * MICROSECONDS:.4g}",
-            "extra": f"median of {figure.count} processes",
+            "extra": f"median of {figure.count} processes{figure.doubt and f'; {figure.doubt}'}",
         }
         for figure in shown
     ]

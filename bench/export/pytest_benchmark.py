@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from bench.analysis.reliability import Doubt, cell_doubts
 from bench.errors import UsageError
 from bench.records.cell import Cell
 from bench.records.measurement import Block
@@ -22,7 +23,7 @@ def render(records: Sequence[Record]) -> str:
 
     All records are of one run. Raises UsageError if pytest-benchmark is not installed.
     """
-    environment = records[0].environment
+    environment, doubts = records[0].environment, cell_doubts(records)
     timed = timed_blocks(records)
     marks = _marks(timed)
     content = {
@@ -34,7 +35,9 @@ def render(records: Sequence[Record]) -> str:
             "cpu": {"brand_raw": environment.cpu, "count": environment.cores},
         },
         "commit_info": {"id": environment.commit or "unversioned", "dirty": False, "project": "levelfield"},
-        "benchmarks": [_benchmark(cell, blocks, name=marks[cell]) for cell, blocks in timed.items()],
+        "benchmarks": [
+            _benchmark(cell, blocks, name=marks[cell], doubt=doubts.get(cell)) for cell, blocks in timed.items()
+        ],
         "datetime": records[0].started,
         "version": VERSION,
     }
@@ -57,7 +60,7 @@ def _words(cell: Cell, *, several_threads: bool) -> Iterator[str]:
         yield f"{cell.threads}_threads"
 
 
-def _benchmark(cell: Cell, blocks: Sequence[Block], *, name: str) -> dict[str, Any]:
+def _benchmark(cell: Cell, blocks: Sequence[Block], *, name: str, doubt: Doubt | None) -> dict[str, Any]:
     group = f"{cell.workload} {cell.scenario} batch {cell.batch_size} on {cell.device}"
     others = {field: getattr(cell, field) for field in ("device", "mode", "precision", "threads", "feed")}
     return {
@@ -66,10 +69,14 @@ def _benchmark(cell: Cell, blocks: Sequence[Block], *, name: str) -> dict[str, A
         "fullname": cell.full_name,
         "params": {"framework": cell.contender, "batch_size": cell.batch_size},
         "param": name,
-        "extra_info": {"processes": len(blocks)} | others,
+        "extra_info": {"processes": len(blocks)} | others | _doubt(doubt),
         "options": {},
         "stats": _statistics([call / NANOSECONDS for block in blocks for call in block.synchronised_ns]),
     }
+
+
+def _doubt(doubt: Doubt | None) -> dict[str, str]:
+    return {} if doubt is None else {"doubt": f"{doubt.reason}: {doubt.words}"}
 
 
 def _statistics(seconds: Sequence[float]) -> dict[str, Any]:

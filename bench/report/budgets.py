@@ -1,10 +1,11 @@
 """Budgets as a table: the broken ones come first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bench.analysis.budgets import Check, Checks
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Report, Section, Table, left
+from bench.report.reliability import SIGN
 from bench.report.remarks import Remarks
 
 ORDER = ("BROKEN", "not measured", "kept")
@@ -22,7 +23,7 @@ def report(found: Checks, *, title: str) -> Report:
         title="Budgets",
         columns=columns,
         rows=tuple(_row(item, remarks) for item in ordered),
-        notes=(f"{counts}.", *(f"{line}." for line in remarks.lines())),
+        notes=(f"{counts}.", *_doubts(ordered), *(f"{line}." for line in remarks.lines())),
         names=1,
     )
     others = (
@@ -37,8 +38,17 @@ def _listing(title: str, lines: Sequence[str]) -> Table:
     return Table(title=title, columns=left("case"), rows=tuple((Entry(line),) for line in lines), names=1)
 
 
+def _doubts(checks: Sequence[Check]) -> Iterator[str]:
+    """A note about values that cannot be relied on."""
+    found = dict.fromkeys(f"{item.where} ({item.doubt})" for item in checks if item.doubt)
+    if found:
+        yield f"{SIGN}: do not rely on this value. Stop other work, and run again: {'; '.join(found)}."
+
+
 def _row(item: Check, remarks: Remarks) -> tuple[Entry, ...]:
     value = formatting.UNKNOWN if item.found is None else formatting.significant(item.found)
+    if item.doubt:
+        value = f"{value} {SIGN}"
     return (
         Entry(item.where),
         Entry(item.key),

@@ -4,18 +4,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from bench.records.cell import Cell
 from bench.records.record import Record
-from bench.records.timing_metrics import METRICS, summary
-from bench.report import chart_text, formatting, panels, pictures
-from bench.report.performance import several_steps
-from bench.report.results import Results, arrange, lane, outcome, planned_cells, select, status, workloads
-from bench.report.roofline import roofs, standing
-from bench.report.style import COLOURS, OTHER_COLOUR, decades, engineering, name_y, place, style
+from bench.report import chart_text, panels, pictures, timing_panels
+from bench.report.results import Noise, Results, arrange, lane, part_of, workloads
+from bench.report.style import place
+from bench.report.timing_panels import GREY, PANEL_INCHES
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -26,23 +24,22 @@ PANELS_PER_ROW = 3
 MOST_PER_ROW = 4  # if each workload has its own row
 DOTS_PER_INCH = 100
 WIDTH_INCHES = 9.0
-PANEL_INCHES, BAR_INCHES = 2.6, 0.17
 LONGEST_MACHINE = 100
-GREY = "#666666"
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")  # of a file: an id in a records file is anybody's text
-UNPROVEN_BAR = {"facecolor": "none", "hatch": "///"}
-UNPROVEN_LINE = ":"
 
 Panel = Callable[["Axes", Results, str], None]
 Tell = Callable[[str, Exception], None]
 
 
-def draw(records: Sequence[Record], folder: Path, *, tell: Tell | None = None) -> dict[str, Path]:
+def draw(
+    records: Sequence[Record], folder: Path, *, noise: Noise = MappingProxyType({}), tell: Tell | None = None
+) -> dict[str, Path]:
     """Write every chart that the records have data for, and return the path of each PNG file by its caption.
 
     Each run and each device gets its own charts. A missing folder is made. Charts of an earlier page in this folder
     are deleted. `tell` is called with the caption of each chart that cannot be drawn, and with the reason; the other
-    charts are drawn. Without `tell`, the reason is raised.
+    charts are drawn. Without `tell`, the reason is raised. `noise` is what calibrations know: how far processes differ
+    on each machine, in percent.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in CHARTS:
@@ -52,12 +49,13 @@ def draw(records: Sequence[Record], folder: Path, *, tell: Tell | None = None) -
     devices = dict.fromkeys(record.case.device for record in records)
     drawn: dict[str, Path] = {}
     for run in runs:
+        whole = arrange((record for record in records if record.run == run), noise=noise)
         for device in devices:
-            part = [record for record in records if (record.run, record.case.device) == (run, device)]
+            part = part_of(whole, (record for record in whole.records if record.case.device == device))
             suffix = NOT_IN_A_NAME.sub("-", device if len(runs) == 1 else f"{device}-{run}")
             where = f"on {device}" if len(runs) == 1 else f"on {device}, run {run}"
-            if part:
-                drawn |= _draw_part(arrange(part), folder, suffix=suffix, where=where, tell=tell)
+            if part.records:
+                drawn |= _draw_part(part, folder, suffix=suffix, where=where, tell=tell)
     return drawn
 
 
@@ -149,7 +147,7 @@ def _parts(results: Results) -> dict[str, Results]:
     for record in results.records:
         words = " ".join(str(getattr(lane(record.case), name)) for name in results.varying)
         apart.setdefault(words, []).append(record)
-    return {words: arrange(records) for words, records in apart.items()}
+    return {words: part_of(results, records) for words, records in apart.items()}
 
 
 def _legend(figure: "Figure", source: str) -> None:
@@ -176,143 +174,6 @@ def _legend(figure: "Figure", source: str) -> None:
         figure.supxlabel(source, fontsize=7, color=GREY)
 
 
-def _throughput(axes: "Axes", results: Results, workload: str) -> None:
-    """A bar for each framework, and a dot for each process, at the recipe's batch size or else at the smallest."""
-    cells = [cell for cell in _cells(results, workload, "training") if cell.batch_size == _recipe(results, workload)]
-    everyone = {_label(results, cell): cell.contender for cell in results.blocks if cell.scenario == "training"}
-    labels = sorted(everyone, key=lambda label: place(everyone[label]))[::-1]  # modes stay in the order of measurement
-    for cell in cells:
-        found = summary(METRICS["samples_per_second"], results.blocks[cell])
-        if found is None:
-            continue
-        number = labels.index(_label(results, cell))
-        colour = COLOURS.get(cell.contender, OTHER_COLOUR)
-        looks = {"color": colour, "alpha": 0.85} if _is_proven(results, cell) else {**UNPROVEN_BAR, "edgecolor": colour}
-        axes.barh(number, found.median, height=0.62, **looks)
-        axes.plot(found.processes, [number] * len(found.processes), ".", color="black", markersize=4)
-        written = f"  {formatting.count(found.median)}"
-        axes.annotate(written, (found.high, number), fontsize=8, va="center", annotation_clip=False)
-    for cell in planned_cells(results, workload, "training"):
-        if cell not in results.blocks and cell.batch_size == cells[0].batch_size and _label(results, cell) in labels:
-            here = (0, labels.index(_label(results, cell)))
-            axes.annotate(f" {outcome(results, cell)}", here, fontsize=7, color=GREY, va="center")
-    axes.margins(x=0.22)
-    axes.set_xlim(left=0)
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_xlabel(f"samples/s, batch {cells[0].batch_size}", fontsize=8)
-    axes.xaxis.set_major_formatter(engineering())
-    axes.locator_params(axis="x", nbins=4)
-    axes.tick_params(axis="y", length=0)
-
-
-def _room_for_bars(results: Results) -> float:
-    labels = {_label(results, cell) for cell in results.blocks if cell.scenario == "training"}
-    return max(PANEL_INCHES, 0.6 + BAR_INCHES * len(labels))
-
-
-def _latency(axes: "Axes", results: Results, workload: str) -> None:
-    """A line for each framework: the median query time over the batch size, both on a log scale."""
-    lines: dict[str, list[tuple[Cell, float]]] = {}
-    for cell in _cells(results, workload, "inference"):
-        found = summary(METRICS["query_time_p50_s"], results.blocks[cell])
-        if found:
-            lines.setdefault(_label(results, cell), []).append((cell, found.median))
-    sizes = sorted({cell.batch_size for points in lines.values() for cell, _ in points})
-    for label, points in lines.items():
-        ordered = sorted((cell.batch_size, time) for cell, time in points)
-        looks = style(points[0][0].contender)
-        if not all(_is_proven(results, cell) for cell, _ in points):
-            looks["linestyle"] = UNPROVEN_LINE
-        axes.plot(*zip(*ordered, strict=True), label=label, **looks)
-    axes.set_xscale("log")
-    axes.set_xticks(sizes, [str(size) for size in sizes])
-    axes.minorticks_off()
-    axes.set_yscale("log")
-    decades(axes.yaxis, engineering("s"))
-    axes.set_xlabel("batch size", fontsize=8)
-    name_y(axes, "latency p50")
-    axes.grid(visible=True, color="#DDDDDD", linewidth=0.6)
-
-
-def _cells(results: Results, workload: str, scenario: str) -> list[Cell]:
-    return [cell for cell in results.blocks if (cell.workload, cell.scenario) == (workload, scenario)]
-
-
-def _is_proven(results: Results, cell: Cell) -> bool:
-    return status(results, cell.workload, lane(cell)) == "passed"
-
-
-def _unproven(results: Results, scenario: str, words: str) -> str:
-    """A remark about these marks if any cell of the scenario is not proven equal; else nothing."""
-    timed = (cell for cell in results.blocks if cell.scenario == scenario)
-    is_any = any(not _is_proven(results, cell) for cell in timed)
-    return f" {words}: not proven equal." if is_any else ""
-
-
-def _several(results: Results) -> str:
-    """A remark for runs in which tuning chose several steps per call; else nothing."""
-    training = (cell for cell in results.blocks if cell.scenario == "training")
-    return " Tuned cases may run several steps per call." if several_steps(results, training) else ""
-
-
-def _recipe(results: Results, workload: str) -> int:
-    """The batch size of the recipe, as learning used it; without learning, the smallest that was timed."""
-    timed = {cell.batch_size for cell in _cells(results, workload, "training")}
-    learnt = {size for record in select(results, workload, purpose="learning") for size in record.case.batch_sizes}
-    return min(timed & learnt or timed)
-
-
-def _roofline(axes: "Axes", results: Results, workload: str) -> None:
-    """FLOP/s over FLOPs per byte: a mark for each cell, below the measured peaks of its precision."""
-    timed = [cell for cell in results.blocks if cell.workload == workload]
-    dots = [(cell, found[1]) for cell in timed if (found := standing(results, cell)) is not None]
-    known = roofs(results)
-    # The ridge points stay in the picture, so that every roofline shows both of its parts.
-    bends = [roof.flops.per_second / item.per_second for roof in known.values() if roof.flops for item in roof.bytes]
-    low, high = (bound([*bends, *(item.intensity for _, item in dots)]) for bound in (min, max))
-    reach = np.geomspace(low / 2, high * 2, 100)
-    for (_, precision), roof in known.items():
-        if roof.flops is not None and roof.bytes:
-            slowest = roof.bytes[-1].per_second
-            fastest = max(item.per_second for item in roof.bytes)
-            for rate, line in ((fastest, "-"), (slowest, ":")):
-                axes.plot(reach, np.minimum(roof.flops.per_second, rate * reach), line, color=GREY, linewidth=1)
-            axes.annotate(
-                precision, (reach[-1], roof.flops.per_second), fontsize=7, color=GREY, ha="right", va="bottom"
-            )
-    for cell, item in dots:
-        looks = {**style(cell.contender), "linestyle": "none", "markersize": 4 if cell.scenario == "inference" else 7}
-        if cell.precision != "fp32":
-            looks["markerfacecolor"] = "none"
-        axes.plot([item.intensity], [item.flops_per_s], label=_label(results, cell), **looks)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    decades(axes.xaxis, "{x:g}", fine=2.0)  # its numbers are side by side
-    decades(axes.yaxis, engineering())
-    axes.set_xlabel("FLOPs per byte", fontsize=8)
-    name_y(axes, "FLOP/s")
-
-
-def _roofline_marks(results: Results) -> str:
-    sizes = {"training": "Large marks: training.", "inference": "Small marks: inference."}
-    there = [words for scenario, words in sizes.items() if any(cell.scenario == scenario for cell in results.blocks)]
-    hollow = ["Hollow marks: not fp32."] if any(cell.precision != "fp32" for cell in results.blocks) else []
-    lines = "Lines: measured peaks (solid: cache, dotted: memory)."
-    return " ".join([*there, *hollow, lines])
-
-
-def _has_roof(results: Results, workload: str) -> bool:
-    return any(cell.workload == workload and standing(results, cell) is not None for cell in results.blocks)
-
-
-def _label(results: Results, cell: Cell) -> str:
-    return " ".join((cell.contender, *(str(getattr(lane(cell), name)) for name in results.varying)))
-
-
-def _has_timings(scenario: str) -> Callable[[Results, str], bool]:
-    return lambda results, workload: bool(_cells(results, workload, scenario))
-
-
 @dataclass(frozen=True, slots=True)
 class Chart:
     """A chart: its caption, whether a workload has data for it (`has`), and the function that draws a panel.
@@ -334,31 +195,33 @@ class Chart:
 CHARTS: Mapping[str, Chart] = {
     "training-throughput": Chart(
         "Training throughput",
-        _has_timings("training"),
-        _throughput,
+        timing_panels.has_timings("training"),
+        timing_panels.throughput,
         shared=True,
         marks=lambda results: (
-            f"Bars: median over processes. Dots: single processes.{_several(results)}"
-            f"{_unproven(results, 'training', 'Hatched bars')}"
+            f"Bars: median over processes. Dots: single processes.{timing_panels.several(results)}"
+            f"{timing_panels.unproven(results, 'training', 'Hatched bars')}{timing_panels.signs(results, 'training')}"
         ),
-        height=_room_for_bars,
+        height=timing_panels.room_for_bars,
     ),
     "inference-latency": Chart(
         "Inference latency",
-        _has_timings("inference"),
-        _latency,
+        timing_panels.has_timings("inference"),
+        timing_panels.latency,
         shared=True,
         marks=lambda results: (
-            f"Each point: the median over processes of their p50.{_unproven(results, 'inference', 'Dotted lines')}"
+            "Each point: the median over processes of their p50."
+            f"{timing_panels.unproven(results, 'inference', 'Dotted lines')}"
+            f"{timing_panels.signs(results, 'inference', 'query_time_p50_s')}"
         ),
         apart=True,
     ),
     "roofline": Chart(
         "Roofline",
-        _has_roof,
-        _roofline,
+        timing_panels.has_roof,
+        timing_panels.roofline,
         shared=True,
-        marks=_roofline_marks,
+        marks=timing_panels.roofline_marks,
         apart=True,
     ),
     "learning-curves": Chart("Learning curves", panels.has_curve, panels.curves, apart=True),

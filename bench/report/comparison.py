@@ -17,6 +17,7 @@ from bench.report.remarks import Remarks
 TOO_NOISY = 1.5  # times as long: if only larger slowdowns can be detected, the comparison is worth nothing
 UNDETECTABLE = 10.0  # times as long: from here on, the noise is not worth a number
 NAMED = 3  # differences of the environments, in the note; the table has all of them
+UNRELIABLE = 8  # cells that are named
 TOO_WIDE = 100.0  # upper / lower bound: from here on, an interval says nothing
 PROCESSES = 3  # the fewest on each side whose noise is worth an interval
 # The order of the rows: what needs attention comes first.
@@ -40,6 +41,7 @@ def report(found: Comparison, *, title: str = "Comparison") -> Report:
         _listing("Times", ("no case was timed in both runs",) if found.changes and not found.rows else ()),
         _changes(found),
         _listing("Unchanged", _unchanged(found)),
+        _listing("Figures that cannot be relied on", _unreliable(found)),
         _listing("Not comparable", found.not_comparable),
         _listing("Nothing in common", found.apart),
         _listing("Failed in the candidate only", found.newly_failed),
@@ -115,6 +117,17 @@ def _changes(found: Comparison) -> Table:
         rows=tuple(_change(item, varying=varying) for item in shown),
         names=5,
     )
+
+
+def _unreliable(found: Comparison) -> Iterable[str]:
+    """The first cells whose figures cannot be relied on, each with its side and the reason."""
+    yield from found.unreliable[:UNRELIABLE]
+    if len(found.unreliable) > UNRELIABLE:
+        yield f"and {len(found.unreliable) - UNRELIABLE} more"
+    if found.unreliable and found.in_turns:
+        yield "The two sides took turns, so what slowed one of them slowed the other as well. Ratios suffer least."
+    elif found.unreliable:
+        yield "Stop other work, and measure both sides again."
 
 
 def _unchanged(found: Comparison) -> Iterable[str]:

@@ -8,6 +8,7 @@ from bench.records.timing_metrics import METRICS, summary
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.performance import several_steps
+from bench.report.reliability import all_marked, explained
 from bench.report.results import Results, label_columns, labels, lane, planned_cells
 from bench.workload.axes import Scenario
 
@@ -96,6 +97,7 @@ def _table(  # noqa: PLR0913 (what such a table is made of)
         for _, group in groupby(cells, key=lambda cell: cell.group):
             rows += [row for cell in group if (row := _row(results, cell, read(cell)))]
             ends.append(len(rows) - 1)
+    notes = (*notes, *explained(results, (cell for cell in results.blocks if cell.workload == workload)))
     headings = (*left("scenario"), Column(title="batch"), *label_columns(results))
     times = (Column(title=column) for column in columns)
     return without_empty(
@@ -112,8 +114,12 @@ def _row(results: Results, cell: Cell, metrics: Iterable[str]) -> tuple[Entry, .
         Entry(cell.scenario),
         Entry(str(cell.batch_size), cell.batch_size),
         *labels(results, lane(cell)),
-        *(
-            Entry(formatting.duration(item.median), item.median) if item else Entry(formatting.UNKNOWN)
-            for item in found
+        *all_marked(
+            results,
+            cell,
+            (
+                Entry(formatting.duration(item.median), item.median) if item else Entry(formatting.UNKNOWN)
+                for item in found
+            ),
         ),
     )

@@ -23,6 +23,10 @@ NOTES = (
         "mean that threads compete for the cores. They are threads of other programs, or of this process if its "
         "framework starts more threads than there are cores."
     ),
+    (
+        "Used by other programs: their average CPU time on the cores that this process may use. Threads waiting for a "
+        "core: of this process. CPU pressure: how much of the time any thread on the machine waited for a core."
+    ),
 )
 ENERGY = (
     "Energy: from the device's counter, the time between rounds included. It is rough if the rounds take under 1 s."
@@ -79,13 +83,15 @@ def throttling(results: Results, cells: Iterable[Cell]) -> Iterator[str]:
 
 
 def disturbed(results: Results) -> Iterator[str]:
-    """A note if other work kept the cores busy during the timings.
+    """A note if other work kept the cores busy during the timings, for records whose blocks were not watched.
 
     The threshold: the median load average before the timed cases is above the number of cores by `BUSY_CORES` or more.
     Timed cases run one after the other, so a run alone seldom has more threads ready than there are cores. The load
     average counts the work on all cores of the host, whatever a run may use of them.
     """
     timed = [record for record in results.records if record.case.purpose == "timing"]
+    if any(use.loads for blocks in results.blocks.values() for use in _uses(blocks)):
+        return
     load = _middle(record.loadavg for record in timed)
     usable = max((item.environment.cores for item in timed), default=0)
     cores = max((item.environment.host_cores or usable for item in timed), default=0)
@@ -131,6 +137,17 @@ def _stolen(use: Use) -> Number:
     return None if use.stolen_ns is None or not use.span_ns else use.stolen_ns / use.span_ns
 
 
+def _average(name: str) -> Callable[[Use], Number]:
+    """A time of the load, as the average number of cores or threads while the block was timed."""
+
+    def read(use: Use) -> Number:
+        times = [getattr(load, name) for load in use.loads]
+        span_ns = sum(load.span_ns for load in use.loads)
+        return None if None in times or span_ns <= 0 else sum(times) / span_ns
+
+    return read
+
+
 def _gpu(name: str) -> Callable[[Reading], Number]:
     return lambda reading: None if reading.gpu is None else getattr(reading.gpu, name)
 
@@ -156,6 +173,9 @@ BETWEEN: dict[str, tuple[Callable[[Reading], Number], Callable[[float], str]]] =
 }
 OVER_ALL: dict[str, tuple[Callable[[Use], Number], Callable[[float], str]]] = {
     "taken by other virtual machines": (_stolen, "{:.1%} of a core".format),
+    "used by other programs": (_average("others_ns"), "{:.2f} cores".format),
+    "threads waiting for a core": (_average("waited_ns"), "{:.2f}".format),
+    "CPU pressure": (_average("pressure_ns"), "{:.0%}".format),
     "preempted": (lambda use: 1e9 * use.preemptions / use.span_ns, "{:.0f} /s".format),
 }
 JOULES: formatting.Units = ((1, "J"), (1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ"))

@@ -54,15 +54,24 @@ def _breaks(records: Sequence[Record]) -> str:
 
 def _apart(records: Sequence[Record]) -> str:
     """How far apart processes of the same cell are: differences below this may be noise."""
-    spreads = []
-    for blocks in timed_blocks(records).values():
+    spreads = {}
+    for cell, blocks in timed_blocks(records).items():
         found = summary(METRICS[THROUGHPUT], blocks)
         if found is not None and len(found.processes) > 1:
-            spreads.append(found.high / found.low - 1)
+            spreads[cell] = found.high / found.low - 1
     if not spreads:
         return ""
-    apart = f"{median(spreads):.0%}" if median(spreads) < 1 else f"a factor of {1 + median(spreads):.1f}"
-    return f"fastest and slowest process of the same cell differ by {apart} in samples/s (median over cells)"
+    words = (
+        f"fastest and slowest process of the same cell differ by {_far(median(spreads.values()))} in samples/s "
+        "(median over cells)"
+    )
+    worst = max(spreads, key=lambda cell: spreads[cell])
+    place = f"{worst.workload} {worst.contender} {worst.scenario}, batch {worst.batch_size}"
+    return f"{words}, most by {_far(spreads[worst])} ({place})" if len(spreads) > 1 else words
+
+
+def _far(spread: float) -> str:
+    return f"{spread:.0%}" if spread < 1 else f"a factor of {1 + spread:.1f}"
 
 
 def failure_table(results: Results) -> Table:

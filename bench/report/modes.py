@@ -11,6 +11,7 @@ from bench.records.timing_metrics import METRICS, Metric, Summary, of_processes,
 from bench.report import formatting, progress
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.performance import summaries
+from bench.report.reliability import all_marked, explained, marked
 from bench.report.results import Results, planned_cells, select, sittings, where
 from bench.report.tuning import searches
 from bench.workload.axes import Precision, Scenario
@@ -53,7 +54,7 @@ def modes_table(results: Results, workload: str) -> Table:
         *left("options"),
     )
     slower = list(_slower(results, workload))
-    notes = [*NOTES, *_noise(results, speed_ups)]
+    notes = [*NOTES, *_noise(results, speed_ups), *explained(results, _shown(results, workload))]
     if slower:
         notes.append(f"Tuned, but slower than the default in every pair of processes: {'; '.join(slower)}.")
     return Table(title="Modes and precisions", columns=columns, rows=tuple(rows), notes=tuple(notes))
@@ -152,15 +153,24 @@ def _rows(
             Entry(scenario),
             Entry(str(cell.batch_size), cell.batch_size),
             *map(Entry, (cell.contender, cell.device, cell.mode, cell.precision)),
-            Entry(formatting.duration(time), time),
-            Entry(formatting.duration(before), before),
-            Entry(formatting.ratio_range(speed_up.median, low=speed_up.low, high=speed_up.high), speed_up.median)
-            if speed_up
-            else Entry(formatting.UNKNOWN),
-            Entry(formatting.duration(start), start),
+            *all_marked(results, cell, [Entry(formatting.duration(time), time)]),
+            *all_marked(results, usual, [Entry(formatting.duration(before), before)]),
+            # The processes of a pair ran directly after each other, so their ratio is good although they differ.
+            marked(_speed_up(speed_up), results.doubts.get(cell) or results.doubts.get(usual)),
+            *all_marked(results, cell, [Entry(formatting.duration(start), start)]),
             Entry(_calls(calls, PAID_IN[scenario]), calls),
             Entry(options),
         )
+
+
+def _shown(results: Results, workload: str) -> list[Cell]:
+    return [cell for scenario in SCENARIOS for cell in planned_cells(results, workload, scenario)]
+
+
+def _speed_up(found: Summary | None) -> Entry:
+    if found is None:
+        return Entry(formatting.UNKNOWN)
+    return Entry(formatting.ratio_range(found.median, low=found.low, high=found.high), found.median)
 
 
 def _slower(results: Results, workload: str) -> Iterable[str]:

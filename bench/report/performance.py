@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 
 from bench.records.cell import Cell
 from bench.records.record import SearchResult
 from bench.records.timing_metrics import METRICS, Metric, Summary, against_best, summary
-from bench.report import formatting
+from bench.report import formatting, reliability
 from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.machine import throttling
+from bench.report.reliability import doubt, marked
 from bench.report.results import (
     STATUS_WORDS,
     Results,
@@ -42,7 +44,9 @@ class Figure:
 
 
 BOLD = "Bold: the fastest, and all that cannot be told apart from it (their ranges over processes overlap)."
-BOLD_OF_ONE = "Bold: the fastest. With one process each, the spread between processes is unknown."
+BOLD_OF_ONE = (
+    "Bold: the fastest. With 1 process each, the spread between processes is unknown: run again with `--processes 3`."
+)
 MEANING: Mapping[Scenario, str] = {
     "training": "Samples/s: pipelined, with one wait for many steps. Step time: with a wait after each step.",
     "inference": "Samples/s: pipelined, with one wait for many queries. Latency: one query of `batch` samples, with a "
@@ -102,20 +106,26 @@ def summaries(results: Results, cells: Iterable[Cell], metric: Metric) -> dict[C
 
 
 def standings(results: Results, cells: Iterable[Cell], metric: Metric) -> dict[Cell, Summary]:
-    """How many times slower than the fastest each cell is; only for cells that are proven equal."""
-    proven = [cell for cell in cells if status(results, cell.workload, lane(cell)) == "passed"]
+    """How many times slower than the fastest each cell is; only for cells that are proven equal and reliable."""
+    proven = [
+        cell
+        for cell in cells
+        if status(results, cell.workload, lane(cell)) == "passed" and not doubt(results, cell, metric)
+    ]
     return against_best(metric, summaries(results, proven, metric))
 
 
-def standing(results: Results, cell: Cell, places: Mapping[Cell, Summary]) -> Entry:
+def standing(results: Results, cell: Cell, places: Mapping[Cell, Summary], metric: Metric) -> Entry:
     """The ratio to the fastest with its range over processes, or the reason why there is none."""
     if place := places.get(cell):
         written = formatting.ratio_range(place.median, low=place.low, high=place.high)
         return Entry(written, place.median, _is_best(place, places))
     if cell not in results.blocks:
         return Entry("")
-    state = status(results, cell.workload, lane(cell))
-    return Entry(formatting.UNKNOWN if state == "passed" else f"not ranked: {STATUS_WORDS[state]}")
+    state, reason = status(results, cell.workload, lane(cell)), doubt(results, cell, metric)
+    if state != "passed":
+        return Entry(f"not ranked: {STATUS_WORDS[state]}")
+    return Entry(f"not ranked: {reason.reason}" if reason else formatting.UNKNOWN)
 
 
 def _group_rows(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...]) -> list[tuple[Entry, ...]]:
@@ -131,22 +141,33 @@ def _group_rows(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure
     }
     rows = []
     for cell in cells:
-        entries = [_entry(figure, cell, found[figure.metric], places.get(figure.metric, {})) for figure in figures]
+        entries = [
+            _entry(results, figure, cell, found[figure.metric], places.get(figure.metric, {})) for figure in figures
+        ]
         if cell not in results.blocks:
             entries = [Entry(outcome(results, cell)), *(Entry("") for _ in figures[1:])]
-        ratio = standing(results, cell, places[figures[0].metric])
+        ratio = standing(results, cell, places[figures[0].metric], metrics[figures[0].metric])
         batch = Entry(str(cell.batch_size), cell.batch_size)
         rows.append((batch, *labels(results, lane(cell)), entries[0], ratio, *entries[1:]))
     return rows
 
 
-def _entry(figure: Figure, cell: Cell, found: Mapping[Cell, Summary], places: Mapping[Cell, Summary]) -> Entry:
+def _entry(
+    results: Results, figure: Figure, cell: Cell, found: Mapping[Cell, Summary], places: Mapping[Cell, Summary]
+) -> Entry:
     item, place = found.get(cell), places.get(cell)
     if item is None:
         return Entry(figure.write(None))
-    several = len(item.processes) > 1
-    spread = f" {formatting.spread(item.median, low=item.low, high=item.high)}" if several else ""
-    return Entry(figure.write(item.median) + spread, item.median, place is not None and _is_best(place, places))
+    made = Entry(written(item, figure.write), item.median, place is not None and _is_best(place, places))
+    reason = doubt(results, cell, METRICS[figure.metric]) if figure.ranked else results.doubts.get(cell)
+    return marked(made, reason)
+
+
+def written(found: Summary, write: Callable[[float | None], str]) -> str:
+    """A figure with its spread over processes, if there are several."""
+    several = len(found.processes) > 1
+    spread = f" {formatting.spread(found.median, low=found.low, high=found.high)}" if several else ""
+    return f"{write(found.median)}{spread}"
 
 
 def _is_best(place: Summary, places: Mapping[Cell, Summary]) -> bool:
@@ -175,6 +196,7 @@ def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...
                 f"{percent:.3g} % confidence interval of the median, for any distribution."
             )
         yield BOLD if counts[0] > 1 else BOLD_OF_ONE
+    yield from _unreliable(results, cells, figures)
     for figure in figures:
         metric = METRICS[figure.metric]
         if metric.at_least > 1 and not summaries(results, cells, metric):
@@ -190,6 +212,13 @@ def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...
     if restless:
         yield f"Steady state not reached in warm-up, so these figures may be too slow: {'; '.join(restless)}."
     yield from throttling(results, cells)
+
+
+def _unreliable(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...]) -> Iterable[str]:
+    """Notes about the figures that cannot be relied on, and about groups whose fastest is not known."""
+    yield from reliability.notes(results, [(cell, item.metric) for cell in cells for item in figures if item.ranked])
+    groups = [(tuple(members), figures[0].metric) for _, members in groupby(cells, key=lambda cell: cell.group)]
+    yield from reliability.winners(results, groups, partial(standings, results))
 
 
 def _waiting(cells: Iterable[Cell]) -> Iterable[str]:

@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from bench.analysis.disturbance import disturbances, largest
 from bench.analysis.remaining_time import Work
 from bench.analysis.successive_halving import USUAL, WORTH, gain
 from bench.records.measurement import Block, Memory
@@ -222,7 +223,18 @@ def outcome(record: Record) -> str:
         return f"{found.capacity.largest.batch_size:,} samples fit"
     if found.memory:
         return _peaks(found.memory)
-    return _by_size({block.batch_size: _speed(block) for block in found.blocks})
+    return _by_size({block.batch_size: _speed(block) for block in found.blocks}) + _disturbed(record)
+
+
+def _disturbed(record: Record) -> str:
+    """What disturbed the blocks of a record; empty if nothing did."""
+    case = record.case
+    found = largest(
+        item
+        for block in record.measurement.blocks
+        for item in disturbances(block, threads=case.threads, device=case.device)
+    )
+    return f" (disturbed: {', '.join(item.words for item in found)})" if found else ""
 
 
 def _by_size(figures: Mapping[int, str]) -> str:

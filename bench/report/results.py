@@ -1,10 +1,12 @@
 """The records of one run, arranged for tables: what was timed, what failed, which cells are ranked together."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from bench.analysis.reliability import Doubt, cell_doubts, spread_limit
 from bench.records.cell import Cell, cells
 from bench.records.measurement import Block
 from bench.records.record import Case, Certificate, Record
@@ -13,6 +15,7 @@ from bench.report.layout import Column, Entry, left
 from bench.workload import grid_variants
 from bench.workload.axes import Purpose, Scenario
 
+Noise = Mapping[str, float]
 Status = Literal["passed", "failed", "missing", "unavailable"]
 STATUS_WORDS: dict[Status, str] = {
     "passed": "proven equal",
@@ -40,19 +43,40 @@ BREAK = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """The records of one run in the order of measurement, and the fields of a lane that vary within the run."""
+    """The records of one run in the order of measurement, and the fields of a lane that vary within the run.
+
+    `doubts` are the cells that cannot be relied on. A figure whose processes differ by more than `spread_limit` cannot
+    be relied on either.
+    """
 
     records: tuple[Record, ...]
     blocks: dict[Cell, tuple[Block, ...]]
     varying: tuple[str, ...]
+    doubts: Mapping[Cell, Doubt]
+    spread_limit: float
 
 
-def arrange(records: Iterable[Record]) -> Results:
-    """The records of one run, which are stored in the order of measurement."""
+def arrange(records: Iterable[Record], *, noise: Noise = MappingProxyType({})) -> Results:
+    """The records of one run, which are stored in the order of measurement.
+
+    `noise` is what calibrations know: how far processes differ on each machine, in percent.
+    """
     ordered = tuple(records)
     found = {lane(record.case) for record in ordered}
     varying = tuple(name for name in VARYING if len({getattr(item, name) for item in found}) > 1)
-    return Results(records=ordered, blocks=timed_blocks(ordered), varying=varying)
+    between = next((noise[item.environment.machine] for item in ordered if item.environment.machine in noise), None)
+    return Results(
+        records=ordered,
+        blocks=timed_blocks(ordered),
+        varying=varying,
+        doubts=cell_doubts(ordered),
+        spread_limit=spread_limit(ordered, between_percent=between),
+    )
+
+
+def part_of(results: Results, records: Iterable[Record]) -> Results:
+    """Some records of a run on their own, judged as in the whole run."""
+    return replace(arrange(records), doubts=results.doubts, spread_limit=results.spread_limit)
 
 
 def sittings(records: Iterable[Record]) -> list[tuple[Record, ...]]:

@@ -9,6 +9,7 @@ from bench.records.record import Rate, Roof
 from bench.records.timing_metrics import METRICS, summary
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left
+from bench.report.reliability import all_marked, explained
 from bench.report.results import Results, label_columns, labels, lane, planned_cells, workloads
 from bench.workload.axes import Scenario
 
@@ -49,7 +50,9 @@ def roofline_table(results: Results, workload: str) -> Table:
         Column(title="MFU"),
         Column(title="FLOPs per byte"),
     )
-    return Table(title="Roofline", columns=columns, rows=tuple(rows), notes=(LOWER_BOUND, FLOPS))
+    cells = [cell for scenario in PIPELINED for cell in planned_cells(results, workload, scenario)]
+    notes = (LOWER_BOUND, FLOPS, *explained(results, cells))
+    return Table(title="Roofline", columns=columns, rows=tuple(rows), notes=notes)
 
 
 def worst_table(results: Results) -> Table:
@@ -67,7 +70,7 @@ def worst_table(results: Results) -> Table:
             Entry(cell.scenario),
             Entry(str(cell.batch_size), cell.batch_size),
             *labels(results, lane(cell)),
-            Entry(formatting.ratio(known[cell][1].over_floor), known[cell][1].over_floor),
+            *all_marked(results, cell, [Entry(formatting.ratio(known[cell][1].over_floor), known[cell][1].over_floor)]),
             Entry(_why(cell, known)),
         )
         for cell in ranked
@@ -79,7 +82,8 @@ def worst_table(results: Results) -> Table:
         Column(title="times the lower bound"),
         *left("why"),
     )
-    notes = (LOWER_BOUND, TUNED_ONLY) if 0 < len(tuned) < len(cells) else (LOWER_BOUND,)
+    only = (TUNED_ONLY,) if 0 < len(tuned) < len(cells) else ()
+    notes = (LOWER_BOUND, *only, *explained(results, ranked))
     return Table(
         title="Farthest above the lower bound",
         columns=columns,
@@ -159,12 +163,18 @@ def _row(results: Results, cell: Cell, seconds: float, found: Standing) -> tuple
         Entry(cell.scenario),
         Entry(str(cell.batch_size), cell.batch_size),
         *labels(results, lane(cell)),
-        Entry(formatting.duration(seconds), seconds),
+        *all_marked(results, cell, [Entry(formatting.duration(seconds), seconds)]),
         Entry(formatting.duration(found.floor_s), found.floor_s),
-        Entry(formatting.ratio(found.over_floor), found.over_floor),
+        *all_marked(results, cell, [Entry(formatting.ratio(found.over_floor), found.over_floor)]),
         Entry(found.bound),
-        Entry(formatting.count(found.flops_per_s), found.flops_per_s),
-        Entry(formatting.share(found.mfu), found.mfu),
+        *all_marked(
+            results,
+            cell,
+            [
+                Entry(formatting.count(found.flops_per_s), found.flops_per_s),
+                Entry(formatting.share(found.mfu), found.mfu),
+            ],
+        ),
         Entry(formatting.significant(found.intensity), found.intensity),
     )
 

@@ -1,12 +1,14 @@
 """The report of tables that is made from records; pure, and without a framework."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from types import MappingProxyType
 
 from bench.errors import NothingMeasuredError
 from bench.records.cell import Cell
 from bench.records.record import Record
 from bench.records.timing_metrics import METRICS
-from bench.report import formatting
+from bench.report import formatting, reliability
 from bench.report.certificates import PROVEN
 from bench.report.environment import environment_table, remarks
 from bench.report.first_calls import boundary_table, first_calls_table
@@ -17,12 +19,13 @@ from bench.report.memory import account_table, capacity_table, demand_table, mem
 from bench.report.method import about, failure_table, method_table, settings_table
 from bench.report.model_selection import selection_tables
 from bench.report.modes import modes_table
-from bench.report.performance import BOLD, BOLD_OF_ONE, several_steps, standing, standings, summaries
+from bench.report.performance import BOLD, BOLD_OF_ONE, several_steps, standing, standings, summaries, written
 from bench.report.performance import table as performance_table
 from bench.report.quality import certificate_table, curve_table, primary_quality, quality_table
 from bench.report.results import (
     STATUS_WORDS,
     Lane,
+    Noise,
     Results,
     arrange,
     label_columns,
@@ -39,15 +42,19 @@ from bench.report.roofline import roofline_table, roofs_table, worst_table
 from bench.report.tuning import searches_table
 
 
-def report(records: Sequence[Record], *, command: str | None = None) -> Report:
+def report(records: Sequence[Record], *, command: str | None = None, noise: Noise = MappingProxyType({})) -> Report:
     """The report on all records, run by run, with the command that repeats the measurement.
+
+    `noise` is what calibrations know: how far processes differ on each machine, in percent.
 
     Raises NothingMeasuredError when there is no record.
     """
     if not records:
         raise NothingMeasuredError("no record to report; measure first with `levelfield run`")
     runs = dict.fromkeys(record.run for record in records)
-    parts = {run: _run_sections(arrange(record for record in records if record.run == run)) for run in runs}
+    parts = {
+        run: _run_sections(arrange((record for record in records if record.run == run), noise=noise)) for run in runs
+    }
     sections = tuple(
         Section(title=section.title if len(parts) == 1 else f"{section.title} (run {run})", tables=section.tables)
         for run, found in parts.items()
@@ -138,19 +145,24 @@ def _with_rows(tables: Iterable[Table]) -> tuple[Table, ...]:
 
 
 def _summary_row(results: Results, workload: str, row: Lane, *, quality: Entry) -> tuple[Entry, ...]:
-    training = _training_cell(results, workload, row)
-    queries = [cell for cell in planned_cells(results, workload, "inference") if lane(cell) == row]
-    smallest = min(queries, key=lambda cell: cell.batch_size, default=None)
-    largest = max(queries, key=lambda cell: cell.batch_size, default=None)
+    training, smallest, largest = _summary_cells(results, workload, row)
     return (
         Entry(workload),
         *labels(results, row),
         Entry(STATUS_WORDS[status(results, workload, row)]),
         quality,
-        *_ranked(results, training, "samples_per_second"),
-        _ranked(results, smallest, "query_time_p50_s")[0],
-        _ranked(results, largest, "samples_per_second")[0],
+        *_ranked(results, training, SHOWN[0]),
+        _ranked(results, smallest, SHOWN[1])[0],
+        _ranked(results, largest, SHOWN[2])[0],
     )
+
+
+def _summary_cells(results: Results, workload: str, row: Lane) -> tuple[Cell | None, ...]:
+    """The cells of a row: training, inference at the smallest batch size, inference at the largest."""
+    queries = [cell for cell in planned_cells(results, workload, "inference") if lane(cell) == row]
+    smallest = min(queries, key=lambda cell: cell.batch_size, default=None)
+    largest = max(queries, key=lambda cell: cell.batch_size, default=None)
+    return _training_cell(results, workload, row), smallest, largest
 
 
 def _training_cell(results: Results, workload: str, row: Lane) -> Cell | None:
@@ -160,6 +172,7 @@ def _training_cell(results: Results, workload: str, row: Lane) -> Cell | None:
     return next((cell for cell in cells if cell.batch_size in recipe), next(iter(cells), None))
 
 
+SHOWN = ("samples_per_second", "query_time_p50_s", "samples_per_second")  # the figures of these cells
 WRITE = {"samples_per_second": formatting.count, "query_time_p50_s": formatting.duration}
 
 
@@ -170,14 +183,26 @@ def _ranked(results: Results, cell: Cell | None, name: str) -> tuple[Entry, Entr
     if cell not in results.blocks:
         return Entry(outcome(results, cell)), Entry("")
     group = [item for item in planned_cells(results, cell.workload, cell.scenario) if item.group == cell.group]
-    ratio = standing(results, cell, standings(results, group, METRICS[name]))
+    ratio = standing(results, cell, standings(results, group, METRICS[name]), METRICS[name])
+    reason = reliability.doubt(results, cell, METRICS[name])
     if isinstance(ratio.value, float):
         ratio = Entry(formatting.ratio(ratio.value), ratio.value, ratio.best)
     elif ratio.text:
-        ratio = Entry("not ranked")
+        ratio = Entry(reason.reason if reason and _is_proven(results, cell) else "not ranked")
     found = summaries(results, [cell], METRICS[name]).get(cell)
-    value = found.median if found else None
-    return Entry(WRITE[name](value), value, ratio.best), ratio
+    if found is None:
+        return Entry(WRITE[name](None)), ratio
+    alone = " (1 process)" if len(found.processes) == 1 and _has_several(results) else ""
+    return reliability.marked(Entry(written(found, WRITE[name]) + alone, found.median, ratio.best), reason), ratio
+
+
+def _is_proven(results: Results, cell: Cell) -> bool:
+    return status(results, cell.workload, lane(cell)) == "passed"
+
+
+def _has_several(results: Results) -> bool:
+    """Whether any cell was timed by several processes."""
+    return any(len(blocks) > 1 for blocks in results.blocks.values())
 
 
 def _summary_notes(results: Results) -> tuple[str, ...]:
@@ -203,9 +228,30 @@ def _summary_notes(results: Results) -> tuple[str, ...]:
             "Tuning chose several steps per call, and training samples/s are of such calls, for: "
             f"{'; '.join(dict.fromkeys(named))}."
         )
-    several = any(len(blocks) > 1 for blocks in results.blocks.values())
-    notes.append(BOLD if several else BOLD_OF_ONE)
+    if _has_several(results):
+        notes.append("±: distance of the farthest process from the median.")
+    notes.append(BOLD if _has_several(results) else BOLD_OF_ONE)
+    notes += _unreliable(results)
     if len({(cell.device, cell.mode, cell.precision) for cell in results.blocks}) > 1:
         fastest = "; 1.00× is the fastest of them" if trained else ""
         notes.append(f"Only rows with the same device, mode and precision are ranked together{fastest}.")
     return tuple(notes)
+
+
+def _unreliable(results: Results) -> Iterable[str]:
+    """Notes about the figures of the summary that cannot be relied on, and about groups whose fastest is not known."""
+    rows = [
+        _summary_cells(results, workload, row) for workload in workloads(results) for row in lanes(results, workload)
+    ]
+    shown = [(cell, name) for cells in rows for cell, name in zip(cells, SHOWN, strict=True) if cell in results.blocks]
+    yield from reliability.notes(results, shown, named=_named)
+    groups = [
+        ([cell for cell in planned_cells(results, group.workload, group.scenario) if cell.group == group], name)
+        for group, name in dict.fromkeys((cell.group, name) for cell, name in shown)
+    ]
+    yield from reliability.winners(results, groups, partial(standings, results), named=_named)
+
+
+def _named(cell: Cell) -> str:
+    what = f"{cell.workload} {cell.contender}".strip()
+    return f"{what}, {cell.scenario} at batch {cell.batch_size}"

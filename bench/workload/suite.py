@@ -67,7 +67,6 @@ def load_suite(name: str) -> Suite:
         found = TypeAdapter(Suite).validate_python(read_toml(path))
     except ValidationError as error:
         refuse(path, "", error, kind=Suite)
-    known = workload_names()
-    if strange := [item for item in found.workloads if item not in known]:
-        raise UsageError(f"{path}: workloads: {unknown(strange, known)}")
+    if strange := [item for item in found.workloads if item not in workload_names()]:
+        raise UsageError(f"{path}: workloads: {unknown(strange, workload_names())}")
     return found

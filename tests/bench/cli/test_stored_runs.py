@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli.stored_runs import known_noise
+from bench.records.store import save_calibration
 from tests.bench.cli.conftest import Command, Place
+from tests.bench.sample_records import ENVIRONMENT, record
 
 
 @pytest.mark.parametrize(
@@ -54,3 +57,27 @@ def test_a_torn_and_a_foreign_line_are_skipped_with_file_and_line(levelfield: Co
     ]
     place.records.write_text("\n".join(lines))
     assert levelfield("report", "--format", "csv", *place.places).out == found.out
+
+
+def test_a_damaged_calibration_costs_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """How far processes may differ is then judged by the run itself."""
+    assert known_noise([record()], results=tmp_path) == {}
+    save_calibration(tmp_path, ENVIRONMENT.machine, {"machine": ENVIRONMENT.machine})
+    assert known_noise([record()], results=tmp_path) == {}
+    assert "calibration" in capsys.readouterr().err
+
+
+def test_a_calibration_tells_how_far_processes_differ_on_its_machine(tmp_path: Path) -> None:
+    rate = {"found": 0, "of": 20, "low": 0.0, "high": 0.1}
+    stored = {
+        **dict.fromkeys(("machine", "run", "when"), ENVIRONMENT.machine),
+        **dict.fromkeys(("threshold", "within_percent", "pair_percent", "detectable_ratio"), 1.0),
+        **dict.fromkeys(("pairs", "comparisons"), 5),
+        **dict.fromkeys(("alarms", "inconclusive", "slowdowns", "speedups"), rate),
+        "between_percent": 4.5,
+        "known": [],
+    }
+    save_calibration(tmp_path, ENVIRONMENT.machine, stored)
+    assert known_noise([record()], results=tmp_path) == {ENVIRONMENT.machine: 4.5}
+    save_calibration(tmp_path, ENVIRONMENT.machine, stored | {"between_percent": None})
+    assert known_noise([record()], results=tmp_path) == {}

@@ -11,7 +11,7 @@ from bench.report.machine import DISTRUST, use_table
 from bench.report.results import arrange
 from bench.report.tables import report
 from tests.bench.report.report_reader import table_of
-from tests.bench.sample_records import block, record
+from tests.bench.sample_records import block, load, record
 
 GPU = GpuReading(
     busy_percent=90, clock_mhz=1980, memory_clock_mhz=None, power_w=512.4, celsius=61, used_bytes=5_000_000_000
@@ -101,6 +101,24 @@ def test_a_run_beside_other_work_is_marked_in_the_summary(loads: tuple[float | N
     note = "Other work used the cores during the measurement: the load average was 2.5 (median) on 2 cores."
     assert any(text.startswith(note) and DISTRUST in text for text in summary.notes) == marked
     assert any(DISTRUST in text for text in summary.notes) == marked
+
+
+def test_the_load_average_is_not_named_if_every_block_was_watched() -> None:
+    """What it says of the whole run, the blocks say of themselves."""
+    records = timed(replace(use(), loads=(load(),)))
+    summary = table_of(report([replace(item, loadavg=9.0) for item in records]), "Summary", "Summary")
+    assert not any(DISTRUST in text for text in summary.notes)
+
+
+def test_the_load_while_blocks_were_timed_is_shown() -> None:
+    busy = load(others=0.9, own=1.1, waited_ns=600_000_000, pressure_ns=700_000_000)
+    quiet = load(others=0.1, own=1.9, waited_ns=0, pressure_ns=100_000_000)
+    found = row(use_table(arrange(timed(replace(use(), loads=(busy, quiet)))), "digits-dnn"))
+    assert found["used by other programs"] == "0.50 cores"
+    assert found["threads waiting for a core"] == "0.30"
+    assert found["CPU pressure"] == "40%"
+    unknown = replace(use(), loads=(replace(busy, others_ns=None), quiet))
+    assert "used by other programs" not in row(use_table(arrange(timed(unknown)), "digits-dnn"))
 
 
 def notes(records: list[Record]) -> tuple[str, ...]:

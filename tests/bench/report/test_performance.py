@@ -45,6 +45,20 @@ def test_keras_waits_in_every_call_of_its_own_methods(scenario: Scenario, method
     assert not noted("flax", "idiomatic")
 
 
+def test_a_cell_whose_processes_differ_too_much_neither_is_bold_nor_makes_others_bold() -> None:
+    """Its range reaches from the fastest to far behind the slowest."""
+    wide = [
+        replace(item, case=replace(item.case, framework="pytorch")) for item in one_by_one((1e-3, 9e-3), "idiomatic")
+    ]
+    table = table_of(
+        report([*wide, *one_by_one((1e-3, 1.1e-3), "idiomatic"), *timed("keras/jax", 3e-3, replicates=2)]),
+        "digits-dnn",
+        "Training",
+    )
+    assert column(table, "vs fastest")[0] == "not ranked: processes differ"
+    assert [row[2].best for row in table.rows] == [False, True, False]
+
+
 def test_a_single_row_is_not_bold() -> None:
     table = table_of(report(timed("pytorch", 2e-3)), "digits-dnn", "Training")
     assert not any(entry.best for row in table.rows for entry in row)
@@ -71,9 +85,9 @@ def test_without_a_certificate_there_is_no_rank_and_the_others_are_ranked_withou
 
 
 def test_percentiles_of_too_few_samples_are_not_shown() -> None:
-    enough = table_of(report(timed("flax", 1e-3, synchronised_ns=(1000,) * 64)), "digits-dnn", "Training")
-    assert column(enough, "step time p90") == ["1.00 µs ±0.0 %"]
-    few = table_of(report(timed("flax", 1e-3, synchronised_ns=(1000,) * 63)), "digits-dnn", "Training")
+    enough = table_of(report(timed("flax", 1e-3, synchronised_ns=(1_000_000,) * 64)), "digits-dnn", "Training")
+    assert column(enough, "step time p90") == ["1.00 ms ±0.0 %"]
+    few = table_of(report(timed("flax", 1e-3, synchronised_ns=(1_000_000,) * 63)), "digits-dnn", "Training")
     assert "step time p90" not in [column.title for column in few.columns]
     assert any("64 timed calls" in note for note in few.notes)
 

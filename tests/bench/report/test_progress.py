@@ -12,7 +12,7 @@ from bench.analysis.successive_halving import USUAL
 from bench.records.measurement import Measurement
 from bench.records.record import Candidate, Case, SearchResult
 from bench.report.progress import SHOWN_LINES, Display, name, outcome
-from tests.bench.sample_records import block, record
+from tests.bench.sample_records import block, load, record, use
 
 TIMING = record(replicate=1)
 LEARNING = record(purpose="learning", seed=4)
@@ -118,7 +118,10 @@ def test_a_search_alone_has_no_bar_and_a_time_that_is_left_from_the_share_that_i
 
 def test_a_record_is_its_figures_or_what_went_wrong() -> None:
     fast = replace(TIMING, measurement=Measurement(blocks=(block(32, call_time_s=1e-3),)))
-    assert "samples/s at batch 32" in outcome(fast)
+    assert outcome(fast).endswith("samples/s at batch 32")
+    disturbed = replace(block(32), use=use(load(others=0.9, own=1.1)))
+    slowed = replace(TIMING, measurement=Measurement(blocks=(disturbed,)))
+    assert outcome(slowed).endswith("samples/s at batch 32 (disturbed: other programs used 0.9 of 2 cores)")
     assert outcome(LEARNING).startswith("test accuracy 0.9")
     assert outcome(MEMORY).startswith("host peak ")
     assert "at batch 1, " in outcome(MEMORY)
