@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
-from bench.analysis.equivalence import relative_deviation
+from bench.analysis.deviations import relative_deviation
 from bench.cli import compare_commits
 from bench.records.environment import commit, environment
 from bench.run import option_search, plan_exchange, proofs

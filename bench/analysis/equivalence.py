@@ -1,17 +1,23 @@
 """The certificate: the results of each framework, compared with the NumPy reference and with the other frameworks.
 
 A trace has the results of one framework on one workload in one precision, as named arrays; `bench.worker.proof_trace`
-makes it. This module compares traces, in plain NumPy. Deviations are relative to the largest
-absolute value of the expected array. For weights, that is the largest weight of the whole model: a bias in front of a
-batch norm has no gradient, so a ratio for each tensor would mean nothing.
+makes it. This module compares traces, in plain NumPy.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-import numpy as np
-
+from bench.analysis import dropout_masks, second_network
+from bench.analysis.deviations import (
+    FLOAT32_LIMIT,
+    FORWARD_LIMIT,
+    Trace,
+    against_reference,
+    relative_deviation,
+    weights_deviation,
+    worst_tensor,
+)
 from bench.records.record import Certificate, Deviation
 
 STEPS = 100
@@ -19,13 +25,11 @@ LOSS_STEPS = 10
 
 WEIGHTS_CHECK = f"float64 weights after {STEPS} steps"
 
-Trace = Mapping[str, np.ndarray]
 Nudged = Mapping[str, Mapping[str, Trace]]  # by precision and framework
 
 # Every framework is compared with these. Comparing all pairs would add no information.
 PEERS = ("pytorch", "flax", "keras/tensorflow")
 
-FORWARD_LIMIT = 1e-12
 WEIGHTS_LIMIT = 1e-9
 # If units saturate, gradients are only rounding errors, and Adam divides them by their own size. If the first weights
 # and all inputs of one framework then change by their last bit, its result changes as much as two frameworks differ.
@@ -36,7 +40,6 @@ AMPLIFIED_WEIGHTS_LIMIT = 1e-5
 # batch size 2, on a GPU. Two frameworks differ by 1.4e-5 after two steps and 8e-3 after ten, although their float64
 # weights agree.
 AMPLIFIED_LOSS_FACTOR = 10  # the largest multiple of the usual limit of each check
-FLOAT32_LIMIT = 1e-5
 # Float32 trajectories always drift apart, because Adam divides gradients that are hardly more than rounding errors by
 # their own size. So the losses of the first update have the limit of float32, and later ones a wide limit. Example:
 # mnist-cnn, whose float64 weights agree to 3e-14 after 100 steps. The float32 losses of two frameworks differ by 8e-4
@@ -74,7 +77,7 @@ def certify(
     """
     peers = [name for name in PEERS if name in double and name in single and name != contender]
     notes = [NOTES[contender]] if contender in NOTES else []
-    notes += ["dropout was switched off for the proof"] if dropout else []
+    notes += [dropout_masks.NOTE] if dropout else []
     if contender not in double or contender not in single:
         return _unproven(contender, "it produced no results for the proof: see its failure")
     if not peers:
@@ -87,17 +90,19 @@ def certify(
         loss_limits[steps], remarks = _loss_limit(single, nudged.get("fp32", {}), steps=steps, usual=usual)
         notes += remarks
     deviations = [
-        _against_reference("float64 forward", exact, "logits", "reference", FORWARD_LIMIT),
-        _against_reference(
+        against_reference("float64 forward", exact, "logits", "reference", FORWARD_LIMIT),
+        against_reference(
             "float64 forward after training", exact, "trained_logits", "trained_reference", FORWARD_LIMIT
         ),
         *(_weights(exact, double[peer], peer, limit=weights_limit) for peer in peers),
-        _against_reference("float32 forward", rounded, "logits", "reference", FLOAT32_LIMIT),
+        against_reference("float32 forward", rounded, "logits", "reference", FLOAT32_LIMIT),
         *(
             _losses(rounded, single[peer], peer, steps=steps, limit=limit)
             for steps, limit in loss_limits.items()
             for peer in peers
         ),
+        *second_network.deviations(exact, rounded, {peer: double[peer] for peer in peers}),
+        *(dropout_masks.deviations(exact, {peer: double[peer] for peer in peers}) if dropout else ()),
     ]
     return Certificate(contender=contender, deviations=tuple(deviations), steps=STEPS, notes=tuple(notes))
 
@@ -116,7 +121,7 @@ def in_precision(certificate: Certificate, precision: str, traces: Mapping[str, 
     deviations = [_mantissa(found, precision)]
     if precision != "fp32":
         limit = FORWARD_BOUNDS[precision][1]
-        deviations.append(_against_reference(f"{precision} forward", found, "logits", "reference", limit))
+        deviations.append(against_reference(f"{precision} forward", found, "logits", "reference", limit))
         for peer in (name for name in PEERS if name in traces and name != contender):
             compared = relative_deviation(found["losses"][:FIRST_LOSSES], traces[peer]["losses"][:FIRST_LOSSES])
             check = f"{precision} loss of {FIRST_LOSSES} steps"
@@ -146,40 +151,13 @@ def suspected(certificate: Certificate) -> tuple[str, ...]:
     return tuple(asked)
 
 
-def relative_deviation(found: np.ndarray, expected: np.ndarray) -> float:
-    """Max |found - expected| / max |expected|; infinite if the shapes differ, NaN if an array is not finite."""
-    if found.shape != expected.shape:
-        return float("inf")
-    with np.errstate(invalid="ignore"):  # infinity minus infinity is NaN, which never passes
-        largest = np.abs(expected).max(initial=0.0)
-        difference = np.abs(found.astype(np.float64) - expected.astype(np.float64)).max(initial=0.0)
-        return float(difference / largest) if largest else float(difference)
-
-
-def weights_deviation(found: Trace, expected: Trace) -> float:
-    """The largest difference of any weight, divided by the largest weight of the model.
-
-    Infinite if names or shapes differ.
-    """
-    names = _weight_names(expected)
-    if _weight_names(found) != names or not names:
-        return float("inf")
-    if any(found[name].shape != expected[name].shape for name in names):
-        return float("inf")
-    return relative_deviation(*(np.concatenate([trace[name].ravel() for name in names]) for trace in (found, expected)))
-
-
 def _unproven(contender: str, problem: str) -> Certificate:
     return Certificate(contender=contender, deviations=(), steps=STEPS, problem=problem)
 
 
-def _against_reference(check: str, trace: Trace, found: str, reference: str, limit: float) -> Deviation:
-    deviation = relative_deviation(trace[found], trace[reference])
-    return Deviation(check=check, against="reference", found=deviation, allowed=limit)
-
-
 def _weights(trace: Trace, other: Trace, peer: str, *, limit: float) -> Deviation:
-    return Deviation(check=WEIGHTS_CHECK, against=peer, found=weights_deviation(trace, other), allowed=limit)
+    line = Deviation(check=WEIGHTS_CHECK, against=peer, found=weights_deviation(trace, other), allowed=limit)
+    return line if line.holds else replace(line, tensor=worst_tensor(trace, other))
 
 
 def _losses(trace: Trace, other: Trace, peer: str, *, steps: int, limit: float) -> Deviation:
@@ -219,7 +197,3 @@ def _mantissa(trace: Trace, precision: str) -> Deviation:
     """By how many bits a multiplication keeps more or fewer than the precision stores."""
     wrong = abs(int(trace["mantissa_bits"]) - MANTISSA_BITS[precision])
     return Deviation(check=f"{precision} mantissa bits", against="probe", found=wrong, allowed=0.5)
-
-
-def _weight_names(trace: Trace) -> list[str]:
-    return sorted(name for name in trace if name.startswith("weights/"))

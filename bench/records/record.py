@@ -94,15 +94,17 @@ class Deviation:
 
     Attributes:
         check: What was compared.
-        against: The other side: `reference` or the name of a framework.
+        against: The other side: `reference`, `given weights` or the name of a framework.
         found: The largest relative deviation.
         allowed: The largest relative deviation that is allowed.
+        tensor: The weights that deviate most, such as `hidden0.bias`. None if the check holds or compares no weights.
     """
 
     check: str
     against: str
     found: float
     allowed: float
+    tensor: str | None = None
 
     @property
     def holds(self) -> bool:

@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bench.analysis.equivalence import FORWARD_LIMIT, MANTISSA_BITS, STEPS, WEIGHTS_LIMIT
+from bench.analysis.deviations import FORWARD_LIMIT
+from bench.analysis.equivalence import MANTISSA_BITS, STEPS, WEIGHTS_LIMIT
 from bench.records.record import Certificate, Deviation, to_json
 from bench.report import formatting
 from bench.report.layout import Entry, Table, left
@@ -15,7 +16,7 @@ Certificates = Mapping[tuple[str, str], Certificate]
 PROVEN = (
     f"Proven equal: in float64, outputs agree with a NumPy reference within {FORWARD_LIMIT:.0e}. Weights after {STEPS} "
     f"optimizer steps agree with those of the other frameworks within {WEIGHTS_LIMIT:.0e}, unless the certificate "
-    "notes a wider limit."
+    "notes a wider limit. A network with random weights computes the reference, and exports them unchanged."
 )
 
 
@@ -51,6 +52,11 @@ def mantissa_bits(line: Deviation) -> Entry:
     """The mantissa bits that survived, of those that the precision has: `23 of 23`, `13 bits off`."""
     bits = MANTISSA_BITS[line.check.split()[0]]
     return Entry(f"{line.found:.0f} bits off" if line.found else f"{bits} of {bits}", line.found)
+
+
+def place(line: Deviation) -> str:
+    """The weights that deviate most, where the check names them: `, most in hidden0.bias`."""
+    return f", most in {line.tensor}" if line.tensor else ""
 
 
 def as_json(found: Certificates) -> dict[str, Any]:
@@ -98,5 +104,5 @@ def _largest(certificate: Certificate, check: str) -> Entry:
         return Entry("none")
     if "mantissa bits" in check:
         return mantissa_bits(worst)
-    mark = "" if worst.holds else f" > {worst.allowed:.0e}"
+    mark = "" if worst.holds else f" > {formatting.limit(worst.allowed)}{place(worst)}"
     return Entry(formatting.deviation(worst.found) + mark, worst.found)

@@ -11,6 +11,7 @@ LARGE = 9999.5  # from here on, four digits would need an exponent
 TINY = 5e-5  # below this, four decimals would show zero
 
 SMALLEST = 0.005  # below this, two decimals would show zero
+LARGE_DEVIATION = 0.1
 SMALLEST_SHARE = 0.0005  # below this, one decimal of a percentage would show zero
 
 LINE_ENDS = ("Zl", "Zp")  # Unicode's categories of line separator and paragraph separator
@@ -85,8 +86,13 @@ def spread(number: float, *, low: float, high: float) -> str:
 
 
 def deviation(number: float) -> str:
-    """A deviation, of which the order of magnitude matters: `2.2e-07`."""
-    return f"{number:.1e}"
+    """A deviation, of which the order of magnitude matters: `2.2e-07`; `0`, and `0.31` or `4.2` where it is large."""
+    return f"{number:.2g}" if number == 0 or LARGE_DEVIATION <= number < 1 / LARGE_DEVIATION else f"{number:.1e}"
+
+
+def limit(number: float) -> str:
+    """The largest deviation that is allowed: `1e-12`, `0.4`."""
+    return f"{number:g}" if number >= LARGE_DEVIATION else f"{number:.0e}"
 
 
 def share(number: float) -> str:

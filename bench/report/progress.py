@@ -18,6 +18,7 @@ from bench.records.record import Case, Certificate, Record, SearchResult
 from bench.records.timing_metrics import METRICS, value
 from bench.report import formatting
 from bench.report.activity import Activity
+from bench.report.certificates import place
 
 SHOWN_LINES = 8
 NANOSECONDS = 1e9
@@ -205,8 +206,11 @@ def verdict(certificate: Certificate) -> str:
     if not certificate.available:
         return f"unavailable: {certificate.problem}"
     wrong = [item for item in certificate.deviations if not item.holds]
-    shown = ((item.check, item.against, *map(formatting.deviation, (item.found, item.allowed))) for item in wrong)
-    reasons = (f"{check} deviates from {other} by {found}, allowed {allowed}" for check, other, found, allowed in shown)
+    reasons = (
+        f"{item.check} deviates from {item.against} by {formatting.deviation(item.found)}, "
+        f"allowed {formatting.limit(item.allowed)}{place(item)}"
+        for item in wrong
+    )
     return f"proof failed: {certificate.problem or '; '.join(reasons)}"
 
 

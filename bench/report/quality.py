@@ -8,7 +8,7 @@ from bench.analysis.learning import deviation
 from bench.records.measurement import Learning
 from bench.records.record import Certificate
 from bench.report import formatting
-from bench.report.certificates import mantissa_bits
+from bench.report.certificates import mantissa_bits, place
 from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.results import (
     STATUS_WORDS,
@@ -192,7 +192,8 @@ def _deviation(items: Sequence[Certificate], check: str) -> Entry:
     if "mantissa bits" in check:
         return mantissa_bits(worst)
     relation = "≤" if worst.holds else "not ≤"
-    return Entry(f"{formatting.deviation(worst.found)} {relation} {worst.allowed:.0e}", worst.found)
+    limit = f"{formatting.limit(worst.allowed)}{place(worst)}"
+    return Entry(f"{formatting.deviation(worst.found)} {relation} {limit}", worst.found)
 
 
 def _certificate_notes(found: Iterable[Sequence[Certificate]]) -> Iterable[str]:

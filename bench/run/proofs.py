@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple, final
 
 import bench
 from bench import cache
-from bench.analysis import equivalence
-from bench.analysis.equivalence import Trace
+from bench.analysis import dropout_masks, equivalence, second_network
+from bench.analysis.deviations import Trace
 from bench.analysis.remaining_time import Work
 from bench.records import environment
 from bench.records.record import Certificate
@@ -236,6 +236,9 @@ def _path(pending: Pending, contender: Contender, kind: str) -> Path:
         dict(sorted(pending.tunings.get(str(contender), {}).items())),
         equivalence.STEPS,
         equivalence.LOSS_STEPS,
+        second_network.STEPS,
+        dropout_masks.STEPS,
+        dropout_masks.SAMPLES,
         source_code.code_of(HARNESS / name for name in DECISIVE).decode(),
         repr(model_families.spec_module(pending.workload.family).PROBES),
         *filter(None, [environment.inherited_variables()]),

@@ -1,21 +1,27 @@
 """Computes the trace of a framework on a workload: named arrays, which are the evidence behind a certificate."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from bench.adapters.base import IDIOMATIC
+from bench.adapters.base import IDIOMATIC, HostBatch
+from bench.analysis import dropout_masks, second_network
+from bench.analysis.deviations import relative_deviation
 from bench.analysis.equivalence import LOSS_STEPS, STEPS
 from bench.datasets import base as datasets
 from bench.worker.prepared_workload import PreparedWorkload
 from bench.workload import model_families
 from bench.workload.axes import FrameworkOptions
+from bench.workload.recipe import Sgd
 from models.layers import probes
 from models.layers.spec import without_dropout
 
 SAMPLES = 32  # that float64 takes of a full batch: a step computes the same with 32 samples as with 128
+STILL = Sgd(name="sgd", learning_rate=1e-12)  # weights that hardly move, so that only the masks change the loss
+WITH_RANDOM_WEIGHTS = ("fp64", "fp32")
+POSITIVE = (".scale", ".variance")
 FEWEST = 2  # that float64 takes of a smaller last batch: batch norm needs a variance
 
 
@@ -24,8 +30,12 @@ def trace(
 ) -> dict[str, np.ndarray]:
     """The trace: logits before and after training with those of the reference, first losses, and final weights.
 
+    Biases start at zero, and batch norm at mean 0 and variance 1. So a second network gets random weights. Its logits,
+    the weights that it exports, and its first losses are in the trace too.
+
     With `nudged`, the initial weights and the inputs of every step are changed by one unit in the last place. The
-    difference to the usual trace shows how much two frameworks may differ by rounding alone.
+    difference to the usual trace shows how much two frameworks may differ by rounding alone. It has no random
+    weights.
     """
     module = model_families.spec_module(subject.workload.family)
     adapter, spec = subject.adapter, without_dropout(subject.workload.spec)
@@ -53,8 +63,81 @@ def trace(
     found["losses"] = np.array([float(adapter.to_numpy(loss)) for loss in losses])
     found["trained_logits"] = adapter.to_numpy(adapter.predict(adapter.put(inputs)))
     found["trained_reference"] = subject.reference(weights, inputs, spec=spec)
+    if not nudged and subject.precision in WITH_RANDOM_WEIGHTS:
+        found |= _with_random_weights(subject, steps, spec=spec, tuning=tuning)
+        if subject.precision == "fp64" and spec != subject.workload.spec:
+            few = slice(dropout_masks.SAMPLES)
+            found |= _with_dropout(subject, (train.inputs[few], train.targets[few]), tuning=tuning)
     found["mantissa_bits"] = np.array(mantissa_bits(subject, tuning=tuning))
     return found
+
+
+def random_weights(
+    shapes: Mapping[str, tuple[int, ...]], *, seed: int, dtype: np.dtype[np.floating]
+) -> model_families.Weights:
+    """Random values for every tensor, so that none can be lost or exchanged without a trace.
+
+    Kernels keep the size of a signal roughly as it is. Scales and variances lie between 0.5 and 2. All others, such as
+    biases, offsets and running means, are normal with deviation 0.5.
+    """
+    generator = np.random.Generator(np.random.PCG64(seed))
+    return {name: _random(name, shape, generator).astype(dtype) for name, shape in shapes.items()}
+
+
+def _random(name: str, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+    if name.endswith(POSITIVE):
+        return generator.uniform(0.5, 2.0, shape)
+    inputs = int(np.prod(shape[:-1]))
+    return generator.normal(0.0, 0.5 if len(shape) == 1 else inputs**-0.5, shape)
+
+
+def _with_random_weights(
+    subject: PreparedWorkload, steps: Sequence[HostBatch], *, spec: model_families.Spec, tuning: FrameworkOptions
+) -> dict[str, np.ndarray]:
+    """What a network with random weights computes and exports, and in float64 its first losses.
+
+    It is built as a saved model or the best epoch is. The process has trained another network before, so its losses
+    also show whether the optimizer begins anew.
+    """
+    adapter, shapes = subject.adapter, model_families.spec_module(subject.workload.family).parameter_shapes(spec)
+    given, inputs = random_weights(shapes, seed=subject.seed, dtype=subject.dtype), steps[0][0]
+    model = subject.build(spec=spec, weights=dict(given), tuning=tuning)
+    loaded = subject.export(model)
+    found = {
+        f"{second_network.LOADED}{name}": np.array(_change(loaded, given, name)) for name in sorted({*loaded, *given})
+    }
+    found["random_logits"] = adapter.to_numpy(adapter.predict(adapter.put(inputs)))
+    found["random_reference"] = subject.reference(given, inputs, spec=spec)
+    if subject.precision == "fp64":
+        losses = adapter.train([adapter.put(*step) for step in steps[: second_network.STEPS]])
+        adapter.wait(losses)
+        found["losses_again"] = np.array([float(adapter.to_numpy(loss)) for loss in losses])
+    return found
+
+
+def _with_dropout(subject: PreparedWorkload, step: HostBatch, *, tuning: FrameworkOptions) -> dict[str, np.ndarray]:
+    """The losses of one batch with many dropout masks and weights that do not move, then the logits at inference.
+
+    One half of the steps is trained by `train`, the other by `train_epoch`.
+    """
+    workload, adapter = subject.workload, subject.adapter
+    shapes = model_families.spec_module(workload.family).parameter_shapes(workload.spec)
+    still = replace(subject, workload=replace(workload, recipe=replace(workload.recipe, optimizer=STILL)))
+    model = still.build(weights=random_weights(shapes, seed=subject.seed, dtype=subject.dtype), tuning=tuning)
+    losses = adapter.train([adapter.put(*step)] * (dropout_masks.STEPS // 2))
+    losses += [adapter.train_epoch([step])[0][0] for _ in range(dropout_masks.STEPS // 2)]
+    adapter.wait(losses)
+    return {
+        "dropout_losses": np.array([float(adapter.to_numpy(loss)) for loss in losses]),
+        "dropout_logits": adapter.to_numpy(adapter.predict(adapter.put(step[0]))),
+        "dropout_reference": subject.reference(subject.export(model), step[0]),
+    }
+
+
+def _change(loaded: model_families.Weights, given: model_families.Weights, name: str) -> float:
+    """The relative deviation of one tensor between what was loaded and what is exported."""
+    both = name in loaded and name in given
+    return relative_deviation(loaded[name], given[name]) if both else float("inf")
 
 
 def mantissa_bits(subject: PreparedWorkload, *, tuning: FrameworkOptions = IDIOMATIC) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bench.adapters.base import Adapter
-from bench.analysis.equivalence import FLOAT32_LIMIT, FORWARD_LIMIT, relative_deviation
+from bench.analysis.deviations import FLOAT32_LIMIT, FORWARD_LIMIT, relative_deviation
 from bench.worker.prepared_workload import forms, load_adapter
 from bench.workload import model_families
 from bench.workload.recipe import Recipe, Sgd

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bench.adapters.base import IDIOMATIC, Model
-from bench.analysis.equivalence import relative_deviation
+from bench.analysis.deviations import relative_deviation
 from bench.datasets.base import cycle
 from bench.records.measurement import Block, Capacity, Measurement, Memory, Trial
 from bench.records.record import Case

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.adapters.base import IDIOMATIC
-from bench.analysis.equivalence import relative_deviation
+from bench.analysis.deviations import relative_deviation
 from bench.worker.prepared_workload import load_adapter
 from bench.workload.axes import FrameworkOptions
 from bench.workload.recipe import Adam, AdamW, Clipping, Recipe, Sgd, UpdateRule

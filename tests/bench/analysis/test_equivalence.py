@@ -5,23 +5,23 @@ import math
 import numpy as np
 import pytest
 
+from bench.analysis import dropout_masks
+from bench.analysis.deviations import FLOAT32_LIMIT, FORWARD_LIMIT
 from bench.analysis.equivalence import (
     AMPLIFIED_LOSS_FACTOR,
     AMPLIFIED_WEIGHTS_LIMIT,
     FIRST_LOSSES,
     FLOAT32_DRIFT_LIMIT,
-    FLOAT32_LIMIT,
-    FORWARD_LIMIT,
     LOSS_STEPS,
     NOTES,
     STEPS,
     WEIGHTS_LIMIT,
     certify,
     in_precision,
-    relative_deviation,
     suspected,
-    weights_deviation,
 )
+from bench.analysis.second_network import AGAIN_CHECK, AGAIN_LIMIT, LOADED_CHECK, LOADED_LIMIT
+from bench.analysis.second_network import STEPS as AGAIN_STEPS
 from bench.records.record import Certificate
 
 Arrays = dict[str, np.ndarray]
@@ -30,6 +30,7 @@ FORWARD = "float64 forward"
 TRAINED = "float64 forward after training"
 WEIGHTS = f"float64 weights after {STEPS} steps"
 SINGLE = "float32 forward"
+RANDOM, SINGLE_RANDOM = "float64 forward with random weights", "float32 forward with random weights"
 FIRST = f"float32 loss of {FIRST_LOSSES} steps"
 LOSSES = f"float32 loss of {LOSS_STEPS} steps"
 
@@ -44,12 +45,25 @@ def arrays(**changes: np.ndarray) -> Arrays:
         "trained_reference": np.array([[3.0, -4.0]]),
         "weights/head.kernel": np.array([[1.0, 2.0], [3.0, 8.0]]),
         "weights/head.bias": np.array([1e-3, 0.0]),
+        "random_logits": np.array([[5.0, -6.0]]),
+        "random_reference": np.array([[5.0, -6.0]]),
+        "loaded/head.kernel": np.array(0.0),
+        "loaded/head.bias": np.array(0.0),
+        "losses_again": np.linspace(2.0, 1.0, AGAIN_STEPS),
+        "dropout_logits": np.array([[7.0, -8.0]]),
+        "dropout_reference": np.array([[7.0, -8.0]]),
+        "dropout_losses": np.random.default_rng(0).normal(2.0, 0.1, dropout_masks.STEPS),
     }
     return found | {name.replace("__", "/").replace("_of_", "."): value for name, value in changes.items()}
 
 
 def failing(certificate: Certificate) -> set[str]:
     return {item.check for item in certificate.deviations if not item.holds}
+
+
+def tensors(certificate: Certificate) -> dict[str, str]:
+    """The weights that the certificate names, by check."""
+    return {item.check: item.tensor for item in certificate.deviations if item.tensor}
 
 
 def certificate(double: Arrays | None = None, single: Arrays | None = None) -> Certificate:
@@ -75,6 +89,11 @@ def test_equal_traces_pass() -> None:
         (SINGLE, "reference", 0.0, FLOAT32_LIMIT),
         (FIRST, "pytorch", 0.0, FLOAT32_LIMIT),
         (LOSSES, "pytorch", 0.0, FLOAT32_DRIFT_LIMIT),
+        (RANDOM, "reference", 0.0, FORWARD_LIMIT),
+        (SINGLE_RANDOM, "reference", 0.0, FLOAT32_LIMIT),
+        (LOADED_CHECK, "given weights", 0.0, LOADED_LIMIT),
+        (LOADED_CHECK, "given weights", 0.0, LOADED_LIMIT),
+        (AGAIN_CHECK, "pytorch", 0.0, AGAIN_LIMIT),
     ]
 
 
@@ -84,6 +103,8 @@ def test_equal_traces_pass() -> None:
         ("logits", FORWARD_LIMIT, FORWARD),
         ("trained_logits", FORWARD_LIMIT, TRAINED),
         ("weights/head.kernel", WEIGHTS_LIMIT, WEIGHTS),
+        ("random_logits", FORWARD_LIMIT, RANDOM),
+        ("losses_again", AGAIN_LIMIT, AGAIN_CHECK),
     ],
 )
 def test_a_deviation_in_float64_above_its_limit_fails(name: str, limit: float, check: str) -> None:
@@ -93,10 +114,11 @@ def test_a_deviation_in_float64_above_its_limit_fails(name: str, limit: float, c
         assert failing(certificate(double=moved)) == expected
 
 
-def test_a_deviation_of_float32_logits_above_its_limit_fails() -> None:
-    for share, expected in ((0.5, set()), (2.0, {SINGLE})):
+@pytest.mark.parametrize(("name", "check"), [("logits", SINGLE), ("random_logits", SINGLE_RANDOM)])
+def test_a_deviation_of_float32_logits_above_its_limit_fails(name: str, check: str) -> None:
+    for share, expected in ((0.5, set()), (2.0, {check})):
         moved = arrays()
-        moved["logits"] = moved["logits"] + share * FLOAT32_LIMIT * np.abs(moved["logits"]).max()
+        moved[name] = moved[name] + share * FLOAT32_LIMIT * np.abs(moved[name]).max()
         assert failing(certificate(single=moved)) == expected
 
 
@@ -215,6 +237,7 @@ def test_equal_values_that_are_not_finite_fail_too() -> None:
     )
     found = certify("flax", {"pytorch": broken, "flax": broken}, {"pytorch": broken, "flax": broken}, dropout=False)
     assert failing(found) == {WEIGHTS, LOSSES}
+    assert tensors(found) == {WEIGHTS: "head.bias"}
 
 
 @pytest.mark.parametrize(
@@ -279,39 +302,15 @@ def test_without_both_traces_there_is_no_proof(double: dict[str, Arrays], single
 def test_the_certificate_has_notes_about_settings_that_were_changed_for_the_proof() -> None:
     traces = {"pytorch": arrays(), "keras/jax": arrays()}
     found = certify("keras/jax", traces, traces, dropout=True)
-    assert found.notes == (NOTES["keras/jax"], "dropout was switched off for the proof")
+    assert found.notes == (NOTES["keras/jax"], dropout_masks.NOTE)
 
 
-@pytest.mark.parametrize(
-    ("found", "expected", "deviation"),
-    [
-        ([1.0, 2.0], [1.0, 2.0], 0.0),
-        ([1.0, 2.5], [1.0, -2.0], 2.25),
-        ([0.5, 0.0], [0.0, 0.0], 0.5),  # if all expected values are zero, the difference is absolute
-        ([1.0, 2.0, 3.0], [1.0, 2.0], math.inf),
-        ([math.inf, 0.0], [1.0, 0.0], math.inf),
-        ([math.nan, 0.0], [1.0, 0.0], math.nan),
-        ([1.0, 0.0], [math.nan, 0.0], math.nan),
-        ([math.inf, 0.0], [math.inf, 0.0], math.nan),
-        ([1.0, 0.0], [math.inf, 0.0], math.nan),
-    ],
-)
-def test_the_relative_deviation_is_the_largest_difference_over_the_largest_value(
-    found: list[float], expected: list[float], deviation: float
-) -> None:
-    np.testing.assert_equal(relative_deviation(np.array(found), np.array(expected)), deviation)
-
-
-def test_differences_of_float32_values_are_computed_in_float64() -> None:
-    found = relative_deviation(np.array([1 + 2**-23], np.float32), np.array([1 + 2**-24]))
-    assert found == pytest.approx(2**-24, rel=1e-6)
-
-
-def test_the_deviation_of_weights_is_relative_to_the_largest_weight_of_the_model() -> None:
-    """A bias of 0.001 that is doubled deviates by 1 / 8000, because the largest weight is 8."""
-    moved = arrays(weights__head_of_bias=np.array([2e-3, 0.0]))
-    assert weights_deviation(moved, arrays()) == pytest.approx(1e-3 / 8)
-    assert weights_deviation(arrays(), arrays()) == 0.0
+def test_dropout_is_compared_if_the_network_has_any() -> None:
+    same_mask = arrays(dropout_losses=np.full(dropout_masks.STEPS, 2.0))
+    traces = {"pytorch": arrays(), "flax": same_mask}
+    found, without = (certify("flax", traces, traces, dropout=dropout) for dropout in (True, False))
+    assert failing(found) == {dropout_masks.MASKS_CHECK}
+    assert without.passed
 
 
 def in_bf16(logit: float = -2.01, loss: float = 0.7, bits: int = 7) -> Certificate:

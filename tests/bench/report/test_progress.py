@@ -148,7 +148,7 @@ def test_a_log_has_a_line_for_each_certificate_and_each_record() -> None:
         display.measured(TIMING.case)
         display.finished(TIMING)
         display.finished(record(outcome="timeout", error="too slow"))
-    deviates = "float64 forward deviates from reference by 4.2e-03, allowed 1.0e-12"
+    deviates = "float64 forward deviates from reference by 4.2e-03, allowed 1e-12"
     assert written(shown).splitlines() == [
         "certificate digits-dnn pytorch in fp32: proven equal",
         "certificate digits-dnn pytorch on cuda:1 in bf16 with compile default: proven equal",

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, cast
 import pytest
 from pydantic import TypeAdapter
 
-from bench.analysis.equivalence import Trace
+from bench.analysis.deviations import Trace
 from bench.records.record import Case, to_json
 from bench.records.trace_files import write_trace
 from bench.run.worker_client import EndedError, Ending, Job, Listener, Message, Service, StartMethod, WorkerClient

@@ -6,87 +6,34 @@ variance, E[x²] - E[x]², is not among them: on centred samples it differs only
 """
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from pkgutil import resolve_name
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 
-from bench.analysis.equivalence import STEPS, Trace, certify
 from bench.datasets import base as datasets
-from bench.records.record import Certificate
-from bench.worker.prepared_workload import prepare
-from bench.worker.proof_trace import trace
 from bench.workload.recipe import Adam
-from bench.workload.workload import Workload, parse_workload
 from models.layers.spec import BatchNorm, Weights
-from tests.contenders import CONTENDERS, KERAS
-
-Plant = Callable[[pytest.MonkeyPatch], None]
-
-FORWARD = "float64 forward"
-WEIGHTS = f"float64 weights after {STEPS} steps"
-
-ADAM = {"optimizer": {"name": "adam", "learning_rate": 1e-3}, "batch_size": 8, "epochs": 1}
-DROPPED = {"units": 6, "activation": "tanh", "dropout": 0.3}
-WORKLOADS: dict[str, dict[str, Any]] = {
-    "dnn": {
-        "dataset": {"name": "synthetic", "shape": [6], "classes": 3, "train": 64, "test": 6},
-        "model": {"hidden": [{"units": 6, "batch_norm": {}}, DROPPED]},
-        "recipe": ADAM,
-    },
-    "cnn": {
-        "dataset": {"name": "synthetic", "shape": [6, 5, 2], "classes": 3, "train": 64, "test": 6},
-        "model": {
-            "convolutions": [{"filters": 3, "padding": "same", "pool": 2, "batch_norm": {"position": "after"}}],
-            "dense": [{"units": 5}],
-        },
-        "recipe": ADAM | {"optimizer": {"name": "sgd", "learning_rate": 0.1}},
-    },
-    "lstm": {
-        "dataset": {"name": "synthetic", "shape": [4, 3], "outputs": 2, "train": 64, "test": 6},
-        "model": {"layers": [{"units": 5, "batch_norm": {"position": "after"}}, {"units": 4}]},
-        "recipe": ADAM | {"loss": "mean_squared_error"},
-    },
-}
+from tests.bench.run.planted_faults import (
+    FORWARD,
+    WEIGHTS,
+    WORKLOADS,
+    Fault,
+    Plant,
+    certificate,
+    chosen,
+    seen_through,
+    traced,
+)
+from tests.contenders import CONTENDERS
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
 )
-
-
-def workload(family: str) -> Workload:
-    content = {"name": family, **WORKLOADS[family]}
-    content["model"] = {"family": family, **content["model"]}
-    return parse_workload(content, source=Path(f"{family}.toml"))
-
-
-def traced(framework: str, family: str, precision: str) -> Trace:
-    return trace(prepare(framework, workload(family), device="cpu", precision=precision, threads=1, seed=0))
-
-
-@cache
-def honest(framework: str, family: str) -> dict[str, Trace]:
-    """The traces of a framework in both precisions, without any fault."""
-    return {precision: traced(framework, family, precision) for precision in ("fp64", "fp32")}
-
-
-def certificate(contender: str, family: str, *, double: Trace | None = None) -> Certificate:
-    """The certificate of a framework, compared with a peer without faults; `double` replaces its float64 trace."""
-    peer = "flax" if contender == "pytorch" else "pytorch"
-    found, expected = honest(contender.partition("/")[0], family), honest(peer, family)
-    exact = {peer: expected["fp64"], contender: found["fp64"] if double is None else double}
-    rounded = {peer: expected["fp32"], contender: found["fp32"]}
-    return certify(contender, exact, rounded, dropout=family == "dnn")
-
-
-def chosen(contender: str) -> Sequence[pytest.MarkDecorator]:
-    """Tests of Keras are slow: they need three more processes."""
-    return [pytest.mark.slow] if contender in KERAS else []
 
 
 @pytest.mark.parametrize("contender", [pytest.param(name, marks=chosen(name)) for name in CONTENDERS])
@@ -94,18 +41,6 @@ def chosen(contender: str) -> Sequence[pytest.MarkDecorator]:
 def test_without_a_fault_every_framework_passes(contender: str, family: str) -> None:
     found = certificate(contender, family)
     assert found.passed, [item for item in found.deviations if not item.holds]
-
-
-def seen_through(module: str, change: Callable[[Weights], Weights]) -> Plant:
-    """Change the weights in `build` and change them back in `export`; `change` is its own inverse."""
-
-    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
-        target = importlib.import_module(module)
-        build, export = target.build, target.export
-        monkeypatch.setattr(target, "build", lambda spec, weights, seed: build(spec, change(weights), seed=seed))
-        monkeypatch.setattr(target, "export", lambda model: change(export(model)))
-
-    return plant
 
 
 def swapped_gates(weights: Weights) -> Weights:
@@ -215,16 +150,6 @@ def keras_own_adam(monkeypatch: pytest.MonkeyPatch) -> None:
         return keras.optimizers.Adam(learning_rate=lambda: np.float64(rule.learning_rate), epsilon=rule.epsilon)
 
     monkeypatch.setattr("bench.adapters.keras.adam", own)
-
-
-class Fault(NamedTuple):
-    """A fault, its framework and network, and one check that must fail."""
-
-    name: str
-    contender: str
-    family: str
-    plant: Plant
-    caught_by: str
 
 
 PYTORCH_NORM, FLAX_NORM = "models.layers.pytorch.BiasedBatchNorm.__init__", "models.layers.flax._batch_norm"

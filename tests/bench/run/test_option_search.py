@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.analysis import successive_halving
-from bench.analysis.equivalence import Trace
+from bench.analysis.deviations import Trace
 from bench.analysis.successive_halving import worth
 from bench.records.record import Case
 from bench.run import interleaved_timing, option_search

@@ -9,7 +9,7 @@ from threading import Barrier
 import pytest
 
 from bench.analysis import equivalence
-from bench.analysis.equivalence import Trace
+from bench.analysis.deviations import Trace
 from bench.records.record import Certificate
 from bench.run import certificates
 from bench.run.proofs import Proofs, second

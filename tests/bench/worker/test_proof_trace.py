@@ -12,7 +12,8 @@ import pytest
 from flax import nnx
 
 from bench.adapters.custom_loops.flax import Functional
-from bench.analysis.equivalence import LOSS_STEPS, STEPS, Trace, relative_deviation, weights_deviation
+from bench.analysis.deviations import Trace, relative_deviation, weights_deviation
+from bench.analysis.equivalence import LOSS_STEPS, STEPS
 from bench.datasets import base as datasets
 from bench.worker.prepared_workload import prepare
 from bench.worker.proof_trace import SAMPLES as FEWER

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.analysis.equivalence import weights_deviation
+from bench.analysis.deviations import weights_deviation
 from bench.datasets import base as datasets
 from bench.worker.measure import block, training
 from bench.worker.measure.timed_call import Work

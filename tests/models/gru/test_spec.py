@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from bench.analysis.equivalence import relative_deviation
+from bench.analysis.deviations import relative_deviation
 from models.gru.spec import GruLayer, GruSpec, forward, initial_weights, input_shape, parameter_shapes, parts
 from models.layers.spec import BatchNorm, Weights
 from tests.models.networks import NETWORKS, random_inputs, random_weights, reference

@@ -1,0 +1,75 @@
+"""Checks dropout by its effect on the loss: the masks themselves cannot agree between frameworks."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from bench.analysis.deviations import FORWARD_LIMIT, Trace, against_reference
+from bench.records.record import Deviation
+
+STEPS = 128
+SAMPLES = 32  # in each step
+FORWARD = "float64 forward with dropout"
+LOSS_CHECK = "float64 loss with dropout, in standard errors"
+MASKS_CHECK = "float64 share of repeated dropout masks"
+# Dropout masks differ between frameworks, so mean and variance of the losses over many masks are compared. Chance
+# exceeds six standard errors about once in a billion proofs. Masks repeat by chance only if few units are dropped, and
+# then they repeat about as often in every framework.
+LOSS_LIMIT = 6.0
+MASKS_LIMIT = 0.4
+DIGITS = 9  # losses that agree to as many digits come from the same mask
+
+NOTE = (
+    "dropout was switched off for the proof of weights and losses; its masks are compared by mean and variance of the "
+    f"loss over {STEPS} steps"
+)
+
+
+def deviations(trace: Trace, peers: Mapping[str, Trace]) -> list[Deviation]:
+    """The checks of a network with dropout: none at inference, and in training as much as in the other frameworks."""
+    losses = _losses(trace, peers)
+    return [
+        against_reference(FORWARD, trace, "dropout_logits", "dropout_reference", FORWARD_LIMIT),
+        *(
+            Deviation(check=LOSS_CHECK, against=peer, found=errors_apart(*both), allowed=LOSS_LIMIT)
+            for peer, both in losses
+        ),
+        *(
+            Deviation(check=MASKS_CHECK, against=peer, found=abs(repeated(mine) - repeated(other)), allowed=MASKS_LIMIT)
+            for peer, (mine, other) in losses
+        ),
+    ]
+
+
+def _losses(trace: Trace, peers: Mapping[str, Trace]) -> list[tuple[str, tuple[np.ndarray, np.ndarray]]]:
+    """The losses with dropout of this framework and of each peer; NaN where a trace has none."""
+    none = np.array([float("nan")])
+    mine = trace.get("dropout_losses", none)
+    return [(peer, (mine, other.get("dropout_losses", none))) for peer, other in peers.items()]
+
+
+def errors_apart(first: np.ndarray, second: np.ndarray) -> float:
+    """The difference of two means, or of two variances if it is larger, in standard errors.
+
+    0 if neither varies and both are equal to the last digits.
+    """
+    scale = np.abs(second).max(initial=0.0) or 1.0
+    sides = (first / scale, second / scale)
+    squares = [(side - side.mean()) ** 2 for side in sides]
+    return max(_means_apart(*sides), _means_apart(*squares))
+
+
+def _means_apart(first: np.ndarray, second: np.ndarray) -> float:
+    apart = abs(float(first.mean() - second.mean()))
+    error = float(np.sqrt(first.var() / len(first) + second.var() / len(second)))
+    if apart <= 10.0**-DIGITS:
+        return 0.0
+    return apart / error if error else float("inf")
+
+
+def repeated(losses: np.ndarray) -> float:
+    """The share of losses that occurred before, as with a mask that does not change; NaN if a loss is not finite."""
+    if not np.isfinite(losses).all():
+        return float("nan")
+    largest = np.abs(losses).max(initial=0.0) or 1.0
+    return 1 - len(np.unique(np.round(losses / largest, DIGITS))) / len(losses)
