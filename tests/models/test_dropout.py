@@ -10,8 +10,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+from bench.adapters.base import IDIOMATIC, Adapter
 from bench.worker.prepared_workload import load_adapter
 from bench.workload import model_families
+from bench.workload.axes import FrameworkOptions
 from bench.workload.recipe import Recipe, Sgd
 from models.cnn.spec import CnnSpec, ConvLayer
 from models.dnn.spec import DnnSpec
@@ -56,6 +58,20 @@ def lstm(rate: float) -> tuple[model_families.Spec, Weights, float]:
     return spec, weights, float(np.tanh(1.0))
 
 
+def prepared(
+    contender: str, network: Network, *, rate: float, seed: int, tuning: FrameworkOptions
+) -> tuple[Adapter, np.ndarray]:
+    """An adapter with the network, and its inputs."""
+    spec, weights, _ = network(rate)
+    framework = contender.partition("/")[0]
+    adapter = load_adapter(framework)
+    adapter.configure(device="cpu", precision="fp64", threads=1)
+    head = {"head.kernel": np.eye(OUTPUTS), "head.bias": np.zeros(OUTPUTS)}
+    module = importlib.import_module(f"models.{family_of(spec)}.{framework}")
+    adapter.prepare(module.build(spec, weights | head, seed=seed), STILL, tuning=tuning)
+    return adapter, random_inputs(spec, samples=SAMPLES)
+
+
 @cache
 def losses(  # noqa: PLR0913 (what a mask depends on)
     contender: str, network: Network, *, target: float, rate: float = RATE, seed: int = 0, attempt: int = 0
@@ -65,15 +81,10 @@ def losses(  # noqa: PLR0913 (what a mask depends on)
     With a target of 0 this is the share of kept values, with a target of 1 the share of dropped values.
     """
     del attempt  # only makes the cache compute the same again
-    spec, weights, constant = network(rate)
+    constant = network(rate)[2]
     unit = constant / (1 - RATE)
-    framework = contender.partition("/")[0]
-    adapter = load_adapter(framework)
-    adapter.configure(device="cpu", precision="fp64", threads=1)
-    head = {"head.kernel": np.eye(OUTPUTS), "head.bias": np.zeros(OUTPUTS)}
-    module = importlib.import_module(f"models.{family_of(spec)}.{framework}")
-    adapter.prepare(module.build(spec, weights | head, seed=seed), STILL)
-    batch = adapter.put(random_inputs(spec, samples=SAMPLES), np.full((SAMPLES, OUTPUTS), target * unit))
+    adapter, inputs = prepared(contender, network, rate=rate, seed=seed, tuning=IDIOMATIC)
+    batch = adapter.put(inputs, np.full((SAMPLES, OUTPUTS), target * unit))
     trained = [float(adapter.to_numpy(loss)) for loss in adapter.train([batch] * 3)]
     constants = adapter.to_numpy(adapter.predict(batch[0]))
     np.testing.assert_allclose(constants, constant, rtol=1e-9, err_msg="dropout does nothing at inference")
@@ -101,3 +112,21 @@ def test_the_masks_follow_from_the_seed(contender: str) -> None:
     first, again = (losses(contender, dense, target=0.0, attempt=attempt) for attempt in (0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.any(first == losses(contender, dense, target=0.0, seed=1))
+
+
+@pytest.mark.slow
+def test_every_way_to_train_draws_a_new_mask_of_the_rate_in_each_step(contender: str) -> None:
+    """All options of the training loop, step by step and by epochs; 18 steps fill calls of several steps, and more."""
+    calls = load_adapter(contender.partition("/")[0])
+    calls.configure(device="cpu", precision="fp64", threads=1)
+    options = calls.choices("training", input_shape=(2,), forms=()).get("call", ("",))
+    for call in options:
+        tuning = {"call": call} if call else {}
+        adapter, inputs = prepared(contender, dense, rate=RATE, seed=0, tuning=tuning)
+        batch = inputs, np.zeros((SAMPLES, OUTPUTS))
+        found = adapter.train([adapter.put(*batch)] * 18)
+        adapter.wait(found)
+        found += [adapter.train_epoch([batch])[0][0] for _ in range(18)]
+        kept = np.array([float(adapter.to_numpy(loss)) for loss in found]) * (1 - RATE) ** 2
+        assert len(set(kept)) == len(kept), call
+        assert np.abs(1 - kept - RATE).max() < 5 * STANDARD_ERROR, call

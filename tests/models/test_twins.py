@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
@@ -126,6 +127,23 @@ def test_export_returns_the_weights_given_to_build(contender: str, network: str)
     for name, value in weights.items():
         assert found[name].dtype == np.float64, name
         np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize("network", RICHEST)
+def test_a_model_in_its_own_format_has_all_weights_that_were_saved(
+    contender: str, network: str, tmp_path: Path
+) -> None:
+    adapter, spec = configured(contender, "fp32"), NETWORKS[network]
+    module = module_of(spec, contender)
+    weights, others = (
+        {name: value.astype(np.float32) for name, value in random_weights(spec, seed=seed).items()} for seed in (0, 1)
+    )
+    adapter.save(module.build(spec, weights), tmp_path)
+    found = module.export(adapter.load(module.build(spec, others), tmp_path))
+    assert sorted(found) == sorted(weights)
+    for name, value in weights.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
+        assert not np.array_equal(others[name], value), "the model into which it was loaded had other weights"
 
 
 @pytest.mark.parametrize("network", RICHEST)

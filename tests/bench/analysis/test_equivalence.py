@@ -309,7 +309,7 @@ def test_dropout_is_compared_if_the_network_has_any() -> None:
     same_mask = arrays(dropout_losses=np.full(dropout_masks.STEPS, 2.0))
     traces = {"pytorch": arrays(), "flax": same_mask}
     found, without = (certify("flax", traces, traces, dropout=dropout) for dropout in (True, False))
-    assert failing(found) == {dropout_masks.MASKS_CHECK}
+    assert failing(found) == {dropout_masks.LOSS_CHECK, dropout_masks.MASKS_CHECK}
     assert without.passed
 
 
