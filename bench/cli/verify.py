@@ -40,7 +40,8 @@ def verify(  # noqa: PLR0913 (the options of the command)
     """Prove that all frameworks do the same work.
 
     Each framework is compared with a NumPy reference and with the other frameworks.
-    In float64: outputs, and all weights after 100 optimizer steps. In --precision: outputs and the first losses.
+    In float64: outputs with initial and with random weights, and all weights after 100 optimizer steps.
+    In --precision: outputs and the first losses.
     A proof that is in the cache is not made again. The exit code is 1 if a proof fails.
     """
     from bench.plan import option_values, request

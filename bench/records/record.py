@@ -95,7 +95,7 @@ class Deviation:
     Attributes:
         check: What was compared.
         against: The other side: `reference`, `given weights` or the name of a framework.
-        found: The largest relative deviation.
+        found: The largest relative deviation. Losses with dropout differ by so many standard errors.
         allowed: The largest relative deviation that is allowed.
         tensor: The weights that deviate most, such as `hidden0.bias`. None if the check holds or compares no weights.
     """

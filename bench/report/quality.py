@@ -5,6 +5,7 @@ from statistics import fmean, median
 
 from bench.analysis.equivalence import MANTISSA_BITS
 from bench.analysis.learning import deviation
+from bench.analysis.second_network import LOADED_CHECK
 from bench.records.measurement import Learning
 from bench.records.record import Certificate
 from bench.report import formatting
@@ -26,6 +27,9 @@ CURVE_ROWS = 10
 CHECKS = (
     "Each entry: largest deviation ≤ limit. Outputs (forward) are compared with a NumPy reference, weights and losses "
     "with the other frameworks. Weights: deviation / largest weight of the model."
+)
+LOADED = (
+    "Load and export: each tensor is compared with the one that was loaded. Deviation / largest value of the tensor."
 )
 _EXPECTED = ", ".join(f"{bits} in {precision}" for precision, bits in MANTISSA_BITS.items())
 BITS = f"Mantissa bits that survive a multiplication show which precision was really used: {_EXPECTED}."
@@ -200,6 +204,7 @@ def _certificate_notes(found: Iterable[Sequence[Certificate]]) -> Iterable[str]:
     once = dict.fromkeys(item for items in found for item in items)
     checks = {line.check for item in once for line in item.deviations}
     yield from (CHECKS,) if checks else ()
+    yield from (LOADED,) if LOADED_CHECK in checks else ()
     yield from (BITS,) if any("mantissa bits" in check for check in checks) else ()
     yield from (f"{item.contender}: {item.problem}" for item in once if item.problem)
     about: dict[str, dict[str, None]] = {}

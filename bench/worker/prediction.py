@@ -54,8 +54,21 @@ def keep(subject: PreparedWorkload, case: Case, folder: Path, *, weights: Weight
         targets=Scale(mean=tuple(train.target_mean), deviation=tuple(train.target_deviation)) if scaled else Scale(),
         quality=quality,
     )
-    model = subject.module.build(workload.spec, weights, seed=case.seed)
-    saved_model.write(folder, about, weights, native=lambda draft: subject.adapter.save(model, draft))
+    saved_model.write(folder, about, weights, native=lambda draft: _save(subject, weights, draft))
+
+
+def _save(subject: PreparedWorkload, weights: Weights, folder: Path) -> None:
+    """Write the framework's own file, and read it back; raises BenchError if a tensor then has other values."""
+    adapter, module, spec = subject.adapter, subject.module, subject.workload.spec
+    adapter.save(module.build(spec, weights, seed=subject.seed), folder)
+    empty = {name: np.zeros_like(value) for name, value in weights.items()}
+    found = module.export(adapter.load(module.build(spec, empty, seed=subject.seed), folder))
+    lost = [name for name in weights if not np.array_equal(found.get(name, empty[name]), weights[name], equal_nan=True)]
+    if lost:
+        raise BenchError(
+            f"the model file of {subject.framework}: found other values than were saved in {', '.join(lost)}, expected "
+            "the same; train without --save-models, and report this fault"
+        )
 
 
 def predict(framework: str, folder: Path, data: str, *, device: str, threads: int) -> Predictions:

@@ -3,6 +3,8 @@
 import json
 from dataclasses import replace
 
+import pytest
+
 from bench.records.record import Certificate, Deviation
 from bench.report.certificates import PROVEN, as_json, hold, table
 
@@ -44,6 +46,23 @@ def test_mantissa_bits_are_shown_with_their_number_or_as_so_many_off() -> None:
     for found, text in ((right, "10 of 10"), (replace(right, found=13), "13 bits off")):
         (row,) = table({("tiny", "pytorch"): replace(PASSED, deviations=(found,))}).rows
         assert row[3].text == text
+
+
+def test_a_failed_check_names_the_weights_that_deviate_most() -> None:
+    wrong = Deviation(check="load", against="given weights", found=0.31, allowed=1e-15, tensor="hidden0.bias")
+    (row,) = table({("tiny", "pytorch"): replace(PASSED, deviations=(wrong,))}).rows
+    assert row[3].text == "0.31 > 1e-15, most in hidden0.bias"
+    found = as_json({("tiny", "pytorch"): replace(PASSED, deviations=(wrong, FORWARD))})
+    assert [item["tensor"] for item in found["certificates"][0]["deviations"]] == ["hidden0.bias", None]
+
+
+@pytest.mark.parametrize(
+    ("found", "allowed", "text"), [(0.0, 1e-15, "0"), (7.5, 6.0, "7.5 > 6"), (0.98, 0.4, "0.98 > 0.4")]
+)
+def test_zero_and_large_deviations_are_plain_numbers(found: float, allowed: float, text: str) -> None:
+    line = Deviation(check="check", against="flax", found=found, allowed=allowed)
+    (row,) = table({("tiny", "pytorch"): replace(PASSED, deviations=(line,))}).rows
+    assert row[3].text == text
 
 
 def test_a_note_about_some_workloads_names_them() -> None:

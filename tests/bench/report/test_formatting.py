@@ -54,6 +54,8 @@ def test_scores_have_four_digits() -> None:
     assert formatting.score(1e-5) == "1.0e-05"
     assert formatting.score(0.0) == "0.0000"
     assert formatting.deviation(3.14e-16) == "3.1e-16"
+    assert [formatting.deviation(number) for number in (0.0, 0.0123, 0.31, 7.54)] == ["0", "1.2e-02", "0.31", "7.5"]
+    assert [formatting.limit(number) for number in (1e-12, 5e-3, 0.4, 6.0)] == ["1e-12", "5e-03", "0.4", "6"]
 
 
 def test_a_spread_is_the_distance_to_the_farther_bound() -> None:

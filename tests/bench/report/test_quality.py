@@ -6,7 +6,7 @@ import pytest
 
 from bench.records.measurement import Measurement
 from bench.records.record import Certificate, Deviation
-from bench.report.quality import BITS
+from bench.report.quality import BITS, LOADED
 from bench.report.tables import report
 from tests.bench.report.report_reader import column, is_noted, table_of
 from tests.bench.sample_records import learning, record, timed
@@ -63,6 +63,16 @@ def test_notes_explain_the_checks_that_are_there_and_name_all_their_frameworks()
     assert table.notes[-2:] == (BITS, "flax, keras/jax: no dropout")
     others = table_of(report([record()]), "digits-dnn", "Certificate: largest relative deviations")
     assert BITS not in others.notes
+
+
+def test_a_failed_check_names_the_weights_that_deviate_most() -> None:
+    wrong = Deviation(check="load and export", against="given weights", found=1, allowed=1e-15, tensor="head.bias")
+    proof = Certificate(contender="pytorch", deviations=(wrong,), steps=100)
+    table = table_of(report([record(certificate=proof)]), "digits-dnn", "Certificate: largest relative deviations")
+    assert column(table, "load and export") == ["1 not ≤ 1e-15, most in head.bias"]
+    assert LOADED in table.notes
+    old = table_of(report([record()]), "digits-dnn", "Certificate: largest relative deviations")
+    assert LOADED not in old.notes, "certificates of old records have no such check"
 
 
 @pytest.mark.parametrize(("available", "said"), [(False, "unavailable"), (True, "proof failed")])

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from bench.adapters.base import IDIOMATIC
 from bench.analysis.deviations import Trace
 from bench.analysis.equivalence import STEPS, certify
 from bench.records.record import Certificate
 from bench.worker.prepared_workload import prepare
 from bench.worker.proof_trace import trace
+from bench.workload.axes import FrameworkOptions
 from bench.workload.workload import Workload, parse_workload
 from models.layers.spec import Weights
 from tests.contenders import KERAS
@@ -62,8 +64,9 @@ def workload(family: str) -> Workload:
     return parse_workload(content, source=Path(f"{family}.toml"))
 
 
-def traced(framework: str, family: str, precision: str) -> Trace:
-    return trace(prepare(framework, workload(family), device="cpu", precision=precision, threads=1, seed=0))
+def traced(framework: str, family: str, precision: str, *, tuning: FrameworkOptions = IDIOMATIC) -> Trace:
+    subject = prepare(framework, workload(family), device="cpu", precision=precision, threads=1, seed=0)
+    return trace(subject, tuning=tuning)
 
 
 @cache

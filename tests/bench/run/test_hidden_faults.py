@@ -337,3 +337,17 @@ def test_a_step_counter_that_is_late_by_one_is_caught(monkeypatch: pytest.Monkey
     monkeypatch.setattr("bench.adapters.pytorch._optimizer", late)
     found = certificate("pytorch", "gru", double=traced("pytorch", "gru", "fp64"))
     assert {line.check for line in found.deviations if not line.holds} == {WEIGHTS, AGAIN}
+
+
+def test_a_fault_in_a_form_that_only_a_search_uses_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = importlib.import_module("models.rnn.flax")
+    build, tuning = network.build, {"unroll": "4"}
+
+    def forgetful(spec: Any, weights: Weights, **options: Any) -> Any:  # noqa: ANN401 (as `build`)
+        return build(spec, without(".bias")(weights) if options.get("unroll") == "4" else weights, **options)
+
+    assert certificate("flax", "rnn", double=traced("flax", "rnn", "fp64", tuning=tuning)).passed
+    monkeypatch.setattr(network, "build", forgetful)
+    assert certificate("flax", "rnn", double=traced("flax", "rnn", "fp64")).passed
+    found = certificate("flax", "rnn", double=traced("flax", "rnn", "fp64", tuning=tuning))
+    assert {line.check for line in found.deviations if not line.holds} == START

@@ -2,9 +2,11 @@
 
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from bench.analysis import dropout_masks, equivalence, second_network
 from bench.run import proofs
 from bench.run.proofs import Pending
 from bench.workload import frameworks, model_families
@@ -101,4 +103,16 @@ def test_changed_harness_code_for_traces_changes_the_trace(
     monkeypatch.setattr(proofs, "HARNESS", folder)
     assert path() == before
     (folder / file).write_text("another = 1\n")
+    assert path() != before
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [(equivalence, "STEPS"), (second_network, "STEPS"), (dropout_masks, "STEPS"), (dropout_masks, "SAMPLES")],
+)
+def test_another_number_of_steps_or_samples_changes_the_trace(
+    module: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = path()
+    monkeypatch.setattr(module, name, 7)
     assert path() != before

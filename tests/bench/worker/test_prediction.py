@@ -173,6 +173,16 @@ def test_an_npz_file_is_predicted_in_the_shape_of_a_sample(tmp_path: Path) -> No
     assert refused["exit_code"] == 2
 
 
+def test_a_model_file_that_lost_weights_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here loading reads nothing, so the model keeps the zeros with which it was built."""
+    monkeypatch.setattr("bench.adapters.pytorch.PyTorchAdapter.load", lambda _, model, __: model)
+    asked = job(workload(*IMAGES), Path(os.devnull), framework="pytorch", purpose="learning")
+    result = worked(asked | {"models": str(tmp_path)})
+    assert result["outcome"] == "failed"
+    assert "the model file of pytorch: found other values than were saved in conv0.kernel" in result["error"]
+    assert not [path for path in tmp_path.iterdir() if not path.name.startswith(".")]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

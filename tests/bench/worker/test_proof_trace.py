@@ -12,14 +12,16 @@ import pytest
 from flax import nnx
 
 from bench.adapters.custom_loops.flax import Functional
+from bench.analysis import dropout_masks, second_network
 from bench.analysis.deviations import Trace, relative_deviation, weights_deviation
 from bench.analysis.equivalence import LOSS_STEPS, STEPS
 from bench.datasets import base as datasets
 from bench.worker.prepared_workload import prepare
 from bench.worker.proof_trace import SAMPLES as FEWER
-from bench.worker.proof_trace import bits_kept, mantissa_bits, trace
+from bench.worker.proof_trace import bits_kept, mantissa_bits, random_weights, trace
 from bench.workload.workload import Workload, parse_workload
-from models.dnn.spec import forward, initial_weights
+from models.dnn.spec import forward, initial_weights, parameter_shapes
+from models.layers.spec import Weights
 
 RATE, BATCH, SAMPLES = 0.1, 8, 60
 
@@ -47,11 +49,11 @@ def traced(made: Workload, *, precision: str = "fp64", seed: int = 0, nudged: bo
     return trace(subject, nudged=nudged)
 
 
-def by_hand(made: Workload, *, first_epoch: int = 0, most: int | None = None) -> Trace:
+def by_hand(made: Workload, *, first_epoch: int = 0, most: int | None = None, start: Weights | None = None) -> Trace:
     """The weights after all steps and the loss of each step, in NumPy, with at most `most` samples of a full batch."""
     split = datasets.load(made.dataset).train
     inputs, targets = split.inputs.astype(np.float64), split.targets.astype(np.float64)
-    weights = initial_weights(made.spec, seed=0)
+    weights = dict(start or initial_weights(made.spec, seed=0))
     losses: list[float] = []
     epoch, batch = first_epoch, made.recipe.batch_size
     while len(losses) < STEPS:
@@ -118,6 +120,59 @@ def test_a_nudged_trace_changes_initial_weights_and_inputs_by_their_last_bit(pre
 def test_a_trace_has_no_dropout() -> None:
     plain, dropped = (traced(workload(({"units": 5, "dropout": rate},))) for rate in (0.0, 0.5))
     assert weights_deviation(dropped, plain) == 0.0
+
+
+def test_random_weights_leave_no_tensor_as_initial_weights_have_it() -> None:
+    made = workload(({"units": 5, "batch_norm": {}}, {"units": 5}))
+    shapes, first = parameter_shapes(made.spec), initial_weights(made.spec, seed=0)
+    found = random_weights(shapes, seed=0, dtype=np.dtype(np.float64))
+    assert {name: value.shape for name, value in found.items()} == shapes
+    for name, value in found.items():
+        assert not np.isclose(value, first[name]).any(), name
+        assert value.min() > 0 or not name.endswith((".scale", ".variance"))
+    assert len({value.tobytes() for value in found.values()}) == len(found), "no two tensors can be exchanged unseen"
+    assert {value.dtype for value in random_weights(shapes, seed=0, dtype=np.dtype(np.float32)).values()} == {
+        np.dtype(np.float32)
+    }
+
+
+def test_a_second_network_starts_from_random_weights_and_takes_the_first_steps_again() -> None:
+    made = workload()
+    found = traced(made)
+    start = random_weights(parameter_shapes(made.spec), seed=0, dtype=np.dtype(np.float64))
+    rows = next(datasets.batches(SAMPLES, BATCH, seed=0, epoch=0, last_batch="keep"))
+    inputs = datasets.load(made.dataset).train.inputs[rows].astype(np.float64)
+    np.testing.assert_allclose(found["random_reference"], forward(made.spec, start, inputs), rtol=1e-14)
+    assert relative_deviation(found["random_logits"], found["random_reference"]) < 1e-13
+    assert {name: float(found[name]) for name in found if name.startswith("loaded/")} == {
+        "loaded/head.bias": 0.0,
+        "loaded/head.kernel": 0.0,
+    }
+    again = by_hand(made, start=start)["losses"][: len(found["losses_again"])]
+    assert len(again) == second_network.STEPS
+    assert relative_deviation(found["losses_again"], again) < 1e-13
+    assert relative_deviation(found["losses_again"], found["losses"][: len(again)]) > 1e-2
+
+
+@pytest.mark.parametrize(
+    ("precision", "nudged", "has"),
+    [
+        ("fp64", False, {"random_logits", "losses_again", "dropout_losses"}),
+        ("fp32", False, {"random_logits"}),
+        ("bf16", False, set()),
+        ("fp64", True, set()),
+    ],
+)
+def test_random_weights_are_loaded_where_they_are_compared(precision: str, nudged: bool, has: set[str]) -> None:  # noqa: FBT001
+    found = traced(workload(({"units": 5, "dropout": 0.5},)), precision=precision, nudged=nudged)
+    assert {"random_logits", "losses_again", "dropout_losses"} & found.keys() == has
+
+
+def test_the_losses_with_dropout_differ_in_each_step_and_there_is_none_without_dropout() -> None:
+    found = traced(workload(({"units": 5, "dropout": 0.5},)))
+    assert len(set(found["dropout_losses"])) == dropout_masks.STEPS
+    assert relative_deviation(found["dropout_logits"], found["dropout_reference"]) < 1e-13
+    assert "dropout_losses" not in traced(workload(({"units": 5},)))
 
 
 def test_the_seed_decides_the_weights_and_the_batches() -> None:
