@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from bench.cli.compare import compare
 from bench.cli.console import FAILED, INCONCLUSIVE, INTERRUPTED, USAGE, fail, note, one_of, share_of
-from bench.cli.stored_runs import check_writable, known_spreads, read
+from bench.cli.stored_runs import check_can_be_written, check_writable, known_spreads, read
 from bench.cli.verdicts import VERDICT_FORMATS
 
 if TYPE_CHECKING:
@@ -61,6 +61,14 @@ def timed(options: "Options") -> "Options":
     wanted = replace(options, purpose="timing", processes=processes, workload=workload)
     check(replace(wanted, turns=f"{Path.cwd()}:head"))
     return wanted
+
+
+def check_comparison(checkout: Path, *, threshold: float, form: str, results: Path) -> None:
+    """Refuse what `run` would refuse, and start nothing."""
+    one_of("--format", form, VERDICT_FORMATS)
+    share_of(threshold)
+    check_can_be_written(results)
+    check_checkouts(checkout)
 
 
 def run(checkout: Path, options: "Options", *, threshold: float, form: str, results: Path) -> None:

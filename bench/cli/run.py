@@ -1,7 +1,7 @@
 """`levelfield run`: plan, measure, store, report."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,10 +21,7 @@ from bench.cli.console import (
     console,
     fail,
     named_once,
-    note,
-    one_of,
     say,
-    share_of,
     warn,
     warn_of_load,
 )
@@ -32,8 +29,9 @@ from bench.cli.devices import check_devices
 from bench.cli.events import show_event
 from bench.cli.options import as_option, with_options
 from bench.cli.page import make_page, show_page, without_folders, write_page
-from bench.cli.stored_runs import check_can_be_written, check_writable, known_noise, warn_of_another_environment
-from bench.cli.verdicts import VERDICT_FORMATS, VerdictFormat
+from bench.cli.run_plan import estimates, say_what_is_left_out, tell_plan
+from bench.cli.stored_runs import check_writable, known_noise, warn_of_another_environment
+from bench.cli.verdicts import VerdictFormat
 from bench.plan.options import COMPARE, HOW, Help, Options
 
 AROUND = "proofs, memory, peak rates and start-up"
@@ -114,10 +112,7 @@ def run(  # noqa: PLR0913 (the options of the command)
             fail(f"--against: found {against} beside --self-check, expected one of them", USAGE)
         options = other.timed(options)
         if dry_run:
-            one_of("--format", form, VERDICT_FORMATS)
-            share_of(threshold)
-            check_can_be_written(results)
-            other.check_checkouts(against or other.HERE)
+            other.check_comparison(against or other.HERE, threshold=threshold, form=form, results=results)
         else:
             other.run(against or other.HERE, options, threshold=threshold, form=form, results=results)
     request = check(options)
@@ -127,10 +122,7 @@ def run(  # noqa: PLR0913 (the options of the command)
         check_tensorboard()
     if dry_run:
         machine_name(options.machine)
-        check_devices(request.selection.contenders, request.selection.devices)
-        check_can_be_written(results, reports)
-        _print_plan(cases(request.selection), request, results=results)
-        raise SystemExit(0)
+        tell_plan(cases(request.selection), request, results=results, folders=(results, reports))
     _, code = start(options, request, results=results, reports=reports)
     raise SystemExit(code)
 
@@ -185,12 +177,10 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
             USAGE,
         )
     left = found.missing(warn=warn)
-    check_devices(request.selection.contenders, request.selection.devices)
     warn_of_another_environment(found)
     if dry_run:
-        check_can_be_written(found.folder, reports)
-        _print_plan(left, request, results=results)
-        raise SystemExit(0)
+        tell_plan(left, request, results=results, folders=(found.folder, reports))
+    check_devices(request.selection.contenders, request.selection.devices)
     raise SystemExit(_measure(found, left, request, options, machine=machine, reports=reports))
 
 
@@ -209,7 +199,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     from bench.run import runner
     from bench.run.settings import RunSettings
 
-    _say_what_is_left_out(request)
+    say_what_is_left_out(request)
     warn_of_load()
     begun = time.monotonic()
     settings = RunSettings(
@@ -238,6 +228,19 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
             fail(f"interrupted; the records so far are in {store.folder}", INTERRUPTED)
         fail(f"interrupted; the records so far are in {store.records}; continue with `{again}`", INTERRUPTED)
     seconds = time.monotonic() - begun
+    records, page, is_whole = _reported(store, options, reports=reports)
+    usual = AROUND_TUNED if "tuned" in options.mode else AROUND
+    rest = usual if options.turns is None else AROUND_IN_TURNS
+    say(f"\n{activity.clock(seconds)} in all: {time_breakdown.shares(new, seconds, rest=rest)}")
+    say(f"records: {store.records}\nreport: {page}")
+    for name, wanted in (("models", options.save_models), ("tensorboard", options.tensorboard)):
+        if wanted:
+            say(f"{name}: {store.folder / 'artifacts' / name}")
+    return _exit_code(records) or (0 if is_whole else FAILED)
+
+
+def _reported(store: "RunFolder", options: Options, *, reports: Path) -> "tuple[list[Record], Path, bool]":
+    """Print and write the report of a run: its records, the page, and whether nothing is missing on the page."""
     skipped: list[str] = []
     records = store.read(warn=skipped.append)
     for line in skipped:
@@ -248,14 +251,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     report = make_page(records, command=options.command(), noise=noise, remarks=map(without_folders, skipped))
     show_page(report)
     page, is_whole = write_page(report, records, reports=reports, noise=noise)
-    usual = AROUND_TUNED if "tuned" in options.mode else AROUND
-    rest = usual if options.turns is None else AROUND_IN_TURNS
-    say(f"\n{activity.clock(seconds)} in all: {time_breakdown.shares(new, seconds, rest=rest)}")
-    say(f"records: {store.records}\nreport: {page}")
-    for name, wanted in (("models", options.save_models), ("tensorboard", options.tensorboard)):
-        if wanted:
-            say(f"{name}: {store.folder / 'artifacts' / name}")
-    return _exit_code(records) or (0 if is_whole and not skipped else FAILED)
+    return records, page, is_whole and not skipped
 
 
 def _display(store: "RunFolder", planned: Sequence["Case"], request: "Request") -> "Display":
@@ -263,9 +259,9 @@ def _display(store: "RunFolder", planned: Sequence["Case"], request: "Request") 
     from bench.report.progress import Display
     from bench.run.worker_pool import UNTIMED_AT_ONCE
 
-    estimates = _estimates(planned, request, results=store.folder.parents[1])
+    expected = estimates(planned, request, results=store.folder.parents[1])
     done = len(store.load_plan().cases) - len(planned)
-    return Display(console, estimates=estimates, done=done, untimed_at_once=UNTIMED_AT_ONCE)
+    return Display(console, estimates=expected, done=done, untimed_at_once=UNTIMED_AT_ONCE)
 
 
 def _keeper(store: "RunFolder", options: Options) -> "Callable[[Record], None]":
@@ -323,35 +319,3 @@ def _exit_code(records: Sequence["Record"]) -> int:
     ran = [record for record in records if record.outcome != "unavailable"]
     unproven = any(record.certificate is None or not record.certificate.passed for record in ran)
     return FAILED if failed or unproven else 0
-
-
-def _say_what_is_left_out(request: "Request") -> None:
-    for remark in request.remarks:
-        warn(remark)
-    if request.left_out:
-        pairs = ", ".join(map(str, request.left_out))
-        note(f"also installed, but not in this plan: {pairs}; add them with `--framework all`")
-
-
-def _print_plan(planned: Sequence["Case"], request: "Request", *, results: Path) -> None:
-    from bench.report import activity, progress
-
-    estimates = _estimates(planned, request, results=results)
-    _say_what_is_left_out(request)
-    for case in planned:
-        sizes = ", ".join(map(str, case.batch_sizes))
-        say(f"{progress.name(case)}, batch {sizes}: {activity.clock(estimates[case])}")
-    total = activity.clock(sum(estimates.values()))
-    more = "searches and certificates" if any(case.mode == "tuned" for case in planned) else "certificates"
-    console.print(f"{len(planned)} cases, about {total}, and the {more} that are not in the cache yet")
-
-
-def _estimates(planned: Iterable["Case"], request: "Request", *, results: Path) -> dict["Case", float]:
-    from bench.plan.cases import estimate_s, known_durations
-    from bench.records import store
-
-    earlier = [record for run in store.runs(results)[:3] for record in run.read(warn=lambda _: None)]
-    known = known_durations(earlier)
-    workloads = {item.name: item for item in request.selection.workloads}
-    seconds = request.block_seconds
-    return {case: estimate_s(case, workloads[case.workload], block_seconds=seconds, known=known) for case in planned}

@@ -73,36 +73,8 @@ class Request:
 def check(options: Options) -> Request:
     """The request that the options describe; raises UsageError for a wrong or contradictory option."""
     suite = load_suite(DEFAULT_SUITE if options.suite is None else options.suite)
-    precise = options.precision
-    workloads, (contenders, problems), where, what, how, numbers, fed, sizes, _ = each(
-        lambda: _workloads(options, suite),
-        lambda: _contenders(options, suite),
-        lambda: devices(options.device),
-        lambda: scenarios(options.scenario),
-        lambda: modes(options.mode),
-        lambda: suite.precisions if precise is None else precisions(precise),
-        lambda: feed(options.feed),
-        lambda: batch_sizes(options.batch_size),
-        lambda: purposes(options.purpose),
-    )
-    training = sizes.named
-    selection = Selection(
-        workloads=workloads,
-        contenders=contenders,
-        devices=where,
-        scenarios=what,
-        batch_sizes=sizes.named or suite.batch_sizes,
-        batch_sizes_for_training=training,
-        processes=_positive("processes", suite.processes if options.processes is None else options.processes),
-        seeds=_positive("seeds", options.seeds),
-        threads=_threads(options.threads),
-        purposes=("learning",) if options.grid else _purposes(options.purpose, suite, sizes),
-        modes=how,
-        precisions=numbers,
-        feed=fed,
-        largest_batch=sizes.largest,
-        only=None if options.only is None else _only(Path(options.only)),
-    )
+    selection, sizes, problems = _selection(options, suite)
+    workloads = selection.workloads
     if options.grid and "training" not in selection.scenarios:
         raise UsageError("--grid: found --scenario inference, expected training: --grid trains every variant")
     if options.only is None and not cases(selection):
@@ -112,7 +84,7 @@ def check(options: Options) -> Request:
         )
     _check_hardware(options, selection, sizes=sizes, suite=suite)
     for workload in workloads if "training" in selection.scenarios else ():
-        _fits(workload, training if sizes.largest != 1 else (*training, 1))
+        _fits(workload, sizes.named if sizes.largest != 1 else (*sizes.named, 1))
     return Request(
         selection=selection,
         suite=suite,
@@ -121,7 +93,7 @@ def check(options: Options) -> Request:
             *check_variables(selection.devices),
             *dict.fromkeys(remark for item in workloads for remark in item.description.remarks),
         ),
-        left_out=frameworks.left_out(contenders) if options.framework is None else (),
+        left_out=frameworks.left_out(selection.contenders) if options.framework is None else (),
         memory_bytes=sizes.memory_bytes,
         injected=_injected(options, selection),
         turns=_turns(options.turns),
@@ -181,6 +153,40 @@ def check_devices(
                 f"--device: found {device!r}, but {', '.join(map(str, blind))} cannot use it: {'; '.join(lines)}. "
                 "Run `pip install 'levelfield[cuda]'` on a machine with an NVIDIA GPU, or use --device cpu"
             )
+
+
+def _selection(options: Options, suite: Suite) -> tuple[Selection, Sizes, tuple[str, ...]]:
+    """What is measured, the batch sizes as they were asked for, and a line for each framework that is missing."""
+    precise = options.precision
+    workloads, (contenders, problems), where, what, how, numbers, fed, sizes, _ = each(
+        lambda: _workloads(options, suite),
+        lambda: _contenders(options, suite),
+        lambda: devices(options.device),
+        lambda: scenarios(options.scenario),
+        lambda: modes(options.mode),
+        lambda: suite.precisions if precise is None else precisions(precise),
+        lambda: feed(options.feed),
+        lambda: batch_sizes(options.batch_size),
+        lambda: purposes(options.purpose),
+    )
+    selection = Selection(
+        workloads=workloads,
+        contenders=contenders,
+        devices=where,
+        scenarios=what,
+        batch_sizes=sizes.named or suite.batch_sizes,
+        batch_sizes_for_training=sizes.named,
+        processes=_positive("processes", suite.processes if options.processes is None else options.processes),
+        seeds=_positive("seeds", options.seeds),
+        threads=_threads(options.threads),
+        purposes=("learning",) if options.grid else _purposes(options.purpose, suite, sizes),
+        modes=how,
+        precisions=numbers,
+        feed=fed,
+        largest_batch=sizes.largest,
+        only=None if options.only is None else _only(Path(options.only)),
+    )
+    return selection, sizes, problems
 
 
 def _contenders(options: Options, suite: Suite) -> tuple[tuple[Contender, ...], tuple[str, ...]]:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from bench.errors import BenchError, NothingMeasuredError, UsageError, unreadable
 from bench.records.record import Case, ForeignLineError, Record, from_line, last_attempts, to_json, to_line
+from bench.records.record_checks import misfit
 from bench.workload import source_code
 
 RECORDS = "records.jsonl"
@@ -149,13 +150,20 @@ def read(path: Path, *, warn: Warn) -> list[Record]:
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                record = from_line(_text(line, is_last=number == len(lines)))
+                record = _checked(from_line(_text(line, is_last=number == len(lines))))
                 records.append(replace(record, workload_digest=source_code.digest_today(record.workload_digest)))
             except ForeignLineError as error:
                 skipped.setdefault(str(error), []).append(number)
     for reason, numbers in skipped.items():
         warn(f"{path}:{numbers[0]}: skipped, {_also(numbers)}{reason}")
     return records
+
+
+def _checked(record: Record) -> Record:
+    wrong = misfit(record)
+    if wrong:
+        raise ForeignLineError(wrong)
+    return record
 
 
 def _text(line: bytes, *, is_last: bool) -> str:

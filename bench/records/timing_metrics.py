@@ -224,7 +224,7 @@ def _part_s(block: Block, name: str) -> float:
 
 
 def _percentile_s(times_ns: Sequence[int], percent: float) -> float:
-    return float(np.percentile(times_ns, percent)) / 1e9
+    return float(np.percentile(times_ns, percent)) / 1e9 if times_ns else math.nan
 
 
 def timed_blocks(records: Iterable[Record]) -> dict[Cell, tuple[Block, ...]]:

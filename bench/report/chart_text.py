@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import TYPE_CHECKING
 from warnings import catch_warnings
 
 from bench.report import formatting
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LONGEST_NAME = 24
 LONGEST_TITLE = 40
@@ -30,6 +34,13 @@ def remark(texts: list[str]) -> str:
     """A remark on names that are not shown as they are; empty if all are."""
     found = [words for sign, words in REMARKS.items() if any(sign in text for text in texts)]
     return f" {'; '.join(found)}: the tables have the whole names." if found else ""
+
+
+def texts(figure: "Figure") -> list[str]:
+    """Everything that is written in a figure, the names of ticks included."""
+    from matplotlib.text import Text
+
+    return [item.get_text() for item in figure.findobj(Text) if isinstance(item, Text)]
 
 
 @contextmanager

@@ -7,16 +7,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from bench.records.record import Record
 from bench.report import chart_text, panels, pictures, timing_panels
 from bench.report.results import Noise, Results, arrange, lane, part_of, workloads
-from bench.report.style import place
-from bench.report.timing_panels import GREY, PANEL_INCHES
+from bench.report.style import legend, name_first
+from bench.report.timing_panels import PANEL_INCHES
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -119,26 +116,10 @@ def _figure(results: Results, shown: Sequence[str], chart: "Chart", *, title: st
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
         chart.panel(axes, parts[part], workload)
-    _name_first(grid)
+    name_first(grid)
     figure.suptitle(chart_text.shown(title, longest=LONGEST_MACHINE), fontsize=11, fontweight="bold")
-    _legend(figure, _source(results, chart) + chart_text.remark(_texts(figure)))
+    legend(figure, _source(results, chart) + chart_text.remark(chart_text.texts(figure)))
     return figure
-
-
-def _texts(figure: "Figure") -> list[str]:
-    """Everything that is written in a figure, the names of ticks included."""
-    from matplotlib.text import Text
-
-    return [item.get_text() for item in figure.findobj(Text) if isinstance(item, Text)]
-
-
-def _name_first(grid: "np.ndarray") -> None:
-    """If the first panel of a row is hidden, show the numbers and the name of the y axis at the next panel."""
-    for row in grid:
-        first = next((axes for axes in row if axes.get_visible()), None)
-        if first is not None and first is not row[0] and row[0].get_shared_y_axes().joined(row[0], first):
-            first.tick_params(axis="y", labelleft=True)
-            first.set_ylabel(next((axes.get_ylabel() for axes in grid.flat if axes.get_ylabel()), ""), fontsize=8)
 
 
 def _parts(results: Results) -> dict[str, Results]:
@@ -148,30 +129,6 @@ def _parts(results: Results) -> dict[str, Results]:
         words = " ".join(str(getattr(lane(record.case), name)) for name in results.varying)
         apart.setdefault(words, []).append(record)
     return {words: part_of(results, records) for words, records in apart.items()}
-
-
-def _legend(figure: "Figure", source: str) -> None:
-    """Put the source below the panels, and one legend for all of them if lines or bars have labels."""
-    handles: dict[str, Artist] = {}
-    for axes in figure.axes:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    labels = sorted(handles, key=place)
-    if labels:
-        shown = [handles[label] for label in labels]
-        legend = figure.legend(
-            shown,
-            labels,
-            loc="outside lower center",
-            ncols=5,
-            fontsize=8,
-            frameon=False,
-            title=source,
-            title_fontsize=7,
-        )
-        legend.get_title().set_color(GREY)
-    else:
-        figure.supxlabel(source, fontsize=7, color=GREY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,15 @@
-"""The look of every chart: a colour and a marker for each framework, axes with units."""
+"""The look of every chart: a colour and a marker for each framework, axes with units, one legend."""
 
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter, Formatter
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; a framework has the same colour in every chart.
@@ -18,6 +21,8 @@ COLOURS = {
     "flax": "#009E73",
 }
 OTHER_COLOUR = "#555555"
+GREY = "#666666"
+LINE_BELOW = 170  # characters in a line below the panels
 MARKERS = {"pytorch": "o", "keras/tensorflow": "s", "keras/jax": "D", "keras/torch": "v", "flax": "^"}
 EVERY_DIGIT = 0.5  # an axis of at most so many decades has a number at every digit
 SOME_DIGITS = 1.0  # an axis of at most so many decades has a number at five digits
@@ -73,3 +78,37 @@ def decades(axis: "Axis", formatter: "Formatter | str", *, fine: float = 4.0) ->
     axis.set_major_locator(LogLocator(subs=digits))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(formatter)
+
+
+def name_first(grid: "np.ndarray") -> None:
+    """If the first panel of a row is hidden, show the numbers and the name of the y axis at the next panel."""
+    for row in grid:
+        first = next((axes for axes in row if axes.get_visible()), None)
+        if first is not None and first is not row[0] and row[0].get_shared_y_axes().joined(row[0], first):
+            first.tick_params(axis="y", labelleft=True)
+            first.set_ylabel(next((axes.get_ylabel() for axes in grid.flat if axes.get_ylabel()), ""), fontsize=8)
+
+
+def legend(figure: "Figure", source: str) -> None:
+    """Put the source below the panels, and one legend for all of them if lines or bars have labels."""
+    source = fill(source, LINE_BELOW)
+    handles: dict[str, Artist] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    labels = sorted(handles, key=place)
+    if labels:
+        shown = [handles[label] for label in labels]
+        legend = figure.legend(
+            shown,
+            labels,
+            loc="outside lower center",
+            ncols=5,
+            fontsize=8,
+            frameon=False,
+            title=source,
+            title_fontsize=7,
+        )
+        legend.get_title().set_color(GREY)
+    else:
+        figure.supxlabel(source, fontsize=7, color=GREY)

@@ -12,13 +12,13 @@ from bench.report.performance import several_steps
 from bench.report.reliability import SIGN, doubt
 from bench.report.results import Results, lane, outcome, planned_cells, select, status
 from bench.report.roofline import roofs, standing
-from bench.report.style import COLOURS, OTHER_COLOUR, decades, engineering, name_y, place, style
+from bench.report.style import COLOURS, GREY, OTHER_COLOUR, decades, engineering, name_y, place, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PANEL_INCHES, BAR_INCHES = 2.6, 0.17
-GREY = "#666666"
+
 UNPROVEN_BAR = {"facecolor": "none", "hatch": "///"}
 UNPROVEN_LINE = ":"
 
