@@ -134,7 +134,7 @@ def say_version(*, wanted: bool) -> None:
 
 def first_of(*codes: int) -> int:
     """The exit code that counts where several hold."""
-    return min(codes, key=[*PRECEDENCE, INTERRUPTED].index)
+    return min(codes, key=lambda code: [*PRECEDENCE, INTERRUPTED].index(ExitCode(code)))
 
 
 def one_of(option: str, found: str, known: Sequence[str]) -> None:

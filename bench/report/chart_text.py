@@ -40,7 +40,7 @@ def texts(figure: "Figure") -> list[str]:
     """Everything that is written in a figure, the names of ticks included."""
     from matplotlib.text import Text
 
-    return [item.get_text() for item in figure.findobj(Text) if isinstance(item, Text)]
+    return [item.get_text() for item in figure.findobj(Text)]
 
 
 @contextmanager

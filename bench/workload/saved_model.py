@@ -8,6 +8,7 @@ No pickle is ever written or read.
 """
 
 import json
+import math
 import shutil
 import zlib
 from collections.abc import Callable
@@ -134,6 +135,14 @@ def _misfit(about: SavedModel) -> str | None:
     named = len(about.description.labels)
     if named not in {0, about.description.outputs}:
         return f"description.labels: found {named} names, expected {about.description.outputs}, one for each class"
+    columns = math.prod(about.description.sample_shape)
+    for key, scale, sizes in (
+        ("inputs", about.inputs, {0, columns}),
+        ("targets", about.targets, {0, 1, about.description.outputs}),
+    ):
+        if len(scale.mean) != len(scale.deviation) or len(scale.mean) not in sizes:
+            found = f"{len(scale.mean)} means and {len(scale.deviation)} deviations"
+            return f"{key}: found {found}, expected as many as the data have columns: {max(sizes)}"
     return None
 
 
@@ -142,7 +151,7 @@ def read_weights(folder: Path, about: SavedModel) -> Weights:
     path = folder / WEIGHTS
     shapes = model_families.spec_module(about.family).parameter_shapes(about.network())
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
             weights = dict(file)
     except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, BadZipFile, zlib.error) as error:
         raise UsageError(
@@ -150,6 +159,10 @@ def read_weights(folder: Path, about: SavedModel) -> Weights:
         ) from None
     found = {name: value.shape for name, value in weights.items()}
     wrong = sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
+    wrong_type = sorted(name for name, value in weights.items() if not np.issubdtype(value.dtype, np.floating))
+    if wrong_type:
+        name = wrong_type[0]
+        raise UsageError(f"{path}, {name}: found {weights[name].dtype}, expected real numbers; train the model again")
     if wrong:
         name = wrong[0]
         shape, right = (side.get(name, "no such array") for side in (found, shapes))

@@ -38,7 +38,23 @@ LIBRARY = (
     "keyword argument",
     "__",
 )
-VALUES = (None, 0, -1, 1.5, True, "", "x", "nan", [], [[]], {}, {"a": 1}, [1, "2"], float("inf"), 10**30)
+VALUES: tuple[object, ...] = (
+    None,
+    0,
+    -1,
+    1.5,
+    True,
+    "",
+    "x",
+    "nan",
+    [],
+    [[]],
+    {},
+    {"a": 1},
+    [1, "2"],
+    float("inf"),
+    10**30,
+)
 
 
 def words_of_a_library(text: str) -> list[str]:

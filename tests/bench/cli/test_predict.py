@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,20 @@ def test_the_answers_go_to_the_output_of_the_command(saved: Path, levelfield: Co
     assert found.out.splitlines()[0].startswith("sample,predicted,probability of 0")
     assert len(found.out.splitlines()) == 4
     assert "predicted by pytorch from its own file: the file has no labels" in found.err
+
+
+@pytest.mark.usefixtures("_asked_here")
+def test_a_file_with_labels_is_scored_and_the_number_of_samples_is_told(
+    saved: Path, levelfield: Command, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "new.npz", inputs=np.ones((4, 6)), targets=[0, 1, 2, 0])
+    found = levelfield("predict", saved, tmp_path / "new.npz")
+    assert found.code == 0
+    assert found.out.startswith("sample,truth,predicted,")
+    table = pd.read_csv(StringIO(found.out))
+    accuracy = float((table["truth"] == table["predicted"]).mean())
+    assert f"accuracy {accuracy:.4f}" in found.err
+    assert found.err.endswith(" on 4 samples\n")
 
 
 @pytest.mark.usefixtures("_asked_here")

@@ -118,3 +118,38 @@ def test_weights_of_another_network_are_refused(tmp_path: Path, changes: dict[st
     np.savez(folder / "weights.npz", **{**weights(), **changes})  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=message):
         saved_model.read_weights(folder, about())
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("family", "dn", r"model\.json: family: found 'dn' \(did you mean dnn\?\), expected one of "),
+        ("contender", "pytorhc", r"contender: found 'pytorhc' \(did you mean pytorch\?\)"),
+        ("spec", {"features": "x"}, r"spec: found values that are no network of the family 'dnn'; train"),
+        ("inputs", {"mean": [1.0], "deviation": []}, r"inputs: found 1 means and 0 deviations, expected"),
+    ],
+)
+def test_a_description_that_contradicts_itself_is_refused(
+    tmp_path: Path, key: str, value: object, message: str
+) -> None:
+    folder = saved(tmp_path)
+    saved_model.read(folder)
+    content = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(content | {key: value}))
+    with pytest.raises(UsageError, match=message):
+        saved_model.read(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and no more", b"damaged", b"\x93NUMPY"])
+def test_a_damaged_file_of_weights_is_refused(tmp_path: Path, content: bytes) -> None:
+    folder = saved(tmp_path)
+    (folder / "weights.npz").write_bytes(content)
+    with pytest.raises(UsageError, match=r"weights\.npz: found a damaged file, expected a NumPy file of weights"):
+        saved_model.read_weights(folder, about())
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    folder = saved(tmp_path)
+    np.savez(folder / "weights.npz", **{name: value.astype(str) for name, value in weights().items()})  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"weights\.npz, .*: found <U\d+, expected real numbers"):
+        saved_model.read_weights(folder, about())
