@@ -14,6 +14,7 @@ from bench.report.style import COLOURS, OTHER_COLOUR, engineering, name_y, place
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+LONGEST_TICK = 16  # characters
 ROOM_FOR_NAMES = 30  # characters below a confusion matrix; longer rows of names are turned
 
 
@@ -87,12 +88,18 @@ def confusion(axes: "Axes", results: Results, workload: str) -> None:
                 axes.text(other, number, str(count), ha="center", va="center", fontsize=6, color=colour)
     plain = [str(number) for number in range(len(matrix))]
     known = next(learning.labels for _, learning in learnings(results, workload)) or plain
-    names = [chart_text.shown(name) for name in known]
+    names = [_tick(number, name) for number, name in enumerate(known)]
     turned = 90 if sum(map(len, names)) > ROOM_FOR_NAMES else 0
     axes.set_xticks(range(len(matrix)), names, rotation=turned)
     axes.set_yticks(range(len(matrix)), names)
     axes.set_xlabel(f"predicted by {contender}", fontsize=8)
     name_y(axes, "true class")
+
+
+def _tick(number: int, name: str) -> str:
+    """The name of a class beside a matrix; with its number if signs stand for characters that the font lacks."""
+    shown = chart_text.shown(name, longest=LONGEST_TICK)
+    return f"{number}: {shown}" if chart_text.MISSING in shown else shown
 
 
 def learnings(results: Results, workload: str) -> Iterator[tuple[Record, Learning]]:
