@@ -82,7 +82,7 @@ def microbench(session: nox.Session) -> None:
 
 @nox.session
 def studies(session: nox.Session) -> None:
-    """Run what is too long for CI: hundreds of kills, trials and seeds; what follows `--` goes to pytest.
+    """Run what is too long for CI: hundreds of kills, trials, seeds, damaged files; what follows `--` goes to pytest.
 
     The long comparisons of tests/benchmarks are `nox -s microbench -- --studies`.
     """

@@ -4,8 +4,10 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
+from typing import Any
 
 from bench.errors import key_name
+from bench.records.measurement import Learning
 
 Place = tuple[str | int, ...]
 
@@ -17,7 +19,7 @@ DIVISORS = {"span_ns", "wall_ns"}  # times that others are divided by
 MOMENT, MACHINE = "started", "machine"
 # Lists of which a median or the last item is needed.
 NEVER_EMPTY = {"call_ns", "synchronised_ns", "pipelined_ns", "to_device_ns", "dispatch_ns", "compute_ns", "to_host_ns"}
-NEVER_EMPTY |= {"epochs"}
+NEVER_EMPTY |= {"batch_sizes", "epochs"}
 LONGEST_NAME = 255  # bytes
 SHOWN = 60  # characters of a value
 
@@ -34,22 +36,33 @@ def problem(record: object) -> str | None:
 def _problems(value: object, place: Place, name: str) -> Iterator[str]:
     """The problems of a value and of all values in it; `name` is the field that it belongs to."""
     if is_dataclass(value):
+        yield from _restored(value, place)
         for field in fields(value):
             yield from _problems(getattr(value, field.name), (*place, field.name), field.name)
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _problems(item, (*place, key), name)
     elif isinstance(value, tuple):
-        if name in NEVER_EMPTY and not value:
-            yield f"{key_name(place)}: found an empty list, expected at least one value"
-        if not (
-            name.endswith(NANOSECONDS) and value and 0 <= min(value) <= max(value) <= LARGEST
-        ):  # long lists are usual
-            for number, item in enumerate(value):
-                yield from _problems(item, (*place, number), name)
+        yield from _of_list(value, place, name)
     elif expected := _expected(value, name):
         found = repr(value) if len(repr(value)) <= SHOWN else f"{repr(value)[:SHOWN]}..."
         yield f"{key_name(place)}: found {found}, expected {expected}"
+
+
+def _of_list(value: tuple[Any, ...], place: Place, name: str) -> Iterator[str]:
+    if name in NEVER_EMPTY and not value:
+        yield f"{key_name(place)}: found an empty list, expected at least one value"
+    if name.endswith(NANOSECONDS) and value and 0 <= min(value) <= max(value) <= LARGEST:  # most lists, and the longest
+        return
+    for number, item in enumerate(value):
+        yield from _problems(item, (*place, number), name)
+
+
+def _restored(value: object, place: Place) -> Iterator[str]:
+    """A restored epoch that was never trained."""
+    if isinstance(value, Learning) and value.restored_epoch not in {None, *range(1, len(value.epochs) + 1)}:
+        found = value.restored_epoch
+        yield f"{key_name(place)}.restored_epoch: found {found}, expected an epoch from 1 to {len(value.epochs)}"
 
 
 def _expected(value: object, name: str) -> str | None:

@@ -218,6 +218,8 @@ def naive_table(results: Results, workload: str) -> Table:
     for row, items in learnt(results, workload).items():
         naive = items[0].judgement.naive if items and items[0].judgement else {}
         for name, value in naive.items():
+            if not all(name in item.quality for item in items):
+                continue
             found = fmean(item.quality[name] for item in items)
             ratio = found / value if value else float("nan")
             figures = (Entry(formatting.score(found), found), Entry(formatting.score(value), value))

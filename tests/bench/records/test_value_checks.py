@@ -30,6 +30,12 @@ def lines() -> dict[str, Any]:
         ("timing duration_s", float("nan"), "duration_s: found nan, expected seconds"),
         ("timing duration_s", 1e308, "duration_s: found 1e+308, expected seconds"),
         ("timing startup_s", float("inf"), "startup_s: found inf, expected seconds"),
+        ("timing case batch_sizes", [], "case.batch_sizes: found an empty list, expected at least one value"),
+        (
+            "learning measurement learning restored_epoch",
+            13,
+            "learning.restored_epoch: found 13, expected an epoch from 1 to 12",
+        ),
         ("timing order", 10**400, f"order: found {'1' + '0' * 59}..., expected a whole number from"),
         ("timing environment machine", "../up", "environment.machine: found '../up', expected the name of a folder"),
         (

@@ -120,6 +120,13 @@ def test_regression_shows_its_worst_errors_and_the_forecast_to_beat() -> None:
     assert cells(table(records, "Compared with the naive forecast")) == [["pytorch", "mae", "3", "4", "0.7500"]]
 
 
+def test_a_naive_forecast_is_left_out_for_a_metric_that_the_network_does_not_have() -> None:
+    found = replace(learning(), quality={"mae": 3.0}, judgement=Evaluation(naive={"rmse": 1.0, "mae": 4.0}))
+    assert cells(table([learnt("flax", found)], "Compared with the naive forecast")) == [
+        ["flax", "mae", "3", "4", "0.7500"]
+    ]
+
+
 def test_older_records_have_none_of_these_tables() -> None:
     titles = {item.title for section in report([learnt("pytorch", learning())]).sections for item in section.tables}
     assert "Quality on the test set" in titles
