@@ -26,6 +26,14 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
             "band, dataset, grid, large, model, name, recipe, target, timing, title"
         ),
     ),
+    "a key with a blank before it": (
+        [('title = "Six', '" title" = "Six')],
+        '" title": unknown key (did you mean title?), expected one of band, dataset',
+    ),
+    "a key that is empty": (
+        [("[model]", '[model]\n"" = 3')],
+        'model."": unknown key, expected one of head_initializer',
+    ),
     "unknown key of the model": (
         [("[model]", "[model]\ndepth = 3")],
         "model.depth: unknown key, expected one of head_initializer, hidden",
