@@ -1,14 +1,14 @@
 """Reads suites from `bench/suites/*.toml`: named sets of workloads, and how thoroughly each set is measured."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from bench.errors import UsageError, unknown
 from bench.workload.axes import Precision
-from bench.workload.recipe import Positive, Size, from_toml
+from bench.workload.recipe import Size, from_toml
 from bench.workload.toml_errors import read_toml, refuse
 from bench.workload.workload import workload_names
 
@@ -39,7 +39,7 @@ class Suite:
     frameworks: tuple[str, ...] = ("pytorch", "keras", "flax")
     batch_sizes: tuple[Size, ...] = (1, 32, 256)
     processes: Size = 3
-    block_seconds: Positive = 0.3
+    block_seconds: Annotated[float, Field(gt=0, le=3600, strict=True)] = 0.3
     epochs: Size | None = None
     precisions: tuple[Precision, ...] = ("fp32",)
     purposes: tuple[Literal["timing", "learning", "memory"], ...] = ("timing", "learning", "memory")

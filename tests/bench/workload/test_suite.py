@@ -55,6 +55,9 @@ def test_a_mistake_in_a_suite_is_reported_in_one_line(tmp_path: Path, monkeypatc
     (tmp_path / "quick.toml").write_text(text.replace("processes = 3", "processes = 0"))
     with pytest.raises(UsageError, match=r"quick.toml: processes: found 0, expected a number greater than 0$"):
         load_suite("quick")
+    (tmp_path / "quick.toml").write_text(text.replace("block_seconds = 0.2", "block_seconds = 1e308"))
+    with pytest.raises(UsageError, match=r"block_seconds: found 1e\+308, expected a number of at most 3600$"):
+        load_suite("quick")
 
 
 def test_all_unknown_workloads_of_a_suite_are_named_with_its_file(
