@@ -83,7 +83,7 @@ def _problem(array: np.ndarray | str) -> str:
     """What is wrong with an array, to put after its name; empty if it has numbers that float32 can hold."""
     if isinstance(array, str):
         return f": {array}"
-    if not np.issubdtype(array.dtype, np.integer) and not np.issubdtype(array.dtype, np.floating):
+    if array.dtype.kind not in "iuf":  # differences of times are integers for `issubdtype`
         return (
             f": found an array of {KINDS.get(array.dtype.kind, 'other values')} ({array.dtype}), expected real numbers"
         )
