@@ -138,17 +138,21 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("contender", "fault"),
     [
-        pytest.param(fault, id=f"{fault.contender}-{fault.family}-{fault.name}", marks=chosen(fault.contender))
+        pytest.param(
+            fault.contender, fault, id=f"{fault.contender}-{fault.family}-{fault.name}", marks=chosen(fault.contender)
+        )
         for fault in FAULTS
     ],
 )
-def test_a_fault_that_initial_weights_hide_is_caught(fault: Hidden, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert certificate(fault.contender, fault.family).passed
+def test_a_fault_that_initial_weights_hide_is_caught(
+    contender: str, fault: Hidden, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert certificate(contender, fault.family).passed
     fault.plant(monkeypatch)
-    faulty = traced(fault.contender.partition("/")[0], fault.family, "fp64")
-    wrong = [line for line in certificate(fault.contender, fault.family, double=faulty).deviations if not line.holds]
+    faulty = traced(contender.partition("/")[0], fault.family, "fp64")
+    wrong = [line for line in certificate(contender, fault.family, double=faulty).deviations if not line.holds]
     found = {line.check for line in wrong}
     assert fault.failing <= found
     assert found <= fault.failing | {DROPPED, UNDROPPED}, "all checks from initial weights hold"
