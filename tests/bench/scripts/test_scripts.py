@@ -18,6 +18,7 @@ from bench.workload import model_families
 from bench.workload.axes import Scenario
 from bench.workload.recipe import Adam, AdamW, Clipping, Recipe, Sgd
 from models.cnn.script import CONVOLVE
+from models.cnn.spec import ConvLayer
 
 SPECS: dict[str, Any] = {
     family: list(model_families.spec_module(family).EXAMPLES.values())[-1] for family in model_families.family_names()
@@ -156,6 +157,13 @@ def test_a_script_that_binds_the_module_trains_and_predicts(call: str) -> None:
         assert float(run(write(task("flax", "cnn", {"call": call}, scenario=scenario))).split()[0]) > 0
 
 
+# Torch's compiler takes minutes for a network of many layers on a busy machine.
+SMALL: dict[str, Any] = {
+    "dnn": model_families.spec_module("dnn").Spec(features=5, outputs=3),
+    "cnn": model_families.spec_module("cnn").Spec(
+        height=6, width=6, channels=1, convolutions=(ConvLayer(filters=2),), outputs=3
+    ),
+}
 COMPILED_PROGRAMS = """
 print(torch._dynamo.utils.counters["stats"]["unique_graphs"])
 """
@@ -164,10 +172,14 @@ print(torch._dynamo.utils.counters["stats"]["unique_graphs"])
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["dnn", "cnn"])
 def test_a_script_that_compiles_the_whole_step_trains(family: str) -> None:
-    whole, eager = (task("pytorch", family, options) for options in ({"compile": "whole step"}, {}))
+    whole = replace(task("pytorch", family, {"compile": "whole step"}), spec=SMALL[family])
     *printed, programs = run(write(whole) + COMPILED_PROGRAMS).split()
     assert printed[1:] == ["ms", "a", "step"]
     assert int(programs) >= 2, "the model, and the optimizer after the backward pass"
+
+
+def test_a_script_with_default_options_compiles_nothing() -> None:
+    eager = replace(task("pytorch", "dnn", {}), spec=SMALL["dnn"])
     assert int(run("import torch._dynamo\n" + write(eager) + COMPILED_PROGRAMS).split()[-1]) == 0
 
 
