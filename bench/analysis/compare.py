@@ -86,12 +86,11 @@ def compare(  # noqa: PLR0913 (the inputs of a comparison)
 ) -> Comparison:
     """The verdicts on every cell and compared metric of two runs, and the exit code.
 
-    `calibration` has the spread of processes of these cells from the calibration of the machine.
-
-    A cell is regressed if its ratio is above 1 + `threshold` and its interval, corrected for the number of comparisons,
-    is above 1; improved is the reverse. It is unchanged if its own interval, not corrected, is within the threshold.
-    All other cells are inconclusive. All cells together get a verdict in the same way, with half of the allowed error
-    rate; only their regression changes the exit code.
+    `calibration` has the spread of processes of these cells from the calibration of the machine. A cell is regressed if
+    its ratio is above 1 + `threshold` and its interval, corrected for the number of comparisons, is above 1; improved
+    is the reverse. It is unchanged if its own interval, not corrected, is within the threshold. All other cells are
+    inconclusive. All cells together get a verdict in the same way, with half of the allowed error rate; only their
+    regression changes the exit code.
 
     What the candidate lacks is a check that did not hold, unless it is a subset on purpose and did not plan it.
     """
@@ -108,8 +107,7 @@ def compare(  # noqa: PLR0913 (the inputs of a comparison)
     )
     failed = newly_failed(baseline, candidate)
     changes = _changes(baseline, candidate, found)
-    counts = Counter(row.verdict for row in judged.rows)
-    verdicts = counts + Counter(item.verdict for item in changes)
+    verdicts = Counter([*(row.verdict for row in judged.rows), *(item.verdict for item in changes)])
     lost = missing(baseline, candidate, unmeasured=incomplete.candidate, told=_told(failed, found))
     vanished, left_out = _by_purpose(lost, subset=incomplete.subset)
     wrong = failed or (vanished if verdicts else ())
@@ -132,7 +130,7 @@ def compare(  # noqa: PLR0913 (the inputs of a comparison)
         new=missing(candidate, baseline),
         unfinished=unstored(incomplete.baseline),
         apart=() if verdicts else nothing_in_common(baseline, candidate),
-        counts=dict(counts),
+        counts=dict(Counter(row.verdict for row in judged.rows)),
         exit_code=_exit_code(verdicts, judged.common, not_comparable=found.reasons, failed=wrong),
         environments=environments.differences(baseline, candidate),
         unreliable=(*_unreliable("baseline", baseline, common), *_unreliable("candidate", candidate, common)),

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from bench.records.load import Load
-from bench.records.measurement import POWER_CAP, Block
+from bench.records.machine_use import POWER_CAP, Load
+from bench.records.measurement import Block
 
 Kind = Literal["others", "stolen", "waited", "gpu", "throttled"]
 

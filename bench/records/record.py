@@ -14,7 +14,6 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from bench.errors import expected, key_name
-from bench.records import value_checks
 from bench.records.evaluation import stored
 from bench.records.measurement import Measurement, Outcome, Size
 from bench.workload.axes import Feed, Mode, Precision, Purpose, Scenario
@@ -341,10 +340,7 @@ def from_line(line: str) -> Record:
         remedy = ": a newer version of Levelfield wrote it, which can read it" if newer else ""
         raise ForeignLineError(f"schema_version: found {version!r}, expected {SCHEMA_VERSION}{remedy}")
     try:
-        record = _records().validate_python(content)
+        return _records().validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
         raise ForeignLineError(f"{key_name(first['loc'])}: found no valid value, expected {expected(first)}") from None
-    if problem := value_checks.problem(record):
-        raise ForeignLineError(problem)
-    return record

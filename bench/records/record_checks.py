@@ -1,25 +1,17 @@
-"""Checks of a record that its types cannot make: values that a report could not show, in a file that was edited."""
+"""Checks of a record that its types cannot make: values that nobody can have measured, and parts that contradict."""
 
 import math
 from collections.abc import Callable, Mapping
-from datetime import datetime
 
+from bench.records import value_checks
 from bench.records.measurement import Learning
 from bench.records.record import Record
-
-LONGEST_S = 1e9  # of a case: 30 years
 
 
 def misfit(record: Record) -> str | None:
     """What no run can have stored, with its key; None for a record that a report can show."""
-    return next((f"{key}: {words}" for key, (holds, words) in CHECKS.items() if not holds(record)), None)
-
-
-def _has_begun(record: Record) -> bool:
-    try:
-        return datetime.fromisoformat(record.started).tzinfo is not None
-    except ValueError:
-        return False
+    between = (f"{key}: {words}" for key, (holds, words) in CHECKS.items() if not holds(record))
+    return value_checks.problem(record) or next(between, None)
 
 
 def _has_named_classes(found: Learning) -> bool:
@@ -49,13 +41,6 @@ def _is_square(found: Learning) -> bool:
 
 
 CHECKS: Mapping[str, tuple[Callable[[Record], bool], str]] = {
-    "started": (_has_begun, "found no time, expected one such as 2026-01-01T00:00:00Z"),
-    "duration_s": (lambda record: 0 <= record.duration_s < LONGEST_S, f"expected 0 to {LONGEST_S:g} seconds"),
-    "case.batch_sizes": (lambda record: bool(record.case.batch_sizes), "found no batch size, expected at least one"),
-    "measurement.blocks": (
-        lambda record: all(block.use is None or block.use.span_ns > 0 for block in record.measurement.blocks),
-        "found a block that took no time, expected a time above 0 in use.span_ns",
-    ),
     "measurement.learning.epochs": (
         _learning(lambda found: bool(found.epochs)),
         "found no epoch, expected at least one",

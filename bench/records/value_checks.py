@@ -19,7 +19,7 @@ DIVISORS = {"span_ns", "wall_ns"}  # times that others are divided by
 MOMENT, MACHINE = "started", "machine"
 # Lists of which a median or the last item is needed.
 NEVER_EMPTY = {"call_ns", "synchronised_ns", "pipelined_ns", "to_device_ns", "dispatch_ns", "compute_ns", "to_host_ns"}
-NEVER_EMPTY |= {"batch_sizes", "epochs"}
+NEVER_EMPTY |= {"batch_sizes"}
 LONGEST_NAME = 255  # bytes
 SHOWN = 60  # characters of a value
 

@@ -7,7 +7,8 @@ from typing import get_args
 
 from bench.records.cell import Cell
 from bench.records.environment import BUSY_CORES
-from bench.records.measurement import Block, Reading, Use
+from bench.records.machine_use import Reading, Use
+from bench.records.measurement import Block
 from bench.records.timing_metrics import METRICS, summary
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left, without_empty

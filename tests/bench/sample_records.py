@@ -7,8 +7,8 @@ from zlib import crc32
 
 import numpy as np
 
-from bench.records.load import Load
-from bench.records.measurement import Block, Compiling, Epoch, Learning, Measurement, Memory, Outcome, Use
+from bench.records.machine_use import Load, Use
+from bench.records.measurement import Block, Compiling, Epoch, Learning, Measurement, Memory, Outcome
 from bench.records.record import SCHEMA_VERSION, Case, Certificate, Deviation, Environment, Record, SearchResult
 from bench.workload.axes import Mode, Purpose, Scenario
 

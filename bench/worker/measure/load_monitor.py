@@ -14,7 +14,7 @@ from typing import Any
 import pynvml
 
 from bench.records.environment import available_cores
-from bench.records.load import Load, Part
+from bench.records.machine_use import Load, Part
 from bench.worker.measure.clock import now_ns, processor_ns
 
 PROC = Path("/proc")

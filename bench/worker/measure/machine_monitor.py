@@ -14,8 +14,7 @@ import pynvml
 
 from bench.records import control_groups
 from bench.records.environment import stolen_s
-from bench.records.load import Load, Part
-from bench.records.measurement import POWER_CAP, QUOTA, GpuReading, Moment, Reading, Use
+from bench.records.machine_use import POWER_CAP, QUOTA, GpuReading, Load, Moment, Part, Reading, Use
 from bench.worker.measure.clock import now_ns
 from bench.worker.measure.load_monitor import gpu_others, load, preemptions, snapshot
 

@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench.analysis.disturbance import disturbances
-from bench.records.load import Load
-from bench.records.measurement import POWER_CAP, Reading
+from bench.records.machine_use import POWER_CAP, Load, Reading
 from tests.bench.sample_records import block, load, use
 
 

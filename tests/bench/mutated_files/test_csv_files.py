@@ -88,8 +88,9 @@ def check_csv(folder: Path, data: DataObject) -> None:
     is_damaged = data.draw(st.integers(0, 3)) == 0
     if is_damaged:
         content = damage.damaged(data, content, most=1)
-    options = {"task": "classification" if classes else "regression"} | data.draw(st.sampled_from(OPTIONS))
-    recipe = data.draw(st.sampled_from([{}, {"validation_fraction": 0.25}, {"batch_size": 1}]))
+    options: dict[str, Any] = {"task": "classification" if classes else "regression"}
+    options |= data.draw(st.sampled_from(OPTIONS))
+    recipe: dict[str, Any] = data.draw(st.sampled_from([{}, {"validation_fraction": 0.25}, {"batch_size": 1}]))
     path = workload(folder, content, options, recipe)
     end = end_of(path, data.draw(st.sampled_from(["show", "run"])))
     assert problems(end, named=path.name, codes={0}) == []

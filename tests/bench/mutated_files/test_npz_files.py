@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 
-from bench.datasets import base, npz
+from bench.datasets import base
+from bench.datasets.own_files import arrays
 from bench.workload.workload import Workload, load_workload
 from tests.bench.mutated_files import archives, toml_text
 from tests.bench.mutated_files.archives import Arrays
@@ -101,8 +102,8 @@ def test_a_right_npz_file_has_all_its_samples(folder: Path) -> None:
 
 def test_a_reader_that_loses_samples_would_be_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content, inputs = right()
-    whole = npz.arrays.read
-    monkeypatch.setattr(npz.arrays, "read", lambda *given: [array[:20] for array in whole(*given)])
+    whole = arrays.read
+    monkeypatch.setattr(arrays, "read", lambda *given: [array[:20] for array in whole(*given)])
     path = workload(folder, content, {"task": "classification"}, DNN)
     assert losses(load_workload(str(path)), inputs) == ["20 of 24 samples"]
     assert losses(load_workload(str(path)), inputs[:20, :3]) == ["16 numbers in a sample"]

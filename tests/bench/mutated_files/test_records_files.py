@@ -14,7 +14,8 @@ from hypothesis.strategies import DataObject
 
 from bench.records import value_checks
 from bench.records.evaluation import ClassQuality, Error, Evaluation, Picture, Threshold
-from bench.records.measurement import Boundary, Capacity, Compiling, Measurement, Reading, Trial, Use
+from bench.records.machine_use import Reading, Use
+from bench.records.measurement import Boundary, Capacity, Compiling, Measurement, Trial
 from bench.records.record import ForeignLineError, Record, from_line, to_line
 from bench.workload.network_layers import Layer
 from bench.workload.recipe import Band

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bench.records.measurement import POWER_CAP, Capacity, Moment, Outcome, Reading, Trial, Use
+from bench.records.machine_use import POWER_CAP, Moment, Reading, Use
+from bench.records.measurement import Capacity, Outcome, Trial
 
 
 def use(*reasons: tuple[Moment, str]) -> Use:

@@ -103,8 +103,14 @@ def test_a_record_after_an_incomplete_line_is_on_a_new_line(run: RunFolder) -> N
             f"schema_version: found 99, expected {SCHEMA_VERSION}",
         ),
         (to_line(a_record()).replace('"cores":2', '"cores":"two"').encode(), "environment.cores: "),
-        (to_line(replace(a_record(), started="yesterday")).encode(), "started: found no time, expected one such as"),
-        (to_line(replace(a_record(), duration_s=float("nan"))).encode(), "duration_s: expected 0 to "),
+        (
+            to_line(replace(a_record(), started="yesterday")).encode(),
+            "started: found 'yesterday', expected a date and a time",
+        ),
+        (
+            to_line(replace(a_record(), duration_s=float("nan"))).encode(),
+            "duration_s: found nan, expected seconds from 0 to ",
+        ),
         (b"\xff\xfe\x00", "found bytes that are not text in UTF-8"),
     ],
     ids=["text", "foreign", "list", "newer", "mistyped", "no time", "no duration", "binary"],

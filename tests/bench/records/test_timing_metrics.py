@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bench.records.cell import cells
-from bench.records.measurement import Boundary, Compiling, Use
+from bench.records.machine_use import Use
+from bench.records.measurement import Boundary, Compiling
 from bench.records.timing_metrics import METRICS, Summary, against_best, middle, summary, timed_blocks, value
 from tests.bench.sample_records import block, record
 

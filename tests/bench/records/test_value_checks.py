@@ -8,6 +8,7 @@ import pytest
 
 from bench.records import value_checks
 from bench.records.record import ForeignLineError, from_line, to_line
+from bench.records.record_checks import misfit
 from tests.bench.sample_records import record
 
 WHOLE = f"expected a whole number from 0 to {2**63 - 1}"
@@ -61,11 +62,6 @@ def lines() -> dict[str, Any]:
             "boundary.compute_ns: found an empty list, expected at",
         ),
         (
-            "learning measurement learning epochs",
-            [],
-            "learning.epochs: found an empty list, expected at least one value",
-        ),
-        (
             "memory measurement memory 0 host_peak_bytes",
             2**63,
             f"measurement.memory[0].host_peak_bytes: found {2**63}, expected a whole number",
@@ -85,10 +81,10 @@ def test_an_impossible_value_is_refused_with_its_key(
     for part in path:
         table = table[part]
     table[last] = value
-    with pytest.raises(ForeignLineError, match=re.escape(problem)):
-        from_line(json.dumps(content))
+    found = from_line(json.dumps(content))
+    assert re.search(re.escape(problem), str(misfit(found)))
     monkeypatch.setattr(value_checks, "problem", lambda _: None)
-    assert from_line(json.dumps(content)).case.purpose == purpose, "without the check the line is a record"
+    assert misfit(found) is None, "without the check the line is a record"
 
 
 def test_usual_values_are_right_a_loss_may_be_no_number_and_a_counter_may_be_set_back() -> None:

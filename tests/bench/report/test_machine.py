@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.records.measurement import GpuReading, Measurement, Moment, Reading, Use
+from bench.records.machine_use import GpuReading, Moment, Reading, Use
+from bench.records.measurement import Measurement
 from bench.records.record import Record
 from bench.report.layout import Table
 from bench.report.machine import DISTRUST, use_table

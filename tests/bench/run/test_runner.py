@@ -9,7 +9,7 @@ import pytest
 
 from bench.plan.cases import Selection, cases
 from bench.records import control_groups
-from bench.records.measurement import POWER_CAP, QUOTA, Reading, Use
+from bench.records.machine_use import POWER_CAP, QUOTA, Reading, Use
 from bench.records.record import Case, from_line, to_json, to_line
 from bench.run import runner
 from bench.run.certificates import certify

@@ -11,7 +11,8 @@ import pytest
 from flax import nnx
 
 from bench.adapters import flax
-from bench.analysis.equivalence import FORWARD_LIMIT, WEIGHTS_LIMIT, relative_deviation, weights_deviation
+from bench.analysis.deviations import FORWARD_LIMIT, relative_deviation, weights_deviation
+from bench.analysis.equivalence import WEIGHTS_LIMIT
 from bench.run.worker_client import ROOT
 from bench.worker.prepared_workload import prepare
 from bench.worker.proof_trace import trace

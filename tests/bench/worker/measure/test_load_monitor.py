@@ -10,7 +10,7 @@ from typing import get_args
 import pynvml
 import pytest
 
-from bench.records.load import Load, Part
+from bench.records.machine_use import Load, Part
 from bench.worker.measure import load_monitor
 from bench.worker.measure.load_monitor import TICK_NS, Processor, Snapshot, gpu_others, load, snapshot
 from bench.worker.measure.machine_monitor import Watch

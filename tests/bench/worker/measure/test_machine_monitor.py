@@ -10,7 +10,7 @@ import pynvml
 import pytest
 
 from bench.records import control_groups
-from bench.records.measurement import POWER_CAP, QUOTA, Use
+from bench.records.machine_use import POWER_CAP, QUOTA, Use
 from bench.worker.measure import machine_monitor
 from bench.worker.measure.machine_monitor import Watch
 from tests.bench.records.fake_root import lay_out
