@@ -19,7 +19,7 @@ from tests.bench.cli.conftest import Command, Finished
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["verify", "--format", "yaml"], "--format: found 'yaml', expected one of table, json"),
+        (["verify", "--format", "yaml"], "--format: found 'yaml', expected table or json"),
         (["verify", "--framework", "theano"], "--framework: found 'theano', expected one of "),
         (["verify", "--framework", ""], "--framework: found '', expected names separated by commas"),
         (
