@@ -1,16 +1,18 @@
 """The plan of a run, as `levelfield run --dry-run` prints it."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Never
 
 from bench.cli.console import console, note, say, warn
 from bench.cli.devices import check_devices
 from bench.cli.stored_runs import check_can_be_written
+from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.plan.request import Request
-    from bench.records.record import Case
+    from bench.records.record import Case, Record
 
 
 def tell_plan(planned: Sequence["Case"], request: "Request", *, results: Path, folders: Sequence[Path]) -> Never:
@@ -44,7 +46,10 @@ def estimates(planned: Iterable["Case"], request: "Request", *, results: Path) -
     from bench.plan.cases import estimate_s, known_durations
     from bench.records import store
 
-    earlier = [record for run in store.runs(results)[:3] for record in run.read(warn=lambda _: None)]
+    earlier: list[Record] = []
+    for run in store.runs(results)[:3]:
+        with suppress(UsageError):  # an earlier run that cannot be read keeps nobody from a new one
+            earlier += run.read(warn=lambda _: None)
     known = known_durations(earlier)
     workloads = {item.name: item for item in request.selection.workloads}
     seconds = request.block_seconds

@@ -123,3 +123,14 @@ def test_a_dry_run_for_a_gpu_that_is_there_prints_the_plan(
     assert (found.code, found.err) == (0, "")
     assert "tiny flax on cuda training" in found.out
     assert script.asked == []
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_an_earlier_run_that_cannot_be_read_keeps_nobody_from_a_new_one(levelfield: Command, tmp_path: Path) -> None:
+    place = prepared(tmp_path)
+    (place.results / "m" / "20260101T000000Z-aaaa" / "records.jsonl").mkdir(parents=True)
+    found = levelfield("run", "--dry-run", place.workload, "--framework", "pytorch", *place.places)
+    assert (found.code, found.err) == (0, "")
+    refused = levelfield("report", "latest", *place.places)
+    assert refused.code in {2, 6}
+    assert refused.err.count("\n") == 1
