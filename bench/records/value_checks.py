@@ -1,10 +1,13 @@
 """Finds values of a record that nobody can have measured, although their types are right."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from datetime import datetime
+from functools import cache
 from typing import Any
+
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from bench.errors import key_name
 from bench.records.measurement import Learning
@@ -17,6 +20,7 @@ NANOSECONDS, SECONDS = "_ns", "_s"  # the ends of the names of times
 COUNTED = {"stolen_ns"}  # the difference of two counters of the system, one of which may have been set back
 DIVISORS = {"span_ns", "wall_ns"}  # times that others are divided by
 MOMENT, MACHINE = "started", "machine"
+ISO_8601 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 # Lists of which a median or the last item is needed.
 NEVER_EMPTY = {"call_ns", "synchronised_ns", "pipelined_ns", "to_device_ns", "dispatch_ns", "compute_ns", "to_host_ns"}
 NEVER_EMPTY |= {"batch_sizes"}
@@ -82,9 +86,14 @@ def _expected(value: object, name: str) -> str | None:
 
 def _is_moment(text: str) -> bool:
     try:
-        return datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
+        return ISO_8601.fullmatch(text) is not None and bool(_moments().validate_python(text))
+    except ValidationError:
         return False
+
+
+@cache
+def _moments() -> TypeAdapter[AwareDatetime]:
+    return TypeAdapter(AwareDatetime)
 
 
 def _is_folder(name: str) -> bool:

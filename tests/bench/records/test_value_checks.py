@@ -27,6 +27,8 @@ def lines() -> dict[str, Any]:
     [
         ("timing started", "yesterday", "started: found 'yesterday', expected a date and a time with its zone"),
         ("timing started", "2026-01-01T00:00:00", "started: found '2026-01-01T00:00:00', expected a date and a time"),
+        ("timing started", "2026-13-01T00:00:00Z", "started: found '2026-13-01T00:00:00Z', expected a date and a time"),
+        ("timing started", "1767225600", "started: found '1767225600', expected a date and a time"),
         ("timing duration_s", -1, "duration_s: found -1.0, expected seconds from 0 to 1e+10"),
         ("timing duration_s", float("nan"), "duration_s: found nan, expected seconds"),
         ("timing duration_s", 1e308, "duration_s: found 1e+308, expected seconds"),
