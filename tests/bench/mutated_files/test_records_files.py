@@ -121,9 +121,9 @@ def broken(data: DataObject) -> bytes:
     for _ in range(data.draw(st.integers(1, 2))):
         number = data.draw(st.integers(0, len(found) - 1))
         content = json.loads(found[number])
-        part = data.draw(st.sampled_from([content, content["measurement"], content["measurement"], content["case"]]))
-        changed = trees.changed(data, part, most=1)
-        key = next((key for key in ("measurement", "case") if content[key] is part), None)
+        parts = [key for key in ("measurement", "measurement", "case") if isinstance(content.get(key), dict)]
+        key = data.draw(st.sampled_from([None, *parts]))
+        changed = trees.changed(data, content[key] if key else content, most=1)
         found[number] = json.dumps({**content, key: changed} if key else changed)
     return "".join(f"{line}\n" for line in found).encode()
 
