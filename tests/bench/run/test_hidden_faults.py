@@ -6,6 +6,7 @@ of the weights. Each fault here leaves all other checks intact.
 
 import importlib
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import pytest
@@ -162,6 +163,7 @@ def test_a_fault_that_initial_weights_hide_is_caught(
 
 
 def test_statistics_that_are_not_exported_are_caught_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert certificate("pytorch", "lstm").passed
     export = importlib.import_module("models.lstm.pytorch").export
     monkeypatch.setattr("models.lstm.pytorch.export", lambda model: without(".mean", ".variance")(export(model)))
     found = certificate("pytorch", "lstm", double=traced("pytorch", "lstm", "fp64"))
@@ -171,6 +173,7 @@ def test_statistics_that_are_not_exported_are_caught_and_named(monkeypatch: pyte
 
 
 def test_a_step_counter_that_is_late_by_one_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert certificate("pytorch", "gru").passed
     torch = importlib.import_module("torch")
     make = importlib.import_module("bench.adapters.pytorch")._optimizer
 
@@ -190,6 +193,7 @@ def test_a_fault_in_a_form_that_only_a_search_uses_is_caught(monkeypatch: pytest
     network = importlib.import_module("models.rnn.flax")
     build, tuning = network.build, {"unroll": "4"}
 
+    @wraps(build)  # the options of a form are found in its annotations
     def forgetful(spec: Any, weights: Weights, **options: Any) -> Any:  # noqa: ANN401 (as `build`)
         return build(spec, without(".bias")(weights) if options.get("unroll") == "4" else weights, **options)
 
