@@ -16,8 +16,8 @@ LIBRARY = re.compile(
     r"Input should be|Unable to parse|valid tuple|valid dictionary|pydantic|allow_pickle|numpy\.(?!savez)|np\.\w+\(|"
     r"pandas(?! writes)|dtype\('|broadcast|ufunc|jaxtyping|Traceback|NoneType|Errno|codec can|<class|object at 0x|"
     r"has no attribute|not subscriptable|not iterable|unsupported operand|invalid literal|could not convert|unhashable|"
-    r"truth value of|must be real|out of bounds|is not in list|embedded null|\w+Error\b|Expecting |Extra data|recursion|"
-    r"set_int_max_str_digits"
+    r"truth value of|must be real|out of bounds|is not in list|embedded null|\w+Error\b|Expecting |Extra data|"
+    r"recursion|set_int_max_str_digits"
 )
 WRONG = 2
 BESIDE = ("warning: ", "also installed", "report: ", "changed on purpose")  # beginnings of lines beside a result
