@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 
 from bench.records.cell import Cell
@@ -105,21 +104,31 @@ def summaries(results: Results, cells: Iterable[Cell], metric: Metric) -> dict[C
     return {cell: item for cell, item in found.items() if item is not None}
 
 
-def standings(results: Results, cells: Iterable[Cell], metric: Metric) -> dict[Cell, Summary]:
-    """How many times slower than the fastest each cell is; only for cells that are proven equal and reliable."""
-    proven = [
-        cell
-        for cell in cells
-        if status(results, cell.workload, lane(cell)) == "passed" and not doubt(results, cell, metric)
-    ]
-    return against_best(metric, summaries(results, proven, metric))
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """How many times slower than the fastest each ranked cell is, and the other cells that may be the fastest."""
+
+    places: Mapping[Cell, Summary]
+    perhaps_faster: tuple[Cell, ...]
 
 
-def standing(results: Results, cell: Cell, places: Mapping[Cell, Summary], metric: Metric) -> Entry:
+UNRANKED = Standings({}, ())
+
+
+def standings(results: Results, cells: Iterable[Cell], metric: Metric) -> Standings:
+    """The cells that are proven equal and reliable are ranked. If another cell may be the fastest, nobody is."""
+    proven = [cell for cell in cells if status(results, cell.workload, lane(cell)) == "passed"]
+    reliable = [cell for cell in proven if not doubt(results, cell, metric)]
+    ranked = summaries(results, reliable, metric)
+    out = [cell for cell in proven if cell not in reliable]
+    return Standings(against_best(metric, ranked), reliability.may_be_fastest(results, out, metric, ranked.values()))
+
+
+def standing(results: Results, cell: Cell, found: Standings, metric: Metric) -> Entry:
     """The ratio to the fastest with its range over processes, or the reason why there is none."""
-    if place := places.get(cell):
+    if place := found.places.get(cell):
         written = formatting.ratio_range(place.median, low=place.low, high=place.high)
-        return Entry(written, place.median, _is_best(place, places))
+        return Entry(written, place.median, _is_best(cell, found))
     if cell not in results.blocks:
         return Entry("")
     state, reason = status(results, cell.workload, lane(cell)), doubt(results, cell, metric)
@@ -142,7 +151,8 @@ def _group_rows(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure
     rows = []
     for cell in cells:
         entries = [
-            _entry(results, figure, cell, found[figure.metric], places.get(figure.metric, {})) for figure in figures
+            _entry(results, figure, cell, found[figure.metric], places.get(figure.metric, UNRANKED))
+            for figure in figures
         ]
         if cell not in results.blocks:
             entries = [Entry(outcome(results, cell)), *(Entry("") for _ in figures[1:])]
@@ -152,13 +162,11 @@ def _group_rows(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure
     return rows
 
 
-def _entry(
-    results: Results, figure: Figure, cell: Cell, found: Mapping[Cell, Summary], places: Mapping[Cell, Summary]
-) -> Entry:
-    item, place = found.get(cell), places.get(cell)
+def _entry(results: Results, figure: Figure, cell: Cell, found: Mapping[Cell, Summary], places: Standings) -> Entry:
+    item = found.get(cell)
     if item is None:
         return Entry(figure.write(None))
-    made = Entry(written(item, figure.write), item.median, place is not None and _is_best(place, places))
+    made = Entry(written(item, figure.write), item.median, _is_best(cell, places))
     reason = doubt(results, cell, METRICS[figure.metric]) if figure.ranked else results.doubts.get(cell)
     return marked(made, reason)
 
@@ -170,14 +178,18 @@ def written(found: Summary, write: Callable[[float | None], str]) -> str:
     return f"{write(found.median)}{spread}"
 
 
-def _is_best(place: Summary, places: Mapping[Cell, Summary]) -> bool:
-    """Whether a cell is the fastest or tied with it; false if there is nothing to compare it with.
+def _is_best(cell: Cell, found: Standings) -> bool:
+    """Whether a cell is the fastest or tied with it.
 
-    A cell is tied if it is no slower than the slowest one whose range over processes overlaps with that of the fastest.
+    False if there is nothing to compare it with, or if a cell that is not ranked may be faster. A cell is tied if it is
+    no slower than the slowest one whose range over processes overlaps with that of the fastest.
     """
+    places = found.places
+    if cell not in places or len(places) == 1 or found.perhaps_faster:
+        return False
     winner = min(places.values(), key=lambda item: item.median)
     last = max(item.median for item in places.values() if item.low <= winner.high)
-    return len(places) > 1 and place.median <= last
+    return places[cell].median <= last
 
 
 def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...]) -> Iterable[str]:
@@ -216,9 +228,11 @@ def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...
 
 def _unreliable(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...]) -> Iterable[str]:
     """Notes about the figures that cannot be relied on, and about groups whose fastest is not known."""
-    yield from reliability.notes(results, [(cell, item.metric) for cell in cells for item in figures if item.ranked])
-    groups = [(tuple(members), figures[0].metric) for _, members in groupby(cells, key=lambda cell: cell.group)]
-    yield from reliability.winners(results, groups, partial(standings, results))
+    name, metric = reliability.named(results), METRICS[figures[0].metric]
+    shown = [(cell, item.metric) for cell in cells for item in figures if item.ranked]
+    yield from reliability.notes(results, shown, named=name)
+    groups = (tuple(members) for _, members in groupby(cells, key=lambda cell: cell.group))
+    yield from reliability.winners((standings(results, group, metric).perhaps_faster for group in groups), named=name)
 
 
 def _waiting(cells: Iterable[Cell]) -> Iterable[str]:

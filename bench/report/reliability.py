@@ -1,11 +1,12 @@
 """Marks figures that cannot be relied on, and explains the mark below the table."""
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bench.analysis.reliability import Doubt, Reason, limit_of, spread_doubt
 from bench.records.cell import Cell
-from bench.records.timing_metrics import METRICS, Metric, summary
+from bench.records.timing_metrics import METRICS, Metric, Summary, summary
 from bench.report.layout import Entry
 from bench.report.results import Results, where
 
@@ -25,7 +26,6 @@ REMEDIES: Mapping[Reason, str] = {
     "processes differ": "Run again with `--processes {more}`, or stop other work.",
 }
 Named = Callable[[Cell], str]
-Ranked = Callable[[Sequence[Cell], Metric], Collection[Cell]]
 
 
 def doubt(results: Results, cell: Cell, metric: Metric) -> Doubt | None:
@@ -55,12 +55,12 @@ def explained(results: Results, cells: Iterable[Cell]) -> Iterator[str]:
         yield f"{MARKED} The reason is below the tables of training and inference."
 
 
-def notes(results: Results, figures: Iterable[tuple[Cell, str]], *, named: Named | None = None) -> Iterator[str]:
+def notes(results: Results, figures: Iterable[tuple[Cell, str]], *, named: Named) -> Iterator[str]:
     """What the sign means, and the doubtful cells by reason; `figures` are the shown cells with their metrics.
 
     `named` gives the name of a cell in a note.
     """
-    shown, name_of = list(dict.fromkeys(figures)), named or _named(results)
+    shown = list(dict.fromkeys(figures))
     found: dict[Reason, dict[Cell, str]] = {}
     for cell, name in shown:
         item = doubt(results, cell, METRICS[name])
@@ -70,43 +70,39 @@ def notes(results: Results, figures: Iterable[tuple[Cell, str]], *, named: Named
         yield NOT_RANKED
     more = max(5, 2 * max((len(results.blocks.get(cell, ())) for cell, _ in shown), default=0) - 1)
     for reason, cells in found.items():
-        listed = [f"{name_of(cell)} ({words})" for cell, words in cells.items()]
+        listed = [f"{named(cell)} ({words})" for cell, words in cells.items()]
         yield f"{TITLES[reason]}: {_listed(listed)}. {REMEDIES[reason].format(more=more)}"
 
 
-def winners(
-    results: Results, groups: Iterable[tuple[Sequence[Cell], str]], ranked: Ranked, *, named: Named | None = None
-) -> Iterator[str]:
-    """Notes about groups in which nothing is ranked, and about cells that are not ranked and may be the fastest.
+def may_be_fastest(
+    results: Results, out: Iterable[Cell], metric: Metric, ranked: Collection[Summary]
+) -> tuple[Cell, ...]:
+    """The cells in `out`, which are not ranked, that may be faster than all that are.
 
-    Each group comes with its metric, and `ranked` selects the cells of a group that are ranked.
+    These are cells with a process that is faster than the fastest ranked cell, and cells of which every process was
+    disturbed: nothing is known of their real speed.
     """
-    name_of = named or _named(results)
-    nobody: list[str] = []
-    perhaps: list[str] = []
-    for group, name in groups:
-        metric = METRICS[name]
-        out, places = [cell for cell in group if doubt(results, cell, metric)], ranked(group, metric)
-        if out and not places:
-            nobody.append(name_of(replace(out[0], contender="")).strip(" ,"))
-        perhaps += map(name_of, _better(results, out, metric, places))
-    if nobody:
-        yield f"No framework is named as the fastest where no figure can be relied on: {_listed(nobody)}."
-    if perhaps:
-        yield f"Not ranked, but one of its processes is faster than the fastest that is ranked: {_listed(perhaps)}."
-
-
-def _better(results: Results, out: Iterable[Cell], metric: Metric, places: Iterable[Cell]) -> Iterator[Cell]:
-    """The cells with a process that is faster than the fastest cell that is ranked."""
     sign = 1 if metric.better == "higher" else -1
-    medians = {cell: found.median for cell in places if (found := summary(metric, results.blocks[cell]))}
-    for cell in out if medians else ():
-        found = summary(metric, results.blocks[cell])
-        if found and max(sign * number for number in found.processes) > max(sign * item for item in medians.values()):
-            yield cell
+    best = max((sign * item.median for item in ranked), default=-math.inf)
+    found = []
+    for cell in out:
+        blocks, reason = results.blocks.get(cell, ()), doubt(results, cell, metric)
+        processes = summary(metric, blocks)
+        is_unknown = reason is not None and reason.reason == "disturbed" and reason.processes == len(blocks)
+        if processes and (is_unknown or max(sign * number for number in processes.processes) > best):
+            found.append(cell)
+    return tuple(found)
 
 
-def _named(results: Results) -> Named:
+def winners(groups: Iterable[Iterable[Cell]], *, named: Named) -> Iterator[str]:
+    """A note about groups without a winner; a group has the cells that are not ranked and may be the fastest."""
+    found = dict.fromkeys(named(cell) for group in groups for cell in group)
+    if found:
+        yield f"No winner is named where a figure that is not ranked may be the fastest: {_listed(list(found))}."
+
+
+def named(results: Results) -> Named:
+    """A function that gives the name of a cell in a note below the table of a scenario."""
     return lambda cell: f"{cell.contender}, {where(results, cell)}"
 
 

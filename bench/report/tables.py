@@ -1,7 +1,6 @@
 """The report of tables that is made from records; pure, and without a framework."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from types import MappingProxyType
 
 from bench.errors import NothingMeasuredError
@@ -249,7 +248,8 @@ def _unreliable(results: Results) -> Iterable[str]:
         ([cell for cell in planned_cells(results, group.workload, group.scenario) if cell.group == group], name)
         for group, name in dict.fromkeys((cell.group, name) for cell, name in shown)
     ]
-    yield from reliability.winners(results, groups, partial(standings, results), named=_named)
+    found = (standings(results, group, METRICS[name]).perhaps_faster for group, name in groups)
+    yield from reliability.winners(found, named=_named)
 
 
 def _named(cell: Cell) -> str:
