@@ -88,7 +88,8 @@ def of_another_value(data: DataObject, found: Arrays) -> None:
     name = _which(data, found)
     array, value = found[name], data.draw(st.sampled_from(VALUES))
     if array.size and array.dtype.kind in "iuf":
-        changed = array.astype(np.float64) if isinstance(value, float) else array.astype(np.int64)
+        is_float = isinstance(value, float) or array.dtype.kind == "f"
+        changed = array.astype(np.float64 if is_float else np.int64)
         changed.flat[data.draw(st.integers(0, array.size - 1))] = value
         found[name] = changed
 
