@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 # A high learning rate makes the loss rise again soon, so the best epoch is not the last one.
-STOPS = "epochs = 12\nvalidation_fraction = 0.3\nearly_stopping = { patience = 2 }"
+STOPS = "epochs = 60\nvalidation_fraction = 0.3\nearly_stopping = { patience = 2 }"
 CHANGES = (
     ("epochs = 2", STOPS),
     ("learning_rate = 1e-2", "learning_rate = 0.3"),
