@@ -92,7 +92,6 @@ def test_equal_traces_pass() -> None:
         (RANDOM, "reference", 0.0, FORWARD_LIMIT),
         (SINGLE_RANDOM, "reference", 0.0, FLOAT32_LIMIT),
         (LOADED_CHECK, "given weights", 0.0, LOADED_LIMIT),
-        (LOADED_CHECK, "given weights", 0.0, LOADED_LIMIT),
         (AGAIN_CHECK, "pytorch", 0.0, AGAIN_LIMIT),
     ]
 

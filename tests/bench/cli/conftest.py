@@ -44,11 +44,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(autouse=True)
-def shell(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def shell() -> Iterator[None]:
     """A shell without variables of which a command would tell: those of the user, and those that other tests set."""
-    for name in (*OVERRULED, *SET):
-        monkeypatch.delenv(name, raising=False)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (*OVERRULED, *SET):
+            patch.delenv(name, raising=False)
+        yield
 
 
 @pytest.fixture
