@@ -23,6 +23,7 @@ BASELINE, CALIBRATION = "baseline.json", "calibration.json"
 LATEST = ("latest", "last")
 SHOWN = 5
 LINE = "expected a record as a line of JSON"
+AGAIN = "found the same record again, expected each once"
 
 Warn = Callable[[str], None]
 
@@ -147,8 +148,12 @@ def read(path: Path, *, warn: Warn) -> list[Record]:
         raise UsageError(f"{path}: {unreadable(error)}, expected a file of records") from None
     records = []
     skipped: dict[str, list[int]] = {}
+    seen: set[bytes] = set()
     for number, line in enumerate(lines, start=1):
-        if line.strip():
+        if line.strip() in seen:  # as in two files that somebody joined: the same timing twice looks like two processes
+            skipped.setdefault(AGAIN, []).append(number)
+        elif line.strip():
+            seen.add(line.strip())
             try:
                 record = _checked(from_line(_text(line, is_last=number == len(lines))))
                 records.append(replace(record, workload_digest=source_code.digest_today(record.workload_digest)))

@@ -92,6 +92,21 @@ def test_a_record_after_an_incomplete_line_is_on_a_new_line(run: RunFolder) -> N
     assert [warning.split(" ")[0] for warning in warnings] == [f"{run.records}:2:"]
 
 
+def test_a_record_that_is_there_twice_counts_once_and_that_is_told(run: RunFolder) -> None:
+    run.append(a_record(0))
+    run.append(a_record(1))
+    content = run.records.read_bytes()
+    run.records.write_bytes(content + content)
+    warnings: list[str] = []
+    assert run.read(warn=warnings.append) == [a_record(0), a_record(1)]
+    assert warnings == [
+        f"{run.records}:3: skipped, and so was line 4: found the same record again, expected each once"
+    ]
+    run.records.write_bytes(content)
+    assert run.read(warn=warnings.append) == [a_record(0), a_record(1)]
+    assert len(warnings) == 1
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
