@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from bench.analysis.reliability import cell_doubts, limit_of, spread_doubt, spread_limit
+from bench.analysis.reliability import cell_doubts, figure_doubt, spread_limit
 from bench.records.cell import Cell, cells
 from bench.records.measurement import Learning
 from bench.records.record import Record
@@ -46,7 +46,7 @@ def _timing(run: str, records: Iterable[Record]) -> Iterator[Figure]:
         for metric in METRICS.values():
             item = summary(metric, blocks) if cell.scenario in metric.scenarios else None
             if item:
-                doubt = doubts.get(cell) or spread_doubt(item, limit=limit_of(metric, limit))
+                doubt = figure_doubt(metric, cell, blocks, limit=limit, doubts=doubts)
                 yield Figure(
                     run=run,
                     cell=cell,

@@ -35,6 +35,16 @@ LARGEST_SPREAD = 2.0  # also the limit where the noise of the machine is not kno
 LEAST_SPREAD = 1.25  # on a very quiet machine: less can hardly change a ranking, whose ranges show it
 # Whether a cell can be ranked follows from these. Other figures are of few calls or of rare ones, and differ more.
 DECIDING = frozenset({"samples_per_second", "per_sample_latency_s", *SINGLE.values(), *TOGETHER.values()})
+WORDS = {
+    "samples_per_second": "samples/s",
+    "per_sample_latency_s": "time per sample",
+    "step_time_p50_s": "step time p50",
+    "step_time_p90_s": "step time p90",
+    "query_time_p50_s": "latency p50",
+    "query_time_p90_s": "latency p90",
+    "query_time_p99_s": "latency p99",
+    "first_call_time_s": "first call",
+}
 LEAST_CELLS = 5  # for the noise of a run
 # The median of largest / smallest of so many normal values, in standard deviations. Of more, it grows slowly.
 MEDIAN_RANGE = {2: 0.954, 3: 1.588, 4: 1.978, 5: 2.257}
@@ -66,12 +76,36 @@ def limit_of(metric: Metric, limit: float) -> float:
     return limit if metric.name in DECIDING else LARGEST_SPREAD
 
 
-def spread_doubt(found: Summary, *, limit: float) -> Doubt | None:
-    """The doubt about a figure whose processes differ by more than the limit."""
-    if found.low <= 0 or found.high / found.low <= limit:
+def figure_doubt(
+    metric: Metric, cell: Cell, blocks: Sequence[Block], *, limit: float, doubts: Mapping[Cell, Doubt]
+) -> Doubt | None:
+    """The doubt about one figure of a cell: that about the whole cell, or that the processes differ in this metric.
+
+    `doubts` are those of `cell_doubts`. A cell is doubtful as a whole if its processes differ in throughput or in the
+    median time of a call: then its other figures are of the same disturbed or lucky processes.
+    """
+    if cell in doubts:
+        return doubts[cell]
+    for name in dict.fromkeys(("samples_per_second", SINGLE[cell.scenario], metric.name)):
+        found = summary(METRICS[name], blocks)
+        if found and (spread := spread_doubt(METRICS[name], found, limit=limit)):
+            return spread
+    return None
+
+
+def spread_doubt(metric: Metric, found: Summary, *, limit: float) -> Doubt | None:
+    """The doubt about a figure whose processes differ by more than the limit of a run, see `limit_of`."""
+    most = limit_of(metric, limit)
+    if found.low <= 0 or found.high / found.low <= most:
         return None
-    apart = found.high / found.low
-    return Doubt("processes differ", f"differs by {apart:.1f}×, more than {limit:.2g}×", len(found.processes))
+    words = f"{WORDS.get(metric.name, metric.name)}: {_apart(found.high / found.low, most)}"
+    return Doubt("processes differ", words, len(found.processes))
+
+
+def _apart(apart: float, most: float) -> str:
+    """How far processes differ, with as many digits as it takes to see that it is more than the limit."""
+    digits = next((number for number in (2, 3, 4) if f"{apart:.{number}g}" != f"{most:.{number}g}"), 6)
+    return f"{apart:.{digits}g}× apart, more than {most:.{digits}g}×"
 
 
 def spread_limit(records: Sequence[Record], *, between_percent: float | None = None) -> float:

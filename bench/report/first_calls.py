@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 from itertools import groupby
 
 from bench.records.cell import Cell
-from bench.records.timing_metrics import METRICS, summary
+from bench.records.timing_metrics import METRICS, Summary, summary
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.performance import several_steps
-from bench.report.reliability import all_marked, explained
+from bench.report.reliability import doubt, explained, marked
 from bench.report.results import Results, label_columns, labels, lane, planned_cells
 from bench.workload.axes import Scenario
 
@@ -107,6 +107,7 @@ def _table(  # noqa: PLR0913 (what such a table is made of)
 
 def _row(results: Results, cell: Cell, metrics: Iterable[str]) -> tuple[Entry, ...]:
     """The row of a cell; empty if none of the metrics is known."""
+    metrics = tuple(metrics)
     found = [summary(METRICS[name], results.blocks[cell]) for name in metrics]
     if not any(found):
         return ()
@@ -114,12 +115,9 @@ def _row(results: Results, cell: Cell, metrics: Iterable[str]) -> tuple[Entry, .
         Entry(cell.scenario),
         Entry(str(cell.batch_size), cell.batch_size),
         *labels(results, lane(cell)),
-        *all_marked(
-            results,
-            cell,
-            (
-                Entry(formatting.duration(item.median), item.median) if item else Entry(formatting.UNKNOWN)
-                for item in found
-            ),
-        ),
+        *(marked(_time(item), doubt(results, cell, METRICS[name])) for name, item in zip(metrics, found, strict=True)),
     )
+
+
+def _time(found: Summary | None) -> Entry:
+    return Entry(formatting.UNKNOWN) if found is None else Entry(formatting.duration(found.median), found.median)

@@ -42,6 +42,7 @@ class Figure:
     ranked: bool = True
 
 
+NO_WINNER = "no winner"
 BOLD = "Bold: the fastest, and all that cannot be told apart from it (their ranges over processes overlap)."
 BOLD_OF_ONE = (
     "Bold: the fastest. With 1 process each, the spread between processes is unknown: run again with `--processes 3`."
@@ -92,10 +93,16 @@ def table(results: Results, workload: str, *, scenario: Scenario) -> Table:
         title=scenario.capitalize(),
         columns=columns,
         rows=tuple(rows),
-        notes=tuple(_notes(results, cells, figures)),
+        notes=without_bold(_notes(results, cells, figures), rows),
         groups=frozenset(ends),
     )
     return without_empty(full)
+
+
+def without_bold(notes: Iterable[str], rows: Iterable[Iterable[Entry]]) -> tuple[str, ...]:
+    """The notes below these rows: what bold means is left out where nothing is bold."""
+    is_there = any(entry.best for row in rows for entry in row)
+    return tuple(note for note in notes if is_there or note not in {BOLD, BOLD_OF_ONE})
 
 
 def summaries(results: Results, cells: Iterable[Cell], metric: Metric) -> dict[Cell, Summary]:
@@ -126,7 +133,10 @@ def standings(results: Results, cells: Iterable[Cell], metric: Metric) -> Standi
 
 def standing(results: Results, cell: Cell, found: Standings, metric: Metric) -> Entry:
     """The ratio to the fastest with its range over processes, or the reason why there is none."""
-    if place := found.places.get(cell):
+    place = found.places.get(cell)
+    if place and found.perhaps_faster:
+        return Entry(NO_WINNER)
+    if place:
         written = formatting.ratio_range(place.median, low=place.low, high=place.high)
         return Entry(written, place.median, _is_best(cell, found))
     if cell not in results.blocks:

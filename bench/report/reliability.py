@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from bench.analysis.reliability import Doubt, Reason, limit_of, spread_doubt
+from bench.analysis.reliability import Doubt, Reason, figure_doubt
 from bench.records.cell import Cell
 from bench.records.timing_metrics import METRICS, Metric, Summary, summary
 from bench.report.layout import Entry
@@ -30,10 +30,8 @@ Named = Callable[[Cell], str]
 
 def doubt(results: Results, cell: Cell, metric: Metric) -> Doubt | None:
     """Why a figure cannot be relied on; None if it can."""
-    if cell in results.doubts:
-        return results.doubts[cell]
-    found = summary(metric, results.blocks.get(cell, ()))
-    return None if found is None else spread_doubt(found, limit=limit_of(metric, results.spread_limit))
+    blocks = results.blocks.get(cell, ())
+    return figure_doubt(metric, cell, blocks, limit=results.spread_limit, doubts=results.doubts)
 
 
 def marked(entry: Entry, found: Doubt | None) -> Entry:
@@ -65,7 +63,7 @@ def notes(results: Results, figures: Iterable[tuple[Cell, str]], *, named: Named
     for cell, name in shown:
         item = doubt(results, cell, METRICS[name])
         if item:
-            found.setdefault(item.reason, {}).setdefault(cell, _words(results, cell, name, item))
+            found.setdefault(item.reason, {}).setdefault(cell, _words(results, cell, item))
     if found:
         yield NOT_RANKED
     more = max(5, 2 * max((len(results.blocks.get(cell, ())) for cell, _ in shown), default=0) - 1)
@@ -106,10 +104,10 @@ def named(results: Results) -> Named:
     return lambda cell: f"{cell.contender}, {where(results, cell)}"
 
 
-def _words(results: Results, cell: Cell, name: str, found: Doubt) -> str:
+def _words(results: Results, cell: Cell, found: Doubt) -> str:
     processes = len(results.blocks[cell])
     if found.reason == "processes differ":
-        return f"{name.removesuffix('_s').replace('_', ' ')} {found.words}"
+        return found.words
     return found.words if processes == 1 else f"{found.words}, in {found.processes} of {processes} processes"
 
 

@@ -105,7 +105,8 @@ def _why(cell: Cell, known: Mapping[Cell, tuple[float, Standing]]) -> str:
     if len(alike) == 1:
         return f"{bound} {reached} Only one batch size was timed, so the fixed cost of a call is unknown."
     if least == cell:
-        return f"{bound} A pipelined call took {time}. It may all be fixed cost: no smaller batch was timed."
+        why = ": no smaller batch was timed" if cell.batch_size > 1 else ", which one sample alone does not show"
+        return f"{bound} A pipelined call took {time}. It may all be fixed cost{why}."
     share = f"batch {least.batch_size} takes {known[least][0] / seconds:.0%} of this time"
     if known[least][0] >= MOSTLY * seconds:
         return f"{bound} Most of the {time} is the fixed cost of a call: {share}."

@@ -18,7 +18,16 @@ from bench.report.memory import account_table, capacity_table, demand_table, mem
 from bench.report.method import about, failure_table, method_table, settings_table
 from bench.report.model_selection import selection_tables
 from bench.report.modes import modes_table
-from bench.report.performance import BOLD, BOLD_OF_ONE, several_steps, standing, standings, summaries, written
+from bench.report.performance import (
+    BOLD,
+    BOLD_OF_ONE,
+    NO_WINNER,
+    several_steps,
+    standing,
+    standings,
+    summaries,
+    written,
+)
 from bench.report.performance import table as performance_table
 from bench.report.quality import certificate_table, curve_table, primary_quality, quality_table
 from bench.report.results import (
@@ -186,7 +195,7 @@ def _ranked(results: Results, cell: Cell | None, name: str) -> tuple[Entry, Entr
     reason = reliability.doubt(results, cell, METRICS[name])
     if isinstance(ratio.value, float):
         ratio = Entry(formatting.ratio(ratio.value), ratio.value, ratio.best)
-    elif ratio.text:
+    elif ratio.text != NO_WINNER and ratio.text:
         ratio = Entry(reason.reason if reason and _is_proven(results, cell) else "not ranked")
     found = summaries(results, [cell], METRICS[name]).get(cell)
     if found is None:

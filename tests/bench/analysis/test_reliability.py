@@ -6,10 +6,18 @@ from itertools import chain
 
 import pytest
 
-from bench.analysis.reliability import LARGEST_SPREAD, Doubt, cell_doubts, limit_of, spread_doubt, spread_limit
+from bench.analysis.reliability import (
+    LARGEST_SPREAD,
+    Doubt,
+    cell_doubts,
+    figure_doubt,
+    limit_of,
+    spread_doubt,
+    spread_limit,
+)
 from bench.records.record import Record, SearchResult
 from bench.records.store import RunFolder, runs
-from bench.records.timing_metrics import METRICS, of_processes
+from bench.records.timing_metrics import METRICS, of_processes, timed_blocks
 from tests.bench.sample_records import load, one_by_one, quick_run, timed, use
 from tests.docs.pages import ROOT
 
@@ -81,10 +89,31 @@ def test_no_cell_of_the_example_runs_is_doubtful(run: RunFolder) -> None:
 
 
 def test_processes_that_differ_by_more_than_the_limit_are_a_doubt() -> None:
-    found = spread_doubt(of_processes((7.0e3, 55e3)), limit=2.0)
-    assert found == Doubt("processes differ", "differs by 7.9×, more than 2×", 2)
-    assert spread_doubt(of_processes((40e3, 55e3)), limit=2.0) is None
-    assert spread_doubt(of_processes((7.0e3,)), limit=2.0) is None
+    throughput = METRICS["samples_per_second"]
+    found = spread_doubt(throughput, of_processes((7.0e3, 55e3)), limit=2.0)
+    assert found == Doubt("processes differ", "samples/s: 7.9× apart, more than 2×", 2)
+    assert spread_doubt(throughput, of_processes((40e3, 55e3)), limit=2.0) is None
+    assert spread_doubt(throughput, of_processes((7.0e3,)), limit=2.0) is None
+
+
+@pytest.mark.parametrize(
+    ("high", "words"), [(2.04, "2.04× apart, more than 2×"), (2.001, "2.001× apart, more than 2×")]
+)
+def test_a_spread_just_above_the_limit_does_not_look_like_the_limit(high: float, words: str) -> None:
+    found = spread_doubt(METRICS["query_time_p50_s"], of_processes((1.0, high)), limit=2.0)
+    assert found is not None
+    assert found.words == f"latency p50: {words}"
+
+
+def test_a_cell_whose_throughput_differs_is_doubtful_as_a_whole_but_not_for_a_rare_figure_alone() -> None:
+    cell, blocks = next(iter(timed_blocks(one_by_one((1e-3, 9e-3), "idiomatic")).items()))
+    for name in ("samples_per_second", "step_time_p50_s", "first_call_time_s"):
+        found = figure_doubt(METRICS[name], cell, blocks, limit=2.0, doubts={})
+        assert found is not None, name
+        assert found.words.startswith("samples/s: 9×"), name
+    alike = (blocks[0], replace(blocks[0], call_ns=tuple(9 * call for call in blocks[0].call_ns)))
+    assert figure_doubt(METRICS["samples_per_second"], cell, alike, limit=2.0, doubts={}) is None
+    assert figure_doubt(METRICS["first_call_time_s"], cell, alike, limit=2.0, doubts={}) is not None
 
 
 def test_the_limit_follows_from_the_noise_of_the_run() -> None:

@@ -99,9 +99,7 @@ def test_a_record_that_is_there_twice_counts_once_and_that_is_told(run: RunFolde
     run.records.write_bytes(content + content)
     warnings: list[str] = []
     assert run.read(warn=warnings.append) == [a_record(0), a_record(1)]
-    assert warnings == [
-        f"{run.records}:3: skipped, and so was line 4: found the same record again, expected each once"
-    ]
+    assert warnings == [f"{run.records}:3: skipped, and so was line 4: found the same record again, expected each once"]
     run.records.write_bytes(content)
     assert run.read(warn=warnings.append) == [a_record(0), a_record(1)]
     assert len(warnings) == 1

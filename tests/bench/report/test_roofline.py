@@ -67,10 +67,7 @@ def test_the_three_cells_farthest_above_the_lower_bound_are_explained() -> None:
     assert column(table, "framework") == ["flax"] * 3
     assert column(table, "batch") == ["1", "32", "1000"]
     call, same, slow = column(table, "why")
-    assert (
-        call
-        == "Lower bound: 1.00 µs. A pipelined call took 1.00 ms. It may all be fixed cost: no smaller batch was timed."
-    )
+    assert call.startswith("Lower bound: 1.00 µs. A pipelined call took 1.00 ms. It may all be fixed cost, which one")
     assert same.endswith("Most of the 1.00 ms is the fixed cost of a call: batch 1 takes 100% of this time.")
     assert "Most of the 11.0 ms is computation: batch 1 takes 9% of this time. It reaches" in slow
     tuned = report([*timed_at(1e-3, 1), *timed_at(2e-6, 1, framework="pytorch", mode="tuned")])
