@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.records.record import Environment, Record
-from bench.records.variables import NOT_SET
+from bench.records.variables import EMPTY, NOT_SET
 
 NONE = "none"
 FACTS: dict[str, Callable[[Environment], str | None]] = {
@@ -76,7 +76,7 @@ def _values(records: Sequence[Record], names: Iterable[str]) -> Values:
 
 
 def _variable(name: str) -> Callable[[Environment], str | None]:
-    return lambda found: None if found.variables is None else found.variables.get(name, NOT_SET)
+    return lambda found: None if found.variables is None else found.variables.get(name, NOT_SET) or EMPTY
 
 
 def _version(name: str) -> Callable[[Environment], str | None]:

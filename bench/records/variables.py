@@ -12,37 +12,12 @@ from bench.records.variable_rules import OVERRULED, REFUSED, SET, Refused
 
 ALLOW = "LEVELFIELD_ALLOW"  # names of refused variables, separated by commas, that are recorded instead
 PREFIXES = (
-    *(
-        "TF_",
-        "XLA_",
-        "JAX_",
-        "PJRT_",
-        "FLAX_",
-        "KERAS_",
-        "TORCH",
-        "PYTORCH_",
-        "ATEN_",
-        "TRITON_",
-        "AOT",
-        "ITEX_",
-        "IPEX_",
-    ),
+    *("TF_", "XLA_", "JAX_", "PJRT_", "FLAX_", "KERAS_", "TORCH", "PYTORCH_", "ATEN_", "TRITON_", "AOT"),
+    *("ITEX_", "IPEX_"),
     *("OMP_", "KMP_", "GOMP_", "LIBOMP_", "TBB_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "NVPL_", "ARMPL_", "VECLIB_"),
-    *("ONEDNN_", "DNNL_", "ZENDNN_", "LIBXSMM_", "NUMEXPR_", "NPY_", "IPEX_", "MIOPEN_"),
-    *(
-        "NVIDIA_",
-        "CUDA_",
-        "CUBLAS",
-        "CUDNN_",
-        "CUFFT_",
-        "NCCL_",
-        "HIP_",
-        "HSA_",
-        "ROCR_",
-        "ROCM_",
-        "ROCBLAS_",
-        "MIOPEN_",
-    ),
+    *("ONEDNN_", "DNNL_", "ZENDNN_", "LIBXSMM_", "NUMEXPR_", "NPY_"),
+    *("NVIDIA_", "CUDA_", "CUBLAS", "CUDNN_", "CUFFT_", "NCCL_"),
+    *("HIP_", "HSA_", "ROCR_", "ROCM_", "ROCBLAS_", "MIOPEN_"),
     *("MALLOC_", "JEMALLOC_", "MIMALLOC_", "TCMALLOC_", "GLIBC_TUNABLES", "LD_", "DYLD_", "PYTHON"),
 )
 NAMES = frozenset({"NPROC", "_RJEM_MALLOC_CONF", "DISABLE_ADDMM_CUDA_LT"})
@@ -53,35 +28,22 @@ UNRELATED = (
     *("TF_CONFIG", "TF_GCS_", "TF_USE_LEGACY_KERAS", "JAX_COMPILATION_CACHE_", "JAX_PERSISTENT_CACHE_"),
     *("NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES", "NVIDIA_REQUIRE_", "NVIDIA_PRODUCT_NAME", "TORCH_LOGS"),
     *("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONIOENCODING", "PYTHONUTF8"),
-    *(
-        "PYTHONNOUSERSITE",
-        "PYTHONSAFEPATH",
-        "PYTHONSTARTUP",
-        "PYTHONWARNINGS",
-        "PYTHONBREAKPOINT",
-        "PYTHONCOERCECLOCALE",
-    ),
-    *(
-        "PYTHONHISTORY",
-        "PYTHON_HISTORY",
-        "PYTHON_COLORS",
-        "PYTHON_BASIC_REPL",
-        "PYTHONINTMAXSTRDIGITS",
-        "PYTHON_VERSION",
-    ),
-    *("PYTHON_PIP_", "PYTHON_GET_PIP", "PYTHON_SETUPTOOLS", "PYTHON_SHA", "PYTHONINSPECT", "PYTHONCASEOK"),
-    *("PYTHON_VERSION", "PYTHONCOERCECLOCALE"),
+    *("PYTHONNOUSERSITE", "PYTHONSAFEPATH", "PYTHONSTARTUP", "PYTHONWARNINGS", "PYTHONBREAKPOINT"),
+    *("PYTHONCOERCECLOCALE", "PYTHONHISTORY", "PYTHON_HISTORY", "PYTHON_COLORS", "PYTHON_BASIC_REPL"),
+    *("PYTHONINTMAXSTRDIGITS", "PYTHON_VERSION", "PYTHON_PIP_", "PYTHON_GET_PIP", "PYTHON_SETUPTOOLS", "PYTHON_SHA"),
+    *("PYTHONINSPECT", "PYTHONCASEOK"),
 )
 PLACES = ("_HOME", "_CACHE_DIR", "_CACHE_PATH", "_ROOT", "_LOG_PATH")  # endings of names of folders
 PARTS = ("KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL", "COOKIE")  # anywhere in a name
 WHOLE = ("PASS", "AUTH", "HOST", "HOSTS", "USER", "USERNAME", "ADDR", "ADDRESS", "URL", "URI", "PROXY")
 PRIVATE_WORDS = (*PARTS, *WHOLE)
 PRIVATE_NAME = re.compile(rf"{'|'.join(PARTS)}|(^|[_-])({'|'.join(WHOLE)})([_-]|$)")
+SWITCHES = frozenset(rule.name for rule in REFUSED)  # known to hold no secret, as JAX_DEBUG_KEY_REUSE
 SECRET = re.compile(r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{20,}")
 ADDRESS = re.compile(r"://|@|\b\d{1,3}(\.\d{1,3}){3}\b|\b[\w-]+(\.[\w-]+)+:\d+\b|\blocalhost\b")
 LIBRARY = re.compile(r"lib[\w.+-]*\.so[\d.]*")
 HIDDEN = "(not stored)"
-NOT_SET = "not set"
+NOT_SET, EMPTY = "not set", "(empty)"
 LONGEST = 300
 
 
@@ -146,7 +108,7 @@ def safe(name: str, value: str, *, private: Collection[str] = ()) -> str:
     A library that is loaded first is shown by its file name. Of other paths six digits of a hash are shown, which tell
     whether two paths are the same. Nothing is shown of secrets, of addresses, and of names that say that they hold one.
     """
-    if PRIVATE_NAME.search(name):
+    if PRIVATE_NAME.search(name) and name not in SWITCHES:
         return HIDDEN
     shown = " ".join(_safe_word(word, private) for word in value.split())
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"

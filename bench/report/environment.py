@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 from bench.analysis.environments import mixed
 from bench.records.record import Record
-from bench.records.variables import NOT_SET, refused
+from bench.records.variables import EMPTY, NOT_SET, refused
 from bench.report import formatting
 from bench.report.layout import Entry, Table, left
 from bench.report.results import Results
 
-EMPTY = "(empty)"
 ENVIRONMENT: dict[str, Callable[[Record], str | None]] = {
     "machine": lambda record: record.environment.machine,
     "CPU": lambda record: f"{record.environment.cpu}, {record.environment.cores} cores",

@@ -46,6 +46,12 @@ def test_a_variable_of_one_side_is_named_in_both_directions() -> None:
     assert environments.text(differences([usual], [off])) == "TF_ENABLE_ONEDNN_OPTS (not set / 0)"
 
 
+def test_a_variable_that_is_set_to_nothing_is_not_shown_as_nothing() -> None:
+    assert (
+        environments.text(differences([measured(variables={"TF_X": ""})], [measured()])) == "TF_X ((empty) / not set)"
+    )
+
+
 def test_a_side_of_several_runs_differs_if_one_of_them_does() -> None:
     off, usual = measured(variables={"TF_ENABLE_ONEDNN_OPTS": "0"}), measured()
     (found,) = differences([usual, usual], [usual, off])

@@ -71,6 +71,17 @@ def test_a_record_shows_only_harmless_parts_of_a_value(name: str, value: str, sh
     assert variables.inherited({name: value}) == {name: shown}
 
 
+def test_the_value_of_a_switch_is_on_the_record_although_its_name_looks_like_one_of_a_secret() -> None:
+    """Without its value, a report would say that it was on."""
+    assert variables.inherited({"JAX_DEBUG_KEY_REUSE": "0"}) == {"JAX_DEBUG_KEY_REUSE": "0"}
+    assert variables.inherited({"JAX_DEBUG_KEY": "0"}) == {"JAX_DEBUG_KEY": "(not stored)"}
+
+
+def test_no_beginning_of_a_name_is_listed_twice() -> None:
+    for listed in (variables.PREFIXES, variables.UNRELATED):
+        assert len(set(listed)) == len(listed)
+
+
 def test_a_path_is_not_shown_and_two_paths_can_be_told_apart() -> None:
     one, same, other = (
         variables.safe("XLA_FLAGS", f"--xla_dump_to={path}")
@@ -113,7 +124,7 @@ NAMES = sorted({rule.name for rule in REFUSED})
 @pytest.mark.parametrize("name", NAMES)
 def test_a_variable_with_which_a_record_would_not_be_true_is_refused(name: str) -> None:
     found = variables.refusal({**PATHS, name: ON.get(name, "1")}, gpu=True)
-    assert f"{name}={ON.get(name, '1')} (" in found or "(not stored)" in found
+    assert f"{name}={ON.get(name, '1')} (" in found
     assert f"run `unset {name}` first" in found
 
 
