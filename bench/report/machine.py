@@ -84,14 +84,16 @@ def throttling(results: Results, cells: Iterable[Cell]) -> Iterator[str]:
 
 
 def disturbed(results: Results) -> Iterator[str]:
-    """A note if other work kept the cores busy during the timings, for records whose blocks were not watched.
+    """A note if other work kept the cores busy during the timings, for records whose blocks nobody could watch.
 
     The threshold: the median load average before the timed cases is above the number of cores by `BUSY_CORES` or more.
     Timed cases run one after the other, so a run alone seldom has more threads ready than there are cores. The load
-    average counts the work on all cores of the host, whatever a run may use of them.
+    average counts the work on all cores of the host, whatever a run may use of them. A block was watched if the system
+    told what others used, or how long threads waited: macOS does neither.
     """
     timed = [record for record in results.records if record.case.purpose == "timing"]
-    if any(use.loads for blocks in results.blocks.values() for use in _uses(blocks)):
+    loads = [load for blocks in results.blocks.values() for use in _uses(blocks) for load in use.loads]
+    if any(load.others_ns is not None or load.waited_ns is not None for load in loads):
         return
     load = _middle(record.loadavg for record in timed)
     usable = max((item.environment.cores for item in timed), default=0)

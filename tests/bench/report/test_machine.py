@@ -111,6 +111,14 @@ def test_the_load_average_is_not_named_if_every_block_was_watched() -> None:
     assert not any(DISTRUST in text for text in summary.notes)
 
 
+def test_the_load_average_is_named_where_the_system_tells_nothing_of_a_block() -> None:
+    """As on macOS: the block has a load, but neither the time of others nor that of waiting threads."""
+    unknown = load(others=None, waited_ns=None, stolen_ns=None)
+    records = timed(replace(use(), loads=(unknown,)))
+    summary = table_of(report([replace(item, loadavg=9.0) for item in records]), "Summary", "Summary")
+    assert any(DISTRUST in text for text in summary.notes)
+
+
 def test_the_load_while_blocks_were_timed_is_shown() -> None:
     busy = load(others=0.9, own=1.1, waited_ns=600_000_000, pressure_ns=700_000_000)
     quiet = load(others=0.1, own=1.9, waited_ns=0, pressure_ns=100_000_000)
