@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rich.cells import cell_len
+
+from bench.report import formatting
 from bench.report.layout import Column, Entry, Table
 
 CASE = "case"
@@ -61,13 +64,13 @@ def _least(table: Table, index: int) -> int:
     """The width in which no word of a column is broken, and no number is wrapped."""
     if table.columns[index].alignment == "right":
         return _whole(table, index)
-    words = [word for row in table.rows for word in row[index].text.split()]
-    return max(_longest_word(table.columns[index].heading), max(map(len, words), default=0))
+    return max(map(_longest_word, (table.columns[index].heading, *(row[index].text for row in table.rows))))
 
 
 def _lengths(table: Table, index: int) -> Sequence[int]:
-    return [len(row[index].text) for row in table.rows] or [0]
+    return [cell_len(formatting.one_line(row[index].text)) for row in table.rows] or [0]
 
 
 def _longest_word(text: str) -> int:
-    return max(map(len, text.split()), default=0)
+    """The width of the longest word on a terminal, where a Chinese character or an emoji takes two places."""
+    return max(map(cell_len, formatting.one_line(text).split()), default=0)

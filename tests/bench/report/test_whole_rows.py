@@ -10,7 +10,7 @@ from rich.console import Console
 from bench.analysis.budgets import check
 from bench.analysis.compare import compare
 from bench.records.budget import Budget
-from bench.report import budgets, comparison, terminal
+from bench.report import budgets, comparison, formatting, terminal
 from bench.report.layout import Column, Entry, Report, Section, Table, left
 from tests.bench.sample_records import quick_run, record
 
@@ -78,6 +78,15 @@ def test_square_brackets_of_a_heading_and_of_an_entry_are_shown(names: int) -> N
 
 def test_a_comparison_and_a_check_show_the_brackets_of_intervals() -> None:
     assert "[interval]" in shown(comparison.report(FOUND), 80)
+
+
+@pytest.mark.parametrize("name", ["数字识别网络", "a\x1bb"])
+def test_a_name_of_wide_or_of_control_characters_is_not_broken(name: str) -> None:
+    """On a terminal a Chinese character takes two places, and an escape is spelt out."""
+    columns = (*left("case", "key", "verdict"), Column(title="time"))
+    row = (Entry(name), Entry("samples_per_second"), Entry("kept"), Entry("1.00 ms"))
+    text = shown(page(Table(title="a table", columns=columns, rows=(row,), names=1)), 50)
+    assert formatting.one_line(name) in text
 
 
 def test_a_check_shows_the_verdict_beside_its_case_at_80_columns() -> None:
