@@ -93,7 +93,7 @@ def on_a_screen(table: Table, *, most: int) -> Table:
     """The table without its quiet rows, and with at most so many others; a note tells of those that are left out."""
     loud = [number for number in range(len(table.rows)) if number not in table.quiet]
     left_out = len(loud) - most
-    more = (f"{left_out} more rows are in the full report.",) if left_out > 0 else ()
+    more = (f"{left_out} more {'row is' if left_out == 1 else 'rows are'} in the full report.",) if left_out > 0 else ()
     kept = loud[:most]
     return replace(
         table,

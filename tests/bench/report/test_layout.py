@@ -1,6 +1,8 @@
-"""A table names its units and drops empty columns."""
+"""A table names its units, drops empty columns, and is cut for a screen."""
 
-from bench.report.layout import Column, Entry, Table, left, without_empty
+import pytest
+
+from bench.report.layout import Column, Entry, Table, left, on_a_screen, without_empty
 
 EMPTY = Table(title="times", columns=left("contender", "device", "mode"), rows=())
 
@@ -19,3 +21,14 @@ def test_columns_in_which_no_row_says_anything_are_left_out() -> None:
 
 def test_a_table_without_rows_keeps_its_columns() -> None:
     assert without_empty(EMPTY) == EMPTY
+
+
+@pytest.mark.parametrize(
+    ("most", "notes"),
+    [(3, ()), (2, ("1 more row is in the full report.",)), (1, ("2 more rows are in the full report.",))],
+)
+def test_a_screen_says_how_many_rows_it_leaves_out(most: int, notes: tuple[str, ...]) -> None:
+    rows = tuple((Entry(name), Entry("cpu"), Entry("")) for name in ("pytorch", "flax", "quiet", "keras"))
+    found = on_a_screen(Table(title="times", columns=EMPTY.columns, rows=rows, quiet=frozenset({2})), most=most)
+    assert [row[0].text for row in found.rows] == ["pytorch", "flax", "keras"][:most]
+    assert found.notes == notes
