@@ -16,7 +16,8 @@ SMALLEST_SHARE = 0.0005  # below this, one decimal of a percentage would show ze
 
 LINE_ENDS = ("Zl", "Zp")  # Unicode's categories of line separator and paragraph separator
 NOT_SHOWN = ("Cc", "Cs")  # control characters and halves of surrogate pairs
-DIRECTIONS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # change the order of a whole line
+# Characters that change the order of a whole line.
+DIRECTIONS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 Units = tuple[tuple[float, str], ...]
 TIME: Units = ((1, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
