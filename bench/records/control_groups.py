@@ -104,6 +104,11 @@ def used_processor_s(root: Path | None = None) -> float | None:
     return None if spent is None else spent * NANO
 
 
+def cpu_pressure(root: Path | None = None) -> str:
+    """How long threads of the own group waited for a processor, as its file `cpu.pressure` says; empty in version 1."""
+    return next((group.text("cpu.pressure") for group in _groups("cpu", root) if group.version == 2), "")  # noqa: PLR2004 (the version)
+
+
 def _quota(group: Group) -> float | None:
     if group.version == 1:
         allowed, period = group.number("cpu.cfs_quota_us"), group.number("cpu.cfs_period_us")
@@ -147,7 +152,7 @@ def _groups(controller: str, root: Path | None) -> Iterator[Group]:
     """The own group and its parents, from the inside to the outside, in every hierarchy that has this controller."""
     base = ROOT if root is None else root
     own = _own_groups(base)
-    for version, names, inside, folder in (*_mounted(base), *_usual(base)):
+    for version, names, inside, folder in _mounted(base) or _usual(base):
         if version == 1 and controller not in names:
             continue
         path = own.get(controller if version == 1 else "", "/")
@@ -176,8 +181,6 @@ def _mounted(base: Path) -> tuple[Mount, ...]:
 
 def _usual(base: Path) -> tuple[Mount, ...]:
     """The usual places of hierarchies, for systems that do not list their mounts."""
-    if _mounted(base):
-        return ()
     folder = base / FOLDER
     found: list[Mount] = [(2, frozenset(), "/", folder), (2, frozenset(), "/", folder / "unified")]
     places = {(folder / name).resolve() for names in (VERSION_1, ("cpu,cpuacct",)) for name in names}

@@ -13,12 +13,12 @@ from typing import Any
 
 import pynvml
 
+from bench.records import control_groups
 from bench.records.environment import available_cores
 from bench.records.machine_use import Load, Part
 from bench.worker.measure.clock import now_ns, processor_ns
 
 PROC = Path("/proc")
-GROUPS = Path("/sys/fs/cgroup")
 NANOSECONDS = 1_000_000_000
 TICK_NS = NANOSECONDS // os.sysconf("SC_CLK_TCK")
 IDLE, WAITING_FOR_DISK, STOLEN, COUNTED = 3, 4, 7, 8  # places in a line of /proc/stat; later ones are part of earlier
@@ -58,8 +58,8 @@ def snapshot(beside: tuple[int, ...] = ()) -> Snapshot:
         processors=_processors(threads),
         family=_family(threads, beside),
         waited=_waited(threads),
-        pressure_ns=_pressure_ns(PROC / "pressure" / "cpu"),
-        group_pressure_ns=_group_pressure_ns(),
+        pressure_ns=_pressure_ns(_text(PROC / "pressure" / "cpu") or ""),
+        group_pressure_ns=_pressure_ns(control_groups.cpu_pressure()),
         preemptions=preemptions(),
     )
 
@@ -174,18 +174,10 @@ def _waited(threads: Iterable[int]) -> dict[int, int] | None:
     return {thread: int(text.split()[1]) for thread, text in texts.items() if text} or None
 
 
-def _pressure_ns(path: Path) -> int | None:
-    for line in (_text(path) or "").splitlines():
+def _pressure_ns(text: str) -> int | None:
+    for line in text.splitlines():
         if line.startswith("some "):
             return int(line.rpartition("total=")[2]) * 1000  # the file counts microseconds
-    return None
-
-
-def _group_pressure_ns() -> int | None:
-    """That of the control group, in version 2; version 1 has none."""
-    for line in (_text(PROC / "self" / "cgroup") or "").splitlines():
-        if line.startswith("0::"):
-            return _pressure_ns(GROUPS / line.removeprefix("0::").lstrip("/") / "cpu.pressure")
     return None
 
 

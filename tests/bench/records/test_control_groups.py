@@ -17,6 +17,14 @@ def test_a_quota_of_version_2_is_read_in_a_container_that_sees_its_own_group_as_
     assert control_groups.quota(lay_out(tmp_path / "free", {"cpu.max": "max 100000"}, own="0::/\n")) is None
 
 
+def test_pressure_is_that_of_the_own_group_of_version_2(tmp_path: Path) -> None:
+    files = {"unified/a/cpu.pressure": "some total=7", "unified/cpu.pressure": "some total=9", "cpu,cpuacct/a/x": ""}
+    root = lay_out(tmp_path, files, own=OWN_1.replace("0::/", "0::/a").format(path="/a"), mounts=MOUNTS_1 + UNIFIED)
+    assert control_groups.cpu_pressure(root) == "some total=7"
+    own = lay_out(tmp_path / "old", {"cpu,cpuacct/cpu.pressure": "some total=7"}, own=OWN_1, mounts=MOUNTS_1)
+    assert control_groups.cpu_pressure(own) == "", "version 1 has none"
+
+
 def test_a_quota_is_found_where_neither_mounts_nor_the_own_group_can_be_read(tmp_path: Path) -> None:
     assert control_groups.quota(lay_out(tmp_path / "2", {"cpu.max": "150000 100000"})) == 1.5
     old = {"cpu/cpu.cfs_quota_us": "50000", "cpu/cpu.cfs_period_us": "100000"}

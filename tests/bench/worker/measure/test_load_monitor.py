@@ -10,6 +10,8 @@ from typing import get_args
 import pynvml
 import pytest
 
+from bench.records import control_groups
+from bench.records.environment import available_cores
 from bench.records.machine_use import Load, Part
 from bench.worker.measure import load_monitor
 from bench.worker.measure.load_monitor import TICK_NS, Processor, Snapshot, gpu_others, load, snapshot
@@ -77,7 +79,7 @@ def test_counters_that_are_missing_give_none() -> None:
     bare = {"processors": None, "waited": None, "pressure_ns": None}
     found = load("pipelined", moment(0, **bare), moment(1, **bare))
     assert (found.others_ns, found.stolen_ns, found.waited_ns, found.pressure_ns) == (None, None, None, None)
-    assert found.cores == len(os.sched_getaffinity(0))
+    assert found.cores == available_cores()
 
 
 def test_cores_that_came_or_went_give_none() -> None:
@@ -88,7 +90,7 @@ def test_cores_that_came_or_went_give_none() -> None:
 def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in place of /proc, on a machine of which this process may use cores 1 and 3."""
     monkeypatch.setattr(load_monitor, "PROC", tmp_path / "proc")
-    monkeypatch.setattr(load_monitor, "GROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(control_groups, "ROOT", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 3})
     monkeypatch.setattr(os, "getppid", lambda: 50)
     files = {
@@ -104,7 +106,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "proc/60/stat": "60 (python) S 100 0 0 0 0 0 0 0 0 0 1 1 0 0\n",
         "proc/pressure/cpu": "some avg10=0.77 avg60=1.37 avg300=3.75 total=4455\nfull avg10=0.00 total=0\n",
         "proc/self/cgroup": "4:memory:/other\n0::/own/group\n",
-        "cgroup/own/group/cpu.pressure": "some avg10=0.00 avg60=0.00 avg300=0.00 total=7\n",
+        "sys/fs/cgroup/own/group/cpu.pressure": "some avg10=0.00 avg60=0.00 avg300=0.00 total=7\n",
     }
     for name, text in files.items():
         path = tmp_path / name
