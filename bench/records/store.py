@@ -202,12 +202,15 @@ def find_run(results: Path, name: str) -> RunFolder:
     Raises UsageError, with a list of the newest runs, if no run or several runs fit. Raises NothingMeasuredError for
     `latest` if no run has stored a record yet.
     """
-    path = Path(name)
-    if path.is_file():
-        return RunFolder(path)
-    if (path / RECORDS).is_file():
-        return RunFolder(path / RECORDS)
-    is_folder = bool(name) and name not in LATEST and path.is_dir()
+    path, expected = Path(name), "an id, the beginning of one id, a run folder, a records file or 'latest'"
+    try:
+        if path.is_file():
+            return RunFolder(path)
+        if (path / RECORDS).is_file():
+            return RunFolder(path / RECORDS)
+        is_folder = bool(name) and path.is_dir()
+    except OSError as error:  # as for a name that is too long for a path
+        raise UsageError(f"run {name!r}: {unreadable(error)}, expected {expected}") from None
     begun = runs(results)
     known = [run for run in begun if run.records.is_file()]
     if name in LATEST:
@@ -221,10 +224,7 @@ def find_run(results: Path, name: str) -> RunFolder:
     found = f"the ids of {len(fitting)} runs begin with it" if fitting else "no such run, folder or records file"
     if is_folder and not fitting:
         found = f"a folder without a file {RECORDS}"
-    raise UsageError(
-        f"run {name!r}: {found}; {results} has {_newest(fitting or known)}; "
-        "expected an id, the beginning of one id, a run folder, a records file or 'latest'"
-    )
+    raise UsageError(f"run {name!r}: {found}; {results} has {_newest(fitting or known)}; expected {expected}")
 
 
 def set_baseline(results: Path, run: RunFolder, *, who: str, why: str) -> Baseline:

@@ -218,6 +218,11 @@ def test_an_unknown_run_is_an_error_with_a_list_of_the_newest_runs(results: Path
     assert "and 2 older ones" in str(caught.value)
 
 
+def test_a_name_that_no_path_can_have_is_an_error_of_one_line(results: Path) -> None:
+    with pytest.raises(UsageError, match=r"'a+': cannot be read \(File name too long\), expected an id, the beginning"):
+        find_run(results, 300 * "a")
+
+
 def test_the_beginning_of_several_ids_is_an_error_with_a_list_of_them(results: Path) -> None:
     for name in ("20260101T000000Z-aaaa", "20260101T000000Z-bbbb"):
         RunFolder(folder(results / "machine" / name) / "records.jsonl").append(a_record())
