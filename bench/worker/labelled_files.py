@@ -37,17 +37,17 @@ def read(path: Path, about: SavedModel) -> Samples:
     known = about.description
     if path.suffix == ".npz":
         inputs = npz.inputs_of(path, about.dataset)
-        labelled, truth = _array(path, about, samples=len(inputs))
     elif path.suffix == ".csv":
         cells = csv.inputs_of(path, about.dataset, known.features)
         fits = cells.shape[1] == math.prod(known.sample_shape)
         inputs = cells.reshape(len(cells), *known.sample_shape) if fits else cells
-        labelled, truth = _column(path, about)
     else:
         raise UsageError(f"DATA: found {str(path)!r}, expected a .csv or .npz file, or one of {', '.join(PARTS)}")
     if inputs.shape[1:] != known.sample_shape or not len(inputs):
         expected = ", ".join(map(str, ("samples", *known.sample_shape)))
         raise UsageError(f"{path}: found samples of shape {inputs.shape}, expected ({expected})")
+    is_table = path.suffix == ".csv"
+    labelled, truth = _column(path, about) if is_table else _array(path, about, samples=len(inputs))
     return Samples(inputs=about.inputs.apply(inputs.astype(np.float64)), labelled=labelled, targets=truth)
 
 
@@ -62,7 +62,9 @@ def _array(path: Path, about: SavedModel, *, samples: int) -> tuple[np.ndarray, 
         raise DataError(f"{error}; {remedy}") from None
     where = f"{path}, {name}"
     if found.shape[:1] != (samples,):
-        raise DataError(f"{where}: found shape {found.shape} for {samples} samples, expected a label for each")
+        raise DataError(
+            f"{where}: found shape {found.shape} for {samples} samples, expected a label for each; {remedy}"
+        )
     columns = found.reshape(samples, -1)
     wanted = about.description.outputs if about.description.task == "regression" else 1
     if columns.shape[1] != wanted:

@@ -330,7 +330,7 @@ def test_an_npz_file_with_labels_is_scored_like_the_same_part_of_a_run(tmp_path:
     [
         (np.array([0, 1, 3]), "sample 2: found 3, expected the number of a class, 0 to 2"),
         (np.array([0, 1, 0.5]), "sample 2: found 0.5, expected the number of a class, 0 to 2"),
-        (np.array([0, 1]), "found shape (2,) for 3 samples, expected a label for each"),
+        (np.array([0, 1]), "found shape (2,) for 3 samples, expected a label for each; correct it, or predict"),
         (np.zeros((3, 3)), "found 3 numbers for each sample, expected 1"),
         (np.array([0, np.nan, 1]), "sample 1: found NaN or infinity"),
     ],
