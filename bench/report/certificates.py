@@ -6,6 +6,7 @@ from typing import Any
 
 from bench.analysis.deviations import FORWARD_LIMIT
 from bench.analysis.equivalence import MANTISSA_BITS, STEPS, WEIGHTS_LIMIT
+from bench.analysis.second_network import LOADED_CHECK
 from bench.records.record import Certificate, Deviation, to_json
 from bench.report import formatting
 from bench.report.layout import Entry, Table, left
@@ -16,13 +17,20 @@ Certificates = Mapping[tuple[str, str], Certificate]
 PROVEN = (
     f"Proven equal: in float64, outputs agree with a NumPy reference within {FORWARD_LIMIT:.0e}. Weights after {STEPS} "
     f"optimizer steps agree with those of the other frameworks within {WEIGHTS_LIMIT:.0e}, unless the certificate "
-    "notes a wider limit. A network with random weights computes the reference, and exports them unchanged."
+    "notes a wider limit."
 )
+RANDOM = "A network with random weights agrees with the reference too, and exports these weights unchanged."
 
 
 def hold(found: Certificates) -> bool:
     """Whether every framework that can do the work is proven equal."""
     return all(item.passed for item in found.values() if item.available)
+
+
+def meaning(found: Iterable[Certificate]) -> str:
+    """What `proven equal` means for these certificates; older ones had no network with random weights."""
+    checks = [{line.check for line in item.deviations} for item in found if item.deviations]
+    return f"{PROVEN} {RANDOM}" if checks and all(LOADED_CHECK in known for known in checks) else PROVEN
 
 
 def _status(certificate: Certificate) -> Status:
@@ -43,9 +51,8 @@ def table(found: Certificates) -> Table:
     )
     problems = [f"{' '.join(key)}: {item.problem}" for key, item in found.items() if item.problem]
     columns = left("workload", "framework", "certificate", *checks)
-    return Table(
-        title="Largest relative deviations", columns=columns, rows=rows, notes=(PROVEN, *_notes(found), *problems)
-    )
+    notes = (meaning(found.values()), *_notes(found), *problems)
+    return Table(title="Largest relative deviations", columns=columns, rows=rows, notes=notes)
 
 
 def mantissa_bits(line: Deviation) -> Entry:

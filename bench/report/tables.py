@@ -8,7 +8,7 @@ from bench.records.cell import Cell
 from bench.records.record import Record
 from bench.records.timing_metrics import METRICS
 from bench.report import formatting, reliability
-from bench.report.certificates import PROVEN
+from bench.report.certificates import meaning
 from bench.report.environment import environment_table, remarks
 from bench.report.first_calls import boundary_table, first_calls_table
 from bench.report.layout import Column, Entry, Report, Section, Table, left, without_empty
@@ -44,6 +44,7 @@ from bench.report.results import (
     planned_cells,
     select,
     status,
+    where,
     workloads,
 )
 from bench.report.roofline import roofline_table, roofs_table, worst_table
@@ -68,11 +69,11 @@ def report(records: Sequence[Record], *, command: str | None = None, noise: Nois
         for run, found in parts.items()
         for section in found
     )
-    remarks = {run: about(record for record in records if record.run == run) for run in runs}
+    first_lines = {run: about(record for record in records if record.run == run) for run in runs}
     return Report(
         title=f"Levelfield: {', '.join(runs)}",
         sections=sections,
-        about=tuple(remark if len(runs) == 1 else f"{run}: {remark}" for run, remark in remarks.items()),
+        about=tuple(line if len(runs) == 1 else f"{run}: {line}" for run, line in first_lines.items()),
         command=command,
     )
 
@@ -219,11 +220,8 @@ def _summary_notes(results: Results) -> tuple[str, ...]:
     ]
     trained = [cell for cell in shown if cell is not None and cell in results.blocks]
     training = sorted({cell.batch_size for cell in trained})
-    notes = [
-        *disturbed(results),
-        *remarks(results),
-        *([PROVEN] if any(record.certificate for record in results.records) else []),
-    ]
+    proofs = [record.certificate for record in results.records if record.certificate]
+    notes = [*disturbed(results), *remarks(results), *([meaning(proofs)] if proofs else [])]
     if training:
         sizes = " or ".join(map(str, training))
         notes.append(f"Training samples/s: at batch size {sizes}. vs fastest: how many times slower.")
@@ -252,15 +250,16 @@ def _unreliable(results: Results) -> Iterable[str]:
         _summary_cells(results, workload, row) for workload in workloads(results) for row in lanes(results, workload)
     ]
     shown = [(cell, name) for cells in rows for cell, name in zip(cells, SHOWN, strict=True) if cell in results.blocks]
-    yield from reliability.notes(results, shown, named=_named)
+    named = _named(results)
+    yield from reliability.notes(results, shown, named=named)
     groups = [
         ([cell for cell in planned_cells(results, group.workload, group.scenario) if cell.group == group], name)
         for group, name in dict.fromkeys((cell.group, name) for cell, name in shown)
     ]
     found = (standings(results, group, METRICS[name]).perhaps_faster for group, name in groups)
-    yield from reliability.winners(found, named=_named)
+    yield from reliability.winners(found, named=named)
 
 
-def _named(cell: Cell) -> str:
-    what = f"{cell.workload} {cell.contender}".strip()
-    return f"{what}, {cell.scenario} at batch {cell.batch_size}"
+def _named(results: Results) -> reliability.Named:
+    """A function that gives the name of a cell in a note below the summary, which has all workloads and scenarios."""
+    return lambda cell: f"{cell.workload} {cell.contender}, {cell.scenario} at {where(results, cell)}"

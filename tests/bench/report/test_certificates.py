@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from bench.analysis.second_network import LOADED_CHECK
 from bench.records.record import Certificate, Deviation
-from bench.report.certificates import PROVEN, as_json, hold, table
+from bench.report.certificates import PROVEN, RANDOM, as_json, hold, table
 
 FORWARD = Deviation(check="forward", against="reference", found=3e-16, allowed=1e-12)
 WEIGHTS = (
@@ -31,6 +32,14 @@ def test_each_line_has_the_largest_deviation_of_each_check() -> None:
 
 def test_notes_and_problems_stand_below() -> None:
     assert table(FOUND).notes == (PROVEN, "without dropout", "tiny keras/jax: it broke")
+
+
+def test_random_weights_are_named_only_if_every_proof_has_them() -> None:
+    loaded = Deviation(check=LOADED_CHECK, against="given weights", found=0.0, allowed=1e-15)
+    now = {key: replace(item, deviations=(*item.deviations, loaded)) for key, item in FOUND.items()}
+    now["tiny", "keras/jax"] = NONE
+    assert table(now).notes[0] == f"{PROVEN} {RANDOM}"
+    assert table({**now, ("tiny", "flax"): FAILED}).notes[0] == PROVEN, "from before this check"
 
 
 def test_nan_counts_as_the_largest_deviation() -> None:

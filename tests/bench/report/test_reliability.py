@@ -115,6 +115,14 @@ def test_a_slow_cell_of_which_every_process_was_disturbed_may_be_the_fastest() -
     assert "digits-dnn keras/jax, training at batch 32" in note(found, NO_WINNER)
 
 
+def test_cells_of_two_modes_have_two_names_below_the_summary() -> None:
+    usual = timed("pytorch", 1e-3, use=BUSY)
+    tuned = [replace(item, case=replace(item.case, mode="tuned")) for item in usual]
+    words = note(summary(report([*usual, *tuned])), "Disturbed while it was timed")
+    assert "digits-dnn pytorch, training at batch 32 idiomatic (" in words
+    assert "digits-dnn pytorch, training at batch 32 tuned (" in words
+
+
 def test_processes_that_differ_widely_are_not_ranked_and_the_spread_is_shown() -> None:
     """7.0 k and 55 k samples/s: their middle was 19.7 k, and bold."""
     found = summary(report([*differing("pytorch", 3.7e-3, 0.47e-3), *timed("flax", 2e-3, replicates=2)]))
