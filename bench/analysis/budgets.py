@@ -15,7 +15,7 @@ from bench.records.timing_metrics import METRICS
 
 Verdict = Literal["kept", "BROKEN", "not measured"]
 Planned = Mapping[str, Sequence[Case]]
-NOT_STORED = "planned, no record"
+NOT_STORED = "without a record"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,7 +151,7 @@ def test_a_budget_of_all_frameworks_needs_a_framework_that_was_planned_and_has_n
     result = check([limit], here, unmeasured={"run-a": [lost]})
     assert [(item.verdict, item.reason) for item in result.checks] == [
         ("kept", ""),
-        ("not measured", "cases: 1 of 1 planned, no record"),
+        ("not measured", "cases: 1 of 1 without a record"),
     ]
     assert "flax" in result.checks[1].where
     assert result.exit_code == 6

@@ -105,7 +105,7 @@ def test_a_budget_sees_what_an_interrupted_run_planned(levelfield: Command, tmp_
     half = planned(tmp_path / "results", records[:1], cases=[item.case for item in records])
     found = levelfield("check", budgets, half.folder)
     assert found.code == 6
-    assert "planned, no record" in found.out
+    assert "without a record" in found.out
     whole = planned(tmp_path / "results", records, cases=[item.case for item in records])
     assert levelfield("check", budgets, whole.folder).code == 0
 
