@@ -14,7 +14,8 @@ no option of Levelfield shows it. Each variable is treated in one of three ways.
 REFUSING = f"""\
 With these variables a record would not be true. `run`, `tune`, `verify` and `doctor --calibrate` end with exit code 2
 before anything starts, and name all of them at once. `unset NAME` is the remedy. `{ALLOW}=NAME,NAME` allows them by
-name. They are then on the record, and the report names them and their effect. A harmless value, such as `0` for a
+name. They are then on the record, and the report names them and their effect. A case whose code should be compiled and
+is not still fails. A harmless value, such as `0` for a
 variable that switches something on, is recorded and not refused. Variables marked *GPU* are refused only if a case runs
 on a GPU."""
 
