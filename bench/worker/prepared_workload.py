@@ -46,8 +46,8 @@ class PreparedWorkload:
     def split(self, part: Part) -> Split:
         """One part of the data set, in the network's input shape and precision.
 
-        Raises DataError for a training part of which the recipe holds out rows without some class. Every proof reads
-        this part, so that no framework is measured then.
+        Raises DataError if the rows of the training part that the recipe holds out lack a class. Every proof reads this
+        part, so no framework is measured then.
         """
         split: Split = getattr(self.dataset, part)
         held_out = self.workload.recipe.validation_fraction
