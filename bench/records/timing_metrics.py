@@ -7,6 +7,7 @@ processes. A metric has no value (None, never 0) if there are too few samples, o
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ Compute = Callable[[Block], float]
 TRAINING: tuple[Scenario, ...] = ("training",)
 INFERENCE: tuple[Scenario, ...] = ("inference",)
 EVERYWHERE: tuple[Scenario, ...] = (*TRAINING, *INFERENCE)
+KEPT = 2**15  # percentiles; a run with a thousand cells has fewer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +225,8 @@ def _part_s(block: Block, name: str) -> float:
     return math.nan if block.boundary is None else _percentile_s(getattr(block.boundary, name), 50)
 
 
-def _percentile_s(times_ns: Sequence[int], percent: float) -> float:
+@lru_cache(KEPT)  # a page needs the same percentile dozens of times
+def _percentile_s(times_ns: tuple[int, ...], percent: float) -> float:
     return float(np.percentile(times_ns, percent)) / 1e9 if times_ns else math.nan
 
 
