@@ -55,7 +55,7 @@ def load_suite(name: str) -> Suite:
     path = SUITES / f"{name}.toml"
     if name in workload_names():
         raise UsageError(f"--suite: found {name!r}, which is the name of a workload: use `levelfield run {name}`")
-    if name.endswith(".toml") or Path(name).is_file():
+    if name.endswith(".toml"):
         known = ", ".join(suite_names())
         raise UsageError(
             f"--suite: found {name!r}, which is a file, expected one of {known}: a workload of your own is measured "

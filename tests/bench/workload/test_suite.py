@@ -47,6 +47,22 @@ def test_an_unknown_suite_is_refused_with_a_list_of_the_known_ones(name: str) ->
         load_suite(name)
 
 
+def test_a_file_in_the_current_folder_with_the_name_of_a_suite_hides_no_suite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "quick").write_text("")
+    (tmp_path / "mine.toml").write_text("")
+    assert load_suite("quick").name == "quick"
+    with pytest.raises(UsageError, match=r"found 'mine\.toml', which is a file"):
+        load_suite("mine.toml")
+
+
+def test_a_name_that_no_file_can_have_is_an_unknown_suite() -> None:
+    with pytest.raises(UsageError, match=r"^--suite: found 'xxx"):
+        load_suite("x" * 300)
+
+
 def test_a_mistake_in_a_suite_is_reported_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite, "SUITES", tmp_path)
     text = (SUITES / "quick.toml").read_text()
