@@ -2,6 +2,8 @@
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
 import numpy as np
@@ -82,7 +84,8 @@ def _missing(cells: Cells, missing: Sequence[str], firsts: Mapping[str, int]) ->
 
 def _unknown(cells: Cells, names: Sequence[str], firsts: Mapping[str, int], missing: Sequence[str]) -> Iterator[str]:
     """All labels that dataset.classes does not list, each with its first line."""
-    found = [text for text in firsts if text not in names and text not in missing]
+    others = {*names, *missing}  # a column of quantities may have as many labels as rows
+    found = [text for text in firsts if text not in others]
     firsts_shown = [f"{_where(cells, firsts[text])}: found {shown(text)}" for text in found[:SHOWN]]
     if firsts_shown:
         others = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
@@ -107,7 +110,8 @@ def _alike(cells: Cells, names: Sequence[str], firsts: Mapping[str, int]) -> Ite
 def _meaning(name: str) -> object:
     """What a label probably means: a number, or the text without the difference of case, blanks and code points."""
     if is_number(name) and name.isascii():
-        return float(name)
+        with suppress(InvalidOperation):  # an exponent of twenty digits
+            return Decimal(name)  # exact, unlike float: long numbers that differ are different labels
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 

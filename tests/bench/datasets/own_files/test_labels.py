@@ -43,8 +43,40 @@ def test_labels_that_look_alike_are_refused_unless_they_are_listed(one: str, oth
     assert not read(one, "third", other, classes=(one, "third", other)).problems
 
 
-def test_labels_that_differ_do_not_look_alike() -> None:
-    assert not read("1", "2", "10", "a", "b").problems
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("1", "2", "10", "a", "b"),
+        ("12345678901234567890", "12345678901234567891"),
+        ("inf", "1e400"),
+        ("1e99999999999999999999", "7"),
+    ],
+)
+def test_labels_that_differ_do_not_look_alike(texts: tuple[str, ...]) -> None:
+    assert not read(*texts).problems
+
+
+class Counted(str):
+    """A text that counts how often it is compared with another one."""
+
+    __slots__ = ()
+    comparisons = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the texts are equal."""
+        Counted.comparisons += 1
+        return str.__eq__(self, other)  # type: ignore[arg-type]
+
+
+def test_a_label_is_not_compared_with_every_other_one() -> None:
+    """A column of quantities, taken for classes by mistake, has as many labels as rows."""
+    texts = [Counted(f"w{number}") for number in range(500)]
+    assert len(read(*texts).names) == 500
+    assert Counted.comparisons < 50 * len(texts)
+    Counted.comparisons = 0
+    assert "other" not in texts
+    assert Counted.comparisons == len(texts), "comparisons are counted"
 
 
 @pytest.mark.parametrize("text", ["", "NA", "nan", "?", "null"])
