@@ -15,6 +15,7 @@ from bench.datasets.base import Split, checksum
 from bench.datasets.description import Description, Part, Switch, Task, checked
 from bench.datasets.own_files import columns, labels, remarks, rows
 from bench.datasets.own_files import header as headers
+from bench.datasets.own_files.columns import Cells
 from bench.datasets.own_files.header import Header, Wanted
 from bench.datasets.own_files.rows import Rows
 from bench.datasets.tables import Splitting, Table
@@ -122,6 +123,7 @@ def inputs_of(path: Path, dataset: Mapping[str, object], features: tuple[str, ..
         raise DataError(f"{path}: found the name {twice[0]!r} twice, expected different names")
     places = [found.names.index(name) for name in features] or range(len(found.names))
     cells = columns.read(found, content, numbers=places, text=None)
+    _check_rows(cells)
     columns.check(cells, can_drop=False)
     return columns.matrix(cells)
 
@@ -133,8 +135,7 @@ def _read(options: Options) -> File:
     target, features = headers.choose(names, Wanted(options.target, options.features, options.drop))
     numbers = features if is_text else (*features, target)
     cells = columns.read(names, content, numbers=numbers, text=target if is_text else None)
-    if not (cells.lines or cells.ragged or cells.blank):
-        raise DataError(f"{path}: found the names of the columns and 0 rows, expected at least one row")
+    _check_rows(cells)
     found = labels.read(cells, options.classes) if is_text and cells.lines else labels.NONE
     unchosen = remarks.numbers_of_rows(cells, features) if options.features is None else ()
     columns.check(cells, target=None if is_text else target, others=found.problems, unchosen=unchosen)
@@ -154,6 +155,12 @@ def opened(path: Path, *, header: bool | None) -> tuple[Header, Rows]:
     first = next(content)
     names = headers.read(path, first, header=header)
     return names, content if names.line else chain([first], content)
+
+
+def _check_rows(cells: Cells) -> None:
+    if not (cells.lines or cells.ragged or cells.blank):
+        path = cells.header.path
+        raise DataError(f"{path}: found the names of the columns and 0 rows, expected at least one row")
 
 
 def _check_header(names: Header, target: str, classes: tuple[str, ...]) -> None:

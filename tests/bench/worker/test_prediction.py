@@ -188,7 +188,7 @@ def test_a_model_file_that_lost_weights_is_not_kept(tmp_path: Path, monkeypatch:
     [
         ("width,height\n1,2\n", "new.csv: found no column 'rooms', expected width, height, rooms"),
         ("width,height,rooms\n1,2,many\n", "new.csv, line 2, column 'rooms': found 'many', expected a number"),
-        ("width,height,rooms\n", "new.csv: found samples of shape (0, 3), expected (samples, 3)"),
+        ("width,height,rooms\n", "new.csv: found the names of the columns and 0 rows, expected at least one row"),
     ],
 )
 def test_a_wrong_data_file_is_an_error_of_one_line(houses: Workload, tmp_path: Path, text: str, message: str) -> None:
