@@ -1,5 +1,6 @@
 """The command line: the only part that prints or exits; what takes time to import is imported by its command."""
 
+import errno
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -35,6 +36,9 @@ def common_options(
     """Take the options that belong to no command."""
 
 
+# Why nobody can even look whether a path of the user exists.
+UNUSABLE = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}
+
 MEASURE = "Measure"
 READ = "Read and compare"
 LOOK_UP = "Look up"
@@ -67,6 +71,10 @@ def main() -> None:
         fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         fail("interrupted", INTERRUPTED)
+    except OSError as error:
+        if error.errno not in UNUSABLE or error.filename is None:
+            raise
+        fail(f"{error.filename}: cannot be used ({error.strerror}), expected another path", USAGE)
     except Exception as error:
         complaint = _complaint(error)
         if complaint is None:

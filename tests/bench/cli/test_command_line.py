@@ -1,10 +1,12 @@
 """What all commands share: mistakes, interrupts, help, and what they import."""
 
+import errno
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from typer.main import get_group
@@ -65,6 +67,23 @@ def test_a_misspelt_name_is_answered_by_those_like_it(arguments: list[str], near
 
 
 @pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.parametrize("command", ["report", "show", "run", "run --resume", "compare latest", "baseline set --why x"])
+def test_a_path_that_nobody_can_look_at_ends_with_2_and_one_line(command: str, levelfield: Command) -> None:
+    found = levelfield(*command.split(), f"{'x' * 300}.toml")
+    assert (found.code, found.out, found.err.count("\n")) == (2, "", 1)
+    assert found.err.endswith("xxx.toml: cannot be used (File name too long), expected another path\n")
+
+
+def test_an_error_of_the_system_that_is_not_about_such_a_path_is_not_hidden(
+    levelfield: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for error in (OSError(errno.EIO, "broken", "disk"), OSError(errno.EACCES, "no path")):
+        monkeypatch.setitem(catalogue.LISTS, "workloads", Mock(side_effect=error))
+        with pytest.raises(OSError, match=r"broken|no path"):
+            levelfield("list", "workloads")
+
+
 def test_an_interrupt_of_any_command_ends_with_130(levelfield: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt

@@ -92,6 +92,7 @@ REFUSED: dict[str, list[str]] = {
     "a GPU that is not there": ["--device", "cuda"],
     "a name of a machine that is a path": ["--machine", "../elsewhere"],
     "folders that cannot be written": ["--reports", "FILE/reports"],
+    "a folder whose name is too long": ["--reports", "x" * 300],
     "a purpose that the scenario does not have": ["--purpose", "learning", "--scenario", "inference"],
     "a framework that does not exist": ["--framework", "theano"],
     "a comparison without a valid threshold": ["--self-check", "--threshold", "0"],
