@@ -38,6 +38,16 @@ class Missing:
     details: tuple[str, ...] = ()
     planned: bool = False
 
+    @property
+    def named(self) -> str:
+        """What is missing, with its details: `learning of seed 1`."""
+        return f"{self.what} of {', '.join(self.details)}" if self.details else self.what
+
+    @property
+    def sentence(self) -> str:
+        """The same as a sentence about the candidate."""
+        return f"{self.named} is missing in the candidate{', though it was planned' if self.planned else ''}"
+
 
 def missing(
     there: Sequence[Record],

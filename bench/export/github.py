@@ -6,13 +6,11 @@ GitHub shows ten annotations of one kind for a step, and refuses a summary of mo
 """
 
 import math
-from collections.abc import Iterator, Sequence
 
 from bench.analysis import environments
 from bench.analysis.budgets import Check, Checks
 from bench.analysis.compare import Comparison
-from bench.analysis.missing import Missing
-from bench.records.cell import Cell, names
+from bench.records.cell import names
 
 MOST = 10  # annotations
 LONGEST = 1000  # characters of one annotation
@@ -62,15 +60,8 @@ def _worse(found: Comparison) -> list[str]:
             messages.append(f"{places[item.cell]}: {item.metric} {values} ({item.reason})")
     messages += found.newly_failed
     compared = bool(found.rows or found.changes)
-    messages += _lost(found.missing, places) if compared else [f"nothing in common: {line}" for line in found.apart]
-    return messages
-
-
-def _lost(missing: Sequence[Missing], places: dict[Cell, str]) -> Iterator[str]:
-    for item in missing:
-        details = f" of {', '.join(item.details)}" if item.details else ""
-        planned = ", though it was planned" if item.planned else ""
-        yield f"{places[item.cell]}: {item.what}{details} is missing in the candidate{planned}"
+    lost = [f"{places[item.cell]}: {item.sentence}" for item in found.missing]
+    return [*messages, *(lost if compared else [f"nothing in common: {line}" for line in found.apart])]
 
 
 def _common(found: Comparison) -> str:

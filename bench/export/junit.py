@@ -63,11 +63,8 @@ def _changed(item: Change) -> TestCase:
 
 def _lost(item: Missing) -> TestCase:
     cell = item.cell
-    name = f"{cell.scenario} batch {cell.batch_size} on {cell.device}, {cell.how}, {item.what}"
-    details = f" of {', '.join(item.details)}" if item.details else ""
-    planned = ", though it was planned" if item.planned else ""
-    message = f"{item.what}{details} is missing in the candidate{planned}"
-    return _error(f"{name} missing", f"{cell.workload}.{cell.contender}", message, "missing")
+    name = f"{cell.scenario} batch {cell.batch_size} on {cell.device}, {cell.how}, {item.what} missing"
+    return _error(name, f"{cell.workload}.{cell.contender}", item.sentence, "missing")
 
 
 def _case(place: str, name: str, verdict: str, message: str) -> TestCase:

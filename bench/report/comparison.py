@@ -263,5 +263,4 @@ def _without(where: str, items: Sequence[Missing], varying: Sequence[str]) -> It
 
 
 def _part(item: Missing) -> str:
-    details = f" of {', '.join(item.details)}" if item.details else ""
-    return f"{item.what}{details}{' (planned)' if item.planned else ''}"
+    return f"{item.named}{' (planned)' if item.planned else ''}"
