@@ -14,21 +14,9 @@ from tests.bench.mutated_files import damage
 Arrays = dict[str, np.ndarray]
 
 DTYPES = (
-    *(
-        "float16",
-        "float32",
-        "float64",
-        ">f4",
-        ">f8",
-        "longdouble",
-        "complex64",
-        "bool",
-        "int8",
-        "uint8",
-        ">i2",
-        "int64",
-    ),
-    *("uint64", "U5", "S5", "datetime64[s]", "timedelta64[D]", "object", "V4"),
+    *("float16", "float32", "float64", ">f4", ">f8", "longdouble", "complex64"),
+    *("bool", "int8", "uint8", ">i2", "int64", "uint64"),
+    *("U5", "S5", "datetime64[s]", "timedelta64[D]", "object", "V4"),
 )
 VALUES: tuple[Any, ...] = (np.nan, np.inf, -np.inf, 1e39, -1e300, 0.5, -1, 255, 2**31, 2**62, 1e-320)
 

@@ -1,4 +1,4 @@
-"""A folder for the files of all examples, and how many examples are tried."""
+"""A folder for the files of all examples of a test file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of the files, with a cache of its own beside them."""
     made = tmp_path_factory.mktemp("mutated")
