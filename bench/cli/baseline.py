@@ -79,8 +79,8 @@ def _warn_if_incomplete(folder: "RunFolder") -> None:
     never = sum(map(len, missing(folder).values())) if folder.plan.is_file() else 0
     if failed or never:
         warn(
-            f"{folder.name}: {failed} cases did not end well, and {never} planned cases have no record; later runs "
-            "cannot be compared in these: finish it with `levelfield run --resume`, or set a complete run"
+            f"{folder.name} is not complete: failed cases: {failed}, planned cases without a record: {never}; later "
+            "runs cannot be compared in these: finish it with `levelfield run --resume`, or set a complete run"
         )
 
 

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -83,7 +84,7 @@ def run(checkout: Path, options: "Options", *, threshold: float, form: str, resu
         left = _undecided(runs, threshold=share, results=results)
         if not left:
             break
-        note(f"compare the runs so far: levelfield compare {' '.join(_names(runs))}")
+        note(f"compare the runs so far: levelfield compare {shlex.join(_names(runs))}")
         note(f"{len(left)} inconclusive cells are measured again")
         try:
             more = measure(checkout, options, results=results, quiet=form != "terminal", only=left)
@@ -93,7 +94,7 @@ def run(checkout: Path, options: "Options", *, threshold: float, form: str, resu
             break  # the reason was printed; the pairs that were measured before still give verdicts
         runs = ([*runs[0], *more[0]], [*runs[1], *more[1]])
     names = _names(runs)
-    note(f"compare them again: levelfield compare {' '.join(names)}")
+    note(f"compare them again: levelfield compare {shlex.join(names)}")
     compare(*names, threshold=threshold, form=form, results=results)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from bench.cli.console import errors, fail, say, show, warn
@@ -10,9 +11,6 @@ from bench.cli.console import errors, fail, say, show, warn
 if TYPE_CHECKING:
     from bench.records.record import Record
     from bench.report.layout import Report
-
-
-FULL = "Everything: `levelfield report --full`, or the page."
 
 
 def make_page(
@@ -29,13 +27,13 @@ def make_page(
     return replace(report, about=(*remarks, *report.about))
 
 
-def show_page(report: "Report", *, full: bool = False) -> None:
-    """Print a report: what fits on a screen, or all of it."""
+def show_page(report: "Report", *, full: bool = False, runs: Sequence[str] = ()) -> None:
+    """Print a report: what fits on a screen, or all of it; `runs` are its runs as the user named them."""
     from bench.report import terminal
 
     show(terminal.render(report, brief=not full))
     if not full:
-        say(f"\n{FULL}")
+        say(f"\nEverything: `{' '.join(('levelfield report', *map(quote, runs), '--full'))}`, or the page.")
 
 
 def write_page(
@@ -70,7 +68,7 @@ def write_page(
 
 def without_folders(line: str) -> str:
     """A warning as a page has it: without the folders of a path, because a page can be shown to anybody."""
-    path, colon, rest = line.partition(":")
+    path, colon, rest = line.partition(": ")  # a folder may have a colon in its name
     return f"INCOMPLETE: {Path(path).name}{colon}{rest}"
 
 

@@ -36,7 +36,7 @@ def report(  # noqa: PLR0913 (the options of the command)
     if last and runs:
         fail(f"--last: found {', '.join(runs)} beside it, expected no other run", USAGE)
     if full and form != "terminal":
-        fail(f"--full: found --format {form} beside it, expected --format terminal: others have everything", USAGE)
+        fail(f"--full: found --format {form} beside it, expected one of them: other formats have every table", USAGE)
     incomplete: list[str] = []
     found, command = read(
         runs or ["latest"], results=results, incomplete=incomplete.append, unfinished=incomplete.append
@@ -53,7 +53,7 @@ def report(  # noqa: PLR0913 (the options of the command)
         write(markdown.render(page))
         raise SystemExit(code)
     try:
-        show_page(page, full=full)
+        show_page(page, full=full, runs=runs or ())
     finally:  # the page is written even if the reader of the output, such as `head`, has stopped
         written, is_whole = write_page(page, found, reports=reports, noise=noise)
     note(f"report: {written}")

@@ -20,6 +20,7 @@ from bench.cli.console import (
     Threshold,
     console,
     fail,
+    first_of,
     named_once,
     say,
     warn,
@@ -30,7 +31,7 @@ from bench.cli.events import show_event
 from bench.cli.options import as_option, with_options
 from bench.cli.page import make_page, show_page, without_folders, write_page
 from bench.cli.run_plan import estimates, say_what_is_left_out, tell_plan
-from bench.cli.stored_runs import check_writable, known_noise, warn_of_another_environment
+from bench.cli.stored_runs import check_writable, known_noise, options_of, warn_of_another_environment
 from bench.cli.verdicts import VerdictFormat
 from bench.plan.options import COMPARE, HOW, Help, Options
 
@@ -160,7 +161,7 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
     if found is None:
         fail(f"{results}: found no unfinished run to continue", NOTHING)
     plan = found.load_plan()
-    options = Options(**plan.options["options"])
+    options = options_of(found, plan)
     request, machine = replace(check(options), left_out=()), machine_name(options.machine)  # its pairs are settled
     if machine != plan.options["machine"]:
         fail(
@@ -236,7 +237,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     for name, wanted in (("models", options.save_models), ("tensorboard", options.tensorboard)):
         if wanted:
             say(f"{name}: {store.folder / 'artifacts' / name}")
-    return _exit_code(records) or (0 if is_whole else FAILED)
+    return first_of(_exit_code(records), 0 if is_whole else FAILED)
 
 
 def _reported(store: "RunFolder", options: Options, *, reports: Path) -> "tuple[list[Record], Path, bool]":

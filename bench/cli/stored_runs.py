@@ -9,10 +9,13 @@ from bench.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.analysis.verdicts import Spreads
+    from bench.plan.options import Options
     from bench.records.record import Record
     from bench.records.store import Plan, RunFolder
 
 Tell = Callable[[str], None]
+
+WRITABLE = "expected a folder with write permission"
 
 
 def read(
@@ -41,7 +44,7 @@ def read(
             plan = run.load_plan()
             if unfinished is not None:
                 _tell_of_missing(run, plan, stored, unfinished)
-            commands[run.name] = _command(run, plan)
+            commands[run.name] = options_of(run, plan).command()
     if not records:
         fail(f"{', '.join(names)}: found no records", NOTHING)
     lines = commands.values() if len(set(names)) == 1 else (f"{line}  # {run}" for run, line in commands.items())
@@ -90,13 +93,13 @@ def _tell_of_missing(run: "RunFolder", plan: "Plan", stored: Sequence["Record"],
         )
 
 
-def _command(run: "RunFolder", plan: "Plan") -> str:
-    """The command that repeats a run. Raises UsageError if the plan has options that this version does not know."""
+def options_of(run: "RunFolder", plan: "Plan") -> "Options":
+    """The options of a run. Raises UsageError if the plan has options that this version does not know."""
     from bench.plan.options import Options
 
     try:
-        return Options(**plan.options["options"]).command()
-    except (KeyError, TypeError, AttributeError):
+        return Options(**plan.options["options"])
+    except (KeyError, TypeError):
         raise UsageError(
             f"{run.plan}: found options that this version of Levelfield does not have, expected those of `levelfield "
             "run`; move the file away to read the records without it"
@@ -140,10 +143,14 @@ def check_can_be_written(*folders: Path) -> None:
     import os
 
     for folder in folders:
-        there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-            reason = "Permission denied" if there.is_dir() else "Not a directory"
-            fail(f"{folder}: cannot be written ({reason}); expected a folder with write permission", USAGE)
+        try:
+            there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+            is_folder, is_writable = there.is_dir(), os.access(there, os.W_OK | os.X_OK)
+        except OSError as error:  # a name that is too long, or a parent that may not be searched
+            fail(f"{folder}: cannot be written ({error.strerror}); {WRITABLE}", USAGE)
+        if not (is_folder and is_writable):
+            reason = "Permission denied" if is_folder else "Not a directory"
+            fail(f"{folder}: cannot be written ({reason}); {WRITABLE}", USAGE)
 
 
 def known_noise(records: Sequence["Record"], *, results: Path) -> dict[str, float]:
@@ -177,4 +184,4 @@ def check_writable(*folders: Path) -> None:
             with TemporaryFile(dir=folder):
                 pass
         except OSError as error:
-            fail(f"{folder}: cannot be written ({error.strerror}); expected a folder with write permission", USAGE)
+            fail(f"{folder}: cannot be written ({error.strerror}); {WRITABLE}", USAGE)

@@ -53,7 +53,7 @@ def _summarise(page: str) -> None:
     from bench.export import github
 
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary is None:
+    if not summary:
         write(page)
         return
     path = Path(summary)

@@ -134,7 +134,7 @@ def _sizes(recipe: Recipe, data: Description, timed: Sequence[int]) -> Iterator[
             f"recipe.batch_size: found {recipe.batch_size}, expected at most {training}, the number of training samples"
         )
     if timed and max(timed) > data.train:
-        yield (f"timing.batch_sizes: found {max(timed)}, expected at most {data.train}, the number of training samples")
+        yield f"timing.batch_sizes: found {max(timed)}, expected at most {data.train}, the number of training samples"
 
 
 def _metrics(recipe: Recipe, data: Description, target: Target | None, band: Band | None) -> Iterator[str]:

@@ -13,7 +13,7 @@ import pytest
 from bench.cli import main
 from bench.records.record import Record
 from bench.records.store import RunFolder
-from bench.records.variable_rules import OVERRULED, SET
+from bench.records.variable_rules import OVERRULED, REFUSED, SET
 from bench.run.worker_client import ROOT
 from bench.workload import frameworks
 from bench.workload.frameworks import Contender
@@ -48,7 +48,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def shell() -> Iterator[None]:
     """A shell without variables of which a command would tell: those of the user, and those that other tests set."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in (*OVERRULED, *SET):
+        for name in (*OVERRULED, *SET, *(rule.name for rule in REFUSED)):
             patch.delenv(name, raising=False)
         yield
 

@@ -86,6 +86,8 @@ def test_on_github_the_page_goes_to_the_summary_of_the_job(
     candidate = store(tmp_path / "candidate.jsonl", quick_run(), change=slower)
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     printed = levelfield("compare", baseline, candidate, "--format", "github").out
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "")
+    assert levelfield("compare", baseline, candidate, "--format", "github").out == printed
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     (tmp_path / "summary.md").write_text("What was there before.\n")
     found = levelfield("compare", baseline, candidate, "--format", "github")

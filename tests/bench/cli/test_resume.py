@@ -47,6 +47,19 @@ def test_a_plan_may_know_the_work_by_an_earlier_digest_and_lack_a_workload_that_
         assert "tiny pytorch training" in result.out
 
 
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_plan_with_options_of_another_version_is_refused_in_one_line(levelfield: Command, place: Place) -> None:
+    run = RunFolder(place.records)
+    plan = run.load_plan()
+    run.save_plan(replace(plan, options={**plan.options, "options": {**plan.options["options"], "colour": "red"}}))
+    for command in (("run", "--resume", run.name), ("report", run.name)):
+        found = levelfield(*command, "--results", place.results)
+        assert (found.code, found.out, found.err.count("\n")) == (2, "", 1)
+        assert "plan.json: found options that this version of Levelfield does not have" in found.err
+    run.save_plan(plan)
+    assert levelfield("report", run.name, "--format", "csv", "--results", place.results).code == 0
+
+
 def test_nothing_to_resume_ends_with_6(levelfield: Command, place: Place, tmp_path: Path) -> None:
     complete = levelfield("run", "--resume", *place.places)
     assert (complete.code, complete.err) == (6, f"levelfield: {place.results}: found no unfinished run to continue\n")
