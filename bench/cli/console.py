@@ -78,8 +78,11 @@ def share_of(threshold: float) -> float:
 
 
 def write(text: str) -> None:
-    """Text for other programs, as it is: neither wrapped nor coloured."""
-    sys.stdout.write(text)
+    """Text for other programs, as it is: neither wrapped nor coloured.
+
+    What no file can have, half of a character, is written as an escape, which is JSON's escape too.
+    """
+    sys.stdout.write(text.encode(errors="backslashreplace").decode())
 
 
 def show(parts: Iterable[RenderableType]) -> None:

@@ -50,12 +50,12 @@ def folds(rows: int, number: int, how: Dealing) -> list[tuple[Rows, Rows]]:
     dealt = KFold if labels is None else StratifiedKFold
     if labels is not None:
         present, counts = np.unique(labels, return_counts=True)
-        if counts.min() < number:
+        least = int(counts.min())
+        if least < number:
             label = _named(int(present[counts.argmin()]), how.names)
-            raise DataError(
-                f"dataset.folds: found {number} folds, and only {counts.min()} rows of class {label}; "
-                f"expected at most {counts.min()} folds with stratify = true"
-            )
+            most = f"expected at most {least} folds with stratify = true"
+            remedy = most if least > 1 else "add rows of this class, or leave it out"
+            raise DataError(f"dataset.folds: found {number} folds, and only {_rows(least)} of class {label}; {remedy}")
     return list(dealt(number, shuffle=True, random_state=how.seed).split(np.zeros(rows), labels))
 
 
@@ -121,19 +121,18 @@ def _message(absent: _Absent, *, parts: int, stratify: bool) -> str:
     name = "validation" if absent.part == HELD_OUT else absent.part
     if absent.classes:
         return (
-            f"dataset: found {absent.classes} classes but only {absent.rows} rows in the {name} part, expected every "
-            'class in every part; use task = "regression" if the target is a quantity, or a larger part '
+            f"dataset: found {absent.classes} classes but only {_rows(absent.rows)} in the {name} part, expected "
+            'every class in every part; use task = "regression" if the target is a quantity, or a larger part '
             f"({REMEDIES[absent.part]})"
         )
     if absent.found < parts:
-        rows = "row" if absent.found == 1 else "rows"
         return (
-            f"dataset: found {absent.found} {rows} of class {absent.name}, expected one or more in each of {parts} "
+            f"dataset: found {_rows(absent.found)} of class {absent.name}, expected one or more in each of {parts} "
             "parts; add rows of this class, correct its name, or leave it out"
         )
     shares = "" if stratify else "set dataset.stratify = true, or "
     return (
-        f"dataset: found no sample of class {absent.name} in the {name} part ({absent.rows} rows), expected every "
+        f"dataset: found no sample of class {absent.name} in the {name} part ({_rows(absent.rows)}), expected every "
         f"class in every part; {shares}change dataset.seed or {REMEDIES[absent.part]}"
     )
 
@@ -157,9 +156,13 @@ def _check_numbers(
         )
     if smaller < len(present):
         raise DataError(
-            f"dataset.stratify: found true, and {len(present)} classes for a part of {smaller} rows, expected at least "
-            f"one row of each class in each part; change {key}"
+            f"dataset.stratify: found true, and {len(present)} classes for a part of {_rows(smaller)}, expected at "
+            f"least one row of each class in each part; change {key}"
         )
+
+
+def _rows(number: int) -> str:
+    return "1 row" if number == 1 else f"{number} rows"
 
 
 def _named(label: int, names: Sequence[str]) -> str:

@@ -37,11 +37,11 @@ def annotations(found: Comparison | Checks) -> str:
 
 def summary(page: str, *, before: int = 0) -> str:
     """What to add to a job's summary of so many bytes: the page, cut at the end of a line if it would not fit."""
-    text = f"{page}\n"
+    content = f"{page}\n".encode(errors="backslashreplace")
     room = LARGEST_SUMMARY - before
-    if len(text.encode()) <= room:
-        return text
-    kept = text.encode()[: max(0, room - len(CUT.encode()))].decode(errors="ignore")
+    if len(content) <= room:
+        return content.decode()
+    kept = content[: max(0, room - len(CUT.encode()))].decode(errors="ignore")
     return kept[: kept.rfind("\n") + 1] + CUT if len(CUT.encode()) <= room else ""
 
 

@@ -189,8 +189,8 @@ def _ragged(cells: Cells) -> Iterator[str]:
         width = len(cells.header.names)
         first = "header" if cells.header.line else "first line"
         quotes = "; a cell that contains a comma needs quotes" if found > width else ""
-        lines = more(len(others), "line")
-        yield f"line {line}: found {found} cells, expected {width}, as the {first} has{lines}{quotes}"
+        lines, what = more(len(others), "line"), "1 cell" if found == 1 else f"{found} cells"
+        yield f"line {line}: found {what}, expected {width}, as the {first} has{lines}{quotes}"
 
 
 def _blank(cells: Cells) -> Iterator[str]:

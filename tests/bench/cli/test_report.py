@@ -15,7 +15,7 @@ from bench.records.store import Plan, new_run
 from bench.report import charts
 from tests.bench.cli.conftest import Command, Finished, Place
 from tests.bench.cli.stored_files import store
-from tests.bench.sample_records import quick_run
+from tests.bench.sample_records import quick_run, record
 
 
 def test_the_report_of_the_newest_run_is_printed_and_written_again(levelfield: Command, place: Place) -> None:
@@ -179,6 +179,17 @@ def test_records_that_could_not_be_read_are_told_on_the_page_and_by_the_exit_cod
     budgets = tmp_path / "budgets.toml"
     budgets.write_text('[[budget]]\nworkload = "digits-dnn"\nstep_p50_ms = 1000.0\n')
     assert levelfield("check", budgets, baseline).code == 1
+
+
+@pytest.mark.parametrize("form", ["terminal", "markdown", "csv", "json"])
+def test_half_a_character_in_a_name_breaks_no_format(form: str, levelfield: Command, tmp_path: Path) -> None:
+    """A damaged record may have one: JSON can escape it, and no file can contain it."""
+    strange = store(tmp_path / "strange.jsonl", [record("mine\ud800")])
+    found = levelfield("report", strange, "--format", form, "--reports", tmp_path)
+    assert found.code == 0
+    assert "mine" in found.out
+    if form == "json":
+        assert json.loads(found.out)[0]["workload"] == "mine\ud800"
 
 
 def test_a_page_names_no_folder_of_a_file_even_if_the_folder_has_a_colon_in_its_name() -> None:

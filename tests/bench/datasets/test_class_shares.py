@@ -73,8 +73,13 @@ def test_the_remedy_does_not_name_an_option_that_is_already_set() -> None:
     [
         ([0] * 19 + [1], {}, r"only 1 row of class 1 to divide by dataset\.test, expected at least one row of each"),
         ([0] * 17 + [1] * 3, {"folds": 4}, r"found 4 folds, and only 3 rows of class 1"),
+        (
+            [0] * 19 + [1],
+            {"folds": 4},
+            r"found 4 folds, and only 1 row of class 1; add rows of this class, or leave it",
+        ),
         ([0, 1, 2, 3] * 5, {"test": 0.1}, r"and 4 classes for a part of 2 rows.*change dataset\.test"),
-        ([0, 1] * 10, {"held_out": 0.06}, r"2 classes for a part of 1 rows.*change recipe\.validation_fraction"),
+        ([0, 1] * 10, {"held_out": 0.06}, r"2 classes for a part of 1 row, .*change recipe\.validation_fraction"),
     ],
 )
 def test_a_class_that_is_too_small_for_its_share_is_refused_in_plain_words(

@@ -199,7 +199,7 @@ def test_a_class_may_have_the_name_none(tmp_path: Path) -> None:
         ({"folds": 31}, r"dataset\.folds: found 31, expected at most 30, the number of rows"),
         (
             {"stratify": True, "test": 0.01},
-            r"dataset\.stratify: found true, and 2 classes for a part of 1 rows, expected at least one row of each",
+            r"dataset\.stratify: found true, and 2 classes for a part of 1 row, expected at least one row of each",
         ),
         (
             {"stratify": True, "target": "price", "task": "regression", "drop": ["sold"]},

@@ -158,7 +158,7 @@ def test_leakage_the_share_that_the_recipe_holds_out_reaches_the_data_set(tmp_pa
 
 def test_a_split_that_nobody_checks_is_refused_before_anything_starts(tmp_path: Path) -> None:
     path = written(tmp_path, "a,b,sold", *LINES)
-    with pytest.raises(UsageError, match=r"mine\.toml: .* only 1 rows in the validation part.*recipe\.validation_fra"):
+    with pytest.raises(UsageError, match=r"mine\.toml: .* only 1 row in the validation part.*recipe\.validation_fra"):
         workload(table(path), validation_fraction=0.04)
     assert workload(table(path), validation_fraction=0.25).recipe.validation_fraction
 

@@ -79,6 +79,7 @@ def test_a_summary_over_one_mebibyte_is_cut_at_the_end_of_a_line_and_says_so() -
     assert text.removesuffix(CUT).endswith(" of ä table |\n")
     assert "This page is cut here: GitHub shows at most 1 MiB" in text
     assert summary("a page") == "a page\n"
+    assert summary("half a character: \ud800") == "half a character: \\ud800\n"
     assert summary(page, before=2**20) == "", "nothing can be said in a file that is full"
 
 

@@ -95,7 +95,7 @@ def test_true_and_false_become_one_and_zero_if_a_column_has_nothing_else() -> No
 
 def test_rows_of_another_length_and_rows_of_empty_cells_are_told_and_never_left_out() -> None:
     found = refused(read("a,b", "1,2", "1", "1,2,3", ",", "3,4"))
-    assert "line 3: found 1 cells, expected 2, as the header has (and 1 more line)" in found
+    assert "line 3: found 1 cell, expected 2, as the header has (and 1 more line)" in found
     assert "line 5: found a row of empty cells, expected values; delete such rows" in found
     cells = read("a,b", "1,2", "3,4")
     columns.check(cells)
