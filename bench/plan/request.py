@@ -78,10 +78,7 @@ def check(options: Options) -> Request:
     if options.grid and "training" not in selection.scenarios:
         raise UsageError("--grid: found --scenario inference, expected training: --grid trains every variant")
     if options.only is None and not cases(selection):
-        raise UsageError(
-            f"--purpose: found {', '.join(selection.purposes)} with --scenario {', '.join(selection.scenarios)}, which "
-            "leaves nothing to measure: only training has learning; leave out one of the two options"
-        )
+        raise UsageError(_nothing(selection))
     _check_hardware(options, selection, sizes=sizes, suite=suite)
     for workload in workloads if "training" in selection.scenarios else ():
         _fits(workload, sizes.named if sizes.largest != 1 else (*sizes.named, 1))
@@ -187,6 +184,19 @@ def _selection(options: Options, suite: Suite) -> tuple[Selection, Sizes, tuple[
         only=None if options.only is None else _only(Path(options.only)),
     )
     return selection, sizes, problems
+
+
+def _nothing(selection: Selection) -> str:
+    """Why a selection has no case."""
+    if "capacity" in selection.purposes and "idiomatic" not in selection.modes:
+        return (
+            "--mode: found tuned, expected idiomatic: the search for the largest batch (--batch-size auto) is made in "
+            "mode idiomatic only"
+        )
+    return (
+        f"--purpose: found {', '.join(selection.purposes)} with --scenario {', '.join(selection.scenarios)}, which "
+        "leaves nothing to measure: only training has learning; leave out one of the two options"
+    )
 
 
 def _contenders(options: Options, suite: Suite) -> tuple[tuple[Contender, ...], tuple[str, ...]]:

@@ -84,8 +84,8 @@ def _missing(cells: Cells, missing: Sequence[str], firsts: Mapping[str, int]) ->
 
 def _unknown(cells: Cells, names: Sequence[str], firsts: Mapping[str, int], missing: Sequence[str]) -> Iterator[str]:
     """All labels that dataset.classes does not list, each with its first line."""
-    others = {*names, *missing}  # a column of quantities may have as many labels as rows
-    found = [text for text in firsts if text not in others]
+    listed = {*names, *missing}  # a column of quantities may have as many labels as rows
+    found = [text for text in firsts if text not in listed]
     firsts_shown = [f"{_where(cells, firsts[text])}: found {shown(text)}" for text in found[:SHOWN]]
     if firsts_shown:
         others = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""

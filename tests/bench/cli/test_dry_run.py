@@ -94,6 +94,7 @@ REFUSED: dict[str, list[str]] = {
     "folders that cannot be written": ["--reports", "FILE/reports"],
     "a folder whose name is too long": ["--reports", "x" * 300],
     "a purpose that the scenario does not have": ["--purpose", "learning", "--scenario", "inference"],
+    "a search for the largest batch in a mode that has none": ["--batch-size", "auto", "--mode", "tuned"],
     "a framework that does not exist": ["--framework", "theano"],
     "a comparison without a valid threshold": ["--self-check", "--threshold", "0"],
     "a format that no verdict has": ["--self-check", "--format", "pdf"],

@@ -48,6 +48,14 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
         ["--suite", "mine.toml"],
         "--suite: found 'mine.toml', which is a file, expected one of ",
     ),
+    "a purpose that the scenario does not have": (
+        ["--purpose", "learning", "--scenario", "inference"],
+        "--purpose: found learning with --scenario inference, which leaves nothing to measure: only training has ",
+    ),
+    "a search for the largest batch in a mode that has none": (
+        ["--batch-size", "auto", "--mode", "tuned"],
+        "--mode: found tuned, expected idiomatic: the search for the largest batch (--batch-size auto) is made in mode",
+    ),
     "several misspelt names of one option": (
         ["--mode", "tunned,idiomatik,tuned"],
         "--mode: found 'tunned' (did you mean tuned?), 'idiomatik' (did you mean idiomatic?), expected idiomatic or tu",

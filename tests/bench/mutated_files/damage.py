@@ -8,7 +8,7 @@ from hypothesis.strategies import DataObject
 Damage = Callable[[DataObject, bytes], bytes]
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-STRANGE = [*"\x00\xff\"'\\[]{}=,;\t\u00a0\u200bä€🙂#"]
+STRANGE: list[str] = [*"\x00\xff\"'\\[]{}=,;\t\u00a0\u200bä€🙂#"]
 # Contents that have nothing to do with the file, some of which are hard to read.
 OTHERS = [b"", b"\n", b" \n ", b"\x00" * 16, b"\x89PNG\r\n\x1a\n\x00", b"PK\x03\x04", b"[" * 3000, b'{"a":' * 3000]
 OTHERS += [b"a = " + b"[" * 3000, b"9" * 5000, b"a = " + b"9" * 5000]
