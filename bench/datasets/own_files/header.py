@@ -120,6 +120,11 @@ def _unknown(header: Header, wanted: Wanted) -> Iterable[str]:
     )
     if header.line and any(map(is_number, columns)):
         yield f"{_no_names(header.path, header.line, columns)}; {NO_HEADER.format(line=header.line)}"
+    elif header.line and len(header.names) == 1:  # blanks between names, or a comment above them
+        yield (
+            f"{header.path}, line {header.line}: found the single column {quoted(header.names[0])}, expected names "
+            "separated by commas: the first line must name the columns"
+        )
 
 
 def _contradictions(wanted: Wanted) -> Iterable[str]:

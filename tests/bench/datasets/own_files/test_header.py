@@ -120,6 +120,15 @@ def test_a_misspelt_target_in_a_file_without_a_header_is_told_from_a_typing_erro
         header.choose(found, wanted("species"))
 
 
+@pytest.mark.parametrize("line", ["width height price", "# made by a program"])
+def test_a_first_line_with_a_single_name_is_told_if_the_target_is_not_there(line: str) -> None:
+    assert refused(line).endswith(
+        f"; flats.csv, line 1: found the single column '{line}', expected names separated by commas: the first line "
+        "must name the columns"
+    )
+    assert "single column" not in refused(f"{line},height")
+
+
 def test_blanks_around_names_do_not_count() -> None:
     assert read(" price", "a\N{NO-BREAK SPACE}", "\tb ").names == ("price", "a", "b")
 
