@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -17,6 +17,7 @@ from bench.datasets.own_files import columns, labels, remarks, rows
 from bench.datasets.own_files import header as headers
 from bench.datasets.own_files.columns import Cells
 from bench.datasets.own_files.header import Header, Wanted
+from bench.datasets.own_files.remedies import Names
 from bench.datasets.own_files.rows import Rows
 from bench.datasets.tables import Splitting, Table
 from bench.errors import DataError, meant
@@ -28,6 +29,7 @@ def named(value: object) -> object:
     return rows.clean(text) if isinstance(text, str) else text
 
 
+AT_START = 10  # rows among which the names of columns are looked for
 Name = Annotated[str, BeforeValidator(named)]
 
 
@@ -89,7 +91,7 @@ def describe(options: Options) -> Description:
         unit=options.unit,
         labels=names,
         features=features,
-        source=f"{Path(options.path).name}, {len(table.targets)} rows",
+        source=f"{Path(options.path).name}, {rows.counted(len(table.targets), 'row')}",
         download=False,
         remarks=notes,
     )
@@ -112,7 +114,7 @@ def inputs_of(path: Path, dataset: Mapping[str, object], features: tuple[str, ..
     Without names of features, all columns are features. Raises DataError for a mistake in the file.
     """
     wanted = dataset.get("header")
-    found, content = opened(path, header=wanted if isinstance(wanted, bool) else None)
+    found, content = opened(path, header=wanted if isinstance(wanted, bool) else None, target="".join(features[:1]))
     missing = [name for name in features if name not in found.names]
     if missing:
         shown = ", ".join(f"{name!r}{meant(name, found.names)}" for name in missing)
@@ -124,37 +126,49 @@ def inputs_of(path: Path, dataset: Mapping[str, object], features: tuple[str, ..
     places = [found.names.index(name) for name in features] or range(len(found.names))
     cells = columns.read(found, content, numbers=places, text=None)
     _check_rows(cells)
-    columns.check(cells, can_drop=False)
+    columns.check(cells)
     return columns.matrix(cells)
 
 
 @cache
 def _read(options: Options) -> File:
     path, is_text = Path(options.path), options.task == "classification"
-    names, content = opened(path, header=options.header)
-    target, features = headers.choose(names, Wanted(options.target, options.features, options.drop))
+    names, content = opened(path, header=options.header, target=options.target)
+    wanted = Wanted(options.target, options.features, options.drop)
+    chosen = headers.choose(names, wanted)
+    target, features = chosen.target, chosen.features
     numbers = features if is_text else (*features, target)
     cells = columns.read(names, content, numbers=numbers, text=target if is_text else None)
     _check_rows(cells)
     found = labels.read(cells, options.classes) if is_text and cells.lines else labels.NONE
     unchosen = remarks.numbers_of_rows(cells, features) if options.features is None else ()
-    columns.check(cells, target=None if is_text else target, others=found.problems, unchosen=unchosen)
+    columns.check(
+        cells,
+        target=None if is_text else target,
+        others=found.problems,
+        unchosen=unchosen,
+        names=Names(chosen.problems, options.drop, chosen.to_drop),
+    )
     if options.header is None:
         _check_header(names, options.target, found.names)
     values = columns.matrix(cells)
     table = (
         Table(inputs=values, targets=found.values) if is_text else Table(inputs=values[:, :-1], targets=values[:, -1:])
     )
-    notes = remarks.remarks(table, names, features, scaled=options.standardise)
+    remarks.constant(table, names, target)
+    notes = (
+        *remarks.options(cells, wanted),
+        *remarks.remarks(table, names, features, scaled=options.standardise, dropped=options.drop),
+    )
     return File(table, found.names, tuple(names.names[place] for place in features), notes)
 
 
-def opened(path: Path, *, header: bool | None) -> tuple[Header, Rows]:
-    """The names of the columns, and the rows below them."""
+def opened(path: Path, *, header: bool | None, target: str = "") -> tuple[Header, Rows]:
+    """The names of the columns, and the rows below them. If `target` is only a later line's name, that line is told."""
     content = rows.rows(path)
-    first = next(content)
-    names = headers.read(path, first, header=header)
-    return names, content if names.line else chain([first], content)
+    start = list(islice(content, AT_START))
+    names = headers.read(path, start, header=header, target=target)
+    return names, chain(start[bool(names.line) :], content)
 
 
 def _check_rows(cells: Cells) -> None:

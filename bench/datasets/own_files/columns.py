@@ -9,15 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from bench.datasets.own_files.header import Header, listed
-from bench.datasets.own_files.rows import Row, clean, quoted
+from bench.datasets.own_files.header import Header
+from bench.datasets.own_files.notation import LARGEST, cause, is_missing
+from bench.datasets.own_files.remedies import Columns, Names, remedies
+from bench.datasets.own_files.rows import Row, clean, counted, quoted
 from bench.errors import DataError
 
-LARGEST = float(np.finfo(np.float32).max)
 AT_ONCE = 4096  # rows
 MOST = 20  # columns with wrong cells that a message shows
-# What programs write for a value that is missing.
-MISSING = {"", "na", "n/a", "#n/a", "#na", "nan", "null", "none", "nil", "?", "-", "--", "."}
 SWITCHES = {"true": 1.0, "false": 0.0}
 
 
@@ -31,9 +30,13 @@ class Wrong(NamedTuple):
 
 @dataclass(slots=True)
 class Column:
-    """A column of numbers; `wrong` lists the cells that are none, whose value is NaN."""
+    """A column of numbers; `wrong` lists the cells that are none, whose value is NaN.
+
+    `switches` says whether the column had truth values, which are ones and zeros now.
+    """
 
     place: int
+    switches: bool = False
     values: "array[float]" = field(default_factory=lambda: array("d"))
     wrong: list[Wrong] = field(default_factory=list)
 
@@ -84,16 +87,17 @@ def check(
     target: int | None = None,
     others: Sequence[str] = (),
     unchosen: Sequence[int] = (),
-    can_drop: bool = True,
+    names: Names | None = None,
 ) -> None:
-    """Raise DataError with every column that has wrong cells, every ragged row, and `others`, problems found elsewhere.
+    """Raise DataError with all problems: columns with wrong cells, ragged rows, and what was found elsewhere.
 
-    `target` is the column to predict if it is a column of numbers. `unchosen` are columns that number the rows.
-    `can_drop` says whether options can leave out columns.
+    `target` is the column to predict if it is a column of numbers. `others` has the problems of labels. `unchosen` are
+    columns that number the rows. `names` is None where no option can leave out columns.
     """
     header = cells.header
     wrong = [column for column in cells.numbers if column.wrong]
-    problems = [*_ragged(cells), *_blank(cells), *(_first_wrong(column, header) for column in wrong[:MOST])]
+    before = names.problems if names else ()
+    problems = [*before, *_ragged(cells), *_blank(cells), *(_first_wrong(column, header) for column in wrong[:MOST])]
     if len(wrong) > MOST:
         rest = ", ".join(header.shown(column.place) for column in wrong[MOST:])
         problems.append(f"{len(wrong) - MOST} more columns have such cells: {rest}")
@@ -104,8 +108,17 @@ def check(
     ]
     problems += others
     if problems:
-        remedies = _remedies(wrong, header, target=target, unchosen=unchosen, can_drop=can_drop)
-        raise DataError(f"{header.path}, {'; '.join([*problems, *remedies])}")
+        found = Columns(
+            header=header,
+            used=tuple(column.place for column in cells.numbers),
+            wrong={column.place: [cell.text for cell in column.wrong] for column in wrong},
+            rows=len(cells.lines),
+            target=target,
+            unchosen=tuple(unchosen),
+            names=names,
+            only_first_row=all(column.wrong[0].row == 0 and len(column.wrong) == 1 for column in wrong),
+        )
+        raise DataError(f"{header.path}, {'; '.join([*problems, *remedies(found)])}")
 
 
 def shown(text: str) -> str:
@@ -116,11 +129,6 @@ def shown(text: str) -> str:
 def more(number: int, what: str = "cell") -> str:
     """A remark about further cells, such as ` (and 3 more cells)`; empty if there are none."""
     return f" (and {number} more {what}{'s' * (number > 1)})" if number else ""
-
-
-def is_missing(cell: str) -> bool:
-    """Whether a cell is empty, or has a word that programs write for a missing value."""
-    return cell.casefold() in MISSING
 
 
 def _whole(block: list[Row], cells: Cells) -> list[Row]:
@@ -181,6 +189,7 @@ def _switches(column: Column) -> None:
         values = [SWITCHES.get(cell.text.casefold()) for cell in column.wrong]
         if None not in values:
             column.values, column.wrong = array("d", (value or 0.0 for value in values)), []
+            column.switches = True
 
 
 def _ragged(cells: Cells) -> Iterator[str]:
@@ -189,8 +198,8 @@ def _ragged(cells: Cells) -> Iterator[str]:
         width = len(cells.header.names)
         first = "header" if cells.header.line else "first line"
         quotes = "; a cell that contains a comma needs quotes" if found > width else ""
-        lines, what = more(len(others), "line"), "1 cell" if found == 1 else f"{found} cells"
-        yield f"line {line}: found {what}, expected {width}, as the {first} has{lines}{quotes}"
+        lines = more(len(others), "line")
+        yield f"line {line}: found {counted(found, 'cell')}, expected {width}, as the {first} has{lines}{quotes}"
 
 
 def _blank(cells: Cells) -> Iterator[str]:
@@ -200,47 +209,20 @@ def _blank(cells: Cells) -> Iterator[str]:
 
 
 def _first_wrong(column: Column, header: Header) -> str:
-    """The first wrong cell of a column, and how many more there are."""
+    """The first wrong cell of a column, how many more there are, and the first cell with each other notation."""
     cell, *others = column.wrong
-    missing = sum(is_missing(found.text) for found in column.wrong)
-    empty = f"; {missing} of these cells have no value" if 0 < missing < len(column.wrong) else ""
+    kinds: dict[str, Wrong] = {}
+    for found in column.wrong:
+        kinds.setdefault(cause(found.text).kind, found)
+    missing = [found for found in column.wrong if is_missing(found.text)]
+    empty = ""
+    if 0 < len(missing) < len(column.wrong):
+        first = f"(line {missing[0].line})" if len(missing) == 1 else f"(the first in line {missing[0].line})"
+        empty = f"; {len(missing)} of these cells {'has' if len(missing) == 1 else 'have'} no value {first}"
     where = f"line {cell.line}, {header.shown(column.place)}"
-    return f"{where}: found {shown(cell.text)}, expected {_wanted(cell)}{more(len(others))}{empty}"
-
-
-def _wanted(cell: Wrong) -> str:
-    """What a cell must contain, with the mistake named if it is a usual one."""
-    text = cell.text.replace("'", "").replace("\N{NO-BREAK SPACE}", " ")
-    if is_missing(text):
-        return "a number, since every cell needs a value"
-    try:
-        value = abs(float(text))
-    except ValueError:
-        pass
-    else:
-        if value > LARGEST and text.lstrip("+-")[:1].isdigit():
-            return f"a number from {-LARGEST:g} to {LARGEST:g}, which float32 can hold"
-        return "a number"
-    signs = text.lstrip("+-").replace(" ", "")
-    if "," in signs and signs.replace(",", "").replace(".", "").isdecimal():
-        return "a number with a decimal point and without other signs, such as 1234.5"
-    return "a number"
-
-
-def _remedies(
-    wrong: Sequence[Column], header: Header, *, target: int | None, unchosen: Sequence[int], can_drop: bool
-) -> Iterator[str]:
-    """What to do about wrong cells; names only options that exist."""
-    places = sorted({*(column.place for column in wrong if column.place != target), *unchosen})
-    drop = f"leave columns out with dataset.drop = {listed(header.names[place] for place in places)}"
-    if places and can_drop:
-        yield f"correct the cells, write their values as numbers, or {drop}" if wrong else drop
-    elif wrong and can_drop:
-        yield "correct the cells"
-    if any(column.place == target for column in wrong):
-        yield 'if the target is a class and not a number, set dataset.task = "classification"'
-    if any(is_missing(cell.text) for column in wrong for cell in column.wrong):
-        yield "rows with missing values have to be filled or deleted before"
-    first = min((cell.row for column in wrong for cell in column.wrong), default=None)
-    if not header.line and first == 0 and all(len(column.wrong) == 1 for column in wrong):
-        yield "if line 1 has the names of the columns, leave dataset.header out"
+    also = "".join(
+        f"; line {other.line} of this column: found {shown(other.text)}, expected {cause(other.text).expected}"
+        for kind, other in kinds.items()
+        if other is not cell and kind != "missing"
+    )
+    return f"{where}: found {shown(cell.text)}, expected {cause(cell.text).expected}{more(len(others))}{also}{empty}"

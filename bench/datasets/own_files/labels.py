@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
-from bench.datasets.own_files.columns import Cells, is_missing, more, shown
+from bench.datasets.own_files.columns import Cells, more, shown
 from bench.datasets.own_files.header import is_number
+from bench.datasets.own_files.notation import is_missing
 from bench.datasets.own_files.rows import plain, quoted
 from bench.errors import DataError
 
@@ -72,14 +73,19 @@ def _expected(names: Sequence[str]) -> str:
 
 
 def _missing(cells: Cells, missing: Sequence[str], firsts: Mapping[str, int]) -> Iterator[str]:
-    for text in missing:
-        names = tuple(sorted(name for name in firsts if name not in missing))
-        allow = f", or list it in dataset.classes if {quoted(text)} is a class" if text else ""
-        yield (
-            f"{_where(cells, firsts[text])}: found {shown(text)}{more(cells.texts.count(text) - 1)}, expected one of "
-            f"{_expected(names)}: delete such rows"
-            f"{allow}"
-        )
+    """All cells without a value in one sentence, whatever word they have for it."""
+    if not missing:
+        return
+    names = tuple(sorted(name for name in firsts if name not in missing))
+    words = [text for text in missing if text]
+    first, *others = missing
+    also = f", also {', '.join(map(shown, others))}" if others else ""
+    number = sum(map(cells.texts.count, missing)) - 1
+    allow = f", or list it in dataset.classes if {' or '.join(map(quoted, words))} is a class" if words else ""
+    yield (
+        f"{_where(cells, firsts[first])}: found {shown(first)}{more(number)}{also}, expected one of "
+        f"{_expected(names)}: delete such rows{allow}"
+    )
 
 
 def _unknown(cells: Cells, names: Sequence[str], firsts: Mapping[str, int], missing: Sequence[str]) -> Iterator[str]:

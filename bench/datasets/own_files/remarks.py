@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bench.datasets.own_files.columns import Cells
-from bench.datasets.own_files.header import NUMBERS_OF_ROWS, Header, listed
+from bench.datasets.own_files.header import NUMBERS_OF_ROWS, Header, Wanted, listed
+from bench.datasets.own_files.rows import quoted
 from bench.datasets.tables import Table
+from bench.errors import DataError
 
 Rule = Callable[[np.ndarray], bool]
 
@@ -26,13 +28,17 @@ def numbers_of_rows(cells: Cells, features: Sequence[int]) -> list[int]:
     ]
 
 
-def remarks(table: Table, header: Header, features: Sequence[int], *, scaled: bool) -> tuple[str, ...]:
+def remarks(
+    table: Table, header: Header, features: Sequence[int], *, scaled: bool, dropped: Sequence[str] = ()
+) -> tuple[str, ...]:
     """What a user has to know about the chosen columns, each with the option that changes it.
 
-    `scaled` says whether the columns are standardised, which is computed in float64.
+    `scaled` says whether the columns are standardised, which is computed in float64. `dropped` are the names in
+    dataset.drop, which stay in the suggested list.
     """
     drop = "and is an input; leave it out with dataset.drop = {}"
     rules: list[tuple[Rule, str]] = [
+        (_is_constant, f"has the same number in every row {drop}"),
         (lambda values: _counts(values, step=1), f"counts the rows {drop}"),
         (lambda values: _is_copy(values, table.targets), f"has the same values as the target {drop}"),
     ]
@@ -40,11 +46,35 @@ def remarks(table: Table, header: Header, features: Sequence[int], *, scaled: bo
         text = "has numbers that float32 cannot tell apart; set dataset.standardise = true, or subtract a number before"
         rules.append((_is_rounded, text))
     return tuple(
-        f"{header.path}: {header.shown(place)} {text.format(listed([header.names[place]]))}"
+        f"{header.path}: {header.shown(place)} {text.format(listed([*dropped, header.names[place]]))}"
         for holds, text in rules
         for number, place in enumerate(features)
         if holds(table.inputs[:, number])
     )
+
+
+def options(cells: Cells, wanted: Wanted) -> tuple[str, ...]:
+    """What a user has to know about the options and the truth values of the columns."""
+    header = cells.header
+    both = [name for name in wanted.features or () if name in wanted.drop]
+    named = "is" if len(both) == 1 else "are"
+    left_out = f"{', '.join(map(quoted, both))} {named} in dataset.features and in dataset.drop, and {named} left out"
+    switches = [header.shown(column.place) for column in cells.numbers if column.switches]
+    read = f"{', '.join(switches)}: true and false are read as 1 and 0"
+    return tuple(f"{header.path}: {text}" for found, text in ((both, left_out), (switches, read)) if found)
+
+
+def constant(table: Table, header: Header, target: int) -> None:
+    """Raise DataError if all numbers of the target are the same."""
+    if table.targets.ndim > 1 and _is_constant(table.targets[:, 0]):
+        raise DataError(
+            f"{header.path}, {header.shown(target)}: found the same number in every row, expected numbers that differ: "
+            "there is nothing to learn; choose another target"
+        )
+
+
+def _is_constant(values: np.ndarray) -> bool:
+    return len(values) > 1 and bool((values == values[0]).all())
 
 
 def _is_copy(values: np.ndarray, targets: np.ndarray) -> bool:

@@ -21,14 +21,26 @@ FORMATS = {
     b"\x1f\x8b": "a file that is compressed with gzip",
     b"PAR1": "a Parquet file",
     b"\x93NUMPY": "an array of NumPy",
+    b"ARROW1": "a Feather file",
+    b"\x89HDF": "an HDF5 file",
+    b"SQLite format 3": "a database of SQLite",
     b"\xff\xfe": "text in UTF-16",
     b"\xfe\xff": "text in UTF-16",
 }
 # What Python's reader finds, by its text.
 MISTAKES = {
-    "unexpected end of data": "a quote that is not closed",
-    "expected after": "text after a closing quote",
+    "unexpected end of data": "a quote that is not closed, so that all lines up to the end of the file are one cell",
+    "expected after": "text after a closing quote: a cell that begins with a quote must end with one",
     "field larger than field limit": f"a cell of more than {csv.field_size_limit()} characters: is a quote not closed?",
+}
+QUOTES = 'close the quote, and write a quote inside a cell twice, as in "5"" pipe"'
+# Texts that are no tables, by how they begin.
+TEXTS = {
+    re.compile(r"""\{\s*("|\}|$)|\[\s*([\[{"]|\]|-?\d[\d.]*\s*,|$)"""): "JSON",
+    re.compile(r"<(!doctype html|html|head|body|table|div|meta)\b|<!--", re.IGNORECASE): "HTML",
+    re.compile(r"<\?xml\b", re.IGNORECASE): "XML",
+    re.compile(r"%PDF-"): "a PDF file",
+    re.compile(r"\{\\rtf"): "a text document in RTF",
 }
 
 
@@ -64,7 +76,7 @@ def rows(path: Path) -> Rows:
         raise DataError(_not_text(path)) from None
     except csv.Error as error:
         found = next((text for sign, text in MISTAKES.items() if sign in str(error)), "no row of cells")
-        raise DataError(f"{path}, line {begins}: found {found}, {TABLE}") from None
+        raise DataError(f"{path}, line {begins}: found {found}, {TABLE}; {QUOTES}") from None
     except OSError as error:
         raise DataError(f"{path}: {unreadable(error)}, {TABLE}") from None
     except ValueError:  # a path that contains a NUL character
@@ -83,6 +95,11 @@ def quoted(text: str) -> str:
     return repr(text if len(text) <= LONGEST else f"{text[:LONGEST]}...")
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: `1 row`, `2 rows`."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def plain(text: str) -> str:
     """A name for a message: cut if it is long, and in quotes if it has line breaks or other signs without a shape."""
     short = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
@@ -90,18 +107,22 @@ def plain(text: str) -> str:
 
 
 def _lines(file: Iterator[str], path: Path) -> Iterator[str]:
+    is_checked = False
     for number, line in enumerate(file, 1):
-        if number == 1:
-            _check_format(path)
+        if not is_checked and clean(line):
+            _check_format(path, line)
+            is_checked = True
         if "\0" in line:
             raise DataError(f"{path}, line {number}: found a NUL byte, {TABLE}; is the file damaged, or is it UTF-16?")
         yield line
 
 
-def _check_format(path: Path) -> None:
-    """Raise DataError for a file of another format whose first line is valid text."""
+def _check_format(path: Path, line: str) -> None:
+    """Raise DataError for a file of another format whose first line with a sign is valid text."""
     with path.open("rb") as file:
-        found = _format(file.read(8))
+        found = _format(file.read(16)) or next(
+            (name for begin, name in TEXTS.items() if begin.match(clean(line))), None
+        )
     if found:
         raise DataError(f"{path}: found {found}, {TABLE}; save it as CSV in UTF-8")
 
@@ -109,7 +130,7 @@ def _check_format(path: Path) -> None:
 def _not_text(path: Path) -> str:
     """The message about a file that is not text in UTF-8."""
     content = path.read_bytes()
-    if found := _format(content[:8]):
+    if found := _format(content[:16]):
         return f"{path}: found {found}, {TABLE}; save it as CSV in UTF-8"
     try:
         content.decode()

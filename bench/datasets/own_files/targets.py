@@ -7,6 +7,7 @@ import numpy as np
 
 from bench.datasets import csv
 from bench.datasets.own_files import columns, labels
+from bench.datasets.own_files.notation import is_missing
 from bench.errors import DataError
 
 Targets = tuple[np.ndarray, np.ndarray]  # the rows that have a target, and these targets
@@ -26,12 +27,12 @@ def read(path: Path, dataset: Mapping[str, object], classes: Sequence[str] | Non
     place = found.names.index(str(target))
     if classes is not None:
         cells = columns.read(found, content, numbers=(), text=place)
-        columns.check(cells, can_drop=False)
+        columns.check(cells)
         return labels.known(cells, classes)
     cells = columns.read(found, content, numbers=(place,), text=None)
     (column,) = cells.numbers
-    column.wrong = [cell for cell in column.wrong if not columns.is_missing(cell.text)]
-    columns.check(cells, can_drop=False)
+    column.wrong = [cell for cell in column.wrong if not is_missing(cell.text)]
+    columns.check(cells)
     values = np.frombuffer(column.values, np.float64)
     rows = np.flatnonzero(~np.isnan(values))
     return rows, values[rows]

@@ -8,6 +8,7 @@ import pytest
 from bench.datasets.own_files import columns
 from bench.datasets.own_files.columns import Cells
 from bench.datasets.own_files.header import Header
+from bench.datasets.own_files.remedies import Names
 from bench.datasets.own_files.rows import Row
 from bench.errors import DataError
 
@@ -24,7 +25,7 @@ def read(names: str, *lines: str, numbers: tuple[int, ...] | None = None, text: 
 
 def refused(cells: Cells, **options: object) -> str:
     with pytest.raises(DataError) as caught:
-        columns.check(cells, **options)  # type: ignore[arg-type]
+        columns.check(cells, **{"names": Names(), **options})  # type: ignore[arg-type]
     return str(caught.value)
 
 
@@ -46,8 +47,8 @@ def test_all_wrong_columns_are_told_at_once_each_with_its_first_line_and_one_rem
     assert found == (
         "flats.csv, line 2, column 'b': found 'x', expected a number (and 1 more cell); "
         "line 2, column 'c': found an empty cell, expected a number, since every cell needs a value; "
-        'correct the cells, write their values as numbers, or leave columns out with dataset.drop = ["b", "c"]; '
-        "rows with missing values have to be filled or deleted before"
+        'correct the cells, write their values as numbers, or leave columns out with dataset.drop = ["b"]; '
+        "1 row has no value in column 'c': delete these rows, fill them, or add 'c' to this list too"
     )
 
 
@@ -68,7 +69,7 @@ def test_many_wrong_columns_are_counted_and_named() -> None:
         ("-Infinity", "expected a number;"),
         ("1e400", "expected a number from -3.40282e+38 to 3.40282e+38, which float32 can hold"),
         ("1e39", "expected a number from -3.40282e+38"),
-        ("1_000", "expected a number;"),
+        ("1_000", "expected a number without an underscore, such as 1000;"),
         ("0x1f", "expected a number;"),
         ("2020-01-01", "expected a number;"),
         ("1.234.567", "expected a number;"),
@@ -80,7 +81,7 @@ def test_a_cell_that_is_no_number_is_refused(cell: str, expected: str) -> None:
     assert expected in found
 
 
-@pytest.mark.parametrize("cell", ["1,5", "1.234,5", "1,234,567.8"])
+@pytest.mark.parametrize("cell", ["1.234,5", "1,234,567.8", "1'234.5"])
 def test_decimal_commas_and_thousands_are_named(cell: str) -> None:
     cells = columns.read(Header(FILE, 1, ("a",)), iter([Row(2, [cell])]), numbers=(0,), text=None)
     assert "a number with a decimal point and without other signs, such as 1234.5" in refused(cells)

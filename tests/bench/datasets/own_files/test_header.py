@@ -18,7 +18,10 @@ def wanted(target: str = "price", features: tuple[str, ...] | None = None, drop:
 
 
 def chosen(names: str, *asked: object, **options: object) -> tuple[int, tuple[int, ...]]:
-    return header.choose(Header(FILE, 1, tuple(names.split(","))), wanted(*asked, **options))  # type: ignore[arg-type]
+    found = header.choose(Header(FILE, 1, tuple(names.split(","))), wanted(*asked, **options))  # type: ignore[arg-type]
+    if found.problems:
+        raise DataError(f"{'; '.join(found.problems)}; dataset.drop = {header.listed(found.to_drop)}")
+    return found.target, found.features
 
 
 def refused(names: str, **options: object) -> str:
@@ -64,7 +67,7 @@ def test_all_misspelt_names_are_found_at_once_each_with_the_nearest_first() -> N
 
 def test_a_column_that_nobody_chose_one_without_a_name_is_refused_by_line_and_column() -> None:
     found = refused(",a,,price")
-    assert found.startswith("flats.csv, line 1, column 1, 3: found no name, expected a name for each column")
+    assert found.startswith("line 1, column 1, 3: found no name, expected a name for each column")
     assert 'dataset.drop = [""]' in found
     assert "dataset.features" in found
 
@@ -88,17 +91,15 @@ def test_a_name_that_only_begins_like_one_of_pandas_is_a_name() -> None:
 
 
 def test_names_that_are_not_unique_are_refused_if_one_of_their_columns_is_used() -> None:
-    found = (
-        "flats.csv, line 1: found the name 'price' twice, in the columns 2 and 3, expected different names; rename one"
-    )
-    assert refused("a,price,price") == found
+    found = "line 1: found the name 'price' twice, in the columns 2 and 3, expected different names; rename one"
+    assert refused("a,price,price") == f"{found}; dataset.drop = []"
     assert "found the name 'a' 3 times, in the columns 1 and 2 and 4" in refused("a,a,price,a")
     assert "'a' twice" in refused("a,a,b,price", drop=("a",))
     assert chosen("a,a,b,price", features=("b",)) == (3, (2,))
 
 
 def read(*cells: str, names: bool | None = None) -> Header:
-    return header.read(FILE, Row(1, list(cells)), header=names)
+    return header.read(FILE, [Row(1, list(cells))], header=names)
 
 
 @pytest.mark.parametrize("cells", [("4.9", "3.5", "0"), ("1", "2"), ("5.1", "3.5", "setosa"), ("-1e3", "nan")])

@@ -89,6 +89,14 @@ def test_a_missing_label_is_refused_with_its_line(text: str) -> None:
     assert not text or not read("yes", text, "no", text, classes=("no", "yes", text)).problems
 
 
+def test_all_words_for_a_missing_label_are_one_count() -> None:
+    (problem,) = read("yes", "NA", "no", "", "n/a", "NA").problems
+    assert problem.startswith("line 3, column 'sold': found 'NA' (and 3 more cells), also an empty cell, 'n/a', exp")
+    assert "dataset.classes if 'NA' or 'n/a' is a class" in problem
+    (unknown,) = read("yes", "n/a?", "no", classes=("no", "yes")).problems
+    assert "found 'n/a?', expected" in unknown
+
+
 def test_a_class_may_be_called_none() -> None:
     assert read("None", "yes").names == ("None", "yes")
 

@@ -60,6 +60,14 @@ def test_no_kind_of_blank_counts_around_a_cell(blank: str) -> None:
         ("a,b\n1,2\n".encode("utf-16-le"), r"rows\.csv, line 1: found a NUL byte.* is it UTF-16\?"),
         (b"a,b\n\n1,\xe9\n", r"rows\.csv, line 3: found text that is not UTF-8 \(the byte 0xe9\).*Latin-1"),
         (b"a,b\r1,\xe9\r", r"rows\.csv, line 2: found text that is not UTF-8"),
+        (b'{"a": 1}\n', r"found JSON"),
+        (b"\n[\n  [1, 2]\n]\n", r"found JSON"),
+        (b"[1, 2, 3]\n", r"found JSON"),
+        (b"<!DOCTYPE html>\n<html>\n", r"found HTML"),
+        (b"<table><tr>\n", r"found HTML"),
+        (b'<?xml version="1.0"?>\n', r"found XML"),
+        (b"%PDF-1.7\n", r"found a PDF file"),
+        (b"SQLite format 3\x00", r"found a database of SQLite"),
         (b"PK\x03\x04\x00", r"found a ZIP file, such as a workbook of Excel"),
         (b"\x1f\x8b\x08", r"found a file that is compressed with gzip"),
         (b'a,b\n1,2\n"3,4\n5,6\n', r"rows\.csv, line 3: found a quote that is not closed"),
@@ -71,6 +79,18 @@ def test_a_file_that_is_no_table_is_named_for_what_it_is(tmp_path: Path, content
     with pytest.raises(DataError, match=found) as caught:
         lines(tmp_path, content)
     assert "expected a table of comma-separated values in UTF-8" in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["<DATE>,<OPEN>", "[m],x", "{x},y", "[1],2"])
+def test_names_in_brackets_are_no_other_format(tmp_path: Path, line: str) -> None:
+    assert len(lines(tmp_path, f"{line}\n1,2\n".encode())) == 2
+
+
+def test_a_quote_in_a_wrong_place_is_told_with_what_to_write(tmp_path: Path) -> None:
+    for content in (b'a,b\n"3,4\n5,6\n', b'a,b\n"1"2,3\n'):
+        with pytest.raises(DataError, match=r"close the quote, and write a quote inside a cell twice"):
+            lines(tmp_path, content)
+    assert lines(tmp_path, b'"5"" pipe",2\n') == [(1, ['5" pipe', "2"])]
 
 
 @pytest.mark.parametrize(
