@@ -1,6 +1,6 @@
 """Reads a user's own .npz file of NumPy with two arrays: inputs of any shape, and targets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,9 @@ from pydantic.dataclasses import dataclass
 from bench.datasets import tables
 from bench.datasets.base import Split, checksum
 from bench.datasets.description import Description, Part, Task, checked
+from bench.datasets.own_files import array_labels as labels
 from bench.datasets.own_files import arrays
+from bench.datasets.own_files.rows import counted
 from bench.datasets.tables import Splitting, Table
 from bench.errors import DataError
 
@@ -50,15 +52,15 @@ def describe(options: Options) -> Description:
     table = _table(options)
     sizes = tables.sizes(len(table.targets), options)
     tables.check(table, options)
-    labels = options.task == "classification"
+    is_class = options.task == "classification"
     return Description(
         name=Path(options.path).stem,
         task=options.task,
         sample_shape=table.inputs.shape[1:],
-        outputs=int(table.targets.max()) + 1 if labels else table.targets.shape[1],
+        outputs=int(table.targets.max()) + 1 if is_class else table.targets.shape[1],
         **sizes,
         unit=options.unit,
-        source=f"{Path(options.path).name}, {len(table.targets)} samples",
+        source=f"{Path(options.path).name}, {counted(len(table.targets), 'sample')}",
         download=False,
     )
 
@@ -83,15 +85,36 @@ def inputs_of(path: Path, dataset: Mapping[str, object]) -> np.ndarray:
 
 @cache
 def _table(options: Options) -> Table:
-    path = Path(options.path)
-    inputs, targets = arrays.read(path, {"inputs": options.inputs, "target": options.target})
-    if inputs.ndim < 2 or targets.shape[:1] != inputs.shape[:1] or not inputs.size or not targets.size:  # noqa: PLR2004 (samples, ...)
-        raise DataError(
-            f"{path}: found {options.inputs} of shape {inputs.shape} and {options.target} of shape {targets.shape}, "
-            "expected inputs of shape (samples, ...) with at least two axes, and one target for each sample"
-        )
-    inputs = _channels_last(inputs, options.channels, f"{path}, {options.inputs}")
-    return Table(inputs=inputs.astype(np.float64), targets=_targets(options, targets, path))
+    path, is_class = Path(options.path), options.task == "classification"
+    names = {"inputs": options.inputs, "target": options.target}
+    found = arrays.find(path, names, labels="target" if is_class else "")
+    problems = list(found.problems)
+    inputs, targets = found.arrays.get("inputs"), found.arrays.get("target")
+    if inputs is not None and targets is not None:
+        problems += _shapes(options, inputs, targets)
+    where = f"{path}, {options.target}"
+    if targets is not None and targets.size and targets.ndim and not (targets.ndim == 1 and np.isnan(targets).any()):
+        problems += labels.problems(targets, where) if is_class else labels.constant(targets, where)
+    try:
+        inputs = inputs if inputs is None else _channels_last(inputs, options.channels, f"{path}, {options.inputs}")
+    except DataError as error:
+        problems.append(str(error))
+    if problems or inputs is None or targets is None:
+        raise DataError("; ".join(problems))
+    numbers = targets.astype(np.int64) if is_class else targets.reshape(len(targets), -1).astype(np.float64)
+    return Table(inputs=inputs.astype(np.float64), targets=numbers)
+
+
+def _shapes(options: Options, inputs: np.ndarray, targets: np.ndarray) -> Iterator[str]:
+    """What is wrong with the shapes of both arrays."""
+    if inputs.ndim >= 2 and targets.shape[:1] == inputs.shape[:1] and inputs.size and targets.size:  # noqa: PLR2004 (samples, ...)
+        return
+    column = f": for a single column write `{options.inputs}.reshape(-1, 1)`" if inputs.ndim == 1 else ""
+    yield (
+        f"{options.path}: found {options.inputs} of shape {inputs.shape} and {options.target} of shape "
+        f"{targets.shape}, expected inputs of shape (samples, ...) with at least two axes, and one target for each "
+        f"sample{column}"
+    )
 
 
 def _channels_last(inputs: np.ndarray, channels: object, where: str) -> np.ndarray:
@@ -110,25 +133,3 @@ def _channels_last(inputs: np.ndarray, channels: object, where: str) -> np.ndarr
             'dataset.channels = "last" if they are as expected'
         )
     return np.ascontiguousarray(inputs.transpose(0, 2, 3, 1)) if channels == "first" else inputs
-
-
-def _targets(options: Options, targets: np.ndarray, path: Path) -> np.ndarray:
-    if options.task == "regression":
-        return targets.reshape(len(targets), -1).astype(np.float64)
-    where = f"{path}, {options.target}"
-    if targets.ndim != 1 or not np.issubdtype(targets.dtype, np.integer):
-        raise DataError(
-            f"{where}: found {targets.dtype} of shape {targets.shape}, expected integer labels of shape (samples,)"
-        )
-    if targets.min() < 0:
-        raise DataError(f"{where}, sample {int(targets.argmin())}: found the label {targets.min()}, expected 0 or more")
-    present = np.unique(targets)
-    missing = np.flatnonzero(present != np.arange(len(present)))
-    if len(missing):
-        raise DataError(
-            f"{where}: found no sample of class {missing[0]}, expected every class up to {present[-1]}: count the "
-            "classes from 0"
-        )
-    if len(present) == 1:
-        raise DataError(f"{where}: found a single class, expected two classes or more")
-    return targets.astype(np.int64)

@@ -3,16 +3,39 @@
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 from zipfile import is_zipfile
 
 import numpy as np
 
+from bench.datasets.own_files.notation import LARGEST
 from bench.datasets.own_files.rows import plain
 from bench.errors import DataError, meant, unreadable
 
 FILE = "expected an .npz file of NumPy"
 KINDS = {"U": "text", "S": "bytes", "b": "truth values", "c": "complex numbers", "M": "dates", "m": "durations"}
-LARGEST = float(np.finfo(np.float32).max)
+# What to write before the file is saved, by the kind of the values.
+REMEDIES = {
+    "b": ": write `array.astype(int)`",
+    "U": ": if the text has numbers, write `array.astype(float)`",
+    "S": ": if the bytes have numbers, write `array.astype(float)`",
+    "c": ": write the real part and the imaginary part as two arrays of numbers, `array.real` and `array.imag`",
+    "M": ": write the time since the first date, `(array - array.min()) / np.timedelta64(1, 'D')`",
+    "m": ": write the number of days, `array / np.timedelta64(1, 'D')`",
+}
+OBJECTS = "found Python objects, expected numbers: if all of them are numbers, write `array.astype(float)`"
+NUMBERED = "number them before you save the file: `labels, numbers = np.unique(targets, return_inverse=True)`"
+FINITE = "leave these samples out or fill them, for example with `np.nan_to_num(array)`"
+
+
+class Found(NamedTuple):
+    """The named arrays by the keys of the table `[dataset]`, without those that have no numbers.
+
+    `problems` has what is wrong with the arrays.
+    """
+
+    arrays: dict[str, np.ndarray]
+    problems: tuple[str, ...]
 
 
 def read(path: Path, names: Mapping[str, str]) -> list[np.ndarray]:
@@ -21,18 +44,31 @@ def read(path: Path, names: Mapping[str, str]) -> list[np.ndarray]:
     Raises DataError if the file is not an .npz file. Raises DataError with all problems of the named arrays: one is
     missing, is damaged, has Python objects, or has a value that is not a real number that float32 can hold.
     """
+    found = find(path, names)
+    if found.problems:
+        raise DataError("; ".join(found.problems))
+    return [found.arrays[key] for key in names]
+
+
+def find(path: Path, names: Mapping[str, str], *, labels: str = "") -> Found:
+    """The arrays like `read`, and their problems. `labels` is the key of an array of class labels, or empty.
+
+    Raises DataError only if no array can be looked at: the file is not an .npz file, or a name is unknown.
+    """
     try:
         with path.open("rb") as file, _opened(file, path) as arrays:
-            problems = _names(path, names, arrays.files)
-            found = {} if problems else {name: _array(arrays, name) for name in names.values()}
+            if wrong := _names(path, names, arrays.files):
+                raise DataError("; ".join(wrong))
+            found = {key: _array(arrays, name) for key, name in names.items()}
     except OSError as error:
         raise DataError(f"{path}: {unreadable(error)}, {FILE}") from None
     except ValueError:  # a path that contains a NUL character
         raise DataError(f"{str(path)!r}: found a NUL character in the path, expected the path of a file") from None
-    problems += [f"{path}, {name}{_problem(array)}" for name, array in found.items() if _problem(array)]
-    if problems:
-        raise DataError("; ".join(problems))
-    return [array for name in names.values() if isinstance(array := found[name], np.ndarray)]
+    problems = {key: _problem(array, is_label=key == labels) for key, array in found.items()}
+    return Found(
+        {key: array for key, array in found.items() if isinstance(array, np.ndarray) and array.dtype.kind in "iufb"},
+        tuple(f"{path}, {names[key]}{problem}" for key, problem in problems.items() if problem),
+    )
 
 
 def _opened(file: object, path: Path) -> "np.lib.npyio.NpzFile":
@@ -74,24 +110,25 @@ def _array(arrays: "np.lib.npyio.NpzFile", name: str) -> np.ndarray | str:
     try:
         found: object = arrays[name]
     except Exception as error:  # noqa: BLE001 (NumPy and zipfile raise many kinds of errors for a damaged file)
-        is_object = "Object arrays" in str(error)
-        return "found Python objects, expected numbers" if is_object else "found a damaged array, expected numbers"
+        return OBJECTS if "Object arrays" in str(error) else "found a damaged array, expected numbers"
     return found if isinstance(found, np.ndarray) else "found a file that is no array, expected numbers"
 
 
-def _problem(array: np.ndarray | str) -> str:
+def _problem(array: np.ndarray | str, *, is_label: bool) -> str:
     """What is wrong with an array, to put after its name; empty if it has numbers that float32 can hold."""
     if isinstance(array, str):
         return f": {array}"
-    if array.dtype.kind not in "iuf":  # differences of times are integers for `issubdtype`
-        return (
-            f": found an array of {KINDS.get(array.dtype.kind, 'other values')} ({array.dtype}), expected real numbers"
-        )
+    kind = array.dtype.kind
+    if is_label and kind in "US":
+        return f": found an array of {KINDS[kind]}, expected whole numbers from 0 for the classes; {NUMBERED}"
+    if kind not in "iuf" and not (is_label and kind == "b"):  # differences of times are integers for `issubdtype`
+        remedy = REMEDIES.get(kind, "")
+        return f": found an array of {KINDS.get(kind, 'other values')}, expected real numbers{remedy}"
     wrong = np.argwhere(~np.isfinite(array)) if array.ndim else np.zeros((0, 1), int)
     if len(wrong):
         samples = len(set(wrong[:, 0].tolist()))
-        more = f" ({samples - 1} more such samples)" if samples > 1 else ""
-        return f", sample {wrong[0][0]}: found NaN or infinity, expected finite numbers{more}"
+        more = f" ({samples - 1} more such sample{'s' * (samples > 2)})" if samples > 1 else ""  # noqa: PLR2004 (one more)
+        return f", sample {wrong[0][0]}: found NaN or infinity, expected finite numbers{more}; {FINITE}"
     if array.size and max(abs(float(array.min())), abs(float(array.max()))) > LARGEST:
         return f": found numbers from {array.min():g} to {array.max():g}, expected at most {LARGEST:g} (float32)"
     return ""

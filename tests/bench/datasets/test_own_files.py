@@ -158,7 +158,10 @@ def test_another_separator_than_a_comma_is_named(tmp_path: Path, separator: str,
 
 
 def test_decimal_commas_do_not_hide_the_separator(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"is the separator ';'\? Only commas are read; save"):
+    with pytest.raises(
+        DataError,
+        match=r"is the separator ';', and a comma .*; save the file with commas as separators, and points in numbers$",
+    ):
         load(table(csv(tmp_path, ["1,5;2,5;no"] * 9, "width;height;sold")))
 
 
@@ -249,7 +252,7 @@ def test_an_npz_file_for_classification_and_for_regression(tmp_path: Path) -> No
     found = load(arrays(tmp_path))
     assert (found.description.sample_shape, found.description.outputs) == ((4, 3), 3)
     assert found.train.inputs.shape == (24, 4, 3)
-    numbers = {**arrays(tmp_path, targets=np.ones((30, 2))), "task": "regression"}
+    numbers = {**arrays(tmp_path, targets=np.arange(60.0).reshape(30, 2)), "task": "regression"}
     numbers["path"] = str((tmp_path / "own.npz").rename(tmp_path / "numbers.npz"))
     assert load(numbers).description.outputs == 2
 
@@ -259,16 +262,16 @@ def test_an_npz_file_for_classification_and_for_regression(tmp_path: Path) -> No
     [
         ({"targets": np.arange(30) % 3 - 1}, r"targets, sample 0: found the label -1, expected 0 or more"),
         ({"targets": np.arange(30) % 3 * 2}, r"found no sample of class 1, expected every class up to 4"),
-        ({"targets": np.arange(30) / 3}, r"found float64 of shape \(30,\), expected integer labels"),
+        ({"targets": np.arange(30) / 3}, r"found numbers with a decimal point, expected whole numbers from 0"),
         (
             {"targets": np.arange(29) % 3},
             r"expected inputs of shape \(samples, ...\) .* and one target for each sample",
         ),
         ({"inputs": np.full((30, 2), np.nan)}, r"inputs, sample 0: found NaN or infinity"),
-        ({"inputs": np.full((30, 2), "x")}, r"inputs: found an array of text \(<U1\), expected real numbers"),
+        ({"inputs": np.full((30, 2), "x")}, r"inputs: found an array of text, expected real numbers: if the text has"),
         (
             {"inputs": np.ones((30, 2), complex)},
-            r"inputs: found an array of complex numbers \(complex128\), expected real numbers",
+            r"inputs: found an array of complex numbers, expected real numbers",
         ),
         ({"inputs": np.zeros(30)}, r"found inputs of shape \(30,\)"),
     ],
@@ -279,7 +282,7 @@ def test_wrong_arrays_are_refused(tmp_path: Path, changes: dict[str, np.ndarray]
 
 
 def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"own\.npz, inputs: found Python objects, expected numbers$"):
+    with pytest.raises(DataError, match=r"own\.npz, inputs: found Python objects, expected numbers: if all"):
         load(arrays(tmp_path, inputs=np.array([object()] * 30)))
 
 

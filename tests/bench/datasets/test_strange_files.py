@@ -33,7 +33,7 @@ def test_times_in_an_array_are_no_numbers(unit: str, tmp_path: Path) -> None:
     file = io.BytesIO()
     np.savez(file, inputs=np.ones((9, 2)).astype(np.int64).astype(unit), targets=np.arange(9) / 9)
     (tmp_path / "own.npz").write_bytes(file.getvalue())
-    with pytest.raises(DataError, match=r"inputs: found an array of (durations|dates).*, expected real numbers$"):
+    with pytest.raises(DataError, match=r"inputs: found an array of (durations|dates), expected real numbers: write "):
         describe({"kind": "npz", "path": str(tmp_path / "own.npz"), "task": "regression"})
     np.savez(tmp_path / "own.npz", inputs=np.eye(9), targets=np.arange(9) / 9)
     assert describe({"kind": "npz", "path": str(tmp_path / "own.npz"), "task": "regression", "seed": 1}).train == 7

@@ -14,6 +14,7 @@ from hypothesis.strategies import DataObject
 
 from bench.datasets import base
 from bench.datasets.own_files import arrays
+from bench.datasets.own_files.arrays import Found
 from bench.workload.workload import Workload, load_workload
 from tests.bench.mutated_files import archives, toml_text
 from tests.bench.mutated_files.archives import Arrays
@@ -102,8 +103,13 @@ def test_a_right_npz_file_has_all_its_samples(folder: Path) -> None:
 
 def test_a_reader_that_loses_samples_would_be_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content, inputs = right()
-    whole = arrays.read
-    monkeypatch.setattr(arrays, "read", lambda *given: [array[:20] for array in whole(*given)])
+    whole = arrays.find
+
+    def lost(*given: Any, **options: Any) -> Found:  # noqa: ANN401 (as the reader takes them)
+        found = whole(*given, **options)
+        return Found({key: array[:20] for key, array in found.arrays.items()}, found.problems)
+
+    monkeypatch.setattr(arrays, "find", lost)
     path = workload(folder, content, {"task": "classification"}, DNN)
     assert losses(load_workload(str(path)), inputs) == ["20 of 24 samples"]
     assert losses(load_workload(str(path)), inputs[:20, :3]) == ["16 numbers in a sample"]

@@ -35,13 +35,14 @@ def test_reading_more_than_was_asked_for_other_arrays_are_not_opened(tmp_path: P
 
 def test_a_named_array_of_objects_is_refused_by_its_name(tmp_path: Path) -> None:
     path = written(tmp_path, targets=np.array([None, 1, 2, 3], object))
-    assert refused(path) == f"{path}, targets: found Python objects, expected numbers"
+    remedy = "if all of them are numbers, write `array.astype(float)`"
+    assert refused(path) == f"{path}, targets: found Python objects, expected numbers: {remedy}"
 
 
 def test_all_wrong_arrays_are_told_at_once(tmp_path: Path) -> None:
     found = refused(written(tmp_path, inputs=np.full((4, 2), np.nan), targets=np.array(list("abcd"))))
     assert "inputs, sample 0: found NaN or infinity, expected finite numbers (3 more such samples)" in found
-    assert "targets: found an array of text (<U1), expected real numbers" in found
+    assert "targets: found an array of text, expected real numbers" in found
     missing = refused(written(tmp_path), {"inputs": "input", "target": "target"})
     assert "dataset.inputs: found 'input' (did you mean inputs?)" in missing
     assert "dataset.target: found 'target' (did you mean targets?)" in missing
