@@ -33,7 +33,7 @@ def data(workload: Workload) -> Mapping[str, str]:
     found = {
         "data set": f"{about.name}: {about.source}",
         "task": f"{about.task}, {_counted(about.outputs, predicted)}{f' in {about.unit}' if about.unit else ''}",
-        "one sample": f"{_sizes(about.sample_shape)} numbers in float32",
+        "one sample": f"{_sizes(about.sample_shape)} number{'s' * (about.sample_shape != (1,))} in float32",
         "samples": _parts(workload),
     }
     if about.labels:

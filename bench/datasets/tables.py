@@ -126,7 +126,9 @@ def read_csv(
         raise DataError(f"{path}{csv_mistakes.reason(error, header=header)}") from error
     for what, found, expected in (("rows", len(frame), rows), ("columns", len(frame.columns), columns)):
         if expected is not None and found != expected:
-            raise DataError(f"{path}: found {found} {what}, expected {expected}; replace the file")
+            raise DataError(
+                f"{path}: found {found} {what[:-1] if found == 1 else what}, expected {expected}; replace the file"
+            )
     return frame
 
 
@@ -184,9 +186,10 @@ def sizes(rows: int, options: Splitting) -> Sizes:
         kept = math.ceil(test * (1 - options.validation))
         validation, test = test - kept, kept
     if not train or not test or (options.validation is not None and not validation):
+        found = "1 row, which leaves" if rows == 1 else f"{rows} rows, which leave"
         raise DataError(
-            f"dataset: found {rows} rows, which leave {train} for training, {validation} for validation and {test} for "
-            "testing; expected at least one row in each part: change dataset.test or dataset.validation"
+            f"dataset: found {found} {train} for training, {validation} for validation and {test} for testing; "
+            "expected at least one row in each part: change dataset.test or dataset.validation"
         )
     return {"train": train, "validation": validation, "test": test}
 

@@ -89,3 +89,17 @@ def test_a_column_that_nobody_chose_and_options_of_the_file_are_shown(tmp_path: 
     assert found["columns"] == "day, a"
     assert found["samples"] == "24 for training, 25% of these for validation, 6 for the test"
     assert "held_out" not in found
+
+
+@pytest.mark.parametrize(("inputs", "found"), [("a,b", "2 numbers in float32"), ("a", "1 number in float32")])
+def test_one_number_is_not_called_numbers(inputs: str, found: str, tmp_path: Path) -> None:
+    rows = "".join(f"{row * 7 % 31},{row * row % 17},{row * 5 % 97}\n" for row in range(30))
+    (tmp_path / "own.csv").write_text("a,b,price\n" + rows)
+    (tmp_path / "own.toml").write_text(
+        f"""name = "own"
+dataset = {{ kind = "csv", path = "own.csv", target = "price", task = "regression", features = {inputs.split(",")} }}
+model = {{ family = "dnn" }}
+recipe = {{ optimizer = {{ name = "adam" }}, batch_size = 8, epochs = 1 }}
+"""
+    )
+    assert facts(load_workload(str(tmp_path / "own.toml")))["Data"]["one sample"] == found

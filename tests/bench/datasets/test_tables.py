@@ -68,7 +68,9 @@ def test_sizes_are_known_without_the_rows(rows: int, options: Splitting) -> None
     ],
 )
 def test_a_part_without_rows_is_refused(rows: int, options: Splitting) -> None:
-    with pytest.raises(DataError, match=rf"found {rows} rows, which leave .* expected at least one row in each part"):
+    with pytest.raises(
+        DataError, match=rf"found {rows} rows?, which leaves? .* expected at least one row in each part"
+    ):
         tables.sizes(rows, options)
 
 
@@ -253,8 +255,8 @@ def test_an_unknown_class_is_refused_with_its_line(tmp_path: Path) -> None:
     [
         ("", r": found an empty file, expected a table"),
         ("1,2\n3,4,5\n", r", line 2: found 3 cells, expected 2, as the first line has$"),
-        ("1,2\n", r": found 1 rows, expected 2; replace the file"),
-        ("1\n2\n", r": found 1 columns, expected 2; replace the file"),
+        ("1,2\n", r": found 1 row, expected 2; replace the file"),
+        ("1\n2\n", r": found 1 column, expected 2; replace the file"),
     ],
 )
 def test_a_file_with_wrong_rows_or_columns_is_refused(tmp_path: Path, text: str, message: str) -> None:
