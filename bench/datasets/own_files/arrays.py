@@ -19,13 +19,13 @@ REMEDIES = {
     "b": ": write `array.astype(int)`",
     "U": ": if the text has numbers, write `array.astype(float)`",
     "S": ": if the bytes have numbers, write `array.astype(float)`",
-    "c": ": write the real part and the imaginary part as two arrays of numbers, `array.real` and `array.imag`",
+    "c": ": write `np.stack([array.real, array.imag], axis=-1)`",
     "M": ": write the time since the first date, `(array - array.min()) / np.timedelta64(1, 'D')`",
     "m": ": write the number of days, `array / np.timedelta64(1, 'D')`",
 }
 OBJECTS = "found Python objects, expected numbers: if all of them are numbers, write `array.astype(float)`"
 NUMBERED = "number them before you save the file: `labels, numbers = np.unique(targets, return_inverse=True)`"
-FINITE = "leave these samples out or fill them, for example with `np.nan_to_num(array)`"
+FINITE = "fill these values, or leave these samples out of every array"
 
 
 class Found(NamedTuple):

@@ -197,7 +197,11 @@ def _ragged(cells: Cells) -> Iterator[str]:
         (line, found), *others = cells.ragged
         width = len(cells.header.names)
         first = "header" if cells.header.line else "first line"
-        quotes = "; a cell that contains a comma needs quotes" if found > width else ""
+        quotes = (
+            "; a cell that contains a comma needs quotes, and numbers need a decimal point" if found > width else ""
+        )
+        if not cells.lines and {number for _, number in cells.ragged} == {width + 1}:
+            quotes += "; or does the header lack the name of one column, such as the first?"
         lines = more(len(others), "line")
         yield f"line {line}: found {counted(found, 'cell')}, expected {width}, as the {first} has{lines}{quotes}"
 
@@ -212,7 +216,7 @@ def _first_wrong(column: Column, header: Header) -> str:
     """The first wrong cell of a column, how many more there are, and the first cell with each other notation."""
     cell, *others = column.wrong
     kinds: dict[str, Wrong] = {}
-    for found in column.wrong:
+    for found in column.wrong[:AT_ONCE]:  # a long column of words takes no longer
         kinds.setdefault(cause(found.text).kind, found)
     missing = [found for found in column.wrong if is_missing(found.text)]
     empty = ""

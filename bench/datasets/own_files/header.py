@@ -111,7 +111,7 @@ def _check_separator(path: Path, start: Sequence[Row]) -> None:
         return
     decimals = is_data or any(signs[0] in _decimals(row) for row in others)
     remedy = "commas as separators, and points in numbers" if decimals else "commas as separators"
-    also = ", and a comma stands before decimals" if decimals else ""
+    also = ", and does a comma stand before decimals" if decimals else ""
     raise DataError(
         f"{path}, line {first.line}: found {'the single column ' * (len(first.cells) == 1)}{quoted(text)}, expected "
         f"names separated by commas: is the separator {SEPARATORS[signs[0]]}{also}? Only commas are read; save the "

@@ -120,6 +120,14 @@ def test_lines_before_the_names_are_told(tmp_path: Path, before: str) -> None:
     assert "is not the header" not in refused(tmp_path, "a,prise\n1,price\n2,3\n"), "a row with a number has no names"
 
 
+def test_a_header_that_lacks_one_name_is_told_from_a_cell_with_a_comma(tmp_path: Path) -> None:
+    lacks = "does the header lack the name of one column"
+    assert lacks in refused(tmp_path, "a,price\n" + "1,2,3\n2,3,4\n" * 9)
+    some = refused(tmp_path, "a,price\n" + "1,2,3\n2,3\n" * 9)
+    assert lacks not in some
+    assert "numbers need a decimal point" in some
+
+
 def test_lines_before_the_names_do_not_hide_another_separator(tmp_path: Path) -> None:
     message = refused(tmp_path, "sep=;\na;price\n1;2\n")
     assert message.endswith("save the file with commas as separators: the separator seems to be ';'")

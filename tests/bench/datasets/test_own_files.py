@@ -160,7 +160,7 @@ def test_another_separator_than_a_comma_is_named(tmp_path: Path, separator: str,
 def test_decimal_commas_do_not_hide_the_separator(tmp_path: Path) -> None:
     with pytest.raises(
         DataError,
-        match=r"is the separator ';', and a comma .*; save the file with commas as separators, and points in numbers$",
+        match=r"is the separator ';', and does a comma .* with commas as separators, and points in numbers$",
     ):
         load(table(csv(tmp_path, ["1,5;2,5;no"] * 9, "width;height;sold")))
 
