@@ -13,6 +13,7 @@ from bench.cli.examples import epilog
 from bench.cli.list import list_
 from bench.cli.show import show_
 from bench.errors import BenchError, expected
+from bench.records.shell import remembered
 
 app = typer.Typer(
     name="levelfield",
@@ -66,7 +67,8 @@ def main() -> None:
     if len(sys.argv) == 1:
         sys.argv.append("--help")
     try:
-        code = app(standalone_mode=False)
+        with remembered():
+            code = app(standalone_mode=False)
     except BenchError as error:
         fail(str(error), error.exit_code)
     except KeyboardInterrupt:

@@ -21,6 +21,7 @@ from bench.cli.compare import compare
 from bench.cli.console import FAILED, INCONCLUSIVE, INTERRUPTED, USAGE, fail, note, one_of, share_of
 from bench.cli.stored_runs import check_can_be_written, check_writable, known_spreads, read
 from bench.cli.verdicts import VERDICT_FORMATS
+from bench.records.shell import shell
 
 if TYPE_CHECKING:
     from bench.plan.options import Options
@@ -207,8 +208,8 @@ def _start(  # noqa: PLR0913 (what a run is started with)
     places = ("--results", str(place / side), "--reports", str(place / side / "report"))
     command = [sys.executable, "-P", "-m", "bench", "run", *words, "--turns", f"{meeting}:{side}", *places]
     paths = {name: str(Path(os.environ[name]).resolve()) for name in FOLDERS if name in os.environ}
-    searched = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, **paths, "PYTHONPATH": searched}
+    searched = os.pathsep.join(filter(None, [str(folder), shell().get("PYTHONPATH")]))
+    environment = {**shell(), **paths, "PYTHONPATH": searched}
     (place / side).mkdir(parents=True)
     with (place / f"{side}.log").open("wb") if side == "base" else nullcontext() as log:
         return subprocess.Popen(

@@ -21,7 +21,8 @@ from bench.records.environment import (
     memory_bytes,
     stolen_s,
 )
-from bench.records.variables import refused
+from bench.records.shell import shell
+from bench.records.variables import refused, remarks
 from bench.workload import frameworks
 
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
@@ -88,11 +89,14 @@ def examine_limits() -> Iterator[Finding]:
 
 
 def _variables() -> Iterator[Finding]:
-    """The variables of the shell that every run here inherits, and those with which nothing is measured."""
+    """The variables of the shell: those that a run inherits, those without effect, those with which it is refused."""
     inherited = inherited_variables()
     if inherited:
         yield Finding("variables", ", ".join(f"{name}={value}" for name, value in inherited.items()))
-    for rule in refused(os.environ, gpu=bool(gpu_users())):
+    for remark in remarks(shell()):
+        yield Finding("variables", remark)
+    libraries = {item.library for item in frameworks.every_contender() if frameworks.is_installed(item)}
+    for rule in refused(shell(), gpu=bool(gpu_users()), libraries=libraries):
         yield Finding(f"variable {rule.name}", rule.effect, f"`unset {rule.name}`", ready=False)
 
 

@@ -64,7 +64,7 @@ def verify(  # noqa: PLR0913 (the options of the command)
         fail(f"--device: found {device!r}, expected one device", USAGE)
     if more:
         fail(f"--precision: found {precision!r}, expected one precision", USAGE)
-    for remark in request.check_variables((where,)):
+    for remark in request.check_variables((where,), contenders):
         note(remark)
     check_devices(contenders, (where,))
     display = progress.Display(errors, estimates={}, transient=True)

@@ -1,7 +1,6 @@
 """Checks the options of a run before any process is started, and turns them into a request."""
 
 import math
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pydantic import TypeAdapter
 
 from bench.analysis.self_check import LEAST, SIDE
 from bench.errors import UsageError, unreadable
+from bench.plan import proof_peers
 from bench.plan.cases import Selection, cases
 from bench.plan.option_values import (
     Sizes,
@@ -31,6 +31,7 @@ from bench.records import variables
 from bench.records.cell import Cell
 from bench.records.environment import available_cores, limits, memory_bytes
 from bench.records.measurement import SIDES
+from bench.records.shell import shell
 from bench.workload import frameworks, recipe_checks
 from bench.workload.axes import Purpose
 from bench.workload.frameworks import Contender
@@ -87,7 +88,7 @@ def check(options: Options) -> Request:
         suite=suite,
         remarks=(
             *problems,
-            *check_variables(selection.devices),
+            *check_variables(selection.devices, selection.contenders),
             *dict.fromkeys(remark for item in workloads for remark in item.description.remarks),
         ),
         left_out=frameworks.left_out(selection.contenders) if options.framework is None else (),
@@ -123,12 +124,16 @@ def _check_hardware(options: Options, selection: Selection, *, sizes: Sizes, sui
         )
 
 
-def check_variables(wanted: Sequence[str]) -> tuple[str, ...]:
-    """What to tell the user of the variables of the shell; raises UsageError for all that are refused, at once."""
+def check_variables(wanted: Sequence[str], contenders: Sequence[Contender]) -> tuple[str, ...]:
+    """What to tell the user of the variables of the shell; raises UsageError for all that are refused, at once.
+
+    What counts is that a chosen framework reads the variable, or one without which the proof cannot be made.
+    """
     gpu = any(device != "cpu" for device in wanted)
-    if refusal := variables.refusal(os.environ, gpu=gpu):
+    libraries = {item.library for item in proof_peers.all_that_run(contenders, gpu=gpu)}
+    if refusal := variables.refusal(shell(), gpu=gpu, libraries=libraries):
         raise UsageError(refusal)
-    return tuple(variables.remarks(os.environ))
+    return tuple(variables.remarks(shell()))
 
 
 def check_devices(

@@ -20,6 +20,7 @@ from bench import cache
 from bench.errors import BenchError, UsageError
 from bench.records import control_groups, variables
 from bench.records.record import Environment
+from bench.records.shell import shell
 from bench.version import __version__
 
 T = TypeVar("T")
@@ -81,7 +82,7 @@ def changed_to_now(then: Environment) -> Environment:
 
 def inherited_variables() -> dict[str, str]:
     """The variables of the shell that may change what is measured, with values that anybody may see."""
-    return variables.inherited(os.environ, private=_private_words())
+    return variables.inherited(shell(), private=_private_words())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

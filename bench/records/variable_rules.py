@@ -83,42 +83,49 @@ XLA_OFF: dict[str, Callable[[str], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A variable that is refused, with what it does; `on_gpu` if it matters on a GPU alone."""
+    """A variable that is refused, with what it does.
+
+    - `on_gpu`: whether it matters on a GPU alone;
+    - `libraries`: the libraries that read it, as `Contender.library` names them. Without any, every process reads it.
+    """
 
     name: str
     applies: Callable[[str], bool]
     effect: str
     on_gpu: bool = False
+    libraries: tuple[str, ...] = ()
 
 
 CHECKS = "JAX makes checks for debugging, which take time"
 PRINTS = "the library prints a line for each operation while it is timed"
+JAX, TENSORFLOW, TORCH = ("jax",), ("tensorflow",), ("torch",)
+XLA = (*JAX, *TENSORFLOW)
 LOW = "oneDNN may compute float32 in bfloat16"
 REFUSED = (
-    Refused("JAX_DISABLE_JIT", is_on, "JAX compiles nothing"),
-    Refused("JAX_NO_EXECUTION", is_on, "JAX computes nothing"),
-    Refused("JAX_DISABLE_MOST_OPTIMIZATIONS", is_on, "XLA leaves out most optimisations"),
-    Refused("JAX_OPTIMIZATION_LEVEL", is_lowest, "XLA leaves out most optimisations"),
-    Refused("JAX_DEBUG_NANS", is_on, "JAX waits for every result and checks it for NaN"),
-    Refused("JAX_DEBUG_INFS", is_on, "JAX waits for every result and checks it for infinity"),
-    Refused("JAX_CHECK_TRACER_LEAKS", is_on, CHECKS),
-    Refused("JAX_ENABLE_CHECKS", is_on, CHECKS),
-    Refused("JAX_DEBUG_KEY_REUSE", is_on, CHECKS),
-    Refused("XLA_FLAGS", optimises_less, "XLA leaves out most optimisations"),
-    Refused("XLA_FLAGS", uses_one_thread, "XLA uses one thread, whatever --threads says"),
-    Refused("XLA_FLAGS", names_a_file, "XLA reads its flags from a file, which no record shows"),
-    Refused("TF_XLA_FLAGS", defers_compilation, "TensorFlow compiles nothing with XLA"),
-    Refused("TF_SET_ONEDNN_FPMATH_MODE", is_not_strict, LOW),
+    Refused("JAX_DISABLE_JIT", is_on, "JAX compiles nothing", libraries=JAX),
+    Refused("JAX_NO_EXECUTION", is_on, "JAX computes nothing", libraries=JAX),
+    Refused("JAX_DISABLE_MOST_OPTIMIZATIONS", is_on, "XLA leaves out most optimisations", libraries=JAX),
+    Refused("JAX_OPTIMIZATION_LEVEL", is_lowest, "XLA leaves out most optimisations", libraries=JAX),
+    Refused("JAX_DEBUG_NANS", is_on, "JAX waits for every result and checks it for NaN", libraries=JAX),
+    Refused("JAX_DEBUG_INFS", is_on, "JAX waits for every result and checks it for infinity", libraries=JAX),
+    Refused("JAX_CHECK_TRACER_LEAKS", is_on, CHECKS, libraries=JAX),
+    Refused("JAX_ENABLE_CHECKS", is_on, CHECKS, libraries=JAX),
+    Refused("JAX_DEBUG_KEY_REUSE", is_on, CHECKS, libraries=JAX),
+    Refused("XLA_FLAGS", optimises_less, "XLA leaves out most optimisations", libraries=XLA),
+    Refused("XLA_FLAGS", uses_one_thread, "XLA uses one thread, whatever --threads says", libraries=XLA),
+    Refused("XLA_FLAGS", names_a_file, "XLA reads its flags from a file, which no record shows", libraries=XLA),
+    Refused("TF_XLA_FLAGS", defers_compilation, "TensorFlow compiles nothing with XLA", libraries=TENSORFLOW),
+    Refused("TF_SET_ONEDNN_FPMATH_MODE", is_not_strict, LOW, libraries=TENSORFLOW),
     Refused("ONEDNN_DEFAULT_FPMATH_MODE", is_not_strict, LOW),
     Refused("DNNL_DEFAULT_FPMATH_MODE", is_not_strict, LOW),
-    Refused("TORCHDYNAMO_DISABLE", is_on, "torch.compile compiles nothing"),
-    Refused("TORCH_COMPILE_DISABLE", is_on, "torch.compile compiles nothing"),
-    Refused("TORCHDYNAMO_SUPPRESS_ERRORS", is_on, "torch.compile silently falls back to eager"),
+    Refused("TORCHDYNAMO_DISABLE", is_on, "torch.compile compiles nothing", libraries=TORCH),
+    Refused("TORCH_COMPILE_DISABLE", is_on, "torch.compile compiles nothing", libraries=TORCH),
+    Refused("TORCHDYNAMO_SUPPRESS_ERRORS", is_on, "torch.compile silently falls back to eager", libraries=TORCH),
     Refused("ONEDNN_VERBOSE", is_on, PRINTS),
     Refused("DNNL_VERBOSE", is_on, PRINTS),
     Refused("MKL_VERBOSE", is_on, PRINTS),
-    Refused("TF_CPP_MAX_VLOG_LEVEL", is_on, PRINTS),
-    Refused("TORCH_SHOW_DISPATCH_TRACE", is_set, PRINTS),
+    Refused("TF_CPP_MAX_VLOG_LEVEL", is_on, PRINTS, libraries=TENSORFLOW),
+    Refused("TORCH_SHOW_DISPATCH_TRACE", is_set, PRINTS, libraries=TORCH),
     Refused("PYTHONOPTIMIZE", is_on, "Python leaves out assertions, those of the frameworks too"),
     Refused("PYTHONDEVMODE", is_on, "Python makes checks for debugging, which take time"),
     Refused("PYTHONMALLOC", is_debugging, "Python checks each allocation"),
@@ -126,9 +133,27 @@ REFUSED = (
     Refused("MALLOC_PERTURB_", is_on, "glibc fills all memory that is allocated or freed"),
     Refused("GLIBC_TUNABLES", fills_memory, "glibc fills all memory that is allocated or freed"),
     Refused("NVIDIA_TF32_OVERRIDE", is_set, "it decides about TF32, which --precision decides", on_gpu=True),
-    Refused("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", is_on, "PyTorch uses TF32 whatever --precision says", on_gpu=True),
-    Refused("PYTORCH_NO_CUDA_MEMORY_CACHING", is_set, "PyTorch allocates from the driver each time", on_gpu=True),
-    Refused("XLA_PYTHON_CLIENT_ALLOCATOR", is_unpooled, "JAX allocates from the driver each time", on_gpu=True),
+    Refused(
+        "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+        is_on,
+        "PyTorch uses TF32 whatever --precision says",
+        on_gpu=True,
+        libraries=TORCH,
+    ),
+    Refused(
+        "PYTORCH_NO_CUDA_MEMORY_CACHING",
+        is_set,
+        "PyTorch allocates from the driver each time",
+        on_gpu=True,
+        libraries=TORCH,
+    ),
+    Refused(
+        "XLA_PYTHON_CLIENT_ALLOCATOR",
+        is_unpooled,
+        "JAX allocates from the driver each time",
+        on_gpu=True,
+        libraries=JAX,
+    ),
     Refused("CUDA_LAUNCH_BLOCKING", is_on, "the host waits for each kernel", on_gpu=True),
     Refused("HIP_LAUNCH_BLOCKING", is_on, "the host waits for each kernel", on_gpu=True),
 )

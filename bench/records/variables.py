@@ -60,20 +60,24 @@ def inherited(environ: Mapping[str, str], *, private: Collection[str] = ()) -> d
     }
 
 
-def refused(environ: Mapping[str, str], *, gpu: bool) -> tuple[Refused, ...]:
-    """The variables with which nothing is measured, apart from those that the user allowed."""
+def refused(environ: Mapping[str, str], *, gpu: bool, libraries: Collection[str] | None = None) -> tuple[Refused, ...]:
+    """The variables with which nothing is measured, apart from those that the user allowed.
+
+    `libraries` are those that run, as `Contender.library` names them; None means all.
+    """
     allowed = _allowed(environ)
     return tuple(
         rule
         for rule in REFUSED
         if rule.name in environ and rule.name not in allowed and (gpu or not rule.on_gpu)
+        if libraries is None or not rule.libraries or not set(libraries).isdisjoint(rule.libraries)
         if rule.applies(environ[rule.name])
     )
 
 
-def refusal(environ: Mapping[str, str], *, gpu: bool) -> str:
+def refusal(environ: Mapping[str, str], *, gpu: bool, libraries: Collection[str] | None = None) -> str:
     """The error about all variables that are refused, in one line; empty if there is none."""
-    found = refused(environ, gpu=gpu)
+    found = refused(environ, gpu=gpu, libraries=libraries)
     if not found:
         return ""
     effects: dict[str, list[str]] = {}

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 from bench.analysis.environments import mixed
 from bench.records.record import Record
+from bench.records.variable_rules import Refused
 from bench.records.variables import EMPTY, NOT_SET, refused
 from bench.report import formatting
 from bench.report.layout import Entry, Table, left
 from bench.report.results import Results
+from bench.workload.frameworks import Contender
 
 ENVIRONMENT: dict[str, Callable[[Record], str | None]] = {
     "machine": lambda record: record.environment.machine,
@@ -39,14 +41,19 @@ def environment_table(results: Results) -> Table:
 
 def remarks(results: Results) -> Iterator[str]:
     """Notes on variables that were allowed though they spoil the figures, and on a run with several environments."""
-    gpu = any(record.case.device != "cpu" for record in results.records)
-    shells = [record.environment.variables or {} for record in results.records]
-    effects = {rule.name: rule.effect for shell in shells for rule in refused(shell, gpu=gpu)}
+    effects = {rule.name: rule.effect for record in results.records for rule in _spoiling(record)}
     for name, effect in sorted(effects.items()):
         yield f"The figures mean something else with the variable {name}, which was allowed: {effect}."
     if changed := mixed(results.records):
         words = ", ".join(f"{what} ({' / '.join(values)})" for what, values in changed.items())
         yield f"This run was continued in another environment. Its records differ in {words}."
+
+
+def _spoiling(record: Record) -> Iterable[Refused]:
+    """The variables of its shell that spoil the figures of this record."""
+    case = record.case
+    library = Contender(case.framework, case.backend).library
+    return refused(record.environment.variables or {}, gpu=case.device != "cpu", libraries=(library,))
 
 
 def fact(title: str, values: Iterable[str | None]) -> tuple[Entry, Entry]:

@@ -12,7 +12,6 @@ from bench.workload.frameworks import Contender
 
 LIMIT_S = 180.0  # the first import after an installation reads gigabytes from the disk
 EVERY_GPU = "cuda:all"
-LIBRARIES = {"pytorch": "torch", "flax": "jax"}  # by the names of Keras' backends
 LONGEST_ERROR = 300
 
 Answer = dict[str, Any]
@@ -41,7 +40,7 @@ def _by_library(contenders: Iterable[Contender]) -> list[list[Contender]]:
     """The frameworks by the library that they import. One process imports it once, which saves seconds."""
     groups: dict[str, list[Contender]] = {}
     for item in contenders:
-        groups.setdefault(item.backend or LIBRARIES.get(item.framework, item.framework), []).append(item)
+        groups.setdefault(item.library, []).append(item)
     return list(groups.values())
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +17,7 @@ from bench import cache
 from bench.analysis import dropout_masks, equivalence, second_network
 from bench.analysis.deviations import Trace
 from bench.analysis.remaining_time import Work
+from bench.plan.proof_peers import second
 from bench.records import environment
 from bench.records.record import Certificate
 from bench.records.trace_files import read_trace
@@ -29,7 +30,6 @@ from models.layers.spec import without_dropout
 
 PROVEN_IN = ("fp64", "fp32")  # every proof has these precisions, and that of the case
 NUDGED = " nudged"  # suffix of a precision: weights and inputs differ from the usual ones in the last bit
-PAIR = 2
 ASSUMED_TRACE_S = 2.5
 # The code that decides what a trace holds, from which weights it starts, and in which batches it trains.
 DECISIVE = ("worker/proof_trace.py", "worker/prepared_workload.py", "datasets/base.py")
@@ -93,7 +93,7 @@ class Proofs:
     ) -> Pending:
         """Begin the proofs of one workload; where only one framework was chosen, a second one is added to compare."""
         pending = Pending(workload=workload, device=device, precision=precision, tunings=tunings)
-        return replace(pending, traces=self._begin(pending, (*contenders, *second(contenders))))
+        return replace(pending, traces=self._begin(pending, (*contenders, *second(contenders, gpu=device != "cpu"))))
 
     def collect(self, pending: Pending) -> dict[str, Certificate]:
         """Wait for the traces of one workload; the certificates by framework, as `keras/jax`."""
@@ -111,7 +111,7 @@ class Proofs:
                 else:
                     traces[kind][str(contender)] = found
             # If the second framework cannot run the work, the next one takes its place.
-            under_way = self._begin(pending, second(tuple(contenders), refused=refusals))
+            under_way = self._begin(pending, second(tuple(contenders), refused=refusals, gpu=pending.device != "cpu"))
         dropout = without_dropout(pending.workload.spec) != pending.workload.spec
         make = partial(equivalence.certify, double=traces["fp64"], single=traces["fp32"], dropout=dropout)
         made = {name: make(name) for name in map(str, contenders)}
@@ -213,15 +213,6 @@ def source_digest(workload: Workload, framework: str) -> str:
     """The digest of how a framework runs a workload: its files of the model family, and its adapter."""
     text = model_families.framework_source(workload.family, framework) + frameworks.adapter_source(framework)
     return hashlib.sha256(text).hexdigest()[:16]
-
-
-def second(contenders: Sequence[Contender], *, refused: Container[str] = ()) -> tuple[Contender, ...]:
-    """The frameworks to add to the chosen ones, so that two can be compared; those in `refused` cannot run the work."""
-    known = {str(item): item for item in frameworks.every_contender()}
-    peers = [known[name] for name in equivalence.PEERS]  # sorted by start-up time, the fastest first
-    others = [item for item in peers if item not in contenders and frameworks.is_installed(item)]
-    missing = PAIR - sum(item in contenders and str(item) not in refused for item in peers)
-    return tuple(others[: max(0, missing)])
 
 
 def _path(pending: Pending, contender: Contender, kind: str) -> Path:

@@ -17,6 +17,7 @@ import bench
 from bench import cache
 from bench.errors import BenchError
 from bench.records import variables
+from bench.records.shell import shell
 
 ROOT = Path(bench.__file__).parent.parent
 VMSTAT = Path("/proc/vmstat")
@@ -304,7 +305,7 @@ def _ended(outcome: str, error: str) -> Message:
 
 def process_environment(backend: str | None, *, device: str, hash_seed: int = 0) -> dict[str, str]:
     """The environment variables that have to be set before a framework is imported, and those of the shell."""
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(ROOT), shell().get("PYTHONPATH")]))
     settings = {
         "PYTHONPATH": path,
         "PYTHONHASHSEED": str(hash_seed),
@@ -318,7 +319,7 @@ def process_environment(backend: str | None, *, device: str, hash_seed: int = 0)
         **({"KERAS_BACKEND": backend} if backend else {}),
         **_visible_gpus(device),
     }
-    return {**variables.passed_on(os.environ), **settings}
+    return {**variables.passed_on(shell()), **settings}
 
 
 def _visible_gpus(device: str) -> dict[str, str]:
@@ -326,7 +327,7 @@ def _visible_gpus(device: str) -> dict[str, str]:
     kind, _, number = device.partition(":")
     if number == "all":
         return {}
-    mine = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    mine = shell().get("CUDA_VISIBLE_DEVICES", "").split(",")
     usable = mine if mine != [""] else None
     if kind == "cpu":
         return {"CUDA_VISIBLE_DEVICES": ""}

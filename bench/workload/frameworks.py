@@ -22,6 +22,8 @@ DISTRIBUTIONS = {
     "torch": ("torch",),
 }
 EVERY = "all"  # selects every framework with every backend
+# The library that computes, of frameworks that have no choice of it.
+LIBRARIES = {"pytorch": "torch", "flax": "jax"}
 BACKENDS = {"keras": ("tensorflow", "jax", "torch")}  # in the order in which plain `keras` picks one
 
 
@@ -35,6 +37,11 @@ class Contender:
     def __str__(self) -> str:
         """The name as users write it: `pytorch`, `keras/jax`."""
         return f"{self.framework}/{self.backend}" if self.backend else self.framework
+
+    @property
+    def library(self) -> str:
+        """The library that computes: `torch`, `tensorflow` or `jax`."""
+        return self.backend or LIBRARIES.get(self.framework, self.framework)
 
     @property
     def parts(self) -> tuple[str, ...]:

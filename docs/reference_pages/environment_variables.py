@@ -7,6 +7,7 @@ from bench.records.variables import ALLOW, PREFIXES, PRIVATE_WORDS
 from reference_pages import markdown
 from reference_pages.markdown import code, heading, table, text
 
+LIBRARIES = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}
 INTRODUCTION = """\
 Frameworks, their libraries and Python read settings from the environment. Such a setting changes what is measured, and
 no option of Levelfield shows it. Each variable is treated in one of three ways."""
@@ -17,7 +18,8 @@ before anything starts, and name all of them at once. `unset NAME` is the remedy
 name. They are then on the record, and the report names them and their effect. A case whose code should be compiled and
 is not still fails. A harmless value, such as `0` for a
 variable that switches something on, is recorded and not refused. Variables marked *GPU* are refused only if a case runs
-on a GPU."""
+on a GPU. A variable that one library reads is refused only if this library is used: by a chosen framework, or by one
+without which the proof cannot be made. Keras uses the library of its backend, and Flax uses JAX."""
 
 OVERRULING = """\
 Worker processes do not get these variables, because Levelfield decides the same itself. A command that finds one of
@@ -45,7 +47,7 @@ def page() -> str:
         INTRODUCTION,
         heading(2, "Refused"),
         REFUSING,
-        table(("Variable", "Effect"), _refused()),
+        table(("Variable", "Read by", "Effect"), _refused()),
         heading(2, "Without effect"),
         OVERRULING,
         table(("Variable", "What decides"), ((code(name), text(reason)) for name, reason in OVERRULED.items())),
@@ -60,10 +62,13 @@ def page() -> str:
     )
 
 
-def _refused() -> Iterator[tuple[str, str]]:
+def _refused() -> Iterator[tuple[str, str, str]]:
     """The rows of the refused variables; the effects of one variable share a row."""
-    effects: dict[str, list[str]] = {}
+    effects: dict[tuple[str, str], list[str]] = {}
     for rule in REFUSED:
-        effects.setdefault(f"{code(rule.name)}{', *GPU*' if rule.on_gpu else ''}", []).append(rule.effect)
-    for name, found in effects.items():
-        yield name, text("; or ".join(found))
+        name = f"{code(rule.name)}{', *GPU*' if rule.on_gpu else ''}"
+        effects.setdefault((name, " and ".join(LIBRARIES[library] for library in rule.libraries) or "all"), []).append(
+            rule.effect
+        )
+    for (name, readers), found in effects.items():
+        yield name, readers, text("; or ".join(found))

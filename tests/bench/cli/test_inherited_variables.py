@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli import compare_commits, diagnosis
+from bench.cli import compare_commits, diagnosis, run
+from bench.plan.request import check_variables
 from bench.records import control_groups
 from bench.records import environment as surroundings
-from bench.records.environment import changed_to_now
+from bench.records.environment import changed_to_now, inherited_variables
 from bench.records.record import to_line
+from bench.records.shell import shell
 from bench.records.store import RunFolder
+from bench.workload import frameworks
+from bench.workload.frameworks import Contender
 from tests.bench.cli.conftest import Command, Place, records
 from tests.bench.records.fake_root import lay_out
 
@@ -40,6 +44,56 @@ def test_every_command_that_starts_workers_refuses_such_variables_all_at_once(
     (line,) = found.err.splitlines()
     assert "JAX_DISABLE_JIT=1 (JAX compiles nothing), PYTHONMALLOC=debug (Python checks each allocation)" in line
     assert line.endswith("run `unset JAX_DISABLE_JIT PYTHONMALLOC` first")
+
+
+@pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.parametrize(
+    ("framework", "name", "code"),
+    [
+        ("pytorch", "JAX_DISABLE_JIT", 0),
+        ("keras/tensorflow", "JAX_DISABLE_JIT", 0),
+        ("flax", "JAX_DISABLE_JIT", 2),
+        ("pytorch,keras/jax", "JAX_DISABLE_JIT", 2),
+        ("flax", "TF_CPP_MAX_VLOG_LEVEL", 0),
+        ("keras/tensorflow", "TF_CPP_MAX_VLOG_LEVEL", 2),
+        ("keras/torch", "TORCH_COMPILE_DISABLE", 2),
+        ("pytorch", "PYTHONDEVMODE", 2),
+    ],
+)
+def test_a_variable_is_refused_only_where_a_chosen_framework_reads_it(
+    framework: str, name: str, code: int, levelfield: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "1")
+    assert levelfield("run", "digits-dnn", "--framework", framework, "--dry-run").code == code
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_verify_and_tune_refuse_only_what_a_chosen_framework_reads(
+    levelfield: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_COMPILE_DISABLE", "1")
+    for command in ("verify", "tune"):
+        found = levelfield(command, "digits-dnn", "--framework", "keras/torch")
+        assert (found.code, "TORCH_COMPILE_DISABLE=1 (torch.compile" in found.err) == (2, True)
+    assert check_variables(("cpu",), (Contender("keras", "jax"), Contender("flax"))) == (), "TensorFlow is the second"
+
+
+def test_what_the_plan_of_a_run_imports_is_not_on_its_records(
+    levelfield: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan deals the rows of a table to its parts by scikit-learn, which sets variables."""
+    monkeypatch.delenv("KMP_INIT_AT_FORK", raising=False)
+    seen = []
+
+    def plan(*_: object, **__: object) -> None:
+        monkeypatch.setenv("KMP_INIT_AT_FORK", "FALSE")
+        seen.append((inherited_variables(), dict(shell())))
+        raise SystemExit(0)
+
+    monkeypatch.setattr(run, "tell_plan", plan)
+    assert levelfield("run", "digits-dnn", "--dry-run", "--results", tmp_path).code == 0
+    assert all("KMP_INIT_AT_FORK" not in found for pair in seen for found in pair)
+    assert len(seen) == 1
 
 
 def test_a_harmless_value_is_not_refused(levelfield: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,3 +179,23 @@ def test_the_doctor_names_refused_variables_with_the_command_that_removes_them(m
     assert (found.subject, found.remedy) == ("variable JAX_DISABLE_JIT", "`unset JAX_DISABLE_JIT`")
     monkeypatch.delenv("JAX_DISABLE_JIT")
     assert all(item.ready for item in diagnosis._variables())
+
+
+def test_the_doctor_names_variables_without_effect_as_a_run_does(
+    levelfield: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    line = "no effect of OMP_NUM_THREADS=7: --threads sets the number of threads"
+    assert line in [item.found for item in diagnosis._variables()]
+    assert all(item.ready and item.remedy is None for item in diagnosis._variables() if item.found == line)
+    assert line in levelfield("run", "digits-dnn", "--dry-run").err
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert line not in [item.found for item in diagnosis._variables()]
+
+
+def test_the_doctor_tells_of_a_variable_that_an_installed_framework_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAX_DISABLE_JIT", "1")
+    monkeypatch.setattr(frameworks, "is_installed", lambda contender: contender.library == "torch")
+    assert all(item.ready for item in diagnosis._variables())
+    monkeypatch.setattr(frameworks, "is_installed", lambda contender: contender.library == "jax")
+    assert not all(item.ready for item in diagnosis._variables())

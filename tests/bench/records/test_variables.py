@@ -188,6 +188,29 @@ def test_variables_that_are_overruled_are_told_once_and_not_passed_on() -> None:
     assert list(variables.remarks(PATHS)) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "readers"),
+    [
+        ("JAX_DISABLE_JIT", "1", {"jax"}),
+        ("XLA_PYTHON_CLIENT_ALLOCATOR", "platform", {"jax"}),
+        ("XLA_FLAGS", "--xla_disable_all_hlo_passes", {"jax", "tensorflow"}),
+        ("TF_XLA_FLAGS", "--tf_xla_always_defer_compilation=1", {"tensorflow"}),
+        ("TF_CPP_MAX_VLOG_LEVEL", "1", {"tensorflow"}),
+        ("TORCH_COMPILE_DISABLE", "1", {"torch"}),
+        ("PYTORCH_NO_CUDA_MEMORY_CACHING", "1", {"torch"}),
+        ("PYTHONMALLOC", "debug", {"jax", "tensorflow", "torch"}),
+        ("MALLOC_PERTURB_", "1", {"jax", "tensorflow", "torch"}),
+        ("ONEDNN_DEFAULT_FPMATH_MODE", "BF16", {"jax", "tensorflow", "torch"}),
+        ("NVIDIA_TF32_OVERRIDE", "0", {"jax", "tensorflow", "torch"}),
+    ],
+)
+def test_a_variable_is_refused_only_if_a_library_that_reads_it_runs(name: str, value: str, readers: set[str]) -> None:
+    every = ("jax", "tensorflow", "torch")
+    assert {one for one in every if variables.refusal({name: value}, gpu=True, libraries={one})} == readers
+    assert variables.refusal({name: value}, gpu=True, libraries=every)
+    assert variables.refusal({name: value}, gpu=True), "without libraries all count"
+
+
 def test_no_variable_is_treated_in_two_ways() -> None:
     assert not OVERRULED.keys() & SET.keys()
     assert not {rule.name for rule in REFUSED} & (OVERRULED.keys() | SET.keys())

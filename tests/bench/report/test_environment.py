@@ -45,6 +45,8 @@ def test_a_variable_that_was_allowed_is_named_with_its_effect_on_the_first_page(
     allowed = replace(KNOWN, variables={"JAX_DISABLE_JIT": "1"})
     note = "The figures mean something else with the variable JAX_DISABLE_JIT, which was allowed: JAX compiles nothing."
     assert note in table_of(report(in_shell(allowed)), "Summary", "Summary").notes
+    other = [item for item in in_shell(allowed) if item.case.framework == "pytorch"]
+    assert note not in table_of(report(other), "Summary", "Summary").notes, "PyTorch does not read it"
     harmless = replace(KNOWN, variables={"JAX_DISABLE_JIT": "0"})
     assert note not in table_of(report(in_shell(harmless)), "Summary", "Summary").notes
 

@@ -8,6 +8,7 @@ import pytest
 
 from bench.run import device_probe
 from bench.run.device_probe import probe
+from bench.workload import frameworks
 from bench.workload.frameworks import Contender
 from tests.bench.run.light_workers import FILE
 
@@ -62,7 +63,7 @@ def test_each_framework_says_what_it_sees_in_the_order_in_which_they_were_asked(
 def test_frameworks_that_share_a_library_share_a_process_which_has_their_backend(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(device_probe.LIBRARIES, "good", "jax")
+    monkeypatch.setitem(frameworks.LIBRARIES, "good", "jax")
     on_jax, on_torch = Contender("other", "jax"), Contender("other", "torch")
     seen = probe([GOOD, on_jax, on_torch], waiting=silent)
     _, backend, process = seen[GOOD]["devices"]
@@ -75,7 +76,7 @@ def test_frameworks_that_share_a_library_share_a_process_which_has_their_backend
 def test_an_error_is_the_answer_of_that_framework_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     raises = Contender("raises")
     for name in ("raises", "theano", "good"):
-        monkeypatch.setitem(device_probe.LIBRARIES, name, "one")
+        monkeypatch.setitem(frameworks.LIBRARIES, name, "one")
     seen = probe([raises, NOWHERE, GOOD], waiting=silent)
     assert (seen[raises]["outcome"], seen[raises]["error"]) == ("failed", "OSError: no driver, no device")
     assert seen[NOWHERE]["error"].startswith("ModuleNotFoundError: No module named 'bench.adapters.theano'")
@@ -85,7 +86,7 @@ def test_an_error_is_the_answer_of_that_framework_alone(monkeypatch: pytest.Monk
 def test_where_a_process_dies_the_frameworks_after_it_are_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     dies = Contender("dies")
     for name in ("other", "dies", "good"):
-        monkeypatch.setitem(device_probe.LIBRARIES, name, "one")
+        monkeypatch.setitem(frameworks.LIBRARIES, name, "one")
     waited: list[list[Contender]] = []
     seen = probe([OTHER, dies, GOOD], waiting=lambda left: waited.append(list(left)))
     assert [item["outcome"] for item in seen.values()] == ["ok", "failed", "ok"]
@@ -103,7 +104,7 @@ def test_a_framework_that_never_answers_has_failed(monkeypatch: pytest.MonkeyPat
         raise subprocess.TimeoutExpired(command, timeout, output=f"{answer}\n".encode())
 
     for name in ("good", "late"):
-        monkeypatch.setitem(device_probe.LIBRARIES, name, "one")
+        monkeypatch.setitem(frameworks.LIBRARIES, name, "one")
     monkeypatch.setattr(subprocess, "run", run)
     seen = probe([GOOD, late], waiting=silent)
     assert seen[GOOD]["outcome"] == "ok"

@@ -12,17 +12,15 @@ from bench.analysis import equivalence
 from bench.analysis.deviations import Trace
 from bench.records.record import Certificate
 from bench.run import certificates
-from bench.run.proofs import Proofs, second
+from bench.run.proofs import Proofs
 from bench.run.worker_client import Ending, Message
 from bench.run.worker_pool import WorkerPool
-from bench.workload import frameworks
 from bench.workload.frameworks import Contender
 from bench.workload.workload import Workload, load_workload
 from tests.bench.run.scripted_workers import ALONE, Script, scripted, told, traced, worked
 from tests.bench.workloads import CANNOT_BE_DONE_IN_PYTORCH, workload
 
 PYTORCH, FLAX = Contender("pytorch"), Contender("flax")
-JAX, TORCH = Contender("keras", "jax"), Contender("keras", "torch")
 LIMIT_S = 120.0
 
 
@@ -201,30 +199,6 @@ def test_two_real_frameworks_differ_as_much_as_one_differs_from_its_nudged_trace
         assert certificate.passed
         assert certificate.notes[0].startswith("weights may differ by ")
         assert certificate.notes[1].startswith("float32 losses may differ by ")
-
-
-@pytest.mark.parametrize(
-    ("chosen", "company"),
-    [
-        ((PYTORCH,), (FLAX,)),
-        ((FLAX,), (PYTORCH,)),
-        ((PYTORCH, FLAX), ()),
-        ((JAX, TORCH), (PYTORCH, FLAX)),
-        ((TORCH, FLAX), (PYTORCH,)),
-        ((), (PYTORCH, FLAX)),
-    ],
-)
-def test_a_second_peer_is_added_where_one_is_missing(
-    chosen: tuple[Contender, ...], company: tuple[Contender, ...]
-) -> None:
-    assert second(chosen) == company
-
-
-def test_only_installed_frameworks_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frameworks, "is_installed", lambda contender: contender == FLAX)
-    assert second((PYTORCH,)) == (FLAX,)
-    monkeypatch.setattr(frameworks, "is_installed", lambda _: False)
-    assert second((PYTORCH,)) == ()
 
 
 def test_options_are_proven_like_the_default(fleet: WorkerPool, script: Script) -> None:
