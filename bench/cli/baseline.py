@@ -9,6 +9,7 @@ from bench.cli import completion
 from bench.cli.console import NOTHING, RUN, USAGE, Results, fail, say, warn
 from bench.cli.options import as_option
 from bench.cli.plans import missing
+from bench.cli.stored_runs import resuming
 from bench.plan.options import Help
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _warn_if_incomplete(folder: "RunFolder") -> None:
     if failed or never:
         warn(
             f"{folder.name} is not complete: failed cases: {failed}, planned cases without a record: {never}; later "
-            "runs cannot be compared in these: finish it with `levelfield run --resume`, or set a complete run"
+            f"runs cannot be compared in these: finish it with `{resuming(folder)}`, or set a complete run"
         )
 
 

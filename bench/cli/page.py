@@ -1,9 +1,10 @@
 """The page of a run, which `run` and `report` write."""
 
+import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from bench.cli.console import errors, fail, say, show, warn
@@ -11,6 +12,9 @@ from bench.cli.console import errors, fail, say, show, warn
 if TYPE_CHECKING:
     from bench.records.record import Record
     from bench.report.layout import Report
+
+
+FOLDERS = re.compile(r" --results [^`]*`")
 
 
 def make_page(
@@ -27,13 +31,17 @@ def make_page(
     return replace(report, about=(*remarks, *report.about))
 
 
-def show_page(report: "Report", *, full: bool = False, runs: Sequence[str] = ()) -> None:
-    """Print a report: what fits on a screen, or all of it; `runs` are its runs as the user named them."""
+def show_page(report: "Report", *, full: bool = False, again: Sequence[str] = ()) -> None:
+    """Print a report: what fits on a screen, or all of it.
+
+    `again` are the words that name these runs in `levelfield report`.
+    """
     from bench.report import terminal
 
     show(terminal.render(report, brief=not full))
     if not full:
-        say(f"\nEverything: `{' '.join(('levelfield report', *map(quote, runs), '--full'))}`, or the page.")
+        command = shlex.join(("levelfield", "report", *again, "--full"))
+        say(f"\nEverything: `{command}`, or the page.")
 
 
 def write_page(
@@ -69,7 +77,7 @@ def write_page(
 def without_folders(line: str) -> str:
     """A warning as a page has it: without the folders of a path, because a page can be shown to anybody."""
     path, colon, rest = line.partition(": ")  # a folder may have a colon in its name
-    return f"INCOMPLETE: {Path(path).name}{colon}{rest}"
+    return f"INCOMPLETE: {Path(path).name}{colon}{FOLDERS.sub(' --results DIR`', rest)}"
 
 
 def _told(caption: str, reason: Exception) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from bench.cli.console import FAILED, USAGE, Reports, Results, Runs, fail, note, one_of, warn, write
 from bench.cli.options import as_option
 from bench.cli.page import make_page, show_page, without_folders, write_page
-from bench.cli.stored_runs import known_noise, read
+from bench.cli.stored_runs import at, known_noise, read
 from bench.cli.verdicts import PAGES
 from bench.plan.options import Help
 
@@ -53,7 +53,7 @@ def report(  # noqa: PLR0913 (the options of the command)
         write(markdown.render(page))
         raise SystemExit(code)
     try:
-        show_page(page, full=full, runs=runs or ())
+        show_page(page, full=full, again=(*(runs or ()), *at(results=results)))
     finally:  # the page is written even if the reader of the output, such as `head`, has stopped
         written, is_whole = write_page(page, found, reports=reports, noise=noise)
     note(f"report: {written}")

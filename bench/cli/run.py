@@ -31,7 +31,7 @@ from bench.cli.events import show_event
 from bench.cli.options import as_option, with_options
 from bench.cli.page import make_page, show_page, without_folders, write_page
 from bench.cli.run_plan import estimates, say_what_is_left_out, tell_plan
-from bench.cli.stored_runs import check_writable, known_noise, options_of, warn_of_another_environment
+from bench.cli.stored_runs import at, check_writable, known_noise, options_of, resuming, warn_of_another_environment
 from bench.cli.verdicts import VerdictFormat
 from bench.plan.options import COMPARE, HOW, Help, Options
 
@@ -224,9 +224,9 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         with display:
             new = runner.run(planned, settings)
     except KeyboardInterrupt:
-        again = f"levelfield run --resume {store.name} --results {store.folder.parents[1]} --reports {reports}"
         if options.turns is not None:
             fail(f"interrupted; the records so far are in {store.folder}", INTERRUPTED)
+        again = resuming(store, reports=reports)
         fail(f"interrupted; the records so far are in {store.records}; continue with `{again}`", INTERRUPTED)
     seconds = time.monotonic() - begun
     records, page, is_whole = _reported(store, options, reports=reports)
@@ -250,7 +250,7 @@ def _reported(store: "RunFolder", options: Options, *, reports: Path) -> "tuple[
         fail(f"{store.records}: nothing was measured", NOTHING)
     noise = known_noise(records, results=store.folder.parents[1])
     report = make_page(records, command=options.command(), noise=noise, remarks=map(without_folders, skipped))
-    show_page(report)
+    show_page(report, again=at(results=store.folder.parents[1]))
     page, is_whole = write_page(report, records, reports=reports, noise=noise)
     return records, page, is_whole and not skipped
 

@@ -1,5 +1,6 @@
 """The runs that are stored, found by the names that people give to a command."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,7 +90,7 @@ def _tell_of_missing(run: "RunFolder", plan: "Plan", stored: Sequence["Record"],
     if missing and stored:
         incomplete(
             f"{run.name}: {len(missing)} of {len(plan.cases)} planned cases have no record: the run was interrupted, "
-            f"or its records file was cut off. `levelfield run --resume {run.name}` measures them"
+            f"or its records file was cut off. `{resuming(run)}` measures them"
         )
 
 
@@ -104,6 +105,18 @@ def options_of(run: "RunFolder", plan: "Plan") -> "Options":
             f"{run.plan}: found options that this version of Levelfield does not have, expected those of `levelfield "
             "run`; move the file away to read the records without it"
         ) from None
+
+
+def resuming(run: "RunFolder", *, reports: Path = Path("reports")) -> str:
+    """The command that measures what a run still lacks, with the folders that are not the usual ones."""
+    folders = at(results=run.folder.parents[1], reports=reports)
+    return shlex.join(("levelfield", "run", "--resume", run.name, *folders))
+
+
+def at(**folders: Path) -> tuple[str, ...]:
+    """The options for the folders that are not the usual ones: `--results DIR`."""
+    unusual = ((name, folder) for name, folder in folders.items() if folder.absolute() != Path(name).absolute())
+    return tuple(word for name, folder in unusual for word in (f"--{name}", str(folder)))
 
 
 def names(records: Sequence["Record"]) -> str:

@@ -210,7 +210,11 @@ def test_planned_cases_without_a_record_are_told_on_the_page_and_by_the_exit_cod
     found = levelfield("report", run.folder, "--reports", tmp_path)
     assert found.code == 1
     words = f"INCOMPLETE: {run.name}: 2 of {len(stored)} planned cases have no record: the run was interrupted"
-    assert words in (tmp_path / "latest.md").read_text()
+    page = (tmp_path / "latest.md").read_text()
+    assert words in page
+    assert f"`levelfield run --resume {run.name} --results {run.folder.parents[1]}` measures them" in found.err
+    assert f"`levelfield run --resume {run.name} --results DIR` measures them" in page
+    assert str(tmp_path) not in page, "anybody may see a page"
 
 
 def test_a_report_is_a_screen_and_in_full_it_has_every_table(
@@ -220,7 +224,7 @@ def test_a_report_is_a_screen_and_in_full_it_has_every_table(
     full = levelfield("report", baseline, "--reports", tmp_path, "--full")
     assert (brief.code, full.code) == (0, 0)
     assert len(brief.out.splitlines()) <= 45
-    assert f"Everything: `levelfield report {baseline} --full`" in " ".join(brief.out.split()), "of the same run"
+    assert f"Everything: `levelfield report {baseline} --full`, or the page." in brief.out
     assert "Learning curve" not in brief.out
     assert "Learning curve" in full.out
     refused = levelfield("report", baseline, "--full", "--format", "csv")

@@ -117,6 +117,7 @@ def test_an_incomplete_baseline_is_set_with_a_warning(levelfield: Command, tmp_p
     found = levelfield("baseline", "set", half.name, *options)
     assert found.code == 0
     assert "is not complete: failed cases: 0, planned cases without a record: 1; later runs" in found.err
+    assert f"finish it with `levelfield run --resume {half.name} --results {results}`" in found.err
     failed = planned(results, [records[0], replace(records[1], outcome="oom")], cases=[item.case for item in records])
     assert (
         "failed cases: 1, planned cases without a record: 0" in levelfield("baseline", "set", failed.name, *options).err
