@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -38,6 +38,8 @@ class Comparison:
     - `counts`: the number of rows for each verdict.
     - `environments`: in what the environments of the two sides differ, such as variables of the shell and versions.
     - `unreliable`: the compared cells whose figures cannot be relied on, each with its side and the reason.
+    - `unreliable_cells`: the same cells by themselves.
+    - `processes`: the largest number of processes that timed a compared cell on one side.
 
     Unknown values are None. The exit code depends on rows, changes, what is missing, and what newly failed.
     """
@@ -64,6 +66,8 @@ class Comparison:
     exit_code: int
     environments: tuple[EnvironmentDifference, ...] = ()
     unreliable: tuple[str, ...] = ()
+    unreliable_cells: tuple[Cell, ...] = ()
+    processes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +94,7 @@ def compare(  # noqa: PLR0913 (the inputs of a comparison)
     its ratio is above 1 + `threshold` and its interval, corrected for the number of comparisons, is above 1; improved
     is the reverse. It is unchanged if its own interval, not corrected, is within the threshold. All other cells are
     inconclusive. All cells together get a verdict in the same way, with half of the allowed error rate; only their
-    regression changes the exit code.
-
-    What the candidate lacks is a check that did not hold, unless it is a subset on purpose and did not plan it.
+    regression changes the exit code. What the candidate lacks ends with 1. See `Incomplete`.
     """
     found = differences(baseline, candidate)
     before, after = timed_blocks(baseline), timed_blocks(candidate)
@@ -108,9 +110,9 @@ def compare(  # noqa: PLR0913 (the inputs of a comparison)
     failed = newly_failed(baseline, candidate)
     changes = _changes(baseline, candidate, found)
     verdicts = Counter([*(row.verdict for row in judged.rows), *(item.verdict for item in changes)])
-    lost = missing(baseline, candidate, unmeasured=incomplete.candidate, told=_told(failed, found))
-    vanished, left_out = _by_purpose(lost, subset=incomplete.subset)
+    vanished, left_out = _lost(baseline, candidate, incomplete=incomplete, told=_told(failed, found))
     wrong = failed or (vanished if verdicts else ())
+    doubts = _unreliable(common, baseline=baseline, candidate=candidate)
     return Comparison(
         rows=judged.rows,
         changes=changes,
@@ -133,20 +135,29 @@ def compare(  # noqa: PLR0913 (the inputs of a comparison)
         counts=dict(Counter(row.verdict for row in judged.rows)),
         exit_code=_exit_code(verdicts, judged.common, not_comparable=found.reasons, failed=wrong),
         environments=environments.differences(baseline, candidate),
-        unreliable=(*_unreliable("baseline", baseline, common), *_unreliable("candidate", candidate, common)),
+        unreliable=tuple(doubts.values()),
+        unreliable_cells=tuple(dict.fromkeys(cell for _, cell in doubts)),
+        processes=max((len(blocks[cell]) for blocks in (before, after) for cell in common), default=0),
     )
 
 
-def _unreliable(side: str, records: Sequence[Record], common: Sequence[Cell]) -> Iterator[str]:
-    """A line for each compared cell of this side whose figures cannot be relied on."""
-    doubts = cell_doubts(records)
-    for cell in common:
-        if cell in doubts:
-            yield f"{cell.place}: {doubts[cell].reason} in the {side} ({doubts[cell].words})"
+def _unreliable(common: Sequence[Cell], **sides: Sequence[Record]) -> dict[tuple[str, Cell], str]:
+    """By side and compared cell a line about figures that cannot be relied on."""
+    by_side = {side: cell_doubts(records) for side, records in sides.items()}
+    return {
+        (side, cell): f"{cell.place}: {doubts[cell].reason} in the {side} ({doubts[cell].words})"
+        for side, doubts in by_side.items()
+        for cell in common
+        if cell in doubts
+    }
 
 
-def _by_purpose(lost: Sequence[Missing], *, subset: bool) -> tuple[tuple[Missing, ...], tuple[Missing, ...]]:
+def _lost(
+    baseline: Sequence[Record], candidate: Sequence[Record], *, incomplete: Incomplete, told: set[tuple[What, Cell]]
+) -> tuple[tuple[Missing, ...], tuple[Missing, ...]]:
     """What vanished, and what a subset left out on purpose."""
+    lost = missing(baseline, candidate, unmeasured=incomplete.candidate, told=told)
+    subset = incomplete.subset
     vanished = tuple(item for item in lost if item.planned or not subset)
     return vanished, tuple(item for item in lost if subset and not item.planned)
 

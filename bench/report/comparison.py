@@ -12,11 +12,13 @@ from bench.analysis.verdicts import Common, Row
 from bench.records.cell import Cell
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Report, Section, Table, left
+from bench.report.reliability import MARKED, SIGN
 from bench.report.remarks import Remarks
 
 TOO_NOISY = 1.5  # times as long: if only larger slowdowns can be detected, the comparison is worth nothing
 UNDETECTABLE = 10.0  # times as long: from here on, the noise is not worth a number
 NAMED = 3  # differences of the environments, in the note; the table has all of them
+UNRELIABLE_TITLE = "Figures that cannot be relied on"
 UNRELIABLE = 8  # cells that are named
 TOO_WIDE = 100.0  # upper / lower bound: from here on, an interval says nothing
 PROCESSES = 3  # the fewest on each side whose noise is worth an interval
@@ -41,7 +43,7 @@ def report(found: Comparison, *, title: str = "Comparison") -> Report:
         _listing("Times", ("no case was timed in both runs",) if found.changes and not found.rows else ()),
         _changes(found),
         _listing("Unchanged", _unchanged(found)),
-        _listing("Figures that cannot be relied on", _unreliable(found)),
+        _listing(UNRELIABLE_TITLE, _unreliable(found)),
         _listing("Not comparable", found.not_comparable),
         _listing("Nothing in common", found.apart),
         _listing("Failed in the candidate only", found.newly_failed),
@@ -54,20 +56,28 @@ def report(found: Comparison, *, title: str = "Comparison") -> Report:
 def _about(found: Comparison) -> Iterable[str]:
     """What a reader must not miss, above all tables."""
     if found.missing and (found.rows or found.changes):
-        kinds = ", ".join(f"{number} × {what}" for what, number in _counted(found.missing))
-        lost = ", ".join(dict.fromkeys(item.cell.contender for item in found.missing))
-        yield f"Missing in the candidate: {kinds} (of {lost}). This is a check that did not hold."
-        if not all(item.planned for item in found.missing):
+        lost, planned = _split(found.missing)
+        if lost:
+            yield f"Missing in the candidate: {_counted(lost)}. The exit code is {found.exit_code}."
             yield "Is the candidate a part of the baseline on purpose? Compare with `--subset`."
+        if planned:
+            yield f"The candidate planned and never stored: {_counted(planned)}. The exit code is {found.exit_code}."
     if found.newly_failed:
         yield f"Failed in the candidate, but not in the baseline: {len(found.newly_failed)}."
     if found.unfinished:
         yield "The baseline is not complete: it has no record of a part of what it planned."
 
 
-def _counted(items: Sequence[Missing]) -> Iterable[tuple[str, int]]:
+def _split(items: Sequence[Missing]) -> tuple[tuple[Missing, ...], tuple[Missing, ...]]:
+    """What is missing without a plan, and what was planned and never stored."""
+    return tuple(item for item in items if not item.planned), tuple(item for item in items if item.planned)
+
+
+def _counted(items: Sequence[Missing]) -> str:
+    """How many items of each kind there are, and of which frameworks."""
     kinds = [item.what for item in items]
-    return ((what, kinds.count(what)) for what in dict.fromkeys(kinds))
+    counts = ", ".join(f"{kinds.count(what)} × {what}" for what in dict.fromkeys(kinds))
+    return f"{counts} (of {', '.join(dict.fromkeys(item.cell.contender for item in items))})"
 
 
 def _verdicts(found: Comparison) -> Table:
@@ -85,10 +95,19 @@ def _verdicts(found: Comparison) -> Table:
     return Table(
         title="Times: candidate / baseline",
         columns=columns,
-        rows=tuple(_row(row, varying=varying, remarks=remarks) for row in ordered),
-        notes=(*_notes(found), *_reasons(remarks)),
+        rows=tuple(
+            _row(row, varying=varying, remarks=remarks, sign=f" {SIGN}" if row.cell in found.unreliable_cells else "")
+            for row in ordered
+        ),
+        notes=(*_notes(found), *_reasons(remarks), *_doubts(found)),
         names=4,
     )
+
+
+def _doubts(found: Comparison) -> Iterable[str]:
+    """What the sign at a ratio means."""
+    if any(row.cell in found.unreliable_cells for row in found.rows):
+        yield f"{MARKED} The reason is in the table “{UNRELIABLE_TITLE}”."
 
 
 def _reasons(remarks: Remarks) -> Iterable[str]:
@@ -154,7 +173,7 @@ def _change(item: Change, *, varying: Sequence[str]) -> tuple[Entry, ...]:
     )
 
 
-def _row(row: Row, *, varying: Sequence[str], remarks: Remarks) -> tuple[Entry, ...]:
+def _row(row: Row, *, varying: Sequence[str], remarks: Remarks, sign: str) -> tuple[Entry, ...]:
     return (
         Entry(row.cell.workload),
         Entry(_framework(row.cell, varying)),
@@ -162,7 +181,7 @@ def _row(row: Row, *, varying: Sequence[str], remarks: Remarks) -> tuple[Entry, 
         Entry(str(row.cell.batch_size), row.cell.batch_size),
         Entry(formatting.duration(row.baseline_s), row.baseline_s),
         Entry(formatting.duration(row.candidate_s), row.candidate_s),
-        Entry(_interval(row) if _known(row) else formatting.UNKNOWN, row.ratio),
+        Entry(f"{_interval(row)}{sign}" if _known(row) else formatting.UNKNOWN, row.ratio),
         Entry(f"{row.verdict}{remarks.mark(row.reason)}", row.verdict),
     )
 
@@ -196,7 +215,8 @@ def _notes(found: Comparison) -> Iterable[str]:
     if found.environments:
         more = f", and {len(found.environments) - NAMED} more" if len(found.environments) > NAMED else ""
         yield f"The sides differ in {environments.text(found.environments[:NAMED])}{more}."
-    means = "Times: geometric means over processes."
+    several = found.processes > 1
+    means = "Times: geometric means over processes." if several else "Times: of one process on each side."
     if found.noise_percent is None or found.drift_percent is None or found.detectable_ratio is None:
         yield f"{means} Ratio: candidate / baseline. Above 1: slower."
         yield "The noise is unknown, so no ratio has an interval, and every verdict is inconclusive."
@@ -235,11 +255,13 @@ def _environments(found: Comparison) -> Table:
 
 def _missing(found: Comparison) -> Table:
     """What one of the runs lacks."""
+    lost, planned = _split(found.missing)
     sides: tuple[tuple[str, tuple[Missing, ...]], ...] = (
-        ("missing in the candidate", found.missing),
+        ("missing in the candidate", lost),
+        ("planned in the candidate, never stored", planned),
         ("not in the candidate, which is a subset", found.left_out),
         ("only in the candidate", found.new),
-        ("planned in the baseline, never measured", found.unfinished),
+        ("planned in the baseline, never stored", found.unfinished),
     )
     if found.not_comparable or found.apart:  # which say why, of whole runs
         sides = tuple((where, items) for where, items in sides if found.rows or found.changes)
@@ -263,4 +285,4 @@ def _without(where: str, items: Sequence[Missing], varying: Sequence[str]) -> It
 
 
 def _part(item: Missing) -> str:
-    return f"{item.named}{' (planned)' if item.planned else ''}"
+    return item.named

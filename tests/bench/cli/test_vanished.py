@@ -54,7 +54,7 @@ def test_a_framework_that_the_candidate_lacks_is_listed_and_ends_with_1(levelfie
     after = store(tmp_path / "after.jsonl", learnt("run-1", frameworks=["pytorch"]))
     found = levelfield("compare", before, after)
     assert found.code == 1
-    assert "Missing in the candidate: 1 × learning (of flax)." in found.out
+    assert "Missing in the candidate: 1 × learning (of flax). The exit code is 1." in found.out
     assert "the same run" not in found.err, "two files of one run may differ"
     same = levelfield("compare", before, before)
     assert same.code == 0
@@ -87,7 +87,9 @@ def test_a_candidate_that_was_interrupted_ends_with_1_and_a_whole_one_does_not(
     for options in ((), ("--subset",)):
         found = levelfield("compare", before, half.folder, *options)
         assert found.code == 1, "the baseline does not have it, but it was planned"
-        assert "(planned)" in found.out
+        assert "The candidate planned and never stored: 1 × learning (of flax). The exit code is 1." in found.out
+        assert "planned in the candidate, never stored" in found.out
+        assert "Missing in the candidate" not in found.out
     whole = planned(tmp_path / "results", records, cases=cases)
     assert levelfield("compare", before, whole.folder).code == 0
     rest = store(tmp_path / "rest.jsonl", records[1:])
@@ -96,6 +98,7 @@ def test_a_candidate_that_was_interrupted_ends_with_1_and_a_whole_one_does_not(
     old = levelfield("compare", half.folder, whole.folder)
     assert old.code == 0
     assert "The baseline is not complete" in old.out
+    assert "planned in the baseline, never stored" in old.out
 
 
 def test_a_budget_sees_what_an_interrupted_run_planned(levelfield: Command, tmp_path: Path) -> None:
@@ -151,6 +154,9 @@ def test_with_one_process_there_is_a_ratio_and_one_reason_with_the_remedy(levelf
     assert found.code == 4
     assert found.out.count("1.00×") == 72
     assert "1.00× [" not in found.out
+    assert "Times: of one process on each side." in found.out
+    assert "geometric means" not in found.out
     assert found.out.count("1 process in the baseline") == found.out.count("--processes 3") == 1
     three = levelfield("compare", store(tmp_path / "c.jsonl", quick_run(run="c")), tmp_path / "a.jsonl").out
     assert three.count("1 process in the candidate") == 1
+    assert "Times: geometric means over processes." in three

@@ -100,6 +100,7 @@ def test_what_is_missing_stands_above_all_tables_with_the_remedy() -> None:
     left = [item for item in run if item.case.framework != "flax"]
     missing, remedy = report(compare(run, left, threshold=0.05)).about
     assert missing.startswith("Missing in the candidate: 4 × times, 1 × learning, 4 × memory peak (of flax).")
+    assert missing.endswith("The exit code is 1.")
     assert "`--subset`" in remedy
     table = report(compare(run, left, threshold=0.05)).sections[0].tables[-1]
     assert table.title == "In one run only"

@@ -13,7 +13,7 @@ from bench.records.budget import Budget
 from bench.records.record import Record
 from bench.report import budgets, charts, comparison, timing_panels
 from bench.report.layout import Report, Table
-from bench.report.reliability import SIGN
+from bench.report.reliability import MARKED, SIGN
 from bench.report.results import arrange
 from bench.report.tables import report
 from tests.bench.report.report_reader import column, table_of
@@ -216,6 +216,21 @@ def test_a_comparison_names_the_cells_that_were_disturbed_and_the_side() -> None
     assert any("flax training" in line and "in the candidate (other programs" in line for line in lines)
     assert lines[-1] == "Stop other work, and measure both sides again."
     assert compare(run(), run(), threshold=0.05).unreliable == ()
+
+
+def test_the_ratios_of_unreliable_cells_have_the_sign_and_the_note() -> None:
+    table = table_of(
+        comparison.report(compare(run(), run("flax"), threshold=0.05)), "Verdicts", "Times: candidate / baseline"
+    )
+    ratios = [(row[1].text, row[-2].text.endswith(f" {SIGN}")) for row in table.rows]
+    assert {name for name, is_marked in ratios if is_marked} == {"flax"}
+    assert all(is_marked for name, is_marked in ratios if name == "flax")
+    note = f"{MARKED} The reason is in the table “Figures that cannot be relied on”."
+    assert table.notes.count(note) == 1
+    quiet = table_of(
+        comparison.report(compare(run(), run(), threshold=0.05)), "Verdicts", "Times: candidate / baseline"
+    )
+    assert not any(SIGN in text for text in (*quiet.notes, *(row[-2].text for row in quiet.rows)))
 
 
 def test_a_comparison_names_few_of_many_cells() -> None:
