@@ -1,17 +1,18 @@
 """Checks the figures of runs against budgets."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from bench.analysis.long_table import MEMORY, Figure, figures
 from bench.errors import PRECEDENCE, ExitCode, meant
-from bench.records.budget import CHOSEN_BY, LIMITS, Allowed, Budget
+from bench.records.budget import CHOSEN_BY, LIMITS, Allowed, Budget, name_of
 from bench.records.cell import Cell, cells, names
 from bench.records.record import Case, Record
 from bench.records.timing_metrics import METRICS
+from bench.workload.recipe import METRICS as QUALITY
 
 Verdict = Literal["kept", "BROKEN", "not measured"]
 Planned = Mapping[str, Sequence[Case]]
@@ -110,22 +111,30 @@ def check(
 def unknown_names(
     budgets: Sequence[Budget], records: Sequence[Record], *, unmeasured: Planned = MappingProxyType({})
 ) -> tuple[str, ...]:
-    """For each budget a line about the first of its keys whose value no case has; empty if all values are known.
+    """For each budget a line about all of its keys whose value no case has; empty if all values are known.
 
-    The line has the key, what was found, and similar names.
+    The line has the number of the budget, and for each key what was found, similar values, and what there is.
     """
     cases = [*(record.case for record in records), *(case for found in unmeasured.values() for case in found)]
     known = {cell for case in cases for cell in cells(case)}
-    return tuple(_unknown_name(number, budget, known) for number, budget in enumerate(budgets))
+    return tuple(_unknown(number, budget, known) for number, budget in enumerate(budgets, start=1))
 
 
-def _unknown_name(number: int, budget: Budget, known: Iterable[Cell]) -> str:
+def _unknown(number: int, budget: Budget, known: Collection[Cell]) -> str:
+    found = []
     for field, value in budget.chosen_by().items():
-        values = {getattr(cell, field) for cell in known}
-        if value not in values:
-            near = meant(value, sorted(values)) if isinstance(value, str) else ""
-            return f"budget[{number}].{CHOSEN_BY[field]}: found {value!r}, which no record has{near}"
-    return ""
+        there = sorted({getattr(cell, field) for cell in known})
+        if value not in there:
+            near = _near(value, there) if isinstance(value, str) else ""
+            every = f", expected {'' if len(there) == 1 else 'one of '}{', '.join(map(str, there))}" if there else ""
+            found.append(f"{CHOSEN_BY[field]}: found {value!r}, which no record has{near}{every}")
+    return f"{name_of(number)}: {'; '.join(found)}" if found else ""
+
+
+def _near(value: str, there: Sequence[str]) -> str:
+    """The similar values; the frameworks with a backend for the name of Keras alone."""
+    whole = [name for name in there if name.casefold().startswith(f"{value.casefold()}/")]
+    return f" (did you mean {' or '.join(whole)}?)" if whole else meant(value, there)
 
 
 def _names(tried: Sequence[_Tried]) -> dict[_Key, str]:
@@ -149,7 +158,7 @@ def _checks(
         selected = _selected(budget, metric, able)
         if not selected:
             where = " ".join(map(str, budget.chosen_by().values()))
-            reason = unknown or f"no such {PURPOSES.get(metric, 'learning')} case was run"
+            reason = unknown or _never(budget, key, PURPOSES.get(metric, "learning"))
             yield Check(
                 where=where, key=key, allowed=allowed, limit=limit, found=None, verdict="not measured", reason=reason
             )
@@ -157,6 +166,7 @@ def _checks(
             well = set(outcomes) == {"ok"}
             figure = known.get((place, metric)) if well else None
             value = None if figure is None else figure.value / unit
+            other = _other_task(key, {name for cell, name in known if cell == place})
             verdict: Verdict = "not measured"
             if value is not None:
                 verdict = "kept" if (value <= limit if allowed == "at most" else value >= limit) else "BROKEN"
@@ -168,9 +178,27 @@ def _checks(
                 found=value,
                 verdict=verdict,
                 run=place.run,
-                reason="" if value is not None else _reason(metric, outcomes, well=well),
+                reason="" if value is not None else other if well and other else _reason(metric, outcomes, well=well),
                 doubt=figure.doubt if figure else "",
             )
+
+
+def _never(budget: Budget, key: str, purpose: str) -> str:
+    """Why a budget selects no case for a limit, though each of its values is known."""
+    if purpose == "learning" and budget.scenario == "inference":
+        return f"{key} belongs to no scenario: leave out `scenario`"
+    return f"no such {purpose} case was run"
+
+
+def _other_task(key: str, measured: Collection[str]) -> str:
+    """That a quality metric belongs to another task than that of the measured metrics; empty if it does not."""
+    quality = {name.removeprefix("test_") for name in measured if name.startswith("test_")}
+    every = [name for metrics in QUALITY.values() for name in metrics]
+    telling = {name for name in quality if every.count(name) == 1}  # both tasks have a loss
+    tasks = [task for task, metrics in QUALITY.items() if telling & metrics.keys()]
+    if len(tasks) != 1 or key in QUALITY[tasks[0]] or key not in every:
+        return ""
+    return f"{key} is no metric of a {tasks[0]}, which has {', '.join(QUALITY[tasks[0]])}"
 
 
 def _reason(metric: str, outcomes: Sequence[str], *, well: bool) -> str:

@@ -28,6 +28,7 @@ WEIGHTS_CHECK = f"float64 weights after {STEPS} steps"
 Nudged = Mapping[str, Mapping[str, Trace]]  # by precision and framework
 
 # Every framework is compared with these. Comparing all pairs would add no information.
+NO_SECOND = "found no second framework"
 PEERS = ("pytorch", "flax", "keras/tensorflow")
 
 WEIGHTS_LIMIT = 1e-9
@@ -81,7 +82,7 @@ def certify(
     if contender not in double or contender not in single:
         return _unproven(contender, "it produced no results for the proof: see its failure")
     if not peers:
-        return _unproven(contender, f"found no second framework to compare it with, expected one of {', '.join(PEERS)}")
+        return _unproven(contender, f"{NO_SECOND} to compare it with, expected one of {', '.join(PEERS)}")
     exact, rounded = double[contender], single[contender]
     weights_limit, remarks = _weights_limit(double, nudged.get("fp64", {}))
     notes += remarks

@@ -36,6 +36,11 @@ CHOSEN_BY = {
 }
 
 
+def name_of(number: int) -> str:
+    """What a message calls a budget: the number of its table `[[budget]]` in the file, from 1."""
+    return f"[[budget]] {number}"
+
+
 class Limit(NamedTuple):
     """The metric of a key, the key's unit in units of the metric (1e-3 for ms of s), and the allowed side."""
 

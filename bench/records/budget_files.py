@@ -1,11 +1,15 @@
 """Reads the budgets of a TOML file."""
 
+import re
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from bench.records.budget import Budget, Budgets
-from bench.workload.toml_errors import read_toml, refuse
+from bench.errors import UsageError
+from bench.records.budget import Budget, Budgets, name_of
+from bench.workload.toml_errors import mistakes, read_toml
+
+PLACE = re.compile(r"^budget\[(\d+)\](\.?)")
 
 
 def load_budgets(path: Path) -> tuple[Budget, ...]:
@@ -13,4 +17,10 @@ def load_budgets(path: Path) -> tuple[Budget, ...]:
     try:
         return TypeAdapter(Budgets).validate_python(read_toml(path)).budget
     except ValidationError as error:
-        refuse(path, "", error, kind=Budgets)
+        lines = (PLACE.sub(_numbered, line) for line in mistakes("", error, kind=Budgets))
+        raise UsageError(f"{path}: {'; '.join(lines)}") from None
+
+
+def _numbered(place: re.Match[str]) -> str:
+    """The place of a mistake with the number of the budget from 1."""
+    return f"{name_of(int(place[1]) + 1)}{': ' if place[2] else ''}"

@@ -1,11 +1,11 @@
 """Certificates as `levelfield verify` shows them: as a table, and as JSON for other programs."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.analysis.deviations import FORWARD_LIMIT
-from bench.analysis.equivalence import MANTISSA_BITS, STEPS, WEIGHTS_LIMIT
+from bench.analysis.equivalence import MANTISSA_BITS, NO_SECOND, PEERS, STEPS, WEIGHTS_LIMIT
 from bench.analysis.second_network import LOADED_CHECK
 from bench.records.record import Certificate, Deviation, to_json
 from bench.report import formatting
@@ -14,10 +14,13 @@ from bench.report.results import STATUS_WORDS, Status
 
 Certificates = Mapping[tuple[str, str], Certificate]
 
-PROVEN = (
-    f"Proven equal: in float64, outputs agree with a NumPy reference within {FORWARD_LIMIT:.0e}. Weights after {STEPS} "
-    f"optimizer steps agree with those of the other frameworks within {WEIGHTS_LIMIT:.0e}, unless the certificate "
-    "notes a wider limit."
+PROVEN = f"Proven equal: in float64, outputs agree with a NumPy reference within {FORWARD_LIMIT:.0e}."
+WEIGHTS = (
+    f"Weights after {STEPS} optimizer steps agree with those of {{others}} within {WEIGHTS_LIMIT:.0e}, unless the "
+    "certificate notes a wider limit."
+)
+ALONE = (
+    f"There was no other framework to compare with, so nothing is known of the weights after {STEPS} optimizer steps."
 )
 RANDOM = "A network with random weights agrees with the reference too, and exports these weights unchanged."
 
@@ -29,8 +32,20 @@ def hold(found: Certificates) -> bool:
 
 def meaning(found: Iterable[Certificate]) -> str:
     """What `proven equal` means for these certificates; older ones had no network with random weights."""
-    checks = [{line.check for line in item.deviations} for item in found if item.deviations]
-    return f"{PROVEN} {RANDOM}" if checks and all(LOADED_CHECK in known for known in checks) else PROVEN
+    proofs = tuple(found)
+    checks = [{line.check for line in item.deviations} for item in proofs if item.deviations]
+    random = [RANDOM] if checks and all(LOADED_CHECK in known for known in checks) else []
+    return " ".join([PROVEN, _weights(proofs), *random])
+
+
+def _weights(proofs: Sequence[Certificate]) -> str:
+    """By which comparison the weights are proven; a single framework names those that it was compared with."""
+    against = {line.against for item in proofs for line in item.deviations}
+    peers = [name for name in PEERS if name in against]
+    alone = against or any(NO_SECOND in (item.problem or "") for item in proofs)
+    if len({item.contender for item in proofs}) > 1 or not (peers or alone):
+        return WEIGHTS.format(others="the other frameworks")
+    return WEIGHTS.format(others=" and ".join(peers)) if peers else ALONE
 
 
 def _status(certificate: Certificate) -> Status:

@@ -91,9 +91,12 @@ def test_a_limit_without_a_measurement_is_not_kept() -> None:
 def test_a_budget_for_a_workload_that_no_record_has_is_named_with_similar_names() -> None:
     known, misspelt, other = (Budget(workload=name, loss=1.0) for name in ("digits-cnn", "digits-dnnn", "zebra"))
     assert unknown_names([known], RUN) == ("",)
-    assert unknown_names([known, misspelt, other], RUN)[2] == "budget[2].workload: found 'zebra', which no record has"
+    assert unknown_names([known, misspelt, other], RUN)[2] == (
+        "[[budget]] 3: workload: found 'zebra', which no record has, expected one of digits-cnn, "
+        "digits-dnn, digits-lstm"
+    )
     (line,) = unknown_names([misspelt], RUN)
-    assert line.startswith("budget[0].workload: found 'digits-dnnn', which no record has (did you mean digits-dnn")
+    assert line.startswith("[[budget]] 1: workload: found 'digits-dnnn', which no record has (did you mean digits-dnn")
     assert check([misspelt], RUN).checks[0].reason == line
 
 
@@ -104,11 +107,11 @@ def test_a_budget_for_a_workload_that_no_record_has_is_named_with_similar_names(
             "framework",
             "pytroch",
             "pytorch",
-            "budget[0].framework: found 'pytroch', which no record has (did you mean pyt",
+            "[[budget]] 1: framework: found 'pytroch', which no record has (did you mean pyt",
         ),
-        ("framework", "keras/jax", "flax", "budget[0].framework: found 'keras/jax', which no record has"),
-        ("device", "cuda", "cpu", "budget[0].device: found 'cuda', which no record has"),
-        ("batch_size", 7, 32, "budget[0].batch_size: found 7, which no record has"),
+        ("framework", "keras/jax", "flax", "[[budget]] 1: framework: found 'keras/jax', which no record has"),
+        ("device", "cuda", "cpu", "[[budget]] 1: device: found 'cuda', which no record has"),
+        ("batch_size", 7, 32, "[[budget]] 1: batch_size: found 7, which no record has"),
     ],
 )
 def test_a_budget_that_selects_by_an_unknown_name_says_which_key_it_is(
@@ -120,6 +123,44 @@ def test_a_budget_that_selects_by_an_unknown_name_says_which_key_it_is(
     kept = check([budget(workload="digits-dnn", step_p50_ms=1e9, **{key: right})], RUN)
     assert kept.exit_code == 0
     assert not any(item.reason for item in kept.checks)
+
+
+def test_all_values_that_no_record_has_are_named_at_once_with_what_there_is() -> None:
+    (line,) = unknown_names([budget(workload="digits-dnn", framework="PyTorch", device="gpu", step_p50_ms=1)], RUN)
+    assert line == (
+        "[[budget]] 1: framework: found 'PyTorch', which no record has (did you mean pytorch?), expected one of flax, "
+        "keras/tensorflow, pytorch; device: found 'gpu', which no record has (did you mean cpu?), expected cpu"
+    )
+    assert unknown_names([budget(workload="digits-dnn", framework="pytorch", device="cpu", loss=1)], RUN) == ("",)
+
+
+@pytest.mark.parametrize("name", ["keras", "Keras"])
+def test_the_name_of_keras_alone_stands_for_its_backends(name: str) -> None:
+    (line,) = unknown_names([budget(workload="digits-dnn", framework=name, loss=1)], RUN)
+    assert "(did you mean keras/tensorflow?)" in line
+    other = record(framework="keras")
+    both = [*RUN, replace(other, case=replace(other.case, backend="jax"))]
+    (line,) = unknown_names([budget(workload="digits-dnn", framework=name, loss=1)], both)
+    assert "(did you mean keras/jax or keras/tensorflow?)" in line
+
+
+def test_quality_has_no_scenario() -> None:
+    for key, limit in (("accuracy", 0.1), ("time_to_target_s", 1e9)):
+        found = check([budget(workload="digits-dnn", scenario="inference", **{key: limit})], RUN)
+        reason = f"{key} belongs to no scenario: leave out `scenario`"
+        assert (found.exit_code, found.checks[0].reason) == (6, reason)
+    without = check([budget(workload="digits-dnn", accuracy=0.1)], RUN)
+    assert without.exit_code == 0
+    timed = check([budget(workload="digits-dnn", scenario="inference", batch_size=32, latency_p50_ms=1e9)], RUN)
+    assert timed.exit_code == 0
+
+
+def test_a_metric_of_another_task_is_told_with_those_of_the_task() -> None:
+    (first, *_) = check([budget(workload="digits-dnn", r2=0.1)], RUN).checks
+    metrics = "accuracy, precision, recall, f1, roc_auc, loss"
+    assert first.reason == f"r2 is no metric of a classification, which has {metrics}"
+    (own, *_) = check([budget(workload="digits-dnn", roc_auc=0.1)], RUN).checks
+    assert own.reason == "the records have no such figure", "a metric of this task that was not stored"
 
 
 def learnt(run: str, accuracy: float, *frameworks: str) -> list[Record]:

@@ -15,7 +15,7 @@ def test_budgets_end_with_3_where_one_is_broken(levelfield: Command, baseline: P
     budgets.write_text('[[budget]]\nworkload = "digits-gnn"\naccuracy = 0.5\n')
     found = levelfield("check", budgets, baseline)
     assert found.code == 6
-    line = "budget[0].workload: found 'digits-gnn', which no record has (did you mean digits-dnn or digits-cnn or "
+    line = "[[budget]] 1: workload: found 'digits-gnn', which no record has (did you mean digits-dnn or digits-cnn or "
     assert found.err.startswith(f"warning: {budgets}: {line}")
     assert found.err.count("\n") == 1
     budgets.write_text('[[budget]]\nworkload = "digits-dnn"\nsamples_per_second = 1\n')

@@ -67,12 +67,11 @@ def test_a_misspelt_name_is_answered_by_those_like_it(arguments: list[str], near
 
 
 @pytest.mark.usefixtures("nothing_starts")
-@pytest.mark.usefixtures("nothing_starts")
 @pytest.mark.parametrize("command", ["report", "show", "run", "run --resume", "compare latest", "baseline set --why x"])
 def test_a_path_that_nobody_can_look_at_ends_with_2_and_one_line(command: str, levelfield: Command) -> None:
     found = levelfield(*command.split(), f"{'x' * 300}.toml")
     assert (found.code, found.out, found.err.count("\n")) == (2, "", 1)
-    assert found.err.endswith("xxx.toml: cannot be used (File name too long), expected another path\n")
+    assert "(File name too long), expected " in found.err
 
 
 def test_an_error_of_the_system_that_is_not_about_such_a_path_is_not_hidden(

@@ -35,8 +35,8 @@ def test_list_runs_names_each_with_what_it_was_asked_for(levelfield: Command, tm
         Plan(cases=(record().case,), options={"options": asdict(Options(workload="digits-dnn", seeds=3))})
     )
     bare = new_run(tmp_path, machine="here")
-    for _ in range(2):
-        bare.append(record())
+    for number in range(2):
+        bare.append(record(replicate=number))
     set_baseline(tmp_path, bare, who="me", why="a test")
     found = levelfield("list", "runs", "--results", str(tmp_path))
     rows = [line for line in found.out.splitlines() if "here" in line]

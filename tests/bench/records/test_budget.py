@@ -33,15 +33,21 @@ def test_a_budget_names_its_framework_and_the_former_key_is_still_accepted(tmp_p
     [
         ("", r"budgets.toml: budget: found nothing, expected a value"),
         ("budget = []", r"budgets.toml: budget: found \[\], expected a list of length 1 or more"),
-        ('[[budget]]\nworkload = "a"', r"budgets.toml: budget\[0\]: found no limit, expected one of latency_p50_ms, "),
-        ("[[budget]]\nlatency_p50_ms = 1.0", r"budgets.toml: budget\[0\]\.workload: found nothing, expected a value"),
+        (
+            '[[budget]]\nworkload = "a"',
+            r"toml: \[\[budget\]\] 1: found no limit, expected one of latency_p50_ms, ",
+        ),
+        (
+            "[[budget]]\nlatency_p50_ms = 1.0",
+            r"toml: \[\[budget\]\] 1: workload: found nothing, expected a value",
+        ),
         (
             '[[budget]]\nworkload = "a"\nlatency_p95_ms = 1.0',
-            r"budget\[0\]\.latency_p95_ms: unknown key \(did you mean latency_p99_ms or .*\), expected one of acc",
+            r"\[\[budget\]\] 1: latency_p95_ms: unknown key \(did you mean latency_p99_ms or .*\), expected one of acc",
         ),
         (
             '[[budget]]\nworkload = "a"\nlatency_p50_ms = -1.0',
-            r"budget\[0\]\.latency_p50_ms: found -1.0, expected a number greater than 0",
+            r"\[\[budget\]\] 1: latency_p50_ms: found -1.0, expected a number greater than 0",
         ),
         (
             '[budget]\nworkload = "a"',
@@ -49,17 +55,17 @@ def test_a_budget_names_its_framework_and_the_former_key_is_still_accepted(tmp_p
         ),
         (
             '[[budget]]\nworkload = "a"\nloss = 1.0\nframework = "flax"\ncontender = "pytorch"',
-            r"budget\[0\]\.contender: unknown key, expected one of accuracy, .* framework, ",
+            r"\[\[budget\]\] 1: contender: unknown key, expected one of accuracy, .* framework, ",
         ),
         ("[[budget", r"budgets.toml: not valid TOML: "),
         (
             '[[budget]]\nworkload = "a"\naccuracy = 95',
-            r"budgets.toml: budget\[0\]\.accuracy: found 95, expected 0 to 1: write 0\.95 for 95 %",
+            r"budgets.toml: \[\[budget\]\] 1: accuracy: found 95, expected 0 to 1: write 0\.95 for 95 %",
         ),
-        ('[[budget]]\nworkload = "a"\nrmse = -1', r"budget\[0\]\.rmse: found -1, expected at least 0"),
+        ('[[budget]]\nworkload = "a"\nrmse = -1', r"\[\[budget\]\] 1: rmse: found -1, expected at least 0"),
         (
             '[[budget]]\nworkload = "a"\naccuracy = 95\n[[budget]]\nwork = "a"\nr2 = 2',
-            r"budget\[1\]\.work: unknown key .*budget\[0\]\.accuracy: found 95.*budget\[1\]\.r2: found 2",
+            r"\] 2: work: unknown key .*\[\[budget\]\] 1: accuracy: found 95.*\[\[budget\]\] 2: r2: found 2",
         ),
     ],
 )

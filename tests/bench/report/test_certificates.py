@@ -7,7 +7,7 @@ import pytest
 
 from bench.analysis.second_network import LOADED_CHECK
 from bench.records.record import Certificate, Deviation
-from bench.report.certificates import PROVEN, RANDOM, as_json, hold, table
+from bench.report.certificates import RANDOM, as_json, hold, meaning, table
 
 FORWARD = Deviation(check="forward", against="reference", found=3e-16, allowed=1e-12)
 WEIGHTS = (
@@ -31,15 +31,28 @@ def test_each_line_has_the_largest_deviation_of_each_check() -> None:
 
 
 def test_notes_and_problems_stand_below() -> None:
-    assert table(FOUND).notes == (PROVEN, "without dropout", "tiny keras/jax: it broke")
+    assert table(FOUND).notes == (meaning(FOUND.values()), "without dropout", "tiny keras/jax: it broke")
+
+
+def test_the_frameworks_that_weights_were_compared_with_are_told() -> None:
+    assert "agree with those of the other frameworks within" in meaning(FOUND.values())
+    alone = {("tiny", "pytorch"): replace(PASSED, deviations=(FORWARD, WEIGHTS[0]))}
+    assert "agree with those of flax within" in meaning(alone.values()), "which the proof has added"
+    assert "no other framework" not in meaning(alone.values())
+    without = {("tiny", "pytorch"): replace(PASSED, deviations=(FORWARD,))}
+    assert "There was no other framework to compare with" in meaning(without.values())
+    assert "agree with those of" not in meaning(without.values())
+    unproven = replace(NONE, contender="pytorch", problem="found no second framework to compare it with")
+    assert "There was no other framework to compare with" in meaning([unproven])
+    assert "no other framework" not in meaning([NONE]), "which broke"
 
 
 def test_random_weights_are_named_only_if_every_proof_has_them() -> None:
     loaded = Deviation(check=LOADED_CHECK, against="given weights", found=0.0, allowed=1e-15)
     now = {key: replace(item, deviations=(*item.deviations, loaded)) for key, item in FOUND.items()}
     now["tiny", "keras/jax"] = NONE
-    assert table(now).notes[0] == f"{PROVEN} {RANDOM}"
-    assert table({**now, ("tiny", "flax"): FAILED}).notes[0] == PROVEN, "from before this check"
+    assert table(now).notes[0].endswith(RANDOM)
+    assert RANDOM not in table({**now, ("tiny", "flax"): FAILED}).notes[0], "from before this check"
 
 
 def test_nan_counts_as_the_largest_deviation() -> None:
@@ -77,7 +90,7 @@ def test_zero_and_large_deviations_are_plain_numbers(found: float, allowed: floa
 def test_a_note_about_some_workloads_names_them() -> None:
     found = {("tiny", "pytorch"): PASSED, ("tiny", "flax"): FAILED, ("large", "pytorch"): PASSED}
     both = {**found, ("large", "flax"): replace(FAILED, notes=("saturated",))}
-    assert table(both).notes == (PROVEN, "without dropout", "large: saturated")
+    assert table(both).notes == (meaning(both.values()), "without dropout", "large: saturated")
 
 
 UNAVAILABLE = replace(NONE, problem="tanh is built in", available=False)
