@@ -30,6 +30,7 @@ CONTENDERS = ("pytorch", "keras/tensorflow", "keras/jax", "keras/torch", "flax")
 SLOW_TO_START = {
     name: pytest.param(name, marks=pytest.mark.slow) for name in ("keras/tensorflow", "keras/jax", "keras/torch")
 }
+MANY = [pytest.param(name, marks=pytest.mark.slow) if name == "flax" else name for name in CONTENDERS]  # combinations
 LOOP_OF_8, SCAN, ON_CUBLAS = "custom loop of 8 steps", "lax.scan of 8 steps", ", products by cuBLAS"
 CALLS: dict[str, dict[str, tuple[str, ...]]] = {
     "pytorch": {
@@ -105,7 +106,7 @@ def run(text: str) -> str:
     return result.stdout
 
 
-@pytest.mark.parametrize("contender", CONTENDERS)
+@pytest.mark.parametrize("contender", MANY)
 def test_a_script_is_written_for_every_combination_of_options(contender: str) -> None:
     scenarios: tuple[Scenario, ...] = ("training", "inference")
     for family, scenario in itertools.product(SPECS, scenarios):
@@ -141,8 +142,9 @@ def test_a_script_trains_and_prints_the_time_of_a_step(contender: str) -> None:
 
 @pytest.mark.parametrize(
     ("contender", "call"),
-    [("flax", "ahead of time"), pytest.param("keras/jax", "custom loop, ahead of time", marks=pytest.mark.slow)],
+    [("flax", "ahead of time"), ("keras/jax", "custom loop, ahead of time")],
 )
+@pytest.mark.slow
 def test_a_script_compiled_ahead_of_time_trains_and_predicts(contender: str, call: str) -> None:
     scenarios: tuple[Scenario, ...] = ("training", "inference")
     for scenario in scenarios:
@@ -150,6 +152,7 @@ def test_a_script_compiled_ahead_of_time_trains_and_predicts(contender: str, cal
         assert float(run(write(task(contender, "dnn", options, scenario=scenario))).split()[0]) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["nnx.cached_partial", "nnx.jit_partial"])
 def test_a_script_that_binds_the_module_trains_and_predicts(call: str) -> None:
     scenarios: tuple[Scenario, ...] = ("training", "inference")
