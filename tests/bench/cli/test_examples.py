@@ -31,7 +31,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Place:
 @pytest.fixture
 def compared(levelfield: Command, fresh: Place) -> Callable[[Path], Result]:
     """`compare` of a run that was stored before with the fresh one."""
-    return lambda baseline: levelfield("compare", baseline, fresh.records, "--results", fresh.results)
+    return lambda baseline: levelfield("compare", baseline, fresh.records, "--subset", "--results", fresh.results)
 
 
 def test_a_fresh_run_is_compared_with_the_example(compared: Callable[[Path], Result]) -> None:
