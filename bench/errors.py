@@ -84,8 +84,9 @@ class ExitCode(IntEnum):
     Attributes:
         DONE: The command is done. All cases ran, and all checks held.
         FAILED: At least one case failed, or a check did not hold. Examples are a certificate, and a comparison whose
-            candidate lacks something that the baseline has or that the candidate planned. Or something is missing in
-            what was printed: stored records that could not be read, planned cases without a record, a chart.
+            candidate lacks something that the baseline has or that the candidate planned. The code also means that
+            something is missing in what was printed: stored records that could not be read, planned cases without a
+            record, a chart.
         USAGE: An option, a file or a data set is wrong.
         REGRESSED: A case got slower or worse than the baseline, or a budget is broken.
         INCONCLUSIVE: The noise is too large to tell a change from no change in at least one case.

@@ -24,7 +24,7 @@ LIMITS = MappingProxyType(
     {
         # Processes of one cell differ by about as much on a quiet machine. An idle system takes less than 2 %.
         "others": 0.05,
-        # The same loss, whoever takes the time.
+        # A core that the hypervisor takes is missing as much as one that another program uses.
         "stolen": 0.05,
         # Only where the time of others cannot be read. Threads also wait while a core is idle, until the scheduler
         # moves them, so only a large share is a proof.

@@ -1,6 +1,6 @@
 """Reads a user's own CSV file; one column is the target."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import chain, islice
 from pathlib import Path
@@ -17,20 +17,22 @@ from bench.datasets.own_files import columns, labels, remarks, rows
 from bench.datasets.own_files import header as headers
 from bench.datasets.own_files.columns import Cells
 from bench.datasets.own_files.header import Header, Wanted
+from bench.datasets.own_files.notation import is_missing
 from bench.datasets.own_files.remedies import Names
 from bench.datasets.own_files.rows import Rows
 from bench.datasets.tables import Splitting, Table
 from bench.errors import DataError, meant
 
 
-def named(value: object) -> object:
+def _named(value: object) -> object:
     """The name of a column: a number stands for the name that consists of its digits, and blanks do not count."""
     text = str(value) if type(value) is int else value
     return rows.clean(text) if isinstance(text, str) else text
 
 
 AT_START = 10  # rows among which the names of columns are looked for
-Name = Annotated[str, BeforeValidator(named)]
+Targets = tuple[np.ndarray, np.ndarray]  # the numbers of the rows that have a target, and these targets
+Name = Annotated[str, BeforeValidator(_named)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
@@ -114,7 +116,7 @@ def inputs_of(path: Path, dataset: Mapping[str, object], features: tuple[str, ..
     Without names of features, all columns are features. Raises DataError for a mistake in the file.
     """
     wanted = dataset.get("header")
-    found, content = opened(path, header=wanted if isinstance(wanted, bool) else None, target="".join(features[:1]))
+    found, content = _opened(path, header=wanted if isinstance(wanted, bool) else None, target="".join(features[:1]))
     missing = [name for name in features if name not in found.names]
     if missing:
         shown = ", ".join(f"{name!r}{meant(name, found.names)}" for name in missing)
@@ -130,10 +132,36 @@ def inputs_of(path: Path, dataset: Mapping[str, object], features: tuple[str, ..
     return columns.matrix(cells)
 
 
+def targets_of(path: Path, dataset: Mapping[str, object], classes: Sequence[str] | None) -> Targets | None:
+    """The targets of another file, read like the file of the table `[dataset]`; None if it lacks their column.
+
+    With `classes`, a target is the number of a class, else a number. A row whose cell is empty has none. Raises
+    DataError for every wrong cell.
+    """
+    wanted, target = dataset.get("header"), str(_named(dataset["target"]))
+    found, content = _opened(path, header=wanted if isinstance(wanted, bool) else None)
+    if target not in found.names:
+        return None
+    if found.names.count(target) > 1:
+        raise DataError(f"{path}: found the name {target!r} twice, expected different names")
+    place = found.names.index(target)
+    if classes is not None:
+        cells = columns.read(found, content, numbers=(), text=place)
+        columns.check(cells)
+        return labels.known(cells, classes)
+    cells = columns.read(found, content, numbers=(place,), text=None)
+    (column,) = cells.numbers
+    column.wrong = [cell for cell in column.wrong if not is_missing(cell.text)]
+    columns.check(cells)
+    values = columns.matrix(cells)[:, 0]
+    there = np.flatnonzero(~np.isnan(values))
+    return there, values[there]
+
+
 @cache
 def _read(options: Options) -> File:
     path, is_text = Path(options.path), options.task == "classification"
-    names, content = opened(path, header=options.header, target=options.target)
+    names, content = _opened(path, header=options.header, target=options.target)
     wanted = Wanted(options.target, options.features, options.drop)
     chosen = headers.choose(names, wanted)
     target, features = chosen.target, chosen.features
@@ -163,7 +191,7 @@ def _read(options: Options) -> File:
     return File(table, found.names, tuple(names.names[place] for place in features), notes)
 
 
-def opened(path: Path, *, header: bool | None, target: str = "") -> tuple[Header, Rows]:
+def _opened(path: Path, *, header: bool | None, target: str = "") -> tuple[Header, Rows]:
     """The names of the columns, and the rows below them. If `target` is only a later line's name, that line is told."""
     content = rows.rows(path)
     start = list(islice(content, AT_START))

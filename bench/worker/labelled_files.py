@@ -8,7 +8,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 
 from bench.datasets import csv, npz
-from bench.datasets.own_files import arrays, targets
+from bench.datasets.own_files import arrays
 from bench.errors import DataError, UsageError
 from bench.workload.saved_model import SavedModel
 
@@ -98,7 +98,7 @@ def _column(path: Path, about: SavedModel) -> tuple[np.ndarray, np.ndarray]:
         return _no_labels()
     is_text = about.description.task == "classification"
     try:
-        found = targets.read(path, about.dataset, about.description.labels if is_text else None)
+        found = csv.targets_of(path, about.dataset, about.description.labels if is_text else None)
     except DataError as error:
         what = f"the column {about.dataset['target']!r}"
         raise DataError(f"{error}; {UNSCORED.format(what=what)}") from None

@@ -1,10 +1,12 @@
 """Small workloads for tests, as the TOML text that a user would write, and as jobs for a worker."""
 
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bench.records.record import Case, to_json
+from bench.workload.saved_model import FORMAT, SavedModel, Scale
 from bench.workload.workload import Workload, parse_workload
 
 TOML = """\
@@ -72,3 +74,24 @@ def job(made: Workload, log: Path, *, kind: str = "measure", framework: str = "p
         "case": to_json(Case(workload=made.name, framework=framework, **fields)),
         "block_seconds": 0.005,
     }
+
+
+def saved_tiny() -> SavedModel:
+    """A saved model of Flax that takes six numbers and has three classes."""
+    made = workload()
+    return SavedModel(
+        format=FORMAT,
+        workload=made.name,
+        digest=made.digest,
+        contender="flax",
+        versions={"flax": "1"},
+        seed=3,
+        family=made.family,
+        spec=asdict(made.spec),
+        recipe=made.recipe,
+        dataset=dict(made.dataset),
+        description=made.description,
+        inputs=Scale(),
+        targets=Scale(),
+        quality={"accuracy": 0.5},
+    )

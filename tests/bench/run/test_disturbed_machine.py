@@ -7,7 +7,6 @@ cores. In the first part the other program makes every block long: one pair took
 """
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from pydantic import TypeAdapter
 
 from bench.analysis.compare import compare
 from bench.analysis.disturbance import disturbances
+from bench.records.environment import available_cores
 from bench.records.measurement import Block, Measurement
 from bench.records.record import Record, to_json
 from bench.report.tables import report
@@ -28,9 +28,8 @@ from bench.workload.workload import load_workload
 from tests.bench.report.report_reader import table_of
 from tests.bench.sample_records import record
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux says what uses its cores")
 TIMES = [pytest.param(1, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.study)]
-THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+THREADS = available_cores()
 BLOCK_SECONDS = 0.2  # as in the suite `quick`
 LIMIT_S = 300.0
 PROCESSES = 3

@@ -1,6 +1,5 @@
 """A file of samples and labels for a saved model that does not fit it is an error that says what is expected."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -8,29 +7,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.worker import labelled_files
-from bench.workload.saved_model import FORMAT, SavedModel, Scale
-from tests.bench.workloads import workload
-
-
-def saved() -> SavedModel:
-    """A saved model that takes six numbers and has three classes."""
-    made = workload()
-    return SavedModel(
-        format=FORMAT,
-        workload=made.name,
-        digest=made.digest,
-        contender="pytorch",
-        versions={},
-        seed=0,
-        family=made.family,
-        spec=asdict(made.spec),
-        recipe=made.recipe,
-        dataset=dict(made.dataset),
-        description=made.description,
-        inputs=Scale(),
-        targets=Scale(),
-        quality={},
-    )
+from tests.bench.workloads import saved_tiny
 
 
 @pytest.mark.parametrize("shape", [(), (0, 6), (3, 5)], ids=["a single number", "no sample", "too few features"])
@@ -38,6 +15,6 @@ def test_inputs_that_do_not_fit_are_an_error_also_beside_labels(shape: tuple[int
     path = tmp_path / "new.npz"
     np.savez(path, inputs=np.zeros(shape), targets=np.zeros(shape[:1], int))
     with pytest.raises(UsageError, match=r"found samples of shape \(.*\), expected \(samples, 6\)"):
-        labelled_files.read(path, saved())
+        labelled_files.read(path, saved_tiny())
     np.savez(path, inputs=np.zeros((3, 6)), targets=np.zeros(3, int))
-    assert len(labelled_files.read(path, saved()).labelled) == 3
+    assert len(labelled_files.read(path, saved_tiny()).labelled) == 3

@@ -10,28 +10,8 @@ import pytest
 from bench.errors import UsageError
 from bench.workload import model_families, saved_model
 from bench.workload.model_families import Weights
-from bench.workload.saved_model import FORMAT, SavedModel, Scale
-from tests.bench.workloads import workload
-
-
-def about() -> SavedModel:
-    made = workload()
-    return SavedModel(
-        format=FORMAT,
-        workload=made.name,
-        digest=made.digest,
-        contender="flax",
-        versions={"flax": "1"},
-        seed=3,
-        family=made.family,
-        spec=asdict(made.spec),
-        recipe=made.recipe,
-        dataset=dict(made.dataset),
-        description=made.description,
-        inputs=Scale(),
-        targets=Scale(),
-        quality={"accuracy": 0.5},
-    )
+from bench.workload.saved_model import Scale
+from tests.bench.workloads import saved_tiny, workload
 
 
 def weights() -> Weights:
@@ -40,14 +20,14 @@ def weights() -> Weights:
 
 def saved(folder: Path, **changes: object) -> Path:
     path = folder / "model"
-    saved_model.write(path, replace(about(), **changes), weights(), native=lambda draft: (draft / "own").touch())  # type: ignore[arg-type]
+    saved_model.write(path, replace(saved_tiny(), **changes), weights(), native=lambda draft: (draft / "own").touch())  # type: ignore[arg-type]
     return path
 
 
 def test_a_saved_model_is_read_back_unchanged(tmp_path: Path) -> None:
     folder = saved(tmp_path)
     found = saved_model.read(folder)
-    assert json.dumps(asdict(found)) == json.dumps(asdict(about())), "lists of JSON are tuples here"
+    assert json.dumps(asdict(found)) == json.dumps(asdict(saved_tiny())), "lists of JSON are tuples here"
     assert found.network() == workload().spec
     for name, value in saved_model.read_weights(folder, found).items():
         np.testing.assert_array_equal(value, weights()[name])
@@ -65,7 +45,7 @@ def test_an_interrupted_write_leaves_no_model(tmp_path: Path) -> None:
         raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="full"):
-        saved_model.write(tmp_path / "model", about(), weights(), native=breaks)
+        saved_model.write(tmp_path / "model", saved_tiny(), weights(), native=breaks)
     assert not (tmp_path / "model").exists()
 
 
@@ -117,7 +97,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path, changes: dict[st
     folder = saved(tmp_path)
     np.savez(folder / "weights.npz", **{**weights(), **changes})  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=message):
-        saved_model.read_weights(folder, about())
+        saved_model.read_weights(folder, saved_tiny())
 
 
 @pytest.mark.parametrize(
@@ -145,11 +125,11 @@ def test_a_damaged_file_of_weights_is_refused(tmp_path: Path, content: bytes) ->
     folder = saved(tmp_path)
     (folder / "weights.npz").write_bytes(content)
     with pytest.raises(UsageError, match=r"weights\.npz: found a damaged file, expected a NumPy file of weights"):
-        saved_model.read_weights(folder, about())
+        saved_model.read_weights(folder, saved_tiny())
 
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     folder = saved(tmp_path)
     np.savez(folder / "weights.npz", **{name: value.astype(str) for name, value in weights().items()})  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"weights\.npz, .*: found <U\d+, expected real numbers"):
-        saved_model.read_weights(folder, about())
+        saved_model.read_weights(folder, saved_tiny())
