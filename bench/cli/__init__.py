@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli import baseline, check, compare, doctor, predict, report, run, tune, verify
+from bench.cli import baseline, check, compare, doctor, init, predict, report, run, tune, verify
 from bench.cli.console import INTERRUPTED, USAGE, fail, say_version
 from bench.cli.examples import epilog
 from bench.cli.list import list_
@@ -59,6 +59,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
 )
 for name, command, group in COMMANDS:
     app.command(name, epilog=epilog(name), rich_help_panel=group)(command)
+app.add_typer(init.app, name="init", epilog=epilog("init"), rich_help_panel=MEASURE)
 app.add_typer(baseline.app, name="baseline", epilog=epilog("baseline"), rich_help_panel=READ)
 
 

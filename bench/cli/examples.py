@@ -46,6 +46,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("levelfield show mine.toml", "the same of a workload of your own"),
         ("levelfield show digits-cnn --toml > mine.toml", "a copy to begin with"),
     ),
+    "init": (
+        ("levelfield init data flats.csv", "a workload for a table of your own"),
+        ("levelfield init data flats.csv --target price", "predict this column"),
+        ("levelfield init data photos", "a folder with one folder of images for each class"),
+    ),
     "predict": (
         ("levelfield predict MODEL test", "predictions for the test data, as CSV"),
         ("levelfield predict MODEL new.csv --output answers.csv", "predictions for a file"),

@@ -24,7 +24,8 @@ def predict(
     data: Annotated[
         str,
         typer.Argument(
-            metavar="DATA", help="train, validation or test (of the workload's data), or a .csv or .npz file."
+            metavar="DATA",
+            help="train, validation or test (of the workload's data), or a file like the one of the training.",
         ),
     ],
     *,
@@ -60,6 +61,8 @@ def predict(
         (write if output is None else output.write_text)(text)
     except OSError as error:
         fail(f"--output: {output}: cannot be written ({error.strerror})", USAGE)
+    for remark in result["remarks"]:
+        note(f"note: {remark}")
     who = f"{about.workload}, trained by {about.contender}, predicted by {contender}"
     note(f"{who} from {result['source']}: {_scored(result)}")
 

@@ -12,6 +12,7 @@ from bench.workload.suite import load_suite
 from bench.workload.workload import Workload
 
 FLOAT32_BYTES = 4
+COLUMNS_SHOWN = 40  # of a table
 NAMES_SHOWN = 12  # of classes and columns
 
 
@@ -19,6 +20,7 @@ def whole(workload: Workload) -> tuple[Table, ...]:
     """Everything that the workload's file says, defaults included, and what follows from it."""
     return (
         _facts("Data", data(workload)),
+        *((columns(workload),) if workload.description.columns else ()),
         network(workload),
         _facts("Recipe", _settings(workload.recipe)),
         _facts("Target", _target(workload)),
@@ -47,6 +49,19 @@ def data(workload: Workload) -> Mapping[str, str]:
         "note" if len(about.remarks) == 1 else f"note {number}": text for number, text in enumerate(about.remarks, 1)
     }
     return found | {key: _text(value) for key, value in options.items()}
+
+
+def columns(workload: Workload) -> Table:
+    """Each column of a user's table: what it was in the file, and what it became for the network."""
+    about = workload.description.columns
+    rows = [(Entry(item.name), Entry(item.was), Entry(item.became)) for item in about[:COLUMNS_SHOWN]]
+    more = f"{len(about) - COLUMNS_SHOWN} more columns are not shown." if len(about) > COLUMNS_SHOWN else ""
+    return Table(
+        title="Columns",
+        columns=left("column", "in the file", "for the network"),
+        rows=tuple(rows),
+        notes=(more,) if more else (),
+    )
 
 
 def network(workload: Workload) -> Table:
@@ -125,6 +140,8 @@ def _text(value: object) -> str:
         return f"{name} ({', '.join(f'{key} {text}' for key, text in found.items())})".strip()
     if isinstance(value, list | tuple):
         return ", ".join(map(_text, value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_text(item)}" for key, item in value.items())
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
     return f"{value:g}" if isinstance(value, float) else str(value)

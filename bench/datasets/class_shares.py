@@ -35,11 +35,15 @@ def labels(targets: np.ndarray) -> np.ndarray:
 
 
 class Dealing(NamedTuple):
-    """How rows are dealt out: the seed, the labels whose shares are kept, or None, and the names of the classes."""
+    """How rows are dealt out: the seed, the labels whose shares are kept, or None, and the names of the classes.
+
+    `groups` has the number of each row's group, or is None: no group is divided.
+    """
 
     seed: int
     labels: np.ndarray | None = None
     names: Sequence[str] = ()
+    groups: np.ndarray | None = None
 
 
 def folds(rows: int, number: int, how: Dealing) -> list[tuple[Rows, Rows]]:
@@ -56,7 +60,19 @@ def folds(rows: int, number: int, how: Dealing) -> list[tuple[Rows, Rows]]:
             most = f"expected at most {least} folds with stratify = true"
             remedy = most if least > 1 else "add rows of this class, or leave it out"
             raise DataError(f"dataset.folds: found {number} folds, and only {_rows(least)} of class {label}; {remedy}")
+    if how.groups is not None:
+        return _folds_of_groups(rows, number, how)
     return list(dealt(number, shuffle=True, random_state=how.seed).split(np.zeros(rows), labels))
+
+
+def _folds_of_groups(rows: int, number: int, how: Dealing) -> list[tuple[Rows, Rows]]:
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+
+    groups = len(np.unique(np.asarray(how.groups)))
+    if groups < number:
+        raise DataError(f"dataset.folds: found {number} folds for {groups} groups, expected at most {groups}")
+    dealt = GroupKFold if how.labels is None else StratifiedGroupKFold
+    return list(dealt(number, shuffle=True, random_state=how.seed).split(np.zeros(rows), how.labels, how.groups))
 
 
 def cut(
@@ -73,11 +89,33 @@ def cut(
     """
     from sklearn.model_selection import train_test_split
 
+    if how.groups is not None:
+        return _cut_groups(rows, share, how, key=key)
     chosen = None if how.labels is None else how.labels[rows]
     if chosen is not None:
         _check_numbers(chosen, share, key=key, names=how.names)
     kept, held_out = train_test_split(rows, test_size=share, random_state=how.seed, stratify=chosen)
     return kept, held_out
+
+
+def _cut_groups(
+    rows: Rows,
+    share: float | int,  # noqa: PYI041 (tests check types at run time)
+    how: Dealing,
+    *,
+    key: str,
+) -> tuple[Rows, Rows]:
+    """The rows of the kept groups, and those of the groups that are held out: a share of all groups."""
+    from sklearn.model_selection import GroupShuffleSplit
+
+    groups = (how.groups if how.groups is not None else rows)[rows]
+    number = len(np.unique(groups))
+    if not 0 < np.ceil(share * number) < number:
+        raise DataError(
+            f"{key}: found {share:g} of {number} groups, which leaves none on one side; expected groups in both parts"
+        )
+    ((kept, held_out),) = GroupShuffleSplit(1, test_size=share, random_state=how.seed).split(rows, groups=groups)
+    return rows[kept], rows[held_out]
 
 
 def check(

@@ -11,15 +11,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
 import bench.datasets
+from bench.datasets.own_files import facts as own_facts
 from bench.errors import UsageError, expected, found_and_expected, in_toml, key_name, meant, without_consequences
 
 Task = Literal["classification", "regression"]
@@ -29,13 +31,25 @@ Switch = Annotated[bool, Field(strict=True)]
 
 checked = ConfigDict(extra="forbid")
 
-FILES = ("csv", "npz")  # kinds of a user's own files; a table names them with `kind`, not with `name`
+# Kinds of a user's own files; a table names them with `kind`, not with `name`.
+FILES = ("csv", "idx", "images", "npz", "parquet", "series")
+
+PATHS = ("path", "test_path", "images", "labels", "test_images", "test_labels")  # options that name files or folders
 
 _NO_DATA_SETS = {"base", "class_shares", "csv_mistakes", "description", "own_files", "tables", *FILES}
 # Options whose effect depends on which rows are learnt from.
 LEARNT = ("standardise", "standardise_target", "stratify", "folds")
 MOST_NUMBERS = 10**18  # of all samples of a data set
 HELD_OUT = "held_out"  # the option that no file has: it comes from the recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=checked)
+class ColumnUse:
+    """A column of a user's table: its name, what it was in the file, and what it became for the network."""
+
+    name: str
+    was: str
+    became: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
@@ -50,7 +64,8 @@ class Description:
     - `naive`: the simple forecast that a sequence is compared with (`last`: the last value is repeated), or None;
     - `source`: the origin of the data, in one line;
     - `download`: whether the data come from the network (or from the folder in LEVELFIELD_DATA);
-    - `remarks`: what a user has to know about the data, one sentence each.
+    - `remarks`: what a user has to know about the data, one sentence each;
+    - `columns`: what became of each column of a user's table.
     """
 
     name: str
@@ -67,6 +82,7 @@ class Description:
     source: str
     download: bool
     remarks: tuple[str, ...] = ()
+    columns: tuple[ColumnUse, ...] = ()
 
 
 def dataset_names() -> tuple[str, ...]:
@@ -81,7 +97,11 @@ def describe(table: Mapping[str, object]) -> Description:
     Raises UsageError for an unknown name or a wrong option, with the key, what was found and what is expected.
     """
     module, options = find(table)
-    description: Description = module.describe(options)
+    description: Description = (
+        TypeAdapter(Description).validate_python(facts(table)["description"])
+        if "kind" in table
+        else module.describe(options)
+    )
     if description.task == "classification" and getattr(options, "standardise_target", False):
         raise UsageError(
             "dataset.standardise_target: found true, expected false: the task is classification, and only numbers are "
@@ -102,8 +122,23 @@ def fingerprint(table: Mapping[str, object]) -> str:
     Raises UsageError like `describe`.
     """
     module, options = find(table)
-    digest: str = module.fingerprint(options)
+    digest: str = facts(table)["fingerprint"] if "kind" in table else module.fingerprint(options)
     return digest
+
+
+def facts(table: Mapping[str, object]) -> dict[str, Any]:
+    """The description and the fingerprint of a user's own files, as JSON has them. Raises DataError for a mistake.
+
+    Both are found once for the same content and the same options.
+    """
+    module, options = find(table)
+
+    def compute() -> dict[str, Any]:
+        found = TypeAdapter(Description).dump_python(module.describe(options), mode="json")
+        return {"description": found, "fingerprint": module.fingerprint(options)}
+
+    paths = [Path(str(table[key])) for key in PATHS if key in table]
+    return own_facts.of(table, paths, compute)
 
 
 def folds(table: Mapping[str, object]) -> int | None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
@@ -28,6 +28,8 @@ Seed = Annotated[int, Field(ge=0, strict=True)]
 HeldOut = Annotated[float, Field(ge=0, lt=1, strict=True)]
 
 LARGEST = float(np.finfo(np.float32).max)
+
+Prepare = Callable[[np.ndarray], np.ndarray]  # from the rows of a table to the inputs of samples
 
 RULE = "train_test_split and StandardScaler, version 1"
 
@@ -85,10 +87,16 @@ class Sizes(TypedDict):
 
 
 class Table(NamedTuple):
-    """All rows before they are split: inputs (rows, ...), and labels (rows,) or numbers (rows, outputs)."""
+    """All rows before they are split: inputs (rows, ...), and labels (rows,) or numbers (rows, outputs).
+
+    The last `published` rows are the test part, in their order. `groups` has the number of each row's group (rows,), or
+    is None: no group has rows in two parts.
+    """
 
     inputs: Float[np.ndarray, "rows ..."]
     targets: Int64[np.ndarray, " rows"] | Float[np.ndarray, "rows outputs"]
+    published: int = 0
+    groups: Int64[np.ndarray, " rows"] | None = None
 
 
 def read_csv(
@@ -185,30 +193,61 @@ def sizes(rows: int, options: Splitting) -> Sizes:
     elif options.validation is not None:
         kept = math.ceil(test * (1 - options.validation))
         validation, test = test - kept, kept
+    found: Sizes = {"train": train, "validation": validation, "test": test}
+    _check_sizes(rows, found, options)
+    return found
+
+
+def _check_sizes(rows: int, found: Sizes, options: Splitting) -> None:
+    """Raise DataError if a part that the options ask for is empty."""
+    train, validation, test = found["train"], found["validation"], found["test"]
     if not train or not test or (options.validation is not None and not validation):
-        found = "1 row, which leaves" if rows == 1 else f"{rows} rows, which leave"
+        number = "1 row, which leaves" if rows == 1 else f"{rows} rows, which leave"
         raise DataError(
-            f"dataset: found {found} {train} for training, {validation} for validation and {test} for testing; "
+            f"dataset: found {number} {train} for training, {validation} for validation and {test} for testing; "
             "expected at least one row in each part: change dataset.test or dataset.validation"
         )
-    return {"train": train, "validation": validation, "test": test}
 
 
-def split(table: Table, options: Splitting, part: Part) -> Split:
-    """One part, scaled, in float32. Raises DataError if a class of the table has no row in some part."""
+def sizes_of(table: Table, options: Splitting, *, names: Sequence[str] = ()) -> Sizes:
+    """The number of rows in each part of a table, which may have a published test part, or groups.
+
+    Raises DataError if a part that the options ask for would be empty.
+    """
+    if not table.published and table.groups is None:
+        return sizes(len(table.targets), options)
+    rows = indices(table, options, names=names)
+    found = Sizes(train=len(rows["train"]), validation=len(rows["validation"]), test=len(rows["test"]))
+    _check_sizes(len(table.targets), found, options)
+    return found
+
+
+def learnt_rows(table: Table, options: Splitting, *, names: Sequence[str] = ()) -> Int64[np.ndarray, " rows"]:
+    """The indices of the training rows without those that the recipe holds out."""
+    train = indices(table, options, names=names)["train"]
+    return train[: class_shares.learnt(len(train), options.held_out)]
+
+
+def split(table: Table, options: Splitting, part: Part, *, prepare: Prepare | None = None) -> Split:
+    """One part in float32, scaled by the options. Raises DataError if a class of the table has no row in some part.
+
+    `prepare` makes the inputs of rows in place of `standardise`.
+    """
     rows = indices(table, options)
     labels = table.targets.ndim == 1
     if labels:
-        class_shares.check(table.targets, rows, held_out=options.held_out, stratify=options.stratify)
+        decisive = _decisive(table, rows)
+        class_shares.check(table.targets, decisive, held_out=options.held_out, stratify=options.stratify)
     learnt = rows["train"][: class_shares.learnt(len(rows["train"]), options.held_out)]
     inputs, input_mean, input_deviation = table.inputs, np.zeros(0), np.zeros(0)
-    if options.standardise:
+    if options.standardise and prepare is None:
         inputs, input_mean, input_deviation = scaled(table.inputs, learnt)
     targets, mean, deviation = table.targets, np.zeros(1), np.ones(1)
     if options.standardise_target and not labels:
         targets, mean, deviation = scaled(table.targets, learnt)
+    chosen = inputs[rows[part]]
     return Split(
-        inputs=inputs[rows[part]].astype(np.float32),
+        inputs=(prepare(chosen) if prepare and len(chosen) else chosen).astype(np.float32),
         targets=targets[rows[part]] if labels else targets[rows[part]].astype(np.float32),
         target_mean=mean,
         target_deviation=deviation,
@@ -224,24 +263,39 @@ def check(table: Table, options: Splitting, *, names: Sequence[str] = ()) -> Non
     """
     rows = indices(table, options, names=names)
     if table.targets.ndim == 1:
-        class_shares.check(table.targets, rows, held_out=options.held_out, stratify=options.stratify, names=names)
+        decisive = _decisive(table, rows)
+        class_shares.check(table.targets, decisive, held_out=options.held_out, stratify=options.stratify, names=names)
+
+
+def _decisive(table: Table, rows: dict[Part, Int64[np.ndarray, " rows"]]) -> dict[Part, Int64[np.ndarray, " rows"]]:
+    """The parts that need every class: a published test part is taken as it is."""
+    return {part: chosen for part, chosen in rows.items() if part != "test" or not table.published}
 
 
 def indices(table: Table, options: Splitting, *, names: Sequence[str] = ()) -> dict[Part, Int64[np.ndarray, " rows"]]:
     """The indices of the rows in each part. The last training rows are those that the recipe holds out."""
     labels = class_shares.labels(table.targets) if options.stratify else None
-    how, cut = Dealing(options.seed, labels, names), class_shares.cut
-    if options.folds:
-        train, test = class_shares.folds(len(table.targets), options.folds, how)[options.fold]
+    how, cut = Dealing(options.seed, labels, names, table.groups), class_shares.cut
+    rows = np.arange(len(table.targets))
+    if table.published:
+        train, test = rows[: -table.published], rows[-table.published :]
+    elif options.folds:
+        train, test = class_shares.folds(len(rows), options.folds, how)[options.fold]
     else:
-        train, test = cut(np.arange(len(table.targets)), options.test, how, key="dataset.test")
+        train, test = cut(rows, options.test, how, key="dataset.test")
     validation = train[:0]
     if options.validation is not None and options.validation_from == "train":
         train, validation = cut(train, options.validation, how, key="dataset.validation")
     elif options.validation is not None:
         validation, test = cut(test, 1 - options.validation, how, key="dataset.validation")
     last = len(train) - class_shares.learnt(len(train), options.held_out)
-    if 0 < last < len(train) and (options.folds or options.stratify):  # else the end of the shuffled rows is random
+    if last and table.groups is not None:
+        raise DataError(
+            f"recipe.validation_fraction: found {options.held_out:g} and dataset.groups, expected one of both: the "
+            "last rows may be a part of a group; hold out whole groups with dataset.validation"
+        )
+    if 0 < last < len(train) and (options.folds or options.stratify or table.published):
+        # Else the end of the shuffled rows is random.
         train = np.concatenate(cut(train, last, how, key="recipe.validation_fraction"))
     return {"train": train, "validation": validation, "test": test}
 
@@ -270,6 +324,11 @@ def fingerprint(options: object, *sources: str) -> str:
     given: dict[str, object] = asdict(options)  # type: ignore[call-overload]
     if not given.get("held_out"):  # so that the digest of data without such rows stays what it was
         given.pop("held_out", None)
+    return fingerprint_of(given, *sources)
+
+
+def fingerprint_of(given: Mapping[str, object], *sources: str) -> str:
+    """The same for options that are a mapping already."""
     return hashlib.sha256(json.dumps([RULE, given, *sources], sort_keys=True).encode()).hexdigest()
 
 

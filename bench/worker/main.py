@@ -163,7 +163,8 @@ def _predict(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001
         job["framework"], Path(job["folder"]), job["data"], device=job["device"], threads=job["threads"]
     )
     found.table.to_csv(job["output"], index=False)
-    told = {"source": found.source, "quality": found.quality, "labelled": found.labelled, "samples": len(found.table)}
+    told: Message = {"source": found.source, "quality": found.quality, "remarks": list(found.remarks)}
+    told |= {"labelled": found.labelled, "samples": len(found.table)}
     return {"outcome": "ok", "error": None, **told}
 
 

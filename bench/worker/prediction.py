@@ -1,5 +1,6 @@
 """Saves trained models, and predicts with them in the framework that trained them or in another."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,7 +10,9 @@ import pandas as pd
 
 from bench.adapters.base import Adapter, Model
 from bench.datasets import base as datasets
+from bench.datasets import description
 from bench.datasets.base import Split
+from bench.datasets.own_files.prepared_columns import Preparation
 from bench.errors import BenchError, UsageError
 from bench.records.record import Case
 from bench.worker import labelled_files, quality_metrics
@@ -32,6 +35,7 @@ class Predictions:
     source: Literal["its own file", "the canonical weights"]
     quality: dict[str, float]
     labelled: int
+    remarks: tuple[str, ...] = ()
 
 
 def keep(subject: PreparedWorkload, case: Case, folder: Path, *, weights: Weights, quality: dict[str, float]) -> None:
@@ -53,8 +57,18 @@ def keep(subject: PreparedWorkload, case: Case, folder: Path, *, weights: Weight
         inputs=Scale(mean=tuple(train.input_mean), deviation=tuple(train.input_deviation)),
         targets=Scale(mean=tuple(train.target_mean), deviation=tuple(train.target_deviation)) if scaled else Scale(),
         quality=quality,
+        preparation=_preparation(workload.dataset),
     )
     saved_model.write(folder, about, weights, native=lambda draft: _save(subject, weights, draft))
+
+
+def _preparation(dataset: Mapping[str, object]) -> Preparation | None:
+    """How the columns of a user's table become numbers; None for other data."""
+    if dataset.get("kind") not in {"csv", "parquet", "series"}:
+        return None
+    module, options = description.find(dataset)
+    found: Preparation = module.preparation(options)
+    return found
 
 
 def _save(subject: PreparedWorkload, weights: Weights, folder: Path) -> None:
@@ -74,9 +88,8 @@ def _save(subject: PreparedWorkload, weights: Weights, folder: Path) -> None:
 def predict(framework: str, folder: Path, data: str, *, device: str, threads: int) -> Predictions:
     """The predictions of a saved model for `data`: a part of its data set, or a file with samples of the same kind.
 
-    A CSV file has a header and the feature columns of the data set. An .npz file has the array `inputs`. The values
-    of both are not scaled. If the file has the target too, the predictions are scored by it. Raises UsageError or
-    DataError for a wrong folder or file.
+    The file is like the one of the training, and its values are as they were before they were prepared. If it has
+    the target too, the predictions are scored by it. Raises UsageError or DataError for a wrong folder or file.
     """
     about = saved_model.read(folder)
     samples = _samples(_part(about, data)) if data in PARTS else labelled_files.read(Path(data), about)
@@ -93,6 +106,7 @@ def predict(framework: str, folder: Path, data: str, *, device: str, threads: in
         source="its own file" if own else "the canonical weights",
         quality=_quality(about, logits, samples),
         labelled=len(samples.labelled),
+        remarks=samples.remarks,
     )
 
 

@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from bench.datasets.description import Description, checked
+from bench.datasets.own_files.prepared_columns import Preparation
 from bench.errors import UsageError, expected, key_name, unknown, unreadable
 from bench.workload import frameworks, model_families
 from bench.workload.model_families import Spec, Weights
@@ -56,7 +57,8 @@ class SavedModel:
     """Everything about a trained network except its weights.
 
     `contender` is the framework that trained it, such as `keras/jax`. `spec` holds the fields of the family's spec.
-    `dataset` is the table `[dataset]` of the workload. `quality` holds the metrics on the test set.
+    `dataset` is the table `[dataset]` of the workload. `quality` holds the metrics on the test set. `preparation` says
+    how the columns of a user's table become numbers; `inputs` says how arrays are scaled.
     """
 
     format: int
@@ -73,6 +75,7 @@ class SavedModel:
     inputs: Scale
     targets: Scale
     quality: dict[str, float]
+    preparation: Preparation | None = None
 
     def network(self) -> Spec:
         """The network's spec."""

@@ -305,9 +305,10 @@ def _spec(
 
 
 def _located(dataset: Mapping[str, Any], source: Path) -> Mapping[str, Any]:
-    """The table with an absolute `path`; in the file, `path` is relative to the workload's file."""
-    path = dataset.get("path")
-    return {**dataset, "path": str(source.parent.resolve() / path)} if isinstance(path, str) else dataset
+    """The table with absolute paths; in the file, paths are relative to the workload's file."""
+    folder = source.parent.resolve()
+    found = {key: str(folder / dataset[key]) for key in description.PATHS if isinstance(dataset.get(key), str)}
+    return {**dataset, **found}
 
 
 def _digest(content: Mapping[str, Any], *, dataset: Mapping[str, Any], family: str) -> str:
@@ -317,8 +318,8 @@ def _digest(content: Mapping[str, Any], *, dataset: Mapping[str, Any], family: s
     is not in this digest; it has its own, the source digest.
     """
     what = {key: value for key, value in content.items() if key not in {"title", "band", "grid", "timing", "large"}}
-    # The fingerprint covers the content of a user's data file, so its path does not matter.
-    what["dataset"] = {key: value for key, value in dataset.items() if key != "path"}
+    # The fingerprint covers the content of a user's data files, so their paths do not matter.
+    what["dataset"] = {key: value for key, value in dataset.items() if key not in description.PATHS}
     text = json.dumps([what, description.fingerprint(dataset)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode() + model_families.spec_source(family)).hexdigest()[:16]
 

@@ -33,8 +33,9 @@ MODELS = """\
 decides the sizes of the input and of the output, so no file sets them."""
 
 DATA_SETS = """\
-`name` in the table `[dataset]` chooses a data set that comes with Levelfield. `kind` chooses a file of your own
-instead: `kind = "csv"` or `kind = "npz"`. The other keys of `[dataset]` depend on that choice."""
+`name` in the table `[dataset]` chooses a data set that comes with Levelfield. `kind` chooses data of your own
+instead: a table (`csv`, `parquet`), a series, arrays (`npz`), images, or MNIST's format (`idx`). The other keys of
+`[dataset]` depend on that choice."""
 
 SPLITTING = "The keys of [Splitting](#splitting) are allowed as well. The table shows those with another default."
 

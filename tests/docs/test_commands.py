@@ -13,6 +13,7 @@ from typer import Context
 from typer.main import get_group
 
 from bench.cli import app
+from tests.docs import data_of_pages
 from tests.docs.pages import EVERY, ROOT, Block, blocks, commands, text
 
 GROUP: Any = get_group(app)
@@ -86,7 +87,7 @@ def _script(found: list[Block], folder: Path) -> str:
 
 
 def _run(content: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    (folder / "flats.csv").write_text("area,rooms,price\n" + "".join(f"{n},{n % 5},{3 * n}\n" for n in range(400)))
+    data_of_pages.write(folder)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"}
     script = _script(blocks(content), folder)
     return subprocess.run(

@@ -1,7 +1,7 @@
 """Reads the named arrays of an .npz file of NumPy; no other array of the file is opened."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from zipfile import is_zipfile
@@ -24,7 +24,6 @@ REMEDIES = {
     "m": ": write the number of days, `array / np.timedelta64(1, 'D')`",
 }
 OBJECTS = "found Python objects, expected numbers: if all of them are numbers, write `array.astype(float)`"
-NUMBERED = "number them before you save the file: `labels, numbers = np.unique(targets, return_inverse=True)`"
 FINITE = "fill these values, or leave these samples out of every array"
 
 
@@ -50,8 +49,19 @@ def read(path: Path, names: Mapping[str, str]) -> list[np.ndarray]:
     return [found.arrays[key] for key in names]
 
 
-def find(path: Path, names: Mapping[str, str], *, labels: str = "") -> Found:
-    """The arrays like `read`, and their problems. `labels` is the key of an array of class labels, or empty.
+def names(path: Path) -> tuple[str, ...]:
+    """The names of the arrays in an .npz file. Raises DataError if it is none."""
+    try:
+        with path.open("rb") as file, _opened(file, path) as found:
+            return tuple(found.files)
+    except OSError as error:
+        raise DataError(f"{path}: {unreadable(error)}, {FILE}") from None
+    except ValueError:  # a path that contains a NUL character
+        raise DataError(f"{str(path)!r}: found a NUL character in the path, expected the path of a file") from None
+
+
+def find(path: Path, names: Mapping[str, str], *, labels: Sequence[str] = ()) -> Found:
+    """The arrays like `read`, and their problems. `labels` are the keys of arrays that may have text or truth values.
 
     Raises DataError only if no array can be looked at: the file is not an .npz file, or a name is unknown.
     """
@@ -64,9 +74,13 @@ def find(path: Path, names: Mapping[str, str], *, labels: str = "") -> Found:
         raise DataError(f"{path}: {unreadable(error)}, {FILE}") from None
     except ValueError:  # a path that contains a NUL character
         raise DataError(f"{str(path)!r}: found a NUL character in the path, expected the path of a file") from None
-    problems = {key: _problem(array, is_label=key == labels) for key, array in found.items()}
+    problems = {key: _problem(array, is_label=key in labels) for key, array in found.items()}
     return Found(
-        {key: array for key, array in found.items() if isinstance(array, np.ndarray) and array.dtype.kind in "iufb"},
+        {
+            key: array
+            for key, array in found.items()
+            if isinstance(array, np.ndarray) and array.dtype.kind in ("iufbUS" if key in labels else "iufb")
+        },
         tuple(f"{path}, {names[key]}{problem}" for key, problem in problems.items() if problem),
     )
 
@@ -119,9 +133,9 @@ def _problem(array: np.ndarray | str, *, is_label: bool) -> str:
     if isinstance(array, str):
         return f": {array}"
     kind = array.dtype.kind
-    if is_label and kind in "US":
-        return f": found an array of {KINDS[kind]}, expected whole numbers from 0 for the classes; {NUMBERED}"
-    if kind not in "iuf" and not (is_label and kind == "b"):  # differences of times are integers for `issubdtype`
+    if is_label and kind in "USb":
+        return ""
+    if kind not in "iuf":  # differences of times are integers for `issubdtype`
         remedy = REMEDIES.get(kind, "")
         return f": found an array of {KINDS.get(kind, 'other values')}, expected real numbers{remedy}"
     wrong = np.argwhere(~np.isfinite(array)) if array.ndim else np.zeros((0, 1), int)

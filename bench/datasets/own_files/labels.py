@@ -11,7 +11,7 @@ from jaxtyping import Int64
 
 from bench.datasets.own_files.columns import Cells, more, shown
 from bench.datasets.own_files.header import is_number
-from bench.datasets.own_files.notation import is_missing
+from bench.datasets.own_files.remedies import table_of_rules
 from bench.datasets.own_files.rows import plain, quoted
 from bench.errors import DataError
 
@@ -30,15 +30,31 @@ class Labels(NamedTuple):
 NONE = Labels((), np.zeros(0, np.int64), ())
 
 
-def read(cells: Cells, classes: Sequence[str] | None) -> Labels:
-    """The labels of the column of texts; `classes` are the names in the order of their labels, or None to find them."""
+def read(
+    cells: Cells,
+    classes: Sequence[str] | None,
+    *,
+    may_have_gaps: bool = False,
+    rules: Mapping[str, float | str] | None = None,
+) -> Labels:
+    """The labels of the column of texts; `classes` are the names in the order of their labels, or None to find them.
+
+    If it may have gaps, the label of a cell without a value is -1. `rules` are those of other columns for their gaps.
+    """
     firsts: dict[str, int] = {}
     for row, text in enumerate(cells.texts):
         firsts.setdefault(text, row)
     known = set(classes or ())
-    missing = [text for text in firsts if text not in known and is_missing(text) and text.casefold() not in NAMES]
+    is_missing = cells.notation.is_missing
+    may_be_names = NAMES - cells.notation.gaps
+    missing = [
+        text for text in firsts if text not in known and is_missing(text) and text.casefold() not in may_be_names
+    ]
     names = tuple(classes) if classes else tuple(sorted(text for text in firsts if text not in missing))
-    problems = [*_missing(cells, missing, firsts), *_unknown(cells, names, firsts, missing)]
+    problems = [
+        *([] if may_have_gaps else _missing(cells, missing, firsts, rules or {})),
+        *_unknown(cells, names, firsts, missing),
+    ]
     if not classes:
         problems += _alike(cells, names, firsts)
     if not problems:
@@ -55,7 +71,7 @@ def known(
     firsts: dict[str, int] = {}
     for row, text in enumerate(cells.texts):
         firsts.setdefault(text, row)
-    missing = [text for text in firsts if text not in classes and is_missing(text)]
+    missing = [text for text in firsts if text not in classes and cells.notation.is_missing(text)]
     if problems := tuple(_unknown(cells, classes, firsts, missing)):
         raise DataError(f"{cells.header.path}, {'; '.join(problems)}")
     numbers = {name: number for number, name in enumerate(classes)}
@@ -64,7 +80,7 @@ def known(
 
 
 def _where(cells: Cells, row: int) -> str:
-    return f"line {cells.lines[row]}, {cells.header.shown(cells.text or 0)}"
+    return f"{cells.header.word} {cells.lines[row]}, {cells.header.shown(cells.text or 0)}"
 
 
 def _expected(names: Sequence[str]) -> str:
@@ -72,7 +88,9 @@ def _expected(names: Sequence[str]) -> str:
     return ", ".join(map(plain, names[:SHOWN])) + others
 
 
-def _missing(cells: Cells, missing: Sequence[str], firsts: Mapping[str, int]) -> Iterator[str]:
+def _missing(
+    cells: Cells, missing: Sequence[str], firsts: Mapping[str, int], rules: Mapping[str, float | str]
+) -> Iterator[str]:
     """All cells without a value in one sentence, whatever word they have for it."""
     if not missing:
         return
@@ -81,10 +99,11 @@ def _missing(cells: Cells, missing: Sequence[str], firsts: Mapping[str, int]) ->
     first, *others = missing
     also = f", also {', '.join(map(shown, others))}" if others else ""
     number = sum(map(cells.texts.count, missing)) - 1
+    rule = table_of_rules({**rules, cells.header.names[cells.text or 0]: "drop"})
     allow = f", or list it in dataset.classes if {' or '.join(map(quoted, words))} is a class" if words else ""
     yield (
         f"{_where(cells, firsts[first])}: found {shown(first)}{more(number)}{also}, expected one of "
-        f"{_expected(names)}: delete such rows{allow}"
+        f"{_expected(names)}: delete such rows, or set dataset.missing = {rule}{allow}"
     )
 
 
@@ -105,7 +124,9 @@ def _alike(cells: Cells, names: Sequence[str], firsts: Mapping[str, int]) -> Ite
         groups.setdefault(_meaning(name), []).append(name)
     for group in groups.values():
         if len(group) > 1:
-            found = " and ".join(f"{quoted(name)} (line {cells.lines[firsts[name]]})" for name in group[:SHOWN])
+            found = " and ".join(
+                f"{quoted(name)} ({cells.header.word} {cells.lines[firsts[name]]})" for name in group[:SHOWN]
+            )
             same = "are the same number" if is_number(group[0]) else "differ only in case or in blanks"
             yield (
                 f"{cells.header.shown(cells.text or 0)}: found the labels {found}, which {same}, expected one label "

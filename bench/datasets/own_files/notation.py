@@ -14,7 +14,35 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 MINUS = "\N{MINUS SIGN}\N{EN DASH}\N{EM DASH}\N{NON-BREAKING HYPHEN}\N{FULLWIDTH HYPHEN-MINUS}"
 DIGITS = tuple("0123456789.")
 HYPHENS = {ord(sign): "-" for sign in MINUS}
+NO_NUMBER = "no number"
 UNITS = "%\N{PER MILLE SIGN}\N{DEGREE SIGN}$\N{EURO SIGN}\N{POUND SIGN}\N{YEN SIGN}"
+
+
+class Notation(NamedTuple):
+    """How a table is written: what separates cells, what stands before decimals, and the encoding of the text.
+
+    `gaps` are the texts that stand for a missing value, beside those that programs usually write. Their case does not
+    count.
+    """
+
+    separator: str = ","
+    decimal: str = "."
+    encoding: str = "utf-8"
+    gaps: frozenset[str] = frozenset()
+
+    def is_missing(self, cell: str) -> bool:
+        """Whether a cell has no value."""
+        text = cell.casefold()
+        return text in MISSING or text in self.gaps
+
+    def number(self, text: str) -> str:
+        """The text of a number with a decimal point; with decimal commas, a text with a point is no number."""
+        if self.decimal == ".":
+            return text
+        return NO_NUMBER if "." in text else text.replace(self.decimal, ".")
+
+
+USUAL = Notation()
 
 
 class Cause(NamedTuple):
@@ -24,16 +52,20 @@ class Cause(NamedTuple):
     kind: Literal["missing", "word", "underscore", "minus", "digits", "range", "comma", "unit"]
 
 
-def is_missing(cell: str) -> bool:
-    """Whether a cell is empty, or has a word that programs write for a missing value."""
-    return cell.casefold() in MISSING
-
-
-def cause(text: str) -> Cause:
+def cause(text: str, notation: Notation = USUAL) -> Cause:
     """Why the text of a cell is not a number that float32 can hold."""
-    if is_missing(text):
+    if notation.is_missing(text):
         return Cause("a number, since every cell needs a value", "missing")
+    if notation.decimal == ",":
+        return _point(text) or _number(notation.number(text)) or _unit(text) or Cause("a number", "word")
     return _number(text) or _commas(text) or _unit(text) or Cause("a number", "word")
+
+
+def _point(text: str) -> Cause | None:
+    """What to write in place of a number with a point, where commas stand before decimals."""
+    if "." not in text or not _is_number(text.replace(".", "").replace(",", ".")):
+        return None
+    return Cause("a number with a decimal comma and without other signs, such as 1234,5", "comma")
 
 
 def _number(text: str) -> Cause | None:

@@ -7,12 +7,14 @@ import numpy as np
 from bench.datasets.own_files.columns import Cells
 from bench.datasets.own_files.header import NUMBERS_OF_ROWS, Header, Wanted, listed
 from bench.datasets.own_files.rows import quoted
-from bench.datasets.tables import Table
 from bench.errors import DataError
 
 Rule = Callable[[np.ndarray], bool]
 
-WHOLE_IN_FLOAT32 = 2**24  # up to this number float32 has every whole number
+LARGE = 2**13  # from this number on float32 has steps of a thousandth and more
+MOST_DIFFERENT = 0.5  # of the rows: words that differ more often are names and texts
+DENSE = 2  # times the rows: whole numbers in a narrower range that all differ number something
+MANY = 20  # rows: fewer whole numbers may all differ by chance
 FEWEST = 5  # rows: fewer numbers may count up by chance
 
 
@@ -20,16 +22,23 @@ def numbers_of_rows(cells: Cells, features: Sequence[int]) -> list[int]:
     """The features that count the rows and are called like it: if the file is sorted, they give the target away."""
     return [
         column.place
-        for column in cells.numbers
+        for column in cells.columns
         if column.place in features
+        and column.kind == "number"
         and cells.header.line
         and NUMBERS_OF_ROWS.fullmatch(cells.header.names[column.place].casefold())
-        and _counts(np.frombuffer(column.values, np.float64), step=None)
+        and _counts(column.numbers, step=None)
     ]
 
 
-def remarks(
-    table: Table, header: Header, features: Sequence[int], *, scaled: bool, dropped: Sequence[str] = ()
+def remarks(  # noqa: PLR0913 (what is known of the columns)
+    values: np.ndarray,
+    targets: np.ndarray,
+    header: Header,
+    features: Sequence[int],
+    *,
+    scaled: bool,
+    dropped: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """What a user has to know about the chosen columns, each with the option that changes it.
 
@@ -38,9 +47,10 @@ def remarks(
     """
     drop = "and is an input; leave it out with dataset.drop = {}"
     rules: list[tuple[Rule, str]] = [
-        (_is_constant, f"has the same number in every row {drop}"),
-        (lambda values: _counts(values, step=1), f"counts the rows {drop}"),
-        (lambda values: _is_copy(values, table.targets), f"has the same values as the target {drop}"),
+        (_is_constant, f"has the same value in every row {drop}"),
+        (lambda column: _counts(column, step=1), f"counts the rows {drop}"),
+        (lambda column: _is_copy(column, targets), f"has the same values as the target {drop}"),
+        (_names_rows, f"has another value in every row, as names and numbers of rows have, {drop}"),
     ]
     if not scaled:
         text = "has numbers that float32 cannot tell apart; set dataset.standardise = true, or subtract a number before"
@@ -49,7 +59,7 @@ def remarks(
         f"{header.path}: {header.shown(place)} {text.format(listed([*dropped, header.names[place]]))}"
         for holds, text in rules
         for number, place in enumerate(features)
-        if holds(table.inputs[:, number])
+        if holds(values[:, number])
     )
 
 
@@ -59,14 +69,14 @@ def options(cells: Cells, wanted: Wanted) -> tuple[str, ...]:
     both = [name for name in wanted.features or () if name in wanted.drop]
     named = "is" if len(both) == 1 else "are"
     left_out = f"{', '.join(map(quoted, both))} {named} in dataset.features and in dataset.drop, and {named} left out"
-    switches = [header.shown(column.place) for column in cells.numbers if column.switches]
+    switches = [header.shown(column.place) for column in cells.columns if column.is_switch]
     read = f"{', '.join(switches)}: true and false are read as 1 and 0"
     return tuple(f"{header.path}: {text}" for found, text in ((both, left_out), (switches, read)) if found)
 
 
-def constant(table: Table, header: Header, target: int) -> None:
+def constant(targets: np.ndarray, header: Header, target: int) -> None:
     """Raise DataError if all numbers of the target are the same."""
-    if table.targets.ndim > 1 and _is_constant(table.targets[:, 0]):
+    if targets.ndim > 1 and _is_constant(targets[:, 0]):
         raise DataError(
             f"{header.path}, {header.shown(target)}: found the same number in every row, expected numbers that differ: "
             "there is nothing to learn; choose another target"
@@ -74,7 +84,15 @@ def constant(table: Table, header: Header, target: int) -> None:
 
 
 def _is_constant(values: np.ndarray) -> bool:
-    return len(values) > 1 and bool((values == values[0]).all())
+    there = values[~np.isnan(values)]
+    return len(values) > 1 and bool((there == there[:1]).all())
+
+
+def _names_rows(values: np.ndarray) -> bool:
+    """Whether whole numbers in a narrow range (or words) all differ, in any order but the one that counts the rows."""
+    if len(values) < MANY or not (values == np.floor(values)).all() or _counts(values, step=1):
+        return False
+    return bool(np.ptp(values) < DENSE * len(values)) and len(np.unique(values)) == len(values)
 
 
 def _is_copy(values: np.ndarray, targets: np.ndarray) -> bool:
@@ -83,9 +101,10 @@ def _is_copy(values: np.ndarray, targets: np.ndarray) -> bool:
 
 def _is_rounded(values: np.ndarray) -> bool:
     """Whether numbers that differ are the same in float32: large ones, such as times in milliseconds."""
-    if not len(values) or np.abs(values).max() < WHOLE_IN_FLOAT32:
+    there = values[~np.isnan(values)]
+    if not len(there) or np.abs(there).max() < LARGE:
         return False
-    return len(np.unique(values.astype(np.float32))) < len(np.unique(values))
+    return len(np.unique(there.astype(np.float32))) < len(np.unique(there))
 
 
 def _counts(values: np.ndarray, *, step: int | None) -> bool:

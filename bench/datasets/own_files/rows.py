@@ -1,19 +1,21 @@
 """Reads the rows of a CSV file as text, each with the line of the file on which it begins."""
 
+import codecs
 import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.datasets.own_files.notation import USUAL, Notation
 from bench.errors import DataError, unreadable
 
-TABLE = "expected a table of comma-separated values in UTF-8"
+TABLE = "expected a table of separated values"
 # Blanks that do not count at the ends of names and cells: all that Unicode has, and marks without a width.
 BLANKS = " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200E)))
 BLANKS += "\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
 LONGEST = 40  # characters of a cell or of a name that a message shows
-BREAK = re.compile(r"\r\n|\r|\n")
+BREAK, BREAK_BYTES = re.compile(r"\r\n|\r|\n"), re.compile(rb"\r\n|\r|\n")
 # Formats that people rename to .csv, by their first bytes.
 FORMATS = {
     b"PK\x03\x04": "a ZIP file, such as a workbook of Excel",
@@ -33,6 +35,7 @@ MISTAKES = {
     "expected after": "text after a closing quote: a cell that begins with a quote must end with one",
     "field larger than field limit": f"a cell of more than {csv.field_size_limit()} characters: is a quote not closed?",
 }
+MARKS = {b"\xff\xfe", b"\xfe\xff"}  # at the beginning of text in UTF-16
 QUOTES = 'close the quote, and write a quote inside a cell twice, as in "5"" pipe"'
 # Texts that are no tables, by how they begin.
 TEXTS = {
@@ -58,22 +61,26 @@ class Row(NamedTuple):
 Rows = Iterator[Row]
 
 
-def rows(path: Path) -> Rows:
+def rows(path: Path, notation: Notation = USUAL) -> Rows:
     """The rows of the file; lines without any text are left out.
 
-    Raises DataError if the file cannot be read, is not text in UTF-8, is empty, or has a quote in a wrong place.
+    Raises DataError if the file cannot be read, is not text in its encoding, is empty, or has a quote in a wrong place.
     """
     begins, is_empty = 1, True
+    encoding = "utf-8-sig" if codecs.lookup(notation.encoding).name == "utf-8" else notation.encoding
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(_lines(file, path), strict=True, skipinitialspace=True)
+        with path.open(encoding=encoding, newline="") as file:
+            # Without this, a tab that separates an empty cell counts as a blank before the next one.
+            blanks = notation.separator not in BLANKS
+            lines = _lines(file, path)
+            reader = csv.reader(lines, delimiter=notation.separator, strict=True, skipinitialspace=blanks)
             for cells in reader:
                 if len(cells) > 1 or (cells and clean(cells[0])):
                     is_empty = False
                     yield Row(begins, cells)
                 begins = reader.line_num + 1
-    except UnicodeDecodeError:
-        raise DataError(_not_text(path)) from None
+    except UnicodeError:
+        raise DataError(_not_text(path, notation.encoding)) from None
     except csv.Error as error:
         found = next((text for sign, text in MISTAKES.items() if sign in str(error)), "no row of cells")
         raise DataError(f"{path}, line {begins}: found {found}, {TABLE}; {QUOTES}") from None
@@ -83,6 +90,15 @@ def rows(path: Path) -> Rows:
         raise DataError(f"{str(path)!r}: found a NUL character in the path, expected the path of a file") from None
     if is_empty:
         raise DataError(f"{path}: found an empty file, {TABLE}")
+
+
+def check_encoding(name: str) -> None:
+    """Raise ValueError for an encoding that Python does not know."""
+    try:
+        "".encode(name)
+    except LookupError:
+        expected = "expected an encoding such as 'utf-8', 'cp1252' or 'utf-16'"
+        raise ValueError(f"found encoding = {name!r}, {expected}") from None
 
 
 def clean(cell: str) -> str:
@@ -120,28 +136,36 @@ def _lines(file: Iterator[str], path: Path) -> Iterator[str]:
 def _check_format(path: Path, line: str) -> None:
     """Raise DataError for a file of another format whose first line with a sign is valid text."""
     with path.open("rb") as file:
-        found = _format(file.read(16)) or next(
+        start = file.read(16)
+        found = (None if start[:2] in MARKS else _format(start)) or next(
             (name for begin, name in TEXTS.items() if begin.match(clean(line))), None
         )
     if found:
-        raise DataError(f"{path}: found {found}, {TABLE}; save it as CSV in UTF-8")
+        raise DataError(f"{path}: found {found}, {TABLE}; save it as CSV")
 
 
-def _not_text(path: Path) -> str:
-    """The message about a file that is not text in UTF-8."""
+def _not_text(path: Path, encoding: str) -> str:
+    """The message about a file that is not text in its encoding."""
     content = path.read_bytes()
-    if found := _format(content[:16]):
-        return f"{path}: found {found}, {TABLE}; save it as CSV in UTF-8"
+    if content[:2] not in MARKS and (found := _format(content[:16])):
+        return f"{path}: found {found}, {TABLE}; save it as CSV"
+    line, byte = "", ""
     try:
-        content.decode()
+        content.decode(encoding)
     except UnicodeDecodeError as error:
-        line = len(re.findall(rb"\r\n|\r|\n", content[: error.start])) + 1
-        byte = content[error.start]
-        return (
-            f"{path}, line {line}: found text that is not UTF-8 (the byte 0x{byte:02x}), {TABLE}; save the file as "
-            "UTF-8: it may be in Latin-1 or Windows-1252"
-        )
-    return f"{path}: found text that is not UTF-8, {TABLE}; save the file as UTF-8"
+        line = f", line {len(BREAK_BYTES.findall(content[: error.start])) + 1}"
+        byte = f" (the byte 0x{content[error.start]:02x})"
+    except UnicodeError:  # UTF-16 without its mark
+        pass
+    named = encoding.upper()
+    likely = "utf-16" if content[:2] in MARKS else "cp1252"
+    what = {"utf-16": "UTF-16", "cp1252": "Windows-1252 or Latin-1"}[likely]
+    if codecs.lookup(likely).name == codecs.lookup(encoding).name:
+        return f"{path}{line}: found text that is not {named}{byte}, {TABLE}; set dataset.encoding to the right one"
+    return (
+        f"{path}{line}: found text that is not {named}{byte}, {TABLE}; it may be in {what}: set dataset.encoding = "
+        f'"{likely}", or save the file as UTF-8'
+    )
 
 
 def _format(start: bytes) -> str | None:

@@ -186,7 +186,8 @@ def _judged(adapter: Adapter, lesson: Lesson, learning: Learning) -> Learning:
     chosen = answered(lesson.validation) if binary and lesson.validation is not None else None
     naive = None
     if description.naive == "last":
-        last = lesson.test.inputs[:, -1].reshape(len(lesson.test), -1)
+        # The first column of a step is the one that is predicted.
+        last = np.repeat(images[:, -1].reshape(len(lesson.test), -1)[:, :1], description.outputs, axis=1)
         naive = quality_metrics.answers(description, loss, last, lesson.test)
     return replace(
         learning,

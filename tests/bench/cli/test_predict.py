@@ -114,7 +114,7 @@ def test_a_file_with_labels_is_scored_and_the_number_of_samples_is_told(
             ["nowhere", "test"],
             "nowhere/model.json: no such file, expected a file that `levelfield run --s",
         ),
-        (["MODEL", "nowhere.csv"], "nowhere.csv: no such file, expected a table of comma-separated"),
+        (["MODEL", "nowhere.csv"], "nowhere.csv: no such file, expected a table of separated"),
         (["MODEL", "test", "--framework", "theano"], "--framework: found 'theano', expected one of "),
         (["MODEL", "test", "--device", "tpu"], "--device: found 'tpu', expected cpu, cuda or cuda:N"),
         (["MODEL", "test", "--device", "cpu,cuda"], "--device: found 'cpu,cuda', expected one device"),

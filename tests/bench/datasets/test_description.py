@@ -14,7 +14,8 @@ SYNTHETIC: dict[str, object] = {"name": "synthetic", "shape": [4, 3], "classes":
 def test_each_module_is_a_data_set_except_shared_modules_and_kinds_of_files() -> None:
     files = {path.stem.replace("_", "-") for path in Path(description.__file__).parent.glob("[a-z]*.py")}
     shared = {"base", "class-shares", "csv-mistakes", "description", "tables"}
-    assert set(dataset_names()) == files - {*shared, "csv", "npz"}
+    kinds = {"csv", "idx", "images", "npz", "parquet", "series"}
+    assert set(dataset_names()) == files - shared - kinds
     assert {"digits", "mnist", "synthetic"} <= set(dataset_names())
 
 

@@ -1,5 +1,6 @@
 """One message has all mistakes of a file, and what it advises can be pasted: the next run has no new message."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -31,9 +32,14 @@ def refused(folder: Path, content: str, **options: object) -> str:
 
 def advised(message: str) -> object:
     """The list that a message suggests for dataset.drop."""
-    found = re.search(r"dataset\.(drop = \[.*?\])", message)
-    assert found
-    return tomllib.loads(found[1])["drop"]
+    return every(message)["drop"]
+
+
+def every(message: str) -> dict[str, object]:
+    """All options that a message suggests."""
+    found = re.findall(r"dataset\.((?:drop|categories|dates) = \[.*?\]|missing = (?:\{.*?\}|\"\w+\"))", message)
+    assert found, message
+    return tomllib.loads("\n".join(found))
 
 
 def gaps(content: str) -> str:
@@ -43,11 +49,15 @@ def gaps(content: str) -> str:
 
 
 @pytest.mark.parametrize("drop", [[], [""], ["city"], ["", "id"]])
-def test_advice_to_drop_columns_is_complete_and_can_be_pasted(tmp_path: Path, drop: list[str]) -> None:
+def test_advice_is_complete_and_can_be_pasted(tmp_path: Path, drop: list[str]) -> None:
     message = refused(tmp_path, NAMES + "".join(ROWS), drop=drop)
-    names = advised(message)
-    assert set(names) == {"", "id", "date", "city"}  # type: ignore[call-overload]
-    assert read(tmp_path, NAMES + "".join(ROWS), drop=names).features == ("area",)
+    options = every(message)
+    left_out = set(options.get("drop", drop))  # type: ignore[call-overload]
+    assert left_out == {"", "id", *drop}
+    assert options["dates"] == ["date"]
+    assert options.get("categories", []) == ([] if "city" in drop else ["city"])
+    found = read(tmp_path, NAMES + "".join(ROWS), **{"drop": drop} | options)
+    assert set(found.features) == {"date", "city", "area"} - set(drop)
     assert ("found no name" in message) == ("" not in drop)
 
 
@@ -60,54 +70,61 @@ def test_all_mistakes_of_a_file_are_told_together_with_a_column_without_a_name(t
         "'id': found whole",
     ):
         assert part in message
-    assert advised(message) == ["", "id", "date", "city"]
-    assert "7 rows have no value in column 'area': delete these rows, fill them, or add 'area' to this list" in message
+    assert every(message) == {"drop": ["", "id"], "categories": ["city"], "dates": ["date"], "missing": "median"}
+    assert "7 rows have no value in column 'area': set dataset.missing = \"median\"" in message
 
 
 def test_a_column_with_a_name_that_occurs_twice_does_not_hide_words_in_another(tmp_path: Path) -> None:
     message = refused(tmp_path, "a,a,b,c,price\n" + "1,2,3,x,4\n" * 9)
     assert "found the name 'a' twice" in message
     assert "column 'c': found 'x'" in message
-    assert advised(message) == ["c"]
+    assert every(message) == {"categories": ["c"]}
 
 
 def test_a_few_gaps_have_their_own_remedy_beside_one_for_many_gaps(tmp_path: Path) -> None:
     few = refused(tmp_path, "a,b,price\n" + "1,2,3\n" * 8 + "1,,4\n")
-    assert few.endswith(
-        "1 row has no value in column 'b': delete these rows, fill them, or leave the column out with "
-        'dataset.drop = ["b"]'
-    )
+    assert (
+        '1 row has no value in column \'b\': set dataset.missing = "median" (or "mean", "drop", or a number), or '
+        "delete these rows"
+    ) in few
     many = refused(tmp_path, "a,b,price\n" + "1,,3\n" * 8 + "1,2,4\n")
     assert "delete these rows" not in many
     assert advised(many) == ["b"]
     target = refused(tmp_path, "a,price\n" + "1,3\n" * 8 + "1,\n")
-    assert target.endswith("1 row has no value in column 'price', the target: delete these rows")
+    assert (
+        "1 row has no value in column 'price', the target: set dataset.missing = { price = \"drop\" }, or delete these "
+        "rows"
+    ) in target
+    assert read(tmp_path, "a,price\n" + "1,3\n2,4\n" * 8 + "1,\n", missing={"price": "drop"}).train == 12
 
 
 def test_no_advice_to_drop_the_last_input(tmp_path: Path) -> None:
-    assert "dataset.drop" not in refused(tmp_path, "a,price\n" + "x,3\ny,4\n" * 8)
-    assert "dataset.drop" in refused(tmp_path, "a,b,price\n" + "x,1,3\ny,2,4\n" * 8)
+    names = "".join(f"name {number},1,{number}\n" for number in range(40))
+    assert "dataset.drop" not in refused(tmp_path, "a,price\n" + names.replace(",1,", ","))
+    assert "dataset.drop" in refused(tmp_path, "a,b,price\n" + names)
 
 
 @pytest.mark.parametrize("separator", [";", "\t", "|"])
 def test_a_separator_and_decimal_commas_are_told_in_one_message(tmp_path: Path, separator: str) -> None:
     rows = "".join(f"{row},5;{row};{row},7\n" for row in range(9))
     message = refused(tmp_path, ("a;b;price\n" + rows).replace(";", separator))
-    assert message.endswith("save the file with commas as separators, and points in numbers")
+    sign = json.dumps(separator)
+    assert message.endswith(f'Set dataset.separator = {sign} and dataset.decimal = ","')
     without = refused(tmp_path, ("a;b;price\n" + "1.5;2;3\n" * 9).replace(";", separator))
-    assert without.endswith("save the file with commas as separators")
+    assert without.endswith(f"Set dataset.separator = {sign}")
     first = refused(tmp_path, rows.replace(";", separator), header=False, target="3")
-    assert first.endswith("save the file with commas as separators, and points in numbers")
+    assert first.endswith(f'Set dataset.separator = {sign} and dataset.decimal = ","')
 
 
 @pytest.mark.parametrize("names", ["a,price", "price,a"])
 def test_a_decimal_comma_is_a_notation_and_no_word(tmp_path: Path, names: str) -> None:
     message = refused(tmp_path, f"{names}\n" + '"62,88",1\n"3,5",2\n' * 9)
     assert "such as 62.88: this number has a decimal comma" in message
+    assert 'if a comma stands before decimals, set dataset.decimal = ","' in message
     assert "dataset.drop" not in message
     assert "classification" not in message
     words = refused(tmp_path, f"b,{names}\n" + "1,x,1\n2,y,2\n" * 9)
-    assert "classification" in words or "dataset.drop" in words
+    assert "classification" in words or "dataset.categories" in words
 
 
 @pytest.mark.parametrize("before", ["sep=,", "# flats, 2020", "Flats in Berlin", "Flats; Berlin", "\n# a\n# b"])
@@ -130,7 +147,7 @@ def test_a_header_that_lacks_one_name_is_told_from_a_cell_with_a_comma(tmp_path:
 
 def test_lines_before_the_names_do_not_hide_another_separator(tmp_path: Path) -> None:
     message = refused(tmp_path, "sep=;\na;price\n1;2\n")
-    assert message.endswith("save the file with commas as separators: the separator seems to be ';'")
+    assert message.endswith('delete the lines before it, and set dataset.separator = ";"')
 
 
 def test_a_target_with_a_name_in_a_file_without_a_header_is_told_to_be_a_number(tmp_path: Path) -> None:
@@ -159,11 +176,11 @@ def test_a_notation_of_a_number_is_named_with_what_to_write(tmp_path: Path, row:
 
 
 def test_columns_that_are_constant_switches_or_left_out_are_told(tmp_path: Path) -> None:
-    rows = "".join(f"{n * 7 % 31},5,{['true', 'false'][n % 2]},{n * n % 17},{n * 5 % 97}\n" for n in range(30))
+    rows = "".join(f"{n * 7 % 23},5,{['true', 'false'][n % 2]},{n * n % 17},{n * 5 % 97}\n" for n in range(30))
     names = "a,same,garden,b,price\n"
     switches, constant = read(tmp_path, names + rows, drop=["b"]).remarks
     assert switches.endswith("column 'garden': true and false are read as 1 and 0")
-    assert "column 'same' has the same number in every row and is an input" in constant
+    assert "column 'same' has the same value in every row and is an input" in constant
     assert advised(constant) == ["b", "same"]
     (both,) = read(tmp_path, names + rows, features=["a", "b"], drop=["b"]).remarks
     assert both.endswith("'b' is in dataset.features and in dataset.drop, and is left out")

@@ -72,10 +72,14 @@ def test_the_fingerprint_depends_on_the_rows_but_not_on_the_path(tmp_path: Path)
 
 
 def test_csv_and_npz_are_kinds_and_not_names() -> None:
-    assert not {"csv", "npz"} & set(dataset_names())
-    with pytest.raises(UsageError, match=r"dataset\.kind: found 'xls', expected one of csv, npz"):
+    assert not {"csv", "npz", "images", "idx", "series", "parquet"} & set(dataset_names())
+    with pytest.raises(
+        UsageError, match=r"dataset\.kind: found 'xls', expected one of csv, idx, images, npz, parquet, s"
+    ):
         load({"kind": "xls"})
-    with pytest.raises(UsageError, match=r"dataset\.name: found 'csv', .* or kind = 'csv' or 'npz' for a file of your"):
+    with pytest.raises(
+        UsageError, match=r"dataset\.name: found 'csv', .* or kind = 'csv' or 'idx' or .*'series' for a file of your"
+    ):
         load({"name": "csv"})
 
 
@@ -119,7 +123,7 @@ def test_options_that_do_not_fit_the_table_are_refused(
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("1,x,3,yes", r"flats\.csv, line 6, column 'height': found 'x', expected a number; .* with dataset\.drop"),
+        ("1,x,3,yes", r"flats\.csv, line 6, column 'height': found 'x', expected a number; .* dataset\.categories = "),
         ("1,,3,yes", r"line 6, column 'height': found an empty cell"),
         ("1,2,3,", r"line 6, column 'sold': found an empty cell, expected one of no, yes"),
         (
@@ -152,7 +156,7 @@ def test_one_extra_cell_in_every_row_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("separator", "name"), [(";", "';'"), ("\t", "a tab")])
 def test_another_separator_than_a_comma_is_named(tmp_path: Path, separator: str, name: str) -> None:
     header, *rows = (line.replace(",", separator) for line in (HEADER, *ROWS))
-    message = f"flats\\.csv, line 1: found the single column .*: is the separator {name}\\? Only commas are read; save"
+    message = f"flats\\.csv, line 1: found the single column .*: is the separator {name}\\? Set dataset.separator"
     with pytest.raises(DataError, match=message):
         load(table(csv(tmp_path, rows, header)))
 
@@ -160,7 +164,7 @@ def test_another_separator_than_a_comma_is_named(tmp_path: Path, separator: str,
 def test_decimal_commas_do_not_hide_the_separator(tmp_path: Path) -> None:
     with pytest.raises(
         DataError,
-        match=r"is the separator ';', and does a comma .* with commas as separators, and points in numbers$",
+        match=r'is the separator .;., and does a comma .* Set dataset\.separator = ";" and dataset\.decimal = ","$',
     ):
         load(table(csv(tmp_path, ["1,5;2,5;no"] * 9, "width;height;sold")))
 
@@ -182,10 +186,7 @@ def test_a_file_without_a_header_is_told_from_a_misspelt_target(tmp_path: Path) 
 
 def test_an_empty_file_and_another_encoding_are_named(tmp_path: Path) -> None:
     path = csv(tmp_path)
-    for content, found in (
-        (b"", "found an empty file, exp"),
-        (b"\xff\xfe,a\n1,2\n", "found text in UTF-16, exp"),
-    ):
+    for content, found in ((b"", "found an empty file, exp"),):
         path.write_bytes(content)
         with pytest.raises(DataError, match=f"flats\\.csv: {found}"):
             load(table(path, seed=len(content)))
@@ -237,7 +238,7 @@ def test_the_path_of_a_data_file_is_relative_to_the_workloads_file(
 def test_a_mistake_in_a_data_file_also_names_the_workloads_file(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(TOML)
     with pytest.raises(
-        UsageError, match=r"mine\.toml: .*flats\.csv: no such file, expected a table of comma-separated values"
+        UsageError, match=r"mine\.toml: .*flats\.csv: no such file, expected a table of separated values"
     ):
         load_workload(str(tmp_path / "mine.toml"))
 
@@ -260,9 +261,8 @@ def test_an_npz_file_for_classification_and_for_regression(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"targets": np.arange(30) % 3 - 1}, r"targets, sample 0: found the label -1, expected 0 or more"),
-        ({"targets": np.arange(30) % 3 * 2}, r"found no sample of class 1, expected every class up to 4"),
-        ({"targets": np.arange(30) / 3}, r"found numbers with a decimal point, expected whole numbers from 0"),
+        ({"targets": np.arange(30) - 1}, r"targets: found 30 different labels in 30 samples, expected a few samples"),
+        ({"targets": np.arange(30) / 3}, r"found numbers with decimals, expected labels"),
         (
             {"targets": np.arange(29) % 3},
             r"expected inputs of shape \(samples, ...\) .* and one target for each sample",
@@ -273,7 +273,7 @@ def test_an_npz_file_for_classification_and_for_regression(tmp_path: Path) -> No
             {"inputs": np.ones((30, 2), complex)},
             r"inputs: found an array of complex numbers, expected real numbers",
         ),
-        ({"inputs": np.zeros(30)}, r"found inputs of shape \(30,\)"),
+        ({"inputs": np.zeros((0, 2))}, r"found inputs of shape \(0, 2\)"),
     ],
 )
 def test_wrong_arrays_are_refused(tmp_path: Path, changes: dict[str, np.ndarray], message: str) -> None:

@@ -13,6 +13,7 @@ from hypothesis.strategies import DataObject
 
 from bench.datasets import base
 from bench.datasets.own_files import rows
+from bench.datasets.own_files.notation import Notation
 from bench.datasets.own_files.rows import Row
 from bench.workload.workload import Workload, load_workload
 from tests.bench.mutated_files import damage, tables, toml_text
@@ -26,6 +27,9 @@ OPTIONS: tuple[dict[str, Any], ...] = (
     *({"drop": ["a"]}, {"drop": [""]}, {"features": ["a"]}, {"classes": ["no", "yes"]}, {"stratify": True}),
     *({"folds": 2}, {"folds": 3, "stratify": True}, {"standardise": True}, {"validation": 0.3}),
     *({"standardise": True, "standardise_target": True}, {"validation": 0.5, "validation_from": "test"}),
+    *({"missing": "median"}, {"missing": "mean", "standardise": True}, {"missing": 0.5}, {"categories": ["a"]}),
+    *({"categories": ["a"], "missing": "category"}, {"dates": ["a"]}, {"separator": ";"}, {"decimal": ","}),
+    *({"separator": ";", "decimal": ","}, {"encoding": "cp1252"}, {"groups": "a"}, {"gaps": ["1"]}, {"scale": 2.0}),
 )
 numbers = count()
 
@@ -67,7 +71,7 @@ def losses(found: Workload, content: bytes, options: dict[str, Any], names: tupl
     about = found.description
     used, in_file = about.train + about.test + about.validation, rows_of(content, header=options.get("header", True))
     lost = [f"{used} of {in_file} rows"] if in_file not in {None, used} else []
-    chosen = options.keys() & {"features", "drop"}
+    chosen = options.keys() & {"features", "drop", "groups"}
     if names is not None and not chosen and len(about.features) != len(names) - 1:
         lost.append(f"{len(about.features)} of {len(names) - 1} columns")
     return lost
@@ -125,8 +129,8 @@ def test_a_right_csv_file_has_all_its_rows_and_columns(folder: Path) -> None:
 def test_a_reader_that_loses_a_row_would_be_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = rows.rows
 
-    def shorter(path: Path) -> Iterator[Row]:
-        return (row for row in whole(path) if row.line != 3)
+    def shorter(path: Path, notation: Notation) -> Iterator[Row]:
+        return (row for row in whole(path, notation) if row.line != 3)
 
     monkeypatch.setattr(rows, "rows", shorter)
     found = read(workload(folder, RIGHT.encode(), {"task": "regression"}, {}))

@@ -203,7 +203,7 @@ def test_a_wrong_data_file_is_an_error_of_one_line(houses: Workload, tmp_path: P
     ("data", "message"),
     [
         ("validation", "DATA: found 'validation', but synthetic has no validation data of its own"),
-        ("new.txt", "DATA: found 'new.txt', expected a .csv or .npz file, or one of train, validation, test"),
+        ("new.txt", "DATA: found 'new.txt', expected a .csv, .parquet or .npz file, or one of train, validation, test"),
         ("nowhere.csv", "nowhere.csv: no such file"),
     ],
 )
@@ -331,7 +331,7 @@ def test_an_npz_file_with_labels_is_scored_like_the_same_part_of_a_run(tmp_path:
         (np.array([0, 1, 3]), "sample 2: found 3, expected the number of a class, 0 to 2"),
         (np.array([0, 1, 0.5]), "sample 2: found 0.5, expected the number of a class, 0 to 2"),
         (np.array([0, 1]), "found shape (2,) for 3 samples, expected a label for each; correct it, or predict"),
-        (np.zeros((3, 3)), "found 3 numbers for each sample, expected 1"),
+        (np.zeros((3, 3)), "found labels of shape (3, 3), expected the number of a class, 0 to 2"),
         (np.array([0, np.nan, 1]), "sample 1: found NaN or infinity"),
     ],
 )

@@ -53,10 +53,14 @@ def test_a_misspelt_workload_is_refused_with_similar_names_and_without_the_other
 @pytest.mark.parametrize(
     ("name", "remark"),
     [
-        ("flats.csv", 'a data file: write a TOML file that names it (`kind = "csv"`; see docs/how-to/own-workload.md)'),
-        ("flats.NPZ", 'a data file: write a TOML file that names it (`kind = "npz"`; see docs/how-to/own-workload.md)'),
-        ("flats.parquet", "a data file: convert it to .csv or .npz, and write a TOML file that names the new file (`k"),
-        (".", "a folder: write a TOML file that names a .csv or .npz file (`kind = "),
+        (
+            "flats.csv",
+            "a data file: `levelfield init data flats.csv` writes a workload for it (see docs/how-to/own-data",
+        ),
+        ("my flats.NPZ", "a data file: `levelfield init data 'my flats.NPZ'` writes a workload for it"),
+        ("flats.parquet", "a data file: `levelfield init data flats.parquet` writes a workload for it"),
+        ("flats.xlsx", "a data file: convert it to .csv or .npz, and use `levelfield init data`"),
+        (".", "a folder: `levelfield init data .` writes a workload for a folder with images or IDX files"),
     ],
 )
 def test_data_in_the_place_of_a_workload_is_refused_with_what_to_write(name: str, remark: str) -> None:

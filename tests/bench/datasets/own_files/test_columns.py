@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from bench.datasets.own_files import columns
-from bench.datasets.own_files.columns import Cells
+from bench.datasets.own_files.columns import Cells, Column
 from bench.datasets.own_files.header import Header
+from bench.datasets.own_files.notation import Notation
 from bench.datasets.own_files.remedies import Names
 from bench.datasets.own_files.rows import Row
 from bench.errors import DataError
@@ -20,7 +21,8 @@ def read(names: str, *lines: str, numbers: tuple[int, ...] | None = None, text: 
     known = tuple(names.split(","))
     rows = (Row(number, line.split(",")) for number, line in enumerate(lines, 2))
     every = tuple(place for place in range(len(known)) if place != text)
-    return columns.read(Header(FILE, 1, known), rows, numbers=every if numbers is None else numbers, text=text)
+    chosen = [Column(place) for place in (every if numbers is None else numbers)]
+    return columns.read(Header(FILE, 1, known), rows, columns=chosen, text=text)
 
 
 def refused(cells: Cells, **options: object) -> str:
@@ -47,8 +49,9 @@ def test_all_wrong_columns_are_told_at_once_each_with_its_first_line_and_one_rem
     assert found == (
         "flats.csv, line 2, column 'b': found 'x', expected a number (and 1 more cell); "
         "line 2, column 'c': found an empty cell, expected a number, since every cell needs a value; "
-        'correct the cells, write their values as numbers, or leave columns out with dataset.drop = ["b"]; '
-        "1 row has no value in column 'c': delete these rows, fill them, or add 'c' to this list too"
+        'for words set dataset.categories = ["b"]; or correct the cells; '
+        '1 row has no value in column \'c\': set dataset.missing = "median" (or "mean", "drop", or a number), or '
+        "delete these rows; `levelfield init data flats.csv` writes a workload with such options"
     )
 
 
@@ -83,7 +86,7 @@ def test_a_cell_that_is_no_number_is_refused(cell: str, expected: str) -> None:
 
 @pytest.mark.parametrize("cell", ["1.234,5", "1,234,567.8", "1'234.5"])
 def test_decimal_commas_and_thousands_are_named(cell: str) -> None:
-    cells = columns.read(Header(FILE, 1, ("a",)), iter([Row(2, [cell])]), numbers=(0,), text=None)
+    cells = columns.read(Header(FILE, 1, ("a",)), iter([Row(2, [cell])]), columns=[Column(0)])
     assert "a number with a decimal point and without other signs, such as 1234.5" in refused(cells)
 
 
@@ -111,7 +114,7 @@ def test_a_wrong_cell_of_the_target_is_not_to_be_dropped() -> None:
 
 def test_a_first_row_of_names_is_told_if_the_file_was_read_without_a_header() -> None:
     rows = iter([Row(1, ["width", "price"]), Row(2, ["1", "2"])])
-    cells = columns.read(Header(FILE, 0, ("1", "2")), rows, numbers=(0, 1), text=None)
+    cells = columns.read(Header(FILE, 0, ("1", "2")), rows, columns=[Column(0), Column(1)])
     found = refused(cells)
     assert "line 1, column 1: found 'width'" in found
     assert "if line 1 has the names of the columns, leave dataset.header out" in found
@@ -123,6 +126,36 @@ def test_cells_of_many_blocks_of_rows_keep_their_order_and_their_lines() -> None
     assert columns.matrix(good)[:, 0].tolist() == list(range(count))
     found = refused(read("a", *map(str, range(count)), "x"))
     assert f"line {count + 2}, column 'a': found 'x'" in found
+
+
+def test_a_column_that_may_have_gaps_has_none_that_are_wrong() -> None:
+    known = Header(FILE, 1, ("a", "b"))
+    lines = [["1", "red"], ["?", ""], ["", "NA"], ["-4", "green"], ["7", "red"]]
+    chosen = [Column(0, may_have_gaps=True), Column(1, kind="category", may_have_gaps=True)]
+    cells = columns.read(known, iter([Row(number, cells) for number, cells in enumerate(lines, 2)]), columns=chosen)
+    columns.check(cells)
+    np.testing.assert_array_equal(columns.matrix(cells)[:, 0], [1, np.nan, np.nan, -4, 7])
+    np.testing.assert_array_equal(columns.matrix(cells)[:, 1], [0, np.nan, np.nan, 1, 0])
+    assert [column.gaps.number for column in chosen] == [2, 2]
+
+
+def test_only_the_first_of_many_wrong_cells_are_kept_and_all_are_counted() -> None:
+    cells = read("a", *["x"] * (columns.KEPT + 5))
+    assert len(cells.columns[0].wrong.first) == columns.KEPT
+    assert f"(and {columns.KEPT + 4} more cells)" in refused(cells)
+
+
+def test_numbers_with_decimal_commas_are_read_by_the_notation() -> None:
+    notation = Notation(separator=";", decimal=",")
+    lines = [["1,5"], ["-2"], ["1.500"]]
+    cells = columns.read(
+        Header(FILE, 1, ("a",)),
+        iter([Row(number, cells) for number, cells in enumerate(lines, 2)]),
+        columns=[Column(0)],
+        notation=notation,
+    )
+    np.testing.assert_array_equal(columns.matrix(cells)[:, 0], [1.5, -2, np.nan])
+    assert "found '1.500', expected a number with a decimal comma and without other signs" in refused(cells)
 
 
 def test_a_long_cell_is_cut_in_the_message() -> None:

@@ -12,7 +12,7 @@ from bench.datasets.own_files.labels import Labels
 
 
 def read(*texts: str, classes: tuple[str, ...] | None = None) -> Labels:
-    cells = Cells(header=Header(Path("flats.csv"), 1, ("a", "sold")), numbers=[], text=1)
+    cells = Cells(header=Header(Path("flats.csv"), 1, ("a", "sold")), columns=[], text=1)
     cells.texts, cells.lines = list(texts), array("q", range(2, len(texts) + 2))
     return labels.read(cells, classes)
 
