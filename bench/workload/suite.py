@@ -35,14 +35,18 @@ class Suite:
 
     name: str
     title: str
-    workloads: tuple[str, ...]
-    frameworks: tuple[str, ...] = ("pytorch", "keras", "flax")
-    batch_sizes: tuple[Size, ...] = (1, 32, 256)
+    workloads: Annotated[tuple[str, ...], Field(min_length=1)]
+    frameworks: Annotated[tuple[str, ...], Field(min_length=1)] = ("pytorch", "keras", "flax")
+    batch_sizes: Annotated[tuple[Size, ...], Field(min_length=1)] = (1, 32, 256)
     processes: Size = 3
     block_seconds: Annotated[float, Field(gt=0, le=3600, strict=True)] = 0.3
     epochs: Size | None = None
-    precisions: tuple[Precision, ...] = ("fp32",)
-    purposes: tuple[Literal["timing", "learning", "memory"], ...] = ("timing", "learning", "memory")
+    precisions: Annotated[tuple[Precision, ...], Field(min_length=1)] = ("fp32",)
+    purposes: Annotated[tuple[Literal["timing", "learning", "memory"], ...], Field(min_length=1)] = (
+        "timing",
+        "learning",
+        "memory",
+    )
 
 
 def suite_names() -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Reads dates as numbers: the days since the beginning of 1970, with pandas."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,5 +44,6 @@ def _guessed(texts: Sequence[str]) -> list[str]:
     """The forms that pandas guesses from these texts, with the day first or the month first."""
     from pandas.tseries.api import guess_datetime_format
 
-    found = [guess_datetime_format(text, dayfirst=first) for text in texts[:3] for first in (True, False)]
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # both orders of day and month are tried
+        found = [guess_datetime_format(text, dayfirst=first) for text in texts[:3] for first in (True, False)]
     return [guess for guess in dict.fromkeys(found) if guess]

@@ -19,6 +19,7 @@ LIBRARY = re.compile(
     r"truth value of|must be real|out of bounds|is not in list|embedded null|\w+Error\b|Expecting |Extra data|"
     r"recursion|set_int_max_str_digits"
 )
+CODE = re.compile(r"`[^`]*\b(?:array|targets)\b[^`]*`")  # what a user is told to write
 WRONG = 2
 BESIDE = ("warning: ", "also installed", "report: ", "changed on purpose")  # beginnings of lines beside a result
 
@@ -54,7 +55,8 @@ def problems(end: End, *, named: str, codes: Collection[int]) -> list[str]:
     """
     if end.crash:
         return [end.crash]
-    found = [f"library text {word!r}" for word in LIBRARY.findall(f"{end.out}{end.err}")]
+    told = CODE.sub("", f"{end.out}{end.err}")
+    found = [f"library text {word!r}" for word in LIBRARY.findall(told)]
     if end.code not in {WRONG, *codes}:
         found.append(f"exit code {end.code}")
     lines = end.err.removesuffix("\n").split("\n") if end.err else []
