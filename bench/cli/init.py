@@ -27,7 +27,7 @@ def data(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="A table (.csv, .parquet), arrays (.npz), or a folder with images or IDX files.",
+            help="A table (.csv, .tsv, .txt, .parquet), arrays (.npz), or a folder with images or IDX files.",
             show_default=False,
         ),
     ],

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -34,7 +34,7 @@ class Options(TableOptions):
     """
 
     separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    decimal: Annotated[str, Field(pattern="^[.,]$")] = "."
+    decimal: Literal[".", ","] = "."
     encoding: str = "utf-8"
     gaps: tuple[str, ...] = ()
     header: Switch | None = None

@@ -39,6 +39,11 @@ PATHS = ("path", "test_path", "images", "labels", "test_images", "test_labels") 
 _NO_DATA_SETS = {"base", "class_shares", "csv_mistakes", "description", "own_files", "tables", *FILES}
 # Options whose effect depends on which rows are learnt from.
 LEARNT = ("standardise", "standardise_target", "stratify", "folds")
+# Options of several types, and what they may be.
+SEVERAL = {
+    "missing": 'a number, "mean", "median", "drop", "category", or a table such as { age = "median" }',
+    "categories": 'a list of columns, such as ["colour"], or a table such as { colour = ["red", "green"] }',
+}
 MOST_NUMBERS = 10**18  # of all samples of a data set
 HELD_OUT = "held_out"  # the option that no file has: it comes from the recipe
 
@@ -172,13 +177,17 @@ def find(table: Mapping[str, object]) -> tuple[ModuleType, object]:
         return module, TypeAdapter(module.Options).validate_python(given)
     except ValidationError as error:
         allowed = (key, *(field.name for field in fields(module.Options) if field.name != HELD_OUT))
-        found = "; ".join(_wrong(details, allowed) for details in without_consequences(error.errors()))
-        raise UsageError(f"{found} (data set {name!r})") from None
+        mistakes = without_consequences(error.errors())
+        told = dict.fromkeys(_wrong(details, allowed, given) for details in mistakes)
+        raise UsageError(f"{'; '.join(told)} (data set {name!r})") from None
 
 
-def _wrong(details: ErrorDetails, allowed: Sequence[str]) -> str:
+def _wrong(details: ErrorDetails, allowed: Sequence[str], given: Mapping[str, object]) -> str:
     """The text about one wrong option: its key, what was found, what is expected."""
     key = key_name(("dataset", *details["loc"]))
+    option = str(details["loc"][0]) if details["loc"] else ""
+    if option in SEVERAL and option in given:
+        return f"dataset.{option}: found {in_toml(given[option])}, expected {SEVERAL[option]}"
     if details["type"] == "unexpected_keyword_argument":
         return f"{key}: unknown key{meant(str(details['loc'][-1]), allowed)}, expected one of {', '.join(allowed)}"
     if details["type"] == "missing":

@@ -78,7 +78,9 @@ class Options(ArrayOptions):
         if (self.test_inputs is None) != (self.test_target is None):
             raise ValueError("found one of test_inputs and test_target, expected both or none")
         if self.groups is not None and self.stratify and (not self.folds or self.validation is not None):
-            raise ValueError("found groups and stratify, expected folds without validation: only folds keep both")
+            raise ValueError(
+                "found groups and stratify, expected one of both: leave stratify out, or use folds without validation"
+            )
 
 
 class Chosen(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -74,7 +74,7 @@ class Options:
     missing: Annotated[float, Field(strict=True, allow_inf_nan=False)] | str | None = None
     standardise: Switch = False
     separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    decimal: Annotated[str, Field(pattern="^[.,]$")] = "."
+    decimal: Literal[".", ","] = "."
     encoding: str = "utf-8"
     gaps: tuple[str, ...] = ()
     header: Switch | None = None

@@ -12,7 +12,7 @@ from bench.datasets.own_files import array_labels, arrays, idx_file, image_folde
 from bench.datasets.own_files import table_options as options_of
 from bench.datasets.own_files.other_table import Known, Opened
 from bench.datasets.own_files.prepared_columns import Raw
-from bench.errors import DataError, UsageError
+from bench.errors import DataError, UsageError, meant
 from bench.workload.saved_model import SavedModel
 
 PARTS = ("train", "validation", "test")
@@ -42,6 +42,9 @@ def read(path: Path, about: SavedModel) -> Samples:
     DataError, with line and column or with array and sample, if the file does not fit the model.
     """
     kind = about.dataset.get("kind")
+    if not path.suffix and not path.exists():
+        near = meant(str(path), PARTS)
+        raise UsageError(f"DATA: found {str(path)!r}{near}, expected a file, or one of {', '.join(PARTS)}")
     if kind == "series":
         samples = _windows(path, about)
     elif path.suffix == ".npz":
@@ -105,8 +108,13 @@ def _windows(path: Path, about: SavedModel) -> Samples:
     if not all(column.fill is not None for column in prepared.columns) and np.isnan(found.values).any():
         raise DataError(f"{path}: found gaps that nothing fills, expected a value in every row")
     rows = preparation.apply(prepared, found.values)
-    starts = np.arange(max(0, len(rows) - options.steps + 1))
+    if len(rows) < options.steps:
+        raise UsageError(f"{path}: found {len(rows)} rows, expected at least {options.steps}: a window has so many")
+    starts = np.arange(len(rows) - options.steps + 1)
     labelled = starts[: max(0, len(starts) - options.horizon)]
+    filled = np.concatenate([[0], np.cumsum(found.filled)])
+    first = labelled + options.steps
+    labelled = labelled[filled[first] == filled[first + options.horizon]]  # nobody knows the value of a gap
     targets = series.cut(rows[:, :1], labelled + options.steps, options.horizon)[:, :, 0]
     return Samples(
         inputs=series.cut(rows, starts, options.steps),
@@ -123,6 +131,8 @@ def _rows(path: Path, about: SavedModel) -> tuple[np.ndarray, tuple[str, ...]]:
     target = str(about.dataset.get("target", ""))
     if not known.features:  # the model was not trained on a table
         values = other_table.numbers(_opened(path, about, target))
+        if values.shape[1] != math.prod(known.sample_shape):
+            _check_shape(values, path, about)
     else:
         prepared = about.preparation
         columns = prepared.columns if prepared else [Raw(name, "number") for name in known.features]

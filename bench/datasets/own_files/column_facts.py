@@ -30,7 +30,7 @@ def uses(table: UserTable, prepared: Preparation, options: TableOptions) -> tupl
         columns.append(
             ColumnUse(name=options.groups, was=f"{number} groups", became="no input: a group stays in one part")
         )
-    columns += [ColumnUse(name=name, was="not looked at", became="not used") for name in table.left_out]
+    columns += [ColumnUse(name=name, was="not read", became=_why_not(name, options)) for name in table.left_out]
     return tuple(columns)
 
 
@@ -48,6 +48,10 @@ def remarks(table: UserTable, learnt: np.ndarray) -> Iterator[str]:
                 f"column {quoted(item.name)}: no row that is learnt from has {', '.join(map(quoted, absent[:SHOWN]))}"
                 f"{more}, so nothing is learnt about {'it' if len(absent) == 1 else 'them'}"
             )
+
+
+def _why_not(name: str, options: TableOptions) -> str:
+    return "left out by dataset.drop" if name in options.drop else "not named in dataset.features"
 
 
 def _was(values: np.ndarray, item: Raw) -> str:

@@ -85,8 +85,7 @@ def read(
     `start` are the first rows. Raises DataError for another separator than that of the notation, for lines before the
     one with the target among its names, and for names that are numbers unless `header` is true.
     """
-    first = start[0]
-    cells = tuple(map(clean, first.cells))
+    first, cells = start[0], tuple(map(clean, start[0].cells))
     if header is not False:
         _check_lines_before(path, start, target, notation)
     _check_separator(path, start, notation)

@@ -90,11 +90,12 @@ def images(path: Path, *, name: str, relative: str) -> New:
         *([] if test else ["stratify = true"]),
     ]
     classes = found.arrays.classes
+    samples = len(found.arrays.targets)
+    sizes = f"{'resized to' if size else 'of'} {'×'.join(map(str, shape))}"
     decided = (
         f"classes: {', '.join(map(plain, classes))}, by the names of the folders",
-        f"images: {counted(len(found.arrays.targets), 'image')} of {'×'.join(map(str, shape))}",
+        f"images: {counted(samples, 'image')}, {sizes}",
     )
-    samples = len(found.arrays.targets)
     title = f"{path.name}: {counted(samples, 'image')}"
     return _new(name, title, lines, shape=shape, samples=samples, decided=decided)
 

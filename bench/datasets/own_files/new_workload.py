@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from math import isqrt
 from pathlib import Path
 from typing import NamedTuple
 
 from bench.datasets.own_files.notation import USUAL
 from bench.datasets.own_files.remedies import quoted_key
 from bench.datasets.own_files.rows import counted, plain
-from bench.datasets.own_files.survey import Seen, Survey, is_row_number
+from bench.datasets.own_files.survey import SWITCHES, Seen, Survey, is_row_number
 from bench.errors import DataError
 
 # Names that people give to what they want to predict, the likeliest first; the last ones are often inputs too.
@@ -19,6 +20,7 @@ STEPS = 12  # of a window, if the series is long enough
 FEWEST_WINDOWS = 5  # windows of the length of the series
 BATCH, LEAST_BATCHES = 32, 4
 SHOWN = 6  # words
+REPEATS, SMALLEST_SIDE = 2, 7  # rows of one group on average, and pixels of an image
 
 
 class New(NamedTuple):
@@ -34,7 +36,11 @@ def table(path: Path, found: Survey, *, name: str, target: str | None, relative:
     is_class = _is_class(chosen, found.rows)
     inputs = [column for column in found.columns if not column.reason and column.name != chosen.name]
     if not inputs:
-        raise DataError(f"{path}: found no column for the inputs beside the target {chosen.name!r}")
+        reasons = "; ".join(f"{column.name!r}: {column.reason}" for column in found.columns if column.reason)
+        raise DataError(
+            f"{path}: found no column for the inputs beside the target {chosen.name!r} ({reasons or 'no other column'})"
+            "; name another target with --target, or write the workload yourself"
+        )
     task = "classification" if is_class else "regression"
     lines = [
         *_head(name, path, found),
@@ -58,13 +64,17 @@ def table(path: Path, found: Survey, *, name: str, target: str | None, relative:
     decided = (
         f"target: {plain(chosen.name)} ({why}; another one: --target NAME)",
         f"task: {task} ({_why(chosen, is_class=is_class)})",
+        *_hints(found, inputs),
     )
     return New("\n".join(lines) + "\n", decided)
 
 
 def series(path: Path, found: Survey, *, name: str, target: str | None, relative: str) -> New:
     """The workload of a series, whose rows are in the order of time."""
-    time = next((column for column in found.columns if is_time(column) and column.name != target), None)
+    others = [column for column in found.columns if column.name != target]
+    in_order = (column for column in others if is_time(column))
+    by_date = (column for column in others if column.kind == "date")  # the order is checked when it is read
+    time = next(in_order, next(by_date, None))
     numbers = [column for column in found.columns if column.kind == "number" and column is not time]
     if target is not None:
         chosen = found.column(target)
@@ -72,9 +82,9 @@ def series(path: Path, found: Survey, *, name: str, target: str | None, relative
         chosen = next((column for column in numbers if _is_usual(column)), numbers[-1])
     else:
         raise DataError(f"{path}: found no column of numbers, expected one to predict")
-    others = [column.name for column in numbers if column.name != chosen.name and not column.reason]
+    others_used = [column.name for column in numbers if column.name != chosen.name and not column.reason]
     steps = max(1, min(STEPS, found.rows // FEWEST_WINDOWS))
-    gaps = any(column.gaps for column in (chosen, *(column for column in numbers if column.name in others)))
+    gaps = any(column.gaps for column in numbers if column is chosen or column.name in others_used)
     lines = [
         *_head(name, path, found),
         "[dataset]",
@@ -84,7 +94,7 @@ def series(path: Path, found: Survey, *, name: str, target: str | None, relative
         f"target = {toml(chosen.name)}",
         *([f"time = {toml(time.name)}"] if time else []),
         *([f"date_format = {toml(time.form)}"] if time and time.form else []),
-        *([f"features = {_names(others)}"] if others else []),
+        *([f"features = {_names(others_used)}"] if others_used else []),
         f"steps = {steps}                  # rows of the past that the network sees",
         "horizon = 1                 # rows of the future that it predicts",
         *(['missing = "previous"'] if gaps else []),
@@ -100,8 +110,31 @@ def series(path: Path, found: Survey, *, name: str, target: str | None, relative
     decided = (
         f"kind: a series in the order of {order} (if rows do not depend on each other: --kind table)",
         f"target: {plain(chosen.name)} (another one: --target NAME)",
+        *_unused(found, (chosen.name, *others_used), time),
     )
     return New("\n".join(lines) + "\n", decided)
+
+
+def _unused(found: Survey, used: Sequence[str], time: Seen | None) -> Iterator[str]:
+    """The columns of a series that are no inputs."""
+    for column in found.columns:
+        if column.name not in used and column is not time:
+            why = column.reason or ("a series has no words" if column.kind == "category" else "it is a date")
+            yield f"left out: {plain(column.name)} ({why})"
+
+
+def _hints(found: Survey, inputs: Sequence[Seen]) -> Iterator[str]:
+    """What the file may be beside a plain table."""
+    time = next((column for column in found.columns if column.kind == "date" and column.grows), None)
+    if time is not None:
+        yield f"hint: rows are in the order of {plain(time.name)}; if they are a series: --kind series"
+    for column in found.columns:
+        if is_row_number(column.name) and 1 < column.different <= found.rows // REPEATS:
+            option = f"groups = {toml(column.name)}, without stratify and without dropping it"
+            yield f"hint: rows share {plain(column.name)}; to keep those of one in one part: {option}"
+    side = isqrt(len(inputs))
+    if side >= SMALLEST_SIDE and side**2 == len(inputs) and all(column.is_byte for column in inputs):
+        yield f"hint: each row may be an image: shape = [{side}, {side}] and scale = 255 in place of standardise"
 
 
 def is_series(found: Survey) -> bool:
@@ -162,7 +195,9 @@ def _columns(found: Survey, target: Seen, inputs: Sequence[Seen]) -> Iterator[st
         yield f"dates = {_names([column.name for column in with_dates])}  # days since 1970; or put them into drop"
         forms = {column.form for column in with_dates} - {""}
         if len(forms) == 1:
-            yield f"date_format = {toml(forms.pop())}"
+            form = forms.pop()
+            order = "  # the day first: is this right?" if "%d" in form and form.find("%d") < form.find("%m") else ""
+            yield f"date_format = {toml(form)}{order}"
     yield from _missing([*inputs, target], target)
 
 
@@ -175,6 +210,10 @@ def _shares(target: Seen, rows: int) -> list[str]:
 def _missing(used: Sequence[Seen], target: Seen) -> Iterator[str]:
     gaps = [column for column in used if column.gaps]
     if not gaps:
+        return
+    if not target.gaps:  # then a column that has its first gap in another file can be filled too
+        yield 'missing = "median"'
+        yield "# " + ", ".join(f"{plain(column.name)}: {counted(column.gaps, 'gap')}" for column in gaps)
         return
     rules = ", ".join(f"{quoted_key(column.name)} = {json.dumps(_fill(column, target))}" for column in gaps)
     yield f"missing = {{ {rules} }}"
@@ -231,6 +270,8 @@ def _is_class(column: Seen, rows: int) -> bool:
 def _why(column: Seen, *, is_class: bool) -> str:
     if column.kind == "category":
         return f"{column.different} different words"
+    if {text.casefold() for text in column.texts} <= SWITCHES:
+        return "true and false"
     if is_class:
         return f'{column.different} different whole numbers; if it is a quantity, write task = "regression"'
     return f"{column.different} different numbers"

@@ -31,6 +31,8 @@ def new(question: Mapping[str, Any]) -> Answer:
 def _new(question: Mapping[str, Any]) -> New:
     path, kind, target = Path(question["path"]), question["kind"], question["target"]
     places: dict[str, str] = {"name": question["name"], "relative": question["relative"]}
+    if kind is not None and (path.is_dir() or path.suffix.casefold() == ".npz"):
+        raise UsageError("--kind: found it for arrays or a folder, expected none: only tables may be series")
     if path.is_dir():
         if target is not None:
             raise UsageError("--target: found it for a folder, expected none: its labels are known")

@@ -1,12 +1,12 @@
 """Finds columns of a CSV file that nobody chose on purpose: numbers of rows, and copies of the target."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from bench.datasets.own_files.columns import Cells
 from bench.datasets.own_files.header import NUMBERS_OF_ROWS, Header, Wanted, listed
-from bench.datasets.own_files.rows import quoted
+from bench.datasets.own_files.rows import counted, quoted
 from bench.errors import DataError
 
 Rule = Callable[[np.ndarray], bool]
@@ -14,6 +14,14 @@ Rule = Callable[[np.ndarray], bool]
 LARGE = 2**13  # from this number on float32 has steps of a thousandth and more
 MOST_DIFFERENT = 0.5  # of the rows: words that differ more often are names and texts
 DENSE = 2  # times the rows: whole numbers in a narrower range that all differ number something
+# Numbers that people write for a missing value.
+SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, -99999.0, 99.0, 999.0, 9999.0, 99999.0)
+SENTINEL = (
+    "has a number such as -999 in several rows, far from all others; if it stands for a missing value, name it with "
+    "dataset.gaps, and set dataset.missing"
+)
+FEWEST_COLUMNS = 3  # inputs: rows with fewer are the same by chance
+MOST_CLASSES = 50  # a column with more different values is no other name of the classes
 MANY = 20  # rows: fewer whole numbers may all differ by chance
 FEWEST = 5  # rows: fewer numbers may count up by chance
 
@@ -50,8 +58,11 @@ def remarks(  # noqa: PLR0913 (what is known of the columns)
         (_is_constant, f"has the same value in every row {drop}"),
         (lambda column: _counts(column, step=1), f"counts the rows {drop}"),
         (lambda column: _is_copy(column, targets), f"has the same values as the target {drop}"),
+        (lambda column: _repeats(column, targets), f"says the same as the target, by other names, {drop}"),
         (_names_rows, f"has another value in every row, as names and numbers of rows have, {drop}"),
     ]
+    if header.word == "line":
+        rules.append((_has_sentinels, SENTINEL))
     if not scaled:
         text = "has numbers that float32 cannot tell apart; set dataset.standardise = true, or subtract a number before"
         rules.append((_is_rounded, text))
@@ -93,6 +104,47 @@ def _names_rows(values: np.ndarray) -> bool:
     if len(values) < MANY or not (values == np.floor(values)).all() or _counts(values, step=1):
         return False
     return bool(np.ptp(values) < DENSE * len(values)) and len(np.unique(values)) == len(values)
+
+
+def _has_sentinels(values: np.ndarray) -> bool:
+    """Whether several rows have a number that people write for a missing value, far from all other numbers."""
+    there = values[~np.isnan(values)]
+    for sentinel in SENTINELS:
+        others = there[there != sentinel]
+        if len(there) - len(others) < 2 or len(others) < FEWEST:  # noqa: PLR2004 (a single one may be a value)
+            continue
+        distance = max(others.min() - sentinel, sentinel - others.max())
+        if distance > np.ptp(others):
+            return True
+    return False
+
+
+def _repeats(values: np.ndarray, targets: np.ndarray) -> bool:
+    """Whether each value goes with one class, and each class with one value."""
+    if targets.ndim > 1 or np.isnan(values).any():
+        return False
+    found = np.unique(values)
+    if len(found) > MOST_CLASSES:
+        return False
+    pairs = np.unique(np.stack([values, targets.astype(np.float64)]), axis=1)
+    return bool(pairs.shape[1] == len(found) == len(np.unique(targets)))
+
+
+def same_rows(values: np.ndarray, targets: np.ndarray, published: int, where: str) -> Iterator[str]:
+    """Rows that may be in two parts: the same inputs and the same target."""
+    import pandas as pd
+
+    frame = pd.DataFrame(np.column_stack([values, targets]))
+    if published:
+        train, test = frame.iloc[:-published], frame.iloc[-published:]
+        known = pd.util.hash_pandas_object(test, index=False).isin(pd.util.hash_pandas_object(train, index=False))
+        number, what = int(known.sum()), "of the test data are training rows too"
+    elif values.shape[1] < FEWEST_COLUMNS:
+        return
+    else:
+        number, what = int(frame.duplicated().sum()), "are the same as another row, so they may be in two parts"
+    if number:
+        yield f"{where}: {counted(number, 'row')} {what}"
 
 
 def _is_copy(values: np.ndarray, targets: np.ndarray) -> bool:

@@ -77,7 +77,8 @@ def _left_out(cells: Cells, filled: np.ndarray) -> Iterator[str]:
     if filled.any():
         gaps = counted(int(filled.sum()), "gap")
         shown = cells.header.shown(cells.columns[0].place)
-        yield f"{cells.header.path}: {gaps} in {shown} are inputs and no targets, since nobody knows their value"
+        is_are = "is an input and no target" if filled.sum() == 1 else "are inputs and no targets"
+        yield f"{cells.header.path}: {gaps} in {shown} {is_are}, since nobody knows the value"
 
 
 def _check_unique(header: Header, names: Sequence[str]) -> None:

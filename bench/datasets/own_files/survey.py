@@ -25,6 +25,8 @@ SEPARATORS = ",;\t|"
 SAMPLE = 200  # lines from which the notation is guessed
 MOST_GAPS = 0.5  # of the rows: a column with more is left out
 MOST_WORDS = 50  # categories of a column
+BYTE = 255
+MOST_ODD = 0.2  # of the different cells: with fewer words a column has numbers
 FEWEST_ROWS = 20  # from so many rows on, a column that differs in every row names the rows
 SWITCHES = {"true", "false"}
 
@@ -37,7 +39,8 @@ class Seen:
 
     - `different`: the number of different values; `rarest`: how often the rarest of them stands there;
     - `texts`: the first different values; `form`: how dates are written, empty for ISO 8601;
-    - `whole`: whether all numbers are whole; `grows`: whether each value is larger than the one before it.
+    - `whole`: whether all numbers are whole, and `is_byte` whether they lie within 0 and 255;
+    - `grows`: whether each value is larger than the one before it.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Seen:
     reason: str = ""
     whole: bool = False
     grows: bool = False
+    is_byte: bool = False
 
 
 class _Sort(NamedTuple):
@@ -86,8 +90,9 @@ def look(path: Path) -> Survey:
     read = [Column(place, kind="category", may_have_gaps=True) for place in range(len(names))]
     cells = columns.read(file.header, file.rows, columns=read, notation=file.notation)
     columns.check(cells)
-    if not cells.lines:
-        raise DataError(f"{path}: found the names of the columns and 0 rows, expected at least one row")
+    if len(cells.lines) < 2:  # noqa: PLR2004 (one to learn from, one to judge by)
+        found = counted(len(cells.lines), "row")
+        raise DataError(f"{path}: found the names of the columns and {found}, expected many rows: each is a sample")
     twice = {name for name, times in Counter(names).items() if times > 1}
     seen = tuple(
         _seen(column, names[column.place], file.notation, rows=len(cells.lines), is_twice=names[column.place] in twice)
@@ -175,8 +180,9 @@ def _seen(column: Column, name: str, notation: Notation, *, rows: int, is_twice:
     if ordered is None and form is not None and not gaps:
         ordered = dates.days(texts, form or None)[column.numbers.astype(np.int64)]
     grows = ordered is not None and len(ordered) > 1 and bool((np.diff(ordered) > 0).all())
+    odd = _odd(texts, notation) if kind == "category" else ""
     is_dense = whole and numbers is not None and different > 0 and bool(np.ptp(numbers) < remarks.DENSE * rows)
-    reason = _reason(name, _Sort(kind, gaps, different, is_dense), rows=rows, is_twice=is_twice)
+    reason = odd or _reason(name, _Sort(kind, gaps, different, is_dense), rows=rows, is_twice=is_twice)
     return Seen(
         name=name,
         kind=kind,
@@ -188,6 +194,7 @@ def _seen(column: Column, name: str, notation: Notation, *, rows: int, is_twice:
         reason=reason,
         whole=whole,
         grows=grows,
+        is_byte=whole and numbers is not None and different > 0 and numbers.min() >= 0 and numbers.max() <= BYTE,
     )
 
 
@@ -210,9 +217,18 @@ def _reason(name: str, sort: "_Sort", *, rows: int, is_twice: bool) -> str:
             is_word and many and sort.different > remarks.MOST_DIFFERENT * (rows - sort.gaps),
             f"it has {sort.different} different words in {rows} rows, as names and texts do",
         ),
-        (is_word and sort.different > MOST_WORDS, f"it has {sort.different} different words"),
+        (is_word and sort.different > MOST_WORDS, f"it has {sort.different} different words, more than {MOST_WORDS}"),
     )
     return next((reason for holds, reason in rules if holds), "")
+
+
+def _odd(texts: Sequence[str], notation: Notation) -> str:
+    """Why a column of numbers cannot be read as one, if only a few of its different cells are no numbers."""
+    wrong = [text for text in texts if _numbers([text], notation) is None]
+    if len(wrong) > MOST_ODD * len(texts):
+        return ""
+    more = f" and {len(wrong) - 1} others" if len(wrong) > 1 else ""
+    return f"these cells are no numbers: {plain(wrong[0])}{more}; correct them, or name them with gaps"
 
 
 def is_row_number(name: str) -> bool:

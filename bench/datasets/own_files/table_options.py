@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from bench.datasets.description import Size, Task, checked
 from bench.datasets.own_files import rows
 from bench.datasets.tables import Splitting
+from bench.errors import meant
 
 WORDS = ("mean", "median", "drop", "category")  # what `missing` can say besides a value
 
@@ -99,7 +100,7 @@ def check(options: TableOptions) -> None:
         for key, words in (("classes", options.classes or ()), *_lists(options.categories))
         if (twice := sorted({name for name in words if words.count(name) > 1}))
     ]
-    problems += _fills(options.missing)
+    problems += [*_fills(options), *_without_effect(options)]
     if options.test_path is not None:
         given = [key for key in ("folds", "groups") if getattr(options, key)]
         given += ['validation_from = "test"'] if options.validation_from == "test" else []
@@ -117,7 +118,7 @@ def _groups(options: TableOptions) -> list[str]:
         return []
     if options.folds and options.validation is None:
         return []
-    return ["found groups and stratify, expected folds without validation: only folds keep both"]
+    return ["found groups and stratify, expected one of both: leave stratify out, or use folds without validation"]
 
 
 def _lists(categories: Sequence[str] | Mapping[str, Sequence[str]]) -> list[tuple[str, Sequence[str]]]:
@@ -127,11 +128,27 @@ def _lists(categories: Sequence[str] | Mapping[str, Sequence[str]]) -> list[tupl
     return [("categories", tuple(categories))]
 
 
-def _fills(missing: object) -> list[str]:
-    """A rule for all columns that is a word without a meaning."""
+def _fills(options: TableOptions) -> list[str]:
+    """A rule for all columns that is a word without a meaning, and a rule for the target that it cannot follow."""
+    missing = options.missing
     if isinstance(missing, str) and missing not in WORDS:
-        return [f"found missing = {missing!r}, expected {', '.join(map(repr, WORDS))}, a number, or a table of columns"]
+        near = meant(missing, WORDS)
+        known = ", ".join(map(repr, WORDS))
+        return [f"found missing = {missing!r}{near}, expected {known}, a number, or a table of columns"]
+    rule = missing.get(options.target, "drop") if isinstance(missing, Mapping) else "drop"
+    if rule != "drop":
+        return [f"found missing.{options.target} = {rule!r} for the target, expected 'drop': nobody knows its value"]
     return []
+
+
+def _without_effect(options: TableOptions) -> list[str]:
+    """Options that nothing would use."""
+    found = []
+    if options.classes is not None and options.task == "regression":
+        found.append('found classes and task = "regression", expected one of both: numbers have no classes')
+    if options.date_format is not None and not options.dates:
+        found.append("found date_format without dates, expected the columns of dates too")
+    return found
 
 
 def names(option: object) -> tuple[str, ...]:

@@ -54,14 +54,21 @@ def read(options: TableOptions, opened: Open) -> UserTable:
     """The table; raises DataError with all problems of the file, each with its line and its column."""
     found = _first(options, opened(Path(options.path), options.target))
     if options.test_path is None:
-        return found
+        return _with_same_rows(found, options.path)
     test = _published(options, opened(Path(options.test_path), options.target), found)
-    return found._replace(
+    both = found._replace(
         values=np.concatenate([found.values, test.values]),
         targets=np.concatenate([found.targets, test.targets]),
         published=len(test.values),
         remarks=(*found.remarks, *test.remarks),
     )
+    return _with_same_rows(both, options.test_path)
+
+
+def _with_same_rows(table: UserTable, where: str) -> UserTable:
+    """The table with a remark about rows that may be in two parts."""
+    told = remarks.same_rows(table.values, table.targets, table.published, where)
+    return table._replace(remarks=(*table.remarks, *told))
 
 
 def open_rows(content: Rows, path: Path, *, header: bool | None, target: str, notation: Notation) -> Opened:

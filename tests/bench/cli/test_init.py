@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (
             "passengers.csv",
             "passengers.toml",
-            ('"id",  # its whole number differs', '"sex",  # 2 words', 'dates = ["boarded"]', 'age = "median"'),
+            ('"id",  # its whole number differs', '"sex",  # 2 words', 'dates = ["boarded"]', 'missing = "median"'),
         ),
         pytest.param("walk.csv", "walk.toml", ('kind = "series"', 'time = "step"', 'family = "lstm"'), marks=SLOW),
         pytest.param(
@@ -148,6 +148,9 @@ def test_a_saved_model_of_a_series_forecasts_from_the_file_and_the_last_window_h
     import pandas as pd
 
     data_of_pages.write(tmp_path)
+    lines = (tmp_path / "walk.csv").read_text().splitlines()
+    lines[100] = "99,"
+    (tmp_path / "walk.csv").write_text("\n".join(lines))
     assert levelfield(tmp_path, "init", "data", "walk.csv").returncode == 0
     text = (tmp_path / "walk.toml").read_text().replace("epochs = 20", "epochs = 2")
     (tmp_path / "walk.toml").write_text(text)
@@ -165,4 +168,10 @@ def test_a_saved_model_of_a_series_forecasts_from_the_file_and_the_last_window_h
     levels = pd.read_csv(tmp_path / "walk.csv")["level"].to_numpy()
     np.testing.assert_allclose(first["truth"].iloc[:-1], levels[12:], atol=1e-4)
     np.testing.assert_allclose(first["predicted"], second["predicted"], atol=1e-4)
+    assert np.isnan(first["truth"].iloc[99 - 12])  # the gap was filled for the windows, and is no truth
     assert np.abs(first["predicted"].iloc[:-1] - levels[12:]).max() > 1e-4
+    (tmp_path / "gap.csv").write_text("\n".join(lines[:3]))
+    told = levelfield(tmp_path, "predict", str(model), "gap.csv")
+    assert "found 2 rows, expected at least 12" in told.stderr
+    told = levelfield(tmp_path, "predict", str(model), "tset")
+    assert "found 'tset' (did you mean test?)" in told.stderr

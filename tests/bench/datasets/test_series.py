@@ -100,7 +100,7 @@ def test_a_gap_is_refused_with_the_option_or_takes_the_row_before(tmp_path: Path
     # The rows 3 to 6 and 8 are targets. Row 7 had no value, and is only an input.
     np.testing.assert_array_equal(found.train.targets[:5, 0], [3, 4, 0, 1, 3])
     np.testing.assert_array_equal(found.train.inputs[4, :, 0], [0, 1, 1])
-    assert "1 gap in column 'level' are inputs" in " ".join(found.description.remarks)
+    assert "1 gap in column 'level' is an input and no target" in " ".join(found.description.remarks)
     with pytest.raises(DataError, match="has no row before the first"):
         describe(dated(tmp_path, DAYS, ["", *LEVELS[1:]], missing="previous"))
 
