@@ -30,19 +30,19 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     ),
     "csv file as a workload": (
         ["flats.csv"],
-        "workload: found 'flats.csv', which is a data file: write a TOML file that names it (`kind = \"csv\"`;",
+        "workload: found 'flats.csv', which is a data file: `levelfield init data flats.csv` writes",
     ),
     "npz file as a workload": (
         ["own/flats.NPZ"],
-        "workload: found 'own/flats.NPZ', which is a data file: write a TOML file that names it (`kind = \"npz\"`; ",
+        "workload: found 'own/flats.NPZ', which is a data file: `levelfield init data own/flats.NPZ` ",
     ),
     "data file of another kind as a workload": (
-        ["flats.parquet"],
-        "workload: found 'flats.parquet', which is a data file: convert it to .csv or .npz, and write a TOML file that",
+        ["flats.xlsx"],
+        "workload: found 'flats.xlsx', which is a data file: convert it to .csv or .npz, and use `levelfield init data`",
     ),
     "folder as a workload": (
         [str(Path(__file__).parent)],
-        f"workload: found {str(Path(__file__).parent)!r}, which is a folder: write a TOML file that names a ",
+        f"workload: found {str(Path(__file__).parent)!r}, which is a folder: `levelfield init data ",
     ),
     "file as a suite": (
         ["--suite", "mine.toml"],
