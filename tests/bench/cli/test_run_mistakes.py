@@ -38,7 +38,7 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     ),
     "data file of another kind as a workload": (
         ["flats.xlsx"],
-        "workload: found 'flats.xlsx', which is a data file: convert it to .csv or .npz, and use `levelfield init data`",
+        "workload: found 'flats.xlsx', which is a data file: convert it to .csv or .npz, and use `levelfield",
     ),
     "folder as a workload": (
         [str(Path(__file__).parent)],

@@ -1,4 +1,4 @@
-"""A table is read with what its owner has to know: sentinels, copies of the target, rows in two parts, wrong options."""
+"""What the owner of a table has to know is told: sentinels, copies of the target, rows in two parts, wrong options."""
 
 from pathlib import Path
 
