@@ -182,6 +182,13 @@ def find(table: Mapping[str, object]) -> tuple[ModuleType, object]:
         raise UsageError(f"{'; '.join(told)} (data set {name!r})") from None
 
 
+def _of_another_kind(option: str) -> str:
+    """A remark about an option that other kinds of a user's files have; empty if none has it."""
+    modules = {kind: import_module(f"bench.datasets.{kind}") for kind in FILES}
+    kinds = [kind for kind, module in modules.items() if option in {field.name for field in fields(module.Options)}]
+    return f", which belongs to kind = {' or '.join(map(repr, kinds))}" if kinds and option != HELD_OUT else ""
+
+
 def _wrong(details: ErrorDetails, allowed: Sequence[str], given: Mapping[str, object]) -> str:
     """The text about one wrong option: its key, what was found, what is expected."""
     key = key_name(("dataset", *details["loc"]))
@@ -189,7 +196,9 @@ def _wrong(details: ErrorDetails, allowed: Sequence[str], given: Mapping[str, ob
     if option in SEVERAL and option in given:
         return f"dataset.{option}: found {in_toml(given[option])}, expected {SEVERAL[option]}"
     if details["type"] == "unexpected_keyword_argument":
-        return f"{key}: unknown key{meant(str(details['loc'][-1]), allowed)}, expected one of {', '.join(allowed)}"
+        name = str(details["loc"][-1])
+        remark = (_of_another_kind(name) if allowed[0] == "kind" else "") or meant(name, allowed)
+        return f"{key}: unknown key{remark}, expected one of {', '.join(allowed)}"
     if details["type"] == "missing":
         return f"{key}: found nothing, expected {expected(details)}"
     if details["type"] == "value_error":  # a rule about several options together

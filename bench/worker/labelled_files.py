@@ -45,6 +45,8 @@ def read(path: Path, about: SavedModel) -> Samples:
     if not path.suffix and not path.exists():
         near = meant(str(path), PARTS)
         raise UsageError(f"DATA: found {str(path)!r}{near}, expected a file, or one of {', '.join(PARTS)}")
+    if kind in KINDS and path.suffix.lower() == ".npz":
+        raise UsageError(f"DATA: found {str(path)!r}, expected a table like the one of the training (.csv or .parquet)")
     if kind == "series":
         samples = _windows(path, about)
     elif path.suffix == ".npz":

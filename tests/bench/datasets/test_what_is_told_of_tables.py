@@ -60,6 +60,7 @@ def test_rows_that_are_in_two_parts_are_told(tmp_path: Path) -> None:
         ({"missing": {"y": "median"}}, "for the target, expected 'drop'"),
         ({"task": "regression", "classes": ["0", "1"]}, "numbers have no classes"),
         ({"groups": "a", "stratify": True}, "leave stratify out, or use folds without validation"),
+        ({"steps": 3}, r"dataset\.steps: unknown key, which belongs to kind = 'series', expected one of"),
         ({"separator": '"'}, "expected another sign"),
         ({"encoding": "utf8x"}, "expected an encoding such as 'utf-8'"),
     ],
