@@ -277,14 +277,19 @@ def _treated_twice(wanted: Wanted) -> Iterable[str]:
     for key, names in wanted.treated:
         unused = [name for name in names if _is_unused(wanted, name)]
         if unused and key != "time":
-            shown = ", ".join(map(repr, unused))
-            yield f"dataset.{key}: found {shown}, which {'is' if len(unused) == 1 else 'are'} no input; expected inputs"
+            shown = ", ".join(f"{name!r}, which is {_why_unused(wanted, name)}" for name in unused)
+            yield f"dataset.{key}: found {shown}; expected inputs: leave such names out here"
 
 
 def _is_unused(wanted: Wanted, name: str) -> bool:
     """Whether a column is neither an input nor the target."""
     chosen = wanted.features is None or name in (*wanted.features, wanted.target)
     return name in wanted.drop or name == wanted.groups or not chosen
+
+
+def _why_unused(wanted: Wanted, name: str) -> str:
+    others = "in dataset.drop" if name in wanted.drop else "not in dataset.features"
+    return "the column of dataset.groups" if name == wanted.groups else others
 
 
 def _to_drop(header: Header, wanted: Wanted) -> Iterable[str]:

@@ -52,9 +52,8 @@ def array_file(path: Path, *, name: str, target: str | None, relative: str) -> N
     ]
     decided = (
         f"inputs: {plain(inputs_name)}, samples of {'×'.join(map(str, shape)) or 'one number'}",
-        f"target: {plain(target_name)}, {counted(labels.classes, 'class') if is_class else 'numbers'}".replace(
-            "classs", "classes"
-        ),
+        f"target: {plain(target_name)}, {f'{labels.classes} classes' if is_class else 'numbers'}",
+        *_not_used(known, (inputs_name, target_name, *(chosen[2:] if test else ()))),
     )
     return _new(
         name,
@@ -64,6 +63,13 @@ def array_file(path: Path, *, name: str, target: str | None, relative: str) -> N
         samples=len(inputs),
         decided=decided,
     )
+
+
+def _not_used(known: Sequence[str], used: Sequence[str]) -> Iterator[str]:
+    """The arrays of the file that the workload does not name."""
+    others = [plain(name) for name in known if name not in used]
+    if others:
+        yield f"not used: {', '.join(others)} (name a published test part with test_inputs and test_target)"
 
 
 def idx_folder(path: Path, *, name: str, relative: str) -> New:

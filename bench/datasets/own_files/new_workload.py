@@ -20,6 +20,8 @@ STEPS = 12  # of a window, if the series is long enough
 FEWEST_WINDOWS = 5  # windows of the length of the series
 BATCH, LEAST_BATCHES = 32, 4
 SHOWN = 6  # words
+# Names of what may have several rows.
+GROUPS = {"patient", "person", "subject", "customer", "client", "user", "household", "machine", "device", "account"}
 REPEATS, SMALLEST_SIDE = 2, 7  # rows of one group on average, and pixels of an image
 
 
@@ -125,12 +127,14 @@ def _unused(found: Survey, used: Sequence[str], time: Seen | None) -> Iterator[s
 
 def _hints(found: Survey, inputs: Sequence[Seen]) -> Iterator[str]:
     """What the file may be beside a plain table."""
-    time = next((column for column in found.columns if column.kind == "date" and column.grows), None)
+    time = next((column for column in found.columns if column.kind == "date" and (column.grows or column.falls)), None)
     if time is not None:
-        yield f"hint: rows are in the order of {plain(time.name)}; if they are a series: --kind series"
+        sort = "" if time.grows else "sort the file, the oldest row first, and use "
+        yield f"hint: rows are in the order of {plain(time.name)}; if they are a series: {sort}--kind series"
     for column in found.columns:
-        if is_row_number(column.name) and 1 < column.different <= found.rows // REPEATS:
-            option = f"groups = {toml(column.name)}, without stratify and without dropping it"
+        names_group = is_row_number(column.name) or column.name.casefold() in GROUPS
+        if names_group and 1 < column.different <= found.rows // REPEATS:
+            option = f"groups = {toml(column.name)}, without stratify, and without this name in drop or categories"
             yield f"hint: rows share {plain(column.name)}; to keep those of one in one part: {option}"
     side = isqrt(len(inputs))
     if side >= SMALLEST_SIDE and side**2 == len(inputs) and all(column.is_byte for column in inputs):

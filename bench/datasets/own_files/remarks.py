@@ -20,7 +20,8 @@ SENTINEL = (
     "has a number such as -999 in several rows, far from all others; if it stands for a missing value, name it with "
     "dataset.gaps, and set dataset.missing"
 )
-FEWEST_COLUMNS = 3  # inputs: rows with fewer are the same by chance
+FEWEST_COLUMNS = 3  # inputs: rows with fewer whole numbers are the same by chance
+SAME_UNIT = 1 - 1e-9  # the square of a correlation: a column that is the target in another unit
 MOST_CLASSES = 50  # a column with more different values is no other name of the classes
 MANY = 20  # rows: fewer whole numbers may all differ by chance
 FEWEST = 5  # rows: fewer numbers may count up by chance
@@ -58,6 +59,7 @@ def remarks(  # noqa: PLR0913 (what is known of the columns)
         (_is_constant, f"has the same value in every row {drop}"),
         (lambda column: _counts(column, step=1), f"counts the rows {drop}"),
         (lambda column: _is_copy(column, targets), f"has the same values as the target {drop}"),
+        (lambda column: _is_in_another_unit(column, targets), f"is the target in another unit {drop}"),
         (lambda column: _repeats(column, targets), f"says the same as the target, by other names, {drop}"),
         (_names_rows, f"has another value in every row, as names and numbers of rows have, {drop}"),
     ]
@@ -106,6 +108,15 @@ def _names_rows(values: np.ndarray) -> bool:
     return bool(np.ptp(values) < DENSE * len(values)) and len(np.unique(values)) == len(values)
 
 
+def _is_in_another_unit(values: np.ndarray, targets: np.ndarray) -> bool:
+    """Whether a column is a straight line over the target, rounded to float32 at most."""
+    if targets.ndim == 1 or len(values) < FEWEST or np.isnan(values).any() or _is_copy(values, targets):
+        return False
+    if np.ptp(values) == 0 or np.ptp(targets[:, 0]) == 0:
+        return False
+    return bool(np.corrcoef(values, targets[:, 0])[0, 1] ** 2 > SAME_UNIT)
+
+
 def _has_sentinels(values: np.ndarray) -> bool:
     """Whether several rows have a number that people write for a missing value, far from all other numbers."""
     there = values[~np.isnan(values)]
@@ -139,7 +150,7 @@ def same_rows(values: np.ndarray, targets: np.ndarray, published: int, where: st
         train, test = frame.iloc[:-published], frame.iloc[-published:]
         known = pd.util.hash_pandas_object(test, index=False).isin(pd.util.hash_pandas_object(train, index=False))
         number, what = int(known.sum()), "of the test data are training rows too"
-    elif values.shape[1] < FEWEST_COLUMNS:
+    elif values.shape[1] < FEWEST_COLUMNS and bool((values == np.floor(values)).all()):
         return
     else:
         number, what = int(frame.duplicated().sum()), "are the same as another row, so they may be in two parts"

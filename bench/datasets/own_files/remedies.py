@@ -79,7 +79,7 @@ def remedies(found: Columns) -> Iterator[str]:
     yield from _gaps(found, [place for place in found.wrong if place not in (*drop, *words)])
     if not found.header.line and found.wrong and found.only_first_row:
         yield "if line 1 has the names of the columns, leave dataset.header out"
-    if found.names and found.names.treats and (words or found.gaps):
+    if found.names and found.names.treats and (words or found.gaps) and not found.notation.gaps:
         yield f"`levelfield init data {found.header.path.name}` writes a workload with such options"
 
 

@@ -19,7 +19,7 @@ from bench.datasets.own_files.notation import DECIMAL_COMMA, LARGEST, Notation
 from bench.datasets.own_files.other_table import Opened
 from bench.datasets.own_files.rows import counted, plain
 from bench.datasets.own_files.user_table import open_rows
-from bench.errors import DataError
+from bench.errors import DataError, meant
 
 SEPARATORS = ",;\t|"
 SAMPLE = 200  # lines from which the notation is guessed
@@ -40,7 +40,7 @@ class Seen:
     - `different`: the number of different values; `rarest`: how often the rarest of them stands there;
     - `texts`: the first different values; `form`: how dates are written, empty for ISO 8601;
     - `whole`: whether all numbers are whole, and `is_byte` whether they lie within 0 and 255;
-    - `grows`: whether each value is larger than the one before it.
+    - `grows`, `falls`: whether each value is larger than the one before it, or smaller.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Seen:
     reason: str = ""
     whole: bool = False
     grows: bool = False
+    falls: bool = False
     is_byte: bool = False
 
 
@@ -79,7 +80,8 @@ class Survey:
         found = next((column for column in self.columns if column.name == name), None)
         if found is None:
             names = ", ".join(plain(column.name) for column in self.columns)
-            raise DataError(f"--target: found {name!r}, expected a column of the file: one of {names}")
+            near = meant(name, [column.name for column in self.columns])
+            raise DataError(f"--target: found {name!r}{near}, expected a column of the file: one of {names}")
         return found
 
 
@@ -194,6 +196,7 @@ def _seen(column: Column, name: str, notation: Notation, *, rows: int, is_twice:
         reason=reason,
         whole=whole,
         grows=grows,
+        falls=ordered is not None and len(ordered) > 1 and bool((np.diff(ordered) < 0).all()),
         is_byte=whole and numbers is not None and different > 0 and numbers.min() >= 0 and numbers.max() <= BYTE,
     )
 
@@ -224,6 +227,9 @@ def _reason(name: str, sort: "_Sort", *, rows: int, is_twice: bool) -> str:
 
 def _odd(texts: Sequence[str], notation: Notation) -> str:
     """Why a column of numbers cannot be read as one, if only a few of its different cells are no numbers."""
+    signed = [text for text in texts if any(map(str.isdigit, text)) and not any(map(str.isalpha, text))]
+    if texts and len(signed) == len(texts):
+        return f"its cells are numbers with other signs, such as {plain(texts[0])}; write plain numbers"
     wrong = [text for text in texts if _numbers([text], notation) is None]
     if len(wrong) > MOST_ODD * len(texts):
         return ""

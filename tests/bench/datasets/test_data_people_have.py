@@ -243,7 +243,7 @@ def test_an_encoding_and_texts_for_gaps_are_options(tmp_path: Path) -> None:
 
 def test_identifiers_that_nobody_chose_are_told(tmp_path: Path) -> None:
     order = np.random.default_rng(0).permutation(40)
-    lines = ["code,a,y", *(f"{1000 + order[row]},{row % 7}.5,{row % 5}" for row in range(40))]
+    lines = ["code,a,y", *(f"{1000 + order[row]},{row % 11}.5,{row % 5}" for row in range(40))]
     path = written(tmp_path / "codes.csv", lines)
     table: dict[str, object] = {"kind": "csv", "path": str(path), "target": "y", "task": "regression"}
     assert "column 'code' has another value in every row" in " ".join(describe(table).remarks)

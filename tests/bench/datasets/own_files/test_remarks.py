@@ -64,7 +64,9 @@ def test_a_feature_that_is_a_copy_of_the_target_is_told() -> None:
     price = np.random.default_rng(0).normal(size=(20, 1))
     (remark,) = told(price[:, 0], price)
     assert "column 'day' has the same values as the target" in remark
-    assert told(price[:, 0] + 1, price) == ()
+    (remark,) = told(2.2 * price[:, 0] + 1, price)
+    assert "column 'day' is the target in another unit" in remark
+    assert told(price[:, 0] ** 3, price) == ()
 
 
 def test_numbers_that_float32_cannot_tell_apart_are_told_with_the_option_that_helps() -> None:
