@@ -6,7 +6,6 @@ The files are downloaded once, or read from LEVELFIELD_DATA/mnist. The parsed ar
 import gzip
 import hashlib
 import math
-import tempfile
 import zlib
 from pathlib import Path
 from typing import Literal
@@ -147,11 +146,7 @@ def _bytes(file: IdxFile) -> UInt8[np.ndarray, "..."]:
 def _store(path: Path, values: np.ndarray) -> None:
     """Write the file so that another process never sees an incomplete one."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            whole = Path(folder) / path.name
-            np.save(whole, values)
-            whole.replace(path)
+        cache.store(path, lambda draft: np.save(draft, values))
     except OSError as error:
         raise DataError(
             f"{path}: found {error}, expected a folder with free space and write permission; set LEVELFIELD_CACHE to "

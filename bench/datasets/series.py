@@ -17,7 +17,7 @@ from bench.datasets.description import ColumnUse, Description, Part, Size, Switc
 from bench.datasets.own_files import parsed_cache, series_file
 from bench.datasets.own_files import preparation as preparations
 from bench.datasets.own_files.other_table import Opened
-from bench.datasets.own_files.prepared_columns import Preparation, Raw
+from bench.datasets.own_files.prepared_columns import Preparation, RawColumn
 from bench.datasets.own_files.rows import counted
 from bench.datasets.own_files.series_file import Series, SeriesOptions
 from bench.datasets.own_files.table_options import Name
@@ -137,7 +137,8 @@ def fingerprint(options: Options) -> str:
     given = {key: value for key, value in asdict(options).items() if key not in {"path", "unit", *READING}}
     if not given["held_out"]:
         given.pop("held_out")
-    return tables.fingerprint_of(given, checksum(_series(options).values))
+    found = _series(options)
+    return tables.fingerprint_of(given, checksum(found.values, found.filled))
 
 
 def read(options: Options, part: Part) -> Split:
@@ -161,7 +162,7 @@ def preparation(options: Options) -> Preparation:
     found = _series(options)
     learnt = np.arange(_windows(found, options).learnt_rows)
     fill = None if options.missing in {None, "previous"} else options.missing
-    raw = [Raw(name, "number", (), fill) for name in found.names]  # type: ignore[arg-type]  # checked by Options
+    raw = [RawColumn(name, "number", (), fill) for name in found.names]  # type: ignore[arg-type]  # checked by Options
     return preparations.fit(found.values, raw, learnt, standardise=options.standardise, scale=1.0)
 
 
@@ -169,6 +170,14 @@ def cut(rows: np.ndarray, starts: np.ndarray, steps: int) -> np.ndarray:
     """The windows (windows, steps, columns) of rows (rows, columns) that begin at these rows."""
     found: np.ndarray = rows[starts[:, None] + np.arange(steps)]
     return found
+
+
+def are_known(found: Series, starts: np.ndarray, options: Options) -> np.ndarray:
+    """Whether no target of the windows that begin at these rows is a gap that was filled."""
+    filled = np.concatenate([[0], np.cumsum(found.filled)])
+    first = starts + options.steps
+    known: np.ndarray = filled[first] == filled[first + options.horizon]
+    return known
 
 
 def another(path: Path, dataset: Mapping[str, object]) -> tuple[Options, Series]:
@@ -207,8 +216,7 @@ def _windows(found: Series, options: Options) -> Windows:
     first_validation = first_test - int(np.ceil(first_test * (options.validation or 0)))
     starts = np.arange(max(0, rows - options.steps - options.horizon + 1))
     first, end = starts + options.steps, starts + options.steps + options.horizon  # of the targets
-    filled = np.concatenate([[0], np.cumsum(found.filled)])
-    whole = filled[end] == filled[first]
+    whole = are_known(found, starts, options)
     train = starts[whole & (end <= first_validation)]
     validation = starts[whole & (first >= first_validation) & (end <= first_test)]
     test = starts[whole & (first >= first_test)]

@@ -10,8 +10,8 @@ import numpy as np
 from bench.datasets import csv, npz, parquet, series
 from bench.datasets.own_files import array_labels, arrays, idx_file, image_folder, other_table, preparation
 from bench.datasets.own_files import table_options as options_of
-from bench.datasets.own_files.other_table import Known, Opened
-from bench.datasets.own_files.prepared_columns import Raw
+from bench.datasets.own_files.other_table import KnownTable, Opened
+from bench.datasets.own_files.prepared_columns import RawColumn
 from bench.errors import DataError, UsageError, meant
 from bench.workload.saved_model import SavedModel
 
@@ -114,9 +114,7 @@ def _windows(path: Path, about: SavedModel) -> Samples:
         raise UsageError(f"{path}: found {len(rows)} rows, expected at least {options.steps}: a window has so many")
     starts = np.arange(len(rows) - options.steps + 1)
     labelled = starts[: max(0, len(starts) - options.horizon)]
-    filled = np.concatenate([[0], np.cumsum(found.filled)])
-    first = labelled + options.steps
-    labelled = labelled[filled[first] == filled[first + options.horizon]]  # nobody knows the value of a gap
+    labelled = labelled[series.are_known(found, labelled, options)]
     targets = series.cut(rows[:, :1], labelled + options.steps, options.horizon)[:, :, 0]
     return Samples(
         inputs=series.cut(rows, starts, options.steps),
@@ -137,10 +135,10 @@ def _rows(path: Path, about: SavedModel) -> tuple[np.ndarray, tuple[str, ...]]:
             _check_shape(values, path, about)
     else:
         prepared = about.preparation
-        columns = prepared.columns if prepared else [Raw(name, "number") for name in known.features]
+        columns = prepared.columns if prepared else [RawColumn(name, "number") for name in known.features]
         fills = {column.name: column.fill is not None for column in columns}
         form = about.dataset.get("date_format")
-        wanted = Known(columns, fills.__getitem__, None, None, None if form is None else str(form))
+        wanted = KnownTable(columns, fills.__getitem__, None, None, None if form is None else str(form))
         found = other_table.read(_opened(path, about, target), wanted)
         values, remarks = found.values, found.remarks
     inputs = preparation.apply(about.preparation, values) if about.preparation else about.inputs.apply(values)
@@ -199,7 +197,7 @@ def _column(path: Path, about: SavedModel) -> tuple[np.ndarray, np.ndarray]:
         return _no_labels()
     is_text = about.description.task == "classification"
     target = options_of.named(about.dataset["target"])
-    known = Known((), bool, target, about.description.labels if is_text else None)
+    known = KnownTable((), bool, target, about.description.labels if is_text else None)
     try:
         found = other_table.read(_opened(path, about, target), known)
     except DataError as error:

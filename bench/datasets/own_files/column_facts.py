@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bench.datasets.description import ColumnUse
-from bench.datasets.own_files.prepared_columns import NO_VALUE, Preparation, PreparedColumn, Raw
+from bench.datasets.own_files.prepared_columns import NO_VALUE, Preparation, PreparedColumn, RawColumn
 from bench.datasets.own_files.rows import counted, plain, quoted
 from bench.datasets.own_files.table_options import TableOptions
 from bench.datasets.own_files.user_table import UserTable
@@ -54,7 +54,7 @@ def _why_not(name: str, options: TableOptions) -> str:
     return "left out by dataset.drop" if name in options.drop else "not named in dataset.features"
 
 
-def _was(values: np.ndarray, item: Raw) -> str:
+def _was(values: np.ndarray, item: RawColumn) -> str:
     """What the column is in the file, with the number of its gaps."""
     there = values[~np.isnan(values)]
     gaps = len(values) - len(there)
@@ -99,7 +99,7 @@ def _target(table: UserTable) -> str:
         counts = np.bincount(table.targets, minlength=len(table.classes))
         shown = [f"{plain(name)} {count}" for name, count in zip(table.classes, counts.tolist(), strict=True)]
         return f"{len(table.classes)} classes: {', '.join(shown[:SHOWN])}{', ...' * (len(shown) > SHOWN)}"
-    return _was(table.targets[:, 0], Raw("", "number"))
+    return _was(table.targets[:, 0], RawColumn("", "number"))
 
 
 def _predicted(options: TableOptions, table: UserTable) -> str:

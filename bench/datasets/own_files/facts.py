@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -55,7 +54,7 @@ def _stored_or_asked(key: str, table: Mapping[str, object]) -> Facts:
         return known
     asked = ask({"question": "facts", "table": dict(table)})
     with suppress(OSError):
-        _store(stored, asked)
+        cache.store(stored, lambda draft: draft.write_text(json.dumps(asked), "utf-8"))
     return asked
 
 
@@ -74,7 +73,8 @@ def ask(question: Mapping[str, object]) -> Facts:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         what = f"was ended by signal {-done.returncode}" if done.returncode < 0 else f"failed: {last}"
         memory = "; was there too little memory for the file?" if done.returncode < 0 else ""
-        raise DataError(f"the process that reads your file {what}{memory}")
+        place = question.get("path") or question.get("table")
+        raise DataError(f"{place}: the process that reads it {what}{memory}")
     answer: Facts = json.loads(done.stdout)
     if "error" in answer:
         raise ERRORS[answer["kind"]](answer["error"])
@@ -83,12 +83,3 @@ def ask(question: Mapping[str, object]) -> Facts:
 
 def _place(key: str) -> Path:
     return cache.folder() / "own-files" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
-
-
-def _store(path: Path, found: Facts) -> None:
-    """Write the file so that another process never sees an incomplete one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        whole = Path(folder) / path.name
-        whole.write_text(json.dumps(found), "utf-8")
-        whole.replace(path)

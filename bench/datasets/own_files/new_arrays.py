@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.datasets import idx, npz
 from bench.datasets.own_files import array_labels, arrays, image_folder
-from bench.datasets.own_files.new_workload import MOST_CLASSES, New, recipe, toml
+from bench.datasets.own_files.new_workload import MOST_CLASSES, NewWorkload, recipe, toml
 from bench.datasets.own_files.rows import counted, plain
 from bench.errors import DataError
 
@@ -17,7 +17,7 @@ WHITE = 255
 SMALL_IMAGE = 8  # pixels: too small for two poolings
 
 
-def array_file(path: Path, *, name: str, target: str | None, relative: str) -> New:
+def array_file(path: Path, *, name: str, target: str | None, relative: str) -> NewWorkload:
     """The workload of an .npz file."""
     known = arrays.names(path)
     chosen = npz.usual(known)
@@ -72,7 +72,7 @@ def _not_used(known: Sequence[str], used: Sequence[str]) -> Iterator[str]:
         yield f"not used: {', '.join(others)} (name a published test part with test_inputs and test_target)"
 
 
-def idx_folder(path: Path, *, name: str, relative: str) -> New:
+def idx_folder(path: Path, *, name: str, relative: str) -> NewWorkload:
     """The workload of a folder with IDX files."""
     options = idx.Options(path=str(path))
     found = idx.describe(options)
@@ -82,7 +82,7 @@ def idx_folder(path: Path, *, name: str, relative: str) -> New:
     return _new(name, title, lines, shape=found.sample_shape, samples=found.train, decided=decided)
 
 
-def images(path: Path, *, name: str, relative: str) -> New:
+def images(path: Path, *, name: str, relative: str) -> NewWorkload:
     """The workload of a folder with one folder of images for each class, or with such folders for each part."""
     train, test = image_folder.parts(path)
     size = image_folder.likely_size(train)
@@ -132,7 +132,7 @@ def _scaling(inputs: np.ndarray, *, is_class: bool) -> Iterator[str]:
 
 def _new(  # noqa: PLR0913 (the parts of the file)
     name: str, title: str, options: Sequence[str], *, shape: tuple[int, ...], samples: int, decided: tuple[str, ...]
-) -> New:
+) -> NewWorkload:
     lines = [
         f"name = {toml(name)}",
         f"title = {toml(title)}",
@@ -145,7 +145,7 @@ def _new(  # noqa: PLR0913 (the parts of the file)
         "",
         *recipe(samples),
     ]
-    return New("\n".join(lines) + "\n", decided)
+    return NewWorkload("\n".join(lines) + "\n", decided)
 
 
 def _model(shape: tuple[int, ...]) -> Iterator[str]:

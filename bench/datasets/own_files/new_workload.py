@@ -6,10 +6,11 @@ from math import isqrt
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.datasets.own_files.columns import SWITCHES
 from bench.datasets.own_files.notation import USUAL
 from bench.datasets.own_files.remedies import quoted_key
 from bench.datasets.own_files.rows import counted, plain
-from bench.datasets.own_files.survey import SWITCHES, Seen, Survey, is_row_number
+from bench.datasets.own_files.survey import SeenColumn, Survey, is_row_number
 from bench.errors import DataError
 
 # Names that people give to what they want to predict, the likeliest first; the last ones are often inputs too.
@@ -25,16 +26,16 @@ GROUPS = {"patient", "person", "subject", "customer", "client", "user", "househo
 REPEATS, SMALLEST_SIDE = 2, 7  # rows of one group on average, and pixels of an image
 
 
-class New(NamedTuple):
+class NewWorkload(NamedTuple):
     """A workload: the text of its TOML file, and one line for each thing that was decided."""
 
     text: str
     decided: tuple[str, ...]
 
 
-def table(path: Path, found: Survey, *, name: str, target: str | None, relative: str) -> New:
+def table(path: Path, found: Survey, *, name: str, target: str | None, relative: str) -> NewWorkload:
     """The workload of a table whose rows are samples. `relative` is the path of the file as the TOML file has it."""
-    chosen = found.column(target) if target is not None else _target(found)
+    chosen = found.column(target) if target is not None else _target(found, path)
     is_class = _is_class(chosen, found.rows)
     inputs = [column for column in found.columns if not column.reason and column.name != chosen.name]
     if not inputs:
@@ -68,10 +69,10 @@ def table(path: Path, found: Survey, *, name: str, target: str | None, relative:
         f"task: {task} ({_why(chosen, is_class=is_class)})",
         *_hints(found, inputs),
     )
-    return New("\n".join(lines) + "\n", decided)
+    return NewWorkload("\n".join(lines) + "\n", decided)
 
 
-def series(path: Path, found: Survey, *, name: str, target: str | None, relative: str) -> New:
+def series(path: Path, found: Survey, *, name: str, target: str | None, relative: str) -> NewWorkload:
     """The workload of a series, whose rows are in the order of time."""
     others = [column for column in found.columns if column.name != target]
     in_order = (column for column in others if is_time(column))
@@ -114,10 +115,10 @@ def series(path: Path, found: Survey, *, name: str, target: str | None, relative
         f"target: {plain(chosen.name)} (another one: --target NAME)",
         *_unused(found, (chosen.name, *others_used), time),
     )
-    return New("\n".join(lines) + "\n", decided)
+    return NewWorkload("\n".join(lines) + "\n", decided)
 
 
-def _unused(found: Survey, used: Sequence[str], time: Seen | None) -> Iterator[str]:
+def _unused(found: Survey, used: Sequence[str], time: SeenColumn | None) -> Iterator[str]:
     """The columns of a series that are no inputs."""
     for column in found.columns:
         if column.name not in used and column is not time:
@@ -125,7 +126,7 @@ def _unused(found: Survey, used: Sequence[str], time: Seen | None) -> Iterator[s
             yield f"left out: {plain(column.name)} ({why})"
 
 
-def _hints(found: Survey, inputs: Sequence[Seen]) -> Iterator[str]:
+def _hints(found: Survey, inputs: Sequence[SeenColumn]) -> Iterator[str]:
     """What the file may be beside a plain table."""
     time = next((column for column in found.columns if column.kind == "date" and (column.grows or column.falls)), None)
     if time is not None:
@@ -151,7 +152,7 @@ def is_series(found: Survey) -> bool:
     return bool(others) and (first.kind == "date" or len(others) == 1)
 
 
-def is_time(column: Seen) -> bool:
+def is_time(column: SeenColumn) -> bool:
     """Whether a column has the time of each row: dates, or whole numbers, that grow."""
     return column.grows and (column.kind == "date" or column.whole)
 
@@ -179,7 +180,7 @@ def _notation(found: Survey) -> Iterator[str]:
         yield f"header = {'true  # these are names' if found.header else 'false  # the first line is a row'}"
 
 
-def _columns(found: Survey, target: Seen, inputs: Sequence[Seen]) -> Iterator[str]:
+def _columns(found: Survey, target: SeenColumn, inputs: Sequence[SeenColumn]) -> Iterator[str]:
     """The options for words, dates, gaps, and columns to leave out, each with what was found."""
     left_out = [column for column in found.columns if column.reason and column.name != target.name]
     names = [column.name for column in found.columns]
@@ -205,13 +206,13 @@ def _columns(found: Survey, target: Seen, inputs: Sequence[Seen]) -> Iterator[st
     yield from _missing([*inputs, target], target)
 
 
-def _shares(target: Seen, rows: int) -> list[str]:
+def _shares(target: SeenColumn, rows: int) -> list[str]:
     """Keep the classes in their shares, if each part can have every class."""
     enough = target.rarest >= FEWEST_OF_CLASS and rows // FEWEST_OF_CLASS >= target.different
     return ["stratify = true"] if enough else []
 
 
-def _missing(used: Sequence[Seen], target: Seen) -> Iterator[str]:
+def _missing(used: Sequence[SeenColumn], target: SeenColumn) -> Iterator[str]:
     gaps = [column for column in used if column.gaps]
     if not gaps:
         return
@@ -224,18 +225,18 @@ def _missing(used: Sequence[Seen], target: Seen) -> Iterator[str]:
     yield "# " + ", ".join(f"{plain(column.name)}: {counted(column.gaps, 'gap')}" for column in gaps)
 
 
-def _fill(column: Seen, target: Seen) -> str:
+def _fill(column: SeenColumn, target: SeenColumn) -> str:
     if column is target:
         return "drop"
     return "category" if column.kind == "category" else "median"
 
 
-def _once(columns: Sequence[Seen]) -> list[Seen]:
+def _once(columns: Sequence[SeenColumn]) -> list[SeenColumn]:
     """Each name once: several columns may have none."""
     return list({column.name: column for column in columns}.values())
 
 
-def _words(column: Seen) -> str:
+def _words(column: SeenColumn) -> str:
     more = ", ..." if column.different > SHOWN else ""
     return f"{column.different} words: {', '.join(map(plain, sorted(column.texts)[:SHOWN]))}{more}".replace("\n", " ")
 
@@ -249,32 +250,32 @@ def toml(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _is_usual(column: Seen) -> bool:
+def _is_usual(column: SeenColumn) -> bool:
     return column.name.casefold() in TARGETS
 
 
-def _target(found: Survey) -> Seen:
+def _target(found: Survey, path: Path) -> SeenColumn:
     """The column with a usual name, else the last one that can be predicted."""
     usable = [column for column in found.columns if column.kind in {"number", "category"} and column.different > 1]
     if not usable:
-        raise DataError("found no column that could be predicted; name one with --target")
+        raise DataError(f"{path}: found no column of numbers or words that differ, expected one to predict; add one")
     last = ([column for column in usable if not column.reason] or usable)[-1]
     named = {column.name.casefold(): column for column in usable}
     usual = next((named[name] for name in TARGETS if name in named), None)
     return last if _is_usual(last) or usual is None else usual
 
 
-def _is_class(column: Seen, rows: int) -> bool:
+def _is_class(column: SeenColumn, rows: int) -> bool:
     if column.kind == "category":
         return True
     few = column.different <= MOST_CLASSES and column.different * FEWEST_OF_CLASS <= rows
     return column.whole and few
 
 
-def _why(column: Seen, *, is_class: bool) -> str:
+def _why(column: SeenColumn, *, is_class: bool) -> str:
     if column.kind == "category":
         return f"{column.different} different words"
-    if {text.casefold() for text in column.texts} <= SWITCHES:
+    if {text.casefold() for text in column.texts} <= SWITCHES.keys():
         return "true and false"
     if is_class:
         return f'{column.different} different whole numbers; if it is a quantity, write task = "regression"'

@@ -9,7 +9,7 @@ from bench.datasets.own_files import columns, labels, typed_columns
 from bench.datasets.own_files.columns import Cells, Column
 from bench.datasets.own_files.header import Header
 from bench.datasets.own_files.notation import Notation
-from bench.datasets.own_files.prepared_columns import NO_VALUE, PreparedColumn, Raw
+from bench.datasets.own_files.prepared_columns import NO_VALUE, PreparedColumn, RawColumn
 from bench.datasets.own_files.rows import Rows, counted, plain, quoted
 from bench.errors import DataError, meant
 
@@ -28,13 +28,13 @@ class Opened(NamedTuple):
     guessed: bool = False
 
 
-class Known(NamedTuple):
+class KnownTable(NamedTuple):
     """What is known of the table: its columns, whether each may have gaps, and its target with its classes.
 
     `target` is None if targets are not read. `classes` is None if the target is a number.
     """
 
-    columns: Sequence[Raw | PreparedColumn]
+    columns: Sequence[RawColumn | PreparedColumn]
     may_have_gaps: Callable[[str], bool]
     target: str | None
     classes: Sequence[str] | None
@@ -50,7 +50,7 @@ class OtherTable(NamedTuple):
     remarks: tuple[str, ...]
 
 
-def read(file: Opened, known: Known) -> OtherTable:
+def read(file: Opened, known: KnownTable) -> OtherTable:
     """The rows of the file. A file without the target has no labelled rows.
 
     Raises DataError with every wrong cell, and for a column that is missing or has the name of another.
@@ -127,7 +127,9 @@ def check_rows(cells: Cells) -> None:
         raise DataError(f"{path}: found the names of the columns and 0 rows, expected at least one row")
 
 
-def _unknown_words(header: Header, read: Sequence[Column], known: Sequence[Raw | PreparedColumn]) -> Iterator[str]:
+def _unknown_words(
+    header: Header, read: Sequence[Column], known: Sequence[RawColumn | PreparedColumn]
+) -> Iterator[str]:
     """Words that are no category of the first file: all numbers of that column are then 0."""
     for column, item in zip(read, known, strict=True):
         words = typed_columns.unknown(column, item)

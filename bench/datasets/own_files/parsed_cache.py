@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -67,15 +66,11 @@ def _tuples(value: object) -> object:
 
 
 def _store(path: Path, found: Parsed) -> None:
-    """Write the file so that another process never sees an incomplete one."""
+    """Write the arrays, and everything else as JSON."""
     values: dict[str, Any] = found._asdict()  # type: ignore[attr-defined]  # of a NamedTuple
     arrays = {key: value for key, value in values.items() if isinstance(value, np.ndarray)}
     about = {key: value for key, value in values.items() if key not in arrays}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        whole = Path(folder) / path.name
-        np.savez(whole, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]  # no array is an option
-        whole.replace(path)
+    cache.store(path, lambda draft: np.savez(draft, about=np.array(json.dumps(about)), **arrays))  # type: ignore[arg-type]  # no array is an option
 
 
 def _tidy(folder: Path) -> None:

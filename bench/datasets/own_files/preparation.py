@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Int64
 
-from bench.datasets.own_files.prepared_columns import UNKNOWN, Preparation, PreparedColumn, Raw
+from bench.datasets.own_files.prepared_columns import UNKNOWN, Preparation, PreparedColumn, RawColumn
 from bench.datasets.own_files.rows import quoted
 from bench.errors import DataError
 
@@ -24,7 +24,7 @@ Values = Float[np.ndarray, "rows columns"]
 
 
 def fit(
-    values: Values, raw: Sequence[Raw], learnt: Int64[np.ndarray, " chosen"], *, standardise: bool, scale: float
+    values: Values, raw: Sequence[RawColumn], learnt: Int64[np.ndarray, " chosen"], *, standardise: bool, scale: float
 ) -> Preparation:
     """The preparation, with parameters of the rows `learnt`.
 
@@ -66,7 +66,7 @@ def apply(prepared: Preparation, values: Values) -> Float[np.ndarray, "rows plac
     return np.asarray(found)
 
 
-def _filled(column: Raw, values: np.ndarray, scale: float) -> float | None:
+def _filled(column: RawColumn, values: np.ndarray, scale: float) -> float | None:
     """What stands in place of a gap of this column, after the division by `scale`."""
     if column.fill is None or not isinstance(column.fill, str):
         unit = scale if column.kind == "number" else 1.0
@@ -89,7 +89,7 @@ def _without_gaps(values: Values, fills: Sequence[float | None]) -> Values:
     return np.where(np.isnan(values), [np.nan if fill is None else fill for fill in fills], values)
 
 
-def _scaled(values: Values, columns: Sequence[Raw] | Sequence[PreparedColumn], scale: float) -> Values:
+def _scaled(values: Values, columns: Sequence[RawColumn] | Sequence[PreparedColumn], scale: float) -> Values:
     if scale == 1:
         return values
     found: np.ndarray = values / np.array([scale if column.kind == "number" else 1.0 for column in columns])

@@ -16,7 +16,7 @@ NO_VALUE = "(no value)"  # the category of words that are missing
 UNKNOWN = -1.0  # the index of a word that is no category
 
 
-class Raw(NamedTuple):
+class RawColumn(NamedTuple):
     """A column before its preparation: its name, its kind, its categories, and what fills its gaps.
 
     For a category, the values of the column are indices into `categories`.

@@ -14,7 +14,7 @@ from bench.datasets.base import Split, checksum
 from bench.datasets.description import Description, Part
 from bench.datasets.own_files import column_facts, parsed_cache, user_table
 from bench.datasets.own_files import preparation as preparations
-from bench.datasets.own_files.prepared_columns import Preparation, Raw
+from bench.datasets.own_files.prepared_columns import Preparation, RawColumn
 from bench.datasets.own_files.rows import counted
 from bench.datasets.own_files.table_options import TableOptions
 from bench.datasets.own_files.user_table import Open, UserTable
@@ -99,7 +99,7 @@ def _read(options: TableOptions, opened: Open) -> UserTable:
 
 def _made(*, raw: Sequence[Sequence[Any]], groups: np.ndarray | None = None, **others: Any) -> UserTable:  # noqa: ANN401
     """A stored table as it was read."""
-    return UserTable(raw=tuple(Raw(*item) for item in raw), groups=groups, **others)
+    return UserTable(raw=tuple(RawColumn(*item) for item in raw), groups=groups, **others)
 
 
 def _table(found: UserTable) -> Table:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.datasets import description
 from bench.datasets.own_files import new_arrays, new_workload, survey
-from bench.datasets.own_files.new_workload import New
+from bench.datasets.own_files.new_workload import NewWorkload
 from bench.errors import DataError, UsageError
 
 Answer = dict[str, Any]
@@ -28,7 +28,7 @@ def new(question: Mapping[str, Any]) -> Answer:
     return {"text": found.text, "decided": list(found.decided)}
 
 
-def _new(question: Mapping[str, Any]) -> New:
+def _new(question: Mapping[str, Any]) -> NewWorkload:
     path, kind, target = Path(question["path"]), question["kind"], question["target"]
     places: dict[str, str] = {"name": question["name"], "relative": question["relative"]}
     if kind is not None and (path.is_dir() or path.suffix.casefold() == ".npz"):

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 
 from bench.datasets.own_files import columns, dates, parquet_rows, remarks, rows
 from bench.datasets.own_files import header as headers
-from bench.datasets.own_files.columns import Column
+from bench.datasets.own_files.columns import SWITCHES, Column
 from bench.datasets.own_files.header import NUMBERS_OF_ROWS
 from bench.datasets.own_files.notation import DECIMAL_COMMA, LARGEST, Notation
 from bench.datasets.own_files.other_table import Opened
@@ -28,13 +29,15 @@ MOST_WORDS = 50  # categories of a column
 BYTE = 255
 MOST_ODD = 0.2  # of the different cells: with fewer words a column has numbers
 FEWEST_ROWS = 20  # from so many rows on, a column that differs in every row names the rows
-SWITCHES = {"true", "false"}
+# A number with other signs around it or between thousands, such as `$3,077.00`; not a range such as `30-39`. A few
+# different ones, such as `<5` and `>5`, are words.
+SIGNED, MOST_SIGNED = re.compile(r"\W*\d[\d.,' ]*\W*"), 10
 
 Kind = Literal["number", "date", "category"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class SeenColumn:
     """A column of the file, which is left out if there is a reason.
 
     - `different`: the number of different values; `rarest`: how often the rarest of them stands there;
@@ -72,10 +75,10 @@ class Survey:
 
     notation: Notation
     header: bool | None
-    columns: tuple[Seen, ...]
+    columns: tuple[SeenColumn, ...]
     rows: int
 
-    def column(self, name: str) -> Seen:
+    def column(self, name: str) -> SeenColumn:
         """The column of this name. Raises DataError if there is none."""
         found = next((column for column in self.columns if column.name == name), None)
         if found is None:
@@ -168,7 +171,7 @@ def _header(cells: Sequence[str], notation: Notation) -> bool | None:
     return False if measured or all(map(headers.is_number, numbers)) else None
 
 
-def _seen(column: Column, name: str, notation: Notation, *, rows: int, is_twice: bool) -> Seen:
+def _seen(column: Column, name: str, notation: Notation, *, rows: int, is_twice: bool) -> SeenColumn:
     texts = tuple(column.known)
     gaps, different = column.gaps.number, len(texts)
     there = column.numbers[~np.isnan(column.numbers)].astype(np.int64)
@@ -185,7 +188,8 @@ def _seen(column: Column, name: str, notation: Notation, *, rows: int, is_twice:
     odd = _odd(texts, notation) if kind == "category" else ""
     is_dense = whole and numbers is not None and different > 0 and bool(np.ptp(numbers) < remarks.DENSE * rows)
     reason = odd or _reason(name, _Sort(kind, gaps, different, is_dense), rows=rows, is_twice=is_twice)
-    return Seen(
+    is_byte = whole and numbers is not None and different > 0 and bool(numbers.min() >= 0 and numbers.max() <= BYTE)
+    return SeenColumn(
         name=name,
         kind=kind,
         gaps=gaps,
@@ -197,7 +201,7 @@ def _seen(column: Column, name: str, notation: Notation, *, rows: int, is_twice:
         whole=whole,
         grows=grows,
         falls=ordered is not None and len(ordered) > 1 and bool((np.diff(ordered) < 0).all()),
-        is_byte=whole and numbers is not None and different > 0 and numbers.min() >= 0 and numbers.max() <= BYTE,
+        is_byte=is_byte,
     )
 
 
@@ -227,8 +231,7 @@ def _reason(name: str, sort: "_Sort", *, rows: int, is_twice: bool) -> str:
 
 def _odd(texts: Sequence[str], notation: Notation) -> str:
     """Why a column of numbers cannot be read as one, if only a few of its different cells are no numbers."""
-    signed = [text for text in texts if any(map(str.isdigit, text)) and not any(map(str.isalpha, text))]
-    if texts and len(signed) == len(texts):
+    if len(texts) > MOST_SIGNED and all(map(SIGNED.fullmatch, texts)):
         return f"its cells are numbers with other signs, such as {plain(texts[0])}; write plain numbers"
     wrong = [text for text in texts if _numbers([text], notation) is None]
     if len(wrong) > MOST_ODD * len(texts):
@@ -244,7 +247,7 @@ def is_row_number(name: str) -> bool:
 
 def _numbers(texts: Sequence[str], notation: Notation) -> np.ndarray | None:
     """The texts as numbers, truth values as 1 and 0; None if one of them is neither."""
-    if texts and {text.casefold() for text in texts} <= SWITCHES:
+    if texts and {text.casefold() for text in texts} <= SWITCHES.keys():
         return np.array([text.casefold() == "true" for text in texts], np.float64)
     try:
         found = np.array([float(notation.number(text)) for text in texts])

@@ -8,7 +8,7 @@ from bench.datasets.own_files import dates
 from bench.datasets.own_files import table_options as options_of
 from bench.datasets.own_files.columns import KEPT, Column, Wrong
 from bench.datasets.own_files.header import Header
-from bench.datasets.own_files.prepared_columns import NO_VALUE, UNKNOWN, Fill, Kind, PreparedColumn, Raw
+from bench.datasets.own_files.prepared_columns import NO_VALUE, UNKNOWN, Fill, Kind, PreparedColumn, RawColumn
 from bench.datasets.own_files.remedies import quoted_key
 from bench.datasets.own_files.rows import plain, quoted
 from bench.datasets.own_files.table_options import TableOptions
@@ -48,21 +48,21 @@ def _note(column: Column, known: np.ndarray) -> None:
     ]
 
 
-def raw(column: Column, options: TableOptions, header: Header) -> Raw:
+def raw(column: Column, options: TableOptions, header: Header) -> RawColumn:
     """What the column is: its categories, and what fills its gaps."""
     name = header.names[column.place]
     rule = options.fill(name)
     if column.kind != "category":
-        return Raw(name, column.kind, (), _number(rule, column.kind, options.date_format))
+        return RawColumn(name, column.kind, (), _number(rule, column.kind, options.date_format))
     words = _categories(column, options, name)
     if rule is None or rule == "drop":
-        return Raw(name, "category", words)
+        return RawColumn(name, "category", words)
     own = rule == "category" or rule in {"mean", "median"} or not isinstance(rule, str)
     if own and rule != "category" and not column.gaps.number:
-        return Raw(name, "category", words, UNKNOWN)
+        return RawColumn(name, "category", words, UNKNOWN)
     word = NO_VALUE if own else str(rule)
     words = words if word in words else (*words, word)
-    return Raw(name, "category", words, float(words.index(word)))
+    return RawColumn(name, "category", words, float(words.index(word)))
 
 
 def problems(column: Column, options: TableOptions, header: Header) -> Iterator[str]:
@@ -85,18 +85,18 @@ def problems(column: Column, options: TableOptions, header: Header) -> Iterator[
         )
 
 
-def values(columns: Sequence[Column], chosen: Sequence[Raw | PreparedColumn], known: Days) -> np.ndarray:
+def values(columns: Sequence[Column], chosen: Sequence[RawColumn | PreparedColumn], known: Days) -> np.ndarray:
     """One column for each of the chosen ones: numbers, days, or indices of categories; NaN for gaps."""
     found = [_values(column, item, known) for column, item in zip(columns, chosen, strict=True)]
     return np.stack(found, axis=1) if found else np.zeros((0, 0))
 
 
-def unknown(column: Column, item: Raw | PreparedColumn) -> list[str]:
+def unknown(column: Column, item: RawColumn | PreparedColumn) -> list[str]:
     """The words of a column that are no category."""
     return [word for word in column.known if word not in item.categories] if column.kind == "category" else []
 
 
-def _values(column: Column, item: Raw | PreparedColumn, known: Days) -> np.ndarray:
+def _values(column: Column, item: RawColumn | PreparedColumn, known: Days) -> np.ndarray:
     cells = column.numbers
     if column.kind == "number":
         return cells

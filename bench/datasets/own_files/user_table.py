@@ -14,8 +14,8 @@ from bench.datasets.own_files.columns import Cells, Column
 from bench.datasets.own_files.header import Chosen, Header, Wanted
 from bench.datasets.own_files.labels import Labels
 from bench.datasets.own_files.notation import Notation
-from bench.datasets.own_files.other_table import Known, Opened
-from bench.datasets.own_files.prepared_columns import Kind, Raw
+from bench.datasets.own_files.other_table import KnownTable, Opened
+from bench.datasets.own_files.prepared_columns import Kind, RawColumn
 from bench.datasets.own_files.remedies import Names, quoted_key
 from bench.datasets.own_files.rows import Rows, counted, quoted
 from bench.datasets.own_files.table_options import TableOptions
@@ -42,7 +42,7 @@ class UserTable(NamedTuple):
 
     values: np.ndarray
     targets: np.ndarray
-    raw: tuple[Raw, ...]
+    raw: tuple[RawColumn, ...]
     classes: tuple[str, ...]
     groups: np.ndarray | None
     published: int
@@ -84,7 +84,7 @@ def _published(options: TableOptions, file: Opened, first: UserTable) -> UserTab
     if options.target not in file.header.names:
         raise DataError(f"{file.header.path}: found no column {options.target!r}, expected the target of every row")
     may_have_gaps = {item.name: _may_have_gaps(options, item.name, item.kind) for item in first.raw}
-    known = Known(first.raw, may_have_gaps.__getitem__, options.target, classes, options.date_format)
+    known = KnownTable(first.raw, may_have_gaps.__getitem__, options.target, classes, options.date_format)
     found = other_table.read(file, known)
     path, rows = file.header.path, len(found.values)
     if len(found.labelled) < rows and options.fill(options.target) != "drop":

@@ -141,5 +141,8 @@ def test_the_digest_changes_with_the_windows_and_not_with_the_place_of_the_file(
         return series.fingerprint(options)
 
     assert digest(walk(moved)) == digest(table)
+    values = dated(tmp_path, DAYS, [*LEVELS[:7], LEVELS[6], *LEVELS[8:]], missing="previous")
+    whole = digest(values)
+    assert digest(dated(tmp_path, DAYS, [*LEVELS[:7], "", *LEVELS[8:]], missing="previous")) != whole
     assert digest({**table, "horizon": 2}) != digest(table)
     assert digest({**table, "steps": 11}) != digest(table)
