@@ -54,6 +54,17 @@ def quality(baseline: Sequence[Record], candidate: Sequence[Record]) -> tuple[Ch
     return tuple(_quality_change(key, by_seed, after[key]) for key, by_seed in before.items() if key in after)
 
 
+def are_alike(metric: str, first: float, second: float) -> bool:
+    """Whether two peaks of memory, in bytes, differ by no more than two runs of the same code do."""
+    share, least = PEAKS[metric]
+    return abs(first - second) <= max(least, share * min(first, second))
+
+
+def allowed_difference(metric: str, mean: float) -> float:
+    """The difference that does not count: of a score as it is, of an error relative to its mean."""
+    return SCORE if is_better(metric, 1.0, 0.0) else ERROR * abs(mean)
+
+
 def _peaks(records: Sequence[Record]) -> dict[tuple[Cell, str], float]:
     found: dict[tuple[Cell, str], float] = {}
     for item in figures(records):
@@ -66,9 +77,8 @@ def _peaks(records: Sequence[Record]) -> dict[tuple[Cell, str], float]:
 def _peak_change(key: tuple[Cell, str], before: float, after: float) -> Change:
     cell, name = key
     share, least = PEAKS[name]
-    larger = max(before, after)
-    apart = abs(after - before) > max(least, share * min(before, after))
-    verdict: Verdict = "unchanged" if not apart else "regressed" if larger == after else "improved"
+    changed: Verdict = "regressed" if after > before else "improved"
+    verdict = "unchanged" if are_alike(name, before, after) else changed
     reason = f"a change counts if it exceeds {share:.0%} and {least / 1e6:.0f} MB"
     return Change(cell=cell, metric=name, baseline=before, candidate=after, verdict=verdict, reason=reason)
 
@@ -108,15 +118,10 @@ def _disagreement(metric: str, side: BySeed, name: str) -> Iterator[str]:
     """The first seed from which the runs of one side learnt different things, with what each of them reached."""
     for seed, by_run in sorted(side.items()):
         values = list(by_run.values())
-        if not max(values) - min(values) <= _allowed(metric, fmean(values)) and len(values) > 1:
+        if not max(values) - min(values) <= allowed_difference(metric, fmean(values)) and len(values) > 1:
             shown = ", ".join(f"{value:.4g} in {run}" for run, value in by_run.items())
             yield f"the runs of the {name} differ at seed {seed}: {shown}"
             return
-
-
-def _allowed(metric: str, mean: float) -> float:
-    """The difference that does not count: of a score as it is, of an error relative to its mean."""
-    return SCORE if is_better(metric, 1.0, 0.0) else ERROR * abs(mean)
 
 
 def _verdict(metric: str, old: np.ndarray, new: np.ndarray) -> tuple[Verdict, str]:
@@ -136,7 +141,7 @@ def _by_seeds(metric: str, old: np.ndarray, new: np.ndarray) -> tuple[Verdict, s
     """The verdict by Student's paired interval of the mean difference; with fewer than three seeds by its size."""
     apart = new - old
     is_score = is_better(metric, 1.0, 0.0)
-    allowed = _allowed(metric, float(old.mean()))
+    allowed = allowed_difference(metric, float(old.mean()))
     change: Verdict = "improved" if is_better(metric, float(new.mean()), float(old.mean())) else "regressed"
     if is_score and abs(apart.mean()) > FAR:
         return change, "more than seeds can explain"

@@ -9,11 +9,16 @@ Raw = float | int | str | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A heading, the unit of all its entries (empty if each entry names its own unit), and the alignment."""
+    """A heading, the unit of all its entries (empty if each entry names its own unit), and the alignment.
+
+    `spare`: a narrow screen that shows only the most important leaves out columns with a number above 0, the highest
+    number first.
+    """
 
     title: str
     unit: str = ""
     alignment: Alignment = "right"
+    spare: int = 0
 
     @property
     def heading(self) -> str:
@@ -53,10 +58,40 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A heading and its tables."""
+    """A heading and its tables. A page folds them behind the line `folded`, if there is one."""
 
     title: str
     tables: tuple[Table, ...]
+    folded: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A part of an answer: who or what, and for which workloads.
+
+    Either `places` has the workloads by name, each with its explanation, or `text` counts them.
+    """
+
+    who: str
+    places: tuple[tuple[str, str], ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A question that readers have, and its answer."""
+
+    question: str
+    clauses: tuple[Clause, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """The answers for one device, mode and precision; `is_first` for those that a reader sees without unfolding."""
+
+    title: str
+    lines: tuple[Answer, ...]
+    is_first: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +100,7 @@ class Report:
 
     title: str
     sections: tuple[Section, ...]
+    answers: tuple[Answers, ...] = ()
     about: tuple[str, ...] = ()
     command: str | None = None
 
@@ -102,4 +138,18 @@ def on_a_screen(table: Table, *, most: int) -> Table:
         groups=frozenset(place for place, number in enumerate(kept) if number in table.groups),
         quiet=frozenset(),
         if_quiet="",
+    )
+
+
+def without_spare(table: Table) -> Table | None:
+    """The table without the column that is needed least; None if all its columns are needed."""
+    spare = max(column.spare for column in table.columns)
+    if not spare:
+        return None
+    kept = [index for index, column in enumerate(table.columns) if column.spare != spare]
+    return replace(
+        table,
+        columns=tuple(table.columns[index] for index in kept),
+        rows=tuple(tuple(row[index] for index in kept) for row in table.rows),
+        names=sum(index < table.names for index in kept),
     )

@@ -1,12 +1,14 @@
 """Tables of memory: the peaks, and the largest batch that fits."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import accumulate, groupby
 
 from bench.records.measurement import Memory, Trial
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left, without_empty
-from bench.report.results import Results, label_columns, labels, lane, select
+from bench.report.results import Lane, Results, label_columns, labels, lane, select
+from bench.workload.axes import Scenario
 
 LONGEST_REASON = 60
 WORTH_A_ROW = 0.1  # of a peak: below this share, the peak is mostly the runtime and not the network
@@ -37,6 +39,47 @@ ACCOUNTS = (
         "moments, inputs. Forward pass: outputs of layers. Backward pass: gradients."
     ),
 )
+
+
+MEANING = (
+    "Memory: the peak while training at this batch size, in a process of its own. Process memory: all of it. "
+    "Added memory: what came on top of the loaded framework and data; on a GPU, what the framework's allocator handed "
+    "out."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The peak of one case in bytes: of the whole process, and what the network added to it; None if unknown.
+
+    `metric` names the memory: `device_peak_bytes` on a device with an allocator of its own, else `host_peak_bytes`.
+    """
+
+    whole_bytes: int | None
+    added_bytes: int | None
+    metric: str
+
+
+def peak(
+    results: Results, workload: str, row: Lane, *, batch_size: int | None, scenario: Scenario = "training"
+) -> Peak | None:
+    """The peak of a lane at this batch size, or else at the smallest one; None if its memory was not measured."""
+    records = select(results, workload, purpose="memory", lane_is=row, scenario=scenario)
+    found = [item for record in records for item in record.measurement.memory]
+    wanted = {item.batch_size for item in found}
+    size = batch_size if batch_size in wanted else min(wanted, default=None)
+    here = [item for item in found if item.batch_size == size]
+    if not here:
+        return None
+    return max(map(_peak_of, here), key=lambda item: (item.whole_bytes or 0, item.added_bytes or 0))
+
+
+def _peak_of(item: Memory) -> Peak:
+    if item.device_peak_bytes is not None:
+        return Peak(item.nvml_used_bytes, item.device_peak_bytes, "device_peak_bytes")
+    known = item.host_peak_bytes is not None and item.host_baseline_bytes is not None
+    whole = (item.host_peak_bytes or 0) + (item.host_baseline_bytes or 0) if known else None
+    return Peak(whole, item.host_peak_bytes, "host_peak_bytes")
 
 
 def memory_table(results: Results, workload: str) -> Table:

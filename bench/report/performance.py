@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
+from bench.analysis.leaders import tied
 from bench.records.cell import Cell
 from bench.records.record import SearchResult
 from bench.records.timing_metrics import METRICS, Metric, Summary, against_best, summary
@@ -191,15 +192,10 @@ def written(found: Summary, write: Callable[[float | None], str]) -> str:
 def _is_best(cell: Cell, found: Standings) -> bool:
     """Whether a cell is the fastest or tied with it.
 
-    False if there is nothing to compare it with, or if a cell that is not ranked may be faster. A cell is tied if it is
-    no slower than the slowest one whose range over processes overlaps with that of the fastest.
+    False if there is nothing to compare it with, or if a cell that is not ranked may be faster.
     """
     places = found.places
-    if cell not in places or len(places) == 1 or found.perhaps_faster:
-        return False
-    winner = min(places.values(), key=lambda item: item.median)
-    last = max(item.median for item in places.values() if item.low <= winner.high)
-    return places[cell].median <= last
+    return cell in places and len(places) > 1 and not found.perhaps_faster and cell in tied(places)
 
 
 def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...]) -> Iterable[str]:

@@ -1,53 +1,26 @@
 """The report of tables that is made from records; pure, and without a framework."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from bench.errors import NothingMeasuredError
-from bench.records.cell import Cell
 from bench.records.record import Record
-from bench.records.timing_metrics import METRICS
-from bench.report import formatting, reliability
-from bench.report.certificates import meaning
-from bench.report.environment import environment_table, remarks
+from bench.report.answers import answers
+from bench.report.environment import environment_table
 from bench.report.first_calls import boundary_table, first_calls_table
-from bench.report.layout import Column, Entry, Report, Section, Table, left, without_empty
+from bench.report.layout import Report, Section, Table
 from bench.report.learning import band_table, learning_tables
-from bench.report.machine import disturbed, use_table
+from bench.report.machine import use_table
 from bench.report.memory import account_table, capacity_table, demand_table, memory_table
 from bench.report.method import about, failure_table, method_table, settings_table
 from bench.report.model_selection import selection_tables
 from bench.report.modes import modes_table
-from bench.report.performance import (
-    BOLD,
-    BOLD_OF_ONE,
-    NO_WINNER,
-    several_steps,
-    standing,
-    standings,
-    summaries,
-    written,
-)
 from bench.report.performance import table as performance_table
-from bench.report.quality import certificate_table, curve_table, primary_quality, quality_table
-from bench.report.results import (
-    STATUS_WORDS,
-    Lane,
-    Noise,
-    Results,
-    arrange,
-    label_columns,
-    labels,
-    lane,
-    lanes,
-    outcome,
-    planned_cells,
-    select,
-    status,
-    where,
-    workloads,
-)
+from bench.report.quality import certificate_table, curve_table, quality_table
+from bench.report.results import Noise, Results, arrange, workloads
 from bench.report.roofline import roofline_table, roofs_table, worst_table
+from bench.report.summary import summary_table
 from bench.report.tuning import searches_table
 
 
@@ -61,59 +34,25 @@ def report(records: Sequence[Record], *, command: str | None = None, noise: Nois
     if not records:
         raise NothingMeasuredError("no record to report; measure first with `levelfield run`")
     runs = dict.fromkeys(record.run for record in records)
-    parts = {
-        run: _run_sections(arrange((record for record in records if record.run == run), noise=noise)) for run in runs
-    }
+    arranged = {run: arrange((record for record in records if record.run == run), noise=noise) for run in runs}
     sections = tuple(
-        Section(title=section.title if len(parts) == 1 else f"{section.title} (run {run})", tables=section.tables)
-        for run, found in parts.items()
-        for section in found
+        section if len(runs) == 1 else replace(section, title=f"{section.title} (run {run})")
+        for run, results in arranged.items()
+        for section in _run_sections(results)
+    )
+    found = tuple(
+        item if len(runs) == 1 else replace(item, title=f"{item.title} (run {run})")
+        for run, results in arranged.items()
+        for item in answers(results)
     )
     first_lines = {run: about(record for record in records if record.run == run) for run in runs}
     return Report(
         title=f"Levelfield: {', '.join(runs)}",
         sections=sections,
+        answers=found,
         about=tuple(line if len(runs) == 1 else f"{run}: {line}" for run, line in first_lines.items()),
         command=command,
     )
-
-
-def summary_table(results: Results) -> Table:
-    """One row for each workload and framework: whether it is proven equal, its quality, its speed."""
-    rows: list[tuple[Entry, ...]] = []
-    ends: list[int] = []
-    names: dict[str, None] = {}
-    for workload in workloads(results):
-        for row in lanes(results, workload):
-            name, quality = primary_quality(results, workload, row)
-            names |= {name: None} if name else {}
-            rows.append(_summary_row(results, workload, row, quality=quality))
-        ends.append(len(rows) - 1)
-    columns = (
-        *left("workload"),
-        *label_columns(results),
-        *left("certificate"),
-        Column(title=f"test {'/'.join(names) or 'quality'}"),
-        Column(title="training samples/s"),
-        *left("vs fastest"),
-        Column(title=f"latency at {_batch(results, min)} (p50)"),
-        Column(title=f"throughput at {_batch(results, max)}", unit="samples/s"),
-    )
-    full = Table(
-        title="Summary", columns=columns, rows=tuple(rows), notes=_summary_notes(results), groups=frozenset(ends)
-    )
-    return without_empty(full)  # a run that only learns has no times
-
-
-def _batch(results: Results, pick: Callable[[set[int]], int]) -> str:
-    """The smallest or the largest batch of inference, in words; workloads may differ in it."""
-    sizes: dict[str, set[int]] = {}
-    for cell in results.blocks:
-        if cell.scenario == "inference":
-            sizes.setdefault(cell.workload, set()).add(cell.batch_size)
-    picked = {pick(found) for found in sizes.values()}
-    which = "smallest" if pick is min else "largest"
-    return f"batch {picked.pop()}" if len(picked) == 1 else f"the {which} batch"
 
 
 def _run_sections(results: Results) -> Iterable[Section]:
@@ -141,125 +80,20 @@ def _run_sections(results: Results) -> Iterable[Section]:
             curve_table(results, workload),
             *learning_tables(results, workload),
         )
-        yield Section(title=workload, tables=_with_rows(tables))
+        yield _folded(workload, tables)
     failures = _with_rows([failure_table(results)])
     if failures:
         yield Section(title="Failures", tables=failures)
     method = (method_table(results), settings_table(results), roofs_table(results), environment_table(results))
-    yield Section(title="Method", tables=_with_rows(method))
+    yield _folded("Method", method)
+
+
+def _folded(title: str, tables: Iterable[Table]) -> Section:
+    """A section that a page folds behind the titles of its tables."""
+    found = _with_rows(tables)
+    names = (table.title for table in found)
+    return Section(title=title, tables=found, folded=", ".join(names))
 
 
 def _with_rows(tables: Iterable[Table]) -> tuple[Table, ...]:
     return tuple(table for table in tables if table.rows)
-
-
-def _summary_row(results: Results, workload: str, row: Lane, *, quality: Entry) -> tuple[Entry, ...]:
-    training, smallest, largest = _summary_cells(results, workload, row)
-    return (
-        Entry(workload),
-        *labels(results, row),
-        Entry(STATUS_WORDS[status(results, workload, row)]),
-        quality,
-        *_ranked(results, training, SHOWN[0]),
-        _ranked(results, smallest, SHOWN[1])[0],
-        _ranked(results, largest, SHOWN[2])[0],
-    )
-
-
-def _summary_cells(results: Results, workload: str, row: Lane) -> tuple[Cell | None, ...]:
-    """The cells of a row: training, inference at the smallest batch size, inference at the largest."""
-    queries = [cell for cell in planned_cells(results, workload, "inference") if lane(cell) == row]
-    smallest = min(queries, key=lambda cell: cell.batch_size, default=None)
-    largest = max(queries, key=lambda cell: cell.batch_size, default=None)
-    return _training_cell(results, workload, row), smallest, largest
-
-
-def _training_cell(results: Results, workload: str, row: Lane) -> Cell | None:
-    """The training cell at the batch size that learning used, or else at the smallest."""
-    cells = [cell for cell in planned_cells(results, workload, "training") if lane(cell) == row]
-    recipe = {size for record in select(results, workload, purpose="learning") for size in record.case.batch_sizes}
-    return next((cell for cell in cells if cell.batch_size in recipe), next(iter(cells), None))
-
-
-SHOWN = ("samples_per_second", "query_time_p50_s", "samples_per_second")  # the figures of these cells
-WRITE = {"samples_per_second": formatting.count, "query_time_p50_s": formatting.duration}
-
-
-def _ranked(results: Results, cell: Cell | None, name: str) -> tuple[Entry, Entry]:
-    """A figure, bold if it is the best of its group, and its ratio to the best."""
-    if cell is None:
-        return Entry(formatting.UNKNOWN), Entry("")
-    if cell not in results.blocks:
-        return Entry(outcome(results, cell)), Entry("")
-    group = [item for item in planned_cells(results, cell.workload, cell.scenario) if item.group == cell.group]
-    ratio = standing(results, cell, standings(results, group, METRICS[name]), METRICS[name])
-    reason = reliability.doubt(results, cell, METRICS[name])
-    if isinstance(ratio.value, float):
-        ratio = Entry(formatting.ratio(ratio.value), ratio.value, ratio.best)
-    elif ratio.text != NO_WINNER and ratio.text:
-        ratio = Entry(reason.reason if reason and _is_proven(results, cell) else "not ranked")
-    found = summaries(results, [cell], METRICS[name]).get(cell)
-    if found is None:
-        return Entry(WRITE[name](None)), ratio
-    alone = " (1 process)" if len(found.processes) == 1 and _has_several(results) else ""
-    return reliability.marked(Entry(written(found, WRITE[name]) + alone, found.median, ratio.best), reason), ratio
-
-
-def _is_proven(results: Results, cell: Cell) -> bool:
-    return status(results, cell.workload, lane(cell)) == "passed"
-
-
-def _has_several(results: Results) -> bool:
-    """Whether any cell was timed by several processes."""
-    return any(len(blocks) > 1 for blocks in results.blocks.values())
-
-
-def _summary_notes(results: Results) -> tuple[str, ...]:
-    shown = [
-        _training_cell(results, workload, row) for workload in workloads(results) for row in lanes(results, workload)
-    ]
-    trained = [cell for cell in shown if cell is not None and cell in results.blocks]
-    training = sorted({cell.batch_size for cell in trained})
-    proofs = [record.certificate for record in results.records if record.certificate]
-    notes = [*disturbed(results), *remarks(results), *([meaning(proofs)] if proofs else [])]
-    if training:
-        sizes = " or ".join(map(str, training))
-        notes.append(f"Training samples/s: at batch size {sizes}. vs fastest: how many times slower.")
-    if not results.blocks:
-        return tuple(notes)
-    together = several_steps(results, trained)
-    if together:
-        named = (f"{cell.workload} {cell.contender} {cell.mode}" for cell in together)
-        notes.append(
-            "Tuning chose several steps per call, and training samples/s are of such calls, for: "
-            f"{'; '.join(dict.fromkeys(named))}."
-        )
-    if _has_several(results):
-        notes.append("±: distance of the farthest process from the median.")
-    notes.append(BOLD if _has_several(results) else BOLD_OF_ONE)
-    notes += _unreliable(results)
-    if len({(cell.device, cell.mode, cell.precision) for cell in results.blocks}) > 1:
-        fastest = "; 1.00× is the fastest of them" if trained else ""
-        notes.append(f"Only rows with the same device, mode and precision are ranked together{fastest}.")
-    return tuple(notes)
-
-
-def _unreliable(results: Results) -> Iterable[str]:
-    """Notes about the figures of the summary that cannot be relied on, and about groups whose fastest is not known."""
-    rows = [
-        _summary_cells(results, workload, row) for workload in workloads(results) for row in lanes(results, workload)
-    ]
-    shown = [(cell, name) for cells in rows for cell, name in zip(cells, SHOWN, strict=True) if cell in results.blocks]
-    named = _named(results)
-    yield from reliability.notes(results, shown, named=named)
-    groups = [
-        ([cell for cell in planned_cells(results, group.workload, group.scenario) if cell.group == group], name)
-        for group, name in dict.fromkeys((cell.group, name) for cell, name in shown)
-    ]
-    found = (standings(results, group, METRICS[name]).perhaps_faster for group, name in groups)
-    yield from reliability.winners(found, named=named)
-
-
-def _named(results: Results) -> reliability.Named:
-    """A function that gives the name of a cell in a note below the summary, which has all workloads and scenarios."""
-    return lambda cell: f"{cell.workload} {cell.contender}, {cell.scenario} at {where(results, cell)}"

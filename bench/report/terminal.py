@@ -13,7 +13,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from bench.report import formatting
-from bench.report.layout import Report, Section, Table, on_a_screen
+from bench.report.layout import Answers, Clause, Report, Section, Table, on_a_screen, without_spare
 from bench.report.whole_rows import fitted, joined
 
 # A screen shows these sections; the Markdown page has all of them.
@@ -23,6 +23,7 @@ MOST_NAMES = 4  # columns that are repeated where a table continues below
 LONGEST_WORD = 24  # text up to this length is never broken: names of frameworks, numbers with their unit
 LEAST_HEADING = 11
 LEAST_SENTENCE = 32
+LONGEST_QUESTION = 30
 PADDING = 2  # a space and the line between two columns
 
 
@@ -30,6 +31,9 @@ def render(report: Report, *, brief: bool = False) -> Iterable[RenderableType]:
     """Everything to be printed, in order; `brief` keeps what is needed to see the answer, which fits on a screen."""
     yield _line(report.title, style="bold")
     yield from map(_line, report.about)
+    for answers in report.answers:
+        if answers.is_first or not brief:
+            yield from _answers(answers)
     for section in report.sections:
         if not brief:
             yield from _section(section)
@@ -64,10 +68,19 @@ class _Fitting:
         if whole is not None:
             yield _whole_rows(*whole, dense=self.dense)
         else:
-            table = joined(self.table)
-            for columns in _pieces(table, options.max_width):
-                yield _rich_table(table, columns, dense=self.dense)
+            yield from self._in_pieces(options.max_width)
         yield from map(_line, self.table.notes)
+
+    def _in_pieces(self, room: int) -> Iterator[RenderableType]:
+        """All columns, or on a screen only those that there is room for, and which were left out."""
+        table = joined(self.table)
+        while self.dense and len(_pieces(table, room)) > 1 and (less := without_spare(table)):
+            table = less
+        for columns in _pieces(table, room):
+            yield _rich_table(table, columns, dense=self.dense)
+        left_out = [column.title for column in joined(self.table).columns if column not in table.columns]
+        if left_out:
+            yield _line(f"Not shown here: {', '.join(left_out)}.")
 
 
 def _pieces(table: Table, room: int) -> list[list[int]]:
@@ -150,6 +163,22 @@ def _filled(rich: RichTable, table: Table, columns: Sequence[int]) -> RichTable:
 def _line(text: str, style: str = "") -> Text:
     """Text of a report, in which nothing is a command for the terminal."""
     return Text(formatting.one_line(text), style=style)
+
+
+def _answers(found: Answers) -> Iterable[RenderableType]:
+    """The questions with their answers beside them."""
+    yield from (Text(""), _line(f"Answers: {found.title}", style="bold"))
+    grid = RichTable.grid(padding=(0, 2, 0, 0))
+    grid.add_column(width=LONGEST_QUESTION)
+    grid.add_column()
+    for line in found.lines:
+        grid.add_row(_line(line.question), Text(" ").join(map(_clause, line.clauses)))
+    yield grid
+
+
+def _clause(clause: Clause) -> Text:
+    places = ", ".join(f"{workload} ({words})" if words else workload for workload, words in clause.places)
+    return Text.assemble(_line(clause.who, style="bold"), _line(f": {clause.text or places}."))
 
 
 def _screen(section: Section) -> Iterable[RenderableType]:
