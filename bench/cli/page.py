@@ -51,18 +51,11 @@ def write_page(
 
     The page names a chart that could not be drawn, with the reason.
     """
-    from bench.report import charts, markdown
+    from bench.report import markdown
 
-    page, folder = reports / "latest.md", reports / "latest"
-    missing: list[str] = []
-    drawn: dict[str, Path] = {}
-    with errors.status("drawing the charts of the report"):
-        try:
-            drawn = charts.draw(records, folder, noise=noise, tell=lambda *chart: missing.append(_told(*chart)))
-        except OSError as error:
-            missing.append(f"No chart could be drawn: {folder} cannot be written ({error.strerror}).")
-    linked = {caption: path.relative_to(reports).as_posix() for caption, path in drawn.items()}
-    text = markdown.render(report, charts=linked, missing=missing)
+    page = reports / "latest.md"
+    drawn, missing = _draw(records, reports, noise=noise)
+    text = markdown.render(report, charts=drawn, missing=missing)
     try:
         page.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
@@ -72,6 +65,24 @@ def write_page(
     for line in missing:
         warn(line)
     return page, not missing
+
+
+def _draw(
+    records: Sequence["Record"], reports: Path, *, noise: Mapping[str, float]
+) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    """Draw the charts beside the page: the path and the text of each, and why others could not be drawn."""
+    folder = reports / "latest"
+    missing: list[str] = []
+    with errors.status("drawing the charts of the report"):
+        try:
+            from bench.report.charts import files
+
+            drawn = files.draw(records, folder, noise=noise, tell=lambda *chart: missing.append(_told(*chart)))
+        except OSError as error:
+            return {}, [f"No chart could be drawn: {folder} cannot be written ({error.strerror})."]
+        except ModuleNotFoundError as error:
+            return {}, [f"No chart could be drawn: {error.name} is not installed."]
+    return {name: (item.path.relative_to(reports).as_posix(), item.text) for name, item in drawn.items()}, missing
 
 
 def without_folders(line: str) -> str:

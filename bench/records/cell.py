@@ -9,9 +9,12 @@ The keys of the matrix differ:
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from bench.records.record import Case
 from bench.workload.axes import Scenario
+
+KEPT = 2**14  # groups; tables ask for them again and again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -57,7 +60,12 @@ class Cell:
     @property
     def group(self) -> "Cell":
         """The cell without its framework; cells with the same group are compared with each other."""
-        return replace(self, contender="")
+        return _group(self)
+
+
+@lru_cache(KEPT)
+def _group(cell: Cell) -> Cell:
+    return replace(cell, contender="")
 
 
 def names(among: Iterable[Cell]) -> dict[Cell, str]:

@@ -4,16 +4,12 @@ A record is written once and never changed. It holds raw samples; metrics are co
 nanoseconds (names end in `_ns`), memory is in bytes.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from functools import cache
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from bench.errors import expected, key_name
 from bench.records.evaluation import stored
 from bench.records.measurement import Measurement, Outcome, Size
 from bench.workload.axes import Feed, Mode, Precision, Purpose, Scenario
@@ -297,10 +293,6 @@ class Record:
     roof: Roof | None = None
 
 
-class ForeignLineError(ValueError):
-    """A line that is not a record of this schema version."""
-
-
 def last_attempts(records: Sequence[Record]) -> list[Record]:
     """The records without attempts that were repeated: only the last attempt of each case in each run."""
     last: dict[tuple[str, Case], int] = {}
@@ -310,37 +302,6 @@ def last_attempts(records: Sequence[Record]) -> list[Record]:
     return [record for record in records if record.attempt == last[record.run, record.case]]
 
 
-@cache
-def _records() -> TypeAdapter[Record]:
-    return TypeAdapter(Record)
-
-
-def to_line(record: Record) -> str:
-    """The record as one line of JSON, without a line end."""
-    return json.dumps(to_json(record), separators=(",", ":"), allow_nan=True)
-
-
 def to_json(value: object) -> Any:  # noqa: ANN401 (JSON)
     """A dataclass of this module as plain dictionaries, lists and numbers."""
     return asdict(value)  # type: ignore[call-overload]
-
-
-def from_line(line: str) -> Record:
-    """The record in one line of JSON.
-
-    Raises ForeignLineError for an incomplete line, for another schema version, and for anything that is not a record.
-    """
-    try:
-        content = json.loads(line)
-    except (ValueError, RecursionError):
-        raise ForeignLineError("found an incomplete or damaged line, expected a record as a line of JSON") from None
-    version = content.get("schema_version") if isinstance(content, dict) else None
-    if version != SCHEMA_VERSION:
-        newer = isinstance(version, int) and version > SCHEMA_VERSION
-        remedy = ": a newer version of Levelfield wrote it, which can read it" if newer else ""
-        raise ForeignLineError(f"schema_version: found {version!r}, expected {SCHEMA_VERSION}{remedy}")
-    try:
-        return _records().validate_python(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ForeignLineError(f"{key_name(first['loc'])}: found no valid value, expected {expected(first)}") from None

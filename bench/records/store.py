@@ -3,9 +3,9 @@
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, final
@@ -13,19 +13,15 @@ from typing import Any, final
 from pydantic import TypeAdapter
 
 from bench.errors import BenchError, NothingMeasuredError, UsageError, unreadable
-from bench.records.record import Case, ForeignLineError, Record, from_line, last_attempts, to_json, to_line
-from bench.records.record_checks import misfit
-from bench.workload import source_code
+from bench.records.record import Case, Record, last_attempts, to_json
+from bench.records.record_lines import to_line
+from bench.records.records_file import Warn, read
 
 RECORDS = "records.jsonl"
 PLAN = Path("artifacts", "plan.json")
 BASELINE, CALIBRATION = "baseline.json", "calibration.json"
 LATEST = ("latest", "last")
 SHOWN = 5
-LINE = "expected a record as a line of JSON"
-AGAIN = "found the same record again, expected each once"
-
-Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,59 +130,6 @@ def new_run(results: Path, *, machine: str) -> RunFolder:
             except FileExistsError:  # another process started a run within the same 15 microseconds
                 continue
         return RunFolder(folder / RECORDS)
-
-
-def read(path: Path, *, warn: Warn) -> list[Record]:
-    """The records of a file, in the order of their lines; none if there is no file.
-
-    `warn` is called with a text for the lines that are not records, once for each reason. A digest of an older version
-    is replaced by the current digest of the same work. Raises UsageError if the file cannot be read.
-    """
-    try:
-        lines = path.read_bytes().split(b"\n") if path.exists() else []
-    except OSError as error:
-        raise UsageError(f"{path}: {unreadable(error)}, expected a file of records") from None
-    records = []
-    skipped: dict[str, list[int]] = {}
-    seen: set[bytes] = set()
-    for number, line in enumerate(lines, start=1):
-        if line.strip() in seen:  # as in two files that somebody joined: the same timing twice looks like two processes
-            skipped.setdefault(AGAIN, []).append(number)
-        elif line.strip():
-            seen.add(line.strip())
-            try:
-                record = _checked(from_line(_text(line, is_last=number == len(lines))))
-                records.append(replace(record, workload_digest=source_code.digest_today(record.workload_digest)))
-            except ForeignLineError as error:
-                skipped.setdefault(str(error), []).append(number)
-    for reason, numbers in skipped.items():
-        warn(f"{path}:{numbers[0]}: skipped, {_also(numbers)}{reason}")
-    return records
-
-
-def _checked(record: Record) -> Record:
-    wrong = misfit(record)
-    if wrong:
-        raise ForeignLineError(wrong)
-    return record
-
-
-def _text(line: bytes, *, is_last: bool) -> str:
-    """A line of a records file as text; what follows the last line end is the beginning of a line that was cut off."""
-    if is_last and line.startswith(b"{") and not line.endswith(b"}"):
-        raise ForeignLineError(f"found the beginning of a record, {LINE}: the file is cut off here")
-    try:
-        return line.decode()
-    except UnicodeDecodeError:
-        raise ForeignLineError(f"found bytes that are not text in UTF-8, {LINE}") from None
-
-
-def _also(numbers: Sequence[int]) -> str:
-    """The other lines that were skipped for the same reason, in words."""
-    others = [str(number) for number in numbers[1 : 1 + SHOWN]]
-    more = len(numbers) - 1 - len(others)
-    words = ", ".join(others) + (f" and {more} more" if more else "")
-    return f"and so {'were lines' if len(numbers) > 2 else 'was line'} {words}: " if others else ""  # noqa: PLR2004 (two lines)
 
 
 def runs(results: Path) -> list[RunFolder]:

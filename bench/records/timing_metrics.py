@@ -182,6 +182,12 @@ def start_cost_s(block: Block) -> float:
     return max(0.0, (sum(block.call_ns) + block.first_round_ns) / 1e9 - len(block.call_ns) * single - together)
 
 
+@metric("s", "lower", scenarios=EVERYWHERE, samples="call_ns", may_be_zero=True)
+def start_rest_s(block: Block) -> float:
+    """What `start_cost_s` has beyond `trace_time_s` and `compile_time_s`, at least 0."""
+    return max(0.0, start_cost_s(block) - trace_time_s(block) - compile_time_s(block))
+
+
 @metric("cores", "lower", scenarios=EVERYWHERE, samples="pipelined_ns")
 def cpu_use(block: Block) -> float:
     """CPU time / wall time of the pipelined rounds: how many cores were busy on average."""
@@ -275,9 +281,11 @@ def middle(values: Sequence[float]) -> float:
     With the geometric mean, the median throughput is the inverse of the median time, and a comparison on a log scale
     gives the same figure.
     """
-    if min(values) > 0 and len(values) % 2 == 0:
-        return float(np.exp(np.median(np.log(values))))
-    return float(np.median(values))
+    ordered, half = sorted(values), len(values) // 2
+    if len(values) % 2:
+        return float(ordered[half])
+    low, high = ordered[half - 1 : half + 1]
+    return math.exp((math.log(low) + math.log(high)) / 2) if ordered[0] > 0 else (low + high) / 2
 
 
 def summary(metric: Metric, blocks: Iterable[Block]) -> Summary | None:

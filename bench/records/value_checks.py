@@ -24,6 +24,7 @@ ISO_8601 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d
 # Lists of which a median or the last item is needed.
 NEVER_EMPTY = {"call_ns", "synchronised_ns", "pipelined_ns", "to_device_ns", "dispatch_ns", "compute_ns", "to_host_ns"}
 NEVER_EMPTY |= {"batch_sizes"}
+PLAIN, CHECKED = {float, str}, {MOMENT, MACHINE}
 LONGEST_NAME = 255  # bytes
 SHOWN = 60  # characters of a value
 
@@ -39,13 +40,16 @@ def problem(record: object) -> str | None:
 
 def _problems(value: object, place: Place, name: str) -> Iterator[str]:
     """The problems of a value and of all values in it; `name` is the field that it belongs to."""
-    if is_dataclass(value):
+    if names := _names(type(value)):  # type: ignore[arg-type] # mypy: a type is not hashable
         yield from _restored(value, place)
-        for field in fields(value):
-            yield from _problems(getattr(value, field.name), (*place, field.name), field.name)
+        for field in names:
+            item = getattr(value, field)
+            if not _is_plain(item, field):
+                yield from _problems(item, (*place, field), field)
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _problems(item, (*place, key), name)
+            if not _is_plain(item, name):
+                yield from _problems(item, (*place, key), name)
     elif isinstance(value, tuple):
         yield from _of_list(value, place, name)
     elif expected := _expected(value, name):
@@ -53,13 +57,41 @@ def _problems(value: object, place: Place, name: str) -> Iterator[str]:
         yield f"{key_name(place)}: found {found}, expected {expected}"
 
 
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    """The names of the fields of a dataclass; none for other types."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
+
+
 def _of_list(value: tuple[Any, ...], place: Place, name: str) -> Iterator[str]:
     if name in NEVER_EMPTY and not value:
         yield f"{key_name(place)}: found an empty list, expected at least one value"
     if name.endswith(NANOSECONDS) and value and 0 <= min(value) <= max(value) <= LARGEST:  # most lists, and the longest
         return
+    if name not in CHECKED and not name.endswith(SECONDS) and _all_plain(value):
+        return
     for number, item in enumerate(value):
         yield from _problems(item, (*place, number), name)
+
+
+def _is_plain(value: object, name: str) -> bool:
+    """Whether nothing can be wrong with a single value; so it is with most, and this is quick to see."""
+    kind = type(value)
+    if kind is int:
+        return 0 < value <= LARGEST or (value == 0 and name not in DIVISORS)  # type: ignore[operator] # an int
+    if kind in PLAIN:
+        return name not in CHECKED and not name.endswith(SECONDS)
+    return value is None or kind is bool
+
+
+def _all_plain(value: tuple[Any, ...]) -> bool:
+    """Whether a list, or a list of lists, has only text, numbers with a fraction and whole numbers of a usual size."""
+    items = [item for inner in value for item in inner] if set(map(type, value)) == {tuple} else value
+    kinds = set(map(type, items))
+    if not kinds <= PLAIN | {int}:
+        return False
+    whole = [item for item in items if type(item) is int] if int in kinds else [0]
+    return 0 <= min(whole) <= max(whole) <= LARGEST
 
 
 def _restored(value: object, place: Place) -> Iterator[str]:

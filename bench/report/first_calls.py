@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from itertools import groupby
 
 from bench.records.cell import Cell
-from bench.records.timing_metrics import METRICS, Summary, summary
+from bench.records.timing_metrics import METRICS, Summary
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.performance import several_steps
 from bench.report.reliability import doubt, explained, marked
-from bench.report.results import Results, label_columns, labels, lane, planned_cells
+from bench.report.results import Results, figure, label_columns, labels, lane, planned_cells
 from bench.workload.axes import Scenario
 
 SCENARIOS: dict[Scenario, str] = {"training": "step_time_p50_s", "inference": "query_time_p50_s"}
@@ -108,7 +108,7 @@ def _table(  # noqa: PLR0913 (what such a table is made of)
 def _row(results: Results, cell: Cell, metrics: Iterable[str]) -> tuple[Entry, ...]:
     """The row of a cell; empty if none of the metrics is known."""
     metrics = tuple(metrics)
-    found = [summary(METRICS[name], results.blocks[cell]) for name in metrics]
+    found = [figure(results, cell, METRICS[name]) for name in metrics]
     if not any(found):
         return ()
     return (

@@ -18,14 +18,16 @@ SPECIAL = re.compile(r"[\\|*`~]|\](?=[(\[])|(?<![^\W_])_|_(?![^\W_])|^[#>]")
 FORMULA = re.compile(r"\$(?=[^\s$][^$]*\$)|(?<=[^\s$])\$")
 ENTITY = re.compile(r"&(?=#?\w+;)")
 BRACKET = re.compile(r"(?<!\\)[\[\]]")
+Charts = Mapping[str, tuple[str, str]]
+UNFOLDED = 2  # charts
 FENCE = 3  # backticks, and more if the text has as many
 
 
-def render(report: Report, *, charts: Mapping[str, str] | None = None, missing: Iterable[str] = ()) -> str:
+def render(report: Report, *, charts: Charts | None = None, missing: Iterable[str] = ()) -> str:
     """The whole page: the answers, the summary, then details that are folded.
 
-    `charts` maps each caption to the path of its picture, relative to the page. `missing` has a line for each chart
-    that could not be drawn.
+    `charts` maps each caption to the path of its picture, relative to the page, and to what it shows. `missing` has a
+    line for each chart that could not be drawn.
     """
     anchors = _Anchors()
     anchors.of(report.title)
@@ -143,9 +145,13 @@ def _table(table: Table, anchors: _Anchors, *, has_title: bool) -> Iterator[str]
         yield from (_note(note), "")
 
 
-def _charts(charts: Mapping[str, str], missing: Iterable[str]) -> Iterator[str]:
-    for caption, path in charts.items():
-        yield from (f"![{_in_brackets(caption)}]({quote(path)})", "")
+def _charts(charts: Charts, missing: Iterable[str]) -> Iterator[str]:
+    for number, (caption, (path, text)) in enumerate(charts.items()):
+        picture = (f"![{_in_brackets(text)}]({quote(path)})", "")
+        if number < UNFOLDED:
+            yield from picture
+        else:
+            yield from (*_fold(caption), *picture, "</details>", "")
     for line in missing:
         yield from (_note(line), "")
 

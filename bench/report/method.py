@@ -6,6 +6,7 @@ from itertools import pairwise
 from statistics import median
 
 from bench.analysis import time_breakdown
+from bench.records.cell import Cell
 from bench.records.record import Record
 from bench.records.timing_metrics import METRICS, summary, timed_blocks
 from bench.report import formatting
@@ -52,13 +53,23 @@ def _breaks(records: Sequence[Record]) -> str:
     return f", with {words} of {' and '.join(f'{item:.0f}' for item in minutes)} minutes" if minutes else ""
 
 
-def _apart(records: Sequence[Record]) -> str:
-    """How far apart processes of the same cell are: differences below this may be noise."""
-    spreads = {}
-    for cell, blocks in timed_blocks(records).items():
-        found = summary(METRICS[THROUGHPUT], blocks)
-        if found is not None and len(found.processes) > 1:
-            spreads[cell] = found.high / found.low - 1
+def typical_spread(records: Iterable[Record]) -> float | None:
+    """How many times the throughput of the slowest process of a cell the fastest reaches: the median over cells."""
+    spreads = _spreads(records).values()
+    return 1 + median(spreads) if spreads else None
+
+
+def _spreads(records: Iterable[Record]) -> dict[Cell, float]:
+    """How far the processes of each cell differ in throughput, as a share of the slowest."""
+    metric = METRICS[THROUGHPUT]
+    found = {cell: summary(metric, blocks) for cell, blocks in timed_blocks(records).items()}
+    several = {cell: item for cell, item in found.items() if item is not None and len(item.processes) > 1}
+    return {cell: item.high / item.low - 1 for cell, item in several.items()}
+
+
+def _apart(records: Iterable[Record]) -> str:
+    """How far processes of the same cell differ, and where most; empty where no cell has several processes."""
+    spreads = _spreads(records)
     if not spreads:
         return ""
     words = (

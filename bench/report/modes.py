@@ -12,7 +12,7 @@ from bench.report import formatting, progress
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.performance import summaries
 from bench.report.reliability import all_marked, explained, marked
-from bench.report.results import Results, planned_cells, select, sittings, where
+from bench.report.results import Results, by_sitting, planned_cells, remembered, select, where
 from bench.report.tuning import searches
 from bench.workload.axes import Precision, Scenario
 
@@ -70,6 +70,7 @@ def pays_off(time: float, start: float, *, usual_time: float, usual_start: float
     return (start - usual_start) / (usual_time - time) if time < usual_time else math.inf
 
 
+@remembered
 def _base(results: Results) -> Precision:
     """The precision that the others are compared with: fp32, or the first precision of a run without fp32."""
     found = tuple(dict.fromkeys(record.case.precision for record in results.records))
@@ -80,6 +81,7 @@ def _usual(results: Results, cell: Cell) -> Cell:
     return replace(cell, mode="idiomatic", precision=_base(results))
 
 
+@remembered
 def _speed_ups(
     results: Results, workload: str, scenario: Scenario, *, within_precision: bool = False
 ) -> dict[Cell, Summary]:
@@ -103,8 +105,7 @@ def _by_process(
 ) -> dict[Cell, dict[tuple[int, int], float]]:
     """A metric of each timed cell, by sitting (part of a run without a break) and replicate."""
     found: dict[Cell, dict[tuple[int, int], float]] = {}
-    for number, sitting in enumerate(sittings(results.records)):
-        there = replace(results, records=sitting)
+    for number, there in enumerate(by_sitting(results)):
         for record, cell, block in timed(select(there, workload, purpose="timing", scenario=scenario)):
             took = value(metric, block)
             if took is not None:

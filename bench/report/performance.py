@@ -7,7 +7,7 @@ from itertools import groupby
 from bench.analysis.leaders import tied
 from bench.records.cell import Cell
 from bench.records.record import SearchResult
-from bench.records.timing_metrics import METRICS, Metric, Summary, against_best, summary
+from bench.records.timing_metrics import METRICS, Metric, Summary, against_best
 from bench.report import formatting, reliability
 from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.machine import throttling
@@ -15,6 +15,7 @@ from bench.report.reliability import doubt, marked
 from bench.report.results import (
     STATUS_WORDS,
     Results,
+    figure,
     label_columns,
     labels,
     lane,
@@ -108,7 +109,7 @@ def without_bold(notes: Iterable[str], rows: Iterable[Iterable[Entry]]) -> tuple
 
 def summaries(results: Results, cells: Iterable[Cell], metric: Metric) -> dict[Cell, Summary]:
     """The metric of every cell that has it."""
-    found = {cell: summary(metric, results.blocks.get(cell, ())) for cell in cells}
+    found = {cell: figure(results, cell, metric) for cell in cells}
     return {cell: item for cell, item in found.items() if item is not None}
 
 
@@ -215,12 +216,12 @@ def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...
             )
         yield BOLD if counts[0] > 1 else BOLD_OF_ONE
     yield from _unreliable(results, cells, figures)
-    for figure in figures:
-        metric = METRICS[figure.metric]
+    for item in figures:
+        metric = METRICS[item.metric]
         if metric.at_least > 1 and not summaries(results, cells, metric):
-            yield f"No {figure.title}: it needs {metric.at_least} timed calls in every process."
+            yield f"No {item.title}: it needs {metric.at_least} timed calls in every process."
         elif metric.at_least > 1 and len(summaries(results, cells, metric)) < len(cells):
-            yield f"n/a at {figure.title}: fewer than {metric.at_least} timed calls."
+            yield f"n/a at {item.title}: fewer than {metric.at_least} timed calls."
     unequal = [text for _, group in groupby(cells, key=lambda cell: cell.group) for text in _cores(results, group)]
     if unequal:
         yield f"CPU use differs (CPU/wall): {'; '.join(unequal)}."

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from bench.analysis.reliability import Doubt, Reason, figure_doubt
 from bench.records.cell import Cell
-from bench.records.timing_metrics import METRICS, Metric, Summary, summary
+from bench.records.timing_metrics import METRICS, Metric, Summary
 from bench.report.layout import Entry
-from bench.report.results import Results, where
+from bench.report.results import Results, figure, remembered, where
 
 SIGN = "†"
 THROUGHPUT = "samples_per_second"
@@ -28,6 +28,7 @@ REMEDIES: Mapping[Reason, str] = {
 Named = Callable[[Cell], str]
 
 
+@remembered
 def doubt(results: Results, cell: Cell, metric: Metric) -> Doubt | None:
     """Why a figure cannot be relied on; None if it can."""
     blocks = results.blocks.get(cell, ())
@@ -84,10 +85,10 @@ def may_be_fastest(
     best = max((sign * item.median for item in ranked), default=-math.inf)
     found = []
     for cell in out:
-        blocks, reason = results.blocks.get(cell, ()), doubt(results, cell, metric)
-        processes = summary(metric, blocks)
-        is_unknown = reason is not None and reason.reason == "disturbed" and reason.processes == len(blocks)
-        if processes and (is_unknown or max(sign * number for number in processes.processes) > best):
+        number, reason = len(results.blocks.get(cell, ())), doubt(results, cell, metric)
+        processes = figure(results, cell, metric)
+        is_unknown = reason is not None and reason.reason == "disturbed" and reason.processes == number
+        if processes and (is_unknown or max(sign * value for value in processes.processes) > best):
             found.append(cell)
     return tuple(found)
 

@@ -1,16 +1,17 @@
 """The records of one run, arranged for tables: what was timed, what failed, which cells are ranked together."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import wraps
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar
 
 from bench.analysis.reliability import Doubt, cell_doubts, spread_limit
 from bench.records.cell import Cell, cells
 from bench.records.measurement import Block
 from bench.records.record import Case, Certificate, Record
-from bench.records.timing_metrics import timed_blocks
+from bench.records.timing_metrics import Metric, Summary, summary, timed_blocks
 from bench.report.layout import Column, Entry, left
 from bench.workload import grid_variants
 from bench.workload.axes import Purpose, Scenario
@@ -54,6 +55,30 @@ class Results:
     varying: tuple[str, ...]
     doubts: Mapping[Cell, Doubt]
     spread_limit: float
+    known: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)  # see `remembered`
+
+
+Rest = ParamSpec("Rest")
+Value = TypeVar("Value")
+
+
+def remembered(
+    compute: Callable[Concatenate[Results, Rest], Value],
+) -> Callable[Concatenate[Results, Rest], Value]:
+    """A function of results that computes its value once: tables ask for it again and again, of thousands of records.
+
+    The other arguments are given by position.
+    """
+
+    @wraps(compute)
+    def read(results: Results, /, *rest: Rest.args, **named: Rest.kwargs) -> Value:
+        key = compute, rest, tuple(named.items())
+        if key not in results.known:
+            results.known[key] = compute(results, *rest, **named)
+        value: Value = results.known[key]
+        return value
+
+    return read
 
 
 def arrange(records: Iterable[Record], *, noise: Noise = MappingProxyType({})) -> Results:
@@ -98,20 +123,43 @@ def sittings(records: Iterable[Record]) -> list[tuple[Record, ...]]:
     return [tuple(part) for part in found]
 
 
+@remembered
+def by_sitting(results: Results) -> list[Results]:
+    """The results of each part of a run that was interrupted and resumed."""
+    return [replace(results, records=sitting) for sitting in sittings(results.records)]
+
+
 def lane(case: Case | Cell) -> Lane:
     """The lane that a case or a cell runs in."""
     return Lane(case.contender, case.device, case.mode, case.precision, case.threads)
 
 
+@remembered
+def figure(results: Results, cell: Cell, metric: Metric) -> Summary | None:
+    """A metric of a cell over its processes; None if it was not timed, or if a process has no value."""
+    return summary(metric, results.blocks.get(cell, ()))
+
+
+@remembered
+def of_workload(results: Results) -> dict[str, list[Record]]:
+    """The records by workload, in the order of measurement."""
+    found: dict[str, list[Record]] = {}
+    for record in results.records:
+        found.setdefault(record.case.workload, []).append(record)
+    return found
+
+
+@remembered
 def workloads(results: Results) -> tuple[str, ...]:
     """Every workload once, without the variants of a grid, which have a table of their own."""
     names = dict.fromkeys(record.case.workload for record in results.records)
     return tuple(name for name in names if not grid_variants.is_variant(name))
 
 
+@remembered
 def lanes(results: Results, workload: str) -> tuple[Lane, ...]:
     """Every lane in which a workload was run or tried; lanes that are ranked together stand together."""
-    found = dict.fromkeys(lane(record.case) for record in results.records if record.case.workload == workload)
+    found = dict.fromkeys(lane(record.case) for record in of_workload(results).get(workload, ()))
     ways = list(dict.fromkeys(item[1:] for item in found))  # modes and precisions stay in the order of the run
     return tuple(sorted(found, key=lambda item: ways.index(item[1:])))
 
@@ -122,14 +170,14 @@ def select(
     """The records of a workload with this purpose, and with this lane and scenario if they are given."""
     return tuple(
         record
-        for record in results.records
-        if record.case.workload == workload
-        and record.case.purpose == purpose
+        for record in of_workload(results).get(workload, ())
+        if record.case.purpose == purpose
         and (lane_is is None or lane(record.case) == lane_is)
         and (scenario is None or record.case.scenario == scenario)
     )
 
 
+@remembered
 def planned_cells(results: Results, workload: str, scenario: Scenario) -> tuple[Cell, ...]:
     """The cells that were timed or tried; cells that are ranked together stand together."""
     timed = select(results, workload, purpose="timing", scenario=scenario)
@@ -144,17 +192,20 @@ def _way(cell: Cell) -> tuple[str, str, str, int, str]:
 
 def outcome(results: Results, cell: Cell) -> str:
     """The outcome of a cell without timings: the last outcome that is not ok."""
-    tried = (record for record in results.records if record.case.purpose == "timing" and cell in cells(record.case))
+    timed = select(results, cell.workload, purpose="timing", scenario=cell.scenario)
+    tried = (record for record in timed if cell in cells(record.case))
     return next((record.outcome for record in reversed(tuple(tried)) if record.outcome != "ok"), "not measured")
 
 
+@remembered
 def certificates(results: Results, workload: str, lane_is: Lane) -> tuple[Certificate | None, ...]:
     """The certificates of a lane, each once: of the records that ended well, or of all if none did."""
-    here = [item for item in results.records if item.case.workload == workload and lane(item.case) == lane_is]
+    here = [item for item in of_workload(results).get(workload, ()) if lane(item.case) == lane_is]
     well = [record for record in here if record.outcome == "ok"]
     return tuple(dict.fromkeys(record.certificate for record in well or here))
 
 
+@remembered
 def status(results: Results, workload: str, lane_is: Lane) -> Status:
     """Whether all records of a lane are proven equal; `unavailable` if the framework cannot do this work."""
     found = certificates(results, workload, lane_is)

@@ -6,11 +6,11 @@ from dataclasses import replace
 from bench.analysis.roofline import Standing, best, stand
 from bench.records.cell import Cell
 from bench.records.record import Rate, Roof
-from bench.records.timing_metrics import METRICS, summary
+from bench.records.timing_metrics import METRICS
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.reliability import all_marked, explained
-from bench.report.results import Results, label_columns, labels, lane, planned_cells, workloads
+from bench.report.results import Results, figure, label_columns, labels, lane, planned_cells, remembered, workloads
 from bench.workload.axes import Scenario
 
 PIPELINED: dict[Scenario, str] = {"training": "step_time_pipelined_s", "inference": "query_time_pipelined_s"}
@@ -135,6 +135,7 @@ def roofs_table(results: Results) -> Table:
     return Table(title="Measured peaks", columns=columns, rows=tuple(rows), notes=(PEAKS,))
 
 
+@remembered
 def roofs(results: Results) -> dict[tuple[str, str], Roof]:
     """The measured peaks by device and precision. A resumed run measures them at each start; the best count."""
     found: dict[tuple[str, str], dict[Roof, None]] = {}
@@ -147,10 +148,11 @@ def roofs(results: Results) -> dict[tuple[str, str], Roof]:
     }
 
 
+@remembered
 def standing(results: Results, cell: Cell) -> tuple[float, Standing] | None:
     """The median time of a pipelined call over processes, and its `Standing`; None if any part is unknown."""
     blocks, roof = results.blocks.get(cell, ()), roofs(results).get((cell.device, cell.precision))
-    found = summary(METRICS[PIPELINED[cell.scenario]], blocks)
+    found = figure(results, cell, METRICS[PIPELINED[cell.scenario]])
     if not blocks or roof is None or found is None or blocks[0].flops is None or not blocks[0].least_bytes:
         return None
     least_bytes = blocks[0].least_bytes

@@ -13,7 +13,7 @@ from bench.records.environment import BUSY_CORES
 from bench.records.record import Candidate, SearchResult
 from bench.report import formatting, progress
 from bench.report.layout import Column, Entry, Table, left
-from bench.report.results import Results, label_columns, labels, lane
+from bench.report.results import Results, label_columns, labels, lane, remembered
 
 LONGEST_ERROR = 120  # characters of it; the record has more
 TITLES = {"step_time_pipelined_s": "step time, pipelined", "query_time_p50_s": "latency p50"}
@@ -25,6 +25,7 @@ RANKED = (
 )
 
 
+@remembered
 def searches(results: Results) -> dict[Cell, SearchResult]:
     """The searches behind the cells of mode `tuned`."""
     found: dict[Cell, SearchResult] = {}

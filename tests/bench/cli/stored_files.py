@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench.records.record import Record, to_line
+from bench.records.record import Record
+from bench.records.record_lines import to_line
 
 
 def store(path: Path, records: list[Record], *, change: Callable[[Any], Any] = lambda content: content) -> Path:

@@ -1,6 +1,6 @@
 """`levelfield baseline` sets, shows and clears the run that others are compared with."""
 
-from bench.records.record import from_line
+from bench.records.record_lines import from_line
 from tests.bench.cli.conftest import Command, Place
 from tests.bench.cli.stored_files import store
 

@@ -12,7 +12,7 @@ from bench.plan.request import check_variables
 from bench.records import control_groups
 from bench.records import environment as surroundings
 from bench.records.environment import changed_to_now, inherited_variables
-from bench.records.record import to_line
+from bench.records.record_lines import to_line
 from bench.records.shell import shell
 from bench.records.store import RunFolder
 from bench.workload import frameworks

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from bench.cli import report
 from bench.cli.page import without_folders
 from bench.plan.options import Options
 from bench.records.store import Plan, new_run
-from bench.report import charts
+from bench.report.charts import catalogue
 from tests.bench.cli.conftest import Command, Finished, Place
 from tests.bench.cli.stored_files import store
 from tests.bench.sample_records import quick_run, record
@@ -115,17 +116,28 @@ def test_two_runs_are_no_one_file_of_pytest_benchmark(levelfield: Command, basel
 def test_a_chart_that_cannot_be_drawn_costs_neither_the_page_nor_the_other_charts_and_ends_with_1(
     levelfield: Command, baseline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse() -> catalogue.Spec:
         raise ValueError("no room\nfor this")
 
-    monkeypatch.setitem(charts.CHARTS, "learning-curves", replace(charts.CHARTS["learning-curves"], panel=refuse))
+    monkeypatch.setitem(catalogue.CHARTS, "learning-curves", replace(catalogue.CHARTS["learning-curves"], spec=refuse))
     found = levelfield("report", baseline, "--reports", tmp_path)
     line = "The chart 'Learning curves on cpu' could not be drawn (ValueError: no room). The tables have its figures."
     assert (found.code, found.err.splitlines()[0]) == (1, f"warning: {line}")
     page = (tmp_path / "latest.md").read_text()
     assert line in page
     assert "learning-curves" not in page
-    assert page.count(".png)") == len(list((tmp_path / "latest").glob("*.png"))) == 3
+    assert page.count(".svg)") == len(list((tmp_path / "latest").glob("*.svg"))) == 9
+
+
+def test_without_the_library_of_charts_the_page_says_so(
+    levelfield: Command, baseline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith(("altair", "bench.report.charts"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "altair", None)
+    found = levelfield("report", baseline, "--reports", tmp_path)
+    assert found.code == 1
+    assert "No chart could be drawn: altair is not installed." in (tmp_path / "latest.md").read_text()
 
 
 def test_a_folder_of_charts_that_cannot_be_written_costs_the_charts_alone(

@@ -16,7 +16,8 @@ from bench.records import value_checks
 from bench.records.evaluation import ClassQuality, Error, Evaluation, Picture, Threshold
 from bench.records.machine_use import Reading, Use
 from bench.records.measurement import Boundary, Capacity, Compiling, Measurement, Trial
-from bench.records.record import ForeignLineError, Record, from_line, to_line
+from bench.records.record import Record
+from bench.records.record_lines import ForeignLineError, from_line, to_line
 from bench.workload.network_layers import Layer
 from bench.workload.recipe import Band
 from tests.bench.mutated_files import damage, trees

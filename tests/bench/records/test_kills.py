@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.records.record import Record, to_line
+from bench.records.record import Record
+from bench.records.record_lines import to_line
 from bench.records.store import RunFolder, new_run
 from tests.bench.sample_records import record
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.records.record import Case, Certificate, Deviation, ForeignLineError, from_line, last_attempts, to_line
+from bench.records.record import Case, Certificate, Deviation, last_attempts
+from bench.records.record_lines import ForeignLineError, from_line, to_line
 from tests.bench.sample_records import quick_run, record
 
 CASE = Case(workload="digits-dnn", framework="keras", backend="jax", scenario="training", batch_sizes=(32,), threads=2)

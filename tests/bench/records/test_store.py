@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError, NothingMeasuredError, UsageError
-from bench.records.record import SCHEMA_VERSION, Record, to_line
+from bench.records.record import SCHEMA_VERSION, Record
+from bench.records.record_lines import to_line
+from bench.records.records_file import read
 from bench.records.store import (
     Plan,
     RunFolder,
@@ -18,7 +20,6 @@ from bench.records.store import (
     find_run,
     load_calibration,
     new_run,
-    read,
     runs,
     save_calibration,
     set_baseline,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bench.records import value_checks
-from bench.records.record import ForeignLineError, from_line, to_line
 from bench.records.record_checks import misfit
+from bench.records.record_lines import ForeignLineError, from_line, to_line
 from tests.bench.sample_records import record
 
 WHOLE = f"expected a whole number from 0 to {2**63 - 1}"

@@ -9,11 +9,13 @@ from tests.bench.sample_records import quick_run
 
 
 def test_the_page_has_contents_tables_the_command_and_charts() -> None:
-    page = markdown.render(report(quick_run(), command="nox -s bench"), charts={"Training": "charts/training.png"})
+    page = markdown.render(
+        report(quick_run(), command="nox -s bench"), charts={"Training": ("charts/training.svg", "Training. Bars")}
+    )
     assert "[Summary](#summary) · [digits-dnn](#digits-dnn) · " in page
     assert "## digits-dnn" in page
     assert "```sh\nnox -s bench\n```" in page
-    assert "![Training](charts/training.png)" in page
+    assert "![Training. Bars](charts/training.svg)" in page
     assert "**1.00×" in page
     assert "## Charts" not in markdown.render(report(quick_run()))
 
@@ -28,7 +30,7 @@ def test_every_row_of_a_table_has_as_many_bars_as_its_heading() -> None:
 
 
 def test_a_page_shows_answers_and_summary_and_folds_the_rest() -> None:
-    page = markdown.render(report(quick_run()), charts={"Training": "training.svg"})
+    page = markdown.render(report(quick_run()), charts={"Training": ("training.svg", "Training")})
     shown = unfolded(page)
     assert [line for line in shown if line.startswith("## ")] == [
         "## Answers: cpu, mode idiomatic, fp32",

@@ -68,9 +68,9 @@ def test_without_records_the_error_says_what_to_do() -> None:
 
 def test_reports_import_no_framework_and_no_heavy_library() -> None:
     program = (
-        "import sys; import bench.report.tables, bench.report.markdown, bench.report.terminal, bench.report.charts, "
+        "import sys; import bench.report.tables, bench.report.markdown, bench.report.terminal, bench.report.figures, "
         "bench.report.comparison, bench.export.csv; "
-        "heavy = {'torch', 'tensorflow', 'keras', 'jax', 'flax', 'sklearn', 'pandas', 'matplotlib'}; "
+        "heavy = {'torch', 'tensorflow', 'keras', 'jax', 'flax', 'sklearn', 'pandas', 'matplotlib', 'altair'}; "
         "sys.exit(', '.join(heavy & sys.modules.keys()) or 0)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False, capture_output=True).stderr == b""

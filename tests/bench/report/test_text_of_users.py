@@ -19,10 +19,11 @@ from matplotlib.figure import Figure
 from rich.cells import cell_len
 from rich.console import Console
 
-from bench.records.evaluation import ClassQuality, Error, Evaluation
+from bench.records.evaluation import ClassQuality, Error, Evaluation, Picture
 from bench.records.measurement import Measurement
 from bench.records.record import Record
-from bench.report import chart_text, charts, markdown, terminal
+from bench.report import markdown, terminal
+from bench.report.charts import files, picture_text
 from bench.report.formatting import name_of, one_line
 from bench.report.layout import Column, Entry, Report, Section, Table, left
 from bench.report.tables import report
@@ -53,7 +54,8 @@ def judged(labels: Sequence[str], *, workload: str = "mine", unit: str = "") -> 
     )
     scores = tuple(ClassQuality(precision=0.5, recall=0.5, f1=0.5, samples=2) for _ in labels)
     worst = tuple(Error(sample=row, truth=row, predicted=(row + 1) % number, size=0.9) for row in range(number))
-    judgement = Evaluation(confusion=confusion, by_class=scores, worst=worst)
+    pictures = tuple(Picture(sample=row, shape=(1, 1, 1), pixels="AA==") for row in range(number))
+    judgement = Evaluation(confusion=confusion, by_class=scores, worst=worst, pictures=pictures)
     found = replace(learning(), judgement=judgement, labels=tuple(labels), unit=unit)
     return record(workload, purpose="learning", measurement=Measurement(learning=found))
 
@@ -107,26 +109,31 @@ def test_the_parser_sees_a_label_that_is_not_escaped() -> None:
 
 @pytest.mark.parametrize("kind_of_label", LABELS)
 def test_every_label_is_drawn_or_has_a_sign_in_its_place(kind_of_label: str, tmp_path: Path) -> None:
-    drawn = charts.draw([judged(LABELS[kind_of_label], unit=LABELS[kind_of_label][0])], tmp_path)
+    drawn = files.draw([judged(LABELS[kind_of_label], unit=LABELS[kind_of_label][0])], tmp_path)
     assert "Confusion matrices on cpu" in drawn
-    assert all(path.is_file() for path in drawn.values())
+    assert all(item.path.is_file() for item in drawn.values())
 
 
 def test_a_dollar_sign_in_a_chart_is_no_formula(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert charts.draw([judged(("$", "$$"))], tmp_path)
-    monkeypatch.setattr(chart_text, "plain", nullcontext)
+    assert files.draw([judged(("$\\frac", "b$"))], tmp_path)
+    monkeypatch.setattr(picture_text, "plain", nullcontext)
     with pytest.raises(ValueError, match="Parse"):
-        charts.draw([judged(("$", "$$"))], tmp_path)
+        files.draw([judged(("$\\frac", "b$"))], tmp_path)
 
 
 def test_a_chart_says_that_it_shortened_names_and_that_its_font_lacks_some(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remarks: list[str] = []
-    monkeypatch.setattr(Figure, "savefig", lambda figure, *_args, **_options: remarks.append(figure.get_supxlabel()))
+
+    def note(figure: Figure, *_: object, **__: object) -> None:
+        if figure.get_suptitle() == "Largest errors on cpu":
+            remarks.append(figure.get_supxlabel())
+
+    monkeypatch.setattr(Figure, "savefig", note)
     for labels in (("a", "b"), ("猫", "b"), ("x" * 400, "b")):
-        charts.draw([judged(labels)], tmp_path)
-    plain, foreign, long = (text for text in remarks if "Example CPU" in text)
+        files.draw([judged(labels)], tmp_path)
+    plain, foreign, long = remarks
     assert "whole names" not in plain
     assert "□ stands for a character that the font of charts lacks: the tables have the whole names." in foreign
     assert "… ends a name that is too long for a chart" in long
@@ -136,7 +143,7 @@ def test_settings_of_a_user_do_not_change_a_chart(tmp_path: Path) -> None:
     import matplotlib as mpl
 
     with mpl.rc_context({"text.usetex": True, "font.size": 40, "text.parse_math": True}):
-        drawn = charts.draw([judged(("$", "_"))], tmp_path)
+        drawn = files.draw([judged(("$", "_"))], tmp_path)
         assert mpl.rcParams["text.usetex"], "and the settings are the user's again"
     assert "Confusion matrices on cpu" in drawn
 
@@ -144,7 +151,8 @@ def test_settings_of_a_user_do_not_change_a_chart(tmp_path: Path) -> None:
 @pytest.mark.parametrize("workload", WORKLOADS)
 def test_every_link_of_a_page_leads_to_its_heading_whatever_a_workload_is_called(workload: str) -> None:
     page = markdown.render(
-        report([record(workload), judged(("a", "b"), workload=workload)]), charts={"a [b] *c*": "x y.png"}
+        report([record(workload), judged(("a", "b"), workload=workload)]),
+        charts={"a [b] *c*": ("x y.png", "a [b] *c*")},
     )
     links = [target for target in targets(page) if target.startswith("#")]
     parts = [line for line in re.findall("^## .*", page, flags=re.MULTILINE) if not line.startswith("## Answers")]
@@ -177,7 +185,7 @@ def anchors(page: str) -> list[str]:
 
 
 def test_the_picture_of_a_chart_has_a_path_that_a_browser_understands() -> None:
-    page = markdown.render(report([record()]), charts={"a [b](c) *d*": "latest/a b?.png"})
+    page = markdown.render(report([record()]), charts={"a [b](c) *d*": ("latest/a b?.png", "a [b](c) *d*")})
     assert "](latest/a%20b%3F.png)" in page
     (image,) = [child for token in MarkdownIt().parse(page) for child in token.children or () if child.type == "image"]
     assert seen(image) == "a [b](c) *d*"
@@ -186,10 +194,11 @@ def test_the_picture_of_a_chart_has_a_path_that_a_browser_understands() -> None:
 def test_an_id_in_a_records_file_leads_out_of_no_folder(tmp_path: Path) -> None:
     folder = tmp_path / "latest"
     runs = [record(run="../../../x/y"), record(run="a b%?*", device="cuda:0/../z")]
-    drawn = charts.draw(runs, folder)
-    assert len(drawn) == 2
-    assert {path.parent.resolve() for path in drawn.values()} == {folder.resolve()}
-    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", path.name) for path in drawn.values())
+    drawn = files.draw(runs, folder)
+    paths = {item.path for item in drawn.values()}
+    assert len(paths) == 6
+    assert {path.parent.resolve() for path in paths} == {folder.resolve()}
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", path.name) for path in paths)
 
 
 def test_a_command_with_backticks_stays_in_its_block() -> None:

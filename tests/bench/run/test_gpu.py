@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.records.record import Record, from_line
+from bench.records.record import Record
+from bench.records.record_lines import from_line
 from bench.workload import frameworks
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(1200)]

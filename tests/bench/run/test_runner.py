@@ -10,7 +10,8 @@ import pytest
 from bench.plan.cases import Selection, cases
 from bench.records import control_groups
 from bench.records.machine_use import POWER_CAP, QUOTA, Reading, Use
-from bench.records.record import Case, from_line, to_json, to_line
+from bench.records.record import Case, to_json
+from bench.records.record_lines import from_line, to_line
 from bench.run import runner
 from bench.run.certificates import certify
 from bench.run.settings import ENDING, Event

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.records.record import Case, Record, SearchResult, from_line, to_line
+from bench.records.record import Case, Record, SearchResult
+from bench.records.record_lines import from_line, to_line
 from bench.run import certificates, option_search, peak_rates, proofs, runner, worker_client
 from bench.workload.workload import Workload
 from tests.bench.run.watched_run import Watched, watched

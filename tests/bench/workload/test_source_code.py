@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.records.record import last_attempts
-from bench.records.store import read
+from bench.records.records_file import read
 from bench.run.worker_client import ROOT
 from bench.workload import model_families, source_code
 from bench.workload.model_families import spec_source

@@ -1,4 +1,4 @@
-"""Text of users in charts: on one line, no longer than the room for it, in characters that the font has."""
+"""Text of users in pictures: on one line, no longer than the room for it, in characters that the font has."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

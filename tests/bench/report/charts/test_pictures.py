@@ -1,4 +1,4 @@
-"""Images, series and networks are drawn with their predictions."""
+"""Images and networks are drawn with their predictions."""
 
 from base64 import b64encode
 from dataclasses import replace
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from bench.records.evaluation import Error, Evaluation, Picture
 from bench.records.measurement import Measurement
-from bench.report import pictures
+from bench.report.charts import pictures
 from bench.report.results import Results, arrange
 from bench.workload import model_families
 from bench.workload.workload import load_workload

@@ -1,4 +1,4 @@
-"""Panels of single samples and of the network: first samples, largest errors, a series and its forecast, layers."""
+"""Pictures of single samples and of the network: first samples, largest errors, layers."""
 
 import math
 from base64 import b64decode
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from bench.records.evaluation import Error, Evaluation, Picture
 from bench.records.measurement import Learning
-from bench.report import chart_text, formatting
-from bench.report.panels import first_judgements, learnings
+from bench.report import formatting
+from bench.report.charts import picture_text
+from bench.report.evaluations import first_evaluations, learnings
 from bench.report.results import Results
-from bench.report.style import engineering, name_y, style
 from bench.workload.network_layers import Layer
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ TILE = 0.9  # of the room of a tile, the rest is between them
 LONGEST_ANSWER = 12  # characters of a class below an image
 LONGEST_LINE = 34  # characters in a box
 LINE, ARROW = 0.34, 0.3  # heights: of a line in a box, and between two boxes
-SERIES = 120  # points of a series that can be told apart
 
 Pick = Callable[[Evaluation], tuple[Error, ...]]
 
@@ -38,21 +37,6 @@ def first_samples(axes: "Axes", results: Results, workload: str) -> None:
 def worst_samples(axes: "Axes", results: Results, workload: str) -> None:
     """The images with the largest errors, each with its predicted and its true class."""
     _tiles(axes, results, workload, pick=lambda judgement: judgement.worst)
-
-
-def series(axes: "Axes", results: Results, workload: str) -> None:
-    """A series and the prediction for each of its points, in order; only the last points of a long series."""
-    shown = list(first_judgements(results, workload))
-    real = [truth for truth, _ in shown[0][1].pairs[-SERIES:]]
-    axes.plot(range(len(real)), real, color="black", linewidth=0.8, label="true")
-    for contender, judgement in shown:
-        line = {**style(contender), "marker": "", "linewidth": 0.9}
-        axes.plot(range(len(real)), [predicted for _, predicted in judgement.pairs[-SERIES:]], label=contender, **line)
-    axes.set_xlabel("samples of the test set, in their order", fontsize=8)
-    unit = _unit(results, workload)
-    name_y(axes, chart_text.shown(unit) if unit else "value")
-    axes.yaxis.set_major_formatter(engineering())
-    axes.grid(visible=True, color="#DDDDDD", linewidth=0.6)
 
 
 def architecture(axes: "Axes", results: Results, workload: str) -> None:
@@ -83,17 +67,12 @@ def architecture(axes: "Axes", results: Results, workload: str) -> None:
 
 def has_images(results: Results, workload: str) -> bool:
     """Whether samples are images."""
-    return any(judgement.pictures for _, judgement in first_judgements(results, workload))
+    return any(judgement.pictures for _, judgement in first_evaluations(results, workload))
 
 
 def has_wrong_images(results: Results, workload: str) -> bool:
     """Whether samples are images and some of them were classified wrongly."""
-    return any(judgement.pictures and judgement.worst for _, judgement in first_judgements(results, workload))
-
-
-def has_series(results: Results, workload: str) -> bool:
-    """Whether the samples form a series that has a naive forecast."""
-    return any(judgement.naive and len(judgement.pairs) > 1 for _, judgement in first_judgements(results, workload))
+    return any(judgement.pictures and judgement.worst for _, judgement in first_evaluations(results, workload))
 
 
 def has_network(results: Results, workload: str) -> bool:
@@ -102,7 +81,7 @@ def has_network(results: Results, workload: str) -> bool:
 
 
 def _tiles(axes: "Axes", results: Results, workload: str, *, pick: Pick) -> None:
-    contender, judgement = next(item for item in first_judgements(results, workload) if item[1].pictures)
+    contender, judgement = next(item for item in first_evaluations(results, workload) if item[1].pictures)
     known = {picture.sample: picture for picture in judgement.pictures}
     names = _first(results, workload).labels
     shown = [error for error in pick(judgement) if error.sample in known]
@@ -121,13 +100,13 @@ def _tiles(axes: "Axes", results: Results, workload: str, *, pick: Pick) -> None
     axes.set_xlim(-0.1, ACROSS)
     axes.set_ylim(-1.35 * -(-len(shown) // ACROSS) + 0.05, 0.1)
     axes.axis("off")
-    name = chart_text.shown(workload, longest=chart_text.LONGEST_TITLE)
+    name = picture_text.shown(workload, longest=picture_text.LONGEST_TITLE)
     axes.set_title(f"{name}, predicted by {contender}", fontsize=9)
 
 
 def _answer(error: Error, names: Sequence[str]) -> str:
     predicted, truth = (
-        chart_text.shown(names[int(value)], longest=LONGEST_ANSWER) if names else f"{value:g}"
+        picture_text.shown(names[int(value)], longest=LONGEST_ANSWER) if names else f"{value:g}"
         for value in (error.predicted, error.truth)
     )
     return f"{predicted}, not {truth}" if error.size else predicted
@@ -155,7 +134,3 @@ def _first(results: Results, workload: str) -> Learning:
 
 def _network(results: Results, workload: str) -> tuple[Layer, ...]:
     return next(learning.network for _, learning in learnings(results, workload) if learning.network)
-
-
-def _unit(results: Results, workload: str) -> str:
-    return _first(results, workload).unit

@@ -1,0 +1,168 @@
+"""Charts as files beside a page: SVG, and PNG for pictures of samples and networks."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import wrap
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from bench.records.record import Record
+from bench.report import formatting
+from bench.report.charts import catalogue, picture_text, pictures
+from bench.report.results import Noise, Results, arrange, part_of, workloads
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PANELS_PER_ROW = 3
+DOTS_PER_INCH = 100
+WIDTH_INCHES, PANEL_INCHES = 9.0, 2.6
+LONGEST_LINE = 125  # characters below the title of a chart
+NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")  # of a file: an id in a records file is anybody's text
+
+Tell = Callable[[str, Exception], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The records of one run on one device; `where` names both in a caption, `suffix` in the name of a file."""
+
+    results: Results
+    where: str
+    suffix: str
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The file of a chart, and what it shows, for readers who do not see it."""
+
+    path: Path
+    text: str
+
+
+def draw(
+    records: Sequence[Record], folder: Path, *, noise: Noise = MappingProxyType({}), tell: Tell | None = None
+) -> dict[str, File]:
+    """Write every chart that the records have data for, and return the files by their captions.
+
+    Each run and each device gets its own charts. A missing folder is made. Charts of an earlier page in this folder
+    are deleted. `tell` is called with the caption of each chart that cannot be drawn, and with the reason; the other
+    charts are drawn. Without `tell`, the reason is raised. `noise` is what calibrations know: how far processes differ
+    on each machine, in percent.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (*catalogue.CHARTS, *PICTURES):
+        for path in (*folder.glob(f"{name}-*.svg"), *folder.glob(f"{name}-*.png")):
+            path.unlink()
+    drawn: dict[str, File] = {}
+    for part in _parts(records, noise=noise):
+        for caption, path, write in (*_charts(part, folder), *_pictures(part, folder)):
+            try:
+                text = write(path)
+            except Exception as reason:  # a chart with unforeseen data must not cost the page
+                if tell is None:
+                    raise
+                tell(caption, reason)
+            else:
+                drawn |= {caption: File(path, text)} if text else {}
+    return drawn
+
+
+def source(results: Results) -> str:
+    """A line for charts that are shown alone: the run and the machine."""
+    first = results.records[0]
+    environment = first.environment
+    on_gpu = first.case.device != "cpu" and environment.gpus
+    machine = environment.gpus[0] if on_gpu else f"{environment.cpu}, {environment.cores} cores"
+    return formatting.one_line(f"{first.run} · {machine}")
+
+
+Write = Callable[[Path], str]  # what the chart shows; empty if there is nothing to draw
+Drawing = tuple[str, Path, Write]
+
+
+def _parts(records: Sequence[Record], *, noise: Noise) -> Iterator[Part]:
+    runs = dict.fromkeys(record.run for record in records)
+    for run in runs:
+        whole = arrange((record for record in records if record.run == run), noise=noise)
+        for device in dict.fromkeys(record.case.device for record in whole.records):
+            part = part_of(whole, (record for record in whole.records if record.case.device == device))
+            where = f"on {device}" if len(runs) == 1 else f"on {device}, run {run}"
+            yield Part(part, where, NOT_IN_A_NAME.sub("-", device if len(runs) == 1 else f"{device}-{run}"))
+
+
+def _charts(part: Part, folder: Path) -> Iterator[Drawing]:
+    data = catalogue.data_of(part.results)
+    for name, chart in catalogue.CHARTS.items():
+        caption, path = f"{chart.caption} {part.where}", folder / f"{name}-{part.suffix}.svg"
+
+        def write(path: Path, chart: catalogue.Chart = chart, caption: str = caption) -> str:
+            rows = catalogue.rows_of(chart, data)
+            marks = chart.marks + chart.remark(part.results)
+            lines = [source(part.results), *wrap(marks, LONGEST_LINE)]
+            if rows:
+                path.write_text(svg(catalogue.filled(chart, rows, title=caption, subtitle=lines)), encoding="utf-8")
+            return f"{caption}. {marks}" if rows else ""
+
+        yield caption, path, write
+
+
+def svg(spec: catalogue.Spec) -> str:
+    """A chart as SVG, drawn without a browser."""
+    import vl_convert
+
+    return str(vl_convert.vegalite_to_svg({**spec, "background": "white"}))
+
+
+def _pictures(part: Part, folder: Path) -> Iterator[Drawing]:
+    for name, picture in PICTURES.items():
+        caption, path = f"{picture.caption} {part.where}", folder / f"{name}-{part.suffix}.png"
+
+        def write(path: Path, picture: "Picture" = picture, caption: str = caption) -> str:
+            shown = [workload for workload in workloads(part.results) if picture.has(part.results, workload)]
+            if shown:
+                with picture_text.plain():
+                    _figure(part.results, shown, picture, title=caption).savefig(path, dpi=DOTS_PER_INCH)
+            return f"{caption}. {picture.marks}".strip() if shown else ""
+
+        yield caption, path, write
+
+
+def _figure(results: Results, shown: Sequence[str], picture: "Picture", *, title: str) -> "Figure":
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    down = -(-len(shown) // PANELS_PER_ROW)
+    across = -(-len(shown) // down)  # no more columns than needed
+    figure = Figure(figsize=(WIDTH_INCHES, 0.9 + PANEL_INCHES * down), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(down, across, squeeze=False)
+    for axes in grid.flat[len(shown) :]:
+        axes.set_visible(False)
+    for axes, workload in zip(grid.flat, shown, strict=False):
+        axes.set_title(picture_text.shown(workload, longest=picture_text.LONGEST_TITLE), fontsize=10)
+        picture.panel(axes, results, workload)
+    figure.suptitle(picture_text.shown(title, longest=LONGEST_LINE), fontsize=11, fontweight="bold")
+    below = f"{picture_text.shown(source(results), longest=LONGEST_LINE)}. {picture.marks}".strip()
+    figure.supxlabel(below + picture_text.remark(picture_text.texts(figure)), fontsize=7, color="#666666")
+    return figure
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture: its caption, whether a workload has data for it (`has`), the function that draws it, its marks."""
+
+    caption: str
+    has: Callable[[Results, str], bool]
+    panel: Callable[["Axes", Results, str], None]
+    marks: str = ""
+
+
+PICTURES: Mapping[str, Picture] = {
+    "first-samples": Picture("First samples", pictures.has_images, pictures.first_samples, pictures.MARKS),
+    "worst-samples": Picture("Largest errors", pictures.has_wrong_images, pictures.worst_samples, pictures.MARKS),
+    "architecture": Picture("Networks", pictures.has_network, pictures.architecture),
+}
