@@ -18,7 +18,7 @@ nox.options.sessions = ["lint", "types", "tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
-GROUPS = nox.project.dependency_groups(PROJECT, "tests", "lint", "types", "docs")
+GROUPS = nox.project.dependency_groups(PROJECT, "tests", "lint", "types", "docs", "browser")
 CONSTRAINTS = Path("constraints.txt")
 ENVIRONMENT = Path(".venv")
 PROGRAMS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
@@ -87,6 +87,20 @@ def studies(session: nox.Session) -> None:
     The long comparisons of tests/benchmarks are `nox -s microbench -- --studies`.
     """
     _run(session, "pytest", "--studies", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Test the interactive pages in Chromium; what follows `--` goes to pytest.
+
+    The browser is the one in `LEVELFIELD_CHROMIUM`, or else an installed Chromium or Chrome.
+    """
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = os.environ.get("LEVELFIELD_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        session.error("no browser found: `apt-get install chromium`, or name one in LEVELFIELD_CHROMIUM")
+    session.env["LEVELFIELD_CHROMIUM"] = found
+    _run(session, "pytest", "--browser", *session.posargs)
 
 
 @nox.session

@@ -3,6 +3,7 @@
     pytest                    tests that take less than ten seconds each
     pytest --slow             only tests marked `slow`, which take ten seconds or more each
     pytest --studies          only tests marked `study`, with hundreds of kills, trials or seeds
+    pytest --browser          only tests marked `browser`, which open pages in Chromium; with --studies: its studies
     pytest --benchmark-only   the benchmarks: a step and a query of every family in every framework
     pytest --benchmark-only --studies   only the long comparisons, marked `study`
 
@@ -16,6 +17,7 @@ import pytest
 
 pytest_plugins = ["tests.contenders"]
 
+KINDS = {"slow": "slow", "study": "studies", "browser": "browser"}  # markers, and the options that ask for them
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 
 
@@ -23,6 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--device", default="cpu", help="devices that the tests may use: cpu, cuda or cpu,cuda")
     parser.addoption("--slow", action="store_true", help="run only the tests that take ten seconds or more each")
     parser.addoption("--studies", action="store_true", help="run only the studies: hundreds of kills, trials or seeds")
+    parser.addoption("--browser", action="store_true", help="run only the tests that open pages in a browser")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -38,10 +41,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     from tests.contenders import RESULTS  # pytest has to import this plugin first
 
     if RESULTS not in os.environ:
-        wanted = {name for name, option in (("slow", "slow"), ("study", "studies")) if config.getoption(option)}
-        kept = [
-            item for item in items if {name for name in ("slow", "study") if item.get_closest_marker(name)} == wanted
-        ]
+        wanted = {name for name, option in KINDS.items() if config.getoption(option)}
+        kept = [item for item in items if {name for name in KINDS if item.get_closest_marker(name)} == wanted]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
     if "cuda" in config.getoption("device").split(","):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from bench.cli.console import FAILED, USAGE, Reports, Results, Runs, fail, note, one_of, warn, write
 from bench.cli.options import as_option
-from bench.cli.page import make_page, show_page, without_folders, write_page
+from bench.cli.page import make_page, show_page, without_folders
+from bench.cli.page_files import write_pages
 from bench.cli.stored_runs import at, known_noise, read
 from bench.cli.verdicts import PAGES
 from bench.plan.options import Help
@@ -23,10 +24,13 @@ def report(  # noqa: PLR0913 (the options of the command)
     last: Annotated[bool, as_option("last", Help("The newest run (the default)."))] = False,
     full: Annotated[bool, as_option("full", Help("Print every table, not only what fits on a screen."))] = False,
     form: Annotated[str, as_option("format", Help(f"One of {', '.join((*PAGES, *FOREIGN))}.", "NAME"))] = "terminal",
+    view: Annotated[
+        str, as_option("view", Help("How the HTML page opens: what its address has after the #.", "NAME=VALUE&..."))
+    ] = "",
     results: Results = Path("results"),
     reports: Reports = Path("reports"),
 ) -> None:
-    """Print the report of stored runs, and write it as a page with every table and chart.
+    """Print the report of stored runs, and write it as two pages: Markdown, and interactive HTML.
 
     The exit code is 1 if something is missing in the report: lines of a records file, planned cases, a chart.
     """
@@ -37,6 +41,8 @@ def report(  # noqa: PLR0913 (the options of the command)
         fail(f"--last: found {', '.join(runs)} beside it, expected no other run", USAGE)
     if full and form != "terminal":
         fail(f"--full: found --format {form} beside it, expected one of them: other formats have every table", USAGE)
+    if view and form != "terminal":
+        fail(f"--view: found --format {form} beside it, expected one of them: only the HTML page has views", USAGE)
     incomplete: list[str] = []
     found, command = read(
         runs or ["latest"], results=results, incomplete=incomplete.append, unfinished=incomplete.append
@@ -55,9 +61,9 @@ def report(  # noqa: PLR0913 (the options of the command)
     try:
         show_page(page, full=full, again=(*(runs or ()), *at(results=results)))
     finally:  # the page is written even if the reader of the output, such as `head`, has stopped
-        written, is_whole = write_page(page, found, reports=reports, noise=noise)
+        written = write_pages(page, found, reports=reports, noise=noise, view=view)
     note(f"report: {written}")
-    raise SystemExit(code if is_whole else FAILED)
+    raise SystemExit(code if written.is_whole else FAILED)
 
 
 def _exported(records: Sequence["Record"], form: str) -> str:

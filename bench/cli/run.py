@@ -29,7 +29,8 @@ from bench.cli.console import (
 from bench.cli.devices import check_devices
 from bench.cli.events import show_event
 from bench.cli.options import as_option, with_options
-from bench.cli.page import make_page, show_page, without_folders, write_page
+from bench.cli.page import make_page, show_page, without_folders
+from bench.cli.page_files import Written, write_pages
 from bench.cli.run_plan import estimates, say_what_is_left_out, tell_plan
 from bench.cli.stored_runs import at, check_writable, known_noise, options_of, resuming, warn_of_another_environment
 from bench.cli.verdicts import VerdictFormat
@@ -229,19 +230,19 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         again = resuming(store, reports=reports)
         fail(f"interrupted; the records so far are in {store.records}; continue with `{again}`", INTERRUPTED)
     seconds = time.monotonic() - begun
-    records, page, is_whole = _reported(store, options, reports=reports)
+    records, written, is_whole = _reported(store, options, reports=reports)
     usual = AROUND_TUNED if "tuned" in options.mode else AROUND
     rest = usual if options.turns is None else AROUND_IN_TURNS
     say(f"\n{activity.clock(seconds)} in all: {time_breakdown.shares(new, seconds, rest=rest)}")
-    say(f"records: {store.records}\nreport: {page}")
+    say(f"records: {store.records}\nreport: {written}")
     for name, wanted in (("models", options.save_models), ("tensorboard", options.tensorboard)):
         if wanted:
             say(f"{name}: {store.folder / 'artifacts' / name}")
     return first_of(_exit_code(records), 0 if is_whole else FAILED)
 
 
-def _reported(store: "RunFolder", options: Options, *, reports: Path) -> "tuple[list[Record], Path, bool]":
-    """Print and write the report of a run: its records, the page, and whether nothing is missing on the page."""
+def _reported(store: "RunFolder", options: Options, *, reports: Path) -> "tuple[list[Record], Written, bool]":
+    """Print and write the report of a run: its records, the pages, and whether nothing is missing on them."""
     skipped: list[str] = []
     records = store.read(warn=skipped.append)
     for line in skipped:
@@ -251,8 +252,8 @@ def _reported(store: "RunFolder", options: Options, *, reports: Path) -> "tuple[
     noise = known_noise(records, results=store.folder.parents[1])
     report = make_page(records, command=options.command(), noise=noise, remarks=map(without_folders, skipped))
     show_page(report, again=at(results=store.folder.parents[1]))
-    page, is_whole = write_page(report, records, reports=reports, noise=noise)
-    return records, page, is_whole and not skipped
+    written = write_pages(report, records, reports=reports, noise=noise)
+    return records, written, written.is_whole and not skipped
 
 
 def _display(store: "RunFolder", planned: Sequence["Case"], request: "Request") -> "Display":

@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.analysis.reliability import Doubt
 from bench.records.cell import Cell
-from bench.records.timing_metrics import METRICS, Summary
+from bench.records.timing_metrics import METRICS, Summary, timed
 from bench.report.reliability import doubt
 from bench.report.results import (
     STATUS_WORDS,
@@ -48,10 +48,14 @@ FIGURES = (
 def cell_rows(results: Results) -> list[Row]:
     """A row for each cell that was timed or tried: what it is, whether it is proven, and its figures by metric.
 
-    A figure is `value` (the median over processes), `low` and `high` (the extremes), `processes`, and `doubt`: why it
-    cannot be relied on, or nothing.
+    A figure is `value` (the median over processes), `low` and `high` (the extremes), `processes`, `doubt` (why it
+    cannot be relied on, or nothing), and `lost`: whether all processes were disturbed. `replicates` are the numbers of
+    the processes.
     """
     rows = []
+    replicates: dict[Cell, list[int]] = {}
+    for record, cell, _ in timed(results.records):
+        replicates.setdefault(cell, []).append(record.case.replicate)
     for workload in workloads(results):
         states = {row: status(results, workload, row) for row in lanes(results, workload)}
         roles = _roles(results, workload)
@@ -66,6 +70,7 @@ def cell_rows(results: Results) -> list[Row]:
                         "proven": state == "passed",
                         "status": STATUS_WORDS[state],
                         "outcome": "ok" if cell in results.blocks else outcome(results, cell),
+                        "replicates": replicates.get(cell, []),
                         "figures": dict(_figures(results, cell)),
                     }
                 )
@@ -122,7 +127,7 @@ def flat(rows: list[Row], metrics: Mapping[str, str], *, role: str = "", dots: b
     found = []
     for row in rows:
         if not role or role in row["roles"]:
-            names = {key: value for key, value in row.items() if key not in {"figures", "roles"}}
+            names = {key: value for key, value in row.items() if key not in {"figures", "roles", "replicates"}}
             for order, (name, words) in enumerate(metrics.items()):
                 here = {**names, "metric": words, "order": order}
                 found += _flat(row["figures"].get(name), here, dots=dots)
@@ -157,7 +162,9 @@ def _figures(results: Results, cell: Cell) -> Iterator[tuple[str, Row]]:
     for name in FIGURES:
         found = figure(results, cell, METRICS[name]) if cell.scenario in METRICS[name].scenarios else None
         if found:
-            yield name, _figure(found, doubt(results, cell, METRICS[name]))
+            reason = doubt(results, cell, METRICS[name])
+            is_lost = reason is not None and reason.reason == "disturbed" and reason.processes == len(found.processes)
+            yield name, {**_figure(found, reason), "lost": is_lost}
 
 
 def _figure(found: Summary, reason: Doubt | None) -> Row:

@@ -40,8 +40,12 @@ SIZES = alt.Parameter(name="sizes", param_type="variable", param=alt.VariablePar
 
 def colour(*, legend: bool = True) -> alt.Color:
     """The colour of a framework, with a legend of those that the data have."""
-    shown = alt.Legend(title=None, orient="bottom", columns=5, values=alt.ExprRef("shown")) if legend else None
-    return alt.Color("framework:N", scale=scale(), legend=shown)
+    return alt.Color("framework:N", scale=scale(), legend=frameworks() if legend else None)
+
+
+def frameworks() -> alt.Legend:
+    """The legend of colours and shapes: the frameworks that the data have."""
+    return alt.Legend(title=None, orient="bottom", columns=5, values=alt.ExprRef("shown"))
 
 
 def scale() -> alt.Scale:
@@ -51,8 +55,7 @@ def scale() -> alt.Scale:
 
 def shape() -> alt.Shape:
     """The shape of a framework's marks."""
-    shown = alt.Legend(title=None, orient="bottom", columns=5, values=alt.ExprRef("shown"))
-    return alt.Shape("framework:N", scale=alt.Scale(domain=[*SHAPES], range=[*SHAPES.values()]), legend=shown)
+    return alt.Shape("framework:N", scale=alt.Scale(domain=[*SHAPES], range=[*SHAPES.values()]), legend=frameworks())
 
 
 def log(field: str, title: str, words: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 (options of an axis)
@@ -74,7 +77,7 @@ def names(field: str = "label") -> alt.Y:
 
 def fill() -> alt.Fill:
     """The colour inside a mark; see `solid`."""
-    return alt.Fill("framework:N", scale=scale(), legend=None)
+    return alt.Fill("framework:N", scale=scale(), legend=frameworks())
 
 
 def solid() -> Any:  # noqa: ANN401 (a condition has no type of its own)

@@ -11,6 +11,7 @@ from bench.report.charts.look import (
     SOLID,
     colour,
     fill,
+    frameworks,
     hint,
     linear,
     log,
@@ -40,7 +41,7 @@ def bars(title: str) -> dict[str, Any]:
     wide = base.mark_bar(height=11, strokeWidth=1.2).encode(
         x=alt.X(**linear("value", title, COUNT)),
         color=colour(),
-        stroke=alt.Stroke("framework:N", legend=None, scale=scale()),
+        stroke=alt.Stroke("framework:N", legend=frameworks(), scale=scale()),
         fillOpacity=alt.condition(SOLID, alt.value(0.8), alt.value(0)),
         tooltip=hint(*VALUES, *DOUBT),
     )

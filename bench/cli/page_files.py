@@ -1,0 +1,110 @@
+"""The files of a report: a Markdown page with its charts, and an interactive HTML page."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.cli.console import errors, fail, warn
+
+if TYPE_CHECKING:
+    from bench.records.record import Record
+    from bench.report.layout import Report
+
+NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")  # of a file: an id in a records file is anybody's text
+MOST_DETAILED = 3000  # records; a page of more has no samples and no tables of single workloads
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The pages that were written, and whether all charts could be drawn."""
+
+    pages: tuple[Path, ...]
+    is_whole: bool
+
+    def __str__(self) -> str:
+        """The pages as a list of paths."""
+        return ", ".join(map(str, self.pages))
+
+
+def write_pages(
+    report: "Report", records: Sequence["Record"], *, reports: Path, noise: Mapping[str, float], view: str = ""
+) -> Written:
+    """Write `latest.md` with its charts, `latest.html`, and the same as `RUN.html` if it is about a single run.
+
+    The Markdown page names a chart that could not be drawn, with the reason. `view` is the state in which the HTML page
+    opens.
+    """
+    from bench.report import markdown
+
+    drawn, missing = _draw(records, reports, noise=noise)
+    linked = {caption: (path.relative_to(reports).as_posix(), text) for caption, (path, text) in drawn.items()}
+    _write(reports / "latest.md", markdown.render(report, charts=linked, missing=missing))
+    pages = [reports / "latest.md"]
+    pictures = {caption: path for caption, (path, _) in drawn.items() if path.suffix == ".png"}
+    text = _interactive(report, records, noise=noise, view=view, pictures=pictures)
+    runs = dict.fromkeys(record.run for record in records)
+    for name in ("latest", *runs) if len(runs) == 1 else ("latest",):
+        if text:
+            pages.append(reports / f"{NOT_IN_A_NAME.sub('-', name)}.html")
+            _write(pages[-1], text)
+    if not text:
+        missing.append("The interactive page could not be made: altair is not installed.")
+    for line in missing:
+        warn(line)
+    return Written(tuple(pages), not missing)
+
+
+def _interactive(
+    report: "Report",
+    records: Sequence["Record"],
+    *,
+    noise: Mapping[str, float],
+    view: str,
+    pictures: Mapping[str, Path],
+) -> str:
+    """The interactive page; empty if the library of its charts is not installed."""
+    with errors.status("making the interactive page"):
+        try:
+            from bench.report.page import data, html
+            from bench.report.page.view import checked
+
+            content = data.page_data(report, records, noise=noise, detailed=len(records) <= MOST_DETAILED)
+            return html.render(content, view=checked(view, content), pictures=pictures)
+        except ModuleNotFoundError:
+            return ""
+
+
+def _write(page: Path, text: str) -> None:
+    try:
+        page.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        fail(
+            f"{page}: cannot be written ({error.strerror}); the records are stored: `levelfield report` renders them", 1
+        )
+
+
+def _draw(
+    records: Sequence["Record"], reports: Path, *, noise: Mapping[str, float]
+) -> tuple[dict[str, tuple[Path, str]], list[str]]:
+    """Draw the charts beside the page: the path and the text of each, and why others could not be drawn."""
+    folder = reports / "latest"
+    missing: list[str] = []
+    with errors.status("drawing the charts of the report"):
+        try:
+            from bench.report.charts import files
+
+            drawn = files.draw(records, folder, noise=noise, tell=lambda *chart: missing.append(_told(*chart)))
+        except OSError as error:
+            return {}, [f"No chart could be drawn: {folder} cannot be written ({error.strerror})."]
+        except ModuleNotFoundError as error:
+            return {}, [f"No chart could be drawn: {error.name} is not installed."]
+    return {caption: (item.path, item.text) for caption, item in drawn.items()}, missing
+
+
+def _told(caption: str, reason: Exception) -> str:
+    """A chart that could not be drawn, in a sentence."""
+    first = str(reason).strip().partition("\n")[0]
+    why = f"{type(reason).__name__}: {first}" if first else type(reason).__name__
+    return f"The chart {caption!r} could not be drawn ({why}). The tables have its figures."
