@@ -12,7 +12,6 @@ const ROLES = [["training", "samples_per_second"], ["latency", "query_time_p50_s
 
 // The answers for each run, device, mode and precision that is shown.
 function answersOf(cells, lanes) {
-  const wayOf = (item) => [item.run, item.device, item.mode, item.precision, item.threads].join("\u0000");
   const byWay = groups(cells, wayOf);
   return [...groups(lanes, wayOf)].map(([key, found]) => ({
     title: titleOf(found[0]),
@@ -28,13 +27,13 @@ function titleOf(lane) {
 
 function linesOf(cells, lanes) {
   const byWorkload = groups(lanes, (lane) => lane.workload);
-  const together = groups(cells);
   const lines = [];
-  const questions = ["Fastest to train?", `Lowest latency at ${batchInWords(cells, "latency", "smallest")}?`, `Highest throughput at ${batchInWords(cells, "throughput", "largest")}?`];
+  const byRole = Object.fromEntries(ROLES.map(([role]) => [role, cells.filter((cell) => cell.roles.includes(role))]));
+  const questions = ["Fastest to train?", `Lowest latency at ${batchInWords(byRole.latency, "smallest")}?`, `Highest throughput at ${batchInWords(byRole.throughput, "largest")}?`];
   ROLES.forEach(([role, metric], place) => {
-    const byName = groups(cells.filter((cell) => cell.roles.includes(role)), (cell) => cell.workload);
+    const byName = groups(byRole[role], (cell) => cell.workload);
     const isTimed = [...byName.values()].some((group) => group.some((cell) => cell.outcome === "ok"));
-    const leaders = new Map([...byName].map(([name, group]) => [name, leaderOfTimes(together.get(groupOf(group[0])), metric)]));
+    const leaders = new Map([...byName].map(([name, group]) => [name, leaderOfTimes(rankGroup(groupOf(group[0]), metric))]));
     if (isTimed) lines.push([questions[place], leaderClauses(leaders, FASTER)]);
   });
   for (const [place, words] of [[0, "whole process"], [1, "added by the network"]]) {
@@ -53,8 +52,9 @@ function linesOf(cells, lanes) {
   return lines;
 }
 
-function batchInWords(cells, role, which) {
-  const sizes = new Set(cells.filter((cell) => cell.roles.includes(role)).map((cell) => cell.batch));
+function batchInWords(cells, which) {
+  const sizes = new Set();
+  for (const cell of cells) sizes.add(cell.batch);
   return sizes.size === 1 ? `batch ${[...sizes][0]}` : `the ${which} batch`;
 }
 
@@ -63,7 +63,7 @@ function leaderClauses(leaders, words) {
   const leads = (name) => all.filter(([, item]) => item.outcome === "winner" && item.best[0] === name);
   const winners = [...new Set(all.filter(([, item]) => item.outcome === "winner").map(([, item]) => item.best[0]))];
   winners.sort((a, b) => leads(b).length - leads(a).length);
-  const alone = (found) => words === FASTER && found.some((item) => item.lead.processes.length === 1) ? "; 1 process each, so the spread is unknown" : "";
+  const alone = (found) => words === FASTER && found.some((item) => item.lead.number === 1) ? "; 1 process each, so the spread is unknown" : "";
   const each = (item) => words(ratioRange(item.lead.median, item.lead.low, item.lead.high), item.rival) + alone([item]);
   const together = (found) => {
     const medians = found.map((item) => item.lead.median).sort((a, b) => a - b);

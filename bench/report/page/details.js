@@ -1,5 +1,5 @@
 // What a row of the summary opens to: its cells, processes and samples, the certificate, settings, environment.
-const laneKey = (row) => [row.run, row.workload, row.label].join("\u0000");
+for (const row of DATA.samples) keyed(row);
 const cellsOfLane = groups(DATA.cells, laneKey);
 const samplesOfLane = groups(DATA.samples, laneKey);
 

@@ -15,8 +15,8 @@ HERE = Path(__file__).parent
 PROGRAMS = (
     "numbers.js",
     "ranking.js",
-    "answers.js",
     "state.js",
+    "answers.js",
     "elements.js",
     "tables.js",
     "charts.js",

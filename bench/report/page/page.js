@@ -18,7 +18,8 @@ function buildHeader() {
 const answers = make("div", { id: "answers" });
 
 function showAnswers() {
-  const found = answersOf(shown(DATA.cells), shown(DATA.lanes));
+  shown(DATA.cells);  // which marks the cells that are shown
+  const found = answersOf(shown(ROLED), shown(DATA.lanes));
   answers.replaceChildren(...found.slice(0, 8).map((item) => make("section", { className: "answers", "aria-label": `Answers: ${item.title}` },
     make("h2", { textContent: `Answers: ${item.title}` }),
     make("dl", {}, ...item.lines.flatMap(([question, clauses]) => [make("dt", { textContent: question }), make("dd", {}, ...clauses.flatMap(clauseParts))])))));
@@ -49,13 +50,15 @@ function buildFilters() {
     const all = make("button", { textContent: "all", onclick: () => change({ [field]: [...CHOICES[field]] }) });
     const details = make("details", { className: "filter", "data-filter": field }, summary, make("div", {}, all, ...boxes.map((box) => make("label", {}, box, make("span", { textContent: box.value })))));
     const update = () => {
-      boxes.forEach((box) => { box.checked = state[field].includes(box.value); });
+      const picked = new Set(state[field]);
+      if (details.open || boxes.length < 100) for (const box of boxes) box.checked = picked.has(box.value);
       const number = state[field].length;
       const words = number === CHOICES[field].length ? "all" : number === 1 ? state[field][0] : number ? `${number} of ${CHOICES[field].length}` : "none";
       summary.textContent = `${field}: ${words}`;
       details.classList.toggle("is-set", number < CHOICES[field].length);
     };
     listeners.push(update);
+    details.addEventListener("toggle", update);
     update();
     filters.append(details);
   }
@@ -70,13 +73,13 @@ function buildFilters() {
 }
 
 const summary = make("section", { id: "summary", "aria-label": "Summary" });
-const roleOf = (role) => new Map(DATA.cells.filter((cell) => cell.roles.includes(role)).map((cell) => [laneKey(cell), cell]));
-const ROLE_CELLS = Object.fromEntries(ROLES.map(([role]) => [role, roleOf(role)]));
+const ROLED = DATA.cells.filter((cell) => cell.roles.length);
+const OF_ROLE = Object.fromEntries(ROLES.map(([role]) => [role, ROLED.filter((cell) => cell.roles.includes(role))]));
+const ROLE_CELLS = Object.fromEntries(ROLES.map(([role]) => [role, new Map(OF_ROLE[role].map((cell) => [laneKey(cell), cell]))]));
 
 function showSummary() {
   const lanes = shown(DATA.lanes);
-  const cells = shown(DATA.cells.filter((cell) => cell.roles.length)).concat();
-  const found = Object.fromEntries(ROLES.map(([role, metric]) => [role, ratios(cells.filter((cell) => cell.roles.includes(role)), () => metric, state.base, DATA.cells)]));
+  const found = Object.fromEntries(ROLES.map(([role, metric]) => [role, ratios(shown(OF_ROLE[role]), () => metric, state.base, DATA.cells)]));
   const cellOf = (role, lane) => ROLE_CELLS[role].get(laneKey(lane));
   const figure = (title, role, metric, write) => ({
     title, number: true,
@@ -95,8 +98,8 @@ function showSummary() {
     { title: `test ${metrics.join("/") || "quality"}`, number: true, text: (lane) => lane.quality?.text ?? UNKNOWN, value: (lane) => (lane.quality?.values.length ? lane.quality.values.reduce((sum, value) => sum + value, 0) / lane.quality.values.length : null) },
     figure("training samples/s", "training", "samples_per_second", count),
     { title: "times as slow", number: true, text: (lane) => placeInWords(place(lane), cellOf("training", lane)), value: (lane) => place(lane)?.median, best: (lane) => Boolean(place(lane)?.isBest) },
-    figure(`latency at ${batchInWords(cells, "latency", "smallest")} (p50)`, "latency", "query_time_p50_s", duration),
-    figure(`throughput at ${batchInWords(cells, "throughput", "largest")} (samples/s)`, "throughput", "samples_per_second", count),
+    figure(`latency at ${batchInWords(shown(OF_ROLE.latency), "smallest")} (p50)`, "latency", "query_time_p50_s", duration),
+    figure(`throughput at ${batchInWords(shown(OF_ROLE.throughput), "largest")} (samples/s)`, "throughput", "samples_per_second", count),
     { title: "process memory", number: true, text: (lane) => size(lane.peak?.[0]), value: (lane) => lane.peak?.[0] },
     { title: "added memory", number: true, text: (lane) => size(lane.peak?.[1]), value: (lane) => lane.peak?.[1] },
   ].filter((column) => !column.number || lanes.some((lane) => ![UNKNOWN, ""].includes(column.text(lane))));

@@ -5,35 +5,59 @@ const isRate = (metric) => metric === "samples_per_second";
 // How many times as long as the best each ranked cell takes, those tied with it, and those that may be faster.
 function rank(cells, metric) {
   const sign = isRate(metric) ? 1 : -1;
-  const known = cells.filter((cell) => cell.proven && cell.figures[metric]);
-  const ranked = known.filter((cell) => !cell.figures[metric].doubt);
   const places = new Map();
-  if (!ranked.length) return { places, best: [], perhaps: [] };
-  const top = Math.max(...ranked.map((cell) => sign * cell.figures[metric].value));
-  for (const cell of ranked) places.set(cell, against(cell.figures[metric], top * sign, metric));
-  const perhaps = known.filter((cell) => {
+  let top = -Infinity;
+  const doubtful = [];
+  for (const cell of cells) {
+    const figure = cell.proven ? cell.figures[metric] : undefined;
+    if (!figure) continue;
+    if (figure.doubt) doubtful.push(cell);
+    else {
+      places.set(cell, null);
+      top = Math.max(top, sign * figure.value);
+    }
+  }
+  if (!places.size) return { places, best: [], perhaps: [] };
+  for (const cell of places.keys()) places.set(cell, against(cell.figures[metric], top * sign, metric));
+  const perhaps = doubtful.filter((cell) => {
     const figure = cell.figures[metric];
-    return figure.doubt && (figure.lost || Math.max(...figure.processes.map((value) => sign * value)) > top);
+    return figure.lost || figure.processes.some((value) => sign * value > top);
   });
   return { places, best: tied(places), perhaps };
 }
 
+// The ranking of the cells of a group that are shown; it is kept until the next change.
+const rankings = new Map();
+
+function rankGroup(key, metric) {
+  const name = `${metric}\u0000${key}`;
+  if (!rankings.has(name)) rankings.set(name, rank(GROUPS.get(key).filter(isShown), metric));
+  return rankings.get(name);
+}
+
 // A figure as a multiple of one value: 2 if it takes twice as long.
 function against(figure, value, metric) {
-  const times = figure.processes.map((item) => (isRate(metric) ? value / item : item / value));
-  const median = isRate(metric) ? value / figure.value : figure.value / value;
-  return { median, low: Math.min(...times), high: Math.max(...times), processes: times };
+  const isInverse = isRate(metric);
+  let [low, high] = [Infinity, -Infinity];
+  for (const item of figure.processes) {
+    const times = isInverse ? value / item : item / value;
+    if (times < low) low = times;
+    if (times > high) high = times;
+  }
+  return { median: isInverse ? value / figure.value : figure.value / value, low, high, number: figure.processes.length };
 }
 
 function tied(places) {
-  const all = [...places.values()];
-  const winner = all.reduce((best, item) => (item.median < best.median ? item : best));
-  const last = Math.max(...all.filter((item) => item.low <= winner.high).map((item) => item.median));
-  return [...places].filter(([, item]) => item.median <= last).map(([cell]) => cell);
+  let winner = null;
+  for (const item of places.values()) if (!winner || item.median < winner.median) winner = item;
+  let last = winner.median;
+  for (const item of places.values()) if (item.low <= winner.high && item.median > last) last = item.median;
+  const found = [];
+  for (const [cell, item] of places) if (item.median <= last) found.push(cell);
+  return found;
 }
 
-function leaderOfTimes(cells, metric) {
-  const { places, perhaps } = rank(cells, metric);
+function leaderOfTimes({ places, perhaps }) {
   if (!places.size) return { outcome: "unknown", best: [] };
   if (perhaps.length) return { outcome: "doubtful", best: perhaps.map((cell) => cell.framework) };
   return leader(new Map([...places].map(([cell, item]) => [cell.framework, item])), null);
@@ -46,7 +70,7 @@ function leaderOfSizes(sizes, metric) {
   const alike = [...sizes].filter(([, value]) => value - least <= Math.max(bytes, share * least));
   const places = new Map([...sizes].map(([name, value]) => {
     const times = value / least;
-    return [name, { median: times, low: times, high: times, processes: [times] }];
+    return [name, { median: times, low: times, high: times, number: 1 }];
   }));
   return leader(places, alike.map(([name]) => name));
 }
@@ -75,9 +99,19 @@ function likeness(lanes) {
   return { likeness: apart <= allowed ? "same" : far ? "different" : "undecided", metric, apart, seeds };
 }
 
-// The key of the cells that are ranked together.
-const groupOf = (cell) =>
-  [cell.run, cell.workload, cell.scenario, cell.device, cell.mode, cell.precision, cell.threads, cell.feed, cell.batch].join("\u0000");
+// The keys of a cell: of those that are ranked together, of a mode and precision, of a row of the summary.
+const [GROUP, WAY, LANE] = [Symbol("group"), Symbol("way"), Symbol("lane")];
+const joined = (item, names) => names.map((name) => item[name]).join("\u0000");
+
+function keyed(item) {
+  item[WAY] = joined(item, ["run", "device", "mode", "precision", "threads"]);
+  item[LANE] = joined(item, ["run", "workload", "label"]);
+  if ("batch" in item) item[GROUP] = `${item[WAY]}\u0000${joined(item, ["workload", "scenario", "feed", "batch"])}`;
+}
+
+const groupOf = (cell) => cell[GROUP];
+const wayOf = (item) => item[WAY];
+const laneKey = (item) => item[LANE];
 
 function groups(cells, key = groupOf) {
   const found = new Map();
@@ -94,9 +128,9 @@ function groups(cells, key = groupOf) {
 function ratios(cells, metricOf, base, everything) {
   const found = new Map();
   if (base === "best") {
-    for (const group of groups(cells).values()) {
+    for (const [key, group] of groups(cells)) {
       const metric = metricOf(group[0]);
-      const ranked = rank(group, metric);
+      const ranked = rankGroup(key, metric);
       const top = ranked.best.length ? ranked.best.find((cell) => ranked.places.get(cell).median === 1) : null;
       for (const cell of group) {
         const figure = cell.figures[metric];
@@ -118,7 +152,7 @@ function ratios(cells, metricOf, base, everything) {
     if (!mine || !other) continue;
     const times = paired(cell, bases.get(key(cell, "")), metric);
     const isSound = cell.proven && !mine.doubt && !other.doubt;
-    found.set(cell, { median: middle(times), low: Math.min(...times), high: Math.max(...times), processes: times, isRanked: isSound, isBest: false, noWinner: false });
+    found.set(cell, { median: middle(times), low: Math.min(...times), high: Math.max(...times), number: times.length, isRanked: isSound, isBest: false, noWinner: false });
   }
   return found;
 }

@@ -1,5 +1,7 @@
 // The data, and what the reader has chosen: filters, base, sorting, sliders. The address has all that is not usual.
 const DATA = JSON.parse(document.getElementById("data").textContent);
+for (const row of [...DATA.cells, ...DATA.lanes]) keyed(row);
+const GROUPS = groups(DATA.cells);
 const FIELDS = ["run", "device", "workload", "framework", "mode", "precision"];
 const SCENARIOS = ["training", "inference"];
 const values = (field) => field === "scenario"
@@ -18,7 +20,12 @@ function usualOf(field) {
 
 const DEFAULTS = { base: "best", sort: "", cells: "", scale: "log", theme: "", open: "", quiet: "fold", steps: 10000, batch: 0, limit: 0, find: "" };
 const state = { ...DEFAULTS, ...Object.fromEntries(FILTERS.map((field) => [field, usualOf(field)])) };
-const isUsual = (field) => state[field].length === usualOf(field).length && usualOf(field).every((item) => state[field].includes(item));
+
+// Whether a filter shows what it shows at first; all values are there if their number is that of all choices.
+function isUsual(field) {
+  const usual = usualOf(field);
+  return state[field].length === usual.length && (usual.length === CHOICES[field].length || usual.every((item) => state[field].includes(item)));
+}
 
 function address() {
   const words = new URLSearchParams();
@@ -28,10 +35,11 @@ function address() {
 }
 
 function restore(text) {
+  forget();
   const words = new URLSearchParams(text.replace(/^#/, ""));
   for (const field of FILTERS) {
     const asked = words.has(field) ? words.get(field).split(",").map(decoded) : usualOf(field);
-    state[field] = asked.filter((item) => CHOICES[field].includes(item));
+    state[field] = asked === CHOICES[field] ? asked : asked.filter((item) => CHOICES[field].includes(item));
   }
   for (const [name, usual] of Object.entries(DEFAULTS)) {
     const value = words.has(name) ? words.get(name) : usual;
@@ -47,8 +55,9 @@ let isRestoring = false;
 const listeners = [];
 
 // Change the state, show what follows from it, and write it into the address; `parts` says what has to be drawn again.
-function change(changes, parts = "all") {
-  Object.assign(state, changes);
+function change(given, parts = "all") {
+  Object.assign(state, given);
+  forget();
   if (!isRestoring) {
     const text = address();
     history.pushState(null, "", text ? `#${text}` : location.pathname + location.search);
@@ -56,7 +65,28 @@ function change(changes, parts = "all") {
   for (const listen of listeners) listen(parts);
 }
 
+// The rows that the filters leave; they are asked for several times after each change, so they are kept until the next.
+const kept = new Map();
+const STAMP = Symbol("the change after which a row was last shown");
+let changes = 0;
+
 function shown(rows) {
-  const sets = Object.fromEntries(FILTERS.map((field) => [field, new Set(state[field])]));
-  return rows.filter((row) => FILTERS.every((field) => !(field in row) || sets[field].has(row[field])));
+  if (kept.has(rows)) return kept.get(rows);
+  const sets = FILTERS.filter((field) => state[field].length < CHOICES[field].length).map((field) => [field, new Set(state[field])]);
+  const found = [];
+  for (const row of rows) {
+    if (!sets.every(([field, set]) => row[field] === undefined || set.has(row[field]))) continue;
+    row[STAMP] = changes;
+    found.push(row);
+  }
+  kept.set(rows, found);
+  return found;
+}
+
+const isShown = (row) => row[STAMP] === changes;
+
+function forget() {
+  kept.clear();
+  rankings.clear();
+  changes += 1;
 }
