@@ -1,7 +1,9 @@
 """What all commands print with, and how they end."""
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Never
 
@@ -89,6 +91,15 @@ def show(parts: Iterable[RenderableType]) -> None:
     """Print one thing after the other."""
     for part in parts:
         console.print(part)
+
+
+def pager() -> AbstractContextManager[object]:
+    """What is printed inside is shown by the pager of `PAGER`, with its colours.
+
+    `less` ends by itself if everything fits on the screen, as in Git, unless `LESS` says something else.
+    """
+    os.environ.setdefault("LESS", "FRX")
+    return console.pager(styles=True)
 
 
 def say(line: str) -> None:

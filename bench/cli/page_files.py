@@ -1,19 +1,14 @@
 """The files of a report: a Markdown page with its charts, and an interactive HTML page."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.cli.console import errors, fail, warn
-
-if TYPE_CHECKING:
-    from bench.records.record import Record
-    from bench.report.layout import Report
+from bench.cli.page import Made
 
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")  # of a file: an id in a records file is anybody's text
-MOST_DETAILED = 3000  # records; a page of more has no samples and no tables of single workloads
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +23,7 @@ class Written:
         return ", ".join(map(str, self.pages))
 
 
-def write_pages(
-    report: "Report", records: Sequence["Record"], *, reports: Path, noise: Mapping[str, float], view: str = ""
-) -> Written:
+def write_pages(made: Made, *, reports: Path, view: str = "") -> Written:
     """Write `latest.md` with its charts, `latest.html`, and the same as `RUN.html` if it is about a single run.
 
     The Markdown page names a chart that could not be drawn, with the reason. `view` is the state in which the HTML page
@@ -38,39 +31,31 @@ def write_pages(
     """
     from bench.report import markdown
 
-    drawn, missing = _draw(records, reports, noise=noise)
+    drawn, missing = _draw(made, reports)
     linked = {caption: (path.relative_to(reports).as_posix(), text) for caption, (path, text) in drawn.items()}
-    _write(reports / "latest.md", markdown.render(report, charts=linked, missing=missing))
+    _write(reports / "latest.md", markdown.render(made.report, charts=linked, missing=missing))
     pages = [reports / "latest.md"]
     pictures = {caption: path for caption, (path, _) in drawn.items() if path.suffix == ".png"}
-    text = _interactive(report, records, noise=noise, view=view, pictures=pictures)
-    runs = dict.fromkeys(record.run for record in records)
-    for name in ("latest", *runs) if len(runs) == 1 else ("latest",):
+    text = _interactive(made, view=view, pictures=pictures)
+    for name in ("latest", *made.arranged) if len(made.arranged) == 1 else ("latest",):
         if text:
             pages.append(reports / f"{NOT_IN_A_NAME.sub('-', name)}.html")
             _write(pages[-1], text)
     if not text:
-        missing.append("The interactive page could not be made: altair is not installed.")
+        missing.append("The interactive page could not be made: it needs altair and vl-convert-python.")
     for line in missing:
         warn(line)
     return Written(tuple(pages), not missing)
 
 
-def _interactive(
-    report: "Report",
-    records: Sequence["Record"],
-    *,
-    noise: Mapping[str, float],
-    view: str,
-    pictures: Mapping[str, Path],
-) -> str:
+def _interactive(made: Made, *, view: str, pictures: Mapping[str, Path]) -> str:
     """The interactive page; empty if the library of its charts is not installed."""
     with errors.status("making the interactive page"):
         try:
             from bench.report.page import data, html
             from bench.report.page.view import checked
 
-            content = data.page_data(report, records, noise=noise, detailed=len(records) <= MOST_DETAILED)
+            content = data.page_data(made.report, made.records, arranged=made.arranged, detailed=not made.is_large)
             return html.render(content, view=checked(view, content), pictures=pictures)
         except ModuleNotFoundError:
             return ""
@@ -85,9 +70,7 @@ def _write(page: Path, text: str) -> None:
         )
 
 
-def _draw(
-    records: Sequence["Record"], reports: Path, *, noise: Mapping[str, float]
-) -> tuple[dict[str, tuple[Path, str]], list[str]]:
+def _draw(made: Made, reports: Path) -> tuple[dict[str, tuple[Path, str]], list[str]]:
     """Draw the charts beside the page: the path and the text of each, and why others could not be drawn."""
     folder = reports / "latest"
     missing: list[str] = []
@@ -95,7 +78,9 @@ def _draw(
         try:
             from bench.report.charts import files
 
-            drawn = files.draw(records, folder, noise=noise, tell=lambda *chart: missing.append(_told(*chart)))
+            drawn = files.draw(
+                made.records, folder, tell=lambda *chart: missing.append(_told(*chart)), arranged=made.arranged
+            )
         except OSError as error:
             return {}, [f"No chart could be drawn: {folder} cannot be written ({error.strerror})."]
         except ModuleNotFoundError as error:

@@ -54,14 +54,14 @@ def report(  # noqa: PLR0913 (the options of the command)
         write(_exported(found, form))
         raise SystemExit(code)
     noise = known_noise(found, results=results)
-    page = make_page(found, command=command, noise=noise, remarks=map(without_folders, incomplete))
+    page = make_page(found, command=command, noise=noise, remarks=map(without_folders, incomplete), full=full)
     if form == "markdown":
-        write(markdown.render(page))
+        write(markdown.render(page.report))
         raise SystemExit(code)
     try:
-        show_page(page, full=full, again=(*(runs or ()), *at(results=results)))
+        show_page(page.report, full=full, again=(*(runs or ()), *at(results=results)), paged=True)
     finally:  # the page is written even if the reader of the output, such as `head`, has stopped
-        written = write_pages(page, found, reports=reports, noise=noise, view=view)
+        written = write_pages(page, reports=reports, view=view)
     note(f"report: {written}")
     raise SystemExit(code if written.is_whole else FAILED)
 

@@ -250,9 +250,9 @@ def _reported(store: "RunFolder", options: Options, *, reports: Path) -> "tuple[
     if not records:
         fail(f"{store.records}: nothing was measured", NOTHING)
     noise = known_noise(records, results=store.folder.parents[1])
-    report = make_page(records, command=options.command(), noise=noise, remarks=map(without_folders, skipped))
-    show_page(report, again=at(results=store.folder.parents[1]))
-    written = write_pages(report, records, reports=reports, noise=noise)
+    made = make_page(records, command=options.command(), noise=noise, remarks=map(without_folders, skipped))
+    show_page(made.report, again=at(results=store.folder.parents[1]))
+    written = write_pages(made, reports=reports)
     return records, written, written.is_whole and not skipped
 
 

@@ -99,6 +99,27 @@ def arrange(records: Iterable[Record], *, noise: Noise = MappingProxyType({})) -
     )
 
 
+Arranged = Mapping[str, Results]  # by run
+
+
+def by_run(records: Iterable[Record], *, noise: Noise = MappingProxyType({})) -> Arranged:
+    """The results of each run among the records, in their order."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(record.run, []).append(record)
+    return {run: arrange(some, noise=noise) for run, some in found.items()}
+
+
+def by_device(results: Results) -> dict[str, Results]:
+    """The results of each device of a run, judged as in the whole run."""
+    found: dict[str, list[Record]] = {}
+    for record in results.records:
+        found.setdefault(record.case.device, []).append(record)
+    if len(found) == 1:
+        return dict.fromkeys(found, results)
+    return {device: part_of(results, some) for device, some in found.items()}
+
+
 def part_of(results: Results, records: Iterable[Record]) -> Results:
     """Some records of a run on their own, judged as in the whole run."""
     return replace(arrange(records), doubts=results.doubts, spread_limit=results.spread_limit)

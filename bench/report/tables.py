@@ -18,51 +18,64 @@ from bench.report.model_selection import selection_tables
 from bench.report.modes import modes_table
 from bench.report.performance import table as performance_table
 from bench.report.quality import certificate_table, curve_table, quality_table
-from bench.report.results import Noise, Results, arrange, workloads
+from bench.report.results import Arranged, Noise, Results, by_run, workloads
 from bench.report.roofline import roofline_table, roofs_table, worst_table
 from bench.report.summary import summary_table
 from bench.report.tuning import searches_table
 
+LARGE = (
+    "This report is about {number} records, so it has no tables of single workloads. `levelfield report --full` prints "
+    "them."
+)
 
-def report(records: Sequence[Record], *, command: str | None = None, noise: Noise = MappingProxyType({})) -> Report:
+
+def report(
+    records: Sequence[Record],
+    *,
+    command: str | None = None,
+    noise: Noise = MappingProxyType({}),
+    arranged: Arranged | None = None,
+    detailed: bool = True,
+) -> Report:
     """The report on all records, run by run, with the command that repeats the measurement.
 
-    `noise` is what calibrations know: how far processes differ on each machine, in percent.
+    `noise` is what calibrations know: how far processes differ on each machine, in percent. `arranged` are the results
+    of these records, if they are known already. Without `detailed`, there are no tables of single workloads.
 
     Raises NothingMeasuredError when there is no record.
     """
     if not records:
         raise NothingMeasuredError("no record to report; measure first with `levelfield run`")
-    runs = dict.fromkeys(record.run for record in records)
-    arranged = {run: arrange((record for record in records if record.run == run), noise=noise) for run in runs}
+    runs = by_run(records, noise=noise) if arranged is None else arranged
     sections = tuple(
         section if len(runs) == 1 else replace(section, title=f"{section.title} (run {run})")
-        for run, results in arranged.items()
-        for section in _run_sections(results)
+        for run, results in runs.items()
+        for section in _run_sections(results, detailed=detailed)
     )
     found = tuple(
         item if len(runs) == 1 else replace(item, title=f"{item.title} (run {run})")
-        for run, results in arranged.items()
+        for run, results in runs.items()
         for item in answers(results)
     )
-    first_lines = {run: about(record for record in records if record.run == run) for run in runs}
+    first_lines = {run: about(results.records) for run, results in runs.items()}
+    lines = tuple(line if len(runs) == 1 else f"{run}: {line}" for run, line in first_lines.items())
     return Report(
         title=f"Levelfield: {', '.join(runs)}",
         sections=sections,
         answers=found,
-        about=tuple(line if len(runs) == 1 else f"{run}: {line}" for run, line in first_lines.items()),
+        about=lines if detailed else (*lines, LARGE.format(number=len(records))),
         command=command,
     )
 
 
-def _run_sections(results: Results) -> Iterable[Section]:
+def _run_sections(results: Results, *, detailed: bool) -> Iterable[Section]:
     summary = _with_rows((summary_table(results), band_table(results), capacity_table(results), worst_table(results)))
     if summary:  # empty for a run over a grid
         yield Section(title="Summary", tables=summary)
     choices = selection_tables(results)
     if choices:
         yield Section(title="Model selection", tables=tuple(choices))
-    for workload in workloads(results):
+    for workload in workloads(results) if detailed else ():
         tables = (
             quality_table(results, workload),
             performance_table(results, workload, scenario="training"),

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from bench.records.record import Record
 from bench.report import formatting
 from bench.report.charts import catalogue, picture_text, pictures
-from bench.report.results import Noise, Results, arrange, part_of, workloads
+from bench.report.figures import Row
+from bench.report.results import Arranged, Noise, Results, by_device, by_run, workloads
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PANELS_PER_ROW = 3
+PANELS_PER_ROW, MOST_PANELS, FIRST_PANELS = 3, 36, 12
 DOTS_PER_INCH = 100
 WIDTH_INCHES, PANEL_INCHES = 9.0, 2.6
 LONGEST_LINE = 125  # characters below the title of a chart
@@ -44,21 +45,27 @@ class File:
 
 
 def draw(
-    records: Sequence[Record], folder: Path, *, noise: Noise = MappingProxyType({}), tell: Tell | None = None
+    records: Sequence[Record],
+    folder: Path,
+    *,
+    noise: Noise = MappingProxyType({}),
+    tell: Tell | None = None,
+    arranged: Arranged | None = None,
 ) -> dict[str, File]:
     """Write every chart that the records have data for, and return the files by their captions.
 
     Each run and each device gets its own charts. A missing folder is made. Charts of an earlier page in this folder
     are deleted. `tell` is called with the caption of each chart that cannot be drawn, and with the reason; the other
     charts are drawn. Without `tell`, the reason is raised. `noise` is what calibrations know: how far processes differ
-    on each machine, in percent.
+    on each machine, in percent. `arranged` are the results of these records, if they are known already. A chart of more
+    than `MOST_PANELS` panels has only the first ones.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in (*catalogue.CHARTS, *PICTURES):
         for path in (*folder.glob(f"{name}-*.svg"), *folder.glob(f"{name}-*.png")):
             path.unlink()
     drawn: dict[str, File] = {}
-    for part in _parts(records, noise=noise):
+    for part in _parts(by_run(records, noise=noise) if arranged is None else arranged):
         for caption, path, write in (*_charts(part, folder), *_pictures(part, folder)):
             try:
                 text = write(path)
@@ -84,12 +91,9 @@ Write = Callable[[Path], str]  # what the chart shows; empty if there is nothing
 Drawing = tuple[str, Path, Write]
 
 
-def _parts(records: Sequence[Record], *, noise: Noise) -> Iterator[Part]:
-    runs = dict.fromkeys(record.run for record in records)
-    for run in runs:
-        whole = arrange((record for record in records if record.run == run), noise=noise)
-        for device in dict.fromkeys(record.case.device for record in whole.records):
-            part = part_of(whole, (record for record in whole.records if record.case.device == device))
+def _parts(runs: Arranged) -> Iterator[Part]:
+    for run, whole in runs.items():
+        for device, part in by_device(whole).items():
             where = f"on {device}" if len(runs) == 1 else f"on {device}, run {run}"
             yield Part(part, where, NOT_IN_A_NAME.sub("-", device if len(runs) == 1 else f"{device}-{run}"))
 
@@ -101,7 +105,8 @@ def _charts(part: Part, folder: Path) -> Iterator[Drawing]:
 
         def write(path: Path, chart: catalogue.Chart = chart, caption: str = caption) -> str:
             rows = catalogue.rows_of(chart, data)
-            marks = chart.marks + chart.remark(part.results)
+            rows, left_out = _fewer(rows) if chart.source != "overview" else (rows, "")
+            marks = chart.marks + chart.remark(part.results) + left_out
             lines = [source(part.results), *wrap(marks, LONGEST_LINE)]
             if rows:
                 path.write_text(svg(catalogue.filled(chart, rows, title=caption, subtitle=lines)), encoding="utf-8")
@@ -110,11 +115,24 @@ def _charts(part: Part, folder: Path) -> Iterator[Drawing]:
         yield caption, path, write
 
 
+def _fewer(rows: list[Row]) -> tuple[list[Row], str]:
+    """The rows of the first panels, if there are too many for a picture, and a sentence that says so."""
+    panels = list(dict.fromkeys(row["panel"] for row in rows))
+    if len(panels) <= MOST_PANELS:
+        return rows, ""
+    kept = set(panels[:FIRST_PANELS])
+    words = f" The first {FIRST_PANELS} of {len(panels)} panels; the interactive page has all."
+    return [row for row in rows if row["panel"] in kept], words
+
+
 def svg(spec: catalogue.Spec) -> str:
     """A chart as SVG, drawn without a browser."""
     import vl_convert
 
-    return str(vl_convert.vegalite_to_svg({**spec, "background": "white"}))
+    # The text of a picture on a page says what it shows; marks that each have a name of their own double the file.
+    silent = {name: {**spec["config"].get(name, {}), "aria": False} for name in ("axis", "header", "legend", "title")}
+    config = {**spec["config"], **silent, "aria": False}
+    return str(vl_convert.vegalite_to_svg({**spec, "config": config, "background": "white"}))
 
 
 def _pictures(part: Part, folder: Path) -> Iterator[Drawing]:
@@ -123,6 +141,7 @@ def _pictures(part: Part, folder: Path) -> Iterator[Drawing]:
 
         def write(path: Path, picture: "Picture" = picture, caption: str = caption) -> str:
             shown = [workload for workload in workloads(part.results) if picture.has(part.results, workload)]
+            shown = shown if len(shown) <= MOST_PANELS else shown[:FIRST_PANELS]
             if shown:
                 with picture_text.plain():
                     _figure(part.results, shown, picture, title=caption).savefig(path, dpi=DOTS_PER_INCH)

@@ -26,10 +26,12 @@ from bench.report.method import typical_spread
 from bench.report.quality import learnt, primary_quality, words
 from bench.report.results import (
     STATUS_WORDS,
+    Arranged,
     Lane,
     Noise,
     Results,
-    arrange,
+    by_device,
+    by_run,
     certificates,
     lanes,
     status,
@@ -54,13 +56,19 @@ class Part:
 
 
 def page_data(
-    report: Report, records: Sequence[Record], *, noise: Noise = MappingProxyType({}), detailed: bool = True
+    report: Report,
+    records: Sequence[Record],
+    *,
+    noise: Noise = MappingProxyType({}),
+    detailed: bool = True,
+    arranged: Arranged | None = None,
 ) -> Row:
-    """The data of a page on these records; without `detailed` it has no samples and no tables of single workloads."""
-    runs = dict.fromkeys(record.run for record in records)
-    parts = [
-        Part(arrange((item for item in records if item.run == run), noise=noise), run, len(runs) == 1) for run in runs
-    ]
+    """The data of a page on these records; without `detailed` it has no samples and no tables of single workloads.
+
+    `arranged` are the results of these records, if they are known already.
+    """
+    runs = by_run(records, noise=noise) if arranged is None else arranged
+    parts = [Part(results, run, len(runs) == 1) for run, results in runs.items()]
     sources = _sources(parts)
     sections = report.sections if detailed else [item for item in report.sections if not item.folded]
     return {
@@ -122,17 +130,12 @@ def _run(part: Part) -> Row:
     environment = environment_table(part.results)
     return {
         "run": part.run,
-        "source": {device: files.source(one) for device, one in _devices(part.results)},
+        "source": {device: files.source(one) for device, one in by_device(part.results).items()},
         "noise": typical_spread(part.results.records),
         "proven": meaning(proofs) if proofs else "",
         "environment": [[row[0].text, row[1].text] for row in environment.rows],
         "remarks": list(environment.notes),
     }
-
-
-def _devices(results: Results) -> Iterator[tuple[str, Results]]:
-    for device in dict.fromkeys(record.case.device for record in results.records):
-        yield device, arrange(record for record in results.records if record.case.device == device)
 
 
 def _sources(parts: Sequence[Part]) -> catalogue.Data:
