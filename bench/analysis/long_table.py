@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
 
 from bench.analysis.reliability import cell_doubts, figure_doubt, spread_limit
@@ -46,7 +47,7 @@ def _timing(run: str, records: Iterable[Record]) -> Iterator[Figure]:
         for metric in METRICS.values():
             item = summary(metric, blocks) if cell.scenario in metric.scenarios else None
             if item:
-                doubt = figure_doubt(metric, cell, blocks, limit=limit, doubts=doubts)
+                doubt = figure_doubt(metric, cell, partial(summary, blocks=blocks), limit=limit, doubts=doubts)
                 yield Figure(
                     run=run,
                     cell=cell,

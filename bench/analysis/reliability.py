@@ -6,7 +6,7 @@ each other. Or its processes differ by more than the noise of the machine explai
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
@@ -77,17 +77,18 @@ def limit_of(metric: Metric, limit: float) -> float:
 
 
 def figure_doubt(
-    metric: Metric, cell: Cell, blocks: Sequence[Block], *, limit: float, doubts: Mapping[Cell, Doubt]
+    metric: Metric, cell: Cell, read: Callable[[Metric], Summary | None], *, limit: float, doubts: Mapping[Cell, Doubt]
 ) -> Doubt | None:
     """The doubt about one figure of a cell: that about the whole cell, or that the processes differ in this metric.
 
-    `doubts` are those of `cell_doubts`. A cell is doubtful as a whole if its processes differ in throughput or in the
-    median time of a call: then its other figures are of the same disturbed or lucky processes.
+    `read` gives a metric of the cell over its processes, `doubts` are those of `cell_doubts`. A cell is doubtful as a
+    whole if its processes differ in throughput or in the median time of a call: then its other figures are of the same
+    disturbed or lucky processes.
     """
     if cell in doubts:
         return doubts[cell]
     for name in dict.fromkeys(("samples_per_second", SINGLE[cell.scenario], metric.name)):
-        found = summary(METRICS[name], blocks)
+        found = read(METRICS[name])
         if found and (spread := spread_doubt(METRICS[name], found, limit=limit)):
             return spread
     return None

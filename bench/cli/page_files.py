@@ -1,7 +1,7 @@
 """The files of a report: a Markdown page with its charts, and an interactive HTML page."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,9 +31,9 @@ def write_pages(made: Made, *, reports: Path, view: str = "") -> Written:
     """
     from bench.report import markdown
 
-    drawn, missing = _draw(made, reports)
+    drawn, missing, left_out = _draw(made, reports)
     linked = {caption: (path.relative_to(reports).as_posix(), text) for caption, (path, text) in drawn.items()}
-    _write(reports / "latest.md", markdown.render(made.report, charts=linked, missing=missing))
+    _write(reports / "latest.md", markdown.render(made.report, charts=linked, missing=[*missing, *left_out]))
     pages = [reports / "latest.md"]
     pictures = {caption: path for caption, (path, _) in drawn.items() if path.suffix == ".png"}
     text = _interactive(made, view=view, pictures=pictures)
@@ -70,22 +70,35 @@ def _write(page: Path, text: str) -> None:
         )
 
 
-def _draw(made: Made, reports: Path) -> tuple[dict[str, tuple[Path, str]], list[str]]:
-    """Draw the charts beside the page: the path and the text of each, and why others could not be drawn."""
+def _draw(made: Made, reports: Path) -> tuple[dict[str, tuple[Path, str]], list[str], list[str]]:
+    """Draw the charts beside the page: the path and the text of each, why others could not be drawn, and a remark.
+
+    The remark names the charts that have too many panels for a picture.
+    """
     folder = reports / "latest"
     missing: list[str] = []
+    large: list[str] = []
     with errors.status("drawing the charts of the report"):
         try:
             from bench.report.charts import files
 
             drawn = files.draw(
-                made.records, folder, tell=lambda *chart: missing.append(_told(*chart)), arranged=made.arranged
+                made.records,
+                folder,
+                tell=lambda *chart: missing.append(_told(*chart)),
+                arranged=made.arranged,
+                leave_out=large.append,
             )
         except OSError as error:
-            return {}, [f"No chart could be drawn: {folder} cannot be written ({error.strerror})."]
+            return {}, [f"No chart could be drawn: {folder} cannot be written ({error.strerror})."], []
         except ModuleNotFoundError as error:
-            return {}, [f"No chart could be drawn: {error.name} is not installed."]
-    return {caption: (item.path, item.text) for caption, item in drawn.items()}, missing
+            return {}, [f"No chart could be drawn: {error.name} is not installed."], []
+    return {caption: (item.path, item.text) for caption, item in drawn.items()}, missing, _named(large)
+
+
+def _named(large: Sequence[str]) -> list[str]:
+    """A sentence about charts that are only on the interactive page."""
+    return [f"These charts have too many panels for a picture, see the HTML page: {', '.join(large)}."] if large else []
 
 
 def _told(caption: str, reason: Exception) -> str:

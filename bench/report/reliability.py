@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bench.analysis.reliability import Doubt, Reason, figure_doubt
 from bench.records.cell import Cell
@@ -31,8 +32,8 @@ Named = Callable[[Cell], str]
 @remembered
 def doubt(results: Results, cell: Cell, metric: Metric) -> Doubt | None:
     """Why a figure cannot be relied on; None if it can."""
-    blocks = results.blocks.get(cell, ())
-    return figure_doubt(metric, cell, blocks, limit=results.spread_limit, doubts=results.doubts)
+    read = partial(figure, results, cell)
+    return figure_doubt(metric, cell, read, limit=results.spread_limit, doubts=results.doubts)
 
 
 def marked(entry: Entry, found: Doubt | None) -> Entry:

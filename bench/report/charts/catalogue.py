@@ -12,7 +12,7 @@ from bench.report.figures import Row
 from bench.report.formatting import one_line
 from bench.report.method import typical_spread
 from bench.report.performance import several_steps
-from bench.report.results import Results
+from bench.report.results import Results, remembered
 
 HOLLOW = "Hollow: not proven equal, or not reliable (†)."
 RANGES = "Lines: the range over processes."
@@ -47,6 +47,7 @@ class Chart:
     remark: Callable[[Results], str] = lambda _: ""
 
 
+@remembered
 def data_of(results: Results) -> Data:
     """The rows behind all charts of a run, by their source."""
     cells = figures.cell_rows(results)

@@ -5,20 +5,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bench.records.record import Record
 from bench.report import formatting
 from bench.report.charts import catalogue, picture_text, pictures
-from bench.report.figures import Row
-from bench.report.results import Arranged, Noise, Results, by_device, by_run, workloads
+from bench.report.results import Arranged, Results, by_device, by_run, workloads
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PANELS_PER_ROW, MOST_PANELS, FIRST_PANELS = 3, 36, 12
+PANELS_PER_ROW, MOST_PANELS, MOST_LINES = 3, 36, 60
+FEWER = f" The first {MOST_LINES} lines."
 DOTS_PER_INCH = 100
 WIDTH_INCHES, PANEL_INCHES = 9.0, 2.6
 LONGEST_LINE = 125  # characters below the title of a chart
@@ -48,24 +47,23 @@ def draw(
     records: Sequence[Record],
     folder: Path,
     *,
-    noise: Noise = MappingProxyType({}),
     tell: Tell | None = None,
     arranged: Arranged | None = None,
+    leave_out: Callable[[str], None] = lambda _: None,
 ) -> dict[str, File]:
     """Write every chart that the records have data for, and return the files by their captions.
 
     Each run and each device gets its own charts. A missing folder is made. Charts of an earlier page in this folder
     are deleted. `tell` is called with the caption of each chart that cannot be drawn, and with the reason; the other
-    charts are drawn. Without `tell`, the reason is raised. `noise` is what calibrations know: how far processes differ
-    on each machine, in percent. `arranged` are the results of these records, if they are known already. A chart of more
-    than `MOST_PANELS` panels has only the first ones.
+    charts are drawn. Without `tell`, the reason is raised. `arranged` are the results of these records, if they are
+    known already. `leave_out` is called with the caption of each chart that has too many panels to be drawn.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in (*catalogue.CHARTS, *PICTURES):
         for path in (*folder.glob(f"{name}-*.svg"), *folder.glob(f"{name}-*.png")):
             path.unlink()
     drawn: dict[str, File] = {}
-    for part in _parts(by_run(records, noise=noise) if arranged is None else arranged):
+    for part in _parts(by_run(records) if arranged is None else arranged):
         for caption, path, write in (*_charts(part, folder), *_pictures(part, folder)):
             try:
                 text = write(path)
@@ -75,6 +73,8 @@ def draw(
                 tell(caption, reason)
             else:
                 drawn |= {caption: File(path, text)} if text else {}
+                if text is None:
+                    leave_out(caption)
     return drawn
 
 
@@ -87,7 +87,7 @@ def source(results: Results) -> str:
     return formatting.one_line(f"{first.run} · {machine}")
 
 
-Write = Callable[[Path], str]  # what the chart shows; empty if there is nothing to draw
+Write = Callable[[Path], str | None]  # what the chart shows; empty without data, None if there are too many panels
 Drawing = tuple[str, Path, Write]
 
 
@@ -103,26 +103,20 @@ def _charts(part: Part, folder: Path) -> Iterator[Drawing]:
     for name, chart in catalogue.CHARTS.items():
         caption, path = f"{chart.caption} {part.where}", folder / f"{name}-{part.suffix}.svg"
 
-        def write(path: Path, chart: catalogue.Chart = chart, caption: str = caption) -> str:
+        def write(path: Path, chart: catalogue.Chart = chart, caption: str = caption) -> str | None:
             rows = catalogue.rows_of(chart, data)
-            rows, left_out = _fewer(rows) if chart.source != "overview" else (rows, "")
-            marks = chart.marks + chart.remark(part.results) + left_out
+            panels = dict.fromkeys(row["panel"] for row in rows if "panel" in row)
+            if chart.source == "overview":
+                rows = [row for row in rows if row.get("panel") not in [*panels][MOST_LINES:]]
+            elif len(panels) > MOST_PANELS:
+                return None
+            marks = chart.marks + chart.remark(part.results) + (FEWER if len(panels) > MOST_LINES else "")
             lines = [source(part.results), *wrap(marks, LONGEST_LINE)]
             if rows:
                 path.write_text(svg(catalogue.filled(chart, rows, title=caption, subtitle=lines)), encoding="utf-8")
             return f"{caption}. {marks}" if rows else ""
 
         yield caption, path, write
-
-
-def _fewer(rows: list[Row]) -> tuple[list[Row], str]:
-    """The rows of the first panels, if there are too many for a picture, and a sentence that says so."""
-    panels = list(dict.fromkeys(row["panel"] for row in rows))
-    if len(panels) <= MOST_PANELS:
-        return rows, ""
-    kept = set(panels[:FIRST_PANELS])
-    words = f" The first {FIRST_PANELS} of {len(panels)} panels; the interactive page has all."
-    return [row for row in rows if row["panel"] in kept], words
 
 
 def svg(spec: catalogue.Spec) -> str:
@@ -139,9 +133,10 @@ def _pictures(part: Part, folder: Path) -> Iterator[Drawing]:
     for name, picture in PICTURES.items():
         caption, path = f"{picture.caption} {part.where}", folder / f"{name}-{part.suffix}.png"
 
-        def write(path: Path, picture: "Picture" = picture, caption: str = caption) -> str:
+        def write(path: Path, picture: "Picture" = picture, caption: str = caption) -> str | None:
             shown = [workload for workload in workloads(part.results) if picture.has(part.results, workload)]
-            shown = shown if len(shown) <= MOST_PANELS else shown[:FIRST_PANELS]
+            if len(shown) > MOST_PANELS:
+                return None
             if shown:
                 with picture_text.plain():
                     _figure(part.results, shown, picture, title=caption).savefig(path, dpi=DOTS_PER_INCH)

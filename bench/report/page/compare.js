@@ -21,7 +21,7 @@ function readOther(text) {
   if (/^\s*</.test(text)) {
     const found = new DOMParser().parseFromString(text, "text/html").getElementById("data");
     if (!found) throw new Error("found a page without data, expected a page of `levelfield report`");
-    const data = JSON.parse(found.textContent);
+    const data = read(found.textContent);
     if (data.format !== DATA.format) throw new Error(`found data of format ${data.format}, expected ${DATA.format}: make the page again with \`levelfield report\``);
     return { cells: data.cells, environment: data.runs.flatMap((run) => run.environment), title: data.title };
   }

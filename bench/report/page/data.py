@@ -42,7 +42,20 @@ from bench.workload.recipe import is_better
 
 SINGLE, ROUNDS = 120, 80  # samples of one block that a page keeps: single calls, and rounds of calls
 SAMPLE_DIGITS = 4
-FORMAT = 1  # of these data; a page reads those of another page that is dropped on it
+FORMAT = 2  # of these data; a page reads those of another page that is dropped on it
+PACKED = (
+    "cells",
+    "lanes",
+    "samples",
+    "memory",
+    "roofline",
+    "curves",
+    "targets",
+    "pairs",
+    "recall",
+    "confusion",
+    "series",
+)
 RULES = {"peaks": PEAKS, "score": SCORE, "error": ERROR}
 
 
@@ -73,6 +86,7 @@ def page_data(
     sections = report.sections if detailed else [item for item in report.sections if not item.folded]
     return {
         "format": FORMAT,
+        "packed": [*PACKED],
         "title": formatting.one_line(report.title),
         "about": [formatting.one_line(line) for line in report.about],
         "command": report.command or "",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench import cache as user_cache
 from bench.report.figures import Row
+from bench.report.page.packing import packed
 
 HERE = Path(__file__).parent
 PROGRAMS = (
@@ -34,9 +35,10 @@ def render(data: Row, *, view: str = "", pictures: Mapping[str, Path] | None = N
     it on the page as text.
     """
     shown = [{"caption": caption, "png": _encoded(path)} for caption, path in (pictures or {}).items()]
+    small = {name: packed(data[name]) for name in data.get("packed", ())}
     parts = {
         "@STYLE@": _read("page.css"),
-        "@DATA@": embedded({**data, "view": view, "pictures": shown}),
+        "@DATA@": embedded({**data, **small, "view": view, "pictures": shown}),
         "@LIBRARY@": library(),
         "@PROGRAM@": "\n".join(map(_read, PROGRAMS)),
     }
@@ -49,7 +51,10 @@ def render(data: Row, *, view: str = "", pictures: Mapping[str, Path] | None = N
 
 def embedded(data: object) -> str:
     """Data as JSON that cannot end the element in which it stands; NaN, which JSON does not have, is null."""
-    text = json.dumps(_finite(data), separators=(",", ":"), allow_nan=False)
+    try:
+        text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(data), separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("&", "\\u0026")
 
 

@@ -1,5 +1,27 @@
 // The data, and what the reader has chosen: filters, base, sorting, sliders. The address has all that is not usual.
-const DATA = JSON.parse(document.getElementById("data").textContent);
+// Rows are packed: see bench/report/page/packing.py.
+function unpacked(content) {
+  const { keys, texts, metrics, doubts, rows } = content;
+  return rows.map((line) => {
+    const row = {};
+    keys.forEach((key, place) => {
+      const value = line[place];
+      if (value === null) return;
+      if (key in texts) row[key] = texts[key][value];
+      else if (key === "figures") row[key] = Object.fromEntries(value.map(([metric, median, low, high, processes, doubt, lost]) => [metrics[metric], { value: median, low, high, processes, doubt: doubts[doubt], lost }]));
+      else row[key] = value;
+    });
+    return row;
+  });
+}
+
+function read(text) {
+  const data = JSON.parse(text);
+  for (const name of data.packed ?? []) data[name] = unpacked(data[name]);
+  return data;
+}
+
+const DATA = read(document.getElementById("data").textContent);
 for (const row of [...DATA.cells, ...DATA.lanes]) keyed(row);
 const GROUPS = groups(DATA.cells);
 const FIELDS = ["run", "device", "workload", "framework", "mode", "precision"];

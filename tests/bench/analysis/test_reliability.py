@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 
 import pytest
@@ -17,7 +18,7 @@ from bench.analysis.reliability import (
 )
 from bench.records.record import Record, SearchResult
 from bench.records.store import RunFolder, runs
-from bench.records.timing_metrics import METRICS, of_processes, timed_blocks
+from bench.records.timing_metrics import METRICS, of_processes, summary, timed_blocks
 from tests.bench.sample_records import load, one_by_one, quick_run, timed, use
 from tests.docs.pages import ROOT
 
@@ -108,12 +109,17 @@ def test_a_spread_just_above_the_limit_does_not_look_like_the_limit(high: float,
 def test_a_cell_whose_throughput_differs_is_doubtful_as_a_whole_but_not_for_a_rare_figure_alone() -> None:
     cell, blocks = next(iter(timed_blocks(one_by_one((1e-3, 9e-3), "idiomatic")).items()))
     for name in ("samples_per_second", "step_time_p50_s", "first_call_time_s"):
-        found = figure_doubt(METRICS[name], cell, blocks, limit=2.0, doubts={})
+        found = figure_doubt(METRICS[name], cell, partial(summary, blocks=blocks), limit=2.0, doubts={})
         assert found is not None, name
         assert found.words.startswith("samples/s: 9×"), name
     alike = (blocks[0], replace(blocks[0], call_ns=tuple(9 * call for call in blocks[0].call_ns)))
-    assert figure_doubt(METRICS["samples_per_second"], cell, alike, limit=2.0, doubts={}) is None
-    assert figure_doubt(METRICS["first_call_time_s"], cell, alike, limit=2.0, doubts={}) is not None
+    assert (
+        figure_doubt(METRICS["samples_per_second"], cell, partial(summary, blocks=alike), limit=2.0, doubts={}) is None
+    )
+    assert (
+        figure_doubt(METRICS["first_call_time_s"], cell, partial(summary, blocks=alike), limit=2.0, doubts={})
+        is not None
+    )
 
 
 def test_the_limit_follows_from_the_noise_of_the_run() -> None:

@@ -1,6 +1,7 @@
 """Opens pages in a browser, and sees to it that no page asks for anything or complains."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ def chromium() -> Iterator[Any]:
 
     options = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=os.environ["LEVELFIELD_CHROMIUM"], args=options)
+        path = os.environ.get("LEVELFIELD_CHROMIUM") or shutil.which("chromium")
+        found = playwright.chromium.launch(executable_path=path, args=options)
         yield found
         found.close()
 
