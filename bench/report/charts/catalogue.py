@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from bench.report import figures
@@ -45,6 +45,12 @@ class Chart:
     lines: bool = False
     needs: str = ""
     remark: Callable[[Results], str] = lambda _: ""
+
+
+@cache
+def declared(spec: Callable[[], Spec]) -> Spec:
+    """The declaration of a chart, which is made once: both pages use it."""
+    return spec()
 
 
 @remembered
@@ -91,7 +97,7 @@ def filled(chart: Chart, rows: Iterable[Row], *, title: str, subtitle: Iterable[
         "sizes": dict.fromkeys(sorted(row["batch"] for row in shown if "batch" in row)),
         "parts": dict.fromkeys(row["part"] for row in shown if "part" in row),
     }
-    spec = chart.spec()
+    spec = declared(chart.spec)
     params = [{**item, "value": list(values[item["name"]])} for item in spec["params"]]
     return {**spec, "params": params, "datasets": {"rows": shown}, "title": {"text": title, "subtitle": [*subtitle]}}
 

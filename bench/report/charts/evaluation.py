@@ -100,7 +100,7 @@ def pairs() -> dict[str, Any]:
     equal = base.mark_line(color="#888", strokeDash=[4, 3], strokeWidth=1).encode(
         x=alt.X("truth:Q"), y=alt.Y("truth:Q")
     )
-    return panels(equal + dots, height=190)
+    return panels(equal, dots, height=190)
 
 
 def series() -> dict[str, Any]:
@@ -111,7 +111,7 @@ def series() -> dict[str, Any]:
     )
     true = base.transform_filter(f"datum.line === '{TRUTH}'").mark_line(color="#888", strokeWidth=2.5, opacity=0.7)
     lines = base.transform_filter(f"datum.line !== '{TRUTH}'").mark_line(strokeWidth=1)
-    return panels(true + lines.encode(color=colour(), tooltip=["line:N", "point:Q", "value:Q"]))
+    return panels(true, lines.encode(color=colour(), tooltip=["line:N", "point:Q", "value:Q"]))
 
 
 def precision_and_recall() -> dict[str, Any]:
@@ -128,7 +128,7 @@ def precision_and_recall() -> dict[str, Any]:
         .encode(order=alt.Order("threshold:Q"))
     )
     rings = base.transform_filter("datum.kind === 'chosen'").mark_point(size=70, strokeWidth=1.6)
-    return panels(lines + rings)
+    return panels(lines, rings)
 
 
 def confusion() -> dict[str, Any]:
@@ -150,7 +150,7 @@ def confusion() -> dict[str, Any]:
     )
     dark = alt.condition("datum.share > 0.5", alt.value("white"), alt.value("black"))
     counts = base.transform_filter("datum.samples > 0").mark_text(fontSize=8).encode(text="samples:Q", color=dark)
-    return panels(boxes + counts, height=HEIGHT + 40)
+    return panels(boxes, counts, height=HEIGHT + 40)
 
 
 def _evaluations(results: Results) -> Iterator[tuple[Row, Evaluation]]:

@@ -70,7 +70,7 @@ def curves(over: str, title: str) -> dict[str, Any]:
         y=quality, color=colour(), shape=shape(), tooltip=shown
     )
     goal = alt.Chart().mark_rule(strokeDash=[4, 3], color="#888").encode(y=alt.Y("max(target):Q"))
-    return panels(goal + lines + dots)
+    return panels(goal, lines, dots)
 
 
 def times_to_target() -> dict[str, Any]:
@@ -79,4 +79,4 @@ def times_to_target() -> dict[str, Any]:
     ticks = base.mark_tick(thickness=2, color="#888").encode(x=alt.X("median(seconds):Q"))
     shown = hint(("seed:N", "seed", ""), ("goal:N", "target", ""), ("seconds:Q", "seconds", ".3"))
     dots = base.mark_point(size=40, filled=True).encode(color=colour(), shape=shape(), tooltip=shown)
-    return panels(ticks + dots, height=alt.Step(18), width=190, apart="x")
+    return panels(ticks, dots, height={"step": 18}, width=190, apart="x")

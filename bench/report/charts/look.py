@@ -1,6 +1,6 @@
 """The look of all charts: a colour and a shape for each framework, axes with units, panels side by side, one legend."""
 
-from typing import Any, Literal
+from typing import Any
 
 import altair as alt
 
@@ -20,8 +20,7 @@ SECONDS = "format(datum.value, '~s') + 's'"
 COUNT = "format(datum.value, '~s')"
 BYTES = "format(datum.value, '~s') + 'B'"
 BY_PLACE = alt.EncodingSortField("place", op="min")  # the order of the run
-INDEPENDENT: Literal["independent"] = "independent"
-SHARED: Literal["shared"] = "shared"
+PANELS_BY = {"field": "panel_place", "op": "min"}
 DOUBTFUL = "datum.doubt !== ''"
 SOLID = "datum.proven && datum.doubt === ''"
 CONFIG: dict[str, Any] = {
@@ -33,9 +32,7 @@ CONFIG: dict[str, Any] = {
     "title": {"anchor": "start", "subtitleColor": GREY, "subtitleFontSize": 10, "limit": 900},
 }
 # What a page sets: the frameworks, the batch sizes and the parts of memory that the data have.
-SHOWN = alt.Parameter(name="shown", param_type="variable", param=alt.VariableParameter(name="shown", value=[*COLOURS]))
-PARTS = alt.Parameter(name="parts", param_type="variable", param=alt.VariableParameter(name="parts", value=[]))
-SIZES = alt.Parameter(name="sizes", param_type="variable", param=alt.VariableParameter(name="sizes", value=[]))
+PARAMETERS = ({"name": "shown", "value": [*COLOURS]}, {"name": "sizes", "value": []}, {"name": "parts", "value": []})
 
 
 def colour(*, legend: bool = True) -> alt.Color:
@@ -99,28 +96,32 @@ def sign_beside(x: str, y: str, *, among: str = "true") -> alt.Chart:
     return sign.encode(x=alt.X(f"{x}:Q"), y=names() if y == "label" else alt.Y(f"{y}:Q"))
 
 
-def panels(  # noqa: PLR0913 (what varies between charts)
-    layers: alt.LayerChart | alt.Chart,
-    *,
+def panels(
+    *layers: alt.Chart,
     by: str = "panel",
-    height: int | alt.Step = HEIGHT,
+    height: int | dict[str, int] = HEIGHT,
     across: int = ACROSS,
     width: int = WIDTH,
     apart: str = "xy",
 ) -> dict[str, Any]:
     """A chart with a panel for each value of a field, as Vega-Lite without its data, whose name is `rows`.
 
-    `apart` names the axes that panels do not share.
+    `apart` names the axes that panels do not share. Altair makes and checks the layers; it would copy them a dozen
+    times while it puts them together.
     """
-    facet = alt.Facet(
-        f"{by}:N",
-        sort=alt.EncodingSortField("panel_place", op="min"),
-        title=None,
-        header=alt.Header(labelAnchor="start"),
-    )
-    whole = layers.properties(width=width, height=height).facet(facet, columns=across, data=alt.NamedData(ROWS))
-    whole = whole.add_params(SHOWN, SIZES, PARTS)
-    x, y = (INDEPENDENT if axis in apart else SHARED for axis in "xy")
-    whole = whole.resolve_scale(x=x, y=y)
-    spec: dict[str, Any] = whole.to_dict()
-    return {**spec, "config": CONFIG}
+    header = {"labelAnchor": "start"}
+    return {
+        "$schema": alt.SCHEMA_URL,
+        "data": {"name": ROWS},
+        "params": [*PARAMETERS],
+        "facet": {"field": by, "type": "nominal", "sort": PANELS_BY, "title": None, "header": header},
+        "columns": across,
+        "spec": {"layer": list(map(_layer, layers)), "width": width, "height": height},
+        "resolve": {"scale": {axis: "independent" if axis in apart else "shared" for axis in "xy"}},
+        "config": CONFIG,
+    }
+
+
+def _layer(chart: alt.Chart) -> dict[str, Any]:
+    whole: dict[str, Any] = chart.to_dict()
+    return {name: value for name, value in whole.items() if name not in {"$schema", "config", "data"}}

@@ -108,4 +108,4 @@ def peaks() -> dict[str, Any]:
         ),
     )
     # What nobody explains is paler, so that it differs by more than its colour.
-    return panels(bars, height=alt.Step(17), across=2, width=270)
+    return panels(bars, height={"step": 17}, across=2, width=270)

@@ -92,4 +92,4 @@ def overview() -> dict[str, Any]:
             ("doubt:N", "not reliable", ""),
         ),
     )
-    return panels(band + best + spread + marks, by="question", height=alt.Step(22), across=2, width=300, apart="x")
+    return panels(band, best, spread, marks, by="question", height={"step": 22}, across=2, width=300, apart="x")

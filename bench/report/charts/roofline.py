@@ -94,4 +94,4 @@ def roofline() -> dict[str, Any]:
             ),
         )
     )
-    return panels(lines + marks + sign_beside("intensity", "rate", among=MARK))
+    return panels(lines, marks, sign_beside("intensity", "rate", among=MARK))

@@ -32,7 +32,7 @@ VALUES = (
 DOUBT = (("doubt:N", "not reliable", ""), ("status:N", "certificate", ""))
 ABSENT = "datum.kind === 'absent'"  # the rows of cells without a figure
 FIGURE, PROCESS = "datum.kind === 'figure'", "datum.kind === 'process'"  # the rows of medians, and of single processes
-STEP = alt.Step(18)
+STEP = {"step": 18}
 
 
 def bars(title: str) -> dict[str, Any]:
@@ -54,11 +54,11 @@ def bars(title: str) -> dict[str, Any]:
     absent = base.transform_filter(ABSENT).mark_text(align="left", dx=4, fontSize=9, color="#888")
     absent = absent.encode(x=alt.X("value:Q"), text="outcome:N")
     return panels(
-        absent
-        + wide.transform_filter(FIGURE)
-        + dots.encode(x=alt.X("value:Q"))
-        + written
-        + sign.encode(x=alt.X("high:Q"), text=alt.value("†")),
+        absent,
+        wide.transform_filter(FIGURE),
+        dots.encode(x=alt.X("value:Q")),
+        written,
+        sign.encode(x=alt.X("high:Q"), text=alt.value("†")),
         height=STEP,
         apart="x",
         width=190,
@@ -77,7 +77,7 @@ def over_batch(title: str, words: str) -> dict[str, Any]:
     dots = base.mark_point(size=32, strokeWidth=1.2).encode(
         y=alt.Y("value:Q"), shape=shape(), fill=fill(), fillOpacity=solid(), tooltip=hint(*VALUES, *DOUBT)
     )
-    return panels(line + spread + dots + sign_beside("batch", "value"), apart="")
+    return panels(line, spread, dots, sign_beside("batch", "value"), apart="")
 
 
 def percentiles(title: str) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def percentiles(title: str) -> dict[str, Any]:
         tooltip=hint(("metric:N", "percentile", ""), *VALUES, *DOUBT),
     )
     spread = base.mark_rule(strokeWidth=3, opacity=0.25).encode(x=alt.X("low:Q"), x2=alt.X2("high:Q"))
-    return panels(reach + spread + marks + sign_beside("value", "label"), height=STEP, apart="x", width=190)
+    return panels(reach, spread, marks, sign_beside("value", "label"), height=STEP, apart="x", width=190)
 
 
 def start_cost(title: str) -> dict[str, Any]:
@@ -123,4 +123,4 @@ def start_cost(title: str) -> dict[str, Any]:
     )
     spread = base.transform_filter("datum.metric === 'all'").mark_rule(strokeWidth=1.4, color="#888")
     spread = spread.encode(x=alt.X("low:Q"), x2=alt.X2("high:Q"))
-    return panels(stacked + spread, height=STEP, apart="x", width=190)
+    return panels(stacked, spread, height=STEP, apart="x", width=190)

@@ -134,7 +134,7 @@ def chart_data(name: str, chart: catalogue.Chart, parts: Iterable[Part] = ()) ->
         "dots": chart.dots,
         "lines": chart.lines,
         "needs": chart.needs,
-        "spec": chart.spec(),
+        "spec": catalogue.declared(chart.spec),
     }
 
 
