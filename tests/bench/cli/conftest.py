@@ -14,6 +14,7 @@ from bench.cli import main
 from bench.records.record import Record
 from bench.records.store import RunFolder
 from bench.records.variable_rules import OVERRULED, REFUSED, SET
+from bench.report.charts import files
 from bench.run.worker_client import ROOT
 from bench.workload import frameworks
 from bench.workload.frameworks import Contender
@@ -50,6 +51,14 @@ def shell() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in (*OVERRULED, *SET, *(rule.name for rule in REFUSED)):
             patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def empty_pictures() -> Iterator[None]:
+    """Charts are drawn in tests/bench/report/charts; a command only has to write and to link them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "svg", lambda _: "<svg xmlns='http://www.w3.org/2000/svg'/>")
         yield
 
 
