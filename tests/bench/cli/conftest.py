@@ -54,12 +54,10 @@ def shell() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True, scope="session")
-def empty_pictures() -> Iterator[None]:
+@pytest.fixture(autouse=True)
+def empty_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Charts are drawn in tests/bench/report/charts; a command only has to write and to link them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "svg", lambda _: "<svg xmlns='http://www.w3.org/2000/svg'/>")
-        yield
+    monkeypatch.setattr(files, "svg", lambda _: "<svg xmlns='http://www.w3.org/2000/svg'/>")
 
 
 @pytest.fixture
