@@ -1,12 +1,11 @@
-"""The answer of a run in sentences: who is fastest, who needs least memory, whether all learnt the same, the proof.
+"""Sentences that answer the main questions about a run: speed, latency, throughput, memory, quality, equality.
 
 Each sentence is made from the verdicts of the tables: a framework is named only where the tables rank it first alone.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from bench.analysis.leaders import UNKNOWN, Leader, Quality, fastest, likeness, smallest
 from bench.records.cell import Cell
@@ -32,8 +31,7 @@ PROVEN: Mapping[Status, str] = {"failed": NO, "missing": NO, "passed": YES, "una
 Leaders = Mapping[str, Leader]  # by workload
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(NamedTuple):
     """Lanes that are ranked together: a device, a mode, a precision and a number of threads."""
 
     device: str
@@ -71,7 +69,7 @@ def _title(way: Way, among: Sequence[Way]) -> str:
 
 
 def _lines(results: Results, way: Way) -> Iterator[Answer]:
-    rows = {name: tuple(row for row in lanes(results, name) if row[1:] == _fields(way)) for name in workloads(results)}
+    rows = {name: tuple(row for row in lanes(results, name) if row[1:] == way) for name in workloads(results)}
     rows = {name: found for name, found in rows.items() if found}
     yield from _timed(results, rows)
     yield from _memory(results, rows)
@@ -79,10 +77,6 @@ def _lines(results: Results, way: Way) -> Iterator[Answer]:
     if qualities:
         yield Answer("Same quality?", tuple(_quality_clauses(qualities)))
     yield Answer("Proven equal?", tuple(_proof_clauses(results, rows)))
-
-
-def _fields(way: Way) -> tuple[str, str, str, int]:
-    return way.device, way.mode, way.precision, way.threads
 
 
 Rows = Mapping[str, tuple[Lane, ...]]

@@ -65,10 +65,7 @@ Value = TypeVar("Value")
 def remembered(
     compute: Callable[Concatenate[Results, Rest], Value],
 ) -> Callable[Concatenate[Results, Rest], Value]:
-    """A function of results that computes its value once: tables ask for it again and again, of thousands of records.
-
-    The other arguments are given by position.
-    """
+    """A function of results that computes its value once, since tables ask for it again and again."""
 
     @wraps(compute)
     def read(results: Results, /, *rest: Rest.args, **named: Rest.kwargs) -> Value:

@@ -169,6 +169,7 @@ CHARTS: Mapping[str, Chart] = {
             "compile_time_s": "compiling",
             "start_rest_s": "other",
         },
+        needs="tracing",
         role="training",
     ),
     "memory": Chart(

@@ -107,7 +107,8 @@ def _charts(part: Part, folder: Path) -> Iterator[Drawing]:
             rows = catalogue.rows_of(chart, data)
             panels = dict.fromkeys(row["panel"] for row in rows if "panel" in row)
             if chart.source == "overview":
-                rows = [row for row in rows if row.get("panel") not in [*panels][MOST_LINES:]]
+                left_out = set([*panels][MOST_LINES:])
+                rows = [row for row in rows if row.get("panel") not in left_out]
             elif len(panels) > MOST_PANELS:
                 return None
             marks = chart.marks + chart.remark(part.results) + (FEWER if len(panels) > MOST_LINES else "")

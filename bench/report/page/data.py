@@ -8,7 +8,6 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from bench.analysis.learning import differences
 from bench.analysis.memory_and_quality import ERROR, PEAKS, SCORE
@@ -28,12 +27,13 @@ from bench.report.results import (
     STATUS_WORDS,
     Arranged,
     Lane,
-    Noise,
     Results,
     by_device,
     by_run,
     certificates,
+    lane,
     lanes,
+    of_workload,
     status,
     workloads,
 )
@@ -72,7 +72,6 @@ def page_data(
     report: Report,
     records: Sequence[Record],
     *,
-    noise: Noise = MappingProxyType({}),
     detailed: bool = True,
     arranged: Arranged | None = None,
 ) -> Row:
@@ -80,7 +79,7 @@ def page_data(
 
     `arranged` are the results of these records, if they are known already.
     """
-    runs = by_run(records, noise=noise) if arranged is None else arranged
+    runs = by_run(records) if arranged is None else arranged
     parts = [Part(results, run, len(runs) == 1) for run, results in runs.items()]
     sources = _sources(parts)
     sections = report.sections if detailed else [item for item in report.sections if not item.folded]
@@ -232,9 +231,8 @@ def _proof(found: Certificate) -> Row:
 def _settings(results: Results, workload: str, row: Lane) -> list[list[str]]:
     """The settings of a framework as its adapter reported them."""
     found: dict[str, dict[str, None]] = {}
-    for record in results.records:
-        case = record.case
-        if case.workload == workload and (case.contender, case.device, case.mode, case.precision) == row[:4]:
+    for record in of_workload(results)[workload]:
+        if lane(record.case) == row:
             for name, value in record.settings.items():
                 found.setdefault(name, {})[value] = None
     return [[name, "; ".join(values)] for name, values in found.items()]

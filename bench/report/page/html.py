@@ -1,6 +1,7 @@
 """Puts a page together: one HTML file without any request, with its data, its programs, and the chart library."""
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,6 +13,7 @@ from bench import cache as user_cache
 from bench.report.figures import Row
 from bench.report.page.packing import packed
 
+MARK = re.compile("@[A-Z]+@")
 HERE = Path(__file__).parent
 PROGRAMS = (
     "numbers.js",
@@ -42,11 +44,8 @@ def render(data: Row, *, view: str = "", pictures: Mapping[str, Path] | None = N
         "@LIBRARY@": library(),
         "@PROGRAM@": "\n".join(map(_read, PROGRAMS)),
     }
-    page = _read("page.html")
-    for mark, text in parts.items():
-        before, _, after = page.partition(mark)
-        page = f"{before}{text}{after}"
-    return page
+    # All marks at once: what is put in may have the text of a mark.
+    return MARK.sub(lambda mark: parts[mark[0]], _read("page.html"))
 
 
 def embedded(data: object) -> str:

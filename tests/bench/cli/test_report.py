@@ -126,7 +126,7 @@ def test_a_chart_that_cannot_be_drawn_costs_neither_the_page_nor_the_other_chart
     page = (tmp_path / "latest.md").read_text()
     assert line in page
     assert "learning-curves" not in page
-    assert page.count(".svg)") == len(list((tmp_path / "latest").glob("*.svg"))) == 9
+    assert page.count(".svg)") == len(list((tmp_path / "latest").glob("*.svg"))) == 8
 
 
 def test_without_the_library_of_charts_the_page_says_so(

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench.records.measurement import Compiling
 from bench.report.charts import catalogue, files
 from bench.report.figures import cell_rows, flat
 from bench.report.results import arrange
@@ -87,3 +88,14 @@ def test_the_noise_is_a_band_at_the_questions_about_time() -> None:
     assert {row["question"] for row in rows if row["kind"] == "noise"} == {
         row["question"] for row in rows if row["kind"] == "ratio"
     } - {"peak memory in training"}
+
+
+def test_only_records_with_times_of_tracing_have_a_chart_of_first_calls() -> None:
+    old = record()
+    known = {"compiling": Compiling(trace_ns=10**7, compile_ns=10**8), "first_round_ns": 10**9}
+    blocks = tuple(replace(block, **known) for block in old.measurement.blocks)  # type: ignore[arg-type]
+    new = replace(old, measurement=replace(old.measurement, blocks=blocks))
+    chart = catalogue.CHARTS["first-calls"]
+    rows = catalogue.rows_of(chart, catalogue.data_of(arrange([new])))
+    assert {row["metric"] for row in rows} == {"all", "tracing", "compiling", "other"}
+    assert catalogue.rows_of(chart, catalogue.data_of(arrange([old]))) == []

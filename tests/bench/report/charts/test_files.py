@@ -18,7 +18,6 @@ CHARTS = [
     "inference-latency-cpu.svg",
     "latency-percentiles-cpu.svg",
     "inference-throughput-cpu.svg",
-    "first-calls-cpu.svg",
     "memory-cpu.svg",
     "learning-curves-cpu.svg",
     "learning-over-time-cpu.svg",
@@ -47,13 +46,13 @@ def test_each_chart_is_an_svg_of_the_width_of_a_page(tmp_path: Path) -> None:
 
 def test_there_is_no_chart_of_nothing(tmp_path: Path) -> None:
     assert files.draw([record(outcome="timeout", certificate=None)], tmp_path).keys() <= {"Training throughput on cpu"}
-    captions = ["Overview on cpu", "Training throughput on cpu", "What the first training calls cost on cpu"]
+    captions = ["Overview on cpu", "Training throughput on cpu"]
     assert list(files.draw([record()], tmp_path)) == captions
 
 
 def test_devices_and_runs_have_charts_of_their_own(tmp_path: Path) -> None:
     found = files.draw([record(), record(device="cuda:0"), record(run="second")], tmp_path)
-    assert len({item.path.name for item in found.values()}) == 9
+    assert len({item.path.name for item in found.values()}) == 6
 
 
 def test_charts_of_an_earlier_page_do_not_stay(tmp_path: Path) -> None:

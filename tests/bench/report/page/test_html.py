@@ -21,7 +21,9 @@ def data_of(page: str) -> dict[str, object]:
     return found
 
 
-@pytest.mark.parametrize("name", ["</script><b>", "<!-- <script>", "&lt;", 'a"b', "\ud800", "\u2028"])
+@pytest.mark.parametrize(
+    "name", ["</script><b>", "<!-- <script>", "@LIBRARY@ @PROGRAM@", "&lt;", 'a"b', "\ud800", "\u2028"]
+)
 def test_data_come_back_as_they_were_whatever_they_are_called(name: str) -> None:
     page = html.render({"name": name})
     assert data_of(page)["name"] == name
