@@ -38,7 +38,7 @@ class Comparison:
     - `counts`: the number of rows for each verdict.
     - `environments`: in what the environments of the two sides differ, such as variables of the shell and versions.
     - `unreliable`: the compared cells whose figures cannot be relied on, each with its side and the reason.
-    - `unreliable_cells`: the same cells by themselves.
+    - `unreliable_cells`: the cells of these lines; one that both sides doubt is there twice.
     - `processes`: the largest number of processes that timed a compared cell on one side.
 
     Unknown values are None. The exit code depends on rows, changes, what is missing, and what newly failed.
@@ -136,7 +136,7 @@ def compare(  # noqa: PLR0913 (the inputs of a comparison)
         exit_code=_exit_code(verdicts, judged.common, not_comparable=found.reasons, failed=wrong),
         environments=environments.differences(baseline, candidate),
         unreliable=tuple(doubts.values()),
-        unreliable_cells=tuple(dict.fromkeys(cell for _, cell in doubts)),
+        unreliable_cells=tuple(cell for _, cell in doubts),
         processes=max((len(blocks[cell]) for blocks in (before, after) for cell in common), default=0),
     )
 

@@ -14,6 +14,7 @@ from bench.cli.console import (
     RUN,
     THRESHOLD_PERCENT,
     USAGE,
+    Reports,
     Results,
     Threshold,
     fail,
@@ -24,6 +25,7 @@ from bench.cli.console import (
     warn,
 )
 from bench.cli.options import as_option
+from bench.cli.page_files import write_sheet
 from bench.cli.plans import unmeasured
 from bench.cli.stored_runs import known_spreads, names, read
 from bench.cli.verdicts import VERDICT_FORMATS, VerdictFormat, show_verdicts
@@ -32,8 +34,10 @@ from bench.plan.options import COMPARE, Help
 if TYPE_CHECKING:
     from bench.analysis.compare import Comparison, Incomplete
     from bench.records.record import Case, Record
+    from bench.report.layout import Report
+    from bench.report.page.sheet import Sheet
 
-
+PAGE = "comparison.html"
 TITLE_OF_HALVES = "one half of {} compared with the other"
 
 
@@ -72,13 +76,14 @@ def compare(  # noqa: PLR0913 (the options of the command)
     threshold: Threshold = THRESHOLD_PERCENT,
     form: VerdictFormat = "terminal",
     results: Results = Path("results"),
+    reports: Reports = Path("reports"),
 ) -> None:
     """Compare two runs of one machine, with a verdict for each figure.
 
+    The interactive page `comparison.html` in the folder for reports has the same, and all processes of each figure.
     The exit code is 3 if a figure got worse, and 1 if the candidate lacks something of the baseline. It is 4 if a
     figure is inconclusive, 5 if the machine or a workload differs, and 6 if nothing was measured in both.
     """
-    from bench.analysis.compare import compare as compare_records
     from bench.report import comparison
 
     one_of("--format", form, VERDICT_FORMATS)
@@ -87,16 +92,32 @@ def compare(  # noqa: PLR0913 (the options of the command)
     before, after, incomplete = _sides(baseline, candidate, results=results, self_check=self_check, unread=unread)
     for line in unread:
         warn(line)
-    spreads = known_spreads(results, after[0].environment.machine)
-    found = compare_records(
-        before, after, threshold=share, calibration=spreads, incomplete=replace(incomplete, subset=subset)
-    )
+    found = _compared(before, after, replace(incomplete, subset=subset), share=share, results=results)
     if found.exit_code == NOTHING:
         warn(f"{baseline}, {candidate}: found nothing that was measured in both{_apart(found)}")
     title = TITLE_OF_HALVES.format(names(before)) if self_check else f"{names(after)} compared with {names(before)}"
-    show_verdicts(found, comparison.report(found, title=title), form)
+    report = comparison.report(found, title=title)
+    show_verdicts(found, report, form)
+    write_sheet(lambda: _sheet(found, report, before, after), reports / PAGE)
     _tell_of_planted(before, after, found)
     raise SystemExit(first_of(found.exit_code, FAILED if unread else 0))
+
+
+def _compared(
+    before: "Sequence[Record]", after: "Sequence[Record]", incomplete: "Incomplete", *, share: float, results: Path
+) -> "Comparison":
+    from bench.analysis.compare import compare as compare_records
+
+    known = known_spreads(results, after[0].environment.machine)
+    return compare_records(before, after, threshold=share, calibration=known, incomplete=incomplete)
+
+
+def _sheet(
+    found: "Comparison", report: "Report", baseline: "Sequence[Record]", candidate: "Sequence[Record]"
+) -> "Sheet":
+    from bench.report.page import comparison_sheet
+
+    return comparison_sheet.sheet(found, report, baseline=baseline, candidate=candidate)
 
 
 def _apart(found: "Comparison") -> str:

@@ -73,7 +73,9 @@ def check_comparison(checkout: Path, *, threshold: float, form: str, results: Pa
     check_checkouts(checkout)
 
 
-def run(checkout: Path, options: "Options", *, threshold: float, form: str, results: Path) -> None:
+def run(  # noqa: PLR0913 (the options of the command)
+    checkout: Path, options: "Options", *, threshold: float, form: str, results: Path, reports: Path
+) -> None:
     """Measure both checkouts in alternating slices, and end with the verdicts and their exit code.
 
     If the comparison is inconclusive, the inconclusive cells are measured again, and all their pairs count.
@@ -96,7 +98,7 @@ def run(checkout: Path, options: "Options", *, threshold: float, form: str, resu
         runs = ([*runs[0], *more[0]], [*runs[1], *more[1]])
     names = _names(runs)
     note(f"compare them again: levelfield compare {shlex.join(names)}")
-    compare(*names, threshold=threshold, form=form, results=results)
+    compare(*names, threshold=threshold, form=form, results=results, reports=reports)
 
 
 def _names(runs: Runs) -> list[str]:

@@ -1,13 +1,18 @@
 """The files of a report: a Markdown page with its charts, and an interactive HTML page."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bench.cli.console import errors, fail, warn
+from bench.cli.console import errors, fail, note, warn
 from bench.cli.page import Made
 
+if TYPE_CHECKING:
+    from bench.report.page.sheet import Sheet
+
+NOT_MADE = "The interactive page could not be made: it needs altair and vl-convert-python."
 NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")  # of a file: an id in a records file is anybody's text
 
 
@@ -42,10 +47,30 @@ def write_pages(made: Made, *, reports: Path, view: str = "") -> Written:
             pages.append(reports / f"{NOT_IN_A_NAME.sub('-', name)}.html")
             _write(pages[-1], text)
     if not text:
-        missing.append("The interactive page could not be made: it needs altair and vl-convert-python.")
+        missing.append(NOT_MADE)
     for line in missing:
         warn(line)
     return Written(tuple(pages), not missing)
+
+
+def write_sheet(make: "Callable[[], Sheet]", page: Path) -> None:
+    """Write the interactive page of a comparison or of a search; if that fails, a warning says why.
+
+    The exit code of the command does not change: what it found was printed before.
+    """
+    with errors.status("making the interactive page"):
+        try:
+            from bench.report.page import sheet
+
+            text = sheet.render(make())
+            page.parent.mkdir(parents=True, exist_ok=True)
+            page.write_text(text, encoding="utf-8", errors="backslashreplace")
+        except ModuleNotFoundError:
+            warn(NOT_MADE)
+        except OSError as error:
+            warn(f"{page}: cannot be written ({error.strerror}); everything was printed above")
+        else:
+            note(f"page: {page}")
 
 
 def _interactive(made: Made, *, view: str, pictures: Mapping[str, Path]) -> str:

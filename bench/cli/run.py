@@ -116,7 +116,7 @@ def run(  # noqa: PLR0913 (the options of the command)
         if dry_run:
             other.check_comparison(against or other.HERE, threshold=threshold, form=form, results=results)
         else:
-            other.run(against or other.HERE, options, threshold=threshold, form=form, results=results)
+            other.run(against or other.HERE, options, threshold=threshold, form=form, results=results, reports=reports)
     request = check(options)
     if options.tensorboard:
         from bench.export.tensorboard import check as check_tensorboard

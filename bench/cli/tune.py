@@ -11,6 +11,7 @@ from bench.cli.console import (
     Device,
     Frameworks,
     Precision,
+    Reports,
     errors,
     fail,
     note,
@@ -21,17 +22,20 @@ from bench.cli.console import (
 from bench.cli.devices import check_devices
 from bench.cli.events import show_event
 from bench.cli.options import as_option
+from bench.cli.page_files import write_sheet
 from bench.plan.options import HOW, SCENARIO, THREADS, WHERE, Help, Options
 
 if TYPE_CHECKING:
     from bench.plan.request import Request
     from bench.records.cell import Cell
     from bench.records.record import SearchResult
+    from bench.report.page.sheet import Sheet
     from bench.workload.workload import Workload
 
     Found = dict[Cell, SearchResult]
 
 LIMIT_S = 1800.0
+PAGE = "tuning.html"
 # One line, so that the tables stay on the screen.
 SCRIPTS = (
     "For scripts with the chosen options, repeat the command with `--scripts DIR`: the result of the search is cached."
@@ -59,10 +63,12 @@ def tune(  # noqa: PLR0913 (the options of the command)
         bool,
         as_option("exhaustive", Help("Afterwards time every candidate at length: did the search miss one?", group=HOW)),
     ] = False,
+    reports: Reports = Path("reports"),
 ) -> None:
     """Search for the fastest public options of each framework.
 
-    A search is for one workload. `levelfield run --mode tuned` makes the same searches and measures what they found.
+    The interactive page `tuning.html` in the folder for reports has every timing of each candidate. A search is for one
+    workload. `levelfield run --mode tuned` makes the same searches and measures what they found.
     """
     from bench.plan.request import check
     from bench.report import terminal
@@ -88,13 +94,22 @@ def tune(  # noqa: PLR0913 (the options of the command)
     check_devices(request.selection.contenders, request.selection.devices)
     found, picked = _search(request, again=again, exhaustive=exhaustive)
     for cell, item in found.items():
-        show([terminal.render_table(pages.table(_title(cell), item, picked=picked.get(cell)))])
+        show([terminal.render_table(pages.table(pages.search_title(cell), item, picked=picked.get(cell)))])
+    write_sheet(lambda: _sheet(workload, found, picked), reports / PAGE)
     timed = {cell: item for cell, item in found.items() if item.candidates[0].times_s}
     _offer(timed, request.selection.workloads[0], scripts=scripts)
     for remark in request.remarks:
         note(remark)
     if not timed:
         fail(f"{workload}: nothing could be timed; the table says why", NOTHING)
+
+
+def _sheet(workload: str, found: "Found", picked: "dict[Cell, dict[str, str]]") -> "Sheet":
+    from bench.records.environment import machine_name
+    from bench.report.page import tuning_sheet
+
+    title = f"Options of {workload}"
+    return tuning_sheet.sheet(title, found, picked=picked, source=[f"levelfield tune · {machine_name(None)}"])
 
 
 def _offer(found: "Found", workload: "Workload", *, scripts: Path | None) -> None:
@@ -136,11 +151,6 @@ def _search(request: "Request", *, again: bool, exhaustive: bool) -> "tuple[Foun
             return found, {}
         picked = {cell: item.options for cell, item in found.items()}
         return option_search.search(cases(selection), settings, again=True, exhaustive=True), picked
-
-
-def _title(cell: "Cell") -> str:
-    device = f"{cell.device}, {cell.precision}, {cell.threads} threads"
-    return f"{cell.workload} {cell.contender} {cell.scenario}, batch {cell.batch_size}, on {device}"
 
 
 def _write(cell: "Cell", found: "SearchResult", workload: "Workload", *, scripts: Path) -> None:

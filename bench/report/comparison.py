@@ -8,9 +8,10 @@ from bench.analysis import environments
 from bench.analysis.compare import Comparison
 from bench.analysis.memory_and_quality import Change
 from bench.analysis.missing import Missing
-from bench.analysis.verdicts import Common, Row
+from bench.analysis.verdicts import Row
 from bench.records.cell import Cell
-from bench.report import formatting
+from bench.report import comparison_answers, formatting
+from bench.report.change_words import interval, metric_title, written
 from bench.report.layout import Column, Entry, Report, Section, Table, left
 from bench.report.reliability import MARKED, SIGN
 from bench.report.remarks import Remarks
@@ -18,18 +19,12 @@ from bench.report.remarks import Remarks
 TOO_NOISY = 1.5  # times as long: if only larger slowdowns can be detected, the comparison is worth nothing
 UNDETECTABLE = 10.0  # times as long: from here on, the noise is not worth a number
 NAMED = 3  # differences of the environments, in the note; the table has all of them
+TIMES, CHANGES, SAME, APART = "Times: candidate / baseline", "Memory and quality", "Unchanged", "The sides differ in"
 UNRELIABLE_TITLE = "Figures that cannot be relied on"
 UNRELIABLE = 8  # cells that are named
-TOO_WIDE = 100.0  # upper / lower bound: from here on, an interval says nothing
 PROCESSES = 3  # the fewest on each side whose noise is worth an interval
 # The order of the rows: what needs attention comes first.
 ORDER = ("regressed", "inconclusive", "improved", "unchanged")
-TITLES = {
-    "step_time_pipelined_s": "step time, pipelined",
-    "step_time_p50_s": "step time p50",
-    "query_time_pipelined_s": "query time, pipelined",
-    "query_time_p50_s": "latency p50",
-}
 # The fields of a cell that are named beside the framework if they vary within a table.
 VARYING = ("device", "mode", "precision", "threads", "feed")
 WORDS = {"device": "on {}", "threads": "{} threads", "feed": "fed from {}"}
@@ -42,7 +37,7 @@ def report(found: Comparison, *, title: str = "Comparison") -> Report:
         _environments(found),
         _listing("Times", ("no case was timed in both runs",) if found.changes and not found.rows else ()),
         _changes(found),
-        _listing("Unchanged", _unchanged(found)),
+        _listing(SAME, _unchanged(found)),
         _listing(UNRELIABLE_TITLE, _unreliable(found)),
         _listing("Not comparable", found.not_comparable),
         _listing("Nothing in common", found.apart),
@@ -50,7 +45,12 @@ def report(found: Comparison, *, title: str = "Comparison") -> Report:
         _missing(found),
     )
     kept = tuple(table for table in tables if table.rows)
-    return Report(title=title, sections=(Section(title="Verdicts", tables=kept),), about=tuple(_about(found)))
+    return Report(
+        title=title,
+        sections=(Section(title="Verdicts", tables=kept),),
+        answers=comparison_answers.answers(found),
+        about=tuple(_about(found)),
+    )
 
 
 def _about(found: Comparison) -> Iterable[str]:
@@ -83,7 +83,7 @@ def _counted(items: Sequence[Missing]) -> str:
 def _verdicts(found: Comparison) -> Table:
     # A ratio that is not a number cannot be sorted: such rows keep their place among the inconclusive ones.
     ordered = sorted(found.rows, key=lambda row: (ORDER.index(row.verdict), -row.ratio if _known(row) else 0.0))
-    varying = _varying(row.cell for row in found.rows)
+    varying = varying_fields(row.cell for row in found.rows)
     remarks = Remarks(tuple(row.reason for row in ordered))
     columns = (
         *left("workload", "framework", "metric"),
@@ -93,7 +93,7 @@ def _verdicts(found: Comparison) -> Table:
         *left("ratio [interval]", "verdict"),
     )
     return Table(
-        title="Times: candidate / baseline",
+        title=TIMES,
         columns=columns,
         rows=tuple(
             _row(row, varying=varying, remarks=remarks, sign=f" {SIGN}" if row.cell in found.unreliable_cells else "")
@@ -122,7 +122,7 @@ def _changes(found: Comparison) -> Table:
     shown = sorted(
         (item for item in found.changes if item.verdict != "unchanged"), key=lambda item: ORDER.index(item.verdict)
     )
-    varying = _varying(item.cell for item in found.changes)
+    varying = varying_fields(item.cell for item in found.changes)
     columns = (
         *left("workload", "framework", "scenario", "metric"),
         Column(title="batch"),
@@ -131,7 +131,7 @@ def _changes(found: Comparison) -> Table:
         *left("verdict"),
     )
     return Table(
-        title="Memory and quality",
+        title=CHANGES,
         columns=columns,
         rows=tuple(_change(item, varying=varying) for item in shown),
         names=5,
@@ -160,15 +160,15 @@ def _unchanged(found: Comparison) -> Iterable[str]:
 
 
 def _change(item: Change, *, varying: Sequence[str]) -> tuple[Entry, ...]:
-    write = formatting.size if item.metric.endswith("_bytes") else formatting.score
+    before, after = written(item)
     return (
         Entry(item.cell.workload),
-        Entry(_framework(item.cell, varying)),
+        Entry(framework(item.cell, varying)),
         Entry(item.cell.scenario),
-        Entry(item.metric.removesuffix("_bytes").replace("_", " ")),
+        Entry(metric_title(item.metric)),
         Entry(str(item.cell.batch_size), item.cell.batch_size),
-        Entry(write(item.baseline), item.baseline),
-        Entry(write(item.candidate), item.candidate),
+        Entry(before, item.baseline),
+        Entry(after, item.candidate),
         Entry(f"{item.verdict}: {item.reason}" if item.reason else item.verdict, item.verdict),
     )
 
@@ -176,33 +176,25 @@ def _change(item: Change, *, varying: Sequence[str]) -> tuple[Entry, ...]:
 def _row(row: Row, *, varying: Sequence[str], remarks: Remarks, sign: str) -> tuple[Entry, ...]:
     return (
         Entry(row.cell.workload),
-        Entry(_framework(row.cell, varying)),
-        Entry(TITLES.get(row.metric, row.metric)),
+        Entry(framework(row.cell, varying)),
+        Entry(metric_title(row.metric)),
         Entry(str(row.cell.batch_size), row.cell.batch_size),
         Entry(formatting.duration(row.baseline_s), row.baseline_s),
         Entry(formatting.duration(row.candidate_s), row.candidate_s),
-        Entry(f"{_interval(row)}{sign}" if _known(row) else formatting.UNKNOWN, row.ratio),
+        Entry(f"{interval(row)}{sign}" if _known(row) else formatting.UNKNOWN, row.ratio),
         Entry(f"{row.verdict}{remarks.mark(row.reason)}", row.verdict),
     )
 
 
-def _varying(cells: Iterable[Cell]) -> tuple[str, ...]:
+def varying_fields(cells: Iterable[Cell]) -> tuple[str, ...]:
+    """The fields of a cell that are named beside the framework, because they vary."""
     known = tuple(cells)
     return tuple(name for name in VARYING if len({getattr(cell, name) for cell in known}) > 1)
 
 
-def _framework(cell: Cell, varying: Sequence[str]) -> str:
-    """The framework, and the fields that vary within the table."""
+def framework(cell: Cell, varying: Sequence[str]) -> str:
+    """The framework of a cell, and the fields that vary within a table."""
     return " ".join((cell.contender, *(WORDS.get(name, "{}").format(getattr(cell, name)) for name in varying)))
-
-
-def _interval(found: Row | Common) -> str:
-    """A ratio with its interval; without the bounds if they are too far apart, and alone if there is no interval."""
-    if not math.isfinite(found.low):
-        return formatting.ratio(found.ratio)
-    if found.high > TOO_WIDE * found.low:
-        return f"{formatting.ratio(found.ratio)} [interval too wide]"
-    return formatting.ratio_range(found.ratio, low=found.low, high=found.high)
 
 
 def _known(row: Row) -> bool:
@@ -238,7 +230,7 @@ def _notes(found: Comparison) -> Iterable[str]:
     if found.detectable_ratio > TOO_NOISY:
         yield "This is too noisy for a verdict: stop other programs here, or run more processes (`--processes`)."
     if found.common is not None:
-        yield f"All cases together: {_interval(found.common)}, {found.common.verdict}."
+        yield f"All cases together: {interval(found.common)}, {found.common.verdict}."
         if found.common.verdict == "regressed" and not found.in_turns:
             yield "If no code changed that all cells share, the machine became slower: measure both sides again."
 
@@ -250,7 +242,7 @@ def _listing(title: str, lines: Iterable[str]) -> Table:
 def _environments(found: Comparison) -> Table:
     """In what the environments of the two sides differ: any of it may be the reason for a verdict."""
     rows = tuple((Entry(item.what), Entry(item.baseline), Entry(item.candidate)) for item in found.environments)
-    return Table(title="The sides differ in", columns=left("what", "baseline", "candidate"), rows=rows)
+    return Table(title=APART, columns=left("what", "baseline", "candidate"), rows=rows)
 
 
 def _missing(found: Comparison) -> Table:
@@ -265,7 +257,7 @@ def _missing(found: Comparison) -> Table:
     )
     if found.not_comparable or found.apart:  # which say why, of whole runs
         sides = tuple((where, items) for where, items in sides if found.rows or found.changes)
-    varying = _varying(item.cell for _, items in sides for item in items)
+    varying = varying_fields(item.cell for _, items in sides for item in items)
     rows = tuple(row for where, items in sides for row in _without(where, items, varying))
     columns = (*left("where", "workload", "framework", "scenario"), Column(title="batch"), *left("what"))
     return Table(title="In one run only", columns=columns, rows=rows, names=5)
@@ -280,7 +272,7 @@ def _without(where: str, items: Sequence[Missing], varying: Sequence[str]) -> It
     for cell, what in parts.items():
         batches.setdefault((replace(cell, batch_size=0), ", ".join(what)), []).append(cell.batch_size)
     for (cell, lacking), sizes in batches.items():
-        named = (where, cell.workload, _framework(cell, varying), cell.scenario, ", ".join(map(str, sizes)), lacking)
+        named = (where, cell.workload, framework(cell, varying), cell.scenario, ", ".join(map(str, sizes)), lacking)
         yield tuple(Entry(text) for text in named)
 
 

@@ -60,7 +60,7 @@ def _manner(found: Mapping[Cell, SearchResult]) -> Iterable[str]:
     busy = [
         f"{cell.contender}, {cell.scenario} at batch {cell.batch_size} ({item.busy_cores:.1f} cores)"
         for cell, item in found.items()
-        if _disturbed(item)
+        if disturbed(item)
     ]
     if busy:
         yield (
@@ -69,7 +69,8 @@ def _manner(found: Mapping[Cell, SearchResult]) -> Iterable[str]:
         )
 
 
-def _disturbed(found: SearchResult) -> bool:
+def disturbed(found: SearchResult) -> bool:
+    """Whether other programs kept so many cores busy when a search began that its result may be another."""
     return found.busy_cores is not None and found.busy_cores > BUSY_CORES
 
 
@@ -100,6 +101,12 @@ def _search(results: Results, cell: Cell, found: SearchResult) -> tuple[Entry, .
     )
 
 
+def search_title(cell: Cell) -> str:
+    """The search at one cell in words."""
+    device = f"{cell.device}, {cell.precision}, {cell.threads} threads"
+    return f"{cell.workload} {cell.contender} {cell.scenario}, batch {cell.batch_size}, on {device}"
+
+
 def table(title: str, found: SearchResult, *, picked: Mapping[str, str] | None = None) -> Table:
     """A row for each candidate; the fastest of those that reached the last round come first.
 
@@ -114,13 +121,13 @@ def table(title: str, found: SearchResult, *, picked: Mapping[str, str] | None =
         columns=(*columns, Column(title="timings"), *left("outcome")),
         rows=tuple(
             _row([found.candidates[place] for place in places], times.get(places[0]), usual_s, found=found)
-            for places in _alike(found.candidates)
+            for places in alike(found.candidates)
         ),
         notes=(*_notes(found), *_picked(found, picked)),
     )
 
 
-def _alike(candidates: Sequence[Candidate]) -> Iterable[Sequence[int]]:
+def alike(candidates: Sequence[Candidate]) -> Iterable[Sequence[int]]:
     """The place of each candidate; consecutive candidates that failed for the same reason share a group."""
 
     def reason(place: int) -> object:
@@ -152,7 +159,7 @@ def _row(
 def _notes(found: SearchResult) -> Iterable[str]:
     many = "one candidate" if len(found.candidates) == 1 else f"{len(found.candidates)} candidates"
     yield f"Searched {found.searched}: {many}. Speed-up: over the {USUAL}. Fewer timings: eliminated earlier."
-    if _disturbed(found):
+    if disturbed(found):
         yield (
             f"Other programs kept {found.busy_cores:.1f} cores busy when the search began and may have changed its "
             "result: search again with `--again` when the machine is idle."

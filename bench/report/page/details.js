@@ -28,7 +28,7 @@ function laneDetails(lane) {
   const run = DATA.runs.find((item) => item.run === lane.run);
   return [
     make("h3", { textContent: `${lane.workload}, ${lane.label}` }),
-    make("p", {}, "Measure it again: ", make("code", { textContent: lane.command }), " ", make("button", { textContent: "Copy", "aria-label": "Copy the command", onclick: () => copy(lane.command, "the command") })),
+    commandLine("Measure it again: ", lane.command),
     ...cells.flatMap((cell) => Object.entries(cell.figures).filter(([, figure]) => figure.doubt).slice(0, 1).map(([, figure]) => make("p", { className: "doubt", textContent: `${SIGN} ${cell.scenario}, batch ${cell.batch}: ${figure.doubt}` }))),
     ...(cells.length ? table({ name: "cells", caption: "Figures: medians over processes, ± the farthest process", columns, rows: cells }) : []),
     fold("Processes and samples", () => samplesPart(lane, cells)),

@@ -3,7 +3,7 @@
 import json
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
@@ -15,26 +15,32 @@ from bench.report.page.packing import packed
 
 MARK = re.compile("@[A-Z]+@")
 HERE = Path(__file__).parent
-PROGRAMS = (
+# In the order in which a page needs them.
+REPORT = (
     "numbers.js",
     "ranking.js",
     "state.js",
     "answers.js",
     "elements.js",
+    "frame.js",
     "tables.js",
+    "drawing.js",
     "charts.js",
     "details.js",
     "chooser.js",
     "compare.js",
     "page.js",
 )
+SHEET = ("numbers.js", "elements.js", "frame.js", "tables.js", "drawing.js", "sheet.js")
 
 
-def render(data: Row, *, view: str = "", pictures: Mapping[str, Path] | None = None) -> str:
+def render(
+    data: Row, *, view: str = "", pictures: Mapping[str, Path] | None = None, programs: Sequence[str] = REPORT
+) -> str:
     """The page. `view` is the state in which it opens, as it stands behind the `#` of its address.
 
-    `pictures` are PNG files by their captions. Everything that a user wrote is in the data, from which the programs put
-    it on the page as text.
+    `pictures` are PNG files by their captions, `programs` are those of a report or of a sheet. Everything that a user
+    wrote is in the data, from which the programs put it on the page as text.
     """
     shown = [{"caption": caption, "png": _encoded(path)} for caption, path in (pictures or {}).items()]
     small = {name: packed(data[name]) for name in data.get("packed", ())}
@@ -42,7 +48,7 @@ def render(data: Row, *, view: str = "", pictures: Mapping[str, Path] | None = N
         "@STYLE@": _read("page.css"),
         "@DATA@": embedded({**data, **small, "view": view, "pictures": shown}),
         "@LIBRARY@": library(),
-        "@PROGRAM@": "\n".join(map(_read, PROGRAMS)),
+        "@PROGRAM@": "\n".join(map(_read, programs)),
     }
     # All marks at once: what is put in may have the text of a mark.
     return MARK.sub(lambda mark: parts[mark[0]], _read("page.html"))

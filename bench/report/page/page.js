@@ -1,28 +1,10 @@
-// The page: answers, filters, summary, charts, all figures, the chooser, comparison, and the tables of the report.
-const [header, main] = [document.getElementById("header"), document.getElementById("main")];
-
-function theme(name) {
-  const dark = name ? name === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  document.documentElement.dataset.theme = dark ? "dark" : "light";
-}
-
-function buildHeader() {
-  const dark = make("button", { id: "theme", textContent: "Dark or light", onclick: () => change({ theme: isDark() ? "light" : "dark" }, "theme") });
-  const link = make("button", { textContent: "Copy the address", onclick: () => copy(location.href, "the address of this view") });
-  const print = make("button", { textContent: "Print", onclick: () => window.print() });
-  document.title = DATA.title;
-  header.append(make("div", { className: "top" }, make("h1", { textContent: DATA.title }), make("div", { className: "bar controls" }, dark, link, print)));
-  for (const line of DATA.about) header.append(make("p", { className: line.startsWith("INCOMPLETE") ? "doubt" : "soft", textContent: line }));
-}
-
+// The page of a report: answers, filters, summary, charts, all figures, the chooser, comparison, and its tables.
 const answers = make("div", { id: "answers" });
 
 function showAnswers() {
   shown(DATA.cells);  // which marks the cells that are shown
   const found = answersOf(shown(ROLED), shown(DATA.lanes));
-  answers.replaceChildren(...found.slice(0, 8).map((item) => make("section", { className: "answers", "aria-label": `Answers: ${item.title}` },
-    make("h2", { textContent: `Answers: ${item.title}` }),
-    make("dl", {}, ...item.lines.flatMap(([question, clauses]) => [make("dt", { textContent: question }), make("dd", {}, ...clauses.flatMap(clauseParts))])))));
+  answers.replaceChildren(...found.slice(0, 8).map((item) => answerBox(item.title, item.lines.map(([question, clauses]) => [question, clauses.flatMap(clauseParts)]))));
   if (found.length > 8) answers.append(make("p", { className: "soft", textContent: `${found.length - 8} more modes, precisions and devices have answers: filter to see them.` }));
   if (!found.length) answers.append(make("p", { textContent: "Nothing to answer: the filters leave no workload. Reset them to see all." }));
 }
@@ -167,7 +149,7 @@ function start() {
   restore(location.hash || DATA.view);
   theme(state.theme);
   main.replaceChildren();
-  buildHeader();
+  buildHeader((name) => change({ theme: name }, "theme"));
   buildFilters();
   main.append(answers, filters, summary);
   showAnswers();
@@ -186,9 +168,7 @@ function start() {
   addEventListener("popstate", () => { isRestoring = true; restore(location.hash); change({}); isRestoring = false; });
   addEventListener("hashchange", () => { isRestoring = true; restore(location.hash); change({}); isRestoring = false; });
   addEventListener("DOMContentLoaded", redraw);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (!state.theme) { theme(""); redraw(); } });
-  let timer = 0;
-  addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(redraw, 300); });
+  watchWindow(() => state.theme);
 }
 
 // For the console of the browser, and for tests.

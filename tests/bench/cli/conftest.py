@@ -61,11 +61,13 @@ def empty_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def levelfield(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    """`levelfield` with these arguments."""
+def levelfield(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+    """`levelfield` with these arguments; pages of a comparison or a search go to the folder of the test."""
 
     def run(*arguments: object) -> Result:
-        monkeypatch.setattr(sys, "argv", ["levelfield", *map(str, arguments)])
+        writes = arguments[0] in {"compare", "tune"} and not {"--reports", "--help"} & {*arguments}
+        place = ["--reports", str(tmp_path / "reports")] if writes else []
+        monkeypatch.setattr(sys, "argv", ["levelfield", *map(str, arguments), *place])
         try:
             main()
             code = 0

@@ -69,6 +69,20 @@ def open_page(chromium: Any) -> Iterator[Open]:  # noqa: ANN401 (it is imported 
     assert complaints == []
 
 
+def serious(page: Any) -> list[tuple[str, ...]]:  # noqa: ANN401
+    """What axe finds that is serious or critical, and whether the page itself scrolls sideways."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found: list[tuple[str, ...]] = [
+        (item["id"], node["html"], node["failureSummary"])
+        for item in Axe().run(page).response["violations"]
+        if item["impact"] in {"serious", "critical"}
+        for node in item["nodes"][:2]
+    ]
+    sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return [*found, ("the page scrolls sideways", f"{sideways} pixels")] if sideways > 0 else found
+
+
 def _check(url: str, path: Path, complaints: list[str]) -> None:
     own = (path.as_uri(), "data:", "blob:")
     if not url.startswith(own):

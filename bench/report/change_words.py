@@ -1,0 +1,42 @@
+"""How a change between two runs is written: names of metrics, ratios with intervals, memory and quality."""
+
+import math
+
+from bench.analysis.memory_and_quality import Change
+from bench.analysis.verdicts import Common, Row
+from bench.report import formatting
+
+TOO_WIDE = 100.0  # upper / lower bound: from here on, an interval says nothing
+TITLES = {
+    "step_time_pipelined_s": "step time, pipelined",
+    "step_time_p50_s": "step time p50",
+    "query_time_pipelined_s": "query time, pipelined",
+    "query_time_p50_s": "latency p50",
+}
+
+
+def metric_title(metric: str) -> str:
+    """A metric in words: `latency p50`, `host peak`, `accuracy`."""
+    return TITLES.get(metric, metric.removesuffix("_bytes").replace("_", " "))
+
+
+def interval(found: Row | Common) -> str:
+    """A ratio with its interval; without the bounds if they are too far apart, and alone if there is no interval."""
+    if not math.isfinite(found.low):
+        return formatting.ratio(found.ratio)
+    if found.high > TOO_WIDE * found.low:
+        return f"{formatting.ratio(found.ratio)} [interval too wide]"
+    return formatting.ratio_range(found.ratio, low=found.low, high=found.high)
+
+
+def written(item: Change) -> tuple[str, str]:
+    """Both values of a peak of memory or of a quality metric."""
+    write = formatting.size if item.metric.endswith("_bytes") else formatting.score
+    return write(item.baseline), write(item.candidate)
+
+
+def evidence(row: Row) -> float:
+    """How many times as large as half of its interval a change is, in logarithms; 0 without an interval."""
+    if not (math.isfinite(row.low) and row.high > row.low > 0):
+        return 0.0
+    return abs(math.log(row.ratio)) / (math.log(row.high / row.low) / 2)

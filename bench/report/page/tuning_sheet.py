@@ -1,0 +1,108 @@
+"""The page of searches for the fastest options: what was chosen, and every candidate that was timed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from bench.analysis import successive_halving
+from bench.analysis.successive_halving import USUAL, gain
+from bench.records.cell import Cell
+from bench.records.record import Candidate, SearchResult
+from bench.report import formatting, progress, tuning
+from bench.report.charts import catalogue, changes
+from bench.report.figures import Row, short
+from bench.report.layout import Answer, Answers, Clause, Column, Entry, Table, left
+from bench.report.page.sheet import Drawing, Line, Opening, Sheet
+from bench.report.reliability import SIGN
+
+MOST_CANDIDATES = 1000  # of one search
+FILTERS = ("framework", "scenario", "batch")
+CAPTION = "Candidates"
+MARKS = "Ticks: single timings. Ring: chosen. Dashed: the default of each framework. Hollow: not proven equal."
+SEARCH = "{cell.contender}, {cell.scenario}, batch {cell.batch_size}"
+DISTURBED = f"; other programs were running, see the note {SIGN}"
+
+Searches = Mapping[Cell, SearchResult]
+
+
+def sheet(title: str, found: Searches, *, picked: Mapping[Cell, Mapping[str, str]], source: Sequence[str]) -> Sheet:
+    """The page of these searches; `picked` is what the usual search chose, if these are exhaustive."""
+    lines = tuple(Answer(f"{SEARCH.format(cell=cell)}?", (_answer(item),)) for cell, item in found.items())
+    order = {name: place for place, name in enumerate(dict.fromkeys(cell.contender for cell in found))}
+    drawn = tuple(row for cell, item in found.items() for row in _rows(cell, item, order[cell.contender]))
+    chart = Drawing(
+        name="candidates", caption=CAPTION, marks=MARKS, spec=catalogue.declared(changes.candidates), rows=drawn
+    )
+    return Sheet(
+        title=title,
+        answers=(Answers(title="fastest options that are proven equal", lines=lines),),
+        filters=FILTERS,
+        tables=tuple(_table(cell, item, picked.get(cell)) for cell, item in found.items()),
+        charts=(chart,),
+        source=tuple(source),
+    )
+
+
+def _answer(found: SearchResult) -> Clause:
+    """What was chosen and what it gains, or why the default stays."""
+    timed = sum(bool(item.times_s) for item in found.candidates)
+    doubt = DISTURBED if tuning.disturbed(found) else ""
+    among = f"{timed} of {len(found.candidates)} candidates ran{doubt}"
+    gained = gain(found)
+    if not timed or gained is None:
+        return Clause("nothing could be timed" if not timed else f"the {USUAL} has no time", text=among)
+    if not found.options:
+        return Clause(
+            f"the {USUAL} stays", text=f"no proven candidate is {successive_halving.WORTH:.0%} faster; {among}"
+        )
+    return Clause(progress.words(found.options), text=f"{formatting.ratio(gained)} as fast as the {USUAL}; {among}")
+
+
+def _table(cell: Cell, found: SearchResult, picked: Mapping[str, str] | None) -> Opening:
+    """A search: a row for each candidate with its options, or for several that failed for the same reason."""
+    whole = tuning.table(tuning.search_title(cell), found, picked=picked)
+    names = (Entry(cell.contender), Entry(cell.scenario), Entry(str(cell.batch_size), cell.batch_size))
+    lines = tuple(
+        Line(entries=(*names, *row), inside=_inside([found.candidates[place] for place in places]))
+        for row, places in zip(whole.rows, tuning.alike(found.candidates), strict=True)
+    )
+    columns = (*left("framework", "scenario"), Column(title="batch"), *whole.columns)
+    return Opening(title=whole.title, columns=columns, lines=lines, notes=whole.notes)
+
+
+def _inside(alike: Sequence[Candidate]) -> tuple[Table, ...]:
+    """The timings of a candidate, or the whole reason why it failed and which others failed for it too."""
+    first = alike[0]
+    timings = tuple(
+        (Entry(str(number), number), Entry(formatting.duration(value), value))
+        for number, value in enumerate(first.times_s, start=1)
+    )
+    reasons = tuple((Entry(progress.words(item.options)), Entry(item.error or item.outcome)) for item in alike)
+    failed = reasons if first.error else ()
+    tables = (
+        Table(title="Timings", columns=(Column(title="round"), Column(title="time of one call")), rows=timings),
+        Table(title="Failed", columns=left("options", "reason"), rows=failed),
+    )
+    return tuple(table for table in tables if table.rows)
+
+
+def _rows(cell: Cell, found: SearchResult, place_of_framework: int) -> Iterator[Row]:
+    """A row for each timing of each candidate; the candidates of a framework stand together."""
+    times = successive_halving.times(found)
+    usual = next((time for place, time in times.items() if not found.candidates[place].options), None)
+    for place, seconds in times.items():
+        item = found.candidates[place]
+        for timing in item.times_s:
+            yield {
+                "panel": f"{cell.scenario}, batch {cell.batch_size}",
+                "panel_place": cell.batch_size,
+                "place": MOST_CANDIDATES * place_of_framework + place,
+                "framework": cell.contender,
+                "scenario": cell.scenario,
+                "batch": str(cell.batch_size),
+                "name": f"{cell.contender}: {progress.words(item.options)}",
+                "seconds": short(seconds),
+                "timing": short(timing),
+                "usual": None if usual is None else short(usual),
+                "proven": item.outcome == "ok",
+                "chosen": item.options == found.options,
+                "outcome": item.outcome,
+            }
