@@ -183,7 +183,7 @@ class Memory:
 
     Attributes:
         batch_size: Samples in one call.
-        host_peak_bytes: Peak resident memory of a spawned process, less `host_baseline_bytes`.
+        host_peak_bytes: Peak resident memory of the process, less `host_baseline_bytes`.
         host_baseline_bytes: Resident memory of that process when the framework, the data and the harness were loaded.
         device_peak_bytes: Peak of the bytes that the framework's allocator had allocated on the device.
         nvml_used_bytes: Memory of this process on the device, as the driver reports it (NVML).

@@ -31,8 +31,8 @@ class Case:
         device: The device: `cpu`, `cuda` or `cuda:N`.
         scenario: What is measured: training or inference.
         purpose: What the process measures. `timing`: times, repeated in several processes. `learning`: a complete
-            training, once for each seed. `memory`: peak memory, in a spawned process, because host peaks are wrong
-            after a fork. `capacity`: the largest batch that fits, searched for in many processes.
+            training, once for each seed. `memory`: peak memory, in a process that counts all pages of its libraries.
+            `capacity`: the largest batch that fits, searched for in many processes.
         batch_sizes: The batch sizes. For `capacity`, the largest one that is tried.
         threads: The CPU threads of the framework.
         feed: Where a batch is when the clock starts: on the device or on the host.

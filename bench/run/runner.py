@@ -46,9 +46,9 @@ def run(cases: Sequence[Case], settings: RunSettings) -> list[Record]:
             proofs = certificates.prover(fleet, pool, settings.listen)
             place = _Place(fleet=fleet, settings=settings, tunings=option_search.tune(cases, fleet, proofs, settings))
             begun = certificates.begin(proofs, cases, place.options, settings)
-            spawned = [pool.submit(_measure, case, place) for case in memory]
+            weighed = [pool.submit(_measure, case, place) for case in memory]
             writer = _Writer(place, certificates.collect(proofs, begun, settings))
-            records = [writer.write(case, found.result()) for case, found in zip(memory, spawned, strict=True)]
+            records = [writer.write(case, found.result()) for case, found in zip(memory, weighed, strict=True)]
         with shown(_start(cases, 0), settings.listen):
             fleet.wait()
         writer.roofs = peak_rates.measure(cases, fleet, settings)
@@ -145,7 +145,7 @@ def _overheated(record: Record) -> bool:
 
 
 def _measure(case: Case, place: _Place) -> _Run:
-    """Measure one case in a fresh process, which is forked, or spawned where its memory is measured."""
+    """Measure one case in a fresh process."""
     place.settings.listen(Event(kind="started", case=case))
     started, begun = datetime.now(tz=UTC).isoformat(timespec="seconds"), time.monotonic()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
@@ -161,7 +161,7 @@ def _anew(case: Case, place: _Place) -> Ending:
     with TemporaryDirectory(prefix="levelfield-", ignore_cleanup_errors=True) as empty:
         asked = place.job(case) | {"compiled": empty}
         if case.purpose == "memory":
-            return fleet.run_spawned(contender(case), case.device, asked, limit_s=settings.limit_s)
+            return fleet.run_weighed(contender(case), case.device, asked, limit_s=settings.limit_s)
         return fleet.run(
             contender(case),
             case.device,

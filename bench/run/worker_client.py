@@ -105,6 +105,11 @@ class WorkerClient:
             self.ready = message
             self.start_method = "fork" if message["forks"] else "spawn"
 
+    @property
+    def weighs(self) -> bool:
+        """Whether the host memory of a forked process is that of a spawned one; False before it is ready."""
+        return self.ready is not None and self.ready["weighs"] is True
+
     def run(self, job: Job, *, limit_s: float, listen: Listener = lambda _: None) -> Ending:
         """Run one job in a fresh process and return how it ended.
 

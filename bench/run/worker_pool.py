@@ -68,13 +68,24 @@ class WorkerPool:
         """Run one job in a process of its fork server; errors of the worker are returned as an `Ending`, not raised."""
         try:
             with self._locks[contender, device]:
-                client = self._clients[contender, device]
-                if not client.alive:
-                    client.close()
-                    client = self._clients[contender, device] = self._launch(contender, device)
-                return client.run(job, limit_s=limit_s, listen=listen)
+                return self._alive(contender, device).run(job, limit_s=limit_s, listen=listen)
         except WorkerError as error:
             return _failed(error)
+
+    def run_weighed(self, contender: Contender, device: str, job: Job, *, limit_s: float) -> Ending:
+        """Run one job whose host memory is measured, in a forked process that counts the pages of its libraries.
+
+        Where the system cannot map these pages again, the process is spawned, which takes an import for each job.
+        """
+        try:
+            with self._locks[contender, device]:
+                client = self._alive(contender, device)
+                client.wait_until_ready()
+        except WorkerError as error:
+            return _failed(error)
+        if client.weighs:
+            return self.run(contender, device, {**job, "weighed": True}, limit_s=limit_s)
+        return self.run_spawned(contender, device, job, limit_s=limit_s)
 
     def run_spawned(self, contender: Contender, device: str, job: Job, *, limit_s: float) -> Ending:
         """Run one job in a spawned process of its own; errors of the worker are returned as an `Ending`, not raised."""
@@ -116,6 +127,14 @@ class WorkerPool:
         """End all fork servers and their jobs; a job that still waits in another thread is not started."""
         self._closed = True
         _close((*self._clients.values(), *self._spawned, *self._beside.values()))
+
+    def _alive(self, contender: Contender, device: str) -> WorkerClient:
+        """The fork server of a framework, or a new one in the place of one that has ended."""
+        client = self._clients[contender, device]
+        if not client.alive:
+            client.close()
+            client = self._clients[contender, device] = self._launch(contender, device)
+        return client
 
     def _launch(
         self, contender: Contender, device: str, *, spawned: bool = False, name: str = "fork-server"

@@ -2,9 +2,9 @@
 
 `python -m bench.worker.fork_server FRAMEWORK SOCKET [--spawned]` reads jobs, one JSON object a line, from an inherited
 socket. The process of the job writes its messages to the same socket; the fork server writes `exited` when that process
-has ended. With `--spawned` the only job runs in the fork server's own process, since host memory can only be measured
-in a process that was not forked. The same happens if an import has started a thread: a forked process does not have
-that thread, but keeps the locks that it held.
+has ended. A job that is `weighed` counts the memory of the fork server's libraries as its own. With `--spawned` the
+only job runs in the fork server's own process. The same happens if an import has started a thread: a forked process
+does not have that thread, but keeps the locks that it held.
 """
 
 import ctypes
@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Never
 
+from bench.worker import resident_pages
 from bench.workload import model_families
 
 PR_SET_PDEATHSIG = 1  # prctl(2): a signal to this process when its parent dies
@@ -35,7 +36,8 @@ def main() -> None:
     _import(framework)
     threads = _other_threads()
     forks = "--spawned" not in flags and FORKABLE.issuperset(threads)
-    channel.send({"event": "ready", "threads": threads, "forks": forks})
+    weighs = forks and resident_pages.can_map_again()
+    channel.send({"event": "ready", "threads": threads, "forks": forks, "weighs": weighs})
     if not forks:
         job = channel.receive()
         if job is not None:
@@ -71,17 +73,19 @@ def _import(framework: str) -> None:
 
 
 def _fork(job: dict[str, Any], channel: _Channel) -> None:
+    counted = resident_pages.resident_pages() if job.get("weighed") else []
     child = os.fork()
     if child == 0:
-        _child(job, channel)
+        _child(job, channel, counted)
     _, status = os.waitpid(child, 0)
     channel.send({"event": "exited", "status": os.waitstatus_to_exitcode(status)})
 
 
-def _child(job: dict[str, Any], channel: _Channel) -> Never:
+def _child(job: dict[str, Any], channel: _Channel, counted: list[resident_pages.Range]) -> Never:
     status = 1
     try:
         _die_with_parent()
+        resident_pages.map_again(counted)
         _work(job, channel)
         status = 0
     except BaseException:  # noqa: BLE001 (no exception may reach the fork server's own loop)

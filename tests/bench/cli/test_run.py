@@ -51,7 +51,7 @@ def test_every_record_says_what_was_done_how_and_where(finished: Finished) -> No
         assert item.settings
         assert item.startup_s
         assert item.duration_s > item.startup_s
-        assert (item.start_method == "spawn") == (item.case.purpose == "memory")
+        assert item.start_method == "fork"
 
 
 def test_each_purpose_has_measured_its_part(finished: Finished) -> None:

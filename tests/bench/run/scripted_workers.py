@@ -149,6 +149,7 @@ class ScriptedLauncher:
         self.device, self.log, self.hash_seed = device, log, hash_seed
         self.start_method: StartMethod = "spawn" if spawned else "fork"
         self.alive = True
+        self.weighs = False
         self._serving: Message = {}
 
     def wait_until_ready(self) -> None:

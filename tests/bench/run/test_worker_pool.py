@@ -98,6 +98,23 @@ def test_jobs_run_in_spawned_processes_if_an_import_starts_a_thread(
         fleet.close()
 
 
+@pytest.mark.parametrize(("weighs", "how"), [(True, "fork"), (False, "spawn")])
+def test_memory_is_measured_in_a_spawned_process_only_where_a_forked_one_would_count_wrong(
+    fleet: WorkerPool, *, weighs: bool, how: str
+) -> None:
+    fleet.wait()
+    assert client(fleet).ready is not None
+    client(fleet).ready["weighs"] &= weighs  # type: ignore[index] # it is ready
+    ending = fleet.run_weighed(LIGHT, "cpu", light_job(fleet.logs), limit_s=LIMIT_S)
+    assert (ending.result["outcome"], ending.start_method) == ("ok", how)
+
+
+def test_memory_of_a_framework_that_does_not_start_is_a_failed_ending(fleet: WorkerPool) -> None:
+    fleet.start([(NOWHERE, "cpu")])
+    ending = fleet.run_weighed(NOWHERE, "cpu", {}, limit_s=LIMIT_S)
+    assert ending.result["error"].startswith("theano: the fork server did not start: ModuleNotFoundError")
+
+
 def test_a_fork_server_that_was_killed_is_replaced(fleet: WorkerPool) -> None:
     assert run(fleet).result["outcome"] == "ok"
     before = client(fleet)
