@@ -17,7 +17,7 @@ from bench.analysis.comparable import how
 from bench.analysis.compare import times
 from bench.analysis.self_check import SIDE
 from bench.analysis.statistics import Spread
-from bench.analysis.verdicts import CONFIDENCE, Key, Times, Verdicts, judge
+from bench.analysis.verdicts import CONFIDENCE, Key, Spreads, Times, Verdicts, judge
 from bench.errors import BenchError, UsageError, expected, key_name
 from bench.records.cell import Cell
 from bench.records.record import Record
@@ -176,6 +176,17 @@ def from_json(content: Mapping[str, Any]) -> Calibration:
             f"calibration: {key_name(first['loc'])}: found no valid value, expected {expected(first)}; "
             "run `levelfield doctor --calibrate` again"
         ) from None
+
+
+def spreads_in(content: Mapping[str, Any] | None) -> Spreads:
+    """The spread of the processes of each cell, from a stored calibration; empty where there is none."""
+    return {} if content is None else from_json(content).spreads()
+
+
+def noise_in(content: Mapping[str, Any] | None, *, machine: str) -> dict[str, float]:
+    """By machine how far its processes differ, in percent, from a stored calibration; empty where it is not known."""
+    percent = None if content is None else from_json(content).between_percent
+    return {} if percent is None else {machine: percent}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Every figure of a run as one long list: times, quality and memory of each cell."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from statistics import fmean
 
@@ -11,6 +11,9 @@ from bench.records.measurement import Learning
 from bench.records.record import Record
 from bench.records.timing_metrics import METRICS, summary, timed_blocks
 
+# The fields of a cell, and what readers call them: in tables for other programs a contender is a framework.
+CELL = tuple(field.name for field in fields(Cell))
+COLUMNS = tuple("framework" if name == "contender" else name for name in CELL)
 MEMORY = ("host_peak_bytes", "host_baseline_bytes", "device_peak_bytes", "device_reserved_bytes", "nvml_used_bytes")
 
 

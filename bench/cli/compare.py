@@ -1,7 +1,6 @@
 """`levelfield compare`: two runs, held against each other."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,14 +25,14 @@ from bench.cli.console import (
 )
 from bench.cli.options import as_option
 from bench.cli.page_files import write_sheet
-from bench.cli.plans import unmeasured
-from bench.cli.stored_runs import known_spreads, names, read
+from bench.cli.stored_runs import known_spreads, names
 from bench.cli.verdicts import VERDICT_FORMATS, VerdictFormat, show_verdicts
 from bench.plan.options import COMPARE, Help
 
 if TYPE_CHECKING:
-    from bench.analysis.compare import Comparison, Incomplete
-    from bench.records.record import Case, Record
+    from bench.analysis.compare import Comparison
+    from bench.records.named_runs import Side
+    from bench.records.record import Record
     from bench.report.layout import Report
     from bench.report.page.sheet import Sheet
 
@@ -89,35 +88,38 @@ def compare(  # noqa: PLR0913 (the options of the command)
     one_of("--format", form, VERDICT_FORMATS)
     share = share_of(threshold)
     unread: list[str] = []
-    before, after, incomplete = _sides(baseline, candidate, results=results, self_check=self_check, unread=unread)
+    before, after = _sides(baseline, candidate, results=results, self_check=self_check, unread=unread)
     for line in unread:
         warn(line)
-    found = _compared(before, after, replace(incomplete, subset=subset), share=share, results=results)
+    found = _compared(before, after, share=share, subset=subset, results=results)
     if found.exit_code == NOTHING:
         warn(f"{baseline}, {candidate}: found nothing that was measured in both{_apart(found)}")
-    title = TITLE_OF_HALVES.format(names(before)) if self_check else f"{names(after)} compared with {names(before)}"
+    old, new = names(before.records), names(after.records)
+    title = TITLE_OF_HALVES.format(old) if self_check else comparison.TITLE.format(baseline=old, candidate=new)
     report = comparison.report(found, title=title)
     show_verdicts(found, report, form)
     write_sheet(lambda: _sheet(found, report, before, after), reports / PAGE)
-    _tell_of_planted(before, after, found)
+    _tell_of_planted(before.records, after.records, found)
     raise SystemExit(first_of(found.exit_code, FAILED if unread else 0))
 
 
-def _compared(
-    before: "Sequence[Record]", after: "Sequence[Record]", incomplete: "Incomplete", *, share: float, results: Path
-) -> "Comparison":
+def _compared(before: "Side", after: "Side", *, share: float, subset: bool, results: Path) -> "Comparison":
+    from bench.analysis.compare import Incomplete
     from bench.analysis.compare import compare as compare_records
 
-    known = known_spreads(results, after[0].environment.machine)
-    return compare_records(before, after, threshold=share, calibration=known, incomplete=incomplete)
+    return compare_records(
+        before.records,
+        after.records,
+        threshold=share,
+        calibration=known_spreads(results, after.records[0].environment.machine),
+        incomplete=Incomplete(baseline=before.unmeasured, candidate=after.unmeasured, subset=subset),
+    )
 
 
-def _sheet(
-    found: "Comparison", report: "Report", baseline: "Sequence[Record]", candidate: "Sequence[Record]"
-) -> "Sheet":
+def _sheet(found: "Comparison", report: "Report", before: "Side", after: "Side") -> "Sheet":
     from bench.report.page import comparison_sheet
 
-    return comparison_sheet.sheet(found, report, baseline=baseline, candidate=candidate)
+    return comparison_sheet.sheet(found, report, baseline=before.records, candidate=after.records)
 
 
 def _apart(found: "Comparison") -> str:
@@ -126,36 +128,26 @@ def _apart(found: "Comparison") -> str:
 
 def _sides(
     baseline: str, candidate: str | None, *, results: Path, self_check: bool, unread: list[str]
-) -> "tuple[list[Record], list[Record], Incomplete]":
-    """The records of both sides, two runs or the two halves of one, and the planned cases that have no record.
-
-    What could not be read goes to `unread`.
-    """
-    from bench.analysis.compare import Incomplete
+) -> "tuple[Side, Side]":
+    """Both sides: two runs, or the two halves of one. What could not be read goes to `unread`."""
     from bench.analysis.self_check import halves
+    from bench.records.named_runs import Side, read_side
 
     if self_check == (candidate is not None):
         found = f"{baseline!r}{f' and {candidate!r}' if candidate else ''}{' with --self-check' if self_check else ''}"
         fail(f"compare: found {found}, expected `compare BASELINE CANDIDATE` or `compare RUN --self-check`", USAGE)
     olds = baseline.split(",")
     if candidate is None:
-        records, _ = read(olds, results=results, incomplete=unread.append, unfinished=None)
-        return (*halves(records), Incomplete())
+        records = read_side(olds, results=results, warn=unread.append).records
+        first, second = halves(records)
+        return Side(records=tuple(first)), Side(records=tuple(second))
     news = candidate.split(",")
-    after, _ = read(news, results=results, incomplete=unread.append, unfinished=None)
-    machine = after[0].environment.machine
-    before, _ = read(olds, results=results, machine=machine, incomplete=unread.append, unfinished=None)
-    if before == after:
+    after = read_side(news, results=results, warn=unread.append)
+    machine = after.records[0].environment.machine
+    before = read_side(olds, results=results, machine=machine, warn=unread.append)
+    if before.records == after.records:
         warn(f"{baseline} and {candidate} are the same run: nothing can differ")
-    old = _never(before, unmeasured(olds, results=results, machine=machine))
-    new = _never(after, unmeasured(news, results=results))
-    return before, after, Incomplete(baseline=old, candidate=new)
-
-
-def _never(records: Sequence["Record"], planned: "Mapping[str, Sequence[Case]]") -> "tuple[Case, ...]":
-    """The planned cases that no run of one side measured."""
-    measured = {record.case for record in records}
-    return tuple(case for cases in planned.values() for case in cases if case not in measured)
+    return before, after
 
 
 def _tell_of_planted(before: Sequence["Record"], after: Sequence["Record"], comparison: "Comparison") -> None:

@@ -9,17 +9,12 @@ if TYPE_CHECKING:
     from bench.records.store import RunFolder
 
 
-def unmeasured(names: Sequence[str], *, results: Path, machine: str | None = None) -> "dict[str, tuple[Case, ...]]":
-    """The planned cases of the named runs that have no record, by run; a run without a plan has none.
-
-    With a `machine`, `baseline` is the name of the run that others on it are held against.
-    """
-    from bench.records import store
+def unmeasured(names: Sequence[str], *, results: Path) -> "dict[str, tuple[Case, ...]]":
+    """The planned cases of the named runs that have no record, by run; a run without a plan has none."""
+    from bench.records import named_runs
 
     found: dict[str, tuple[Case, ...]] = {}
-    for name in dict.fromkeys(names):
-        is_baseline = machine is not None and name == "baseline"
-        run = store.baseline_of(results, machine or "") if is_baseline else store.find_run(results, name)
+    for run in named_runs.find(names, results=results):
         if run.plan.is_file():
             found |= missing(run)
     return found

@@ -36,52 +36,21 @@ def read(
     `incomplete` is called with a sentence for the lines of a records file that could not be read, and `unfinished` with
     one for the cases of a plan that have no record.
     """
-    records: list[Record] = []
+    from bench.records import named_runs
+
+    stored = named_runs.read(named_runs.find(names, results=results, machine=machine), warn=incomplete)
+    records = named_runs.together(stored)
     commands = {}
-    for run in _found(names, results=results, machine=machine):
-        stored = run.read(warn=incomplete)
-        records += _unread(stored, records, name=run.name)
+    for run, found in stored.items():
         if run.plan.is_file():
             plan = run.load_plan()
             if unfinished is not None:
-                _tell_of_missing(run, plan, stored, unfinished)
+                _tell_of_missing(run, plan, found, unfinished)
             commands[run.name] = options_of(run, plan).command()
     if not records:
         fail(f"{', '.join(names)}: found no records", NOTHING)
     lines = commands.values() if len(set(names)) == 1 else (f"{line}  # {run}" for run, line in commands.items())
     return records, "\n".join(lines) or None
-
-
-def _unread(found: Sequence["Record"], before: Sequence["Record"], *, name: str) -> list["Record"]:
-    """The records that were not read before, as where a run is named by its id and by its folder.
-
-    Fails if a case of a run was read before with another result: one of the files is not that run.
-    """
-    known = {(record.run, record.case): record for record in before}
-    new = []
-    for record in found:
-        other = known.get((record.run, record.case))
-        if other is not None and other != record:
-            fail(f"{name}: found run {record.run} again with other results, expected each run once", USAGE)
-        if other is None:
-            new.append(record)
-    return new
-
-
-def _found(names: Sequence[str], *, results: Path, machine: str | None) -> list["RunFolder"]:
-    """The folders of the named runs; raises UsageError that tells of all names that are wrong."""
-    from bench.records import store
-
-    found, wrong = [], []
-    for name in dict.fromkeys(names):
-        try:
-            is_baseline = machine is not None and name == "baseline"
-            found.append(store.baseline_of(results, machine or "") if is_baseline else store.find_run(results, name))
-        except UsageError as error:
-            wrong.append(str(error))
-    if wrong:
-        raise UsageError("; ".join(wrong))
-    return found
 
 
 def _tell_of_missing(run: "RunFolder", plan: "Plan", stored: Sequence["Record"], incomplete: Tell) -> None:
@@ -129,8 +98,7 @@ def known_spreads(results: Path, machine: str) -> "Spreads":
     from bench.analysis import calibration
     from bench.records import store
 
-    content = store.load_calibration(results, machine)
-    return {} if content is None else calibration.from_json(content).spreads()
+    return calibration.spreads_in(store.load_calibration(results, machine))
 
 
 def warn_of_another_environment(run: "RunFolder") -> None:
@@ -178,12 +146,9 @@ def known_noise(records: Sequence["Record"], *, results: Path) -> dict[str, floa
     found: dict[str, float] = {}
     for machine in dict.fromkeys(record.environment.machine for record in records):
         try:
-            content = store.load_calibration(results, machine)
-            percent = None if content is None else calibration.from_json(content).between_percent
+            found |= calibration.noise_in(store.load_calibration(results, machine), machine=machine)
         except BenchError as error:
             warn(str(error))
-        else:
-            found |= {} if percent is None else {machine: percent}
     return found
 
 

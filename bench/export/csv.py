@@ -3,14 +3,10 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import fields
 
-from bench.analysis.long_table import Figure, figures
-from bench.records.cell import Cell
+from bench.analysis.long_table import CELL, COLUMNS, Figure, figures
 from bench.records.record import Record
 
-CELL = tuple(field.name for field in fields(Cell))
-COLUMNS = tuple("framework" if name == "contender" else name for name in CELL)
 HEADER = ("run", *COLUMNS, "metric", "unit", "value", "low", "high", "processes", "doubt")
 # https://owasp.org/www-community/attacks/CSV_Injection
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")

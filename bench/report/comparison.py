@@ -16,6 +16,7 @@ from bench.report.layout import Column, Entry, Report, Section, Table, left
 from bench.report.reliability import MARKED, SIGN
 from bench.report.remarks import Remarks
 
+TITLE = "{candidate} compared with {baseline}"
 TOO_NOISY = 1.5  # times as long: if only larger slowdowns can be detected, the comparison is worth nothing
 UNDETECTABLE = 10.0  # times as long: from here on, the noise is not worth a number
 NAMED = 3  # differences of the environments, in the note; the table has all of them

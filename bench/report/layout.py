@@ -76,6 +76,11 @@ class Clause:
     places: tuple[tuple[str, str], ...] = ()
     text: str = ""
 
+    @property
+    def words(self) -> str:
+        """The workloads with their explanations, or how many they are, in one sentence without `who`."""
+        return self.text or ", ".join(f"{name} ({words})" if words else name for name, words in self.places)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

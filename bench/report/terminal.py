@@ -177,8 +177,7 @@ def _answers(found: Answers) -> Iterable[RenderableType]:
 
 
 def _clause(clause: Clause) -> Text:
-    places = ", ".join(f"{workload} ({words})" if words else workload for workload, words in clause.places)
-    return Text.assemble(_line(clause.who, style="bold"), _line(f": {clause.text or places}."))
+    return Text.assemble(_line(clause.who, style="bold"), _line(f": {clause.words}."))
 
 
 def _screen(section: Section) -> Iterable[RenderableType]:

@@ -43,6 +43,15 @@ class File:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A chart with its data: its caption, what it shows in words, and its declaration; None for too many panels."""
+
+    caption: str
+    text: str
+    spec: catalogue.Spec | None
+
+
 def draw(
     records: Sequence[Record],
     folder: Path,
@@ -63,7 +72,7 @@ def draw(
         for path in (*folder.glob(f"{name}-*.svg"), *folder.glob(f"{name}-*.png")):
             path.unlink()
     drawn: dict[str, File] = {}
-    for part in _parts(by_run(records) if arranged is None else arranged):
+    for part in parts(by_run(records) if arranged is None else arranged):
         for caption, path, write in (*_charts(part, folder), *_pictures(part, folder)):
             try:
                 text = write(path)
@@ -91,33 +100,45 @@ Write = Callable[[Path], str | None]  # what the chart shows; empty without data
 Drawing = tuple[str, Path, Write]
 
 
-def _parts(runs: Arranged) -> Iterator[Part]:
+def parts(runs: Arranged) -> Iterator[Part]:
+    """The records of each run on each device: each part has its own charts."""
     for run, whole in runs.items():
         for device, part in by_device(whole).items():
             where = f"on {device}" if len(runs) == 1 else f"on {device}, run {run}"
             yield Part(part, where, NOT_IN_A_NAME.sub("-", device if len(runs) == 1 else f"{device}-{run}"))
 
 
+def filled(chart: catalogue.Chart, part: Part) -> Filled | None:
+    """The chart with the data of this part; None if the part has no data for it."""
+    rows = catalogue.rows_of(chart, catalogue.data_of(part.results))
+    if not rows:
+        return None
+    panels = dict.fromkeys(row["panel"] for row in rows if "panel" in row)
+    marks = chart.marks + chart.remark(part.results) + (FEWER if len(panels) > MOST_LINES else "")
+    caption = f"{chart.caption} {part.where}"
+    text = f"{caption}. {marks}"
+    if chart.source == "overview":
+        left_out = set([*panels][MOST_LINES:])
+        rows = [row for row in rows if row.get("panel") not in left_out]
+    elif len(panels) > MOST_PANELS:
+        return Filled(caption, text, None)
+    lines = [source(part.results), *wrap(marks, LONGEST_LINE)]
+    return Filled(caption, text, catalogue.filled(chart, rows, title=caption, subtitle=lines))
+
+
 def _charts(part: Part, folder: Path) -> Iterator[Drawing]:
-    data = catalogue.data_of(part.results)
     for name, chart in catalogue.CHARTS.items():
-        caption, path = f"{chart.caption} {part.where}", folder / f"{name}-{part.suffix}.svg"
 
-        def write(path: Path, chart: catalogue.Chart = chart, caption: str = caption) -> str | None:
-            rows = catalogue.rows_of(chart, data)
-            panels = dict.fromkeys(row["panel"] for row in rows if "panel" in row)
-            if chart.source == "overview":
-                left_out = set([*panels][MOST_LINES:])
-                rows = [row for row in rows if row.get("panel") not in left_out]
-            elif len(panels) > MOST_PANELS:
+        def write(path: Path, chart: catalogue.Chart = chart) -> str | None:
+            found = filled(chart, part)
+            if found is None:
+                return ""
+            if found.spec is None:
                 return None
-            marks = chart.marks + chart.remark(part.results) + (FEWER if len(panels) > MOST_LINES else "")
-            lines = [source(part.results), *wrap(marks, LONGEST_LINE)]
-            if rows:
-                path.write_text(svg(catalogue.filled(chart, rows, title=caption, subtitle=lines)), encoding="utf-8")
-            return f"{caption}. {marks}" if rows else ""
+            path.write_text(svg(found.spec), encoding="utf-8")
+            return found.text
 
-        yield caption, path, write
+        yield f"{chart.caption} {part.where}", folder / f"{name}-{part.suffix}.svg", write
 
 
 def svg(spec: catalogue.Spec) -> str:

@@ -194,3 +194,8 @@ def test_a_calibration_of_other_cells_is_not_used() -> None:
     alone = compare(baseline, candidate, threshold=THRESHOLD)
     others = {(replace(row.cell, device="cuda:0"), row.metric): Spread(variance=0.04, degrees=19) for row in alone.rows}
     assert compare(baseline, candidate, threshold=THRESHOLD, calibration=others) == alone
+
+
+def test_a_machine_without_a_calibration_has_no_known_noise() -> None:
+    assert calibration.spreads_in(None) == {}
+    assert calibration.noise_in(None, machine="a-machine") == {}
