@@ -25,6 +25,7 @@ OFFENCES = [
     ("The parent process imports nothing that runs", "bench/run/runner.py", "import bench.adapters.base"),
     ("The parent process imports nothing that runs", "bench/cli/run.py", "def late() -> None:\n    import sklearn"),
     ("What reads records imports nothing that runs", "bench/records/timing_metrics.py", "import models.dnn.spec"),
+    ("What reads records imports nothing that runs", "bench/api/runs.py", "import bench.run.runner"),
     ("Analysis reads no clock and no file", "bench/analysis/statistics.py", "from pathlib import Path"),
     ("Adapters are loaded by name", "bench/worker/measure/training.py", "from bench.adapters import pytorch"),
     (

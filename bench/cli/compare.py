@@ -91,7 +91,7 @@ def compare(  # noqa: PLR0913 (the options of the command)
     before, after = _sides(baseline, candidate, results=results, self_check=self_check, unread=unread)
     for line in unread:
         warn(line)
-    found = _compared(before, after, share=share, subset=subset, results=results)
+    found = _judged(before, after, results=results, threshold=share, subset=subset)
     if found.exit_code == NOTHING:
         warn(f"{baseline}, {candidate}: found nothing that was measured in both{_apart(found)}")
     old, new = names(before.records), names(after.records)
@@ -103,23 +103,24 @@ def compare(  # noqa: PLR0913 (the options of the command)
     raise SystemExit(first_of(found.exit_code, FAILED if unread else 0))
 
 
-def _compared(before: "Side", after: "Side", *, share: float, subset: bool, results: Path) -> "Comparison":
+def _sheet(found: "Comparison", report: "Report", before: "Side", after: "Side") -> "Sheet":
+    from bench.report.page import comparison_sheet
+
+    return comparison_sheet.sheet(found, report, baseline=before.records, candidate=after.records)
+
+
+def _judged(before: "Side", after: "Side", *, results: Path, threshold: float, subset: bool) -> "Comparison":
+    """The verdicts on both sides, with what is known of the noise of their machine."""
     from bench.analysis.compare import Incomplete
     from bench.analysis.compare import compare as compare_records
 
     return compare_records(
         before.records,
         after.records,
-        threshold=share,
+        threshold=threshold,
         calibration=known_spreads(results, after.records[0].environment.machine),
         incomplete=Incomplete(baseline=before.unmeasured, candidate=after.unmeasured, subset=subset),
     )
-
-
-def _sheet(found: "Comparison", report: "Report", before: "Side", after: "Side") -> "Sheet":
-    from bench.report.page import comparison_sheet
-
-    return comparison_sheet.sheet(found, report, baseline=before.records, candidate=after.records)
 
 
 def _apart(found: "Comparison") -> str:

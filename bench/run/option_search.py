@@ -12,7 +12,6 @@ from typing import Any, final
 
 from pydantic import TypeAdapter, ValidationError
 
-import bench
 from bench import cache
 from bench.analysis import successive_halving
 from bench.analysis.successive_halving import DECIDES
@@ -28,7 +27,7 @@ from bench.workload import frameworks, source_code
 
 # The code that decides which options are candidates and how they are timed. Cached searches are void where it changes.
 TIMING = tuple(
-    Path(bench.__file__).parent / f"{name}.py"
+    Path(__file__).parents[1] / f"{name}.py"
     for name in (
         "analysis/successive_halving",
         "run/interleaved_timing",

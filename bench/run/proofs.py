@@ -12,7 +12,6 @@ from queue import SimpleQueue
 from types import MappingProxyType
 from typing import Literal, NamedTuple, final
 
-import bench
 from bench import cache
 from bench.analysis import dropout_masks, equivalence, second_network
 from bench.analysis.deviations import Trace
@@ -33,7 +32,7 @@ NUDGED = " nudged"  # suffix of a precision: weights and inputs differ from the 
 ASSUMED_TRACE_S = 2.5
 # The code that decides what a trace holds, from which weights it starts, and in which batches it trains.
 DECISIVE = ("worker/proof_trace.py", "worker/prepared_workload.py", "datasets/base.py")
-HARNESS = Path(bench.__file__).parent
+HARNESS = Path(__file__).parents[1]
 
 Step = Literal["planned", "begun", "ended"]
 Tell = Callable[[Step, Work], None]

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, final
 
-import bench
 from bench import cache
 from bench.errors import BenchError
 from bench.records import variables
 from bench.records.shell import shell
 
-ROOT = Path(bench.__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 VMSTAT = Path("/proc/vmstat")
 LAUNCH_LIMIT_S = 300.0
 CLOSING_S = 5.0

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from reference_pages import commands, environment_variables, exit_codes, metrics, records, workload_toml
+from reference_pages import commands, environment_variables, exit_codes, metrics, python_api, records, workload_toml
 
 # The names of the pages in docs/reference/, without `.md`. They are in git, so that they can be read there.
 PAGES: Mapping[str, Callable[[], str]] = {
     "commands": commands.page,
     "workload-toml": workload_toml.page,
+    "python": python_api.page,
     "records": records.page,
     "metrics": metrics.page,
     "exit-codes": exit_codes.page,

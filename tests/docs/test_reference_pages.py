@@ -9,7 +9,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import bench
 import reference_pages
+from bench.api.columns import OF_COMPARISONS, OF_RUNS
 from bench.cli import app, console
 from bench.datasets.description import FILES, HELD_OUT, dataset_names
 from bench.datasets.tables import Splitting
@@ -21,7 +23,17 @@ from bench.records.variable_rules import OVERRULED, REFUSED
 from bench.workload import model_families, recipe
 from bench.workload.suite import Suite
 from bench.workload.workload import Outline
-from reference_pages import commands, environment_variables, exit_codes, keys, markdown, metrics, records, workload_toml
+from reference_pages import (
+    commands,
+    environment_variables,
+    exit_codes,
+    keys,
+    markdown,
+    metrics,
+    python_api,
+    records,
+    workload_toml,
+)
 
 ROOT = Path(__file__).parents[2]
 FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
@@ -92,6 +104,18 @@ def test_every_metric_is_there_with_its_formula() -> None:
     assert found["Time"] == list(METRICS)
     for task, expected in recipe.METRICS.items():
         assert found[task.capitalize()] == list(expected) == list(metrics.formulas(task))
+
+
+def test_every_name_and_every_column_of_the_python_api_is_there() -> None:
+    found = rows(python_api.page())
+    for name in {*bench.__all__} - {"__version__"}:
+        assert f"bench.{name}" in found
+    assert found["bench.Comparison"] == list(python_api.offered(bench.Comparison))
+    for owner, frames in (("runs", OF_RUNS), ("comparison", OF_COMPARISONS)):
+        for name, (_, columns) in frames.items():
+            assert found[f"{owner}.{name}"] == list(columns)
+    silent = [kind for kind in python_api.KINDS if not all(python_api.offered(kind).values())]
+    assert silent == [], "each property has a docstring"
 
 
 def test_every_variable_is_there_with_its_effect() -> None:

@@ -124,4 +124,4 @@ def panels(
 
 def _layer(chart: alt.Chart) -> dict[str, Any]:
     whole: dict[str, Any] = chart.to_dict()
-    return {name: value for name, value in whole.items() if name not in {"$schema", "config", "data"}}
+    return {name: value for name, value in whole.items() if name not in {"$schema", "config", "data", "datasets"}}

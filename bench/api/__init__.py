@@ -1,0 +1,1 @@
+"""The Python API for notebooks: stored runs as pandas frames, as charts and as comparisons."""
