@@ -94,13 +94,18 @@ def compare(  # noqa: PLR0913 (the options of the command)
     found = _judged(before, after, results=results, threshold=share, subset=subset)
     if found.exit_code == NOTHING:
         warn(f"{baseline}, {candidate}: found nothing that was measured in both{_apart(found)}")
-    old, new = names(before.records), names(after.records)
-    title = TITLE_OF_HALVES.format(old) if self_check else comparison.TITLE.format(baseline=old, candidate=new)
-    report = comparison.report(found, title=title)
+    report = comparison.report(found, title=_title(before, after, halves=self_check))
     show_verdicts(found, report, form)
     write_sheet(lambda: _sheet(found, report, before, after), reports / PAGE)
     _tell_of_planted(before.records, after.records, found)
     raise SystemExit(first_of(found.exit_code, FAILED if unread else 0))
+
+
+def _title(before: "Side", after: "Side", *, halves: bool) -> str:
+    from bench.report import comparison
+
+    old, new = names(before.records), names(after.records)
+    return TITLE_OF_HALVES.format(old) if halves else comparison.TITLE.format(baseline=old, candidate=new)
 
 
 def _sheet(found: "Comparison", report: "Report", before: "Side", after: "Side") -> "Sheet":

@@ -41,7 +41,6 @@ def test_a_used_library_is_seen() -> None:
         "list runs --results results/examples",
         "show digits-dnn",
         "report 20261126T125629Z-fd78 --results results/examples --format csv",
-        "compare 20261127T072857Z-e719 20261127T085505Z-ced7 --results results/examples --format json",
     ],
 )
 def test_commands_need_no_frame_and_no_chart(arguments: str) -> None:
