@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli import baseline, check, compare, doctor, init, predict, report, run, tune, verify
+from bench.cli import baseline, check, compare, doctor, init, predict, report, run, tune, verify, watch
 from bench.cli.console import INTERRUPTED, USAGE, fail, say_version
 from bench.cli.examples import epilog
 from bench.cli.list import list_
@@ -49,6 +49,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("run", run.run, MEASURE),
     ("verify", verify.verify, MEASURE),
     ("tune", tune.tune, MEASURE),
+    ("watch", watch.watch, MEASURE),
     ("report", report.report, READ),
     ("compare", compare.compare, READ),
     ("check", check.check, READ),

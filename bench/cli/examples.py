@@ -16,6 +16,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("levelfield tune digits-cnn --framework flax --scenario inference", "inference in Flax"),
         ("levelfield tune digits-cnn --framework pytorch --scripts mine", "write the winner as a script"),
     ),
+    "watch": (
+        ("levelfield watch", "the newest run, until it ends"),
+        ("levelfield watch --once", "how far it is now"),
+        ("levelfield watch RUN --results DIR", "a run in another folder"),
+    ),
     "report": (
         ("levelfield report", "the newest run"),
         ("levelfield report 2026 --full", "every table of the run whose id begins with 2026"),

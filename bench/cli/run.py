@@ -143,12 +143,13 @@ def start(options: Options, request: "Request", *, results: Path, reports: Path)
     machine = machine_name(options.machine)
     check_devices(request.selection.contenders, request.selection.devices)
     check_writable(results, reports)
+    expected = estimates(cases(request.selection), request, results=results)
     store = new_run(results, machine=machine)
-    planned = cases(request.selection)
     digests = {item.name: item.digest for item in request.selection.workloads}
     asked = {"options": asdict(options), "machine": machine, "workloads": digests}
-    store.save_plan(Plan(cases=planned, options=asked))
-    return store, _measure(store, planned, request, options, machine=machine, reports=reports)
+    with store.measuring():
+        store.save_plan(Plan(cases=tuple(expected), options=asked, estimates_s=tuple(expected.values())))
+        return store, _measure(store, expected, request, options, machine=machine, reports=reports)
 
 
 def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) -> None:
@@ -183,19 +184,24 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
     if dry_run:
         tell_plan(left, request, results=results, folders=(found.folder, reports))
     check_devices(request.selection.contenders, request.selection.devices)
-    raise SystemExit(_measure(found, left, request, options, machine=machine, reports=reports))
+    expected = estimates(left, request, results=results)
+    with found.measuring():
+        raise SystemExit(_measure(found, expected, request, options, machine=machine, reports=reports))
 
 
 def _measure(  # noqa: PLR0913 (what a run is made of)
     store: "RunFolder",
-    planned: Sequence["Case"],
+    expected: Mapping["Case", float],
     request: "Request",
     options: Options,
     *,
     machine: str,
     reports: Path,
 ) -> int:
-    """Run the cases, store a record for each, print the summary and write the report; the exit code."""
+    """Run the cases, store a record for each, print the summary and write the report; the exit code.
+
+    `expected` are the seconds that each case probably takes.
+    """
     from bench.analysis import time_breakdown
     from bench.report import activity
     from bench.run import runner
@@ -203,7 +209,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
 
     say_what_is_left_out(request)
     warn_of_load()
-    begun = time.monotonic()
+    begun, planned = time.monotonic(), tuple(expected)
     settings = RunSettings(
         run=store.name,
         machine=machine,
@@ -220,7 +226,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         planted=_planter(store, request),
         turns=_partner(planned, request),
     )
-    display = _display(store, planned, request)
+    display = _display(store, expected)
     try:
         with display:
             new = runner.run(planned, settings)
@@ -238,7 +244,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     for name, wanted in (("models", options.save_models), ("tensorboard", options.tensorboard)):
         if wanted:
             say(f"{name}: {store.folder / 'artifacts' / name}")
-    return first_of(_exit_code(records), 0 if is_whole else FAILED)
+    return first_of(exit_code(records), 0 if is_whole else FAILED)
 
 
 def _reported(store: "RunFolder", options: Options, *, reports: Path) -> "tuple[list[Record], Written, bool]":
@@ -256,13 +262,12 @@ def _reported(store: "RunFolder", options: Options, *, reports: Path) -> "tuple[
     return records, written, written.is_whole and not skipped
 
 
-def _display(store: "RunFolder", planned: Sequence["Case"], request: "Request") -> "Display":
+def _display(store: "RunFolder", expected: Mapping["Case", float]) -> "Display":
     """Shows the cases that are left to run, as a part of all that the run has planned."""
     from bench.report.progress import Display
     from bench.run.worker_pool import UNTIMED_AT_ONCE
 
-    expected = estimates(planned, request, results=store.folder.parents[1])
-    done = len(store.load_plan().cases) - len(planned)
+    done = len(store.load_plan().cases) - len(expected)
     return Display(console, estimates=expected, done=done, untimed_at_once=UNTIMED_AT_ONCE)
 
 
@@ -314,7 +319,8 @@ def _partner(planned: Sequence["Case"], request: "Request") -> "Callable[[Case],
     return lambda case: place if case in shared else None
 
 
-def _exit_code(records: Sequence["Record"]) -> int:
+def exit_code(records: Sequence["Record"]) -> int:
+    """How a run with these records ends: 6 if nothing could run, 1 if a case failed or is not proven, else 0."""
     if all(record.outcome == "unavailable" for record in records):
         return NOTHING
     failed = any(record.outcome not in {"ok", "unavailable"} for record in records)

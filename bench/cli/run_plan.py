@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def tell_plan(planned: Sequence["Case"], request: "Request", *, results: Path, folders: Sequence[Path]) -> Never:
     """Refuse what a run would refuse, print the plan, and end."""
-    from bench.report import activity, progress
+    from bench.report import activity, case_lines
 
     check_devices(request.selection.contenders, request.selection.devices)
     check_can_be_written(*folders)
@@ -25,7 +25,7 @@ def tell_plan(planned: Sequence["Case"], request: "Request", *, results: Path, f
     say_what_is_left_out(request)
     for case in planned:
         sizes = ", ".join(map(str, case.batch_sizes))
-        say(f"{progress.name(case)}, batch {sizes}: {activity.clock(seconds[case])}")
+        say(f"{case_lines.name(case)}, batch {sizes}: {activity.clock(seconds[case])}")
     total = activity.clock(sum(seconds.values()))
     more = "searches and certificates" if any(case.mode == "tuned" for case in planned) else "certificates"
     console.print(f"{len(planned)} cases, about {total}, and the {more} that are not in the cache yet")

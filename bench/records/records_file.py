@@ -59,18 +59,22 @@ def _parsed(lines: Sequence[bytes]) -> tuple[list[Record], dict[str, list[int]]]
         elif line.strip():
             seen.add(line.strip())
             try:
-                record = _checked(from_line(_text(line, is_last=number == len(lines))))
-                records.append(replace(record, workload_digest=source_code.digest_today(record.workload_digest)))
+                records.append(in_line(line, is_last=number == len(lines)))
             except ForeignLineError as error:
                 skipped.setdefault(str(error), []).append(number)
     return records, skipped
 
 
-def _checked(record: Record) -> Record:
+def in_line(line: bytes, *, is_last: bool) -> Record:
+    """The record in a line, with the current digest of its work. Raises ForeignLineError for anything else.
+
+    `is_last` means that the file ends without a line end after it.
+    """
+    record = from_line(_text(line, is_last=is_last))
     wrong = misfit(record)
     if wrong:
         raise ForeignLineError(wrong)
-    return record
+    return replace(record, workload_digest=source_code.digest_today(record.workload_digest))
 
 
 def _text(line: bytes, *, is_last: bool) -> str:

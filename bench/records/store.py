@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +13,14 @@ from typing import Any, final
 from pydantic import TypeAdapter
 
 from bench.errors import BenchError, NothingMeasuredError, UsageError, unreadable
+from bench.records.measuring_process import MeasuringProcess, this_process
 from bench.records.record import Case, Record, last_attempts, to_json
 from bench.records.record_lines import to_line
 from bench.records.records_file import Warn, read
 
 RECORDS = "records.jsonl"
 PLAN = Path("artifacts", "plan.json")
+PROCESS = Path("artifacts", "process.json")
 BASELINE, CALIBRATION = "baseline.json", "calibration.json"
 LATEST = ("latest", "last")
 SHOWN = 5
@@ -26,10 +28,14 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The cases of a run, and its options, with which the run can be resumed."""
+    """The cases of a run, and its options, with which the run can be resumed.
+
+    `estimates_s` are the seconds that each case was expected to take; older plans have none.
+    """
 
     cases: tuple[Case, ...]
     options: Mapping[str, Any]  # JSON
+    estimates_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +52,7 @@ class Baseline:
 @final
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """One run, given by its records file; only `append` and `save_plan` write."""
+    """One run, given by its records file; only `append`, `save_plan` and `measuring` write."""
 
     records: Path
 
@@ -64,6 +70,11 @@ class RunFolder:
     def plan(self) -> Path:
         """The path of the run's plan; the file may not exist."""
         return self.folder / PLAN
+
+    @property
+    def process(self) -> Path:
+        """The path of the file that says which process measures the run; it exists only meanwhile."""
+        return self.folder / PROCESS
 
     def append(self, record: Record) -> None:
         """Append the record as one line; when this returns, the complete line is on disk.
@@ -96,7 +107,8 @@ class RunFolder:
 
     def save_plan(self, plan: Plan) -> None:
         """Store the plan of the run. Raises BenchError if it cannot be written."""
-        content = {"cases": [to_json(case) for case in plan.cases], "options": dict(plan.options)}
+        cases = [to_json(case) for case in plan.cases]
+        content = {"cases": cases, "options": dict(plan.options), "estimates_s": plan.estimates_s}
         with _writing(self.plan):
             _replace(self.plan, content)
 
@@ -105,12 +117,34 @@ class RunFolder:
         try:
             content = json.loads(self.plan.read_text(encoding="utf-8"))
             cases = TypeAdapter(tuple[Case, ...]).validate_python(content["cases"])
-            return Plan(cases=cases, options=dict(content["options"]))
+            seconds = TypeAdapter(tuple[float, ...]).validate_python(content.get("estimates_s", ()))
+            return Plan(cases=cases, options=dict(content["options"]), estimates_s=seconds)
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             reason = unreadable(error) if isinstance(error, OSError) else "the file is damaged"
             raise UsageError(
                 f"{self.plan}: found no plan that can be resumed ({reason}), expected one; start a new run"
             ) from None
+
+    @contextmanager
+    def measuring(self) -> Iterator[None]:
+        """For as long as the context lasts, a file says that this process measures the run.
+
+        The file stays if the process is killed. Raises BenchError if it cannot be written.
+        """
+        with _writing(self.process):
+            _replace(self.process, TypeAdapter(MeasuringProcess).dump_python(this_process(), mode="json"))
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # what is left says the same: the process is gone
+                self.process.unlink(missing_ok=True)
+
+    def measured_by(self) -> MeasuringProcess | None:
+        """The process that measures the run, or that was killed while it did; None if the run has ended in order."""
+        try:
+            return TypeAdapter(MeasuringProcess).validate_json(self.process.read_bytes())
+        except (OSError, ValueError):
+            return None
 
     def missing(self, *, warn: Warn) -> list[Case]:
         """The cases of the plan without a record of any outcome. Raises UsageError if there is no plan."""

@@ -41,9 +41,11 @@ class Activity:
                 self._remaining.advance(key, share, self._now_s())
             self._running[key] = line
 
-    def end(self, key: Hashable) -> None:
-        """A piece of work is finished."""
+    def end(self, key: Hashable, *, took_s: float | None = None) -> None:
+        """A piece of work is finished. `took_s` counts where nobody told that it had begun."""
         with self._lock:
+            if took_s is not None and key not in self._running:
+                self._remaining.begin(key, self._now_s() - took_s)
             self._remaining.end(key, self._now_s())
             self._running.pop(key, None)
 

@@ -8,7 +8,7 @@ from bench.analysis.successive_halving import DECIDES
 from bench.records.cell import Cell
 from bench.records.record import SearchResult
 from bench.records.timing_metrics import METRICS, Metric, Summary, of_processes, timed, value
-from bench.report import formatting, progress
+from bench.report import formatting, search_lines
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.performance import summaries
 from bench.report.reliability import all_marked, explained, marked
@@ -143,7 +143,7 @@ def _rows(
             continue
         time, before = times[cell].median, times[usual].median if usual in times else None
         speed_up = speed_ups.get(cell)
-        options = progress.words(searched[cell].options) if cell in searched else ""
+        options = search_lines.words(searched[cell].options) if cell in searched else ""
         start = starts[cell].median if cell in starts else None
         calls = None
         differs = _agree(speed_up) and not _is_usual(results, cell, searched)

@@ -1,8 +1,8 @@
 """A run on the terminal: the last results, what runs now, how many cases are done, and the time that is left."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
-from types import TracebackType
+from collections.abc import Mapping
+from types import ModuleType, TracebackType
 from typing import Any, Self, final
 
 from rich.console import Console, Group, RenderableType
@@ -10,17 +10,16 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from bench.analysis.disturbance import disturbances, largest
 from bench.analysis.remaining_time import Work
-from bench.analysis.successive_halving import USUAL, WORTH, gain
-from bench.records.measurement import Block, Memory
 from bench.records.record import Case, Certificate, Record, SearchResult
-from bench.records.timing_metrics import METRICS, value
 from bench.report import formatting
 from bench.report.activity import Activity
+from bench.report.case_lines import line, name, whose
 from bench.report.certificates import place
 
 SHOWN_LINES = 8
+SPARE_ROWS = 3  # an empty row, the bar, and the cursor
+LONGEST_WORD = 12  # so many columns of a row may stay empty, because words are not divided
 NANOSECONDS = 1e9
 
 
@@ -30,10 +29,11 @@ class Display:
 
     `estimates` are the seconds of the cases that are left, of which `untimed_at_once` run together where they are not
     timed. `done` cases of the plan were finished before, if a run is resumed. A search alone has no cases,
-    and no bar. A `transient` display leaves nothing on the terminal.
+    and no bar. A `transient` display leaves nothing on the terminal. `elapsed_s` is how long it goes on already; None
+    if that is not known.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what is shown, and how)
         self,
         console: Console,
         *,
@@ -41,18 +41,29 @@ class Display:
         done: int = 0,
         untimed_at_once: int = 1,
         transient: bool = False,
+        elapsed_s: float | None = 0.0,
+        refreshes_per_second: float = 4,
     ) -> None:
         self.console = console
         self.activity = Activity(console.get_time)
         for case, seconds in estimates.items():
             self.activity.plan(case, _work(case, seconds, untimed_at_once=untimed_at_once))
+        self.planned_cases = tuple(estimates)
         self.left = set(estimates)
+        self.failed: set[Case] = set()
         self.lines: deque[Text] = deque(maxlen=SHOWN_LINES)
         of = "{task.completed} of {task.total} cases"
-        columns = (BarColumn(), TextColumn(of), TimeElapsedColumn(), TextColumn("{task.fields[left]}"))
+        clock = () if elapsed_s is None else (TimeElapsedColumn(),)
+        columns = (BarColumn(), TextColumn(of), *clock, TextColumn("{task.fields[left]}"))
         self.progress = Progress(*columns, console=console)
         self.task = self.progress.add_task("", total=len(estimates) + done, completed=done, left="")
-        self.live = Live(get_renderable=self._picture, console=console, refresh_per_second=4, transient=transient)
+        self.progress.tasks[0].start_time = self.progress.get_time() - (elapsed_s or 0.0)
+        self.live = Live(
+            get_renderable=self._picture,
+            console=console,
+            refresh_per_second=refreshes_per_second,
+            transient=transient,
+        )
 
     def __enter__(self) -> Self:
         """Begin to show."""
@@ -86,16 +97,16 @@ class Display:
 
     def tuning(self, work: Work, case: Case, news: Mapping[str, Any]) -> None:
         """A search has begun to time some candidates."""
-        self.activity.move(work, trying(case, news), share=news["share"])
+        self.activity.move(work, _searches().trying(case, news), share=news["share"])
 
     def tuned(self, case: Case, found: SearchResult) -> None:
         """Options are chosen."""
-        self._line(Text(f"options {_whose(case)}, batch {found.batch_size}: {_chosen(found)}"))
+        self._line(Text(f"options {whose(case)}, batch {found.batch_size}: {_searches().chosen(found)}"))
 
     def proven(self, news: Mapping[str, Any], certificate: Certificate) -> None:
         """A certificate is made: of which workload, on which device, in which precision, with which options."""
         device = "" if news["device"] == "cpu" else f"on {news['device']}"
-        tuned = f"with {words(news['options'])}" if news["options"] else ""
+        tuned = f"with {_searches().words(news['options'])}" if news["options"] else ""
         parts = (news["workload"], certificate.contender, device, f"in {news['precision']}", tuned)
         self._line(Text(f"certificate {' '.join(filter(None, parts))}: {verdict(certificate)}"))
 
@@ -117,21 +128,45 @@ class Display:
         """A record is stored; the second record of one case is another attempt."""
         self.progress.update(self.task, advance=int(record.case in self.left))
         self.left.discard(record.case)
-        self.activity.end(record.case)
+        self.activity.end(record.case, took_s=record.duration_s)
         self.activity.wait("the next case to start" if self.left else "")
+        is_failed = record.outcome not in {"ok", "unavailable"}
+        (self.failed.add if is_failed else self.failed.discard)(record.case)
         style = "" if record.outcome == "ok" else "red"
-        self._line(Text(f"{name(record.case)}: {outcome(record)}", style=style))
+        self._line(Text(line(record), style=style))
 
-    def _line(self, line: Text) -> None:
-        self.lines.append(line)
+    def failures(self) -> str:
+        """How many cases failed: `2 failed`; empty if none did."""
+        return f"{len(self.failed)} failed" if self.failed else ""
+
+    def _line(self, text: Text) -> None:
+        self.lines.append(text)
         if not self.console.is_terminal:
-            self.console.print(line, soft_wrap=True)
+            self.console.print(text, soft_wrap=True)
 
     def _picture(self) -> RenderableType:
         left = self.activity.left()
-        self.progress.update(self.task, left=left)
+        self.progress.update(self.task, left=", ".join(filter(None, (self.failures(), left))))
         below = self.progress if self.progress.tasks[0].total else Text(left)
-        return Group(*self.lines, Text(), *map(Text, self.activity.lines()), below)
+        running = self.activity.lines()
+        return Group(*self._fitting(SPARE_ROWS + len(running)), Text(), *map(Text, running), below)
+
+    def _fitting(self, other_rows: int) -> list[Text]:
+        """The last lines that fit on the screen above so many other rows, at least one; else the bar would be cut."""
+        room, shown = self.console.height - other_rows, list[Text]()
+        for text in reversed(self.lines):
+            room -= -(-text.cell_len // max(1, self.console.width - LONGEST_WORD))
+            if room < 0 and shown:
+                break
+            shown.insert(0, text)
+        return shown
+
+
+def _searches() -> ModuleType:
+    """The words for searches. They need SciPy, which takes half a second to import, so it waits for a search."""
+    from bench.report import search_lines
+
+    return search_lines
 
 
 def _work(case: Case, seconds: float, *, untimed_at_once: int) -> Work:
@@ -163,42 +198,6 @@ def _doing(case: Case, news: Mapping[str, Any]) -> tuple[str, float]:
     return "", 0.0
 
 
-def name(case: Case) -> str:
-    """A case in words: `digits-dnn pytorch training, timing 2`."""
-    return f"{_whose(case)}, {case.turn}"
-
-
-def _whose(case: Case) -> str:
-    device = "" if case.device == "cpu" else f" on {case.device}"
-    return " ".join((case.workload, f"{case.contender}{device}", *case.unusual, case.scenario))
-
-
-def trying(case: Case, news: Mapping[str, Any]) -> str:
-    """Which candidates of a search are timed now, and at which batch sizes."""
-    sizes = ", ".join(map(str, case.batch_sizes))
-    first, last = news["first"], news["first"] + len(news["options"]) - 1
-    which = f"candidate {first}" if first == last else f"candidates {first} to {last}"
-    where = f"{which} of {news['candidates']}, round {news['round']} of {news['rounds']}"
-    return f"{_whose(case)}, batch {sizes}: {where}: {'; '.join(map(words, news['options']))}"
-
-
-def _chosen(found: SearchResult) -> str:
-    """The options that a search chose, or why it chose none."""
-    tried = len(found.candidates)
-    if found.options and gain(found) is None:
-        return f"{words(found.options)} (the {USUAL} could not be timed, {tried} tried)"
-    if found.options:
-        return f"{words(found.options)} ({formatting.ratio(gain(found))} as fast as the {USUAL}, {tried} tried)"
-    if gain(found) is None:
-        return f"none, {found.candidates[0].outcome}: {found.candidates[0].error}"
-    return f"{USUAL} (none of the {tried} candidates is proven equal and {WORTH:.0%} faster)"
-
-
-def words(options: Mapping[str, str]) -> str:
-    """Options in words; the default where there are none."""
-    return ", ".join(f"{name} {value}" for name, value in options.items()) or USUAL
-
-
 def verdict(certificate: Certificate) -> str:
     """Whether a certificate holds, or what is wrong with it."""
     if certificate.passed:
@@ -212,45 +211,3 @@ def verdict(certificate: Certificate) -> str:
         for item in wrong
     )
     return f"proof failed: {certificate.problem or '; '.join(reasons)}"
-
-
-def outcome(record: Record) -> str:
-    """The figures of a record in one line, or what went wrong."""
-    if record.outcome != "ok":
-        return f"{record.outcome}: {record.error}"
-    found = record.measurement
-    if found.learning:
-        shown = (found.learning.target_metric, "loss")
-        quality = {key: score for key, score in found.learning.quality.items() if key in shown}
-        return "test " + ", ".join(f"{key} {formatting.score(score)}" for key, score in quality.items())
-    if found.capacity and found.capacity.largest:
-        return f"{found.capacity.largest.batch_size:,} samples fit"
-    if found.memory:
-        return _peaks(found.memory)
-    return _by_size({block.batch_size: _speed(block) for block in found.blocks}) + _disturbed(record)
-
-
-def _disturbed(record: Record) -> str:
-    """What disturbed the blocks of a record; empty if nothing did."""
-    case = record.case
-    found = largest(
-        item
-        for block in record.measurement.blocks
-        for item in disturbances(block, threads=case.threads, device=case.device)
-    )
-    return f" (disturbed: {', '.join(item.words for item in found)})" if found else ""
-
-
-def _by_size(figures: Mapping[int, str]) -> str:
-    return ", ".join(f"{found} at batch {size}" for size, found in figures.items())
-
-
-def _peaks(found: Sequence[Memory]) -> str:
-    """The peaks of the device where it has memory of its own, since that is what runs out first; else of the host."""
-    if all(item.device_peak_bytes is None for item in found):
-        return "host peak " + _by_size({item.batch_size: formatting.size(item.host_peak_bytes) for item in found})
-    return "device peak " + _by_size({item.batch_size: formatting.size(item.device_peak_bytes) for item in found})
-
-
-def _speed(block: Block) -> str:
-    return f"{formatting.count(value(METRICS['samples_per_second'], block))} samples/s"

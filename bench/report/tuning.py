@@ -11,7 +11,7 @@ from bench.analysis.successive_halving import USUAL, WORTH, gain
 from bench.records.cell import Cell, cells
 from bench.records.environment import BUSY_CORES
 from bench.records.record import Candidate, SearchResult
-from bench.report import formatting, progress
+from bench.report import formatting, search_lines
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.results import Results, label_columns, labels, lane, remembered
 
@@ -88,7 +88,7 @@ def _search(results: Results, cell: Cell, found: SearchResult) -> tuple[Entry, .
         item = found.candidates[place]
         proven = "" if item.outcome == "ok" else f" ({item.outcome})"
         often = "" if len(item.times_s) >= most else f", timed {len(item.times_s)} of {most} times"
-        return f"{formatting.duration(times[place])}: {progress.words(item.options)}{proven}{often}"
+        return f"{formatting.duration(times[place])}: {search_lines.words(item.options)}{proven}{often}"
 
     return (
         Entry(cell.scenario),
@@ -148,7 +148,7 @@ def _row(
     error = error if len(error) <= LONGEST_ERROR else f"{error[: LONGEST_ERROR - 2]} …"
     outcome = "chosen" if chosen and item.times_s else error or ("" if item.outcome == "ok" else item.outcome)
     return (
-        Entry(progress.words(item.options) + (f"; {more} more failed for the same reason" if more else "")),
+        Entry(search_lines.words(item.options) + (f"; {more} more failed for the same reason" if more else "")),
         Entry(formatting.duration(time), time),
         Entry(formatting.ratio(gained), gained),
         Entry(str(len(item.times_s)), len(item.times_s)),
@@ -180,6 +180,6 @@ def _picked(found: SearchResult, picked: Mapping[str, str] | None) -> Iterable[s
     timed = [np.divide(item.times_s, usual.times_s) for item in found.candidates if item.times_s and item.options]
     spread = median(float(ratios.max() / ratios.min()) - 1 for ratios in timed) if timed else 0.0
     yield (
-        f"The usual search chose {progress.words(picked)}: {formatting.ratio(times[mine] / fastest)} the time of the "
-        f"fastest candidate. The {len(usual.times_s)} timings of one candidate differ by {spread:.0%} (median)."
+        f"The usual search chose {search_lines.words(picked)}: {formatting.ratio(times[mine] / fastest)} the time of "
+        f"the fastest candidate. The {len(usual.times_s)} timings of one candidate differ by {spread:.0%} (median)."
     )

@@ -62,3 +62,23 @@ def test_while_something_runs_nothing_is_waited_for() -> None:
     assert activity.lines() == ["waiting for a record"]
     activity.wait("")
     assert activity.lines() == []
+
+
+def test_a_piece_that_nobody_saw_begin_counts_with_the_time_that_it_took() -> None:
+    activity, alike = Activity(lambda: 0.0), Work(name="alike", purpose="long", framework="flax", estimate_s=100.0)
+    for work in (LONG, alike):
+        activity.plan(work, work)
+    assert activity.left() == "about 3 min 20 s left"
+    activity.end(LONG, took_s=50.0)
+    assert activity.left() == "50 s left", "it took half of its estimate"
+
+
+def test_a_piece_that_was_seen_to_begin_counts_with_the_time_since_then() -> None:
+    now = [0.0]
+    activity, alike = Activity(lambda: now[0]), Work(name="alike", purpose="long", framework="flax", estimate_s=100.0)
+    for work in (LONG, alike):
+        activity.plan(work, work)
+    activity.begin(LONG, "long")
+    now[0] = 200.0
+    activity.end(LONG, took_s=50.0)
+    assert activity.left() == "3 min 20 s left"

@@ -9,10 +9,10 @@ from rich.console import Console
 
 from bench.analysis.remaining_time import Work
 from bench.analysis.successive_halving import USUAL
-from bench.records.measurement import Measurement
 from bench.records.record import Candidate, Case, SearchResult
-from bench.report.progress import SHOWN_LINES, Display, name, outcome
-from tests.bench.sample_records import block, load, record, use
+from bench.report.case_lines import name, outcome
+from bench.report.progress import SHOWN_LINES, Display
+from tests.bench.sample_records import record
 
 TIMING = record(replicate=1)
 LEARNING = record(purpose="learning", seed=4)
@@ -50,19 +50,6 @@ def picture(display: Display) -> str:
     drawn = console()
     drawn.print(display._picture())
     return written(drawn)
-
-
-@pytest.mark.parametrize(
-    ("case", "text"),
-    [
-        (TIMING.case, "digits-dnn pytorch training, timing 2"),
-        (LEARNING.case, "digits-dnn pytorch training, learning seed 4"),
-        (MEMORY.case, "digits-cnn keras/jax inference, memory"),
-        (record(device="cuda:1").case, "digits-dnn pytorch on cuda:1 training, timing 1"),
-    ],
-)
-def test_a_case_has_a_name_that_one_can_read(case: object, text: str) -> None:
-    assert name(case) == text  # type: ignore[arg-type]
 
 
 TRIED = {"options": [{"compile": "default"}], "first": 3, "candidates": 8, "round": 1, "rounds": 4, "share": 0.0}
@@ -114,21 +101,6 @@ def test_a_search_alone_has_no_bar_and_a_time_that_is_left_from_the_share_that_i
     assert picture(display).splitlines()[-1] == "30 s left"
     display.ended(SEARCH)
     assert "left" not in picture(display)
-
-
-def test_a_record_is_its_figures_or_what_went_wrong() -> None:
-    fast = replace(TIMING, measurement=Measurement(blocks=(block(32, call_time_s=1e-3),)))
-    assert outcome(fast).endswith("samples/s at batch 32")
-    disturbed = replace(block(32), use=use(load(others=0.9, own=1.1)))
-    slowed = replace(TIMING, measurement=Measurement(blocks=(disturbed,)))
-    assert outcome(slowed).endswith("samples/s at batch 32 (disturbed: other programs used 0.9 of 2 cores)")
-    assert outcome(LEARNING).startswith("test accuracy 0.9")
-    assert outcome(MEMORY).startswith("host peak ")
-    assert "at batch 1, " in outcome(MEMORY)
-    peaks = tuple(replace(item, device_peak_bytes=2**30) for item in MEMORY.measurement.memory)
-    on_a_gpu = replace(MEMORY, measurement=Measurement(memory=peaks))
-    assert outcome(on_a_gpu).startswith("device peak 1.07 GB at batch 1, ")
-    assert outcome(record(outcome="oom", error="no memory left")) == "oom: no memory left"
 
 
 def test_a_log_has_a_line_for_each_certificate_and_each_record() -> None:
@@ -229,6 +201,24 @@ def test_a_case_that_goes_on_says_what_it_does_now_and_what_it_has_done(
     assert f"{name(case)}{doing}\n" in picture(display)
 
 
+def test_the_picture_counts_what_failed_until_another_attempt_ends_well() -> None:
+    display = Display(console(), estimates={TIMING.case: 30.0, LEARNING.case: 40.0})
+    assert "failed" not in picture(display)
+    display.finished(replace(TIMING, outcome="failed", error="it broke"))
+    assert "1 of 2 cases" in picture(display)
+    assert "1 failed, " in picture(display)
+    display.finished(replace(TIMING, attempt=2))
+    assert "failed, " not in picture(display)
+    display.finished(replace(LEARNING, outcome="unavailable", error="it cannot"))
+    assert "failed, " not in picture(display), "what a framework cannot do is no failure"
+
+
+def test_the_clock_of_a_run_that_has_begun_before_shows_its_whole_time_or_none() -> None:
+    assert "0:00:00" in picture(Display(console(), estimates={TIMING.case: 30.0}))
+    assert "0:02:05" in picture(Display(console(), estimates={TIMING.case: 30.0}, elapsed_s=125.0))
+    assert ":00" not in picture(Display(console(), estimates={TIMING.case: 30.0}, elapsed_s=None))
+
+
 def test_a_run_that_is_resumed_counts_all_cases_of_its_plan() -> None:
     display = Display(console(), estimates={TIMING.case: 30.0}, done=33)
     assert "33 of 34 cases" in picture(display)
@@ -256,6 +246,21 @@ def test_the_picture_shows_the_last_lines_alone() -> None:
     assert "timing 2:" not in picture(display)
     assert "timing 3:" in picture(display)
     assert f"timing {SHOWN_LINES + 2}:" in picture(display)
+
+
+@pytest.mark.parametrize(("height", "first"), [(100, 1), (13, 4), (2, 8)])
+def test_the_picture_fits_on_the_screen_with_the_bar_below(height: int, first: int) -> None:
+    """At 60 columns each of these lines takes two rows."""
+    small = Console(file=io.StringIO(), width=60, height=height, force_terminal=True, color_system=None)
+    display = Display(small, estimates={TIMING.case: 3.0})
+    for number in range(SHOWN_LINES):
+        display.finished(record(replicate=number))
+    small.file = io.StringIO()
+    small.print(display._picture())
+    rows = written(small).splitlines()
+    assert rows[0].startswith(f"digits-dnn pytorch training, timing {first}:")
+    assert "of 1 cases" in rows[-1]
+    assert len(rows) < max(height, 5)
 
 
 def test_a_terminal_is_refreshed_in_place_and_keeps_the_last_picture() -> None:
