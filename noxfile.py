@@ -27,6 +27,12 @@ SITE = Path("build", "docs")
 
 
 @nox.session
+def demo(session: nox.Session) -> None:
+    """One small network in three frameworks, in about a minute; what follows `--` goes to `levelfield demo`."""
+    _become([_environment(session, "all"), "-m", "bench", "demo", *session.posargs])
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure: what follows `--` goes to `levelfield run`; without it, the quick suite."""
     arguments = session.posargs or ["--suite", "quick"]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli import baseline, check, compare, doctor, init, predict, report, run, tune, verify, watch
+from bench.cli import baseline, check, compare, demo, doctor, init, predict, report, run, tune, verify, watch
 from bench.cli.console import INTERRUPTED, USAGE, fail, say_version
 from bench.cli.examples import epilog
 from bench.cli.list import list_
@@ -46,6 +46,7 @@ LOOK_UP = "Look up"
 USE = "Use what was trained"
 
 COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
+    ("demo", demo.demo, MEASURE),
     ("run", run.run, MEASURE),
     ("verify", verify.verify, MEASURE),
     ("tune", tune.tune, MEASURE),

@@ -1,6 +1,11 @@
 """Three examples of each command, as its `--help` prints them."""
 
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "demo": (
+        ("levelfield demo", "measure, and open the report"),
+        ("levelfield demo --no-open", "print where the report is"),
+        ("levelfield run --suite demo", "the same measurements with options of your own"),
+    ),
     "run": (
         ("levelfield run", "suite quick: three networks in three frameworks"),
         ("levelfield run digits-cnn --framework all --seeds 3", "one network in all of them"),

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 FOLDERS = re.compile(r" --results [^`]*`")
 
 
+DEMO = "demo"  # the suite of `levelfield demo`
+DEMONSTRATION = (
+    "DEMONSTRATION: a short run of the suite demo, with one process for each figure. Quote none of them: measure with "
+    "`levelfield run`."
+)
 MOST_DETAILED = 3000  # records; a report on more has no tables of single workloads, unless all of it is asked for
 
 
@@ -55,7 +60,8 @@ def make_page(
         arranged = by_run(records, noise=noise)
         detailed = full or len(records) <= MOST_DETAILED
         report = tables.report(records, command=command, arranged=arranged, detailed=detailed)
-    return Made(replace(report, about=(*remarks, *report.about)), records, arranged)
+    demo = [DEMONSTRATION] if f"--suite {DEMO}" in (command or "") else []
+    return Made(replace(report, about=(*demo, *remarks, *report.about)), records, arranged)
 
 
 def show_page(report: "Report", *, full: bool = False, again: Sequence[str] = (), paged: bool = False) -> None:

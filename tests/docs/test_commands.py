@@ -20,7 +20,7 @@ GROUP: Any = get_group(app)
 COMPLETION = {"--install-completion", "--show-completion"}  # which typer adds when the command line runs
 SESSIONS = re.findall(r"@nox\.session\ndef (\w+)", (ROOT / "noxfile.py").read_text())
 
-# `nox -s bench` takes what `levelfield run` takes. A suite takes five minutes or more: here it is only planned.
+# `nox -s bench` takes what `levelfield run` takes. A suite takes a minute or more: here it is only planned.
 # A comparison may end inconclusive or with a false alarm, and `doctor` finds other work, on a busy machine.
 SHELL = """
 set -eu
@@ -30,7 +30,11 @@ levelfield() {{
     case "$1 $code" in "compare 3" | "compare 4" | "doctor 1") return 0 ;; esac
     return "$code"
 }}
-nox() {{ [ "$1 $2" = "-s bench" ] && shift 2 && [ "${{1:-}}" != "--" ] || shift; levelfield run "$@" --dry-run; }}
+nox() {{
+    case "$1 $2" in "-s demo") set -- --suite demo ;; *) shift 2 ;; esac
+    [ "${{1:-}}" != "--" ] || shift
+    levelfield run "$@" --dry-run
+}}
 python() {{ [ "$*" = "-m pip install nox" ] || "{python}" "$@"; }}
 """
 
@@ -41,10 +45,10 @@ def _understood(command: str) -> None:
     if words[0] == "nox":
         name, *more = words[2:]
         assert name in SESSIONS, f"{command}: found {name!r}, expected one of {', '.join(SESSIONS)}"
-        if name not in {"bench", "compare"}:
+        if name not in {"demo", "bench", "compare"}:
             return  # the rest goes to pytest or to another program
         taken = 3 if more[1:2] == ["--base"] else 1  # what nox itself takes
-        words = ["levelfield", "run", *more[taken:]]
+        words = ["levelfield", "demo" if name == "demo" else "run", *more[taken:]]
     found, rest = GROUP, words[1:]
     while hasattr(found, "commands") and rest and not rest[0].startswith("-"):
         assert rest[0] in found.commands, f"{command}: found {rest[0]!r}, expected one of {', '.join(found.commands)}"
@@ -71,6 +75,7 @@ def test_the_command_line_understands_every_command_of_a_page(page: str) -> None
         "levelfield baseline sing",
         "levelfield --sing",
         "nox -s compare -- --base main --speed 11",
+        "nox -s demo -- --speed 11",
     ],
 )
 def test_a_command_that_does_not_exist_is_found(wrong: str) -> None:

@@ -83,7 +83,10 @@ def test_the_command_line_repeats_the_options() -> None:
 
 
 MISTAKES: dict[str, tuple[Mapping[str, Any], str]] = {
-    "suite": ({"suite": "slow"}, "--suite: found 'slow', expected one of gpu, lecture, lecture-quick, quick, standard"),
+    "suite": (
+        {"suite": "slow"},
+        "--suite: found 'slow', expected one of demo, gpu, lecture, lecture-quick, quick, standard",
+    ),
     "workload": (
         {"workload": "digits"},
         "workload: found 'digits' (did you mean digits-gru or digits-dnn or digits-cnn?), expected",
