@@ -143,7 +143,7 @@ def compare(  # noqa: PLR0913 (the inputs of a comparison)
 
 def _unreliable(common: Sequence[Cell], **sides: Sequence[Record]) -> dict[tuple[str, Cell], str]:
     """By side and compared cell a line about figures that cannot be relied on."""
-    by_side = {side: cell_doubts(records) for side, records in sides.items()}
+    by_side = {side: cell_doubts(records, timed_blocks(records)) for side, records in sides.items()}
     return {
         (side, cell): f"{cell.place}: {doubts[cell].reason} in the {side} ({doubts[cell].words})"
         for side, doubts in by_side.items()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from functools import partial
 from statistics import fmean
 
-from bench.analysis.reliability import cell_doubts, figure_doubt, spread_limit
+from bench.analysis.reliability import cell_doubts, spread_doubt, spread_limit, whole_doubt
 from bench.records.cell import Cell, cells
 from bench.records.measurement import Learning
 from bench.records.record import Record
@@ -45,12 +45,14 @@ def figures(records: Sequence[Record]) -> Iterator[Figure]:
 
 def _timing(run: str, records: Iterable[Record]) -> Iterator[Figure]:
     found = tuple(records)
-    doubts, limit = cell_doubts(found), spread_limit(found)
-    for cell, blocks in timed_blocks(found).items():
+    timed = timed_blocks(found)
+    doubts, limit = cell_doubts(found, timed), spread_limit(timed)
+    for cell, blocks in timed.items():
+        whole = whole_doubt(cell, partial(summary, blocks=blocks), limit=limit, doubts=doubts)
         for metric in METRICS.values():
             item = summary(metric, blocks) if cell.scenario in metric.scenarios else None
             if item:
-                doubt = figure_doubt(metric, cell, partial(summary, blocks=blocks), limit=limit, doubts=doubts)
+                doubt = whole or spread_doubt(metric, item, limit=limit)
                 yield Figure(
                     run=run,
                     cell=cell,

@@ -15,9 +15,10 @@ from bench.analysis.disturbance import disturbances, largest
 from bench.records.cell import Cell, cells
 from bench.records.measurement import Block
 from bench.records.record import Record
-from bench.records.timing_metrics import METRICS, Metric, Summary, summary, timed_blocks, value
+from bench.records.timing_metrics import METRICS, Metric, Summary, summary, summary_of, value
 from bench.workload.axes import Scenario
 
+Blocks = Mapping[Cell, Sequence[Block]]
 Reason = Literal["disturbed", "contradictory", "processes differ"]
 
 SINGLE: Mapping[Scenario, str] = {"training": "step_time_p50_s", "inference": "query_time_p50_s"}
@@ -60,12 +61,15 @@ class Doubt:
     processes: int
 
 
-def cell_doubts(records: Sequence[Record]) -> dict[Cell, Doubt]:
-    """The cells that were disturbed, or whose throughput and latency contradict each other."""
+def cell_doubts(records: Sequence[Record], blocks: Blocks) -> dict[Cell, Doubt]:
+    """The cells that were disturbed, or whose throughput and latency contradict each other.
+
+    `blocks` are those of `timed_blocks` for these records.
+    """
     steps = _steps_in_a_call(records)
     found = {}
-    for cell, blocks in timed_blocks(records).items():
-        doubt = _disturbed(cell, blocks) or _contradictory(cell, blocks, steps=steps.get(cell, 1))
+    for cell, timed in blocks.items():
+        doubt = _disturbed(cell, timed) or _contradictory(cell, timed, steps=steps.get(cell, 1))
         if doubt:
             found[cell] = doubt
     return found
@@ -76,28 +80,26 @@ def limit_of(metric: Metric, limit: float) -> float:
     return limit if metric.name in DECIDING else LARGEST_SPREAD
 
 
-def figure_doubt(
-    metric: Metric, cell: Cell, read: Callable[[Metric], Summary | None], *, limit: float, doubts: Mapping[Cell, Doubt]
+def whole_doubt(
+    cell: Cell, read: Callable[[Metric], Summary | None], *, limit: float, doubts: Mapping[Cell, Doubt]
 ) -> Doubt | None:
-    """The doubt about one figure of a cell: that about the whole cell, or that the processes differ in this metric.
+    """The doubt about a cell as a whole, with all of its figures.
 
-    `read` gives a metric of the cell over its processes, `doubts` are those of `cell_doubts`. A cell is doubtful as a
-    whole if its processes differ in throughput or in the median time of a call: then its other figures are of the same
-    disturbed or lucky processes.
+    `read` gives a metric of the cell over its processes, `doubts` are those of `cell_doubts`. A cell is also doubtful
+    as a whole if its processes differ in throughput or in the median time of a call: then its other figures are of the
+    same disturbed or lucky processes.
     """
     if cell in doubts:
         return doubts[cell]
-    for name in dict.fromkeys(("samples_per_second", SINGLE[cell.scenario], metric.name)):
-        found = read(METRICS[name])
-        if found and (spread := spread_doubt(METRICS[name], found, limit=limit)):
-            return spread
-    return None
+    deciding = (METRICS["samples_per_second"], METRICS[SINGLE[cell.scenario]])
+    spreads = (spread_doubt(metric, read(metric), limit=limit) for metric in deciding)
+    return next(filter(None, spreads), None)
 
 
-def spread_doubt(metric: Metric, found: Summary, *, limit: float) -> Doubt | None:
+def spread_doubt(metric: Metric, found: Summary | None, *, limit: float) -> Doubt | None:
     """The doubt about a figure whose processes differ by more than the limit of a run, see `limit_of`."""
     most = limit_of(metric, limit)
-    if found.low <= 0 or found.high / found.low <= most:
+    if found is None or found.low <= 0 or found.high / found.low <= most:
         return None
     words = f"{WORDS.get(metric.name, metric.name)}: {_apart(found.high / found.low, most)}"
     return Doubt("processes differ", words, len(found.processes))
@@ -109,8 +111,8 @@ def _apart(apart: float, most: float) -> str:
     return f"{apart:.{digits}g}× apart, more than {most:.{digits}g}×"
 
 
-def spread_limit(records: Sequence[Record], *, between_percent: float | None = None) -> float:
-    """Largest / smallest process of a cell, up to which the cell is ranked.
+def spread_limit(blocks: Blocks, *, between_percent: float | None = None) -> float:
+    """Largest / smallest process of a cell, up to which the cell is ranked; `blocks` are those of a whole run.
 
     It follows from the standard deviation of process medians, as a calibration of the machine has measured it
     (`between_percent`), or else as the cells of the run show it. Few cells do not show it.
@@ -118,7 +120,7 @@ def spread_limit(records: Sequence[Record], *, between_percent: float | None = N
     if between_percent is not None:
         noise = math.log1p(between_percent / 100)
     else:
-        found = (summary(METRICS["samples_per_second"], blocks) for blocks in timed_blocks(records).values())
+        found = (summary(METRICS["samples_per_second"], timed) for timed in blocks.values())
         several = [item for item in found if item and len(item.processes) > 1]
         if len(several) < LEAST_CELLS:
             return LARGEST_SPREAD
@@ -141,7 +143,7 @@ def _contradictory(cell: Cell, blocks: Sequence[Block], *, steps: int) -> Doubt 
     """A doubt if a process, or the medians over processes, need more time for a call than another figure allows."""
     alone, together = METRICS[SINGLE[cell.scenario]], METRICS[TOGETHER[cell.scenario]]
     pairs = [(value(alone, block), value(together, block)) for block in blocks]
-    medians = [summary(metric, blocks) for metric in (alone, together)]
+    medians = [summary_of(values) for values in zip(*pairs, strict=True)]
     wrong = [ratio for pair in pairs if (ratio := _impossible(*pair, steps=steps))]
     over_all = _impossible(*(item.median if item else None for item in medians), steps=steps)
     if not wrong and over_all is None:
@@ -172,7 +174,7 @@ def _steps_in_a_call(records: Iterable[Record]) -> dict[Cell, int]:
     found = {}
     for record in records:
         by_size = {item.batch_size: item for item in record.tunings}
-        for cell in cells(record.case):
+        for cell in cells(record.case) if by_size else ():
             options = by_size[cell.batch_size].options.values() if cell.batch_size in by_size else ()
             matches = [match for option in options if (match := STEPS.search(option))]
             if matches:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli.console import console, errors, pager, say, show
+from bench.records.garbage_collection import paused
 
 if TYPE_CHECKING:
     from bench.records.record import Record
@@ -56,7 +57,7 @@ def make_page(
     from bench.report import tables
     from bench.report.results import by_run
 
-    with errors.status("writing the report"):
+    with errors.status("writing the report"), paused(keep=len(records) > MOST_DETAILED):
         arranged = by_run(records, noise=noise)
         detailed = full or len(records) <= MOST_DETAILED
         report = tables.report(records, command=command, arranged=arranged, detailed=detailed)

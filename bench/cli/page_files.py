@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bench.cli.console import errors, fail, note, warn
 from bench.cli.page import Made
+from bench.records.garbage_collection import paused
 
 if TYPE_CHECKING:
     from bench.report.page.sheet import Sheet
@@ -34,23 +36,37 @@ def write_pages(made: Made, *, reports: Path, view: str = "") -> Written:
     The Markdown page names a chart that could not be drawn, with the reason. `view` is the state in which the HTML page
     opens.
     """
+    pictures, missing = write_markdown(made, reports)
+    pages = write_html(made, reports, view=view, pictures=pictures)
+    if not pages:
+        missing.append(NOT_MADE)
+    for line in missing:
+        warn(line)
+    return Written((reports / "latest.md", *pages), not missing)
+
+
+@paused()
+def write_markdown(made: Made, reports: Path) -> tuple[dict[str, Path], list[str]]:
+    """Write `latest.md` with its charts; its PNG files by their captions, and why charts could not be drawn."""
     from bench.report import markdown
 
     drawn, missing, left_out = _draw(made, reports)
     linked = {caption: (path.relative_to(reports).as_posix(), text) for caption, (path, text) in drawn.items()}
     _write(reports / "latest.md", markdown.render(made.report, charts=linked, missing=[*missing, *left_out]))
-    pages = [reports / "latest.md"]
-    pictures = {caption: path for caption, (path, _) in drawn.items() if path.suffix == ".png"}
+    return {caption: path for caption, (path, _) in drawn.items() if path.suffix == ".png"}, missing
+
+
+@paused()
+def write_html(
+    made: Made, reports: Path, *, view: str = "", pictures: Mapping[str, Path] = MappingProxyType({})
+) -> list[Path]:
+    """Write `latest.html`, and the same as `RUN.html` for a single run; none without the library of its charts."""
     text = _interactive(made, view=view, pictures=pictures)
-    for name in ("latest", *made.arranged) if len(made.arranged) == 1 else ("latest",):
-        if text:
-            pages.append(reports / f"{NOT_IN_A_NAME.sub('-', name)}.html")
-            _write(pages[-1], text)
-    if not text:
-        missing.append(NOT_MADE)
-    for line in missing:
-        warn(line)
-    return Written(tuple(pages), not missing)
+    names = ("latest", *made.arranged) if len(made.arranged) == 1 else ("latest",)
+    pages = [reports / f"{NOT_IN_A_NAME.sub('-', name)}.html" for name in names] if text else []
+    for page in pages:
+        _write(page, text)
+    return pages
 
 
 def write_sheet(make: "Callable[[], Sheet]", page: Path) -> None:

@@ -23,9 +23,8 @@ def render(records: Sequence[Record]) -> str:
 
     All records are of one run. Raises UsageError if pytest-benchmark is not installed.
     """
-    environment, doubts = records[0].environment, cell_doubts(records)
-    timed = timed_blocks(records)
-    marks = _marks(timed)
+    environment, timed = records[0].environment, timed_blocks(records)
+    doubts, marks = cell_doubts(records, timed), _marks(timed)
     content = {
         "machine_info": {
             "node": environment.machine,

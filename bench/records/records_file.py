@@ -1,18 +1,18 @@
 """Reads a file of records, one in each line; lines that are not records are skipped and named."""
 
-import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bench.errors import UsageError, unreadable
+from bench.records.garbage_collection import paused
 from bench.records.record import Record
 from bench.records.record_checks import misfit
 from bench.records.record_lines import ForeignLineError, from_line
 from bench.workload import source_code
 
 SHOWN = 5
+MANY = 1000  # lines: a report on so many takes seconds
 LINE = "expected a record as a line of JSON"
 AGAIN = "found the same record again, expected each once"
 
@@ -29,23 +29,11 @@ def read(path: Path, *, warn: Warn) -> list[Record]:
         lines = path.read_bytes().split(b"\n") if path.exists() else []
     except OSError as error:
         raise UsageError(f"{path}: {unreadable(error)}, expected a file of records") from None
-    with _without_collections():
+    with paused(keep=len(lines) > MANY):
         records, skipped = _parsed(lines)
     for reason, numbers in skipped.items():
         warn(f"{path}:{numbers[0]}: skipped, {_also(numbers)}{reason}")
     return records
-
-
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Create many objects that all stay, without a search for garbage among them, which takes half of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _parsed(lines: Sequence[bytes]) -> tuple[list[Record], dict[str, list[int]]]:
@@ -74,7 +62,8 @@ def in_line(line: bytes, *, is_last: bool) -> Record:
     wrong = misfit(record)
     if wrong:
         raise ForeignLineError(wrong)
-    return replace(record, workload_digest=source_code.digest_today(record.workload_digest))
+    digest = source_code.digest_today(record.workload_digest)
+    return record if digest == record.workload_digest else replace(record, workload_digest=digest)
 
 
 def _text(line: bytes, *, is_last: bool) -> str:

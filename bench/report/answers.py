@@ -13,10 +13,10 @@ from bench.records.timing_metrics import METRICS
 from bench.report import formatting
 from bench.report.layout import Answer, Answers, Clause
 from bench.report.memory import Peak, peak
-from bench.report.performance import standings
+from bench.report.performance import group_standings
 from bench.report.quality import learnt, words
 from bench.report.reliability import SIGN
-from bench.report.results import STATUS_WORDS, Lane, Results, Status, lanes, planned_cells, status, workloads
+from bench.report.results import STATUS_WORDS, Lane, Results, Status, lanes, status, workloads
 from bench.report.summary import SHOWN, batch_in_words, summary_cells
 
 MOST_NAMED = 3  # workloads; more are counted
@@ -99,8 +99,7 @@ def _timed(results: Results, rows: Rows) -> Iterator[Answer]:
 
 def _leader_of(results: Results, cells: Sequence[Cell | None], name: str) -> Leader:
     first = next(cell for cell in cells if cell is not None)
-    group = [item for item in planned_cells(results, first.workload, first.scenario) if item.group == first.group]
-    found = standings(results, group, METRICS[name])
+    found = group_standings(results, first.group, METRICS[name])
     places = {cell.contender: item for cell, item in found.places.items()}
     return fastest(places, perhaps_faster=[cell.contender for cell in found.perhaps_faster])
 

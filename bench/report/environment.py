@@ -8,7 +8,7 @@ from bench.records.variable_rules import Refused
 from bench.records.variables import EMPTY, NOT_SET, refused
 from bench.report import formatting
 from bench.report.layout import Entry, Table, left
-from bench.report.results import Results
+from bench.report.results import Results, environments
 from bench.workload.frameworks import Contender
 
 ENVIRONMENT: dict[str, Callable[[Record], str | None]] = {
@@ -27,9 +27,10 @@ ENVIRONMENT: dict[str, Callable[[Record], str | None]] = {
 
 def environment_table(results: Results) -> Table:
     """The machine, the versions and the variables of the shell; all values if the records differ."""
-    rows = [fact(title, (read(record) for record in results.records)) for title, read in ENVIRONMENT.items()]
-    names = sorted({name for record in results.records for name in record.environment.versions})
-    rows += [fact(name, (record.environment.versions.get(name) for record in results.records)) for name in names]
+    known = environments(results)
+    rows = [fact(title, map(read, known)) for title, read in ENVIRONMENT.items()]
+    names = sorted({name for record in known for name in record.environment.versions})
+    rows += [fact(name, (record.environment.versions.get(name) for record in known)) for name in names]
     rows += _variables(results)
     return Table(
         title="Environment",
@@ -41,19 +42,21 @@ def environment_table(results: Results) -> Table:
 
 def remarks(results: Results) -> Iterator[str]:
     """Notes on variables that were allowed though they spoil the figures, and on a run with several environments."""
-    effects = {rule.name: rule.effect for record in results.records for rule in _spoiling(record)}
+    effects = {rule.name: rule.effect for rule in _spoiling(results)}
     for name, effect in sorted(effects.items()):
         yield f"The figures mean something else with the variable {name}, which was allowed: {effect}."
-    if changed := mixed(results.records):
+    if changed := mixed(environments(results)):
         words = ", ".join(f"{what} ({' / '.join(values)})" for what, values in changed.items())
         yield f"This run was continued in another environment. Its records differ in {words}."
 
 
-def _spoiling(record: Record) -> Iterable[Refused]:
-    """The variables of its shell that spoil the figures of this record."""
-    case = record.case
-    library = Contender(case.framework, case.backend).library
-    return refused(record.environment.variables or {}, gpu=case.device != "cpu", libraries=(library,))
+def _spoiling(results: Results) -> Iterator[Refused]:
+    """The variables of the shell that spoil the figures of a record."""
+    for record in results.records:
+        if variables := record.environment.variables:
+            case = record.case
+            library = Contender(case.framework, case.backend).library
+            yield from refused(variables, gpu=case.device != "cpu", libraries=(library,))
 
 
 def fact(title: str, values: Iterable[str | None]) -> tuple[Entry, Entry]:
@@ -63,7 +66,7 @@ def fact(title: str, values: Iterable[str | None]) -> tuple[Entry, Entry]:
 
 def _variables(results: Results) -> Iterator[tuple[Entry, Entry]]:
     """A row for each variable that the run inherited from the shell; older records do not know them."""
-    known = [found for record in results.records if (found := record.environment.variables) is not None]
+    known = [found for record in environments(results) if (found := record.environment.variables) is not None]
     for name in sorted({name for found in known for name in found}):
         yield fact(name, (found.get(name, NOT_SET) or EMPTY for found in known))
     if known and not any(known):

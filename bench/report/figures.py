@@ -1,6 +1,6 @@
 """Every timed cell with its figures, as plain values that charts and the interactive page read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from bench.analysis.reliability import Doubt
@@ -16,6 +16,7 @@ from bench.report.results import (
     lanes,
     outcome,
     planned_cells,
+    remembered,
     status,
     workloads,
 )
@@ -52,29 +53,48 @@ def cell_rows(results: Results) -> list[Row]:
     cannot be relied on, or nothing), and `lost`: whether all processes were disturbed. `replicates` are the numbers of
     the processes.
     """
-    rows = []
-    replicates: dict[Cell, list[int]] = {}
-    for record, cell, _ in timed(results.records):
-        replicates.setdefault(cell, []).append(record.case.replicate)
+    return [row for workload in workloads(results) for row in rows_of_workload(results, workload, FIGURES)]
+
+
+def rows_of_workload(results: Results, workload: str, metrics: Iterable[str]) -> list[Row]:
+    """The rows of `cell_rows` for one workload, with these metrics alone."""
+    found = (cell for scenario in SCENARIOS for cell in planned_cells(results, workload, scenario))
+    return [_row(results, cell, metrics) for cell in found]
+
+
+def summary_rows(results: Results, metrics: Mapping[str, str]) -> list[Row]:
+    """The rows of `cell_rows` for the cells that the summary shows, with the figure of each role in `metrics`."""
+    found = []
     for workload in workloads(results):
-        states = {row: status(results, workload, row) for row in lanes(results, workload)}
         roles = _roles(results, workload)
         for scenario in SCENARIOS:
             for cell in planned_cells(results, workload, scenario):
-                state = states[lane(cell)]
-                names = [role for role, cells in roles.items() if cell in cells]
-                rows.append(
-                    {
-                        **cell_names(results, cell),
-                        "roles": names,
-                        "proven": state == "passed",
-                        "status": STATUS_WORDS[state],
-                        "outcome": "ok" if cell in results.blocks else outcome(results, cell),
-                        "replicates": replicates.get(cell, []),
-                        "figures": dict(_figures(results, cell)),
-                    }
-                )
-    return rows
+                names = dict.fromkeys(metrics[role] for role, cells in roles.items() if cell in cells)
+                found += [_row(results, cell, names)] if names else []
+    return found
+
+
+def _row(results: Results, cell: Cell, metrics: Iterable[str]) -> Row:
+    """What a cell is, and its figures for these metrics."""
+    state = status(results, cell.workload, lane(cell))
+    return {
+        **cell_names(results, cell),
+        "roles": [role for role, cells in _roles(results, cell.workload).items() if cell in cells],
+        "proven": state == "passed",
+        "status": STATUS_WORDS[state],
+        "outcome": "ok" if cell in results.blocks else outcome(results, cell),
+        "replicates": _replicates(results).get(cell, []),
+        "figures": dict(_figures(results, cell, metrics)),
+    }
+
+
+@remembered
+def _replicates(results: Results) -> dict[Cell, list[int]]:
+    """The numbers of the processes that timed each cell."""
+    found: dict[Cell, list[int]] = {}
+    for record, cell, _ in timed(results.records):
+        found.setdefault(cell, []).append(record.case.replicate)
+    return found
 
 
 def cell_names(results: Results, cell: Cell) -> Row:
@@ -90,6 +110,7 @@ def cell_names(results: Results, cell: Cell) -> Row:
     }
 
 
+@remembered
 def lane_names(results: Results, workload: str, row: Lane) -> Row:
     """What a lane of a workload is, with the same labels."""
     way = " ".join(str(getattr(row, name)) for name in results.varying)
@@ -151,6 +172,7 @@ def short(number: float) -> float:
     return float(f"{number:.{DIGITS}g}")
 
 
+@remembered
 def _roles(results: Results, workload: str) -> dict[str, set[Cell]]:
     """The cells that the summary shows, by what they are shown for."""
     found = [summary_cells(results, workload, row) for row in lanes(results, workload)]
@@ -158,8 +180,8 @@ def _roles(results: Results, workload: str) -> dict[str, set[Cell]]:
     return {role: {cell for cell in column if cell} for role, column in zip(ROLES, columns, strict=True)}
 
 
-def _figures(results: Results, cell: Cell) -> Iterator[tuple[str, Row]]:
-    for name in FIGURES:
+def _figures(results: Results, cell: Cell, metrics: Iterable[str]) -> Iterator[tuple[str, Row]]:
+    for name in metrics:
         found = figure(results, cell, METRICS[name]) if cell.scenario in METRICS[name].scenarios else None
         if found:
             reason = doubt(results, cell, METRICS[name])

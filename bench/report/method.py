@@ -8,11 +8,11 @@ from statistics import median
 from bench.analysis import time_breakdown
 from bench.records.cell import Cell
 from bench.records.record import Record
-from bench.records.timing_metrics import METRICS, summary, timed_blocks
+from bench.records.timing_metrics import METRICS
 from bench.report import formatting
 from bench.report.environment import ENVIRONMENT, fact
 from bench.report.layout import Entry, Table, left
-from bench.report.results import Results, label_columns, labels, lane, sittings
+from bench.report.results import Results, environments, figure, label_columns, labels, lane, remembered, sittings
 from bench.workload.axes import Purpose
 from bench.workload.frameworks import DISTRIBUTIONS
 
@@ -26,19 +26,19 @@ CALLED = (
 FRAMEWORKS = tuple(dict.fromkeys(names[0] for names in DISTRIBUTIONS.values()))
 
 
-def about(records: Iterable[Record]) -> str:
+def about(results: Results) -> str:
     """The time, the hardware and the frameworks of one run: one line below the title."""
-    found = tuple(records)
+    found, known = results.records, environments(results)
     begun = [datetime.fromisoformat(record.started) for record in found]
     ended = max(start + timedelta(seconds=record.duration_s) for start, record in zip(begun, found, strict=True))
-    versions = {name: number for record in found for name, number in record.environment.versions.items()}
+    versions = {name: number for record in known for name, number in record.environment.versions.items()}
     parts = (
         f"{min(begun):{MINUTE}} to {ended:{MINUTE}} UTC{_breaks(found)}",
-        _listed(filter(None, map(ENVIRONMENT["CPU"], found))),
-        f"{_listed(filter(None, map(ENVIRONMENT['memory'], found)))} of memory",
-        _listed(gpu for record in found for gpu in record.environment.gpus),
+        _listed(filter(None, map(ENVIRONMENT["CPU"], known))),
+        f"{_listed(filter(None, map(ENVIRONMENT['memory'], known)))} of memory",
+        _listed(gpu for record in known for gpu in record.environment.gpus),
         ", ".join(f"{name} {versions[name]}" for name in FRAMEWORKS if name in versions),
-        _apart(found),
+        _apart(results),
     )
     return " · ".join(filter(None, parts))
 
@@ -53,23 +53,23 @@ def _breaks(records: Sequence[Record]) -> str:
     return f", with {words} of {' and '.join(f'{item:.0f}' for item in minutes)} minutes" if minutes else ""
 
 
-def typical_spread(records: Iterable[Record]) -> float | None:
+def typical_spread(results: Results) -> float | None:
     """How many times the throughput of the slowest process of a cell the fastest reaches: the median over cells."""
-    spreads = _spreads(records).values()
+    spreads = _spreads(results).values()
     return 1 + median(spreads) if spreads else None
 
 
-def _spreads(records: Iterable[Record]) -> dict[Cell, float]:
+@remembered
+def _spreads(results: Results) -> dict[Cell, float]:
     """How far the processes of each cell differ in throughput, as a share of the slowest."""
-    metric = METRICS[THROUGHPUT]
-    found = {cell: summary(metric, blocks) for cell, blocks in timed_blocks(records).items()}
+    found = {cell: figure(results, cell, METRICS[THROUGHPUT]) for cell in results.blocks}
     several = {cell: item for cell, item in found.items() if item is not None and len(item.processes) > 1}
     return {cell: item.high / item.low - 1 for cell, item in several.items()}
 
 
-def _apart(records: Iterable[Record]) -> str:
+def _apart(results: Results) -> str:
     """How far processes of the same cell differ, and where most; empty where no cell has several processes."""
-    spreads = _spreads(records)
+    spreads = _spreads(results)
     if not spreads:
         return ""
     words = (
@@ -111,8 +111,9 @@ def settings_table(results: Results) -> Table:
     """The resolved settings of each framework in each mode and precision, as its adapter reported them."""
     found: dict[str, dict[str, list[str]]] = {}
     for record in results.records:
+        variant = _variant(record)
         for name, setting in record.settings.items():
-            found.setdefault(name, {}).setdefault(_variant(record), []).append(setting)
+            found.setdefault(name, {}).setdefault(variant, []).append(setting)
     variants = tuple(dict.fromkeys(map(_variant, results.records)))
     rows = tuple(
         (Entry(name), *(Entry(_listed(settings.get(name, ()))) for settings in found.values())) for name in variants

@@ -16,11 +16,13 @@ from bench.report.results import (
     STATUS_WORDS,
     Results,
     figure,
+    groups,
     label_columns,
     labels,
     lane,
     outcome,
     planned_cells,
+    remembered,
     status,
     where,
 )
@@ -131,6 +133,12 @@ def standings(results: Results, cells: Iterable[Cell], metric: Metric) -> Standi
     ranked = summaries(results, reliable, metric)
     out = [cell for cell in proven if cell not in reliable]
     return Standings(against_best(metric, ranked), reliability.may_be_fastest(results, out, metric, ranked.values()))
+
+
+@remembered
+def group_standings(results: Results, group: Cell, metric: Metric) -> Standings:
+    """The standings of all planned cells with this `group`."""
+    return standings(results, groups(results, group.workload, group.scenario)[group], metric)
 
 
 def standing(results: Results, cell: Cell, found: Standings, metric: Metric) -> Entry:

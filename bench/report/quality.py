@@ -19,6 +19,7 @@ from bench.report.results import (
     label_columns,
     labels,
     lanes,
+    remembered,
     select,
     status,
 )
@@ -111,6 +112,7 @@ def certificate_table(results: Results, workload: str) -> Table:
     return without_empty(full)
 
 
+@remembered
 def learnt(results: Results, workload: str) -> dict[Lane, tuple[Learning, ...]]:
     """The learning results of each lane; empty for a lane in which no learning case ended well."""
     found: dict[Lane, tuple[Learning, ...]] = {}

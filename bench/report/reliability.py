@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from functools import partial
 
-from bench.analysis.reliability import Doubt, Reason, figure_doubt
+from bench.analysis.reliability import Doubt, Reason, spread_doubt, whole_doubt
 from bench.records.cell import Cell
 from bench.records.timing_metrics import METRICS, Metric, Summary
 from bench.report.layout import Entry
@@ -32,8 +32,13 @@ Named = Callable[[Cell], str]
 @remembered
 def doubt(results: Results, cell: Cell, metric: Metric) -> Doubt | None:
     """Why a figure cannot be relied on; None if it can."""
-    read = partial(figure, results, cell)
-    return figure_doubt(metric, cell, read, limit=results.spread_limit, doubts=results.doubts)
+    return _whole(results, cell) or spread_doubt(metric, figure(results, cell, metric), limit=results.spread_limit)
+
+
+@remembered
+def _whole(results: Results, cell: Cell) -> Doubt | None:
+    """Why no figure of a cell can be relied on."""
+    return whole_doubt(cell, partial(figure, results, cell), limit=results.spread_limit, doubts=results.doubts)
 
 
 def marked(entry: Entry, found: Doubt | None) -> Entry:

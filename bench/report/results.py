@@ -70,9 +70,10 @@ def remembered(
     @wraps(compute)
     def read(results: Results, /, *rest: Rest.args, **named: Rest.kwargs) -> Value:
         key = compute, rest, tuple(named.items())
-        if key not in results.known:
-            results.known[key] = compute(results, *rest, **named)
-        value: Value = results.known[key]
+        try:
+            value: Value = results.known[key]
+        except KeyError:
+            value = results.known[key] = compute(results, *rest, **named)
         return value
 
     return read
@@ -87,12 +88,13 @@ def arrange(records: Iterable[Record], *, noise: Noise = MappingProxyType({})) -
     found = {lane(record.case) for record in ordered}
     varying = tuple(name for name in VARYING if len({getattr(item, name) for item in found}) > 1)
     between = next((noise[item.environment.machine] for item in ordered if item.environment.machine in noise), None)
+    blocks = timed_blocks(ordered)
     return Results(
         records=ordered,
-        blocks=timed_blocks(ordered),
+        blocks=blocks,
         varying=varying,
-        doubts=cell_doubts(ordered),
-        spread_limit=spread_limit(ordered, between_percent=between),
+        doubts=cell_doubts(ordered, blocks),
+        spread_limit=spread_limit(blocks, between_percent=between),
     )
 
 
@@ -147,6 +149,16 @@ def by_sitting(results: Results) -> list[Results]:
     return [replace(results, records=sitting) for sitting in sittings(results.records)]
 
 
+@remembered
+def environments(results: Results) -> list[Record]:
+    """The first record from each environment, for tables of environments."""
+    found: list[Record] = []
+    for record in results.records:
+        if all(record.environment != known.environment for known in reversed(found)):
+            found.append(record)
+    return found
+
+
 def lane(case: Case | Cell) -> Lane:
     """The lane that a case or a cell runs in."""
     return Lane(case.contender, case.device, case.mode, case.precision, case.threads)
@@ -168,6 +180,15 @@ def of_workload(results: Results) -> dict[str, list[Record]]:
 
 
 @remembered
+def of_lane(results: Results, workload: str) -> dict[Lane, list[Record]]:
+    """The records of a workload by lane, in the order of measurement."""
+    found: dict[Lane, list[Record]] = {}
+    for record in of_workload(results).get(workload, ()):
+        found.setdefault(lane(record.case), []).append(record)
+    return found
+
+
+@remembered
 def workloads(results: Results) -> tuple[str, ...]:
     """Every workload once, without the variants of a grid, which have a table of their own."""
     names = dict.fromkeys(record.case.workload for record in results.records)
@@ -177,7 +198,7 @@ def workloads(results: Results) -> tuple[str, ...]:
 @remembered
 def lanes(results: Results, workload: str) -> tuple[Lane, ...]:
     """Every lane in which a workload was run or tried; lanes that are ranked together stand together."""
-    found = dict.fromkeys(lane(record.case) for record in of_workload(results).get(workload, ()))
+    found = of_lane(results, workload)
     ways = list(dict.fromkeys(item[1:] for item in found))  # modes and precisions stay in the order of the run
     return tuple(sorted(found, key=lambda item: ways.index(item[1:])))
 
@@ -186,12 +207,11 @@ def select(
     results: Results, workload: str, *, purpose: Purpose, lane_is: Lane | None = None, scenario: Scenario | None = None
 ) -> tuple[Record, ...]:
     """The records of a workload with this purpose, and with this lane and scenario if they are given."""
+    among = of_workload(results).get(workload) if lane_is is None else of_lane(results, workload).get(lane_is)
     return tuple(
         record
-        for record in of_workload(results).get(workload, ())
-        if record.case.purpose == purpose
-        and (lane_is is None or lane(record.case) == lane_is)
-        and (scenario is None or record.case.scenario == scenario)
+        for record in among or ()
+        if record.case.purpose == purpose and (scenario is None or record.case.scenario == scenario)
     )
 
 
@@ -202,6 +222,24 @@ def planned_cells(results: Results, workload: str, scenario: Scenario) -> tuple[
     found = dict.fromkeys(cell for record in timed for cell in cells(record.case))
     ways = list(dict.fromkeys(map(_way, found)))
     return tuple(sorted(found, key=lambda cell: (ways.index(_way(cell)), cell.batch_size)))
+
+
+@remembered
+def cells_of_lane(results: Results, workload: str, scenario: Scenario) -> dict[Lane, list[Cell]]:
+    """The planned cells of a workload by lane."""
+    found: dict[Lane, list[Cell]] = {}
+    for cell in planned_cells(results, workload, scenario):
+        found.setdefault(lane(cell), []).append(cell)
+    return found
+
+
+@remembered
+def groups(results: Results, workload: str, scenario: Scenario) -> dict[Cell, list[Cell]]:
+    """The planned cells that are ranked together, by their `group`."""
+    found: dict[Cell, list[Cell]] = {}
+    for cell in planned_cells(results, workload, scenario):
+        found.setdefault(cell.group, []).append(cell)
+    return found
 
 
 def _way(cell: Cell) -> tuple[str, str, str, int, str]:
@@ -218,7 +256,7 @@ def outcome(results: Results, cell: Cell) -> str:
 @remembered
 def certificates(results: Results, workload: str, lane_is: Lane) -> tuple[Certificate | None, ...]:
     """The certificates of a lane, each once: of the records that ended well, or of all if none did."""
-    here = [item for item in of_workload(results).get(workload, ()) if lane(item.case) == lane_is]
+    here = of_lane(results, workload).get(lane_is, [])
     well = [record for record in here if record.outcome == "ok"]
     return tuple(dict.fromkeys(record.certificate for record in well or here))
 

@@ -15,9 +15,9 @@ from bench.report.performance import (
     BOLD,
     BOLD_OF_ONE,
     NO_WINNER,
+    group_standings,
     several_steps,
     standing,
-    standings,
     summaries,
     written,
 )
@@ -26,12 +26,13 @@ from bench.report.results import (
     STATUS_WORDS,
     Lane,
     Results,
+    cells_of_lane,
     label_columns,
     labels,
     lane,
     lanes,
     outcome,
-    planned_cells,
+    remembered,
     select,
     status,
     where,
@@ -98,9 +99,10 @@ def _memory(found: Peak | None) -> tuple[Entry, Entry]:
     return Entry(formatting.size(whole), whole), Entry(formatting.size(added), added)
 
 
+@remembered
 def summary_cells(results: Results, workload: str, row: Lane) -> tuple[Cell | None, ...]:
     """The cells of a row: training, inference at the smallest batch size, inference at the largest."""
-    queries = [cell for cell in planned_cells(results, workload, "inference") if lane(cell) == row]
+    queries = cells_of_lane(results, workload, "inference").get(row, ())
     smallest = min(queries, key=lambda cell: cell.batch_size, default=None)
     largest = max(queries, key=lambda cell: cell.batch_size, default=None)
     return _training_cell(results, workload, row), smallest, largest
@@ -108,9 +110,16 @@ def summary_cells(results: Results, workload: str, row: Lane) -> tuple[Cell | No
 
 def _training_cell(results: Results, workload: str, row: Lane) -> Cell | None:
     """The training cell at the batch size that learning used, or else at the smallest."""
-    cells = [cell for cell in planned_cells(results, workload, "training") if lane(cell) == row]
-    recipe = {size for record in select(results, workload, purpose="learning") for size in record.case.batch_sizes}
+    cells = cells_of_lane(results, workload, "training").get(row, ())
+    recipe = _learnt_sizes(results, workload)
     return next((cell for cell in cells if cell.batch_size in recipe), next(iter(cells), None))
+
+
+@remembered
+def _learnt_sizes(results: Results, workload: str) -> frozenset[int]:
+    """The batch sizes of the learning cases."""
+    learning = select(results, workload, purpose="learning")
+    return frozenset(size for record in learning for size in record.case.batch_sizes)
 
 
 SHOWN = ("samples_per_second", "query_time_p50_s", "samples_per_second")  # the figures of these cells
@@ -123,8 +132,7 @@ def _ranked(results: Results, cell: Cell | None, name: str) -> tuple[Entry, Entr
         return Entry(formatting.UNKNOWN), Entry("")
     if cell not in results.blocks:
         return Entry(outcome(results, cell)), Entry("")
-    group = [item for item in planned_cells(results, cell.workload, cell.scenario) if item.group == cell.group]
-    ratio = standing(results, cell, standings(results, group, METRICS[name]), METRICS[name])
+    ratio = standing(results, cell, group_standings(results, cell.group, METRICS[name]), METRICS[name])
     reason = reliability.doubt(results, cell, METRICS[name])
     if isinstance(ratio.value, float):
         ratio = Entry(formatting.ratio(ratio.value), ratio.value, ratio.best)
@@ -186,11 +194,8 @@ def _unreliable(results: Results) -> Iterable[str]:
     shown = [(cell, name) for cells in rows for cell, name in zip(cells, SHOWN, strict=True) if cell in results.blocks]
     named = _named(results)
     yield from reliability.notes(results, shown, named=named)
-    groups = [
-        ([cell for cell in planned_cells(results, group.workload, group.scenario) if cell.group == group], name)
-        for group, name in dict.fromkeys((cell.group, name) for cell, name in shown)
-    ]
-    found = (standings(results, group, METRICS[name]).perhaps_faster for group, name in groups)
+    ranked = dict.fromkeys((cell.group, name) for cell, name in shown)
+    found = (group_standings(results, group, METRICS[name]).perhaps_faster for group, name in ranked)
     yield from reliability.winners(found, named=named)
 
 

@@ -57,7 +57,7 @@ def report(
         for run, results in runs.items()
         for item in answers(results)
     )
-    first_lines = {run: about(results.records) for run, results in runs.items()}
+    first_lines = {run: about(results) for run, results in runs.items()}
     lines = tuple(line if len(runs) == 1 else f"{run}: {line}" for run, line in first_lines.items())
     return Report(
         title=f"Levelfield: {', '.join(runs)}",

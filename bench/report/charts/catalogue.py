@@ -1,7 +1,7 @@
 """All charts: the caption of each, what its marks mean, its rows, and how it is drawn."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
@@ -12,7 +12,7 @@ from bench.report.figures import Row
 from bench.report.formatting import one_line
 from bench.report.method import typical_spread
 from bench.report.performance import several_steps
-from bench.report.results import Results, remembered
+from bench.report.results import Results, remembered, workloads
 
 HOLLOW = "Hollow: not proven equal, or not reliable (†)."
 RANGES = "Lines: the range over processes."
@@ -26,7 +26,7 @@ class Chart:
 
     - `caption`: what it shows;
     - `marks`: what its marks and lines mean;
-    - `source`: the name of the rows in `Data`;
+    - `source`: the name of the rows in `SOURCES`;
     - `metrics`, `role`, `scenario`, `dots`: which figures it takes, if its rows are those of timed cells;
     - `spec`: the chart as Vega-Lite, without data;
     - `lines`: only panels with more than one batch size are shown;
@@ -53,33 +53,63 @@ def declared(spec: Callable[[], Spec]) -> Spec:
     return spec()
 
 
+def _overview(results: Results) -> list[Row]:
+    cells = figures.summary_rows(results, overview.METRICS)
+    peaks = memory.training_peaks(source_rows(results, "memory"), cells)
+    return overview.rows(cells, peaks, noise=typical_spread(results))
+
+
+SOURCES: Mapping[str, Callable[[Results], list[Row]]] = {
+    "cells": figures.cell_rows,
+    "overview": _overview,
+    "memory": memory.memory_rows,
+    "roofline": roofline.roofline_rows,
+    "curves": learning.curve_rows,
+    "targets": learning.target_rows,
+    "pairs": evaluation.pair_rows,
+    "recall": evaluation.recall_rows,
+    "confusion": evaluation.confusion_rows,
+    "series": evaluation.series_rows,
+}
+
+
 @remembered
-def data_of(results: Results) -> Data:
-    """The rows behind all charts of a run, by their source."""
-    cells = figures.cell_rows(results)
-    peaks = memory.memory_rows(results)
-    noise = typical_spread(results.records)
-    return {
-        "cells": cells,
-        "overview": overview.rows(cells, memory.training_peaks(peaks, cells), noise=noise),
-        "memory": peaks,
-        "roofline": roofline.roofline_rows(results),
-        "curves": learning.curve_rows(results),
-        "targets": learning.target_rows(results),
-        "pairs": evaluation.pair_rows(results),
-        "recall": evaluation.recall_rows(results),
-        "confusion": evaluation.confusion_rows(results),
-        "series": evaluation.series_rows(results),
-    }
+def source_rows(results: Results, source: str) -> list[Row]:
+    """The rows behind the charts of a run that have this source."""
+    return SOURCES[source](results)
 
 
-def rows_of(chart: Chart, data: Data) -> list[Row]:
-    """The rows of a chart; none if there is nothing to draw."""
-    rows = data[chart.source]
+def drawn_rows(chart: Chart, results: Results, *, most: int) -> list[Row]:
+    """The rows of a chart, without those of other charts; for a chart with more panels than `most`, a part of them.
+
+    A panel is about a single workload. So the figures of cells are read one workload after another until it is clear
+    that there are too many panels.
+    """
+    if chart.metrics is None:
+        return rows_of(chart, source_rows(results, chart.source))
+    found: list[Row] = []
+    for workload in workloads(results):
+        found += rows_of(replace(chart, needs=""), figures.rows_of_workload(results, workload, chart.metrics))
+        if len(panels(found)) > most and _has_needed(chart, found):
+            break
+    return found if _has_needed(chart, found) else []
+
+
+def panels(rows: Iterable[Row]) -> list[str]:
+    """The panels of these rows, in their order."""
+    return list(dict.fromkeys(row["panel"] for row in rows if "panel" in row))
+
+
+def _has_needed(chart: Chart, rows: Iterable[Row]) -> bool:
+    return not chart.needs or any(row["metric"] == chart.needs for row in rows)
+
+
+def rows_of(chart: Chart, rows: list[Row]) -> list[Row]:
+    """The rows of a chart among those of its source; none if there is nothing to draw."""
     if chart.metrics:
         rows = figures.flat(rows, chart.metrics, role=chart.role, dots=chart.dots)
         rows = [row for row in rows if chart.scenario in {"", row["scenario"]}]
-    if chart.needs and not any(row["metric"] == chart.needs for row in rows):
+    if not _has_needed(chart, rows):
         return []
     if not chart.lines:
         return rows

@@ -110,15 +110,15 @@ def parts(runs: Arranged) -> Iterator[Part]:
 
 def filled(chart: catalogue.Chart, part: Part) -> Filled | None:
     """The chart with the data of this part; None if the part has no data for it."""
-    rows = catalogue.rows_of(chart, catalogue.data_of(part.results))
+    rows = catalogue.drawn_rows(chart, part.results, most=MOST_PANELS)
     if not rows:
         return None
-    panels = dict.fromkeys(row["panel"] for row in rows if "panel" in row)
+    panels = catalogue.panels(rows)
     marks = chart.marks + chart.remark(part.results) + (FEWER if len(panels) > MOST_LINES else "")
     caption = f"{chart.caption} {part.where}"
     text = f"{caption}. {marks}"
     if chart.source == "overview":
-        left_out = set([*panels][MOST_LINES:])
+        left_out = set(panels[MOST_LINES:])
         rows = [row for row in rows if row.get("panel") not in left_out]
     elif len(panels) > MOST_PANELS:
         return Filled(caption, text, None)

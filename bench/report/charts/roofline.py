@@ -47,9 +47,12 @@ def _peaks(results: Results, marks: list[Row]) -> list[Row]:
     """The lines of each panel: with the fastest memory bandwidth (a cache) and with the slowest."""
     known = {key: (roof.flops.per_second, roof.bytes) for key, roof in roofs(results).items() if roof.flops}
     found = []
+    intensities: dict[str, list[float]] = {}
+    for row in marks:
+        intensities.setdefault(row["panel"], []).append(row["intensity"])
     for row in {row["panel"]: row for row in marks}.values():
         peak, streams = known[row["device"], row["precision"]]
-        here = [item["intensity"] for item in marks if item["panel"] == row["panel"]]
+        here = intensities[row["panel"]]
         slowest, fastest = streams[-1].per_second, max(item.per_second for item in streams)
         bends = [peak / rate for rate in (slowest, fastest)]
         for name, rate in (("cache", fastest), ("memory", slowest)):

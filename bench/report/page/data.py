@@ -31,9 +31,8 @@ from bench.report.results import (
     by_device,
     by_run,
     certificates,
-    lane,
     lanes,
-    of_workload,
+    of_lane,
     status,
     workloads,
 )
@@ -115,7 +114,7 @@ def table_data(table: Table) -> Row:
 def _charts(parts: Sequence[Part], sources: catalogue.Data) -> Iterator[Row]:
     """The charts that have data; one that cannot be made is named where it is drawn as a file."""
     for name, chart in catalogue.CHARTS.items():
-        if chart.source == "overview" or catalogue.rows_of(chart, sources):
+        if chart.source == "overview" or catalogue.rows_of(chart, sources[chart.source]):
             with suppress(Exception):
                 yield chart_data(name, chart, parts)
 
@@ -144,7 +143,7 @@ def _run(part: Part) -> Row:
     return {
         "run": part.run,
         "source": {device: files.source(one) for device, one in by_device(part.results).items()},
-        "noise": typical_spread(part.results.records),
+        "noise": typical_spread(part.results),
         "proven": meaning(proofs) if proofs else "",
         "environment": [[row[0].text, row[1].text] for row in environment.rows],
         "remarks": list(environment.notes),
@@ -155,9 +154,9 @@ def _sources(parts: Sequence[Part]) -> catalogue.Data:
     """The rows of all charts; those of several runs have panels of their own."""
     found: dict[str, list[Row]] = {}
     for part in parts:
-        for name, rows in catalogue.data_of(part.results).items():
+        for name in catalogue.SOURCES:
             if name != "overview":  # made by the page, which can also choose what is 1.00×
-                found.setdefault(name, []).extend(_of_run(part, rows))
+                found.setdefault(name, []).extend(_of_run(part, catalogue.source_rows(part.results, name)))
     return dict(found)
 
 
@@ -231,10 +230,9 @@ def _proof(found: Certificate) -> Row:
 def _settings(results: Results, workload: str, row: Lane) -> list[list[str]]:
     """The settings of a framework as its adapter reported them."""
     found: dict[str, dict[str, None]] = {}
-    for record in of_workload(results)[workload]:
-        if lane(record.case) == row:
-            for name, value in record.settings.items():
-                found.setdefault(name, {})[value] = None
+    for record in of_lane(results, workload)[row]:
+        for name, value in record.settings.items():
+            found.setdefault(name, {})[value] = None
     return [[name, "; ".join(values)] for name, values in found.items()]
 
 

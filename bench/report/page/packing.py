@@ -15,22 +15,19 @@ def packed(rows: Sequence[Row]) -> Row:
     figure is a list: the place of its metric in `metrics`, then the values of `FIGURE`, with the place of its doubt in
     `doubts`.
     """
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    texts: dict[str, dict[str, int]] = {
-        key: {} for key in keys if all(isinstance(row.get(key), str) or key not in row for row in rows)
-    }
+    texts: dict[str, list[str]] = {}
     metrics: dict[str, int] = {}
     doubts: dict[str, int] = {}
-
-    def value(row: Row, key: str) -> object:
-        found = row.get(key)
-        if found is not None and key in texts:
-            return texts[key].setdefault(found, len(texts[key]))
-        return _figures(found, metrics, doubts) if key == FIGURES and found is not None else found
-
-    lines = [[value(row, key) for key in keys] for row in rows]
-    known = {key: [*found] for key, found in texts.items()}
-    return {"keys": keys, "texts": known, "metrics": [*metrics], "doubts": [*doubts], "rows": lines}
+    columns = {key: [row.get(key) for row in rows] for key in dict.fromkeys(key for row in rows for key in row)}
+    for key, column in columns.items():
+        if key == FIGURES:
+            columns[key] = [None if found is None else _figures(found, metrics, doubts) for found in column]
+        elif all(isinstance(row.get(key, ""), str) for row in rows):
+            texts[key] = [*dict.fromkeys(text for text in column if text is not None)]
+            places = {text: place for place, text in enumerate(texts[key])}
+            columns[key] = [None if text is None else places[text] for text in column]
+    lines = [list(line) for line in zip(*columns.values(), strict=True)]
+    return {"keys": [*columns], "texts": texts, "metrics": [*metrics], "doubts": [*doubts], "rows": lines}
 
 
 def _figures(found: Mapping[str, Row], metrics: dict[str, int], doubts: dict[str, int]) -> list[list[object]]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_rel
+from scipy.stats import t, ttest_rel
 
 from bench.analysis.learning import RULES, diagnose, differences, interval, place
 from bench.records.measurement import Epoch, Learning
@@ -112,3 +112,15 @@ def test_a_pair_needs_three_common_seeds() -> None:
     few = dict.fromkeys((0, 1, 7), 0.9)
     assert differences({"a": EQUAL["a"], "b": few}) == ()
     assert len(differences({"a": {**EQUAL["a"], 7: 0.9}, "b": few})) == 1
+
+
+def test_p_values_and_intervals_are_those_of_scipy_to_the_last_digit() -> None:
+    chance = np.random.default_rng(0)
+    for count in (3, 4, 7, 20):
+        for _ in range(50):
+            first, second = chance.normal(0.9, 0.02, count), chance.normal(0.89, 0.03, count)
+            (found,) = differences({"a": dict(enumerate(first)), "b": dict(enumerate(second))})
+            assert found.probability == ttest_rel(first, second).pvalue
+            assert found.probability != ttest_rel(first, second[::-1]).pvalue
+            reach = float(t.ppf(0.975, count - 1)) * float(np.std(first, ddof=1) / np.sqrt(count))
+            assert interval(first.tolist()) == (float(np.mean(first)) - reach, float(np.mean(first)) + reach)

@@ -1,6 +1,6 @@
 """A cell cannot be relied on if it was disturbed, contradicts itself, or has processes that differ too much."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -11,10 +11,10 @@ from bench.analysis.reliability import (
     LARGEST_SPREAD,
     Doubt,
     cell_doubts,
-    figure_doubt,
     limit_of,
     spread_doubt,
     spread_limit,
+    whole_doubt,
 )
 from bench.records.record import Record, SearchResult
 from bench.records.store import RunFolder, runs
@@ -25,8 +25,8 @@ from tests.docs.pages import ROOT
 EXAMPLES = runs(ROOT / "results" / "examples")
 
 
-def doubts(records: Iterable[Record]) -> list[Doubt]:
-    return list(cell_doubts(list(records)).values())
+def doubts(records: Sequence[Record]) -> list[Doubt]:
+    return list(cell_doubts(records, timed_blocks(records)).values())
 
 
 def paced(alone_ms: float, together_ms: float) -> list[Record]:
@@ -86,7 +86,7 @@ def test_several_steps_in_a_call_are_another_program_and_may_be_faster() -> None
 
 @pytest.mark.parametrize("run", EXAMPLES, ids=[run.name for run in EXAMPLES])
 def test_no_cell_of_the_example_runs_is_doubtful(run: RunFolder) -> None:
-    assert cell_doubts(run.read(warn=pytest.fail)) == {}
+    assert doubts(run.read(warn=pytest.fail)) == []
 
 
 def test_processes_that_differ_by_more_than_the_limit_are_a_doubt() -> None:
@@ -108,40 +108,36 @@ def test_a_spread_just_above_the_limit_does_not_look_like_the_limit(high: float,
 
 def test_a_cell_whose_throughput_differs_is_doubtful_as_a_whole_but_not_for_a_rare_figure_alone() -> None:
     cell, blocks = next(iter(timed_blocks(one_by_one((1e-3, 9e-3), "idiomatic")).items()))
-    for name in ("samples_per_second", "step_time_p50_s", "first_call_time_s"):
-        found = figure_doubt(METRICS[name], cell, partial(summary, blocks=blocks), limit=2.0, doubts={})
-        assert found is not None, name
-        assert found.words.startswith("samples/s: 9×"), name
+    whole = whole_doubt(cell, partial(summary, blocks=blocks), limit=2.0, doubts={})
+    assert whole is not None
+    assert whole.words.startswith("samples/s: 9×")
     alike = (blocks[0], replace(blocks[0], call_ns=tuple(9 * call for call in blocks[0].call_ns)))
-    assert (
-        figure_doubt(METRICS["samples_per_second"], cell, partial(summary, blocks=alike), limit=2.0, doubts={}) is None
-    )
-    assert (
-        figure_doubt(METRICS["first_call_time_s"], cell, partial(summary, blocks=alike), limit=2.0, doubts={})
-        is not None
-    )
+    assert whole_doubt(cell, partial(summary, blocks=alike), limit=2.0, doubts={}) is None
+    first_call = METRICS["first_call_time_s"]
+    assert spread_doubt(first_call, summary(first_call, alike), limit=2.0) is not None
+    assert spread_doubt(first_call, None, limit=2.0) is None
 
 
 def test_the_limit_follows_from_the_noise_of_the_run() -> None:
     quiet = list(chain.from_iterable(one_run(f"workload-{number}", (1e-3, 1.005e-3, 1.01e-3)) for number in range(6)))
     noisy = list(chain.from_iterable(one_run(f"workload-{number}", (1e-3, 1.1e-3, 1.2e-3)) for number in range(6)))
-    assert spread_limit(quiet) == 1.25
-    assert spread_limit(noisy) == pytest.approx(1.99, abs=0.01)
-    assert spread_limit([*noisy, *one_run("other", (1e-3, 2e-3, 9e-3))]) == pytest.approx(1.99, abs=0.01), (
-        "one bad cell"
-    )
+    assert spread_limit(timed_blocks(quiet)) == 1.25
+    assert spread_limit(timed_blocks(noisy)) == pytest.approx(1.99, abs=0.01)
+    with_a_bad_cell = timed_blocks([*noisy, *one_run("other", (1e-3, 2e-3, 9e-3))])
+    assert spread_limit(with_a_bad_cell) == pytest.approx(1.99, abs=0.01)
 
 
 def test_the_limit_follows_from_a_calibration_if_there_is_one() -> None:
-    assert spread_limit(quick_run(), between_percent=8.0) == pytest.approx(1.59, abs=0.01)
-    assert spread_limit(quick_run(), between_percent=0.5) == 1.25
-    assert spread_limit(quick_run(), between_percent=80.0) == LARGEST_SPREAD, "a noisy machine excuses little"
+    blocks = timed_blocks(quick_run())
+    assert spread_limit(blocks, between_percent=8.0) == pytest.approx(1.59, abs=0.01)
+    assert spread_limit(blocks, between_percent=0.5) == 1.25
+    assert spread_limit(blocks, between_percent=80.0) == LARGEST_SPREAD, "a noisy machine excuses little"
 
 
 def test_the_limit_is_a_factor_of_two_if_the_noise_is_not_known() -> None:
-    assert spread_limit([]) == LARGEST_SPREAD == 2.0
-    assert spread_limit(one_run("one", (1e-3, 1.01e-3))) == 2.0
-    assert spread_limit(quick_run()[:1]) == 2.0
+    assert spread_limit(timed_blocks([])) == LARGEST_SPREAD == 2.0
+    assert spread_limit(timed_blocks(one_run("one", (1e-3, 1.01e-3)))) == 2.0
+    assert spread_limit(timed_blocks(quick_run()[:1])) == 2.0
 
 
 def test_figures_of_few_calls_have_the_largest_limit() -> None:

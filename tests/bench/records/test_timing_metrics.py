@@ -8,7 +8,16 @@ import pytest
 from bench.records.cell import cells
 from bench.records.machine_use import Use
 from bench.records.measurement import Boundary, Compiling
-from bench.records.timing_metrics import METRICS, Summary, against_best, middle, summary, timed_blocks, value
+from bench.records.timing_metrics import (
+    METRICS,
+    Summary,
+    against_best,
+    middle,
+    percentiles,
+    summary,
+    timed_blocks,
+    value,
+)
 from tests.bench.sample_records import block, record
 
 MILLISECOND = 1_000_000
@@ -161,3 +170,12 @@ def test_energy_is_divided_by_all_samples_of_the_pipelined_rounds() -> None:
     assert value(METRICS["joules_per_sample"], known) == pytest.approx(64.0 / samples)
     assert value(METRICS["joules_per_sample"], replace(known, use=replace(use, energy_j=None))) is None
     assert value(METRICS["joules_per_sample"], block(32)) is None
+
+
+def test_percentiles_are_those_of_numpy_to_the_last_digit() -> None:
+    chance = np.random.default_rng(0)
+    for largest in (10, 10**6, 2**53, 2**63 - 1):
+        for count in (1, 2, 3, 10, 64, 101, 662):
+            values = tuple(map(int, chance.integers(0, largest, count)))
+            assert percentiles(values) == {percent: np.percentile(values, percent) for percent in (50, 90, 99)}
+    assert percentiles((1, 2, 3)) != percentiles((1, 2, 4))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bench.records import value_checks
+from bench.records.record import Candidate, Certificate, Deviation, Environment, Record
 from bench.records.record_checks import misfit
 from bench.records.record_lines import ForeignLineError, from_line, to_line
 from tests.bench.sample_records import record
@@ -102,3 +103,14 @@ def test_a_line_of_thousands_of_brackets_is_no_record() -> None:
     for line in ("[" * 5000, '{"a":' * 5000, "9" * 5000):
         with pytest.raises(ForeignLineError, match=r"^found an incomplete or damaged line, expected a record"):
             from_line(line)
+
+
+def test_only_fields_that_cannot_be_wrong_are_left_out() -> None:
+    assert value_checks._doubtful(Certificate) == ("steps",)
+    assert value_checks._doubtful(Deviation) == (), "text and shares"
+    assert value_checks._doubtful(Candidate) == ("times_s",)
+    assert value_checks._doubtful(Environment) == ("machine", "cores", "memory_bytes", "host_cores")
+    assert set(value_checks._doubtful(Record)) == {
+        *("schema_version", "case", "started", "duration_s", "startup_s", "order", "measurement"),
+        *("certificate", "environment", "attempt", "tunings", "roof"),
+    }

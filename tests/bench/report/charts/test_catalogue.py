@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import altair as alt
 import pytest
 
 from bench.records.measurement import Compiling
@@ -11,7 +12,8 @@ from bench.report.figures import cell_rows, flat
 from bench.report.results import arrange
 from tests.bench.sample_records import quick_run, record
 
-DATA = catalogue.data_of(arrange(quick_run()))
+RESULTS = arrange(quick_run())
+MOST = 36  # panels
 
 
 @pytest.mark.parametrize("name", catalogue.CHARTS)
@@ -28,7 +30,7 @@ def test_every_chart_names_its_marks_and_where_its_rows_are(name: str) -> None:
     chart = catalogue.CHARTS[name]
     assert chart.caption
     assert chart.marks.endswith(".")
-    assert chart.source in DATA
+    assert chart.source in catalogue.SOURCES
 
 
 def test_figures_become_rows_and_processes_become_dots() -> None:
@@ -50,23 +52,23 @@ def test_a_cell_without_a_figure_keeps_its_outcome() -> None:
 def test_only_panels_with_several_batch_sizes_have_lines_over_them() -> None:
     chart = catalogue.CHARTS["training-throughput-over-batch"]
     one, several = record("one"), record("several", batch_sizes=(8, 64))
-    assert catalogue.rows_of(chart, catalogue.data_of(arrange([one]))) == []
-    rows = catalogue.rows_of(chart, catalogue.data_of(arrange([one, several])))
+    assert catalogue.drawn_rows(chart, arrange([one]), most=MOST) == []
+    rows = catalogue.drawn_rows(chart, arrange([one, several]), most=MOST)
     assert {row["workload"] for row in rows} == {"several"}
 
 
 def test_a_legend_has_the_frameworks_that_are_there() -> None:
-    rows = catalogue.rows_of(catalogue.CHARTS["training-throughput"], DATA)
-    spec = catalogue.filled(catalogue.CHARTS["training-throughput"], rows, title="t", subtitle=["s"])
+    chart = catalogue.CHARTS["training-throughput"]
+    rows = catalogue.drawn_rows(chart, RESULTS, most=MOST)
+    spec = catalogue.filled(chart, rows, title="t", subtitle=["s"])
     shown = next(item["value"] for item in spec["params"] if item["name"] == "shown")
     assert shown == ["pytorch", "keras/tensorflow", "flax"]
     assert "keras/jax" not in files.svg(spec)
 
 
 def test_the_best_of_a_group_is_one_and_the_others_are_multiples() -> None:
-    rows = {
-        (row["question"], row["workload"], row["framework"]): row for row in DATA["overview"] if row["kind"] == "ratio"
-    }
+    found = catalogue.source_rows(RESULTS, "overview")
+    rows = {(row["question"], row["workload"], row["framework"]): row for row in found if row["kind"] == "ratio"}
     flax = rows["training time", "digits-dnn", "flax"]
     other = rows["training time", "digits-dnn", "pytorch"]
     assert flax["ratio"] == 1
@@ -76,7 +78,7 @@ def test_the_best_of_a_group_is_one_and_the_others_are_multiples() -> None:
 
 def test_an_unproven_framework_is_not_the_best_but_is_shown() -> None:
     doubtful = [replace(item, certificate=None) if item.case.framework == "flax" else item for item in quick_run()]
-    rows = catalogue.data_of(arrange(doubtful))["overview"]
+    rows = catalogue.source_rows(arrange(doubtful), "overview")
     training = [row for row in rows if row["kind"] == "ratio" and row["question"] == "training time"]
     found = {row["framework"]: row["ratio"] for row in training}
     assert found["pytorch"] == 1
@@ -84,7 +86,7 @@ def test_an_unproven_framework_is_not_the_best_but_is_shown() -> None:
 
 
 def test_the_noise_is_a_band_at_the_questions_about_time() -> None:
-    rows = DATA["overview"]
+    rows = catalogue.source_rows(RESULTS, "overview")
     assert {row["question"] for row in rows if row["kind"] == "noise"} == {
         row["question"] for row in rows if row["kind"] == "ratio"
     } - {"peak memory in training"}
@@ -96,6 +98,30 @@ def test_only_records_with_times_of_tracing_have_a_chart_of_first_calls() -> Non
     blocks = tuple(replace(block, **known) for block in old.measurement.blocks)  # type: ignore[arg-type]
     new = replace(old, measurement=replace(old.measurement, blocks=blocks))
     chart = catalogue.CHARTS["first-calls"]
-    rows = catalogue.rows_of(chart, catalogue.data_of(arrange([new])))
+    rows = catalogue.drawn_rows(chart, arrange([new]), most=MOST)
     assert {row["metric"] for row in rows} == {"all", "tracing", "compiling", "other"}
-    assert catalogue.rows_of(chart, catalogue.data_of(arrange([old]))) == []
+    assert catalogue.drawn_rows(chart, arrange([old]), most=MOST) == []
+
+
+@pytest.mark.parametrize("name", catalogue.CHARTS)
+def test_a_chart_of_few_panels_has_the_rows_that_the_page_has(name: str) -> None:
+    chart = catalogue.CHARTS[name]
+    whole = catalogue.rows_of(chart, catalogue.source_rows(RESULTS, chart.source))
+    assert catalogue.drawn_rows(chart, RESULTS, most=MOST) == whole
+
+
+def test_figures_are_read_until_there_are_too_many_panels() -> None:
+    chart = catalogue.CHARTS["training-throughput"]
+    whole = catalogue.drawn_rows(chart, RESULTS, most=MOST)
+    some = catalogue.drawn_rows(chart, RESULTS, most=0)
+    assert catalogue.panels(some) == catalogue.panels(whole)[:1]
+    assert len(catalogue.panels(whole)) > 1
+
+
+@pytest.mark.parametrize("name", catalogue.CHARTS)
+def test_a_declaration_is_one_that_altair_allows(name: str) -> None:
+    layers = catalogue.CHARTS[name].spec()["spec"]["layer"]
+    for layer in layers:
+        alt.Chart.from_dict({**layer, "data": {"name": "rows"}}, validate=True)
+    with pytest.raises(Exception, match="Failed validating"):
+        alt.Chart.from_dict({**layers[0], "data": {"name": "rows"}, "mark": 1}, validate=True)

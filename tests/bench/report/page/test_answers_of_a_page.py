@@ -101,7 +101,7 @@ def test_the_ratios_of_the_overview_are_those_of_the_other_page(
     rows = page.evaluate("levelfield.rowsOf(levelfield.data.charts.find((chart) => chart.name === 'overview'))")
     timed = {"training time", "latency, smallest batch", "inference time, largest batch"}
     mine = {_key(row): row["ratio"] for row in rows if row["kind"] == "ratio" and row["question"] in timed}
-    theirs = catalogue.data_of(arrange(records))["overview"]
+    theirs = catalogue.source_rows(arrange(records), "overview")
     expected = {_key(row): row["ratio"] for row in theirs if row["kind"] == "ratio" and row["question"] in timed}
     assert mine == pytest.approx(expected, rel=1e-4)
 
