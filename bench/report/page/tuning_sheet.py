@@ -6,7 +6,7 @@ from bench.analysis import successive_halving
 from bench.analysis.successive_halving import USUAL, gain
 from bench.records.cell import Cell
 from bench.records.record import Candidate, SearchResult
-from bench.report import formatting, progress, tuning
+from bench.report import formatting, search_lines, tuning
 from bench.report.charts import catalogue, changes
 from bench.report.figures import Row, short
 from bench.report.layout import Answer, Answers, Clause, Column, Entry, Table, left
@@ -53,7 +53,7 @@ def _answer(found: SearchResult) -> Clause:
         return Clause(
             f"the {USUAL} stays", text=f"no proven candidate is {successive_halving.WORTH:.0%} faster; {among}"
         )
-    return Clause(progress.words(found.options), text=f"{formatting.ratio(gained)} as fast as the {USUAL}; {among}")
+    return Clause(search_lines.words(found.options), text=f"{formatting.ratio(gained)} as fast as the {USUAL}; {among}")
 
 
 def _table(cell: Cell, found: SearchResult, picked: Mapping[str, str] | None) -> Opening:
@@ -75,7 +75,7 @@ def _inside(alike: Sequence[Candidate]) -> tuple[Table, ...]:
         (Entry(str(number), number), Entry(formatting.duration(value), value))
         for number, value in enumerate(first.times_s, start=1)
     )
-    reasons = tuple((Entry(progress.words(item.options)), Entry(item.error or item.outcome)) for item in alike)
+    reasons = tuple((Entry(search_lines.words(item.options)), Entry(item.error or item.outcome)) for item in alike)
     failed = reasons if first.error else ()
     tables = (
         Table(title="Timings", columns=(Column(title="round"), Column(title="time of one call")), rows=timings),
@@ -98,7 +98,7 @@ def _rows(cell: Cell, found: SearchResult, place_of_framework: int) -> Iterator[
                 "framework": cell.contender,
                 "scenario": cell.scenario,
                 "batch": str(cell.batch_size),
-                "name": f"{cell.contender}: {progress.words(item.options)}",
+                "name": f"{cell.contender}: {search_lines.words(item.options)}",
                 "seconds": short(seconds),
                 "timing": short(timing),
                 "usual": None if usual is None else short(usual),
