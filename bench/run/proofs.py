@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Literal, NamedTuple, final
 
@@ -171,8 +172,10 @@ class Proofs:
             "path": str(path),
             "tuning": dict(pending.tunings.get(str(contender), {})),
         }
-        with self._place(_work(pending, contender, kind)) as first_core:
-            job["first_core"] = first_core
+        # The parent makes the folder of compiled programs, and removes it also where it has killed the process.
+        empty = TemporaryDirectory(prefix="levelfield-", ignore_cleanup_errors=True)
+        with self._place(_work(pending, contender, kind)) as first_core, empty as compiled:
+            job |= {"first_core": first_core, "compiled": compiled}
             result = self.fleet.run(contender, pending.device, job, limit_s=self.limit_s).result
         made = read_trace(path)
         return made if made is not None else Refusal(str(result["error"]), result["outcome"] != "unavailable")

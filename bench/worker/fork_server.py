@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Never
 
+from bench.records.garbage_collection import paused
 from bench.worker import resident_pages
 from bench.workload import model_families
 
@@ -33,7 +34,8 @@ def main() -> None:
     framework, descriptor, *flags = sys.argv[1:]
     _die_with_parent()
     channel = _Channel(socket.socket(fileno=int(descriptor)))
-    _import(framework)
+    with paused():  # an import makes so many objects that a fifth of its time would go into the search for garbage
+        _import(framework)
     threads = _other_threads()
     forks = "--spawned" not in flags and FORKABLE.issuperset(threads)
     weighs = forks and resident_pages.can_map_again()
@@ -132,3 +134,6 @@ def _die_with_parent() -> None:
 
 if __name__ == "__main__":
     main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # else it takes a second or two to take apart a framework that nobody needs any more

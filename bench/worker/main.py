@@ -109,6 +109,8 @@ def _keeper(job: Job, subject: PreparedWorkload, case: Case) -> Callable[[Weight
 def _trace(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
     """Compute the trace that a certificate is made from, and write it to a file."""
     subject = _subject(job, precision=job["precision"], seed=job["seed"])
+    if "compiled" in job:
+        subject.adapter.engine.compile_once(Path(job["compiled"]))
     path = Path(job["path"])
     path.parent.mkdir(parents=True, exist_ok=True)
     write_trace(path, trace(subject, nudged=job.get("nudged", False), tuning=job.get("tuning", {})))

@@ -7,6 +7,7 @@ no device.
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, final
 
 from bench.workload.axes import Scenario
@@ -76,6 +77,9 @@ class Engine(Protocol):
 
     def choose(self, tuning: Mapping[str, str]) -> None:
         """Set those of the `choices` that are in `tuning`, and the others to their defaults."""
+
+    def compile_once(self, folder: Path) -> None:
+        """Compile equal programs of this process once, where the library would do it again; `folder` keeps them."""
 
     def wait(self, values: object) -> None:
         """Return when these arrays, in lists and tuples of any depth, are computed."""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from functools import wraps
+from pathlib import Path
 from typing import Any, final
 
 import jax
@@ -54,6 +55,13 @@ class JaxEngine:
 
     def choose(self, tuning: Mapping[str, str]) -> None:
         """Do nothing: there are no options."""
+
+    def compile_once(self, folder: Path) -> None:
+        """Keep compiled programs in this folder: two networks with equal steps are two programs for `jax.jit`."""
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+        jax.config.update("jax_enable_compilation_cache", True)  # noqa: FBT003 (JAX's own)
 
     def wait(self, values: object) -> None:
         """Return when these arrays are computed: JAX returns them before."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import wraps
+from pathlib import Path
 from typing import Any, final
 
 import tensorflow as tf
@@ -44,6 +45,9 @@ class TensorFlowEngine:
 
     def choose(self, tuning: Mapping[str, str]) -> None:
         """Do nothing: there are no options."""
+
+    def compile_once(self, folder: Path) -> None:
+        """Do nothing: most of its time goes into tracing, which a folder of programs cannot save."""
 
     def wait(self, values: object) -> None:  # noqa: ARG002 (a device computes in order)
         """Return when the device has finished all its work; on a CPU each call has already finished."""

@@ -72,6 +72,9 @@ class TorchEngine:
         if enabled == (shared.name == APART):
             os.environ[CACHE] = str(shared.parent if enabled else shared / APART)
 
+    def compile_once(self, folder: Path) -> None:
+        """Do nothing: a variable names the folder of its compiled programs."""
+
     def wait(self, values: object) -> None:  # noqa: ARG002 (a CUDA stream computes in order)
         """Return when the device has finished all its work; on a CPU each call has already finished."""
         if self.device != "cpu":
