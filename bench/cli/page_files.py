@@ -94,10 +94,9 @@ def _interactive(made: Made, *, view: str, pictures: Mapping[str, Path]) -> str:
     with errors.status("making the interactive page"):
         try:
             from bench.report.page import data, html
-            from bench.report.page.view import checked
 
             content = data.page_data(made.report, made.records, arranged=made.arranged, detailed=not made.is_large)
-            return html.render(content, view=checked(view, content), pictures=pictures)
+            return html.render(content, view=view, pictures=pictures)
         except ModuleNotFoundError:
             return ""
 

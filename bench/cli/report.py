@@ -35,6 +35,7 @@ def report(  # noqa: PLR0913 (the options of the command)
     The exit code is 1 if something is missing in the report: lines of a records file, planned cases, a chart.
     """
     from bench.report import markdown
+    from bench.report.page.view import checked
 
     one_of("--format", form, (*PAGES, *FOREIGN))
     if last and runs:
@@ -58,6 +59,7 @@ def report(  # noqa: PLR0913 (the options of the command)
     if form == "markdown":
         write(markdown.render(page.report))
         raise SystemExit(code)
+    view = checked(view, page.arranged)
     try:
         show_page(page.report, full=full, again=(*(runs or ()), *at(results=results)), paged=True)
     finally:  # the page is written even if the reader of the output, such as `head`, has stopped

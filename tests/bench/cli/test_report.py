@@ -45,6 +45,16 @@ def test_the_page_is_written_though_nobody_reads_on(
     assert "tiny" in page.read_text()
 
 
+def test_a_view_is_refused_before_anything_is_written(levelfield: Command, baseline: Path, tmp_path: Path) -> None:
+    found = levelfield("report", baseline, "--view", "workload=unknown", "--reports", tmp_path / "pages")
+    assert found.code == 2
+    assert "--view: workload: found 'unknown'" in found.err
+    assert not (tmp_path / "pages" / "latest.md").exists()
+    shown = levelfield("report", baseline, "--view", "workload=digits-cnn", "--reports", tmp_path / "pages")
+    assert shown.code == 0
+    assert '"view":"workload=digits-cnn"' in (tmp_path / "pages" / "latest.html").read_text()
+
+
 def test_the_newest_run_can_be_asked_for_by_an_option(levelfield: Command, place: Place) -> None:
     assert levelfield("report", "--last", *place.places).out == levelfield("report", *place.places).out
     refused = levelfield("report", place.records, "--last", *place.places)

@@ -3,12 +3,11 @@
 import pytest
 
 from bench.errors import UsageError
-from bench.report import tables
-from bench.report.page.data import page_data
 from bench.report.page.view import checked
+from bench.report.results import by_run
 from tests.bench.sample_records import quick_run
 
-DATA = page_data(tables.report(quick_run()), quick_run())
+RUNS = by_run(quick_run())
 
 WORKLOADS = (
     "--view: workload: found 'digits-cnx' (did you mean digits-cnn or digits-dnn or digits-lstm?), expected one of "
@@ -29,12 +28,12 @@ NAMES = (
     ],
 )
 def test_a_view_of_what_the_page_has_stays_as_it_is(view: str) -> None:
-    assert checked(view, DATA) == checked(f"#{view}", DATA) == view
+    assert checked(view, RUNS) == checked(f"#{view}", RUNS) == view
 
 
 def test_all_mistakes_of_a_view_are_named_at_once() -> None:
     with pytest.raises(UsageError) as error:
-        checked("workload=digits-cnx&steps=many&theme=blue&frame=1&open", DATA)
+        checked("workload=digits-cnx&steps=many&theme=blue&frame=1&open", RUNS)
     assert str(error.value).splitlines() == [
         "--view: found 'open', expected NAME=VALUE",
         WORKLOADS,
