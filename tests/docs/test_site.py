@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # the site is built for these tests
+
 ROOT = Path(__file__).parents[2]
 STRICT = ("--fresh-env", "--fail-on-warning", "--keep-going", "--nitpicky", "--quiet")
 BROKEN = """\

@@ -25,6 +25,7 @@ def engine() -> Iterator[Engine]:
     torch._dynamo.reset()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.jit")  # Inductor uses a deprecated function of torch
 def test_torch_reports_the_time_of_its_compiler(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

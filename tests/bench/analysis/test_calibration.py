@@ -115,6 +115,7 @@ def elsewhere(item: Record) -> Record:
     return replace(item, environment=replace(item.environment, machine="other"))
 
 
+@pytest.mark.slow
 def test_an_injected_change_of_a_tenth_is_found_on_a_quiet_machine_but_not_on_a_noisy_one() -> None:
     quiet, noisy = (calibrate(*run(noise), threshold=THRESHOLD) for noise in (0.015, 0.3))
     for rate in (quiet.slowdowns, quiet.speedups):

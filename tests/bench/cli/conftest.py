@@ -65,7 +65,7 @@ def levelfield(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     """`levelfield` with these arguments; pages of a comparison or a search go to the folder of the test."""
 
     def run(*arguments: object) -> Result:
-        writes = arguments[0] in {"compare", "tune"} and not {"--reports", "--help"} & {*arguments}
+        writes = {*arguments[:1]} & {"compare", "tune"} and not {"--reports", "--help"} & {*arguments}
         place = ["--reports", str(tmp_path / "reports")] if writes else []
         monkeypatch.setattr(sys, "argv", ["levelfield", *map(str, arguments), *place])
         try:

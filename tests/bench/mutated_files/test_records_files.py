@@ -38,8 +38,8 @@ time_to_target_s = 10.0
 FORMATS = ("markdown", "markdown", "csv", "json", "github-action-benchmark")
 COMMANDS: tuple[Callable[[Path, Path], tuple[object, ...]], ...] = (
     *(lambda path, _, form=form: ("report", path, "--format", form) for form in FORMATS),
-    lambda path, other: ("compare", other, path),
-    lambda path, other: ("compare", path, other, "--format", "json"),
+    lambda path, other: ("compare", other, path, "--reports", path.parent),
+    lambda path, other: ("compare", path, other, "--format", "json", "--reports", path.parent),
     lambda path, other: ("check", other.with_suffix(".toml"), path, "--format", "markdown"),
 )
 
