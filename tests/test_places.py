@@ -19,7 +19,7 @@ from bench.records.environment import commit, environment
 from bench.run import option_search, plan_exchange, proofs
 from bench.run.worker_client import ROOT
 from bench.worker import quality_metrics
-from bench.workload import frameworks, suite, workload
+from bench.workload import frameworks, suite, workload_files
 from models.layers import spec as layers
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -32,7 +32,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
         (frameworks.ADAPTERS, "engines/*.py", "torch.py"),
         (frameworks.ADAPTERS, "custom_loops/*.py", "jax_compilation.py"),
         (suite.SUITES, "*.toml", "quick.toml"),
-        (workload.WORKLOADS, "*.toml", "digits-dnn.toml"),
+        (workload_files.WORKLOADS, "*.toml", "digits-dnn.toml"),
     ],
 )
 def test_searched_folders_contain_the_expected_files(folder: Path, pattern: str, expected: str) -> None:

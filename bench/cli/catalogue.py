@@ -6,7 +6,8 @@ from bench.datasets import description
 from bench.report.layout import Column, Entry, Table, left
 from bench.workload import frameworks
 from bench.workload.suite import load_suite, suite_names
-from bench.workload.workload import load_workload, outlines, workload_names
+from bench.workload.workload import load_workload, outlines
+from bench.workload.workload_files import workload_names
 
 
 def workloads() -> Table:

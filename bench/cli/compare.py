@@ -24,6 +24,7 @@ from bench.cli.console import (
     warn,
 )
 from bench.cli.options import as_option
+from bench.cli.page import without_folders
 from bench.cli.page_files import write_sheet
 from bench.cli.stored_runs import known_spreads, names
 from bench.cli.verdicts import VERDICT_FORMATS, VerdictFormat, show_verdicts
@@ -83,8 +84,6 @@ def compare(  # noqa: PLR0913 (the options of the command)
     The exit code is 3 if a figure got worse, and 1 if the candidate lacks something of the baseline. It is 4 if a
     figure is inconclusive, 5 if the machine or a workload differs, and 6 if nothing was measured in both.
     """
-    from bench.report import comparison
-
     one_of("--format", form, VERDICT_FORMATS)
     share = share_of(threshold)
     unread: list[str] = []
@@ -94,11 +93,12 @@ def compare(  # noqa: PLR0913 (the options of the command)
     found = _judged(before, after, results=results, threshold=share, subset=subset)
     if found.exit_code == NOTHING:
         warn(f"{baseline}, {candidate}: found nothing that was measured in both{_apart(found)}")
-    report = comparison.report(found, title=_title(before, after, halves=self_check))
+    code = first_of(found.exit_code, FAILED if unread else 0)
+    report = _report(found, _title(before, after, halves=self_check), code=code, unread=unread)
     show_verdicts(found, report, form)
     write_sheet(lambda: _sheet(found, report, before, after), reports / PAGE)
     _tell_of_planted(before.records, after.records, found)
-    raise SystemExit(first_of(found.exit_code, FAILED if unread else 0))
+    raise SystemExit(code)
 
 
 def _title(before: "Side", after: "Side", *, halves: bool) -> str:
@@ -106,6 +106,12 @@ def _title(before: "Side", after: "Side", *, halves: bool) -> str:
 
     old, new = names(before.records), names(after.records)
     return TITLE_OF_HALVES.format(old) if halves else comparison.TITLE.format(baseline=old, candidate=new)
+
+
+def _report(found: "Comparison", title: str, *, code: int, unread: Sequence[str]) -> "Report":
+    from bench.report import comparison
+
+    return comparison.report(found, title=title, code=code, unread=map(without_folders, unread))
 
 
 def _sheet(found: "Comparison", report: "Report", before: "Side", after: "Side") -> "Sheet":

@@ -23,7 +23,7 @@ def of_words(words: Callable[[], Iterable[str]]) -> Completion:
 
 def workloads(incomplete: str) -> list[str]:
     """Names of the catalogue, and TOML files and folders below the current one."""
-    from bench.workload.workload import workload_names
+    from bench.workload.workload_files import workload_names
 
     before, comma, last = incomplete.rpartition(",")
     found = sorted(Path().glob(f"{escape(last)}*")) if last and not Path(last).is_absolute() else []

@@ -48,7 +48,7 @@ def data(
 ) -> None:
     """Look at a file of your own, and write a workload for it: a TOML file with what was found."""
     from bench.datasets.own_files import facts
-    from bench.workload.workload import workload_names
+    from bench.workload.workload_files import workload_names
 
     if kind is not None:
         one_of("--kind", kind, KINDS)

@@ -85,6 +85,8 @@ def write_sheet(make: "Callable[[], Sheet]", page: Path) -> None:
             warn(NOT_MADE)
         except OSError as error:
             warn(f"{page}: cannot be written ({error.strerror}); everything was printed above")
+        except Exception as error:  # noqa: BLE001 (what was found must not be lost with the page)
+            warn(f"{page}: could not be made ({type(error).__name__}: {error}); everything was printed above")
         else:
             note(f"page: {page}")
 

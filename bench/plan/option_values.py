@@ -9,7 +9,8 @@ from typing import Any, get_args
 from bench.errors import UsageError, unknown
 from bench.plan.cases import PURPOSES
 from bench.workload.axes import Feed, Mode, Precision, Purpose, Scenario
-from bench.workload.workload import Workload, load_workload, workload_names
+from bench.workload.workload import Workload, load_workload
+from bench.workload.workload_files import workload_names
 
 AUTO = re.compile(r"auto(:(?P<number>\d+)(?P<unit>MB|GB)?)?")
 BYTES = {"MB": 10**6, "GB": 10**9}

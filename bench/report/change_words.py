@@ -6,6 +6,7 @@ from bench.analysis.memory_and_quality import Change
 from bench.analysis.verdicts import Common, Row
 from bench.report import formatting
 
+UNDETECTABLE = 10.0  # times as long: from here on, the noise is not worth a number
 TOO_WIDE = 100.0  # upper / lower bound: from here on, an interval says nothing
 TITLES = {
     "step_time_pipelined_s": "step time, pipelined",
@@ -35,8 +36,13 @@ def written(item: Change) -> tuple[str, str]:
     return write(item.baseline), write(item.candidate)
 
 
+def has_interval(row: Row) -> bool:
+    """Whether the ratio has an interval: a single process on a side has none."""
+    return math.isfinite(row.low) and row.high > row.low > 0
+
+
 def evidence(row: Row) -> float:
     """How many times as large as half of its interval a change is, in logarithms; 0 without an interval."""
-    if not (math.isfinite(row.low) and row.high > row.low > 0):
+    if not has_interval(row):
         return 0.0
     return abs(math.log(row.ratio)) / (math.log(row.high / row.low) / 2)

@@ -11,14 +11,13 @@ from bench.analysis.missing import Missing
 from bench.analysis.verdicts import Row
 from bench.records.cell import Cell
 from bench.report import comparison_answers, formatting
-from bench.report.change_words import interval, metric_title, written
+from bench.report.change_words import UNDETECTABLE, interval, metric_title, written
 from bench.report.layout import Column, Entry, Report, Section, Table, left
 from bench.report.reliability import MARKED, SIGN
 from bench.report.remarks import Remarks
 
 TITLE = "{candidate} compared with {baseline}"
 TOO_NOISY = 1.5  # times as long: if only larger slowdowns can be detected, the comparison is worth nothing
-UNDETECTABLE = 10.0  # times as long: from here on, the noise is not worth a number
 NAMED = 3  # differences of the environments, in the note; the table has all of them
 TIMES, CHANGES, SAME, APART = "Times: candidate / baseline", "Memory and quality", "Unchanged", "The sides differ in"
 UNRELIABLE_TITLE = "Figures that cannot be relied on"
@@ -31,8 +30,14 @@ VARYING = ("device", "mode", "precision", "threads", "feed")
 WORDS = {"device": "on {}", "threads": "{} threads", "feed": "fed from {}"}
 
 
-def report(found: Comparison, *, title: str = "Comparison") -> Report:
-    """The verdicts, then what could not be compared, and why."""
+def report(
+    found: Comparison, *, title: str = "Comparison", code: int | None = None, unread: Iterable[str] = ()
+) -> Report:
+    """The verdicts, then what could not be compared, and why.
+
+    `unread` has a sentence for each thing that could not be read of the two runs. `code` is the exit code if that
+    changes it.
+    """
     tables = (
         _verdicts(found),
         _environments(found),
@@ -49,8 +54,8 @@ def report(found: Comparison, *, title: str = "Comparison") -> Report:
     return Report(
         title=title,
         sections=(Section(title="Verdicts", tables=kept),),
-        answers=comparison_answers.answers(found),
-        about=tuple(_about(found)),
+        answers=comparison_answers.answers(found, code=found.exit_code if code is None else code),
+        about=(*unread, *_about(found)),
     )
 
 

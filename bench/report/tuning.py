@@ -167,7 +167,7 @@ def _notes(found: SearchResult) -> Iterable[str]:
     if found.options:
         yield f"The chosen options are proven equal to the {USUAL}: their certificate passed."
     elif gain(found) is not None:
-        yield f"No candidate that is proven equal is {WORTH:.0%} faster than the {USUAL}, so the {USUAL} stays."
+        yield f"No candidate is proven equal and surely {WORTH:.0%} faster than the {USUAL}, so the {USUAL} stays."
 
 
 def _picked(found: SearchResult, picked: Mapping[str, str] | None) -> Iterable[str]:

@@ -21,8 +21,7 @@ from bench.errors import DataError, UsageError, in_toml, meant
 from bench.workload import grid_variants, model_families, recipe_checks, unknown_names
 from bench.workload.recipe import LOSSES, Band, Recipe, Size, Switch, Target, from_toml
 from bench.workload.toml_errors import mistakes, read_toml
-
-WORKLOADS = Path(__file__).parents[1] / "workloads"
+from bench.workload.workload_files import WORKLOADS, workload_names
 
 JUDGED = ("epochs", "early_stopping", "validation_fraction")  # keys of a recipe that do not change a training step
 ANY_SHAPE = (4096, 4096)  # of samples that are not known; every family takes it
@@ -97,11 +96,6 @@ class Outline:
     timing: Timing | None = None
     large: Switch = False
     grid: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
-
-
-def workload_names() -> tuple[str, ...]:
-    """The names of the catalogue's workloads, sorted."""
-    return tuple(sorted(path.stem for path in WORKLOADS.glob("*.toml")))
 
 
 def load_workload(name: str) -> Workload:

@@ -10,7 +10,8 @@ from bench.datasets.tables import Splitting
 from bench.records.budget import Budgets
 from bench.workload import model_families
 from bench.workload.suite import Suite
-from bench.workload.workload import WORKLOADS, Outline
+from bench.workload.workload import Outline
+from bench.workload.workload_files import WORKLOADS
 from reference_pages import keys, markdown
 from reference_pages.key_tables import section
 from reference_pages.keys import TOML

@@ -1,21 +1,21 @@
 """The page of a comparison: what changed first, and beside it in what the environments of the two sides differ."""
 
 import math
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.compare import Comparison, times
-from bench.analysis.memory_and_quality import Change
+from bench.analysis.memory_and_quality import PEAKS, Change
 from bench.analysis.verdicts import Row as Time
 from bench.records.cell import Cell
 from bench.records.record import Record
 from bench.records.timing_metrics import METRICS, timed_blocks
 from bench.report import comparison, formatting
-from bench.report.change_words import evidence, interval, metric_title, written
+from bench.report.change_words import evidence, has_interval, interval, metric_title, written
 from bench.report.charts import catalogue, changes, files
 from bench.report.figures import Row, short
 from bench.report.layout import Column, Entry, Report, Table, left
+from bench.report.page.commands import measured_again
 from bench.report.page.sheet import Drawing, Line, Opening, Sheet
 from bench.report.reliability import SIGN
 from bench.report.results import by_run
@@ -30,7 +30,9 @@ COLUMNS = (
     *left("verdict"),
     Column(title="change / interval"),
 )
-NOTE = "Change / interval: a change in half widths of its interval. Memory and quality have fixed limits, no interval."
+NOTE = (
+    "Change / interval: a change in half widths of its interval. Of memory and quality, a row says how it was judged."
+)
 # The tables: a title, the line behind which a table is folded, and the verdicts of its rows.
 TABLES = (
     ("What changed", "", ("regressed", "improved")),
@@ -100,7 +102,7 @@ def _table(sides: _Sides, title: str, folded: str, verdicts: Sequence[str]) -> O
     rows = sorted((row for row in sides.found.rows if row.verdict in verdicts), key=evidence, reverse=True)
     others = [item for item in sides.found.changes if item.verdict in verdicts]
     lines = (*(_time(sides, row) for row in rows), *(_change(sides, item) for item in others))
-    return Opening(title=title, columns=COLUMNS, lines=lines, notes=() if folded else (NOTE,), folded=folded)
+    return Opening(title=title, columns=COLUMNS, lines=lines, notes=(NOTE,), folded=folded)
 
 
 def _time(sides: _Sides, row: Time) -> Line:
@@ -111,7 +113,7 @@ def _time(sides: _Sides, row: Time) -> Line:
         Entry(formatting.duration(row.candidate_s), row.candidate_s),
         Entry(f"{interval(row)} {SIGN}" if doubt else interval(row), row.ratio),
         Entry(row.verdict),
-        Entry(f"{evidence(row):.1f}", evidence(row)),
+        Entry(f"{evidence(row):.1f}", evidence(row)) if has_interval(row) else Entry(formatting.UNKNOWN),
     )
     reason = Table(title="Why", columns=left("reason"), rows=((Entry(row.reason),),) if row.reason else ())
     inside = tuple(table for table in (reason, _processes(sides, row)) if table.rows)
@@ -133,17 +135,23 @@ def _processes(sides: _Sides, row: Time) -> Table:
 
 def _change(sides: _Sides, item: Change) -> Line:
     before, after = written(item)
-    ratio = item.candidate / item.baseline if item.baseline else math.nan
     entries = (
         *_names(sides, item.cell, item.metric),
         Entry(before, item.baseline),
         Entry(after, item.candidate),
-        Entry(formatting.ratio(ratio), ratio),
+        _ratio(item),
         Entry(item.verdict),
         Entry(""),
     )
     why = Table(title="Why", columns=left("reason"), rows=((Entry(item.reason),),) if item.reason else ())
     return Line(entries=entries, inside=(why,) if why.rows else ())
+
+
+def _ratio(item: Change) -> Entry:
+    """How many times as large a peak of memory is; quality metrics are compared by their difference."""
+    if item.metric in PEAKS and item.baseline:
+        return Entry(formatting.ratio(item.candidate / item.baseline), item.candidate / item.baseline)
+    return Entry(formatting.UNKNOWN)
 
 
 def _names(sides: _Sides, cell: Cell, metric: str) -> tuple[Entry, ...]:
@@ -155,14 +163,13 @@ def _names(sides: _Sides, cell: Cell, metric: str) -> tuple[Entry, ...]:
 
 def _command(cell: Cell) -> str:
     """The command that measures a cell again."""
-    words = ("levelfield", "run", cell.workload, "--framework", cell.contender, "--device", cell.device)
-    more = ("--mode", cell.mode, "--precision", cell.precision, "--scenario", cell.scenario, "--purpose", "timing")
-    return shlex.join((*words, *more, "--batch-size", str(cell.batch_size), "--threads", str(cell.threads)))
+    more = ("--scenario", cell.scenario, "--purpose", "timing", "--batch-size", str(cell.batch_size))
+    return measured_again(cell, workload=cell.workload, feeds=[cell.feed], more=more)
 
 
 def _plain(table: Table) -> Opening:
     lines = tuple(Line(entries=row) for row in table.rows)
-    return Opening(title=table.title, columns=table.columns, lines=lines, notes=table.notes)
+    return Opening(title=table.title, columns=table.columns, lines=lines, notes=table.notes, is_filtered=False)
 
 
 def _chart(sides: _Sides) -> Drawing:

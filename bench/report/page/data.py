@@ -4,7 +4,6 @@ Numbers have as many digits as `figures.DIGITS`, samples fewer. The programs of 
 charts from these data by the same rules as the tables.
 """
 
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from bench.report.figures import Row, cell_names, lane_names
 from bench.report.layout import Report, Table
 from bench.report.memory import peak
 from bench.report.method import typical_spread
+from bench.report.page.commands import measured_again
 from bench.report.quality import learnt, primary_quality, words
 from bench.report.results import (
     STATUS_WORDS,
@@ -31,8 +31,10 @@ from bench.report.results import (
     by_device,
     by_run,
     certificates,
+    lane,
     lanes,
     of_lane,
+    of_workload,
     status,
     workloads,
 )
@@ -182,7 +184,7 @@ def _lanes(part: Part) -> Iterator[Row]:
                 "peak": [found.whole_bytes, found.added_bytes, found.metric] if found else None,
                 "proofs": [_proof(item) for item in certificates(results, workload, row) if item is not None],
                 "settings": _settings(results, workload, row),
-                "command": _command(workload, row),
+                "command": _command(results, workload, row),
             }
 
 
@@ -236,10 +238,10 @@ def _settings(results: Results, workload: str, row: Lane) -> list[list[str]]:
     return [[name, "; ".join(values)] for name, values in found.items()]
 
 
-def _command(workload: str, row: Lane) -> str:
+def _command(results: Results, workload: str, row: Lane) -> str:
     """The command that measures a framework and a workload again."""
-    words = ("levelfield", "run", workload, "--framework", row.contender, "--device", row.device, "--mode", row.mode)
-    return shlex.join((*words, "--precision", row.precision, "--threads", str(row.threads)))
+    feeds = (record.case.feed for record in of_workload(results)[workload] if lane(record.case) == row)
+    return measured_again(row, workload=workload, feeds=feeds)
 
 
 def _samples(part: Part) -> Iterator[Row]:

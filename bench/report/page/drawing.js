@@ -59,7 +59,7 @@ function prepared(chart, given, room, title = null) {
   if (panels.length > MOST_PANELS) {
     const kept = new Set(panels.slice(0, MOST_PANELS));
     rows = rows.filter((row) => kept.has(row[by]));
-    words = `The first ${MOST_PANELS} of ${panels.length} panels. Filter by workload to see others.`;
+    words = `The first ${MOST_PANELS} of ${panels.length} panels. Filter to see others.`;
   }
   if (by === "question") ({ rows, words } = fewer(rows, words));
   const known = (key) => [...new Set(rows.filter((row) => key in row).map((row) => row[key]))];
@@ -83,7 +83,7 @@ function fewer(rows, words) {
   const names = [...new Set(rows.filter((row) => row.kind === "ratio").map((row) => row.panel))];
   if (names.length <= MOST_LINES) return { rows, words };
   const kept = new Set(names.slice(0, MOST_LINES));
-  return { rows: rows.filter((row) => row.kind !== "ratio" || kept.has(row.panel)), words: `The first ${MOST_LINES} of ${names.length} rows. Filter by workload to see others.` };
+  return { rows: rows.filter((row) => row.kind !== "ratio" || kept.has(row.panel)), words: `The first ${MOST_LINES} of ${names.length} rows. Filter to see others.` };
 }
 
 async function saveChart(chart, kind) {

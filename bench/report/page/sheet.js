@@ -3,7 +3,7 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const DEFAULTS = { theme: "", ...Object.fromEntries(DATA.filters.map((name) => [name, ""])), ...Object.fromEntries(DATA.tables.map((_, place) => [`sort${place}`, ""])) };
 const state = { ...DEFAULTS };
 const places = new Map(DATA.tables.map((item) => [item, item.columns.map(([title]) => title)]));
-const CHOICES = Object.fromEntries(DATA.filters.map((name) => [name, [...new Set(DATA.tables.flatMap((item) => {
+const CHOICES = Object.fromEntries(DATA.filters.map((name) => [name, [...new Set(DATA.tables.filter((item) => item.filtered).flatMap((item) => {
   const at = places.get(item).indexOf(name);
   return at < 0 ? [] : item.rows.map((row) => row.cells[at][0]);
 }))]]));
@@ -26,17 +26,19 @@ const filled = (chart, room, title = null) => prepared(chart, chart.rows.filter(
 const sourceLines = () => DATA.source;
 
 const body = make("div");
+const unfolded = new Set();  // tables that the reader has opened: they stay open when the filters change
 
 function show() {
   theme(state.theme);
   for (const box of document.querySelectorAll("select[data-field]")) box.value = state[box.dataset.field];
+  unmade.clear();
   body.replaceChildren(...DATA.tables.flatMap(tablePart));
   redraw();
 }
 
 function tablePart(item, number) {
   const titles = places.get(item);
-  const rows = item.rows.filter((row) => isKept((name) => (titles.includes(name) ? row.cells[titles.indexOf(name)][0] : undefined)));
+  const rows = item.rows.filter((row) => !item.filtered || isKept((name) => (titles.includes(name) ? row.cells[titles.indexOf(name)][0] : undefined)));
   const columns = item.columns.map(([title, alignment], place) => ({
     title, number: alignment === "right", text: (row) => row.cells[place][0], value: (row) => row.cells[place][1] ?? row.cells[place][0],
     best: (row) => row.cells[place][2] === 1, doubt: (row) => (row.cells[place][0].includes(SIGN) ? row.doubt : ""),
@@ -48,7 +50,8 @@ function tablePart(item, number) {
       : item.rows.length ? [make("p", { textContent: "The filters leave no row. Choose “all” to see them." })] : item.columns.length ? [make("p", { textContent: "None." })] : []),
     ...item.notes.map((text) => make("p", { className: "soft", textContent: text })),
   ];
-  if (item.folded) return [fold(item.folded.replace("{number}", String(rows.length)), build)];
+  const onToggle = (isOpen) => { if (isOpen) unfolded.add(item); else unfolded.delete(item); };
+  if (item.folded) return [fold(item.folded.replace("{number}", String(rows.length)), build, { open: unfolded.has(item), onToggle })];
   return [make("section", { "aria-label": item.title }, make("h2", { textContent: item.title }), ...build())];
 }
 
@@ -71,13 +74,13 @@ function start() {
   restore(location.hash || DATA.view);
   theme(state.theme);
   main.replaceChildren();
-  buildHeader((name) => { change({ theme: name }); show(); });
+  buildHeader((name) => { change({ theme: name }); theme(name); redraw(); });
   const answers = DATA.answers.map((item) => answerBox(item.title, item.lines.map(([question, clauses]) => [question, clauses.flatMap(([who, text]) => [make("strong", { textContent: who }), text ? `: ${text}. ` : ". "])])));
   const beside = DATA.beside ? [make("section", { id: "beside", "aria-label": DATA.beside.title }, make("h2", { textContent: DATA.beside.title }), ...plainTable({ ...DATA.beside, title: "Any of it may be the reason for a change" }))] : [];
   const charts = DATA.charts.length ? [make("section", { id: "charts", "aria-label": "Charts" }, make("h2", { textContent: "Charts" }), make("div", { className: "charts" }, ...DATA.charts.map(chartFigure)))] : [];
   main.append(...answers, ...buildFilters(), make("div", { className: beside.length ? "beside" : "" }, body, ...beside), ...charts);
   show();
-  for (const event of ["popstate", "hashchange"]) addEventListener(event, () => { restore(location.hash); show(); });
+  addEventListener("popstate", () => { restore(location.hash); show(); });
   addEventListener("DOMContentLoaded", redraw);
   watchWindow(() => state.theme);
 }

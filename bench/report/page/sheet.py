@@ -8,8 +8,9 @@ from bench.report import formatting
 from bench.report.figures import Row
 from bench.report.layout import Answers, Column, Entry, Table
 from bench.report.page import html
-from bench.report.page.data import FORMAT, table_data
+from bench.report.page.data import table_data
 
+FORMAT = "sheet"
 Spec = dict[str, Any]
 
 
@@ -30,13 +31,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """A table whose rows open. A page folds it behind the line `folded`, in which {number} is that of its rows."""
+    """A table whose rows open. A page folds it behind the line `folded`, in which {number} is that of its rows.
+
+    The filters of the page leave a table as it is that is not `is_filtered`.
+    """
 
     title: str
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
     notes: tuple[str, ...] = ()
     folded: str = ""
+    is_filtered: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +83,7 @@ def render(sheet: Sheet) -> str:
 def sheet_data(sheet: Sheet) -> Row:
     """The data of the page, as plain values."""
     return {
-        "format": FORMAT,
+        "format": FORMAT,  # a report does not take it for another report
         "title": formatting.one_line(sheet.title),
         "about": list(map(formatting.one_line, sheet.about)),
         "answers": list(map(_answers, sheet.answers)),
@@ -103,7 +108,7 @@ def _opening(found: Opening) -> Row:
         }
         for cells, line in zip(plain["rows"], found.lines, strict=True)
     ]
-    return {**plain, "rows": rows, "notes": list(found.notes), "folded": found.folded}
+    return {**plain, "rows": rows, "notes": list(found.notes), "folded": found.folded, "filtered": found.is_filtered}
 
 
 def _answers(found: Answers) -> Row:

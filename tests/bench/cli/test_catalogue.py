@@ -8,7 +8,8 @@ from bench.report.layout import Table
 from bench.workload import frameworks
 from bench.workload.frameworks import every_contender
 from bench.workload.suite import suite_names
-from bench.workload.workload import load_workload, workload_names
+from bench.workload.workload import load_workload
+from bench.workload.workload_files import workload_names
 
 
 def lines(table: Table) -> dict[str, list[str]]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bench.records.record import Record
+from bench.report.page import sheet
 from tests.bench.cli.conftest import Command
 from tests.bench.cli.stored_files import elsewhere, slower, store
 from tests.bench.sample_records import quick_run, record
@@ -19,6 +20,34 @@ def test_a_run_is_as_fast_as_itself(levelfield: Command, baseline: Path) -> None
     assert found.code in {0, 4}
     assert "unchanged" in found.out
     assert "regressed" not in re.sub(r"(?i)0 regressed|regressed: 0", "", found.out)
+
+
+def test_a_torn_line_is_told_on_the_page_with_the_exit_code_of_the_command(
+    levelfield: Command, baseline: Path, tmp_path: Path
+) -> None:
+    torn = tmp_path / "torn.jsonl"
+    torn.write_bytes(baseline.read_bytes() + b'{"schema_version": 1, "run": "a')
+    found = levelfield("compare", torn, baseline)
+    whole = levelfield("compare", baseline, baseline)
+    assert (found.code, whole.code) == (1, 0)
+    assert "INCOMPLETE: torn.jsonl:" in " ".join(found.out.split())
+    assert "Exit code? 1:" in " ".join(found.out.split())
+    assert "Exit code? 0:" in " ".join(whole.out.split())
+    page = (tmp_path / "reports" / "comparison.html").read_text()
+    assert '["Exit code?",[["0",' in page, "the page is that of the last comparison"
+
+
+def test_a_page_that_cannot_be_made_costs_neither_verdicts_nor_exit_code(
+    levelfield: Command, baseline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> str:
+        raise ValueError("a damaged library")
+
+    monkeypatch.setattr(sheet, "render", broken)
+    candidate = store(tmp_path / "candidate.jsonl", quick_run(), change=slower)
+    found = levelfield("compare", baseline, candidate)
+    assert found.code == 3
+    assert "could not be made (ValueError: a damaged library); everything was printed above" in found.err
 
 
 def test_a_run_that_is_a_fifth_slower_ends_with_3(levelfield: Command, baseline: Path, tmp_path: Path) -> None:

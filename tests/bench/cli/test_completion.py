@@ -10,7 +10,7 @@ import pytest
 from bench.cli.completion import COMPLETIONS, workloads
 from bench.plan.options import Options
 from bench.workload.suite import suite_names
-from bench.workload.workload import workload_names
+from bench.workload.workload_files import workload_names
 from tests.bench.cli.conftest import Place
 
 

@@ -8,7 +8,7 @@ import pytest
 from bench.plan.options import Options
 from bench.records.store import Plan, RunFolder, new_run, set_baseline
 from bench.workload import frameworks
-from bench.workload.workload import workload_names
+from bench.workload.workload_files import workload_names
 from tests.bench.cli.conftest import Command
 from tests.bench.sample_records import record
 

@@ -7,7 +7,8 @@ import pytest
 from bench.cli.workload_tables import network, whole
 from bench.report.layout import Table
 from bench.workload import model_families
-from bench.workload.workload import Workload, load_workload, workload_names
+from bench.workload.workload import Workload, load_workload
+from bench.workload.workload_files import workload_names
 from tests.bench.cli.conftest import Command
 from tests.bench.workloads import toml
 

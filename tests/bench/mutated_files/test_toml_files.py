@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 
 from bench.workload import suite, toml_errors
-from bench.workload.workload import WORKLOADS
+from bench.workload.workload_files import WORKLOADS
 from tests.bench.cli.stored_files import store
 from tests.bench.mutated_files import damage, toml_text, trees
 from tests.bench.mutated_files.examples import FEW, study

@@ -21,13 +21,7 @@ LIBRARY = re.compile(
 )
 CODE = re.compile(r"`[^`]*\b(?:array|targets)\b[^`]*`")  # what a user is told to write
 WRONG = 2
-BESIDE = (
-    "warning: ",
-    "also installed",
-    "report: ",
-    "page: ",
-    "changed on purpose",
-)  # beginnings of lines beside a result
+BESIDE = ("warning: ", "also installed", "report: ", "page: ", "changed on purpose")  # lines beside a result
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from bench.records.cell import cells
 from bench.records.variable_rules import OVERRULED, REFUSED, SET
 from bench.workload import frameworks
 from bench.workload.frameworks import Contender
-from bench.workload.workload import workload_names
+from bench.workload.workload_files import workload_names
 from tests.bench.workloads import named, toml
 
 CORES = len(os.sched_getaffinity(0))

@@ -34,7 +34,7 @@ def test_the_chosen_candidate_stands_beside_the_default() -> None:
         ["default", "4.00 ms", "1.00×", "3", ""],
     ]
     assert (
-        "No candidate that is proven equal is 3% faster than the default, so the default stays."
+        "No candidate is proven equal and surely 3% faster than the default, so the default stays."
         in table("a search", found(USUAL, FASTER)).notes
     )
 

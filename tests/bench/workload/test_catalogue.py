@@ -8,7 +8,8 @@ import pytest
 
 from bench.workload import model_families
 from bench.workload.recipe import METRICS, Adam, Clipping
-from bench.workload.workload import load_workload, workload_names
+from bench.workload.workload import load_workload
+from bench.workload.workload_files import workload_names
 from models.cnn.spec import ConvLayer
 from models.layers.spec import BatchNorm, DenseLayer
 from models.lstm.spec import LstmLayer

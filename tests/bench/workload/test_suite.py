@@ -7,7 +7,8 @@ import pytest
 from bench.errors import UsageError
 from bench.workload import suite
 from bench.workload.suite import SUITES, load_suite, suite_names
-from bench.workload.workload import load_workload, workload_names
+from bench.workload.workload import load_workload
+from bench.workload.workload_files import workload_names
 
 
 @pytest.mark.parametrize("name", suite_names())

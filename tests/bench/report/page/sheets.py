@@ -13,6 +13,7 @@ from tests.bench.sample_records import quick_run
 USUAL = Candidate(options={}, times_s=(4e-3, 4.2e-3, 4e-3))
 FASTER = Candidate(options={"call": "jax.jit"}, times_s=(1e-3, 1.1e-3, 1e-3))
 WRONG = Candidate(options={"call": "wrong"}, outcome="unproven", times_s=(0.5e-3,))
+UNCHOSEN = Candidate(options={"call": "fast"}, times_s=(2e-3,))
 FAILED = tuple(Candidate(options={"compile": name}, outcome="failed", error="it <b>cannot</b>") for name in "ab")
 
 
@@ -59,7 +60,7 @@ def cell(contender: str = "flax", batch_size: int = 32) -> Cell:
 def searches() -> Sheet:
     """Two searches: one found something faster, one did not."""
     found = {
-        cell(): searched(FASTER, USUAL, WRONG, *FAILED),
+        cell(): searched(FASTER, USUAL, WRONG, UNCHOSEN, *FAILED),
         cell("pytorch"): searched(USUAL, busy_cores=2.0),
     }
     return tuning_sheet.sheet("Options of digits-dnn", found, picked={}, source=["levelfield tune · box"])

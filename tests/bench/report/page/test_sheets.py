@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from bench.analysis.compare import compare, times
 from bench.records.timing_metrics import timed_blocks
+from bench.report.page import tuning_sheet
 from bench.report.page.sheet import Sheet, render, sheet_data
-from tests.bench.report.page.sheets import FAILED, comparison_of, searches, slower_lstm
-from tests.bench.sample_records import quick_run, record
+from tests.bench.report.page.sheets import FAILED, FASTER, USUAL, cell, comparison_of, searched, searches, slower_lstm
+from tests.bench.sample_records import learning, quick_run, record
 
 
 def test_every_compared_figure_is_in_one_table_and_changes_come_first() -> None:
@@ -75,10 +76,11 @@ def test_a_search_shows_every_candidate_with_its_timings_and_whole_errors() -> N
         "call jax.jit",
         "default",
         "call wrong",
+        "call fast",
         "compile a; 1 more failed for the same reason",
     ]
     assert [row[1].value for row in first.lines[0].inside[0].rows] == [1e-3, 1.1e-3, 1e-3]
-    assert [row[1].text for row in first.lines[3].inside[0].rows] == [FAILED[0].error, FAILED[1].error]
+    assert [row[1].text for row in first.lines[4].inside[0].rows] == [FAILED[0].error, FAILED[1].error]
     assert [line.entries[3].text for line in second.lines] == ["default"]
 
 
@@ -86,14 +88,14 @@ def test_the_answers_of_a_search_name_the_choice_and_a_disturbance() -> None:
     (answers,) = searches().answers
     chosen, stays = (line.clauses[0] for line in answers.lines)
     assert (chosen.who, stays.who) == ("call jax.jit", "the default stays")
-    assert chosen.text == "4.00× as fast as the default; 3 of 5 candidates ran"
-    assert stays.text.endswith("other programs were running, see the note †")
+    assert chosen.text == "4.00× as fast as the default, proven equal; 4 of 6 candidates ran"
+    assert stays.text.endswith("other programs were running †")
 
 
 def test_the_chart_of_a_search_rings_what_was_chosen_and_leaves_what_is_not_proven_hollow() -> None:
     (chart,) = searches().charts
     assert {row["name"] for row in chart.rows if row["chosen"]} == {"flax: call jax.jit", "pytorch: default"}
-    assert {row["name"] for row in chart.rows if not row["proven"]} == {"flax: call wrong"}
+    assert {row["name"] for row in chart.rows if not row["proven"]} == {"flax: call wrong", "flax: call fast"}
     assert len([row for row in chart.rows if row["name"] == "flax: default"]) == 3
 
 
@@ -110,3 +112,45 @@ def test_text_of_users_is_data_and_never_a_part_of_the_page() -> None:
     searched = data_in(render(searches()))
     assert "<b>" not in searched
     assert "it <b>cannot</b>" in json.dumps(json.loads(searched))
+
+
+def test_searches_on_two_devices_are_told_apart() -> None:
+    found = {cell(): searched(FASTER, USUAL), replace(cell(), device="cuda"): searched(USUAL)}
+    sheet = tuning_sheet.sheet("Options", found, picked={}, source=[])
+    assert [line.question for line in sheet.answers[0].lines] == [
+        "flax, training, batch 32, cpu?",
+        "flax, training, batch 32, cuda?",
+    ]
+    assert {row["panel"] for row in sheet.charts[0].rows} == {"training, batch 32, cpu", "training, batch 32, cuda"}
+    assert [item.lines[0].entries[3].text for item in sheet.tables] == ["cpu", "cuda"]
+
+
+def test_a_choice_is_named_even_if_the_default_could_not_be_timed() -> None:
+    found = {cell(): searched(FASTER, replace(USUAL, outcome="oom", times_s=()))}
+    (line,) = tuning_sheet.sheet("Options", found, picked={}, source=[]).answers[0].lines
+    assert line.clauses[0].who == "call jax.jit"
+    assert line.clauses[0].text.startswith("the default could not be timed, proven equal; ")
+
+
+def test_quality_has_no_ratio_and_an_undecided_time_no_evidence() -> None:
+    worse = [
+        replace(item, measurement=replace(item.measurement, learning=replace(learning(), quality={"accuracy": 0.5})))
+        if item.case.purpose == "learning"
+        else item
+        for item in quick_run(run="b")
+    ]
+    (changed, *_) = comparison_of(quick_run(), worse).tables
+    assert {line.entries[2].text for line in changed.lines} == {"accuracy, training"}
+    assert {line.entries[6].text for line in changed.lines} == {"n/a"}
+    (_, undecided, *_) = comparison_of([record()], [record(run="b", slowdown=2.0)]).tables
+    assert [line.entries[-1].text for line in undecided.lines] == ["n/a", "n/a"]
+
+
+def test_a_command_names_the_feed_and_the_file_of_a_workload_of_ones_own() -> None:
+    mine = [
+        replace(item, case=replace(item.case, workload="my-table", feed="host"))
+        for item in quick_run(workloads=["digits-dnn"])
+    ]
+    line = comparison_of(mine, [replace(item, run="b") for item in mine]).tables[1].lines[0]
+    assert line.command.startswith("levelfield run my-table.toml --framework ")
+    assert line.command.endswith(" --feed host")
