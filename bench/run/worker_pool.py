@@ -153,7 +153,7 @@ class WorkerPool:
 
 
 def _close(clients: Iterable[WorkerClient]) -> None:
-    """End several fork servers in parallel, since a framework needs more than a second to exit."""
+    """End several fork servers in parallel: one that still imports, or runs a job, takes a while to end."""
     with ThreadPoolExecutor() as pool:
         list(pool.map(WorkerClient.close, clients))
 

@@ -23,10 +23,10 @@ Range = tuple[int, int]  # address and length in bytes
 
 
 def can_map_again() -> bool:
-    """Whether this system tells which pages are in memory, and can map them again."""
+    """Whether this system tells which pages are in memory, and can map all of them again; here they are mapped."""
     try:
         found = resident_pages()
-        map_again(found[:1])
+        map_again(found)
     except (OSError, ValueError):
         return False
     return bool(found)
