@@ -40,7 +40,7 @@ class Comparison:
 
     - `found`: the comparison as `bench.analysis.compare` makes it;
     - `title`: what was compared with what;
-    - `remarks`: the damaged lines that were skipped in the runs of both sides.
+    - `remarks`: the damaged lines and the unreadable plans in the runs of both sides.
     """
 
     found: analysis.Comparison
@@ -140,11 +140,12 @@ def compare(
     after = _side(candidate, place, damaged, machine=None)
     machine = after.records[0].environment.machine
     before = _side(baseline, place, damaged, machine=machine)
+    calibrated = None if place is None else store.load_calibration(place, machine)
     found = analysis.compare(
         before.records,
         after.records,
         threshold=threshold_percent / 100,
-        calibration=calibration.spreads_in(store.load_calibration(place, machine)),
+        calibration=calibration.spreads_in(calibrated),
         incomplete=analysis.Incomplete(baseline=before.unmeasured, candidate=after.unmeasured, subset=subset),
     )
     title = pages.TITLE.format(baseline=_names(before), candidate=_names(after))
@@ -161,18 +162,19 @@ def _not_used(side: Named) -> list[str]:
     return [f"compare: the selection ({chosen}) is not used: runs are compared as a whole"] if chosen else []
 
 
-def _place(side: Named) -> Path:
-    """The folder of results that a side was loaded from."""
-    return next(iter(side.stored)).folder.absolute().parents[1] if isinstance(side, Runs) else Path("results")
+def _place(side: Named) -> Path | None:
+    """The folder of results that a side was loaded from; None if its records file is in no such folder."""
+    return next(iter(side.stored)).results if isinstance(side, Runs) else Path("results")
 
 
-def _side(named: Named, results: Path, damaged: list[str], *, machine: str | None) -> Side:
-    """The records of a side, and what it planned and never measured; lines that are no records go to `damaged`."""
+def _side(named: Named, results: Path | None, damaged: list[str], *, machine: str | None) -> Side:
+    """The records of a side, and what it planned and never measured; what could not be read goes to `damaged`."""
     if isinstance(named, Runs):
         damaged += named.damaged
-        return named_runs.side(named.stored)
+        return named_runs.side(named.stored, warn=damaged.append)
     names = (named,) if isinstance(named, str | Path) else named
-    return named_runs.read_side(tuple(map(str, names)), results=results, machine=machine, warn=damaged.append)
+    place = Path("results") if results is None else results
+    return named_runs.read_side(tuple(map(str, names)), results=place, machine=machine, warn=damaged.append)
 
 
 def _names(side: Side) -> str:

@@ -90,9 +90,11 @@ def _several(value: Place | Sequence[Place] | None) -> tuple[Place, ...]:
 
 
 def _unmeasured(stored: Stored) -> Iterator[str]:
-    """A sentence for each run with planned cases that have no record."""
+    """A sentence for each run with planned cases that have no record, or with a plan that cannot be read."""
     for run, records in stored.items():
-        planned = named_runs.side({run: records}).unmeasured
+        unread: list[str] = []
+        planned = named_runs.side({run: records}, warn=unread.append).unmeasured
+        yield from unread
         if planned:
             yield (
                 f"{run.name}: planned cases without a record: {len(planned)}; the run was interrupted, or its records "
@@ -104,7 +106,8 @@ def _noise(records: Iterable[Record], runs: Iterable[RunFolder], told: list[str]
     """How far the processes of a cell differ on each machine, in percent, where a calibration knows it."""
     machines = dict.fromkeys(record.environment.machine for record in records)
     found: dict[str, float] = {}
-    for results in dict.fromkeys(run.folder.absolute().parents[1] for run in runs):
+    folders = (run.results for run in runs)  # without such a folder there is no calibration
+    for results in dict.fromkeys(folder.absolute() for folder in folders if folder is not None):
         for machine in machines:
             try:
                 found |= calibration.noise_in(store.load_calibration(results, machine), machine=machine)

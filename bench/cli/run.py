@@ -162,6 +162,7 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
     found = store.find_run(results, name) if name else store.unfinished(results, warn=warn)
     if found is None:
         fail(f"{results}: found no unfinished run to continue", NOTHING)
+    _check_is_free(found)
     plan = found.load_plan()
     options = options_of(found, plan)
     request, machine = replace(check(options), left_out=()), machine_name(options.machine)  # its pairs are settled
@@ -187,6 +188,17 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
     expected = estimates(left, request, results=results)
     with found.measuring():
         raise SystemExit(_measure(found, expected, request, options, machine=machine, reports=reports))
+
+
+def _check_is_free(run: "RunFolder") -> None:
+    """Refuse a run that another process measures: both would measure the same cases."""
+    process = run.measured_by()
+    if process is not None and process.state() == "running":
+        fail(
+            f"--resume: found {run.name}, which process {process.pid} measures now, expected a run that was "
+            f"interrupted; follow it with `levelfield watch {run.name}`, or stop that process first",
+            USAGE,
+        )
 
 
 def _measure(  # noqa: PLR0913 (what a run is made of)
@@ -255,9 +267,9 @@ def _reported(store: "RunFolder", options: Options, *, reports: Path) -> "tuple[
         warn(line)
     if not records:
         fail(f"{store.records}: nothing was measured", NOTHING)
-    noise = known_noise(records, results=store.folder.parents[1])
+    noise = known_noise(records, results=store.results)
     made = make_page(records, command=options.command(), noise=noise, remarks=map(without_folders, skipped))
-    show_page(made.report, again=at(results=store.folder.parents[1]))
+    show_page(made.report, again=at(results=store.results) if store.results else (str(store.folder),))
     written = write_pages(made, reports=reports)
     return records, written, written.is_whole and not skipped
 

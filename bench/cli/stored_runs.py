@@ -78,8 +78,9 @@ def options_of(run: "RunFolder", plan: "Plan") -> "Options":
 
 def resuming(run: "RunFolder", *, reports: Path = Path("reports")) -> str:
     """The command that measures what a run still lacks, with the folders that are not the usual ones."""
-    folders = at(results=run.folder.parents[1], reports=reports)
-    return shlex.join(("levelfield", "run", "--resume", run.name, *folders))
+    if run.results is None:  # the run is in no folder of results, so only its own folder names it
+        return shlex.join(("levelfield", "run", "--resume", str(run.folder), *at(reports=reports)))
+    return shlex.join(("levelfield", "run", "--resume", run.name, *at(results=run.results, reports=reports)))
 
 
 def at(**folders: Path) -> tuple[str, ...]:
@@ -134,16 +135,19 @@ def check_can_be_written(*folders: Path) -> None:
             fail(f"{folder}: cannot be written ({reason}); {WRITABLE}", USAGE)
 
 
-def known_noise(records: Sequence["Record"], *, results: Path) -> dict[str, float]:
+def known_noise(records: Sequence["Record"], *, results: Path | None) -> dict[str, float]:
     """How far processes of a cell differ on the machines of these records, in percent, where a calibration knows it.
 
-    A damaged calibration is skipped with a warning: the page of a run does not depend on it.
+    Without a folder of results there is none. A damaged one is skipped with a warning: the page of a run does not
+    depend on it.
     """
     from bench.analysis import calibration
     from bench.errors import BenchError
     from bench.records import store
 
     found: dict[str, float] = {}
+    if results is None:
+        return found
     for machine in dict.fromkeys(record.environment.machine for record in records):
         try:
             found |= calibration.noise_in(store.load_calibration(results, machine), machine=machine)

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from bench.report.progress import Display
 
 UNSEEN = (
-    "its process is on another machine or in another container, or the machine was started anew, so it is not known "
-    "whether it still runs"
+    "its process is on another machine or in another container, or the machine was started anew, or "
+    "artifacts/process.json cannot be read, so it is not known whether it still runs"
 )
 LOOK_S = 1.0
 GIVE_WAY = 19  # the lowest priority: what is measured goes first
@@ -122,7 +122,7 @@ def _display(process: "MeasuringProcess | None", plan: "Plan | None") -> "Displa
         console,
         estimates={} if plan is None else _estimates(plan),
         untimed_at_once=UNTIMED_AT_ONCE,
-        elapsed_s=None if process is None or process.state() == "gone" else process.elapsed_s(),
+        elapsed_s=process.elapsed_s() if process and process.is_known and process.state() != "gone" else None,
         refreshes_per_second=1 / LOOK_S,
     )
 

@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 PROC = Path("/proc")
+UNKNOWN = 0  # the number of no process
 ZOMBIE, DEAD = "Z", "X"  # states of a process that has ended
 
 State = Literal["none", "running", "gone", "unseen"]
@@ -41,6 +42,11 @@ class MeasuringProcess:
             return "unseen"
         return "running" if self.ticks and _ticks(self.pid) == self.ticks else "gone"
 
+    @property
+    def is_known(self) -> bool:
+        """Whether its file could be read."""
+        return self.pid != UNKNOWN
+
     def elapsed_s(self) -> float:
         """The seconds since it began to measure, at least 0."""
         return max(0.0, (datetime.now(tz=UTC) - self.since).total_seconds())
@@ -51,6 +57,11 @@ def this_process() -> MeasuringProcess:
     pid = os.getpid()
     now = datetime.now(tz=UTC).replace(microsecond=0)
     return MeasuringProcess(pid=pid, ticks=_ticks(pid), boot=_boot(), namespace=_namespace(), since=now)
+
+
+def unknown_process() -> MeasuringProcess:
+    """What a file that cannot be read names: a process that may still run, of which nothing is known."""
+    return MeasuringProcess(pid=UNKNOWN, ticks="", boot="", namespace="", since=datetime.now(tz=UTC))
 
 
 def _boot() -> str:

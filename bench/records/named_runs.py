@@ -62,17 +62,28 @@ def together(stored: Stored) -> list[Record]:
     return records
 
 
-def side(stored: Stored) -> Side:
-    """These runs as one side of a comparison. Raises UsageError for a plan that cannot be read."""
+def side(stored: Stored, *, warn: Warn) -> Side:
+    """These runs as one side of a comparison. `warn` is called with a text for each plan that cannot be read."""
     records = together(stored)
     measured = {record.case for record in records}
-    planned = [case for run in stored if run.plan.is_file() for case in run.load_plan().cases]
+    planned = [case for run in stored if run.plan.is_file() for case in _planned(run, warn)]
     return Side(records=tuple(records), unmeasured=tuple(case for case in planned if case not in measured))
+
+
+def _planned(run: RunFolder, warn: Warn) -> tuple[Case, ...]:
+    try:
+        return run.load_plan().cases
+    except UsageError:
+        warn(
+            f"{run.plan}: found a plan that cannot be read, expected that of `levelfield run`, so nobody knows whether "
+            "planned cases have no record; move the file away to use the records without it"
+        )
+        return ()
 
 
 def read_side(names: Sequence[str], *, results: Path, machine: str | None = None, warn: Warn) -> Side:
     """The named runs as one side of a comparison; see `find`. Raises NothingMeasuredError if they have no record."""
-    found = side(read(find(names, results=results, machine=machine), warn=warn))
+    found = side(read(find(names, results=results, machine=machine), warn=warn), warn=warn)
     if not found.records:
         raise NothingMeasuredError(f"{', '.join(names)}: found no records")
     return found

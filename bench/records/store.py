@@ -2,18 +2,19 @@
 
 import fcntl
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, final
+from typing import Annotated, Any, final
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 
 from bench.errors import BenchError, NothingMeasuredError, UsageError, unreadable
-from bench.records.measuring_process import MeasuringProcess, this_process
+from bench.records.measuring_process import MeasuringProcess, this_process, unknown_process
 from bench.records.record import Case, Record, last_attempts, to_json
 from bench.records.record_lines import to_line
 from bench.records.records_file import Warn, read
@@ -24,6 +25,9 @@ PROCESS = Path("artifacts", "process.json")
 BASELINE, CALIBRATION = "baseline.json", "calibration.json"
 LATEST = ("latest", "last")
 SHOWN = 5
+TOO_SHORT = 2  # parents of a folder: with fewer, there is no folder of results above the machine's
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +71,19 @@ class RunFolder:
         return self.folder.name
 
     @property
+    def results(self) -> Path | None:
+        """The folder of results, two above that of the run; None for a records file so near `/` that there is none."""
+        near = self.folder if len(self.folder.parents) >= TOO_SHORT else self.folder.absolute()
+        return near.parents[1] if len(near.parents) >= TOO_SHORT else None
+
+    @property
     def plan(self) -> Path:
         """The path of the run's plan; the file may not exist."""
         return self.folder / PLAN
 
     @property
     def process(self) -> Path:
-        """The path of the file that says which process measures the run; it exists only meanwhile."""
+        """The path of the file that says which process measures the run; a process that is killed leaves it."""
         return self.folder / PROCESS
 
     def append(self, record: Record) -> None:
@@ -117,7 +127,7 @@ class RunFolder:
         try:
             content = json.loads(self.plan.read_text(encoding="utf-8"))
             cases = TypeAdapter(tuple[Case, ...]).validate_python(content["cases"])
-            seconds = TypeAdapter(tuple[float, ...]).validate_python(content.get("estimates_s", ()))
+            seconds = _estimates(content.get("estimates_s", ()))
             return Plan(cases=cases, options=dict(content["options"]), estimates_s=seconds)
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             reason = unreadable(error) if isinstance(error, OSError) else "the file is damaged"
@@ -129,22 +139,31 @@ class RunFolder:
     def measuring(self) -> Iterator[None]:
         """For as long as the context lasts, a file says that this process measures the run.
 
-        The file stays if the process is killed. Raises BenchError if it cannot be written.
+        The file stays if the process is killed, or if it names another one by then. Raises BenchError if it cannot be
+        written.
         """
+        this = this_process()
         with _writing(self.process):
-            _replace(self.process, TypeAdapter(MeasuringProcess).dump_python(this_process(), mode="json"))
+            _replace(self.process, TypeAdapter(MeasuringProcess).dump_python(this, mode="json"))
         try:
             yield
         finally:
-            with suppress(OSError):  # what is left says the same: the process is gone
-                self.process.unlink(missing_ok=True)
+            if self.measured_by() == this:
+                with suppress(OSError):  # what is left says the same: the process is gone
+                    self.process.unlink(missing_ok=True)
 
     def measured_by(self) -> MeasuringProcess | None:
-        """The process that measures the run, or that was killed while it did; None if the run has ended in order."""
+        """The process that measures the run, or that was killed while it did; None if there is no file.
+
+        Without the file the run has ended in order, or has not begun. A file that cannot be read names an unknown
+        process, whose state is `unseen`.
+        """
         try:
             return TypeAdapter(MeasuringProcess).validate_json(self.process.read_bytes())
-        except (OSError, ValueError):
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except (OSError, ValueError):
+            return unknown_process()
 
     def missing(self, *, warn: Warn) -> list[Case]:
         """The cases of the plan without a record of any outcome. Raises UsageError if there is no plan."""
@@ -285,6 +304,15 @@ def load_calibration(results: Path, machine: str) -> Mapping[str, Any] | None:
 def unfinished(results: Path, *, warn: Warn) -> RunFolder | None:
     """The newest run whose plan has cases without a record, or None."""
     return next((run for run in runs(results) if run.plan.is_file() and run.missing(warn=warn)), None)
+
+
+def _estimates(found: object) -> tuple[float, ...]:
+    """The seconds of a plan; none if they cannot be added up, since only the time that is left is told from them."""
+    try:
+        seconds = TypeAdapter(tuple[Seconds, ...]).validate_python(found)
+    except ValidationError:
+        return ()
+    return seconds if math.isfinite(sum(seconds)) else ()
 
 
 def _newest(known: Sequence[RunFolder]) -> str:

@@ -16,7 +16,7 @@ from bench.api.comparison import LARGEST_PERCENT, WORDS
 from bench.cli import console, main
 from bench.errors import ExitCode, NotComparableError, NothingMeasuredError, UsageError
 from bench.records.record import Record
-from bench.records.store import RunFolder, set_baseline
+from bench.records.store import Plan, RunFolder, set_baseline
 from tests.bench.api.conftest import store
 from tests.bench.sample_records import ENVIRONMENT, quick_run, record
 
@@ -186,3 +186,24 @@ def test_names_of_other_people_are_shown_as_text(tmp_path: Path) -> None:
     for page in (found._repr_html_(), found.frame.to_html()):
         assert "&lt;script&gt;alert(1)" in page
         assert "<script>" not in page
+
+
+def test_runs_below_the_root_are_compared_without_a_calibration(sides: tuple[Path, RunFolder, RunFolder]) -> None:
+    folder, first, second = sides
+    before, after = (bench.load(run.folder) for run in (first, second))
+    below = replace(after, stored={RunFolder(Path("/run/records.jsonl")): after.records})
+    assert bench.compare(before, below).frame.equals(bench.compare(before, after, results=folder).frame)
+
+
+def test_a_damaged_plan_is_told_and_fails_no_comparison(tmp_path: Path, command: Command) -> None:
+    first, second = (store(tmp_path, quick_run()) for _ in range(2))
+    second.save_plan(Plan(cases=(), options={}))
+    assert bench.compare(first.folder, second.folder).remarks == ()
+    second.plan.write_text("{")
+    with pytest.warns(UserWarning, match="found a plan that cannot be read"):
+        found = bench.compare(first.folder, second.folder)
+    (line,) = found.remarks
+    assert line.startswith(str(second.plan))
+    assert found.verdict == "failed", "nobody knows whether something is missing"
+    code, _ = command(first.folder, second.folder, "--reports", tmp_path)
+    assert code == found.exit_code

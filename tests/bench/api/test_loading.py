@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import bench
+from bench.api import loading
 from bench.errors import BenchError, NothingMeasuredError, UsageError
 from bench.records import store as stored
 from bench.records.store import Plan, RunFolder
@@ -98,6 +99,26 @@ def test_planned_cases_without_a_record_are_told(two: tuple[Path, RunFolder, Run
         found = bench.load(folder)
     assert (len(found.remarks), found.damaged) == (1, ())
     assert bench.load(second.folder).remarks == ()
+
+
+def test_a_damaged_plan_is_told_and_costs_no_run(two: tuple[Path, RunFolder, RunFolder]) -> None:
+    folder, first, second = two
+    first.save_plan(Plan(cases=(record().case,), options={}))
+    first.plan.write_text("[]")
+    second.save_plan(Plan(cases=(record(replicate=1).case,), options={}))
+    with pytest.warns(UserWarning, match="planned cases"):
+        found = bench.load(folder)
+    assert list(found.arranged) == [first.name, second.name]
+    plan, unmeasured = found.remarks
+    assert plan.startswith(f"{first.plan}: found a plan that cannot be read")
+    assert unmeasured.startswith(f"{second.name}: planned cases without a record: 1")
+    assert found.damaged == ()
+
+
+def test_a_records_file_below_the_root_has_no_calibration() -> None:
+    told: list[str] = []
+    assert loading._noise([record()], [RunFolder(Path("/run/records.jsonl"))], told) == {}
+    assert told == []
 
 
 def test_a_damaged_calibration_is_told_and_costs_no_figure(results: Path, runs: bench.Runs, tmp_path: Path) -> None:

@@ -50,3 +50,7 @@ def test_the_usual_folders_are_not_named(monkeypatch: pytest.MonkeyPatch, tmp_pa
     elsewhere = RunFolder(Path("my results", "machine", "20260101", "records.jsonl"))
     assert resuming(elsewhere) == "levelfield run --resume 20260101 --results 'my results'"
     assert at(results=Path("results"), reports=Path("pages")) == ("--reports", "pages")
+
+
+def test_a_run_in_no_folder_of_results_is_named_by_its_own() -> None:
+    assert resuming(RunFolder(Path("/run/records.jsonl"))) == "levelfield run --resume /run"

@@ -1,5 +1,6 @@
 """`levelfield run --resume` measures what is left of a run, if it is still the same run."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +57,20 @@ def test_a_plan_with_options_of_another_version_is_refused_in_one_line(levelfiel
         assert "plan.json: found options that this version of Levelfield does not have" in found.err
     run.save_plan(plan)
     assert levelfield("report", run.name, "--format", "csv", "--results", place.results).code == 0
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_run_that_another_process_measures_is_refused(levelfield: Command, place: Place) -> None:
+    run = RunFolder(place.records)
+    place.records.write_text("")
+    with run.measuring():
+        found = levelfield("run", "--resume", *place.places)
+        named = run.process.read_text()
+    assert (found.code, found.out, found.err.count("\n")) == (2, "", 1)
+    assert f"--resume: found {run.name}, which process {os.getpid()} measures now, expected a run that was" in found.err
+    assert f"`levelfield watch {run.name}" in found.err
+    run.process.write_text(named.replace('"ticks": "', '"ticks": "1'))
+    assert levelfield("run", "--resume", "--dry-run", *place.places).code == 0, "that process is gone"
 
 
 def test_nothing_to_resume_ends_with_6(levelfield: Command, place: Place, tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ def test_a_torn_and_a_foreign_line_are_skipped_with_file_and_line(levelfield: Co
 
 def test_a_damaged_calibration_costs_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """How far processes may differ is then judged by the run itself."""
+    assert known_noise([record()], results=None) == {}
     assert known_noise([record()], results=tmp_path) == {}
     save_calibration(tmp_path, ENVIRONMENT.machine, {"machine": ENVIRONMENT.machine})
     assert known_noise([record()], results=tmp_path) == {}

@@ -193,6 +193,16 @@ def test_a_process_on_another_machine_cannot_be_seen(levelfield: Command, run: R
     assert "is finished" in whole.out
 
 
+def test_a_damaged_process_file_does_not_say_that_the_run_has_ended(levelfield: Command, run: RunFolder) -> None:
+    store(run, RECORDS_OF_RUN[:HALF])
+    run.process.write_text("{")
+    found = levelfield("watch", "--once", *results(run))
+    assert "artifacts/process.json cannot be read, so it is not known whether it still runs" in found.err
+    assert "interrupted" not in found.out
+    run.process.unlink()
+    assert "interrupted" in levelfield("watch", "--once", *results(run)).out
+
+
 def test_a_records_file_without_a_plan_is_shown(levelfield: Command, run: RunFolder) -> None:
     store(run, RECORDS_OF_RUN)
     run.plan.unlink()

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from bench.records import measuring_process
-from bench.records.measuring_process import this_process
+from bench.records.measuring_process import MeasuringProcess, this_process
 from bench.records.store import RECORDS, RunFolder
 
 
@@ -36,11 +37,26 @@ def test_the_file_goes_too_if_the_run_ends_with_an_error(run: RunFolder) -> None
     assert not run.process.exists()
 
 
-def test_a_damaged_file_names_no_process(run: RunFolder) -> None:
+def test_a_file_that_cannot_be_read_names_a_process_that_is_not_known(run: RunFolder) -> None:
     with run.measuring():
         whole = run.process.read_bytes()
         run.process.write_bytes(whole[: len(whole) // 2])
-        assert run.measured_by() is None
+        found = run.measured_by()
+    assert found is not None, "it may still run"
+    assert (found.state(), found.is_known) == ("unseen", False)
+    run.process.unlink()
+    run.process.mkdir()
+    found = run.measured_by()
+    assert found is not None
+    assert found.state() == "unseen"
+    assert this_process().is_known
+
+
+def test_a_process_that_ends_leaves_the_file_of_another_one(run: RunFolder) -> None:
+    with run.measuring():
+        other = replace(this_process(), pid=1)
+        run.process.write_bytes(TypeAdapter(MeasuringProcess).dump_json(other))
+    assert run.measured_by() == other
 
 
 @pytest.mark.parametrize("waited_for", [False, True])

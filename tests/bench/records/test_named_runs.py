@@ -55,9 +55,23 @@ def test_a_side_has_the_planned_cases_that_no_run_of_it_measured(tmp_path: Path)
     measured, other, never = (record(replicate=number) for number in range(3))
     run, more = stored(tmp_path, measured), stored(tmp_path, other)
     run.save_plan(Plan(cases=(measured.case, other.case, never.case), options={}))
-    assert side(read_of(run)).unmeasured == (other.case, never.case)
-    assert side(read_of(run, more)).unmeasured == (never.case,)
-    assert side(read_of(more)).unmeasured == (), "a run without a plan"
+    assert side(read_of(run), warn=pytest.fail).unmeasured == (other.case, never.case)
+    assert side(read_of(run, more), warn=pytest.fail).unmeasured == (never.case,)
+    assert side(read_of(more), warn=pytest.fail).unmeasured == (), "a run without a plan"
+
+
+def test_a_plan_that_cannot_be_read_is_told_and_costs_no_other_run(tmp_path: Path) -> None:
+    first, never = record(), record(replicate=1)
+    damaged, run = stored(tmp_path, first), stored(tmp_path, first)
+    for item in (damaged, run):
+        item.save_plan(Plan(cases=(first.case, never.case), options={}))
+    damaged.plan.write_text("{")
+    told: list[str] = []
+    found = side(read_of(damaged, run), warn=told.append)
+    assert (len(found.records), found.unmeasured) == (2, (never.case,))
+    (line,) = told
+    assert line.startswith(f"{damaged.plan}: found a plan that cannot be read, ")
+    assert "start a new run" not in line
 
 
 def test_a_side_without_a_record_is_refused(tmp_path: Path) -> None:
