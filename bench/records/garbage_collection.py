@@ -9,7 +9,8 @@ from contextlib import contextmanager
 def paused(*, keep: bool = False) -> Iterator[None]:
     """No search in this block: among many objects that stay, each search takes long and finds nothing.
 
-    With `keep`, later searches leave out all objects of the moment at which the block ends.
+    With `keep`, later searches leave out all objects of the moment at which the block ends, whoever made them. Only the
+    command line may ask for it, since a process of somebody else, such as a notebook, has objects of its own.
     """
     was_on = gc.isenabled()
     gc.disable()

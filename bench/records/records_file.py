@@ -12,7 +12,6 @@ from bench.records.record_lines import ForeignLineError, from_line
 from bench.workload import source_code
 
 SHOWN = 5
-MANY = 1000  # lines: a report on so many takes seconds
 LINE = "expected a record as a line of JSON"
 AGAIN = "found the same record again, expected each once"
 
@@ -29,7 +28,7 @@ def read(path: Path, *, warn: Warn) -> list[Record]:
         lines = path.read_bytes().split(b"\n") if path.exists() else []
     except OSError as error:
         raise UsageError(f"{path}: {unreadable(error)}, expected a file of records") from None
-    with paused(keep=len(lines) > MANY):
+    with paused():
         records, skipped = _parsed(lines)
     for reason, numbers in skipped.items():
         warn(f"{path}:{numbers[0]}: skipped, {_also(numbers)}{reason}")

@@ -7,7 +7,6 @@ processes. A metric has no value (None, never 0) if there are too few samples, o
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Literal
 
 from bench.records.cell import Cell, cells
@@ -22,8 +21,12 @@ Compute = Callable[[Block], float]
 TRAINING: tuple[Scenario, ...] = ("training",)
 INFERENCE: tuple[Scenario, ...] = ("inference",)
 EVERYWHERE: tuple[Scenario, ...] = (*TRAINING, *INFERENCE)
-KEPT = 2**17  # lists of times; a run of 10 000 records has fewer
+KEPT = 2**15  # percentiles of lists of times; a run of 10 000 records has fewer
 PERCENTS = (50, 90, 99)
+
+
+# A page needs the same percentiles dozens of times. The keys stand for the times, so that none are kept in memory.
+_known: dict[tuple[int, int, int, int], Mapping[int, float]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # each is made once
@@ -234,14 +237,20 @@ def _percentile_s(times_ns: tuple[int, ...], percent: int) -> float:
     return percentiles(times_ns)[percent] / 1e9 if times_ns else math.nan
 
 
-@lru_cache(KEPT)  # a page needs the same percentiles dozens of times
 def percentiles(values: tuple[int, ...]) -> Mapping[int, float]:
     """The percentiles in `PERCENTS` of at least one value: those of `numpy.percentile`, to the last digit.
 
     NumPy takes three times as long, since it makes an array of the values first.
     """
-    ordered = sorted(values)
-    return {percent: _between(ordered, (len(ordered) - 1) * (percent / 100)) for percent in PERCENTS}
+    key = hash(values), len(values), values[0], values[-1]
+    found = _known.get(key)
+    if found is None:
+        if len(_known) >= KEPT:
+            _known.clear()
+        ordered = sorted(values)
+        found = {percent: _between(ordered, (len(ordered) - 1) * (percent / 100)) for percent in PERCENTS}
+        _known[key] = found
+    return found
 
 
 def _between(ordered: Sequence[int], place: float) -> float:

@@ -1,5 +1,6 @@
 """Runs are loaded from folders and files, and what is wrong or missing is told."""
 
+import gc
 import json
 import shutil
 from pathlib import Path
@@ -99,6 +100,14 @@ def test_planned_cases_without_a_record_are_told(two: tuple[Path, RunFolder, Run
         found = bench.load(folder)
     assert (len(found.remarks), found.damaged) == (1, ())
     assert bench.load(second.folder).remarks == ()
+
+
+def test_objects_of_a_notebook_stay_in_later_searches_for_garbage(tmp_path: Path) -> None:
+    """Also after a file of many records; a report on the command line may leave them out."""
+    store(tmp_path, [record(replicate=number) for number in range(1100)])
+    before = gc.get_freeze_count()
+    assert len(bench.load(tmp_path).records) == 1100
+    assert gc.get_freeze_count() == before
 
 
 def test_a_damaged_plan_is_told_and_costs_no_run(two: tuple[Path, RunFolder, RunFolder]) -> None:

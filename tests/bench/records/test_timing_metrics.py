@@ -1,10 +1,12 @@
 """Metrics are computed from raw samples, and have no value if there are too few samples."""
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from bench.records import timing_metrics
 from bench.records.cell import cells
 from bench.records.machine_use import Use
 from bench.records.measurement import Boundary, Compiling
@@ -179,3 +181,26 @@ def test_percentiles_are_those_of_numpy_to_the_last_digit() -> None:
             values = tuple(map(int, chance.integers(0, largest, count)))
             assert percentiles(values) == {percent: np.percentile(values, percent) for percent in (50, 90, 99)}
     assert percentiles((1, 2, 3)) != percentiles((1, 2, 4))
+
+
+class Times(tuple[int, ...]):
+    """Times of which one can tell whether they are still in memory."""
+
+
+def test_percentiles_keep_no_times_in_memory_and_are_not_those_of_other_times() -> None:
+    times = Times(range(1, 102))
+    alive = weakref.ref(times)
+    assert percentiles(times)[50] == 51
+    assert percentiles((*times[:50], 51, *times[51:])) == percentiles(times)
+    assert percentiles((*times[:-2], 10**6, times[-1]))[99] != percentiles(times)[99], "the same number and ends"
+    assert alive() is times
+    del times
+    assert alive() is None
+
+
+def test_only_so_many_percentiles_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing_metrics, "KEPT", 3)
+    monkeypatch.setattr(timing_metrics, "_known", {})
+    for number in range(1, 9):
+        assert percentiles((number, number + 2))[50] == number + 1
+        assert len(timing_metrics._known) <= 3
