@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -12,6 +12,7 @@ from bench.api import html
 from bench.errors import BenchError, NothingMeasuredError, UsageError, unknown
 from bench.report.charts import catalogue, files
 from bench.report.charts.files import Filled, Part
+from bench.report.formatting import one_line
 from bench.report.layout import Entry, Table, left
 from bench.report.results import Arranged
 
@@ -63,10 +64,10 @@ class Picture:
         return file
 
     def __repr__(self) -> str:
-        return self.text
+        return one_line(self.text)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": self.text}
+        return {"image/svg+xml": self.svg, "text/plain": repr(self)}
 
 
 @final
@@ -75,12 +76,14 @@ class Chart:
     """A chart of the report by its name: a picture for each run and device, or none where nothing can be drawn.
 
     - `name`, `caption`: as in the report;
-    - `arranged`: the results that it is about.
+    - `arranged`: the results that it is about;
+    - `frameworks`: those that were selected, which a caption names; empty for all.
     """
 
     name: str
     caption: str
     arranged: Arranged
+    frameworks: tuple[str, ...] = ()
 
     @cached_property
     def _filled(self) -> tuple[Filled, ...]:
@@ -89,7 +92,8 @@ class Chart:
 
     @cached_property
     def _parts(self) -> tuple[Part, ...]:
-        return tuple(files.parts(self.arranged))
+        among = f", only among {', '.join(self.frameworks)}" if self.frameworks else ""
+        return tuple(replace(part, where=f"{part.where}{among}") for part in files.parts(self.arranged))
 
     @cached_property
     def pictures(self) -> tuple[Picture, ...]:
@@ -132,7 +136,7 @@ class Chart:
         return self.pictures[0]
 
     def __repr__(self) -> str:
-        return "\n".join((*(picture.text for picture in self.pictures), *self.remarks))
+        return "\n".join((*map(repr, self.pictures), *map(one_line, self.remarks)))
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         alone = len(self.pictures) == 1 and not self.remarks
@@ -172,11 +176,11 @@ class Charts(dict[str, Chart]):
         return html.table(Table(title="Charts", columns=left("name", "shows", "pictures"), rows=rows))
 
 
-def charts(arranged: Arranged) -> Charts:
-    """Every chart of the catalogue for these results."""
-    return Charts(_named(arranged))
+def charts(arranged: Arranged, *, frameworks: tuple[str, ...] = ()) -> Charts:
+    """Every chart of the catalogue for these results, of which a few frameworks may be selected."""
+    return Charts(_named(arranged, frameworks))
 
 
-def _named(arranged: Arranged) -> Iterator[tuple[str, Chart]]:
+def _named(arranged: Arranged, frameworks: tuple[str, ...]) -> Iterator[tuple[str, Chart]]:
     for name, chart in catalogue.CHARTS.items():
-        yield name, Chart(name=name, caption=chart.caption, arranged=arranged)
+        yield name, Chart(name=name, caption=chart.caption, arranged=arranged, frameworks=frameworks)

@@ -58,7 +58,10 @@ CELLS: Columns = {
     **CELL,
     "status": STATUS,
     "metric": Column(TEXT, "The name of the metric, as on the page of metrics; `test_` begins the names of quality."),
-    "unit": Column(TEXT, "The unit of the value: `s`, `samples/s`, `B`; empty for quality."),
+    "unit": Column(
+        TEXT,
+        "The unit of the value, such as `s`, `samples/s`, `B`, `J/sample`, `cores` or `samples`; empty for quality.",
+    ),
     "value": Column(NUMBER, "The median over processes; for quality, memory and time to target the mean."),
     "low": Column(NUMBER, "The smallest value of a process, or of a seed."),
     "high": Column(NUMBER, "The largest value of a process, or of a seed."),
@@ -73,7 +76,7 @@ PROCESSES: Columns = {
     "seed": SEED,
     "order": Column(INTEGER, "The place of the case in the run, from 0."),
     "attempt": Column(INTEGER, "The attempt, from 1: a throttled case is measured again, and the last one counts."),
-    "started": Column(TIME, "When the case started."),
+    "started": Column(TIME, "When the case started; missing if pandas has no such time, as in the year 9999."),
     "duration_s": Column(NUMBER, "Wall time of the case."),
     "startup_s": Column(NUMBER, "Wall time until the framework was ready; missing if it never was."),
     "outcome": Column(TEXT, "`ok`, `failed`, `oom`, `timeout`, `diverged` or `unavailable`."),
@@ -81,7 +84,9 @@ PROCESSES: Columns = {
     **{name: _metric(name) for name in METRICS},
     **{name: Column(INTEGER, BYTES[name]) for name in MEMORY},
     "largest_batch": Column(INTEGER, "The largest batch that fits, if the process searched for it."),
-    "target_metric": Column(TEXT, "The metric of the target, if the process trained to the end."),
+    "target_metric": Column(
+        TEXT, "The metric of the target, or the first metric of the task, if it trained to the end."
+    ),
     "target": Column(NUMBER, "The value of the target metric that is to be reached."),
     "quality": Column(NUMBER, "The target metric on the test data after the last epoch."),
     "time_to_target_s": Column(
@@ -162,8 +167,8 @@ OF_RUNS: Mapping[str, tuple[str, Columns]] = {
         "A row for each process and batch size, with its metrics; failed ones too.",
         PROCESSES,
     ),
-    "samples": ("A row for each timing, as it was stored.", SAMPLES),
-    "curves": ("A row for each epoch of each seed.", CURVES),
+    "samples": ("A row for each timing of records that ended `ok`, as it was stored.", SAMPLES),
+    "curves": ("A row for each epoch of each seed that ended `ok`.", CURVES),
     "certificates": ("A row for each check of each framework's proof, or one row if it has no proof.", CERTIFICATES),
     "answers": ("A row for each question that a report answers.", ANSWERS),
 }

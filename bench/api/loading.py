@@ -31,7 +31,8 @@ def load(  # noqa: PLR0913 (what can be selected)
     """Read stored runs: a folder of results, the folder of a run, a records file, or a list of these.
 
     `runs` chooses among the runs of a folder of results: ids, beginnings of ids, or `latest`; without it all are read,
-    the oldest first. The other options take one value or several, and select like the options of `levelfield run`.
+    the oldest first. The other options take one value or several, as they stand in the columns: `keras/tensorflow`,
+    `cuda:1`. `framework="keras"` takes all backends of Keras.
     Damaged lines and planned cases without a record are told as warnings, and are in `remarks`.
 
     Raises UsageError for a path, a run or a value that does not exist, and NothingMeasuredError without any record.
@@ -47,6 +48,8 @@ def load(  # noqa: PLR0913 (what can be selected)
     whole = by_run(records, noise=_noise(records, folders, told))
     asked = {"workload": workload, "framework": framework, "device": device, "mode": mode, "precision": precision}
     selection = {name: tuple(map(str, _several(value))) for name, value in asked.items() if value is not None}
+    if "framework" in selection:
+        selection["framework"] = _with_backends(selection["framework"], records)
     _check(selection, records)
     for line in told:
         warnings.warn(line, stacklevel=2)
@@ -60,13 +63,13 @@ def load(  # noqa: PLR0913 (what can be selected)
 def _folders(paths: Sequence[Place], runs: Words) -> list[RunFolder]:
     """The runs at these paths; raises UsageError that tells of all paths that are wrong."""
     if runs is not None:
-        if len(paths) != 1 or not Path(paths[0]).is_dir():
+        if len(paths) != 1 or not _is_folder(Path(paths[0])):
             raise UsageError(f"runs: found it beside {', '.join(map(str, paths))}, expected one folder of results")
         return named_runs.find(tuple(map(str, _several(runs))), results=Path(paths[0]))
     found = {path: _at(path) for path in map(Path, paths)}
     wrong = [
-        f"{path}: found {'a folder without runs' if path.is_dir() else 'no such file or folder'}, {EXPECTED}; measure "
-        "a run with `levelfield run`"
+        f"{path}: found {'a folder without runs' if _is_folder(path) else 'no such file or folder'}, {EXPECTED}; "
+        "measure a run with `levelfield run`"
         for path, here in found.items()
         if not here
     ]
@@ -76,11 +79,21 @@ def _folders(paths: Sequence[Place], runs: Words) -> list[RunFolder]:
 
 
 def _at(path: Path) -> list[RunFolder]:
-    if path.is_file():
-        return [RunFolder(path)]
-    if (path / store.RECORDS).is_file():
-        return [RunFolder(path / store.RECORDS)]
-    return [run for run in reversed(store.runs(path)) if run.records.is_file()]
+    try:
+        if path.is_file():
+            return [RunFolder(path)]
+        if (path / store.RECORDS).is_file():
+            return [RunFolder(path / store.RECORDS)]
+        return [run for run in reversed(store.runs(path)) if run.records.is_file()]
+    except OSError:  # as for a name that is too long for a path
+        return []
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _several(value: Place | Sequence[Place] | None) -> tuple[Place, ...]:
@@ -114,6 +127,13 @@ def _noise(records: Iterable[Record], runs: Iterable[RunFolder], told: list[str]
             except BenchError as error:  # the figures of a run do not depend on it
                 told.append(str(error))
     return found
+
+
+def _with_backends(names: Iterable[str], records: Sequence[Record]) -> tuple[str, ...]:
+    """The frameworks with these names; a name without a backend stands for all backends that there are."""
+    known = dict.fromkeys(value_of(record, "framework") for record in records)
+    found = {name: [other for other in known if other.startswith(f"{name}/")] for name in names}
+    return tuple(dict.fromkeys(other for name, others in found.items() for other in others or [name]))
 
 
 def _check(selection: Mapping[str, tuple[str, ...]], records: Sequence[Record]) -> None:

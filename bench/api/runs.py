@@ -11,7 +11,7 @@ from bench.records.named_runs import Stored
 from bench.records.record import Record
 from bench.report.formatting import one_line
 from bench.report.layout import Column, Entry, Table, left
-from bench.report.results import Arranged, part_of
+from bench.report.results import Arranged, Results, part_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bench.api.charts import Charts
     from bench.api.columns import Columns
 
+Selection = Mapping[str, tuple[str, ...]]  # values by the names of columns
 COUNTS = ("cases", "timed cells", "failed cases", "unavailable cases")
 
 
@@ -29,14 +30,16 @@ class Runs:
 
     - `records`: the records as `bench.records` reads them, all cases of all runs;
     - `damaged`: what was skipped, because it is not a record;
-    - `remarks`: the same, planned cases without a record, and calibrations that cannot be read.
+    - `remarks`: the same, planned cases without a record, and plans and calibrations that cannot be read.
 
-    A selection, such as `workload="digits-dnn"`, leaves out rows. All figures are judged as in the whole run.
+    A selection, such as `workload="digits-dnn"`, leaves out rows. All figures are judged as in the whole run. Answers
+    are always about all frameworks: the first among a few of them may not be the first in the run. Charts that show
+    selected frameworks only say so in their captions.
     """
 
     stored: Stored
     whole: Arranged
-    selection: Mapping[str, tuple[str, ...]]
+    selection: Selection
     damaged: tuple[str, ...]
     remarks: tuple[str, ...]
 
@@ -48,12 +51,7 @@ class Runs:
     @cached_property
     def arranged(self) -> Arranged:
         """The selected results of each run, from which the tables of a report are made."""
-        parts = {run: [item for item in results.records if self._takes(item)] for run, results in self.whole.items()}
-        return {
-            run: results if len(parts[run]) == len(results.records) else part_of(results, parts[run])
-            for run, results in self.whole.items()
-            if parts[run]
-        }
+        return self._parts(self.selection)
 
     @cached_property
     def cells(self) -> "pd.DataFrame":
@@ -71,14 +69,14 @@ class Runs:
 
     @cached_property
     def samples(self) -> "pd.DataFrame":
-        """A row for each timing, as it was stored, in nanoseconds."""
+        """A row for each timing of records that ended `ok`, as it was stored, in nanoseconds."""
         from bench.api import frames
 
         return frames.sample_frame(self.arranged)
 
     @cached_property
     def curves(self) -> "pd.DataFrame":
-        """A row for each epoch of each seed."""
+        """A row for each epoch of each seed that ended `ok`."""
         from bench.api import frames
 
         return frames.curve_frame(self.arranged)
@@ -92,17 +90,24 @@ class Runs:
 
     @cached_property
     def answers(self) -> "pd.DataFrame":
-        """A row for each question that a report answers, with the sentences of the answer."""
+        """A row for each question that a report answers, with the sentences of the answer.
+
+        They are about all frameworks, also if some are selected.
+        """
         from bench.api import frames
 
-        return frames.answer_frame(self.arranged)
+        others = {name: values for name, values in self.selection.items() if name != "framework"}
+        return frames.answer_frame(self._parts(others))
 
     @cached_property
     def charts(self) -> "Charts":
-        """The charts of a report by their names, such as `charts["training-throughput"]`."""
+        """The charts of a report by their names, such as `charts["training-throughput"]`.
+
+        If frameworks are selected, they show these, and a caption names them.
+        """
         from bench.api import charts
 
-        return charts.charts(self.arranged)
+        return charts.charts(self.arranged, frameworks=self.selection.get("framework", ()))
 
     def describe(self, frame: str) -> "Description":
         """What the columns of a frame mean. Raises UsageError if there is no such frame."""
@@ -112,8 +117,14 @@ class Runs:
             raise UsageError(f"describe: {unknown([frame], tuple(columns.OF_RUNS))}")
         return Description(frame, *columns.OF_RUNS[frame])
 
-    def _takes(self, record: Record) -> bool:
-        return all(value_of(record, name) in values for name, values in self.selection.items())
+    def _parts(self, selection: Selection) -> Arranged:
+        """The results of each run that are selected, judged as in the whole run."""
+        parts = ((run, results, _selected(results, selection)) for run, results in self.whole.items())
+        return {
+            run: results if len(part) == len(results.records) else part_of(results, part)
+            for run, results, part in parts
+            if part
+        }
 
     def _selected(self, frame: "pd.DataFrame") -> "pd.DataFrame":
         for name, values in self.selection.items():
@@ -146,6 +157,14 @@ class Runs:
             rows.append((*map(Entry, texts), *(Entry(str(number), number) for number in numbers)))
         columns = (*left("run", "machine", "started"), *(Column(title=title) for title in COUNTS))
         return Table(title="Runs", columns=columns, rows=tuple(rows))
+
+
+def _selected(results: Results, selection: Selection) -> list[Record]:
+    return [
+        record
+        for record in results.records
+        if all(value_of(record, name) in values for name, values in selection.items())
+    ]
 
 
 def _counted(row: Sequence[Entry]) -> str:

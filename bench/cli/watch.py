@@ -105,12 +105,14 @@ def _plan_of(run: "RunFolder") -> "Plan | None":
 
 def _what(run: "RunFolder", plan: "Plan | None") -> str:
     """What a run measures, in one line."""
+    from bench.report.formatting import one_line
+
     where = f"{run.name} on {run.folder.parent.name}"
     if plan is None:
-        return where
+        return one_line(where)
     names = ("workload", "contender", "device", "mode", "precision")
     values = (dict.fromkeys(str(getattr(case, name)) for case in plan.cases) for name in names)
-    return f"{where}: {'; '.join(', '.join(words) for words in values)}"
+    return one_line(f"{where}: {'; '.join(', '.join(words) for words in values)}")
 
 
 def _display(process: "MeasuringProcess | None", plan: "Plan | None") -> "Display":

@@ -29,11 +29,16 @@ def name(case: Case) -> str:
 def whose(case: Case) -> str:
     """What a case measures, without its purpose: `digits-dnn pytorch on cuda training`."""
     device = "" if case.device == "cpu" else f" on {case.device}"
-    return " ".join((case.workload, f"{case.contender}{device}", *case.unusual, case.scenario))
+    words = (case.workload, f"{case.contender}{device}", *case.unusual, case.scenario)
+    return formatting.one_line(" ".join(words))
 
 
 def outcome(record: Record) -> str:
     """The figures of a record in one line, or what went wrong."""
+    return formatting.one_line(_outcome(record))
+
+
+def _outcome(record: Record) -> str:
     if record.outcome != "ok":
         return f"{record.outcome}: {record.error}"
     found = record.measurement

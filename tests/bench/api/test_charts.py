@@ -1,5 +1,6 @@
 """Charts are those of the report, are shown as SVG, and say so if there is nothing to draw."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,6 +63,24 @@ def test_a_chart_without_data_says_so(runs: bench.Runs, tmp_path: Path) -> None:
         chart.save(tmp_path / "chart.svg")
     page = runs.charts._repr_html_()
     assert page.count("nothing to draw") == sum(not item.pictures for item in runs.charts.values())
+
+
+def test_a_chart_of_selected_frameworks_says_so(results: Path, runs: bench.Runs) -> None:
+    among = ", only among flax, pytorch"
+    for name, chart in bench.load(results, framework=["flax", "pytorch"]).charts.items():
+        for picture in chart.pictures:
+            assert picture.caption.endswith(among), name
+            assert among in json.dumps(picture.spec["title"]), name
+    assert among not in runs.charts[CHART].pictures[0].caption
+
+
+def test_text_of_other_people_cannot_colour_a_terminal(tmp_path: Path) -> None:
+    store(tmp_path, [record("own\x1b[31m\nwine"), record("own\x1b[31m\nwine", framework="flax")])
+    chart = replace(bench.load(tmp_path).charts[CHART])
+    (picture,) = chart.pictures
+    coloured = replace(picture, text=f"{picture.text} \x1b[31m\nred")
+    assert repr(coloured) == f"{picture.text} \\x1b[31m red"
+    assert repr(chart).isprintable()
 
 
 def test_several_runs_have_a_picture_each(tmp_path: Path) -> None:

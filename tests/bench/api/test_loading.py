@@ -3,6 +3,7 @@
 import gc
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,40 @@ def test_a_selection_leaves_out_rows_and_changes_no_figure(runs: bench.Runs, res
         assert 0 < len(part) < len(whole)
         assert part.equals(kept.reset_index(drop=True))
     assert "1 run (workload: digits-dnn; framework: flax, pytorch)" in repr(some)
+
+
+def test_answers_are_about_all_frameworks_also_if_a_few_are_selected(results: Path, runs: bench.Runs) -> None:
+    some = bench.load(results, framework="flax")
+    assert set(some.cells.framework) == {"flax"}
+    assert some.answers.equals(runs.answers)
+    named = bench.load(results, workload="digits-dnn")
+    assert not named.answers.equals(runs.answers), "other selections count"
+    assert bench.load(results, workload="digits-dnn", framework="flax").answers.equals(named.answers)
+
+
+def test_a_framework_without_its_backend_is_all_its_backends(tmp_path: Path) -> None:
+    names = ("pytorch", "keras/jax", "keras/tensorflow")
+    store(tmp_path, [record(framework=name) for name in names])
+    assert set(bench.load(tmp_path, framework="keras").cells.framework) == {*names[1:]}
+    assert set(bench.load(tmp_path, framework=["keras/jax", "pytorch"]).cells.framework) == {*names[:2]}
+    with pytest.raises(UsageError, match="framework: found 'ker'"):
+        bench.load(tmp_path, framework="ker")
+
+
+def test_a_time_that_pandas_does_not_have_is_missing(tmp_path: Path) -> None:
+    usual = record()
+    run = store(tmp_path, [usual, replace(record(replicate=1), started="9999-01-01T00:00:00+00:00")])
+    started = bench.load(run.folder).processes.started
+    assert started.isna().tolist() == [False, True]
+    assert started[0].isoformat() == usual.started
+
+
+def test_a_path_that_is_too_long_is_told_like_one_that_does_not_exist() -> None:
+    said = f"{'x' * 300}: found no such file or folder, expected a folder of results"
+    with pytest.raises(UsageError, match=said):
+        bench.load("x" * 300)
+    with pytest.raises(UsageError, match="runs: found it beside xxx"):
+        bench.load("x" * 300, runs="latest")
 
 
 def test_all_wrong_values_are_told_with_those_that_exist(results: Path) -> None:

@@ -203,6 +203,15 @@ def test_a_damaged_process_file_does_not_say_that_the_run_has_ended(levelfield: 
     assert "interrupted" in levelfield("watch", "--once", *results(run)).out
 
 
+def test_text_of_a_plan_stays_on_its_line_and_colours_nothing(levelfield: Command, run: RunFolder) -> None:
+    case = replace(RECORDS_OF_RUN[0].case, workload="own\x1b[31m\nwine")
+    run.save_plan(replace(run.load_plan(), cases=(case,)))
+    store(run, RECORDS_OF_RUN)
+    found = levelfield("watch", "--once", *results(run))
+    assert "own\\x1b[31m wine; " in found.err.splitlines()[0]
+    assert "\x1b[31m" not in found.err
+
+
 def test_a_records_file_without_a_plan_is_shown(levelfield: Command, run: RunFolder) -> None:
     store(run, RECORDS_OF_RUN)
     run.plan.unlink()

@@ -54,3 +54,8 @@ def test_a_line_has_the_case_and_what_came_of_it() -> None:
     failed = record(outcome="timeout", error="too slow")
     assert line(failed) == "digits-dnn pytorch training, timing 1: timeout: too slow"
     assert line(TIMING) == f"{name(TIMING.case)}: {outcome(TIMING)}"
+
+
+def test_text_of_users_stays_on_its_line_and_colours_nothing() -> None:
+    failed = record("own\x1b[31m\nwine", outcome="failed", error="first\nsecond \x1b[31m")
+    assert line(failed) == "own\\x1b[31m wine pytorch training, timing 1: failed: first second \\x1b[31m"
