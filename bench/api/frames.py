@@ -20,7 +20,7 @@ from bench.report.reliability import doubt
 from bench.report.results import STATUS_WORDS, Arranged, Lane, Results, certificates, lane, lanes, of_workload, status
 
 Row = Mapping[str, Any]
-LIMITS = tuple(limit.tz_localize("UTC") for limit in (pd.Timestamp.min, pd.Timestamp.max))
+FIRST, LAST = pd.Timestamp.min.tz_localize("UTC"), pd.Timestamp.max.tz_localize("UTC")
 KINDS = ("call", "warm_up", "synchronised", "pipelined")
 
 
@@ -29,7 +29,7 @@ def table(rows: Iterable[Row], declared: Columns) -> pd.DataFrame:
     frame = pd.DataFrame.from_records(list(rows), columns=list(declared))
     for name in (name for name, column in declared.items() if column.type == columns.TIME):
         times = pd.to_datetime(frame[name], utc=True, format="ISO8601", errors="coerce")
-        frame[name] = times.where(times.between(*LIMITS))  # others have no number of nanoseconds
+        frame[name] = times.where(times.between(FIRST, LAST))  # others have no number of nanoseconds
     return frame.astype({name: column.type for name, column in declared.items()})
 
 
