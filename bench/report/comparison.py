@@ -209,7 +209,9 @@ def _known(row: Row) -> bool:
 
 def _notes(found: Comparison) -> Iterable[str]:
     counts = ", ".join(f"{found.counts[verdict]} {verdict}" for verdict in ORDER if verdict in found.counts)
-    yield f"{counts or 'Nothing was compared'}. Threshold for a change: {found.threshold:.1%}."
+    yield f"Times: {counts or 'nothing was compared'}. Threshold for a change: {found.threshold:.1%}."
+    if found.counts.get("unchanged"):
+        yield "Unchanged: its own interval, not corrected for the number of comparisons, is within the threshold."
     if found.environments:
         more = f", and {len(found.environments) - NAMED} more" if len(found.environments) > NAMED else ""
         yield f"The sides differ in {environments.text(found.environments[:NAMED])}{more}."
@@ -231,7 +233,7 @@ def _notes(found: Comparison) -> Iterable[str]:
     if found.detectable_ratio > UNDETECTABLE:
         yield "The noise is too large to detect any change."
     else:
-        smallest = formatting.ratio(found.detectable_ratio)
+        smallest = formatting.ratio(max(found.detectable_ratio, 1 + found.threshold))
         yield f"{what}. Smallest slowdown of one cell detected with 80 % probability: {smallest}."
     if found.detectable_ratio > TOO_NOISY:
         yield "This is too noisy for a verdict: stop other programs here, or run more processes (`--processes`)."

@@ -101,7 +101,8 @@ function placeInWords(place, cell) {
 function notes() {
   const noise = DATA.runs.map((run) => run.noise).filter(Boolean);
   return [
-    "Bold: the fastest, and all that cannot be told apart from it (their ranges over processes overlap). ±: the farthest process.",
+    "Bold: the fastest, and all that cannot be told apart from it (their ranges over processes overlap). ±: the farthest process, on one side or the other.",
+    "In brackets, in the answers too: the range over processes, relative to the median of the other framework.",
     `${SIGN}: do not rely on this figure. It is not ranked; the row says why.`,
     ...(noise.length ? [`On this machine, processes of the same work differ by ${Math.round(100 * (Math.max(...noise) - 1))} % (median).`] : []),
     ...DATA.runs.map((run) => run.proven).filter(Boolean).slice(0, 1),
