@@ -16,6 +16,7 @@ import numpy as np
 MAPS, PAGE_MAP = Path("/proc/self/maps"), Path("/proc/self/pagemap")
 POPULATE_READ = 22  # madvise(2), MADV_POPULATE_READ
 ENTRY = 8  # bytes for each page in pagemap
+PIECE = 4096  # pages; their entries are smaller than the 128 KiB from which on glibc maps memory
 PRESENT = np.uint64(63)  # the bit of an entry that says that the page is in memory
 NO_FILES = ("/dev/", "/memfd:", "/SYSV")  # devices and shared memory, which have names like files
 
@@ -58,10 +59,16 @@ def _mapped_files() -> Iterator[Range]:
 
 
 def _resident(table: int, start: int, end: int) -> Iterator[Range]:
-    """The ranges between two addresses that are in memory."""
+    """The ranges between two addresses that are in memory.
+
+    The table is read in small pieces. A large piece would be a mapping of its own, and when it is freed, glibc would
+    take larger arrays from its heap from then on: the process would no longer be like one that did not look.
+    """
     page = os.sysconf("SC_PAGE_SIZE")
-    entries = os.pread(table, (end - start) // page * ENTRY, start // page * ENTRY)
-    present = np.frombuffer(entries, np.uint64) >> PRESENT
-    edges = np.flatnonzero(np.diff(present.astype(np.int8), prepend=0, append=0))
-    for first, last in edges.reshape(-1, 2):
-        yield start + int(first) * page, int(last - first) * page
+    for first_of_piece in range(start, end, PIECE * page):
+        pages = min(PIECE, (end - first_of_piece) // page)
+        entries = os.pread(table, pages * ENTRY, first_of_piece // page * ENTRY)
+        present = np.frombuffer(entries, np.uint64) >> PRESENT
+        edges = np.flatnonzero(np.diff(present.astype(np.int8), prepend=0, append=0))
+        for first, last in edges.reshape(-1, 2):
+            yield first_of_piece + int(first) * page, int(last - first) * page
