@@ -24,10 +24,6 @@ ENVIRONMENT = Path(".venv")
 PROGRAMS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 STAMP = ENVIRONMENT / "levelfield-installed"
 SITE = Path("build", "docs")
-WITH_FRAMEWORKS = [
-    f"tests/{name}" for name in ("bench/adapters", "bench/run", "bench/scripts", "bench/worker", "models")
-]
-NO_TESTS = 5  # how pytest ends if its arguments leave none
 
 
 @nox.session
@@ -77,23 +73,8 @@ def compare(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests, with `-- --slow` those of ten seconds and more; what follows `--` goes to pytest.
-
-    Two processes share them: one has those that import frameworks, and waits for other processes half of the time.
-    """
-    if any(not word.startswith("-") or word.startswith("--cov") for word in session.posargs):  # chosen tests
-        _run(session, "pytest", *session.posargs)
-        return
-    command = [_environment(session, _extra(session.posargs)), "-m", "pytest", *session.posargs]
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
-        others = [*command, *(f"--ignore={folder}" for folder in WITH_FRAMEWORKS)]
-        beside = subprocess.Popen(others, stdout=output, stderr=subprocess.STDOUT)
-        code = subprocess.run([*command, *WITH_FRAMEWORKS], check=False).returncode
-        codes = (code, beside.wait())
-        output.seek(0)
-        sys.stdout.write(output.read())
-    if set(codes) - {0, NO_TESTS} or set(codes) == {NO_TESTS}:
-        session.error(f"pytest ended with {codes[0]} and {codes[1]}")
+    """Run the tests, with `-- --slow` those of ten seconds and more; what follows `--` goes to pytest."""
+    _run(session, "pytest", *session.posargs)
 
 
 @nox.session

@@ -23,9 +23,7 @@ INFERENCE: tuple[Scenario, ...] = ("inference",)
 EVERYWHERE: tuple[Scenario, ...] = (*TRAINING, *INFERENCE)
 KEPT = 2**15  # percentiles of lists of times; a run of 10 000 records has fewer
 PERCENTS = (50, 90, 99)
-
-
-# A page needs the same percentiles dozens of times. The keys stand for the times, so that none are kept in memory.
+# A page needs the same percentiles dozens of times. The keys stand for the times: a hash, their number and both ends.
 _known: dict[tuple[int, int, int, int], Mapping[int, float]] = {}
 
 
