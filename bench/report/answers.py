@@ -8,6 +8,7 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from bench.analysis.leaders import UNKNOWN, Leader, Quality, fastest, likeness, smallest
+from bench.analysis.memory_and_quality import PEAKS
 from bench.records.cell import Cell
 from bench.records.timing_metrics import METRICS
 from bench.report import formatting
@@ -23,6 +24,7 @@ MOST_NAMED = 3  # workloads; more are counted
 FASTER = "{lead} as fast as {rival}"
 LESS = "{rival} needs {lead}"
 ONE_PROCESS = "; 1 process each, so the spread is unknown"
+OVERLAP = "their ranges overlap"
 USUAL_FIRST = ("idiomatic", "fp32")
 YES, NO, NO_WINNER, UNDECIDED, ALONE = "yes", "no", "no winner", "undecided", "no comparison"
 
@@ -86,7 +88,7 @@ def _timed(results: Results, rows: Rows) -> Iterator[Answer]:
     """The three questions about times, for the cells that the summary shows."""
     cells = {name: [summary_cells(results, name, row) for row in found] for name, found in rows.items()}
     questions = (
-        "Fastest to train?",
+        f"Fastest to train{_at_batch(row[0] for found in cells.values() for row in found)}?",
         f"Lowest latency at {batch_in_words(results, min)}?",
         f"Highest throughput at {batch_in_words(results, max)}?",
     )
@@ -95,6 +97,12 @@ def _timed(results: Results, rows: Rows) -> Iterator[Answer]:
         leaders = {name: _leader_of(results, found, metric) for name, found in picked.items() if found}
         if any(cell in results.blocks for found in picked.values() for cell in found):
             yield Answer(question, tuple(_leader_clauses(leaders, FASTER)))
+
+
+def _at_batch(cells: Iterable[Cell | None]) -> str:
+    """The batch size of these cells, if it is the same in all."""
+    sizes = {cell.batch_size for cell in cells if cell is not None}
+    return f" at batch {sizes.pop()}" if len(sizes) == 1 else ""
 
 
 def _leader_of(results: Results, cells: Sequence[Cell | None], name: str) -> Leader:
@@ -110,7 +118,8 @@ def _memory(results: Results, rows: Rows) -> Iterator[Answer]:
     for question, read in (("whole process", _whole), ("added by the network", _added)):
         leaders = {name: _least(peaks, read) for name, peaks in known.items()}
         if any(leader != UNKNOWN for leader in leaders.values()):
-            yield Answer(f"Least memory in training ({question})?", tuple(_leader_clauses(leaders, LESS)))
+            clauses = _leader_clauses(leaders, LESS, tie=_alike(known))
+            yield Answer(f"Least memory in training ({question})?", tuple(clauses))
 
 
 def _peaks(results: Results, workload: str, rows: Iterable[Lane]) -> dict[str, Peak]:
@@ -131,13 +140,19 @@ def _added(found: Peak) -> int | None:
     return found.added_bytes
 
 
+def _alike(known: Mapping[str, Mapping[str, Peak]]) -> str:
+    """How much peaks of memory may differ without a winner."""
+    share, least = PEAKS[next(item.metric for peaks in known.values() for item in peaks.values())]
+    return f"within {100 * share:.0f} % or {least / 1e6:.0f} MB"
+
+
 def _least(peaks: Mapping[str, Peak], read: Callable[[Peak], int | None]) -> Leader:
     sizes = {name: size for name, item in peaks.items() if (size := read(item))}
     return smallest(sizes, metric=next(iter(peaks.values())).metric)
 
 
-def _leader_clauses(leaders: Leaders, lead: str) -> Iterator[Clause]:
-    """A clause for each framework that is ahead, then those for workloads without a winner."""
+def _leader_clauses(leaders: Leaders, lead: str, *, tie: str = OVERLAP) -> Iterator[Clause]:
+    """A clause for each framework that is ahead, then those for workloads without a winner; `tie` says why they tie."""
     winners = dict.fromkeys(item.best[0] for item in leaders.values() if item.outcome == "winner")
     for name in sorted(winners, key=lambda winner: -sum(_leads(item, winner) for item in leaders.values())):
         mine = {workload: item for workload, item in leaders.items() if _leads(item, name)}
@@ -145,7 +160,8 @@ def _leader_clauses(leaders: Leaders, lead: str) -> Iterator[Clause]:
     for outcome, (who, named, counted) in NOBODY.items():
         mine = {workload: item for workload, item in leaders.items() if item.outcome == outcome}
         if mine:
-            each, together = partial(_nobody, named=named), partial(_nobody_at_all, named=named, counted=counted)
+            each = partial(_nobody, named=named, tie=tie)
+            together = partial(_nobody_at_all, named=named, counted=counted, tie=tie)
             yield _clause(who, mine, len(leaders), each, together)
 
 
@@ -190,7 +206,7 @@ def _leads_in_words(found: Sequence[Leader], *, how: str) -> str:
 
 
 NOBODY: Mapping[str, tuple[str, str, str]] = {
-    "tied": (NO_WINNER, "{names} lead and cannot be told apart", "several lead and cannot be told apart"),
+    "tied": (NO_WINNER, "{names} lead: {tie}", "several lead: {tie}"),
     "doubtful": (
         NO_WINNER,
         f"{{names}} may be the fastest, but not reliably {SIGN}",
@@ -201,14 +217,14 @@ NOBODY: Mapping[str, tuple[str, str, str]] = {
 }
 
 
-def _nobody(found: Leader, *, named: str) -> str:
-    return named.format(names=_listed(found.best) if found.best else "")
+def _nobody(found: Leader, *, named: str, tie: str) -> str:
+    return named.format(names=_listed(found.best) if found.best else "", tie=tie)
 
 
-def _nobody_at_all(found: Sequence[Leader], *, named: str, counted: str) -> str:
+def _nobody_at_all(found: Sequence[Leader], *, named: str, counted: str, tie: str) -> str:
     """Why several workloads have no winner; by name if it is the same frameworks in all of them."""
     is_same = len({frozenset(item.best) for item in found}) == 1
-    return _nobody(found[0], named=named) if is_same else counted
+    return _nobody(found[0], named=named, tie=tie) if is_same else counted.format(tie=tie)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -81,9 +81,9 @@ def ratio_range(number: float, *, low: float, high: float) -> str:
 
 
 def spread(number: float, *, low: float, high: float) -> str:
-    """The distance from a number to the farther of its two bounds: `±4 %`, `±0.3 %`."""
-    percent = 100 * max(high - number, number - low) / number
-    return f"±{percent:.1f} %" if percent < 0.95 else f"±{percent:.0f} %"  # noqa: PLR2004 (rounds to 1)
+    """The distances from a number to its two bounds: `-30/+3 %`, `±0.3 %`."""
+    below, above = (_percent(100 * distance / number) for distance in (number - low, high - number))
+    return f"±{above} %" if below == above else f"-{below}/+{above} %"
 
 
 def deviation(number: float) -> str:
@@ -131,6 +131,10 @@ def _shown(letter: str) -> str:
     if letter.isspace() or kind in LINE_ENDS:
         return " "
     return ascii(letter)[1:-1] if kind in NOT_SHOWN or letter in DIRECTIONS else letter
+
+
+def _percent(number: float) -> str:
+    return f"{number:.1f}" if 0.05 <= number < 0.95 else f"{max(number, 0):.0f}"  # noqa: PLR2004 (round to 0 and to 1)
 
 
 def _two_decimals(number: float) -> str:

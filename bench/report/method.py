@@ -38,9 +38,21 @@ def about(results: Results) -> str:
         f"{_listed(filter(None, map(ENVIRONMENT['memory'], known)))} of memory",
         _listed(gpu for record in known for gpu in record.environment.gpus),
         ", ".join(f"{name} {versions[name]}" for name in FRAMEWORKS if name in versions),
+        _repeats(results),
         _apart(results),
     )
     return " · ".join(filter(None, parts))
+
+
+def _repeats(results: Results) -> str:
+    """How many processes timed a cell, and how many threads each of them had."""
+    counts = sorted({len(blocks) for blocks in results.blocks.values()})
+    threads = sorted({cell.threads for cell in results.blocks})
+    if not counts:
+        return ""
+    number = " to ".join(dict.fromkeys(map(str, (counts[0], counts[-1]))))
+    of = f"{number} process{'es' * (counts[-1] != 1)} for each figure"
+    return f"{of}, {' or '.join(map(str, threads))} thread{'s' * (threads != [1])}"
 
 
 def _breaks(records: Sequence[Record]) -> str:
@@ -82,7 +94,7 @@ def _apart(results: Results) -> str:
 
 
 def _far(spread: float) -> str:
-    return f"{spread:.0%}" if spread < 1 else f"a factor of {1 + spread:.1f}"
+    return f"{100 * spread:.0f} %" if spread < 1 else f"a factor of {1 + spread:.1f}"
 
 
 def failure_table(results: Results) -> Table:

@@ -51,6 +51,7 @@ BOLD = "Bold: the fastest, and all that cannot be told apart from it (their rang
 BOLD_OF_ONE = (
     "Bold: the fastest. With 1 process each, the spread between processes is unknown: run again with `--processes 3`."
 )
+SPREAD = "±4 % or -2/+4 %: the lowest and the highest process, relative to the median."
 MEANING: Mapping[Scenario, str] = {
     "training": "Samples/s: pipelined, with one wait for many steps. Step time: with a wait after each step.",
     "inference": "Samples/s: pipelined, with one wait for many queries. Latency: one query of `batch` samples, with a "
@@ -219,7 +220,7 @@ def _notes(results: Results, cells: tuple[Cell, ...], figures: tuple[Figure, ...
         if counts[0] > 1:
             percent = min(99.9, 100 * (1 - 2 * 0.5 ** counts[0]))
             yield (
-                f"±: distance of the farthest process from the median. The range of {counts[0]} processes is a "
+                f"{SPREAD} The range of {counts[0]} processes is a "
                 f"{percent:.3g} % confidence interval of the median, for any distribution."
             )
         yield BOLD if counts[0] > 1 else BOLD_OF_ONE

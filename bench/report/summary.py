@@ -15,6 +15,7 @@ from bench.report.performance import (
     BOLD,
     BOLD_OF_ONE,
     NO_WINNER,
+    SPREAD,
     group_standings,
     several_steps,
     standing,
@@ -177,7 +178,7 @@ def _summary_notes(results: Results) -> tuple[str, ...]:
             f"{'; '.join(dict.fromkeys(named))}."
         )
     if _has_several(results):
-        notes.append("±: distance of the farthest process from the median.")
+        notes.append(SPREAD)
     notes.append(BOLD if _has_several(results) else BOLD_OF_ONE)
     notes += _unreliable(results)
     if len({(cell.device, cell.mode, cell.precision) for cell in results.blocks}) > 1:

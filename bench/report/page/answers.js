@@ -1,12 +1,13 @@
 // The answers in sentences, in the words of bench/report/answers.py, for the cells that the filters leave.
 const MOST_NAMED = 3;
+const OVERLAP = "their ranges overlap";
 const FASTER = (lead, rival) => `${lead} as fast as ${rival}`;
 const LESS = (lead, rival) => `${rival} needs ${lead}`;
 const NOBODY = [
-  ["tied", "no winner", (names) => `${names} lead and cannot be told apart`, "several lead and cannot be told apart"],
-  ["doubtful", "no winner", (names) => `${names} may be the fastest, but not reliably ${SIGN}`, `a figure that is not reliable ${SIGN} may be the fastest`],
-  ["alone", "no comparison", (names) => `only ${names} can be ranked`, "only one framework can be ranked"],
-  ["unknown", "no comparison", () => "none can be ranked", "none can be ranked"],
+  ["tied", "no winner", (names, tie) => `${names} lead: ${tie}`, (tie) => `several lead: ${tie}`],
+  ["doubtful", "no winner", (names) => `${names} may be the fastest, but not reliably ${SIGN}`, () => `a figure that is not reliable ${SIGN} may be the fastest`],
+  ["alone", "no comparison", (names) => `only ${names} can be ranked`, () => "only one framework can be ranked"],
+  ["unknown", "no comparison", () => "none can be ranked", () => "none can be ranked"],
 ];
 const ROLES = [["training", "samples_per_second"], ["latency", "query_time_p50_s"], ["throughput", "samples_per_second"]];
 
@@ -29,7 +30,8 @@ function linesOf(cells, lanes) {
   const byWorkload = groups(lanes, (lane) => lane.workload);
   const lines = [];
   const byRole = Object.fromEntries(ROLES.map(([role]) => [role, cells.filter((cell) => cell.roles.includes(role))]));
-  const questions = ["Fastest to train?", `Lowest latency at ${batchInWords(byRole.latency, "smallest")}?`, `Highest throughput at ${batchInWords(byRole.throughput, "largest")}?`];
+  const trained = new Set(byRole.training.map((cell) => cell.batch));
+  const questions = [`Fastest to train${trained.size === 1 ? ` at batch ${[...trained][0]}` : ""}?`, `Lowest latency at ${batchInWords(byRole.latency, "smallest")}?`, `Highest throughput at ${batchInWords(byRole.throughput, "largest")}?`];
   ROLES.forEach(([role, metric], place) => {
     const byName = groups(byRole[role], (cell) => cell.workload);
     const isTimed = [...byName.values()].some((group) => group.some((cell) => cell.outcome === "ok"));
@@ -38,13 +40,16 @@ function linesOf(cells, lanes) {
   });
   for (const [place, words] of [[0, "whole process"], [1, "added by the network"]]) {
     const leaders = new Map();
+    let tie;
     for (const [name, group] of byWorkload) {
       const known = group.filter((lane) => lane.proven && lane.peak);
       if (!known.length) continue;
       const sizes = new Map(known.filter((lane) => lane.peak[place]).map((lane) => [lane.framework, lane.peak[place]]));
       leaders.set(name, leaderOfSizes(sizes, known[0].peak[2]));
+      const [share, least] = DATA.rules.peaks[known[0].peak[2]];
+      tie ??= `within ${Math.round(100 * share)} % or ${Math.round(least / 1e6)} MB`;
     }
-    if ([...leaders.values()].some((item) => item.outcome !== "unknown")) lines.push([`Least memory in training (${words})?`, leaderClauses(leaders, LESS)]);
+    if ([...leaders.values()].some((item) => item.outcome !== "unknown")) lines.push([`Least memory in training (${words})?`, leaderClauses(leaders, LESS, tie)]);
   }
   const qualities = new Map([...byWorkload].map(([name, group]) => [name, likeness(group)]).filter(([, found]) => found));
   if (qualities.size) lines.push(["Same quality?", qualityClauses(qualities)]);
@@ -58,7 +63,7 @@ function batchInWords(cells, which) {
   return sizes.size === 1 ? `batch ${[...sizes][0]}` : `the ${which} batch`;
 }
 
-function leaderClauses(leaders, words) {
+function leaderClauses(leaders, words, tie = OVERLAP) {
   const all = [...leaders];
   const leads = (name) => all.filter(([, item]) => item.outcome === "winner" && item.best[0] === name);
   const winners = [...new Set(all.filter(([, item]) => item.outcome === "winner").map(([, item]) => item.best[0]))];
@@ -74,9 +79,9 @@ function leaderClauses(leaders, words) {
   for (const [outcome, who, named, counted] of NOBODY) {
     const mine = all.filter(([, item]) => item.outcome === outcome);
     if (!mine.length) continue;
-    const name = (item) => named(item.best.length ? listed(item.best) : "");
+    const name = (item) => named(item.best.length ? listed(item.best) : "", tie);
     const same = (found) => new Set(found.map((item) => [...item.best].sort().join("\u0000"))).size === 1;
-    clauses.push(clause(who, mine, all.length, name, (found) => (same(found) ? name(found[0]) : counted)));
+    clauses.push(clause(who, mine, all.length, name, (found) => (same(found) ? name(found[0]) : counted(tie))));
   }
   return clauses;
 }

@@ -30,7 +30,7 @@ function laneDetails(lane) {
     make("h3", { textContent: `${lane.workload}, ${lane.label}` }),
     commandLine("Measure it again: ", lane.command),
     ...cells.flatMap((cell) => Object.entries(cell.figures).filter(([, figure]) => figure.doubt).slice(0, 1).map(([, figure]) => make("p", { className: "doubt", textContent: `${SIGN} ${cell.scenario}, batch ${cell.batch}: ${figure.doubt}` }))),
-    ...(cells.length ? table({ name: "cells", caption: "Figures: medians over processes, ± the farthest process", columns, rows: cells }) : []),
+    ...(cells.length ? table({ name: "cells", caption: "Figures: medians over processes, with the lowest and the highest process", columns, rows: cells }) : []),
     fold("Processes and samples", () => samplesPart(lane, cells)),
     fold(`Certificate: ${lane.status}`, () => proofPart(lane, run)),
     fold("Settings of the framework", () => pairsTable("settings", lane.settings)),

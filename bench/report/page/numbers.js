@@ -34,9 +34,11 @@ function ratioRange(value, low, high) {
   return `${ratio(value)} [${least}-${twoDecimals(high)}]`;
 }
 
+const percentage = (number) => (number >= 0.05 && number < 0.95 ? number.toFixed(1) : Math.max(number, 0).toFixed(0));
+
 function spread(value, low, high) {
-  const percent = (100 * Math.max(high - value, value - low)) / value;
-  return `±${percent < 0.95 ? percent.toFixed(1) : percent.toFixed(0)} %`;
+  const [below, above] = [value - low, high - value].map((distance) => percentage((100 * distance) / value));
+  return below === above ? `±${above} %` : `-${below}/+${above} %`;
 }
 
 function score(value) {

@@ -79,7 +79,7 @@ function showSummary() {
     { title: "certificate", text: (lane) => lane.status, doubt: (lane) => (lane.proven ? "" : lane.status) },
     { title: `test ${metrics.join("/") || "quality"}`, number: true, text: (lane) => lane.quality?.text ?? UNKNOWN, value: (lane) => (lane.quality?.values.length ? lane.quality.values.reduce((sum, value) => sum + value, 0) / lane.quality.values.length : null) },
     figure("training samples/s", "training", "samples_per_second", count),
-    { title: "times as slow", number: true, text: (lane) => placeInWords(place(lane), cellOf("training", lane)), value: (lane) => place(lane)?.median, best: (lane) => Boolean(place(lane)?.isBest) },
+    { title: versus(), key: VERSUS, number: true, text: (lane) => placeInWords(place(lane), cellOf("training", lane)), value: (lane) => place(lane)?.median, best: (lane) => Boolean(place(lane)?.isBest) },
     figure(`latency at ${batchInWords(shown(OF_ROLE.latency), "smallest")} (p50)`, "latency", "query_time_p50_s", duration),
     figure(`throughput at ${batchInWords(shown(OF_ROLE.throughput), "largest")} (samples/s)`, "throughput", "samples_per_second", count),
     { title: "process memory", number: true, text: (lane) => size(lane.peak?.[0]), value: (lane) => lane.peak?.[0] },
@@ -101,7 +101,7 @@ function placeInWords(place, cell) {
 function notes() {
   const noise = DATA.runs.map((run) => run.noise).filter(Boolean);
   return [
-    "Bold: the fastest, and all that cannot be told apart from it (their ranges over processes overlap). ±: the farthest process, on one side or the other.",
+    "Bold: the fastest, and all that cannot be told apart from it (their ranges over processes overlap). ±4 % or -2/+4 %: the lowest and the highest process, relative to the median.",
     "In brackets, in the answers too: the range over processes, relative to the median of the other framework.",
     `${SIGN}: do not rely on this figure. It is not ranked; the row says why.`,
     ...(noise.length ? [`On this machine, processes of the same work differ by ${Math.round(100 * (Math.max(...noise) - 1))} % (median).`] : []),
@@ -115,6 +115,10 @@ function remember() {
   history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
 }
 
+// What the ratios of a table are relative to; the key of such a column stays the same if another base is chosen.
+const VERSUS = "times as slow";
+const versus = () => `vs ${state.base === "best" ? "fastest" : state.base.slice(state.base.indexOf(":") + 1)}`;
+
 const everything = make("div");
 
 function showCells() {
@@ -127,7 +131,7 @@ function showCells() {
     { title: "workload", text: (cell) => cell.workload }, { title: "framework", text: (cell) => cell.label, mark: (cell) => swatch(cell.framework) },
     { title: "scenario", text: (cell) => cell.scenario }, { title: "batch", number: true, text: (cell) => String(cell.batch), value: (cell) => cell.batch },
     { title: "certificate", text: (cell) => cell.status },
-    { title: "times as slow", number: true, text: (cell) => (found.has(cell) ? (found.get(cell).noWinner ? "no winner" : ratioRange(found.get(cell).median, found.get(cell).low, found.get(cell).high)) : ""), value: (cell) => found.get(cell)?.median, best: (cell) => Boolean(found.get(cell)?.isBest) },
+    { title: versus(), key: VERSUS, number: true, text: (cell) => (found.has(cell) ? (found.get(cell).noWinner ? "no winner" : ratioRange(found.get(cell).median, found.get(cell).low, found.get(cell).high)) : ""), value: (cell) => found.get(cell)?.median, best: (cell) => Boolean(found.get(cell)?.isBest) },
     ...FIGURE_COLUMNS.map(figureColumn), { title: "outcome", text: (cell) => cell.outcome },
   ];
   const button = make("button", { id: "quiet", "aria-pressed": String(state.quiet === "show"), textContent: state.quiet === "fold" ? `Show ${quiet.length} rows within the noise` : `Fold ${quiet.length} rows within the noise`, onclick: () => change({ quiet: state.quiet === "fold" ? "show" : "fold" }, "cells") });

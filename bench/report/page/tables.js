@@ -1,7 +1,7 @@
 // Tables that are sorted by their headings and show sixty rows at a time.
 const AT_ONCE = 60;
 
-// `columns`: {title, text(row), value(row), number, best(row), doubt(row)}; `open(row)` makes what a row opens to.
+// `columns`: {title, key (by which a sorting is remembered, if not the title), text(row), value(row), number, best(row), doubt(row)}; `open(row)` makes what a row opens to.
 function table({ name, caption, columns, rows, sorted = "", onSort = () => {}, open = null, opened = null }) {
   const body = make("tbody");
   const more = make("button", { onclick: () => add() });
@@ -9,20 +9,20 @@ function table({ name, caption, columns, rows, sorted = "", onSort = () => {}, o
   let at = 0;
   let [key, direction] = [sorted.replace(/^-/, ""), sorted.startsWith("-") ? -1 : 1];
   const headings = columns.map((column) => {
-    const button = make("button", { textContent: column.title, title: `Sort by ${column.title}`, onclick: () => sort(column.title) });
+    const button = make("button", { textContent: column.title, title: `Sort by ${column.title}`, onclick: () => sort(keyOf(column)) });
     return make("th", { scope: "col", className: column.number ? "number" : "" }, button);
   });
   const whole = make("table", { "data-name": name }, make("caption", { textContent: caption }), make("thead", {}, make("tr", {}, ...headings)), body);
 
-  function sort(title) {
-    direction = title === key ? -direction : 1;
-    key = title;
+  function sort(name) {
+    direction = name === key ? -direction : 1;
+    key = name;
     arrange();
     onSort(`${direction < 0 ? "-" : ""}${key}`);
   }
 
   function arrange() {
-    const column = columns.find((item) => item.title === key);
+    const column = columns.find((item) => keyOf(item) === key);
     order = column ? [...rows].sort((a, b) => direction * compared(valueOf(column, a), valueOf(column, b))) : rows;
     headings.forEach((heading, number) => {
       const isKey = columns[number] === column;
@@ -77,6 +77,7 @@ function table({ name, caption, columns, rows, sorted = "", onSort = () => {}, o
   return [make("div", { className: "wide", tabindex: "0", role: "region", "aria-label": caption }, whole), more, tools];
 }
 
+const keyOf = (column) => column.key ?? column.title;
 const valueOf = (column, row) => (column.value ? column.value(row) : column.text(row));
 
 function compared(a, b) {

@@ -152,5 +152,5 @@ def test_certificates_have_every_check_and_a_row_where_there_is_none(runs: bench
 
 def test_answers_are_the_sentences_of_the_report(runs: bench.Runs) -> None:
     found = runs.answers.set_index("question")["answer"]
-    assert found["Fastest to train?"].startswith("flax: ")
+    assert found["Fastest to train at batch 32?"].startswith("flax: ")
     assert "no: " in found["Proven equal?"]

@@ -58,7 +58,7 @@ def test_scores_have_four_digits() -> None:
     assert [formatting.limit(number) for number in (1e-12, 5e-3, 0.4, 6.0)] == ["1e-12", "5e-03", "0.4", "6"]
 
 
-def test_a_spread_is_the_distance_to_the_farther_bound() -> None:
-    assert formatting.spread(100.0, low=90.0, high=104.0) == "±10 %"
-    assert formatting.spread(100.0, low=99.0, high=104.4) == "±4 %"
-    assert formatting.spread(100.0, low=99.7, high=100.1) == "±0.3 %"
+def test_a_spread_is_the_distance_to_both_bounds() -> None:
+    assert formatting.spread(100.0, low=90.0, high=104.0) == "-10/+4 %"
+    assert formatting.spread(100.0, low=95.9, high=104.4) == "±4 %"
+    assert formatting.spread(100.0, low=99.7, high=100.0) == "-0.3/+0 %"

@@ -22,18 +22,20 @@ def test_below_the_title_stands_when_and_on_what() -> None:
     assert line == (
         "2026-01-01 00:00 to 2026-01-02 03:05 UTC, with a break of 1625 minutes · "
         "Example CPU @ 2.60GHz, 2 cores · 8.59 GB of memory · "
-        "torch 2.13.0, keras 3.15.0, flax 0.12.8, tensorflow 2.21.0, jax 0.11.0"
+        "torch 2.13.0, keras 3.15.0, flax 0.12.8, tensorflow 2.21.0, jax 0.11.0 · "
+        "1 process for each figure, 2 threads"
     )
     moved = replace(first.environment, cpu="Other CPU", gpus=("NVIDIA H200",), versions={"torch": "2.11.0"})
     both = report([first, replace(later, environment=moved)]).about  # two runs: a line for each
     assert [line.partition(": ")[0] for line in both] == [first.run, later.run]
-    assert both[1].endswith("Other CPU, 2 cores · 8.59 GB of memory · NVIDIA H200 · torch 2.11.0")
+    moved_to = "Other CPU, 2 cores · 8.59 GB of memory · NVIDIA H200 · torch 2.11.0"
+    assert both[1].endswith(f"{moved_to} · 1 process for each figure, 2 threads")
 
 
 def test_the_first_lines_say_by_how_much_processes_of_one_case_differ() -> None:
     (line,) = report(one_by_one((1e-3, 1.2e-3, 1.1e-3), "idiomatic")).about
     assert line.endswith(
-        " · fastest and slowest process of the same cell differ by 20% in samples/s (median over cells)"
+        " · fastest and slowest process of the same cell differ by 20 % in samples/s (median over cells)"
     )
     far = report(one_by_one((1e-3, 15.3e-3), "idiomatic")).about[0]
     assert "process of the same cell differ by a factor of 15.3 in samples/s" in far
