@@ -24,6 +24,7 @@ ENVIRONMENT = Path(".venv")
 PROGRAMS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 STAMP = ENVIRONMENT / "levelfield-installed"
 SITE = Path("build", "docs")
+WITH_FRAMEWORKS = [f"tests/{name}" for name in ("bench/adapters", "bench/run", "bench/worker", "models")]
 
 
 @nox.session
@@ -73,8 +74,22 @@ def compare(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests, with `-- --slow` those of ten seconds and more; what follows `--` goes to pytest."""
-    _run(session, "pytest", *session.posargs)
+    """Run the tests, with `-- --slow` those of ten seconds and more; what follows `--` goes to pytest.
+
+    Without it two processes share them: one has most tests that import frameworks, and often waits for other processes.
+    """
+    if session.posargs:
+        _run(session, "pytest", *session.posargs)
+        return
+    command = [_environment(session, _extra(session.posargs)), "-m", "pytest"]
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+        others = [*command, *(f"--ignore={folder}" for folder in WITH_FRAMEWORKS)]
+        beside = subprocess.Popen(others, stdout=output, stderr=subprocess.STDOUT)
+        codes = subprocess.run([*command, *WITH_FRAMEWORKS], check=False).returncode, beside.wait()
+        output.seek(0)
+        sys.stdout.write(output.read())
+    if any(codes):
+        session.error(f"pytest ended with {codes[0]} and {codes[1]}")
 
 
 @nox.session

@@ -32,6 +32,9 @@ function redraw() {
   }
 }
 
+// For printing: charts that were not scrolled to are drawn too.
+const drawAll = () => Promise.all(drawings.map(draw));
+
 async function draw(drawing) {
   if (!drawing.isStale || !window.vegaEmbed) return;
   drawing.isStale = false;

@@ -10,7 +10,7 @@ function theme(name) {
 function buildHeader(choose) {
   const dark = make("button", { id: "theme", textContent: "Dark or light", onclick: () => choose(isDark() ? "light" : "dark") });
   const link = make("button", { textContent: "Copy the address", onclick: () => copy(location.href, "the address of this view") });
-  const print = make("button", { textContent: "Print", onclick: () => window.print() });
+  const print = make("button", { textContent: "Print", onclick: async () => { await drawAll(); window.print(); } });
   document.title = DATA.title;
   header.append(make("div", { className: "top" }, make("h1", { textContent: DATA.title }), make("div", { className: "bar controls" }, dark, link, print)));
   for (const line of DATA.about) header.append(make("p", { className: line.startsWith("INCOMPLETE") ? "doubt" : "soft", textContent: line }));

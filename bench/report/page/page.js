@@ -13,7 +13,7 @@ function clauseParts(item) {
   const parts = [make("strong", { textContent: item.who }), ": "];
   if (item.text) parts.push(`${item.text}. `);
   else item.places.forEach(([name, words], place) => {
-    const link = make("button", { className: "link", textContent: name, title: `Show ${name} alone`, onclick: () => change({ workload: [name] }) });
+    const link = make("button", { className: "link", textContent: name, title: `Show ${name} alone`, onclick: () => { change({ workload: [name] }); say(`Only ${name} is shown. Reset shows all.`); } });
     parts.push(link, words ? ` (${words})` : "", place + 1 < item.places.length ? ", " : ". ");
   });
   return parts;

@@ -67,7 +67,9 @@ function buildFilters() {
     const box = make("select", { "data-field": name, onchange: () => { change({ [name]: box.value }); show(); } }, make("option", { value: "", textContent: "all" }), ...CHOICES[name].map((value) => make("option", { value, textContent: value })));
     return make("label", {}, name, box);
   });
-  return shown.length ? [make("div", { className: "bar controls", id: "filters", role: "group", "aria-label": "Filters" }, ...boxes)] : [];
+  if (!shown.length) return [];
+  const words = make("span", { className: "soft", textContent: "They act on the tables and charts below. The answers are about everything." });
+  return [make("div", { className: "bar controls", id: "filters", role: "group", "aria-label": "Filters" }, ...boxes, words)];
 }
 
 function start() {

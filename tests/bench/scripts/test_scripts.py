@@ -30,7 +30,7 @@ CONTENDERS = ("pytorch", "keras/tensorflow", "keras/jax", "keras/torch", "flax")
 SLOW_TO_START = {
     name: pytest.param(name, marks=pytest.mark.slow) for name in ("keras/tensorflow", "keras/jax", "keras/torch")
 }
-MANY = [pytest.param(name, marks=pytest.mark.slow) if name == "flax" else name for name in CONTENDERS]  # combinations
+MANY = [pytest.param(name, marks=pytest.mark.slow) if name == "flax" else name for name in CONTENDERS]
 LOOP_OF_8, SCAN, ON_CUBLAS = "custom loop of 8 steps", "lax.scan of 8 steps", ", products by cuBLAS"
 CALLS: dict[str, dict[str, tuple[str, ...]]] = {
     "pytorch": {
@@ -132,7 +132,7 @@ def test_a_script_is_written_for_every_combination_of_options(contender: str) ->
         compile(write(task(contender, family, {}, scenario=scenario)), contender, "exec")
 
 
-@pytest.mark.parametrize("contender", CONTENDERS)
+@pytest.mark.parametrize("contender", MANY)
 def test_a_script_trains_and_prints_the_time_of_a_step(contender: str) -> None:
     fastest = {name: values[-1] for name, values in CALLS[contender].items()}
     printed = run(write(task(contender, "cnn", fastest))).split()
