@@ -13,7 +13,7 @@ function buildHeader(choose) {
   const print = make("button", { textContent: "Print", onclick: async () => { await drawAll(); window.print(); } });
   document.title = DATA.title;
   header.append(make("div", { className: "top" }, make("h1", { textContent: DATA.title }), make("div", { className: "bar controls" }, dark, link, print)));
-  for (const line of DATA.about) header.append(make("p", { className: line.startsWith("INCOMPLETE") ? "doubt" : "soft", textContent: line }));
+  for (const line of DATA.about) header.append(make("p", { className: line.startsWith("INCOMPLETE") ? "doubt" : "soft", textContent: line.replaceAll(" · ", "\u00a0· ") }));
 }
 
 // `lines`: questions, each with the parts of its answer as elements.
