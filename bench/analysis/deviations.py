@@ -5,6 +5,7 @@ for each tensor would mean nothing.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from bench.records.record import Deviation
 
 Trace = Mapping[str, np.ndarray]
 
+NO_REFERENCE = "no reference"  # in the trace of a family that has none
 FORWARD_LIMIT = 1e-12  # of outputs in float64
 FLOAT32_LIMIT = 1e-5
 
@@ -39,11 +41,29 @@ def weights_deviation(found: Trace, expected: Trace) -> float:
     return relative_deviation(*(np.concatenate([trace[name].ravel() for name in names]) for trace in (found, expected)))
 
 
-def against_reference(check: str, trace: Trace, found: str, reference: str, limit: float) -> Deviation:
-    """The deviation of outputs from the reference; infinite if the trace has no such outputs, as an old one."""
-    known = found in trace and reference in trace
-    deviation = relative_deviation(trace[found], trace[reference]) if known else float("inf")
-    return Deviation(check=check, against="reference", found=deviation, allowed=limit)
+class Outputs(NamedTuple):
+    """Outputs in a trace: the name of their check, their name, that of the reference's outputs, and the limit."""
+
+    check: str
+    name: str
+    reference: str
+    limit: float = FORWARD_LIMIT
+
+
+def against_reference(outputs: Outputs, trace: Trace, *, peers: Mapping[str, Trace]) -> list[Deviation]:
+    """The deviation of outputs from the reference; infinite if the trace has no such outputs, as an old one.
+
+    For a family without a reference: from the same outputs of each of the other frameworks in `peers`.
+    """
+    others = {peer: other.get(outputs.name) for peer, other in peers.items()}
+    if NO_REFERENCE not in trace:
+        others = {"reference": trace.get(outputs.reference)}
+    return [_from(other, against, outputs, trace.get(outputs.name)) for against, other in others.items()]
+
+
+def _from(expected: np.ndarray | None, against: str, outputs: Outputs, found: np.ndarray | None) -> Deviation:
+    deviation = float("inf") if found is None or expected is None else relative_deviation(found, expected)
+    return Deviation(check=outputs.check, against=against, found=deviation, allowed=outputs.limit)
 
 
 def worst_tensor(found: Trace, expected: Trace) -> str | None:

@@ -11,7 +11,8 @@ from types import MappingProxyType
 from bench.analysis import dropout_masks, second_network
 from bench.analysis.deviations import (
     FLOAT32_LIMIT,
-    FORWARD_LIMIT,
+    NO_REFERENCE,
+    Outputs,
     Trace,
     against_reference,
     relative_deviation,
@@ -24,6 +25,8 @@ STEPS = 100
 LOSS_STEPS = 10
 
 WEIGHTS_CHECK = f"float64 weights after {STEPS} steps"
+TRAINED_CHECK = "float64 forward after training"
+WITHOUT_REFERENCE = "without a reference in NumPy: the implementations are compared with each other alone"
 
 Nudged = Mapping[str, Mapping[str, Trace]]  # by precision and framework
 
@@ -62,28 +65,34 @@ NOTES = dict.fromkeys(
 )
 
 
-def certify(
+def certify(  # noqa: PLR0913 (the traces, and what is known of the network)
     contender: str,
     double: Mapping[str, Trace],
     single: Mapping[str, Trace],
     *,
     dropout: bool,
     nudged: Nudged = MappingProxyType({}),
+    alone: str = "",
 ) -> Certificate:
     """The certificate of one framework, from the traces of all frameworks in float64 (`double`) and float32 (`single`).
 
     Its trace is compared with the NumPy reference and with each of the other frameworks in PEERS. Without a trace, or
     without a peer to compare with, the certificate does not pass and states the reason. `nudged` are the traces that
-    `suspected` asks for: their first weights and inputs are changed in the last bit.
+    `suspected` asks for: their first weights and inputs are changed in the last bit. `alone` says why there is only one
+    implementation of the network, if it is so.
     """
-    peers = [name for name in PEERS if name in double and name in single and name != contender]
+    peers = _peers(contender, double, single)
     notes = [NOTES[contender]] if contender in NOTES else []
     notes += [dropout_masks.NOTE] if dropout else []
     if contender not in double or contender not in single:
         return _unproven(contender, "it produced no results for the proof: see its failure")
+    if alone:
+        return replace(_unproven(contender, alone), alone=True)
     if not peers:
         return _unproven(contender, f"{NO_SECOND} to compare it with, expected one of {', '.join(PEERS)}")
     exact, rounded = double[contender], single[contender]
+    doubles, singles = ({name: of[name] for name in peers} for of in (double, single))
+    notes += [WITHOUT_REFERENCE] if NO_REFERENCE in exact else []
     weights_limit, remarks = _weights_limit(double, nudged.get("fp64", {}))
     notes += remarks
     loss_limits = {}
@@ -91,21 +100,25 @@ def certify(
         loss_limits[steps], remarks = _loss_limit(single, nudged.get("fp32", {}), steps=steps, usual=usual)
         notes += remarks
     deviations = [
-        against_reference("float64 forward", exact, "logits", "reference", FORWARD_LIMIT),
-        against_reference(
-            "float64 forward after training", exact, "trained_logits", "trained_reference", FORWARD_LIMIT
-        ),
-        *(_weights(exact, double[peer], peer, limit=weights_limit) for peer in peers),
-        against_reference("float32 forward", rounded, "logits", "reference", FLOAT32_LIMIT),
+        *against_reference(Outputs("float64 forward", "logits", "reference"), exact, peers=doubles),
+        # Without a reference, the weights after training say the same, with a limit of their own.
+        *against_reference(Outputs(TRAINED_CHECK, "trained_logits", "trained_reference"), exact, peers={}),
+        *(_weights(exact, other, peer, limit=weights_limit) for peer, other in doubles.items()),
+        *against_reference(Outputs("float32 forward", "logits", "reference", FLOAT32_LIMIT), rounded, peers=singles),
         *(
-            _losses(rounded, single[peer], peer, steps=steps, limit=limit)
+            _losses(rounded, other, peer, steps=steps, limit=limit)
             for steps, limit in loss_limits.items()
-            for peer in peers
+            for peer, other in singles.items()
         ),
-        *second_network.deviations(exact, rounded, {peer: double[peer] for peer in peers}),
-        *(dropout_masks.deviations(exact, {peer: double[peer] for peer in peers}) if dropout else ()),
+        *second_network.deviations(exact, rounded, doubles, rounded_peers=singles),
+        *(dropout_masks.deviations(exact, doubles) if dropout else ()),
     ]
     return Certificate(contender=contender, deviations=tuple(deviations), steps=STEPS, notes=tuple(notes))
+
+
+def _peers(contender: str, *known: Mapping[str, Trace]) -> list[str]:
+    """The frameworks that this one is compared with: those of PEERS that have traces."""
+    return [name for name in PEERS if name != contender and all(name in traces for traces in known)]
 
 
 def in_precision(certificate: Certificate, precision: str, traces: Mapping[str, Trace]) -> Certificate:
@@ -122,9 +135,11 @@ def in_precision(certificate: Certificate, precision: str, traces: Mapping[str, 
     deviations = [_mantissa(found, precision)]
     if precision != "fp32":
         limit = FORWARD_BOUNDS[precision][1]
-        deviations.append(against_reference(f"{precision} forward", found, "logits", "reference", limit))
-        for peer in (name for name in PEERS if name in traces and name != contender):
-            compared = relative_deviation(found["losses"][:FIRST_LOSSES], traces[peer]["losses"][:FIRST_LOSSES])
+        peers = {name: traces[name] for name in _peers(contender, traces)}
+        outputs = Outputs(f"{precision} forward", "logits", "reference", limit)
+        deviations += against_reference(outputs, found, peers=peers)
+        for peer, other in peers.items():
+            compared = relative_deviation(found["losses"][:FIRST_LOSSES], other["losses"][:FIRST_LOSSES])
             check = f"{precision} loss of {FIRST_LOSSES} steps"
             deviations.append(Deviation(check=check, against=peer, found=compared, allowed=REDUCED_LOSS_LIMIT))
     return replace(certificate, deviations=(*certificate.deviations, *deviations))

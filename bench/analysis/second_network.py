@@ -9,7 +9,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.analysis.deviations import FLOAT32_LIMIT, FORWARD_LIMIT, Trace, against_reference, relative_deviation
+from bench.analysis.deviations import (
+    FLOAT32_LIMIT,
+    FORWARD_LIMIT,
+    Outputs,
+    Trace,
+    against_reference,
+    relative_deviation,
+)
 from bench.records.record import Deviation
 
 STEPS = 4  # of the second training
@@ -20,13 +27,21 @@ LOADED_LIMIT = 1e-15  # of each tensor: a copy has no rounding error
 AGAIN_LIMIT = 1e-9
 
 
-def deviations(exact: Trace, rounded: Trace, peers: Mapping[str, Trace]) -> list[Deviation]:
-    """The deviations of its outputs, of the weights that it exports, and of its first losses."""
-    forward = {"float64": (exact, FORWARD_LIMIT), "float32": (rounded, FLOAT32_LIMIT)}
+def deviations(
+    exact: Trace, rounded: Trace, peers: Mapping[str, Trace], *, rounded_peers: Mapping[str, Trace]
+) -> list[Deviation]:
+    """The deviations of its outputs, of the weights that it exports, and of its first losses.
+
+    `peers` are the traces of other frameworks in float64, `rounded_peers` those in float32.
+    """
+    forward = {"float64": (exact, FORWARD_LIMIT, peers), "float32": (rounded, FLOAT32_LIMIT, rounded_peers)}
     return [
         *(
-            against_reference(f"{precision} {FORWARD}", trace, "random_logits", "random_reference", limit)
-            for precision, (trace, limit) in forward.items()
+            line
+            for precision, (trace, limit, others) in forward.items()
+            for line in against_reference(
+                Outputs(f"{precision} {FORWARD}", "random_logits", "random_reference", limit), trace, peers=others
+            )
         ),
         max(_loaded(exact), _loaded(rounded), key=lambda line: (not line.holds, line.found)),
         *(

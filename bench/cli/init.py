@@ -1,4 +1,4 @@
-"""`levelfield init`: writes a workload for data of your own."""
+"""`levelfield init`: writes a workload for data of your own, or a network of your own with its workload."""
 
 import re
 from pathlib import Path
@@ -11,14 +11,15 @@ from bench.cli.options import as_option
 from bench.errors import DataError, UsageError
 from bench.plan.options import Help
 
-app = typer.Typer(help="Write a workload for data of your own.", no_args_is_help=True)
+app = typer.Typer(help="Write a workload for data or a network of your own.", no_args_is_help=True)
 
 KINDS = ("table", "series")
+NEW_MODEL = Path(__file__).parent / "new_model"  # the files of a new network, each with .txt behind its name
 
 
 @app.callback()
 def init() -> None:
-    """Write a workload for data of your own."""
+    """Write a workload for data or a network of your own."""
 
 
 @app.command("data")
@@ -73,6 +74,38 @@ def data(
         say(line)
     _show(place)
     say(f"wrote {place}; next:\n  levelfield show {place}\n  levelfield run {place}")
+
+
+@app.command("model")
+def model(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="Lower-case letters, digits and hyphens.", show_default=False),
+    ],
+) -> None:
+    """Write a network of your own in PyTorch, Keras and Flax: a folder, and a workload that trains it.
+
+    It is a small residual network on handwritten digits, which is proven equal as it is. Edit it from there.
+    """
+    from bench.workload.grid_variants import PATTERN
+    from bench.workload.workload_files import workload_names
+
+    if not re.fullmatch(PATTERN, name) or name in workload_names():
+        why = "which is a workload of the catalogue" if name in workload_names() else "which is no name of a workload"
+        fail(f"NAME: found {name!r}, {why}; expected lower-case letters, digits and hyphens, such as unet", USAGE)
+    folder, workload = Path(name), Path(f"{name}.toml")
+    there = [str(place) for place in (folder, workload) if place.exists()]
+    if there:
+        fail(f"{' and '.join(there)} is there already, expected none; choose another name, or delete it", USAGE)
+    try:
+        folder.mkdir()
+        for source in sorted(NEW_MODEL.glob("*.txt")):
+            place = workload if source.stem == "workload.toml" else folder / source.stem
+            place.write_text(source.read_text("utf-8").replace("@NAME@", name), "utf-8")
+    except OSError as error:
+        fail(f"{error.filename}: cannot be written ({error.strerror})", USAGE)
+    files = ", ".join(sorted(path.name for path in folder.iterdir()))
+    say(f"wrote {folder}/ ({files}) and {workload}; next:\n  levelfield verify {workload}\n  levelfield run {workload}")
 
 
 def _check_place(place: Path) -> None:

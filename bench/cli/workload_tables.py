@@ -66,6 +66,8 @@ def columns(workload: Workload) -> Table:
 
 def network(workload: Workload) -> Table:
     """The layers of the network: the shape of one sample after each of them, parameters, FLOPs and bytes."""
+    if not model_families.has_parts(workload.family):
+        return _weights(workload)
     first, *others = model_families.layers(workload.family, workload.spec)
     rows: list[tuple[object, ...]] = [(first.name, first.kind, _sizes(first.shape), "", "", "")]
     totals = [0, 0, 0]
@@ -85,6 +87,25 @@ def network(workload: Workload) -> Table:
             f"{formatting.grouped(statistics)} parameters are running statistics of batch norms, which are not trained."
         )
     return replace(_layers(rows), notes=tuple(notes))
+
+
+def _weights(workload: Workload) -> Table:
+    """The layers of a family that does not say what they are, with their weights."""
+    found: dict[str, list[tuple[str, tuple[int, ...]]]] = {}
+    for name, shape in model_families.spec_module(workload.family).parameter_shapes(workload.spec).items():
+        layer, _, part = name.partition(".")
+        found.setdefault(layer, []).append((part, shape))
+    rows: list[tuple[object, ...]] = []
+    for layer, weights in found.items():
+        words = ", ".join(f"{part} {_sizes(shape)}" for part, shape in weights)
+        size = sum(math.prod(shape) for _, shape in weights)
+        rows.append(
+            (layer, words, formatting.UNKNOWN, formatting.grouped(size), formatting.UNKNOWN, formatting.UNKNOWN)
+        )
+    total = formatting.grouped(model_families.parameters(workload.family, workload.spec))
+    rows.append(("total", "", "", total, formatting.UNKNOWN, formatting.UNKNOWN))
+    note = "n/a: spec.py has no function `parts`, so there are no shapes of layers, no FLOPs and no roofline."
+    return replace(_layers(rows), notes=(note,))
 
 
 def _layers(rows: Iterable[Iterable[object]]) -> Table:

@@ -80,9 +80,11 @@ def estimate_s(case: Case, workload: Workload, *, block_seconds: float, known: M
     """A rough estimate of the seconds that a case takes: its last measured duration, or an estimate from its FLOPs."""
     if case.subject in known:
         return known[case.subject]
-    sample_s = (
-        model_families.flops_per_sample(workload.family, workload.spec) / ASSUMED_FLOPS[case.device.partition(":")[0]]
-    )
+    if model_families.has_parts(workload.family):
+        flops = model_families.flops_per_sample(workload.family, workload.spec)
+    else:
+        flops = 2 * model_families.parameters(workload.family, workload.spec)
+    sample_s = flops / ASSUMED_FLOPS[case.device.partition(":")[0]]
     if case.purpose == "memory":
         return 2 * ASSUMED_START_S
     if case.purpose == "capacity":

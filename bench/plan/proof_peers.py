@@ -1,6 +1,6 @@
 """Which frameworks a proof adds to the chosen ones, so that two can be compared."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from bench.analysis.equivalence import PEERS
 from bench.records import variables
@@ -17,19 +17,20 @@ def second(
     refused: Container[str] = (),
     gpu: bool = False,
     environ: Mapping[str, str] | None = None,
+    able: Callable[[Contender], bool] = lambda _: True,
 ) -> tuple[Contender, ...]:
-    """The frameworks to add to the chosen ones; those in `refused` cannot run the work.
+    """The frameworks to add to the chosen ones; those in `refused` cannot run the work, as those that are not `able`.
 
     A framework that a variable of the shell would spoil is not added.
     """
     given = shell() if environ is None else environ
     known = {str(item): item for item in frameworks.every_contender()}
     peers = [known[name] for name in PEERS if name in known]  # sorted by start-up time, the fastest first
-    missing = PAIR - sum(item in contenders and str(item) not in refused for item in peers)
+    missing = PAIR - sum(item in contenders and str(item) not in refused and able(item) for item in peers)
     others = [
         item
         for item in peers
-        if item not in contenders and frameworks.is_installed(item)
+        if item not in contenders and able(item) and frameworks.is_installed(item)
         if not variables.refused(given, gpu=gpu, libraries=(item.library,))
     ]
     return tuple(others[: max(0, missing)])

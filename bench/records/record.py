@@ -118,6 +118,7 @@ class Certificate:
         notes: Remarks, for example on a limit that was raised for a network that amplifies rounding errors.
         problem: Why there is no proof. None if there is one.
         available: Whether the framework can do the work at all. If not, there is nothing to prove.
+        alone: Whether the network has no second implementation, so that there is nothing to compare it with.
     """
 
     contender: str
@@ -126,6 +127,7 @@ class Certificate:
     notes: tuple[str, ...] = ()
     problem: str | None = None
     available: bool = True
+    alone: bool = False
 
     @property
     def passed(self) -> bool:

@@ -14,7 +14,8 @@ from bench.report.results import STATUS_WORDS, Status
 
 Certificates = Mapping[tuple[str, str], Certificate]
 
-PROVEN = f"Proven equal: in float64, outputs agree with a NumPy reference within {FORWARD_LIMIT:.0e}."
+PROVEN = f"Proven equal: in float64, outputs agree with {{what}} within {FORWARD_LIMIT:.0e}."
+REFERENCE, EACH_OTHER = "a NumPy reference", "those of the other frameworks"
 WEIGHTS = (
     f"Weights after {STEPS} optimizer steps agree with those of {{others}} within {WEIGHTS_LIMIT:.0e}, unless the "
     "certificate notes a wider limit."
@@ -22,7 +23,7 @@ WEIGHTS = (
 ALONE = (
     f"There was no other framework to compare with, so nothing is known of the weights after {STEPS} optimizer steps."
 )
-RANDOM = "A network with random weights agrees with the reference too, and exports these weights unchanged."
+RANDOM = "A network with random weights agrees with {what} too, and exports these weights unchanged."
 
 
 def hold(found: Certificates) -> bool:
@@ -34,8 +35,11 @@ def meaning(found: Iterable[Certificate]) -> str:
     """What `proven equal` means for these certificates; older ones had no network with random weights."""
     proofs = tuple(found)
     checks = [{line.check for line in item.deviations} for item in proofs if item.deviations]
-    random = [RANDOM] if checks and all(LOADED_CHECK in known for known in checks) else []
-    return " ".join([PROVEN, _weights(proofs), *random])
+    against = {line.against for item in proofs for line in item.deviations}
+    has_reference = not against or "reference" in against
+    outputs, network = (REFERENCE, "the reference") if has_reference else (EACH_OTHER, "theirs")
+    random = [RANDOM.format(what=network)] if checks and all(LOADED_CHECK in known for known in checks) else []
+    return " ".join([PROVEN.format(what=outputs), _weights(proofs), *random])
 
 
 def _weights(proofs: Sequence[Certificate]) -> str:
@@ -49,6 +53,8 @@ def _weights(proofs: Sequence[Certificate]) -> str:
 
 
 def _status(certificate: Certificate) -> Status:
+    if certificate.alone:
+        return "missing"
     return "passed" if certificate.passed else "failed" if certificate.available else "unavailable"
 
 

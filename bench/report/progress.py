@@ -204,6 +204,8 @@ def verdict(certificate: Certificate) -> str:
         return "proven equal"
     if not certificate.available:
         return f"unavailable: {certificate.problem}"
+    if certificate.alone:
+        return f"no proof: {certificate.problem}"
     wrong = [item for item in certificate.deviations if not item.holds]
     reasons = (
         f"{item.check} deviates from {item.against} by {formatting.deviation(item.found)}, "

@@ -266,7 +266,7 @@ def status(results: Results, workload: str, lane_is: Lane) -> Status:
     """Whether all records of a lane are proven equal; `unavailable` if the framework cannot do this work."""
     found = certificates(results, workload, lane_is)
     known = [item for item in found if item is not None]
-    if not found or len(known) < len(found):
+    if not found or len(known) < len(found) or any(item.alone for item in known):
         return "missing"
     if all(item.passed for item in known):
         return "passed"

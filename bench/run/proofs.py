@@ -93,7 +93,8 @@ class Proofs:
     ) -> Pending:
         """Begin the proofs of one workload; where only one framework was chosen, a second one is added to compare."""
         pending = Pending(workload=workload, device=device, precision=precision, tunings=tunings)
-        return replace(pending, traces=self._begin(pending, (*contenders, *second(contenders, gpu=device != "cpu"))))
+        others = second(contenders, gpu=device != "cpu", able=_able(workload))
+        return replace(pending, traces=self._begin(pending, (*contenders, *others)))
 
     def collect(self, pending: Pending) -> dict[str, Certificate]:
         """Wait for the traces of one workload; the certificates by framework, as `keras/jax`."""
@@ -111,9 +112,12 @@ class Proofs:
                 else:
                     traces[kind][str(contender)] = found
             # If the second framework cannot run the work, the next one takes its place.
-            under_way = self._begin(pending, second(tuple(contenders), refused=refusals, gpu=pending.device != "cpu"))
+            able, gpu = _able(pending.workload), pending.device != "cpu"
+            others = second(tuple(contenders), refused=refusals, gpu=gpu, able=able)
+            under_way = self._begin(pending, others)
         dropout = without_dropout(pending.workload.spec) != pending.workload.spec
-        make = partial(equivalence.certify, double=traces["fp64"], single=traces["fp32"], dropout=dropout)
+        alone = _alone(pending.workload)
+        make = partial(equivalence.certify, double=traces["fp64"], single=traces["fp32"], dropout=dropout, alone=alone)
         made = {name: make(name) for name in map(str, contenders)}
         suspects = {
             kind: [name for name, item in made.items() if kind in equivalence.suspected(item)] for kind in PROVEN_IN
@@ -190,6 +194,17 @@ class Proofs:
         finally:
             self._free.put(first_core)
             self.tell("ended", work)
+
+
+def _able(workload: Workload) -> Callable[[Contender], bool]:
+    """Whether the workload's family has a file for a framework."""
+    return lambda item: model_families.has_file(workload.family, item.framework)
+
+
+def _alone(workload: Workload) -> str:
+    """Why nothing can be compared, if the workload's family has a file for one framework alone; else empty."""
+    known = [name for name in frameworks.framework_names() if model_families.has_file(workload.family, name)]
+    return f"the family has a file for {known[0]} alone, so nothing can be compared" if len(known) == 1 else ""
 
 
 def _work(pending: Pending, contender: Contender, kind: str) -> Work:

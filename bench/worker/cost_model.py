@@ -103,19 +103,20 @@ class Demand:
 
 
 def demand(workload: Workload, scenario: Scenario, batch_size: int, *, precision: Precision) -> Demand:
-    """What one call of a workload needs, in this scenario, batch size and precision."""
+    """What one call of a workload needs, in this scenario, batch size and precision; its family has parts."""
     module, rule = model_families.spec_module(workload.family), workload.recipe.optimizer
-    layers, shapes = model_families.layers(workload.family, workload.spec), module.parameter_shapes(workload.spec)
+    parts, shapes = module.parts(workload.spec), module.parameter_shapes(workload.spec)
+    layers = model_families.layers(workload.family, workload.spec)
     return Demand(
         scenario=scenario,
         batch_size=batch_size,
-        flops_per_sample=model_families.flops_per_sample(workload.family, workload.spec),
+        flops_per_sample=sum(part.flops for part in parts),
         flops_on_inputs=_flops_on_inputs(shapes, layers[1]),
         weights_on_inputs=math.prod(shapes[f"{layers[1].name}.kernel"]),
         inputs=math.prod(module.input_shape(workload.spec)),
         weights=tuple(layer.parameters for layer in layers[1:]),
         outputs=tuple(math.prod(layer.shape) for layer in layers[1:]),
-        kept=tuple(part.kept or math.prod(part.shape) for part in module.parts(workload.spec)),
+        kept=tuple(part.kept or math.prod(part.shape) for part in parts),
         moments=MOMENTS[type(rule)](rule),
         bytes_per_output=2 if precision == "bf16" else FLOAT32_BYTES,
     )

@@ -120,7 +120,7 @@ class PreparedWorkload:
     def reference(
         self, weights: model_families.Weights, inputs: np.ndarray, *, spec: model_families.Spec | None = None
     ) -> np.ndarray:
-        """The correct logits for these inputs, computed by NumPy in float64."""
+        """The correct logits for these inputs, computed by NumPy in float64, for a family that has a reference."""
         double = {name: value.astype(np.float64) for name, value in weights.items()}
         module = model_families.spec_module(self.workload.family)
         return module.forward(spec or self.workload.spec, double, inputs.astype(np.float64))
@@ -159,8 +159,13 @@ def forms(module: ModuleType) -> dict[str, tuple[str, ...]]:
 
 
 def network_module(family: str, framework: str) -> ModuleType:
-    """The module `models.<family>.<framework>`."""
-    return importlib.import_module(f"models.{family}.{framework}")
+    """The module `models.<family>.<framework>`, or that of the user's folder.
+
+    Raises UnavailableError if the family has no file for the framework.
+    """
+    if not model_families.has_file(family, framework):
+        raise UnavailableError(f"{family} has no file {framework}.py")
+    return importlib.import_module(f"{model_families.package(family)}.{framework}")
 
 
 def load_adapter(framework: str) -> Adapter:

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.adapters.base import IDIOMATIC, HostBatch
 from bench.analysis import dropout_masks, second_network
-from bench.analysis.deviations import relative_deviation
+from bench.analysis.deviations import NO_REFERENCE, relative_deviation
 from bench.analysis.equivalence import LOSS_STEPS, STEPS
 from bench.datasets import base as datasets
 from bench.worker.prepared_workload import PreparedWorkload
@@ -50,7 +50,7 @@ def trace(
     first = subject.export(model)
     found = {
         "logits": adapter.to_numpy(adapter.predict(adapter.put(inputs))),
-        "reference": subject.reference(first, inputs, spec=spec),
+        **_reference(subject, "reference", first, inputs, spec=spec),
     }
     fed = (_shaken(train.inputs[rows], number) if nudged else train.inputs[rows] for number, rows in enumerate(batches))
     steps = [(batch, train.targets[rows]) for batch, rows in zip(fed, batches, strict=True)]
@@ -62,7 +62,7 @@ def trace(
     found |= {f"weights/{name}": value for name, value in weights.items()}
     found["losses"] = np.array([float(adapter.to_numpy(loss)) for loss in losses])
     found["trained_logits"] = adapter.to_numpy(adapter.predict(adapter.put(inputs)))
-    found["trained_reference"] = subject.reference(weights, inputs, spec=spec)
+    found |= _reference(subject, "trained_reference", weights, inputs, spec=spec)
     if not nudged and subject.precision in WITH_RANDOM_WEIGHTS:
         found |= _with_random_weights(subject, steps, spec=spec, tuning=tuning)
         if subject.precision == "fp64" and spec != subject.workload.spec:
@@ -70,6 +70,20 @@ def trace(
             found |= _with_dropout(subject, (train.inputs[few], train.targets[few]), tuning=tuning)
     found["mantissa_bits"] = np.array(mantissa_bits(subject, tuning=tuning))
     return found
+
+
+def _reference(
+    subject: PreparedWorkload,
+    name: str,
+    weights: model_families.Weights,
+    inputs: np.ndarray,
+    *,
+    spec: model_families.Spec | None = None,
+) -> dict[str, np.ndarray]:
+    """The outputs of the reference under this name, or the mark of a family that has none."""
+    if not model_families.has_reference(subject.workload.family):
+        return {NO_REFERENCE: np.array(1)}
+    return {name: subject.reference(weights, inputs, spec=spec)}
 
 
 def random_weights(
@@ -107,7 +121,7 @@ def _with_random_weights(
         f"{second_network.LOADED}{name}": np.array(_change(loaded, given, name)) for name in sorted({*loaded, *given})
     }
     found["random_logits"] = adapter.to_numpy(adapter.predict(adapter.put(inputs)))
-    found["random_reference"] = subject.reference(given, inputs, spec=spec)
+    found |= _reference(subject, "random_reference", given, inputs, spec=spec)
     if subject.precision == "fp64":
         losses = adapter.train([adapter.put(*step) for step in steps[: second_network.STEPS]])
         adapter.wait(losses)
@@ -130,7 +144,7 @@ def _with_dropout(subject: PreparedWorkload, step: HostBatch, *, tuning: Framewo
     return {
         "dropout_losses": np.array([float(adapter.to_numpy(loss)) for loss in losses]),
         "dropout_logits": adapter.to_numpy(adapter.predict(adapter.put(step[0]))),
-        "dropout_reference": subject.reference(subject.export(model), step[0]),
+        **_reference(subject, "dropout_reference", subject.export(model), step[0]),
     }
 
 

@@ -77,6 +77,8 @@ def norms_over_one_value(family: str, spec: model_families.Spec) -> list[str]:
         for layer in stack
         if is_dataclass(layer)
     ]
+    if not model_families.has_parts(family):
+        return []
     parts = model_families.spec_module(family).parts(spec)  # one for each layer, then the head
     return [
         part.name

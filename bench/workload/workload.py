@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 from bench.datasets import description
 from bench.datasets.description import Description
 from bench.errors import DataError, UsageError, in_toml, meant
-from bench.workload import grid_variants, model_families, recipe_checks, unknown_names
+from bench.workload import grid_variants, model_families, own_families, own_family_checks, recipe_checks, unknown_names
 from bench.workload.recipe import LOSSES, Band, Recipe, Size, Switch, Target, from_toml
 from bench.workload.toml_errors import mistakes, read_toml
 from bench.workload.workload_files import WORKLOADS, workload_names
@@ -140,27 +140,29 @@ def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
     problems: list[str] = []
     file = _outline(content, problems)
     dataset, data = _data(content, file, source, problems)
-    spec = _spec(content, file, data, problems)
+    spec = _spec(content, file, data, problems, source=source)
     if file and data:
         file = replace(file, recipe=_with_loss(file.recipe, content, data))
         problems += recipe_checks.problems(file.recipe, data, target=file.target, band=file.band, timed=_timed(file))
         problems += _wrong_grid(file)
     if file and data and spec:
-        problems += recipe_checks.single_values(file.model["family"], spec, file.recipe, data, timed=_timed(file))
+        family = model_families.located(file.model["family"], beside=source.parent)
+        problems += recipe_checks.single_values(family, spec, file.recipe, data, timed=_timed(file))
     if problems or not (file and data and spec):
         raise UsageError(f"{source}: {'; '.join(dict.fromkeys(problems))}")
+    family = model_families.located(file.model["family"], beside=source.parent)
     return Workload(
         name=file.name,
         title=file.title,
-        family=file.model["family"],
+        family=family,
         spec=spec,
         dataset=dataset,
         description=data,
         recipe=file.recipe,
         target=file.target,
         band=file.band,
-        digest=_digest(content, dataset=dataset, family=file.model["family"]),
-        proof_digest=_digest(_steps_alone(content), dataset=dataset, family=file.model["family"]),
+        digest=_digest(content, dataset=dataset, family=family),
+        proof_digest=_digest(_steps_alone(content), dataset=dataset, family=family),
         content=content,
         source=str(source),
         batch_sizes=_timed(file),
@@ -263,8 +265,27 @@ def _outputs(content: Mapping[str, Any], file: Outline | None, data: Description
     return recipe_checks.outputs(loss, data) if data else 1
 
 
+def _module(
+    table: Mapping[str, Any], source: Path, problems: list[str]
+) -> tuple[str, model_families.SpecModule | None]:
+    """The family that a table `[model]` names, and its spec module; None if it has a mistake."""
+    family, known = table.get("family"), model_families.family_names()
+    is_folder = isinstance(family, str) and own_families.is_folder(family)
+    if not is_folder and family not in known:
+        found = f"{in_toml(family)}{meant(str(family), known)}" if "family" in table else "nothing"
+        folder = 'or the path of a folder of your own, such as "./unet"'
+        problems.append(f"model.family: found {found}, expected one of {', '.join(known)}, {folder}")
+        return "", None
+    named = model_families.located(str(family), beside=source.parent)
+    try:
+        return named, model_families.spec_module(named)
+    except UsageError as error:
+        problems.append(f"model.family: {error}")
+        return named, None
+
+
 def _spec(
-    content: Mapping[str, Any], file: Outline | None, data: Description | None, problems: list[str]
+    content: Mapping[str, Any], file: Outline | None, data: Description | None, problems: list[str], *, source: Path
 ) -> model_families.Spec | None:
     """The spec of the network; None if the table `[model]` has a mistake.
 
@@ -273,14 +294,10 @@ def _spec(
     table = content.get("model")
     if not isinstance(table, Mapping):
         return None
-    options = dict(table)
-    family = options.pop("family", None)
-    if family not in model_families.family_names():
-        known = model_families.family_names()
-        found = f"{in_toml(family)}{meant(str(family), known)}" if "family" in table else "nothing"
-        problems.append(f"model.family: found {found}, expected one of {', '.join(known)}")
+    options = {key: value for key, value in table.items() if key != "family"}
+    family, module = _module(table, source, problems)
+    if module is None:
         return None
-    module = model_families.spec_module(family)
     try:
         sizes = module.sizes(data.sample_shape if data else ANY_SHAPE) | {"outputs": _outputs(content, file, data)}
     except ValueError as error:
@@ -292,10 +309,15 @@ def _spec(
     ]
     problems += decided
     try:
-        return module.Spec(**options, **sizes)
+        spec = module.Spec(**options, **sizes)
     except ValidationError as error:
         problems += mistakes("model", error, kind=module.Spec, decided=sizes)
         return None
+    if own_families.is_folder(family):
+        wrong = own_family_checks.problems(Path(family), spec)
+        problems += wrong
+        return None if wrong else spec
+    return spec
 
 
 def _located(dataset: Mapping[str, Any], source: Path) -> Mapping[str, Any]:
@@ -314,6 +336,8 @@ def _digest(content: Mapping[str, Any], *, dataset: Mapping[str, Any], family: s
     what = {key: value for key, value in content.items() if key not in {"title", "band", "grid", "timing", "large"}}
     # The fingerprint covers the content of a user's data files, so their paths do not matter.
     what["dataset"] = {key: value for key, value in dataset.items() if key not in description.PATHS}
+    if own_families.is_folder(family):  # the code of a folder is in the digest, so its place does not matter
+        what["model"] = {**what["model"], "family": Path(family).name}
     text = json.dumps([what, description.fingerprint(dataset)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode() + model_families.spec_source(family)).hexdigest()[:16]
 

@@ -31,7 +31,8 @@ come with Levelfield. This is one of them:"""
 
 MODELS = """\
 `family` in the table `[model]` chooses the network. The other keys of `[model]` depend on the family. The data set
-decides the sizes of the input and of the output, so no file sets them."""
+decides the sizes of the input and of the output, so no file sets them. A path such as `"./my-net"`, relative to this
+file, chooses a [network of your own](../how-to/own-network.md): its keys are the fields of its `Spec`."""
 
 DATA_SETS = """\
 `name` in the table `[dataset]` chooses a data set that comes with Levelfield. `kind` chooses data of your own

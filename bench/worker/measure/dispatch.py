@@ -12,12 +12,13 @@ from bench.analysis.deviations import relative_deviation
 from bench.datasets.base import cycle
 from bench.records.measurement import Block, Capacity, Measurement, Memory, Trial
 from bench.records.record import Case
-from bench.worker.cost_model import demand
+from bench.worker.cost_model import Demand, demand
 from bench.worker.measure import inference, memory, training
 from bench.worker.measure.block import Conditions
 from bench.worker.measure.clock import now_ns
 from bench.worker.measure.interleaving import Meeting, Place
 from bench.worker.prepared_workload import PreparedWorkload
+from bench.workload import model_families
 from bench.workload.axes import FrameworkOptions
 from bench.workload.model_families import Weights
 
@@ -93,8 +94,13 @@ def _time_inference(subject: PreparedWorkload, case: Case, occasion: Occasion) -
     return Measurement(blocks=tuple(blocks), forward_deviation=deviation(subject, model, query))
 
 
-def deviation(subject: PreparedWorkload, model: Model, query: np.ndarray) -> float:
-    """The relative deviation from the reference of the outputs for a timed query, by its first samples."""
+def deviation(subject: PreparedWorkload, model: Model, query: np.ndarray) -> float | None:
+    """The relative deviation from the reference of the outputs for a timed query, by its first samples.
+
+    None if the family has no reference.
+    """
+    if not model_families.has_reference(subject.workload.family):
+        return None
     answers = subject.adapter.to_numpy(subject.adapter.predict(subject.adapter.put(query)))[:ANSWERS]
     return relative_deviation(answers, subject.reference(subject.export(model), query[:ANSWERS]))
 
@@ -130,6 +136,7 @@ def _peak(subject: PreparedWorkload, case: Case, occasion: Occasion) -> Measurem
         once = _exercise(subject, case, rows, calls=MEMORY_CALLS, tuning=occasion.tuning(batch_size))
         peak = memory.peak_resident_bytes() if readable else None
         device = subject.adapter.peak_memory_bytes()
+        asked = _demand(subject, case, batch_size)
         peaks.append(
             Memory(
                 batch_size=batch_size,
@@ -138,7 +145,7 @@ def _peak(subject: PreparedWorkload, case: Case, occasion: Occasion) -> Measurem
                 device_peak_bytes=device.allocated,
                 device_reserved_bytes=device.reserved,
                 nvml_used_bytes=memory.nvml_used_bytes(case.device),
-                demanded_bytes=demand(subject.workload, case.scenario, batch_size, precision=case.precision).held,
+                demanded_bytes=asked.held if asked else {},
                 accounted_bytes=_account(subject, once),
             )
         )
@@ -208,11 +215,20 @@ def _conditions(case: Case, batch_size: int, occasion: Occasion) -> Conditions:
 
 
 def _told(block: Block, subject: PreparedWorkload, case: Case, occasion: Occasion) -> Block:
-    """Report progress; return the block with the FLOPs and bytes that one of its calls needs."""
+    """Report progress; return the block with the FLOPs and bytes that one of its calls needs, where they are known."""
     occasion.progress({"batch_size": block.batch_size, "call_ns": int(np.median(block.synchronised_ns))})
-    asked = demand(subject.workload, case.scenario, block.batch_size, precision=case.precision)
+    asked = _demand(subject, case, block.batch_size)
+    if asked is None:
+        return block
     held_bytes = sum(asked.held.values())
     return replace(block, flops=asked.flops, least_bytes=asked.least_bytes, held_bytes=held_bytes)
+
+
+def _demand(subject: PreparedWorkload, case: Case, batch_size: int) -> Demand | None:
+    """What one call needs; None if the family does not say what its layers are."""
+    if not model_families.has_parts(subject.workload.family):
+        return None
+    return demand(subject.workload, case.scenario, batch_size, precision=case.precision)
 
 
 PURPOSES = {

@@ -104,7 +104,7 @@ class Server:
         work = inference.queries(self.subject.adapter, inputs, batch_size=batch_size)
         if not self._works:
             found = deviation(self.subject, self._model, inputs[cycle(len(inputs), batch_size)])
-            reason = misfit(found, self.subject.precision)
+            reason = None if found is None else misfit(found, self.subject.precision)
             if reason is not None:
                 raise WrongError("failed", reason)
         return work

@@ -5,7 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from bench.analysis.deviations import against_reference, relative_deviation, weights_deviation, worst_tensor
+from bench.analysis.deviations import (
+    NO_REFERENCE,
+    Outputs,
+    against_reference,
+    relative_deviation,
+    weights_deviation,
+    worst_tensor,
+)
 
 Arrays = dict[str, np.ndarray]
 
@@ -70,7 +77,16 @@ def test_there_is_no_name_without_weights() -> None:
 
 def test_outputs_that_a_trace_lacks_deviate_infinitely() -> None:
     known = {"logits": np.ones(2), "reference": np.ones(2)}
-    assert against_reference("forward", known, "logits", "reference", 1.0).holds
+    outputs = Outputs("forward", "logits", "reference")
+    assert [line.holds for line in against_reference(outputs, known, peers={})] == [True]
     for name in known:
         without = {key: value for key, value in known.items() if key != name}
-        assert against_reference("forward", without, "logits", "reference", 1.0).found == math.inf
+        assert [line.found for line in against_reference(outputs, without, peers={})] == [math.inf]
+
+
+def test_without_a_reference_outputs_are_compared_with_those_of_each_peer() -> None:
+    mine, near, far = ({"logits": np.full(2, value), NO_REFERENCE: np.array(1)} for value in (1.0, 1.0 + 1e-15, 1.5))
+    lines = against_reference(Outputs("forward", "logits", "reference"), mine, peers={"flax": near, "keras": far})
+    assert [(line.against, line.holds) for line in lines] == [("flax", True), ("keras", False)]
+    lines = against_reference(Outputs("forward", "logits", "reference"), mine, peers={"flax": {}})
+    assert [line.found for line in lines] == [math.inf]

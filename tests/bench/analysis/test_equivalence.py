@@ -290,6 +290,13 @@ def test_without_a_peer_there_is_no_proof() -> None:
     assert found.problem.startswith("found no second framework to compare it with, expected one of pytorch, flax")
 
 
+def test_a_network_with_a_single_implementation_is_not_proven_and_says_why() -> None:
+    traces = {"keras/tensorflow": arrays(), "keras/jax": arrays()}
+    found = certify("keras/jax", traces, traces, dropout=False, alone="there is only keras.py")
+    assert (found.passed, found.alone, found.problem) == (False, True, "there is only keras.py")
+    assert not certify("keras/jax", traces, traces, dropout=False).alone
+
+
 @pytest.mark.parametrize(("double", "single"), [({}, {"flax": arrays()}), ({"flax": arrays()}, {})])
 def test_without_both_traces_there_is_no_proof(double: dict[str, Arrays], single: dict[str, Arrays]) -> None:
     found = certify("flax", {"pytorch": arrays(), **double}, {"pytorch": arrays(), **single}, dropout=False)

@@ -25,7 +25,8 @@ def trace(**changes: float) -> Arrays:
 
 
 def failing(exact: Arrays, rounded: Arrays | None = None, *, peer: Arrays | None = None) -> list[Deviation]:
-    found = deviations(exact, rounded if rounded is not None else trace(), {"flax": peer or trace()})
+    single = rounded if rounded is not None else trace()
+    found = deviations(exact, single, {"flax": peer or trace()}, rounded_peers={"flax": trace()})
     return [item for item in found if not item.holds]
 
 

@@ -35,6 +35,11 @@ def test_only_installed_frameworks_are_added(monkeypatch: pytest.MonkeyPatch) ->
     assert second((PYTORCH,)) == ()
 
 
+def test_a_framework_for_which_the_network_has_no_file_is_not_added() -> None:
+    assert second((PYTORCH,), able=lambda item: item.framework != "flax") == (TENSORFLOW,)
+    assert second((FLAX,), able=lambda item: item.framework == "flax") == ()
+
+
 def test_a_framework_that_a_variable_of_the_shell_spoils_is_not_added() -> None:
     assert second((PYTORCH,), environ=NO_JIT) == (TENSORFLOW,)
     assert second((PYTORCH,), environ={"JAX_DISABLE_JIT": "0"}) == (FLAX,)

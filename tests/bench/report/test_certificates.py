@@ -51,8 +51,23 @@ def test_random_weights_are_named_only_if_every_proof_has_them() -> None:
     loaded = Deviation(check=LOADED_CHECK, against="given weights", found=0.0, allowed=1e-15)
     now = {key: replace(item, deviations=(*item.deviations, loaded)) for key, item in FOUND.items()}
     now["tiny", "keras/jax"] = NONE
-    assert table(now).notes[0].endswith(RANDOM)
-    assert RANDOM not in table({**now, ("tiny", "flax"): FAILED}).notes[0], "from before this check"
+    assert table(now).notes[0].endswith(RANDOM.format(what="the reference"))
+    assert RANDOM.format(what="the reference") not in table({**now, ("tiny", "flax"): FAILED}).notes[0], (
+        "from before this check"
+    )
+
+
+def test_without_a_reference_outputs_are_those_of_the_other_frameworks() -> None:
+    peers = replace(FORWARD, against="flax")
+    found = {("tiny", "pytorch"): Certificate(contender="pytorch", deviations=(peers,), steps=100)}
+    assert meaning(found.values()).startswith("Proven equal: in float64, outputs agree with those of the other")
+    assert "a NumPy reference" in meaning(FOUND.values())
+
+
+def test_a_network_with_a_single_implementation_has_no_proof() -> None:
+    alone = Certificate(contender="pytorch", deviations=(), steps=100, problem="only pytorch.py", alone=True)
+    assert table({("tiny", "pytorch"): alone}).rows[0][2].text == "no proof"
+    assert not hold({("tiny", "pytorch"): alone}), "a command that is asked for proofs does not pass without one"
 
 
 def test_nan_counts_as_the_largest_deviation() -> None:

@@ -1,0 +1,77 @@
+"""The weights of a Flax network by the canonical names of its layers."""
+
+from collections.abc import Iterator, Mapping
+
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+from models.layers.flax import Dtypes, blank, fill, to_numpy
+from models.layers.spec import Weights
+from models.named_layers import names
+
+__all__ = ["Dtypes", "Layers", "Weights", "blank", "dtypes_of", "export", "load"]
+
+KNOWN = "Linear, Conv, BatchNorm, LayerNorm, GroupNorm, Embed, RNN"
+Layers = Mapping[str, nnx.Module]
+
+KERNEL = {"kernel": "kernel", "bias": "bias"}
+NORM = {"scale": "scale", "offset": "bias", "mean": "mean", "variance": "var"}
+# The parts of the canonical names, each with the attribute of the layer.
+TYPES: Mapping[type[nnx.Module], Mapping[str, str]] = {
+    nnx.Linear: KERNEL,
+    nnx.Conv: KERNEL,
+    nnx.BatchNorm: NORM,
+    nnx.LayerNorm: NORM,
+    nnx.GroupNorm: NORM,
+    nnx.Embed: {"table": "embedding"},
+}
+CELLS = (nnx.OptimizedLSTMCell, nnx.SimpleCell)
+
+
+def load(model: nnx.Module, layers: Layers, weights: Weights) -> None:
+    """Copy the weights into the layers of the model, in the precision of the weights.
+
+    Raises ValueError if names or shapes do not fit, or if a trainable parameter of the model belongs to no layer.
+    """
+    variables = {name: item for layer, module in layers.items() for name, item in _variables(layer, module)}
+    known = {id(item) for item in variables.values()}
+    names.check(
+        {name: value.shape for name, value in weights.items()},
+        {name: tuple(item.shape) for name, item in variables.items()},
+        unnamed=[
+            ".".join(map(str, path))
+            for path, item in nnx.iter_graph(model)
+            if isinstance(item, nnx.Param) and id(item) not in known
+        ],
+    )
+    for name, item in variables.items():
+        fill(item, weights[name])
+
+
+def export(layers: Layers) -> Weights:
+    """A copy of the current weights, by their canonical names."""
+    return to_numpy({name: item[...] for layer, module in layers.items() for name, item in _variables(layer, module)})
+
+
+def dtypes_of(weights: Weights, compute_dtype: str | None) -> Dtypes:
+    """Parameters have the dtype of the weights; computations too, or `compute_dtype`."""
+    kept = next(iter(weights.values())).dtype
+    return {"dtype": jnp.dtype(compute_dtype or kept), "param_dtype": kept}
+
+
+def _variables(name: str, layer: nnx.Module) -> Iterator[tuple[str, nnx.Variable[Array]]]:
+    """The variables of a layer by their canonical names; raises TypeError for a layer without a rule."""
+    cell = layer.cell if isinstance(layer, nnx.RNN) else layer
+    if isinstance(cell, CELLS):
+        yield f"{name}.kernel", cell.dense_i.kernel
+        yield f"{name}.recurrent", cell.dense_h.kernel
+        biases = (part.bias for part in (cell.dense_i, cell.dense_h) if part.bias is not None)
+        yield f"{name}.bias", next(biases)
+        return
+    if type(layer) not in TYPES:
+        raise TypeError(f"{name}: found {type(layer).__name__}, expected a layer with weights: {KNOWN}")
+    for part, attribute in TYPES[type(layer)].items():
+        item = getattr(layer, attribute, None)
+        if item is not None:
+            yield f"{name}.{part}", item

@@ -1,0 +1,132 @@
+"""Weights go into the layers of a network by name, come out unchanged, and what does not fit is named."""
+
+import importlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.named_layers import names
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+)
+
+KINDS: dict[str, dict[str, tuple[int, ...]]] = {
+    "dense": {"kernel": (5, 3), "bias": (3,)},
+    "convolution": {"kernel": (3, 2, 5, 4), "bias": (4,)},
+    "norm": {"scale": (5,), "offset": (5,), "mean": (5,), "variance": (5,)},
+    "layer norm": {"scale": (5,), "offset": (5,)},
+    "embedding": {"table": (7, 5)},
+    "lstm": {"kernel": (5, 12), "recurrent": (3, 12), "bias": (12,)},
+    "rnn": {"kernel": (5, 3), "recurrent": (3, 3), "bias": (3,)},
+}
+
+
+def made(contender: str, kind: str) -> tuple[Any, Any]:
+    """A model with one layer of this kind, and the layer."""
+    framework = contender.partition("/")[0]
+    return {"pytorch": _pytorch, "keras": _keras, "flax": _flax}[framework](kind)
+
+
+def _pytorch(kind: str) -> tuple[Any, Any]:
+    nn = importlib.import_module("torch").nn
+    named = importlib.import_module("models.named_layers.pytorch")
+    layer = {
+        "dense": lambda: nn.Linear(5, 3),
+        "convolution": lambda: nn.Conv2d(5, 4, (3, 2)),
+        "norm": lambda: named.batch_norm(5),
+        "layer norm": lambda: nn.LayerNorm(5),
+        "embedding": lambda: nn.Embedding(7, 5),
+        "lstm": lambda: nn.LSTM(5, 3, batch_first=True),
+        "rnn": lambda: nn.RNN(5, 3, batch_first=True),
+    }[kind]()
+    return nn.ModuleList([layer]), layer
+
+
+def _keras(kind: str) -> tuple[Any, Any]:
+    keras = importlib.import_module("keras")
+    layers = keras.layers
+    layer, shape = {
+        "dense": lambda: (layers.Dense(3), (5,)),
+        "convolution": lambda: (layers.Conv2D(4, (3, 2)), (8, 8, 5)),
+        "norm": lambda: (layers.BatchNormalization(), (8, 8, 5)),
+        "layer norm": lambda: (layers.LayerNormalization(), (5,)),
+        "embedding": lambda: (layers.Embedding(7, 5), (4,)),
+        "lstm": lambda: (layers.LSTM(3), (4, 5)),
+        "rnn": lambda: (layers.SimpleRNN(3), (4, 5)),
+    }[kind]()
+    return keras.Sequential([keras.Input(shape), layer]), layer
+
+
+def _flax(kind: str) -> tuple[Any, Any]:
+    nnx = importlib.import_module("flax.nnx")
+    rngs = nnx.Rngs(0)
+    layer = {
+        "dense": lambda: nnx.Linear(5, 3, rngs=rngs),
+        "convolution": lambda: nnx.Conv(5, 4, (3, 2), rngs=rngs),
+        "norm": lambda: nnx.BatchNorm(5, rngs=rngs),
+        "layer norm": lambda: nnx.LayerNorm(5, rngs=rngs),
+        "embedding": lambda: nnx.Embed(7, 5, rngs=rngs),
+        "lstm": lambda: nnx.RNN(nnx.OptimizedLSTMCell(5, 3, rngs=rngs)),
+        "rnn": lambda: nnx.RNN(nnx.SimpleCell(5, 3, rngs=rngs)),
+    }[kind]()
+    return nnx.List([layer]), layer
+
+
+def weights(kind: str) -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(0)
+    return {f"one.{part}": generator.normal(size=shape).astype(np.float32) for part, shape in KINDS[kind].items()}
+
+
+def module(contender: str) -> Any:  # noqa: ANN401 (a module)
+    return importlib.import_module(f"models.named_layers.{contender.partition('/')[0]}")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_come_out_as_they_went_in(contender: str, kind: str) -> None:
+    model, layer = made(contender, kind)
+    given = weights(kind)
+    module(contender).load(model, {"one": layer}, given)
+    found = module(contender).export({"one": layer})
+    assert sorted(found) == sorted(given)
+    assert all(np.array_equal(found[name], given[name]) for name in given)
+
+
+def test_an_exported_weight_is_a_copy(contender: str) -> None:
+    model, layer = made(contender, "dense")
+    module(contender).load(model, {"one": layer}, weights("dense"))
+    module(contender).export({"one": layer})["one.kernel"][:] = 0
+    assert np.array_equal(module(contender).export({"one": layer})["one.kernel"], weights("dense")["one.kernel"])
+
+
+def test_weights_that_do_not_fit_are_named(contender: str) -> None:
+    model, layer = made(contender, "dense")
+    given = weights("dense")
+    wrong = {"one.kernel": given["one.kernel"].T, "one.weight": given["one.bias"]}
+    with pytest.raises(
+        ValueError, match=r"one.weight: no named layer has this weight; one.bias: the layer has it, the we"
+    ):
+        module(contender).load(model, {"one": layer}, wrong)
+    with pytest.raises(ValueError, match=r"one.kernel: found shape \(3, 5\) in the weights, the layer has \(5, 3\)"):
+        module(contender).load(model, {"one": layer}, {**given, "one.kernel": given["one.kernel"].T})
+
+
+def test_a_parameter_that_no_name_covers_is_named(contender: str) -> None:
+    model, _ = made(contender, "dense")
+    _, other = made(contender, "convolution")
+    with pytest.raises(ValueError, match="a trainable parameter that belongs to no named layer"):
+        module(contender).load(model, {"one": other}, weights("convolution"))
+
+
+def test_a_layer_without_a_rule_is_refused(contender: str) -> None:
+    model, _ = made(contender, "dense")
+    other = importlib.import_module("keras").layers.GRU(3) if contender.startswith("keras/") else model
+    with pytest.raises(TypeError, match=r"one: found \w+"):
+        module(contender).load(model, {"one": other}, {})
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(ValueError, match=r"a.x: no named.*b.y: the layer.*c.z: found shape.*d: a trainable"):
+        names.check({"a.x": (1,), "c.z": (1,)}, {"b.y": (1,), "c.z": (2,)}, unnamed=["d"])
+    names.check({"a.x": (1,)}, {"a.x": (1,)}, unnamed=[])
