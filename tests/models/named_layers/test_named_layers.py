@@ -1,6 +1,7 @@
 """Weights go into the layers of a network by name, come out unchanged, and what does not fit is named."""
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -45,9 +46,9 @@ def _pytorch(kind: str) -> tuple[Any, Any]:
 
 
 def _keras(kind: str) -> tuple[Any, Any]:
-    keras = importlib.import_module("keras")
+    keras: Any = importlib.import_module("keras")
     layers = keras.layers
-    layer, shape = {
+    makers: dict[str, Callable[[], Any]] = {
         "dense": lambda: (layers.Dense(3), (5,)),
         "convolution": lambda: (layers.Conv2D(4, (3, 2)), (8, 8, 5)),
         "norm": lambda: (layers.BatchNormalization(), (8, 8, 5)),
@@ -55,7 +56,8 @@ def _keras(kind: str) -> tuple[Any, Any]:
         "embedding": lambda: (layers.Embedding(7, 5), (4,)),
         "lstm": lambda: (layers.LSTM(3), (4, 5)),
         "rnn": lambda: (layers.SimpleRNN(3), (4, 5)),
-    }[kind]()
+    }
+    layer, shape = makers[kind]()
     return keras.Sequential([keras.Input(shape), layer]), layer
 
 
