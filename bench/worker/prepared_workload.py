@@ -2,6 +2,7 @@
 
 import importlib
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import ModuleType
 from typing import Literal, get_args, get_origin, get_type_hints
 
@@ -164,7 +165,7 @@ def network_module(family: str, framework: str) -> ModuleType:
     Raises UnavailableError if the family has no file for the framework.
     """
     if not model_families.has_file(family, framework):
-        raise UnavailableError(f"{family} has no file {framework}.py")
+        raise UnavailableError(f"{Path(family).name} has no file {framework}.py")  # a record names no path
     return importlib.import_module(f"{model_families.package(family)}.{framework}")
 
 
