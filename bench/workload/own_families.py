@@ -126,6 +126,14 @@ def called(folder: Path, function: Callable[[], Value]) -> Value:
         raise UsageError(f"{_place(folder, error)}: {type(error).__name__}: {_in_one_line(error)}") from error
 
 
+def copy(folder: Path, to: Path) -> None:
+    """Copy the code of the family to a new folder."""
+    for path in _files(folder):
+        place = to / path.relative_to(folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(path.read_bytes())
+
+
 def spec_source(folder: Path) -> bytes:
     """The code of all files of the folder except those of the frameworks, with their names."""
     return b"\n".join(_named(folder, path) for path in _files(folder) if path.name not in FRAMEWORK_FILES)

@@ -3,6 +3,7 @@
     model.json      the network's spec, its classes or unit, the scaling of inputs and targets, and its origin
     weights.npz     the canonical weights, which every framework can load
     model.safetensors, model.keras or orbax/: the same weights in the framework's own format
+    family/         the code of the network, if it is one of the user's own; whoever reads the model runs it
 
 No pickle is ever written or read.
 """
@@ -12,7 +13,7 @@ import math
 import shutil
 import zlib
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -25,12 +26,12 @@ from pydantic.dataclasses import dataclass
 from bench.datasets.description import Description, checked
 from bench.datasets.own_files.prepared_columns import Preparation
 from bench.errors import UsageError, expected, key_name, unknown, unreadable
-from bench.workload import frameworks, model_families
+from bench.workload import frameworks, model_families, own_families
 from bench.workload.model_families import Spec, Weights
 from bench.workload.recipe import Recipe
 
 FORMAT = 1
-ABOUT, WEIGHTS = "model.json", "weights.npz"
+ABOUT, WEIGHTS, FAMILY = "model.json", "weights.npz", "family"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
@@ -86,10 +87,14 @@ def write(folder: Path, about: SavedModel, weights: Weights, *, native: Callable
     """Write the folder; `native` adds the framework's own file.
 
     An interrupted call leaves no incomplete folder: all files are written to a hidden folder, which is then renamed.
+    A network of the user's own is copied into it, so that the folder can be carried to another machine.
     """
     draft = folder.with_name(f".{folder.name}")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
+    if own_families.is_folder(about.family):
+        own_families.copy(Path(about.family), draft / FAMILY)
+        about = replace(about, family=f"./{FAMILY}")
     (draft / ABOUT).write_text(json.dumps(asdict(about), indent=1) + "\n", encoding="utf-8")
     np.savez(draft / WEIGHTS, **weights)  # type: ignore[arg-type]  # no weight is called as one of its options
     native(draft)
@@ -117,6 +122,10 @@ def read(folder: Path) -> SavedModel:
         first = error.errors()[0]
         where = f"{path}: {key_name(first['loc'])}"
         raise UsageError(f"{where}: found no valid value, expected {expected(first)}; train the model again") from None
+    own = f"./{FAMILY}"
+    if own_families.is_folder(about.family) and about.family != own:  # the code of another folder is never run
+        raise UsageError(f"{path}: family: found {about.family!r}, expected {own!r}; train the model again")
+    about = replace(about, family=model_families.located(about.family, beside=folder))
     wrong = _misfit(about)
     if wrong:
         raise UsageError(f"{path}: {wrong}; train the model again")
@@ -125,9 +134,10 @@ def read(folder: Path) -> SavedModel:
 
 def _misfit(about: SavedModel) -> str | None:
     """What does not fit the rest of the description: the family, its options, or the names of the classes."""
-    known = model_families.family_names()
-    if about.family not in known:
-        return f"family: {unknown([about.family], known)}"
+    if not model_families.is_known(about.family):
+        missing = f"found no file {about.family}/spec.py, expected the code of the network"
+        is_own = own_families.is_folder(about.family)
+        return f"family: {missing if is_own else unknown([about.family], model_families.family_names())}"
     every = tuple(map(str, frameworks.every_contender()))
     if about.contender not in every:
         return f"contender: {unknown([about.contender], every)}"

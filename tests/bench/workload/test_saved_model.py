@@ -1,7 +1,8 @@
 """A saved model is written completely or not at all, and a damaged one is refused with one line."""
 
 import json
-from dataclasses import asdict, replace
+import shutil
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from bench.errors import UsageError
 from bench.workload import model_families, saved_model
 from bench.workload.model_families import Weights
 from bench.workload.saved_model import Scale
+from bench.workload.workload import load_workload
+from tests.bench.workload.own_family import write_family
 from tests.bench.workloads import saved_tiny, workload
 
 
@@ -32,6 +35,35 @@ def test_a_saved_model_is_read_back_unchanged(tmp_path: Path) -> None:
     for name, value in saved_model.read_weights(folder, found).items():
         np.testing.assert_array_equal(value, weights()[name])
     assert (folder / "own").exists()
+
+
+def test_a_network_of_the_users_own_is_saved_with_its_code_and_can_be_carried_away(tmp_path: Path) -> None:
+    family = write_family(tmp_path / "mine")
+    own = load_workload(str(tmp_path / "mine" / "mine.toml"))
+    spec = {field.name: getattr(own.spec, field.name) for field in fields(own.spec)}
+    drawn = model_families.spec_module(own.family).initial_weights(own.spec, seed=0)
+    about = replace(saved_tiny(), family=own.family, spec=spec, description=own.description)
+    saved_model.write(tmp_path / "model", about, drawn, native=lambda _: None)
+    shutil.rmtree(family)
+    carried = (tmp_path / "model").rename(tmp_path / "carried")
+    found = saved_model.read(carried)
+    assert found.family == str(carried / "family")
+    assert sorted(path.name for path in (carried / "family").iterdir()) == [
+        "flax.py",
+        "keras.py",
+        "pytorch.py",
+        "spec.py",
+    ]
+    weights_read = saved_model.read_weights(carried, found)
+    assert all(np.array_equal(weights_read[name], drawn[name]) for name in drawn)
+    text = (carried / "model.json").read_text()
+    (carried / "model.json").write_text(text.replace('"./family"', '"../mine"'))
+    with pytest.raises(UsageError, match=r"family: found '\.\./mine', expected '\./family'"):
+        saved_model.read(carried)
+    (carried / "model.json").write_text(text)
+    (carried / "family" / "spec.py").unlink()
+    with pytest.raises(UsageError, match=r"family: found no file .*family/spec.py, expected the code of the network"):
+        saved_model.read(carried)
 
 
 def test_a_model_replaces_an_earlier_one_with_the_same_name(tmp_path: Path) -> None:
