@@ -84,17 +84,19 @@ def may_be_fastest(
 ) -> tuple[Cell, ...]:
     """The cells in `out`, which are not ranked, that may be faster than all that are.
 
-    These are cells with a process that is faster than the fastest ranked cell, and cells of which every process was
-    disturbed: nothing is known of their real speed.
+    These are cells with a process that is faster than the fastest ranked cell, and not slower than every process of
+    another cell in `out`; and cells of which every process was disturbed: nothing is known of their real speed.
     """
     sign = 1 if metric.better == "higher" else -1
     best = max((sign * item.median for item in ranked), default=-math.inf)
+    known = {cell: item for cell in out if (item := figure(results, cell, metric))}
+    speeds = {cell: [sign * value for value in item.processes] for cell, item in known.items()}
+    sure = max(map(min, speeds.values()), default=-math.inf)  # what every process of one of them reaches
     found = []
-    for cell in out:
+    for cell, processes in speeds.items():
         number, reason = len(results.blocks.get(cell, ())), doubt(results, cell, metric)
-        processes = figure(results, cell, metric)
         is_unknown = reason is not None and reason.reason == "disturbed" and reason.processes == number
-        if processes and (is_unknown or max(sign * value for value in processes.processes) > best):
+        if is_unknown or (max(processes) > best and max(processes) >= sure):
             found.append(cell)
     return tuple(found)
 

@@ -19,9 +19,11 @@ function rank(cells, metric) {
   }
   if (!places.size) return { places, best: [], perhaps: [] };
   for (const cell of places.keys()) places.set(cell, against(cell.figures[metric], top * sign, metric));
+  const speeds = new Map(doubtful.map((cell) => [cell, cell.figures[metric].processes.map((value) => sign * value)]));
+  const sure = Math.max(-Infinity, ...[...speeds.values()].map((values) => Math.min(...values)));
   const perhaps = doubtful.filter((cell) => {
-    const figure = cell.figures[metric];
-    return figure.lost || figure.processes.some((value) => sign * value > top);
+    const fastest = Math.max(...speeds.get(cell));
+    return cell.figures[metric].lost || (fastest > top && fastest >= sure);
   });
   return { places, best: tied(places), perhaps };
 }

@@ -147,6 +147,16 @@ def test_a_calibration_of_the_machine_decides_how_far_processes_may_differ() -> 
     assert column(summary(report(records, noise={"another": 1.0})), "vs fastest")[0] == "1.00×"
 
 
+def test_of_two_that_are_not_reliable_the_one_that_is_clearly_behind_is_not_named() -> None:
+    """Its fastest process, 2 ms, is slower than the slowest of the other, 1.5 ms."""
+    ranked = differing("keras/tensorflow", 6e-3, 6.1e-3)
+    found = summary(report([*ranked, *differing("pytorch", 0.5e-3, 1.5e-3), *differing("flax", 2e-3, 5e-3)]))
+    assert note(found, NO_WINNER).removeprefix(NO_WINNER).startswith("digits-dnn pytorch, training")
+    assert "flax" not in note(found, NO_WINNER)
+    found = summary(report([*ranked, *differing("pytorch", 0.5e-3, 2.5e-3), *differing("flax", 2e-3, 5e-3)]))
+    assert "flax" in note(found, NO_WINNER)
+
+
 def test_a_figure_of_one_process_says_so() -> None:
     mixed = summary(report([*timed("pytorch", 1e-3, replicates=1), *timed("flax", 2e-3, replicates=2)]))
     assert column(mixed, "training samples/s") == ["40.0 k (1 process)", "20.0 k ±0 %"]
