@@ -19,6 +19,7 @@ from bench.cli.console import (
     named_once,
     note,
     one_of,
+    say,
     show,
     write,
 )
@@ -45,9 +46,10 @@ def verify(  # noqa: PLR0913 (the options of the command)
     A proof that is in the cache is not made again. The exit code is 1 if a proof fails.
     """
     from bench.plan import option_values, request
-    from bench.report import certificates, progress, terminal
+    from bench.report import certificates, explanations, progress, terminal
     from bench.run.certificates import certify
-    from bench.workload import frameworks
+    from bench.run.explanations import explain
+    from bench.workload import frameworks, own_families
 
     one_of("--format", form, ("table", "json"))
     workload = named_once(names, workload)
@@ -71,8 +73,18 @@ def verify(  # noqa: PLR0913 (the options of the command)
     with TemporaryDirectory(prefix="levelfield-") as folder, display:
         listen = partial(show_event, display)
         found = certify(workloads, contenders, device=where, precision=used, logs=Path(folder), listen=listen)
+        explained = [
+            line
+            for item in workloads
+            if own_families.is_folder(item.family)
+            if (mine := {name: proof for (of, name), proof in found.items() if of == item.name})
+            if not certificates.hold({("", name): proof for name, proof in mine.items()})
+            for line in explain(item, mine, device=where, logs=Path(folder))
+        ]
     if form == "json":
         write(json.dumps(certificates.as_json(found), indent=1) + "\n")
     else:
         show([terminal.render_table(certificates.table(found))])
+        for line in explained:
+            say(explanations.words(line))
     raise SystemExit(0 if certificates.hold(found) else FAILED)

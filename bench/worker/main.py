@@ -19,6 +19,7 @@ from bench.records.measurement import Measurement
 from bench.records.record import Case, to_json
 from bench.records.trace_files import write_trace
 from bench.worker import prediction
+from bench.worker.layer_outputs import look
 from bench.worker.measure import dispatch, memory, peak_rates, timing_server
 from bench.worker.measure.block import collector_off
 from bench.worker.measure.clock import now_ns
@@ -117,6 +118,12 @@ def _trace(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (
     return {"outcome": "ok", "error": None}
 
 
+def _look(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
+    """Write the outputs of the layers, and the weights after one step, to a file."""
+    write_trace(Path(job["path"]), look(_subject(job, precision=job["precision"], seed=job["seed"])))
+    return {"outcome": "ok", "error": None}
+
+
 def _choices(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
     """The options that a search for the fastest configuration can choose from."""
     subject = _subject(job, precision=job["precision"], seed=0)
@@ -209,6 +216,7 @@ def _one_line(error: Exception) -> str:
 KINDS = {
     "measure": _measure,
     "trace": _trace,
+    "look": _look,
     "choices": _choices,
     "roof": _roof,
     "serve": _serve,

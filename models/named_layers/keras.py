@@ -1,6 +1,7 @@
 """The weights of a Keras network by the canonical names of its layers."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -62,3 +63,17 @@ def _canonical(layer: keras.layers.Layer, item: keras.Variable) -> np.ndarray:
     if isinstance(layer, keras_layers.DepthwiseConv2D) and value.ndim > 1:
         return value.reshape(*value.shape[:2], 1, -1)
     return value
+
+
+def outputs(model: keras.Model, layers: Layers, inputs: Any) -> dict[str, np.ndarray]:  # noqa: ANN401 (a tensor)
+    """The outputs of each named layer at inference, in the order of their computation."""
+    ordered = [layer for layer in model.layers if layer in layers.values()]
+    names_of = {id(layer): name for name, layer in layers.items()}
+    given = model.inputs[0] if len(model.inputs) == 1 else model.inputs
+    whole = keras.Model(given, [layer.output for layer in ordered])
+    made = whole(inputs, training=False)
+    values = made if isinstance(made, list) else [made]
+    return {
+        names_of[id(layer)]: keras.ops.convert_to_numpy(value).copy()
+        for layer, value in zip(ordered, values, strict=True)
+    }

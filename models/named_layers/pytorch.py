@@ -111,3 +111,29 @@ def _freeze_second_biases(layers: Layers) -> None:
 def _excess(module: nn.Module, name: str) -> float:
     """By how much the stored variance of a batch norm is too large while it is trained: see BiasedBatchNorm."""
     return module.excess if isinstance(module, BiasedBatchNorm) and name.endswith(".variance") else 1.0
+
+
+def outputs(model: nn.Module, layers: Layers, inputs: Any) -> dict[str, np.ndarray]:  # noqa: ANN401 (a tensor)
+    """The outputs of each named layer at inference, in the order of their computation, with the channels last."""
+    found: dict[str, np.ndarray] = {}
+
+    def keep(name: str, made: Any) -> None:  # noqa: ANN401 (a tensor, or a tuple with the states of a recurrent layer)
+        value = (made[0] if isinstance(made, tuple) else made).detach().cpu()
+        if isinstance(layers[name], nn.Conv1d | nn.Conv2d | BiasedBatchNorm | nn.BatchNorm1d | nn.BatchNorm2d):
+            value = value.movedim(1, -1)
+        found[name] = value.numpy().copy()
+
+    hooks = [
+        module.register_forward_hook(lambda _module, _inputs, made, name=name: keep(name, made))
+        for name, module in layers.items()
+    ]
+    was_training = model.training
+    try:
+        model.eval()
+        with torch.no_grad():
+            model(inputs)
+    finally:
+        model.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    return found

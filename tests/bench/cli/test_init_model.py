@@ -55,6 +55,25 @@ def test_the_written_network_is_proven_in_every_framework_and_a_changed_one_is_n
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("old", "new", "place", "cause"),
+    [
+        ("epsilon=1e-5", "epsilon=1e-3", "in the outputs of norm", "epsilon: Keras adds 1e-3"),
+        ("values.mean((1, 2))", "values.max((1, 2))", "in the outputs of head", "what lies in front of this layer"),
+        ("momentum=0.9", "momentum=0.1", "in norm.variance after one training step", "momentum: PyTorch"),
+    ],
+)
+def test_a_mistake_is_explained(tmp_path: Path, old: str, new: str, place: str, cause: str) -> None:
+    assert levelfield(tmp_path, "init", "model", "unet").returncode == 0
+    change(tmp_path / "unet" / "flax.py", old, new)
+    done = levelfield(tmp_path, "verify", "unet.toml", "--framework", "pytorch,flax")
+    assert done.returncode == 1
+    words = " ".join(done.stdout.split())
+    assert f"unet: flax and pytorch first deviate {place}, by " in words, done.stdout
+    assert cause in words
+
+
+@pytest.mark.slow
 def test_a_network_in_one_framework_is_measured_without_a_proof(tmp_path: Path) -> None:
     assert levelfield(tmp_path, "init", "model", "unet").returncode == 0
     for name in ("keras.py", "flax.py"):

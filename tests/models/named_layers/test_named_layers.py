@@ -128,6 +128,26 @@ def test_a_layer_without_a_rule_is_refused(contender: str) -> None:
         module(contender).load(model, {"one": other}, {})
 
 
+def test_the_outputs_of_a_layer_are_those_of_its_weights(contender: str) -> None:
+    model, layer = made(contender, "dense")
+    given = weights("dense")
+    module(contender).load(model, {"one": layer}, given)
+    inputs = np.linspace(-1, 1, 10, dtype=np.float32).reshape(2, 5)
+    found = module(contender).outputs(callable_of(contender, model, layer), {"one": layer}, tensor(contender, inputs))
+    np.testing.assert_allclose(found["one"], inputs @ given["one.kernel"] + given["one.bias"], rtol=1e-5)
+
+
+def callable_of(contender: str, model: Any, layer: Any) -> Any:  # noqa: ANN401 (a model of any framework)
+    """The model itself in Keras; elsewhere the layer, in a container that calls it."""
+    if contender == "pytorch":
+        return importlib.import_module("torch").nn.Sequential(layer)
+    return importlib.import_module("flax.nnx").Sequential(layer) if contender == "flax" else model
+
+
+def tensor(contender: str, inputs: np.ndarray) -> Any:  # noqa: ANN401 (a tensor of any framework)
+    return importlib.import_module("torch").tensor(inputs) if contender == "pytorch" else inputs
+
+
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(ValueError, match=r"a.x: no named.*b.y: the layer.*c.z: found shape.*d: a trainable"):
         names.check({"a.x": (1,), "c.z": (1,)}, {"b.y": (1,), "c.z": (2,)}, unnamed=["d"])

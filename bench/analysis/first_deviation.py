@@ -1,0 +1,98 @@
+"""Says where two implementations of one network first deviate, and what usually causes it.
+
+The evidence is a look at both with the same random weights in float64: the outputs of their named layers for the same
+inputs, the outputs of the network, and all weights after one training step. See `bench.worker.layer_outputs`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.analysis.deviations import Trace, relative_deviation, weights_deviation, worst_tensor
+
+OUTPUTS, LOGITS = "outputs/", "logits"
+AGREES = 1e-10  # deep networks amplify the last digits of float64
+
+PADDING = "padding: with a stride above 1, TensorFlow's `same` pads more at the end, and PyTorch's on both sides"
+KERNEL = "a kernel whose axes have another order"
+FLATTENED = "the order of a flattened image: height, width, channels here; PyTorch flattens channels first"
+BETWEEN = (
+    "what lies in front of this layer: an activation (the tanh form of GELU, the slope of leaky ReLU), pooling, a sum"
+)
+EPSILON = "epsilon: Keras adds 1e-3, PyTorch and Flax add 1e-5 in a batch norm; 1e-5 and 1e-6 in a layer norm"
+GATES = "the order of the gates: i f g o in an LSTM, r z n in a GRU"
+BIASES = "a second bias that is not 0"
+MOMENTUM = "momentum: PyTorch's is the weight of the new value, that of Keras and Flax the weight of the old one"
+UNBIASED = "PyTorch's own batch norm keeps an unbiased variance: take `named.batch_norm`"
+TWO_BIASES = "two trainable biases, which learn twice as fast as one"
+DROPOUT = "dropout that is active in the proof: its field in Spec has to be called `dropout`"
+GRADIENT = "an activation whose gradient differs, or a weight that is used twice"
+# By the parts of a layer's weights, the first that fits.
+CAUSES: Sequence[tuple[str, tuple[str, ...]]] = (
+    ("recurrent", (GATES, BIASES, BETWEEN)),
+    ("mean", (EPSILON, BETWEEN)),
+    ("scale", (EPSILON, BETWEEN)),
+    ("kernel 2", (KERNEL, FLATTENED, BETWEEN)),
+    ("kernel", (PADDING, KERNEL, BETWEEN)),
+    ("", (BETWEEN,)),
+)
+
+
+class Found(NamedTuple):
+    """The first place where two implementations deviate: its name, by how much, what agreed before it, the causes."""
+
+    place: str
+    deviation: float
+    agreed: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+
+
+def first(mine: Trace, other: Trace, shapes: Mapping[str, tuple[int, ...]]) -> Found | None:
+    """Where the first of two implementations begins to deviate from the other; None if all agrees.
+
+    `shapes` are those of the weights by name.
+    """
+    agreed: list[str] = []
+    for layer in _layers(mine):
+        name = f"{OUTPUTS}{layer}"
+        if name not in other:
+            continue
+        deviation = relative_deviation(mine[name], other[name])
+        if not deviation <= AGREES:
+            return Found(f"the outputs of {layer}", deviation, tuple(agreed), _causes(layer, shapes))
+        agreed.append(layer)
+    deviation = relative_deviation(mine[LOGITS], other[LOGITS])
+    if not deviation <= AGREES:
+        return Found("the outputs of the network", deviation, tuple(agreed), (BETWEEN,))
+    return _after_a_step(mine, other, tuple(agreed))
+
+
+def _layers(trace: Trace) -> Iterator[str]:
+    """The layers in the order in which they were computed."""
+    yield from (name.removeprefix(OUTPUTS) for name in trace if name.startswith(OUTPUTS))
+
+
+def _after_a_step(mine: Trace, other: Trace, agreed: tuple[str, ...]) -> Found | None:
+    deviation = weights_deviation(mine, other)
+    if deviation <= AGREES:
+        return None
+    worst = worst_tensor(mine, other) or ""
+    part = worst.partition(".")[2]
+    own = {"mean": (MOMENTUM,), "variance": (UNBIASED, MOMENTUM), "bias": (TWO_BIASES,)}.get(part, ())
+    return Found(f"{worst} after one training step", deviation, (*agreed, "all outputs"), (*own, DROPOUT, GRADIENT))
+
+
+def _causes(layer: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:
+    parts = {name.partition(".")[2]: shape for name, shape in shapes.items() if name.partition(".")[0] == layer}
+    kinds = {*parts, *(f"{part} {len(shape)}" for part, shape in parts.items()), ""}
+    return next(causes for kind, causes in CAUSES if kind in kinds)
+
+
+def in_order(outputs: Mapping[str, np.ndarray], logits: np.ndarray, weights: Mapping[str, np.ndarray]) -> Trace:
+    """What `first` reads: outputs by layer in their order, those of the network, and the weights after one step."""
+    return {
+        **{f"{OUTPUTS}{name}": value for name, value in outputs.items()},
+        LOGITS: logits,
+        **{f"weights/{name}": value for name, value in weights.items()},
+    }

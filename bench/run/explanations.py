@@ -1,0 +1,88 @@
+"""Looks into networks whose proof failed, and finds where their implementations first deviate."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from bench.analysis import first_deviation
+from bench.analysis.deviations import Trace
+from bench.analysis.first_deviation import Found
+from bench.records.environment import available_cores
+from bench.records.record import Certificate
+from bench.records.trace_files import read_trace
+from bench.run.worker_pool import WorkerPool
+from bench.workload import frameworks, model_families
+from bench.workload.frameworks import Contender
+from bench.workload.workload import Workload
+
+LIMIT_S = 600.0
+
+
+class Explanation(NamedTuple):
+    """Where one framework's network deviates from that of another; `found` is None if both agree in a single step."""
+
+    workload: str
+    contender: str
+    other: str
+    found: Found | None
+
+
+def explain(
+    workload: Workload, certificates: Mapping[str, Certificate], *, device: str, logs: Path
+) -> list[Explanation]:
+    """For each framework whose proof failed: where it first deviates from the one that most others agree with.
+
+    `certificates` are those of one workload by framework. Frameworks that cannot run the work are left out, and those
+    whose look into the network failed.
+    """
+    wanted = [item for item in frameworks.every_contender() if _is_asked(certificates.get(str(item)))]
+    looks = _looks(workload, wanted, device=device, logs=logs)
+    shapes = model_families.spec_module(workload.family).parameter_shapes(workload.spec)
+    found = {
+        (mine, other): first_deviation.first(looks[mine], looks[other], shapes)
+        for mine in looks
+        for other in looks
+        if mine != other
+    }
+    if not found:
+        return []
+    base = max(looks, key=lambda name: sum(place is None for (_, other), place in found.items() if other == name))
+    failed = [name for name in looks if name != base and not certificates[name].passed]
+    return [Explanation(workload.name, name, base, found[name, base]) for name in failed]
+
+
+def _is_asked(certificate: Certificate | None) -> bool:
+    return certificate is not None and certificate.available and not certificate.alone
+
+
+def _looks(workload: Workload, contenders: Sequence[Contender], *, device: str, logs: Path) -> dict[str, Trace]:
+    """A look into the network of each framework, by its name."""
+    fleet = WorkerPool(logs)
+    made: dict[str, Trace] = {}
+    try:
+        fleet.start((item, device) for item in contenders)
+        with TemporaryDirectory(prefix="levelfield-") as folder:
+            for number, item in enumerate(contenders):
+                path = Path(folder, f"{number}.npz")
+                fleet.run(item, device, _job(workload, item, device=device, path=path, logs=logs), limit_s=LIMIT_S)
+                trace = read_trace(path)
+                made |= {str(item): trace} if trace is not None else {}
+    finally:
+        fleet.close()
+    return made
+
+
+def _job(workload: Workload, contender: Contender, *, device: str, path: Path, logs: Path) -> dict[str, object]:
+    return {
+        "kind": "look",
+        "framework": contender.framework,
+        "device": device,
+        "threads": available_cores(),
+        "workload": workload.content,
+        "source": workload.source,
+        "log": str(logs / f"look-{workload.name}-{contender}.log".replace("/", "-")),
+        "precision": "fp64",
+        "seed": workload.recipe.seed,
+        "path": str(path),
+    }

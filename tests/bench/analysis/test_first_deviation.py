@@ -1,0 +1,99 @@
+"""The first place where two implementations deviate is named, with its usual causes."""
+
+import numpy as np
+import pytest
+
+from bench.analysis.deviations import Trace
+from bench.analysis.first_deviation import (
+    BETWEEN,
+    EPSILON,
+    FLATTENED,
+    GATES,
+    KERNEL,
+    MOMENTUM,
+    PADDING,
+    TWO_BIASES,
+    UNBIASED,
+    first,
+    in_order,
+)
+
+SHAPES = {
+    "stem.kernel": (3, 3, 1, 4),
+    "norm.scale": (4,),
+    "norm.mean": (4,),
+    "memory.kernel": (4, 8),
+    "memory.recurrent": (2, 8),
+    "head.kernel": (2, 3),
+    "head.bias": (3,),
+}
+LAYERS = ("stem", "norm", "memory", "head")
+
+
+def look(*, wrong: str = "", by: float = 1e-3) -> Trace:
+    """A look into a network; the outputs or weights called `wrong`, and all outputs behind them, are off."""
+    values = {name: np.ones(4) for name in LAYERS}
+    weights = {name: np.ones(shape) for name, shape in SHAPES.items()}
+    late = LAYERS[LAYERS.index(wrong) :] if wrong in LAYERS else ()
+    outputs = {name: value + by if name in late else value for name, value in values.items()}
+    logits = np.ones(3) + (by if late or wrong == "logits" else 0)
+    return in_order(outputs, logits, {name: value + by if name == wrong else value for name, value in weights.items()})
+
+
+def test_networks_that_agree_have_no_first_deviation() -> None:
+    assert first(look(), look(), SHAPES) is None
+    assert first(look(wrong="stem", by=1e-14), look(), SHAPES) is None
+
+
+@pytest.mark.parametrize(
+    ("layer", "agreed", "causes"),
+    [
+        ("stem", (), (PADDING, KERNEL, BETWEEN)),
+        ("norm", ("stem",), (EPSILON, BETWEEN)),
+        ("memory", ("stem", "norm"), (GATES,)),
+        ("head", ("stem", "norm", "memory"), (KERNEL, FLATTENED, BETWEEN)),
+    ],
+)
+def test_the_first_layer_whose_outputs_deviate_is_named(
+    layer: str, agreed: tuple[str, ...], causes: tuple[str, ...]
+) -> None:
+    found = first(look(wrong=layer), look(), SHAPES)
+    assert found is not None
+    assert (found.place, found.agreed) == (f"the outputs of {layer}", agreed)
+    assert found.causes[: len(causes)] == causes
+    assert found.deviation == pytest.approx(1e-3)
+
+
+def test_outputs_of_another_shape_or_that_are_not_finite_deviate() -> None:
+    narrow = {**look(), "outputs/norm": np.ones(3)}
+    for wrong, deviation in ((narrow, np.inf), (look(wrong="norm", by=np.nan), np.nan)):
+        found = first(wrong, look(), SHAPES)
+        assert found is not None
+        assert (found.place, found.agreed) == ("the outputs of norm", ("stem",))
+        assert np.array_equal(found.deviation, deviation, equal_nan=True)
+
+
+def test_what_lies_behind_the_last_layer_is_told() -> None:
+    found = first(look(wrong="logits"), look(), SHAPES)
+    assert found is not None
+    assert (found.place, found.agreed, found.causes) == ("the outputs of the network", LAYERS, (BETWEEN,))
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"), [("norm.mean", MOMENTUM), ("norm.variance", UNBIASED), ("head.bias", TWO_BIASES)]
+)
+def test_if_all_outputs_agree_the_weights_after_one_step_are_compared(name: str, cause: str) -> None:
+    mine, other = ({**look(), "weights/norm.variance": np.ones(4)} for _ in range(2))
+    mine[f"weights/{name}"] = mine[f"weights/{name}"] + 1e-3
+    found = first(mine, other, SHAPES)
+    assert found is not None
+    assert found.place == f"{name} after one training step"
+    assert found.agreed[-1] == "all outputs"
+    assert found.causes[0] == cause
+
+
+def test_a_layer_that_one_side_does_not_name_is_left_out() -> None:
+    without = {name: value for name, value in look(wrong="norm").items() if name != "outputs/norm"}
+    found = first(without, look(), SHAPES)
+    assert found is not None
+    assert (found.place, found.agreed) == ("the outputs of memory", ("stem",))
