@@ -59,7 +59,6 @@ def test_the_written_network_is_proven_in_every_framework_and_a_changed_one_is_n
     ("old", "new", "place", "cause"),
     [
         ("epsilon=1e-5", "epsilon=1e-3", "in the outputs of norm", "epsilon: Keras adds 1e-3"),
-        ("values.mean((1, 2))", "values.max((1, 2))", "in the outputs of head", "what lies in front of this layer"),
         ("momentum=0.9", "momentum=0.1", "in norm.variance after one training step", "momentum: PyTorch"),
     ],
 )
