@@ -90,7 +90,7 @@ def model(
     from bench.workload.grid_variants import PATTERN
     from bench.workload.workload_files import workload_names
 
-    if not re.fullmatch(PATTERN, name) or name in workload_names():
+    if not re.fullmatch(PATTERN, name) or "@" in name or name in workload_names():  # @ is for variants of a grid
         why = "which is a workload of the catalogue" if name in workload_names() else "which is no name of a workload"
         fail(f"NAME: found {name!r}, {why}; expected lower-case letters, digits and hyphens, such as unet", USAGE)
     folder, workload = Path(name), Path(f"{name}.toml")

@@ -76,7 +76,7 @@ def verify(  # noqa: PLR0913 (the options of the command)
         explained = [
             line
             for item in workloads
-            if own_families.is_folder(item.family)
+            if form == "table" and own_families.is_folder(item.family)
             if (mine := {name: proof for (of, name), proof in found.items() if of == item.name})
             if not certificates.hold({("", name): proof for name, proof in mine.items()})
             for line in explain(item, mine, device=where, logs=Path(folder))

@@ -133,7 +133,8 @@ def parameters(family: str, spec: Spec) -> int:
 def spec_source(family: str) -> bytes:
     """The code that defines what the family computes, in the form that goes into the workload digest."""
     if own_families.is_folder(family):
-        return own_families.spec_source(Path(family))
+        drawn_by = source_code.code_of([FOLDER / "layers" / "spec.py"])  # the first weights
+        return drawn_by + own_families.spec_source(Path(family))
     return source_code.identity(FOLDER / folder / "spec.py" for folder in ("layers", family))
 
 

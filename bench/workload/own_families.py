@@ -8,6 +8,7 @@ loaded. It imports no framework; a worker process loads the file of its framewor
 
 import ast
 import importlib
+import math
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,7 +33,6 @@ LIBRARIES = {"torch", "keras", "tensorflow", "flax", "jax", "optax"}  # which `s
 PACKAGES = "own_family_"  # how the names of packages begin that are made of folders
 # The fields of a spec that the shape of one sample gives, by the number of axes of a sample.
 FIELDS = {1: ("features",), 2: ("steps", "features"), 3: ("height", "width", "channels")}
-ANY = "features"  # a network that takes a flat sample takes samples of every shape
 
 USUAL = "glorot_uniform"
 INITIALIZERS = (USUAL, "glorot_normal", "he_uniform", "he_normal", "orthogonal")
@@ -146,7 +146,9 @@ def framework_source(folder: Path, framework: str) -> bytes:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*.py") if not any(part.startswith(".") for part in path.parts[1:]))
+    """The Python files of the folder; those in hidden folders below it, such as an editor's, are no part of it."""
+    below = {path: path.relative_to(folder).parts for path in folder.rglob("*.py")}
+    return sorted(path for path, parts in below.items() if not any(part.startswith(".") for part in parts))
 
 
 def _named(folder: Path, path: Path) -> bytes:
@@ -210,7 +212,7 @@ def _sizes_of(spec: Any, path: Path) -> Callable[[tuple[int, ...]], dict[str, in
 
     def sizes(sample_shape: tuple[int, ...]) -> dict[str, int]:
         """The fields that the shape of one sample gives; raises ValueError for a shape that does not fit."""
-        shape = (*sample_shape, *[1] * (axes - len(sample_shape))) if axes > 1 else (_product(sample_shape),)
+        shape = (*sample_shape, *[1] * (axes - len(sample_shape))) if axes > 1 else (math.prod(sample_shape),)
         if len(shape) != axes:
             raise ValueError(f"samples have the shape {sample_shape}, Spec has the fields {', '.join(fitting[axes])}")
         return dict(zip(fitting[axes], shape, strict=True))
@@ -255,13 +257,6 @@ def _wrong_initializers(given: Mapping[str, str], layers: Iterable[str]) -> list
         for layer, name in given.items()
         if name not in INITIALIZERS
     ]
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    product = 1
-    for length in shape:
-        product *= length
-    return product
 
 
 def _place(folder: Path, error: Exception) -> str:

@@ -34,7 +34,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "unet.toml").read_text() == "mine"
 
 
-@pytest.mark.parametrize("name", ["U net", "digits-dnn", "../unet", ""])
+@pytest.mark.parametrize("name", ["U net", "digits-dnn", "../unet", "unet@a=1", ""])
 def test_a_name_that_no_workload_can_have_is_refused(tmp_path: Path, name: str) -> None:
     done = levelfield(tmp_path, "init", "model", name)
     assert done.returncode == 2
