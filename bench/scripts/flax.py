@@ -194,10 +194,14 @@ def _network(task: Task) -> tuple[str, str]:
     return f"rngs = nnx.Rngs(0)\nmodel = nnx.Sequential(\n{packed}\n)", "".join(own)
 
 
+ACTIVATIONS = {"gelu": "lambda values: nnx.gelu(values, approximate=False)"}  # by default Flax has the tanh form
 PACKED: dict[str, Word] = {
     "dense": lambda of: f"nnx.Linear({of['inputs']}, {of['outputs']}{of['ending']}",
     "dropout": lambda of: f"nnx.Dropout({of['rate']}, rngs=rngs)",
-    "activation": lambda of: {"relu": "nnx.relu", "tanh": "nnx.tanh", "sigmoid": "nnx.sigmoid"}[of["name"]],
+    "activation": lambda of: ACTIVATIONS.get(of["name"], f"nnx.{of['name']}"),
+    "layer_norm": lambda of: (
+        f"nnx.LayerNorm({of['channels']}, epsilon={of['epsilon']}, use_fast_variance=False{of['ending']}"
+    ),
     "batch_norm": lambda of: (
         f"nnx.BatchNorm({of['channels']}, momentum={of['momentum']}, epsilon={of['epsilon']}, "
         f"use_fast_variance=False{of['ending']}"

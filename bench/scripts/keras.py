@@ -180,7 +180,12 @@ CLIPPING = {"variable": "clipnorm", "global": "global_clipnorm"}
 PACKED: dict[str, Word] = {
     "dense": lambda of: f"keras.layers.Dense({of['outputs']}, dtype=policy)",
     "dropout": lambda of: f"keras.layers.Dropout({of['rate']}, dtype=policy)",
-    "activation": lambda of: f'keras.layers.Activation("{of["name"]}", dtype=policy)',
+    "activation": lambda of: (
+        "keras.layers.LeakyReLU(0.01, dtype=policy)"  # the function of this name has another slope
+        if of["name"] == "leaky_relu"
+        else f'keras.layers.Activation("{of["name"]}", dtype=policy)'
+    ),
+    "layer_norm": lambda of: f"keras.layers.LayerNormalization(epsilon={of['epsilon']}, dtype=policy)",
     "batch_norm": lambda of: (
         f"keras.layers.BatchNormalization(momentum={of['momentum']}, epsilon={of['epsilon']}, dtype=policy)"
     ),

@@ -125,10 +125,21 @@ BATCH_NORMS = (
     "nn.BatchNorm2d({})",
 )  # by the axes between samples and channels
 
+ACTIVATIONS = {
+    "relu": "ReLU()",
+    "tanh": "Tanh()",
+    "sigmoid": "Sigmoid()",
+    "gelu": "GELU()",
+    "silu": "SiLU()",
+    "elu": "ELU()",
+    "leaky_relu": "LeakyReLU(0.01)",
+    "softplus": "Softplus(threshold=40)",
+}
 PACKED: dict[str, Word] = {
     "dense": lambda of: f"nn.Linear({of['inputs']}, {of['outputs']})",
     "dropout": lambda of: f"nn.Dropout({of['rate']})",
-    "activation": lambda of: f"nn.{ {'relu': 'ReLU', 'tanh': 'Tanh', 'sigmoid': 'Sigmoid'}[of['name']] }()",
+    "activation": lambda of: f"nn.{ACTIVATIONS[of['name']]}",
+    "layer_norm": lambda of: f"nn.LayerNorm({of['channels']}, eps={of['epsilon']})",
     "batch_norm": lambda of: BATCH_NORMS[of["axes"]].format(
         f"{of['channels']}, eps={of['epsilon']}, momentum={1 - of['momentum']:g}"
     ),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # commands that only list workloads start faster without NumP
     from models.layers.spec import Part
 
 FOLDER = Path(models.__file__).parent
+SHARED = ("layers/activations.py", "layers/spec.py")  # what the specs of all families are made of
 
 Spec = Any  # a frozen dataclass of one family; the harness only passes it on
 Weights = dict[str, "np.ndarray"]
@@ -135,7 +136,7 @@ def spec_source(family: str) -> bytes:
     if own_families.is_folder(family):
         drawn_by = source_code.code_of([FOLDER / "layers" / "spec.py"])  # the first weights
         return drawn_by + own_families.spec_source(Path(family))
-    return source_code.identity(FOLDER / folder / "spec.py" for folder in ("layers", family))
+    return source_code.identity(FOLDER / file for file in (*SHARED, f"{family}/spec.py"))
 
 
 def framework_source(family: str, framework: str) -> bytes:

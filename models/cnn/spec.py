@@ -10,10 +10,10 @@ from pydantic.dataclasses import dataclass
 
 from models.layers import probes
 from models.layers import spec as layers
+from models.layers.activations import Activation
 from models.layers.examples import AFTER, BEFORE
 from models.layers.spec import (
     GLOROT,
-    Activation,
     BatchNorm,
     DenseLayer,
     Fraction,
@@ -126,7 +126,7 @@ def parameter_shapes(spec: CnnSpec) -> dict[str, tuple[int, ...]]:
     for number, (layer, (_, _, channels)) in enumerate(zip(spec.convolutions, feature_maps(spec), strict=False)):
         shapes[f"conv{number}.kernel"] = (layer.kernel, layer.kernel, channels, layer.filters)
         shapes[f"conv{number}.bias"] = (layer.filters,)
-        shapes |= layers.batch_norm_shapes(f"conv{number}", layer.filters, layer.batch_norm)
+        shapes |= layers.norm_shapes(f"conv{number}", layer.filters, layer.batch_norm)
     width = int(np.prod(feature_maps(spec)[-1]))
     for number, dense in enumerate(spec.dense):
         shapes |= layers.dense_shapes(f"dense{number}", width, dense)

@@ -6,8 +6,9 @@ from pydantic.dataclasses import dataclass
 
 from models.layers import probes
 from models.layers import spec as layers
+from models.layers.activations import ACTIVATIONS
 from models.layers.examples import AFTER, BEFORE
-from models.layers.spec import GLOROT, DenseLayer, Initializer, Part, Size, Weights, type_checked
+from models.layers.spec import GLOROT, DenseLayer, Initializer, LayerNorm, Part, Size, Weights, type_checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
@@ -80,8 +81,16 @@ EXAMPLES = {
     "no-hidden-layer": DnnSpec(features=5, outputs=3),
     "every-activation": DnnSpec(
         features=5,
-        hidden=tuple(DenseLayer(units=6, activation=name) for name in ("linear", "relu", "tanh", "sigmoid")),
+        hidden=tuple(DenseLayer(units=6, activation=name) for name in ACTIVATIONS),
         outputs=3,
+    ),
+    "layer-norm": DnnSpec(
+        features=5,
+        hidden=(
+            DenseLayer(units=6, activation="gelu", layer_norm=LayerNorm(epsilon=1e-2), dropout=0.2),
+            DenseLayer(units=6, activation="silu", layer_norm=LayerNorm(position="after", epsilon=1e-3)),
+        ),
+        outputs=2,
     ),
     "batch-norm-and-dropout": DnnSpec(
         features=5,

@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from models.layers import probes
 from models.layers import spec as layers
+from models.layers.activations import sigmoid
 from models.layers.examples import AFTER
 from models.layers.spec import GLOROT, Initializer, Part, RecurrentLayer, Size, Weights, type_checked
 
@@ -101,8 +102,8 @@ def forward(
         for step in np.moveaxis(sequence, 1, 0):
             reset, update, candidate = np.split(step @ from_input + bias, GATES, axis=-1)
             state_reset, state_update, state = np.split(hidden @ recurrent + recurrent_bias, GATES, axis=-1)
-            new = np.tanh(candidate + layers.sigmoid(reset + state_reset) * state)
-            kept = layers.sigmoid(update + state_update)
+            new = np.tanh(candidate + sigmoid(reset + state_reset) * state)
+            kept = sigmoid(update + state_update)
             hidden = (1 - kept) * new + kept * hidden
             states.append(hidden)
         last = number == len(spec.layers) - 1

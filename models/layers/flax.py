@@ -1,6 +1,7 @@
 """The shared layers in Flax."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, TypedDict, TypeVar
 
 import jax
@@ -10,10 +11,21 @@ from flax import nnx
 from jax import Array
 from jaxtyping import Float
 
+from models.layers.activations import LEAK, Activation
 from models.layers.sequence import SequenceSpec
-from models.layers.spec import Activation, BatchNorm, DenseLayer, RecurrentLayer, Weights
+from models.layers.spec import BatchNorm, DenseLayer, Norm, RecurrentLayer, Weights
 
-ACTIVATIONS = {"linear": lambda values: values, "relu": jax.nn.relu, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid}
+ACTIVATIONS: dict[Activation, Callable[[Array], Array]] = {
+    "linear": lambda values: values,
+    "relu": jax.nn.relu,
+    "tanh": jnp.tanh,
+    "sigmoid": jax.nn.sigmoid,
+    "gelu": partial(jax.nn.gelu, approximate=False),
+    "silu": jax.nn.silu,
+    "elu": jax.nn.elu,
+    "leaky_relu": partial(jax.nn.leaky_relu, negative_slope=LEAK),
+    "softplus": jax.nn.softplus,
+}
 
 Unroll = Literal["1", "4", "16"]  # time steps in one iteration of the loop
 
@@ -33,28 +45,28 @@ class Dtypes(TypedDict):
 class Dense(nnx.Module):
     def __init__(self, inputs: int, layer: DenseLayer, *, dtypes: Dtypes, rngs: nnx.Rngs) -> None:
         self.linear = nnx.Linear(inputs, layer.units, **dtypes, rngs=rngs)
-        self.tail = Tail(layer.units, layer.activation, layer.batch_norm, layer.dropout, dtypes=dtypes, rngs=rngs)
+        self.tail = Tail(layer.units, layer.activation, layer.norm, layer.dropout, dtypes=dtypes, rngs=rngs)
 
     def __call__(self, features: Array) -> Array:
         return self.tail(self.linear(features))
 
 
 class Tail(nnx.Module):
-    """What follows a linear operation: batch norm before or after the activation, then dropout."""
+    """What follows a linear operation: a norm before or after the activation, then dropout."""
 
     def __init__(
         self,
         channels: int,
         activation: Activation,
-        batch_norm: BatchNorm | None,
+        norm: Norm | None,
         dropout: float,
         *,
         dtypes: Dtypes,
         rngs: nnx.Rngs,
     ) -> None:
-        self.position = batch_norm.position if batch_norm else None
+        self.position = norm.position if norm else None
         self.activation = activation
-        self.norm = _batch_norm(channels, batch_norm, dtypes=dtypes, rngs=rngs) if batch_norm else None
+        self.norm = normalisation(channels, norm, dtypes=dtypes, rngs=rngs) if norm else None
         self.dropout = nnx.Dropout(dropout, rngs=rngs) if dropout else None
 
     def __call__(self, values: Array) -> Array:
@@ -164,12 +176,18 @@ def load_sequence(model: SequenceNetwork, weights: Weights) -> None:
 
 
 def load_batch_norm(tail: Tail, *, name: str, weights: Weights) -> None:
-    """Copy scale, offset and running statistics of layer `name`, if it has a batch norm."""
+    """Copy scale, offset and running statistics of layer `name`, if it has a norm."""
     if tail.norm is not None:
-        fill(tail.norm.scale, weights[f"{name}.scale"])
-        fill(tail.norm.bias, weights[f"{name}.offset"])
-        fill(tail.norm.mean, weights[f"{name}.mean"])
-        fill(tail.norm.var, weights[f"{name}.variance"])
+        load_norm(tail.norm, name=name, weights=weights)
+
+
+def load_norm(norm: nnx.BatchNorm | nnx.LayerNorm, *, name: str, weights: Weights) -> None:
+    """Copy scale and offset of layer `name` into its norm, and the running statistics of a batch norm."""
+    fill(norm.scale, weights[f"{name}.scale"])
+    fill(norm.bias, weights[f"{name}.offset"])
+    if isinstance(norm, nnx.BatchNorm):
+        fill(norm.mean, weights[f"{name}.mean"])
+        fill(norm.var, weights[f"{name}.variance"])
 
 
 def fill(variable: nnx.Variable[Array], value: np.ndarray) -> None:
@@ -198,11 +216,16 @@ def read_sequence(model: SequenceNetwork) -> State:
 
 
 def read_batch_norm(tail: Tail, *, name: str) -> State:
-    """Scale, offset and running statistics of layer `name`; empty if it has no batch norm."""
-    if tail.norm is None:
-        return {}
-    values = (tail.norm.scale[...], tail.norm.bias[...], tail.norm.mean[...], tail.norm.var[...])
-    return {f"{name}.{key}": value for key, value in zip(("scale", "offset", "mean", "variance"), values, strict=True)}
+    """Scale, offset and running statistics of layer `name`; empty if it has no norm."""
+    return {} if tail.norm is None else read_norm(tail.norm, name=name)
+
+
+def read_norm(norm: nnx.BatchNorm | nnx.LayerNorm, *, name: str) -> State:
+    """Scale and offset of layer `name`, and the running statistics of a batch norm."""
+    state = {f"{name}.scale": norm.scale[...], f"{name}.offset": norm.bias[...]}
+    if isinstance(norm, nnx.BatchNorm):
+        state |= {f"{name}.mean": norm.mean[...], f"{name}.variance": norm.var[...]}
+    return state
 
 
 def to_numpy(state: State) -> Weights:
@@ -215,13 +238,12 @@ def _biases(cell: nnx.RNNCellBase) -> list[nnx.Param[Array]]:
     return [part.bias for part in (cell.dense_i, cell.dense_h) if part.bias is not None]
 
 
-def _batch_norm(channels: int, batch_norm: BatchNorm, *, dtypes: Dtypes, rngs: nnx.Rngs) -> nnx.BatchNorm:
-    # The fast variance is E[x²] - E[x]², which loses digits; the other frameworks compute E[(x - E[x])²].
-    return nnx.BatchNorm(
-        channels,
-        momentum=batch_norm.momentum,
-        epsilon=batch_norm.epsilon,
-        use_fast_variance=False,
-        **dtypes,
-        rngs=rngs,
-    )
+def normalisation(channels: int, norm: Norm, *, dtypes: Dtypes, rngs: nnx.Rngs) -> nnx.BatchNorm | nnx.LayerNorm:
+    """The batch norm or the layer norm; their variance is E[(x - E[x])²], as in the other frameworks.
+
+    Flax' fast variance is E[x²] - E[x]², which loses digits.
+    """
+    options = {"epsilon": norm.epsilon, "use_fast_variance": False}
+    if isinstance(norm, BatchNorm):
+        return nnx.BatchNorm(channels, momentum=norm.momentum, **options, **dtypes, rngs=rngs)
+    return nnx.LayerNorm(channels, **options, **dtypes, rngs=rngs)

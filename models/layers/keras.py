@@ -1,12 +1,17 @@
 """The shared layers in Keras."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 
+from models.layers.activations import LEAK, Activation
 from models.layers.sequence import SequenceSpec
-from models.layers.spec import Activation, BatchNorm, DenseLayer, Weights
+from models.layers.spec import BatchNorm, DenseLayer, Norm, Weights
+
+Tensor = Any  # of the backend
 
 
 def dtype_of(weights: Weights, compute_dtype: str | None) -> str:
@@ -17,7 +22,7 @@ def dtype_of(weights: Weights, compute_dtype: str | None) -> str:
 def add_dense(model: keras.Sequential, layer: DenseLayer, *, seed: int, name: str, dtype: str) -> None:
     """Add a hidden dense layer, its batch norm, activation and dropout."""
     model.add(layers.Dense(layer.units, name=name, dtype=dtype))
-    add_tail(model, layer.activation, layer.batch_norm, name=name, dtype=dtype)
+    add_tail(model, layer.activation, layer.norm, name=name, dtype=dtype)
     add_dropout(model, layer.dropout, seed=seed, dtype=dtype)
 
 
@@ -49,16 +54,33 @@ def cudnn(use_cudnn: str, *, dtype: str) -> bool | str:
     return "auto" if has_cudnn else False
 
 
-def add_tail(
-    model: keras.Sequential, activation: Activation, batch_norm: BatchNorm | None, *, name: str, dtype: str
-) -> None:
-    """Add what follows a linear operation: batch norm before or after the activation."""
-    if batch_norm and batch_norm.position == "before":
-        _add_batch_norm(model, batch_norm, name=name, dtype=dtype)
+def add_tail(model: keras.Sequential, activation: Activation, norm: Norm | None, *, name: str, dtype: str) -> None:
+    """Add what follows a linear operation: a norm before or after the activation."""
+    if norm and norm.position == "before":
+        model.add(normalisation(norm, name=name, dtype=dtype))
     if activation != "linear":
-        model.add(layers.Activation(activation, dtype=dtype))
-    if batch_norm and batch_norm.position == "after":
-        _add_batch_norm(model, batch_norm, name=name, dtype=dtype)
+        model.add(activated(activation, dtype=dtype))
+    if norm and norm.position == "after":
+        model.add(normalisation(norm, name=name, dtype=dtype))
+
+
+def activated(activation: Activation, *, dtype: str) -> layers.Layer:
+    """The layer of an activation."""
+    if dtype == "float64" and activation in EXACT:
+        return layers.Activation(EXACT[activation], dtype=dtype)
+    if activation == "leaky_relu":  # the function of this name has another slope
+        return layers.LeakyReLU(LEAK, dtype=dtype)
+    return layers.Activation(activation, dtype=dtype)
+
+
+def exact_gelu(values: Tensor) -> Tensor:
+    """GELU with a constant in float64: TensorFlow's own function has √½ in float32, which is 1e-8 off."""
+    return values * (1 + keras.ops.erf(values * np.float64(0.5**0.5))) * 0.5
+
+
+def exact_leaky_relu(values: Tensor) -> Tensor:
+    """Leaky ReLU with a slope in float64: TensorFlow's own function keeps it in float32."""
+    return keras.ops.where(values > 0, values, values * np.float64(LEAK))
 
 
 def add_dropout(model: keras.Sequential, rate: float, *, seed: int, dtype: str) -> None:
@@ -81,9 +103,12 @@ def export(model: keras.Sequential) -> Weights:
     return {name: keras.ops.convert_to_numpy(value).copy() for name, value in _variables(model).items()}
 
 
-def _add_batch_norm(model: keras.Sequential, batch_norm: BatchNorm, *, name: str, dtype: str) -> None:
-    momentum, epsilon = batch_norm.momentum, batch_norm.epsilon
-    model.add(layers.BatchNormalization(momentum=momentum, epsilon=epsilon, name=f"{name}_norm", dtype=dtype))
+def normalisation(norm: Norm, *, name: str, dtype: str) -> layers.Layer:
+    """The batch norm or the layer norm of layer `name`."""
+    if isinstance(norm, BatchNorm):
+        momentum, epsilon = norm.momentum, norm.epsilon
+        return layers.BatchNormalization(momentum=momentum, epsilon=epsilon, name=f"{name}_norm", dtype=dtype)
+    return layers.LayerNormalization(epsilon=norm.epsilon, name=f"{name}_norm", dtype=dtype)
 
 
 def _variables(model: keras.Sequential) -> dict[str, keras.Variable]:
@@ -95,6 +120,9 @@ def _variables(model: keras.Sequential) -> dict[str, keras.Variable]:
                 found[f"{layer.name.removesuffix('_norm')}.{PARTS[variable.name]}"] = variable
     return found
 
+
+# For the proof in float64 alone; in float32 it compares Keras' own functions.
+EXACT = {"gelu": exact_gelu, "leaky_relu": exact_leaky_relu}
 
 PARTS = {
     "kernel": "kernel",

@@ -2,16 +2,28 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from models.layers.activations import LEAK, Activation
 from models.layers.sequence import SequenceSpec
-from models.layers.spec import Activation, BatchNorm, DenseLayer, RecurrentLayer, Weights
+from models.layers.spec import BatchNorm, DenseLayer, Norm, RecurrentLayer, Weights
 
-ACTIVATIONS = {"linear": nn.Identity, "relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
+    "linear": nn.Identity,
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "elu": nn.ELU,
+    "leaky_relu": partial(nn.LeakyReLU, LEAK),
+    "softplus": partial(nn.Softplus, threshold=40),  # from 20 on, PyTorch's default returns x, which is 2e-9 off
+}
 BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
 
 State = dict[str, Any]  # tensors; PyTorch's stubs do not give the type of a module's attributes
@@ -21,7 +33,7 @@ class Dense(nn.Module):
     def __init__(self, inputs: int, layer: DenseLayer) -> None:
         super().__init__()
         self.linear = nn.Linear(inputs, layer.units)
-        self.tail = tail(layer.units, layer.activation, layer.batch_norm, layer.dropout)
+        self.tail = tail(layer.units, layer.activation, layer.norm, layer.dropout)
 
     def forward(self, features: Tensor) -> Tensor:
         return self.tail(self.linear(features))
@@ -82,19 +94,24 @@ class SequenceNetwork(nn.Module):
         return self.head(sequence)
 
 
-def tail(
-    channels: int, activation: Activation, batch_norm: BatchNorm | None, dropout: float, *, axes: int = 1
-) -> nn.Sequential:
-    """What follows a linear operation: batch norm before or after the activation, then dropout."""
+def tail(channels: int, activation: Activation, norm: Norm | None, dropout: float, *, axes: int = 1) -> nn.Sequential:
+    """What follows a linear operation: a norm before or after the activation, then dropout."""
     parts: OrderedDict[str, nn.Module] = OrderedDict()
-    if batch_norm and batch_norm.position == "before":
-        parts["norm"] = BiasedBatchNorm(channels, batch_norm, axes=axes)
+    if norm and norm.position == "before":
+        parts["norm"] = normalisation(channels, norm, axes=axes)
     parts["activation"] = ACTIVATIONS[activation]()
-    if batch_norm and batch_norm.position == "after":
-        parts["norm"] = BiasedBatchNorm(channels, batch_norm, axes=axes)
+    if norm and norm.position == "after":
+        parts["norm"] = normalisation(channels, norm, axes=axes)
     if dropout:
         parts["dropout"] = nn.Dropout(dropout)
     return nn.Sequential(parts)
+
+
+def normalisation(channels: int, norm: Norm, *, axes: int) -> nn.Module:
+    """The batch norm of values with this number of axes besides samples and channels, or the layer norm."""
+    if isinstance(norm, BatchNorm):
+        return BiasedBatchNorm(channels, norm, axes=axes)
+    return nn.LayerNorm(channels, eps=norm.epsilon)
 
 
 def load(module: nn.Module, kernel: str, *, name: str, weights: Weights, order: tuple[int, ...] = (1, 0)) -> None:
@@ -122,13 +139,19 @@ def load_sequence(model: SequenceNetwork, weights: Weights) -> None:
 
 
 def load_batch_norm(module: nn.Module, *, name: str, weights: Weights) -> None:
-    """Copy scale, offset and running statistics of layer `name`, if it has a batch norm."""
+    """Copy scale, offset and running statistics of layer `name`, if it has a norm."""
     if f"{name}.scale" in weights:
-        norm = module.get_submodule("tail.norm").norm
-        norm.weight = nn.Parameter(torch.tensor(weights[f"{name}.scale"]))
-        norm.bias = nn.Parameter(torch.tensor(weights[f"{name}.offset"]))
-        norm.running_mean = torch.tensor(weights[f"{name}.mean"])
-        norm.running_var = torch.tensor(weights[f"{name}.variance"])
+        load_norm(module.get_submodule("tail.norm"), name=name, weights=weights)
+
+
+def load_norm(norm: nn.Module, *, name: str, weights: Weights) -> None:
+    """Copy scale and offset of layer `name` into its norm, and the running statistics of a batch norm."""
+    inner = norm.norm if isinstance(norm, BiasedBatchNorm) else norm
+    inner.weight = nn.Parameter(torch.tensor(weights[f"{name}.scale"]))
+    inner.bias = nn.Parameter(torch.tensor(weights[f"{name}.offset"]))
+    if isinstance(norm, BiasedBatchNorm):
+        inner.running_mean = torch.tensor(weights[f"{name}.mean"])
+        inner.running_var = torch.tensor(weights[f"{name}.variance"])
 
 
 def read(module: nn.Module, kernel: str, *, name: str, order: tuple[int, ...] = (1, 0)) -> State:
@@ -153,17 +176,20 @@ def read_sequence(model: SequenceNetwork) -> State:
 
 
 def read_batch_norm(module: nn.Module, *, name: str) -> State:
-    """Scale, offset and running statistics of layer `name`; empty if the module has no batch norm."""
+    """Scale, offset and running statistics of layer `name`; empty if the module has no norm."""
     for part in module.modules():
-        if isinstance(part, BiasedBatchNorm):
-            norm: Any = part.norm
-            variance = norm.running_var / part.excess
-            values = (norm.weight, norm.bias, norm.running_mean, variance)
-            return {
-                f"{name}.{key}": value
-                for key, value in zip(("scale", "offset", "mean", "variance"), values, strict=True)
-            }
+        if isinstance(part, BiasedBatchNorm | nn.LayerNorm):
+            return read_norm(part, name=name)
     return {}
+
+
+def read_norm(norm: BiasedBatchNorm | nn.LayerNorm, *, name: str) -> State:
+    """Scale and offset of layer `name`, and the running statistics of a batch norm."""
+    if isinstance(norm, nn.LayerNorm):
+        return {f"{name}.scale": norm.weight, f"{name}.offset": norm.bias}
+    inner: Any = norm.norm
+    values = (inner.weight, inner.bias, inner.running_mean, inner.running_var / norm.excess)
+    return {f"{name}.{key}": value for key, value in zip(("scale", "offset", "mean", "variance"), values, strict=True)}
 
 
 def to_numpy(state: State) -> Weights:

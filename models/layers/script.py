@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from models.layers.sequence import SequenceSpec
-from models.layers.spec import BatchNorm, DenseLayer
+from models.layers.spec import BatchNorm, DenseLayer, Norm
 
 Of = Mapping[str, Any]
 Words = dict[str, dict[str, Callable[[Of], str]]]  # by framework and kind
@@ -30,7 +30,7 @@ def dense(inputs: int, layers: Sequence[DenseLayer], outputs: int) -> Iterator[L
     """Hidden dense layers and the linear head."""
     for layer in layers:
         yield Layer("dense", {"inputs": inputs, "outputs": layer.units})
-        yield from tail(layer.units, layer.activation, layer.batch_norm, axes=0)
+        yield from tail(layer.units, layer.activation, layer.norm, axes=0)
         yield from dropout(layer.dropout)
         inputs = layer.units
     yield Layer("dense", {"inputs": inputs, "outputs": outputs})
@@ -49,12 +49,14 @@ def recurrent(kind: str, spec: SequenceSpec) -> Iterator[Layer]:
     yield Layer("dense", {"inputs": inputs, "outputs": spec.outputs})
 
 
-def tail(channels: int, activation: str, batch_norm: BatchNorm | None, *, axes: int) -> Iterator[Layer]:
-    """Batch norm before or after the activation; `axes` is the number of axes between samples and channels."""
+def tail(channels: int, activation: str, norm: Norm | None, *, axes: int) -> Iterator[Layer]:
+    """A norm before or after the activation; `axes` is the number of axes between samples and channels."""
     found = [Layer("activation", {"name": activation})] if activation != "linear" else []
-    if batch_norm:
-        sizes = {"channels": channels, "axes": axes, "epsilon": batch_norm.epsilon, "momentum": batch_norm.momentum}
-        found.insert(0 if batch_norm.position == "before" else len(found), Layer("batch_norm", sizes))
+    if norm:
+        sizes = {"channels": channels, "axes": axes, "epsilon": norm.epsilon}
+        kind = "batch_norm" if isinstance(norm, BatchNorm) else "layer_norm"
+        momentum = {"momentum": norm.momentum} if isinstance(norm, BatchNorm) else {}
+        found.insert(0 if norm.position == "before" else len(found), Layer(kind, sizes | momentum))
     yield from found
 
 

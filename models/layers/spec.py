@@ -4,7 +4,7 @@ Weights are named `<layer>.<part>` and have one canonical layout: dense kernels 
 images in H·W·C order. A batch norm adds `scale`, `offset` and the running `mean` and `variance`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
@@ -13,10 +13,11 @@ from jaxtyping import Float
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from models.layers.activations import ACTIVATIONS, Activation
+
 type_checked = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 Weights = dict[str, np.ndarray]
-Activation = Literal["linear", "relu", "tanh", "sigmoid"]
 Size = Annotated[int, Field(gt=0, strict=True)]
 Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
 AnySpec = TypeVar("AnySpec")
@@ -35,6 +36,22 @@ class BatchNorm:
     position: Literal["before", "after"] = "before"
     epsilon: Annotated[float, Field(gt=0, strict=True)] = 1e-5
     momentum: Fraction = 0.9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
+class LayerNorm:
+    """Layer normalisation over the features of each sample (Ba et al. 2016). The variance is biased.
+
+    Attributes:
+        position: Whether it comes before or after the activation.
+        epsilon: The number that is added to the variance.
+    """
+
+    position: Literal["before", "after"] = "before"
+    epsilon: Annotated[float, Field(gt=0, strict=True)] = 1e-5
+
+
+Norm = BatchNorm | LayerNorm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
@@ -66,12 +83,14 @@ GLOROT = Initializer(name="glorot_uniform")
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class DenseLayer:
-    """A hidden dense layer: dense, then batch norm before or after the activation, then dropout.
+    """A hidden dense layer: dense, then a norm before or after the activation, then dropout.
 
     Attributes:
         units: The number of outputs.
-        activation: The activation function.
+        activation: The activation function. `gelu` is the exact form, without tanh. `leaky_relu` has the slope 0.01
+            below 0, and the factor of `elu` is 1.
         batch_norm: The batch norm. Without this table there is none.
+        layer_norm: The layer norm. Without this table there is none. A layer has at most one norm.
         dropout: The share of outputs that dropout sets to zero in training.
         initializer: How the kernel is initialized.
     """
@@ -79,8 +98,19 @@ class DenseLayer:
     units: Size
     activation: Activation = "relu"
     batch_norm: BatchNorm | None = None
+    layer_norm: LayerNorm | None = None
     dropout: Fraction = 0.0
     initializer: Initializer = GLOROT
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for two norms in one layer."""
+        if self.batch_norm and self.layer_norm:
+            raise ValueError("found batch_norm and layer_norm, expected at most one norm in a layer")
+
+    @property
+    def norm(self) -> Norm | None:
+        """The norm of the layer, of either kind."""
+        return self.batch_norm or self.layer_norm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
@@ -124,11 +154,12 @@ class Part(NamedTuple):
     kept: int = 0
 
 
-def tail_words(activation: str, batch_norm: BatchNorm | None, dropout: float) -> str:
+def tail_words(activation: str, norm: Norm | None, dropout: float) -> str:
     """What follows a linear operation, in words."""
-    parts = [activation]
-    if batch_norm:
-        parts.insert(0 if batch_norm.position == "before" else 1, "batch norm")
+    parts = [activation.replace("_", " ")]
+    if norm:
+        kind = "batch norm" if isinstance(norm, BatchNorm) else "layer norm"
+        parts.insert(0 if norm.position == "before" else 1, kind)
     if dropout:
         parts.append(f"dropout {dropout:g}")
     return ", ".join(parts)
@@ -136,7 +167,7 @@ def tail_words(activation: str, batch_norm: BatchNorm | None, dropout: float) ->
 
 def dense_part(name: str, inputs: int, layer: DenseLayer) -> Part:
     """A hidden dense layer."""
-    words = tail_words(layer.activation, layer.batch_norm, layer.dropout)
+    words = tail_words(layer.activation, layer.norm, layer.dropout)
     return Part(name, f"dense, {words}", (layer.units,), 2 * inputs * layer.units)
 
 
@@ -177,12 +208,13 @@ def without_dropout(spec: AnySpec) -> AnySpec:
 def dense_shapes(name: str, inputs: int, layer: DenseLayer) -> dict[str, tuple[int, ...]]:
     """Canonical names and shapes of one hidden dense layer."""
     shapes: dict[str, tuple[int, ...]] = {f"{name}.kernel": (inputs, layer.units), f"{name}.bias": (layer.units,)}
-    return shapes | batch_norm_shapes(name, layer.units, layer.batch_norm)
+    return shapes | norm_shapes(name, layer.units, layer.norm)
 
 
-def batch_norm_shapes(name: str, channels: int, batch_norm: BatchNorm | None) -> dict[str, tuple[int, ...]]:
-    """Canonical names and shapes that a batch norm adds to its layer; empty if there is no batch norm."""
-    parts = ("scale", "offset", "mean", "variance") if batch_norm else ()
+def norm_shapes(name: str, channels: int, norm: Norm | None) -> dict[str, tuple[int, ...]]:
+    """Canonical names and shapes that a norm adds to its layer; empty if there is none."""
+    running = ("mean", "variance") if isinstance(norm, BatchNorm) else ()
+    parts = ("scale", "offset", *running) if norm else ()
     return {f"{name}.{part}": (channels,) for part in parts}
 
 
@@ -194,7 +226,7 @@ def recurrent_shapes(inputs: int, stack: Sequence[RecurrentLayer], *, gates: int
         shapes[f"{name}.kernel"] = (inputs, gates * units)
         shapes[f"{name}.recurrent"] = (units, gates * units)
         shapes[f"{name}.bias"] = (gates * units,)
-        shapes |= batch_norm_shapes(name, units, layer.batch_norm)
+        shapes |= norm_shapes(name, units, layer.batch_norm)
         inputs = units
     return shapes
 
@@ -268,40 +300,33 @@ def dense(
 ) -> Float[np.ndarray, "batch units"]:
     """One hidden dense layer at inference, without dropout: the reference for the frameworks."""
     values = inputs @ weights[f"{name}.kernel"] + weights[f"{name}.bias"]
-    return activate(values, layer.activation, layer.batch_norm, weights, name)
+    return activate(values, layer.activation, layer.norm, weights, name)
 
 
 def activate(
     values: Float[np.ndarray, "*batch channels"],
     activation: Activation,
-    batch_norm: BatchNorm | None,
+    norm: Norm | None,
     weights: Weights,
     name: str,
 ) -> Float[np.ndarray, "*batch channels"]:
-    """The activation of `values`, with the batch norm of layer `name` before or after it if there is one."""
-    if batch_norm and batch_norm.position == "before":
-        values = _normalise(values, batch_norm, weights, name)
+    """The activation of `values`, with the norm of layer `name` before or after it if there is one."""
+    if norm and norm.position == "before":
+        values = normalise(values, norm, weights, name)
     values = ACTIVATIONS[activation](values)
-    if batch_norm and batch_norm.position == "after":
-        values = _normalise(values, batch_norm, weights, name)
+    if norm and norm.position == "after":
+        values = normalise(values, norm, weights, name)
     return values
 
 
-def sigmoid(values: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-x))."""
-    return 1 / (1 + np.exp(-values))
-
-
-def _normalise(values: np.ndarray, batch_norm: BatchNorm, weights: Weights, name: str) -> np.ndarray:
-    scale, offset, mean, variance = (weights[f"{name}.{part}"] for part in ("scale", "offset", "mean", "variance"))
-    return (values - mean) / np.sqrt(variance + batch_norm.epsilon) * scale + offset
+def normalise(values: np.ndarray, norm: Norm, weights: Weights, name: str) -> np.ndarray:
+    """The normalised values: by the running statistics of a batch norm, or by those of the last axis (layer norm)."""
+    if isinstance(norm, BatchNorm):
+        mean, variance = weights[f"{name}.mean"], weights[f"{name}.variance"]
+    else:
+        mean, variance = values.mean(axis=-1, keepdims=True), values.var(axis=-1, keepdims=True)
+    scale, offset = weights[f"{name}.scale"], weights[f"{name}.offset"]
+    return (values - mean) / np.sqrt(variance + norm.epsilon) * scale + offset
 
 
 ORTHOGONAL = Initializer(name="orthogonal")
-
-ACTIVATIONS: dict[Activation, Callable[[np.ndarray], np.ndarray]] = {
-    "linear": lambda values: values,
-    "relu": lambda values: np.maximum(values, 0),
-    "tanh": np.tanh,
-    "sigmoid": sigmoid,
-}

@@ -9,8 +9,9 @@ from pydantic.dataclasses import dataclass
 
 from models.layers import probes
 from models.layers import spec as layers
+from models.layers.activations import ACTIVATIONS, sigmoid
 from models.layers.examples import AFTER
-from models.layers.spec import ACTIVATIONS, GLOROT, Initializer, Part, RecurrentLayer, Size, Weights, type_checked
+from models.layers.spec import GLOROT, Initializer, Part, RecurrentLayer, Size, Weights, type_checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
@@ -98,8 +99,8 @@ def forward(
         states = []
         for step in np.moveaxis(sequence, 1, 0):
             i, f, g, o = np.split(step @ from_input + hidden @ recurrent + bias, GATES, axis=-1)
-            cell = layers.sigmoid(f) * cell + layers.sigmoid(i) * squash(g)
-            hidden = layers.sigmoid(o) * squash(cell)
+            cell = sigmoid(f) * cell + sigmoid(i) * squash(g)
+            hidden = sigmoid(o) * squash(cell)
             states.append(hidden)
         last = number == len(spec.layers) - 1
         sequence = states[-1] if last else np.stack(states, axis=1)

@@ -9,8 +9,9 @@ from pydantic.dataclasses import dataclass
 
 from models.layers import probes
 from models.layers import spec as layers
+from models.layers.activations import ACTIVATIONS
 from models.layers.examples import AFTER
-from models.layers.spec import ACTIVATIONS, GLOROT, Initializer, Part, RecurrentLayer, Size, Weights, type_checked
+from models.layers.spec import GLOROT, Initializer, Part, RecurrentLayer, Size, Weights, type_checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
