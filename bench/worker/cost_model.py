@@ -112,7 +112,7 @@ def demand(workload: Workload, scenario: Scenario, batch_size: int, *, precision
         batch_size=batch_size,
         flops_per_sample=sum(part.flops for part in parts),
         flops_on_inputs=_flops_on_inputs(shapes, layers[1]),
-        weights_on_inputs=math.prod(shapes[f"{layers[1].name}.kernel"]),
+        weights_on_inputs=_kernel_size(shapes, layers[1]),
         inputs=math.prod(module.input_shape(workload.spec)),
         weights=tuple(layer.parameters for layer in layers[1:]),
         outputs=tuple(math.prod(layer.shape) for layer in layers[1:]),
@@ -124,6 +124,11 @@ def demand(workload: Workload, scenario: Scenario, batch_size: int, *, precision
 
 def _flops_on_inputs(shapes: Mapping[str, tuple[int, ...]], first: Layer) -> int:
     """The operations of the first layer on its inputs; those on the state of a recurrent layer are left out."""
-    kernel = math.prod(shapes[f"{first.name}.kernel"])
-    own = shapes.get(f"{first.name}.recurrent")
-    return first.flops * kernel // (kernel + (0 if own is None else math.prod(own)))
+    kernel, own = _kernel_size(shapes, first), shapes.get(f"{first.name}.recurrent")
+    return first.flops * kernel // (kernel + (0 if own is None else math.prod(own))) if kernel else 0
+
+
+def _kernel_size(shapes: Mapping[str, tuple[int, ...]], first: Layer) -> int:
+    """The weights that the first layer multiplies with its inputs; none in an embedding, which looks rows up."""
+    kernel = shapes.get(f"{first.name}.kernel")
+    return 0 if kernel is None else math.prod(kernel)

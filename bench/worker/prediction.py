@@ -18,8 +18,8 @@ from bench.records.record import Case
 from bench.worker import labelled_files, quality_metrics
 from bench.worker.labelled_files import PARTS, Samples
 from bench.worker.measure.inference import logits_of
-from bench.worker.prepared_workload import PreparedWorkload, load_adapter, network_module
-from bench.workload import model_families, saved_model
+from bench.worker.prepared_workload import SINGLE, PreparedWorkload, load_adapter, network_inputs, network_module
+from bench.workload import saved_model
 from bench.workload.model_families import Weights
 from bench.workload.saved_model import FORMAT, SavedModel, Scale
 
@@ -93,14 +93,12 @@ def predict(framework: str, folder: Path, data: str, *, device: str, threads: in
     """
     about = saved_model.read(folder)
     samples = _samples(_part(about, data)) if data in PARTS else labelled_files.read(Path(data), about)
-    inputs = samples.inputs
-    shape = model_families.spec_module(about.family).input_shape(about.network())
     adapter = load_adapter(framework)
     adapter.configure(device="cpu" if device == "cpu" else "cuda", precision="fp32", threads=threads)
     own = framework == about.contender.partition("/")[0]
     model = _loaded(adapter, framework, folder, about, own=own)
     adapter.prepare(model, about.recipe)
-    logits = logits_of(adapter, inputs.reshape(len(inputs), *shape).astype(np.float32))
+    logits = logits_of(adapter, network_inputs(samples.inputs, about.family, about.network(), dtype=SINGLE))
     return Predictions(
         table=_table(about, logits, samples),
         source="its own file" if own else "the canonical weights",

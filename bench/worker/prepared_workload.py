@@ -13,7 +13,7 @@ from bench.datasets import base as datasets
 from bench.datasets import class_shares
 from bench.datasets.base import Dataset, Split
 from bench.datasets.description import Part
-from bench.errors import UnavailableError
+from bench.errors import DataError, UnavailableError
 from bench.workload import model_families
 from bench.workload.axes import FrameworkOptions, Scenario
 from bench.workload.workload import Workload
@@ -54,8 +54,7 @@ class PreparedWorkload:
         held_out = self.workload.recipe.validation_fraction
         if part == "train" and held_out and split.targets.ndim == 1:
             class_shares.check(split.targets, {"train": np.arange(len(split))}, held_out=held_out)
-        shape = model_families.spec_module(self.workload.family).input_shape(self.workload.spec)
-        inputs = split.inputs.reshape(len(split), *shape).astype(self.dtype, copy=False)
+        inputs = network_inputs(split.inputs, self.workload.family, self.workload.spec, dtype=self.dtype)
         floating = np.issubdtype(split.targets.dtype, np.floating)
         targets = split.targets.astype(self.dtype) if floating else split.targets
         return replace(split, inputs=inputs, targets=targets)
@@ -151,6 +150,26 @@ def prepare(  # noqa: PLR0913 (what a process needs before it can start)
         precision=precision,
         seed=seed,
     )
+
+
+def network_inputs(
+    values: np.ndarray, family: str, spec: model_families.Spec, *, dtype: np.dtype[np.floating]
+) -> np.ndarray:
+    """The samples in the input shape of a network: numbers of this dtype, or int32 for a network of integers.
+
+    Raises DataError for values that a network of integers cannot take.
+    """
+    shaped = values.reshape(len(values), *model_families.spec_module(family).input_shape(spec))
+    vocabulary = model_families.vocabulary(spec)
+    if not vocabulary:
+        return shaped.astype(dtype, copy=False)
+    wrong = shaped[~((shaped >= 0) & (shaped < vocabulary) & (shaped % 1 == 0))]
+    if wrong.size:
+        raise DataError(
+            f"the inputs of the network: found {wrong[0]:g}, expected whole numbers from 0 to {vocabulary - 1}, since "
+            f"model.vocabulary is {vocabulary}"
+        )
+    return shaped.astype(np.int32, copy=False)
 
 
 def forms(module: ModuleType) -> dict[str, tuple[str, ...]]:

@@ -221,7 +221,12 @@ def _nudged(weights: model_families.Weights, dtype: np.dtype[np.floating]) -> mo
 
 
 def _shaken(values: np.ndarray, seed: int) -> np.ndarray:
-    """The values, each larger or smaller by one unit in the last place; `seed` decides in which direction."""
+    """The values, each larger or smaller by one unit in the last place; `seed` decides in which direction.
+
+    Integers stay as they are.
+    """
+    if np.issubdtype(values.dtype, np.integer):
+        return values
     generator = np.random.Generator(np.random.PCG64(seed))
     towards = np.where(generator.random(values.shape) < 0.5, -np.inf, np.inf).astype(values.dtype)  # noqa: PLR2004 (half)
     nudged: np.ndarray = np.nextafter(values, towards)

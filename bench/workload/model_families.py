@@ -121,6 +121,14 @@ def layers(family: str, spec: Spec) -> tuple[Layer, ...]:
     return tuple(found)
 
 
+def vocabulary(spec: Spec) -> int:
+    """How many different integers the inputs of a network may be; 0 if they are numbers of any value.
+
+    A spec says it with a field of this name.
+    """
+    return getattr(spec, "vocabulary", None) or 0
+
+
 def flops_per_sample(family: str, spec: Spec) -> int:
     """The floating-point operations (FLOPs) of one forward pass of one sample, for a family that has parts."""
     return sum(part.flops for part in spec_module(family).parts(spec))

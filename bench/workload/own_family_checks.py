@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
-from bench.workload import own_families
+from bench.workload import model_families, own_families
 from bench.workload.own_families import FRAMEWORK_FILES, OwnSpec, called
 
 FUNCTIONS = ("build", "export")  # of the file of a framework
@@ -128,7 +128,7 @@ def _forward(folder: Path, module: OwnSpec, spec: Any) -> Iterator[str]:  # noqa
     if forward is None:
         return
     weights = called(folder, lambda: module.initial_weights(spec, seed=0))
-    inputs = np.zeros((SAMPLES, *module.input_shape(spec)))
+    inputs = np.zeros((SAMPLES, *module.input_shape(spec)), int if model_families.vocabulary(spec) else float)
     outputs = called(folder, lambda: forward(spec, weights, inputs))
     expected = (SAMPLES, spec.outputs)
     if np.shape(outputs) != expected:

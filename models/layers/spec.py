@@ -246,15 +246,15 @@ def initial_weights(
 ) -> Weights:
     """The initial value of every weight in float64, drawn in the order of `shapes`.
 
-    `initializers` are those of the layers' kernels. Recurrent kernels are orthogonal, biases zero; batch norms start
-    with mean and offset 0, variance and scale 1. Each of the `gates` of a recurrent layer is drawn separately; a layer
-    is recurrent if its recurrent kernel is in `shapes`.
+    `initializers` are those of the layers' kernels and tables. Recurrent kernels are orthogonal, biases zero; norms
+    start with mean and offset 0, variance and scale 1. Each of the `gates` of a recurrent layer is drawn separately; a
+    layer is recurrent if its recurrent kernel is in `shapes`.
     """
     generator = np.random.default_rng(seed)
     weights = {}
     for name, shape in shapes.items():
         layer, _, part = name.partition(".")
-        if part not in {"kernel", "recurrent"}:
+        if part not in DRAWN:
             weights[name] = np.ones(shape) if part in {"scale", "variance"} else np.zeros(shape)
             continue
         initializer = ORTHOGONAL if part == "recurrent" else initializers[layer]
@@ -330,3 +330,4 @@ def normalise(values: np.ndarray, norm: Norm, weights: Weights, name: str) -> np
 
 
 ORTHOGONAL = Initializer(name="orthogonal")
+DRAWN = ("kernel", "recurrent", "table")  # the parts that are drawn; a table has one row for each integer

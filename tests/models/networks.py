@@ -30,9 +30,10 @@ def random_weights(spec: model_families.Spec, *, seed: int = 0) -> Weights:
 
 
 def random_inputs(spec: model_families.Spec, *, samples: int = 6, seed: int = 1) -> np.ndarray:
-    """A batch in the network's input shape; float64."""
-    shape = model_families.spec_module(family_of(spec)).input_shape(spec)
-    return np.random.default_rng(seed).normal(size=(samples, *shape))
+    """A batch in the network's input shape: float64, or int32 for a network of integers."""
+    shape = (samples, *model_families.spec_module(family_of(spec)).input_shape(spec))
+    generator, vocabulary = np.random.default_rng(seed), model_families.vocabulary(spec)
+    return generator.integers(vocabulary, size=shape, dtype=np.int32) if vocabulary else generator.normal(size=shape)
 
 
 def reference(spec: model_families.Spec, weights: Weights, inputs: np.ndarray) -> np.ndarray:

@@ -49,7 +49,9 @@ def see(contender: str, spec: model_families.Spec, weights: Weights, *, precisio
     model = module.build(spec, weights)
     exported = module.export(model)
     adapter.prepare(model, RECIPE)
-    inputs = random_inputs(spec).astype(weights["head.bias"].dtype)
+    inputs = random_inputs(spec)
+    if np.issubdtype(inputs.dtype, np.floating):
+        inputs = inputs.astype(weights["head.bias"].dtype)
     return Seen(exported, adapter.to_numpy(adapter.predict(adapter.put(inputs))))
 
 

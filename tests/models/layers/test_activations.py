@@ -24,11 +24,13 @@ pytestmark = pytest.mark.filterwarnings(
 
 def tanh_gelu(values: np.ndarray) -> np.ndarray:
     """The approximation that Flax has by default."""
-    return values / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (values + 0.044715 * values**3)))
+    found: np.ndarray = values / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (values + 0.044715 * values**3)))
+    return found
 
 
 def leaky(values: np.ndarray, slope: float) -> np.ndarray:
-    return np.where(values > 0, values, slope * values)
+    found: np.ndarray = np.where(values > 0, values, slope * values)
+    return found
 
 
 MISTAKES: dict[Activation, Function] = {
