@@ -22,6 +22,14 @@ from bench.worker import quality_metrics
 from bench.workload import frameworks, suite, workload_files
 from models.layers import spec as layers
 
+FOLDERS = (".", "engines", "custom_loops", "optimizers", "losses")
+DRIVING = [
+    "pytorch.py",
+    "engines/torch.py",
+    "custom_loops/jax_compilation.py",
+    "optimizers/pytorch.py",
+    "losses/pytorch.py",
+]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -39,14 +47,15 @@ def test_searched_folders_contain_the_expected_files(folder: Path, pattern: str,
     assert expected in {path.name for path in folder.glob(pattern)}
 
 
-@pytest.mark.parametrize("file", ["pytorch.py", "engines/torch.py", "custom_loops/jax_compilation.py"])
+@pytest.mark.parametrize(
+    "file",
+    DRIVING,
+)
 def test_the_digest_of_sources_changes_with_every_file_that_drives_a_framework(
     file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = frameworks.adapter_source("pytorch")
-    for path in (
-        path for folder in (".", "engines", "custom_loops") for path in (frameworks.ADAPTERS / folder).glob("*.py")
-    ):
+    for path in (path for folder in FOLDERS for path in (frameworks.ADAPTERS / folder).glob("*.py")):
         copy = tmp_path / path.relative_to(frameworks.ADAPTERS)
         copy.parent.mkdir(exist_ok=True)
         copy.write_text(path.read_text())

@@ -4,7 +4,8 @@ The module of an adapter has a function `create() -> Adapter`. Importing the mod
 initialises no device and starts no thread, so that the process can be forked afterwards.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
@@ -12,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from bench.adapters.engines.base import Engine, Peaks
+from bench.errors import UnavailableError
 from bench.workload.axes import FrameworkOptions, Scenario
 from bench.workload.recipe import Recipe
 
@@ -25,6 +27,23 @@ IDIOMATIC: FrameworkOptions = MappingProxyType({})
 HostBatch = tuple[np.ndarray, np.ndarray]  # inputs and targets
 AnyBatch = TypeVar("AnyBatch", bound=tuple[Any, Any])
 Loss = tuple[DeviceArray, int]  # a mean loss, and the number of samples that it is a mean over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What some recipes need to know of the data and of the model's file; None is what the recipe does not ask for.
+
+    - `rates`: the learning rate of each step, in float64, for a recipe with a schedule;
+    - `class_weights`: the weight of each class, in float64;
+    - `kernels`: a function that returns the parameters of a model that have an L2 penalty, by their canonical layers.
+    """
+
+    rates: np.ndarray | None = None
+    class_weights: np.ndarray | None = None
+    kernels: Callable[[Model], Mapping[str, Any]] | None = None
+
+
+NO_FACTS = Facts()
 
 
 class Adapter(Protocol):
@@ -54,10 +73,13 @@ class Adapter(Protocol):
         result (see `bench.worker.prepared_workload.forms`).
         """
 
-    def prepare(self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:
+    def prepare(
+        self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC, facts: Facts = NO_FACTS
+    ) -> None:
         """Take a model that `models.<family>.<framework>.build` made, and make a new optimizer for it.
 
-        `tuning` has values for some of the `choices`; the other options keep their defaults.
+        `tuning` has values for some of the `choices`; the other options keep their defaults. `facts` has all that the
+        recipe needs, or ValueError is raised. Raises UnavailableError if the framework has no such update rule.
         """
 
     def settle(self) -> None:
@@ -114,6 +136,31 @@ class Adapter(Protocol):
 
     def uncompiled(self) -> str | None:
         """What should have been compiled and was not, with the reason; None if everything ran as it should."""
+
+
+def check(recipe: Recipe, facts: Facts) -> None:
+    """Raise ValueError if the recipe needs a fact that is missing."""
+    needed = {
+        "rates": recipe.schedule is not None,
+        "class_weights": recipe.class_weights is not None,
+        "kernels": bool(recipe.l2),
+    }
+    missing = [name for name, is_needed in needed.items() if is_needed and getattr(facts, name) is None]
+    if missing:
+        raise ValueError(f"facts: found no {', '.join(missing)}, which the recipe needs")
+
+
+def parts(batch: AnyBatch, number: int) -> list[Any]:
+    """The batch, split in order into so many equal parts. Raises UnavailableError if it cannot be split."""
+    if number == 1:
+        return [batch]
+    inputs, _ = batch
+    size, rest = divmod(len(inputs), number)
+    if rest or not size:
+        raise UnavailableError(
+            f"a batch of {len(inputs)} samples cannot be split into {number} equal parts (recipe.accumulation)"
+        )
+    return [tuple(array[first : first + size] for array in batch) for first in range(0, number * size, size)]
 
 
 def step_by_step(adapter: Adapter, batches: Iterable[HostBatch]) -> list[Loss]:

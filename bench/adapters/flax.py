@@ -17,14 +17,29 @@ import optax
 from flax import nnx
 from jax import Array
 
-from bench.adapters.base import IDIOMATIC, Adapter, Batch, HostBatch, Loss, Model, step_by_step, together
+from bench.adapters.base import (
+    IDIOMATIC,
+    NO_FACTS,
+    Adapter,
+    Batch,
+    Facts,
+    HostBatch,
+    Loss,
+    Model,
+    check,
+    parts,
+    step_by_step,
+    together,
+)
 from bench.adapters.custom_loops.base import AHEAD, on_device
 from bench.adapters.custom_loops.flax import Functional
 from bench.adapters.engines.base import Engine, Peaks
 from bench.adapters.engines.execution import Execution, Form
 from bench.adapters.engines.jax import JaxEngine
+from bench.adapters.losses import flax as losses
+from bench.adapters.optimizers import flax as optimizers
 from bench.workload.axes import FrameworkOptions, Scenario
-from bench.workload.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
+from bench.workload.recipe import Recipe, penalties
 
 Optimizer = Any  # nnx.Optimizer is generic in the model, which the harness does not know
 
@@ -80,16 +95,19 @@ class FlaxAdapter:
         bound = (name for name in BOUND if hasattr(nnx, name.removeprefix("nnx.")))
         return {"call": (*bound, *on_device(("jax.jit", AHEAD, *scan), self.engine.device))}
 
-    def prepare(self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:
+    def prepare(
+        self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC, facts: Facts = NO_FACTS
+    ) -> None:
         """Take the model, and make its optimizer and its two compiled functions."""
+        check(recipe, facts)
         self.model = model
         self.training = True
-        update = _optimizer(recipe.optimizer)
+        update = optimizers.optimizer(recipe.optimizer, rates=facts.rates)
         if recipe.clipping:
-            update = optax.chain(_clip(recipe.clipping), update)
+            update = optax.chain(optimizers.clip(recipe.clipping), update)
         self.optimizer = nnx.Optimizer(model, update, wrt=nnx.Param)
         self.parameters = [leaf for leaf in jax.tree.leaves(self.model, is_leaf=_is_variable) if _is_parameter(leaf)]
-        learn = self.engine.traced(_learning(LOSSES[recipe.loss]), "training")
+        learn = self.engine.traced(_learning(recipe, facts), "training")
         answer = self.engine.traced(_call, "inference")
         self.form = tuning.get("call", USUAL)
         self.steps_per_call = STEPS_PER_CALL if self.form.startswith(SCAN) else 1
@@ -206,12 +224,20 @@ def _bound(form: str, function: Callable[..., Array], *arguments: object) -> Cal
     return nnx.cached_partial(jitted, *arguments) if form == CACHED else partial(jitted, *arguments)
 
 
-def _learning(loss: Callable[[Array, Array], Array]) -> Callable[[nnx.Module, Optimizer, Array, Array], Array]:
-    def step(model: Model, optimizer: Optimizer, inputs: Array, targets: Array) -> Array:
-        def batch_loss(model: Model) -> Array:
-            return loss(_call(model, inputs), targets)
+def _learning(recipe: Recipe, facts: Facts) -> Callable[[nnx.Module, Optimizer, Array, Array], Array]:
+    loss = losses.training_loss(recipe, facts.class_weights)
 
-        value, gradients = nnx.value_and_grad(batch_loss)(model)
+    def part_loss(model: Model, inputs: Array, targets: Array) -> Array:
+        value = loss(_call(model, inputs), targets)
+        kernels = facts.kernels(model) if facts.kernels else {}
+        for name, factor in penalties(recipe, kernels).items():
+            value = value + factor * jnp.sum(jnp.square(kernels[name][...]))
+        return value
+
+    def step(model: Model, optimizer: Optimizer, inputs: Array, targets: Array) -> Array:
+        learn, number = nnx.value_and_grad(part_loss), recipe.accumulation
+        found = [learn(model, *part) for part in parts((inputs, targets), number)]
+        value, gradients = found[0] if number == 1 else jax.tree.map(lambda *each: sum(each) / number, *found)
         optimizer.update(model, gradients)
         return value
 
@@ -237,44 +263,3 @@ def _is_parameter(leaf: object) -> bool:
 
 def _narrow(targets: np.ndarray) -> np.ndarray:
     return targets.astype(np.int32) if targets.dtype == np.int64 else targets
-
-
-def _optimizer(rule: UpdateRule) -> optax.GradientTransformation:
-    if isinstance(rule, Sgd):
-        return optax.sgd(rule.learning_rate, momentum=rule.momentum or None)
-    constants = {"b1": rule.beta_1, "b2": rule.beta_2, "eps": rule.epsilon}
-    if isinstance(rule, AdamW):
-        return optax.adamw(rule.learning_rate, **constants, weight_decay=rule.weight_decay)
-    return optax.adam(rule.learning_rate, **constants)
-
-
-def _clip(clipping: Clipping) -> optax.GradientTransformation:
-    if clipping.scope == "global":
-        return optax.clip_by_global_norm(clipping.norm)
-    return optax.stateless_with_tree_map(
-        lambda gradient, _: gradient * jnp.minimum(1, clipping.norm / jnp.linalg.norm(gradient.ravel()))
-    )
-
-
-def _cross_entropy(logits: Array, targets: Array) -> Array:
-    return optax.softmax_cross_entropy_with_integer_labels(logits, targets).mean()
-
-
-def _mean_squared_error(outputs: Array, targets: Array) -> Array:
-    return jnp.mean(optax.squared_error(outputs, targets))
-
-
-def _binary_cross_entropy(logits: Array, targets: Array) -> Array:
-    return optax.sigmoid_binary_cross_entropy(logits, targets).mean()
-
-
-def _sigmoid_mean_squared_error(outputs: Array, targets: Array) -> Array:
-    return _mean_squared_error(jax.nn.sigmoid(outputs), targets)
-
-
-LOSSES = {
-    "cross_entropy": _cross_entropy,
-    "binary_cross_entropy": _binary_cross_entropy,
-    "mean_squared_error": _mean_squared_error,
-    "sigmoid_mean_squared_error": _sigmoid_mean_squared_error,
-}

@@ -6,20 +6,35 @@ steps in one call.
 
 import importlib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from itertools import count
 from pathlib import Path
 from typing import Any, final
 
 import keras
 import numpy as np
 
-from bench.adapters.base import IDIOMATIC, Adapter, Batch, DeviceArray, HostBatch, Loss, Model, step_by_step, together
+from bench.adapters.base import (
+    IDIOMATIC,
+    NO_FACTS,
+    Adapter,
+    Batch,
+    DeviceArray,
+    Facts,
+    HostBatch,
+    Loss,
+    Model,
+    check,
+    parts,
+    step_by_step,
+    together,
+)
 from bench.adapters.custom_loops.base import AHEAD, Loop, on_device
 from bench.adapters.engines.base import Engine, Peaks
 from bench.adapters.engines.execution import EAGER, Execution, Form
+from bench.adapters.losses import keras as losses
+from bench.adapters.optimizers import keras as optimizers
 from bench.errors import UnavailableError
 from bench.workload.axes import FrameworkOptions, Scenario
-from bench.workload.recipe import Adam, AdamW, Clipping, Recipe, Sgd, UpdateRule
+from bench.workload.recipe import Recipe, penalties
 
 FILE = "model.keras"
 STEPS_PER_CALL = 8
@@ -83,15 +98,28 @@ class KerasAdapter:
             **self.engine.choices(),
         }
 
-    def prepare(self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:
+    def prepare(
+        self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC, facts: Facts = NO_FACTS
+    ) -> None:
         """Compile the model with Keras' defaults, the recipe's loss, and Adam with epsilon after bias correction."""
-        self.model = model
+        check(recipe, facts)
+        self.model, self.accumulation = model, recipe.accumulation
         self.engine.choose(tuning)
         jit = JIT[tuning.get("jit_compile", "auto")]
         call = tuning.get("call", "")
         has_loop = call.startswith(LOOP)  # in a custom loop on torch the optimizer runs eagerly
-        rule = optimizer(recipe.optimizer, recipe.clipping, compiled=jit is True and not has_loop)
-        self.model.compile(optimizer=rule, loss=LOSSES[recipe.loss](), jit_compile=jit)
+        kernels = facts.kernels(model) if facts.kernels else {}
+        losses.penalise(kernels, penalties(recipe, kernels))
+        rule = optimizers.optimizer(
+            recipe.optimizer,
+            recipe.clipping,
+            compiled=jit is True and not has_loop,
+            rates=facts.rates,
+            variables=model.trainable_variables,
+            accumulation=recipe.accumulation,
+        )
+        loss = losses.training_loss(recipe, facts.class_weights)
+        self.model.compile(optimizer=rule, loss=loss, jit_compile=jit)
         own = type(model)
         self.model.train_step = self.engine.traced(own.train_step.__get__(model), "training")
         self.model.predict_step = self.engine.traced(own.predict_step.__get__(model), "inference")
@@ -114,10 +142,19 @@ class KerasAdapter:
         return placed if targets is None else (placed, keras.ops.convert_to_tensor(targets))
 
     def train(self, batches: Iterable[Batch]) -> list[DeviceArray]:
-        """One optimizer step for each batch."""
+        """One optimizer step for each batch; with gradient accumulation Keras is called for each part of a batch."""
         self.training = self.execution.trained = True
+        number = self.accumulation
+        if number == 1:
+            return self._called(batches)
+        found = self._called(part for batch in batches for part in parts(batch, number))
+        return [sum(found[first : first + number]) / number for first in range(0, len(found), number)]
+
+    def _called(self, batches: Iterable[Batch]) -> list[DeviceArray]:
+        """The loss of each batch, or of each part of one, after its call."""
         if self.loop is not None:
-            return [loss for group in together(batches, self.steps_per_call) for loss in self.loop.train(group)]
+            groups = together(batches, self.steps_per_call * self.accumulation)
+            return [loss for group in groups for loss in self.loop.train(group)]
         return [self.model.train_on_batch(inputs, targets) for inputs, targets in batches]
 
     def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
@@ -126,8 +163,8 @@ class KerasAdapter:
         if self.loop is not None:
             return step_by_step(self, batches)
         if self.step is None:
-            return [(self.model.train_on_batch(inputs, targets), len(inputs)) for inputs, targets in batches]
-        return self._stateless_epoch(batches, self.step)
+            return [(self.train([batch])[0], len(batch[0])) for batch in batches]
+        return self._stateless_epoch((part for batch in batches for part in parts(batch, self.accumulation)), self.step)
 
     def _stateless_epoch(self, batches: Iterable[HostBatch], step: Callable[..., Any]) -> list[Loss]:
         """Train an epoch with a step that takes the state and returns it.
@@ -224,76 +261,6 @@ class KerasAdapter:
         return form, form._replace(function=f"{call}, {form.function}")
 
 
-def optimizer(rule: UpdateRule, clipping: Clipping | None = None, *, compiled: bool = False) -> keras.Optimizer:
-    """The optimizer of an update rule; its constants have the precision of the weights.
-
-    `compiled` says that its steps are compiled on a backend that is eager by default (torch).
-    """
-    options = _clipping(clipping)
-    if isinstance(rule, Sgd):
-        learning_rate, momentum = _learning_rate(rule.learning_rate), _constant(rule.momentum)
-        return keras.optimizers.SGD(learning_rate=learning_rate, momentum=momentum, **options)
-    return adam(rule, compiled=compiled, **options)
-
-
-def adam(rule: Adam | AdamW, *, compiled: bool = False, **clipping: float) -> keras.Optimizer:
-    """Keras' Adam with epsilon after bias correction, as in the paper (Kingma and Ba 2015), PyTorch and Optax.
-
-    Keras computes η·√(1-β₂ᵗ)/(1-β₁ᵗ)·m / (√v + ε). With ε·√(1-β₂ᵗ) in place of ε this is η·m̂ / (√v̂ + ε). So each step
-    needs one more scalar, and the backend's own way of updating all variables stays in use.
-
-    On torch an eager step counts in Python, since a scalar tensor would take 50 µs. If the step is `compiled` on torch,
-    a Python number would recompile every step. An attribute that is set in the step gave different weights from the
-    third step on (torch 2.13). So there epsilon is computed from the optimizer's own count whenever it is read.
-    """
-    steps, on_torch = count(1), keras.backend.backend() == "torch"
-    decay = {"weight_decay": _constant(rule.weight_decay)} if isinstance(rule, AdamW) else {}
-    kind = keras.optimizers.AdamW if decay else keras.optimizers.Adam
-    ours: Any = type(kind())  # on torch Keras returns a subclass that updates all variables at once
-
-    class AdamAfterCorrection(ours):  # type: ignore[misc] # the base class is known only at run time
-        def _backend_update_step(self, grads: Any, trainable_variables: Any, learning_rate: Any) -> None:  # noqa: ANN401
-            dtype = trainable_variables[0].dtype
-            step = next(steps) if on_torch else keras.ops.cast(self.iterations + 1, dtype)
-            self.epsilon = _corrected(rule, step)
-            super()._backend_update_step(grads, trainable_variables, learning_rate)
-
-    class CountedByItself(ours):  # type: ignore[misc] # the same
-        @property
-        def epsilon(self) -> Any:  # noqa: ANN401 (a tensor of the backend)
-            return _corrected(rule, keras.ops.cast(self.iterations + 1, keras.config.floatx()))
-
-        @epsilon.setter
-        def epsilon(self, value: float) -> None:
-            """Ignore the constant that Keras sets: epsilon depends on the step."""
-
-    made: Any = CountedByItself if on_torch and compiled else AdamAfterCorrection
-    made.__name__ = f"{kind.__name__} (epsilon after bias correction)"
-    return made(
-        learning_rate=_learning_rate(rule.learning_rate),
-        beta_1=_constant(rule.beta_1),
-        beta_2=_constant(rule.beta_2),
-        **decay,
-        **clipping,
-    )
-
-
-def _corrected(rule: Adam | AdamW, step: Any) -> Any:  # noqa: ANN401 (a number, or a tensor of the backend)
-    """The epsilon before bias correction in this step, counted from 1, that equals the rule's epsilon after it."""
-    return rule.epsilon * (1 - rule.beta_2**step) ** 0.5
-
-
-def _clipping(clipping: Clipping | None) -> dict[str, float]:
-    """Keras' argument for this kind of clipping, with the norm."""
-    if clipping is None:
-        return {}
-    return {"clipnorm" if clipping.scope == "variable" else "global_clipnorm": _constant(clipping.norm)}
-
-
-def _sigmoid_mean_squared_error(targets: Any, outputs: Any) -> Any:  # noqa: ANN401 (tensors of the backend)
-    return keras.losses.mean_squared_error(targets, keras.ops.sigmoid(outputs))
-
-
 def _keep_float64() -> None:
     """Let results stay float64 on JAX and torch, where a table of Keras' type promotion narrows them to float32.
 
@@ -308,23 +275,6 @@ def _keep_float64() -> None:
     BIT64_TO_BIT32_DTYPE["float64"] = "float64"
 
 
-def _constant(value: float) -> float:
-    """The constant in a type that keeps float64: a NumPy scalar, but a Python float on torch.
-
-    Except on torch, Keras converts a Python float to a float32 tensor even if everything else is float64, but not a
-    NumPy scalar. `torch.compile` turns NumPy scalars into arrays, which torch's operations refuse.
-    """
-    is_double, on_torch = keras.config.floatx() == "float64", keras.backend.backend() == "torch"
-    return np.float64(value) if is_double and not on_torch else value
-
-
-def _learning_rate(value: float) -> Any:  # noqa: ANN401 (Keras takes a float or a function)
-    """The learning rate; in float64 a function that returns it, since Keras stores the number itself in float32."""
-    if keras.config.floatx() == "float64":
-        return lambda: keras.ops.convert_to_tensor(np.float64(value), dtype="float64")
-    return value
-
-
 # How Keras runs a step, by the backend and by the resolved value of `jit_compile`.
 EXECUTION = {
     ("tensorflow", False): Form("tf.function", "XLA off"),
@@ -333,11 +283,4 @@ EXECUTION = {
     ("jax", True): Form("jax.jit", "XLA"),
     ("torch", False): EAGER,
     ("torch", True): Form("torch.compile"),
-}
-
-LOSSES = {
-    "cross_entropy": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    "binary_cross_entropy": lambda: keras.losses.BinaryCrossentropy(from_logits=True),
-    "mean_squared_error": keras.losses.MeanSquaredError,
-    "sigmoid_mean_squared_error": lambda: _sigmoid_mean_squared_error,
 }

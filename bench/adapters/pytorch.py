@@ -12,15 +12,28 @@ import numpy as np
 import torch
 import torch._dynamo  # else the first optimizer imports it, which costs every process one second and 80 MB
 from torch import Tensor, nn
-from torch.nn import functional
 
-from bench.adapters.base import IDIOMATIC, Adapter, Batch, HostBatch, Loss, Model, step_by_step
+from bench.adapters.base import (
+    IDIOMATIC,
+    NO_FACTS,
+    Adapter,
+    Batch,
+    Facts,
+    HostBatch,
+    Loss,
+    Model,
+    check,
+    parts,
+    step_by_step,
+)
 from bench.adapters.engines.base import Engine, Peaks
 from bench.adapters.engines.execution import EAGER, Execution, Form
 from bench.adapters.engines.torch import TorchEngine
+from bench.adapters.losses import pytorch as losses
+from bench.adapters.optimizers import pytorch as optimizers
 from bench.errors import UnavailableError
 from bench.workload.axes import FrameworkOptions, Scenario
-from bench.workload.recipe import AdamW, Clipping, Recipe, Sgd, UpdateRule
+from bench.workload.recipe import Recipe, penalties
 
 STATE = "model.safetensors"
 
@@ -81,8 +94,11 @@ class PyTorchAdapter:
             found["optimizer"] = ("default", "fused")
         return found
 
-    def prepare(self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:
+    def prepare(
+        self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC, facts: Facts = NO_FACTS
+    ) -> None:
         """Move the model to the device and make its optimizer."""
+        check(recipe, facts)
         self.implementation = tuning.get("optimizer", "default")
         self.model = model.to(self.device)
         self.channels_last = tuning.get("memory_format") == "channels_last"
@@ -94,10 +110,22 @@ class PyTorchAdapter:
         if self.compiled not in {"off", WHOLE}:
             self.call = torch.compile(self.model, mode=self.compiled, dynamic=False)
         self.trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        self.optimizer = _optimizer(recipe.optimizer, self.trainable, fused=self.implementation == "fused" or None)
-        self.clipping = recipe.clipping
-        self.loss = LOSSES[recipe.loss]
+        self.clipping, self.accumulation = recipe.clipping, recipe.accumulation
+        kernels = facts.kernels(model) if facts.kernels else {}
+        penalised = {name: (factor, kernels[name]) for name, factor in penalties(recipe, kernels).items()}
+        self.loss = losses.training_loss(recipe, facts.class_weights, penalised)
+        self._optimize(recipe, facts)
         self.step = torch.compile(self._step, dynamic=False) if self.compiled == WHOLE else self._step
+
+    def _optimize(self, recipe: Recipe, facts: Facts) -> None:
+        """Make the optimizer, and a scheduler for a recipe with a schedule.
+
+        A rate that changes is a tensor where the step is compiled, since a new number would compile it again.
+        """
+        fused = self.implementation == "fused" or None
+        rate = None if facts.rates is None else torch.tensor(1.0) if self.compiled == WHOLE else 1.0
+        self.optimizer = optimizers.optimizer(recipe.optimizer, self.trainable, rate=rate, fused=fused)
+        self.scheduler = None if facts.rates is None else optimizers.scheduler(self.optimizer, facts.rates)
 
     def settle(self) -> None:
         """Do nothing: the model is trained in place."""
@@ -117,15 +145,26 @@ class PyTorchAdapter:
         self.execution.trained = True
         if not self.model.training:
             self.model.train()
-        return [self.step(inputs, targets) for inputs, targets in batches]
+        if self.scheduler is None:
+            return [self.step(inputs, targets) for inputs, targets in batches]
+        found = []
+        for inputs, targets in batches:
+            found.append(self.step(inputs, targets))
+            self.scheduler.step()
+        return found
 
     def _step(self, inputs: Tensor, targets: Tensor) -> Tensor:
         self.optimizer.zero_grad()
+        found = [self._learnt(*part) for part in parts((inputs, targets), self.accumulation)]
+        if self.clipping:
+            optimizers.clip(self.trainable, self.clipping)
+        self.optimizer.step()
+        return found[0] if self.accumulation == 1 else torch.stack(found).sum()
+
+    def _learnt(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss of a part of a batch; its gradients are added to those of the other parts."""
         loss = self.loss(self._logits(inputs), targets)
         loss.backward()
-        if self.clipping:
-            _clip(self.trainable, self.clipping)
-        self.optimizer.step()
         return loss.detach()
 
     def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
@@ -203,34 +242,3 @@ def _safetensors() -> ModuleType:
     except ImportError as error:
         raise UnavailableError("safetensors is not installed: pip install 'levelfield[pytorch]'") from error
     return safetensors.torch
-
-
-def _optimizer(rule: UpdateRule, parameters: list[nn.Parameter], *, fused: bool | None) -> torch.optim.Optimizer:
-    if isinstance(rule, Sgd):
-        return torch.optim.SGD(parameters, lr=rule.learning_rate, momentum=rule.momentum, fused=fused)
-    rate, betas = rule.learning_rate, (rule.beta_1, rule.beta_2)
-    if isinstance(rule, AdamW):
-        decay = rule.weight_decay
-        return torch.optim.AdamW(parameters, lr=rate, betas=betas, eps=rule.epsilon, weight_decay=decay, fused=fused)
-    return torch.optim.Adam(parameters, lr=rate, betas=betas, eps=rule.epsilon, fused=fused)
-
-
-def _clip(parameters: list[nn.Parameter], clipping: Clipping) -> None:
-    """Scale gradients whose norm is too large; `clip_grad_norm_` would add 1e-6 to the norm first."""
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    for group in [gradients] if clipping.scope == "global" else [[gradient] for gradient in gradients]:
-        scale = (clipping.norm / nn.utils.get_total_norm(group)).clamp(max=1.0)
-        for gradient in group:
-            gradient.mul_(scale)
-
-
-def _sigmoid_mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    return functional.mse_loss(outputs.sigmoid(), targets)
-
-
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "cross_entropy": functional.cross_entropy,
-    "binary_cross_entropy": functional.binary_cross_entropy_with_logits,
-    "mean_squared_error": functional.mse_loss,
-    "sigmoid_mean_squared_error": _sigmoid_mean_squared_error,
-}

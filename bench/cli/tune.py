@@ -90,6 +90,8 @@ def tune(  # noqa: PLR0913 (the options of the command)
     )
     if len(request.selection.workloads) != 1:
         fail(f"found {workload}, expected one; `levelfield list workloads` names them", USAGE)
+    if scripts is not None:
+        _refuse_unwritten(request)
     warn_of_load()
     check_devices(request.selection.contenders, request.selection.devices)
     found, picked = _search(request, again=again, exhaustive=exhaustive)
@@ -102,6 +104,18 @@ def tune(  # noqa: PLR0913 (the options of the command)
         note(remark)
     if not timed:
         fail(f"{workload}: nothing could be timed; the table says why", NOTHING)
+
+
+def _refuse_unwritten(request: "Request") -> None:
+    """End before anything is measured if a script would leave out a key of the recipe."""
+    from bench.scripts import unwritten
+
+    selection = request.selection
+    for contender in selection.contenders if "training" in selection.scenarios else ():
+        keys = unwritten(contender.framework, selection.workloads[0].recipe)
+        if keys:
+            words = " and ".join(f"recipe.{key}" for key in keys)
+            fail(f"--scripts: a script for {contender} would leave out {words}; repeat without --scripts", USAGE)
 
 
 def _sheet(workload: str, found: "Found", picked: "dict[Cell, dict[str, str]]") -> "Sheet":

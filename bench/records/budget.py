@@ -11,7 +11,8 @@ from pydantic import AfterValidator, AliasChoices, Field, ValidationInfo
 from pydantic.dataclasses import dataclass
 
 from bench.workload.axes import Mode, Scenario
-from bench.workload.recipe import METRICS, Positive, Size, from_toml, impossible
+from bench.workload.recipe import METRICS, impossible
+from bench.workload.toml_types import Positive, Size, from_toml
 
 
 def _possible(value: float, info: ValidationInfo) -> float:

@@ -32,7 +32,13 @@ PROVEN_IN = ("fp64", "fp32")  # every proof has these precisions, and that of th
 NUDGED = " nudged"  # suffix of a precision: weights and inputs differ from the usual ones in the last bit
 ASSUMED_TRACE_S = 2.5
 # The code that decides what a trace holds, from which weights it starts, and in which batches it trains.
-DECISIVE = ("worker/proof_trace.py", "worker/prepared_workload.py", "datasets/base.py")
+DECISIVE = (
+    "worker/proof_trace.py",
+    "worker/prepared_workload.py",
+    "worker/recipe_facts.py",
+    "workload/schedules.py",
+    "datasets/base.py",
+)
 HARNESS = Path(__file__).parents[1]
 
 Step = Literal["planned", "begun", "ended"]

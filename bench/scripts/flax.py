@@ -4,7 +4,8 @@ from typing import Any
 
 from bench.scripts import twin
 from bench.scripts.task import CALL_NAMES, CLOCKS, KEEP_FREED, PIN, Task, Word, has_words, helpers, layers
-from bench.workload.recipe import AdamW, Recipe, Sgd, UpdateRule
+from bench.workload.recipe import Recipe
+from bench.workload.update_rules import Adam, AdamW, RmsProp, Sgd, UpdateRule, decays
 
 HEAD = '''"""{title}"""
 
@@ -227,9 +228,18 @@ def _update(recipe: Recipe) -> str:
 
 
 def _optimizer(rule: UpdateRule) -> str:
+    if isinstance(rule, RmsProp):
+        place = f"eps_in_sqrt={rule.epsilon_place == 'inside'}"
+        return f"optax.rmsprop({rule.learning_rate}, decay={rule.alpha}, eps={rule.epsilon}, {place})"
     if isinstance(rule, Sgd):
-        return f"optax.sgd({rule.learning_rate}, momentum={rule.momentum or None})"
+        nesterov = ", nesterov=True" if rule.nesterov else ""
+        return _decayed(rule, f"optax.sgd({rule.learning_rate}, momentum={rule.momentum or None}{nesterov})")
     constants = f"{rule.learning_rate}, b1={rule.beta_1}, b2={rule.beta_2}, eps={rule.epsilon}"
     if isinstance(rule, AdamW):
         return f"optax.adamw({constants}, weight_decay={rule.weight_decay})"
-    return f"optax.adam({constants})"
+    return _decayed(rule, f"optax.adam({constants})")
+
+
+def _decayed(rule: Sgd | Adam, update: str) -> str:
+    """The update, after the coupled weight decay if there is one."""
+    return f"optax.chain(optax.add_decayed_weights({rule.weight_decay}), {update})" if decays(rule) else update

@@ -4,7 +4,8 @@ from typing import Any
 
 from bench.scripts import twin
 from bench.scripts.task import CALL_NAMES, CLOCKS, KEEP_FREED, ONEDNN, PIN, Task, Word, has_words, layers
-from bench.workload.recipe import AdamW, Recipe, Sgd
+from bench.workload.recipe import Recipe
+from bench.workload.update_rules import AdamW, RmsProp, Sgd
 
 HEAD = '''"""{title}"""
 
@@ -259,8 +260,11 @@ def _targets(task: Task) -> str:
 def _optimizer(recipe: Recipe) -> str:
     rule, clipping = recipe.optimizer, recipe.clipping
     ending = ")" if clipping is None else f", {CLIPPING[clipping.scope]}={clipping.norm})"
+    if isinstance(rule, RmsProp):
+        return f"keras.optimizers.RMSprop({rule.learning_rate}, rho={rule.alpha}, epsilon={rule.epsilon}{ending}"
     if isinstance(rule, Sgd):
-        return f"keras.optimizers.SGD({rule.learning_rate}, momentum={rule.momentum}{ending}"
+        nesterov = ", nesterov=True" if rule.nesterov else ""
+        return f"keras.optimizers.SGD({rule.learning_rate}, momentum={rule.momentum}{nesterov}{ending}"
     constants = f"{rule.learning_rate}, beta_1={rule.beta_1}, beta_2={rule.beta_2}, epsilon={rule.epsilon}"
     if isinstance(rule, AdamW):
         return f"keras.optimizers.AdamW({constants}, weight_decay={rule.weight_decay}{ending}"

@@ -4,7 +4,8 @@ from typing import Any
 
 from bench.scripts import twin
 from bench.scripts.task import CALL_NAMES, CLOCKS, KEEP_FREED, ONEDNN, Task, Word, has_words, layers
-from bench.workload.recipe import AdamW, Clipping, Sgd, UpdateRule
+from bench.workload.recipe import Clipping
+from bench.workload.update_rules import AdamW, RmsProp, Sgd, UpdateRule, decays
 
 HEAD = '''"""{title}"""
 
@@ -219,9 +220,13 @@ def _clip(clipping: Clipping | None) -> str:
 
 def _optimizer(rule: UpdateRule, *, fused: bool) -> str:
     ending = ", fused=True)" if fused else ")"
+    if isinstance(rule, RmsProp):
+        constants = f"lr={rule.learning_rate}, alpha={rule.alpha}, eps={rule.epsilon}"
+        return f"torch.optim.RMSprop(model.parameters(), {constants}{ending}"
+    decay = f", weight_decay={rule.weight_decay}" if decays(rule) or isinstance(rule, AdamW) else ""
     if isinstance(rule, Sgd):
-        return f"torch.optim.SGD(model.parameters(), lr={rule.learning_rate}, momentum={rule.momentum}{ending}"
-    decay = f", weight_decay={rule.weight_decay}" if isinstance(rule, AdamW) else ""
-    kind, betas = ("AdamW" if decay else "Adam"), f"betas=({rule.beta_1}, {rule.beta_2})"
+        momentum = f"momentum={rule.momentum}{', nesterov=True' if rule.nesterov else ''}"
+        return f"torch.optim.SGD(model.parameters(), lr={rule.learning_rate}, {momentum}{decay}{ending}"
+    kind, betas = ("AdamW" if isinstance(rule, AdamW) else "Adam"), f"betas=({rule.beta_1}, {rule.beta_2})"
     constants = f"lr={rule.learning_rate}, {betas}, eps={rule.epsilon}{decay}"
     return f"torch.optim.{kind}(model.parameters(), {constants}{ending}"

@@ -12,7 +12,7 @@ from typing import Any
 from bench.workload import model_families
 from bench.workload.axes import Precision, Scenario
 from bench.workload.network_layers import Layer
-from bench.workload.recipe import Adam, AdamW, Sgd
+from bench.workload.update_rules import Adam, AdamW, RmsProp, Sgd
 from bench.workload.workload import Workload
 
 FLOAT32_BYTES = 4
@@ -21,6 +21,7 @@ MOMENTS: dict[type, Callable[[Any], int]] = {
     Sgd: lambda rule: int(rule.momentum > 0),
     Adam: lambda _: 2,
     AdamW: lambda _: 2,
+    RmsProp: lambda _: 1,
 }
 
 

@@ -13,7 +13,8 @@ from bench.analysis.first_deviation import in_order
 from bench.worker.prepared_workload import PreparedWorkload
 from bench.worker.proof_trace import random_weights
 from bench.workload import model_families
-from bench.workload.recipe import Sgd
+from bench.workload.recipe import plain
+from bench.workload.update_rules import Sgd
 from models.layers.spec import without_dropout
 
 SAMPLES = 8
@@ -28,7 +29,7 @@ def look(subject: PreparedWorkload) -> Trace:
     """
     workload, adapter = subject.workload, subject.adapter
     spec = without_dropout(workload.spec)
-    stepped = replace(subject, workload=replace(workload, recipe=replace(workload.recipe, optimizer=STEP)))
+    stepped = replace(subject, workload=replace(workload, recipe=plain(workload.recipe, STEP)))
     shapes = model_families.spec_module(workload.family).parameter_shapes(spec)
     model = stepped.build(spec=spec, weights=random_weights(shapes, seed=subject.seed, dtype=subject.dtype))
     train = subject.encoded(subject.split("train"))

@@ -21,7 +21,11 @@ from bench.worker.measure.inference import logits_of
 from bench.worker.prepared_workload import SINGLE, PreparedWorkload, load_adapter, network_inputs, network_module
 from bench.workload import saved_model
 from bench.workload.model_families import Weights
+from bench.workload.recipe import plain
 from bench.workload.saved_model import FORMAT, SavedModel, Scale
+from bench.workload.update_rules import Sgd
+
+UNUSED = Sgd(name="sgd", learning_rate=1.0)  # a model that only predicts has an optimizer too
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +101,7 @@ def predict(framework: str, folder: Path, data: str, *, device: str, threads: in
     adapter.configure(device="cpu" if device == "cpu" else "cuda", precision="fp32", threads=threads)
     own = framework == about.contender.partition("/")[0]
     model = _loaded(adapter, framework, folder, about, own=own)
-    adapter.prepare(model, about.recipe)
+    adapter.prepare(model, plain(about.recipe, UNUSED))
     logits = logits_of(adapter, network_inputs(samples.inputs, about.family, about.network(), dtype=SINGLE))
     return Predictions(
         table=_table(about, logits, samples),

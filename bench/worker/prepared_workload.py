@@ -14,6 +14,7 @@ from bench.datasets import class_shares
 from bench.datasets.base import Dataset, Split
 from bench.datasets.description import Part
 from bench.errors import DataError, UnavailableError
+from bench.worker import recipe_facts
 from bench.workload import model_families
 from bench.workload.axes import FrameworkOptions, Scenario
 from bench.workload.workload import Workload
@@ -108,7 +109,8 @@ class PreparedWorkload:
         typed = {name: value.astype(self.dtype) for name, value in weights.items()}
         form = {name: tuning[name] for name in forms(self.module) if name in tuning}
         model = self.module.build(spec, typed, seed=self.seed, **self.adapter.build_options(), **form)
-        self.adapter.prepare(model, self.workload.recipe, tuning=tuning)
+        facts = recipe_facts.facts(self.workload, self.dataset, module=self.module, framework=self.framework)
+        self.adapter.prepare(model, self.workload.recipe, tuning=tuning, facts=facts)
         return model
 
     def export(self, model: Model) -> model_families.Weights:

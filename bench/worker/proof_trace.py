@@ -14,7 +14,8 @@ from bench.datasets import base as datasets
 from bench.worker.prepared_workload import PreparedWorkload
 from bench.workload import model_families
 from bench.workload.axes import FrameworkOptions
-from bench.workload.recipe import Sgd
+from bench.workload.recipe import plain
+from bench.workload.update_rules import Sgd
 from models.layers import probes
 from models.layers.spec import without_dropout
 
@@ -136,7 +137,7 @@ def _with_dropout(subject: PreparedWorkload, step: HostBatch, *, tuning: Framewo
     """
     workload, adapter = subject.workload, subject.adapter
     shapes = model_families.spec_module(workload.family).parameter_shapes(workload.spec)
-    still = replace(subject, workload=replace(workload, recipe=replace(workload.recipe, optimizer=STILL)))
+    still = replace(subject, workload=replace(workload, recipe=plain(workload.recipe, STILL)))
     model = still.build(weights=random_weights(shapes, seed=subject.seed, dtype=subject.dtype), tuning=tuning)
     losses = adapter.train([adapter.put(*step)] * (dropout_masks.STEPS // 2))
     losses += [adapter.train_epoch([step])[0][0] for _ in range(dropout_masks.STEPS // 2)]

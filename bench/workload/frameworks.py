@@ -101,9 +101,10 @@ def versions(contender: Contender) -> dict[str, str]:
 
 
 def adapter_source(framework: str) -> bytes:
-    """The code that drives a framework: its adapter, and the files under `engines/` and `custom_loops/`."""
+    """The code that drives a framework: its adapter, optimizers and losses, and `engines/` and `custom_loops/`."""
+    own = (ADAPTERS / folder / f"{framework}.py" for folder in ("", "optimizers", "losses"))
     below = sorted((*ADAPTERS.glob("engines/*.py"), *ADAPTERS.glob("custom_loops/*.py")))
-    return source_code.code_of((ADAPTERS / f"{framework}.py", *below))
+    return source_code.code_of((*own, *below))
 
 
 def _candidates(name: str) -> tuple[Contender, ...]:

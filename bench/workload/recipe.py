@@ -4,21 +4,21 @@ Each rule is defined here once, and every framework follows it. The certificate 
 """
 
 import math
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from_toml = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-Size = Annotated[int, Field(gt=0, strict=True)]
-Positive = Annotated[float, Field(gt=0, strict=True)]
-NotNegative = Annotated[float, Field(ge=0, strict=True)]
-Fraction = Annotated[float, Field(ge=0, lt=1, strict=True)]
-Switch = Annotated[bool, Field(strict=True)]
+from bench.workload.schedules import Schedule
+from bench.workload.toml_types import Fraction, NotNegative, Number, Positive, Size, Switch, from_toml
+from bench.workload.update_rules import UpdateRule
 
 Loss = Literal["cross_entropy", "binary_cross_entropy", "mean_squared_error", "sigmoid_mean_squared_error"]
 Better = Literal["higher", "lower"]
+ALL = "all"  # layers with an L2 penalty
+ClassWeights = Literal["balanced"] | tuple[Positive, ...]
 
 # The losses that fit a task. The first one is the default.
 LOSSES: dict[str, tuple[Loss, ...]] = {
@@ -61,68 +61,6 @@ def impossible(metric: str, value: float) -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
-class Sgd:
-    """Stochastic gradient descent: b ← μ·b + g, p ← p - η·b, with b = 0 before the first step (Polyak 1964).
-
-    p is a parameter, g its gradient, η the learning rate and μ the momentum. PyTorch writes the rule in the same way.
-
-    Attributes:
-        name: The update rule.
-        learning_rate: The learning rate η.
-        momentum: The momentum μ.
-    """
-
-    name: Literal["sgd"]
-    learning_rate: Positive
-    momentum: Fraction = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
-class Adam:
-    """Adam: p ← p - η·m̂ / (√v̂ + ε), with m̂ = m/(1-β₁ᵗ) and v̂ = v/(1-β₂ᵗ) (Kingma and Ba 2015, algorithm 1).
-
-    Attributes:
-        name: The update rule.
-        learning_rate: The learning rate η.
-        beta_1: The decay β₁ of the mean of gradients m.
-        beta_2: The decay β₂ of the mean of squared gradients v.
-        epsilon: The ε below the fraction. It is added after the bias correction of v.
-    """
-
-    name: Literal["adam"]
-    learning_rate: Positive = 1e-3
-    beta_1: Fraction = 0.9
-    beta_2: Fraction = 0.999
-    epsilon: Positive = 1e-8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
-class AdamW:
-    """AdamW: p ← p - η·λ·p - η·m̂ / (√v̂ + ε) (Loshchilov and Hutter 2019, algorithm 2).
-
-    Weight decay applies to every trainable weight, biases and batch norms included.
-
-    Attributes:
-        name: The update rule.
-        learning_rate: The learning rate η.
-        beta_1: The decay β₁ of the mean of gradients m.
-        beta_2: The decay β₂ of the mean of squared gradients v.
-        epsilon: The ε below the fraction. It is added after the bias correction of v.
-        weight_decay: The weight decay λ.
-    """
-
-    name: Literal["adamw"]
-    learning_rate: Positive = 1e-3
-    beta_1: Fraction = 0.9
-    beta_2: Fraction = 0.999
-    epsilon: Positive = 1e-8
-    weight_decay: NotNegative = 1e-2
-
-
-UpdateRule = Sgd | Adam | AdamW
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
 class Clipping:
     """Gradient clipping by norm: g ← g·min(1, c/‖g‖) (Pascanu 2013).
 
@@ -143,12 +81,14 @@ class EarlyStopping:
     Attributes:
         patience: Training stops after this many epochs without a new best value of the metric.
         metric: A quality metric of the task, for example `"accuracy"` or `"r2"`.
+        min_delta: A value is a new best value only if it is better than the last one by more than this.
         restore_best: Whether the weights of the best epoch are restored at the end, even if training was not stopped
             early.
     """
 
     patience: Size
     metric: str = "loss"
+    min_delta: NotNegative = 0.0
     restore_best: Switch = True
 
 
@@ -162,6 +102,9 @@ class Recipe:
     - `mean_squared_error`: the outputs themselves;
     - `sigmoid_mean_squared_error`: the sigmoid of the outputs, against 0 and 1 or against one-hot labels.
 
+    The keys `l2`, `class_weights` and `label_smoothing` change the loss that is trained, and so the training losses in
+    a report. The losses on validation and test data stay as they are.
+
     Attributes:
         optimizer: The update rule and its settings. `name` chooses the rule.
         batch_size: Samples per training step. At most as many as there are training samples.
@@ -173,6 +116,18 @@ class Recipe:
         validation_fraction: The share of the training data that is held out for validation. The last rows are held out.
         early_stopping: When training stops early. It needs validation data.
         clipping: How gradients are clipped. Without this table they are not clipped.
+        schedule: How the learning rate changes. Without this table it stays the same.
+        l2: Layers, each with the factor λ of its penalty. The training loss is larger by λ·Σw² over the layer's kernel.
+            The gradient is 2·λ·w, so plain SGD decays a kernel twice as fast as with a `weight_decay` of the same
+            number. `all` stands for all layers that are not named.
+        class_weights: The weight w of each class. The training loss is Σ w·L / number of samples, over the losses L of
+            the samples. PyTorch's own `weight` divides by the sum of the weights instead. `"balanced"` gives a class
+            the weight samples / (classes · samples of the class), counted in the training data.
+        label_smoothing: The share α of a label that is spread over all classes, for cross-entropy. With C classes each
+            class gets α/C, and the right one 1 - α more. Binary cross-entropy has the target y·(1-α) + α/2.
+        accumulation: The number k of equal parts that each batch is split into, in order. The mean gradients of the
+            parts are averaged, and one update follows. A step is still one update with `batch_size` samples. Batch norm
+            takes its statistics from a part, so it does not see the whole batch.
         seed: The first seed. It decides the initial weights, the order of the batches and the dropout masks. `--seeds
             3` trains with this seed and the next two.
     """
@@ -185,7 +140,12 @@ class Recipe:
     validation_fraction: Fraction = 0.0
     early_stopping: EarlyStopping | None = None
     clipping: Clipping | None = None
-    seed: Annotated[int, Field(ge=0, strict=True)] = 0
+    schedule: Schedule | None = None
+    l2: dict[str, NotNegative] = Field(default_factory=dict)
+    class_weights: ClassWeights | None = None
+    label_smoothing: Fraction = 0.0
+    accumulation: Size = 1
+    seed: Number = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=from_toml)
@@ -228,9 +188,22 @@ def primary(task: str) -> str:
     return next(iter(METRICS[task]))
 
 
-def is_better(metric: str, found: float, than: float) -> bool:
-    """Whether `found` is a better value of the metric than `than`; NaN is worse than every number."""
+def plain(recipe: Recipe, optimizer: UpdateRule) -> Recipe:
+    """The recipe with this update rule, and without what goes beyond the rule and the loss, except clipping."""
+    return replace(
+        recipe, optimizer=optimizer, schedule=None, l2={}, class_weights=None, label_smoothing=0.0, accumulation=1
+    )
+
+
+def penalties(recipe: Recipe, layers: Iterable[str]) -> dict[str, float]:
+    """The factor of the L2 penalty of each of these layers that has one."""
+    found = {name: recipe.l2.get(name, recipe.l2.get(ALL, 0.0)) for name in layers}
+    return {name: factor for name, factor in found.items() if factor}
+
+
+def is_better(metric: str, found: float, than: float, *, by: float = 0.0) -> bool:
+    """Whether `found` is better than `than` by more than `by`; NaN is worse than every number."""
     directions: dict[str, Any] = {name: better for metrics in METRICS.values() for name, better in metrics.items()}
     if math.isnan(than):
         return not math.isnan(found)
-    return found > than if directions[metric] == "higher" else found < than
+    return found - than > by if directions[metric] == "higher" else than - found > by

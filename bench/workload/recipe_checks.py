@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 
 from bench.datasets.description import Description
-from bench.workload import model_families
+from bench.workload import model_families, training_checks
 from bench.workload.recipe import LOSSES, METRICS, Band, Loss, Recipe, Target, impossible
+from bench.workload.training_checks import training_samples
 
 BINARY = 2  # classes
 
@@ -32,6 +33,7 @@ def problems(
         *_validation(recipe, data),
         *_sizes(recipe, data, timed),
         *_metrics(recipe, data, target, band),
+        *training_checks.problems(recipe, data, timed=timed),
     ]
 
 
@@ -44,7 +46,7 @@ def single_values(
         return []
     layers = f"the batch norm of {' and '.join(names)} needs two values or more of each feature"
     found = []
-    training = _training(recipe, data)
+    training = training_samples(recipe, data)
     if recipe.batch_size == 1:
         found.append(
             f"recipe.batch_size: found 1, expected at least 2: {layers}, and PyTorch refuses a batch of one sample; "
@@ -87,11 +89,6 @@ def norms_over_one_value(family: str, spec: model_families.Spec) -> list[str]:
     ]
 
 
-def _training(recipe: Recipe, data: Description) -> int:
-    """The number of samples that are learnt from, by the formula of `validation_split`."""
-    return data.train - round(data.train * recipe.validation_fraction)
-
-
 def _other_size(size: int, training: int) -> int:
     """The batch size next to `size` that leaves no last batch of one sample."""
     sizes = (size + sign * step for step in range(1, training) for sign in (-1, 1))
@@ -111,7 +108,7 @@ def _loss(recipe: Recipe, data: Description) -> Iterator[str]:
 
 
 def _validation(recipe: Recipe, data: Description) -> Iterator[str]:
-    training = _training(recipe, data)
+    training = training_samples(recipe, data)
     if recipe.validation_fraction and data.validation:
         yield (
             f"recipe.validation_fraction: found {recipe.validation_fraction}, expected no such key: "
@@ -130,7 +127,7 @@ def _validation(recipe: Recipe, data: Description) -> Iterator[str]:
 
 
 def _sizes(recipe: Recipe, data: Description, timed: Sequence[int]) -> Iterator[str]:
-    training = _training(recipe, data)
+    training = training_samples(recipe, data)
     if recipe.batch_size > training > 0:
         yield (
             f"recipe.batch_size: found {recipe.batch_size}, expected at most {training}, the number of training samples"

@@ -8,8 +8,8 @@ from pydantic.dataclasses import dataclass
 
 from bench.errors import UsageError, unknown
 from bench.workload.axes import Precision
-from bench.workload.recipe import Size, from_toml
 from bench.workload.toml_errors import read_toml, refuse
+from bench.workload.toml_types import Size, from_toml
 from bench.workload.workload_files import workload_names
 
 SUITES = Path(__file__).parents[1] / "suites"

@@ -3,8 +3,6 @@
 The catalogue is `bench/workloads/*.toml`. A user's own workload is a file of the same form.
 """
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -18,14 +16,23 @@ from pydantic.dataclasses import dataclass
 from bench.datasets import description
 from bench.datasets.description import Description
 from bench.errors import DataError, UsageError, in_toml, meant
-from bench.workload import grid_variants, model_families, own_families, own_family_checks, recipe_checks, unknown_names
-from bench.workload.recipe import LOSSES, Band, Recipe, Size, Switch, Target, from_toml
+from bench.workload import (
+    digests,
+    grid_variants,
+    model_families,
+    own_families,
+    own_family_checks,
+    recipe_checks,
+    training_checks,
+    unknown_names,
+)
+from bench.workload.recipe import LOSSES, Band, Recipe, Target
 from bench.workload.toml_errors import mistakes, read_toml
+from bench.workload.toml_types import Size, Switch, from_toml
 from bench.workload.workload_files import WORKLOADS, workload_names
 
-JUDGED = ("epochs", "early_stopping", "validation_fraction")  # keys of a recipe that do not change a training step
 ANY_SHAPE = (4096, 4096)  # of samples that are not known; every family takes it
-TABLES = ("optimizer",)  # keys of a recipe whose value is a table with a key `name`
+TABLES = ("optimizer", "schedule")  # keys of a recipe whose value is a table with a key `name`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +155,9 @@ def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
     if file and data and spec:
         family = model_families.located(file.model["family"], beside=source.parent)
         problems += recipe_checks.single_values(family, spec, file.recipe, data, timed=_timed(file))
+        problems += training_checks.unknown_layers(
+            file.recipe, model_families.spec_module(family).parameter_shapes(spec)
+        )
     if problems or not (file and data and spec):
         raise UsageError(f"{source}: {'; '.join(dict.fromkeys(problems))}")
     family = model_families.located(file.model["family"], beside=source.parent)
@@ -161,8 +171,8 @@ def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
         recipe=file.recipe,
         target=file.target,
         band=file.band,
-        digest=_digest(content, dataset=dataset, family=family),
-        proof_digest=_digest(_steps_alone(content), dataset=dataset, family=family),
+        digest=digests.digest(content, dataset=dataset, family=family),
+        proof_digest=digests.digest(digests.steps_alone(content), dataset=dataset, family=family),
         content=content,
         source=str(source),
         batch_sizes=_timed(file),
@@ -325,24 +335,3 @@ def _located(dataset: Mapping[str, Any], source: Path) -> Mapping[str, Any]:
     folder = source.parent.resolve()
     found = {key: str(folder / dataset[key]) for key in description.PATHS if isinstance(dataset.get(key), str)}
     return {**dataset, **found}
-
-
-def _digest(content: Mapping[str, Any], *, dataset: Mapping[str, Any], family: str) -> str:
-    """The first 16 hex digits of a sha256 over the work: the TOML, the code of the family's spec, and the data.
-
-    Left out are the keys that do not change the work: title, band, grid, timing and large. The code of the frameworks
-    is not in this digest; it has its own, the source digest.
-    """
-    what = {key: value for key, value in content.items() if key not in {"title", "band", "grid", "timing", "large"}}
-    # The fingerprint covers the content of a user's data files, so their paths do not matter.
-    what["dataset"] = {key: value for key, value in dataset.items() if key not in description.PATHS}
-    if own_families.is_folder(family):  # the code of a folder is in the digest, so its place does not matter
-        what["model"] = {**what["model"], "family": Path(family).name}
-    text = json.dumps([what, description.fingerprint(dataset)], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode() + model_families.spec_source(family)).hexdigest()[:16]
-
-
-def _steps_alone(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The content without the keys for the end of training and its evaluation, since a proof does not use them."""
-    recipe = {key: value for key, value in content["recipe"].items() if key not in JUDGED}
-    return {key: value for key, value in content.items() if key != "target"} | {"recipe": recipe}

@@ -19,7 +19,7 @@ from reference_pages import markdown
 
 SECTION = "\nAttributes:\n"
 ENTRY = re.compile(r" {4}(\w+): (.+)")
-ACRONYMS = ("Gpu", "Gru", "Lstm", "Rnn", "Sgd")
+ACRONYMS = ("Gpu", "Gru", "Lstm", "Rms", "Rnn", "Sgd")
 LIMITS = ((Gt, "gt", ">"), (Ge, "ge", "≥"), (Lt, "lt", "<"), (Le, "le", "≤"))
 
 

@@ -139,3 +139,10 @@ def _pool_blocks(images: Array, size: int) -> Array:
 
 CONVOLUTIONS = {"direct": lax.conv_general_dilated, "patches": _patches}
 POOLING = {"reduce_window": _pool_windows, "reshape": _pool_blocks}
+
+
+def kernels(model: Cnn) -> dict[str, nnx.Param[Array]]:
+    """The kernel of each layer, by its canonical name, for an L2 penalty."""
+    found = {f"conv{number}": layer.convolution.kernel for number, layer in enumerate(model.convolutions)}
+    found |= {f"dense{number}": layer.linear.kernel for number, layer in enumerate(model.dense)}
+    return found | {"head": model.head.kernel}

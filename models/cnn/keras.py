@@ -36,3 +36,8 @@ def build(spec: CnnSpec, weights: Weights, *, seed: int = 0, compute_dtype: str 
 def export(model: keras.Sequential) -> Weights:
     """A copy of the current weights, by their canonical names."""
     return layers.export(model)
+
+
+def kernels(model: keras.Sequential) -> dict[str, keras.Variable]:
+    """The kernel of each layer, by its canonical name, for an L2 penalty."""
+    return layers.kernels(model)

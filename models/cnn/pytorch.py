@@ -84,3 +84,10 @@ def _channels_last(kernel: np.ndarray, last_map: tuple[int, int, int]) -> np.nda
     """The inverse of `_channels_first`: rows moved from C·H·W order to H·W·C order."""
     height, width, channels = last_map
     return kernel.reshape(channels, height, width, -1).transpose(1, 2, 0, 3).reshape(kernel.shape)
+
+
+def kernels(model: Cnn) -> layers.State:
+    """The kernel of each layer, by its canonical name, for an L2 penalty."""
+    found: layers.State = {f"conv{number}": layer.convolution.weight for number, layer in enumerate(model.convolutions)}
+    found |= {f"dense{number}": layer.linear.weight for number, layer in enumerate(model.dense)}
+    return found | {"head": model.head.weight}

@@ -43,3 +43,9 @@ def export(model: Dnn) -> Weights:
         state |= layers.read_batch_norm(layer.tail, name=f"hidden{number}")
     state |= layers.read(model.head, name="head")
     return layers.to_numpy(state)
+
+
+def kernels(model: Dnn) -> dict[str, nnx.Param[Array]]:
+    """The kernel of each layer, by its canonical name, for an L2 penalty."""
+    found = {f"hidden{number}": layer.linear.kernel for number, layer in enumerate(model.hidden)}
+    return found | {"head": model.head.kernel}

@@ -41,3 +41,9 @@ def export(model: Dnn) -> Weights:
         state |= layers.read(layer, "linear", name=f"hidden{number}")
     state["head.kernel"], state["head.bias"] = model.head.weight.T, model.head.bias
     return layers.to_numpy(state)
+
+
+def kernels(model: Dnn) -> layers.State:
+    """The kernel of each layer, by its canonical name, for an L2 penalty."""
+    found: layers.State = {f"hidden{number}": layer.linear.weight for number, layer in enumerate(model.hidden)}
+    return found | {"head": model.head.weight}

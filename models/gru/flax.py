@@ -3,6 +3,7 @@
 from functools import partial
 
 from flax import nnx
+from jax import Array
 
 from models.gru.spec import GATES, GruLayer, GruSpec
 from models.layers import flax as layers
@@ -35,3 +36,8 @@ def build(
 def export(model: layers.SequenceNetwork) -> Weights:
     """A copy of the current weights, by their canonical names."""
     return layers.to_numpy(layers.read_sequence(model))
+
+
+def kernels(model: layers.SequenceNetwork) -> dict[str, nnx.Param[Array]]:
+    """The kernel of each layer, by its canonical name, for an L2 penalty."""
+    return layers.sequence_kernels(model)

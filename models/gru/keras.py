@@ -75,3 +75,8 @@ def exchanged(value: np.ndarray) -> np.ndarray:
 
 def _recurrent_layers(weights: Weights) -> list[str]:
     return [name.removesuffix(".recurrent") for name in weights if name.endswith(".recurrent")]
+
+
+def kernels(model: keras.Sequential) -> dict[str, keras.Variable]:
+    """The kernel of each layer, by its canonical name, for an L2 penalty."""
+    return layers.kernels(model)

@@ -24,3 +24,8 @@ def build(spec: GruSpec, weights: Weights, *, seed: int = 0) -> layers.SequenceN
 def export(model: layers.SequenceNetwork) -> Weights:
     """A copy of the current weights, by their canonical names."""
     return layers.to_numpy(layers.read_sequence(model))
+
+
+def kernels(model: layers.SequenceNetwork) -> layers.State:
+    """The kernel of each layer, by its canonical name, for an L2 penalty."""
+    return layers.sequence_kernels(model)

@@ -247,3 +247,9 @@ def normalisation(channels: int, norm: Norm, *, dtypes: Dtypes, rngs: nnx.Rngs) 
     if isinstance(norm, BatchNorm):
         return nnx.BatchNorm(channels, momentum=norm.momentum, **options, **dtypes, rngs=rngs)
     return nnx.LayerNorm(channels, **options, **dtypes, rngs=rngs)
+
+
+def sequence_kernels(model: SequenceNetwork) -> dict[str, nnx.Param[Array]]:
+    """The kernel of each recurrent layer and of the head, by its canonical name, for an L2 penalty."""
+    found = {f"layer{number}": layer.recurrence.cell.dense_i.kernel for number, layer in enumerate(model.layers)}
+    return found | {"head": model.head.kernel}

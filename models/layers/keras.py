@@ -133,3 +133,9 @@ PARTS = {
     "moving_mean": "mean",
     "moving_variance": "variance",
 }
+
+
+def kernels(model: keras.Sequential) -> dict[str, keras.Variable]:
+    """The kernel of each layer, by its canonical name, for an L2 penalty."""
+    found = _variables(model).items()
+    return {name.removesuffix(".kernel"): value for name, value in found if name.endswith(".kernel")}

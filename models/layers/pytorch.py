@@ -195,3 +195,9 @@ def read_norm(norm: BiasedBatchNorm | nn.LayerNorm, *, name: str) -> State:
 def to_numpy(state: State) -> Weights:
     """Copies in host memory, never views of live weights."""
     return {name: value.detach().cpu().numpy().copy() for name, value in state.items()}
+
+
+def sequence_kernels(model: SequenceNetwork) -> State:
+    """The kernel of each recurrent layer and of the head, by its canonical name, for an L2 penalty."""
+    found: State = {f"layer{number}": layer.recurrence.weight_ih_l0 for number, layer in enumerate(model.layers)}
+    return found | {"head": model.head.weight}

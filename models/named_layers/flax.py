@@ -104,3 +104,9 @@ def outputs(model: Any, layers: Layers, inputs: Any) -> dict[str, np.ndarray]:  
         for kind, call in kinds.items():
             kind.__call__ = call  # type: ignore[method-assign]
     return found
+
+
+def kernels(layers: Layers) -> dict[str, nnx.Variable[Array]]:
+    """The kernel of each named layer that has one, for an L2 penalty."""
+    found = (item for layer, of in layers.items() for item in _variables(layer, of))
+    return {name.removesuffix(".kernel"): item for name, item in found if name.endswith(".kernel")}

@@ -77,3 +77,9 @@ def outputs(model: keras.Model, layers: Layers, inputs: Any) -> dict[str, np.nda
         names_of[id(layer)]: keras.ops.convert_to_numpy(value).copy()
         for layer, value in zip(ordered, values, strict=True)
     }
+
+
+def kernels(layers: Layers) -> dict[str, keras.Variable]:
+    """The kernel of each named layer that has one, for an L2 penalty."""
+    found = (item for layer, of in layers.items() for item in _variables(layer, of))
+    return {name.removesuffix(".kernel"): item for name, item in found if name.endswith(".kernel")}

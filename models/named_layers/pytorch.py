@@ -137,3 +137,13 @@ def outputs(model: nn.Module, layers: Layers, inputs: Any) -> dict[str, np.ndarr
         for hook in hooks:
             hook.remove()
     return found
+
+
+def kernels(layers: Layers) -> dict[str, Any]:
+    """The kernel of each named layer that has one, for an L2 penalty."""
+    places = (item for layer, module in layers.items() for item in _places(layer, module))
+    return {
+        name.removesuffix(".kernel"): getattr(place.module, place.attribute)
+        for name, place in places
+        if name.endswith(".kernel")
+    }

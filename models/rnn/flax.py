@@ -3,6 +3,7 @@
 from functools import partial
 
 from flax import nnx
+from jax import Array
 
 from models.layers import flax as layers
 from models.layers.spec import RecurrentLayer, Weights
@@ -39,3 +40,8 @@ def build(
 def export(model: layers.SequenceNetwork) -> Weights:
     """A copy of the current weights, by their canonical names."""
     return layers.to_numpy(layers.read_sequence(model))
+
+
+def kernels(model: layers.SequenceNetwork) -> dict[str, nnx.Param[Array]]:
+    """The kernel of each layer, by its canonical name, for an L2 penalty."""
+    return layers.sequence_kernels(model)

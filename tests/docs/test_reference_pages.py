@@ -20,7 +20,7 @@ from bench.records.budget import Budget
 from bench.records.record import Record
 from bench.records.timing_metrics import METRICS
 from bench.records.variable_rules import OVERRULED, REFUSED
-from bench.workload import model_families, recipe
+from bench.workload import model_families, recipe, update_rules
 from bench.workload.suite import Suite
 from bench.workload.workload import Outline
 from reference_pages import (
@@ -69,7 +69,7 @@ def toml() -> Mapping[str, list[str]]:
         ("Suite file", Suite),
         ("Budget", Budget),
         ("Recipe", recipe.Recipe),
-        ("AdamW", recipe.AdamW),
+        ("AdamW", update_rules.AdamW),
         ("Early stopping", recipe.EarlyStopping),
     ],
 )

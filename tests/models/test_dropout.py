@@ -14,7 +14,8 @@ from bench.adapters.base import IDIOMATIC, Adapter
 from bench.worker.prepared_workload import load_adapter
 from bench.workload import model_families
 from bench.workload.axes import FrameworkOptions
-from bench.workload.recipe import Recipe, Sgd
+from bench.workload.recipe import Recipe
+from bench.workload.update_rules import Sgd
 from models.cnn.spec import CnnSpec, ConvLayer
 from models.dnn.spec import DnnSpec
 from models.layers.spec import DenseLayer, Weights

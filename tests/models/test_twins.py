@@ -14,7 +14,8 @@ from bench.adapters.base import Adapter
 from bench.analysis.deviations import FLOAT32_LIMIT, FORWARD_LIMIT, relative_deviation
 from bench.worker.prepared_workload import forms, load_adapter
 from bench.workload import model_families
-from bench.workload.recipe import Recipe, Sgd
+from bench.workload.recipe import Recipe
+from bench.workload.update_rules import Sgd
 from models.layers.spec import Weights, without_dropout
 from models.lstm.spec import LstmLayer, LstmSpec
 from tests.models.networks import NETWORKS, RICHEST, family_of, random_inputs, random_weights, reference

@@ -86,4 +86,9 @@ class JaxLoop:
 
     def _loss(self, trainable: list[Array], others: list[Array], inputs: Array, targets: Array) -> Any:  # noqa: ANN401 (a pair)
         outputs, others = self.model.stateless_call(trainable, others, inputs, training=True)
-        return self.model.compute_loss(inputs, targets, outputs), others
+        metrics = [variable.value for variable in self.model.metrics_variables]
+        # `compute_loss` would take L2 penalties from the variables, not from `trainable`.
+        loss, _ = self.model.stateless_compute_loss(
+            trainable, others, metrics, x=inputs, y=targets, y_pred=outputs, training=True
+        )
+        return loss, others

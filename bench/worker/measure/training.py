@@ -118,7 +118,8 @@ class _Watch:
                 f"recipe.early_stopping: {self.stopping.metric} is NaN on {len(self.lesson.evaluation)} validation "
                 "samples, expected a number; choose another metric or more samples"
             )
-        if not self.epoch or is_better(self.stopping.metric, value, self.value):
+        is_new_best = is_better(self.stopping.metric, value, self.value, by=self.stopping.min_delta)
+        if not self.epoch or is_new_best:
             self.value, self.epoch, self.weights = value, epoch, self.lesson.snapshot()
         return epoch - self.epoch >= self.stopping.patience
 

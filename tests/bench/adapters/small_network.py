@@ -8,7 +8,8 @@ import numpy as np
 
 from bench.adapters.base import Adapter, Batch, Model
 from bench.worker.prepared_workload import load_adapter
-from bench.workload.recipe import Recipe, Sgd
+from bench.workload.recipe import Recipe
+from bench.workload.update_rules import Sgd
 from models.dnn.spec import DnnSpec, initial_weights
 from models.layers.spec import BatchNorm, DenseLayer, Weights
 

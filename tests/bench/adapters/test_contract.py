@@ -8,7 +8,8 @@ import pytest
 
 from bench.adapters.base import Adapter, HostBatch, Model
 from bench.adapters.engines.base import Peaks
-from bench.workload.recipe import Recipe, Sgd
+from bench.workload.recipe import Recipe
+from bench.workload.update_rules import Sgd
 from models.dnn.spec import DnnSpec, forward
 from models.layers.spec import DenseLayer, Weights, without_dropout
 from tests.bench.adapters.small_network import (

@@ -12,7 +12,8 @@ from bench.adapters.base import IDIOMATIC
 from bench.analysis.deviations import relative_deviation
 from bench.worker.prepared_workload import load_adapter
 from bench.workload.axes import FrameworkOptions
-from bench.workload.recipe import Adam, AdamW, Clipping, Recipe, Sgd, UpdateRule
+from bench.workload.recipe import Clipping, Recipe
+from bench.workload.update_rules import Adam, AdamW, Sgd
 from models.dnn.spec import DnnSpec
 from models.layers.spec import Weights
 from tests.contenders import KERAS
@@ -41,7 +42,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-def recipe(rule: UpdateRule, loss: str, clipping: Clipping | None = None) -> Recipe:
+def recipe(rule: Sgd | Adam | AdamW, loss: str, clipping: Clipping | None = None) -> Recipe:
     return Recipe(optimizer=rule, loss=loss, batch_size=SAMPLES, epochs=1, clipping=clipping)  # type: ignore[arg-type]
 
 
@@ -75,7 +76,7 @@ def clipped(gradients: Weights, clipping: Clipping | None) -> Weights:
     return {name: gradient * min(1, clipping.norm / norms[name]) for name, gradient in gradients.items()}
 
 
-def written(rule: UpdateRule, loss: str, clipping: Clipping | None = None) -> list[Weights]:
+def written(rule: Sgd | Adam | AdamW, loss: str, clipping: Clipping | None = None) -> list[Weights]:
     """The weights after each step in NumPy, by the rule as `bench.workload.recipe` states it."""
     weights = dict(FIRST)
     mean, square = ({name: np.zeros_like(value) for name, value in weights.items()} for _ in range(2))
@@ -102,7 +103,7 @@ def written(rule: UpdateRule, loss: str, clipping: Clipping | None = None) -> li
 
 def steps(
     contender: str,
-    rule: UpdateRule,
+    rule: Sgd | Adam | AdamW,
     loss: str,
     clipping: Clipping | None = None,
     *,
@@ -119,7 +120,7 @@ def steps(
         yield module.export(model)
 
 
-def computed(contender: str, rule: UpdateRule, loss: str, clipping: Clipping | None = None) -> list[Weights]:
+def computed(contender: str, rule: Sgd | Adam | AdamW, loss: str, clipping: Clipping | None = None) -> list[Weights]:
     """The weights after all steps, in a list."""
     return list(steps(contender, rule, loss, clipping))
 
@@ -143,14 +144,14 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("rule", "loss"), PAIRS)
-def test_each_step_follows_the_written_rule(contender: str, rule: UpdateRule, loss: str) -> None:
+def test_each_step_follows_the_written_rule(contender: str, rule: Sgd | Adam | AdamW, loss: str) -> None:
     found = deviations(computed(contender, rule, loss), written(rule, loss))
     assert max(found) <= LIMIT, f"relative deviation after each step: {found}"
 
 
 @pytest.mark.parametrize("scope", ["variable", "global"])
 @pytest.mark.parametrize("rule", [pytest.param(MOMENTUM, id="momentum"), pytest.param(DECAY, id="adamw")])
-def test_clipping_follows_the_written_rule(contender: str, rule: UpdateRule, scope: str) -> None:
+def test_clipping_follows_the_written_rule(contender: str, rule: Sgd | Adam | AdamW, scope: str) -> None:
     """Some gradients have a larger norm than the limit, others a smaller one."""
     clipping = Clipping(norm=0.5, scope=scope)  # type: ignore[arg-type]
     expected = written(rule, "mean_squared_error", clipping)
@@ -199,8 +200,8 @@ def test_a_step_counted_in_python_is_recompiled_every_time(contender: str, monke
     torch = importlib.import_module("torch")
     importlib.import_module("torch._dynamo").reset()
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))  # tracing is enough, and fast
-    eager = partial(importlib.import_module("bench.adapters.keras").adam, compiled=False)
-    monkeypatch.setattr("bench.adapters.keras.adam", lambda rule, **_: eager(rule))
+    eager = partial(importlib.import_module("bench.adapters.optimizers.keras").adam, compiled=False)
+    monkeypatch.setattr("bench.adapters.optimizers.keras.adam", lambda rule, **_: eager(rule))
     made = [programs() for _ in islice(steps(contender, ADAM, LOSS, tuning=COMPILED), 3)]
     assert made[1] < made[2]
 
@@ -214,7 +215,7 @@ def test_keras_own_adam_deviates_from_the_written_rule(contender: str, monkeypat
         constants = {"beta_1": rule.beta_1, "beta_2": rule.beta_2, "epsilon": rule.epsilon}
         return keras.optimizers.Adam(learning_rate=rule.learning_rate, **constants)
 
-    monkeypatch.setattr("bench.adapters.keras.adam", own)
+    monkeypatch.setattr("bench.adapters.optimizers.keras.adam", own)
     usual, large = (
         max(deviations(computed(contender, rule, "cross_entropy"), written(rule, "cross_entropy")))
         for rule in (ADAM, ADAM_OF_LARGE_CONSTANTS)

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.adapters.base import IDIOMATIC
-from bench.workload.axes import FrameworkOptions
 from bench.workload.recipe import Recipe
 from models.layers.spec import Weights
 from tests.bench.run.planted_faults import Plant
@@ -79,9 +77,9 @@ def carried_over(*, moments: bool) -> Plant:
         adapter = importlib.import_module("bench.adapters.pytorch").PyTorchAdapter
         prepare = adapter.prepare
 
-        def prepared(self: Any, model: Any, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:  # noqa: ANN401 (an adapter and a model)
+        def prepared(self: Any, model: Any, recipe: Recipe, **options: Any) -> None:  # noqa: ANN401 (an adapter and a model)
             last = getattr(self, "optimizer", None)
-            prepare(self, model, recipe, tuning=tuning)
+            prepare(self, model, recipe, **options)
             if last is not None and _shapes(last) == _shapes(self.optimizer) and last.state:
                 kept = last.state_dict()
                 for state in () if moments else kept["state"].values():
@@ -102,9 +100,9 @@ def moments_carried_over_in_flax(monkeypatch: pytest.MonkeyPatch) -> None:
     adapter = importlib.import_module("bench.adapters.flax").FlaxAdapter
     prepare = adapter.prepare
 
-    def prepared(self: Any, model: Any, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:  # noqa: ANN401 (an adapter and a model)
+    def prepared(self: Any, model: Any, recipe: Recipe, **options: Any) -> None:  # noqa: ANN401 (an adapter and a model)
         last = nnx.state(self.optimizer) if hasattr(self, "optimizer") else None
-        prepare(self, model, recipe, tuning=tuning)
+        prepare(self, model, recipe, **options)
         shapes = [jax.tree.map(np.shape, state) for state in (last, nnx.state(self.optimizer))]
         if shapes[0] == shapes[1]:
             nnx.update(self.optimizer, last)
@@ -116,9 +114,9 @@ def moments_carried_over_in_keras(monkeypatch: pytest.MonkeyPatch) -> None:
     adapter = importlib.import_module("bench.adapters.keras").KerasAdapter
     prepare = adapter.prepare
 
-    def prepared(self: Any, model: Any, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:  # noqa: ANN401 (an adapter and a model)
+    def prepared(self: Any, model: Any, recipe: Recipe, **options: Any) -> None:  # noqa: ANN401 (an adapter and a model)
         last = self.model.optimizer if hasattr(self, "model") else None
-        prepare(self, model, recipe, tuning=tuning)
+        prepare(self, model, recipe, **options)
         if last is not None and last.built:
             self.model.optimizer.build(self.parameters)
             pairs = list(zip(last.variables, self.model.optimizer.variables, strict=False))

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from bench.datasets import base as datasets
-from bench.workload.recipe import Adam
+from bench.workload.update_rules import Adam
 from models.layers.spec import BatchNorm, Weights
 from tests.bench.run.planted_faults import (
     FORWARD,
@@ -139,7 +139,7 @@ def sum_of_losses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sum the loss over samples; Adam hardly changes, since all gradients are larger by the same factor."""
     torch = importlib.import_module("torch")
     summed = partial(torch.nn.functional.cross_entropy, reduction="sum")
-    monkeypatch.setitem(importlib.import_module("bench.adapters.pytorch").LOSSES, "cross_entropy", summed)
+    monkeypatch.setitem(importlib.import_module("bench.adapters.losses.pytorch").LOSSES, "cross_entropy", summed)
 
 
 def keras_own_adam(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,11 +149,11 @@ def keras_own_adam(monkeypatch: pytest.MonkeyPatch) -> None:
     def own(rule: Adam, **_: object) -> Any:  # noqa: ANN401 (an optimizer of Keras)
         return keras.optimizers.Adam(learning_rate=lambda: np.float64(rule.learning_rate), epsilon=rule.epsilon)
 
-    monkeypatch.setattr("bench.adapters.keras.adam", own)
+    monkeypatch.setattr("bench.adapters.optimizers.keras.adam", own)
 
 
 PYTORCH_NORM, FLAX_NORM = "models.layers.pytorch.BiasedBatchNorm.__init__", "models.layers.flax._batch_norm"
-PYTORCH_RULE, FLAX_RULE = "bench.adapters.pytorch._optimizer", "bench.adapters.flax._optimizer"
+PYTORCH_RULE, FLAX_RULE = "bench.adapters.optimizers.pytorch.optimizer", "bench.adapters.optimizers.flax.optimizer"
 
 
 def inverted(norm: BatchNorm) -> float:

@@ -175,16 +175,16 @@ def test_statistics_that_are_not_exported_are_caught_and_named(monkeypatch: pyte
 def test_a_step_counter_that_is_late_by_one_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     assert certificate("pytorch", "gru").passed
     torch = importlib.import_module("torch")
-    make = importlib.import_module("bench.adapters.pytorch")._optimizer
+    make = importlib.import_module("bench.adapters.optimizers.pytorch").optimizer
 
-    def late(rule: Any, parameters: Any, *, fused: Any) -> Any:  # noqa: ANN401 (as the original)
-        made = make(rule, parameters, fused=fused)
+    def late(rule: Any, parameters: Any, **options: Any) -> Any:  # noqa: ANN401 (as the original)
+        made = make(rule, parameters, **options)
         for value in parameters:
             zeros = torch.zeros_like(value)
             made.state[value] = {"step": torch.tensor(1.0), "exp_avg": zeros, "exp_avg_sq": zeros.clone()}
         return made
 
-    monkeypatch.setattr("bench.adapters.pytorch._optimizer", late)
+    monkeypatch.setattr("bench.adapters.optimizers.pytorch.optimizer", late)
     found = certificate("pytorch", "gru", double=traced("pytorch", "gru", "fp64"))
     assert {line.check for line in found.deviations if not line.holds} == {WEIGHTS, AGAIN}
 

@@ -16,7 +16,8 @@ import pytest
 from bench.scripts import Task, write
 from bench.workload import model_families
 from bench.workload.axes import Scenario
-from bench.workload.recipe import Adam, AdamW, Clipping, Recipe, Sgd
+from bench.workload.recipe import Clipping, Recipe
+from bench.workload.update_rules import Adam, AdamW, Sgd
 from models.cnn.script import CONVOLVE
 from models.cnn.spec import ConvLayer
 

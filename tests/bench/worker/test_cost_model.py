@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench.worker.cost_model import Demand, demand
-from bench.workload.recipe import Adam, AdamW, Sgd
+from bench.workload.update_rules import Adam, AdamW, Sgd
 from bench.workload.workload import load_workload
 
 # Ten inputs, a hidden layer of four units, and two outputs, five samples at once.

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from bench.workload import model_families
-from bench.workload.recipe import METRICS, Adam, Clipping
+from bench.workload.recipe import METRICS, Clipping
+from bench.workload.update_rules import Adam
 from bench.workload.workload import load_workload
 from bench.workload.workload_files import workload_names
 from models.cnn.spec import ConvLayer

@@ -7,7 +7,7 @@ import pytest
 from bench.datasets.base import load
 from bench.errors import UsageError
 from bench.workload import grid_variants
-from bench.workload.recipe import Adam, Sgd
+from bench.workload.update_rules import Adam, Sgd
 from bench.workload.workload import Workload, load_workload, parse_workload, variants
 from tests.bench.workloads import workload
 

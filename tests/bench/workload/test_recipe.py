@@ -5,7 +5,8 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from bench.workload.recipe import Band, Sgd, is_better, primary
+from bench.workload.recipe import Band, is_better, primary
+from bench.workload.update_rules import Sgd
 from tests.bench.workloads import workload as tiny
 
 

@@ -49,13 +49,17 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
     "unknown key of the recipe": (
         [("epochs = 2", "epochs = 2\npatience = 1")],
         (
-            "recipe.patience: unknown key, expected one of batch_size, clipping, early_stopping, "
-            "epochs, last_batch, loss, optimizer, seed, validation_fraction"
+            "recipe.patience: unknown key, expected one of accumulation, batch_size, class_weights, clipping, "
+            "early_stopping, epochs, l2, label_smoothing, last_batch, loss, optimizer, schedule, seed, "
+            "validation_fraction"
         ),
     ),
     "unknown key of the optimizer": (
         [("learning_rate", "rate")],
-        "recipe.optimizer.rate: unknown key, expected one of beta_1, beta_2, epsilon, learning_rate, name",
+        (
+            "recipe.optimizer.rate: unknown key, expected one of beta_1, beta_2, decay, epsilon, learning_rate, name, "
+            "weight_decay"
+        ),
     ),
     "batches of their own that are too large": (
         [("epochs = 2", "epochs = 2\n[timing]\nbatch_sizes = [8, 49]")],

@@ -13,7 +13,7 @@ from bench.adapters.base import HostBatch, Loss
 from bench.datasets.base import Split
 from bench.worker.measure import block, training
 from bench.worker.prepared_workload import PreparedWorkload, prepare
-from bench.workload.recipe import Adam
+from bench.workload.update_rules import Adam
 from bench.workload.workload import parse_workload
 from tests.benchmarks.bare.interleaved import fresh_model
 from tests.benchmarks.turns import Rounds
@@ -29,7 +29,8 @@ def by_fit(subject: PreparedWorkload, train: Split) -> tuple[Epochs, Steps]:
     """Keras: `compile` and `fit`, with the optimizer and the loss of the harness."""
     import keras
 
-    from bench.adapters.keras import LOSSES, optimizer
+    from bench.adapters.losses.keras import LOSSES
+    from bench.adapters.optimizers.keras import optimizer
 
     model, recipe = fresh_model(subject), subject.workload.recipe
     model.compile(optimizer=optimizer(recipe.optimizer), loss=LOSSES[recipe.loss]())
@@ -47,7 +48,7 @@ def by_data_loader(subject: PreparedWorkload, train: Split) -> tuple[Epochs, Ste
     import torch
     from torch.utils.data import DataLoader, TensorDataset
 
-    from bench.adapters.pytorch import LOSSES
+    from bench.adapters.losses.pytorch import LOSSES
 
     model, recipe = fresh_model(subject), subject.workload.recipe
     rule = recipe.optimizer

@@ -20,7 +20,7 @@ from bench.worker.measure import block, training
 from bench.worker.measure.timed_call import Work
 from bench.worker.prepared_workload import PreparedWorkload, prepare
 from bench.workload import model_families
-from bench.workload.recipe import Adam
+from bench.workload.update_rules import Adam
 from bench.workload.workload import parse_workload
 from models.layers.spec import Weights
 from tests.benchmarks.turns import Way, in_turns

@@ -6,7 +6,7 @@ from time import perf_counter_ns
 
 import keras
 
-from bench.adapters.keras import optimizer
+from bench.adapters.optimizers.keras import optimizer
 from bench.worker.prepared_workload import PreparedWorkload
 from tests.benchmarks.bare.interleaved import Trainee, adam_of, by_harness, first_batches, fresh_model, main
 from tests.benchmarks.turns import Way

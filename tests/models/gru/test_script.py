@@ -10,7 +10,8 @@ import pytest
 from bench.scripts import Task, write
 from bench.workload.axes import Scenario
 from bench.workload.frameworks import every_contender
-from bench.workload.recipe import Adam, Clipping, Recipe
+from bench.workload.recipe import Clipping, Recipe
+from bench.workload.update_rules import Adam
 from models.gru.spec import EXAMPLES
 
 # What a search may choose besides the default, in each framework.

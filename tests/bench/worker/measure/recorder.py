@@ -7,7 +7,7 @@ from typing import Any, cast, final
 
 import numpy as np
 
-from bench.adapters.base import IDIOMATIC, Adapter, Batch, HostBatch, Loss, Model, step_by_step
+from bench.adapters.base import IDIOMATIC, NO_FACTS, Adapter, Batch, Facts, HostBatch, Loss, Model, step_by_step
 from bench.adapters.engines.base import Compiled, Engine, Peaks
 from bench.datasets.base import Split
 from bench.worker.measure.block import Conditions
@@ -76,7 +76,9 @@ class Recorder:
     def settle(self) -> None:
         """Do nothing."""
 
-    def prepare(self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC) -> None:
+    def prepare(
+        self, model: Model, recipe: Recipe, *, tuning: FrameworkOptions = IDIOMATIC, facts: Facts = NO_FACTS
+    ) -> None:
         """Do nothing."""
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Any:  # noqa: ANN401 (the interface)

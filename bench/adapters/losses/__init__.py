@@ -1,0 +1,1 @@
+"""The training losses of each framework that follow the rules of a recipe."""
