@@ -50,7 +50,7 @@ EXPECTED = {
     "missing": "a value: this key is required",
     "missing_argument": "a value: this key is required",
     "missing_keyword_only_argument": "a value: this key is required",
-    "model_attributes_type": 'a table, as in {{ name = "adam" }}',
+    "model_attributes_type": "a table with a key `name`",
     "none_required": "no value",
     "string_pattern_mismatch": "lower-case letters, digits and hyphens",
     "string_too_short": "text of length {min_length} or more",

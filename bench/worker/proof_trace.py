@@ -211,9 +211,16 @@ def _batches(subject: PreparedWorkload, samples: int) -> Iterator[np.ndarray]:
             samples, recipe.batch_size, seed=subject.seed, epoch=epoch, last_batch=recipe.last_batch
         )
         for rows, _ in zip(stream, range(left), strict=False):
-            left -= 1
-            yield rows[: max(FEWEST, -(-most * len(rows) // recipe.batch_size))]
+            taken = _taken(len(rows), -(-most * len(rows) // recipe.batch_size), parts=recipe.accumulation)
+            left -= taken > 0
+            yield from [rows[:taken]] if taken else []
         epoch += 1
+
+
+def _taken(rows: int, wanted: int, *, parts: int) -> int:
+    """How many rows of a batch are taken: a multiple of its parts, with enough rows in each part for a batch norm."""
+    up = -(-max(FEWEST * parts, wanted) // parts) * parts
+    return min(up, rows // parts * parts)
 
 
 def _nudged(weights: model_families.Weights, dtype: np.dtype[np.floating]) -> model_families.Weights:

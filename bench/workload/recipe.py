@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
+from bench.errors import in_toml
 from bench.workload.schedules import Schedule
 from bench.workload.toml_types import Fraction, NotNegative, Number, Positive, Size, Switch, from_toml
 from bench.workload.update_rules import UpdateRule
@@ -18,7 +19,19 @@ from bench.workload.update_rules import UpdateRule
 Loss = Literal["cross_entropy", "binary_cross_entropy", "mean_squared_error", "sigmoid_mean_squared_error"]
 Better = Literal["higher", "lower"]
 ALL = "all"  # layers with an L2 penalty
-ClassWeights = Literal["balanced"] | tuple[Positive, ...]
+
+
+def _of_classes(given: object) -> object:
+    """The value as it is. Raises ValueError if it is no weight of classes, with one text for both forms."""
+    is_list = isinstance(given, list | tuple) and all(
+        isinstance(item, float | int) and not isinstance(item, bool) and item > 0 for item in given
+    )
+    if given is not None and given != "balanced" and not is_list:
+        raise ValueError(f'found {in_toml(given)}, expected "balanced" or a list with a positive number for each class')
+    return given
+
+
+ClassWeights = Annotated[Literal["balanced"] | tuple[Positive, ...], BeforeValidator(_of_classes)]
 
 # The losses that fit a task. The first one is the default.
 LOSSES: dict[str, tuple[Loss, ...]] = {

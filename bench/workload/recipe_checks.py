@@ -45,6 +45,8 @@ def single_values(
     if not names:
         return []
     layers = f"the batch norm of {' and '.join(names)} needs two values or more of each feature"
+    if recipe.accumulation > 1:
+        return list(training_checks.parts_of_one(recipe, data, layers, timed=timed))
     found = []
     training = training_samples(recipe, data)
     if recipe.batch_size == 1:

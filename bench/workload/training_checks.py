@@ -48,6 +48,17 @@ def unknown_layers(recipe: Recipe, names: Iterable[str]) -> Iterator[str]:
             yield f"recipe.l2: found {layer!r}{meant(layer, (*layers, ALL))}, expected one of the layers {known}"
 
 
+def parts_of_one(recipe: Recipe, data: Description, layers: str, *, timed: Sequence[int]) -> Iterator[str]:
+    """Batches that accumulation splits into parts of one sample; `layers` says which batch norms cannot take them."""
+    number = recipe.accumulation
+    last = training_samples(recipe, data) % recipe.batch_size if recipe.last_batch == "keep" else 0
+    if number in {recipe.batch_size, last, *timed}:
+        yield (
+            f"recipe.accumulation: found {number}, which splits a batch of {number} samples into parts of one sample, "
+            f"expected larger parts: {layers}, and PyTorch refuses such a part; set a smaller accumulation"
+        )
+
+
 def _schedule(recipe: Recipe, data: Description) -> Iterator[str]:
     schedule = recipe.schedule
     if schedule is None:

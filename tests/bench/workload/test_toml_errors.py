@@ -117,7 +117,7 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
     "a text that is a number": ([('"tiny"', "3")], "name: found 3, expected text in quotes"),
     "an optimizer that is a word": (
         [('{ name = "adam", learning_rate = 1e-2 }', '"adam"')],
-        "recipe.optimizer: found 'adam', expected a table, as in { name = \"adam\" }",
+        "recipe.optimizer: found 'adam', expected a table with a key `name`",
     ),
     "a switch that is a number": ([("title =", "large = 3\ntitle =")], "large: found 3, expected true or false"),
     "unknown family": ([('"dnn"', '"gan"')], f"model.family: found 'gan', expected one of {FAMILIES}"),
