@@ -138,8 +138,9 @@ class Task:
 
 
 def has_words(task: Task) -> bool:
-    """Whether the family has a `script.py`, which writes its network; else a script holds the family's own files."""
-    return model_families.script_module(task.family) is not None
+    """Whether the family has a `script.py` that writes this network; else a script holds the family's own files."""
+    module = model_families.script_module(task.family)
+    return module is not None and module.network(task.spec) is not None
 
 
 def layers(task: Task, words: Mapping[str, Word], **about: object) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import models
-from bench.workload import own_families, source_code
+from bench.workload import frameworks, own_families, source_code
 from bench.workload.network_layers import Layer
 
 if TYPE_CHECKING:  # commands that only list workloads start faster without NumPy
@@ -144,7 +144,14 @@ def spec_source(family: str) -> bytes:
     if own_families.is_folder(family):
         drawn_by = source_code.code_of([FOLDER / "layers" / "spec.py"])  # the first weights
         return drawn_by + own_families.spec_source(Path(family))
-    return source_code.identity(FOLDER / file for file in (*SHARED, f"{family}/spec.py"))
+    return source_code.identity(spec_files(family))
+
+
+def spec_files(family: str) -> list[Path]:
+    """The files that define what the family computes: the shared layers, `spec.py`, and the files that it imports."""
+    apart = {"__init__", "script", *frameworks.framework_names()}
+    own = sorted(path for path in (FOLDER / family).glob("*.py") if path.stem not in apart)
+    return [*(FOLDER / file for file in SHARED), *own]
 
 
 def framework_source(family: str, framework: str) -> bytes:

@@ -83,7 +83,8 @@ def norms_over_one_value(family: str, spec: model_families.Spec) -> list[str]:
     ]
     if not model_families.has_parts(family):
         return []
-    parts = model_families.spec_module(family).parts(spec)  # one for each layer, then the head
+    # One for each layer, then the head. The batch norm of a shortcut has as many values as that of its layer.
+    parts = (part for part in model_families.spec_module(family).parts(spec) if not part.beside)
     return [
         part.name
         for layer, part in zip(layers, parts, strict=False)

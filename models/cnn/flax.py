@@ -1,5 +1,6 @@
 """The convolutional network in Flax."""
 
+from collections.abc import Callable, Iterator
 from functools import reduce
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -9,7 +10,8 @@ from flax import nnx
 from jax import Array, lax
 from jaxtyping import Float
 
-from models.cnn.spec import CnnSpec, ConvLayer, feature_maps
+from models.cnn.convolution import ConvLayer, Map, pair
+from models.cnn.spec import CnnSpec, convolutions, last_map, starts
 from models.layers import flax as layers
 from models.layers.spec import Weights
 
@@ -26,19 +28,26 @@ class Forms(TypedDict):
 
 class Convolution(nnx.Module):
     def __init__(
-        self, channels: int, layer: ConvLayer, *, dtypes: layers.Dtypes, rngs: nnx.Rngs, **forms: Unpack[Forms]
+        self, image: Map, layer: ConvLayer, *, dtypes: layers.Dtypes, rngs: nnx.Rngs, **forms: Unpack[Forms]
     ) -> None:
-        kernel, padding = (layer.kernel, layer.kernel), layer.padding.upper()
-        form = CONVOLUTIONS[forms["convolution"]]
         self.convolution = nnx.Conv(
-            channels, layer.filters, kernel, padding=padding, conv_general_dilated=form, **dtypes, rngs=rngs
+            image[2],
+            layer.filters,
+            pair(layer.kernel),
+            strides=layer.strides,
+            padding=layer.padding.upper(),
+            kernel_dilation=layer.dilation,
+            feature_group_count=image[2] if layer.depthwise else 1,
+            conv_general_dilated=CONVOLUTIONS[forms["convolution"]],
+            **dtypes,
+            rngs=rngs,
         )
         self.tail = layers.Tail(layer.filters, layer.activation, layer.batch_norm, 0.0, dtypes=dtypes, rngs=rngs)
-        self.pool, self.pooling = layer.pool, POOLING[forms["pooling"]]
+        self.pool, self.pooling = layer.pool, POOLING[layer.pooling][forms["pooling"]]
         self.dropout = nnx.Dropout(layer.dropout, rngs=rngs) if layer.dropout else None
 
-    def __call__(self, images: Array) -> Array:
-        images = self.tail(self.convolution(images))
+    def __call__(self, images: Array, shortcut: Array | None = None) -> Array:
+        images = self.tail(self.convolution(images), shortcut)
         if self.pool > 1:
             images = self.pooling(images, self.pool)
         return self.dropout(images) if self.dropout is not None else images
@@ -46,22 +55,29 @@ class Convolution(nnx.Module):
 
 class Cnn(nnx.Module):
     def __init__(self, spec: CnnSpec, *, dtypes: layers.Dtypes, rngs: nnx.Rngs, **forms: Unpack[Forms]) -> None:
-        channels = (spec.channels, *(layer.filters for layer in spec.convolutions))
-        widths = (int(np.prod(feature_maps(spec)[-1])), *(layer.units for layer in spec.dense))
-        self.convolutions = nnx.List(
-            Convolution(inputs, layer, dtypes=dtypes, rngs=rngs, **forms)
-            for inputs, layer in zip(channels, spec.convolutions, strict=False)
-        )
+        self.starts, self.features = starts(spec), FEATURES[spec.global_pooling]
+        widths = (int(np.prod(last_map(spec))), *(layer.units for layer in spec.dense))
+        found = {
+            name: Convolution(image, layer, dtypes=dtypes, rngs=rngs, **forms)
+            for name, layer, image in convolutions(spec)
+        }
+        self.convolutions = nnx.List(layer for name, layer in found.items() if name.startswith("conv"))
         self.dense = nnx.List(
             layers.Dense(inputs, layer, dtypes=dtypes, rngs=rngs)
             for inputs, layer in zip(widths, spec.dense, strict=False)
         )
         self.head = nnx.Linear(widths[-1], spec.outputs, **dtypes, rngs=rngs)
+        self.shortcuts = nnx.Dict({name: layer for name, layer in found.items() if name.startswith("shortcut")})
 
     def __call__(self, images: Float[Array, "batch height width channels"]) -> Float[Array, "batch outputs"]:
-        for convolution in self.convolutions:
-            images = convolution(images)
-        features = images.reshape(len(images), -1)
+        around: dict[int, Array] = {}  # by the layer to which it is added
+        for number, convolution in enumerate(self.convolutions):
+            around |= dict.fromkeys(self.starts[number], images)
+            shortcut, name = around.pop(number, None), f"shortcut{number}"
+            if name in self.shortcuts:
+                shortcut = self.shortcuts[name](shortcut)
+            images = convolution(images, shortcut)
+        features = self.features(images)
         for layer in self.dense:
             features = layer(features)
         return self.head(features)
@@ -81,9 +97,9 @@ def build(
     model = layers.blank(
         lambda rngs: Cnn(spec, convolution=convolution, pooling=pooling, dtypes=dtypes, rngs=rngs), seed=seed
     )
-    for number, block in enumerate(model.convolutions):
-        layers.load(block.convolution, name=f"conv{number}", weights=weights)
-        layers.load_batch_norm(block.tail, name=f"conv{number}", weights=weights)
+    for name, block in _named(model):
+        layers.load(block.convolution, name=name, weights=weights)
+        layers.load_batch_norm(block.tail, name=name, weights=weights)
     for number, layer in enumerate(model.dense):
         layers.load(layer.linear, name=f"dense{number}", weights=weights)
         layers.load_batch_norm(layer.tail, name=f"dense{number}", weights=weights)
@@ -94,9 +110,9 @@ def build(
 def export(model: Cnn) -> Weights:
     """A copy of the current weights, by their canonical names."""
     state: layers.State = {}
-    for number, convolution in enumerate(model.convolutions):
-        state |= layers.read(convolution.convolution, name=f"conv{number}")
-        state |= layers.read_batch_norm(convolution.tail, name=f"conv{number}")
+    for name, convolution in _named(model):
+        state |= layers.read(convolution.convolution, name=name)
+        state |= layers.read_batch_norm(convolution.tail, name=name)
     for number, layer in enumerate(model.dense):
         state |= layers.read(layer.linear, name=f"dense{number}")
         state |= layers.read_batch_norm(layer.tail, name=f"dense{number}")
@@ -104,17 +120,25 @@ def export(model: Cnn) -> Weights:
     return layers.to_numpy(state)
 
 
-def _patches(images: Array, kernel: Array, _strides: object, padding: str, **options: Any) -> Array:  # noqa: ANN401 (what `lax.conv_general_dilated` takes)
+def _named(model: Cnn) -> Iterator[tuple[str, Convolution]]:
+    """All convolutions with their canonical names."""
+    yield from ((f"conv{number}", convolution) for number, convolution in enumerate(model.convolutions))
+    yield from model.shortcuts.items()
+
+
+def _patches(images: Array, kernel: Array, strides: tuple[int, ...], padding: str, **options: Any) -> Array:  # noqa: ANN401 (what `lax.conv_general_dilated` takes)
     """A convolution of stride 1 as one matrix multiplication of image patches and kernel.
 
-    On a CPU XLA is faster in this than in the gradient of a convolution.
+    On a CPU XLA is faster in this than in the gradient of a convolution. Those with strides, with dilation, and the
+    depthwise ones are left to XLA.
     """
-    size = len(kernel)
-    spare = size - 1 if padding == "SAME" else 0
-    ends = (spare // 2, spare - spare // 2)
-    images = jnp.pad(images, ((0, 0), ends, ends, (0, 0)))
-    height, width = (length - size + 1 for length in images.shape[1:3])
-    seen = [images[:, y : y + height, x : x + width] for y in range(size) for x in range(size)]
+    if {*strides, *options["rhs_dilation"], options["feature_group_count"]} != {1}:
+        return lax.conv_general_dilated(images, kernel, strides, padding, **options)
+    rows, columns = kernel.shape[:2]
+    spare = [size - 1 if padding == "SAME" else 0 for size in (rows, columns)]
+    images = jnp.pad(images, ((0, 0), *((size // 2, size - size // 2) for size in spare), (0, 0)))
+    height, width = images.shape[1] - rows + 1, images.shape[2] - columns + 1
+    seen = [images[:, y : y + height, x : x + width] for y in range(rows) for x in range(columns)]
     return jnp.matmul(
         jnp.concatenate(seen, axis=-1), kernel.reshape(-1, kernel.shape[-1]), precision=options["precision"]
     )
@@ -122,6 +146,10 @@ def _patches(images: Array, kernel: Array, _strides: object, padding: str, **opt
 
 def _pool_windows(images: Array, size: int) -> Array:
     return nnx.max_pool(images, (size, size), strides=(size, size))
+
+
+def _average_windows(images: Array, size: int) -> Array:
+    return nnx.avg_pool(images, (size, size), strides=(size, size))
 
 
 def _pool_blocks(images: Array, size: int) -> Array:
@@ -138,11 +166,19 @@ def _pool_blocks(images: Array, size: int) -> Array:
 
 
 CONVOLUTIONS = {"direct": lax.conv_general_dilated, "patches": _patches}
-POOLING = {"reduce_window": _pool_windows, "reshape": _pool_blocks}
+POOLING = {
+    "max": {"reduce_window": _pool_windows, "reshape": _pool_blocks},
+    "average": {"reduce_window": _average_windows, "reshape": _average_windows},
+}
+FEATURES: dict[str | None, Callable[[Array], Array]] = {
+    None: lambda images: images.reshape(len(images), -1),
+    "average": lambda images: images.mean((1, 2)),
+    "max": lambda images: images.max((1, 2)),
+}
 
 
 def kernels(model: Cnn) -> dict[str, nnx.Param[Array]]:
     """The kernel of each layer, by its canonical name, for an L2 penalty."""
-    found = {f"conv{number}": layer.convolution.kernel for number, layer in enumerate(model.convolutions)}
+    found = {name: layer.convolution.kernel for name, layer in _named(model)}
     found |= {f"dense{number}": layer.linear.kernel for number, layer in enumerate(model.dense)}
     return found | {"head": model.head.kernel}

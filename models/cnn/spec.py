@@ -1,53 +1,20 @@
 """Describes a convolutional network for images: its sizes, its initial weights, and its reference in NumPy."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from pydantic_core import InitErrorDetails, ValidationError
 
+from models.cnn.convolution import POOLS, ConvLayer, Map, convolution, convolved, described, norm, pair, pool
 from models.layers import probes
 from models.layers import spec as layers
-from models.layers.activations import Activation
 from models.layers.examples import AFTER, BEFORE
-from models.layers.spec import (
-    GLOROT,
-    BatchNorm,
-    DenseLayer,
-    Fraction,
-    Initializer,
-    Part,
-    Size,
-    Weights,
-    type_checked,
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
-class ConvLayer:
-    """A convolution of stride 1: batch norm before or after the activation, max-pooling, then dropout.
-
-    Attributes:
-        filters: The number of output channels.
-        kernel: The height and width of the kernel.
-        padding: `"valid"` adds no border. `"same"` adds a border of zeros, so that the output is as large as the input.
-        activation: The activation function.
-        batch_norm: The batch norm. Without this table there is none.
-        pool: The height, width and stride of max-pooling. 1 is no pooling.
-        dropout: The share of outputs that dropout sets to zero in training.
-        initializer: How the kernel is initialized.
-    """
-
-    filters: Size
-    kernel: Size = 3
-    padding: Literal["same", "valid"] = "valid"
-    activation: Activation = "relu"
-    batch_norm: BatchNorm | None = None
-    pool: Size = 1
-    dropout: Fraction = 0.0
-    initializer: Initializer = GLOROT
+from models.layers.spec import GLOROT, DenseLayer, Initializer, Part, Size, Weights, type_checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
@@ -59,6 +26,8 @@ class CnnSpec:
         width: The width of an image. The data set decides it.
         channels: The channels of an image. The data set decides it.
         convolutions: The convolutional layers.
+        global_pooling: What takes each channel of the last convolution to one number: its average or its maximum.
+            Without this key, all pixels are inputs of the next layer.
         dense: The hidden dense layers between the convolutions and the head. There may be none.
         outputs: The outputs of the head. The data set decides it.
         head_initializer: How the kernel of the linear head is initialized.
@@ -68,15 +37,26 @@ class CnnSpec:
     width: Size
     channels: Size
     convolutions: Annotated[tuple[ConvLayer, ...], Field(min_length=1)]
+    global_pooling: Literal["average", "max"] | None = None
     dense: tuple[DenseLayer, ...] = ()
     outputs: Size
     head_initializer: Initializer = GLOROT
 
     def __post_init__(self) -> None:
-        """Raise ValueError if a feature map has no pixels left."""
+        """Raise ValueError if a feature map has no pixels left, or if layers do not fit each other, with their keys."""
         if min(feature_maps(self)[-1]) < 1:
             found = " -> ".join(f"{height}x{width}" for height, width, _ in feature_maps(self))
             raise ValueError(f"the image shrinks to nothing: {found}; use fewer layers, less pooling or padding 'same'")
+        if mistakes := [*_wrong_filters(self), *_wrong_blocks(self)]:
+            raise ValidationError.from_exception_data("CnnSpec", mistakes)
+
+
+class Named(NamedTuple):
+    """A convolution with the name of its weights, and height, width and channels of its input."""
+
+    name: str
+    layer: ConvLayer
+    image: Map
 
 
 Spec = CnnSpec
@@ -110,24 +90,46 @@ def input_shape(spec: CnnSpec) -> tuple[int, ...]:
     return (spec.height, spec.width, spec.channels)
 
 
-def feature_maps(spec: CnnSpec) -> list[tuple[int, int, int]]:
+def feature_maps(spec: CnnSpec) -> list[Map]:
     """Height, width and channels of the image, and of the output of each convolution after its pooling."""
     maps = [(spec.height, spec.width, spec.channels)]
     for layer in spec.convolutions:
-        lost = layer.kernel - 1 if layer.padding == "valid" else 0
-        height, width, _ = maps[-1]
-        maps.append(((height - lost) // layer.pool, (width - lost) // layer.pool, layer.filters))
+        height, width, channels = convolved(layer, maps[-1])
+        maps.append((height // layer.pool, width // layer.pool, channels))
     return maps
+
+
+def last_map(spec: CnnSpec) -> Map:
+    """Height, width and channels of what is flattened: one pixel after global pooling."""
+    height, width, channels = feature_maps(spec)[-1]
+    return (1, 1, channels) if spec.global_pooling else (height, width, channels)
+
+
+def starts(spec: CnnSpec) -> tuple[tuple[int, ...], ...]:
+    """For each convolution the numbers of those whose shortcut starts at its input."""
+    firsts = [number + 1 - layer.shortcut if layer.shortcut else None for number, layer in enumerate(spec.convolutions)]
+    return tuple(tuple(last for last, first in enumerate(firsts) if first == number) for number in range(len(firsts)))
+
+
+def convolutions(spec: CnnSpec) -> list[Named]:
+    """All convolutions. That of a shortcut is named `shortcut<number>`, and comes before the layer of this number."""
+    maps, found = feature_maps(spec), []
+    for number, layer in enumerate(spec.convolutions):
+        first = number + 1 - layer.shortcut
+        if layer.shortcut and convolved(layer, maps[number]) != maps[first]:
+            found.append(Named(f"shortcut{number}", _of_shortcut(spec.convolutions[first : number + 1]), maps[first]))
+        found.append(Named(f"conv{number}", layer, maps[number]))
+    return found
 
 
 def parameter_shapes(spec: CnnSpec) -> dict[str, tuple[int, ...]]:
     """The canonical names and shapes of all weights."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for number, (layer, (_, _, channels)) in enumerate(zip(spec.convolutions, feature_maps(spec), strict=False)):
-        shapes[f"conv{number}.kernel"] = (layer.kernel, layer.kernel, channels, layer.filters)
-        shapes[f"conv{number}.bias"] = (layer.filters,)
-        shapes |= layers.norm_shapes(f"conv{number}", layer.filters, layer.batch_norm)
-    width = int(np.prod(feature_maps(spec)[-1]))
+    for name, layer, (_, _, channels) in convolutions(spec):
+        shapes[f"{name}.kernel"] = (*pair(layer.kernel), 1 if layer.depthwise else channels, layer.filters)
+        shapes[f"{name}.bias"] = (layer.filters,)
+        shapes |= layers.norm_shapes(name, layer.filters, layer.batch_norm)
+    width = int(np.prod(last_map(spec)))
     for number, dense in enumerate(spec.dense):
         shapes |= layers.dense_shapes(f"dense{number}", width, dense)
         width = dense.units
@@ -138,23 +140,22 @@ def parameter_shapes(spec: CnnSpec) -> dict[str, tuple[int, ...]]:
 
 def initial_weights(spec: CnnSpec, *, seed: int) -> Weights:
     """Initial weights in float64: kernels by their layers' initializers, zero biases."""
-    initializers = {f"conv{number}": layer.initializer for number, layer in enumerate(spec.convolutions)}
+    initializers = {name: layer.initializer for name, layer, _ in convolutions(spec)}
     initializers |= {f"dense{number}": layer.initializer for number, layer in enumerate(spec.dense)}
     return layers.initial_weights(parameter_shapes(spec), initializers | {"head": spec.head_initializer}, seed=seed)
 
 
 def parts(spec: CnnSpec) -> list[Part]:
     """The layers of the network, in order."""
-    found, maps = [], feature_maps(spec)
-    for number, (layer, (height, width, channels)) in enumerate(zip(spec.convolutions, maps, strict=False)):
-        lost = layer.kernel - 1 if layer.padding == "valid" else 0
-        flops = 2 * (height - lost) * (width - lost) * layer.kernel**2 * channels * layer.filters
-        pool = f", max-pooling {layer.pool}×{layer.pool}" if layer.pool > 1 else ""
-        words = layers.tail_words(layer.activation, layer.batch_norm, 0.0)
-        dropout = f", dropout {layer.dropout:g}" if layer.dropout else ""
-        kind = f"convolution {layer.kernel}×{layer.kernel} {layer.padding}, {words}{pool}{dropout}"
-        found.append(Part(f"conv{number}", kind, maps[number + 1], flops))
-    inputs = int(np.prod(maps[-1]))
+    maps, found = feature_maps(spec), []
+    for name, layer, image in convolutions(spec):
+        height, width, _ = convolved(layer, image)
+        flops = 2 * height * width * int(np.prod(parameter_shapes(spec)[f"{name}.kernel"]))
+        pooled = (height // layer.pool, width // layer.pool, layer.filters)
+        found.append(Part(name, described(layer), pooled, flops, beside=name.startswith("shortcut")))
+    if spec.global_pooling:
+        found.append(Part("pooling", f"global {spec.global_pooling} pooling", maps[-1][2:], 0, beside=True))
+    inputs = int(np.prod(last_map(spec)))
     for number, dense in enumerate(spec.dense):
         found.append(layers.dense_part(f"dense{number}", inputs, dense))
         inputs = dense.units
@@ -165,37 +166,55 @@ def forward(
     spec: CnnSpec, weights: Weights, inputs: Float[np.ndarray, "batch height width channels"]
 ) -> Float[np.ndarray, "batch outputs"]:
     """The logits at inference, in NumPy: the reference that every framework must match."""
-    images = inputs
+    images, named = [inputs], {name: layer for name, layer, _ in convolutions(spec)}
     for number, layer in enumerate(spec.convolutions):
-        name = f"conv{number}"
-        images = _convolve(images, weights[f"{name}.kernel"], layer.padding) + weights[f"{name}.bias"]
-        images = layers.activate(images, layer.activation, layer.batch_norm, weights, name)
-        images = _max_pool(images, layer.pool)
-    values = images.reshape(len(images), -1)
+        name, around = f"conv{number}", f"shortcut{number}"
+        values = convolution(images[-1], layer, weights, name)
+        if layer.shortcut:
+            block = images[number + 1 - layer.shortcut]
+            values = values + (convolution(block, named[around], weights, around) if around in named else block)
+        values = layers.activate(values, layer.activation, norm(layer, "after"), weights, name)
+        images.append(pool(values, layer))
+    last = images[-1]
+    values = POOLS[spec.global_pooling](last, axis=(1, 2)) if spec.global_pooling else last.reshape(len(last), -1)
     for number, dense in enumerate(spec.dense):
         values = layers.dense(dense, weights, f"dense{number}", values)
     return values @ weights["head.kernel"] + weights["head.bias"]
 
 
-def _convolve(images: np.ndarray, kernel: np.ndarray, padding: str) -> np.ndarray:
-    """Cross-correlation: one matrix multiplication for each pixel of the kernel, on the image shifted to that pixel."""
-    height, width = kernel.shape[:2]
-    if padding == "same":
-        around = [((size - 1) // 2, size // 2) for size in (height, width)]
-        images = np.pad(images, [(0, 0), *around, (0, 0)])
-    rows, columns = images.shape[1] - height + 1, images.shape[2] - width + 1
-    return sum(images[:, y : y + rows, x : x + columns] @ kernel[y, x] for y, x in _pixels(height, width))
+def _of_shortcut(block: tuple[ConvLayer, ...]) -> ConvLayer:
+    """The convolution of 1×1 that gives the input of a block the shape of its output."""
+    last = block[-1]
+    down, right = np.prod([pair(layer.strides) for layer in block], axis=0).tolist()
+    before = replace(last.batch_norm, position="before") if last.batch_norm else None
+    made = ConvLayer(filters=last.filters, kernel=1, strides=(down, right), padding="same", activation="linear")
+    return replace(made, batch_norm=before, initializer=last.initializer)
 
 
-def _max_pool(images: np.ndarray, size: int) -> np.ndarray:
-    """The largest value in each window of size × size; a remainder at the right and at the bottom is dropped."""
-    rows, columns = images.shape[1] // size * size, images.shape[2] // size * size
-    windows = [images[:, y:rows:size, x:columns:size] for y, x in _pixels(size, size)]
-    return np.max(windows, axis=0)
+def _wrong_filters(spec: CnnSpec) -> Iterator[InitErrorDetails]:
+    for number, (layer, (_, _, channels)) in enumerate(zip(spec.convolutions, feature_maps(spec), strict=False)):
+        if layer.depthwise and layer.filters % channels:
+            multiple = f"a multiple of {channels}, the input channels of this depthwise layer"
+            yield _mistake(number, "filters", found=layer.filters, expected=multiple)
 
 
-def _pixels(height: int, width: int) -> Iterator[tuple[int, int]]:
-    return ((y, x) for y in range(height) for x in range(width))
+def _wrong_blocks(spec: CnnSpec) -> Iterator[InitErrorDetails]:
+    for last, end in enumerate(spec.convolutions):
+        first = max(last + 1 - end.shortcut, 0)
+        if end.shortcut > last + 1:
+            most = f"at most {last + 1}, the number of layers up to this one"
+            yield _mistake(last, "shortcut", found=end.shortcut, expected=most)
+        for number, layer in enumerate(spec.convolutions[first : last + 1], first):
+            inside = f"since the shortcut of convolutions[{last}] goes around this layer"
+            if layer.padding != "same":
+                yield _mistake(number, "padding", found=layer.padding, expected=f"'same', {inside}")
+            if layer.pool > 1 and number < last:
+                yield _mistake(number, "pool", found=layer.pool, expected=f"1, {inside}; use strides")
+
+
+def _mistake(number: int, key: str, *, found: object, expected: str) -> InitErrorDetails:
+    error = ValueError(f"found {found!r}, expected {expected}")
+    return {"type": "value_error", "loc": ("convolutions", number, key), "input": found, "ctx": {"error": error}}
 
 
 EXAMPLES = {
@@ -213,6 +232,46 @@ EXAMPLES = {
         convolutions=(ConvLayer(filters=3, kernel=4, padding="same", activation="linear"),),
         dense=(DenseLayer(units=5, activation="tanh", batch_norm=AFTER),),
         outputs=2,
+    ),
+    "strides-dilation-and-rectangular-kernels": CnnSpec(
+        height=10,
+        width=14,
+        channels=2,
+        convolutions=(
+            ConvLayer(filters=3, kernel=(3, 2), strides=(2, 3), padding="same"),
+            ConvLayer(filters=4, kernel=(2, 3), dilation=(2, 1), padding="same", activation="tanh"),
+            ConvLayer(filters=4, kernel=2, dilation=2),
+            ConvLayer(filters=3, kernel=(2, 1), strides=2, activation="sigmoid"),
+        ),
+        outputs=3,
+    ),
+    "depthwise-and-pointwise-with-average-pooling": CnnSpec(
+        height=9,
+        width=8,
+        channels=2,
+        convolutions=(
+            ConvLayer(filters=4, depthwise=True, strides=2, padding="same", batch_norm=BEFORE),
+            ConvLayer(filters=6, kernel=1, pool=2, pooling="average"),
+            ConvLayer(filters=12, kernel=2, depthwise=True, padding="same", activation="tanh"),
+        ),
+        global_pooling="max",
+        dense=(DenseLayer(units=5),),
+        outputs=3,
+    ),
+    "residual-blocks": CnnSpec(
+        height=7,
+        width=8,
+        channels=2,
+        convolutions=(
+            ConvLayer(filters=4, padding="same"),
+            ConvLayer(filters=4, padding="same", batch_norm=BEFORE, dropout=0.3),
+            ConvLayer(filters=4, padding="same", batch_norm=BEFORE, shortcut=2),
+            ConvLayer(filters=6, strides=2, padding="same", activation="tanh"),
+            ConvLayer(filters=6, padding="same", batch_norm=AFTER, shortcut=2, pool=2),
+            ConvLayer(filters=5, kernel=1, padding="same", batch_norm=BEFORE, shortcut=1, activation="sigmoid"),
+        ),
+        global_pooling="average",
+        outputs=3,
     ),
     "same-with-pools-that-drop-a-remainder": CnnSpec(
         height=11,

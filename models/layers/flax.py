@@ -52,7 +52,10 @@ class Dense(nnx.Module):
 
 
 class Tail(nnx.Module):
-    """What follows a linear operation: a norm before or after the activation, then dropout."""
+    """What follows a linear operation: a norm before or after the activation, then dropout.
+
+    A shortcut is added in front of the activation.
+    """
 
     def __init__(
         self,
@@ -69,9 +72,11 @@ class Tail(nnx.Module):
         self.norm = normalisation(channels, norm, dtypes=dtypes, rngs=rngs) if norm else None
         self.dropout = nnx.Dropout(dropout, rngs=rngs) if dropout else None
 
-    def __call__(self, values: Array) -> Array:
+    def __call__(self, values: Array, shortcut: Array | None = None) -> Array:
         if self.norm is not None and self.position == "before":
             values = self.norm(values)
+        if shortcut is not None:
+            values = values + shortcut
         values = ACTIVATIONS[self.activation](values)
         if self.norm is not None and self.position == "after":
             values = self.norm(values)

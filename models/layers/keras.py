@@ -1,7 +1,7 @@
 """The shared layers in Keras."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import keras
 import numpy as np
@@ -14,12 +14,22 @@ from models.layers.spec import BatchNorm, DenseLayer, Norm, Weights
 Tensor = Any  # of the backend
 
 
+@runtime_checkable  # the shape checks in the tests need it
+class Stack(Protocol):
+    """What layers are added to: `keras.Sequential`, or a network with shortcuts in the making."""
+
+    layers: list[keras.Layer]
+
+    def add(self, layer: keras.Layer) -> None:
+        """Add a layer behind the others."""
+
+
 def dtype_of(weights: Weights, compute_dtype: str | None) -> str:
     """The dtype policy of every layer: that of the weights, or mixed if there is a `compute_dtype`."""
     return f"mixed_{compute_dtype}" if compute_dtype else weights["head.bias"].dtype.name
 
 
-def add_dense(model: keras.Sequential, layer: DenseLayer, *, seed: int, name: str, dtype: str) -> None:
+def add_dense(model: Stack, layer: DenseLayer, *, seed: int, name: str, dtype: str) -> None:
     """Add a hidden dense layer, its batch norm, activation and dropout."""
     model.add(layers.Dense(layer.units, name=name, dtype=dtype))
     add_tail(model, layer.activation, layer.norm, name=name, dtype=dtype)
@@ -54,7 +64,7 @@ def cudnn(use_cudnn: str, *, dtype: str) -> bool | str:
     return "auto" if has_cudnn else False
 
 
-def add_tail(model: keras.Sequential, activation: Activation, norm: Norm | None, *, name: str, dtype: str) -> None:
+def add_tail(model: Stack, activation: Activation, norm: Norm | None, *, name: str, dtype: str) -> None:
     """Add what follows a linear operation: a norm before or after the activation."""
     if norm and norm.position == "before":
         model.add(normalisation(norm, name=name, dtype=dtype))
@@ -83,7 +93,7 @@ def exact_leaky_relu(values: Tensor) -> Tensor:
     return keras.ops.where(values > 0, values, values * np.float64(LEAK))
 
 
-def add_dropout(model: keras.Sequential, rate: float, *, seed: int, dtype: str) -> None:
+def add_dropout(model: Stack, rate: float, *, seed: int, dtype: str) -> None:
     """Add dropout if the rate is above 0, with a seed of its own for each layer.
 
     `keras.utils.set_random_seed` would also import TensorFlow, whatever the backend, in order to seed it.
@@ -92,13 +102,13 @@ def add_dropout(model: keras.Sequential, rate: float, *, seed: int, dtype: str) 
         model.add(layers.Dropout(rate, seed=seed + len(model.layers), dtype=dtype))
 
 
-def load(model: keras.Sequential, weights: Weights) -> None:
+def load(model: keras.Model, weights: Weights) -> None:
     """Copy all weights into the layers with their names."""
     for name, value in _variables(model).items():
         value.assign(weights[name])
 
 
-def export(model: keras.Sequential) -> Weights:
+def export(model: keras.Model) -> Weights:
     """A copy of the current weights, by their canonical names."""
     return {name: keras.ops.convert_to_numpy(value).copy() for name, value in _variables(model).items()}
 
@@ -111,7 +121,7 @@ def normalisation(norm: Norm, *, name: str, dtype: str) -> layers.Layer:
     return layers.LayerNormalization(epsilon=norm.epsilon, name=f"{name}_norm", dtype=dtype)
 
 
-def _variables(model: keras.Sequential) -> dict[str, keras.Variable]:
+def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     """Every variable by its canonical name; Keras' own names are such as `hidden0_norm` (layer) and `gamma`."""
     found = {}
     for layer in model.layers:

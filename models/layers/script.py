@@ -1,12 +1,12 @@
 """Writes the network of a script of `tune`: its layers as a list, and the code of each layer in each framework.
 
 A family may have a `script.py` with
-- `network(spec)`: the layers in order;
+- `network(spec)`: the layers in order, or None if this network is no list of layers;
 - `WORDS`: for each framework, functions that write the kinds of layers that no other family has. A function gets a
   mapping with the sizes of the layer, the chosen `options`, `backend` and `precision`. For Flax it also gets `ending`,
   the last arguments of every layer;
 - `HELPERS`, if this code calls functions that no library has: for each framework their source, by option and value.
-For a family without `script.py`, the script holds the source of the family's own files.
+For a family without `script.py`, and for a network that is no list, the script holds the source of the family's files.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -144,7 +144,8 @@ class Part(NamedTuple):
 
     `flops` are those of one forward pass of one sample: two for each multiplication with a kernel, padding included,
     and nothing else. `name` is the prefix of its weights, as in `dense.kernel`. `kept` is how many numbers of a sample
-    its backward pass needs again, if these are more than its outputs.
+    its backward pass needs again, if these are more than its outputs. `beside` marks a part that is not a layer of the
+    spec by itself, such as the convolution of a shortcut.
     """
 
     name: str
@@ -152,6 +153,7 @@ class Part(NamedTuple):
     shape: tuple[int, ...]
     flops: int
     kept: int = 0
+    beside: bool = False
 
 
 def tail_words(activation: str, norm: Norm | None, dropout: float) -> str:

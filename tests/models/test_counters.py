@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.worker.prepared_workload import load_adapter
 from bench.workload import model_families
 from bench.workload.model_families import Spec
-from tests.models.networks import EXAMPLES
+from tests.models.networks import EXAMPLES, NETWORKS, family_of
 
 SPECS: dict[str, Spec] = {family: list(examples.values())[-1] for family, examples in EXAMPLES.items()}
 
@@ -33,8 +33,8 @@ def family(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def built(family: str, framework: str) -> Any:  # noqa: ANN401 (a model of some framework)
-    spec = SPECS[family]
+def built(family: str, framework: str, spec: Spec | None = None) -> Any:  # noqa: ANN401 (a model of some framework)
+    spec = spec or SPECS[family]
     weights = model_families.spec_module(family).initial_weights(spec, seed=0)
     typed = {name: value.astype(np.float32) for name, value in weights.items()}
     return importlib.import_module(f"models.{family}.{framework}").build(spec, typed, seed=0)
@@ -62,11 +62,13 @@ def test_the_framework_counts_as_many_parameters_as_the_spec(family: str, conten
     assert trained_and_running(built(family, framework), framework) == (counted - running, running)
 
 
-@pytest.mark.parametrize("family", [family for family in SPECS if not is_recurrent(family)])
-def test_pytorch_counts_as_many_flops_as_the_spec(family: str) -> None:
-    spec = SPECS[family]
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
+@pytest.mark.parametrize("network", [name for name, spec in NETWORKS.items() if not is_recurrent(family_of(spec))])
+def test_pytorch_counts_as_many_flops_as_the_spec(network: str) -> None:
+    spec = NETWORKS[network]
+    family = family_of(spec)
     *others, channels = model_families.spec_module(family).input_shape(spec)
-    model = built(family, "pytorch").eval()
+    model = built(family, "pytorch", spec).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(torch.zeros((BATCH, channels, *others)))
     assert counter.get_total_flops() == BATCH * model_families.flops_per_sample(family, spec)

@@ -16,7 +16,8 @@ from bench.workload import model_families
 from bench.workload.axes import FrameworkOptions
 from bench.workload.recipe import Recipe
 from bench.workload.update_rules import Sgd
-from models.cnn.spec import CnnSpec, ConvLayer
+from models.cnn.convolution import ConvLayer
+from models.cnn.spec import CnnSpec
 from models.dnn.spec import DnnSpec
 from models.layers.spec import DenseLayer, Weights
 from models.lstm.spec import LstmLayer, LstmSpec

@@ -20,6 +20,7 @@ from models.layers.spec import Weights, without_dropout
 from models.lstm.spec import LstmLayer, LstmSpec
 from tests.models.networks import NETWORKS, RICHEST, family_of, random_inputs, random_weights, reference
 
+WITH_BRANCHES = (*RICHEST, "cnn-residual-blocks")  # Keras makes the network with shortcuts in another way
 RECIPE = Recipe(optimizer=Sgd(name="sgd", learning_rate=0.1), loss="mean_squared_error", batch_size=6, epochs=1)
 
 pytestmark = [
@@ -132,7 +133,7 @@ def test_export_returns_the_weights_given_to_build(contender: str, network: str)
         np.testing.assert_array_equal(found[name], value, err_msg=name)
 
 
-@pytest.mark.parametrize("network", RICHEST)
+@pytest.mark.parametrize("network", WITH_BRANCHES)
 def test_a_model_in_its_own_format_has_all_weights_that_were_saved(
     contender: str, network: str, tmp_path: Path
 ) -> None:
@@ -149,7 +150,7 @@ def test_a_model_in_its_own_format_has_all_weights_that_were_saved(
         assert not np.array_equal(others[name], value), "the model into which it was loaded had other weights"
 
 
-@pytest.mark.parametrize("network", RICHEST)
+@pytest.mark.parametrize("network", WITH_BRANCHES)
 def test_build_and_export_copy_the_weights(contender: str, network: str) -> None:
     adapter, spec = configured(contender), NETWORKS[network]
     module, given = module_of(spec, contender), random_weights(spec)
@@ -168,7 +169,7 @@ def test_build_and_export_copy_the_weights(contender: str, network: str) -> None
     assert not np.any(module.export(model)["head.kernel"] == 7.0)
 
 
-@pytest.mark.parametrize("network", RICHEST)
+@pytest.mark.parametrize("network", WITH_BRANCHES)
 def test_a_model_has_the_precision_of_its_weights(contender: str, network: str) -> None:
     spec = NETWORKS[network]
     weights = {name: value.astype(np.float32) for name, value in random_weights(spec).items()}
@@ -190,7 +191,7 @@ def test_an_lstm_with_relu_is_computed_or_refused(contender: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", [*RICHEST, "cnn-valid-no-dense-layer", "cnn-same-with-an-even-kernel"])
+@pytest.mark.parametrize("network", dict.fromkeys([*RICHEST, *(name for name in NETWORKS if name.startswith("cnn-"))]))
 def test_every_option_of_a_model_predicts_and_trains_the_same(contender: str, network: str) -> None:
     spec = NETWORKS[network]
     usual = trained(contender, spec, {})

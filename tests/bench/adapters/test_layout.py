@@ -8,7 +8,8 @@ import pytest
 from bench.adapters.base import Adapter
 from bench.worker.prepared_workload import prepare
 from bench.workload.workload import load_workload
-from models.cnn.spec import CnnSpec, ConvLayer
+from models.cnn.convolution import ConvLayer
+from models.cnn.spec import CnnSpec
 from tests.bench.adapters.small_network import RECIPE
 
 pytestmark = pytest.mark.filterwarnings(

@@ -18,8 +18,8 @@ from bench.workload import model_families
 from bench.workload.axes import Scenario
 from bench.workload.recipe import Clipping, Recipe
 from bench.workload.update_rules import Adam, AdamW, Sgd
+from models.cnn.convolution import ConvLayer
 from models.cnn.script import CONVOLVE
-from models.cnn.spec import ConvLayer
 
 SPECS: dict[str, Any] = {
     family: list(model_families.spec_module(family).EXAMPLES.values())[-1] for family in model_families.family_names()
@@ -258,14 +258,12 @@ def test_a_script_that_clips_gradients_trains(contender: str, scope: Literal["gl
 
 
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
-@pytest.mark.parametrize("size", [2, 3])
-def test_the_convolution_of_a_script_equals_that_of_jax(size: int, padding: str) -> None:
+@pytest.mark.parametrize("size", [(2, 2), (3, 3), (3, 2), (1, 4)])
+def test_the_convolution_of_a_script_equals_that_of_jax(size: tuple[int, int], padding: str) -> None:
     names: dict[str, Any] = {"jax": jax, "jnp": jnp}
     exec(CONVOLVE, names)  # noqa: S102 (our own text)
     generator = np.random.default_rng(0)
-    images, kernel = (
-        jnp.asarray(generator.normal(size=shape), jnp.float32) for shape in ((2, 5, 6, 3), (size, size, 3, 4))
-    )
+    images, kernel = (jnp.asarray(generator.normal(size=shape), jnp.float32) for shape in ((2, 5, 6, 3), (*size, 3, 4)))
     layout = ("NHWC", "HWIO", "NHWC")
     expected = jax.lax.conv_general_dilated(
         images, kernel, (1, 1), padding, dimension_numbers=layout, precision="highest"

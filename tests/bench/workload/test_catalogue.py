@@ -11,7 +11,7 @@ from bench.workload.recipe import METRICS, Clipping
 from bench.workload.update_rules import Adam
 from bench.workload.workload import load_workload
 from bench.workload.workload_files import workload_names
-from models.cnn.spec import ConvLayer
+from models.cnn.convolution import ConvLayer
 from models.layers.spec import BatchNorm, DenseLayer
 from models.lstm.spec import LstmLayer
 

@@ -119,6 +119,23 @@ def test_a_batch_norm_over_images_of_one_pixel_has_one_value_of_each_channel(
     assert raises("cnn", spec) == bool(layers)
 
 
+@pytest.mark.parametrize(("size", "norms"), [(1, ["conv0", "conv1"]), (2, ["conv1"]), (4, [])])
+def test_a_shortcut_or_global_pooling_is_no_layer_of_the_list(size: int, norms: list[str]) -> None:
+    """The stride of the second layer makes one pixel of two; its shortcut has a convolution and a batch norm."""
+    first = {"filters": 2, "padding": "same", "batch_norm": BEFORE}
+    spec = model_families.spec_module("cnn").Spec(
+        height=size,
+        width=size,
+        channels=2,
+        convolutions=[first, {**first, "filters": 3, "strides": 2, "shortcut": 2}],
+        global_pooling="average",
+        dense=[{"units": 3, "activation": "linear"}],
+        outputs=2,
+    )
+    assert recipe_checks.norms_over_one_value("cnn", spec) == norms
+    assert raises("cnn", spec) == bool(norms)
+
+
 @pytest.mark.parametrize("family", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize(("steps", "expected"), [(1, ["layer0", "layer1"]), (3, ["layer1"])])
 def test_a_batch_norm_over_several_time_steps_has_several_values(family: str, steps: int, expected: list[str]) -> None:

@@ -72,7 +72,7 @@ def test_a_change_of_the_work_changes_the_code(change: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("family", ["cnn", "dnn", "lstm", "rnn"])
 def test_a_spec_that_does_the_same_work_as_before_keeps_its_earlier_digest(family: str) -> None:
-    code = source_code.code_of(model_families.FOLDER / folder / "spec.py" for folder in ("layers", family))
+    code = source_code.code_of(model_families.spec_files(family))
     digest = sha256(code).hexdigest()[:16]
     assert digest in source_code.former(), (
         f"the code of {family} has the new digest {digest}. If it still does the same work, enter it in `sources` of "

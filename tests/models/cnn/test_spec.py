@@ -1,17 +1,16 @@
 """The spec of the convolutional network: shapes, initial weights, reference."""
 
-from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from scipy.signal import correlate
 
+from models.cnn.convolution import ConvLayer
 from models.cnn.spec import (
+    EXAMPLES,
     CnnSpec,
-    ConvLayer,
-    _convolve,
-    _max_pool,
+    convolutions,
     feature_maps,
     forward,
     initial_weights,
@@ -19,8 +18,9 @@ from models.cnn.spec import (
     parameter_shapes,
     parts,
     sizes,
+    starts,
 )
-from models.layers.spec import BatchNorm, DenseLayer
+from models.layers.spec import BatchNorm, DenseLayer, Initializer, Weights
 
 SPEC = CnnSpec(
     height=28,
@@ -92,69 +92,6 @@ def test_initial_weights_have_the_right_shapes_and_follow_from_the_seed() -> Non
     assert np.abs(first["conv0.kernel"]).max() <= np.sqrt(6 / (9 * (3 + 8)))
 
 
-def slow_convolution(images: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Cross-correlation without padding by SciPy, for one pair of channels at a time."""
-    samples, _, _, inputs = images.shape
-    return np.stack(
-        [
-            np.stack(
-                [
-                    sum(correlate(images[n, :, :, c], kernel[:, :, c, f], mode="valid") for c in range(inputs))
-                    for f in range(kernel.shape[3])
-                ],
-                axis=-1,
-            )
-            for n in range(samples)
-        ]
-    )
-
-
-# Odd and even kernels on odd and even images.
-sizes_of_kernel_and_image = pytest.mark.parametrize(
-    ("size", "height", "width"), [(1, 3, 4), (2, 5, 4), (3, 7, 6), (4, 4, 9), (5, 5, 5)]
-)
-
-
-def draw(size: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(size)
-    return generator.normal(size=(2, height, width, 3)), generator.normal(size=(size, size, 3, 2))
-
-
-@sizes_of_kernel_and_image
-def test_valid_padding_equals_scipys_cross_correlation(size: int, height: int, width: int) -> None:
-    images, kernel = draw(size, height, width)
-    found = _convolve(images, kernel, "valid")
-    assert found.shape == (2, height - size + 1, width - size + 1, 2)
-    np.testing.assert_allclose(found, slow_convolution(images, kernel), atol=1e-12)
-
-
-@sizes_of_kernel_and_image
-def test_same_padding_of_an_even_kernel_has_more_zeros_at_bottom_and_right(size: int, height: int, width: int) -> None:
-    images, kernel = draw(size, height, width)
-    around = ((size - 1) // 2, size - 1 - (size - 1) // 2)
-    padded = np.pad(images, [(0, 0), around, around, (0, 0)])
-    found = _convolve(images, kernel, "same")
-    assert found.shape == (2, height, width, 2)
-    np.testing.assert_allclose(found, slow_convolution(padded, kernel), atol=1e-12)
-
-
-@sizes_of_kernel_and_image
-def test_the_reference_is_not_a_flipped_convolution(size: int, height: int, width: int) -> None:
-    images, kernel = draw(size, height, width)
-    turned = _convolve(images, kernel[::-1, ::-1], "valid")
-    assert np.allclose(turned, slow_convolution(images, kernel)) == (size == 1)
-
-
-@pytest.mark.parametrize(("pool", "height", "width"), [(1, 3, 4), (2, 5, 4), (2, 7, 9), (3, 8, 11)])
-def test_pooling_takes_the_maximum_of_each_window_and_drops_the_remainder(pool: int, height: int, width: int) -> None:
-    images = np.random.default_rng(0).normal(size=(2, height, width, 3))
-    found = _max_pool(images, pool)
-    assert found.shape == (2, height // pool, width // pool, 3)
-    for n, y, x, c in product(*map(range, found.shape)):
-        window = images[n, y * pool : (y + 1) * pool, x * pool : (x + 1) * pool, c]
-        assert found[n, y, x, c] == window.max()
-
-
 def test_the_reference_by_hand() -> None:
     layer = ConvLayer(filters=1, kernel=2, activation="linear", pool=2)
     spec = CnnSpec(height=3, width=4, channels=1, convolutions=(layer,), outputs=1)
@@ -180,3 +117,141 @@ def test_flattening_is_in_the_order_of_rows_columns_channels() -> None:
     }
     image = np.arange(8.0).reshape(1, 2, 2, 2)
     np.testing.assert_array_equal(forward(spec, weights, image), [np.arange(8.0)])
+
+
+SAME = {"filters": 4, "padding": "same"}
+
+
+def made(*layers: dict[str, Any], **more: Any) -> CnnSpec:  # noqa: ANN401 (fields of the spec)
+    """A network for images of 8 × 8 × 2."""
+    size = {"height": 8, "width": 8, "channels": 2, "outputs": 3}
+    return CnnSpec(**{**size, "convolutions": [ConvLayer(**layer) for layer in layers], **more})
+
+
+@pytest.mark.parametrize("length", [7, 8])
+def test_a_stride_of_two_takes_eight_and_seven_pixels_to_four(length: int) -> None:
+    spec = made({**SAME, "strides": 2}, height=length, width=length)
+    assert feature_maps(spec)[-1] == (4, 4, 4)
+    assert [part.shape for part in parts(spec)] == [(4, 4, 4), (3,)]
+
+
+def test_a_depthwise_kernel_has_one_input_for_each_output() -> None:
+    spec = made({**SAME, "kernel": (3, 2), "depthwise": True})
+    assert parameter_shapes(spec)["conv0.kernel"] == (3, 2, 1, 4)
+    assert parts(spec)[0].flops == 2 * 8 * 8 * 3 * 2 * 4
+
+
+def test_global_pooling_leaves_one_number_of_each_channel() -> None:
+    spec = made(SAME, global_pooling="average")
+    assert parameter_shapes(spec)["head.kernel"] == (4, 3)
+    assert [(part.name, part.shape, part.flops) for part in parts(spec)] == [
+        ("conv0", (8, 8, 4), 2 * 8 * 8 * 9 * 2 * 4),
+        ("pooling", (4,), 0),
+        ("head", (3,), 2 * 4 * 3),
+    ]
+
+
+def residual(**last: Any) -> CnnSpec:  # noqa: ANN401 (fields of a layer)
+    """A stem, and a block of two layers."""
+    return made(SAME, SAME, {**SAME, "shortcut": 2, **last})
+
+
+def test_a_shortcut_between_equal_shapes_has_no_weights() -> None:
+    plain = made(SAME, SAME, SAME)
+    assert parameter_shapes(residual()) == parameter_shapes(plain)
+    assert starts(residual()) == ((), (2,), ())
+    for name, value in initial_weights(plain, seed=1).items():
+        np.testing.assert_array_equal(initial_weights(residual(), seed=1)[name], value)
+
+
+def test_a_shortcut_between_different_shapes_is_a_convolution_with_the_strides_of_its_block() -> None:
+    he = Initializer(name="he_normal")
+    spec = made(
+        {**SAME, "strides": (2, 1)},
+        {**SAME, "filters": 6, "strides": 2, "shortcut": 2, "batch_norm": BatchNorm(epsilon=0.5), "initializer": he},
+    )
+    name, layer, image = convolutions(spec)[1]
+    assert (name, layer.kernel, layer.strides, image) == ("shortcut1", 1, (4, 2), (8, 8, 2))
+    assert (layer.batch_norm, layer.initializer) == (BatchNorm(epsilon=0.5), he)
+    shapes = parameter_shapes(spec)
+    assert list(shapes)[2:4] == ["shortcut1.kernel", "shortcut1.bias"]
+    assert shapes["shortcut1.kernel"] == (1, 1, 2, 6)
+    assert shapes["shortcut1.variance"] == (6,)
+    part = parts(spec)[1]
+    assert (part.name, part.shape, part.flops) == ("shortcut1", (2, 4, 6), 2 * 2 * 4 * 2 * 6)
+
+
+def by_hand(spec: CnnSpec, **weights: float) -> float:
+    """The output for an image of one pixel with the value 2, where every weight that is not given is 0 or the head."""
+    shapes = parameter_shapes(spec)
+    given: Weights = {name: np.full(shape, weights.get(name.replace(".", "_"), 0.0)) for name, shape in shapes.items()}
+    given["head.kernel"] = np.ones(shapes["head.kernel"])
+    return float(forward(spec, given, np.full((1, 1, 1, 1), 2.0))[0, 0])
+
+
+def one_pixel(*layers: dict[str, Any]) -> CnnSpec:
+    """A network of convolutions of 1 × 1 for images of one pixel."""
+    pixel = {"filters": 1, "kernel": 1, "padding": "same"}
+    return made(*({**pixel, **layer} for layer in layers), height=1, width=1, channels=1, outputs=1)
+
+
+def test_a_shortcut_is_added_in_front_of_the_activation() -> None:
+    spec = one_pixel({}, {"shortcut": 2})
+    assert by_hand(spec, conv0_kernel=1.0, conv1_kernel=-0.5) == 1.0  # relu(-1 + 2)
+    assert by_hand(spec, conv0_kernel=1.0, conv1_kernel=-1.5) == 0.0  # relu(-3 + 2)
+
+
+def test_a_batch_norm_comes_before_the_shortcut_or_after_the_activation() -> None:
+    doubled = {"conv0_kernel": 1.0, "conv0_scale": 2.0, "conv0_variance": 1.0, "conv0_offset": -7.0}
+    for position, expected in (("before", 0.0), ("after", 2 * (2 + 2) - 7.0)):  # relu(2·2 - 7 + 2), 2·relu(2 + 2) - 7
+        norm = BatchNorm(position=position, epsilon=1e-12)  # type: ignore[arg-type]
+        assert by_hand(one_pixel({"batch_norm": norm, "shortcut": 1}), **doubled) == pytest.approx(expected, abs=1e-9)
+
+
+def test_two_shortcuts_may_start_at_one_layer_and_overlap() -> None:
+    spec = one_pixel({"shortcut": 1}, {"shortcut": 2}, {"shortcut": 2})
+    assert starts(spec) == ((0, 1), (2,), ())
+    assert by_hand(spec, conv1_kernel=1.0, conv2_kernel=1.0) == 6.0  # 0 + 2, then 2 + 2, then 4 + 2
+
+
+def test_the_layers_are_described_in_words() -> None:
+    kinds = [part.kind for part in parts(EXAMPLES["residual-blocks"])]
+    assert kinds[4:6] == [
+        "convolution 1×1 same, strides 2×2, batch norm, linear",
+        "convolution 3×3 same, relu, batch norm, shortcut around 2 layers, max-pooling 2×2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (
+            [{**SAME, "filters": 5, "depthwise": True}],
+            "filters: found 5, expected a multiple of 2, the input channels of this depthwise layer",
+        ),
+        (
+            [{**SAME, "shortcut": 2}],
+            "shortcut: found 2, expected at most 1, the number of layers up to this one",
+        ),
+        (
+            [{"filters": 4}, {**SAME, "shortcut": 2}],
+            "padding: found 'valid', expected 'same', since the shortcut of convolutions[1] goes around this layer",
+        ),
+        (
+            [{**SAME, "pool": 2}, {**SAME, "shortcut": 2}],
+            "pool: found 2, expected 1, since the shortcut of convolutions[1] goes around this layer; use strides",
+        ),
+    ],
+)
+def test_layers_that_do_not_fit_each_other_are_refused_with_their_key(
+    layers: list[dict[str, Any]], message: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        made(*layers)
+    (error,) = caught.value.errors()
+    assert error["loc"][:2] == ("convolutions", 0)
+    assert f"{error['loc'][2]}: {error['ctx']['error']}" == message
+
+
+def test_the_last_layer_of_a_block_may_have_pooling() -> None:
+    assert feature_maps(residual(pool=2))[-1] == (4, 4, 4)
