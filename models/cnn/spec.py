@@ -1,5 +1,6 @@
 """Describes a convolutional network for images: its sizes, its initial weights, and its reference in NumPy."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Literal, NamedTuple
@@ -150,7 +151,7 @@ def parts(spec: CnnSpec) -> list[Part]:
     maps, found = feature_maps(spec), []
     for name, layer, image in convolutions(spec):
         height, width, _ = convolved(layer, image)
-        flops = 2 * height * width * int(np.prod(parameter_shapes(spec)[f"{name}.kernel"]))
+        flops = 2 * height * width * math.prod(parameter_shapes(spec)[f"{name}.kernel"])
         pooled = (height // layer.pool, width // layer.pool, layer.filters)
         found.append(Part(name, described(layer), pooled, flops, beside=name.startswith("shortcut")))
     if spec.global_pooling:
@@ -185,7 +186,7 @@ def forward(
 def _of_shortcut(block: tuple[ConvLayer, ...]) -> ConvLayer:
     """The convolution of 1×1 that gives the input of a block the shape of its output."""
     last = block[-1]
-    down, right = np.prod([pair(layer.strides) for layer in block], axis=0).tolist()
+    down, right = (math.prod(steps) for steps in zip(*(pair(layer.strides) for layer in block), strict=True))
     before = replace(last.batch_norm, position="before") if last.batch_norm else None
     made = ConvLayer(filters=last.filters, kernel=1, strides=(down, right), padding="same", activation="linear")
     return replace(made, batch_norm=before, initializer=last.initializer)

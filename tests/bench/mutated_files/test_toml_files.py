@@ -30,12 +30,18 @@ seed = 1
 
 [model]
 family = "cnn"
+global_pooling = "max"
 dense = [{ units = 4, batch_norm = { position = "after" } }]
 
 [[model.convolutions]]
 filters = 2
-kernel = 3
+kernel = [3, 2]
+strides = [1, 1]
+dilation = 1
+depthwise = false
+shortcut = 0
 pool = 2
+pooling = "average"
 padding = "same"
 activation = "relu"
 dropout = 0.1

@@ -85,7 +85,7 @@ def test_the_command_line_repeats_the_options() -> None:
 MISTAKES: dict[str, tuple[Mapping[str, Any], str]] = {
     "suite": (
         {"suite": "slow"},
-        "--suite: found 'slow', expected one of demo, gpu, lecture, lecture-quick, quick, standard",
+        "--suite: found 'slow', expected one of demo, gpu, lecture, lecture-quick, more, quick, standard",
     ),
     "workload": (
         {"workload": "digits"},

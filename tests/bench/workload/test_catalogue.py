@@ -192,3 +192,20 @@ def test_a_workload_of_the_catalogue_has_the_name_of_its_file_and_its_network_fi
     assert found.target is not None or found.large
     bounds = found.band
     assert bounds is None or (bounds.source and bounds.metric in METRICS[found.description.task])
+
+
+def test_the_residual_network_has_two_blocks_of_which_the_second_has_a_stride() -> None:
+    found = load_workload("digits-resnet")
+    layers = found.spec.convolutions
+    assert [(layer.filters, layer.strides, layer.shortcut) for layer in layers] == [
+        (16, 1, 0),
+        (16, 1, 0),
+        (16, 1, 2),
+        (32, 2, 0),
+        (32, 1, 2),
+    ]
+    assert {layer.batch_norm for layer in layers} == {BatchNorm(epsilon=1e-5, momentum=0.9)}
+    assert (found.spec.global_pooling, found.spec.dense) == ("average", ())
+    assert (found.recipe.batch_size, found.recipe.epochs) == (32, 15)
+    assert found.target is not None
+    assert found.target.value == 0.95

@@ -19,9 +19,11 @@ def test_a_suite_has_the_name_of_its_file_and_only_workloads_of_the_catalogue(na
     assert found.processes >= 3 or name in {"demo", "lecture"}, "a comparison needs the medians of several processes"
 
 
-def test_the_lecture_suite_has_every_workload_except_the_large_ones() -> None:
+def test_the_suites_lecture_and_more_have_every_workload_except_the_large_ones() -> None:
     large = {name for name in workload_names() if load_workload(name).large}
-    assert set(load_suite("lecture").workloads) == set(workload_names()) - large
+    lecture, more = (set(load_suite(name).workloads) for name in ("lecture", "more"))
+    assert lecture | more == set(workload_names()) - large
+    assert not lecture & more
     assert set(load_suite("gpu").workloads) == large == {"dnn-large", "cnn-large", "lstm-large"}
 
 
@@ -44,7 +46,7 @@ def test_the_quick_suite_has_its_documented_workloads_frameworks_and_batch_sizes
 def test_an_unknown_suite_is_refused_with_a_list_of_the_known_ones(name: str) -> None:
     with pytest.raises(
         UsageError,
-        match=f"^--suite: found '{name}', expected one of demo, gpu, lecture, lecture-quick, quick, standard$",
+        match=f"^--suite: found '{name}', expected one of demo, gpu, lecture, lecture-quick, more, quick, standard$",
     ):
         load_suite(name)
 
