@@ -113,7 +113,7 @@ def demand(workload: Workload, scenario: Scenario, batch_size: int, *, precision
         batch_size=batch_size,
         flops_per_sample=sum(part.flops for part in parts),
         flops_on_inputs=_flops_on_inputs(shapes, layers[1]),
-        weights_on_inputs=_kernel_size(shapes, layers[1]),
+        weights_on_inputs=sum(_kernel_size(shapes, name) for name in (parts[0].name, *parts[0].others)),
         inputs=math.prod(module.input_shape(workload.spec)),
         weights=tuple(layer.parameters for layer in layers[1:]),
         outputs=tuple(math.prod(layer.shape) for layer in layers[1:]),
@@ -125,11 +125,11 @@ def demand(workload: Workload, scenario: Scenario, batch_size: int, *, precision
 
 def _flops_on_inputs(shapes: Mapping[str, tuple[int, ...]], first: Layer) -> int:
     """The operations of the first layer on its inputs; those on the state of a recurrent layer are left out."""
-    kernel, own = _kernel_size(shapes, first), shapes.get(f"{first.name}.recurrent")
+    kernel, own = _kernel_size(shapes, first.name), shapes.get(f"{first.name}.recurrent")
     return first.flops * kernel // (kernel + (0 if own is None else math.prod(own))) if kernel else 0
 
 
-def _kernel_size(shapes: Mapping[str, tuple[int, ...]], first: Layer) -> int:
-    """The weights that the first layer multiplies with its inputs; none in an embedding, which looks rows up."""
-    kernel = shapes.get(f"{first.name}.kernel")
+def _kernel_size(shapes: Mapping[str, tuple[int, ...]], name: str) -> int:
+    """The weights that a layer multiplies with its inputs; none in an embedding, which looks rows up."""
+    kernel = shapes.get(f"{name}.kernel")
     return 0 if kernel is None else math.prod(kernel)

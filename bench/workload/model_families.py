@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # commands that only list workloads start faster without NumP
     from models.layers.spec import Part
 
 FOLDER = Path(models.__file__).parent
-SHARED = ("layers/activations.py", "layers/spec.py")  # what the specs of all families are made of
+SHARED = ("layers/activations.py", "layers/spec.py", "layers/sequence.py")  # what the specs of all families are made of
 
 Spec = Any  # a frozen dataclass of one family; the harness only passes it on
 Weights = dict[str, "np.ndarray"]
@@ -116,7 +116,8 @@ def layers(family: str, spec: Spec) -> tuple[Layer, ...]:
     shapes = module.parameter_shapes(spec)
     found = [Layer(name="input", kind="", shape=tuple(module.input_shape(spec)), parameters=0, flops=0)]
     for part in module.parts(spec):
-        own = sum(math.prod(shape) for name, shape in shapes.items() if name.partition(".")[0] == part.name)
+        prefixes = (part.name, *part.others)
+        own = sum(math.prod(shape) for name, shape in shapes.items() if name.partition(".")[0] in prefixes)
         found.append(Layer(name=part.name, kind=part.kind, shape=part.shape, parameters=own, flops=part.flops))
     return tuple(found)
 

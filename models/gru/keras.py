@@ -18,15 +18,26 @@ GATED = ("kernel", "recurrent", "bias")
 
 
 def recurrence(
-    layer: GruLayer, *, return_sequences: bool, unroll: Unroll, use_cudnn: Cudnn, name: str, dtype: str
+    layer: GruLayer,
+    *,
+    return_sequences: bool,
+    go_backwards: bool,
+    unroll: Unroll,
+    use_cudnn: Cudnn,
+    seed: int,
+    name: str,
+    dtype: str,
 ) -> keras_layers.GRU:
-    """One layer; Keras stacks the gates z r h, and has both biases in one array."""
+    """One direction of a layer; Keras stacks the gates z r h, and has both biases in one array."""
     return keras_layers.GRU(
         layer.units,
         reset_after=True,
+        recurrent_dropout=layer.recurrent_dropout,
         return_sequences=return_sequences,
+        go_backwards=go_backwards,
         unroll=unroll == "yes",
         use_cudnn=layers.cudnn(use_cudnn, dtype=dtype),
+        seed=seed,
         name=name,
         dtype=dtype,
     )

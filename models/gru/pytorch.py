@@ -10,7 +10,7 @@ from models.layers.spec import Weights
 
 def recurrence(inputs: int, layer: GruLayer) -> nn.GRU:
     """One layer; PyTorch stacks the gates r z n, as in the canonical weights."""
-    return nn.GRU(inputs, layer.units, batch_first=True)
+    return nn.GRU(inputs, layer.units, batch_first=True, bidirectional=layer.bidirectional)
 
 
 def build(spec: GruSpec, weights: Weights, *, seed: int = 0) -> layers.SequenceNetwork:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from models.layers import probes
+from models.layers import probes, sequence
 from models.layers import spec as layers
 from models.layers.activations import sigmoid
 from models.layers.examples import AFTER
@@ -67,7 +67,7 @@ def parameter_shapes(spec: GruSpec) -> dict[str, tuple[int, ...]]:
         shapes[name] = shape
         if name.endswith(".bias"):
             shapes[name.replace(".bias", ".recurrent_bias")] = shape
-    return shapes | {"head.kernel": (spec.layers[-1].units, spec.outputs), "head.bias": (spec.outputs,)}
+    return shapes | {"head.kernel": (spec.layers[-1].width, spec.outputs), "head.bias": (spec.outputs,)}
 
 
 def initial_weights(spec: GruSpec, *, seed: int) -> Weights:
@@ -75,15 +75,14 @@ def initial_weights(spec: GruSpec, *, seed: int) -> Weights:
 
     Kernels by their layers' initializers, recurrent kernels orthogonal, biases zero.
     """
-    initializers = {f"layer{number}": layer.initializer for number, layer in enumerate(spec.layers)}
-    initializers["head"] = spec.head_initializer
+    initializers = sequence.initializers(spec.layers) | {"head": spec.head_initializer}
     return layers.initial_weights(parameter_shapes(spec), initializers, seed=seed, gates=GATES)
 
 
 def parts(spec: GruSpec) -> list[Part]:
     """The layers of the network, in order."""
     stack = layers.recurrent_parts("GRU", spec.steps, spec.features, spec.layers, gates=GATES)
-    return [*stack, layers.head_part(spec.layers[-1].units, spec.outputs)]
+    return [*stack, layers.head_part(spec.layers[-1].width, spec.outputs)]
 
 
 def forward(
@@ -93,23 +92,25 @@ def forward(
 
     Cho et al. 2014, but with the reset gate after the matrix multiplication, as in cuDNN.
     """
-    sequence = inputs
-    for number, layer in enumerate(spec.layers):
-        names = ("kernel", "recurrent", "bias", "recurrent_bias")
-        from_input, recurrent, bias, recurrent_bias = (weights[f"layer{number}.{part}"] for part in names)
-        hidden = np.zeros((len(inputs), layer.units), inputs.dtype)
-        states = []
-        for step in np.moveaxis(sequence, 1, 0):
-            reset, update, candidate = np.split(step @ from_input + bias, GATES, axis=-1)
-            state_reset, state_update, state = np.split(hidden @ recurrent + recurrent_bias, GATES, axis=-1)
-            new = np.tanh(candidate + sigmoid(reset + state_reset) * state)
-            kept = sigmoid(update + state_update)
-            hidden = (1 - kept) * new + kept * hidden
-            states.append(hidden)
-        last = number == len(spec.layers) - 1
-        sequence = states[-1] if last else np.stack(states, axis=1)
-        sequence = layers.activate(sequence, "linear", layer.batch_norm, weights, f"layer{number}")
-    return sequence @ weights["head.kernel"] + weights["head.bias"]
+    values = sequence.recurrent(spec.layers, weights, inputs, states=_states)
+    return values @ weights["head.kernel"] + weights["head.bias"]
+
+
+def _states(
+    layer: GruLayer, weights: Weights, name: str, inputs: Float[np.ndarray, "batch time features"]
+) -> Float[np.ndarray, "batch time units"]:
+    names = ("kernel", "recurrent", "bias", "recurrent_bias")
+    from_input, recurrent, bias, recurrent_bias = (weights[f"{name}.{part}"] for part in names)
+    hidden = np.zeros((len(inputs), layer.units), inputs.dtype)
+    states = []
+    for step in np.moveaxis(inputs, 1, 0):
+        reset, update, candidate = np.split(step @ from_input + bias, GATES, axis=-1)
+        state_reset, state_update, state = np.split(hidden @ recurrent + recurrent_bias, GATES, axis=-1)
+        new = np.tanh(candidate + sigmoid(reset + state_reset) * state)
+        kept = sigmoid(update + state_update)
+        hidden = (1 - kept) * new + kept * hidden
+        states.append(hidden)
+    return np.stack(states, axis=1)
 
 
 EXAMPLES = {
@@ -118,6 +119,15 @@ EXAMPLES = {
         steps=4,
         features=3,
         layers=(GruLayer(units=5, batch_norm=AFTER, dropout=0.4), GruLayer(units=4, batch_norm=AFTER)),
+        outputs=2,
+    ),
+    "bidirectional-layers-with-batch-norm-and-dropout": GruSpec(
+        steps=4,
+        features=3,
+        layers=(
+            GruLayer(units=3, bidirectional=True, batch_norm=AFTER, dropout=0.4),
+            GruLayer(units=4, bidirectional=True, batch_norm=AFTER),
+        ),
         outputs=2,
     ),
 }

@@ -1,8 +1,8 @@
 """The shared layers in Flax."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal, TypedDict, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from models.layers.activations import LEAK, Activation
 from models.layers.sequence import SequenceSpec
-from models.layers.spec import BatchNorm, DenseLayer, Norm, RecurrentLayer, Weights
+from models.layers.spec import BatchNorm, DenseLayer, Norm, RecurrentLayer, Weights, recurrences
 
 ACTIVATIONS: dict[Activation, Callable[[Array], Array]] = {
     "linear": lambda values: values,
@@ -86,7 +86,7 @@ class Tail(nnx.Module):
 class Recurrent(nnx.Module):
     def __init__(
         self,
-        cell: nnx.RNNCellBase,
+        cells: Sequence[nnx.RNNCellBase],
         layer: RecurrentLayer,
         *,
         return_sequences: bool,
@@ -94,18 +94,27 @@ class Recurrent(nnx.Module):
         dtypes: Dtypes,
         rngs: nnx.Rngs,
     ) -> None:
-        self.return_sequences, self.units, self.dtype = return_sequences, layer.units, dtypes["dtype"]
-        self.recurrence = nnx.RNN(cell, unroll=int(unroll))
-        self.tail = Tail(layer.units, "linear", layer.batch_norm, layer.dropout, dtypes=dtypes, rngs=rngs)
+        self.spec, self.return_sequences, self.dtype = layer, return_sequences, dtypes["dtype"]
+        directions = [nnx.RNN(cell, unroll=int(unroll)) for cell in cells]
+        self.recurrence = nnx.Bidirectional(*directions) if layer.bidirectional else directions[0]
+        self.tail = Tail(layer.width, "linear", layer.batch_norm, layer.dropout, dtypes=dtypes, rngs=rngs)
 
     def __call__(self, sequence: Array) -> Array:
         # By default Flax creates the initial state in the dtype of the parameters, not in that of the computation.
-        carry = jnp.zeros((len(sequence), self.units), self.dtype)
-        is_lstm = isinstance(self.recurrence.cell, nnx.OptimizedLSTMCell)  # its carry is (cell state, hidden state)
-        states = self.recurrence(sequence, initial_carry=(carry, carry) if is_lstm else carry)
+        state = jnp.zeros((len(sequence), self.spec.units), self.dtype)
+        is_lstm = isinstance(self.cells[0], nnx.OptimizedLSTMCell)  # its carry is (cell state, hidden state)
+        carry = (state, state) if is_lstm else state
+        states = self.recurrence(sequence, initial_carry=(carry, carry) if self.spec.bidirectional else carry)
         if self.return_sequences:
             return self.tail(states)
-        return self.tail(states[:, -1])
+        return self.tail(last_states(states, both=self.spec.bidirectional))
+
+    @property
+    def cells(self) -> tuple[Any, ...]:
+        """The cell of each direction."""
+        if isinstance(self.recurrence, nnx.RNN):
+            return (self.recurrence.cell,)
+        return (self.recurrence.forward_rnn.cell, self.recurrence.backward_rnn.cell)
 
 
 class SequenceNetwork(nnx.Module):
@@ -120,11 +129,13 @@ class SequenceNetwork(nnx.Module):
         dtypes: Dtypes,
         rngs: nnx.Rngs,
     ) -> None:
-        widths = (spec.features, *(layer.units for layer in spec.layers))
+        if any(layer.recurrent_dropout for layer in spec.layers):
+            raise NotImplementedError("Flax' recurrent layers have no recurrent dropout: set recurrent_dropout to 0")
+        widths = (spec.features, *(layer.width for layer in spec.layers))
         last = len(spec.layers) - 1
         self.layers = nnx.List(
             Recurrent(
-                recurrence(widths[number], layer, dtypes=dtypes, rngs=rngs),
+                [recurrence(widths[number], layer, dtypes=dtypes, rngs=rngs) for _ in recurrences(number, layer)],
                 layer,
                 return_sequences=number != last,
                 unroll=unroll,
@@ -139,6 +150,14 @@ class SequenceNetwork(nnx.Module):
         for layer in self.layers:
             sequence = layer(sequence)
         return self.head(sequence)
+
+
+def last_states(states: Array, *, both: bool) -> Array:
+    """The last state of each direction: the backward recurrence ends at the first time step."""
+    if not both:
+        return states[:, -1]
+    forward, backward = jnp.split(states, 2, axis=-1)
+    return jnp.concatenate([forward[:, -1], backward[:, 0]], axis=-1)
 
 
 def dtypes_of(weights: Weights, compute_dtype: str | None) -> Dtypes:
@@ -171,12 +190,12 @@ def load(layer: nnx.Linear | nnx.Conv, *, name: str, weights: Weights) -> None:
 def load_sequence(model: SequenceNetwork, weights: Weights) -> None:
     """Copy the weights of all layers and of the head; Flax stacks the gates as in the canonical weights."""
     for number, layer in enumerate(model.layers):
-        name, cell = f"layer{number}", layer.recurrence.cell
-        fill(cell.dense_i.kernel, weights[f"{name}.kernel"])
-        fill(cell.dense_h.kernel, weights[f"{name}.recurrent"])
-        for part, bias in zip(BIASES, _biases(cell), strict=False):
-            fill(bias, weights[f"{name}.{part}"])
-        load_batch_norm(layer.tail, name=name, weights=weights)
+        for name, cell in zip(recurrences(number, layer.spec), layer.cells, strict=True):
+            fill(cell.dense_i.kernel, weights[f"{name}.kernel"])
+            fill(cell.dense_h.kernel, weights[f"{name}.recurrent"])
+            for part, bias in zip(BIASES, _biases(cell), strict=False):
+                fill(bias, weights[f"{name}.{part}"])
+        load_batch_norm(layer.tail, name=f"layer{number}", weights=weights)
     load(model.head, name="head", weights=weights)
 
 
@@ -212,11 +231,11 @@ def read_sequence(model: SequenceNetwork) -> State:
     """The weights of all layers and of the head."""
     state: State = {}
     for number, layer in enumerate(model.layers):
-        name, cell = f"layer{number}", layer.recurrence.cell
-        state[f"{name}.kernel"] = cell.dense_i.kernel[...]
-        state[f"{name}.recurrent"] = cell.dense_h.kernel[...]
-        state |= {f"{name}.{part}": bias[...] for part, bias in zip(BIASES, _biases(cell), strict=False)}
-        state |= read_batch_norm(layer.tail, name=name)
+        for name, cell in zip(recurrences(number, layer.spec), layer.cells, strict=True):
+            state[f"{name}.kernel"] = cell.dense_i.kernel[...]
+            state[f"{name}.recurrent"] = cell.dense_h.kernel[...]
+            state |= {f"{name}.{part}": bias[...] for part, bias in zip(BIASES, _biases(cell), strict=False)}
+        state |= read_batch_norm(layer.tail, name=f"layer{number}")
     return state | read(model.head, name="head")
 
 
@@ -256,5 +275,9 @@ def normalisation(channels: int, norm: Norm, *, dtypes: Dtypes, rngs: nnx.Rngs) 
 
 def sequence_kernels(model: SequenceNetwork) -> dict[str, nnx.Param[Array]]:
     """The kernel of each recurrent layer and of the head, by its canonical name, for an L2 penalty."""
-    found = {f"layer{number}": layer.recurrence.cell.dense_i.kernel for number, layer in enumerate(model.layers)}
+    found = {
+        name: cell.dense_i.kernel
+        for number, layer in enumerate(model.layers)
+        for name, cell in zip(recurrences(number, layer.spec), layer.cells, strict=True)
+    }
     return found | {"head": model.head.kernel}

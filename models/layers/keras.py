@@ -1,6 +1,7 @@
 """The shared layers in Keras."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import keras
@@ -9,7 +10,9 @@ from keras import layers
 
 from models.layers.activations import LEAK, Activation
 from models.layers.sequence import SequenceSpec
-from models.layers.spec import BatchNorm, DenseLayer, Norm, Weights
+from models.layers.spec import BatchNorm, DenseLayer, Norm, RecurrentLayer, Weights, recurrences
+
+BACKWARD = 1000  # added to the seed of a forward recurrence; a network has fewer layers
 
 Tensor = Any  # of the backend
 
@@ -41,17 +44,43 @@ def sequence_network(
 ) -> keras.Sequential:
     """The model: recurrent layers, each with its batch norm and its dropout, and the linear head.
 
-    `recurrence` makes one layer; it gets the layer's spec, and `return_sequences`, `name` and `dtype` by keyword.
+    `recurrence` makes one direction of a layer. It gets the layer's spec, and by keyword `return_sequences`,
+    `go_backwards`, `seed`, `name` and `dtype`.
     """
     model = keras.Sequential([keras.Input((spec.steps, spec.features), dtype=weights["head.bias"].dtype.name)])
     for number, layer in enumerate(spec.layers):
         name, last = f"layer{number}", number == len(spec.layers) - 1
-        model.add(recurrence(layer, return_sequences=not last, name=name, dtype=dtype))
+        made = partial(recurrence, layer, return_sequences=not last, dtype=dtype)
+        _add_recurrent(model, layer, recurrences(number, layer), made=made, seed=seed, dtype=dtype)
         add_tail(model, "linear", layer.batch_norm, name=name, dtype=dtype)
         add_dropout(model, layer.dropout, seed=seed, dtype=dtype)
     model.add(layers.Dense(spec.outputs, name="head", dtype=dtype))
     load(model, weights)
     return model
+
+
+def _add_recurrent(
+    model: keras.Sequential,
+    layer: RecurrentLayer,
+    names: tuple[str, ...],
+    *,
+    made: Callable[..., layers.RNN],
+    seed: int,
+    dtype: str,
+) -> None:
+    """Add a recurrent layer; each direction has a seed of its own for its recurrent dropout."""
+    seeds = (seed + len(model.layers), seed + len(model.layers) + BACKWARD)
+    directions = [
+        made(go_backwards=number == 1, seed=own, name=name)
+        for number, (name, own) in enumerate(zip(names, seeds, strict=False))
+    ]
+    if not layer.bidirectional:
+        model.add(directions[0])
+        return
+    both = layers.Bidirectional(directions[0], backward_layer=directions[1], name=names[0], dtype=dtype)
+    # Keras copies the forward layer, and a copied SimpleRNN has a random seed.
+    both.forward_layer.cell.seed_generator.state.assign([seeds[0], 0])
+    model.add(both)
 
 
 def cudnn(use_cudnn: str, *, dtype: str) -> bool | str:
@@ -124,11 +153,21 @@ def normalisation(norm: Norm, *, name: str, dtype: str) -> layers.Layer:
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     """Every variable by its canonical name; Keras' own names are such as `hidden0_norm` (layer) and `gamma`."""
     found = {}
-    for layer in model.layers:
+    for name, layer in _named(model):
         for variable in layer.weights:
             if variable.name in PARTS:
-                found[f"{layer.name.removesuffix('_norm')}.{PARTS[variable.name]}"] = variable
+                found[f"{name}.{PARTS[variable.name]}"] = variable
     return found
+
+
+def _named(model: keras.Model) -> Iterator[tuple[str, layers.Layer]]:
+    """Every layer by the prefix of its weights; a bidirectional layer is a forward and a backward one."""
+    for layer in model.layers:
+        if isinstance(layer, layers.Bidirectional):
+            yield layer.name, layer.forward_layer
+            yield layer.backward_layer.name, layer.backward_layer
+        else:
+            yield layer.name.removesuffix("_norm"), layer
 
 
 # For the proof in float64 alone; in float32 it compares Keras' own functions.

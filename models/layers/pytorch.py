@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models.layers.activations import LEAK, Activation
 from models.layers.sequence import SequenceSpec
-from models.layers.spec import BatchNorm, DenseLayer, Norm, RecurrentLayer, Weights
+from models.layers.spec import BatchNorm, DenseLayer, Norm, RecurrentLayer, Weights, recurrences
 
 ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
     "linear": nn.Identity,
@@ -25,6 +25,8 @@ ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
     "softplus": partial(nn.Softplus, threshold=40),  # from 20 on, PyTorch's default returns x, which is 2e-9 off
 }
 BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
+
+ENDINGS = ("l0", "l0_reverse")  # of the parameters of a recurrent layer: forward, backward
 
 State = dict[str, Any]  # tensors; PyTorch's stubs do not give the type of a module's attributes
 
@@ -66,21 +68,25 @@ class BiasedBatchNorm(nn.Module):
 class Recurrent(nn.Module):
     def __init__(self, recurrence: nn.RNNBase, layer: RecurrentLayer, *, return_sequences: bool) -> None:
         super().__init__()
-        self.return_sequences = return_sequences
+        self.spec, self.return_sequences = layer, return_sequences
         self.recurrence = recurrence
-        self.tail = tail(layer.units, "linear", layer.batch_norm, layer.dropout)
+        self.tail = tail(layer.width, "linear", layer.batch_norm, layer.dropout)
 
     def forward(self, sequence: Tensor) -> Tensor:
         states, _ = self.recurrence(sequence)
         if self.return_sequences:
             return self.tail(states.mT).mT  # batch norm expects (batch, channels, steps)
-        return self.tail(states[:, -1])
+        return self.tail(last_states(states, both=self.recurrence.bidirectional))
 
 
 class SequenceNetwork(nn.Module):
     def __init__(self, spec: SequenceSpec, *, recurrence: Callable[[int, Any], nn.RNNBase]) -> None:
         super().__init__()
-        widths = (spec.features, *(layer.units for layer in spec.layers))
+        if any(layer.recurrent_dropout for layer in spec.layers):
+            raise NotImplementedError(
+                "PyTorch's recurrent layers have no recurrent dropout: set recurrent_dropout to 0"
+            )
+        widths = (spec.features, *(layer.width for layer in spec.layers))
         last = len(spec.layers) - 1
         self.layers = nn.ModuleList(
             Recurrent(recurrence(widths[number], layer), layer, return_sequences=number != last)
@@ -92,6 +98,14 @@ class SequenceNetwork(nn.Module):
         for layer in self.layers:
             sequence = layer(sequence)
         return self.head(sequence)
+
+
+def last_states(states: Tensor, *, both: bool) -> Tensor:
+    """The last state of each direction: the backward recurrence ends at the first time step."""
+    if not both:
+        return states[:, -1]
+    forward, backward = states.chunk(2, dim=-1)
+    return torch.cat([forward[:, -1], backward[:, 0]], dim=-1)
 
 
 def tail(channels: int, activation: Activation, norm: Norm | None, dropout: float, *, axes: int = 1) -> nn.Sequential:
@@ -125,17 +139,22 @@ def load(module: nn.Module, kernel: str, *, name: str, weights: Weights, order: 
 def load_sequence(model: SequenceNetwork, weights: Weights) -> None:
     """Copy the weights of all layers and of the head; PyTorch stacks the gates as in the canonical weights."""
     for number, layer in enumerate(model.layers):
-        name, recurrence = f"layer{number}", layer.recurrence
-        bias = torch.tensor(weights[f"{name}.bias"])
-        recurrence.weight_ih_l0 = nn.Parameter(torch.tensor(weights[f"{name}.kernel"].T).contiguous())
-        recurrence.weight_hh_l0 = nn.Parameter(torch.tensor(weights[f"{name}.recurrent"].T).contiguous())
-        recurrence.bias_ih_l0 = nn.Parameter(bias)
-        if f"{name}.recurrent_bias" in weights:
-            recurrence.bias_hh_l0 = nn.Parameter(torch.tensor(weights[f"{name}.recurrent_bias"]))
-        else:  # two trainable biases would learn twice as fast as one, so the second is a constant 0
-            recurrence.bias_hh_l0 = nn.Parameter(torch.zeros_like(bias), requires_grad=False)
-        load_batch_norm(layer, name=name, weights=weights)
+        for name, ending in zip(recurrences(number, layer.spec), ENDINGS, strict=False):
+            _load_recurrence(layer.recurrence, ending, name=name, weights=weights)
+        load_batch_norm(layer, name=f"layer{number}", weights=weights)
     load(model, "head", name="head", weights=weights)
+
+
+def _load_recurrence(recurrence: nn.RNNBase, ending: str, *, name: str, weights: Weights) -> None:
+    bias = torch.tensor(weights[f"{name}.bias"])
+    setattr(recurrence, f"weight_ih_{ending}", nn.Parameter(torch.tensor(weights[f"{name}.kernel"].T).contiguous()))
+    setattr(recurrence, f"weight_hh_{ending}", nn.Parameter(torch.tensor(weights[f"{name}.recurrent"].T).contiguous()))
+    setattr(recurrence, f"bias_ih_{ending}", nn.Parameter(bias))
+    if f"{name}.recurrent_bias" in weights:
+        second = nn.Parameter(torch.tensor(weights[f"{name}.recurrent_bias"]))
+    else:  # two trainable biases would learn twice as fast as one, so the second is a constant 0
+        second = nn.Parameter(torch.zeros_like(bias), requires_grad=False)
+    setattr(recurrence, f"bias_hh_{ending}", second)
 
 
 def load_batch_norm(module: nn.Module, *, name: str, weights: Weights) -> None:
@@ -165,14 +184,20 @@ def read_sequence(model: SequenceNetwork) -> State:
     """The weights of all layers and of the head."""
     state: State = {}
     for number, layer in enumerate(model.layers):
-        name, recurrence = f"layer{number}", layer.recurrence
-        state[f"{name}.kernel"] = recurrence.weight_ih_l0.T
-        state[f"{name}.recurrent"] = recurrence.weight_hh_l0.T
-        state[f"{name}.bias"] = recurrence.bias_ih_l0
-        if recurrence.bias_hh_l0.requires_grad:
-            state[f"{name}.recurrent_bias"] = recurrence.bias_hh_l0
-        state |= read_batch_norm(layer, name=name)
+        for name, ending in zip(recurrences(number, layer.spec), ENDINGS, strict=False):
+            state |= _read_recurrence(layer.recurrence, ending, name=name)
+        state |= read_batch_norm(layer, name=f"layer{number}")
     return state | {"head.kernel": model.head.weight.T, "head.bias": model.head.bias}
+
+
+def _read_recurrence(recurrence: nn.RNNBase, ending: str, *, name: str) -> State:
+    state = {
+        f"{name}.kernel": getattr(recurrence, f"weight_ih_{ending}").T,
+        f"{name}.recurrent": getattr(recurrence, f"weight_hh_{ending}").T,
+        f"{name}.bias": getattr(recurrence, f"bias_ih_{ending}"),
+    }
+    second = getattr(recurrence, f"bias_hh_{ending}")
+    return state | {f"{name}.recurrent_bias": second} if second.requires_grad else state
 
 
 def read_batch_norm(module: nn.Module, *, name: str) -> State:
@@ -199,5 +224,9 @@ def to_numpy(state: State) -> Weights:
 
 def sequence_kernels(model: SequenceNetwork) -> State:
     """The kernel of each recurrent layer and of the head, by its canonical name, for an L2 penalty."""
-    found: State = {f"layer{number}": layer.recurrence.weight_ih_l0 for number, layer in enumerate(model.layers)}
+    found: State = {
+        name: getattr(layer.recurrence, f"weight_ih_{ending}")
+        for number, layer in enumerate(model.layers)
+        for name, ending in zip(recurrences(number, layer.spec), ENDINGS, strict=False)
+    }
     return found | {"head": model.head.weight}

@@ -36,7 +36,14 @@ def dense(inputs: int, layers: Sequence[DenseLayer], outputs: int) -> Iterator[L
     yield Layer("dense", {"inputs": inputs, "outputs": outputs})
 
 
-def recurrent(kind: str, spec: SequenceSpec) -> Iterator[Layer]:
+def recurrent(kind: str, spec: SequenceSpec) -> Iterator[Layer] | None:
+    """The layers of a recurrent network; None if a layer is bidirectional or has recurrent dropout."""
+    if any(layer.bidirectional or layer.recurrent_dropout for layer in spec.layers):
+        return None
+    return _recurrent(kind, spec)
+
+
+def _recurrent(kind: str, spec: SequenceSpec) -> Iterator[Layer]:
     """Recurrent layers, each with its batch norm and its dropout, and the linear head."""
     inputs = spec.features
     for number, layer in enumerate(spec.layers):

@@ -120,11 +120,15 @@ class RecurrentLayer:
     Batch norm and dropout follow the layer.
 
     Attributes:
-        units: The number of units.
+        units: The number of units of each direction.
         activation: The activation inside the recurrence.
         batch_norm: The batch norm. Without this table there is none. Its position has to be `"after"`.
         dropout: The share of outputs that dropout sets to zero in training.
         initializer: How the input kernel is initialized. The recurrent kernel is always initialized orthogonal.
+        bidirectional: Whether a second recurrence with its own weights reads the sequence from its end to its start.
+            Its outputs follow those of the first one, so the layer has twice as many outputs.
+        recurrent_dropout: The share of the previous state that is set to zero in training, in front of the recurrent
+            kernel. A sequence has the same mask in all its time steps. Only Keras has such layers.
     """
 
     units: Size
@@ -132,20 +136,27 @@ class RecurrentLayer:
     batch_norm: BatchNorm | None = None
     dropout: Fraction = 0.0
     initializer: Initializer = GLOROT
+    bidirectional: Annotated[bool, Field(strict=True)] = False
+    recurrent_dropout: Fraction = 0.0
 
     def __post_init__(self) -> None:
         """Raise ValueError for a batch norm before the activation, which is inside the recurrence."""
         if self.batch_norm and self.batch_norm.position == "before":
             raise ValueError("batch norm can only come after a recurrent layer: position must be 'after'")
 
+    @property
+    def width(self) -> int:
+        """The number of outputs for each time step."""
+        return 2 * self.units if self.bidirectional else self.units
+
 
 class Part(NamedTuple):
     """One layer in the list of a network: its kind, the output shape of one sample, its FLOPs.
 
-    `flops` are those of one forward pass of one sample: two for each multiplication with a kernel, padding included,
-    and nothing else. `name` is the prefix of its weights, as in `dense.kernel`. `kept` is how many numbers of a sample
+    `flops` are those of one forward pass of one sample: two for each multiplication with a kernel or of two
+    arrays, padding included, and nothing else. `name` is the prefix of its weights, as in `dense.kernel`. `kept` is how many numbers of a sample
     its backward pass needs again, if these are more than its outputs. `beside` marks a part that is not a layer of the
-    spec by itself, such as the convolution of a shortcut.
+    spec by itself, such as the convolution of a shortcut. `others` are further prefixes of its weights.
     """
 
     name: str
@@ -154,6 +165,7 @@ class Part(NamedTuple):
     flops: int
     kept: int = 0
     beside: bool = False
+    others: tuple[str, ...] = ()
 
 
 def tail_words(activation: str, norm: Norm | None, dropout: float) -> str:
@@ -187,12 +199,25 @@ def recurrent_parts(kind: str, steps: int, inputs: int, stack: Sequence[Recurren
     parts, numbers = [], 1 if gates == 1 else gates + 2
     for number, layer in enumerate(stack):
         last = number == len(stack) - 1
-        flops = steps * 2 * (inputs + layer.units) * gates * layer.units
-        words = tail_words(layer.activation, layer.batch_norm, layer.dropout)
-        shape, kept = (layer.units,) if last else (steps, layer.units), numbers * steps * layer.units
-        parts.append(Part(f"layer{number}", f"{kind}, {words}", shape, flops, kept))
-        inputs = layer.units
+        name, *others = recurrences(number, layer)
+        flops = steps * 2 * (inputs + layer.units) * gates * layer.width
+        words = f"{_recurrence_words(kind, layer)}, {tail_words(layer.activation, layer.batch_norm, layer.dropout)}"
+        shape, kept = (layer.width,) if last else (steps, layer.width), numbers * steps * layer.width
+        parts.append(Part(name, words, shape, flops, kept, tuple(others)))
+        inputs = layer.width
     return parts
+
+
+def recurrences(number: int, layer: RecurrentLayer) -> tuple[str, ...]:
+    """The prefixes of the weights of a recurrent layer: the forward one, and the backward one if it has both."""
+    return (f"layer{number}", f"backward{number}")[: 1 + layer.bidirectional]
+
+
+def _recurrence_words(kind: str, layer: RecurrentLayer) -> str:
+    direction = "bidirectional " if layer.bidirectional else ""
+    return f"{direction}{kind}" + (
+        f", recurrent dropout {layer.recurrent_dropout:g}" if layer.recurrent_dropout else ""
+    )
 
 
 def without_dropout(spec: AnySpec) -> AnySpec:
@@ -200,7 +225,7 @@ def without_dropout(spec: AnySpec) -> AnySpec:
     changes: dict[str, Any] = {}
     for field in fields(spec):
         value = getattr(spec, field.name)
-        if field.name == "dropout":
+        if field.name in {"dropout", "recurrent_dropout"}:
             changes[field.name] = 0.0
         elif isinstance(value, tuple) and any(is_dataclass(item) for item in value):
             changes[field.name] = tuple(without_dropout(item) for item in value)
@@ -224,12 +249,13 @@ def recurrent_shapes(inputs: int, stack: Sequence[RecurrentLayer], *, gates: int
     """Canonical names and shapes of recurrent layers, each with its gates side by side along the last axis."""
     shapes: dict[str, tuple[int, ...]] = {}
     for number, layer in enumerate(stack):
-        name, units = f"layer{number}", layer.units
-        shapes[f"{name}.kernel"] = (inputs, gates * units)
-        shapes[f"{name}.recurrent"] = (units, gates * units)
-        shapes[f"{name}.bias"] = (gates * units,)
-        shapes |= norm_shapes(name, units, layer.batch_norm)
-        inputs = units
+        units = layer.units
+        for name in recurrences(number, layer):
+            shapes[f"{name}.kernel"] = (inputs, gates * units)
+            shapes[f"{name}.recurrent"] = (units, gates * units)
+            shapes[f"{name}.bias"] = (gates * units,)
+        shapes |= norm_shapes(f"layer{number}", layer.width, layer.batch_norm)
+        inputs = layer.width
     return shapes
 
 

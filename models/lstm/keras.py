@@ -15,15 +15,26 @@ Cudnn = Literal["auto", "off"]  # on a GPU
 
 
 def recurrence(
-    layer: LstmLayer, *, return_sequences: bool, unroll: Unroll, use_cudnn: Cudnn, name: str, dtype: str
+    layer: LstmLayer,
+    *,
+    return_sequences: bool,
+    go_backwards: bool,
+    unroll: Unroll,
+    use_cudnn: Cudnn,
+    seed: int,
+    name: str,
+    dtype: str,
 ) -> keras_layers.LSTM:
-    """One layer; Keras stacks the gates i f c o, in the same order as the canonical weights."""
+    """One direction of a layer; Keras stacks the gates i f c o, in the same order as the canonical weights."""
     return keras_layers.LSTM(
         layer.units,
         activation=layer.activation,
+        recurrent_dropout=layer.recurrent_dropout,
         return_sequences=return_sequences,
+        go_backwards=go_backwards,
         unroll=unroll == "yes",
         use_cudnn=layers.cudnn(use_cudnn, dtype=dtype),
+        seed=seed,
         name=name,
         dtype=dtype,
     )

@@ -10,7 +10,7 @@ from models.lstm.spec import LstmLayer, LstmSpec
 
 def recurrence(inputs: int, layer: LstmLayer) -> nn.LSTM:
     """One layer; PyTorch stacks the gates i f g o, as in the canonical weights."""
-    return nn.LSTM(inputs, layer.units, batch_first=True)
+    return nn.LSTM(inputs, layer.units, batch_first=True, bidirectional=layer.bidirectional)
 
 
 def build(spec: LstmSpec, weights: Weights, *, seed: int = 0) -> layers.SequenceNetwork:

@@ -21,6 +21,6 @@ WORDS: layers.Words = {
 }
 
 
-def network(spec: LstmSpec) -> Iterator[layers.Layer]:
-    """The layers of the network, in order."""
-    yield from layers.recurrent("lstm", spec)
+def network(spec: LstmSpec) -> Iterator[layers.Layer] | None:
+    """The layers of the network, in order; None if a list of layers does not describe it."""
+    return layers.recurrent("lstm", spec)

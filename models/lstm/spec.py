@@ -7,7 +7,7 @@ from jaxtyping import Float
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from models.layers import probes
+from models.layers import probes, sequence
 from models.layers import spec as layers
 from models.layers.activations import ACTIVATIONS, sigmoid
 from models.layers.examples import AFTER
@@ -60,7 +60,7 @@ def input_shape(spec: LstmSpec) -> tuple[int, ...]:
 
 def parameter_shapes(spec: LstmSpec) -> dict[str, tuple[int, ...]]:
     """The canonical names and shapes of all weights. Gates are stacked i f g o along the last axis, with one bias."""
-    head = {"head.kernel": (spec.layers[-1].units, spec.outputs), "head.bias": (spec.outputs,)}
+    head = {"head.kernel": (spec.layers[-1].width, spec.outputs), "head.bias": (spec.outputs,)}
     return layers.recurrent_shapes(spec.features, spec.layers, gates=GATES) | head
 
 
@@ -69,19 +69,18 @@ def initial_weights(spec: LstmSpec, *, seed: int) -> Weights:
 
     Kernels by their layers' initializers, recurrent kernels orthogonal, biases zero except with `unit_forget_bias`.
     """
-    initializers = {f"layer{number}": layer.initializer for number, layer in enumerate(spec.layers)}
-    initializers["head"] = spec.head_initializer
+    initializers = sequence.initializers(spec.layers) | {"head": spec.head_initializer}
     weights = layers.initial_weights(parameter_shapes(spec), initializers, seed=seed, gates=GATES)
     for number, layer in enumerate(spec.layers):
-        if layer.unit_forget_bias:
-            weights[f"layer{number}.bias"][layer.units : 2 * layer.units] = 1
+        for name in layers.recurrences(number, layer) if layer.unit_forget_bias else ():
+            weights[f"{name}.bias"][layer.units : 2 * layer.units] = 1
     return weights
 
 
 def parts(spec: LstmSpec) -> list[Part]:
     """The layers of the network, in order."""
     stack = layers.recurrent_parts("LSTM", spec.steps, spec.features, spec.layers, gates=GATES)
-    return [*stack, layers.head_part(spec.layers[-1].units, spec.outputs)]
+    return [*stack, layers.head_part(spec.layers[-1].width, spec.outputs)]
 
 
 def forward(
@@ -91,21 +90,23 @@ def forward(
 
     Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000.
     """
-    sequence = inputs
-    for number, layer in enumerate(spec.layers):
-        from_input, recurrent, bias = (weights[f"layer{number}.{part}"] for part in ("kernel", "recurrent", "bias"))
-        squash = ACTIVATIONS[layer.activation]
-        hidden = cell = np.zeros((len(inputs), layer.units), inputs.dtype)
-        states = []
-        for step in np.moveaxis(sequence, 1, 0):
-            i, f, g, o = np.split(step @ from_input + hidden @ recurrent + bias, GATES, axis=-1)
-            cell = sigmoid(f) * cell + sigmoid(i) * squash(g)
-            hidden = sigmoid(o) * squash(cell)
-            states.append(hidden)
-        last = number == len(spec.layers) - 1
-        sequence = states[-1] if last else np.stack(states, axis=1)
-        sequence = layers.activate(sequence, "linear", layer.batch_norm, weights, f"layer{number}")
-    return sequence @ weights["head.kernel"] + weights["head.bias"]
+    values = sequence.recurrent(spec.layers, weights, inputs, states=_states)
+    return values @ weights["head.kernel"] + weights["head.bias"]
+
+
+def _states(
+    layer: LstmLayer, weights: Weights, name: str, inputs: Float[np.ndarray, "batch time features"]
+) -> Float[np.ndarray, "batch time units"]:
+    from_input, recurrent, bias = (weights[f"{name}.{part}"] for part in ("kernel", "recurrent", "bias"))
+    squash = ACTIVATIONS[layer.activation]
+    hidden = cell = np.zeros((len(inputs), layer.units), inputs.dtype)
+    states = []
+    for step in np.moveaxis(inputs, 1, 0):
+        i, f, g, o = np.split(step @ from_input + hidden @ recurrent + bias, GATES, axis=-1)
+        cell = sigmoid(f) * cell + sigmoid(i) * squash(g)
+        hidden = sigmoid(o) * squash(cell)
+        states.append(hidden)
+    return np.stack(states, axis=1)
 
 
 EXAMPLES = {
@@ -114,6 +115,15 @@ EXAMPLES = {
         steps=4,
         features=3,
         layers=(LstmLayer(units=5, batch_norm=AFTER, dropout=0.4), LstmLayer(units=4, batch_norm=AFTER)),
+        outputs=2,
+    ),
+    "bidirectional-layers-with-batch-norm-and-dropout": LstmSpec(
+        steps=4,
+        features=3,
+        layers=(
+            LstmLayer(units=3, bidirectional=True, batch_norm=AFTER, dropout=0.4),
+            LstmLayer(units=4, bidirectional=True, batch_norm=AFTER),
+        ),
         outputs=2,
     ),
 }

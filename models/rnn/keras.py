@@ -14,14 +14,24 @@ Unroll = Literal["no", "yes"]  # the loop over time
 
 
 def recurrence(
-    layer: RecurrentLayer, *, return_sequences: bool, unroll: Unroll, name: str, dtype: str
+    layer: RecurrentLayer,
+    *,
+    return_sequences: bool,
+    go_backwards: bool,
+    unroll: Unroll,
+    seed: int,
+    name: str,
+    dtype: str,
 ) -> keras_layers.SimpleRNN:
-    """One layer."""
+    """One direction of a layer."""
     return keras_layers.SimpleRNN(
         layer.units,
         activation=layer.activation,
+        recurrent_dropout=layer.recurrent_dropout,
         return_sequences=return_sequences,
+        go_backwards=go_backwards,
         unroll=unroll == "yes",
+        seed=seed,
         name=name,
         dtype=dtype,
     )

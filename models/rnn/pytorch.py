@@ -10,7 +10,9 @@ from models.rnn.spec import RnnSpec
 
 def recurrence(inputs: int, layer: RecurrentLayer) -> nn.RNN:
     """One layer."""
-    return nn.RNN(inputs, layer.units, nonlinearity=layer.activation, batch_first=True)
+    return nn.RNN(
+        inputs, layer.units, nonlinearity=layer.activation, batch_first=True, bidirectional=layer.bidirectional
+    )
 
 
 def build(spec: RnnSpec, weights: Weights, *, seed: int = 0) -> layers.SequenceNetwork:

@@ -16,6 +16,6 @@ WORDS: layers.Words = {
 }
 
 
-def network(spec: RnnSpec) -> Iterator[layers.Layer]:
-    """The layers of the network, in order."""
-    yield from layers.recurrent("rnn", spec)
+def network(spec: RnnSpec) -> Iterator[layers.Layer] | None:
+    """The layers of the network, in order; None if a list of layers does not describe it."""
+    return layers.recurrent("rnn", spec)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from models.layers import probes
+from models.layers import probes, sequence
 from models.layers import spec as layers
 from models.layers.activations import ACTIVATIONS
 from models.layers.examples import AFTER
@@ -46,39 +46,41 @@ def input_shape(spec: RnnSpec) -> tuple[int, ...]:
 
 def parameter_shapes(spec: RnnSpec) -> dict[str, tuple[int, ...]]:
     """The canonical names and shapes of all weights."""
-    head = {"head.kernel": (spec.layers[-1].units, spec.outputs), "head.bias": (spec.outputs,)}
+    head = {"head.kernel": (spec.layers[-1].width, spec.outputs), "head.bias": (spec.outputs,)}
     return layers.recurrent_shapes(spec.features, spec.layers, gates=1) | head
 
 
 def initial_weights(spec: RnnSpec, *, seed: int) -> Weights:
     """Initial weights in float64: kernels by their layers' initializers, recurrent kernels orthogonal, zero biases."""
-    initializers = {f"layer{number}": layer.initializer for number, layer in enumerate(spec.layers)}
-    return layers.initial_weights(parameter_shapes(spec), initializers | {"head": spec.head_initializer}, seed=seed)
+    initializers = sequence.initializers(spec.layers) | {"head": spec.head_initializer}
+    return layers.initial_weights(parameter_shapes(spec), initializers, seed=seed)
 
 
 def parts(spec: RnnSpec) -> list[Part]:
     """The layers of the network, in order."""
     stack = layers.recurrent_parts("recurrent", spec.steps, spec.features, spec.layers, gates=1)
-    return [*stack, layers.head_part(spec.layers[-1].units, spec.outputs)]
+    return [*stack, layers.head_part(spec.layers[-1].width, spec.outputs)]
 
 
 def forward(
     spec: RnnSpec, weights: Weights, inputs: Float[np.ndarray, "batch time features"]
 ) -> Float[np.ndarray, "batch outputs"]:
     """The logits in NumPy, which every framework must match (Elman 1990)."""
-    sequence = inputs
-    for number, layer in enumerate(spec.layers):
-        from_input, recurrent, bias = (weights[f"layer{number}.{part}"] for part in ("kernel", "recurrent", "bias"))
-        squash = ACTIVATIONS[layer.activation]
-        hidden = np.zeros((len(inputs), layer.units), inputs.dtype)
-        states = []
-        for step in np.moveaxis(sequence, 1, 0):
-            hidden = squash(step @ from_input + hidden @ recurrent + bias)
-            states.append(hidden)
-        last = number == len(spec.layers) - 1
-        sequence = states[-1] if last else np.stack(states, axis=1)
-        sequence = layers.activate(sequence, "linear", layer.batch_norm, weights, f"layer{number}")
-    return sequence @ weights["head.kernel"] + weights["head.bias"]
+    values = sequence.recurrent(spec.layers, weights, inputs, states=_states)
+    return values @ weights["head.kernel"] + weights["head.bias"]
+
+
+def _states(
+    layer: RecurrentLayer, weights: Weights, name: str, inputs: Float[np.ndarray, "batch time features"]
+) -> Float[np.ndarray, "batch time units"]:
+    from_input, recurrent, bias = (weights[f"{name}.{part}"] for part in ("kernel", "recurrent", "bias"))
+    squash = ACTIVATIONS[layer.activation]
+    hidden = np.zeros((len(inputs), layer.units), inputs.dtype)
+    states = []
+    for step in np.moveaxis(inputs, 1, 0):
+        hidden = squash(step @ from_input + hidden @ recurrent + bias)
+        states.append(hidden)
+    return np.stack(states, axis=1)
 
 
 EXAMPLES = {
@@ -89,6 +91,15 @@ EXAMPLES = {
         layers=(
             RecurrentLayer(units=5, activation="relu", batch_norm=AFTER, dropout=0.4),
             RecurrentLayer(units=4, batch_norm=AFTER),
+        ),
+        outputs=2,
+    ),
+    "bidirectional-layers-with-batch-norm-and-dropout": RnnSpec(
+        steps=4,
+        features=3,
+        layers=(
+            RecurrentLayer(units=3, bidirectional=True, batch_norm=AFTER, dropout=0.4),
+            RecurrentLayer(units=4, bidirectional=True, batch_norm=AFTER),
         ),
         outputs=2,
     ),

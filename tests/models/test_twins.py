@@ -21,6 +21,7 @@ from models.lstm.spec import LstmLayer, LstmSpec
 from tests.models.networks import NETWORKS, RICHEST, family_of, random_inputs, random_weights, reference
 
 WITH_BRANCHES = (*RICHEST, "cnn-residual-blocks")  # Keras makes the network with shortcuts in another way
+BOTH_WAYS = "lstm-bidirectional-layers-with-batch-norm-and-dropout"
 RECIPE = Recipe(optimizer=Sgd(name="sgd", learning_rate=0.1), loss="mean_squared_error", batch_size=6, epochs=1)
 
 pytestmark = [
@@ -79,6 +80,20 @@ def swapped_gates(weights: Weights) -> Weights:
     return wrong
 
 
+def swapped_backward_gates(weights: Weights) -> Weights:
+    """Exchange the input gate and the forget gate of a backward recurrence."""
+    backward = {name: value for name, value in weights.items() if name.startswith("backward0.")}
+    swapped = swapped_gates({name.replace("backward0", "layer0"): value for name, value in backward.items()})
+    return weights | {name.replace("layer0", "backward0"): value for name, value in swapped.items()}
+
+
+def exchanged_directions(weights: Weights) -> Weights:
+    """Exchange the forward and the backward recurrence of the last layer."""
+    names = {"layer1": "backward1", "backward1": "layer1"}
+    parts = ("kernel", "recurrent", "bias")
+    return weights | {f"{name}.{part}": weights[f"{other}.{part}"] for name, other in names.items() for part in parts}
+
+
 def transposed_recurrence(weights: Weights) -> Weights:
     """Transpose a recurrent kernel."""
     return weights | {"layer0.recurrent": weights["layer0.recurrent"].T}
@@ -109,6 +124,8 @@ def exchanged_statistics(weights: Weights) -> Weights:
     ("network", "mistake"),
     [
         ("lstm-one-layer", swapped_gates),
+        (BOTH_WAYS, swapped_backward_gates),
+        (BOTH_WAYS, exchanged_directions),
         ("rnn-one-layer", transposed_recurrence),
         ("dnn-every-activation", transposed_kernel),
         ("cnn-valid-no-dense-layer", transposed_image),

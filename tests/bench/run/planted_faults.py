@@ -45,6 +45,14 @@ WORKLOADS: dict[str, dict[str, Any]] = {
         "model": {"layers": [{"units": 5, "batch_norm": {"position": "after"}}, {"units": 4}]},
         "recipe": ADAM | {"loss": "mean_squared_error"},
     },
+    "bidirectional-lstm": {
+        "dataset": {"name": "synthetic", "shape": [4, 3], "outputs": 2, "train": 64, "test": 6},
+        "model": {
+            "family": "lstm",
+            "layers": [{"units": 3, "bidirectional": True}, {"units": 4, "bidirectional": True}],
+        },
+        "recipe": ADAM | {"loss": "mean_squared_error"},
+    },
     "gru": {
         "dataset": {"name": "synthetic", "shape": [3, 3], "outputs": 2, "train": 64, "test": 6},
         "model": {"layers": [{"units": 4}]},

@@ -43,13 +43,35 @@ def test_without_a_fault_every_framework_passes(contender: str, family: str) -> 
     assert found.passed, [item for item in found.deviations if not item.holds]
 
 
-def swapped_gates(weights: Weights) -> Weights:
+def swapped_gates(weights: Weights, *, name: str = "layer0") -> Weights:
     """Exchange the input gate and the forget gate of the first layer."""
     found = dict(weights)
     for part in ("kernel", "recurrent", "bias"):
-        i, f, g, o = np.split(weights[f"layer0.{part}"], 4, axis=-1)
-        found[f"layer0.{part}"] = np.concatenate([f, i, g, o], axis=-1)
+        i, f, g, o = np.split(weights[f"{name}.{part}"], 4, axis=-1)
+        found[f"{name}.{part}"] = np.concatenate([f, i, g, o], axis=-1)
     return found
+
+
+def exchanged_directions(weights: Weights) -> Weights:
+    """Exchange the forward and the backward recurrence of each layer."""
+    names = {name: name.replace("layer", "backward") for name in weights if name.startswith("layer")}
+    both = names | {backward: name for name, backward in names.items()}
+    return weights | {name: weights[other].copy() for name, other in both.items()}
+
+
+def backward_state_of_the_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the last time step of both directions, as `output[:, -1]` does in PyTorch."""
+    for framework in ("pytorch", "flax"):
+        monkeypatch.setattr(f"models.layers.{framework}.last_states", lambda states, **_: states[:, -1])
+
+
+def backward_outputs_in_the_order_of_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hand the backward outputs of a layer to the next one from the last time step to the first."""
+    recurrence = importlib.import_module("flax.nnx").RNN
+    call = recurrence.__call__
+    monkeypatch.setattr(
+        recurrence, "__call__", lambda *given, **options: call(*given, **options | {"keep_order": False})
+    )
 
 
 def transposed_kernel(weights: Weights) -> Weights:
@@ -170,6 +192,24 @@ def a_millionth_more(rule: Adam) -> float:
 
 FAULTS = [
     Fault("swapped gates", "pytorch", "lstm", seen_through("models.lstm.pytorch", swapped_gates), FORWARD),
+    *(
+        Fault(name, framework, "bidirectional-lstm", plant, FORWARD)
+        for framework in ("pytorch", "flax")
+        for name, plant in {
+            "backward state of the last step": backward_state_of_the_last_step,
+            "directions exchanged": seen_through(f"models.lstm.{framework}", exchanged_directions),
+            "swapped backward gates": seen_through(
+                f"models.lstm.{framework}", partial(swapped_gates, name="backward1")
+            ),
+        }.items()
+    ),
+    Fault(
+        "backward outputs not reversed",
+        "flax",
+        "bidirectional-lstm",
+        backward_outputs_in_the_order_of_reading,
+        FORWARD,
+    ),
     Fault("transposed kernel", "pytorch", "dnn", seen_through("models.dnn.pytorch", transposed_kernel), FORWARD),
     Fault("transposed image", "pytorch", "cnn", seen_through("models.cnn.pytorch", transposed_image), FORWARD),
     Fault("flattened in another order", "pytorch", "cnn", flattened_in_another_order, FORWARD),

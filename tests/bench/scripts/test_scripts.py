@@ -21,8 +21,18 @@ from bench.workload.update_rules import Adam, AdamW, Sgd
 from models.cnn.convolution import ConvLayer
 from models.cnn.script import CONVOLVE
 
+
+def is_a_list(family: str, spec: model_families.Spec) -> bool:
+    """Whether a script lists the layers of this network, unless its family has no `script.py` at all."""
+    module = model_families.script_module(family)
+    return module is None or module.network(spec) is not None
+
+
+EXAMPLES = {
+    family: list(model_families.spec_module(family).EXAMPLES.values()) for family in model_families.family_names()
+}
 SPECS: dict[str, Any] = {
-    family: list(model_families.spec_module(family).EXAMPLES.values())[-1] for family in model_families.family_names()
+    family: [spec for spec in specs if is_a_list(family, spec)][-1] for family, specs in EXAMPLES.items()
 }
 RECIPE = Recipe(optimizer=Adam(name="adam"), batch_size=8, epochs=1)
 NUMBERS = replace(RECIPE, loss="mean_squared_error")
@@ -223,6 +233,33 @@ def test_a_script_of_a_sequence_model_prints_the_time_of_a_query(contender: str)
     call = {"keras": {"call": "custom loop"}, "flax": {"call": "jax.jit"}}.get(contender.partition("/")[0], {})
     printed = run(write(task(contender, "lstm", call, scenario="inference"))).split()
     assert printed[1:] == ["ms", "a", "query"]
+
+
+# PyTorch and Flax have no recurrent dropout.
+NOT_A_LIST: dict[str, dict[str, Any]] = {
+    "two directions": {"bidirectional": True},
+    "recurrent dropout": {"recurrent_dropout": 0.5},
+}
+
+
+@pytest.mark.parametrize("family", ["rnn", "lstm"])
+@pytest.mark.parametrize("change", NOT_A_LIST)
+@pytest.mark.parametrize("contender", CONTENDERS)
+def test_a_layer_that_no_list_describes_is_written_by_the_familys_own_files(
+    contender: str, change: str, family: str
+) -> None:
+    usual = task(contender, family, {})
+    layers = tuple(replace(layer, **NOT_A_LIST[change]) for layer in usual.spec.layers)
+    text = write(replace(usual, spec=replace(usual.spec, layers=layers)))
+    compile(text, contender, "exec")
+    assert "network.build(spec, weights, seed=0)" in text
+    assert "network.build(" not in write(usual)
+
+
+@pytest.mark.parametrize("contender", [SLOW_TO_START.get(name, name) for name in CONTENDERS])
+def test_a_script_of_a_network_with_two_directions_trains(contender: str) -> None:
+    both_ways = replace(task(contender, "lstm", {}), spec=EXAMPLES["lstm"][-1])
+    assert run(write(both_ways)).split()[1:] == ["ms", "a", "step"]
 
 
 def test_optimizer_loss_and_precision_are_in_the_script() -> None:

@@ -47,6 +47,16 @@ def test_the_first_layer_needs_no_gradient_of_its_inputs(name: str, on_inputs: i
     assert step.weights_on_inputs == weights
 
 
+def test_both_directions_of_a_layer_multiply_the_inputs() -> None:
+    one_way = load_workload("digits-lstm")
+    (layer,) = one_way.spec.layers
+    both = replace(one_way, spec=replace(one_way.spec, layers=(replace(layer, bidirectional=True),)))
+    single, double = (demand(workload, "training", 32, precision="fp32") for workload in (one_way, both))
+    assert double.flops_on_inputs == 2 * single.flops_on_inputs
+    assert double.weights_on_inputs == 2 * single.weights_on_inputs
+    assert (double.outputs[0], double.kept[0]) == (2 * single.outputs[0], 2 * single.kept[0])
+
+
 def test_least_bytes_by_hand() -> None:
     weights, inputs, outputs = sum(WEIGHTS), 5 * 10, 5 * sum(OUTPUTS)
     assert QUERY.least_bytes == 4 * (weights + inputs + 5 * 2)

@@ -138,8 +138,11 @@ def test_a_shortcut_or_global_pooling_is_no_layer_of_the_list(size: int, norms: 
 
 @pytest.mark.parametrize("family", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize(("steps", "expected"), [(1, ["layer0", "layer1"]), (3, ["layer1"])])
-def test_a_batch_norm_over_several_time_steps_has_several_values(family: str, steps: int, expected: list[str]) -> None:
-    layer = {"units": 3, "batch_norm": AFTER}
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_batch_norm_over_several_time_steps_has_several_values(
+    family: str, steps: int, expected: list[str], *, bidirectional: bool
+) -> None:
+    layer = {"units": 3, "batch_norm": AFTER, "bidirectional": bidirectional}
     spec = model_families.spec_module(family).Spec(steps=steps, features=2, layers=[layer, layer], outputs=2)
     assert recipe_checks.norms_over_one_value(family, spec) == expected
 

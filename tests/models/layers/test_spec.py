@@ -130,7 +130,7 @@ def rates(spec: object) -> list[float]:
     found = []
     for field in fields(spec):  # type: ignore[arg-type]
         value = getattr(spec, field.name)
-        if field.name == "dropout":
+        if field.name in {"dropout", "recurrent_dropout"}:
             found.append(value)
         elif isinstance(value, tuple):
             found += [rate for item in value if is_dataclass(item) for rate in rates(item)]
