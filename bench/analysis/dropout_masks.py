@@ -9,6 +9,7 @@ from bench.records.record import Deviation
 
 STEPS = 128
 SAMPLES = 32  # in each step
+UNABLE = "unable"  # in a trace: why the framework cannot build the network with its dropout
 FORWARD = "float64 forward with dropout"
 LOSS_CHECK = "float64 loss with dropout, in standard errors"
 MASKS_CHECK = "float64 share of repeated dropout masks"
@@ -20,10 +21,34 @@ MASKS_LIMIT = 0.4
 STILL_LIMIT = 1e-9  # of outputs of two frameworks: their masks differ, so their weights moved by different 1e-12
 DIGITS = 9  # losses that agree to as many digits come from the same mask
 
-NOTE = (
-    "dropout was switched off for the proof of weights and losses; its masks are compared by mean and variance of the "
-    f"loss over {STEPS} steps"
-)
+OFF = "dropout was switched off for the proof of weights and losses"
+ALONE = "no other framework can run it with dropout, so its masks are compared with none"
+NOTE = f"{OFF}; its masks are compared by mean and variance of the loss over {STEPS} steps"
+
+
+def refusal(trace: Trace) -> str:
+    """Why the framework cannot run the network with its dropout; empty if it can."""
+    return str(trace[UNABLE]) if UNABLE in trace else ""
+
+
+def peers(contender: str, chosen: Mapping[str, Trace], known: Mapping[str, Trace]) -> Mapping[str, Trace]:
+    """The traces whose masks this framework is compared with.
+
+    These are the chosen ones that have masks. If there are none, they are all others that have masks.
+    """
+    able = {name: trace for name, trace in chosen.items() if not refusal(trace)}
+    return able or {name: trace for name, trace in known.items() if name != contender and not refusal(trace)}
+
+
+def notes(contender: str, known: Mapping[str, Trace]) -> list[str]:
+    """What a certificate says about dropout, and which frameworks have no masks that could be compared."""
+    unable = [name for name, trace in known.items() if refusal(trace)]
+    if not unable:
+        return [NOTE]
+    compared = (
+        f"{' and '.join(unable)} cannot build the network with dropout, so they are compared with dropout off alone"
+    )
+    return [NOTE if peers(contender, {}, known) else f"{OFF}; {ALONE}", compared]
 
 
 def deviations(trace: Trace, peers: Mapping[str, Trace]) -> list[Deviation]:

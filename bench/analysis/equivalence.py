@@ -83,9 +83,11 @@ def certify(  # noqa: PLR0913 (the traces, and what is known of the network)
     """
     peers = _peers(contender, double, single)
     notes = [NOTES[contender]] if contender in NOTES else []
-    notes += [dropout_masks.NOTE] if dropout else []
+    notes += dropout_masks.notes(contender, double) if dropout else []
     if contender not in double or contender not in single:
         return _unproven(contender, "it produced no results for the proof: see its failure")
+    if reason := dropout_masks.refusal(double[contender]):
+        return replace(_unproven(contender, reason), available=False)
     if alone:
         return replace(_unproven(contender, alone), alone=True)
     if not peers:
@@ -111,7 +113,7 @@ def certify(  # noqa: PLR0913 (the traces, and what is known of the network)
             for peer, other in singles.items()
         ),
         *second_network.deviations(exact, rounded, doubles, rounded_peers=singles),
-        *(dropout_masks.deviations(exact, doubles) if dropout else ()),
+        *(dropout_masks.deviations(exact, dropout_masks.peers(contender, doubles, double)) if dropout else ()),
     ]
     return Certificate(contender=contender, deviations=tuple(deviations), steps=STEPS, notes=tuple(notes))
 
@@ -131,6 +133,8 @@ def in_precision(certificate: Certificate, precision: str, traces: Mapping[str, 
     if contender not in traces:
         problem = certificate.problem or f"it produced no results for the proof in {precision}: see its failure"
         return replace(certificate, problem=problem)
+    if not certificate.available:
+        return certificate
     found = traces[contender]
     deviations = [_mantissa(found, precision)]
     if precision != "fp32":

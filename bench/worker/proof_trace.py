@@ -133,12 +133,16 @@ def _with_random_weights(
 def _with_dropout(subject: PreparedWorkload, step: HostBatch, *, tuning: FrameworkOptions) -> dict[str, np.ndarray]:
     """The losses of one batch with many dropout masks and weights that do not move, then the logits at inference.
 
-    One half of the steps is trained by `train`, the other by `train_epoch`.
+    One half of the steps is trained by `train`, the other by `train_epoch`. If the framework cannot build the network
+    with its dropout, only the reason is in the trace.
     """
     workload, adapter = subject.workload, subject.adapter
     shapes = model_families.spec_module(workload.family).parameter_shapes(workload.spec)
     still = replace(subject, workload=replace(workload, recipe=plain(workload.recipe, STILL)))
-    model = still.build(weights=random_weights(shapes, seed=subject.seed, dtype=subject.dtype), tuning=tuning)
+    try:
+        model = still.build(weights=random_weights(shapes, seed=subject.seed, dtype=subject.dtype), tuning=tuning)
+    except NotImplementedError as reason:
+        return {dropout_masks.UNABLE: np.array(str(reason))}
     losses = adapter.train([adapter.put(*step)] * (dropout_masks.STEPS // 2))
     losses += [adapter.train_epoch([step])[0][0] for _ in range(dropout_masks.STEPS // 2)]
     adapter.wait(losses)

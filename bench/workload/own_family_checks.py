@@ -13,7 +13,7 @@ from bench.workload.own_families import FRAMEWORK_FILES, OwnSpec, called
 
 FUNCTIONS = ("build", "export")  # of the file of a framework
 ARGUMENTS = ("spec", "weights")  # the first two of `build`
-DROPOUT = "dropout"
+DROPOUT, RECURRENT_DROPOUT = "dropout", "recurrent_dropout"  # see `models.layers.spec.without_dropout`
 SAMPLES = 2  # of the batch that the reference is tried with
 SHOWN = 3  # names in a message
 
@@ -83,10 +83,11 @@ def _spec(folder: Path, module: OwnSpec, spec: Any) -> Iterator[str]:  # noqa: A
 
 
 def _dropout(spec: Any) -> Iterator[str]:  # noqa: ANN401 (the user's dataclass)
-    """Fields that look like a rate of dropout under another name: a proof sets `dropout` to zero."""
+    """Fields that look like a rate of dropout under a name that a proof does not set to zero."""
     for field in fields(spec):
-        if DROPOUT in field.name and field.name != DROPOUT:
-            yield f"Spec.{field.name}: expected the name {DROPOUT}: a proof switches dropout off by this field"
+        if DROPOUT in field.name and field.name not in {DROPOUT, RECURRENT_DROPOUT}:
+            expected = f"expected the name {DROPOUT} or {RECURRENT_DROPOUT}"
+            yield f"Spec.{field.name}: {expected}: a proof switches dropout off by this field"
 
 
 def _shapes(shapes: Any) -> Iterator[str]:  # noqa: ANN401 (what the user's code returned)
@@ -149,7 +150,7 @@ def _parts(folder: Path, module: OwnSpec, spec: Any, shapes: own_families.Shapes
     unknown = [
         layer
         for layer in dict.fromkeys(name.partition(".")[0] for name in shapes)
-        if layer not in {part.name for part in parts}
+        if layer not in {name for part in parts for name in (part.name, *part.others)}
     ]
     if unknown:
         yield f"parts: found no layer {', '.join(unknown[:SHOWN])}, expected every layer that has weights"

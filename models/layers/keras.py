@@ -78,8 +78,8 @@ def _add_recurrent(
         model.add(directions[0])
         return
     both = layers.Bidirectional(directions[0], backward_layer=directions[1], name=names[0], dtype=dtype)
-    # Keras copies the forward layer, and a copied SimpleRNN has a random seed.
-    both.forward_layer.cell.seed_generator.state.assign([seeds[0], 0])
+    if layer.recurrent_dropout:  # Keras copies the forward layer from its configuration, where SimpleRNN has no seed
+        both.forward_layer.cell.seed_generator = keras.random.SeedGenerator(seeds[0])
     model.add(both)
 
 

@@ -153,10 +153,11 @@ class RecurrentLayer:
 class Part(NamedTuple):
     """One layer in the list of a network: its kind, the output shape of one sample, its FLOPs.
 
-    `flops` are those of one forward pass of one sample: two for each multiplication with a kernel or of two
-    arrays, padding included, and nothing else. `name` is the prefix of its weights, as in `dense.kernel`. `kept` is how many numbers of a sample
-    its backward pass needs again, if these are more than its outputs. `beside` marks a part that is not a layer of the
-    spec by itself, such as the convolution of a shortcut. `others` are further prefixes of its weights.
+    `flops` are those of one forward pass of one sample: two for each multiplication with a kernel or of two arrays,
+    padding included, and nothing else. `name` is the prefix of its weights, as in `dense.kernel`. `kept` is how many
+    numbers of a sample its backward pass needs again, if these are more than its outputs. `beside` marks a part that is
+    not a layer of the spec by itself, such as the convolution of a shortcut. `others` are further prefixes of its
+    weights.
     """
 
     name: str
@@ -203,7 +204,7 @@ def recurrent_parts(kind: str, steps: int, inputs: int, stack: Sequence[Recurren
         flops = steps * 2 * (inputs + layer.units) * gates * layer.width
         words = f"{_recurrence_words(kind, layer)}, {tail_words(layer.activation, layer.batch_norm, layer.dropout)}"
         shape, kept = (layer.width,) if last else (steps, layer.width), numbers * steps * layer.width
-        parts.append(Part(name, words, shape, flops, kept, tuple(others)))
+        parts.append(Part(name, words, shape, flops, kept, others=tuple(others)))
         inputs = layer.width
     return parts
 

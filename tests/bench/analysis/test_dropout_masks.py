@@ -5,7 +5,25 @@ import math
 import numpy as np
 import pytest
 
-from bench.analysis.dropout_masks import FORWARD, LOSS_CHECK, MASKS_CHECK, STEPS, deviations, errors_apart, repeated
+from bench.analysis.dropout_masks import (
+    ALONE,
+    FORWARD,
+    LOSS_CHECK,
+    MASKS_CHECK,
+    NOTE,
+    STEPS,
+    UNABLE,
+    deviations,
+    errors_apart,
+    notes,
+    peers,
+    refusal,
+    repeated,
+)
+from bench.analysis.equivalence import WEIGHTS_CHECK, certify, in_precision
+from bench.records.record import Certificate
+from tests.bench.analysis.test_equivalence import arrays
+from tests.bench.analysis.test_equivalence import failing as failing_checks
 
 Arrays = dict[str, np.ndarray]
 
@@ -63,6 +81,65 @@ def test_a_rate_so_small_that_hardly_a_unit_is_dropped_passes() -> None:
 def test_a_trace_without_finite_losses_does_not_pass(mine: Arrays) -> None:
     assert {LOSS_CHECK, MASKS_CHECK} <= failing(mine, trace(losses()))
     assert {LOSS_CHECK, MASKS_CHECK} <= failing(trace(losses()), mine)
+
+
+CANNOT = {UNABLE: np.array("it has none")}
+
+
+def test_a_framework_without_such_dropout_has_a_reason_and_no_masks() -> None:
+    assert refusal(CANNOT) == "it has none"
+    assert refusal(trace(losses())) == ""
+
+
+def test_masks_are_compared_with_the_chosen_frameworks_or_with_the_others_if_these_have_none() -> None:
+    able = trace(losses())
+    known = {"pytorch": CANNOT, "keras/tensorflow": able, "keras/jax": able, "keras/torch": able}
+    usual = {"pytorch": CANNOT, "keras/tensorflow": able}
+    assert list(peers("keras/jax", usual, known)) == ["keras/tensorflow"]
+    assert list(peers("keras/tensorflow", {"pytorch": CANNOT}, known)) == ["keras/jax", "keras/torch"]
+    assert not peers("keras/jax", {"pytorch": CANNOT}, {"pytorch": CANNOT, "keras/jax": able})
+    broken = {"keras/jax": {"dropout_logits": able["dropout_logits"]}}
+    assert list(peers("keras/torch", broken, broken)) == ["keras/jax"], (
+        "a trace without a reason is compared, and fails"
+    )
+
+
+def test_a_note_names_the_frameworks_without_masks() -> None:
+    able = trace(losses())
+    assert notes("flax", {"flax": able, "pytorch": able}) == [NOTE]
+    among_keras = notes("keras/jax", {"pytorch": CANNOT, "flax": CANNOT, "keras/jax": able, "keras/torch": able})
+    assert among_keras[0] == NOTE
+    assert among_keras[1].startswith("pytorch and flax cannot build the network with dropout")
+    assert ALONE in notes("keras/jax", {"pytorch": CANNOT, "keras/jax": able})[0]
+
+
+def with_keras_alone(masks: float) -> dict[str, Certificate]:
+    """The certificates of three frameworks, of which PyTorch has no such dropout; `masks` scales losses of Keras."""
+    unable = {name: value for name, value in arrays().items() if not name.startswith("dropout")}
+    scaled = arrays(dropout_losses=masks * arrays()["dropout_losses"])
+    double = {
+        "pytorch": unable | {UNABLE: np.array("it has none")},
+        "keras/tensorflow": scaled,
+        "keras/jax": arrays(),
+    }
+    single = {name: arrays() for name in double}
+    return {name: certify(name, double, single, dropout=True) for name in double}
+
+
+def test_a_framework_without_such_dropout_is_unavailable_and_the_others_are_proven() -> None:
+    found = with_keras_alone(1.0)
+    assert not found["pytorch"].available
+    assert found["pytorch"].problem == "it has none"
+    assert in_precision(found["pytorch"], "fp32", {"pytorch": arrays()}) == found["pytorch"]
+    for name in ("keras/tensorflow", "keras/jax"):
+        assert found[name].passed
+        assert any("pytorch cannot build the network with dropout" in note for note in found[name].notes)
+        assert (WEIGHTS_CHECK, "pytorch") in {(item.check, item.against) for item in found[name].deviations}
+
+
+def test_backends_that_drop_another_share_fail_although_pytorch_has_no_masks() -> None:
+    for name in ("keras/tensorflow", "keras/jax"):
+        assert failing_checks(with_keras_alone(1.5)[name]) == {LOSS_CHECK}
 
 
 def test_means_and_variances_are_compared_in_standard_errors() -> None:

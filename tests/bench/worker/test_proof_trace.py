@@ -175,6 +175,16 @@ def test_the_losses_with_dropout_differ_in_each_step_and_there_is_none_without_d
     assert "dropout_losses" not in traced(workload(({"units": 5},)))
 
 
+@pytest.mark.parametrize("recurrent_dropout", [0.0, 0.3])
+def test_a_framework_that_cannot_drop_out_is_traced_without_dropout_and_says_why(recurrent_dropout: float) -> None:
+    layer = {"units": 3, "dropout": 0.2, "recurrent_dropout": recurrent_dropout}
+    content = {**workload().content, "model": {"family": "rnn", "layers": [layer]}}
+    found = traced(parse_workload(content, source=Path("linear.toml")))
+    assert ("have no recurrent dropout" in dropout_masks.refusal(found)) == bool(recurrent_dropout)
+    assert ("dropout_losses" in found) != bool(recurrent_dropout)
+    assert {"random_logits", "losses_again", "weights/layer0.kernel"} <= found.keys()
+
+
 def test_the_seed_decides_the_weights_and_the_batches() -> None:
     first, again, other = (traced(workload(), seed=seed) for seed in (0, 0, 1))
     assert weights_deviation(first, again) == 0.0

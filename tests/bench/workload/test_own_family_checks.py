@@ -84,6 +84,21 @@ def test_a_mistake_is_named_with_its_file(tmp_path: Path, file: str, old: str, n
     assert file in found
 
 
+def test_a_rate_of_recurrent_dropout_is_known_by_its_name(tmp_path: Path) -> None:
+    family = write_family(tmp_path)
+    change(family / "spec.py", "dropout: float", "recurrent_dropout: float")
+    assert "expected the name" not in problem(family)
+
+
+@pytest.mark.parametrize("others", ["", ", 0, ('norm', 'first', 'head')"])
+def test_a_part_may_name_further_layers_whose_weights_it_has(tmp_path: Path, others: str) -> None:
+    family = write_family(tmp_path)
+    with (family / "spec.py").open("a") as file:
+        file.write("\n\nfrom models.layers.spec import Part\n\n")
+        file.write(f"def parts(spec):\n    return [Part('stem', 'all', (spec.outputs,), 1{others})]\n")
+    assert ("parts: found no layer norm" in problem(family)) == (not others)
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [

@@ -60,8 +60,8 @@ def test_the_next_layer_reads_the_outputs_of_both_directions(family: str) -> Non
 def test_both_directions_count_in_parameters_flops_and_memory(family: str) -> None:
     one_way, both = spec_of(family, {"units": 5}), both_ways(family)
     (single, _), (double, _) = (model_families.spec_module(family).parts(spec) for spec in (one_way, both))
-    twice = {"flops": 2 * single.flops, "kept": 2 * single.kept}
-    assert double == Part("layer0", f"bidirectional {single.kind}", (10,), **twice, others=("backward0",))
+    kind, flops, kept = f"bidirectional {single.kind}", 2 * single.flops, 2 * single.kept
+    assert double == Part("layer0", kind, (10,), flops, kept, others=("backward0",))
     layers = [model_families.layers(family, spec)[1] for spec in (one_way, both)]
     assert layers[1].parameters == 2 * layers[0].parameters > 0
     assert sum(layer.parameters for layer in model_families.layers(family, both)) == sum(
