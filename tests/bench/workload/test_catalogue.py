@@ -62,6 +62,10 @@ ROWS: dict[str, tuple[dict[str, Any], tuple[int, int, float, str | None]]] = {
         {"steps": 8, "features": 8, "layers": (LstmLayer(units=64),), "outputs": 10},
         (32, 20, 0.0, None),
     ),
+    "digits-bilstm": (
+        {"steps": 8, "features": 8, "layers": (LstmLayer(units=32, bidirectional=True),), "outputs": 10},
+        (32, 20, 0.0, None),
+    ),
 }
 
 
