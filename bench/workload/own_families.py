@@ -126,6 +126,13 @@ def called(folder: Path, function: Callable[[], Value]) -> Value:
         raise UsageError(f"{_place(folder, error)}: {type(error).__name__}: {_in_one_line(error)}") from error
 
 
+def initializers(folder: Path, spec: Any) -> Mapping[str, str] | None:  # noqa: ANN401 (the user's dataclass)
+    """The name of the initializer of each layer; None if the family has a function for its first weights."""
+    load(folder)
+    module = sys.modules[f"{package(folder)}.spec"]
+    return None if "initial_weights" in vars(module) else _initializers(module, spec)
+
+
 def copy(folder: Path, to: Path) -> None:
     """Copy the code of the family to a new folder."""
     for path in _files(folder):
@@ -235,16 +242,20 @@ def _initial_weights_of(module: ModuleType) -> Callable[..., Weights]:
         from models.layers.spec import Initializer
         from models.layers.spec import initial_weights as drawn
 
-        shapes = module.parameter_shapes(spec)
-        layers = dict.fromkeys(name.partition(".")[0] for name in shapes)
-        given = getattr(module, "INITIALIZERS", {})
-        problems = _wrong_initializers(given, layers)
-        if problems:
-            raise UsageError("; ".join(f"{module.__file__}: INITIALIZERS: {problem}" for problem in problems))
-        initializers = {name: Initializer(name=given.get(name, USUAL)) for name in layers}
-        return drawn(shapes, initializers, seed=seed)
+        initializers = {name: Initializer(name=form) for name, form in _initializers(module, spec).items()}
+        return drawn(module.parameter_shapes(spec), initializers, seed=seed)
 
     return initial_weights
+
+
+def _initializers(module: ModuleType, spec: Any) -> Mapping[str, Any]:  # noqa: ANN401 (a dataclass)
+    """The name of the initializer of each layer; raises UsageError for a wrong one in INITIALIZERS."""
+    layers = dict.fromkeys(name.partition(".")[0] for name in module.parameter_shapes(spec))
+    given = getattr(module, "INITIALIZERS", {})
+    problems = _wrong_initializers(given, layers)
+    if problems:
+        raise UsageError("; ".join(f"{module.__file__}: INITIALIZERS: {problem}" for problem in problems))
+    return {name: given.get(name, USUAL) for name in layers}
 
 
 def _wrong_initializers(given: Mapping[str, str], layers: Iterable[str]) -> list[str]:
