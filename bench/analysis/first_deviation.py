@@ -13,6 +13,7 @@ from bench.analysis.deviations import Trace, relative_deviation, weights_deviati
 
 OUTPUTS, LOGITS = "outputs/", "logits"
 AGREES = 1e-10  # deep networks amplify the last digits of float64
+ROUNDED = 1e-6  # below it a deviation is that of a number in float32
 
 PADDING = "padding: with a stride above 1, TensorFlow's `same` pads more at the end, and PyTorch's on both sides"
 KERNEL = "a kernel whose axes have another order"
@@ -20,6 +21,7 @@ FLATTENED = "the order of a flattened image: height, width, channels here; PyTor
 BETWEEN = (
     "what lies in front of this layer: an activation (the tanh form of GELU, the slope of leaky ReLU), pooling, a sum"
 )
+FLOAT32 = "a number that is float32 in this framework: TensorFlow's own exact GELU rounds √2 to float32"
 EPSILON = "epsilon: Keras adds 1e-3, PyTorch and Flax add 1e-5 in a batch norm; 1e-5 and 1e-6 in a layer norm"
 GATES = "the order of the gates: i f g o in an LSTM, r z n in a GRU"
 BIASES = "a second bias that is not 0"
@@ -60,11 +62,13 @@ def first(mine: Trace, other: Trace, shapes: Mapping[str, tuple[int, ...]]) -> F
             continue
         deviation = relative_deviation(mine[name], other[name])
         if not deviation <= AGREES:
-            return Found(f"the outputs of {layer}", deviation, tuple(agreed), _causes(layer, shapes))
+            rounded = (FLOAT32,) if deviation < ROUNDED else ()
+            return Found(f"the outputs of {layer}", deviation, tuple(agreed), rounded + _causes(layer, shapes))
         agreed.append(layer)
     deviation = relative_deviation(mine[LOGITS], other[LOGITS])
     if not deviation <= AGREES:
-        return Found("the outputs of the network", deviation, tuple(agreed), (BETWEEN,))
+        rounded = (FLOAT32,) if deviation < ROUNDED else ()
+        return Found("the outputs of the network", deviation, tuple(agreed), (*rounded, BETWEEN))
     return _after_a_step(mine, other, tuple(agreed))
 
 

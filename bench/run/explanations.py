@@ -34,7 +34,8 @@ def explain(
     """For each framework whose proof failed: where it first deviates from the one that most others agree with.
 
     `certificates` are those of one workload by framework. Frameworks that cannot run the work are left out, and those
-    whose look into the network failed.
+    whose look into the network failed. A framework that agrees in a single step is left out if another one does not:
+    the proof of each fails if one of them deviates.
     """
     wanted = [item for item in frameworks.every_contender() if _is_asked(certificates.get(str(item)))]
     looks = _looks(workload, wanted, device=device, logs=logs)
@@ -49,7 +50,8 @@ def explain(
         return []
     base = max(looks, key=lambda name: sum(place is None for (_, other), place in found.items() if other == name))
     failed = [name for name in looks if name != base and not certificates[name].passed]
-    return [Explanation(workload.name, name, base, found[name, base]) for name in failed]
+    lines = [Explanation(workload.name, name, base, found[name, base]) for name in failed]
+    return [line for line in lines if line.found is not None] or lines
 
 
 def _is_asked(certificate: Certificate | None) -> bool:

@@ -8,6 +8,7 @@ from bench.analysis.first_deviation import (
     BETWEEN,
     EPSILON,
     FLATTENED,
+    FLOAT32,
     GATES,
     KERNEL,
     MOMENTUM,
@@ -62,6 +63,14 @@ def test_the_first_layer_whose_outputs_deviate_is_named(
     assert (found.place, found.agreed) == (f"the outputs of {layer}", agreed)
     assert found.causes[: len(causes)] == causes
     assert found.deviation == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize("wrong", ["norm", "logits"])
+def test_a_deviation_of_the_size_of_float32_is_said_to_come_from_a_number_in_float32(wrong: str) -> None:
+    for by, is_first in ((5e-9, True), (1e-3, False)):
+        found = first(look(wrong=wrong, by=by), look(), SHAPES)
+        assert found is not None
+        assert (found.causes[0] == FLOAT32) == is_first
 
 
 def test_outputs_of_another_shape_or_that_are_not_finite_deviate() -> None:
