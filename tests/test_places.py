@@ -135,18 +135,20 @@ def test_the_interleaving_protocol_is_read_from_each_checkout(tmp_path: Path) ->
     assert compare_commits._protocol(tmp_path) == "1"
 
 
-def test_the_command_and_the_module_start_in_any_folder(tmp_path: Path) -> None:
-    """Also if the current folder has packages with the names of ours."""
+@pytest.mark.parametrize("searched", ["", ".", "the folder"])
+def test_the_command_and_the_module_start_in_any_folder(tmp_path: Path, searched: str) -> None:
+    """Also if the current folder has packages with the names of ours, and even if PYTHONPATH names this folder."""
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "__init__.py").write_text("raise RuntimeError('the models of the user')\n")
+    path = {"": "", ".": ".:", "the folder": f"{tmp_path}:"}[searched] + str(ROOT)
     for command in ([sys.executable, "-m", "bench"], [Path(sys.executable).with_name("levelfield")]):
         done = subprocess.run(
-            [*command, "list", "suites"],
+            [*command, "list", "workloads"],
             cwd=tmp_path,
-            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+            env={"PYTHONPATH": path, "PATH": "/usr/bin:/bin"},
             capture_output=True,
             text=True,
             check=False,
         )
         assert (done.returncode, done.stderr) == (0, "")
-        assert "quick" in done.stdout
+        assert "digits-dnn" in done.stdout

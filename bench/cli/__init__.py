@@ -3,6 +3,7 @@
 import errno
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -37,6 +38,7 @@ def common_options(
     """Take the options that belong to no command."""
 
 
+ROOT = str(Path(__file__).parents[2])  # the folder of our packages
 # Why nobody can even look whether a path of the user exists.
 UNUSABLE = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}
 
@@ -67,6 +69,8 @@ app.add_typer(baseline.app, name="baseline", epilog=epilog("baseline"), rich_hel
 
 def main() -> None:
     """Run the command line; every command exits with a code of the table in `docs/reference/exit-codes`."""
+    if sys.path[0] != ROOT:
+        sys.path.insert(0, ROOT)  # before the folders in PYTHONPATH, where the user may have a package `models`
     if len(sys.argv) == 1:
         sys.argv.append("--help")
     try:
