@@ -69,8 +69,7 @@ app.add_typer(baseline.app, name="baseline", epilog=epilog("baseline"), rich_hel
 
 def main() -> None:
     """Run the command line; every command exits with a code of the table in `docs/reference/exit-codes`."""
-    if sys.path[0] != ROOT:
-        sys.path.insert(0, ROOT)  # before the folders in PYTHONPATH, where the user may have a package `models`
+    _import_our_own()
     if len(sys.argv) == 1:
         sys.argv.append("--help")
     try:
@@ -93,6 +92,12 @@ def main() -> None:
         fail(complaint, USAGE)
     if code == INTERRUPTED:  # the parser makes a number of an interrupt, and hands it back
         fail("interrupted", INTERRUPTED)
+
+
+def _import_our_own() -> None:
+    """Search our packages first: a folder in PYTHONPATH may have a package `models` of the user."""
+    if sys.path[0] != ROOT:
+        sys.path.insert(0, ROOT)
 
 
 def _complaint(error: Any) -> str | None:  # noqa: ANN401 (the class of the parser's errors has no fixed place)

@@ -34,6 +34,7 @@ from bench.cli.page_files import Written, write_pages
 from bench.cli.run_plan import estimates, say_what_is_left_out, tell_plan
 from bench.cli.stored_runs import at, check_writable, known_noise, options_of, resuming, warn_of_another_environment
 from bench.cli.verdicts import VerdictFormat
+from bench.cli.workload_places import located, sources
 from bench.plan.options import COMPARE, HOW, Help, Options
 
 AROUND = "proofs, memory, peak rates and start-up"
@@ -146,7 +147,8 @@ def start(options: Options, request: "Request", *, results: Path, reports: Path)
     expected = estimates(cases(request.selection), request, results=results)
     store = new_run(results, machine=machine)
     digests = {item.name: item.digest for item in request.selection.workloads}
-    asked = {"options": asdict(options), "machine": machine, "workloads": digests}
+    places = sources(store, options)
+    asked = {"options": asdict(options), "machine": machine, "workloads": digests, "sources": places}
     with store.measuring():
         store.save_plan(Plan(cases=tuple(expected), options=asked, estimates_s=tuple(expected.values())))
         return store, _measure(store, expected, request, options, machine=machine, reports=reports)
@@ -165,7 +167,8 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
     _check_is_free(found)
     plan = found.load_plan()
     options = options_of(found, plan)
-    request, machine = replace(check(options), left_out=()), machine_name(options.machine)  # its pairs are settled
+    asked, machine = located(found, plan, options), machine_name(options.machine)
+    request = replace(check(asked), left_out=())  # its pairs are settled
     if machine != plan.options["machine"]:
         fail(
             f"{found.name} was started on {plan.options['machine']}, but this is {machine}; start a new run here",

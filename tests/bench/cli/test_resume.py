@@ -1,12 +1,15 @@
 """`levelfield run --resume` measures what is left of a run, if it is still the same run."""
 
 import os
-from dataclasses import replace
+import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from bench.cli.run import _display
+from bench.cli.stored_runs import options_of
+from bench.cli.workload_places import sources
 from bench.records.store import RunFolder
 from bench.workload import source_code
 from tests.bench.cli.conftest import Command, Place, records
@@ -71,6 +74,49 @@ def test_a_run_that_another_process_measures_is_refused(levelfield: Command, pla
     assert f"`levelfield watch {run.name}" in found.err
     run.process.write_text(named.replace('"ticks": "', '"ticks": "1'))
     assert levelfield("run", "--resume", "--dry-run", *place.places).code == 0, "that process is gone"
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_run_goes_on_from_any_folder_and_after_its_project_was_moved(
+    levelfield: Command, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(place.records)
+    monkeypatch.chdir(place.folder)
+    options = replace(options_of(run, run.load_plan()), workload="tiny.toml,wine")
+    found = sources(run, options)
+    assert found == {"tiny.toml": "../../../tiny.toml"}, "no folder above those of the run and the workload"
+    assert sources(RunFolder(Path("results", "machine", "run", "records.jsonl")), options) == found
+    asked = {**run.load_plan().options, "options": asdict(replace(options, workload="tiny.toml")), "sources": found}
+    run.save_plan(replace(run.load_plan(), options=asked))
+    place.records.write_text("")
+    moved = tmp_path / "moved"
+    shutil.copytree(place.folder, moved)
+    monkeypatch.chdir(tmp_path)
+    for project in (place.folder, moved):
+        result = levelfield("run", "--resume", run.name, "--dry-run", "--results", project / "results")
+        assert result.code == 0, result.err
+        assert "tiny pytorch training" in result.out
+    (moved / "tiny.toml").unlink()
+    result = levelfield("run", "--resume", run.name, "--dry-run", "--results", moved / "results")
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+    assert f"found no file {tmp_path / 'tiny.toml'} nor {moved / 'tiny.toml'}, expected the workload of" in result.err
+
+
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_run_of_an_older_version_goes_on_from_the_folder_where_it_was_started(
+    levelfield: Command, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(place.records)
+    plan = run.load_plan()
+    options = {**plan.options["options"], "workload": "tiny.toml"}
+    asked = {key: value for key, value in plan.options.items() if key != "sources"} | {"options": options}
+    run.save_plan(replace(plan, options=asked))
+    place.records.write_text("")
+    for folder, code in ((place.folder, 0), (tmp_path, 2)):
+        monkeypatch.chdir(folder)
+        result = levelfield("run", "--resume", run.name, "--dry-run", "--results", place.results)
+        assert result.code == code, result.err
+    assert f"found no file {tmp_path / 'tiny.toml'}, expected the workload of {run.name}; start in the" in result.err
 
 
 def test_nothing_to_resume_ends_with_6(levelfield: Command, place: Place, tmp_path: Path) -> None:
