@@ -1,4 +1,7 @@
-"""`levelfield run --against CHECKOUT`: another checkout and this one, measured in turns and compared."""
+"""`levelfield run --against CHECKOUT`: another checkout and this one, measured in turns and compared.
+
+CHECKOUT is one of Levelfield, or one of a project with a network of the user: see `network_versions`.
+"""
 
 import json
 import math
@@ -17,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from bench.cli import network_versions
 from bench.cli.compare import compare
 from bench.cli.console import FAILED, INCONCLUSIVE, INTERRUPTED, USAGE, fail, note, one_of, share_of
 from bench.cli.stored_runs import check_can_be_written, check_writable, known_spreads, read
@@ -65,12 +69,12 @@ def timed(options: "Options") -> "Options":
     return wanted
 
 
-def check_comparison(checkout: Path, *, threshold: float, form: str, results: Path) -> None:
+def check_comparison(checkout: Path, options: "Options", *, threshold: float, form: str, results: Path) -> None:
     """Refuse what `run` would refuse, and start nothing."""
     one_of("--format", form, VERDICT_FORMATS)
     share_of(threshold)
     check_can_be_written(results)
-    check_checkouts(checkout)
+    _sides(checkout, options)
 
 
 def run(  # noqa: PLR0913 (the options of the command)
@@ -126,19 +130,19 @@ def measure(
 
     With `quiet` the progress goes to stderr. With `only` no other cells are measured.
     """
-    folders = {"base": checkout.resolve(), "head": HERE}
-    check_checkouts(checkout)
+    sides = _sides(checkout, options)
     check_writable(results)
     place = (results / f"turns-{datetime.now(tz=UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}").resolve()
     with TemporaryDirectory(prefix="levelfield-turns-") as meeting:
-        words = options.words()
+        more = []
         if only:
             chosen = Path(meeting, "only.json")
             chosen.write_text(json.dumps([asdict(cell) for cell in only]), "utf-8")
-            words += ["--only", str(chosen)]
+            more = ["--only", str(chosen)]
         started: dict[str, Run] = {}
         try:
-            for side, folder in folders.items():
+            for side, (folder, asked) in sides.items():
+                words = [*asked.words(), *more]
                 started[side] = _start(folder, side, words, meeting, place=place, quiet=quiet)
             codes = _ended(started, place)
         finally:
@@ -146,10 +150,19 @@ def measure(
     base, head = _both(place)
     for side, found in (("base", base), ("head", head)):
         if codes[side] not in {0, FAILED} or not found:
-            reason = f"the run of {folders[side]} ended with {codes[side]}{_last_word(place, side)}"
+            reason = f"the run of {sides[side][0]} ended with {codes[side]}{_last_word(place, side)}"
             fail(f"{reason}; both commits need the option `run --turns`", codes[side] if codes[side] > 0 else FAILED)
     note(f"records: {place}")
     return base, head
+
+
+def _sides(checkout: Path, options: "Options") -> "Mapping[str, tuple[Path, Options]]":
+    """The checkout of Levelfield that measures each side, and its options; fails if they cannot be compared."""
+    if not (checkout / ENTRY).is_file() and network_versions.files(options):
+        return {"base": (HERE, network_versions.other(checkout, options)), "head": (HERE, options)}
+    check_checkouts(checkout)
+    network_versions.check_knows_folders(checkout, options)
+    return {"base": (checkout.resolve(), options), "head": (HERE, options)}
 
 
 def check_checkouts(checkout: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli import completion
+from bench.cli import completion, network_versions
 from bench.cli.console import (
     FAILED,
     INTERRUPTED,
@@ -115,7 +115,7 @@ def run(  # noqa: PLR0913 (the options of the command)
             fail(f"--against: found {against} beside --self-check, expected one of them", USAGE)
         options = other.timed(options)
         if dry_run:
-            other.check_comparison(against or other.HERE, threshold=threshold, form=form, results=results)
+            other.check_comparison(against or other.HERE, options, threshold=threshold, form=form, results=results)
         else:
             other.run(against or other.HERE, options, threshold=threshold, form=form, results=results, reports=reports)
     request = check(options)
@@ -176,11 +176,13 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
         )
     # A workload that the plan does not name has come to the suite since, and none of its cases is in the plan.
     then = {name: digest_today(digest) for name, digest in plan.options["workloads"].items()}
-    changed = [item for item in request.selection.workloads if then.get(item.name, item.digest) != item.digest]
+    workloads = request.selection.workloads
+    changed = [item.source for item in workloads if then.get(item.name, item.digest) != item.digest]
+    changed += network_versions.changed(found, workloads)
     if changed:
-        names = ", ".join(item.source for item in changed)
         fail(
-            f"{names}: changed since {found.name} was started, so old and new records differ; start a new run",
+            f"{', '.join(changed)}: changed since {found.name} was started, so old and new records differ; "
+            "start a new run",
             USAGE,
         )
     left = found.missing(warn=warn)

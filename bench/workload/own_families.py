@@ -147,9 +147,8 @@ def spec_source(folder: Path) -> bytes:
 
 
 def framework_source(folder: Path, framework: str) -> bytes:
-    """The code of the framework's file, with its name; nothing if the folder lacks it."""
-    path = folder / f"{framework}.py"
-    return _named(folder, path) if path.is_file() else b""
+    """The code of the framework's file and of those with its name in folders below; nothing if there is none."""
+    return b"\n".join(_named(folder, path) for path in _files(folder) if path.name == f"{framework}.py")
 
 
 def _files(folder: Path) -> list[Path]:

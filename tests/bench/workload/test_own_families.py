@@ -86,13 +86,15 @@ def test_the_shape_of_a_sample_fills_the_fields_for_it(
         assert module.sizes((2, 3, 4, 5)) == {"features": 120}
 
 
-@pytest.mark.parametrize("name", ["spec.py", "pytorch.py", "keras.py", "flax.py"])
+@pytest.mark.parametrize("name", ["spec.py", "pytorch.py", "keras.py", "flax.py", "blocks/pytorch.py"])
 def test_a_change_of_a_file_changes_a_digest_and_a_comment_does_not(family: Path, name: str) -> None:
     def digests() -> tuple[object, ...]:
         workload = loaded(family)
         sources = (model_families.framework_source(workload.family, file) for file in ("pytorch", "keras", "flax"))
         return workload.digest, workload.proof_digest, *sources
 
+    (family / name).parent.mkdir(exist_ok=True)
+    (family / name).touch()
     before = digests()
     with (family / name).open("a") as file:
         file.write("# a comment\n")
@@ -100,7 +102,7 @@ def test_a_change_of_a_file_changes_a_digest_and_a_comment_does_not(family: Path
     with (family / name).open("a") as file:
         file.write("MORE = 1\n")
     changed = [found != known for found, known in zip(digests(), before, strict=True)]
-    place = ("pytorch.py", "keras.py", "flax.py").index(name) if name != "spec.py" else None
+    place = ("pytorch.py", "keras.py", "flax.py").index(Path(name).name) if name != "spec.py" else None
     assert changed == [place is None, place is None, *(number == place for number in range(3))]
 
 
