@@ -1,13 +1,17 @@
 """The files of users that the commands on the pages need."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
 
 def write(folder: Path) -> None:
-    """Write a clean table, a table with words and gaps, a series, arrays with a test part, and a folder of images."""
+    """Write a clean table, a table with words and gaps, a series, arrays, a folder of images, and the U-Net."""
+    shutil.copytree(EXAMPLES, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     generator = np.random.default_rng(0)
     flats = "".join(f"{30 + 37 * n % 113},{n % 5},{3 * (30 + 37 * n % 113) + n % 7}\n" for n in range(400))
     (folder / "flats.csv").write_text(f"area,rooms,price\n{flats}")
