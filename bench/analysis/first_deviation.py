@@ -16,6 +16,7 @@ AGREES = 1e-10  # deep networks amplify the last digits of float64
 ROUNDED = 1e-6  # below it a deviation is that of a number in float32
 
 PADDING = "padding: with a stride above 1, TensorFlow's `same` pads more at the end, and PyTorch's on both sides"
+CHANNELS = "the order of a sequence: steps, features here; PyTorch's Conv1d takes features, steps"
 KERNEL = "a kernel whose axes have another order"
 FLATTENED = "the order of a flattened image: height, width, channels here; PyTorch flattens channels first"
 BETWEEN = (
@@ -36,6 +37,7 @@ CAUSES: Sequence[tuple[str, tuple[str, ...]]] = (
     ("mean", (EPSILON, BETWEEN)),
     ("scale", (EPSILON, BETWEEN)),
     ("kernel 2", (KERNEL, FLATTENED, BETWEEN)),
+    ("kernel 3", (CHANNELS, PADDING, KERNEL, BETWEEN)),
     ("kernel", (PADDING, KERNEL, BETWEEN)),
     ("", (BETWEEN,)),
 )

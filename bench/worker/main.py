@@ -28,6 +28,7 @@ from bench.worker.measure.interleaving import Meeting
 from bench.worker.measure.training import DivergedError
 from bench.worker.prepared_workload import PreparedWorkload, prepare
 from bench.worker.proof_trace import trace
+from bench.workload import own_families
 from bench.workload.model_families import Weights
 from bench.workload.workload import parse_workload
 
@@ -207,10 +208,16 @@ def _outcome(error: Exception) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    """The text of an error in one line, for a record; the traceback is in the log."""
+    """The text of an error in one line, for a record; the traceback is in the log.
+
+    An error in a network of the user begins with its file and line.
+    """
     text = " ".join(str(error).split())
     spoken = isinstance(error, BenchError | DivergedError | timing_server.WrongError | NotImplementedError)
-    return (text if spoken else f"{type(error).__name__}: {text}")[:LONGEST_ERROR]
+    if spoken:
+        return text[:LONGEST_ERROR]
+    place = own_families.place_of(error)
+    return f"{place}{': ' if place else ''}{type(error).__name__}: {text}"[:LONGEST_ERROR]
 
 
 KINDS = {

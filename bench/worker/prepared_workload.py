@@ -3,7 +3,7 @@
 import importlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -176,7 +176,9 @@ def network_inputs(
 
 def forms(module: ModuleType) -> dict[str, tuple[str, ...]]:
     """The options with which `build` of a framework's file makes equivalent models, each with its possible values."""
-    hints = get_type_hints(module.build)
+    # The other annotations may be names that are imported for type checkers alone.
+    named = {name: module.build.__annotations__.get(name, object) for name in module.build.__kwdefaults__ or ()}
+    hints = get_type_hints(SimpleNamespace(__annotations__=named), globalns=vars(module))
     return {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
 
 

@@ -278,5 +278,17 @@ def _place(folder: Path, error: Exception) -> str:
     return f"{own[-1].filename}, line {own[-1].lineno}" if own else str(folder)
 
 
+def place_of(error: Exception) -> str:
+    """The file and the line of a user's network where an error arose, below its folder; empty if it arose elsewhere."""
+    frames = traceback.walk_tb(error.__traceback__)
+    own = [(frame, line) for frame, line in frames if frame.f_globals.get("__name__", "").startswith(PACKAGES)]
+    if not own:
+        return ""
+    frame, line = own[-1]
+    folder = Path(sys.modules[frame.f_globals["__name__"].partition(".")[0]].__path__[0])
+    path = Path(frame.f_code.co_filename)
+    return f"{path.relative_to(folder.parent).as_posix()}, line {line}" if path.is_relative_to(folder) else ""
+
+
 def _in_one_line(error: Exception) -> str:
     return " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())

@@ -6,6 +6,7 @@ import pytest
 from bench.analysis.deviations import Trace
 from bench.analysis.first_deviation import (
     BETWEEN,
+    CHANNELS,
     EPSILON,
     FLATTENED,
     FLOAT32,
@@ -71,6 +72,12 @@ def test_a_deviation_of_the_size_of_float32_is_said_to_come_from_a_number_in_flo
         found = first(look(wrong=wrong, by=by), look(), SHAPES)
         assert found is not None
         assert (found.causes[0] == FLOAT32) == is_first
+
+
+def test_the_order_of_a_sequence_is_the_first_cause_for_a_convolution_over_steps() -> None:
+    found = first(look(wrong="stem"), look(), {**SHAPES, "stem.kernel": (3, 8, 4)})
+    assert found is not None
+    assert found.causes == (CHANNELS, PADDING, KERNEL, BETWEEN)
 
 
 def test_outputs_of_another_shape_or_that_are_not_finite_deviate() -> None:

@@ -52,6 +52,7 @@ def test_an_interrupted_run_goes_on_elsewhere_and_is_refused_after_a_file_of_the
     project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
     family = write_family(project, "pytorch")
     elsewhere.mkdir()
+    (elsewhere / "cache").symlink_to(project / "cache")  # which names this machine
     run = interrupted(project)
     before = run.read(warn=pytest.fail)
     assert str(tmp_path) not in run.plan.read_text() + run.records.read_text(), "nothing stored names a folder above"

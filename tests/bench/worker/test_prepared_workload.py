@@ -3,6 +3,7 @@
 import importlib
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from bench.adapters.engines.jax import JaxEngine
 from bench.adapters.engines.torch import TorchEngine
 from bench.adapters.pytorch import PyTorchAdapter
 from bench.errors import DataError
-from bench.worker.prepared_workload import PreparedWorkload, load_adapter, prepare
+from bench.worker.prepared_workload import PreparedWorkload, forms, load_adapter, prepare
 from bench.workload.workload import parse_workload
 from models.dnn.spec import initial_weights
 from models.layers.spec import without_dropout
@@ -151,3 +152,14 @@ def test_options_for_cpus_are_not_offered_on_a_gpu(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(found.adapter.engine, "device", "cuda")
     assert "convolution" not in found.choices("training")
     assert "pooling" in found.choices("training")
+
+
+def test_the_forms_of_a_network_are_its_named_options_and_other_annotations_are_not_looked_up() -> None:
+    module = ModuleType("network")
+    code = """
+from __future__ import annotations
+from typing import Literal
+def build(spec: OnlyForTypeCheckers, weights, *, seed: int = 0, form: Literal["plain", "fused"] = "plain"): ...
+"""
+    exec(code, vars(module))  # noqa: S102 (the code above)
+    assert forms(module) == {"form": ("plain", "fused")}

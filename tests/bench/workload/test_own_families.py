@@ -1,5 +1,6 @@
 """A family in a folder of the user is loaded, checked and part of every digest."""
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -152,3 +153,15 @@ def test_the_parent_process_imports_no_file_of_a_framework(family: Path) -> None
         UsageError, match=r"pytorch\.py: found no function build.*pytorch\.py: found no function export"
     ):
         loaded(family)
+
+
+def test_an_error_in_a_file_of_the_folder_is_placed_without_the_folders_above(family: Path) -> None:
+    (family / "blocks").mkdir()
+    (family / "blocks" / "sizes.py").write_text("def fail():\n    raise KeyError('x')\n")
+    module = importlib.import_module(f"{model_families.package(str(family))}.blocks.sizes")
+    with pytest.raises(KeyError) as found:
+        module.fail()
+    assert own_families.place_of(found.value) == "mine/blocks/sizes.py, line 2"
+    with pytest.raises(ZeroDivisionError) as elsewhere:
+        _ = 1 / 0
+    assert own_families.place_of(elsewhere.value) == ""
