@@ -82,7 +82,7 @@ def test_a_version_of_levelfield_that_loads_no_folders_is_refused(
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_both_versions_are_measured_in_turns_and_the_faster_one_is_found(project: Path) -> None:
-    asked = ("--framework", "pytorch", "--scenario", "inference", "--batch-size", "1", "--processes", "5")
+    asked = ("--framework", "pytorch", "--scenario", "inference", "--batch-size", "1", "--processes", "2")
     done = started(project, "run", "networks/mine.toml", "--against", "../before", *asked, "--threads", "1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Interleaved timing" in " ".join(done.stdout.split())
