@@ -112,9 +112,11 @@ CASES = {
 }
 
 
-def started(contender: str, case: Case, *, tuning: FrameworkOptions = IDIOMATIC) -> tuple[Adapter, Any, Any]:
+def started(
+    contender: str, case: Case, *, tuning: FrameworkOptions = IDIOMATIC, network: Any = None
+) -> tuple[Adapter, Any, Any]:
     framework = contender.partition("/")[0]
-    adapter, network = load_adapter(framework), importlib.import_module(f"models.dnn.{framework}")
+    adapter, network = load_adapter(framework), network or importlib.import_module(f"models.dnn.{framework}")
     adapter.configure(device="cpu", precision="fp64", threads=1)
     outputs = written_rules.outputs(case.recipe)
     model = network.build(written_rules.spec(outputs), written_rules.first_weights(outputs))
@@ -122,9 +124,9 @@ def started(contender: str, case: Case, *, tuning: FrameworkOptions = IDIOMATIC)
     return adapter, network, model
 
 
-def computed(contender: str, case: Case, *, tuning: FrameworkOptions = IDIOMATIC) -> list[Weights]:
+def computed(contender: str, case: Case, *, tuning: FrameworkOptions = IDIOMATIC, network: Any = None) -> list[Weights]:
     """The weights after each step, half of them by `train`; the last half by `train_epoch`, of which the end counts."""
-    adapter, network, model = started(contender, case, tuning=tuning)
+    adapter, network, model = started(contender, case, tuning=tuning, network=network)
     batches = list(zip(INPUTS, written_rules.targets(case.recipe), strict=True))
     found = []
     for batch in batches[: STEPS // 2]:

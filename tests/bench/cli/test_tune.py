@@ -42,3 +42,15 @@ def test_a_search_says_what_it_chose_beside_the_output(levelfield: Command, aske
     assert again.out == found.out
     assert again.err.startswith("page: "), "the search is in the cache"
     assert again.err.strip().endswith("tuning.html")
+
+
+def test_scripts_that_would_leave_out_a_key_of_the_recipe_are_refused_before_anything_is_timed(
+    levelfield: Command, asked: list[object], tmp_path: Path
+) -> None:
+    path = Path(str(asked[1]))
+    path.write_text(path.read_text().replace("[recipe]", "[recipe]\nlabel_smoothing = 0.1"))
+    found = levelfield(*asked, "--scripts", tmp_path / "scripts")
+    assert found.code == 2
+    assert "a script for flax would leave out recipe.label_smoothing; repeat without --scripts" in found.err
+    assert not (tmp_path / "scripts").exists()
+    assert levelfield(*asked).code == 0

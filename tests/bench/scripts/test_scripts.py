@@ -13,11 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bench.scripts import Task, write
+from bench.scripts import Task, unwritten, write
 from bench.workload import model_families
 from bench.workload.axes import Scenario
 from bench.workload.recipe import Clipping, Recipe
-from bench.workload.update_rules import Adam, AdamW, Sgd
+from bench.workload.schedules import CosineSchedule
+from bench.workload.update_rules import Adam, AdamW, RmsProp, Sgd, UpdateRule
 from models.cnn.convolution import ConvLayer
 from models.cnn.script import CONVOLVE
 
@@ -271,6 +272,38 @@ def test_optimizer_loss_and_precision_are_in_the_script() -> None:
     assert "torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9, fused=True)" in write(plain)
     assert "autocast" not in write(base)
     assert 'torch.autocast("cpu", torch.bfloat16)' in write(replace(base, precision="bf16"))
+
+
+def test_nesterov_weight_decay_and_rmsprop_are_in_the_script() -> None:
+    nesterov = Sgd(name="sgd", learning_rate=0.5, momentum=0.9, nesterov=True)
+    decayed = Sgd(name="sgd", learning_rate=0.5, weight_decay=0.25)
+    rules: tuple[UpdateRule, ...] = (nesterov, decayed, RmsProp(name="rmsprop", epsilon_place="inside"))
+    expected = {
+        "pytorch": ("nesterov=True", "weight_decay=0.25", "torch.optim.RMSprop("),
+        "keras/jax": ("nesterov=True", None, "keras.optimizers.RMSprop("),
+        "flax": ("nesterov=True", "optax.add_decayed_weights(0.25)", "eps_in_sqrt=True"),
+    }
+    for contender, words in expected.items():
+        for rule, word in zip(rules, words, strict=True):
+            text = write(replace(task(contender, "dnn", {}), recipe=replace(RECIPE, optimizer=rule)))
+            assert word is None or word in text, (contender, word)
+
+
+def test_keys_that_a_script_would_leave_out_are_named() -> None:
+    decayed = Sgd(name="sgd", learning_rate=0.5, weight_decay=0.25)
+    kernels = replace(decayed, decay="kernels")
+    assert unwritten("pytorch", RECIPE) == unwritten("pytorch", replace(RECIPE, optimizer=decayed)) == ()
+    assert unwritten("keras", replace(RECIPE, optimizer=decayed)) == ("optimizer.weight_decay",)
+    assert unwritten("flax", replace(RECIPE, optimizer=kernels)) == ("optimizer.decay",)
+    every = replace(
+        RECIPE,
+        schedule=CosineSchedule(name="cosine"),
+        l2={"all": 0.1},
+        class_weights="balanced",
+        label_smoothing=0.1,
+        accumulation=2,
+    )
+    assert unwritten("flax", every) == ("schedule", "l2", "class_weights", "label_smoothing", "accumulation")
 
 
 def that_clips(contender: str, scope: Literal["global", "variable"]) -> str:

@@ -254,3 +254,17 @@ def test_batches_are_on_the_device_before_the_clock_starts_unless_fed_from_the_h
     assert fed.puts == 2 + len(fed.steps)
     both = min(len(fed.steps), len(recorder.steps))
     assert fed.steps[:both] == recorder.steps[:both]
+
+
+@pytest.mark.parametrize(("min_delta", "epochs"), [(0.05, 8), (0.3, 3)])
+def test_an_improvement_by_min_delta_or_less_does_not_count(min_delta: float, epochs: int) -> None:
+    """In each epoch one more of eight validation samples is predicted right, which is an accuracy higher by 0.125."""
+
+    def logits(numbers: np.ndarray, made: int) -> np.ndarray:
+        is_right = np.arange(len(numbers)) < made // 2
+        answers: np.ndarray = np.where(is_right[:, None], right(numbers), wrong(numbers))
+        return answers
+
+    rule = f'{{ patience = 2, metric = "accuracy", min_delta = {min_delta} }}'
+    change = ("epochs = 2", f"epochs = 8\nvalidation_fraction = 0.4\nearly_stopping = {rule}")
+    assert len(learnt(Recorder(logits=logits), change).epochs) == epochs
