@@ -63,7 +63,7 @@ def parameter_shapes(spec: GruSpec) -> dict[str, tuple[int, ...]]:
     There are two biases, since the recurrent bias is multiplied by the reset gate.
     """
     shapes: dict[str, tuple[int, ...]] = {}
-    for name, shape in layers.recurrent_shapes(spec.features, spec.layers, gates=GATES).items():
+    for name, shape in sequence.shapes_of(spec.features, spec.layers, gates=GATES).items():
         shapes[name] = shape
         if name.endswith(".bias"):
             shapes[name.replace(".bias", ".recurrent_bias")] = shape
@@ -81,7 +81,7 @@ def initial_weights(spec: GruSpec, *, seed: int) -> Weights:
 
 def parts(spec: GruSpec) -> list[Part]:
     """The layers of the network, in order."""
-    stack = layers.recurrent_parts("GRU", spec.steps, spec.features, spec.layers, gates=GATES)
+    stack = sequence.parts_of("GRU", spec.steps, spec.features, spec.layers, gates=GATES)
     return [*stack, layers.head_part(spec.layers[-1].width, spec.outputs)]
 
 

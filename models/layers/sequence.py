@@ -18,7 +18,16 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from models.layers.spec import Initializer, RecurrentLayer, Weights, activate, recurrences
+from models.layers.spec import (
+    Initializer,
+    Part,
+    RecurrentLayer,
+    Weights,
+    activate,
+    norm_shapes,
+    recurrences,
+    tail_words,
+)
 
 # The states of one recurrence in all time steps, from the layer, the weights, their prefix and the sequences.
 States = Callable[[Any, Weights, str, np.ndarray], np.ndarray]
@@ -70,3 +79,42 @@ def recurrent(
             ordered = [outputs[0], *(output[:, ::-1] for output in outputs[1:])]
         values = activate(np.concatenate(ordered, axis=-1), "linear", layer.batch_norm, weights, f"layer{number}")
     return values
+
+
+def shapes_of(inputs: int, stack: Sequence[RecurrentLayer], *, gates: int) -> dict[str, tuple[int, ...]]:
+    """Canonical names and shapes of recurrent layers, each with its gates side by side along the last axis."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for number, layer in enumerate(stack):
+        units = layer.units
+        for name in recurrences(number, layer):
+            shapes[f"{name}.kernel"] = (inputs, gates * units)
+            shapes[f"{name}.recurrent"] = (units, gates * units)
+            shapes[f"{name}.bias"] = (gates * units,)
+        shapes |= norm_shapes(f"layer{number}", layer.width, layer.batch_norm)
+        inputs = layer.width
+    return shapes
+
+
+def parts_of(kind: str, steps: int, inputs: int, stack: Sequence[RecurrentLayer], *, gates: int) -> list[Part]:
+    """Recurrent layers; all except the last return the states of all time steps.
+
+    The backward pass of each needs the states of all time steps again. With gates it also needs the gates, and one
+    number more: in an LSTM the cell state, in a GRU the part of the candidate that comes from the state.
+    """
+    parts, numbers = [], 1 if gates == 1 else gates + 2
+    for number, layer in enumerate(stack):
+        last = number == len(stack) - 1
+        name, *others = recurrences(number, layer)
+        flops = steps * 2 * (inputs + layer.units) * gates * layer.width
+        words = f"{_recurrence_words(kind, layer)}, {tail_words(layer.activation, layer.batch_norm, layer.dropout)}"
+        shape, kept = (layer.width,) if last else (steps, layer.width), numbers * steps * layer.width
+        parts.append(Part(name, words, shape, flops, kept, others=tuple(others)))
+        inputs = layer.width
+    return parts
+
+
+def _recurrence_words(kind: str, layer: RecurrentLayer) -> str:
+    direction = "bidirectional " if layer.bidirectional else ""
+    return f"{direction}{kind}" + (
+        f", recurrent dropout {layer.recurrent_dropout:g}" if layer.recurrent_dropout else ""
+    )

@@ -4,7 +4,7 @@ Weights are named `<layer>.<part>` and have one canonical layout: dense kernels 
 images in H·W·C order. A batch norm adds `scale`, `offset` and the running `mean` and `variance`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
@@ -191,34 +191,9 @@ def head_part(inputs: int, outputs: int) -> Part:
     return Part("head", "dense, linear", (outputs,), 2 * inputs * outputs)
 
 
-def recurrent_parts(kind: str, steps: int, inputs: int, stack: Sequence[RecurrentLayer], *, gates: int) -> list[Part]:
-    """Recurrent layers; all except the last return the states of all time steps.
-
-    The backward pass of each needs the states of all time steps again. With gates it also needs the gates, and one
-    number more: in an LSTM the cell state, in a GRU the part of the candidate that comes from the state.
-    """
-    parts, numbers = [], 1 if gates == 1 else gates + 2
-    for number, layer in enumerate(stack):
-        last = number == len(stack) - 1
-        name, *others = recurrences(number, layer)
-        flops = steps * 2 * (inputs + layer.units) * gates * layer.width
-        words = f"{_recurrence_words(kind, layer)}, {tail_words(layer.activation, layer.batch_norm, layer.dropout)}"
-        shape, kept = (layer.width,) if last else (steps, layer.width), numbers * steps * layer.width
-        parts.append(Part(name, words, shape, flops, kept, others=tuple(others)))
-        inputs = layer.width
-    return parts
-
-
 def recurrences(number: int, layer: RecurrentLayer) -> tuple[str, ...]:
     """The prefixes of the weights of a recurrent layer: the forward one, and the backward one if it has both."""
     return (f"layer{number}", f"backward{number}")[: 1 + layer.bidirectional]
-
-
-def _recurrence_words(kind: str, layer: RecurrentLayer) -> str:
-    direction = "bidirectional " if layer.bidirectional else ""
-    return f"{direction}{kind}" + (
-        f", recurrent dropout {layer.recurrent_dropout:g}" if layer.recurrent_dropout else ""
-    )
 
 
 def without_dropout(spec: AnySpec) -> AnySpec:
@@ -244,20 +219,6 @@ def norm_shapes(name: str, channels: int, norm: Norm | None) -> dict[str, tuple[
     running = ("mean", "variance") if isinstance(norm, BatchNorm) else ()
     parts = ("scale", "offset", *running) if norm else ()
     return {f"{name}.{part}": (channels,) for part in parts}
-
-
-def recurrent_shapes(inputs: int, stack: Sequence[RecurrentLayer], *, gates: int) -> dict[str, tuple[int, ...]]:
-    """Canonical names and shapes of recurrent layers, each with its gates side by side along the last axis."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for number, layer in enumerate(stack):
-        units = layer.units
-        for name in recurrences(number, layer):
-            shapes[f"{name}.kernel"] = (inputs, gates * units)
-            shapes[f"{name}.recurrent"] = (units, gates * units)
-            shapes[f"{name}.bias"] = (gates * units,)
-        shapes |= norm_shapes(f"layer{number}", layer.width, layer.batch_norm)
-        inputs = layer.width
-    return shapes
 
 
 def sequence_sizes(sample_shape: tuple[int, ...]) -> dict[str, int]:

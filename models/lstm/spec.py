@@ -61,7 +61,7 @@ def input_shape(spec: LstmSpec) -> tuple[int, ...]:
 def parameter_shapes(spec: LstmSpec) -> dict[str, tuple[int, ...]]:
     """The canonical names and shapes of all weights. Gates are stacked i f g o along the last axis, with one bias."""
     head = {"head.kernel": (spec.layers[-1].width, spec.outputs), "head.bias": (spec.outputs,)}
-    return layers.recurrent_shapes(spec.features, spec.layers, gates=GATES) | head
+    return sequence.shapes_of(spec.features, spec.layers, gates=GATES) | head
 
 
 def initial_weights(spec: LstmSpec, *, seed: int) -> Weights:
@@ -79,7 +79,7 @@ def initial_weights(spec: LstmSpec, *, seed: int) -> Weights:
 
 def parts(spec: LstmSpec) -> list[Part]:
     """The layers of the network, in order."""
-    stack = layers.recurrent_parts("LSTM", spec.steps, spec.features, spec.layers, gates=GATES)
+    stack = sequence.parts_of("LSTM", spec.steps, spec.features, spec.layers, gates=GATES)
     return [*stack, layers.head_part(spec.layers[-1].width, spec.outputs)]
 
 

@@ -47,7 +47,7 @@ def input_shape(spec: RnnSpec) -> tuple[int, ...]:
 def parameter_shapes(spec: RnnSpec) -> dict[str, tuple[int, ...]]:
     """The canonical names and shapes of all weights."""
     head = {"head.kernel": (spec.layers[-1].width, spec.outputs), "head.bias": (spec.outputs,)}
-    return layers.recurrent_shapes(spec.features, spec.layers, gates=1) | head
+    return sequence.shapes_of(spec.features, spec.layers, gates=1) | head
 
 
 def initial_weights(spec: RnnSpec, *, seed: int) -> Weights:
@@ -58,7 +58,7 @@ def initial_weights(spec: RnnSpec, *, seed: int) -> Weights:
 
 def parts(spec: RnnSpec) -> list[Part]:
     """The layers of the network, in order."""
-    stack = layers.recurrent_parts("recurrent", spec.steps, spec.features, spec.layers, gates=1)
+    stack = sequence.parts_of("recurrent", spec.steps, spec.features, spec.layers, gates=1)
     return [*stack, layers.head_part(spec.layers[-1].width, spec.outputs)]
 
 

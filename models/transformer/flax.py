@@ -96,6 +96,12 @@ def variables(model: Transformer) -> Variables:
     return found
 
 
+def kernels(model: Transformer) -> Variables:
+    """The kernel of each layer, by its canonical name, for an L2 penalty."""
+    found = variables(model).items()
+    return {name.removesuffix(".kernel"): value for name, value in found if name.endswith(".kernel")}
+
+
 def _of_block(block: EncoderBlock, number: int) -> Variables:
     found = _norm(f"attention{number}_norm", block.attention_norm)
     attention = block.attention

@@ -99,6 +99,12 @@ def variables(model: keras.Model) -> dict[str, keras.Variable]:
     return found
 
 
+def kernels(model: keras.Model) -> dict[str, keras.Variable]:
+    """The kernel of each layer, by its canonical name, for an L2 penalty."""
+    found = variables(model).items()
+    return {name.removesuffix(".kernel"): value for name, value in found if name.endswith(".kernel")}
+
+
 def _of_attention(attention: keras_layers.MultiHeadAttention, number: str) -> dict[str, keras.Variable]:
     dense = {
         f"query{number}": attention.query_dense,

@@ -86,11 +86,18 @@ def variables(model: Transformer) -> layers.State:
     return found
 
 
+def kernels(model: Transformer) -> layers.State:
+    """The kernel of each layer, by its canonical name, for an L2 penalty."""
+    found = variables(model).items()
+    return {name.removesuffix(".kernel"): value for name, value in found if name.endswith(".kernel")}
+
+
 def _of_block(block: EncoderBlock, number: int) -> layers.State:
     found = layers.read_norm(block.attention_norm, name=f"attention{number}_norm")
-    kernels, biases = block.attention.in_proj_weight.T.chunk(3, dim=1), block.attention.in_proj_bias.chunk(3)
-    for part, kernel, bias in zip(("query", "key", "value"), kernels, biases, strict=True):
-        found |= {f"{part}{number}.kernel": kernel, f"{part}{number}.bias": bias}
+    kernel, bias, width = block.attention.in_proj_weight, block.attention.in_proj_bias, block.attention.embed_dim
+    for third, part in enumerate(("query", "key", "value")):
+        rows = slice(third * width, (third + 1) * width)
+        found |= {f"{part}{number}.kernel": kernel[rows].T, f"{part}{number}.bias": bias[rows]}
     dense = {"attention": block.attention.out_proj, "expand": block.expand, "contract": block.contract}
     for part, layer in dense.items():
         found |= _dense(f"{part}{number}", layer)

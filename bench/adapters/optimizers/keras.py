@@ -11,7 +11,8 @@ from bench.errors import UnavailableError
 from bench.workload.recipe import Clipping
 from bench.workload.update_rules import Adam, AdamW, RmsProp, Sgd, UpdateRule, decays
 
-KERNELS = ("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel", "embeddings")  # variables that decay
+TABLE = "embeddings"  # the variable of an embedding
+KERNELS = ("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel", TABLE)  # variables that decay
 
 
 def optimizer(  # noqa: PLR0913 (what a recipe says of an update)
@@ -34,13 +35,35 @@ def optimizer(  # noqa: PLR0913 (what a recipe says of an update)
         options["gradient_accumulation_steps"] = accumulation
     rate = learning_rate(rule.learning_rate) if rates is None else Rates(rates, accumulation)
     if isinstance(rule, RmsProp):
-        return rms_prop(rule, rate=rate, **options)
+        return with_dense_gradients(rms_prop(rule, rate=rate, **options), variables)
     if isinstance(rule, Sgd):
         made = sgd(rule, rate=rate, variables=variables, is_constant=rates is None, **options)
     else:
         made = adam(rule, rate=rate, variables=variables, compiled=compiled, **options)
+    with_dense_gradients(made, variables)
     if isinstance(rule, AdamW) and rule.decay == "kernels":
         made.exclude_from_weight_decay(var_list=[item for item in variables if item.name not in KERNELS])
+    return made
+
+
+def with_dense_gradients(made: keras.Optimizer, variables: Sequence[keras.Variable]) -> keras.Optimizer:
+    """The same optimizer, which gets a dense gradient for each embedding.
+
+    On TensorFlow such a gradient has a slice for each integer of the batch, and several slices for an integer that
+    comes more than once. Keras 3.15 squares each slice by itself: Adam's v gets Σg² in place of (Σg)², and on the other
+    backends it does not. `reshape` adds the slices of each row.
+    """
+    tables = {id(item) for item in variables if item.name == TABLE}
+    if tables and keras.backend.backend() == "tensorflow":
+        apply = made.apply
+
+        def applied(grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+            given = variables if trainable_variables is None else trainable_variables
+            pairs = zip(grads, given, strict=True)
+            dense = [keras.ops.reshape(grad, item.shape) if id(item) in tables else grad for grad, item in pairs]
+            apply(dense, trainable_variables)
+
+        made.apply = applied
     return made
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 from dataclasses import dataclass, field, replace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -113,10 +114,11 @@ CASES = {
 
 
 def started(
-    contender: str, case: Case, *, tuning: FrameworkOptions = IDIOMATIC, network: Any = None
+    contender: str, case: Case, *, tuning: FrameworkOptions = IDIOMATIC, network: ModuleType | None = None
 ) -> tuple[Adapter, Any, Any]:
     framework = contender.partition("/")[0]
-    adapter, network = load_adapter(framework), network or importlib.import_module(f"models.dnn.{framework}")
+    adapter = load_adapter(framework)
+    network = network or importlib.import_module(f"models.dnn.{framework}")
     adapter.configure(device="cpu", precision="fp64", threads=1)
     outputs = written_rules.outputs(case.recipe)
     model = network.build(written_rules.spec(outputs), written_rules.first_weights(outputs))
@@ -124,7 +126,9 @@ def started(
     return adapter, network, model
 
 
-def computed(contender: str, case: Case, *, tuning: FrameworkOptions = IDIOMATIC, network: Any = None) -> list[Weights]:
+def computed(
+    contender: str, case: Case, *, tuning: FrameworkOptions = IDIOMATIC, network: ModuleType | None = None
+) -> list[Weights]:
     """The weights after each step, half of them by `train`; the last half by `train_epoch`, of which the end counts."""
     adapter, network, model = started(contender, case, tuning=tuning, network=network)
     batches = list(zip(INPUTS, written_rules.targets(case.recipe), strict=True))
