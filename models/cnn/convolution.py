@@ -42,6 +42,8 @@ class ConvLayer:
             number, the additional one comes after the image, at the bottom and at the right, as in TensorFlow.
         depthwise: Whether each input channel has kernels of its own. `filters` is then a multiple of the input
             channels. With a multiple of m, the outputs of the first channel are the first m, and so on.
+        bias: Whether a number for each output channel is added. In front of a batch norm it has no effect: leave it
+            out there, since its gradient is nothing but rounding errors.
         activation: The activation function.
         batch_norm: The batch norm. Without this table there is none.
         shortcut: How many layers a residual connection goes around (He et al. 2015). This layer is the last of them. 0
@@ -60,6 +62,7 @@ class ConvLayer:
     dilation: Pair = 1
     padding: Literal["same", "valid"] = "valid"
     depthwise: Annotated[bool, Field(strict=True)] = False
+    bias: Annotated[bool, Field(strict=True)] = True
     activation: Activation = "relu"
     batch_norm: BatchNorm | None = None
     shortcut: Annotated[int, Field(ge=0, strict=True)] = 0
@@ -117,6 +120,7 @@ def described(layer: ConvLayer) -> str:
         for name, (down, right) in (("strides", strides), ("dilation", dilation))
         if (down, right) != (1, 1)
     ]
+    words += [] if layer.bias else ["without bias"]
     words.append(layers.tail_words(layer.activation, layer.batch_norm, 0.0))
     if layer.shortcut:
         words.append(f"shortcut around {layer.shortcut} layer{'s' * (layer.shortcut > 1)}")
@@ -128,8 +132,9 @@ def described(layer: ConvLayer) -> str:
 
 
 def convolution(images: np.ndarray, layer: ConvLayer, weights: Weights, name: str) -> np.ndarray:
-    """A convolution with its bias, and its batch norm if that comes before the activation."""
-    values = convolve(images, weights[f"{name}.kernel"], layer) + weights[f"{name}.bias"]
+    """A convolution with its bias if it has one, and its batch norm if that comes before the activation."""
+    values = convolve(images, weights[f"{name}.kernel"], layer)
+    values = values + weights[f"{name}.bias"] if layer.bias else values
     return layers.activate(values, "linear", norm(layer, "before"), weights, name)
 
 

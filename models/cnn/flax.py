@@ -38,6 +38,7 @@ class Convolution(nnx.Module):
             padding=layer.padding.upper(),
             kernel_dilation=layer.dilation,
             feature_group_count=image[2] if layer.depthwise else 1,
+            use_bias=layer.bias,
             conv_general_dilated=CONVOLUTIONS[forms["convolution"]],
             **dtypes,
             rngs=rngs,

@@ -38,7 +38,14 @@ def convolution(named: Named, *, dtype: str) -> keras.Layer:
     """The layer of Keras; the outputs of a depthwise one are in the order of the input channels, as in all twins."""
     name, layer, (_, _, channels) = named
     strides, dilation = pair(layer.strides), pair(layer.dilation)
-    options = {"strides": strides, "padding": layer.padding, "dilation_rate": dilation, "name": name, "dtype": dtype}
+    options = {
+        "strides": strides,
+        "padding": layer.padding,
+        "dilation_rate": dilation,
+        "use_bias": layer.bias,
+        "name": name,
+    }
+    options["dtype"] = dtype
     if not layer.depthwise:
         return keras_layers.Conv2D(layer.filters, pair(layer.kernel), **options)
     if strides[0] != strides[1] and keras.backend.backend() == "tensorflow":

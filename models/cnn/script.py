@@ -52,12 +52,15 @@ def pytorch_convolution(of: layers.Of) -> str:
     padding = 0 if is_uneven else (above, left) if is_strided else f'"{of["padding"]}"'
     window = f"{of['kernel']}{named(of, strides='stride', dilation='dilation')}, padding={padding}"
     groups = f", groups={of['inputs']}" if of["depthwise"] else ""
-    return f"{zeros}nn.Conv2d({of['inputs']}, {of['outputs']}, {window}{groups})"
+    bias = "" if of["bias"] else ", bias=False"
+    return f"{zeros}nn.Conv2d({of['inputs']}, {of['outputs']}, {window}{groups}{bias})"
 
 
 def keras_convolution(of: layers.Of) -> str:
     """The code of a convolution of Keras."""
-    options = f'{named(of, strides="strides", dilation="dilation_rate")}, padding="{of["padding"]}", dtype=policy'
+    bias = "" if of["bias"] else ", use_bias=False"
+    window = named(of, strides="strides", dilation="dilation_rate")
+    options = f'{window}, padding="{of["padding"]}"{bias}, dtype=policy'
     if of["depthwise"]:
         return (
             f"keras.layers.DepthwiseConv2D({of['kernel']}, depth_multiplier={of['outputs'] // of['inputs']}{options})"
@@ -69,10 +72,11 @@ def flax_convolution(of: layers.Of) -> str:
     """The code of a convolution of Flax, with `convolve` if the search chose it and the convolution allows it."""
     window = named(of, strides="strides", dilation="kernel_dilation")
     groups = f", feature_group_count={of['inputs']}" if of["depthwise"] else ""
+    bias = "" if of["bias"] else ", use_bias=False"
     in_patches = of["options"].get("convolution") == "patches" and not window and not groups
     form = ", conv_general_dilated=convolve" if in_patches else ""
     sizes = f'{of["inputs"]}, {of["outputs"]}, {pair(of["kernel"])}{window}, padding="{of["padding"].upper()}"{groups}'
-    return f"nnx.Conv({sizes}{form}{of['ending']}"
+    return f"nnx.Conv({sizes}{bias}{form}{of['ending']}"
 
 
 def flax_pool(of: layers.Of) -> str:
@@ -137,5 +141,6 @@ def _sizes(layer: ConvLayer, image: Map) -> dict[str, Any]:
         "dilation": layer.dilation,
         "padding": layer.padding,
         "depthwise": layer.depthwise,
+        "bias": layer.bias,
         "border": borders(layer, image),
     }

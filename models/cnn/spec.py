@@ -128,7 +128,7 @@ def parameter_shapes(spec: CnnSpec) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for name, layer, (_, _, channels) in convolutions(spec):
         shapes[f"{name}.kernel"] = (*pair(layer.kernel), 1 if layer.depthwise else channels, layer.filters)
-        shapes[f"{name}.bias"] = (layer.filters,)
+        shapes |= {f"{name}.bias": (layer.filters,)} if layer.bias else {}
         shapes |= layers.norm_shapes(name, layer.filters, layer.batch_norm)
     width = int(np.prod(last_map(spec)))
     for number, dense in enumerate(spec.dense):
@@ -188,7 +188,9 @@ def _of_shortcut(block: tuple[ConvLayer, ...]) -> ConvLayer:
     last = block[-1]
     down, right = (math.prod(steps) for steps in zip(*(pair(layer.strides) for layer in block), strict=True))
     before = replace(last.batch_norm, position="before") if last.batch_norm else None
-    made = ConvLayer(filters=last.filters, kernel=1, strides=(down, right), padding="same", activation="linear")
+    made = ConvLayer(
+        filters=last.filters, kernel=1, strides=(down, right), padding="same", bias=last.bias, activation="linear"
+    )
     return replace(made, batch_norm=before, initializer=last.initializer)
 
 
@@ -251,7 +253,7 @@ EXAMPLES = {
         width=8,
         channels=2,
         convolutions=(
-            ConvLayer(filters=4, depthwise=True, strides=2, padding="same", batch_norm=BEFORE),
+            ConvLayer(filters=4, depthwise=True, strides=2, padding="same", bias=False, batch_norm=BEFORE),
             ConvLayer(filters=6, kernel=1, pool=2, pooling="average"),
             ConvLayer(filters=12, kernel=2, depthwise=True, padding="same", activation="tanh"),
         ),
@@ -266,10 +268,12 @@ EXAMPLES = {
         convolutions=(
             ConvLayer(filters=4, padding="same"),
             ConvLayer(filters=4, padding="same", batch_norm=BEFORE, dropout=0.3),
-            ConvLayer(filters=4, padding="same", batch_norm=BEFORE, shortcut=2),
+            ConvLayer(filters=4, padding="same", bias=False, batch_norm=BEFORE, shortcut=2),
             ConvLayer(filters=6, strides=2, padding="same", activation="tanh"),
             ConvLayer(filters=6, padding="same", batch_norm=AFTER, shortcut=2, pool=2),
-            ConvLayer(filters=5, kernel=1, padding="same", batch_norm=BEFORE, shortcut=1, activation="sigmoid"),
+            ConvLayer(
+                filters=5, kernel=1, padding="same", bias=False, batch_norm=BEFORE, shortcut=1, activation="sigmoid"
+            ),
         ),
         global_pooling="average",
         outputs=3,

@@ -184,7 +184,8 @@ def blank(make: Callable[[nnx.Rngs], AnyModel], *, seed: int) -> AnyModel:
 def load(layer: nnx.Linear | nnx.Conv, *, name: str, weights: Weights) -> None:
     """Copy kernel and bias of layer `name` into a layer."""
     fill(layer.kernel, weights[f"{name}.kernel"])
-    fill(layer.bias, weights[f"{name}.bias"])
+    if layer.bias is not None:
+        fill(layer.bias, weights[f"{name}.bias"])
 
 
 def load_sequence(model: SequenceNetwork, weights: Weights) -> None:
@@ -224,7 +225,8 @@ def fill(variable: nnx.Variable[Array], value: np.ndarray) -> None:
 
 def read(layer: nnx.Linear | nnx.Conv, *, name: str) -> State:
     """Kernel and bias of layer `name`."""
-    return {f"{name}.kernel": layer.kernel[...], f"{name}.bias": layer.bias[...]}
+    bias = {} if layer.bias is None else {f"{name}.bias": layer.bias[...]}
+    return {f"{name}.kernel": layer.kernel[...]} | bias
 
 
 def read_sequence(model: SequenceNetwork) -> State:

@@ -132,7 +132,8 @@ def load(module: nn.Module, kernel: str, *, name: str, weights: Weights, order: 
     """Copy the weights of layer `name` into a module; `order` permutes the canonical kernel's axes into PyTorch's."""
     layer = module.get_submodule(kernel)
     layer.weight = nn.Parameter(torch.tensor(weights[f"{name}.kernel"].transpose(order)).contiguous())
-    layer.bias = nn.Parameter(torch.tensor(weights[f"{name}.bias"]))
+    if layer.bias is not None:
+        layer.bias = nn.Parameter(torch.tensor(weights[f"{name}.bias"]))
     load_batch_norm(module, name=name, weights=weights)
 
 
@@ -176,7 +177,8 @@ def load_norm(norm: nn.Module, *, name: str, weights: Weights) -> None:
 def read(module: nn.Module, kernel: str, *, name: str, order: tuple[int, ...] = (1, 0)) -> State:
     """The weights of layer `name`, in the canonical layout."""
     layer: Any = module.get_submodule(kernel)
-    state = {f"{name}.kernel": layer.weight.permute(order), f"{name}.bias": layer.bias}
+    state = {f"{name}.kernel": layer.weight.permute(order)}
+    state |= {} if layer.bias is None else {f"{name}.bias": layer.bias}
     return state | read_batch_norm(module, name=name)
 
 

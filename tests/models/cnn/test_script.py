@@ -26,7 +26,7 @@ def text_of(contender: str, spec: CnnSpec) -> str:
         (
             "pytorch",
             [
-                "nn.ZeroPad2d((0, 1, 1, 1)),\n    nn.Conv2d(2, 4, 3, stride=2, padding=0, groups=2),",
+                "nn.ZeroPad2d((0, 1, 1, 1)),\n    nn.Conv2d(2, 4, 3, stride=2, padding=0, groups=2, bias=False),",
                 'nn.Conv2d(4, 6, 1, padding="valid"),',
                 "nn.AvgPool2d(2),",
                 "nn.AdaptiveMaxPool2d(1),\n    nn.Flatten(),",
@@ -35,7 +35,8 @@ def text_of(contender: str, spec: CnnSpec) -> str:
         (
             "keras/torch",
             [
-                'keras.layers.DepthwiseConv2D(3, depth_multiplier=2, strides=2, padding="same", dtype=policy),',
+                "keras.layers.DepthwiseConv2D(3, depth_multiplier=2, strides=2, "
+                'padding="same", use_bias=False, dtype=policy),',
                 'keras.layers.Conv2D(6, 1, padding="valid", dtype=policy),',
                 "keras.layers.AveragePooling2D(2, dtype=policy),",
                 "keras.layers.GlobalMaxPooling2D(dtype=policy),",
@@ -44,7 +45,7 @@ def text_of(contender: str, spec: CnnSpec) -> str:
         (
             "flax",
             [
-                'nnx.Conv(2, 4, (3, 3), strides=2, padding="SAME", feature_group_count=2, rngs=rngs),',
+                'nnx.Conv(2, 4, (3, 3), strides=2, padding="SAME", feature_group_count=2, use_bias=False, rngs=rngs),',
                 'nnx.Conv(4, 6, (1, 1), padding="VALID", conv_general_dilated=convolve, rngs=rngs),',
                 "lambda images: nnx.avg_pool(images, (2, 2), strides=(2, 2)),",
                 "lambda images: images.max((1, 2)),",
