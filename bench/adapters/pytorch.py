@@ -115,7 +115,10 @@ class PyTorchAdapter:
         penalised = {name: (factor, kernels[name]) for name, factor in penalties(recipe, kernels).items()}
         self.loss = losses.training_loss(recipe, facts.class_weights, penalised)
         self._optimize(recipe, facts)
-        self.step = torch.compile(self._step, dynamic=False) if self.compiled == WHOLE else self._step
+        if self.compiled == WHOLE and self.accumulation > 1:
+            raise UnavailableError("torch.compile cannot compile a step with several backward passes (accumulation)")
+        step = self._step if self.accumulation == 1 else self._accumulated_step
+        self.step = torch.compile(step, dynamic=False) if self.compiled == WHOLE else step
 
     def _optimize(self, recipe: Recipe, facts: Facts) -> None:
         """Make the optimizer, and a scheduler for a recipe with a schedule.
@@ -155,17 +158,25 @@ class PyTorchAdapter:
 
     def _step(self, inputs: Tensor, targets: Tensor) -> Tensor:
         self.optimizer.zero_grad()
-        found = [self._learnt(*part) for part in parts((inputs, targets), self.accumulation)]
+        loss = self.loss(self._logits(inputs), targets)
+        loss.backward()
         if self.clipping:
             optimizers.clip(self.trainable, self.clipping)
         self.optimizer.step()
-        return found[0] if self.accumulation == 1 else torch.stack(found).sum()
-
-    def _learnt(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """The loss of a part of a batch; its gradients are added to those of the other parts."""
-        loss = self.loss(self._logits(inputs), targets)
-        loss.backward()
         return loss.detach()
+
+    def _accumulated_step(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """A step whose gradients are added up over the parts of the batch; each loss is divided by their number."""
+        self.optimizer.zero_grad()
+        found = []
+        for part in parts((inputs, targets), self.accumulation):
+            loss = self.loss(self._logits(part[0]), part[1])
+            loss.backward()
+            found.append(loss.detach())
+        if self.clipping:
+            optimizers.clip(self.trainable, self.clipping)
+        self.optimizer.step()
+        return torch.stack(found).sum()
 
     def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
         """One optimizer step for each batch, by the same loop as `train`."""

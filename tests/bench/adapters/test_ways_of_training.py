@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bench.adapters.base import Adapter
+from bench.errors import UnavailableError
 from bench.workload.axes import FrameworkOptions
 from models.layers.spec import Weights
 from tests.bench.adapters.test_recipe_rules import (
@@ -28,6 +29,7 @@ from tests.bench.adapters.written_rules import INPUTS, LABELS, Plant, largest_de
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Dynamo detected:UserWarning", "ignore::DeprecationWarning:torch.jit"),
+    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning"),  # torch's own, while it traces
 ]
 
 ALL_TOGETHER = {
@@ -79,10 +81,11 @@ def plain_network() -> Any:  # noqa: ANN401 (as a module)
 
 
 def check(contender: str, name: str, *, compiled: bool) -> None:
-    case, network = CASES[name], plain_network() if contender == "pytorch" else None
-    adapter, _, _ = started(contender, case, network=network)
-    expected = seen(written(case.recipe, case.facts()))
+    network = plain_network() if contender == "pytorch" else None
+    adapter, _, _ = started(contender, CASES[name], network=network)
     for way in ways(adapter):
+        case = CASES[name] if way != WHOLE else replace(CASES[name], recipe=replace(CASES[name].recipe, accumulation=1))
+        expected = seen(written(case.recipe, case.facts()))
         if (way in COMPILED and contender != "keras/tensorflow") == compiled:
             assert largest_deviation(computed(contender, case, tuning=way, network=network), expected) <= LIMIT, way
 
@@ -91,6 +94,11 @@ def check(contender: str, name: str, *, compiled: bool) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_every_way_of_training_follows_the_written_rules(contender: str, name: str) -> None:
     check(contender, name, compiled=False)
+
+
+def test_a_step_of_several_parts_is_not_compiled_whole() -> None:
+    with pytest.raises(UnavailableError, match="several backward passes"):
+        started("pytorch", CASES["adam"], tuning=WHOLE)
 
 
 @pytest.mark.slow

@@ -35,7 +35,7 @@ def text_of(contender: str, spec: CnnSpec) -> str:
         (
             "keras/torch",
             [
-                "keras.layers.DepthwiseConv2D(3, depth_multiplier=2, strides=2, "
+                "keras.layers.DepthwiseConv2D(3, depth_multiplier=2, strides=2, ",
                 'padding="same", use_bias=False, dtype=policy),',
                 'keras.layers.Conv2D(6, 1, padding="valid", dtype=policy),',
                 "keras.layers.AveragePooling2D(2, dtype=policy),",
