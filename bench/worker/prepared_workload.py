@@ -1,6 +1,7 @@
 """Makes a workload ready for one framework; only this module loads `models.<family>.<framework>` by name."""
 
 import importlib
+import inspect
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -177,7 +178,8 @@ def network_inputs(
 def forms(module: ModuleType) -> dict[str, tuple[str, ...]]:
     """The options with which `build` of a framework's file makes equivalent models, each with its possible values."""
     # The other annotations may be names that are imported for type checkers alone.
-    named = {name: module.build.__annotations__.get(name, object) for name in module.build.__kwdefaults__ or ()}
+    build = inspect.unwrap(module.build)
+    named = {name: build.__annotations__.get(name, object) for name in build.__kwdefaults__ or ()}
     hints = get_type_hints(SimpleNamespace(__annotations__=named), globalns=vars(module))
     return {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
 

@@ -1,13 +1,15 @@
 """Defines how the learning rate changes during training: one function computes the rate of every step."""
 
 import math
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from bench.workload.toml_types import Fraction, Number, Positive, Size, from_toml
+
+if TYPE_CHECKING:  # commands that only list workloads start faster without NumPy
+    import numpy as np
 
 Unit = Literal["epoch", "step"]
 
@@ -60,11 +62,13 @@ def steps_per_epoch(samples: int, batch_size: int, *, last_batch: Literal["keep"
 
 def rates(
     schedule: StepSchedule | CosineSchedule, learning_rate: float, *, epochs: int, steps_per_epoch: int
-) -> np.ndarray:
+) -> "np.ndarray":
     """The learning rate of each step of the training, shape (epochs × steps per epoch), in float64.
 
     After the last step the last rate stays. It is used where more steps are timed than the recipe trains.
     """
+    import numpy as np
+
     by_epoch = schedule.by == "epoch"
     units = epochs if by_epoch else epochs * steps_per_epoch
     each = [learning_rate * share(schedule, unit, units=units) for unit in range(units)]

@@ -1,13 +1,15 @@
 """Checks the keys of a recipe that change the loss or the learning rate, and computes the rates of a recipe."""
 
 from collections.abc import Iterable, Iterator, Sequence
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from bench.datasets.description import Description
 from bench.errors import in_toml, meant
 from bench.workload import schedules
 from bench.workload.recipe import ALL, Recipe
+
+if TYPE_CHECKING:  # commands that only list workloads start faster without NumPy
+    import numpy as np
 
 SMOOTH = ("cross_entropy", "binary_cross_entropy")  # the losses that take smoothed labels
 
@@ -23,7 +25,7 @@ def steps_per_epoch(recipe: Recipe, data: Description) -> int:
     return schedules.steps_per_epoch(samples, recipe.batch_size, last_batch=recipe.last_batch)
 
 
-def rates(recipe: Recipe, data: Description) -> np.ndarray | None:
+def rates(recipe: Recipe, data: Description) -> "np.ndarray | None":
     """The learning rate of each step of the training, in float64; None for a recipe without a schedule."""
     if recipe.schedule is None:
         return None

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 from flax import nnx
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.worker.prepared_workload import load_adapter
 from bench.workload import model_families
 from bench.workload.model_families import Spec
-from tests.models.networks import EXAMPLES, NETWORKS, family_of
+from tests.models.networks import EXAMPLES, NETWORKS, family_of, random_inputs
 
 SPECS: dict[str, Spec] = {family: list(examples.values())[-1] for family, examples in EXAMPLES.items()}
 
@@ -67,10 +68,12 @@ def test_the_framework_counts_as_many_parameters_as_the_spec(family: str, conten
 def test_pytorch_counts_as_many_flops_as_the_spec(network: str) -> None:
     spec = NETWORKS[network]
     family = family_of(spec)
-    *others, channels = model_families.spec_module(family).input_shape(spec)
-    model = built(family, "pytorch", spec).eval()
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(torch.zeros((BATCH, channels, *others)))
+    inputs = torch.tensor(random_inputs(spec, samples=BATCH))
+    if family == "cnn":
+        inputs = inputs.movedim(-1, 1)
+    model = built(family, "pytorch", spec)  # in mode `train`, since a fused attention is not counted
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        model(inputs.float() if inputs.is_floating_point() else inputs)
     assert counter.get_total_flops() == BATCH * model_families.flops_per_sample(family, spec)
 
 

@@ -20,6 +20,7 @@ from models.layers.spec import Weights, without_dropout
 from models.lstm.spec import LstmLayer, LstmSpec
 from tests.models.networks import NETWORKS, RICHEST, family_of, random_inputs, random_weights, reference
 
+OTHER_FORMS = [f"cnn-{name}" for name in ("valid-no-dense-layer", "same-with-an-even-kernel", "residual-blocks")]
 WITH_BRANCHES = (*RICHEST, "cnn-residual-blocks")  # Keras makes the network with shortcuts in another way
 BOTH_WAYS = "lstm-bidirectional-layers-with-batch-norm-and-dropout"
 RECIPE = Recipe(optimizer=Sgd(name="sgd", learning_rate=0.1), loss="mean_squared_error", batch_size=6, epochs=1)
@@ -208,7 +209,7 @@ def test_an_lstm_with_relu_is_computed_or_refused(contender: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", dict.fromkeys([*RICHEST, *(name for name in NETWORKS if name.startswith("cnn-"))]))
+@pytest.mark.parametrize("network", dict.fromkeys([*RICHEST, *OTHER_FORMS]))
 def test_every_option_of_a_model_predicts_and_trains_the_same(contender: str, network: str) -> None:
     spec = NETWORKS[network]
     usual = trained(contender, spec, {})

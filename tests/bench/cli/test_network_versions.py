@@ -79,7 +79,7 @@ def test_a_version_of_levelfield_that_loads_no_folders_is_refused(
     assert levelfield(*words, "--workload", "wine").code == 0, "a family of Levelfield is known there"
 
 
-@pytest.mark.slow
+@pytest.mark.study
 @pytest.mark.timeout(900)
 def test_both_versions_are_measured_in_turns_and_the_faster_one_is_found(project: Path) -> None:
     asked = ("--framework", "pytorch", "--scenario", "inference", "--batch-size", "1", "--processes", "2")

@@ -26,6 +26,7 @@ WEIGHTS = f"float64 weights after {STEPS} steps"
 
 ADAM = {"optimizer": {"name": "adam", "learning_rate": 1e-3}, "batch_size": 8, "epochs": 1}
 DROPPED = {"units": 6, "activation": "tanh", "dropout": 0.3}
+BOTH_WAYS = "bidirectional-lstm"
 WORKLOADS: dict[str, dict[str, Any]] = {
     "dnn": {
         "dataset": {"name": "synthetic", "shape": [6], "classes": 3, "train": 64, "test": 6},
@@ -45,7 +46,7 @@ WORKLOADS: dict[str, dict[str, Any]] = {
         "model": {"layers": [{"units": 5, "batch_norm": {"position": "after"}}, {"units": 4}]},
         "recipe": ADAM | {"loss": "mean_squared_error"},
     },
-    "bidirectional-lstm": {
+    BOTH_WAYS: {
         "dataset": {"name": "synthetic", "shape": [4, 3], "outputs": 2, "train": 64, "test": 6},
         "model": {
             "family": "lstm",
@@ -92,9 +93,9 @@ def certificate(contender: str, family: str, *, double: Trace | None = None) -> 
     return certify(contender, exact, rounded, dropout=family == "dnn")
 
 
-def chosen(contender: str) -> Sequence[pytest.MarkDecorator]:
-    """Tests of Keras are slow: they need three more processes."""
-    return [pytest.mark.slow] if contender in KERAS else []
+def chosen(contender: str, family: str = "") -> Sequence[pytest.MarkDecorator]:
+    """Tests of Keras are slow: they need three more processes. So are two directions, which compile for long."""
+    return [pytest.mark.slow] if contender in KERAS or family == BOTH_WAYS else []
 
 
 class Fault(NamedTuple):

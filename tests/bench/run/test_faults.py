@@ -37,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 @pytest.mark.parametrize("contender", [pytest.param(name, marks=chosen(name)) for name in CONTENDERS])
-@pytest.mark.parametrize("family", WORKLOADS)
+@pytest.mark.parametrize("family", [pytest.param(name, marks=chosen("", name)) for name in WORKLOADS])
 def test_without_a_fault_every_framework_passes(contender: str, family: str) -> None:
     found = certificate(contender, family)
     assert found.passed, [item for item in found.deviations if not item.holds]
@@ -174,7 +174,7 @@ def keras_own_adam(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.adapters.optimizers.keras.adam", own)
 
 
-PYTORCH_NORM, FLAX_NORM = "models.layers.pytorch.BiasedBatchNorm.__init__", "models.layers.flax._batch_norm"
+PYTORCH_NORM, FLAX_NORM = "models.layers.pytorch.BiasedBatchNorm.__init__", "models.layers.flax.normalisation"
 PYTORCH_RULE, FLAX_RULE = "bench.adapters.optimizers.pytorch.optimizer", "bench.adapters.optimizers.flax.optimizer"
 
 
@@ -244,7 +244,7 @@ FAULTS = [
             fault.contender,
             fault,
             id=f"{fault.contender}-{fault.family}-{fault.name}",
-            marks=chosen(fault.contender),
+            marks=chosen(fault.contender, fault.family),
         )
         for fault in FAULTS
     ],

@@ -257,7 +257,8 @@ def test_a_layer_that_no_list_describes_is_written_by_the_familys_own_files(
     assert "network.build(" not in write(usual)
 
 
-@pytest.mark.parametrize("contender", [SLOW_TO_START.get(name, name) for name in CONTENDERS])
+@pytest.mark.study
+@pytest.mark.parametrize("contender", CONTENDERS)
 def test_a_script_of_a_network_with_two_directions_trains(contender: str) -> None:
     both_ways = replace(task(contender, "lstm", {}), spec=EXAMPLES["lstm"][-1])
     assert run(write(both_ways)).split()[1:] == ["ms", "a", "step"]

@@ -63,6 +63,7 @@ def test_a_script_of_a_users_network_runs_without_its_folder(contender: str, tmp
     assert run(text).split()[1:] == ["ms", "a", "step"]
 
 
+@pytest.mark.slow
 def test_a_script_has_the_other_files_of_the_folder_and_draws_weights_as_the_folder_says(tmp_path: Path) -> None:
     family = write_family(tmp_path)
     (family / "blocks").mkdir()

@@ -115,8 +115,9 @@ def stepped(contender: str, family: str, *, rule: Sgd) -> dict[str, np.ndarray]:
     return exported
 
 
-# One with batch norm, and one whose biases have two axes in Keras; the others are slow.
-DECAYING = [pytest.param(name, marks=() if name in {"dnn", "gru"} else pytest.mark.slow) for name in FAMILIES]
+# One with batch norm, and two whose biases have two axes in Keras; the others are a study.
+KINDS = {"dnn": [], "gru": [pytest.mark.slow], "transformer": [pytest.mark.slow]}
+DECAYING = [pytest.param(name, marks=KINDS.get(name, [pytest.mark.study])) for name in FAMILIES]
 
 
 @pytest.mark.parametrize("family", DECAYING)

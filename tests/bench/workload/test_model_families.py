@@ -27,7 +27,10 @@ def test_a_spec_module_has_every_function_that_the_harness_calls(family: str) ->
     assert model_families.flops_per_sample(family, spec) > sum(
         value.size for name, value in weights.items() if "head" in name
     )
+    steps = {"steps": spec.steps * spec.features, "features": 1} if model_families.vocabulary(spec) else {}
     sizes = module.sizes(module.input_shape(spec))
+    assert sizes | steps == sizes
+    sizes = {name: size for name, size in sizes.items() if name not in steps}
     assert sizes == {name: getattr(spec, name) for name in sizes}
     assert set(sizes) < set(type(spec).__dataclass_fields__)
 

@@ -90,7 +90,7 @@ def test_a_rate_of_recurrent_dropout_is_known_by_its_name(tmp_path: Path) -> Non
     assert "expected the name" not in problem(family)
 
 
-@pytest.mark.parametrize("others", ["", ", 0, ('norm', 'first', 'head')"])
+@pytest.mark.parametrize("others", ["", ", others=('norm', 'first', 'head')"])
 def test_a_part_may_name_further_layers_whose_weights_it_has(tmp_path: Path, others: str) -> None:
     family = write_family(tmp_path)
     with (family / "spec.py").open("a") as file:

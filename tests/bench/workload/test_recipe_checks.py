@@ -92,7 +92,8 @@ def raises(family: str, spec: model_families.Spec) -> bool:
     module = model_families.spec_module(family)
     twin = __import__(f"models.{family}.pytorch", fromlist=["build"])
     model = twin.build(spec, module.initial_weights(spec, seed=0)).double().train()
-    sample = torch.zeros(1, *module.input_shape(spec), dtype=torch.float64)
+    dtype = torch.int32 if model_families.vocabulary(spec) else torch.float64
+    sample = torch.zeros(1, *module.input_shape(spec), dtype=dtype)
     try:
         model(sample.permute(0, 3, 1, 2) if family == "cnn" else sample)
     except ValueError as error:

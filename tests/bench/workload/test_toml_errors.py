@@ -40,7 +40,7 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
     ),
     "unknown key of a layer": (
         [("units = 5", "units = 5, width = 2")],
-        "model.hidden[0].width: unknown key, expected one of activation, batch_norm, dropout, initializer, units",
+        "model.hidden[0].width: unknown key, expected one of activation, batch_norm, dropout, initializer, layer_norm",
     ),
     "unknown key inside a layer": (
         [("units = 5", "units = 5, batch_norm = { place = 1 }")],
@@ -131,7 +131,7 @@ MISTAKES: dict[str, tuple[list[Change], str]] = {
     ),
     "unknown activation": (
         [("units = 5", 'units = 5, activation = "selu"')],
-        "model.hidden[0].activation: found 'selu', expected 'linear', 'relu', 'tanh' or 'sigmoid'",
+        "model.hidden[0].activation: found 'selu', expected 'linear', 'relu', 'tanh', 'sigmoid', ",
     ),
     "one class": ([("classes = 3", "classes = 1")], "dataset.classes: found 1, expected a number of at least 2 (data "),
     "a batch larger than the data": (

@@ -98,17 +98,18 @@ def test_the_digest_changes_with_the_code_of_the_spec_and_of_the_shared_layers(
     for folder in ("layers", "dnn", "cnn", "lstm"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "spec.py").write_bytes((model_families.FOLDER / folder / "spec.py").read_bytes())
-    shared = "layers/sequence.py"
-    (tmp_path / shared).write_bytes((model_families.FOLDER / shared).read_bytes())
+    shared = ("layers/sequence.py", "layers/activations.py")
+    for name in shared:
+        (tmp_path / name).write_bytes((model_families.FOLDER / name).read_bytes())
     monkeypatch.setattr(model_families, "FOLDER", tmp_path)
     assert tiny().digest == before
     digests = set()
-    for name in ("lstm/spec.py", "dnn/spec.py", "layers/spec.py", shared):
+    for name in ("lstm/spec.py", "dnn/spec.py", "layers/spec.py", *shared):
         with (tmp_path / name).open("a") as file:
             file.write("CHANGED = True\n")
         digests.add(tiny().digest)
     assert before in digests, "this workload does not use the spec of another family"
-    assert len(digests) == 4
+    assert len(digests) == 5
 
 
 def test_the_digest_changes_with_the_data_even_if_the_options_stay_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,14 +82,14 @@ def test_a_network_with_shortcuts_is_no_list_and_its_script_has_the_source_of_th
         assert "network.build(spec, weights, seed=0" in text
 
 
-@pytest.mark.slow
+@pytest.mark.study
 @pytest.mark.parametrize("name", [*LISTS, "residual-blocks"])
 @pytest.mark.parametrize("contender", CONTENDERS)
 def test_a_script_with_every_option_trains(contender: str, name: str) -> None:
     assert run(text_of(contender, EXAMPLES[name])).split()[1:] == ["ms", "a", "step"]
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_a_script_with_shortcuts_predicts_in_bfloat16() -> None:
     asked = replace(task("flax", "cnn", {}, scenario="inference"), spec=EXAMPLES["residual-blocks"], precision="bf16")
     assert run(write(asked)).split()[1:] == ["ms", "a", "query"]

@@ -156,7 +156,7 @@ def test_the_examples_have_dropout() -> None:
     ("wrong", "message"),
     [
         ({"units": 0}, "greater than 0"),
-        ({"units": 3, "activation": "gelu"}, "'linear', 'relu', 'tanh' or 'sigmoid'"),
+        ({"units": 3, "activation": "selu"}, "'linear', 'relu', .* or 'softplus'"),
         ({"units": 3, "dropout": 1.0}, "less than 1"),
         ({"units": 3, "dropout": float("nan")}, "finite number|greater than or equal to 0"),
         ({"units": 3, "kernel": 3}, "Unexpected keyword argument"),
