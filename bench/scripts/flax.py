@@ -24,7 +24,7 @@ from flax import nnx
 jax.config.update("jax_default_matmul_precision", "{matmul}")
 {helpers}
 {model}
-inputs = jax.random.normal(jax.random.key(1), ({shape},))
+inputs = {inputs}
 '''
 
 LEARN = """targets = {targets}
@@ -160,7 +160,7 @@ def write(task: Task) -> str:
         "matmul": {"tf32": "tensorfloat32", "bf16": "default"}.get(task.precision, "highest"),
         "helpers": before,
         "model": made,
-        "shape": ", ".join(map(str, task.input_shape)),
+        "inputs": _inputs(task),
         "targets": _targets(task),
         "optimizer": _update(task.recipe),
         "loss": LOSSES[task.recipe.loss],
@@ -208,6 +208,14 @@ PACKED: dict[str, Word] = {
         f"use_fast_variance=False{of['ending']}"
     ),
 }
+
+
+def _inputs(task: Task) -> str:
+    """The call that makes the inputs."""
+    shape = f"({', '.join(map(str, task.input_shape))},)"
+    if task.vocabulary:
+        return f"jax.random.randint(jax.random.key(1), {shape}, 0, {task.vocabulary})"
+    return f"jax.random.normal(jax.random.key(1), {shape})"
 
 
 def _targets(task: Task) -> str:

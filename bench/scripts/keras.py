@@ -23,7 +23,7 @@ import numpy as np
 {keep_freed}{settings}
 policy = "{policy}"
 {helpers}model = {model}
-inputs = keras.ops.convert_to_tensor(np.random.default_rng(0).normal(size=({shape},)).astype("float32"))
+inputs = keras.ops.convert_to_tensor(np.random.default_rng(0).{inputs})
 '''
 
 COMPILE = """targets = keras.ops.convert_to_tensor({targets})
@@ -219,7 +219,7 @@ def write(task: Task) -> str:
         "policy": "mixed_bfloat16" if task.precision == "bf16" else "float32",
         "model": made,
         "helpers": helpers,
-        "shape": ", ".join(map(str, task.input_shape)),
+        "inputs": _inputs(task),
         "targets": _targets(task),
         "optimizer": _optimizer(task.recipe),
         "loss": LOSSES[task.recipe.loss],
@@ -249,6 +249,14 @@ def _network(task: Task) -> tuple[str, str]:
         return twin.built(task, **types), twin.modules(task)
     packed = "\n".join(f"    {layer}," for layer in layers(task, PACKED))
     return f"keras.Sequential([\n    keras.Input({task.input_shape[1:]}),\n{packed}\n])", ""
+
+
+def _inputs(task: Task) -> str:
+    """The method of a generator that makes the inputs."""
+    shape = f"size=({', '.join(map(str, task.input_shape))},)"
+    if task.vocabulary:
+        return f'integers({task.vocabulary}, {shape}, dtype="int32")'
+    return f'normal({shape}).astype("float32")'
 
 
 def _targets(task: Task) -> str:

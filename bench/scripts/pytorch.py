@@ -24,7 +24,7 @@ torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = {tf32}
 {helpers}
 model = {model}.to(device{channels_last})
 call = {call}
-inputs = torch.randn({shape}, device=device){inputs_layout}
+inputs = {inputs}, device=device){inputs_layout}
 '''
 
 TRAINING = """
@@ -174,7 +174,7 @@ def write(task: Task) -> str:
         "model": made,
         "channels_last": ", memory_format=torch.channels_last" if last else "",
         "call": "model" if compiled in {"off", WHOLE} else f'torch.compile(model, mode="{compiled}", dynamic=False)',
-        "shape": ", ".join(map(str, task.input_shape if last else shape)),
+        "inputs": _inputs(task, task.input_shape if last else shape),
         # `.to(memory_format=...)` would not change the strides of images with one channel.
         "inputs_layout": ".permute(0, 3, 1, 2)" if last else "",
         "targets": _targets(task),
@@ -203,6 +203,13 @@ def _network(task: Task) -> tuple[str, str]:
         return twin.built(task), twin.modules(task)
     packed = "\n".join(f"    {layer}," for layer in layers(task, PACKED))
     return f"nn.Sequential(\n{packed}\n)", "\n".join(text for name, text in HELPERS.items() if f"{name}(" in packed)
+
+
+def _inputs(task: Task, shape: tuple[int, ...]) -> str:
+    """The call that makes the inputs, without its device."""
+    if task.vocabulary:
+        return f"torch.randint({task.vocabulary}, {shape}, dtype=torch.int32"
+    return f"torch.randn({', '.join(map(str, shape))}"
 
 
 def _targets(task: Task) -> str:

@@ -80,6 +80,11 @@ class Task:
         return (self.batch_size, *module.input_shape(self.spec))
 
     @property
+    def vocabulary(self) -> int:
+        """How many different integers the inputs may be; 0 if they are numbers of any value."""
+        return model_families.vocabulary(self.spec)
+
+    @property
     def has_labels(self) -> bool:
         """Whether targets are integer labels, one for each sample."""
         return self.recipe.loss == "cross_entropy"

@@ -170,7 +170,7 @@ def network_inputs(
     if wrong.size:
         raise DataError(
             f"the inputs of the network: found {wrong[0]:g}, expected whole numbers from 0 to {vocabulary - 1}, since "
-            f"model.vocabulary is {vocabulary}"
+            f"model.vocabulary is {vocabulary}; correct the data, or model.vocabulary"
         )
     return shaped.astype(np.int32, copy=False)
 

@@ -14,6 +14,7 @@ import models
 from bench.scripts import write
 from bench.workload import model_families, own_families
 from bench.workload.workload import load_workload
+from models.transformer.spec import EXAMPLES
 from tests.bench.scripts.test_scripts import CONTENDERS, run, task
 from tests.bench.workload.own_family import change, write_family
 
@@ -44,6 +45,14 @@ def test_a_family_without_a_script_of_its_own_gets_a_script(contender: str, made
     assert "class PlainSpec" in text
     if contender == "pytorch":
         assert run(text).split()[1:] == ["ms", "a", "step"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("contender", CONTENDERS)
+def test_a_script_of_a_network_of_integers_trains(contender: str) -> None:
+    spec = EXAMPLES["integers-with-norms-after-and-dropout"]
+    text = write(replace(task(contender, "dnn", {}), family="transformer", spec=spec))
+    assert run(text).split()[1:] == ["ms", "a", "step"]
 
 
 def script(family: Path, contender: str) -> str:
