@@ -11,7 +11,8 @@ from jax import Array
 from bench.workload.recipe import Clipping
 from bench.workload.update_rules import Adam, AdamW, RmsProp, Sgd, UpdateRule, decays
 
-KERNELS = ("kernel", "embedding")  # the last name in the path of a parameter that decays
+KERNEL = 2  # axes of a kernel, at least; scales and offsets have one
+BIAS = "bias"  # the last name in the path of a bias, which has two axes in attention
 
 
 def optimizer(rule: UpdateRule, *, rates: np.ndarray | None = None) -> optax.GradientTransformation:
@@ -49,8 +50,10 @@ def _mask(rule: Sgd | Adam | AdamW) -> Any:  # noqa: ANN401 (a function of a tre
 
 
 def _kernels(parameters: Any) -> Any:  # noqa: ANN401 (a tree of parameters)
-    """The same tree with whether each parameter is a kernel or the table of an embedding."""
-    return jax.tree_util.tree_map_with_path(lambda path, _: _name(path) in KERNELS, parameters)
+    """The same tree with whether each parameter is a kernel or a table, so that it decays."""
+    return jax.tree_util.tree_map_with_path(
+        lambda path, value: value.ndim >= KERNEL and _name(path) != BIAS, parameters
+    )
 
 
 def _name(path: tuple[Any, ...]) -> str:

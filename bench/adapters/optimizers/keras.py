@@ -12,7 +12,8 @@ from bench.workload.recipe import Clipping
 from bench.workload.update_rules import Adam, AdamW, RmsProp, Sgd, UpdateRule, decays
 
 TABLE = "embeddings"  # the variable of an embedding
-KERNELS = ("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel", TABLE)  # variables that decay
+KERNEL = 2  # axes of a kernel, at least; scales and offsets have one
+BIAS = "bias"  # the name of a bias, which has two axes in attention and in a GRU
 
 
 def optimizer(  # noqa: PLR0913 (what a recipe says of an update)
@@ -42,8 +43,13 @@ def optimizer(  # noqa: PLR0913 (what a recipe says of an update)
         made = adam(rule, rate=rate, variables=variables, compiled=compiled, **options)
     with_dense_gradients(made, variables)
     if isinstance(rule, AdamW) and rule.decay == "kernels":
-        made.exclude_from_weight_decay(var_list=[item for item in variables if item.name not in KERNELS])
+        made.exclude_from_weight_decay(var_list=[item for item in variables if not _is_kernel(item)])
     return made
+
+
+def _is_kernel(variable: keras.Variable) -> bool:
+    """Whether a variable is a kernel or a table, so that it decays."""
+    return len(variable.shape) >= KERNEL and variable.name != BIAS
 
 
 def with_dense_gradients(made: keras.Optimizer, variables: Sequence[keras.Variable]) -> keras.Optimizer:
@@ -163,7 +169,7 @@ def _coupled(kind: Any, rule: Sgd | Adam, variables: Sequence[keras.Variable]) -
     """The optimizer with λ·p added to each clipped gradient; the `weight_decay` of Keras would be decoupled."""
     if not decays(rule):
         return kind
-    spared = {id(item) for item in variables if rule.decay == "kernels" and item.name not in KERNELS}
+    spared = {id(item) for item in variables if rule.decay == "kernels" and not _is_kernel(item)}
     factor = constant(rule.weight_decay)
 
     class Coupled(kind):  # type: ignore[misc] # the base class is known only at run time

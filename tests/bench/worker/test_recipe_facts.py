@@ -109,6 +109,8 @@ def stepped(contender: str, family: str, *, rule: Sgd) -> dict[str, np.ndarray]:
     shape = model_families.spec_module(family).input_shape(spec)
     generator = np.random.default_rng(3)
     inputs, targets = generator.normal(size=(6, *shape)), generator.normal(size=(6, spec.outputs))
+    if vocabulary := getattr(spec, "vocabulary", None):
+        inputs = generator.integers(vocabulary, size=(6, *shape), dtype=np.int32)
     adapter.wait(adapter.train([adapter.put(inputs, targets)]))
     adapter.settle()
     exported: dict[str, np.ndarray] = module.export(model)
