@@ -45,6 +45,12 @@ def descendants(run: subprocess.Popen[str]) -> list[psutil.Process]:
     return psutil.Process(run.pid).children(recursive=True)
 
 
+def workers(run: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The processes that the fork servers of a run have made."""
+    servers = psutil.Process(run.pid).children()
+    return [worker for server in servers for worker in server.children()]
+
+
 def interrupt(run: subprocess.Popen[str]) -> tuple[int, str, list[psutil.Process]]:
     """Ctrl-C: the exit code, what was said, and the processes that there were."""
     there = descendants(run)
@@ -74,10 +80,6 @@ def test_a_killed_worker_and_an_interrupt_lose_nothing_and_the_run_can_be_comple
         "--threads",
         1,
     ]
-
-    def workers(run: subprocess.Popen[str]) -> list[psutil.Process]:
-        clients = psutil.Process(run.pid).children()
-        return [worker for client in clients for worker in client.children()]
 
     with started(place.command(*asked)) as run:
         until(lambda: stored_lines(place) >= 3)  # memory, and a case that was timed: from now on workers are of cases
@@ -114,7 +116,7 @@ def test_an_interrupt_before_anything_was_measured_ends_every_process(tmp_path: 
     place = prepared(tmp_path)
     place.workload.write_text(toml(("units = 5", "units = 4")))  # whose traces are not in the cache
     with started(place.command("--workload", place.workload, "--framework", "pytorch,flax")) as run:
-        until(lambda: len(psutil.Process(run.pid).children()) >= 3)  # two fork servers, and a process for memory
+        until(lambda: workers(run))  # the first ones train for the proof
         code, said, there = interrupt(run)
     assert code == 130
     assert said.splitlines()[-1].startswith("levelfield: interrupted; ")
