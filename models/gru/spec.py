@@ -10,8 +10,9 @@ from pydantic.dataclasses import dataclass
 from models.layers import probes, sequence
 from models.layers import spec as layers
 from models.layers.activations import sigmoid
-from models.layers.examples import AFTER
-from models.layers.spec import GLOROT, Initializer, Part, RecurrentLayer, Size, Weights, type_checked
+from models.layers.examples import AFTER, NORM_AFTER
+from models.layers.sequence import Inputs, SequenceSpec
+from models.layers.spec import Part, RecurrentLayer, Weights, type_checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
@@ -26,22 +27,10 @@ class GruLayer(RecurrentLayer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
-class GruSpec:
-    """A gated recurrent network: stacked GRU layers and a linear head on the last state.
+class GruSpec(SequenceSpec):
+    """A gated recurrent network: stacked GRU layers and a linear head on the last state."""
 
-    Attributes:
-        steps: The length of a sequence. The data set decides it.
-        features: The numbers of one time step. The data set decides it.
-        layers: The recurrent layers, from the input to the head.
-        outputs: The outputs of the head. The data set decides it.
-        head_initializer: How the kernel of the linear head is initialized.
-    """
-
-    steps: Size
-    features: Size
     layers: Annotated[tuple[GruLayer, ...], Field(min_length=1)]
-    outputs: Size
-    head_initializer: Initializer = GLOROT
 
 
 Spec = GruSpec
@@ -50,11 +39,7 @@ PROBES = probes.DENSE
 GATES = 3  # r z n: reset, update, candidate
 
 sizes = layers.sequence_sizes
-
-
-def input_shape(spec: GruSpec) -> tuple[int, ...]:
-    """The shape of one sample as the network takes it."""
-    return (spec.steps, spec.features)
+input_shape = sequence.input_shape
 
 
 def parameter_shapes(spec: GruSpec) -> dict[str, tuple[int, ...]]:
@@ -63,11 +48,11 @@ def parameter_shapes(spec: GruSpec) -> dict[str, tuple[int, ...]]:
     There are two biases, since the recurrent bias is multiplied by the reset gate.
     """
     shapes: dict[str, tuple[int, ...]] = {}
-    for name, shape in sequence.shapes_of(spec.features, spec.layers, gates=GATES).items():
+    for name, shape in sequence.parameter_shapes(spec, gates=GATES).items():
         shapes[name] = shape
-        if name.endswith(".bias"):
+        if name.endswith(".bias") and name != "head.bias":
             shapes[name.replace(".bias", ".recurrent_bias")] = shape
-    return shapes | {"head.kernel": (spec.layers[-1].width, spec.outputs), "head.bias": (spec.outputs,)}
+    return shapes
 
 
 def initial_weights(spec: GruSpec, *, seed: int) -> Weights:
@@ -75,25 +60,20 @@ def initial_weights(spec: GruSpec, *, seed: int) -> Weights:
 
     Kernels by their layers' initializers, recurrent kernels orthogonal, biases zero.
     """
-    initializers = sequence.initializers(spec.layers) | {"head": spec.head_initializer}
-    return layers.initial_weights(parameter_shapes(spec), initializers, seed=seed, gates=GATES)
+    return layers.initial_weights(parameter_shapes(spec), sequence.initializers(spec), seed=seed, gates=GATES)
 
 
 def parts(spec: GruSpec) -> list[Part]:
     """The layers of the network, in order."""
-    stack = sequence.parts_of("GRU", spec.steps, spec.features, spec.layers, gates=GATES)
-    return [*stack, layers.head_part(spec.layers[-1].width, spec.outputs)]
+    return sequence.parts("GRU", spec, gates=GATES)
 
 
-def forward(
-    spec: GruSpec, weights: Weights, inputs: Float[np.ndarray, "batch time features"]
-) -> Float[np.ndarray, "batch outputs"]:
+def forward(spec: GruSpec, weights: Weights, inputs: Inputs) -> Float[np.ndarray, "batch outputs"]:
     """The logits in NumPy, which every framework must match.
 
     Cho et al. 2014, but with the reset gate after the matrix multiplication, as in cuDNN.
     """
-    values = sequence.recurrent(spec.layers, weights, inputs, states=_states)
-    return values @ weights["head.kernel"] + weights["head.bias"]
+    return sequence.forward(spec, weights, inputs, states=_states)
 
 
 def _states(
@@ -119,6 +99,14 @@ EXAMPLES = {
         steps=4,
         features=3,
         layers=(GruLayer(units=5, batch_norm=AFTER, dropout=0.4), GruLayer(units=4, batch_norm=AFTER)),
+        outputs=2,
+    ),
+    "embedded-integers-with-layer-norm": GruSpec(
+        steps=2,
+        features=2,
+        vocabulary=7,
+        width=3,
+        layers=(GruLayer(units=3, layer_norm=NORM_AFTER, dropout=0.4), GruLayer(units=4, layer_norm=NORM_AFTER)),
         outputs=2,
     ),
     "bidirectional-layers-with-batch-norm-and-dropout": GruSpec(

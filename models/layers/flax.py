@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import Array
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from models.layers.activations import LEAK, Activation
 from models.layers.sequence import SequenceSpec
@@ -97,7 +97,7 @@ class Recurrent(nnx.Module):
         self.spec, self.return_sequences, self.dtype = layer, return_sequences, dtypes["dtype"]
         directions = [nnx.RNN(cell, unroll=int(unroll)) for cell in cells]
         self.recurrence = nnx.Bidirectional(*directions) if layer.bidirectional else directions[0]
-        self.tail = Tail(layer.width, "linear", layer.batch_norm, layer.dropout, dtypes=dtypes, rngs=rngs)
+        self.tail = Tail(layer.width, "linear", layer.norm, layer.dropout, dtypes=dtypes, rngs=rngs)
 
     def __call__(self, sequence: Array) -> Array:
         # By default Flax creates the initial state in the dtype of the parameters, not in that of the computation.
@@ -131,7 +131,9 @@ class SequenceNetwork(nnx.Module):
     ) -> None:
         if any(layer.recurrent_dropout for layer in spec.layers):
             raise NotImplementedError("Flax' recurrent layers have no recurrent dropout: set recurrent_dropout to 0")
-        widths = (spec.features, *(layer.width for layer in spec.layers))
+        rows = spec.vocabulary
+        self.embedding = nnx.Embed(rows, spec.embedded, **dtypes, rngs=rngs) if rows else None
+        widths = (spec.embedded, *(layer.width for layer in spec.layers))
         last = len(spec.layers) - 1
         self.layers = nnx.List(
             Recurrent(
@@ -146,10 +148,13 @@ class SequenceNetwork(nnx.Module):
         )
         self.head = nnx.Linear(widths[-1], spec.outputs, **dtypes, rngs=rngs)
 
-    def __call__(self, sequence: Float[Array, "batch time features"]) -> Float[Array, "batch outputs"]:
+    def __call__(
+        self, sequence: Float[Array, "batch time features"] | Int[Array, "batch time"]
+    ) -> Float[Array, "batch outputs"]:
+        values = sequence if self.embedding is None else self.embedding(sequence)
         for layer in self.layers:
-            sequence = layer(sequence)
-        return self.head(sequence)
+            values = layer(values)
+        return self.head(values)
 
 
 def last_states(states: Array, *, both: bool) -> Array:
@@ -190,6 +195,8 @@ def load(layer: nnx.Linear | nnx.Conv, *, name: str, weights: Weights) -> None:
 
 def load_sequence(model: SequenceNetwork, weights: Weights) -> None:
     """Copy the weights of all layers and of the head; Flax stacks the gates as in the canonical weights."""
+    if model.embedding is not None:
+        fill(model.embedding.embedding, weights["embedding.table"])
     for number, layer in enumerate(model.layers):
         for name, cell in zip(recurrences(number, layer.spec), layer.cells, strict=True):
             fill(cell.dense_i.kernel, weights[f"{name}.kernel"])
@@ -231,7 +238,7 @@ def read(layer: nnx.Linear | nnx.Conv, *, name: str) -> State:
 
 def read_sequence(model: SequenceNetwork) -> State:
     """The weights of all layers and of the head."""
-    state: State = {}
+    state: State = {} if model.embedding is None else {"embedding.table": model.embedding.embedding[...]}
     for number, layer in enumerate(model.layers):
         for name, cell in zip(recurrences(number, layer.spec), layer.cells, strict=True):
             state[f"{name}.kernel"] = cell.dense_i.kernel[...]

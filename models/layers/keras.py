@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers
 
 from models.layers.activations import LEAK, Activation
-from models.layers.sequence import SequenceSpec
+from models.layers.sequence import SequenceSpec, input_shape
 from models.layers.spec import BatchNorm, DenseLayer, Norm, RecurrentLayer, Weights, recurrences
 
 BACKWARD = 1000  # added to the seed of a forward recurrence; a network has fewer layers
@@ -42,17 +42,20 @@ def add_dense(model: Stack, layer: DenseLayer, *, seed: int, name: str, dtype: s
 def sequence_network(
     spec: SequenceSpec, weights: Weights, *, recurrence: Callable[..., layers.RNN], seed: int, dtype: str
 ) -> keras.Sequential:
-    """The model: recurrent layers, each with its batch norm and its dropout, and the linear head.
+    """The model: the table of integers, recurrent layers, each with its norm and its dropout, and the linear head.
 
     `recurrence` makes one direction of a layer. It gets the layer's spec, and by keyword `return_sequences`,
     `go_backwards`, `seed`, `name` and `dtype`.
     """
-    model = keras.Sequential([keras.Input((spec.steps, spec.features), dtype=weights["head.bias"].dtype.name)])
+    given = "int32" if spec.vocabulary else weights["head.bias"].dtype.name
+    model = keras.Sequential([keras.Input(input_shape(spec), dtype=given)])
+    if spec.vocabulary:
+        model.add(layers.Embedding(spec.vocabulary, spec.embedded, name="embedding", dtype=dtype))
     for number, layer in enumerate(spec.layers):
         name, last = f"layer{number}", number == len(spec.layers) - 1
         made = partial(recurrence, layer, return_sequences=not last, dtype=dtype)
         _add_recurrent(model, layer, recurrences(number, layer), made=made, seed=seed, dtype=dtype)
-        add_tail(model, "linear", layer.batch_norm, name=name, dtype=dtype)
+        add_tail(model, "linear", layer.norm, name=name, dtype=dtype)
         add_dropout(model, layer.dropout, seed=seed, dtype=dtype)
     model.add(layers.Dense(spec.outputs, name="head", dtype=dtype))
     load(model, weights)
@@ -177,6 +180,7 @@ PARTS = {
     "kernel": "kernel",
     "recurrent_kernel": "recurrent",
     "bias": "bias",
+    "embeddings": "table",
     "gamma": "scale",
     "beta": "offset",
     "moving_mean": "mean",

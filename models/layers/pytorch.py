@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models.layers.activations import LEAK, Activation
@@ -70,12 +70,14 @@ class Recurrent(nn.Module):
         super().__init__()
         self.spec, self.return_sequences = layer, return_sequences
         self.recurrence = recurrence
-        self.tail = tail(layer.width, "linear", layer.batch_norm, layer.dropout)
+        self.tail = tail(layer.width, "linear", layer.norm, layer.dropout)
 
     def forward(self, sequence: Tensor) -> Tensor:
         states, _ = self.recurrence(sequence)
-        if self.return_sequences:
+        if self.return_sequences and self.spec.batch_norm:
             return self.tail(states.mT).mT  # batch norm expects (batch, channels, steps)
+        if self.return_sequences:
+            return self.tail(states)
         return self.tail(last_states(states, both=self.recurrence.bidirectional))
 
 
@@ -86,7 +88,8 @@ class SequenceNetwork(nn.Module):
             raise NotImplementedError(
                 "PyTorch's recurrent layers have no recurrent dropout: set recurrent_dropout to 0"
             )
-        widths = (spec.features, *(layer.width for layer in spec.layers))
+        self.embedding = nn.Embedding(spec.vocabulary, spec.embedded) if spec.vocabulary else None
+        widths = (spec.embedded, *(layer.width for layer in spec.layers))
         last = len(spec.layers) - 1
         self.layers = nn.ModuleList(
             Recurrent(recurrence(widths[number], layer), layer, return_sequences=number != last)
@@ -94,10 +97,13 @@ class SequenceNetwork(nn.Module):
         )
         self.head = nn.Linear(widths[-1], spec.outputs)
 
-    def forward(self, sequence: Float[Tensor, "batch time features"]) -> Float[Tensor, "batch outputs"]:
+    def forward(
+        self, sequence: Float[Tensor, "batch time features"] | Int[Tensor, "batch time"]
+    ) -> Float[Tensor, "batch outputs"]:
+        values = sequence if self.embedding is None else self.embedding(sequence)
         for layer in self.layers:
-            sequence = layer(sequence)
-        return self.head(sequence)
+            values = layer(values)
+        return self.head(values)
 
 
 def last_states(states: Tensor, *, both: bool) -> Tensor:
@@ -139,6 +145,8 @@ def load(module: nn.Module, kernel: str, *, name: str, weights: Weights, order: 
 
 def load_sequence(model: SequenceNetwork, weights: Weights) -> None:
     """Copy the weights of all layers and of the head; PyTorch stacks the gates as in the canonical weights."""
+    if model.embedding is not None:
+        model.embedding.weight = nn.Parameter(torch.tensor(weights["embedding.table"]))
     for number, layer in enumerate(model.layers):
         for name, ending in zip(recurrences(number, layer.spec), ENDINGS, strict=False):
             _load_recurrence(layer.recurrence, ending, name=name, weights=weights)
@@ -184,7 +192,7 @@ def read(module: nn.Module, kernel: str, *, name: str, order: tuple[int, ...] = 
 
 def read_sequence(model: SequenceNetwork) -> State:
     """The weights of all layers and of the head."""
-    state: State = {}
+    state: State = {} if model.embedding is None else {"embedding.table": model.embedding.weight}
     for number, layer in enumerate(model.layers):
         for name, ending in zip(recurrences(number, layer.spec), ENDINGS, strict=False):
             state |= _read_recurrence(layer.recurrence, ending, name=name)

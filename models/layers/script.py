@@ -37,20 +37,20 @@ def dense(inputs: int, layers: Sequence[DenseLayer], outputs: int) -> Iterator[L
 
 
 def recurrent(kind: str, spec: SequenceSpec) -> Iterator[Layer] | None:
-    """The layers of a recurrent network; None if a layer is bidirectional or has recurrent dropout."""
-    if any(layer.bidirectional or layer.recurrent_dropout for layer in spec.layers):
+    """The layers of a recurrent network; None if it has a table, both directions, or recurrent dropout."""
+    if spec.vocabulary or any(layer.bidirectional or layer.recurrent_dropout for layer in spec.layers):
         return None
     return _recurrent(kind, spec)
 
 
 def _recurrent(kind: str, spec: SequenceSpec) -> Iterator[Layer]:
-    """Recurrent layers, each with its batch norm and its dropout, and the linear head."""
+    """Recurrent layers, each with its norm and its dropout, and the linear head."""
     inputs = spec.features
     for number, layer in enumerate(spec.layers):
         last = number == len(spec.layers) - 1
         sizes = {"inputs": inputs, "units": layer.units, "activation": layer.activation, "last": last}
         yield Layer(kind, sizes)
-        yield from tail(layer.units, "linear", layer.batch_norm, axes=0 if last else 1)
+        yield from tail(layer.units, "linear", layer.norm, axes=0 if last else 1)
         yield from dropout(layer.dropout)
         inputs = layer.units
     yield Layer("dense", {"inputs": inputs, "outputs": spec.outputs})

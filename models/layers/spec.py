@@ -79,6 +79,7 @@ class Initializer:
 
 
 GLOROT = Initializer(name="glorot_uniform")
+TABLE = Initializer(name="normal", deviation=0.02)  # of a table of integers or of positions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
@@ -117,12 +118,14 @@ class DenseLayer:
 class RecurrentLayer:
     """One recurrent layer. It returns the whole sequence, or only the last state if it is the last layer.
 
-    Batch norm and dropout follow the layer.
+    A norm and dropout follow the layer.
 
     Attributes:
         units: The number of units of each direction.
         activation: The activation inside the recurrence.
         batch_norm: The batch norm. Without this table there is none. Its position has to be `"after"`.
+        layer_norm: The layer norm over the outputs of each time step. Without this table there is none. Its position
+            has to be `"after"`. A layer has at most one norm.
         dropout: The share of outputs that dropout sets to zero in training.
         initializer: How the input kernel is initialized. The recurrent kernel is always initialized orthogonal.
         bidirectional: Whether a second recurrence with its own weights reads the sequence from its end to its start.
@@ -134,15 +137,24 @@ class RecurrentLayer:
     units: Size
     activation: Literal["tanh", "relu"] = "tanh"
     batch_norm: BatchNorm | None = None
+    layer_norm: LayerNorm | None = None
     dropout: Fraction = 0.0
     initializer: Initializer = GLOROT
     bidirectional: Annotated[bool, Field(strict=True)] = False
     recurrent_dropout: Fraction = 0.0
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a batch norm before the activation, which is inside the recurrence."""
-        if self.batch_norm and self.batch_norm.position == "before":
-            raise ValueError("batch norm can only come after a recurrent layer: position must be 'after'")
+        """Raise ValueError for two norms, or for one before the activation, which is inside the recurrence."""
+        if self.batch_norm and self.layer_norm:
+            raise ValueError("found batch_norm and layer_norm, expected at most one norm in a layer")
+        if self.norm and self.norm.position == "before":
+            kind = "batch" if self.batch_norm else "layer"
+            raise ValueError(f"{kind} norm can only come after a recurrent layer: position must be 'after'")
+
+    @property
+    def norm(self) -> Norm | None:
+        """The norm of the layer, of either kind."""
+        return self.batch_norm or self.layer_norm
 
     @property
     def width(self) -> int:

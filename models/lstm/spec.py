@@ -10,8 +10,9 @@ from pydantic.dataclasses import dataclass
 from models.layers import probes, sequence
 from models.layers import spec as layers
 from models.layers.activations import ACTIVATIONS, sigmoid
-from models.layers.examples import AFTER
-from models.layers.spec import GLOROT, Initializer, Part, RecurrentLayer, Size, Weights, type_checked
+from models.layers.examples import AFTER, NORM_AFTER
+from models.layers.sequence import Inputs, SequenceSpec
+from models.layers.spec import Part, RecurrentLayer, Weights, type_checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
@@ -27,22 +28,10 @@ class LstmLayer(RecurrentLayer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
-class LstmSpec:
-    """A long short-term memory network: stacked LSTM layers and a linear head on the last state.
+class LstmSpec(SequenceSpec):
+    """A long short-term memory network: stacked LSTM layers and a linear head on the last state."""
 
-    Attributes:
-        steps: The length of a sequence. The data set decides it.
-        features: The numbers of one time step. The data set decides it.
-        layers: The recurrent layers, from the input to the head.
-        outputs: The outputs of the head. The data set decides it.
-        head_initializer: How the kernel of the linear head is initialized.
-    """
-
-    steps: Size
-    features: Size
     layers: Annotated[tuple[LstmLayer, ...], Field(min_length=1)]
-    outputs: Size
-    head_initializer: Initializer = GLOROT
 
 
 Spec = LstmSpec
@@ -51,17 +40,12 @@ PROBES = probes.DENSE
 GATES = 4  # i f g o: input, forget, candidate, output
 
 sizes = layers.sequence_sizes
-
-
-def input_shape(spec: LstmSpec) -> tuple[int, ...]:
-    """The shape of one sample as the network takes it."""
-    return (spec.steps, spec.features)
+input_shape = sequence.input_shape
 
 
 def parameter_shapes(spec: LstmSpec) -> dict[str, tuple[int, ...]]:
     """The canonical names and shapes of all weights. Gates are stacked i f g o along the last axis, with one bias."""
-    head = {"head.kernel": (spec.layers[-1].width, spec.outputs), "head.bias": (spec.outputs,)}
-    return sequence.shapes_of(spec.features, spec.layers, gates=GATES) | head
+    return sequence.parameter_shapes(spec, gates=GATES)
 
 
 def initial_weights(spec: LstmSpec, *, seed: int) -> Weights:
@@ -69,8 +53,7 @@ def initial_weights(spec: LstmSpec, *, seed: int) -> Weights:
 
     Kernels by their layers' initializers, recurrent kernels orthogonal, biases zero except with `unit_forget_bias`.
     """
-    initializers = sequence.initializers(spec.layers) | {"head": spec.head_initializer}
-    weights = layers.initial_weights(parameter_shapes(spec), initializers, seed=seed, gates=GATES)
+    weights = layers.initial_weights(parameter_shapes(spec), sequence.initializers(spec), seed=seed, gates=GATES)
     for number, layer in enumerate(spec.layers):
         for name in layers.recurrences(number, layer) if layer.unit_forget_bias else ():
             weights[f"{name}.bias"][layer.units : 2 * layer.units] = 1
@@ -79,19 +62,15 @@ def initial_weights(spec: LstmSpec, *, seed: int) -> Weights:
 
 def parts(spec: LstmSpec) -> list[Part]:
     """The layers of the network, in order."""
-    stack = sequence.parts_of("LSTM", spec.steps, spec.features, spec.layers, gates=GATES)
-    return [*stack, layers.head_part(spec.layers[-1].width, spec.outputs)]
+    return sequence.parts("LSTM", spec, gates=GATES)
 
 
-def forward(
-    spec: LstmSpec, weights: Weights, inputs: Float[np.ndarray, "batch time features"]
-) -> Float[np.ndarray, "batch outputs"]:
+def forward(spec: LstmSpec, weights: Weights, inputs: Inputs) -> Float[np.ndarray, "batch outputs"]:
     """The logits in NumPy, which every framework must match.
 
     Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000.
     """
-    values = sequence.recurrent(spec.layers, weights, inputs, states=_states)
-    return values @ weights["head.kernel"] + weights["head.bias"]
+    return sequence.forward(spec, weights, inputs, states=_states)
 
 
 def _states(
@@ -115,6 +94,14 @@ EXAMPLES = {
         steps=4,
         features=3,
         layers=(LstmLayer(units=5, batch_norm=AFTER, dropout=0.4), LstmLayer(units=4, batch_norm=AFTER)),
+        outputs=2,
+    ),
+    "embedded-integers-with-layer-norm": LstmSpec(
+        steps=2,
+        features=2,
+        vocabulary=7,
+        width=3,
+        layers=(LstmLayer(units=3, layer_norm=NORM_AFTER, dropout=0.4), LstmLayer(units=4, layer_norm=NORM_AFTER)),
         outputs=2,
     ),
     "bidirectional-layers-with-batch-norm-and-dropout": LstmSpec(

@@ -10,9 +10,7 @@ from pydantic.dataclasses import dataclass
 from models.layers import probes
 from models.layers import spec as layers
 from models.layers.activations import ACTIVATIONS, Activation
-from models.layers.spec import GLOROT, Fraction, Initializer, LayerNorm, Part, Size, Weights, type_checked
-
-TABLE = Initializer(name="normal", deviation=0.02)
+from models.layers.spec import GLOROT, TABLE, Fraction, Initializer, LayerNorm, Part, Size, Weights, type_checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)

@@ -121,9 +121,21 @@ def exchanged_statistics(weights: Weights) -> Weights:
     return weights | {"hidden0.mean": weights["hidden0.offset"], "hidden0.offset": weights["hidden0.mean"]}
 
 
+def exchanged_rows(weights: Weights) -> Weights:
+    """Exchange the rows of a table of integers."""
+    return weights | {"embedding.table": weights["embedding.table"][::-1]}
+
+
+def exchanged_scale(weights: Weights) -> Weights:
+    """Exchange scale and offset of a layer norm."""
+    return weights | {"layer0.scale": weights["layer0.offset"], "layer0.offset": weights["layer0.scale"]}
+
+
 @pytest.mark.parametrize(
     ("network", "mistake"),
     [
+        ("lstm-embedded-integers-with-layer-norm", exchanged_rows),
+        ("gru-embedded-integers-with-layer-norm", exchanged_scale),
         ("lstm-one-layer", swapped_gates),
         (BOTH_WAYS, swapped_backward_gates),
         (BOTH_WAYS, exchanged_directions),

@@ -108,7 +108,8 @@ def stepped(contender: str, family: str, *, rule: Sgd) -> dict[str, np.ndarray]:
     adapter.prepare(model, Recipe(optimizer=rule, batch_size=6, epochs=1, loss="mean_squared_error"))
     shape = model_families.spec_module(family).input_shape(spec)
     generator = np.random.default_rng(3)
-    inputs, targets = generator.normal(size=(6, *shape)), generator.normal(size=(6, spec.outputs))
+    inputs: np.ndarray = generator.normal(size=(6, *shape))
+    targets = generator.normal(size=(6, spec.outputs))
     if vocabulary := getattr(spec, "vocabulary", None):
         inputs = generator.integers(vocabulary, size=(6, *shape), dtype=np.int32)
     adapter.wait(adapter.train([adapter.put(inputs, targets)]))

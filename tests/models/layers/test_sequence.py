@@ -57,6 +57,65 @@ def test_the_next_layer_reads_the_outputs_of_both_directions(family: str) -> Non
     assert shapes["head.kernel"] == (2, 2)
 
 
+def embedded(family: str, **more: object) -> model_families.Spec:
+    module = model_families.spec_module(family)
+    return module.Spec(steps=4, features=1, vocabulary=6, width=3, layers=({"units": 5, **more},), outputs=2)
+
+
+def test_a_whole_number_is_the_row_of_the_table(family: str) -> None:
+    spec = embedded(family)
+    weights, inputs = random_weights(spec), random_inputs(spec)
+    table = weights["embedding.table"]
+    of_rows = spec_of(family, {"units": 5})
+    rest = {name: value for name, value in weights.items() if name != "embedding.table"}
+    assert sorted(rest) == sorted(model_families.spec_module(family).parameter_shapes(of_rows))
+    found = reference(spec, weights, inputs)
+    np.testing.assert_array_equal(found, reference(of_rows, rest, table[inputs]))
+    assert np.abs(found - reference(of_rows, rest, table[inputs - 1])).max() > 1e-2, "the row before it"
+
+
+def test_each_number_of_a_time_step_is_a_step_of_its_own(family: str) -> None:
+    module = model_families.spec_module(family)
+    spec = module.Spec(steps=4, features=2, vocabulary=6, width=3, layers=({"units": 5},), outputs=2)
+    assert module.input_shape(spec) == (8,)
+    first, second, _ = module.parts(spec)
+    assert (first.shape, first.flops) == ((8, 3), 0)
+    assert second.flops == 8 * 2 * (3 + 5) * GATES[family] * 5
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [({"vocabulary": 6}, "found None, expected a value"), ({"width": 3}, "found 3, expected no such key")],
+)
+def test_a_table_has_a_number_of_rows_and_a_width(family: str, keys: dict[str, int], found: str) -> None:
+    with pytest.raises(ValidationError, match=f"width: {found}"):
+        model_families.spec_module(family).Spec(steps=4, features=1, layers=({"units": 5},), outputs=2, **keys)
+
+
+def test_a_layer_norm_normalises_each_time_step(family: str) -> None:
+    layer = {"units": 5, "bidirectional": True}
+    plain = spec_of(family, layer, outputs=10)
+    normed = spec_of(family, {**layer, "layer_norm": {"position": "after", "epsilon": 1e-12}}, outputs=10)
+    weights = random_weights(plain) | {"head.kernel": np.eye(10), "head.bias": np.zeros(10)}
+    states = reference(plain, weights, random_inputs(plain))
+    expected = (states - states.mean(axis=1, keepdims=True)) / states.std(axis=1, keepdims=True)
+    weights |= {"layer0.scale": np.ones(10), "layer0.offset": np.zeros(10)}
+    np.testing.assert_allclose(reference(normed, weights, random_inputs(plain)), expected, rtol=1e-9)
+    assert np.abs(states - expected).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"layer_norm": {"position": "before"}}, "layer norm can only come after a recurrent layer"),
+        ({"layer_norm": {"position": "after"}, "batch_norm": {"position": "after"}}, "at most one norm in a layer"),
+    ],
+)
+def test_a_wrong_norm_is_refused(keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        RecurrentLayer(units=4, **keys)
+
+
 def test_both_directions_count_in_parameters_flops_and_memory(family: str) -> None:
     one_way, both = spec_of(family, {"units": 5}), both_ways(family)
     (single, _), (double, _) = (model_families.spec_module(family).parts(spec) for spec in (one_way, both))
