@@ -8,13 +8,14 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from models.layers.flax import Dtypes, blank, fill, to_numpy
+from models.gru.spec import GATES
+from models.layers.flax import BIASES, Dtypes, blank, fill, to_numpy
 from models.layers.spec import Weights
 from models.named_layers import names
 
-__all__ = ["Dtypes", "Layers", "Weights", "blank", "dtypes_of", "export", "load"]
+__all__ = ["Dtypes", "Layers", "Weights", "blank", "dtypes_of", "export", "gru_cell", "load"]
 
-KNOWN = "Linear, Conv, BatchNorm, LayerNorm, GroupNorm, Embed, RNN"
+KNOWN = "Linear, Conv, ConvTranspose, BatchNorm, LayerNorm, GroupNorm, Embed, RNN"
 Layers = Mapping[str, nnx.Module]
 
 KERNEL = {"kernel": "kernel", "bias": "bias"}
@@ -23,12 +24,20 @@ NORM = {"scale": "scale", "offset": "bias", "mean": "mean", "variance": "var"}
 TYPES: Mapping[type[nnx.Module], Mapping[str, str]] = {
     nnx.Linear: KERNEL,
     nnx.Conv: KERNEL,
+    nnx.ConvTranspose: KERNEL,
     nnx.BatchNorm: NORM,
     nnx.LayerNorm: NORM,
     nnx.GroupNorm: NORM,
     nnx.Embed: {"table": "embedding"},
 }
-CELLS = (nnx.OptimizedLSTMCell, nnx.SimpleCell)
+CELLS = (nnx.OptimizedLSTMCell, nnx.SimpleCell, nnx.GRUCell)
+
+
+def gru_cell(inputs: int, units: int, *, dtypes: Dtypes, rngs: nnx.Rngs) -> nnx.GRUCell:
+    """The cell of a GRU with both biases, as in PyTorch and Keras; Flax' own cell lacks the recurrent one."""
+    cell = nnx.GRUCell(inputs, units, **dtypes, rngs=rngs)
+    cell.dense_h = nnx.Linear(units, GATES * units, **dtypes, rngs=rngs)
+    return cell
 
 
 def load(model: nnx.Module, layers: Layers, weights: Weights) -> None:
@@ -48,12 +57,13 @@ def load(model: nnx.Module, layers: Layers, weights: Weights) -> None:
         ],
     )
     for name, item in variables.items():
-        fill(item, weights[name])
+        fill(item, _turned(layers, name, weights[name]))
 
 
 def export(layers: Layers) -> Weights:
     """A copy of the current weights, by their canonical names."""
-    return to_numpy({name: item[...] for layer, module in layers.items() for name, item in _variables(layer, module)})
+    found = {name: item[...] for layer, module in layers.items() for name, item in _variables(layer, module)}
+    return {name: _turned(layers, name, value).copy() for name, value in to_numpy(found).items()}
 
 
 def dtypes_of(weights: Weights, compute_dtype: str | None) -> Dtypes:
@@ -69,7 +79,7 @@ def _variables(name: str, layer: nnx.Module) -> Iterator[tuple[str, nnx.Variable
         yield f"{name}.kernel", cell.dense_i.kernel
         yield f"{name}.recurrent", cell.dense_h.kernel
         biases = (part.bias for part in (cell.dense_i, cell.dense_h) if part.bias is not None)
-        yield f"{name}.bias", next(biases)
+        yield from ((f"{name}.{part}", bias) for part, bias in zip(BIASES, biases, strict=False))
         return
     if type(layer) not in TYPES:
         raise TypeError(f"{name}: found {type(layer).__name__}, expected a layer with weights: {KNOWN}")
@@ -77,6 +87,16 @@ def _variables(name: str, layer: nnx.Module) -> Iterator[tuple[str, nnx.Variable
         item = getattr(layer, attribute, None)
         if item is not None:
             yield f"{name}.{part}", item
+
+
+def _turned(layers: Layers, name: str, value: np.ndarray) -> np.ndarray:
+    """The kernel of a transposed convolution, turned by 180°; every other weight as it is.
+
+    Flax multiplies the first output in reach of an input by the last row of the kernel, the others by the first one.
+    """
+    layer, _, part = name.partition(".")
+    is_turned = part == "kernel" and isinstance(layers[layer], nnx.ConvTranspose)
+    return np.flip(value, axis=tuple(range(value.ndim - 2))) if is_turned else value
 
 
 def outputs(model: Any, layers: Layers, inputs: Any) -> dict[str, np.ndarray]:  # noqa: ANN401 (a module, an array)

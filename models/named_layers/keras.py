@@ -1,22 +1,23 @@
 """The weights of a Keras network by the canonical names of its layers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers as keras_layers
 
+from models.gru.keras import exchanged
 from models.layers.keras import PARTS
 from models.layers.spec import Weights
 from models.named_layers import names
 
 __all__ = ["Layers", "Weights", "dtype_of", "export", "load"]
 
-KNOWN = "Dense, Conv, BatchNormalization, LayerNormalization, Embedding, LSTM, SimpleRNN"
+KNOWN = "Dense, Conv, Conv2DTranspose, BatchNormalization, LayerNormalization, Embedding, LSTM, GRU, SimpleRNN"
 Layers = Mapping[str, keras.layers.Layer]
 
-NAMES = {**PARTS, "embeddings": "table"}
+TRANSPOSED = (keras_layers.Conv1DTranspose, keras_layers.Conv2DTranspose)
 
 
 def load(model: keras.Model, layers: Layers, weights: Weights) -> None:
@@ -24,32 +25,51 @@ def load(model: keras.Model, layers: Layers, weights: Weights) -> None:
 
     Raises ValueError if names or shapes do not fit, or if a trainable variable of the model belongs to no layer.
     """
-    variables = {name: item for layer, of in layers.items() for name, item in _variables(layer, of)}
-    known = {id(item) for item in variables.values()}
+    variables = {layer: list(_variables(layer, of).values()) for layer, of in layers.items()}
+    known = {id(item) for items in variables.values() for item in items}
     names.check(
         {name: value.shape for name, value in weights.items()},
-        {name: _canonical(layers[name.partition(".")[0]], item).shape for name, item in variables.items()},
+        {name: value.shape for name, value in export(layers).items()},
         unnamed=[item.path for item in model.trainable_variables if id(item) not in known],
     )
-    for name, item in variables.items():
-        item.assign(weights[name].reshape(item.shape))
+    for name, layer in layers.items():
+        _fill(name, layer, weights)
 
 
 def export(layers: Layers) -> Weights:
     """A copy of the current weights, by their canonical names."""
-    return {name: _canonical(of, item) for layer, of in layers.items() for name, item in _variables(layer, of)}
+    found: Weights = {}
+    for name, layer in layers.items():
+        values = {part: _canonical(layer, item) for part, item in _variables(name, layer).items()}
+        if isinstance(layer, keras_layers.GRU):
+            values["bias"], values["recurrent_bias"] = values["bias"]
+        found |= {f"{name}.{part}": value for part, value in values.items()}
+    return found
 
 
-def _variables(name: str, layer: keras.layers.Layer) -> Iterator[tuple[str, keras.Variable]]:
-    """The variables of a layer by their canonical names; raises TypeError for a layer without a rule."""
+def _fill(name: str, layer: keras.layers.Layer, weights: Weights) -> None:
+    """Copy the weights of a layer into its variables."""
+    for part, item in _variables(name, layer).items():
+        value = weights[f"{name}.{part}"]
+        if isinstance(layer, keras_layers.GRU):
+            both = np.stack([value, weights[f"{name}.recurrent_bias"]]) if part == "bias" else value
+            value = exchanged(both)
+        elif isinstance(layer, TRANSPOSED) and part == "kernel":
+            value = value.swapaxes(-1, -2)
+        item.assign(value.reshape(item.shape))
+
+
+def _variables(name: str, layer: keras.layers.Layer) -> dict[str, keras.Variable]:
+    """The variables of a layer by their canonical parts; raises TypeError for a layer without a rule."""
     found = {item.name: item for item in layer.weights if item.dtype.startswith(("float", "bfloat"))}
-    unknown = sorted(found.keys() - NAMES.keys())
-    if unknown or isinstance(layer, keras_layers.GRU | keras_layers.Bidirectional):
+    unknown = sorted(found.keys() - PARTS.keys())
+    if unknown or isinstance(layer, keras_layers.Bidirectional):
         what = f" with {', '.join(unknown)}" if unknown else ""
         kind = f"{type(layer).__name__}{what}"
         raise TypeError(f"{name}: found {kind}, expected a layer with weights: {KNOWN}")
-    for part, item in found.items():
-        yield f"{name}.{NAMES[part]}", item
+    if isinstance(layer, keras_layers.GRU) and not layer.reset_after:
+        raise TypeError(f"{name}: found a GRU with reset_after=False, expected reset_after=True, as PyTorch has it")
+    return {PARTS[part]: item for part, item in found.items()}
 
 
 def dtype_of(weights: Weights, compute_dtype: str | None) -> str:
@@ -58,8 +78,16 @@ def dtype_of(weights: Weights, compute_dtype: str | None) -> str:
 
 
 def _canonical(layer: keras.layers.Layer, item: keras.Variable) -> np.ndarray:
-    """A copy of the value; the kernel of a depthwise convolution has one input for each output."""
+    """A copy of the value in the canonical layout.
+
+    The kernel of a depthwise convolution has one input for each output. That of a transposed convolution has the
+    outputs in front of the inputs. The gates of a GRU are z r n.
+    """
     value: np.ndarray = keras.ops.convert_to_numpy(item).copy()
+    if isinstance(layer, keras_layers.GRU):
+        return exchanged(value)
+    if isinstance(layer, TRANSPOSED) and value.ndim > 1:
+        return value.swapaxes(-1, -2).copy()
     if isinstance(layer, keras_layers.DepthwiseConv2D) and value.ndim > 1:
         return value.reshape(*value.shape[:2], 1, -1)
     return value
@@ -81,5 +109,5 @@ def outputs(model: keras.Model, layers: Layers, inputs: Any) -> dict[str, np.nda
 
 def kernels(layers: Layers) -> dict[str, keras.Variable]:
     """The kernel of each named layer that has one, for an L2 penalty."""
-    found = (item for layer, of in layers.items() for item in _variables(layer, of))
-    return {name.removesuffix(".kernel"): item for name, item in found if name.endswith(".kernel")}
+    found = {name: _variables(name, layer) for name, layer in layers.items()}
+    return {name: parts["kernel"] for name, parts in found.items() if "kernel" in parts}

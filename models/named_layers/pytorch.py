@@ -13,7 +13,7 @@ from models.named_layers import names
 
 __all__ = ["Layers", "Weights", "batch_norm", "export", "load"]
 
-KNOWN = "Linear, Conv1d, Conv2d, BatchNorm, LayerNorm, GroupNorm, Embedding, LSTM, GRU, RNN"
+KNOWN = "Linear, Conv, ConvTranspose (1d, 2d), BatchNorm, LayerNorm, GroupNorm, Embedding, LSTM, GRU, RNN"
 Layers = Mapping[str, nn.Module]
 
 
@@ -36,7 +36,14 @@ class Place(NamedTuple):
 NORM = {"scale": "weight", "offset": "bias", "mean": "running_mean", "variance": "running_var"}
 GATED = {"kernel": "weight_ih_l0", "recurrent": "weight_hh_l0", "bias": "bias_ih_l0", "recurrent_bias": "bias_hh_l0"}
 # The order of the canonical axes in the kernel of each type of module.
-ORDERS = {nn.Linear: (1, 0), nn.Conv1d: (2, 1, 0), nn.Conv2d: (3, 2, 0, 1)}
+ORDERS = {
+    nn.Linear: (1, 0),
+    nn.Conv1d: (2, 1, 0),
+    nn.Conv2d: (3, 2, 0, 1),
+    nn.ConvTranspose1d: (1, 2, 0),
+    nn.ConvTranspose2d: (2, 3, 0, 1),
+}
+CHANNELS_FIRST = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.BatchNorm1d, nn.BatchNorm2d)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
 
 
@@ -119,7 +126,7 @@ def outputs(model: nn.Module, layers: Layers, inputs: Any) -> dict[str, np.ndarr
 
     def keep(name: str, made: Any) -> None:  # noqa: ANN401 (a tensor, or a tuple with the states of a recurrent layer)
         value = (made[0] if isinstance(made, tuple) else made).detach().cpu()
-        if isinstance(layers[name], nn.Conv1d | nn.Conv2d | BiasedBatchNorm | nn.BatchNorm1d | nn.BatchNorm2d):
+        if isinstance(layers[name], (*CHANNELS_FIRST, BiasedBatchNorm)):
             value = value.movedim(1, -1)
         found[name] = value.numpy().copy()
 
