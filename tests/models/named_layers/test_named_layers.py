@@ -160,7 +160,8 @@ def spread(given: dict[str, np.ndarray], images: np.ndarray) -> np.ndarray:
         for column in range(columns):
             reach = np.einsum("bi,yxio->byxo", images[:, row, column], kernel)
             found[:, 2 * row : 2 * row + kernel.shape[0], column : column + kernel.shape[1]] += reach
-    return found + given["one.bias"]
+    biased: np.ndarray = found + given["one.bias"]
+    return biased
 
 
 def test_a_transposed_convolution_has_one_kernel_in_every_framework(contender: str) -> None:
