@@ -19,9 +19,8 @@ PADDING = "padding: with a stride above 1, TensorFlow's `same` pads more at the 
 CHANNELS = "the order of a sequence: steps, features here; PyTorch's Conv1d takes features, steps"
 KERNEL = "a kernel whose axes have another order"
 FLATTENED = "the order of a flattened image: height, width, channels here; PyTorch flattens channels first"
-BETWEEN = (
-    "what lies in front of this layer: an activation (the tanh form of GELU, the slope of leaky ReLU), pooling, a sum"
-)
+BETWEEN = "an activation (the tanh form of GELU, the slope of leaky ReLU), pooling, a sum"
+IN_FRONT = f"what lies in front of this layer: {BETWEEN}"
 FLOAT32 = "a number that is float32 in this framework: TensorFlow's own exact GELU rounds √2 to float32"
 EPSILON = "epsilon: Keras adds 1e-3, PyTorch and Flax add 1e-5 in a batch norm; 1e-5 and 1e-6 in a layer norm"
 GATES = "the order of the gates: i f g o in an LSTM, r z n in a GRU"
@@ -33,13 +32,13 @@ DROPOUT = "dropout that is active in the proof: its field in Spec has to be call
 GRADIENT = "an activation whose gradient differs, or a weight that is used twice"
 # By the parts of a layer's weights, the first that fits.
 CAUSES: Sequence[tuple[str, tuple[str, ...]]] = (
-    ("recurrent", (GATES, BIASES, BETWEEN)),
-    ("mean", (EPSILON, BETWEEN)),
-    ("scale", (EPSILON, BETWEEN)),
-    ("kernel 2", (KERNEL, FLATTENED, BETWEEN)),
-    ("kernel 3", (CHANNELS, PADDING, KERNEL, BETWEEN)),
-    ("kernel", (PADDING, KERNEL, BETWEEN)),
-    ("", (BETWEEN,)),
+    ("recurrent", (GATES, BIASES)),
+    ("mean", (EPSILON,)),
+    ("scale", (EPSILON,)),
+    ("kernel 2", (KERNEL, FLATTENED)),
+    ("kernel 3", (CHANNELS, PADDING, KERNEL)),
+    ("kernel", (PADDING, KERNEL)),
+    ("", ()),
 )
 
 
@@ -65,12 +64,12 @@ def first(mine: Trace, other: Trace, shapes: Mapping[str, tuple[int, ...]]) -> F
         deviation = relative_deviation(mine[name], other[name])
         if not deviation <= AGREES:
             rounded = (FLOAT32,) if deviation < ROUNDED else ()
-            return Found(f"the outputs of {layer}", deviation, tuple(agreed), rounded + _causes(layer, shapes))
+            return Found(f"the outputs of {layer}", deviation, tuple(agreed), rounded + _causes(layer, agreed, shapes))
         agreed.append(layer)
     deviation = relative_deviation(mine[LOGITS], other[LOGITS])
     if not deviation <= AGREES:
         rounded = (FLOAT32,) if deviation < ROUNDED else ()
-        return Found("the outputs of the network", deviation, tuple(agreed), (*rounded, BETWEEN))
+        return Found("the outputs of the network", deviation, tuple(agreed), (*rounded, IN_FRONT))
     return _after_a_step(mine, other, tuple(agreed))
 
 
@@ -89,10 +88,12 @@ def _after_a_step(mine: Trace, other: Trace, agreed: tuple[str, ...]) -> Found |
     return Found(f"{worst} after one training step", deviation, (*agreed, "all outputs"), (*own, DROPOUT, GRADIENT))
 
 
-def _causes(layer: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:
+def _causes(layer: str, agreed: Sequence[str], shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:
+    """What is usually wrong in a layer; and first what lies between it and the layer before it, which agrees."""
     parts = {name.partition(".")[2]: shape for name, shape in shapes.items() if name.partition(".")[0] == layer}
     kinds = {*parts, *(f"{part} {len(shape)}" for part, shape in parts.items()), ""}
-    return next(causes for kind, causes in CAUSES if kind in kinds)
+    own = next(causes for kind, causes in CAUSES if kind in kinds)
+    return (f"what lies between {agreed[-1]} and {layer}: {BETWEEN}", *own) if agreed else (*own, IN_FRONT)
 
 
 def in_order(outputs: Mapping[str, np.ndarray], logits: np.ndarray, weights: Mapping[str, np.ndarray]) -> Trace:

@@ -72,7 +72,8 @@ def table(found: Certificates) -> Table:
     )
     problems = [f"{' '.join(key)}: {item.problem}" for key, item in found.items() if item.problem]
     columns = left("workload", "framework", "certificate", *checks)
-    notes = (meaning(found.values()), *_notes(found), *problems)
+    legend = [meaning(found.values())] if any(item.passed for item in found.values()) else []
+    notes = (*legend, *_notes(found), *problems)
     return Table(title="Largest relative deviations", columns=columns, rows=rows, notes=notes)
 
 

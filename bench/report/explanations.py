@@ -8,6 +8,10 @@ from bench.report import formatting
 AGREE = (
     "they agree in one training step, so they drift apart later: a larger rounding error, or a state that is not reset"
 )
+REFERENCE = (
+    "they agree with each other and deviate from `forward` in spec.py: a mistake in `forward`, or the same mistake in "
+    "the file of every framework"
+)
 
 
 class Explained(Protocol):
@@ -29,13 +33,22 @@ class Explained(Protocol):
     def found(self) -> Found | None:
         """The first place where they deviate."""
 
+    @property
+    def right(self) -> tuple[str, ...]:
+        """Those of the two frameworks that agree with the reference of the network."""
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """Those of the two frameworks that deviate from it."""
+
 
 def words(line: Explained) -> str:
-    """Where a framework first deviates, what agreed before, and one line for each usual cause."""
+    """Where a framework first deviates, what agreed before, who agrees with the reference, and the usual causes."""
     who = f"{line.workload}: {line.contender} and {line.other}"
     if line.found is None:
-        return f"{who}: {AGREE}"
+        return f"{who}: {REFERENCE if line.wrong and not line.right else AGREE}"
     agreed = f" They agree in {', '.join(line.found.agreed)}." if line.found.agreed else ""
     causes = "".join(f"\n  - {cause}" for cause in line.found.causes)
     deviation = formatting.deviation(line.found.deviation)
-    return f"{who} first deviate in {line.found.place}, by {deviation}.{agreed} Usual causes:{causes}"
+    judged = f" Of the two, {line.right[0]} agrees with `forward` in spec.py." if line.right and line.wrong else ""
+    return f"{who} first deviate in {line.found.place}, by {deviation}.{agreed}{judged} Usual causes:{causes}"

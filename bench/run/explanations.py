@@ -17,15 +17,21 @@ from bench.workload.frameworks import Contender
 from bench.workload.workload import Workload
 
 LIMIT_S = 600.0
+REFERENCE = "reference"  # the other side of a comparison with `forward` in spec.py
 
 
 class Explanation(NamedTuple):
-    """Where one framework's network deviates from that of another; `found` is None if both agree in a single step."""
+    """Where one framework's network deviates from that of another; `found` is None if both agree in a single step.
+
+    `right` and `wrong` are those of the two that agree with the reference of the network, and those that do not.
+    """
 
     workload: str
     contender: str
     other: str
     found: Found | None
+    right: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
 
 
 def explain(
@@ -50,8 +56,25 @@ def explain(
         return []
     base = max(looks, key=lambda name: sum(place is None for (_, other), place in found.items() if other == name))
     failed = [name for name in looks if name != base and not certificates[name].passed]
-    lines = [Explanation(workload.name, name, base, found[name, base]) for name in failed]
+    holds = {name: against_reference(certificates[name]) for name in looks}
+    lines = [
+        Explanation(
+            workload.name,
+            name,
+            base,
+            found[name, base],
+            right=tuple(item for item in (name, base) if holds[item]),
+            wrong=tuple(item for item in (name, base) if holds[item] is False),
+        )
+        for name in failed
+    ]
     return [line for line in lines if line.found is not None] or lines
+
+
+def against_reference(certificate: Certificate) -> bool | None:
+    """Whether the outputs agree with the reference of the network; None if they were not compared with one."""
+    compared = [line.holds for line in certificate.deviations if line.against == REFERENCE]
+    return all(compared) if compared else None
 
 
 def _is_asked(certificate: Certificate | None) -> bool:

@@ -49,8 +49,10 @@ def trace(
     batches = list(_batches(subject, len(train)))
     inputs = train.inputs[batches[0]]
     first = subject.export(model)
+    logits = adapter.to_numpy(adapter.predict(adapter.put(inputs)))
+    _check_shape(subject, logits, (len(inputs), spec.outputs))
     found = {
-        "logits": adapter.to_numpy(adapter.predict(adapter.put(inputs))),
+        "logits": logits,
         **_reference(subject, "reference", first, inputs, spec=spec),
     }
     fed = (_shaken(train.inputs[rows], number) if nudged else train.inputs[rows] for number, rows in enumerate(batches))
@@ -71,6 +73,16 @@ def trace(
             found |= _with_dropout(subject, (train.inputs[few], train.targets[few]), tuning=tuning)
     found["mantissa_bits"] = np.array(mantissa_bits(subject, tuning=tuning))
     return found
+
+
+def _check_shape(subject: PreparedWorkload, logits: np.ndarray, expected: tuple[int, int]) -> None:
+    """Raise ValueError if a network does not return one number for each sample and output."""
+    if logits.shape != expected:
+        file = f"{subject.workload.family}/{subject.framework}.py"
+        raise ValueError(
+            f"{file}: found outputs of shape {logits.shape} for {expected[0]} samples, expected {expected}; correct "
+            "the last layer, or what lies in front of it"
+        )
 
 
 def _reference(

@@ -1,6 +1,6 @@
 """The weights of a Keras network by the canonical names of its layers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -18,6 +18,14 @@ KNOWN = "Dense, Conv, Conv2DTranspose, BatchNormalization, LayerNormalization, E
 Layers = Mapping[str, keras.layers.Layer]
 
 TRANSPOSED = (keras_layers.Conv1DTranspose, keras_layers.Conv2DTranspose)
+# Their activation follows all other arithmetic of the layer.
+WITH_ACTIVATION = (
+    keras_layers.Dense,
+    keras_layers.Conv1D,
+    keras_layers.Conv2D,
+    keras_layers.DepthwiseConv2D,
+    *TRANSPOSED,
+)
 
 
 def load(model: keras.Model, layers: Layers, weights: Weights) -> None:
@@ -94,17 +102,37 @@ def _canonical(layer: keras.layers.Layer, item: keras.Variable) -> np.ndarray:
 
 
 def outputs(model: keras.Model, layers: Layers, inputs: Any) -> dict[str, np.ndarray]:  # noqa: ANN401 (a tensor)
-    """The outputs of each named layer at inference, in the order of their computation."""
+    """The outputs of each named layer at inference, in the order of their computation.
+
+    Those of a layer with an activation of its own are taken in front of it, since the layers of PyTorch and Flax have
+    none.
+    """
     ordered = [layer for layer in model.layers if layer in layers.values()]
     names_of = {id(layer): name for name, layer in layers.items()}
     given = model.inputs[0] if len(model.inputs) == 1 else model.inputs
     whole = keras.Model(given, [layer.output for layer in ordered])
-    made = whole(inputs, training=False)
+    before: dict[str, Any] = {}
+    own = {layer: layer.activation for layer in ordered if isinstance(layer, WITH_ACTIVATION)}
+    try:
+        for layer, activation in own.items():
+            layer.activation = _kept(activation, before, names_of[id(layer)])
+        made = whole(inputs, training=False)
+    finally:
+        for layer, activation in own.items():
+            layer.activation = activation
     values = made if isinstance(made, list) else [made]
-    return {
-        names_of[id(layer)]: keras.ops.convert_to_numpy(value).copy()
-        for layer, value in zip(ordered, values, strict=True)
-    }
+    found = {names_of[id(layer)]: value for layer, value in zip(ordered, values, strict=True)} | before
+    return {name: keras.ops.convert_to_numpy(value).copy() for name, value in found.items()}
+
+
+def _kept(activation: Callable[[Any], Any], found: dict[str, Any], name: str) -> Callable[[Any], Any]:
+    """The activation, which also keeps what it gets under this name."""
+
+    def kept(values: Any) -> Any:  # noqa: ANN401 (a tensor)
+        found[name] = values
+        return activation(values)
+
+    return kept
 
 
 def kernels(layers: Layers) -> dict[str, keras.Variable]:

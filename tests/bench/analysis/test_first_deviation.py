@@ -11,6 +11,7 @@ from bench.analysis.first_deviation import (
     FLATTENED,
     FLOAT32,
     GATES,
+    IN_FRONT,
     KERNEL,
     MOMENTUM,
     PADDING,
@@ -50,10 +51,10 @@ def test_networks_that_agree_have_no_first_deviation() -> None:
 @pytest.mark.parametrize(
     ("layer", "agreed", "causes"),
     [
-        ("stem", (), (PADDING, KERNEL, BETWEEN)),
-        ("norm", ("stem",), (EPSILON, BETWEEN)),
-        ("memory", ("stem", "norm"), (GATES,)),
-        ("head", ("stem", "norm", "memory"), (KERNEL, FLATTENED, BETWEEN)),
+        ("stem", (), (PADDING, KERNEL, IN_FRONT)),
+        ("norm", ("stem",), (f"what lies between stem and norm: {BETWEEN}", EPSILON)),
+        ("memory", ("stem", "norm"), (f"what lies between norm and memory: {BETWEEN}", GATES)),
+        ("head", ("stem", "norm", "memory"), (f"what lies between memory and head: {BETWEEN}", KERNEL, FLATTENED)),
     ],
 )
 def test_the_first_layer_whose_outputs_deviate_is_named(
@@ -77,7 +78,7 @@ def test_a_deviation_of_the_size_of_float32_is_said_to_come_from_a_number_in_flo
 def test_the_order_of_a_sequence_is_the_first_cause_for_a_convolution_over_steps() -> None:
     found = first(look(wrong="stem"), look(), {**SHAPES, "stem.kernel": (3, 8, 4)})
     assert found is not None
-    assert found.causes == (CHANNELS, PADDING, KERNEL, BETWEEN)
+    assert found.causes == (CHANNELS, PADDING, KERNEL, IN_FRONT)
 
 
 def test_outputs_of_another_shape_or_that_are_not_finite_deviate() -> None:
@@ -92,7 +93,7 @@ def test_outputs_of_another_shape_or_that_are_not_finite_deviate() -> None:
 def test_what_lies_behind_the_last_layer_is_told() -> None:
     found = first(look(wrong="logits"), look(), SHAPES)
     assert found is not None
-    assert (found.place, found.agreed, found.causes) == ("the outputs of the network", LAYERS, (BETWEEN,))
+    assert (found.place, found.agreed, found.causes) == ("the outputs of the network", LAYERS, (IN_FRONT,))
 
 
 @pytest.mark.parametrize(

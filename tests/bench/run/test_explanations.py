@@ -1,5 +1,6 @@
 """Where each framework first deviates from the one that most others agree with."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 
 from bench.analysis.deviations import Trace
 from bench.analysis.first_deviation import in_order
-from bench.records.record import Certificate
+from bench.records.record import Certificate, Deviation
+from bench.report.explanations import AGREE, REFERENCE, words
 from bench.run import explanations
-from bench.run.explanations import explain
+from bench.run.explanations import Explanation, explain
 from bench.workload.workload import load_workload
 
 NAMES = ("pytorch", "flax", "keras/jax")
@@ -19,13 +21,29 @@ def look(*, off: float = 0.0) -> Trace:
     return in_order({"hidden0": np.ones(4) + off}, np.ones(3) + off, {"head.bias": np.ones(3)})
 
 
-def explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **off: float) -> list[tuple[str, str, bool]]:
-    """Framework, base, and whether a place was found; every proof has failed."""
+def certificate(name: str, *, from_reference: float | None = None) -> Certificate:
+    """A proof that has failed, with this deviation from the reference."""
+    compared = [] if from_reference is None else [("float64 forward", "reference", from_reference, 1e-12)]
+    deviations = tuple(Deviation(check=a, against=b, found=c, allowed=d) for a, b, c, d in compared)
+    return Certificate(contender=name, deviations=deviations, steps=100, problem="failed")
+
+
+def lines(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, off: Mapping[str, float], *, from_reference: Mapping[str, float]
+) -> list[Explanation]:
+    """What is explained if the outputs of these frameworks are off, and every proof has failed."""
     looks = {name: look(off=off.get(name, 0.0)) for name in NAMES}
     monkeypatch.setattr(explanations, "_looks", lambda *_, **__: looks)
-    failed = {name: Certificate(contender=name, deviations=(), steps=100, problem="failed") for name in NAMES}
-    found = explain(load_workload("digits-dnn"), failed, device="cpu", logs=tmp_path)
-    return [(line.contender, line.other, line.found is not None) for line in found]
+    failed = {name: certificate(name, from_reference=from_reference.get(name)) for name in NAMES}
+    return explain(load_workload("digits-dnn"), failed, device="cpu", logs=tmp_path)
+
+
+def explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **off: float) -> list[tuple[str, str, bool]]:
+    """Framework, base, and whether a place was found."""
+    return [
+        (line.contender, line.other, line.found is not None)
+        for line in lines(monkeypatch, tmp_path, off, from_reference={})
+    ]
 
 
 def test_the_framework_that_deviates_is_named_and_those_that_agree_are_not(
@@ -39,3 +57,21 @@ def test_if_all_agree_in_one_step_each_one_is_said_to_drift_apart_later(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert explained(monkeypatch, tmp_path) == [("flax", "pytorch", False), ("keras/jax", "pytorch", False)]
+
+
+def test_the_framework_that_agrees_with_the_reference_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    deviations = {"pytorch": 1e-16, "flax": 0.5, "keras/jax": 1e-16}
+    (line,) = lines(monkeypatch, tmp_path, {"flax": 1e-3}, from_reference=deviations)
+    assert (line.right, line.wrong) == (("pytorch",), ("flax",))
+    assert "Of the two, pytorch agrees with `forward` in spec.py. Usual causes" in words(line)
+    (unknown,) = lines(monkeypatch, tmp_path, {"flax": 1e-3}, from_reference={})
+    assert (unknown.right, unknown.wrong) == ((), ())
+    assert "forward" not in words(unknown)
+
+
+def test_a_reference_from_which_all_deviate_is_said_to_be_wrong(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for deviation, said in ((0.5, REFERENCE), (1e-16, AGREE)):
+        found = lines(monkeypatch, tmp_path, {}, from_reference=dict.fromkeys(NAMES, deviation))
+        assert [words(line) for line in found] == [f"digits-dnn: {name} and pytorch: {said}" for name in NAMES[1:]]

@@ -246,3 +246,12 @@ def test_the_probe_runs_the_chosen_options_and_not_the_default(monkeypatch: pyte
     monkeypatch.setattr(Functional, "_logits", further)
     assert mantissa_bits(subject, tuning=tuning) == 0
     assert mantissa_bits(subject) == 7
+
+
+def test_outputs_of_a_wrong_shape_are_refused_with_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = prepare("pytorch", workload(), device="cpu", precision="fp64", threads=1, seed=0)
+    right = subject.adapter.to_numpy
+    monkeypatch.setattr(subject.adapter, "to_numpy", lambda value: right(value)[:, :1])
+    message = rf"dnn/pytorch\.py: found outputs of shape \({BATCH}, 1\) for {BATCH} samples, expected \({BATCH}, 2\)"
+    with pytest.raises(ValueError, match=message):
+        trace(subject)

@@ -151,6 +151,26 @@ def test_the_outputs_of_a_layer_are_those_of_its_weights(contender: str) -> None
     np.testing.assert_allclose(found["one"], inputs @ given["one.kernel"] + given["one.bias"], rtol=1e-5)
 
 
+KERAS = ["keras/tensorflow", "keras/jax", "keras/torch"]
+
+
+@pytest.mark.parametrize("contender", KERAS)
+def test_the_outputs_of_a_layer_with_an_activation_are_those_in_front_of_it(contender: str) -> None:
+    keras: Any = importlib.import_module("keras")
+    layer, head = keras.layers.Dense(3, activation="relu"), keras.layers.Dense(2)
+    model = keras.Sequential([keras.Input((5,)), layer, head])
+    given = weights("dense") | {"two.kernel": np.ones((3, 2)), "two.bias": np.zeros(2)}
+    layers = {"one": layer, "two": head}
+    module(contender).load(model, layers, given)
+    inputs = np.linspace(-1, 1, 10, dtype=np.float32).reshape(2, 5)
+    found = module(contender).outputs(model, layers, inputs)
+    before = inputs @ given["one.kernel"] + given["one.bias"]
+    np.testing.assert_allclose(found["one"], before, rtol=1e-5)
+    assert (before < 0).any(), "relu would show"
+    np.testing.assert_allclose(found["two"], np.maximum(before, 0) @ given["two.kernel"], rtol=1e-5)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(inputs)), found["two"], rtol=1e-5)
+
+
 def spread(given: dict[str, np.ndarray], images: np.ndarray) -> np.ndarray:
     """A transposed convolution with strides 2 and 1: each input adds the whole kernel to the outputs in its reach."""
     kernel = given["one.kernel"]
