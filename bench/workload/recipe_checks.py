@@ -83,11 +83,12 @@ def norms_over_one_value(family: str, spec: model_families.Spec) -> list[str]:
     ]
     if not model_families.has_parts(family):
         return []
-    # One for each layer, then the head. The batch norm of a shortcut has as many values as that of its layer.
-    parts = (part for part in model_families.spec_module(family).parts(spec) if not part.beside)
+    # One for each layer, then the head; a table of integers comes before them. The batch norm of a shortcut has as many
+    # values as that of its layer.
+    parts = [part for part in model_families.spec_module(family).parts(spec) if not part.beside]
     return [
         part.name
-        for layer, part in zip(layers, parts, strict=False)
+        for layer, part in zip(layers, parts[-len(layers) - 1 :], strict=False)
         if getattr(layer, "batch_norm", None) and getattr(layer, "pool", 1) == 1 and math.prod(part.shape[:-1]) == 1
     ]
 

@@ -148,6 +148,16 @@ def test_a_batch_norm_over_several_time_steps_has_several_values(
     assert recipe_checks.norms_over_one_value(family, spec) == expected
 
 
+@pytest.mark.parametrize("family", ["rnn", "lstm", "gru"])
+def test_a_table_of_integers_is_no_layer_of_the_list(family: str) -> None:
+    layer = {"units": 3, "batch_norm": AFTER}
+    spec = model_families.spec_module(family).Spec(
+        steps=4, features=1, vocabulary=5, width=2, layers=[layer, layer], outputs=2
+    )
+    assert recipe_checks.norms_over_one_value(family, spec) == ["layer1"]
+    assert raises(family, spec)
+
+
 @pytest.mark.parametrize(
     ("metric", "value", "found"),
     [
