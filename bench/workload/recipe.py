@@ -24,7 +24,7 @@ ALL = "all"  # layers with an L2 penalty
 def _of_classes(given: object) -> object:
     """The value as it is. Raises ValueError if it is no weight of classes, with one text for both forms."""
     is_list = isinstance(given, list | tuple) and all(
-        isinstance(item, float | int) and not isinstance(item, bool) and item > 0 for item in given
+        isinstance(item, float | int) and not isinstance(item, bool) and 0 < item < math.inf for item in given
     )
     if given is not None and given != "balanced" and not is_list:
         raise ValueError(f'found {in_toml(given)}, expected "balanced" or a list with a positive number for each class')

@@ -1,5 +1,6 @@
 """Checks the keys of a recipe that change the loss or the learning rate, and computes the rates of a recipe."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -7,10 +8,12 @@ from bench.datasets.description import Description
 from bench.errors import in_toml, meant
 from bench.workload import schedules
 from bench.workload.recipe import ALL, Recipe
+from bench.workload.schedules import StepSchedule
 
 if TYPE_CHECKING:  # commands that only list workloads start faster without NumPy
     import numpy as np
 
+LARGEST = math.log(3.4e38)  # the largest float32
 SMOOTH = ("cross_entropy", "binary_cross_entropy")  # the losses that take smoothed labels
 
 
@@ -71,6 +74,13 @@ def _schedule(recipe: Recipe, data: Description) -> Iterator[str]:
             f"recipe.schedule.warm_up: found {schedule.warm_up}, expected fewer than the {units} {schedule.by}s of the "
             "training; set a shorter warm_up, or more epochs"
         )
+    elif isinstance(schedule, StepSchedule) and units:
+        falls = (units - 1 - schedule.warm_up) // schedule.every
+        if falls * math.log(schedule.factor) + math.log(recipe.optimizer.learning_rate) > LARGEST:
+            yield (
+                f"recipe.schedule.factor: found {schedule.factor:g}, expected a smaller one: the learning rate would "
+                f"be infinite, since it is multiplied {falls} times"
+            )
 
 
 def _class_weights(recipe: Recipe, data: Description) -> Iterator[str]:

@@ -32,6 +32,10 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
         {"schedule": {"name": "cosine", "warm_up": 8, "by": "step"}},
         "recipe.schedule.warm_up: found 8, expected fewer than the 8 steps",
     ),
+    (
+        {"schedule": {"name": "step", "every": 1, "factor": 1e200}, "epochs": 4},
+        "recipe.schedule.factor: found 1e+200, expected a smaller one: the learning rate would be infinite",
+    ),
     ({"schedule": {"name": "linear"}}, "recipe.schedule.name: found 'linear', expected one of 'step', 'cosine'"),
     (
         {"l2": {"hiden0": 0.1}},
@@ -43,6 +47,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
         "recipe.class_weights: found 'equal', expected \"balanced\" or a list with a",
     ),
     ({"class_weights": [1.0, 0.0, 1.0]}, 'recipe.class_weights: found [1.0, 0.0, 1.0], expected "balanced" or a list'),
+    ({"class_weights": [1.0, 1.0, np.inf]}, 'recipe.class_weights: found [1.0, 1.0, inf], expected "balanced" or a'),
     ({"class_weights": [1.0, 2.0]}, "recipe.class_weights: found 2 numbers, expected 3: one for each class"),
     (
         {"class_weights": "balanced", "label_smoothing": 0.1},
