@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int32, Int64
 
 from bench import cache
 from bench.datasets.description import Description, Part, describe, find, fingerprint
@@ -24,15 +24,15 @@ CURE = "correct `read` or `describe` in the module of the data set"
 class Split:
     """The inputs and the targets of one part of a data set.
 
-    `inputs` is float32 of shape (samples, ...), and float64 in a proof. `targets` are int64 class labels of shape
-    (samples,), or numbers of shape (samples, outputs), with the same type as the inputs.
+    `inputs` is float32 of shape (samples, ...), float64 in a proof, and int32 for a network of integers. `targets` are
+    int64 class labels of shape (samples,), or numbers of shape (samples, outputs) in float32 or float64.
 
     The means and standard deviations belong to standardised values: original = value * deviation + mean, in each
     column. If targets were not standardised, `target_mean` is 0 and `target_deviation` is 1. The columns of inputs are
     the values of one sample, flattened; `input_mean` and `input_deviation` are empty if inputs were not standardised.
     """
 
-    inputs: Float[np.ndarray, "samples ..."]
+    inputs: Float[np.ndarray, "samples ..."] | Int32[np.ndarray, "samples ..."]
     targets: Targets
     target_mean: Float[np.ndarray, " columns"] = field(default_factory=lambda: np.zeros(1))
     target_deviation: Float[np.ndarray, " columns"] = field(default_factory=lambda: np.ones(1))

@@ -123,10 +123,14 @@ class PreparedWorkload:
     def reference(
         self, weights: model_families.Weights, inputs: np.ndarray, *, spec: model_families.Spec | None = None
     ) -> np.ndarray:
-        """The correct logits for these inputs, computed by NumPy in float64, for a family that has a reference."""
+        """The correct logits for these inputs, computed by NumPy in float64, for a family that has a reference.
+
+        Integers stay integers, so that a reference can look up rows of a table.
+        """
+        spec = spec or self.workload.spec
         double = {name: value.astype(np.float64) for name, value in weights.items()}
-        module = model_families.spec_module(self.workload.family)
-        return module.forward(spec or self.workload.spec, double, inputs.astype(np.float64))
+        given = inputs if model_families.vocabulary(spec) else inputs.astype(np.float64)
+        return model_families.spec_module(self.workload.family).forward(spec, double, given)
 
     @property
     def module(self) -> ModuleType:

@@ -139,7 +139,7 @@ def answers(description: Description, loss: Loss, logits: np.ndarray, split: Spl
 
 
 def judge(
-    found: Answers, *, chosen: Answers | None, naive: Answers | None, inputs: Float[np.ndarray, "samples ..."]
+    found: Answers, *, chosen: Answers | None, naive: Answers | None, inputs: Num[np.ndarray, "samples ..."]
 ) -> Evaluation:
     """What a report shows besides the metrics: confusion, errors, images, threshold; empty if an output is not finite.
 

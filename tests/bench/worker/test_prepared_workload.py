@@ -163,3 +163,21 @@ def build(spec: OnlyForTypeCheckers, weights, *, seed: int = 0, form: Literal["p
 """
     exec(code, vars(module))  # noqa: S102 (the code above)
     assert forms(module) == {"form": ("plain", "fused")}
+
+
+@pytest.mark.parametrize(("vocabulary", "kind"), [({"vocabulary": 17, "width": 2}, "i"), ({}, "f")])
+def test_a_reference_gets_integers_as_integers_so_that_it_can_look_rows_up(
+    monkeypatch: pytest.MonkeyPatch, vocabulary: dict[str, int], kind: str
+) -> None:
+    content = {
+        "name": "tiny",
+        "dataset": {"name": "digits", "integers": True},
+        "model": {"family": "rnn", "layers": [{"units": 3}], **vocabulary},
+        "recipe": {"optimizer": {"name": "sgd", "learning_rate": 0.1}, "batch_size": 32, "epochs": 1},
+    }
+    workload = parse_workload(content, source=Path("tiny.toml"))
+    made = prepare("pytorch", workload, device="cpu", precision="fp32", threads=1, seed=0)
+    seen: list[str] = []
+    monkeypatch.setattr("models.rnn.spec.forward", lambda *given: seen.append(given[2].dtype.kind))
+    made.reference({}, made.split("test").inputs[:2])
+    assert seen == [kind]
