@@ -76,12 +76,13 @@ def compare(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, with `-- --slow` those of ten seconds and more; what follows `--` goes to pytest.
 
-    Without it two processes share them: one has most tests that import frameworks, and often waits for other processes.
+    Two processes share them: one has most tests that import frameworks, and often waits for other processes. With
+    other arguments there is one process.
     """
-    if session.posargs:
+    if session.posargs not in ([], ["--slow"]):
         _run(session, "pytest", *session.posargs)
         return
-    command = [_environment(session, _extra(session.posargs)), "-m", "pytest"]
+    command = [_environment(session, _extra(session.posargs)), "-m", "pytest", *session.posargs]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
         others = [*command, *(f"--ignore={folder}" for folder in WITH_FRAMEWORKS)]
         beside = subprocess.Popen(others, stdout=output, stderr=subprocess.STDOUT)
