@@ -33,8 +33,10 @@ class Demand:
     again, its outputs among them. The statistics of a batch norm count as weights: they are few.
 
     `flops_on_inputs` is the part of `flops_per_sample` that multiplies the sample itself by `weights_on_inputs`.
-    `inputs` is how many numbers one sample has, `moments` how many the optimizer stores for each weight. All numbers
-    are float32, except those in the outputs of layers, which take `bytes_per_output` each.
+    `inputs` is how many numbers one sample has, `moments` how many the optimizer stores for each weight. `table` is how
+    many of the weights of the first layer are rows of a table, of which a sample looks some up: as many numbers as this
+    layer has outputs. All numbers are float32, except those in the outputs of layers, which take `bytes_per_output`
+    each.
     """
 
     scenario: Scenario
@@ -48,6 +50,7 @@ class Demand:
     kept: tuple[int, ...]
     moments: int
     bytes_per_output: int
+    table: int = 0
 
     @property
     def flops(self) -> int:
@@ -67,14 +70,17 @@ class Demand:
         A query reads weights and inputs, and writes its outputs. A training step reads weights and inputs twice. It
         reads the weights on the inputs only once, since the sample needs no gradient. It writes the outputs of every
         layer and reads them again. It writes and reads a gradient for every weight. It reads and writes every weight
-        and its moments.
+        and its moments. Of a table the forward pass reads the rows that the samples look up, and the backward pass
+        reads none.
         """
         weights, inputs = sum(self.weights), self.batch_size * self.inputs
+        others, rows = weights - self.table, min(self.table, self.batch_size * self.outputs[0])
         if self.scenario == "inference":
-            return FLOAT32_BYTES * (weights + inputs + self.batch_size * self.outputs[-1])
+            return FLOAT32_BYTES * (others + rows + inputs + self.batch_size * self.outputs[-1])
         update = 2 + 2 * (1 + self.moments)  # the gradient, and the weight with its moments
         moved = 2 * self.bytes_per_output * self.batch_size * sum(self.outputs)
-        return FLOAT32_BYTES * (weights * (2 + update) - self.weights_on_inputs + 2 * inputs) + moved
+        read = 2 * others + rows - self.weights_on_inputs
+        return FLOAT32_BYTES * (read + weights * update + 2 * inputs) + moved
 
     @property
     def held(self) -> dict[str, int]:
@@ -120,6 +126,7 @@ def demand(workload: Workload, scenario: Scenario, batch_size: int, *, precision
         kept=tuple(part.kept or math.prod(part.shape) for part in parts),
         moments=MOMENTS[type(rule)](rule),
         bytes_per_output=2 if precision == "bf16" else FLOAT32_BYTES,
+        table=_size(shapes, f"{parts[0].name}.table"),
     )
 
 
@@ -131,5 +138,9 @@ def _flops_on_inputs(shapes: Mapping[str, tuple[int, ...]], first: Layer) -> int
 
 def _kernel_size(shapes: Mapping[str, tuple[int, ...]], name: str) -> int:
     """The weights that a layer multiplies with its inputs; none in an embedding, which looks rows up."""
-    kernel = shapes.get(f"{name}.kernel")
-    return 0 if kernel is None else math.prod(kernel)
+    return _size(shapes, f"{name}.kernel")
+
+
+def _size(shapes: Mapping[str, tuple[int, ...]], name: str) -> int:
+    """The numbers of a weight; 0 if the network has no such weight."""
+    return math.prod(shapes[name]) if name in shapes else 0

@@ -66,6 +66,21 @@ def test_least_bytes_by_hand() -> None:
     assert STEP.least_bytes - plain.least_bytes == 4 * weights * 4 + 2 * 2 * outputs
 
 
+def test_of_a_table_only_the_rows_that_samples_look_up_are_read() -> None:
+    rest, inputs, outputs = 10, 5 * 10, 5 * sum(OUTPUTS)
+    step = replace(STEP, flops_on_inputs=0, weights_on_inputs=0, table=44)
+    query = replace(step, scenario="inference")
+    assert query.least_bytes == 4 * (20 + rest + inputs + 5 * 2), "five rows of four"
+    assert step.least_bytes == 4 * (20 + 2 * rest + 54 * (2 + 2 * 3) + 2 * inputs + 2 * outputs)
+    many = replace(query, batch_size=100)
+    assert many.least_bytes == 4 * (54 + 100 * 10 + 100 * 2), "never more rows than the table has"
+
+
+def test_the_table_of_a_network_of_integers_is_known() -> None:
+    assert demand(load_workload("digits-transformer"), "inference", 32, precision="fp32").table == 17 * 32
+    assert demand(load_workload("digits-lstm"), "inference", 32, precision="fp32").table == 0
+
+
 def test_the_memory_peak_of_a_step_is_in_the_backward_pass() -> None:
     fixed = {"weights": 4 * 54, "moments": 8 * 54, "inputs": 4 * 50}
     # With few outputs the peak is at the end of the backward pass, where all gradients exist ...
