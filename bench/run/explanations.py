@@ -68,7 +68,9 @@ def explain(
         )
         for name in failed
     ]
-    return [line for line in lines if line.found is not None] or lines
+    return [line for line in lines if line.found is not None] or [
+        line for line in lines if certificates[line.contender].deviations
+    ]
 
 
 def against_reference(certificate: Certificate) -> bool | None:

@@ -42,7 +42,7 @@ def explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **off: float) -> 
     """Framework, base, and whether a place was found."""
     return [
         (line.contender, line.other, line.found is not None)
-        for line in lines(monkeypatch, tmp_path, off, from_reference={})
+        for line in lines(monkeypatch, tmp_path, off, from_reference=dict.fromkeys(NAMES, 1e-16))
     ]
 
 
@@ -75,3 +75,10 @@ def test_a_reference_from_which_all_deviate_is_said_to_be_wrong(
     for deviation, said in ((0.5, REFERENCE), (1e-16, AGREE)):
         found = lines(monkeypatch, tmp_path, {}, from_reference=dict.fromkeys(NAMES, deviation))
         assert [words(line) for line in found] == [f"digits-dnn: {name} and pytorch: {said}" for name in NAMES[1:]]
+
+
+def test_nothing_is_said_of_frameworks_that_agree_if_their_proofs_were_never_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert lines(monkeypatch, tmp_path, {}, from_reference={}) == []
+    assert [line.contender for line in lines(monkeypatch, tmp_path, {"flax": 1e-3}, from_reference={})] == ["flax"]
