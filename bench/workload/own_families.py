@@ -218,7 +218,8 @@ def _sizes_of(spec: Any, path: Path) -> Callable[[tuple[int, ...]], dict[str, in
 
     def sizes(sample_shape: tuple[int, ...]) -> dict[str, int]:
         """The fields that the shape of one sample gives; raises ValueError for a shape that does not fit."""
-        shape = (*sample_shape, *[1] * (axes - len(sample_shape))) if axes > 1 else (math.prod(sample_shape),)
+        last = (1,) if len(sample_shape) == axes - 1 else ()  # a feature or a channel
+        shape = (*sample_shape, *last) if axes > 1 else (math.prod(sample_shape),)
         if len(shape) != axes:
             raise ValueError(f"samples have the shape {sample_shape}, Spec has the fields {', '.join(fitting[axes])}")
         return dict(zip(fitting[axes], shape, strict=True))

@@ -83,7 +83,10 @@ def test_the_shape_of_a_sample_fills_the_fields_for_it(
     if len(sizes) > 1:  # a network that takes flat samples takes every shape
         with pytest.raises(ValueError, match="Spec has the fields"):
             module.sizes((2, 3, 4, 5))
-    else:
+    if len(sizes) > 2:
+        with pytest.raises(ValueError, match=r"samples have the shape \(24,\), Spec has the fields height"):
+            module.sizes((24,))
+    if len(sizes) == 1:
         assert module.sizes((2, 3, 4, 5)) == {"features": 120}
 
 
