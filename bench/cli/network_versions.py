@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.cli import workload_places
 from bench.cli.console import USAGE, fail
 from bench.errors import NotComparableError
 
@@ -23,7 +24,7 @@ KNOWS_FOLDERS = Path("bench", "workload", "own_families.py")  # a checkout of Le
 
 def files(options: "Options") -> tuple[Path, ...]:
     """The workloads that are TOML files; none if another workload is asked for too."""
-    words = (options.workload or "").split(",")
+    words = workload_places.words(options)
     return tuple(map(Path, words)) if all(word.endswith(".toml") for word in words) else ()
 
 
@@ -71,7 +72,7 @@ def check_knows_folders(checkout: Path, options: "Options") -> None:
 
     if (checkout / KNOWS_FOLDERS).is_file():
         return
-    for file in (word for word in (options.workload or "").split(",") if word.endswith(".toml")):
+    for file in (word for word in workload_places.words(options) if word.endswith(".toml")):
         workload = load_workload(file)
         if own_families.is_folder(workload.family):
             fail(

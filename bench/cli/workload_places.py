@@ -20,7 +20,7 @@ def sources(run: "RunFolder", options: "Options") -> dict[str, str]:
     So a run can be continued from any folder, and after its project was moved, and its plan names no folder above.
     """
     found = {}
-    for given in filter(lambda word: word.endswith(".toml"), _words(options)):
+    for given in filter(lambda word: word.endswith(".toml"), words(options)):
         with suppress(ValueError):  # on another drive of Windows there is no relative path
             found[given] = Path(os.path.relpath(given, run.folder)).as_posix()
     return found
@@ -32,11 +32,12 @@ def located(run: "RunFolder", plan: "Plan", options: "Options") -> "Options":
     Older plans know no places. Fails if a file is at neither place.
     """
     known: Mapping[str, str] = plan.options.get("sources", {})
-    words = [_located(run, word, known) if word.endswith(".toml") else word for word in _words(options)]
-    return replace(options, workload=",".join(words) or None)
+    found = [_located(run, word, known) if word.endswith(".toml") else word for word in words(options)]
+    return replace(options, workload=",".join(found) or None)
 
 
-def _words(options: "Options") -> list[str]:
+def words(options: "Options") -> list[str]:
+    """The names and files in `--workload`."""
     return [word.strip() for word in (options.workload or "").split(",") if word.strip()]
 
 

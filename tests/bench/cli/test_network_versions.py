@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli import network_versions
+from bench.plan.options import Options
 from bench.records.store import RunFolder
 from tests.bench.cli.conftest import Command
 from tests.bench.cli.test_init import levelfield as started
@@ -34,6 +36,11 @@ def project(tmp_path: Path) -> Path:
         subprocess.run(["git", *words], cwd=root, check=True, capture_output=True)
     change(root / "networks" / "mine" / "pytorch.py", SLOW, "")
     return root
+
+
+def test_a_space_after_a_comma_is_no_part_of_a_path() -> None:
+    assert network_versions.files(Options(workload="a.toml, b.toml")) == (Path("a.toml"), Path("b.toml"))
+    assert network_versions.files(Options(workload="a.toml, digits-dnn")) == ()
 
 
 def test_a_version_with_another_file_of_a_framework_can_be_compared(levelfield: Command, project: Path) -> None:
