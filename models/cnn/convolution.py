@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from models.layers import spec as layers
 from models.layers.activations import Activation
-from models.layers.spec import GLOROT, BatchNorm, Fraction, Initializer, Size, Weights, type_checked
+from models.layers.spec import GLOROT, BatchNorm, Fraction, Initializer, LayerNorm, Norm, Size, Weights, type_checked
 
 Map = tuple[int, int, int]  # height, width and channels of an image
 
@@ -27,7 +27,7 @@ Pair = Annotated[Size | tuple[Size, Size], WrapValidator(_in_plain_words)]
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class ConvLayer:
-    """A convolution: batch norm before or after the activation, pooling, then dropout.
+    """A convolution: a norm before or after the activation, pooling, then dropout.
 
     A pointwise convolution has `kernel = 1`.
 
@@ -46,10 +46,12 @@ class ConvLayer:
             out there, since its gradient is nothing but rounding errors.
         activation: The activation function.
         batch_norm: The batch norm. Without this table there is none.
+        layer_norm: The layer norm over the channels of each pixel (Liu et al. 2022). Without this table there is none.
+            A layer has at most one norm.
         shortcut: How many layers a residual connection goes around (He et al. 2015). This layer is the last of them. 0
             is no residual connection. The input of the first of these layers is added in front of the activation of
-            this one. If the shapes differ, the input goes through a convolution of 1×1, with a batch norm if this layer
-            has one. Inside, padding is `"same"` and only this layer may have pooling.
+            this one. If the shapes differ, the input goes through a convolution of 1×1, with a norm if this layer has
+            one. Inside, padding is `"same"` and only this layer may have pooling.
         pool: The height, width and stride of pooling. 1 is no pooling.
         pooling: Whether pooling takes the largest value of each window, or the average.
         dropout: The share of outputs that dropout sets to zero in training.
@@ -65,6 +67,7 @@ class ConvLayer:
     bias: Annotated[bool, Field(strict=True)] = True
     activation: Activation = "relu"
     batch_norm: BatchNorm | None = None
+    layer_norm: LayerNorm | None = None
     shortcut: Annotated[int, Field(ge=0, strict=True)] = 0
     pool: Size = 1
     pooling: Literal["max", "average"] = "max"
@@ -72,12 +75,18 @@ class ConvLayer:
     initializer: Initializer = GLOROT
 
     def __post_init__(self) -> None:
-        """Raise ValueError if both strides and dilation are above 1, which TensorFlow cannot compute."""
+        """Raise ValueError for two norms, or if both strides and dilation are above 1: TensorFlow has no such layer."""
+        layers.one_norm(self.batch_norm, self.layer_norm)
         if max(pair(self.strides)) > 1 and max(pair(self.dilation)) > 1:
             raise ValueError(
                 f"found strides {self.strides!r} and dilation {self.dilation!r}, expected one of them to be 1: "
                 "Keras has no convolution with both; use two layers"
             )
+
+    @property
+    def norm(self) -> Norm | None:
+        """The norm of the layer, of either kind."""
+        return self.batch_norm or self.layer_norm
 
 
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:
@@ -106,9 +115,9 @@ def convolved(layer: ConvLayer, image: Map) -> Map:
     return height, width, layer.filters
 
 
-def norm(layer: ConvLayer, position: str) -> BatchNorm | None:
-    """The batch norm of a layer, if it has this position."""
-    return layer.batch_norm if layer.batch_norm and layer.batch_norm.position == position else None
+def norm(layer: ConvLayer, position: str) -> Norm | None:
+    """The norm of a layer, if it has this position."""
+    return layer.norm if layer.norm and layer.norm.position == position else None
 
 
 def described(layer: ConvLayer) -> str:
@@ -121,7 +130,7 @@ def described(layer: ConvLayer) -> str:
         if (down, right) != (1, 1)
     ]
     words += [] if layer.bias else ["without bias"]
-    words.append(layers.tail_words(layer.activation, layer.batch_norm, 0.0))
+    words.append(layers.tail_words(layer.activation, layer.norm, 0.0))
     if layer.shortcut:
         words.append(f"shortcut around {layer.shortcut} layer{'s' * (layer.shortcut > 1)}")
     if layer.pool > 1:
@@ -132,7 +141,7 @@ def described(layer: ConvLayer) -> str:
 
 
 def convolution(images: np.ndarray, layer: ConvLayer, weights: Weights, name: str) -> np.ndarray:
-    """A convolution with its bias if it has one, and its batch norm if that comes before the activation."""
+    """A convolution with its bias if it has one, and its norm if that comes before the activation."""
     values = convolve(images, weights[f"{name}.kernel"], layer)
     values = values + weights[f"{name}.bias"] if layer.bias else values
     return layers.activate(values, "linear", norm(layer, "before"), weights, name)

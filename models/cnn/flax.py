@@ -43,7 +43,7 @@ class Convolution(nnx.Module):
             **dtypes,
             rngs=rngs,
         )
-        self.tail = layers.Tail(layer.filters, layer.activation, layer.batch_norm, 0.0, dtypes=dtypes, rngs=rngs)
+        self.tail = layers.Tail(layer.filters, layer.activation, layer.norm, 0.0, dtypes=dtypes, rngs=rngs)
         self.pool, self.pooling = layer.pool, POOLING[layer.pooling][forms["pooling"]]
         self.dropout = nnx.Dropout(layer.dropout, rngs=rngs) if layer.dropout else None
 

@@ -56,11 +56,11 @@ def convolution(named: Named, *, dtype: str) -> keras.Layer:
 def add_convolution(
     model: layers.Stack, named: Named, *, seed: int, dtype: str, shortcut: keras.KerasTensor | None = None
 ) -> None:
-    """Add a convolution, then its batch norm, its shortcut and its activation, pooling and dropout."""
+    """Add a convolution, then its norm, its shortcut and its activation, pooling and dropout."""
     name, layer, _ = named
     model.add(convolution(named, dtype=dtype))
     if shortcut is None:
-        layers.add_tail(model, layer.activation, layer.batch_norm, name=name, dtype=dtype)
+        layers.add_tail(model, layer.activation, layer.norm, name=name, dtype=dtype)
     else:
         layers.add_tail(model, "linear", norm(layer, "before"), name=name, dtype=dtype)
         model.join(shortcut, dtype=dtype)

@@ -30,7 +30,7 @@ class Convolution(nn.Module):
             groups=image[2] if layer.depthwise else 1,
             bias=layer.bias,
         )
-        self.tail = layers.tail(layer.filters, layer.activation, layer.batch_norm, 0.0, axes=2)
+        self.tail = layers.tail(layer.filters, layer.activation, layer.norm, 0.0, axes=2)
         self.pool = POOLING[layer.pooling](layer.pool) if layer.pool > 1 else nn.Identity()
         self.dropout = nn.Dropout(layer.dropout) if layer.dropout else nn.Identity()
 

@@ -115,14 +115,14 @@ WORDS: layers.Words = {
 
 
 def network(spec: CnnSpec) -> Iterator[layers.Layer] | None:
-    """The layers of the network, in order; None for a network with shortcuts, which is no list of layers."""
-    return None if any(starts(spec)) else _layers(spec)
+    """The layers of the network, in order; None for one with shortcuts, or with a layer norm of pixels."""
+    return None if any(starts(spec)) or any(layer.layer_norm for layer in spec.convolutions) else _layers(spec)
 
 
 def _layers(spec: CnnSpec) -> Iterator[layers.Layer]:
     for _, layer, image in convolutions(spec):
         yield layers.Layer("convolution", _sizes(layer, image))
-        yield from layers.tail(layer.filters, layer.activation, layer.batch_norm, axes=2)
+        yield from layers.tail(layer.filters, layer.activation, layer.norm, axes=2)
         if layer.pool > 1:
             yield layers.Layer("pool", {"size": layer.pool, "pooling": layer.pooling})
         yield from layers.dropout(layer.dropout)

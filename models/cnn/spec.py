@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -14,7 +14,7 @@ from pydantic_core import InitErrorDetails, ValidationError
 from models.cnn.convolution import POOLS, ConvLayer, Map, convolution, convolved, described, norm, pair, pool
 from models.layers import probes
 from models.layers import spec as layers
-from models.layers.examples import AFTER, BEFORE
+from models.layers.examples import AFTER, BEFORE, NORM_AFTER, NORM_BEFORE
 from models.layers.spec import GLOROT, DenseLayer, Initializer, Part, Size, Weights, type_checked
 
 
@@ -129,7 +129,7 @@ def parameter_shapes(spec: CnnSpec) -> dict[str, tuple[int, ...]]:
     for name, layer, (_, _, channels) in convolutions(spec):
         shapes[f"{name}.kernel"] = (*pair(layer.kernel), 1 if layer.depthwise else channels, layer.filters)
         shapes |= {f"{name}.bias": (layer.filters,)} if layer.bias else {}
-        shapes |= layers.norm_shapes(name, layer.filters, layer.batch_norm)
+        shapes |= layers.norm_shapes(name, layer.filters, layer.norm)
     width = int(np.prod(last_map(spec)))
     for number, dense in enumerate(spec.dense):
         shapes |= layers.dense_shapes(f"dense{number}", width, dense)
@@ -187,11 +187,15 @@ def _of_shortcut(block: tuple[ConvLayer, ...]) -> ConvLayer:
     """The convolution of 1×1 that gives the input of a block the shape of its output."""
     last = block[-1]
     down, right = (math.prod(steps) for steps in zip(*(pair(layer.strides) for layer in block), strict=True))
-    before = replace(last.batch_norm, position="before") if last.batch_norm else None
+    before: dict[str, Any] = {
+        kind: replace(given, position="before")
+        for kind, given in (("batch_norm", last.batch_norm), ("layer_norm", last.layer_norm))
+        if given
+    }
     made = ConvLayer(
         filters=last.filters, kernel=1, strides=(down, right), padding="same", bias=last.bias, activation="linear"
     )
-    return replace(made, batch_norm=before, initializer=last.initializer)
+    return replace(made, **before, initializer=last.initializer)
 
 
 def _wrong_filters(spec: CnnSpec) -> Iterator[InitErrorDetails]:
@@ -260,6 +264,16 @@ EXAMPLES = {
         global_pooling="max",
         dense=(DenseLayer(units=5),),
         outputs=3,
+    ),
+    "layer-norm-of-each-pixel": CnnSpec(
+        height=4,
+        width=3,
+        channels=2,
+        convolutions=(
+            ConvLayer(filters=3, padding="same", layer_norm=NORM_BEFORE, activation="gelu"),
+            ConvLayer(filters=5, padding="same", layer_norm=NORM_AFTER, shortcut=1),
+        ),
+        outputs=2,
     ),
     "residual-blocks": CnnSpec(
         height=7,

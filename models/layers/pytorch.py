@@ -24,7 +24,8 @@ ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
     "leaky_relu": partial(nn.LeakyReLU, LEAK),
     "softplus": partial(nn.Softplus, threshold=40),  # from 20 on, PyTorch's default returns x, which is 2e-9 off
 }
-BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
+IMAGE = 2  # axes of an image besides samples and channels
+BATCH_NORMS = {1: nn.BatchNorm1d, IMAGE: nn.BatchNorm2d}
 
 ENDINGS = ("l0", "l0_reverse")  # of the parameters of a recurrent layer: forward, backward
 
@@ -63,6 +64,13 @@ class BiasedBatchNorm(nn.Module):
         if excess != self.excess:
             self.norm.running_var.mul_(excess / self.excess)
             self.excess = excess
+
+
+class ImageNorm(nn.LayerNorm):
+    """Layer norm over the channels of each pixel, which PyTorch has on the second axis."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images.movedim(1, -1)).movedim(-1, 1)
 
 
 class Recurrent(nn.Module):
@@ -131,7 +139,7 @@ def normalisation(channels: int, norm: Norm, *, axes: int) -> nn.Module:
     """The batch norm of values with this number of axes besides samples and channels, or the layer norm."""
     if isinstance(norm, BatchNorm):
         return BiasedBatchNorm(channels, norm, axes=axes)
-    return nn.LayerNorm(channels, eps=norm.epsilon)
+    return (ImageNorm if axes == IMAGE else nn.LayerNorm)(channels, eps=norm.epsilon)
 
 
 def load(module: nn.Module, kernel: str, *, name: str, weights: Weights, order: tuple[int, ...] = (1, 0)) -> None:

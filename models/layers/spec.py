@@ -54,6 +54,12 @@ class LayerNorm:
 Norm = BatchNorm | LayerNorm
 
 
+def one_norm(batch_norm: BatchNorm | None, layer_norm: LayerNorm | None) -> None:
+    """Raise ValueError for two norms in one layer."""
+    if batch_norm and layer_norm:
+        raise ValueError("found batch_norm and layer_norm, expected at most one norm in a layer")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, config=type_checked)
 class Initializer:
     """How a kernel is initialized. Biases start at zero. No normal distribution is truncated.
@@ -105,8 +111,7 @@ class DenseLayer:
 
     def __post_init__(self) -> None:
         """Raise ValueError for two norms in one layer."""
-        if self.batch_norm and self.layer_norm:
-            raise ValueError("found batch_norm and layer_norm, expected at most one norm in a layer")
+        one_norm(self.batch_norm, self.layer_norm)
 
     @property
     def norm(self) -> Norm | None:
@@ -145,8 +150,7 @@ class RecurrentLayer:
 
     def __post_init__(self) -> None:
         """Raise ValueError for two norms, or for one before the activation, which is inside the recurrence."""
-        if self.batch_norm and self.layer_norm:
-            raise ValueError("found batch_norm and layer_norm, expected at most one norm in a layer")
+        one_norm(self.batch_norm, self.layer_norm)
         if self.norm and self.norm.position == "before":
             kind = "batch" if self.batch_norm else "layer"
             raise ValueError(f"{kind} norm can only come after a recurrent layer: position must be 'after'")

@@ -20,7 +20,7 @@ from models.cnn.spec import (
     sizes,
     starts,
 )
-from models.layers.spec import BatchNorm, DenseLayer, Initializer, Weights
+from models.layers.spec import BatchNorm, DenseLayer, Initializer, LayerNorm, Weights
 
 SPEC = CnnSpec(
     height=28,
@@ -255,3 +255,27 @@ def test_layers_that_do_not_fit_each_other_are_refused_with_their_key(
 
 def test_the_last_layer_of_a_block_may_have_pooling() -> None:
     assert feature_maps(residual(pool=2))[-1] == (4, 4, 4)
+
+
+def test_a_layer_norm_normalises_the_channels_of_each_pixel() -> None:
+    layer = ConvLayer(filters=5, kernel=1, layer_norm=LayerNorm())
+    spec = CnnSpec(height=3, width=2, channels=4, convolutions=(layer,), outputs=30)
+    generator = np.random.default_rng(0)
+    weights = {name: generator.normal(size=shape) for name, shape in parameter_shapes(spec).items()}
+    weights |= {"head.kernel": np.eye(30), "head.bias": np.zeros(30)}
+    images = generator.normal(size=(2, 3, 2, 4))
+    values = images @ weights["conv0.kernel"][0, 0] + weights["conv0.bias"]
+
+    def normalised(*axes: int) -> np.ndarray:
+        centred = values - values.mean(axis=axes, keepdims=True)
+        scaled = centred / np.sqrt(values.var(axis=axes, keepdims=True) + 1e-5)
+        found: np.ndarray = np.maximum(scaled * weights["conv0.scale"] + weights["conv0.offset"], 0)
+        return found.reshape(2, 30)
+
+    np.testing.assert_allclose(forward(spec, weights, images), normalised(3), rtol=1e-12, atol=1e-12)
+    assert np.abs(normalised(1, 2, 3) - normalised(3)).max() > 0.1, "over the whole image"
+
+
+def test_a_convolution_has_at_most_one_norm() -> None:
+    with pytest.raises(ValidationError, match="at most one norm in a layer"):
+        ConvLayer(filters=2, batch_norm=BatchNorm(), layer_norm=LayerNorm())
