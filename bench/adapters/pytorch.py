@@ -44,6 +44,7 @@ def create() -> Adapter:
 
 
 IMAGE = 3  # axes of a sample: height, width, channels
+SAFE_CHANNELS = 8  # see _check_memory
 WHOLE = "whole step"  # a value of the option `compile`: forward pass, backward pass and optimizer in one function
 
 
@@ -103,6 +104,7 @@ class PyTorchAdapter:
         self.model = model.to(self.device)
         self.channels_last = tuning.get("memory_format") == "channels_last"
         if self.channels_last:
+            _check_memory(self.model, self.device)
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # its stub forgets this form
         self.engine.choose(tuning)
         self.compiled = tuning.get("compile", "off")
@@ -245,6 +247,21 @@ class PyTorchAdapter:
         step = {"off": EAGER, WHOLE: Form("torch.compile of the whole step")}.get(self.compiled, compiled)
         query = EAGER if self.compiled in {"off", WHOLE} else compiled
         return step, query._replace(function=f"{query.function}, inference_mode")
+
+
+def _check_memory(model: nn.Module, device: torch.device) -> None:
+    """Raise UnavailableError for a convolution whose gradient PyTorch 2.13 writes outside its memory, on a CPU.
+
+    It was seen in float32 with channels last, a kernel of 1×1, strides, and 1 to 7 channels.
+    """
+    for layer in model.modules() if device.type == "cpu" else ():
+        if not isinstance(layer, nn.Conv2d) or layer.kernel_size != (1, 1) or layer.groups > 1:
+            continue
+        if max(layer.stride) > 1 and layer.in_channels < SAFE_CHANNELS:
+            raise UnavailableError(
+                "PyTorch damages the memory of the process in a convolution of 1x1 with strides and "
+                f"{layer.in_channels} channels, if channels come last; it needs {SAFE_CHANNELS} channels"
+            )
 
 
 def _safetensors() -> ModuleType:

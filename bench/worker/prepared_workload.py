@@ -32,7 +32,10 @@ FOR_CPUS = ("convolution",)  # options that cost memory, and that a GPU does not
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedWorkload:
-    """A workload, the adapter that drives it, and the precision and the seed with which its model is built."""
+    """A workload, the adapter that drives it, and the precision and the seed with which its model is built.
+
+    A proof has fewer steps than a training. It passes a schedule of the learning rate in `schedule_steps` steps.
+    """
 
     adapter: Adapter
     workload: Workload
@@ -40,6 +43,7 @@ class PreparedWorkload:
     dataset: Dataset
     precision: str
     seed: int
+    schedule_steps: int | None = None
 
     @property
     def dtype(self) -> np.dtype[np.floating]:
@@ -110,7 +114,13 @@ class PreparedWorkload:
         typed = {name: value.astype(self.dtype) for name, value in weights.items()}
         form = {name: tuning[name] for name in forms(self.module) if name in tuning}
         model = self.module.build(spec, typed, seed=self.seed, **self.adapter.build_options(), **form)
-        facts = recipe_facts.facts(self.workload, self.dataset, module=self.module, framework=self.framework)
+        facts = recipe_facts.facts(
+            self.workload,
+            self.dataset,
+            module=self.module,
+            framework=self.framework,
+            schedule_steps=self.schedule_steps,
+        )
         self.adapter.prepare(model, self.workload.recipe, tuning=tuning, facts=facts)
         return model
 

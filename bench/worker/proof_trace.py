@@ -37,7 +37,10 @@ def trace(
     With `nudged`, the initial weights and the inputs of every step are changed by one unit in the last place. The
     difference to the usual trace shows how much two frameworks may differ by rounding alone. It has no random
     weights.
+
+    A schedule of the learning rate is passed in the steps of the trace, from its first rate to its last one.
     """
+    subject = replace(subject, schedule_steps=STEPS)
     module = model_families.spec_module(subject.workload.family)
     adapter, spec = subject.adapter, without_dropout(subject.workload.spec)
     train = subject.encoded(subject.split("train"))

@@ -18,17 +18,27 @@ KERNELS = "kernels"  # the function of a framework's file that returns the kerne
 NAMED = "layers"  # the function of a user's own file that names its layers
 
 
-def facts(workload: Workload, dataset: Dataset, *, module: ModuleType, framework: str) -> Facts:
-    """The facts that the recipe of a workload needs.
+def facts(
+    workload: Workload, dataset: Dataset, *, module: ModuleType, framework: str, schedule_steps: int | None = None
+) -> Facts:
+    """The facts that the recipe of a workload needs; a longer schedule is passed in `schedule_steps` steps, if given.
 
     Raises UnavailableError if the recipe has L2 penalties and the framework's file does not say where the kernels are.
     """
     recipe = workload.recipe
     return Facts(
-        rates=training_checks.rates(recipe, workload.description),
+        rates=passed_in(training_checks.rates(recipe, workload.description), schedule_steps),
         class_weights=class_weights(workload, dataset),
         kernels=kernels(module, framework) if recipe.l2 else None,
     )
+
+
+def passed_in(rates: np.ndarray | None, steps: int | None) -> np.ndarray | None:
+    """As many of the rates as there are steps, evenly spread from the first to the last one; all of a shorter table."""
+    if rates is None or steps is None or len(rates) <= steps:
+        return rates
+    found: np.ndarray = rates[np.linspace(0, len(rates) - 1, steps).round().astype(int)]
+    return found
 
 
 def class_weights(workload: Workload, dataset: Dataset) -> np.ndarray | None:

@@ -4,12 +4,13 @@ import keras
 import numpy as np
 from keras import layers as keras_layers
 
-from models.cnn.convolution import Map, norm, pair
+from models.cnn.convolution import ConvLayer, Map, norm, pair
 from models.cnn.spec import CnnSpec, Named, convolutions, starts
 from models.layers import keras as layers
 from models.layers.spec import Weights
 
 POOLING = {"max": keras_layers.MaxPooling2D, "average": keras_layers.AveragePooling2D}
+SAFE_CHANNELS = 8  # seen with 1 to 7 channels, in float32
 FEATURES = {
     None: keras_layers.Flatten,
     "average": keras_layers.GlobalAveragePooling2D,
@@ -46,11 +47,23 @@ def convolution(named: Named, *, dtype: str) -> keras.Layer:
         "name": name,
     }
     options["dtype"] = dtype
+    if keras.backend.backend() == "torch":
+        _check_memory(layer, channels)
     if not layer.depthwise:
         return keras_layers.Conv2D(layer.filters, pair(layer.kernel), **options)
     if strides[0] != strides[1] and keras.backend.backend() == "tensorflow":
         raise NotImplementedError("TensorFlow's depthwise convolution has only equal strides in both directions")
     return keras_layers.DepthwiseConv2D(pair(layer.kernel), depth_multiplier=layer.filters // channels, **options)
+
+
+def _check_memory(layer: ConvLayer, channels: int) -> None:
+    """Raise NotImplementedError for a convolution whose gradient PyTorch 2.13 writes outside its memory, on a CPU."""
+    is_pointwise = pair(layer.kernel) == (1, 1) and not layer.depthwise
+    if is_pointwise and max(pair(layer.strides)) > 1 and channels < SAFE_CHANNELS:
+        raise NotImplementedError(
+            f"PyTorch damages the memory of the process in a convolution of 1x1 with strides and {channels} channels, "
+            f"if the channels come last as in Keras; it needs {SAFE_CHANNELS} channels, no strides, or a larger kernel"
+        )
 
 
 def add_convolution(

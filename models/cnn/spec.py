@@ -280,9 +280,9 @@ EXAMPLES = {
         width=8,
         channels=2,
         convolutions=(
-            ConvLayer(filters=4, padding="same"),
-            ConvLayer(filters=4, padding="same", batch_norm=BEFORE, dropout=0.3),
-            ConvLayer(filters=4, padding="same", bias=False, batch_norm=BEFORE, shortcut=2),
+            ConvLayer(filters=8, padding="same"),
+            ConvLayer(filters=8, padding="same", batch_norm=BEFORE, dropout=0.3),
+            ConvLayer(filters=8, padding="same", bias=False, batch_norm=BEFORE, shortcut=2),
             ConvLayer(filters=6, strides=2, padding="same", activation="tanh"),
             ConvLayer(filters=6, padding="same", batch_norm=AFTER, shortcut=2, pool=2),
             ConvLayer(

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from bench.adapters.base import Adapter
-from bench.worker.prepared_workload import prepare
+from bench.errors import UnavailableError
+from bench.worker.prepared_workload import load_adapter, prepare
 from bench.workload.workload import load_workload
 from models.cnn.convolution import ConvLayer
-from models.cnn.spec import CnnSpec
+from models.cnn.spec import CnnSpec, initial_weights
 from tests.bench.adapters.small_network import RECIPE
 
 pytestmark = pytest.mark.filterwarnings(
@@ -24,6 +25,22 @@ def test_images_with_one_channel_have_the_chosen_memory_format(layout: str, stri
     subject.build(tuning={"memory_format": layout} if layout != "contiguous" else {})
     placed = subject.adapter.put(subject.split("test").inputs[:4])
     assert placed.stride() == strides
+
+
+@pytest.mark.parametrize(("channels", "is_safe"), [(7, False), (8, True)])
+def test_channels_last_is_refused_for_a_convolution_that_damages_memory(channels: int, *, is_safe: bool) -> None:
+    layer = ConvLayer(filters=2, kernel=1, strides=2)
+    spec = CnnSpec(height=4, width=4, channels=channels, convolutions=(layer,), outputs=2)
+    adapter = load_adapter("pytorch")
+    adapter.configure(device="cpu", precision="fp32", threads=1)
+    model = importlib.import_module("models.cnn.pytorch").build(spec, initial_weights(spec, seed=0))
+    adapter.prepare(model, RECIPE)
+    tuning = {"memory_format": "channels_last"}
+    if is_safe:
+        adapter.prepare(model, RECIPE, tuning=tuning)
+    else:
+        with pytest.raises(UnavailableError, match="convolution of 1x1 with strides and 7 channels"):
+            adapter.prepare(model, RECIPE, tuning=tuning)
 
 
 def test_put_converts_images_to_the_layout_of_the_framework(adapter: Adapter, contender: str) -> None:

@@ -16,6 +16,7 @@ from bench.analysis import dropout_masks, second_network
 from bench.analysis.deviations import Trace, relative_deviation, weights_deviation
 from bench.analysis.equivalence import LOSS_STEPS, STEPS
 from bench.datasets import base as datasets
+from bench.worker import recipe_facts
 from bench.worker.prepared_workload import prepare
 from bench.worker.proof_trace import SAMPLES as FEWER
 from bench.worker.proof_trace import bits_kept, mantissa_bits, random_weights, trace
@@ -255,3 +256,13 @@ def test_outputs_of_a_wrong_shape_are_refused_with_the_file(monkeypatch: pytest.
     message = rf"dnn/pytorch\.py: found outputs of shape \({BATCH}, 1\) for {BATCH} samples, expected \({BATCH}, 2\)"
     with pytest.raises(ValueError, match=message):
         trace(subject)
+
+
+def test_a_trace_passes_the_whole_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int | None] = []
+    monkeypatch.setattr(recipe_facts, "passed_in", lambda _, steps: asked.append(steps))
+    subject = prepare("pytorch", workload(), device="cpu", precision="fp64", threads=1, seed=0)
+    subject.build()
+    assert asked == [None], "a training has the rates of its own steps"
+    trace(subject)
+    assert set(asked[1:]) == {STEPS}

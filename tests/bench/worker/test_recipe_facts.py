@@ -42,6 +42,21 @@ def test_balanced_weights_are_counted_without_the_rows_that_are_held_out() -> No
     assert np.abs(found - recipe_facts.balanced(labels, 3)).max() > 1e-3
 
 
+def test_a_proof_passes_a_whole_schedule_in_its_steps() -> None:
+    schedule = '\nschedule = { name = "step", every = 2, factor = 0.1 }'
+    made = workload(("epochs = 2", f"epochs = 6{schedule}"), ("batch_size = 8", "batch_size = 2"))
+    whole = prepare("pytorch", made, device="cpu", precision="fp64", threads=1, seed=0)
+    rates = recipe_facts.facts(made, whole.dataset, module=whole.module, framework="pytorch").rates
+    assert rates is not None
+    short = recipe_facts.passed_in(rates, 9)
+    assert short is not None
+    assert len(short) == 9 < len(rates)
+    np.testing.assert_array_equal(np.unique(short), np.unique(rates))
+    assert len(np.unique(rates[:9])) < len(np.unique(rates)), "the first steps have not all rates"
+    assert recipe_facts.passed_in(rates, len(rates)) is rates
+    assert recipe_facts.passed_in(None, 9) is None
+
+
 def test_a_network_that_does_not_say_where_its_kernels_are_is_unavailable() -> None:
     with pytest.raises(UnavailableError, match=r"pytorch\.py of the network has no function `kernels` or `layers`"):
         recipe_facts.kernels(SimpleNamespace(), "pytorch")  # type: ignore[arg-type]

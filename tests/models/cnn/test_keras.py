@@ -1,5 +1,7 @@
 """The convolutional network in Keras: what a backend cannot compute is refused with the reason."""
 
+from typing import Any
+
 import keras
 import pytest
 
@@ -21,3 +23,27 @@ def test_a_depthwise_convolution_with_unequal_strides_is_refused_on_tensorflow_a
                 convolution(named, dtype="float32")
         else:
             assert isinstance(convolution(named, dtype="float32"), keras.layers.DepthwiseConv2D)
+
+
+@pytest.mark.parametrize(
+    ("channels", "layer", "refused"),
+    [
+        (7, {"kernel": 1, "strides": 2}, "torch"),
+        (1, {"kernel": 1, "strides": (1, 2)}, "torch"),
+        (8, {"kernel": 1, "strides": 2}, "none"),
+        (7, {"kernel": (1, 2), "strides": 2}, "none"),
+        (7, {"kernel": 1}, "none"),
+    ],
+)
+def test_a_convolution_that_damages_memory_is_refused_on_torch_alone(
+    channels: int, layer: dict[str, Any], refused: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = CnnSpec(height=8, width=8, channels=channels, convolutions=(ConvLayer(filters=4, **layer),), outputs=2)
+    (named,) = convolutions(spec)
+    for backend in ("tensorflow", "jax", "torch"):
+        monkeypatch.setattr(keras.backend, "backend", lambda backend=backend: backend)
+        if backend == refused:
+            with pytest.raises(NotImplementedError, match=f"convolution of 1x1 with strides and {channels} channels"):
+                convolution(named, dtype="float32")
+        else:
+            assert isinstance(convolution(named, dtype="float32"), keras.layers.Conv2D)

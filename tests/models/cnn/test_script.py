@@ -74,7 +74,10 @@ def test_the_border_of_a_script_is_even_where_the_image_allows_it() -> None:
 
 
 def test_a_network_with_shortcuts_is_no_list_and_its_script_has_the_source_of_the_family() -> None:
-    assert [name for name, spec in EXAMPLES.items() if network(spec) is None] == ["residual-blocks"]
+    assert [name for name, spec in EXAMPLES.items() if network(spec) is None] == [
+        "layer-norm-of-each-pixel",
+        "residual-blocks",
+    ]
     for contender in CONTENDERS:
         text = text_of(contender, EXAMPLES["residual-blocks"])
         compile(text, contender, "exec")
