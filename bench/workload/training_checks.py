@@ -71,8 +71,8 @@ def _schedule(recipe: Recipe, data: Description) -> Iterator[str]:
     units = recipe.epochs * (1 if schedule.by == "epoch" else steps_per_epoch(recipe, data))
     if schedule.warm_up >= units > 0:
         yield (
-            f"recipe.schedule.warm_up: found {schedule.warm_up}, expected fewer than the {units} {schedule.by}s of the "
-            "training; set a shorter warm_up, or more epochs"
+            f"recipe.schedule.warm_up: found {schedule.warm_up}, expected fewer than {units}: the training has {units} "
+            f"{schedule.by}{'s' * (units > 1)}; set a shorter warm_up, or more epochs"
         )
     elif isinstance(schedule, StepSchedule) and units:
         falls = (units - 1 - schedule.warm_up) // schedule.every

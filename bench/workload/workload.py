@@ -181,11 +181,17 @@ def parse_workload(content: Mapping[str, Any], *, source: Path) -> Workload:
 
 
 def shortened(workload: Workload, *, epochs: int) -> Workload:
-    """The workload with at most `epochs` epochs; a workload that is cut short loses its target and its band."""
+    """The workload with at most `epochs` epochs.
+
+    A workload that is cut short loses its target and its band. A warm-up of more epochs is cut to all but the last one.
+    """
     if workload.recipe.epochs <= epochs:
         return workload
     content = {key: value for key, value in workload.content.items() if key not in {"target", "band"}}
     content["recipe"] = {**content["recipe"], "epochs": epochs}
+    schedule = workload.recipe.schedule
+    if schedule and schedule.by == "epoch" and schedule.warm_up >= epochs:
+        content["recipe"]["schedule"] = {**content["recipe"]["schedule"], "warm_up": epochs - 1}
     return parse_workload(content, source=Path(workload.source))
 
 

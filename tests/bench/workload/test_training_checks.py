@@ -8,7 +8,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.workload import training_checks
-from bench.workload.workload import Workload, parse_workload
+from bench.workload.workload import Workload, parse_workload, shortened
 
 SGD = {"name": "sgd", "learning_rate": 0.1}
 REGRESSION = {"name": "synthetic", "shape": [6], "outputs": 2, "train": 96, "test": 20}
@@ -27,10 +27,13 @@ def parsed(dataset: dict[str, Any] | None = None, **recipe: Any) -> Workload:  #
 
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"optimizer": SGD | {"nesterov": True}}, "recipe.optimizer: found nesterov = true and momentum = 0, expected a"),
-    ({"schedule": {"name": "cosine", "warm_up": 2}}, "recipe.schedule.warm_up: found 2, expected fewer than the 2 ep"),
+    (
+        {"schedule": {"name": "cosine", "warm_up": 2}},
+        "recipe.schedule.warm_up: found 2, expected fewer than 2: the training",
+    ),
     (
         {"schedule": {"name": "cosine", "warm_up": 8, "by": "step"}},
-        "recipe.schedule.warm_up: found 8, expected fewer than the 8 steps",
+        "recipe.schedule.warm_up: found 8, expected fewer than 8: the training has 8 steps",
     ),
     (
         {"schedule": {"name": "step", "every": 1, "factor": 1e200}, "epochs": 4},
@@ -106,3 +109,12 @@ def test_a_proof_depends_on_the_length_of_the_training_only_if_its_steps_do(key:
     assert plain[0] == plain[1]
     changed = [parsed(**key, epochs=epochs).proof_digest for epochs in (2, 3)]
     assert changed[0] != changed[1]
+
+
+def test_a_training_that_is_cut_short_has_a_shorter_warm_up() -> None:
+    long = parsed(schedule={"name": "cosine", "warm_up": 3}, epochs=8)
+    for epochs, warm_up in ((4, 3), (2, 1), (1, 0)):
+        found = shortened(long, epochs=epochs).recipe
+        assert found.schedule is not None
+        assert (found.epochs, found.schedule.warm_up) == (epochs, warm_up)
+    assert shortened(long, epochs=8) is long
