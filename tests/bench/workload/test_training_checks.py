@@ -29,7 +29,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"optimizer": SGD | {"nesterov": True}}, "recipe.optimizer: found nesterov = true and momentum = 0, expected a"),
     (
         {"schedule": {"name": "cosine", "warm_up": 2}},
-        "recipe.schedule.warm_up: found 2, expected fewer than 2: the training",
+        "recipe.schedule.warm_up: found 2, expected fewer than 2: the tr",
     ),
     (
         {"schedule": {"name": "cosine", "warm_up": 8, "by": "step"}},
