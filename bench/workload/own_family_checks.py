@@ -3,7 +3,7 @@
 import ast
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +82,16 @@ def _spec(folder: Path, module: OwnSpec, spec: Any) -> Iterator[str]:  # noqa: A
     yield from _parts(folder, module, spec, shapes)
 
 
-def _dropout(spec: Any) -> Iterator[str]:  # noqa: ANN401 (the user's dataclass)
-    """Fields that look like a rate of dropout under a name that a proof does not set to zero."""
+def _dropout(spec: Any, place: str = "Spec") -> Iterator[str]:  # noqa: ANN401 (the user's dataclass)
+    """Fields that look like a rate of dropout under a name that a proof does not set to zero, in layers too."""
     for field in fields(spec):
+        value = getattr(spec, field.name)
+        for item in value if isinstance(value, tuple) else (value,):
+            if is_dataclass(item):
+                yield from _dropout(item, f"{place}.{field.name}")
         if DROPOUT in field.name and field.name not in {DROPOUT, RECURRENT_DROPOUT}:
             expected = f"expected the name {DROPOUT} or {RECURRENT_DROPOUT}"
-            yield f"Spec.{field.name}: {expected}: a proof switches dropout off by this field"
+            yield f"{place}.{field.name}: {expected}: a proof switches dropout off by this field"
 
 
 def _shapes(shapes: Any) -> Iterator[str]:  # noqa: ANN401 (what the user's code returned)

@@ -219,8 +219,10 @@ def without_dropout(spec: AnySpec) -> AnySpec:
         value = getattr(spec, field.name)
         if field.name in {"dropout", "recurrent_dropout"}:
             changes[field.name] = 0.0
+        elif is_dataclass(value):
+            changes[field.name] = without_dropout(value)
         elif isinstance(value, tuple) and any(is_dataclass(item) for item in value):
-            changes[field.name] = tuple(without_dropout(item) for item in value)
+            changes[field.name] = tuple(without_dropout(item) if is_dataclass(item) else item for item in value)
     return replace(spec, **changes)  # type: ignore[type-var]
 
 

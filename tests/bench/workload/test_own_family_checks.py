@@ -90,6 +90,17 @@ def test_a_rate_of_recurrent_dropout_is_known_by_its_name(tmp_path: Path) -> Non
     assert "expected the name" not in problem(family)
 
 
+def test_a_rate_of_dropout_inside_a_layer_has_to_have_the_known_name(tmp_path: Path) -> None:
+    for name, is_told in (("drop", False), ("dropout", False), ("dropout_rate", True)):
+        family = write_family(tmp_path / name)
+        block = (
+            f"@dataclass(frozen=True)\nclass Block:\n    {name}: float = 0.1\n\n\n@dataclass(frozen=True)\nclass Spec:"
+        )
+        change(family / "spec.py", "@dataclass(frozen=True)\nclass Spec:", block)
+        change(family / "spec.py", "dropout: float", "blocks: tuple = (Block(),)\n    dropout: float")
+        assert ("Spec.blocks.dropout_rate: expected the name dropout" in problem(family)) == is_told
+
+
 @pytest.mark.parametrize("others", ["", ", others=('norm', 'first', 'head')"])
 def test_a_part_may_name_further_layers_whose_weights_it_has(tmp_path: Path, others: str) -> None:
     family = write_family(tmp_path)

@@ -1,7 +1,7 @@
 """The shared layers: initial weights, references of activation and batch norm, specs without dropout."""
 
 import re
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -145,6 +145,21 @@ def test_without_dropout_every_rate_is_zero_and_the_rest_is_the_same(network: st
     assert (found == spec) == (not any(rates(spec)))
     assert without_dropout(found) == found
     assert repr(found) == re.sub(r"dropout=[\d.]+", "dropout=0.0", repr(spec))
+
+
+def test_the_dropout_of_a_layer_inside_a_layer_is_zero_too() -> None:
+    @dataclass(frozen=True)
+    class Inner:
+        dropout: float
+        units: int
+
+    @dataclass(frozen=True)
+    class Outer:
+        block: Inner
+        blocks: tuple[Inner | int, ...]
+
+    found = without_dropout(Outer(Inner(0.5, 3), (Inner(0.2, 4), 7)))
+    assert found == Outer(Inner(0.0, 3), (Inner(0.0, 4), 7))
 
 
 def test_the_examples_have_dropout() -> None:
