@@ -19,6 +19,14 @@ def initial_weights(spec, *, seed):
 SHAPE = '"head.bias": (spec.outputs,),'
 
 
+BLOCK = """@dataclass(frozen=True)
+class Block:
+    {}: float = 0.1
+
+
+"""
+
+
 def problem(family: Path) -> str:
     """The message with which the workload beside the folder is refused; empty if it is not."""
     own_families.load.cache_clear()
@@ -93,11 +101,8 @@ def test_a_rate_of_recurrent_dropout_is_known_by_its_name(tmp_path: Path) -> Non
 def test_a_rate_of_dropout_inside_a_layer_has_to_have_the_known_name(tmp_path: Path) -> None:
     for name, is_told in (("drop", False), ("dropout", False), ("dropout_rate", True)):
         family = write_family(tmp_path / name)
-        block = (
-            f"@dataclass(frozen=True)\nclass Block:\n    {name}: float = 0.1\n\n\n@dataclass(frozen=True)\nclass Spec:"
-        )
-        change(family / "spec.py", "@dataclass(frozen=True)\nclass Spec:", block)
-        change(family / "spec.py", "dropout: float", "blocks: tuple = (Block(),)\n    dropout: float")
+        change(family / "spec.py", "    filters: int = 8", "    filters: int = 8\n    blocks: tuple = (Block(),)")
+        change(family / "spec.py", "@dataclass(frozen=True)", f"{BLOCK.format(name)}@dataclass(frozen=True)")
         assert ("Spec.blocks.dropout_rate: expected the name dropout" in problem(family)) == is_told
 
 
