@@ -12,7 +12,7 @@ from tests.bench.workload.own_family import change
 from tests.docs import data_of_pages
 from tests.docs.pages import ROOT, blocks, commands, text
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 GUIDE = text("docs/how-to/own-network.md")
 PRINTED = [block.text for block in blocks(GUIDE) if block.language == "text" and "unet" in block.text]
@@ -36,6 +36,7 @@ def masked(printed: str) -> str:
     return " ".join(DEVIATION.sub("#", line) for line in " ".join(printed.split()).split("─") if line.strip())
 
 
+@pytest.mark.slow
 def test_the_u_net_of_the_guide_is_proven_equal_in_every_framework(folder: Path) -> None:
     (command,) = (line for line in commands(GUIDE) if " unet.toml" in line and "keras" in line)
     done = verify(folder, command.split()[-1])
@@ -46,6 +47,7 @@ def test_the_u_net_of_the_guide_is_proven_equal_in_every_framework(folder: Path)
     assert table.count("proven equal") == 5
 
 
+@pytest.mark.slow
 def test_the_tanh_form_of_gelu_in_one_framework_is_explained_as_the_guide_prints_it(folder: Path) -> None:
     change(folder / "unet" / "flax.py", ", approximate=False", "")
     done = verify(folder, "pytorch,flax")
@@ -54,6 +56,7 @@ def test_the_tanh_form_of_gelu_in_one_framework_is_explained_as_the_guide_prints
     assert explained in done.stdout
 
 
+@pytest.mark.study
 def test_a_kernel_with_its_axes_in_another_order_is_explained(folder: Path) -> None:
     change(folder / "unet" / "pytorch.py", "self.conv(images)", "self.conv(images.mT).mT")
     done = verify(folder, "pytorch,flax")

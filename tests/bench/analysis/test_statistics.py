@@ -97,8 +97,9 @@ def test_outliers_hardly_change_the_variance_from_the_shortest_quarter() -> None
     assert statistics.shortest_quarter_variance(list(values[:7])) == 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("count", [6, 15, 64])
+@pytest.mark.parametrize(
+    "count", [pytest.param(15, marks=pytest.mark.slow), *(pytest.param(n, marks=pytest.mark.study) for n in (6, 64))]
+)
 def test_the_interval_of_a_median_has_its_coverage_for_every_distribution(count: int) -> None:
     samples = np.random.default_rng(count).pareto(1.5, (2000, count))
     median = 2 ** (1 / 1.5) - 1

@@ -54,12 +54,23 @@ def test_the_written_network_is_proven_in_every_framework_and_a_changed_one_is_n
     assert (done.returncode, [item["passed"] for item in proofs]) == (1, [False, False])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "place", "cause"),
     [
-        ("epsilon=1e-5", "epsilon=1e-3", "in the outputs of norm", "epsilon: Keras adds 1e-3"),
-        ("momentum=0.9", "momentum=0.1", "in norm.variance after one training step", "momentum: PyTorch"),
+        pytest.param(
+            "momentum=0.9",
+            "momentum=0.1",
+            "in norm.variance after one training step",
+            "momentum: PyTorch",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "epsilon=1e-5",
+            "epsilon=1e-3",
+            "in the outputs of norm",
+            "epsilon: Keras adds 1e-3",
+            marks=pytest.mark.study,
+        ),
     ],
 )
 def test_a_mistake_is_explained(tmp_path: Path, old: str, new: str, place: str, cause: str) -> None:
