@@ -62,6 +62,7 @@ def test_the_first_value_of_every_option_is_the_default(adapter: Adapter, networ
     assert learnt(adapter, network, {}, sizes=(6,)) != pytest.approx(found, abs=TOLERANCE), "one step less"
 
 
+@pytest.mark.slow
 def test_every_option_value_trains_and_predicts_the_same(adapter: Adapter, network: ModuleType, contender: str) -> None:
     found = learnt(adapter, network, {})
     tried = [choice for choice in sorted(others(adapter)) if not is_for_inductor(contender, choice)]

@@ -32,10 +32,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("file", "written", "parts"),
     [
         ("flats.csv", "flats.toml", ('target = "price"', 'task = "regression"', 'family = "dnn"')),
-        (
+        pytest.param(
             "passengers.csv",
             "passengers.toml",
             ('"id",  # its whole number differs', '"sex",  # 2 words', 'dates = ["boarded"]', 'missing = "median"'),
+            marks=SLOW,
         ),
         pytest.param("walk.csv", "walk.toml", ('kind = "series"', 'time = "step"', 'family = "lstm"'), marks=SLOW),
         pytest.param(

@@ -36,6 +36,7 @@ def test_a_worker_starts_in_a_folder_with_files_named_like_its_packages(
         client.close()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("foreign")
 def test_a_framework_is_asked_for_its_devices_from_such_a_folder() -> None:
     keras = Contender("keras", "torch")

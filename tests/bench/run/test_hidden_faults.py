@@ -189,6 +189,7 @@ def test_a_step_counter_that_is_late_by_one_is_caught(monkeypatch: pytest.Monkey
     assert {line.check for line in found.deviations if not line.holds} == {WEIGHTS, AGAIN}
 
 
+@pytest.mark.slow
 def test_a_fault_in_a_form_that_only_a_search_uses_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     network = importlib.import_module("models.rnn.flax")
     build, tuning = network.build, {"unroll": "4"}

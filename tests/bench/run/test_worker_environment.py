@@ -45,6 +45,7 @@ def floatx(environment: dict[str, str]) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_the_file_with_settings_of_keras_does_not_reach_a_worker(tmp_path: Path) -> None:
     (tmp_path / ".keras").mkdir()
     settings = {"floatx": "float16", "epsilon": 0.1, "backend": "torch", "image_data_format": "channels_first"}

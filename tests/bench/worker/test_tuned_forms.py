@@ -48,7 +48,7 @@ def deviations(found: Weights, expected: Weights) -> tuple[float, float]:
     return weights_deviation(found, expected), relative_deviation(found["logits"], expected["logits"])
 
 
-@pytest.mark.parametrize("family", MODELS)
+@pytest.mark.parametrize("family", ["dnn", pytest.param("cnn", marks=pytest.mark.slow)])
 def test_a_bound_module_trains_the_same_weights(family: str) -> None:
     usual = traced("flax", family, {})
     for call in ("nnx.cached_partial", "nnx.jit_partial"):
