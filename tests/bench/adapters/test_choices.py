@@ -75,6 +75,7 @@ def test_every_option_value_trains_and_predicts_the_same(adapter: Adapter, netwo
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # torch's compiler uses deprecated functions of torch, and warns about itself
 @pytest.mark.parametrize("contender", ["keras/torch"])
+@pytest.mark.timeout(900)  # a compiler of C++ runs in it
 def test_a_model_compiled_by_torch_trains_and_predicts_the_same(
     adapter: Adapter, network: ModuleType, contender: str
 ) -> None:
