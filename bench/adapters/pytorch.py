@@ -259,7 +259,7 @@ def _check_memory(model: nn.Module, device: torch.device) -> None:
             continue
         if max(layer.stride) > 1 and layer.in_channels < SAFE_CHANNELS:
             raise UnavailableError(
-                "PyTorch damages the memory of the process in a convolution of 1x1 with strides and "
+                "on a CPU, PyTorch damages its memory in a convolution of 1x1 with strides and "
                 f"{layer.in_channels} channels, if channels come last; it needs {SAFE_CHANNELS} channels"
             )
 

@@ -61,8 +61,8 @@ def _check_memory(layer: ConvLayer, channels: int) -> None:
     is_pointwise = pair(layer.kernel) == (1, 1) and not layer.depthwise
     if is_pointwise and max(pair(layer.strides)) > 1 and channels < SAFE_CHANNELS:
         raise NotImplementedError(
-            f"PyTorch damages the memory of the process in a convolution of 1x1 with strides and {channels} channels, "
-            f"if the channels come last as in Keras; it needs {SAFE_CHANNELS} channels, no strides, or a larger kernel"
+            f"on a CPU, PyTorch damages its memory in a convolution of 1x1 with strides and {channels} channels, if "
+            f"channels come last as in Keras; it needs {SAFE_CHANNELS} channels, no strides, or a larger kernel"
         )
 
 

@@ -5,16 +5,14 @@ from functools import partial
 from flax import nnx
 from jax import Array
 
-from models.gru.spec import GATES, GruLayer, GruSpec
+from models.gru.spec import GruLayer, GruSpec
 from models.layers import flax as layers
 from models.layers.spec import Weights
 
 
 def recurrence(inputs: int, layer: GruLayer, *, dtypes: layers.Dtypes, rngs: nnx.Rngs) -> nnx.GRUCell:
-    """The cell of one layer, with the gates stacked r z n, and with the recurrent bias that Flax' own cell lacks."""
-    cell = nnx.GRUCell(inputs, layer.units, **dtypes, rngs=rngs)
-    cell.dense_h = nnx.Linear(layer.units, GATES * layer.units, **dtypes, rngs=rngs)
-    return cell
+    """The cell of one layer; its two dense layers stack the gates r z n, as in the canonical weights."""
+    return layers.gru_cell(inputs, layer.units, dtypes=dtypes, rngs=rngs)
 
 
 def build(

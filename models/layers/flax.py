@@ -157,6 +157,13 @@ class SequenceNetwork(nnx.Module):
         return self.head(values)
 
 
+def gru_cell(inputs: int, units: int, *, dtypes: Dtypes, rngs: nnx.Rngs) -> nnx.GRUCell:
+    """The cell of a GRU with both biases, as in PyTorch and Keras; Flax' own cell lacks the recurrent one."""
+    cell = nnx.GRUCell(inputs, units, **dtypes, rngs=rngs)
+    cell.dense_h = nnx.Linear(units, cell.dense_i.out_features, **dtypes, rngs=rngs)
+    return cell
+
+
 def last_states(states: Array, *, both: bool) -> Array:
     """The last state of each direction: the backward recurrence ends at the first time step."""
     if not both:

@@ -8,8 +8,7 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from models.gru.spec import GATES
-from models.layers.flax import BIASES, Dtypes, blank, fill, to_numpy
+from models.layers.flax import BIASES, Dtypes, blank, fill, gru_cell, to_numpy
 from models.layers.spec import Weights
 from models.named_layers import names
 
@@ -31,13 +30,6 @@ TYPES: Mapping[type[nnx.Module], Mapping[str, str]] = {
     nnx.Embed: {"table": "embedding"},
 }
 CELLS = (nnx.OptimizedLSTMCell, nnx.SimpleCell, nnx.GRUCell)
-
-
-def gru_cell(inputs: int, units: int, *, dtypes: Dtypes, rngs: nnx.Rngs) -> nnx.GRUCell:
-    """The cell of a GRU with both biases, as in PyTorch and Keras; Flax' own cell lacks the recurrent one."""
-    cell = nnx.GRUCell(inputs, units, **dtypes, rngs=rngs)
-    cell.dense_h = nnx.Linear(units, GATES * units, **dtypes, rngs=rngs)
-    return cell
 
 
 def load(model: nnx.Module, layers: Layers, weights: Weights) -> None:

@@ -49,7 +49,7 @@ def export(layers: Layers) -> Weights:
     found: Weights = {}
     for name, layer in layers.items():
         values = {part: _canonical(layer, item) for part, item in _variables(name, layer).items()}
-        if isinstance(layer, keras_layers.GRU):
+        if isinstance(layer, keras_layers.GRU) and "bias" in values:
             values["bias"], values["recurrent_bias"] = values["bias"]
         found |= {f"{name}.{part}": value for part, value in values.items()}
     return found

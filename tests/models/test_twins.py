@@ -131,9 +131,15 @@ def exchanged_scale(weights: Weights) -> Weights:
     return weights | {"layer0.scale": weights["layer0.offset"], "layer0.offset": weights["layer0.scale"]}
 
 
+def other_norm_of_pixels(weights: Weights) -> Weights:
+    """Exchange scale and offset of the layer norm of a convolution."""
+    return weights | {"conv0.scale": weights["conv0.offset"], "conv0.offset": weights["conv0.scale"]}
+
+
 @pytest.mark.parametrize(
     ("network", "mistake"),
     [
+        ("cnn-layer-norm-of-each-pixel", other_norm_of_pixels),
         ("lstm-embedded-integers-with-layer-norm", exchanged_rows),
         ("gru-embedded-integers-with-layer-norm", exchanged_scale),
         ("lstm-one-layer", swapped_gates),

@@ -133,11 +133,10 @@ def test_a_parameter_that_no_name_covers_is_named(contender: str) -> None:
 
 def test_a_layer_without_a_rule_is_refused(contender: str) -> None:
     model, _ = made(contender, "dense")
-    other = (
-        importlib.import_module("keras").layers.Bidirectional(importlib.import_module("keras").layers.GRU(3))
-        if contender.startswith("keras/")
-        else model
-    )
+    other = model
+    if contender.startswith("keras/"):
+        layers = importlib.import_module("keras").layers
+        other = layers.Bidirectional(layers.GRU(3))
     with pytest.raises(TypeError, match=r"one: found \w+"):
         module(contender).load(model, {"one": other}, {})
 
