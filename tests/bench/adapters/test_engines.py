@@ -97,7 +97,7 @@ print(model(torch.ones(32, 1, 28, 28)).sum().item() > 0)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_code_compiled_with_onednn_is_not_reused_without_it(tmp_path: Path) -> None:
     """By default torch reuses code that was compiled with oneDNN, whose strides are wrong without it."""
 
