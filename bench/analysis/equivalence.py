@@ -4,7 +4,7 @@ A trace has the results of one framework on one workload in one precision, as na
 makes it. This module compares traces, in plain NumPy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -121,6 +121,13 @@ def certify(  # noqa: PLR0913 (the traces, and what is known of the network)
 def _peers(contender: str, *known: Mapping[str, Trace]) -> list[str]:
     """The frameworks that this one is compared with: those of PEERS that have traces."""
     return [name for name in PEERS if name != contender and all(name in traces for traces in known)]
+
+
+def added_peers(certificates: Iterable[Certificate]) -> tuple[str, ...]:
+    """The frameworks that these certificates were compared with, and that have none among them."""
+    made = tuple(certificates)
+    against = {line.against for item in made for line in item.deviations} - {item.contender for item in made}
+    return tuple(name for name in PEERS if name in against)
 
 
 def in_precision(certificate: Certificate, precision: str, traces: Mapping[str, Trace]) -> Certificate:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.analysis.deviations import FORWARD_LIMIT
-from bench.analysis.equivalence import MANTISSA_BITS, NO_SECOND, PEERS, STEPS, WEIGHTS_LIMIT
+from bench.analysis.equivalence import MANTISSA_BITS, NO_SECOND, PEERS, STEPS, WEIGHTS_LIMIT, added_peers
 from bench.analysis.second_network import LOADED_CHECK
 from bench.records.record import Certificate, Deviation, to_json
 from bench.report import formatting
@@ -73,7 +73,7 @@ def table(found: Certificates) -> Table:
     problems = [f"{' '.join(key)}: {item.problem}" for key, item in found.items() if item.problem]
     columns = left("workload", "framework", "certificate", *checks)
     legend = [meaning(found.values())] if any(item.passed for item in found.values()) else []
-    notes = (*legend, *_notes(found), *problems)
+    notes = (*legend, *_added(found), *_notes(found), *problems)
     return Table(title="Largest relative deviations", columns=columns, rows=rows, notes=notes)
 
 
@@ -103,6 +103,20 @@ def _named(certificate: Certificate) -> dict[str, Any]:
     """The certificate with the key `framework` for what records call `contender`."""
     content = to_json(certificate)
     return {"framework": content.pop("contender"), **content}
+
+
+def _added(found: Certificates) -> list[str]:
+    """The frameworks that were not asked for and deviate from those that were, by workload."""
+    added: dict[tuple[str, ...], dict[str, None]] = {}
+    for workload in dict.fromkeys(name for name, _ in found):
+        proofs = [item for (name, _), item in found.items() if name == workload]
+        deviating = {line.against for item in proofs for line in item.deviations if not line.holds}
+        peers = tuple(name for name in added_peers(proofs) if name in deviating)
+        added.setdefault(peers, {})[workload] = None
+    needs = f"too: a proof needs two of {', '.join(PEERS)}"
+    return [
+        f"{', '.join(names)}: compared with {' and '.join(peers)} {needs}" for peers, names in added.items() if peers
+    ]
 
 
 def _notes(found: Certificates) -> list[str]:

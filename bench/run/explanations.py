@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from bench.analysis import first_deviation
+from bench.analysis import equivalence, first_deviation
 from bench.analysis.deviations import Trace
 from bench.analysis.first_deviation import Found
 from bench.records.environment import available_cores
@@ -39,11 +39,14 @@ def explain(
 ) -> list[Explanation]:
     """For each framework whose proof failed: where it first deviates from the one that most others agree with.
 
-    `certificates` are those of one workload by framework. Frameworks that cannot run the work are left out, and those
-    whose look into the network failed. A framework that agrees in a single step is left out if another one does not:
-    the proof of each fails if one of them deviates.
+    `certificates` are those of one workload by framework; a framework that a proof added to them is looked at too.
+    Frameworks that cannot run the work are left out, and those whose look into the network failed. A framework that
+    agrees in a single step is left out if another one does not: the proof of each fails if one of them deviates.
     """
-    wanted = [item for item in frameworks.every_contender() if _is_asked(certificates.get(str(item)))]
+    added = equivalence.added_peers(certificates.values())
+    wanted = [
+        item for item in frameworks.every_contender() if _is_asked(certificates.get(str(item))) or str(item) in added
+    ]
     looks = _looks(workload, wanted, device=device, logs=logs)
     shapes = model_families.spec_module(workload.family).parameter_shapes(workload.spec)
     found = {
@@ -55,8 +58,8 @@ def explain(
     if not found:
         return []
     base = max(looks, key=lambda name: sum(place is None for (_, other), place in found.items() if other == name))
-    failed = [name for name in looks if name != base and not certificates[name].passed]
-    holds = {name: against_reference(certificates[name]) for name in looks}
+    failed = [name for name in looks if name != base and not (name in certificates and certificates[name].passed)]
+    holds = {name: against_reference(certificates[name]) if name in certificates else None for name in looks}
     lines = [
         Explanation(
             workload.name,
@@ -69,7 +72,7 @@ def explain(
         for name in failed
     ]
     return [line for line in lines if line.found is not None] or [
-        line for line in lines if certificates[line.contender].deviations
+        line for line in lines if line.contender in certificates and certificates[line.contender].deviations
     ]
 
 

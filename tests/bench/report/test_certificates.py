@@ -47,6 +47,14 @@ def test_the_frameworks_that_weights_were_compared_with_are_told() -> None:
     assert "no other framework" not in meaning([NONE]), "which broke"
 
 
+def test_a_framework_that_was_not_asked_for_and_deviates_is_named() -> None:
+    off = replace(PASSED, deviations=(FORWARD, replace(WEIGHTS[0], found=0.2), WEIGHTS[1]))
+    said = "tiny: compared with flax too: a proof needs two of pytorch, flax, keras/tensorflow"
+    assert said in table({("tiny", "pytorch"): off}).notes
+    assert said not in table({("tiny", "pytorch"): off, ("tiny", "flax"): FAILED}).notes, "which was asked for"
+    assert said not in table({("tiny", "pytorch"): PASSED}).notes, "which agrees"
+
+
 def test_random_weights_are_named_only_if_every_proof_has_them() -> None:
     loaded = Deviation(check=LOADED_CHECK, against="given weights", found=0.0, allowed=1e-15)
     now = {key: replace(item, deviations=(*item.deviations, loaded)) for key, item in FOUND.items()}

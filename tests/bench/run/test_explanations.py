@@ -1,6 +1,6 @@
 """Where each framework first deviates from the one that most others agree with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,8 @@ from bench.records.record import Certificate, Deviation
 from bench.report.explanations import AGREE, REFERENCE, words
 from bench.run import explanations
 from bench.run.explanations import Explanation, explain
-from bench.workload.workload import load_workload
+from bench.workload.frameworks import Contender
+from bench.workload.workload import Workload, load_workload
 
 NAMES = ("pytorch", "flax", "keras/jax")
 
@@ -82,3 +83,23 @@ def test_nothing_is_said_of_frameworks_that_agree_if_their_proofs_were_never_mad
 ) -> None:
     assert lines(monkeypatch, tmp_path, {}, from_reference={}) == []
     assert [line.contender for line in lines(monkeypatch, tmp_path, {"flax": 1e-3}, from_reference={})] == ["flax"]
+
+
+def test_a_framework_that_the_proof_added_is_looked_at_and_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    compared = Deviation(check="float64 weights after 100 steps", against="flax", found=0.2, allowed=1e-9)
+    failed = Certificate(contender="pytorch", deviations=(compared,), steps=100)
+    asked: list[str] = []
+
+    def looks(_: Workload, contenders: Sequence[Contender], **__: object) -> dict[str, Trace]:
+        asked.extend(map(str, contenders))
+        return {"pytorch": look(), "flax": look(off=1e-3)}
+
+    monkeypatch.setattr(explanations, "_looks", looks)
+    (line,) = explain(load_workload("digits-dnn"), {"pytorch": failed}, device="cpu", logs=tmp_path)
+    assert sorted(asked) == ["flax", "pytorch"]
+    assert words(line).startswith("digits-dnn: flax and pytorch first deviate in the outputs of hidden0")
+    asked.clear()
+    explain(load_workload("digits-dnn"), {"pytorch": certificate("pytorch")}, device="cpu", logs=tmp_path)
+    assert asked == ["pytorch"], "which was compared with none"
