@@ -1,7 +1,8 @@
 """Certificates as `levelfield verify` shows them: as a table, and as JSON for other programs."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.analysis.deviations import FORWARD_LIMIT
@@ -23,6 +24,9 @@ WEIGHTS = (
 ALONE = (
     f"There was no other framework to compare with, so nothing is known of the weights after {STEPS} optimizer steps."
 )
+FAILED = "Proof failed: `levelfield verify` looks into the networks, and says where they first deviate."
+PLACE = re.compile(r"^\S+\.py, line \d+: ")  # where the code of a user's network failed
+SHARED = "All of them say the same, so look at spec.py first"
 RANDOM = "A network with random weights agrees with {what} too, and exports these weights unchanged."
 
 
@@ -40,6 +44,14 @@ def meaning(found: Iterable[Certificate]) -> str:
     outputs, network = (REFERENCE, "the reference") if has_reference else (EACH_OTHER, "theirs")
     random = [RANDOM.format(what=network)] if checks and all(LOADED_CHECK in known for known in checks) else []
     return " ".join([PROVEN.format(what=outputs), _weights(proofs), *random])
+
+
+def legend(found: Iterable[Certificate]) -> str:
+    """What the words `proven equal` and `proof failed` mean below a table of figures; empty without certificates."""
+    proofs = tuple(found)
+    failed = [item for item in proofs if item.available and item.deviations and not item.passed]
+    passed = [meaning(proofs)] if len(failed) < len(proofs) else []
+    return " ".join([*passed, *([FAILED] if failed else [])])
 
 
 def _weights(proofs: Sequence[Certificate]) -> str:
@@ -70,11 +82,24 @@ def table(found: Certificates) -> Table:
         )
         for (workload, contender), certificate in found.items()
     )
-    problems = [f"{' '.join(key)}: {item.problem}" for key, item in found.items() if item.problem]
     columns = left("workload", "framework", "certificate", *checks)
     legend = [meaning(found.values())] if any(item.passed for item in found.values()) else []
-    notes = (*legend, *_added(found), *_notes(found), *problems)
+    notes = (*legend, *_added(found), *_notes(found), *_problems(found))
     return Table(title="Largest relative deviations", columns=columns, rows=rows, notes=notes)
+
+
+def _problems(found: Certificates) -> Iterator[str]:
+    """Each problem with its workload and framework; one that several files of a user's network have is told once."""
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for (workload, contender), item in found.items():
+        if item.problem:
+            by_reason.setdefault((workload, PLACE.sub("", item.problem)), []).append(contender)
+    for (workload, reason), contenders in by_reason.items():
+        problems = [found[workload, contender].problem for contender in contenders]
+        if len(contenders) > 1 and reason not in problems:
+            yield f"{workload} {', '.join(contenders)}: {reason}. {SHARED}"
+        else:
+            yield from (f"{workload} {name}: {said}" for name, said in zip(contenders, problems, strict=True))
 
 
 def mantissa_bits(line: Deviation) -> Entry:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from bench.records.cell import Cell
 from bench.records.timing_metrics import METRICS
 from bench.report import formatting, reliability
-from bench.report.certificates import meaning
+from bench.report.certificates import legend
 from bench.report.environment import remarks
 from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.machine import disturbed
@@ -162,7 +162,7 @@ def _summary_notes(results: Results) -> tuple[str, ...]:
     trained = [cell for cell in shown if cell is not None and cell in results.blocks]
     training = sorted({cell.batch_size for cell in trained})
     proofs = [record.certificate for record in results.records if record.certificate]
-    notes = [*disturbed(results), *remarks(results), *([meaning(proofs)] if proofs else [])]
+    notes = [*disturbed(results), *remarks(results), *filter(None, [legend(proofs)])]
     if training:
         sizes = " or ".join(map(str, training))
         notes.append(f"Training samples/s: at batch size {sizes}. vs fastest: how many times slower.")

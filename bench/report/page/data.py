@@ -14,7 +14,7 @@ from bench.records.measurement import Learning
 from bench.records.record import Certificate, Record
 from bench.records.timing_metrics import timed
 from bench.report import formatting
-from bench.report.certificates import meaning
+from bench.report.certificates import legend
 from bench.report.charts import catalogue, files
 from bench.report.environment import environment_table
 from bench.report.figures import Row, cell_names, lane_names
@@ -146,7 +146,7 @@ def _run(part: Part) -> Row:
         "run": part.run,
         "source": {device: files.source(one) for device, one in by_device(part.results).items()},
         "noise": typical_spread(part.results),
-        "proven": meaning(proofs) if proofs else "",
+        "proven": legend(proofs),
         "environment": [[row[0].text, row[1].text] for row in environment.rows],
         "remarks": list(environment.notes),
     }

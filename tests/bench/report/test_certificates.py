@@ -7,7 +7,8 @@ import pytest
 
 from bench.analysis.second_network import LOADED_CHECK
 from bench.records.record import Certificate, Deviation
-from bench.report.certificates import RANDOM, as_json, hold, meaning, table
+from bench.report import certificates
+from bench.report.certificates import RANDOM, SHARED, as_json, hold, legend, meaning, table
 
 FORWARD = Deviation(check="forward", against="reference", found=3e-16, allowed=1e-12)
 WEIGHTS = (
@@ -34,6 +35,21 @@ def test_notes_and_problems_stand_below() -> None:
     assert table(FOUND).notes == (meaning(FOUND.values()), "without dropout", "tiny keras/jax: it broke")
 
 
+def test_a_problem_that_the_files_of_several_frameworks_share_is_told_once() -> None:
+    def of(name: str, problem: str) -> Certificate:
+        return replace(NONE, contender=name, problem=problem)
+
+    same = {
+        ("net", name): of(name, f"net/{name}.py, line {number}: ValueError: no such weight")
+        for number, name in enumerate(("pytorch", "flax"))
+    }
+    assert table(same).notes == (f"net pytorch, flax: ValueError: no such weight. {SHARED}",)
+    other = {**same, ("net", "keras/jax"): of("keras/jax", "net/keras.py, line 7: TypeError: 1")}
+    assert table(other).notes[1:] == ("net keras/jax: net/keras.py, line 7: TypeError: 1",)
+    without = {("tiny", name): of(name, "it broke") for name in ("pytorch", "flax")}
+    assert table(without).notes == ("tiny pytorch: it broke", "tiny flax: it broke"), "no file of a user"
+
+
 def test_the_frameworks_that_weights_were_compared_with_are_told() -> None:
     assert "agree with those of the other frameworks within" in meaning(FOUND.values())
     alone = {("tiny", "pytorch"): replace(PASSED, deviations=(FORWARD, WEIGHTS[0]))}
@@ -53,6 +69,14 @@ def test_a_framework_that_was_not_asked_for_and_deviates_is_named() -> None:
     assert said in table({("tiny", "pytorch"): off}).notes
     assert said not in table({("tiny", "pytorch"): off, ("tiny", "flax"): FAILED}).notes, "which was asked for"
     assert said not in table({("tiny", "pytorch"): PASSED}).notes, "which agrees"
+
+
+def test_figures_without_a_proof_say_which_command_looks_for_the_reason() -> None:
+    assert legend([PASSED]) == meaning([PASSED])
+    assert legend([PASSED, FAILED]) == f"{meaning([PASSED, FAILED])} {certificates.FAILED}"
+    assert legend([FAILED]) == certificates.FAILED, "nothing is proven equal"
+    assert legend([NONE]) == meaning([NONE]), "no outputs were compared, so there is nothing to look into"
+    assert legend([]) == ""
 
 
 def test_random_weights_are_named_only_if_every_proof_has_them() -> None:
