@@ -13,6 +13,7 @@ UNABLE = "unable"  # in a trace: why the framework cannot build the network with
 FORWARD = "float64 forward with dropout"
 LOSS_CHECK = "float64 loss with dropout, in standard errors"
 MASKS_CHECK = "float64 share of repeated dropout masks"
+CHECKS = frozenset({FORWARD, LOSS_CHECK, MASKS_CHECK})
 # Dropout masks differ between frameworks, so mean and variance of the losses over many masks are compared. Chance
 # exceeds six standard errors about once in a billion proofs. Masks repeat by chance only if few units are dropped, and
 # then they repeat about as often in every framework.

@@ -1,11 +1,11 @@
 """Looks into networks whose proof failed, and finds where their implementations first deviate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from bench.analysis import equivalence, first_deviation
+from bench.analysis import dropout_masks, equivalence, first_deviation
 from bench.analysis.deviations import Trace
 from bench.analysis.first_deviation import Found
 from bench.records.environment import available_cores
@@ -24,6 +24,7 @@ class Explanation(NamedTuple):
     """Where one framework's network deviates from that of another; `found` is None if both agree in a single step.
 
     `right` and `wrong` are those of the two that agree with the reference of the network, and those that do not.
+    `only_with_dropout`: all checks without dropout hold.
     """
 
     workload: str
@@ -32,6 +33,7 @@ class Explanation(NamedTuple):
     found: Found | None
     right: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    only_with_dropout: bool = False
 
 
 def explain(
@@ -68,6 +70,7 @@ def explain(
             found[name, base],
             right=tuple(item for item in (name, base) if holds[item]),
             wrong=tuple(item for item in (name, base) if holds[item] is False),
+            only_with_dropout=_only_with_dropout(certificates[item] for item in (name, base) if item in certificates),
         )
         for name in failed
     ]
@@ -80,6 +83,12 @@ def against_reference(certificate: Certificate) -> bool | None:
     """Whether the outputs agree with the reference of the network; None if they were not compared with one."""
     compared = [line.holds for line in certificate.deviations if line.against == REFERENCE]
     return all(compared) if compared else None
+
+
+def _only_with_dropout(proofs: Iterable[Certificate]) -> bool:
+    """Whether only checks of dropout do not hold."""
+    failed = {line.check for item in proofs for line in item.deviations if not line.holds}
+    return bool(failed) and failed <= dropout_masks.CHECKS
 
 
 def _is_asked(certificate: Certificate | None) -> bool:

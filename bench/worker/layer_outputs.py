@@ -31,7 +31,8 @@ def look(subject: PreparedWorkload) -> Trace:
     spec = without_dropout(workload.spec)
     stepped = replace(subject, workload=replace(workload, recipe=plain(workload.recipe, STEP)))
     shapes = model_families.spec_module(workload.family).parameter_shapes(spec)
-    model = stepped.build(spec=spec, weights=random_weights(shapes, seed=subject.seed, dtype=subject.dtype))
+    given = random_weights(shapes, seed=subject.seed, dtype=subject.dtype)
+    model = stepped.build(spec=spec, weights=given)
     train = subject.encoded(subject.split("train"))
     inputs, targets = train.inputs[:SAMPLES], train.targets[:SAMPLES]
     batch = adapter.put(inputs)
@@ -41,4 +42,4 @@ def look(subject: PreparedWorkload) -> Trace:
         outputs = named.outputs(model, subject.module.layers(model), batch)
     logits = adapter.to_numpy(adapter.predict(batch))
     adapter.wait(adapter.train([adapter.put(inputs, targets)]))
-    return in_order(outputs, logits, subject.export(model))
+    return in_order(outputs, logits, given=given, weights=subject.export(model))

@@ -215,9 +215,13 @@ def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     spoken = isinstance(error, BenchError | DivergedError | timing_server.WrongError | NotImplementedError)
     if spoken:
-        return text[:LONGEST_ERROR]
+        return _cut(text)
     place = own_families.place_of(error)
-    return f"{place}{': ' if place else ''}{type(error).__name__}: {text}"[:LONGEST_ERROR]
+    return _cut(f"{place}{': ' if place else ''}{type(error).__name__}: {text}")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_ERROR else f"{text[: LONGEST_ERROR - 2]} …"
 
 
 KINDS = {

@@ -134,7 +134,10 @@ def _forward(folder: Path, module: OwnSpec, spec: Any) -> Iterator[str]:  # noqa
         return
     weights = called(folder, lambda: module.initial_weights(spec, seed=0))
     inputs = np.zeros((SAMPLES, *module.input_shape(spec)), int if model_families.vocabulary(spec) else float)
-    outputs = called(folder, lambda: forward(spec, weights, inputs))
+    try:
+        outputs = called(folder, lambda: forward(spec, weights, inputs))
+    except UsageError as error:
+        raise UsageError(f"{error} (forward, with weights of the shapes of parameter_shapes)") from error
     expected = (SAMPLES, spec.outputs)
     if np.shape(outputs) != expected:
         yield f"forward: found outputs of shape {np.shape(outputs)} for {SAMPLES} samples, expected {expected}"

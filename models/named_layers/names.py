@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 Shape = tuple[int, ...]
+SHOWN = 4  # problems in a message
 
 
 def check(given: Mapping[str, Shape], needed: Mapping[str, Shape], *, unnamed: Iterable[str]) -> None:
@@ -20,4 +21,5 @@ def check(given: Mapping[str, Shape], needed: Mapping[str, Shape], *, unnamed: I
     ]
     problems += [f"{name}: a trainable parameter that belongs to no named layer" for name in unnamed]
     if problems:
-        raise ValueError("; ".join(problems))
+        more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        raise ValueError("; ".join(problems[:SHOWN]) + more)

@@ -14,6 +14,8 @@ from bench.analysis.first_deviation import (
     IN_FRONT,
     KERNEL,
     MOMENTUM,
+    NO_GRADIENT,
+    ORDER,
     PADDING,
     TWO_BIASES,
     UNBIASED,
@@ -40,7 +42,8 @@ def look(*, wrong: str = "", by: float = 1e-3) -> Trace:
     late = LAYERS[LAYERS.index(wrong) :] if wrong in LAYERS else ()
     outputs = {name: value + by if name in late else value for name, value in values.items()}
     logits = np.ones(3) + (by if late or wrong == "logits" else 0)
-    return in_order(outputs, logits, {name: value + by if name == wrong else value for name, value in weights.items()})
+    stepped = {name: value + by if name == wrong else value for name, value in weights.items()}
+    return in_order(outputs, logits, given={name: value - 1 for name, value in weights.items()}, weights=stepped)
 
 
 def test_networks_that_agree_have_no_first_deviation() -> None:
@@ -52,7 +55,7 @@ def test_networks_that_agree_have_no_first_deviation() -> None:
     ("layer", "agreed", "causes"),
     [
         ("stem", (), (PADDING, KERNEL, IN_FRONT)),
-        ("norm", ("stem",), (f"what lies between stem and norm: {BETWEEN}", EPSILON)),
+        ("norm", ("stem",), (EPSILON, f"what lies between stem and norm: {BETWEEN}")),
         ("memory", ("stem", "norm"), (f"what lies between norm and memory: {BETWEEN}", GATES)),
         ("head", ("stem", "norm", "memory"), (f"what lies between memory and head: {BETWEEN}", KERNEL, FLATTENED)),
     ],
@@ -78,7 +81,7 @@ def test_a_deviation_of_the_size_of_float32_is_said_to_come_from_a_number_in_flo
 def test_the_order_of_a_sequence_is_the_first_cause_for_a_convolution_over_steps() -> None:
     found = first(look(wrong="stem"), look(), {**SHAPES, "stem.kernel": (3, 8, 4)})
     assert found is not None
-    assert found.causes == (CHANNELS, PADDING, KERNEL, IN_FRONT)
+    assert found.causes == (CHANNELS, PADDING, KERNEL, IN_FRONT, ORDER)
 
 
 def test_outputs_of_another_shape_or_that_are_not_finite_deviate() -> None:
@@ -93,7 +96,7 @@ def test_outputs_of_another_shape_or_that_are_not_finite_deviate() -> None:
 def test_what_lies_behind_the_last_layer_is_told() -> None:
     found = first(look(wrong="logits"), look(), SHAPES)
     assert found is not None
-    assert (found.place, found.agreed, found.causes) == ("the outputs of the network", LAYERS, (IN_FRONT,))
+    assert (found.place, found.agreed, found.causes) == ("the outputs of the network", LAYERS, (IN_FRONT, ORDER))
 
 
 @pytest.mark.parametrize(
@@ -104,9 +107,26 @@ def test_if_all_outputs_agree_the_weights_after_one_step_are_compared(name: str,
     mine[f"weights/{name}"] = mine[f"weights/{name}"] + 1e-3
     found = first(mine, other, SHAPES)
     assert found is not None
-    assert found.place == f"{name} after one training step"
+    assert found.place == f"the weights after one training step, most in {name}"
+    assert (found.still, found.still_there) == ((), ())
     assert found.agreed[-1] == "all outputs"
     assert found.causes[0] == cause
+
+
+def test_epsilon_is_the_last_cause_of_a_deviation_that_is_too_large_for_it() -> None:
+    found = first(look(wrong="norm", by=0.5), look(), SHAPES)
+    assert found is not None
+    assert found.causes == (f"what lies between stem and norm: {BETWEEN}", ORDER, EPSILON)
+
+
+def test_weights_that_only_one_side_trains_are_named() -> None:
+    still = {**look(), "weights/memory.kernel": look()["given/memory.kernel"]}
+    found, turned = first(still, look(), SHAPES), first(look(), still, SHAPES)
+    assert found is not None
+    assert turned is not None
+    assert (found.still, found.still_there) == (("memory.kernel",), ())
+    assert (turned.still, turned.still_there) == ((), ("memory.kernel",))
+    assert found.causes == turned.causes == (NO_GRADIENT,)
 
 
 def test_a_layer_that_one_side_does_not_name_is_left_out() -> None:

@@ -60,7 +60,7 @@ def test_the_written_network_is_proven_in_every_framework_and_a_changed_one_is_n
         pytest.param(
             "momentum=0.9",
             "momentum=0.1",
-            "in norm.variance after one training step",
+            "in the weights after one training step, most in norm.variance",
             "momentum: PyTorch",
             marks=pytest.mark.slow,
         ),

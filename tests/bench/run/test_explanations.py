@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from bench.analysis.deviations import Trace
-from bench.analysis.first_deviation import in_order
+from bench.analysis.dropout_masks import LOSS_CHECK
+from bench.analysis.first_deviation import NO_GRADIENT, in_order
 from bench.records.record import Certificate, Deviation
-from bench.report.explanations import AGREE, REFERENCE, words
+from bench.report.explanations import AGREE, DROPOUT, REFERENCE, words
 from bench.run import explanations
 from bench.run.explanations import Explanation, explain
 from bench.workload.frameworks import Contender
@@ -18,8 +19,10 @@ from bench.workload.workload import Workload, load_workload
 NAMES = ("pytorch", "flax", "keras/jax")
 
 
-def look(*, off: float = 0.0) -> Trace:
-    return in_order({"hidden0": np.ones(4) + off}, np.ones(3) + off, {"head.bias": np.ones(3)})
+def look(*, off: float = 0.0, moved: float = 1.0) -> Trace:
+    given = {"head.bias": np.zeros(3)}
+    weights = {"head.bias": np.full(3, moved)}
+    return in_order({"hidden0": np.ones(4) + off}, np.ones(3) + off, given=given, weights=weights)
 
 
 def certificate(name: str, *, from_reference: float | None = None) -> Certificate:
@@ -76,6 +79,28 @@ def test_a_reference_from_which_all_deviate_is_said_to_be_wrong(
     for deviation, said in ((0.5, REFERENCE), (1e-16, AGREE)):
         found = lines(monkeypatch, tmp_path, {}, from_reference=dict.fromkeys(NAMES, deviation))
         assert [words(line) for line in found] == [f"digits-dnn: {name} and pytorch: {said}" for name in NAMES[1:]]
+
+
+def test_a_weight_that_one_framework_does_not_train_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    looks = {"pytorch": look(), "flax": look(moved=0.0)}
+    monkeypatch.setattr(explanations, "_looks", lambda *_, **__: looks)
+    failed = {name: certificate(name) for name in looks}
+    (line,) = explain(load_workload("digits-dnn"), failed, device="cpu", logs=tmp_path)
+    assert "In flax, the step does not change head.bias; in pytorch it does." in words(line)
+    assert NO_GRADIENT in words(line)
+
+
+def test_frameworks_that_agree_without_dropout_alone_are_said_to_differ_in_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    looks = {"pytorch": look(), "flax": look()}
+    monkeypatch.setattr(explanations, "_looks", lambda *_, **__: looks)
+    compared = Deviation(check=LOSS_CHECK, against="pytorch", found=20.0, allowed=6.0)
+    weights = Deviation(check="float64 weights after 100 steps", against="pytorch", found=0.1, allowed=1e-9)
+    for lines, said in (((compared,), DROPOUT), ((compared, weights), AGREE)):
+        failed = {name: Certificate(contender=name, deviations=lines, steps=100) for name in looks}
+        (line,) = explain(load_workload("digits-dnn"), failed, device="cpu", logs=tmp_path)
+        assert words(line) == f"digits-dnn: flax and pytorch: {said}"
 
 
 def test_nothing_is_said_of_frameworks_that_agree_if_their_proofs_were_never_made(

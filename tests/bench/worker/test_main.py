@@ -204,6 +204,7 @@ NOTHING: Learning = learning()
 def test_an_error_is_an_outcome_and_one_line(error: Exception, outcome: str, line: str) -> None:
     assert main._outcome(error) == outcome
     assert main._one_line(error).startswith(line)
+    assert main._one_line(error).endswith(" …") == (len(str(error)) > 500), "which says that it was cut"
     assert len(main._one_line(error)) <= 500
     assert "\n" not in main._one_line(error)
 
