@@ -25,7 +25,8 @@ PROGRAMS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 STAMP = ENVIRONMENT / "levelfield-installed"
 SITE = Path("build", "docs")
 # The tests are divided into two halves of about equal time, for the fast ones and for the slow ones.
-WITH_FRAMEWORKS = [f"tests/{name}" for name in ("bench/adapters", "bench/run", "bench/worker", "models")]
+FIRST_HALF = [f"tests/{name}" for name in ("bench/adapters", "bench/run", "bench/worker", "models")]
+FIRST_SLOW_HALF = [f"tests/{name}" for name in ("bench/adapters", "bench/run", "bench/worker", "docs")]
 
 
 @nox.session
@@ -77,14 +78,13 @@ def compare(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, with `-- --slow` those of ten seconds and more; what follows `--` goes to pytest.
 
-    Two processes share them: one has most tests that import frameworks (and, of the slow ones, those of the docs). With
-    other arguments there is one process.
+    Two processes share them: one has most tests that import frameworks. With other arguments there is one process.
     """
     if session.posargs not in ([], ["--slow"]):
         _run(session, "pytest", *session.posargs)
         return
     command = [_environment(session, _extra(session.posargs)), "-m", "pytest", *session.posargs]
-    half = [*WITH_FRAMEWORKS, *(["tests/docs"] if session.posargs else [])]
+    half = FIRST_SLOW_HALF if session.posargs else FIRST_HALF
     with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
         others = [*command, *(f"--ignore={folder}" for folder in half)]
         beside = subprocess.Popen(others, stdout=output, stderr=subprocess.STDOUT)

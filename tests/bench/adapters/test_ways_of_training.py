@@ -101,9 +101,12 @@ def test_a_step_of_several_parts_is_not_compiled_whole() -> None:
         started("pytorch", CASES["adam"], tuning=WHOLE)
 
 
-@pytest.mark.slow
+@pytest.mark.timeout(900)  # it compiles a dozen programs
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("contender", ["pytorch", "keras/torch"])
+@pytest.mark.parametrize(
+    "contender",
+    [pytest.param("pytorch", marks=pytest.mark.slow), pytest.param("keras/torch", marks=pytest.mark.study)],
+)
 def test_every_step_compiled_by_torch_follows_the_written_rules(contender: str, name: str) -> None:
     check(contender, name, compiled=True)
 
