@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from bench.adapters.data_parallel.base import DataParallel
 from bench.adapters.engines.base import Engine, Peaks
 from bench.errors import UnavailableError
 from bench.workload.axes import FrameworkOptions, Scenario
@@ -52,8 +53,16 @@ class Adapter(Protocol):
     engine: Engine
     steps_per_call: int  # training steps in one compiled program; fewer batches are trained step by step
 
-    def configure(self, *, device: str, precision: str, threads: int) -> None:
+    @property
+    def parallel(self) -> DataParallel | None:
+        """The devices that train as one, if there are several."""
+
+    def configure(self, *, device: str, precision: str, threads: int, devices: int = 1) -> None:
         """Set device, precision and threads of this process; call it before a model is built.
+
+        With several `devices` of this kind the network trains on all of them as one: `put` splits each batch with
+        targets into equal parts, one for each device. `threads` are then those of one device. Raises UnavailableError
+        if the framework has no public way.
 
         `device` is "cpu" or "cuda" (the first GPU that the process sees). `precision` is "fp64", "fp32" (strict,
         without TF32), "tf32", or "bf16" (the framework's own mixed precision: weights, optimizer and loss stay in

@@ -33,6 +33,8 @@ from bench.adapters.base import (
 )
 from bench.adapters.custom_loops.base import AHEAD, on_device
 from bench.adapters.custom_loops.flax import Functional
+from bench.adapters.data_parallel.base import DataParallel
+from bench.adapters.data_parallel.jax import Mesh, make_devices
 from bench.adapters.engines.base import Engine, Peaks
 from bench.adapters.engines.execution import Execution, Form
 from bench.adapters.engines.jax import JaxEngine
@@ -69,10 +71,16 @@ class FlaxAdapter:
     def __init__(self) -> None:
         self.engine: Engine = JaxEngine()
         self.execution = Execution(self.engine)
+        self.parallel: DataParallel | None = None
+        self.mesh: Mesh | None = None
 
-    def configure(self, *, device: str, precision: str, threads: int) -> None:
+    def configure(self, *, device: str, precision: str, threads: int, devices: int = 1) -> None:
         """Set up JAX."""
+        if devices > 1:
+            make_devices(devices, device=device)
         self.engine.configure(device=device, precision=precision, threads=threads)
+        if devices > 1:
+            self.parallel = self.mesh = Mesh(devices)
         self.precision, self.threads = precision, threads
 
     def build_options(self) -> Mapping[str, str]:
@@ -102,11 +110,17 @@ class FlaxAdapter:
         check(recipe, facts)
         self.model = model
         self.training = True
+        if self.mesh is not None:
+            nnx.update(model, jax.device_put(nnx.state(model), self.mesh.whole))
         update = optimizers.optimizer(recipe.optimizer, rates=facts.rates)
         if recipe.clipping:
             update = optax.chain(optimizers.clip(recipe.clipping), update)
         self.optimizer = nnx.Optimizer(model, update, wrt=nnx.Param)
+        if self.mesh is not None:
+            nnx.update(self.optimizer, jax.device_put(nnx.state(self.optimizer), self.mesh.whole))
         self.parameters = [leaf for leaf in jax.tree.leaves(self.model, is_leaf=_is_variable) if _is_parameter(leaf)]
+        if self.mesh is not None:
+            self.mesh.weights = self.parameters
         learn = self.engine.traced(_learning(recipe, facts), "training")
         answer = self.engine.traced(_call, "inference")
         self.form = tuning.get("call", USUAL)
@@ -129,6 +143,8 @@ class FlaxAdapter:
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Array | tuple[Array, Array]:
         """Arrays on the only device that the process has."""
+        if self.mesh is not None and targets is not None:
+            return jax.device_put((inputs, _narrow(targets)), self.mesh.parts)
         # With the device as an argument the arrays would be committed to it. The step would then be compiled twice: for
         # its first, uncommitted parameters, and for the committed ones that it returns.
         placed = jax.device_put(inputs)

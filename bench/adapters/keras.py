@@ -28,6 +28,7 @@ from bench.adapters.base import (
     together,
 )
 from bench.adapters.custom_loops.base import AHEAD, Loop, on_device
+from bench.adapters.data_parallel.base import Spread
 from bench.adapters.engines.base import Engine, Peaks
 from bench.adapters.engines.execution import EAGER, Execution, Form
 from bench.adapters.losses import keras as losses
@@ -61,15 +62,21 @@ class KerasAdapter:
         self.engine: Engine = importlib.import_module(f"bench.adapters.engines.{self.backend}").create()
         self.execution = Execution(self.engine)
         self.training = False
+        self.parallel: Spread | None = None
 
-    def configure(self, *, device: str, precision: str, threads: int) -> None:
+    def configure(self, *, device: str, precision: str, threads: int, devices: int = 1) -> None:
         """Set the backend's device, precision and threads, and Keras' own float dtype."""
         keras.config.set_floatx("float64" if precision == "fp64" else "float32")
         if precision == "fp64":
             _keep_float64()
         keras.config.set_image_data_format("channels_last")  # the user's own Keras configuration may differ
+        ways = _ways(self.backend) if devices > 1 else None
+        if ways is not None:
+            ways.make_devices(devices, device=device)
         self.engine.configure(device=device, precision=precision, threads=threads)
         self.precision, self.threads = precision, threads
+        if ways is not None:
+            self.parallel = ways.create(devices)
 
     def build_options(self) -> Mapping[str, str]:
         """The dtype in which layers compute, if it is not that of their variables."""
@@ -107,7 +114,9 @@ class KerasAdapter:
         self.engine.choose(tuning)
         jit = JIT[tuning.get("jit_compile", "auto")]
         call = tuning.get("call", "")
-        has_loop = call.startswith(LOOP)  # in a custom loop on torch the optimizer runs eagerly
+        has_loop = call.startswith(LOOP) or (
+            self.parallel is not None and self.parallel.trains_in_loop
+        )  # in a custom loop on torch the optimizer runs eagerly
         kernels = facts.kernels(model) if facts.kernels else {}
         losses.penalise(kernels, penalties(recipe, kernels))
         rule = optimizers.optimizer(
@@ -124,6 +133,8 @@ class KerasAdapter:
         self.model.train_step = self.engine.traced(own.train_step.__get__(model), "training")
         self.model.predict_step = self.engine.traced(own.predict_step.__get__(model), "inference")
         self.parameters, self.training = self.model.trainable_variables, False
+        if self.parallel is not None:
+            self.parallel.weights = self.parameters
         self.step = self.engine.stateless(self.model.train_step)
         self.steps_per_call = STEPS_PER_CALL if call.startswith(SEVERAL_STEPS) else 1
         self.loop: Loop | None = None
@@ -138,6 +149,8 @@ class KerasAdapter:
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> DeviceArray:
         """The backend's tensors on its device."""
+        if self.parallel is not None and targets is not None:
+            return self.parallel.put(inputs, targets)
         placed = keras.ops.convert_to_tensor(inputs)
         return placed if targets is None else (placed, keras.ops.convert_to_tensor(targets))
 
@@ -259,6 +272,13 @@ class KerasAdapter:
         form = EXECUTION[self.backend, bool(self.model.jit_compile)]
         call = "predict_on_batch" if self.loop is None else "a call of the model"
         return form, form._replace(function=f"{call}, {form.function}")
+
+
+def _ways(backend: str) -> Any:  # noqa: ANN401 (a module)
+    """The module that trains on several devices of this backend; raises UnavailableError if there is none."""
+    if backend == "torch":
+        raise UnavailableError("keras.distribution has no data parallel training on torch in Keras 3.15")
+    return importlib.import_module(f"bench.adapters.data_parallel.keras_{backend}")
 
 
 def _keep_float64() -> None:

@@ -4,6 +4,7 @@ Tuned: a fused optimizer, `torch.compile` of the model or of the whole step, cha
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import final
@@ -26,6 +27,8 @@ from bench.adapters.base import (
     parts,
     step_by_step,
 )
+from bench.adapters.data_parallel.base import DataParallel
+from bench.adapters.data_parallel.pytorch import Leader, Member
 from bench.adapters.engines.base import Engine, Peaks
 from bench.adapters.engines.execution import EAGER, Execution, Form
 from bench.adapters.engines.torch import TorchEngine
@@ -57,6 +60,7 @@ class PyTorchAdapter:
     loss: Callable[[Tensor, Tensor], Tensor]
     device: torch.device
     call: Callable[..., Tensor]
+    learn: Callable[..., Tensor]  # the same, or with gradients that are averaged over several devices
     step: Callable[[Tensor, Tensor], Tensor]
     steps_per_call = 1
 
@@ -64,9 +68,16 @@ class PyTorchAdapter:
         self.engine: Engine = TorchEngine()
         self.execution = Execution(self.engine)
         self.channels_last = False
+        self.parallel: DataParallel | None = None
+        self.leader: Leader | None = None
+        self.member: Member | None = None
 
-    def configure(self, *, device: str, precision: str, threads: int) -> None:
+    def configure(self, *, device: str, precision: str, threads: int, devices: int = 1) -> None:
         """Set up torch; `prepare` and `put` move models and tensors to the device."""
+        if devices > 1:
+            beside = partial(_beside, device=device, precision=precision, threads=threads)
+            self.parallel = self.leader = Leader(devices, device=device, threads=threads, make=beside)
+            self.member = self.leader.member
         self.engine.configure(device=device, precision=precision, threads=threads)
         # A compiled Adam computes its bias correction in the default dtype, an eager one in Python's float.
         torch.set_default_dtype(torch.float64 if precision == "fp64" else torch.float32)
@@ -101,6 +112,8 @@ class PyTorchAdapter:
         """Move the model to the device and make its optimizer."""
         check(recipe, facts)
         self.implementation = tuning.get("optimizer", "default")
+        if self.leader is not None:
+            self.leader.prepare(model, recipe, facts)
         self.model = model.to(self.device)
         self.channels_last = tuning.get("memory_format") == "channels_last"
         if self.channels_last:
@@ -111,6 +124,7 @@ class PyTorchAdapter:
         self.call = self.model
         if self.compiled not in {"off", WHOLE}:
             self.call = torch.compile(self.model, mode=self.compiled, dynamic=False)
+        self.learn = self.call if self.member is None else self.member.wrap(self.model)
         self.trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.clipping, self.accumulation = recipe.clipping, recipe.accumulation
         kernels = facts.kernels(model) if facts.kernels else {}
@@ -137,12 +151,16 @@ class PyTorchAdapter:
 
     def put(self, inputs: np.ndarray, targets: np.ndarray | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Tensors on the device; images have shape (batch, channels, height, width)."""
+        if self.leader is not None and targets is not None:
+            inputs, targets = self.leader.split(inputs, targets)
         if inputs.ndim == 4:  # noqa: PLR2004 (batch, height, width, channels)
             inputs = inputs.transpose(0, 3, 1, 2)  # in memory, channels are still last
             # `ascontiguousarray` would not copy images with one channel. By their strides torch would then take them
             # for channels last, and compute all layers in that format.
             inputs = inputs if self.channels_last else inputs.copy()
         placed = torch.as_tensor(inputs, device=self.device)
+        if self.leader is not None:
+            self.leader.remember(placed)
         return placed if targets is None else (placed, torch.as_tensor(targets, device=self.device))
 
     def train(self, batches: Iterable[Batch]) -> list[Tensor]:
@@ -150,6 +168,9 @@ class PyTorchAdapter:
         self.execution.trained = True
         if not self.model.training:
             self.model.train()
+        if self.leader is not None:
+            batches = list(batches)
+            self.leader.train([inputs for inputs, _ in batches])
         if self.scheduler is None:
             return [self.step(inputs, targets) for inputs, targets in batches]
         found = []
@@ -160,7 +181,7 @@ class PyTorchAdapter:
 
     def _step(self, inputs: Tensor, targets: Tensor) -> Tensor:
         self.optimizer.zero_grad()
-        loss = self.loss(self._logits(inputs), targets)
+        loss = self.loss(self._logits(self.learn, inputs), targets)
         loss.backward()
         if self.clipping:
             optimizers.clip(self.trainable, self.clipping)
@@ -172,7 +193,7 @@ class PyTorchAdapter:
         self.optimizer.zero_grad()
         found = []
         for part in parts((inputs, targets), self.accumulation):
-            loss = self.loss(self._logits(part[0]), part[1])
+            loss = self.loss(self._logits(self.learn, part[0]), part[1])
             loss.backward()
             found.append(loss.detach())
         if self.clipping:
@@ -190,19 +211,20 @@ class PyTorchAdapter:
         if self.model.training:
             self.model.eval()
         with torch.inference_mode():
-            return self._logits(inputs)
+            return self._logits(self.call, inputs)
 
-    def _logits(self, inputs: Tensor) -> Tensor:
+    def _logits(self, call: Callable[..., Tensor], inputs: Tensor) -> Tensor:
         if not self.is_mixed:
-            logits: Tensor = self.call(inputs)
-            return logits
+            return call(inputs)
         with torch.autocast(self.device.type, torch.bfloat16):
-            logits = self.call(inputs)
+            logits = call(inputs)
         return logits.float()
 
     def wait(self, result: object) -> None:
         """Return when the device has finished all its work, which includes the parameters."""
         self.engine.wait(result)
+        if self.leader is not None and isinstance(result, list):
+            self.leader.wait()
 
     def save(self, model: Model, folder: Path) -> None:
         """Write the `state_dict` in safetensors."""
@@ -247,6 +269,14 @@ class PyTorchAdapter:
         step = {"off": EAGER, WHOLE: Form("torch.compile of the whole step")}.get(self.compiled, compiled)
         query = EAGER if self.compiled in {"off", WHOLE} else compiled
         return step, query._replace(function=f"{query.function}, inference_mode")
+
+
+def _beside(member: Member, *, device: str, precision: str, threads: int) -> Adapter:
+    """The adapter of another process of a data parallel training."""
+    adapter = PyTorchAdapter()
+    adapter.member = member
+    adapter.configure(device=device, precision=precision, threads=threads)
+    return adapter
 
 
 def _check_memory(model: nn.Module, device: torch.device) -> None:

@@ -16,6 +16,7 @@ from typing import Literal
 
 from bench.records.machine_use import POWER_CAP, Load
 from bench.records.measurement import Block
+from bench.workload import places
 
 Kind = Literal["others", "stolen", "waited", "gpu", "throttled"]
 
@@ -69,9 +70,10 @@ def _disturbances(load: Load, *, threads: int, device: str) -> Iterable[Disturba
     """The disturbances in one part of a block."""
     if load.span_ns <= 0:
         return
+    place = places.read(device)
     own = load.own_ns / load.span_ns
     waiting = (load.waited_ns or 0) / load.span_ns
-    needed = min(float(load.cores), max(1.0 if device != "cpu" else float(threads), own + waiting))
+    needed = min(float(load.cores), max(float(threads * place.devices) if place.kind == "cpu" else 1.0, own + waiting))
     spare = load.cores - needed
     unsure = min(load.cores, ERROR_TICKS * math.sqrt(load.cores)) * TICK_NS / load.span_ns
     spent: tuple[tuple[Kind, int | None, str], ...] = (

@@ -142,7 +142,7 @@ def start(options: Options, request: "Request", *, results: Path, reports: Path)
     from bench.records.store import Plan, new_run
 
     machine = machine_name(options.machine)
-    check_devices(request.selection.contenders, request.selection.devices)
+    check_devices(request.selection.contenders, request.selection.places)
     check_writable(results, reports)
     expected = estimates(cases(request.selection), request, results=results)
     store = new_run(results, machine=machine)
@@ -189,7 +189,7 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
     warn_of_another_environment(found)
     if dry_run:
         tell_plan(left, request, results=results, folders=(found.folder, reports))
-    check_devices(request.selection.contenders, request.selection.devices)
+    check_devices(request.selection.contenders, request.selection.places)
     expected = estimates(left, request, results=results)
     with found.measuring():
         raise SystemExit(_measure(found, expected, request, options, machine=machine, reports=reports))

@@ -19,7 +19,7 @@ def tell_plan(planned: Sequence["Case"], request: "Request", *, results: Path, f
     """Refuse what a run would refuse, print the plan, and end."""
     from bench.report import activity, case_lines
 
-    check_devices(request.selection.contenders, request.selection.devices)
+    check_devices(request.selection.contenders, request.selection.places)
     check_can_be_written(*folders)
     seconds = estimates(planned, request, results=results)
     say_what_is_left_out(request)

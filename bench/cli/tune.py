@@ -93,7 +93,7 @@ def tune(  # noqa: PLR0913 (the options of the command)
     if scripts is not None:
         _refuse_unwritten(request)
     warn_of_load()
-    check_devices(request.selection.contenders, request.selection.devices)
+    check_devices(request.selection.contenders, request.selection.places)
     found, picked = _search(request, again=again, exhaustive=exhaustive)
     for cell, item in found.items():
         show([terminal.render_table(pages.table(pages.search_title(cell), item, picked=picked.get(cell)))])

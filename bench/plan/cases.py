@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from bench.records.cell import Cell, cells
 from bench.records.record import Case, Record
-from bench.workload import model_families
+from bench.workload import model_families, places
 from bench.workload.axes import Feed, Mode, Precision, Purpose, Scenario
 from bench.workload.frameworks import Contender
 from bench.workload.workload import Workload
@@ -25,6 +25,8 @@ BLOCKS = 4  # first calls, warm-up, synchronised block and pipelined block; each
 class Selection:
     """What a run measures.
 
+    - `devices`: the places with one device;
+    - `data_parallel`: the places whose devices train as one. Only the steps of their training are timed;
     - `batch_sizes`: the batch sizes of inference;
     - `batch_sizes_for_training`: training is timed at these. If it is empty, training is timed at the recipe's
       batch size, or at those of the workload's table `[timing]`, which then hold for inference too;
@@ -47,7 +49,13 @@ class Selection:
     precisions: tuple[Precision, ...] = ("fp32",)
     feed: Feed = "device"
     largest_batch: int | None = None
+    data_parallel: tuple[str, ...] = ()
     only: frozenset[Cell] | None = None
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """All places, those with one device first."""
+        return (*self.devices, *self.data_parallel)
 
 
 def cases(selection: Selection) -> tuple[Case, ...]:
@@ -62,6 +70,7 @@ def cases(selection: Selection) -> tuple[Case, ...]:
     planned = [replace(case, purpose="memory", feed="device") for case in memory]
     for replicate in range(selection.processes):
         planned += _block(selection, replicate)
+        planned += _data_parallel(selection, replicate)
         if replicate == 0 and "training" in selection.scenarios:
             planned += _learning(selection)
     if selection.largest_batch is not None:
@@ -84,7 +93,7 @@ def estimate_s(case: Case, workload: Workload, *, block_seconds: float, known: M
         flops = model_families.flops_per_sample(workload.family, workload.spec)
     else:
         flops = 2 * model_families.parameters(workload.family, workload.spec)
-    sample_s = flops / ASSUMED_FLOPS[case.device.partition(":")[0]]
+    sample_s = flops / ASSUMED_FLOPS[places.read(case.device).kind]
     if case.purpose == "memory":
         return 2 * ASSUMED_START_S
     if case.purpose == "capacity":
@@ -111,6 +120,21 @@ def _narrowed(case: Case, only: frozenset[Cell]) -> Case:
 def _block(selection: Selection, replicate: int) -> Iterator[Case]:
     for scenario in selection.scenarios:
         yield from _lap(selection, scenario, replicate=replicate)
+
+
+def _data_parallel(selection: Selection, replicate: int) -> Iterator[Case]:
+    """Training steps on each place with several devices: at the batch of one device, and at as many times this batch.
+
+    The first batch gives strong scaling, the second one weak scaling.
+    """
+    if "training" not in selection.scenarios:
+        return
+    usual = replace(selection, modes=tuple(mode for mode in selection.modes if mode == "idiomatic"), feed="device")
+    for device in selection.data_parallel:
+        number = places.read(device).devices
+        for case in _lap(replace(usual, devices=(device,)), "training", replicate=replicate):
+            both = {size * factor for size in case.batch_sizes for factor in (1, number)}
+            yield replace(case, batch_sizes=tuple(sorted(both)))
 
 
 def _lap(selection: Selection, scenario: Scenario, *, replicate: int) -> Iterator[Case]:

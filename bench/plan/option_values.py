@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from bench.errors import UsageError, unknown
 from bench.plan.cases import PURPOSES
+from bench.workload import places
 from bench.workload.axes import Feed, Mode, Precision, Purpose, Scenario
 from bench.workload.workload import Workload, load_workload
 from bench.workload.workload_files import workload_names
@@ -15,7 +16,7 @@ from bench.workload.workload_files import workload_names
 AUTO = re.compile(r"auto(:(?P<number>\d+)(?P<unit>MB|GB)?)?")
 BYTES = {"MB": 10**6, "GB": 10**9}
 LARGEST_BATCH = 2**16
-DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+MOST_DEVICES = 64
 PRECISIONS: tuple[Precision, ...] = ("fp32", "tf32", "bf16")  # fp64 is used for proofs only
 
 
@@ -107,12 +108,23 @@ def batch_sizes(text: str | None) -> Sizes:
 
 
 def devices(text: str) -> tuple[str, ...]:
-    """The devices of a comma-separated option; raises UsageError for an unknown one."""
+    """The places of a comma-separated option; raises UsageError for an unknown one."""
     found = split("device", text)
-    wrong = [repr(part) for part in found if not DEVICE.fullmatch(part)]
+    wrong = [repr(part) for part in found if not places.WORD.fullmatch(part)]
     if wrong:
-        raise UsageError(f"--device: found {', '.join(wrong)}, expected cpu, cuda or cuda:N, separated by commas")
+        raise UsageError(f"--device: found {', '.join(wrong)}, expected {places.FORMS}, separated by commas")
     return found
+
+
+def device_counts(text: str | None) -> tuple[int, ...]:
+    """How many devices train as one, in ascending order; (1,) if the option was left out."""
+    found = ("1",) if text is None else split("devices", text)
+    wrong = [repr(part) for part in found if not (part.isdecimal() and 0 < int(part) <= MOST_DEVICES)]
+    if wrong:
+        raise UsageError(
+            f"--devices: found {', '.join(wrong)}, expected whole numbers from 1 to {MOST_DEVICES}, separated by commas"
+        )
+    return tuple(sorted(set(map(int, found))))
 
 
 def scenarios(text: str | None) -> tuple[Scenario, ...]:

@@ -38,7 +38,7 @@ WORKLOAD = Help(
 FRAMEWORK = Help(
     "pytorch, flax, keras/tensorflow (or keras), keras/jax, keras/torch, or all.", LIST, WHAT, "those of the suite"
 )
-DEVICE = Help("cpu, cuda, or cuda:N for one GPU.", LIST, WHAT)
+DEVICE = Help("cpu, cuda, cuda:N for one GPU, or cuda:N+M for several that train as one.", LIST, WHAT)
 PRECISION = Help("fp32 (strict, TF32 off), tf32, bf16 (mixed precision).", LIST, WHAT, "those of the suite")
 SCENARIO = Help("training, inference.", LIST, WHAT, "both")
 THREADS = Help("CPU threads of each framework.", "N", HOW, "all cores")
@@ -54,6 +54,15 @@ class Options:
     workload: Annotated[str | None, WORKLOAD] = None
     framework: Annotated[str | None, FRAMEWORK] = None
     device: Annotated[str, DEVICE] = "cpu"
+    devices: Annotated[
+        str | None,
+        Help(
+            "How many devices train as one. 1,2 compares two with one, at the same batch and at twice the batch.",
+            LIST,
+            WHAT,
+            "1",
+        ),
+    ] = None
     mode: Annotated[
         str,
         Help(

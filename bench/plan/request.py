@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from bench.plan.cases import Selection, cases
 from bench.plan.option_values import (
     Sizes,
     batch_sizes,
+    device_counts,
     devices,
     each,
     feed,
@@ -32,7 +33,7 @@ from bench.records.cell import Cell
 from bench.records.environment import available_cores, limits, memory_bytes
 from bench.records.measurement import SIDES
 from bench.records.shell import shell
-from bench.workload import frameworks, recipe_checks
+from bench.workload import frameworks, places, recipe_checks
 from bench.workload.axes import Purpose
 from bench.workload.frameworks import Contender
 from bench.workload.suite import Suite, load_suite
@@ -81,6 +82,7 @@ def check(options: Options) -> Request:
     if options.only is None and not cases(selection):
         raise UsageError(_nothing(selection))
     _check_hardware(options, selection, sizes=sizes, suite=suite)
+    _check_parts(selection)
     for workload in workloads if "training" in selection.scenarios else ():
         _fits(workload, sizes.named if sizes.largest != 1 else (*sizes.named, 1))
     return Request(
@@ -88,7 +90,7 @@ def check(options: Options) -> Request:
         suite=suite,
         remarks=(
             *problems,
-            *check_variables(selection.devices, selection.contenders),
+            *check_variables(selection.places, selection.contenders),
             *dict.fromkeys(remark for item in workloads for remark in item.description.remarks),
         ),
         left_out=frameworks.left_out(selection.contenders) if options.framework is None else (),
@@ -100,14 +102,14 @@ def check(options: Options) -> Request:
 
 def _check_hardware(options: Options, selection: Selection, *, sizes: Sizes, suite: Suite) -> None:
     """Raise UsageError for what the devices or the memory of this machine do not have."""
-    if set(selection.precisions) == {"tf32"} and set(selection.devices) == {"cpu"}:
+    if set(selection.precisions) == {"tf32"} and all(map(places.is_cpu, selection.places)):
         raise UsageError(
             f"--precision: found {options.precision!r} with --device cpu, expected fp32 or bf16: only NVIDIA GPUs have "
             "TF32"
         )
     if not 0 < options.time_limit < math.inf:
         raise UsageError(f"--time-limit: found {options.time_limit:g}, expected a number of seconds greater than 0")
-    if sizes.memory_bytes is not None and selection.devices != ("cpu",):
+    if sizes.memory_bytes is not None and selection.places != ("cpu",):
         raise UsageError(
             f"--batch-size: found {options.batch_size!r} with --device {options.device}, expected auto or a limit in "
             "samples, such as auto:4096: a limit of memory is for --device cpu only; on a GPU its memory is the limit"
@@ -129,7 +131,7 @@ def check_variables(wanted: Sequence[str], contenders: Sequence[Contender]) -> t
 
     What counts is that a chosen framework reads the variable, or one without which the proof cannot be made.
     """
-    gpu = any(device != "cpu" for device in wanted)
+    gpu = not all(map(places.is_cpu, wanted))
     libraries = {item.library for item in proof_peers.all_that_run(contenders, gpu=gpu)}
     if refusal := variables.refusal(shell(), gpu=gpu, libraries=libraries):
         raise UsageError(refusal)
@@ -143,9 +145,9 @@ def check_devices(
 
     `seen` holds the answer of each framework's worker to a probe: its devices, or an error.
     """
-    for device in (device for device in wanted if device != "cpu"):
-        number = int(device.partition(":")[2] or 0)
-        blind = [item for item in contenders if len(seen[item].get("devices", [])) < number + 2]
+    for device in wanted:
+        needed = max(places.read(device).gpus, default=-1) + 1
+        blind = [item for item in contenders if needed and len(seen[item].get("devices", [])) < needed + 1]
         if blind:
             lines = (
                 f"{item} sees {', '.join(found)}" if found else f"{item} failed: {seen[item]['error']}"
@@ -160,10 +162,10 @@ def check_devices(
 def _selection(options: Options, suite: Suite) -> tuple[Selection, Sizes, tuple[str, ...]]:
     """What is measured, the batch sizes as they were asked for, and a line for each framework that is missing."""
     precise = options.precision
-    workloads, (contenders, problems), where, what, how, numbers, fed, sizes, _ = each(
+    workloads, (contenders, problems), (alone, together), what, how, numbers, fed, sizes, _ = each(
         lambda: _workloads(options, suite),
         lambda: _contenders(options, suite),
-        lambda: devices(options.device),
+        lambda: _places(options),
         lambda: scenarios(options.scenario),
         lambda: modes(options.mode),
         lambda: suite.precisions if precise is None else precisions(precise),
@@ -174,13 +176,14 @@ def _selection(options: Options, suite: Suite) -> tuple[Selection, Sizes, tuple[
     selection = Selection(
         workloads=workloads,
         contenders=contenders,
-        devices=where,
+        devices=alone,
+        data_parallel=together,
         scenarios=what,
         batch_sizes=sizes.named or suite.batch_sizes,
         batch_sizes_for_training=sizes.named,
         processes=_positive("processes", suite.processes if options.processes is None else options.processes),
         seeds=_positive("seeds", options.seeds),
-        threads=_threads(options.threads),
+        threads=_threads(options.threads, devices=max((places.read(item).devices for item in together), default=1)),
         purposes=("learning",) if options.grid else _purposes(options.purpose, suite, sizes),
         modes=how,
         precisions=numbers,
@@ -189,6 +192,34 @@ def _selection(options: Options, suite: Suite) -> tuple[Selection, Sizes, tuple[
         only=None if options.only is None else _only(Path(options.only)),
     )
     return selection, sizes, problems
+
+
+def _places(options: Options) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The places with one device, and those whose devices train as one."""
+    counts = device_counts(options.devices)
+    try:
+        found = [places.several(word, count) for word in devices(options.device) for count in counts]
+    except ValueError as error:
+        raise UsageError(f"--device with --devices {options.devices}: {error}") from None
+    return (
+        tuple(word for word in found if places.read(word).devices == 1),
+        tuple(word for word in found if places.read(word).devices > 1),
+    )
+
+
+def _check_parts(selection: Selection) -> None:
+    """Raise UsageError if a global batch cannot be split into equal parts, one for each device."""
+    parallel = replace(selection, devices=(), purposes=("timing",), processes=1)
+    wrong = [
+        f"{case.workload}: batch {case.batch_sizes[0]} on {case.device}"
+        for case in cases(parallel)
+        if case.batch_sizes[0] % places.read(case.device).devices
+    ]
+    if wrong:
+        raise UsageError(
+            f"--devices: found {'; '.join(dict.fromkeys(wrong))}, expected a batch that splits into equal parts, one "
+            "for each device: use another --batch-size"
+        )
 
 
 def _nothing(selection: Selection) -> str:
@@ -310,7 +341,8 @@ def _only(path: Path) -> frozenset[Cell]:
         raise UsageError(f"--only: {path}: {unreadable(error)}, expected a JSON file with a list of cells") from None
 
 
-def _threads(asked: int | None) -> int:
+def _threads(asked: int | None, *, devices: int) -> int:
+    """The threads of each framework; the default shares the cores among several CPU devices."""
     available = available_cores()
     if asked is not None and not 1 <= asked <= available:
         whose = "the number of cores of this machine"
@@ -318,7 +350,7 @@ def _threads(asked: int | None) -> int:
             whose = f"the cores that this process may use{why}"
         most = f"1 to {available}" if available > 1 else "1"
         raise UsageError(f"--threads: found {asked}, expected {most}, {whose}")
-    return asked or available
+    return asked or max(1, available // devices)
 
 
 def _why(what: str) -> str:

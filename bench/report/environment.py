@@ -9,6 +9,7 @@ from bench.records.variables import EMPTY, NOT_SET, refused
 from bench.report import formatting
 from bench.report.layout import Entry, Table, left
 from bench.report.results import Results, environments
+from bench.workload import places
 from bench.workload.frameworks import Contender
 
 ENVIRONMENT: dict[str, Callable[[Record], str | None]] = {
@@ -56,7 +57,7 @@ def _spoiling(results: Results) -> Iterator[Refused]:
         if variables := record.environment.variables:
             case = record.case
             library = Contender(case.framework, case.backend).library
-            yield from refused(variables, gpu=case.device != "cpu", libraries=(library,))
+            yield from refused(variables, gpu=not places.is_cpu(case.device), libraries=(library,))
 
 
 def fact(title: str, values: Iterable[str | None]) -> tuple[Entry, Entry]:

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
-from bench.run.worker_client import process_environment
+from bench.run.worker_client import EVERY_GPU, process_environment
 from bench.workload.frameworks import Contender
 
 LIMIT_S = 180.0  # the first import after an installation reads gigabytes from the disk
-EVERY_GPU = "cuda:all"
 LONGEST_ERROR = 300
 
 Answer = dict[str, Any]

@@ -8,6 +8,7 @@ from bench.analysis.remaining_time import Work
 from bench.records.record import Case, Rate, Roof
 from bench.run.settings import RunSettings, contender, job, shown
 from bench.run.worker_pool import WorkerPool
+from bench.workload import places
 from bench.workload.axes import Precision
 from bench.workload.frameworks import Contender
 
@@ -41,7 +42,7 @@ def planned(cases: Sequence[Case]) -> dict[Work, Case]:
     """Each measurement that will be made, with a case of its framework, device and precision."""
     found: dict[Work, Case] = {}
     for case in cases:
-        if case.purpose == "timing":
+        if case.purpose == "timing" and places.read(case.device).devices == 1:
             name = f"measuring the peak rates of {case.device} in {case.precision} with {case.contender}"
             work = Work(name=name, purpose="peak rates", framework=case.contender, estimate_s=ASSUMED_S)
             found.setdefault(work, case)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple, final
 
 from bench import cache
-from bench.analysis import dropout_masks, equivalence, second_network
+from bench.analysis import data_parallel, dropout_masks, equivalence, second_network
 from bench.analysis.deviations import Trace
 from bench.analysis.remaining_time import Work
 from bench.plan.proof_peers import second
@@ -22,13 +22,15 @@ from bench.records import environment
 from bench.records.record import Certificate
 from bench.records.trace_files import read_trace
 from bench.run.worker_pool import UNTIMED_AT_ONCE, WorkerPool
-from bench.workload import frameworks, model_families, source_code
+from bench.workload import frameworks, model_families, places, source_code
 from bench.workload.axes import FrameworkOptions
 from bench.workload.frameworks import Contender
 from bench.workload.workload import Workload
 from models.layers.spec import without_dropout
 
 PROVEN_IN = ("fp64", "fp32")  # every proof has these precisions, and that of the case
+# Kinds of traces for a place with several devices, followed by their number: training on one of them, and on all.
+ONE_DEVICE, ALL_DEVICES = "on one device of ", "on all devices of "
 NUDGED = " nudged"  # suffix of a precision: weights and inputs differ from the usual ones in the last bit
 ASSUMED_TRACE_S = 2.5
 # The code that decides what a trace holds, from which weights it starts, and in which batches it trains.
@@ -36,6 +38,7 @@ DECISIVE = (
     "worker/proof_trace.py",
     "worker/prepared_workload.py",
     "worker/recipe_facts.py",
+    "worker/data_parallel_trace.py",
     "workload/schedules.py",
     "datasets/base.py",
 )
@@ -58,13 +61,18 @@ _Tracing = tuple[Contender, str, Trace | Future[Traced]]  # framework, precision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """A proof that has begun: its workload, device and precision; `tunings` are options by framework."""
+    """A proof that has begun: its workload, place and precision; `tunings` are options by framework.
+
+    `device` is the first device of the place.
+    """
 
     workload: Workload
+    place: str
     device: str
     precision: str
     tunings: Mapping[str, FrameworkOptions]
     traces: tuple[_Tracing, ...] = ()
+    parallel: tuple[_Tracing, ...] = ()
 
 
 @final
@@ -98,9 +106,11 @@ class Proofs:
         tunings: Mapping[str, FrameworkOptions] = MappingProxyType({}),
     ) -> Pending:
         """Begin the proofs of one workload; where only one framework was chosen, a second one is added to compare."""
-        pending = Pending(workload=workload, device=device, precision=precision, tunings=tunings)
-        others = second(contenders, gpu=device != "cpu", able=_able(workload))
-        return replace(pending, traces=self._begin(pending, (*contenders, *others)))
+        first = places.first(device)
+        pending = Pending(workload=workload, place=device, device=first, precision=precision, tunings=tunings)
+        others = second(contenders, gpu=first != "cpu", able=_able(workload))
+        begun = self._begin(pending, (*contenders, *others))
+        return replace(pending, traces=begun, parallel=self._parallel(pending, contenders))
 
     def collect(self, pending: Pending) -> dict[str, Certificate]:
         """Wait for the traces of one workload; the certificates by framework, as `keras/jax`."""
@@ -133,6 +143,7 @@ class Proofs:
             # A precision in which the deviation is small enough keeps its usual limit.
             made[name] = make(name, nudged={kind: nudged[kind] for kind, names in suspects.items() if name in names})
         made = {name: equivalence.in_precision(item, precision, traces[precision]) for name, item in made.items()}
+        made |= _on_several_devices(pending, made)
         made |= {name: _noted(made[name], options) for name, options in pending.tunings.items() if options}
         return made | {
             name: replace(made[name], problem=refusal.reason, available=refusal.available)
@@ -142,6 +153,13 @@ class Proofs:
     def _begin(self, pending: Pending, contenders: Sequence[Contender]) -> tuple[_Tracing, ...]:
         """The traces of these frameworks, from the cache or as futures."""
         return self._traces(pending, contenders, tuple(dict.fromkeys((*PROVEN_IN, pending.precision))))
+
+    def _parallel(self, pending: Pending, contenders: Sequence[Contender]) -> tuple[_Tracing, ...]:
+        """The traces of training on one device and on all devices of the place, if it has several."""
+        devices = places.read(pending.place).devices
+        if devices == 1:
+            return ()
+        return self._traces(pending, contenders, (f"{ONE_DEVICE}{devices}", f"{ALL_DEVICES}{devices}"))
 
     def _nudged(self, pending: Pending, names: Sequence[str], precision: str) -> dict[str, Trace]:
         """The traces of these frameworks from weights and inputs that differ in the last bit, where they exist."""
@@ -168,10 +186,12 @@ class Proofs:
 
     def _trace(self, pending: Pending, contender: Contender, kind: str) -> Traced:
         path, workload = _path(pending, contender, kind), pending.workload
+        device = pending.place if kind.startswith(ALL_DEVICES) else pending.device
         job = {
-            "kind": "trace",
+            "kind": "data parallel" if kind.startswith((ONE_DEVICE, ALL_DEVICES)) else "trace",
+            "devices": places.read(pending.place).devices,
             "framework": contender.framework,
-            "device": pending.device,
+            "device": device,
             "threads": self.threads,
             "workload": workload.content,
             "source": workload.source,
@@ -186,7 +206,7 @@ class Proofs:
         empty = TemporaryDirectory(prefix="levelfield-", ignore_cleanup_errors=True)
         with self._place(_work(pending, contender, kind)) as first_core, empty as compiled:
             job |= {"first_core": first_core, "compiled": compiled}
-            result = self.fleet.run(contender, pending.device, job, limit_s=self.limit_s).result
+            result = self.fleet.run(contender, device, job, limit_s=self.limit_s).result
         made = read_trace(path)
         return made if made is not None else Refusal(str(result["error"]), result["outcome"] != "unavailable")
 
@@ -214,7 +234,7 @@ def _alone(workload: Workload) -> str:
 
 
 def _work(pending: Pending, contender: Contender, kind: str) -> Work:
-    where = "" if pending.device == "cpu" else f" on {pending.device}"
+    where = "" if pending.place == "cpu" else f" on {pending.place}"
     tuning = ", ".join(f"{name} {value}" for name, value in pending.tunings.get(str(contender), {}).items())
     nudged = ", from weights and inputs that differ in the last bit" if kind.endswith(NUDGED) else ""
     how = f"{kind.removesuffix(NUDGED)}{f' with {tuning}' if tuning else ''}{nudged}"
@@ -225,6 +245,23 @@ def _work(pending: Pending, contender: Contender, kind: str) -> Work:
         estimate_s=ASSUMED_TRACE_S,
         at_once=UNTIMED_AT_ONCE,
     )
+
+
+def _on_several_devices(pending: Pending, made: Mapping[str, Certificate]) -> dict[str, Certificate]:
+    """The certificates with the proof that all devices of the place do the work of one of them."""
+    devices = places.read(pending.place).devices
+    found: dict[str, list[Traced]] = {}
+    for contender, _, trace in pending.parallel:
+        found.setdefault(str(contender), []).append(trace.result() if isinstance(trace, Future) else trace)
+    extended = {}
+    for name, (one, several) in found.items():
+        refused = [item for item in (one, several) if isinstance(item, Refusal)]
+        traces = (item.reason if isinstance(item, Refusal) else item for item in (one, several))
+        extended[name] = replace(
+            data_parallel.proven(made[name], *traces, devices=devices),
+            available=made[name].available and all(item.available for item in refused),
+        )
+    return extended
 
 
 def _noted(certificate: Certificate, options: FrameworkOptions) -> Certificate:
@@ -245,7 +282,7 @@ def _path(pending: Pending, contender: Contender, kind: str) -> Path:
         source_digest(pending.workload, contender.framework),
         str(contender),
         frameworks.versions(contender),
-        pending.device.partition(":")[0],
+        places.read(pending.device).kind,
         kind,
         dict(sorted(pending.tunings.get(str(contender), {}).items())),
         equivalence.STEPS,

@@ -17,11 +17,13 @@ from bench import cache
 from bench.errors import BenchError
 from bench.records import variables
 from bench.records.shell import shell
+from bench.workload import places
 
 ROOT = Path(__file__).parents[2]
 VMSTAT = Path("/proc/vmstat")
 LAUNCH_LIMIT_S = 300.0
 CLOSING_S = 5.0
+EVERY_GPU = "cuda:all"  # in place of a place
 
 Job = Mapping[str, Any]
 Message = dict[str, Any]
@@ -57,7 +59,7 @@ class Ending:
 class WorkerClient:
     """A process that has imported one framework, for one device. Start it in a thread that lives longer than it.
 
-    `backend` is Keras' engine. `device` is "cpu", "cuda" or "cuda:N": the process sees that device and no other.
+    `backend` is Keras' engine. `device` is a place: the process sees its devices and no other.
     `hash_seed` fixes the order of Python's sets, and with it the order in which a framework may build its operations.
     A fork server forks a process for each job. A `spawned` process, or one that has threads which are not fork-safe,
     runs one job itself, and ends.
@@ -327,16 +329,13 @@ def process_environment(backend: str | None, *, device: str, hash_seed: int = 0)
 
 
 def _visible_gpus(device: str) -> dict[str, str]:
-    """The variable that shows a process its one GPU, no GPU for "cpu", or every GPU for "cuda:all"."""
-    kind, _, number = device.partition(":")
-    if number == "all":
+    """The variable that shows a process the GPUs of its place, no GPU for a CPU, or every GPU for "cuda:all"."""
+    if device == EVERY_GPU:
         return {}
     mine = shell().get("CUDA_VISIBLE_DEVICES", "").split(",")
     usable = mine if mine != [""] else None
-    if kind == "cpu":
-        return {"CUDA_VISIBLE_DEVICES": ""}
-    index = int(number or 0)
-    return {"CUDA_VISIBLE_DEVICES": usable[index] if usable and index < len(usable) else str(index)}
+    shown = (usable[index] if usable and index < len(usable) else str(index) for index in places.read(device).gpus)
+    return {"CUDA_VISIBLE_DEVICES": ",".join(shown)}
 
 
 def _killed_for_memory() -> int | None:

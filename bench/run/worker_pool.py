@@ -8,6 +8,7 @@ from threading import Lock
 from typing import final
 
 from bench.run.worker_client import Ending, Job, Message, StartMethod, WorkerClient, WorkerError
+from bench.workload import places
 from bench.workload.frameworks import Contender
 
 UNTIMED_AT_ONCE = 2  # jobs for proofs and memory, which are not timed
@@ -33,7 +34,8 @@ class WorkerPool:
     def start(self, wanted: Iterable[tuple[Contender, str]]) -> None:
         """Start the fork servers that are missing, all at once, so that they import their frameworks in parallel."""
         self.logs.mkdir(parents=True, exist_ok=True)
-        for contender, device in sorted(set(wanted) - self._clients.keys()):
+        seen = {(contender, _seen(device)) for contender, device in wanted}
+        for contender, device in sorted(seen - self._clients.keys()):
             self._locks[contender, device] = Lock()
             self._clients[contender, device] = self._launch(contender, device)
 
@@ -67,7 +69,7 @@ class WorkerPool:
     ) -> Ending:
         """Run one job in a process of its fork server; errors of the worker are returned as an `Ending`, not raised."""
         try:
-            with self._locks[contender, device]:
+            with self._locks[contender, _seen(device)]:
                 return self._alive(contender, device).run(job, limit_s=limit_s, listen=listen)
         except WorkerError as error:
             return _failed(error)
@@ -78,7 +80,7 @@ class WorkerPool:
         Where the system cannot map these pages again, the process is spawned, which takes an import for each job.
         """
         try:
-            with self._locks[contender, device]:
+            with self._locks[contender, _seen(device)]:
                 client = self._alive(contender, device)
                 client.wait_until_ready()
         except WorkerError as error:
@@ -130,10 +132,11 @@ class WorkerPool:
 
     def _alive(self, contender: Contender, device: str) -> WorkerClient:
         """The fork server of a framework, or a new one in the place of one that has ended."""
-        client = self._clients[contender, device]
+        key = contender, _seen(device)
+        client = self._clients[key]
         if not client.alive:
             client.close()
-            client = self._clients[contender, device] = self._launch(contender, device)
+            client = self._clients[key] = self._launch(*key)
         return client
 
     def _launch(
@@ -150,6 +153,11 @@ class WorkerPool:
             spawned=spawned,
             hash_seed=self._hash_seed,
         )
+
+
+def _seen(place: str) -> str:
+    """The devices that a fork server for this place sees: all places of CPUs share one."""
+    return "cpu" if places.is_cpu(place) else place
 
 
 def _close(clients: Iterable[WorkerClient]) -> None:

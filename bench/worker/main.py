@@ -18,7 +18,7 @@ from bench.errors import BenchError, UnavailableError
 from bench.records.measurement import Measurement
 from bench.records.record import Case, to_json
 from bench.records.trace_files import write_trace
-from bench.worker import prediction
+from bench.worker import data_parallel_trace, prediction
 from bench.worker.layer_outputs import look
 from bench.worker.measure import dispatch, memory, peak_rates, timing_server
 from bench.worker.measure.block import collector_off
@@ -28,7 +28,7 @@ from bench.worker.measure.interleaving import Meeting
 from bench.worker.measure.training import DivergedError
 from bench.worker.prepared_workload import PreparedWorkload, prepare
 from bench.worker.proof_trace import trace
-from bench.workload import own_families
+from bench.workload import own_families, places
 from bench.workload.model_families import Weights
 from bench.workload.workload import parse_workload
 
@@ -42,7 +42,8 @@ def run(job: Job, *, emit: Emit, receive: Receive) -> None:
     """Run one job and emit its result; an error becomes a result with an outcome, and a traceback in the log."""
     try:
         if "threads" in job:
-            _pin(job["threads"], first=job.get("first_core", 0))
+            devices = places.read(job["device"]).devices
+            _pin(job["threads"] * devices, first=job.get("first_core", 0))
         if "compiled" in job:
             os.environ[COMPILED] = job["compiled"]
         if job.get("case", {}).get("purpose") not in WEIGHED:
@@ -122,6 +123,15 @@ def _trace(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (
 def _look(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
     """Write the outputs of the layers, and the weights after one step, to a file."""
     write_trace(Path(job["path"]), look(_subject(job, precision=job["precision"], seed=job["seed"])))
+    return {"outcome": "ok", "error": None}
+
+
+def _data_parallel(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
+    """Compute the trace of a training on one device or on several, and write it to a file."""
+    subject = _subject(job, precision="fp64", seed=job["seed"])
+    path = Path(job["path"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_trace(path, data_parallel_trace.trace(subject, devices=job["devices"]))
     return {"outcome": "ok", "error": None}
 
 
@@ -228,6 +238,7 @@ KINDS = {
     "measure": _measure,
     "trace": _trace,
     "look": _look,
+    "data parallel": _data_parallel,
     "choices": _choices,
     "roof": _roof,
     "serve": _serve,

@@ -16,7 +16,7 @@ from bench.datasets.base import Dataset, Split
 from bench.datasets.description import Part
 from bench.errors import DataError, UnavailableError
 from bench.worker import recipe_facts
-from bench.workload import model_families
+from bench.workload import model_families, places
 from bench.workload.axes import FrameworkOptions, Scenario
 from bench.workload.workload import Workload
 
@@ -155,10 +155,11 @@ def prepare(  # noqa: PLR0913 (what a process needs before it can start)
 
     Raises UnavailableError for a precision that the device does not have.
     """
-    if precision == "tf32" and device == "cpu":
+    place = places.read(device)
+    if precision == "tf32" and place.kind == "cpu":
         raise UnavailableError("TF32 is a mode of NVIDIA GPUs; a CPU has fp32 and bf16")
     adapter = load_adapter(framework)
-    adapter.configure(device="cpu" if device == "cpu" else "cuda", precision=precision, threads=threads)
+    adapter.configure(device=place.kind, precision=precision, threads=threads, devices=place.devices)
     return PreparedWorkload(
         adapter=adapter,
         workload=workload,

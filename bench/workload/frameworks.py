@@ -101,9 +101,10 @@ def versions(contender: Contender) -> dict[str, str]:
 
 
 def adapter_source(framework: str) -> bytes:
-    """The code that drives a framework: its adapter, optimizers and losses, and `engines/` and `custom_loops/`."""
+    """The code that drives a framework: its adapter, optimizers and losses, and the folders that frameworks share."""
     own = (ADAPTERS / folder / f"{framework}.py" for folder in ("", "optimizers", "losses"))
-    below = sorted((*ADAPTERS.glob("engines/*.py"), *ADAPTERS.glob("custom_loops/*.py")))
+    shared = ("engines", "custom_loops", "data_parallel")
+    below = sorted(path for folder in shared for path in ADAPTERS.glob(f"{folder}/*.py"))
     return source_code.code_of((*own, *below))
 
 

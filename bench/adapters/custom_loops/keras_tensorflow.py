@@ -25,6 +25,7 @@ class TensorFlowLoop:
 
     def __init__(self, model: Any, engine: Engine, *, jit_compile: bool) -> None:  # noqa: ANN401 (a Keras model)
         self.model = model
+        self.strategy = tf.distribute.get_strategy()
         self.steps = tf.function(engine.traced(self._steps, "training"), jit_compile=jit_compile)
         answer = engine.traced(lambda inputs: model(inputs, training=False), "inference")
         self.answer = tf.function(answer, jit_compile=jit_compile)
@@ -46,7 +47,10 @@ class TensorFlowLoop:
         """Do nothing: variables are changed in place."""
 
     def _steps(self, group: tuple[Batch, ...]) -> tuple[Tensor, ...]:
-        return tuple(self._step(*batch) for batch in group)
+        if self.strategy.num_replicas_in_sync == 1:
+            return tuple(self._step(*batch) for batch in group)
+        # Each device returns its share of the mean loss.
+        return tuple(self.strategy.reduce("SUM", self.strategy.run(self._step, batch), axis=None) for batch in group)
 
     def _step(self, inputs: Tensor, targets: Tensor) -> Tensor:
         with tf.GradientTape() as tape:

@@ -11,6 +11,7 @@ from bench.records.record import Record
 from bench.report import formatting
 from bench.report.charts import catalogue, picture_text, pictures
 from bench.report.results import Arranged, Results, by_device, by_run, workloads
+from bench.workload import places
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,7 +92,7 @@ def source(results: Results) -> str:
     """A line for charts that are shown alone: the run and the machine."""
     first = results.records[0]
     environment = first.environment
-    on_gpu = first.case.device != "cpu" and environment.gpus
+    on_gpu = not places.is_cpu(first.case.device) and environment.gpus
     machine = environment.gpus[0] if on_gpu else f"{environment.cpu}, {environment.cores} cores"
     return formatting.one_line(f"{first.run} · {machine}")
 

@@ -17,6 +17,7 @@ from bench.records.environment import stolen_s
 from bench.records.machine_use import POWER_CAP, QUOTA, GpuReading, Load, Moment, Part, Reading, Use
 from bench.worker.measure.clock import now_ns
 from bench.worker.measure.load_monitor import gpu_others, load, preemptions, snapshot
+from bench.workload import places
 
 POWERCAP = Path("/sys/class/powercap")
 PACKAGES = "intel-rapl:[0-9]*"  # the same name on AMD; parts of a package have a second number
@@ -40,11 +41,11 @@ class Watch:
 
     `during` watches the load while one part of the block is timed.
 
-    `device` is where the work runs: "cpu", or the one GPU that this process sees.
+    `device` is where the work runs; of several GPUs, the first one is read.
     """
 
     def __init__(self, device: str) -> None:
-        self.gpu = None if device == "cpu" else gpu_handle()
+        self.gpu = None if places.is_cpu(device) else gpu_handle()
         self.readings: list[Reading] = []
         self.loads: list[Load] = []
 

@@ -25,7 +25,7 @@ def path(
     options: dict[str, str] | None = None,
 ) -> Path:
     tunings = {"pytorch": options or {}}
-    pending = Pending(workload=workload(*changes), device=device, precision="fp32", tunings=tunings)
+    pending = Pending(workload=workload(*changes), place=device, device=device, precision="fp32", tunings=tunings)
     return proofs._path(pending, contender, precision)
 
 

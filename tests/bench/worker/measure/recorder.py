@@ -55,8 +55,9 @@ class Recorder:
         self.waited: list[object] = []
         self.restored: list[int] = []
         self.puts = 0
+        self.parallel = None
 
-    def configure(self, *, device: str, precision: str, threads: int) -> None:
+    def configure(self, *, device: str, precision: str, threads: int, devices: int = 1) -> None:
         """Do nothing."""
 
     def build_options(self) -> dict[str, str]:

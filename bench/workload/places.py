@@ -1,0 +1,56 @@
+"""Defines places: the device that a case runs on, or several devices that train as one.
+
+A place is written as a word: `cpu`, `cuda`, `cuda:1` (the GPU with this number), `2xcuda` (the first two GPUs),
+`cuda:0+3` (these two), `2xcpu` (two CPU devices: two processes, or two virtual devices of one process).
+"""
+
+import re
+from typing import Literal, NamedTuple
+
+WORD = re.compile(r"cpu|cuda(:\d+(\+\d+)*)?|[1-9]\d*x(cpu|cuda)")
+FORMS = "cpu, cuda or cuda:N, or cuda:N+M for several GPUs"
+
+
+class Place(NamedTuple):
+    """One or several devices of one kind; `gpus` are the numbers of its GPUs."""
+
+    kind: Literal["cpu", "cuda"]
+    devices: int = 1
+    gpus: tuple[int, ...] = ()
+
+
+def read(word: str) -> Place:
+    """The place that a word means; raises ValueError for another word."""
+    if not WORD.fullmatch(word):
+        raise ValueError(f"found {word!r}, expected {FORMS}")
+    number, _, name = word.rpartition("x")
+    kind, _, named = name.partition(":")
+    if kind == "cpu":
+        return Place("cpu", int(number or 1))
+    gpus = tuple(map(int, named.split("+"))) if named else tuple(range(int(number or 1)))
+    return Place("cuda", len(gpus), gpus)
+
+
+def is_cpu(word: str) -> bool:
+    """Whether the devices of this place are CPUs."""
+    return read(word).kind == "cpu"
+
+
+def first(word: str) -> str:
+    """The first device of a place; a place with one device is itself."""
+    found = read(word)
+    if found.devices == 1:
+        return word
+    return "cpu" if found.kind == "cpu" else f"cuda:{found.gpus[0]}"
+
+
+def several(word: str, devices: int) -> str:
+    """The place with so many devices of this one: `2xcpu` of `cpu`; the place itself for one device.
+
+    Raises ValueError for a place that names its devices.
+    """
+    if devices == 1:
+        return word
+    if word not in {"cpu", "cuda"}:
+        raise ValueError(f"found {word!r}, expected cpu or cuda: it already names its devices")
+    return f"{devices}x{word}"
