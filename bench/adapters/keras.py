@@ -110,6 +110,8 @@ class KerasAdapter:
     ) -> None:
         """Compile the model with Keras' defaults, the recipe's loss, and Adam with epsilon after bias correction."""
         check(recipe, facts)
+        if self.parallel is not None:
+            self.parallel.check(recipe)
         self.model, self.accumulation = model, recipe.accumulation
         self.engine.choose(tuning)
         jit = JIT[tuning.get("jit_compile", "auto")]

@@ -1,7 +1,8 @@
 """Decides which figures cannot be relied on: such a cell is marked, and it is not ranked.
 
-There are three reasons. Other work disturbed the cell while it was timed. Its throughput and its latency contradict
-each other. Or its processes differ by more than the noise of the machine explains.
+There are four reasons. The devices are virtual: they share the cores of one process. Other work disturbed the cell
+while it was timed. Its throughput and its latency contradict each other. Or its processes differ by more than the noise
+of the machine explains.
 """
 
 import math
@@ -16,10 +17,11 @@ from bench.records.cell import Cell, cells
 from bench.records.measurement import Block
 from bench.records.record import Record
 from bench.records.timing_metrics import METRICS, Metric, Summary, summary, summary_of, value
+from bench.workload import places
 from bench.workload.axes import Scenario
 
 Blocks = Mapping[Cell, Sequence[Block]]
-Reason = Literal["disturbed", "contradictory", "processes differ"]
+Reason = Literal["disturbed", "contradictory", "processes differ", "virtual"]
 
 SINGLE: Mapping[Scenario, str] = {"training": "step_time_p50_s", "inference": "query_time_p50_s"}
 TOGETHER: Mapping[Scenario, str] = {"training": "step_time_pipelined_s", "inference": "query_time_pipelined_s"}
@@ -62,14 +64,16 @@ class Doubt:
 
 
 def cell_doubts(records: Sequence[Record], blocks: Blocks) -> dict[Cell, Doubt]:
-    """The cells that were disturbed, or whose throughput and latency contradict each other.
+    """The cells of virtual devices, those that were disturbed, and those with contradictory throughput and latency.
 
     `blocks` are those of `timed_blocks` for these records.
     """
     steps = _steps_in_a_call(records)
     found = {}
     for cell, timed in blocks.items():
-        doubt = _disturbed(cell, timed) or _contradictory(cell, timed, steps=steps.get(cell, 1))
+        doubt = (
+            _virtual(cell, timed) or _disturbed(cell, timed) or _contradictory(cell, timed, steps=steps.get(cell, 1))
+        )
         if doubt:
             found[cell] = doubt
     return found
@@ -130,6 +134,12 @@ def spread_limit(blocks: Blocks, *, between_percent: float | None = None) -> flo
 
 def _median_range(processes: int) -> float:
     return MEDIAN_RANGE.get(processes, MEDIAN_RANGE[max(MEDIAN_RANGE)])
+
+
+def _virtual(cell: Cell, blocks: Sequence[Block]) -> Doubt | None:
+    """A doubt if the devices are virtual."""
+    words = f"{places.read(cell.device).devices} devices in one process"
+    return Doubt("virtual", words, len(blocks)) if places.is_virtual(cell.device, cell.contender) else None
 
 
 def _disturbed(cell: Cell, blocks: Sequence[Block]) -> Doubt | None:

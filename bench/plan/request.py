@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,11 @@ from pydantic import TypeAdapter
 
 from bench.analysis.self_check import LEAST, SIDE
 from bench.errors import UsageError, unreadable
-from bench.plan import proof_peers
+from bench.plan import proof_peers, several_devices
 from bench.plan.cases import Selection, cases
 from bench.plan.option_values import (
     Sizes,
     batch_sizes,
-    device_counts,
-    devices,
     each,
     feed,
     load_workloads,
@@ -82,7 +80,7 @@ def check(options: Options) -> Request:
     if options.only is None and not cases(selection):
         raise UsageError(_nothing(selection))
     _check_hardware(options, selection, sizes=sizes, suite=suite)
-    _check_parts(selection)
+    several_devices.check(selection)
     for workload in workloads if "training" in selection.scenarios else ():
         _fits(workload, sizes.named if sizes.largest != 1 else (*sizes.named, 1))
     return Request(
@@ -92,6 +90,7 @@ def check(options: Options) -> Request:
             *problems,
             *check_variables(selection.places, selection.contenders),
             *dict.fromkeys(remark for item in workloads for remark in item.description.remarks),
+            *several_devices.remarks(selection),
         ),
         left_out=frameworks.left_out(selection.contenders) if options.framework is None else (),
         memory_bytes=sizes.memory_bytes,
@@ -165,7 +164,7 @@ def _selection(options: Options, suite: Suite) -> tuple[Selection, Sizes, tuple[
     workloads, (contenders, problems), (alone, together), what, how, numbers, fed, sizes, _ = each(
         lambda: _workloads(options, suite),
         lambda: _contenders(options, suite),
-        lambda: _places(options),
+        lambda: several_devices.split(options.device, options.devices),
         lambda: scenarios(options.scenario),
         lambda: modes(options.mode),
         lambda: suite.precisions if precise is None else precisions(precise),
@@ -192,34 +191,6 @@ def _selection(options: Options, suite: Suite) -> tuple[Selection, Sizes, tuple[
         only=None if options.only is None else _only(Path(options.only)),
     )
     return selection, sizes, problems
-
-
-def _places(options: Options) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The places with one device, and those whose devices train as one."""
-    counts = device_counts(options.devices)
-    try:
-        found = [places.several(word, count) for word in devices(options.device) for count in counts]
-    except ValueError as error:
-        raise UsageError(f"--device with --devices {options.devices}: {error}") from None
-    return (
-        tuple(word for word in found if places.read(word).devices == 1),
-        tuple(word for word in found if places.read(word).devices > 1),
-    )
-
-
-def _check_parts(selection: Selection) -> None:
-    """Raise UsageError if a global batch cannot be split into equal parts, one for each device."""
-    parallel = replace(selection, devices=(), purposes=("timing",), processes=1)
-    wrong = [
-        f"{case.workload}: batch {case.batch_sizes[0]} on {case.device}"
-        for case in cases(parallel)
-        if case.batch_sizes[0] % places.read(case.device).devices
-    ]
-    if wrong:
-        raise UsageError(
-            f"--devices: found {'; '.join(dict.fromkeys(wrong))}, expected a batch that splits into equal parts, one "
-            "for each device: use another --batch-size"
-        )
 
 
 def _nothing(selection: Selection) -> str:

@@ -69,6 +69,28 @@ class Turns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
+class Parallel:
+    """How several devices trained as one.
+
+    Attributes:
+        method: The framework's own way.
+        together_ns: Times of rounds of steps in which the devices exchange their gradients. Each round has
+            `iterations_per_round` steps, and one wait for the slowest device.
+        apart_ns: Times of such rounds without the exchange, in turns with those above. Empty where the framework has no
+            public way to leave it out.
+        allocated_bytes: For each device, the peak of the bytes that the framework's allocator had allocated. None on
+            CPUs.
+        reserved_bytes: The same for the bytes that it had reserved.
+    """
+
+    method: str
+    together_ns: tuple[int, ...] = ()
+    apart_ns: tuple[int, ...] = ()
+    allocated_bytes: tuple[int | None, ...] = ()
+    reserved_bytes: tuple[int | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=stored)
 class Block:
     """The raw timings of one batch size in one process.
 
@@ -94,6 +116,7 @@ class Block:
         held_bytes: Bytes that one call has to hold at once.
         first_round_ns: Time of the round before the pipelined ones, which may compile several calls into one program.
         compiling: What the first three calls and the first round spent on compilation.
+        parallel: How several devices trained as one. None on one device.
     """
 
     batch_size: Size
@@ -116,6 +139,7 @@ class Block:
     held_bytes: int | None = None
     first_round_ns: int | None = None
     compiling: Compiling | None = None
+    parallel: Parallel | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)

@@ -10,6 +10,7 @@ from bench.records.cell import Cell
 from bench.records.timing_metrics import METRICS, Metric, Summary
 from bench.report.layout import Entry
 from bench.report.results import Results, figure, remembered, where
+from bench.workload import places
 
 SIGN = "†"
 THROUGHPUT = "samples_per_second"
@@ -20,11 +21,13 @@ TITLES: Mapping[Reason, str] = {
     "disturbed": "Disturbed while it was timed, so it may be faster than shown",
     "contradictory": "Throughput and latency contradict each other, so one of them is wrong",
     "processes differ": "Processes differ by more than the noise of this machine explains",
+    "virtual": "Virtual devices share the cores of one process, so their speed says nothing, and only the proof counts",
 }
 REMEDIES: Mapping[Reason, str] = {
     "disturbed": "Stop other work, and run again.",
     "contradictory": "Stop other work, and run again.",
     "processes differ": "Run again with `--processes {more}`, or stop other work.",
+    "virtual": "Use GPUs for the speed of several devices.",
 }
 Named = Callable[[Cell], str]
 
@@ -89,7 +92,8 @@ def may_be_fastest(
     """
     sign = 1 if metric.better == "higher" else -1
     best = max((sign * item.median for item in ranked), default=-math.inf)
-    known = {cell: item for cell in out if (item := figure(results, cell, metric))}
+    real = (cell for cell in out if not places.is_virtual(cell.device, cell.contender))
+    known = {cell: item for cell in real if (item := figure(results, cell, metric))}
     speeds = {cell: [sign * value for value in item.processes] for cell, item in known.items()}
     sure = max(map(min, speeds.values()), default=-math.inf)  # what every process of one of them reaches
     found = []

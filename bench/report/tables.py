@@ -20,6 +20,7 @@ from bench.report.performance import table as performance_table
 from bench.report.quality import certificate_table, curve_table, quality_table
 from bench.report.results import Arranged, Noise, Results, by_run, workloads
 from bench.report.roofline import roofline_table, roofs_table, worst_table
+from bench.report.scaling import scaling_table
 from bench.report.summary import summary_table
 from bench.report.tuning import searches_table
 
@@ -69,7 +70,15 @@ def report(
 
 
 def _run_sections(results: Results, *, detailed: bool) -> Iterable[Section]:
-    summary = _with_rows((summary_table(results), band_table(results), capacity_table(results), worst_table(results)))
+    summary = _with_rows(
+        (
+            summary_table(results),
+            scaling_table(results),
+            band_table(results),
+            capacity_table(results),
+            worst_table(results),
+        )
+    )
     if summary:  # empty for a run over a grid
         yield Section(title="Summary", tables=summary)
     choices = selection_tables(results)

@@ -24,6 +24,7 @@ from bench.records.trace_files import read_trace
 from bench.run.worker_pool import UNTIMED_AT_ONCE, WorkerPool
 from bench.workload import frameworks, model_families, places, source_code
 from bench.workload.axes import FrameworkOptions
+from bench.workload.data_parallel import unequal
 from bench.workload.frameworks import Contender
 from bench.workload.workload import Workload
 from models.layers.spec import without_dropout
@@ -159,7 +160,8 @@ class Proofs:
         devices = places.read(pending.place).devices
         if devices == 1:
             return ()
-        return self._traces(pending, contenders, (f"{ONE_DEVICE}{devices}", f"{ALL_DEVICES}{devices}"))
+        equal = [item for item in contenders if unequal(pending.workload, str(item)) is None]
+        return self._traces(pending, equal, (f"{ONE_DEVICE}{devices}", f"{ALL_DEVICES}{devices}"))
 
     def _nudged(self, pending: Pending, names: Sequence[str], precision: str) -> dict[str, Trace]:
         """The traces of these frameworks from weights and inputs that differ in the last bit, where they exist."""
@@ -250,10 +252,13 @@ def _work(pending: Pending, contender: Contender, kind: str) -> Work:
 def _on_several_devices(pending: Pending, made: Mapping[str, Certificate]) -> dict[str, Certificate]:
     """The certificates with the proof that all devices of the place do the work of one of them."""
     devices = places.read(pending.place).devices
+    if devices == 1:
+        return {}
+    reasons = {name: reason for name in made if (reason := unequal(pending.workload, name))}
     found: dict[str, list[Traced]] = {}
     for contender, _, trace in pending.parallel:
         found.setdefault(str(contender), []).append(trace.result() if isinstance(trace, Future) else trace)
-    extended = {}
+    extended = {name: replace(made[name], problem=made[name].problem or reason) for name, reason in reasons.items()}
     for name, (one, several) in found.items():
         refused = [item for item in (one, several) if isinstance(item, Refusal)]
         traces = (item.reason if isinstance(item, Refusal) else item for item in (one, several))

@@ -36,6 +36,15 @@ def is_cpu(word: str) -> bool:
     return read(word).kind == "cpu"
 
 
+def is_virtual(word: str, contender: str) -> bool:
+    """Whether the devices are parts of one process on a CPU, so that their speed says nothing.
+
+    PyTorch has a process for each device, with cores of its own.
+    """
+    found = read(word)
+    return found.kind == "cpu" and found.devices > 1 and contender != "pytorch"
+
+
 def first(word: str) -> str:
     """The first device of a place; a place with one device is itself."""
     found = read(word)

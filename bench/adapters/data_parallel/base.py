@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from bench.adapters.engines.base import Peaks
+from bench.workload.recipe import Recipe
 
 
 class DataParallel(Protocol):
@@ -39,6 +40,9 @@ class Spread(DataParallel, Protocol):
 
     weights: Sequence[Any]
     trains_in_loop: bool
+
+    def check(self, recipe: Recipe) -> None:
+        """Raise UnavailableError for a recipe whose steps would not be those of one device."""
 
     def put(self, inputs: np.ndarray, targets: np.ndarray) -> tuple[Any, Any]:
         """The batch, with a part on each device."""

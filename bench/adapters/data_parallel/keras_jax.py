@@ -13,6 +13,7 @@ import keras
 from bench.adapters.data_parallel import jax as mesh
 from bench.adapters.engines.base import Peaks
 from bench.errors import UnavailableError
+from bench.workload.recipe import Recipe
 
 
 def make_devices(size: int, *, device: str) -> None:
@@ -34,6 +35,11 @@ class Distribution:
         keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names))
         self.method = f"keras.distribution.DataParallel over {size} devices"
         self.weights: Sequence[Any] = ()
+
+    def check(self, recipe: Recipe) -> None:
+        """Accept every recipe, except for parts of a batch, which JAX would move between the devices."""
+        if recipe.accumulation > 1:
+            raise UnavailableError("with gradient accumulation each part of a batch would have to be split again")
 
     def put(self, inputs: Any, targets: Any) -> tuple[Any, Any]:  # noqa: ANN401 (arrays)
         """The batch, with a part on each device."""

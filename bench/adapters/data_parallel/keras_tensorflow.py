@@ -15,6 +15,8 @@ from bench.adapters.base import parts
 from bench.adapters.data_parallel.base import digest
 from bench.adapters.engines.base import Peaks
 from bench.errors import UnavailableError
+from bench.workload.recipe import Recipe
+from bench.workload.update_rules import Adam, Sgd
 
 
 def make_devices(size: int, *, device: str) -> None:
@@ -40,6 +42,21 @@ class Replicas:
         self.scope.__enter__()
         self.method = f"tf.distribute.MirroredStrategy over {size} devices, a custom loop with strategy.run"
         self.weights: Sequence[Any] = ()
+
+    def check(self, recipe: Recipe) -> None:
+        """Raise UnavailableError for what Keras does on each device, before the gradients are added up."""
+        rule = recipe.optimizer
+        on_each = {
+            "recipe.clipping": recipe.clipping is not None,
+            "recipe.accumulation": recipe.accumulation > 1,
+            "recipe.optimizer.weight_decay": isinstance(rule, Sgd | Adam) and rule.weight_decay > 0,
+        }
+        wrong = [name for name, is_used in on_each.items() if is_used]
+        if wrong:
+            raise UnavailableError(
+                f"{', '.join(wrong)}: on several devices of TensorFlow, Keras applies it on each device, before the "
+                "gradients are added up"
+            )
 
     def put(self, inputs: np.ndarray, targets: np.ndarray) -> tuple[Any, Any]:
         """The batch, with a part on each device."""

@@ -52,11 +52,12 @@ class Snapshot:
 def snapshot(beside: tuple[int, ...] = ()) -> Snapshot:
     """The counters of this moment; `beside` are other processes of the harness that work at the same time."""
     threads = _threads()
+    children = _children(threads)  # those that drive other devices have cores of their own
     return Snapshot(
         at_ns=now_ns(),
         own_ns=processor_ns(),
-        processors=_processors(threads),
-        family=_family(threads, beside),
+        processors=_processors((*threads, *children)),
+        family=_family(children, beside),
         waited=_waited(threads),
         pressure_ns=_pressure_ns(_text(PROC / "pressure" / "cpu") or ""),
         group_pressure_ns=_pressure_ns(control_groups.cpu_pressure()),
@@ -123,7 +124,7 @@ def _threads() -> tuple[int, ...]:
 
 
 def _processors(threads: Iterable[int]) -> dict[int, Processor] | None:
-    """The counters of all cores that any thread of this process may use."""
+    """The counters of all cores that any of these threads and processes may use."""
     allowed: set[int] = set()
     for thread in threads if hasattr(os, "sched_getaffinity") else ():
         try:
@@ -144,11 +145,15 @@ def _processors(threads: Iterable[int]) -> dict[int, Processor] | None:
     return found if found and found.keys() == allowed else None
 
 
-def _family(threads: Iterable[int], beside: Iterable[int]) -> dict[int, int]:
+def _children(threads: Iterable[int]) -> tuple[int, ...]:
+    """The processes that these threads have started."""
+    texts = (_text(PROC / "self" / "task" / str(thread) / "children") or "" for thread in threads)
+    return tuple(int(pid) for text in texts for pid in text.split())
+
+
+def _family(children: Iterable[int], beside: Iterable[int]) -> dict[int, int]:
     """The CPU time of the processes of the harness: the launcher, the parent process, own children, and `beside`."""
-    pids = [os.getppid(), _parent(os.getppid()), *beside]
-    for thread in threads:
-        pids += map(int, (_text(PROC / "self" / "task" / str(thread) / "children") or "").split())
+    pids = [os.getppid(), _parent(os.getppid()), *beside, *children]
     used = {pid: _used_ns(pid) for pid in pids if pid}
     return {pid: spent for pid, spent in used.items() if spent is not None}
 

@@ -13,7 +13,7 @@ from bench.datasets.base import Split
 from bench.errors import BenchError
 from bench.records.measurement import Block, Epoch, Learning
 from bench.worker import quality_metrics
-from bench.worker.measure import block
+from bench.worker.measure import block, communication
 from bench.worker.measure.block import Conditions
 from bench.worker.measure.clock import now_ns
 from bench.worker.measure.inference import logits_of
@@ -47,13 +47,19 @@ def time_steps(  # noqa: PLR0913 (what a block needs)
 
     At least 200 steps are pipelined in all `processes` of the case together; each process runs its share.
     """
-    return block.measure(
-        steps(adapter, train, batch_size=batch_size, seed=seed, feed=conditions.feed),
+    work = steps(adapter, train, batch_size=batch_size, seed=seed, feed=conditions.feed)
+    found = block.measure(
+        work,
         batch_size=batch_size,
         conditions=conditions,
         minimum_calls=-(-TIMED_STEPS // processes),
         checksum=lambda losses: float(np.asarray(adapter.to_numpy(losses[-1]))),
     )
+    if adapter.parallel is None:
+        return found
+    budget_ns = int(conditions.block_seconds * block.NANOSECONDS)
+    cost = communication.measure(adapter.parallel, work, steps=found.iterations_per_round, budget_ns=budget_ns)
+    return replace(found, parallel=cost)
 
 
 def steps(adapter: Adapter, train: Split, *, batch_size: int, seed: int, feed: Feed = "device") -> Work:
