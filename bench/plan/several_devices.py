@@ -32,8 +32,8 @@ def check(selection: Selection) -> None:
     ]
     if wrong:
         raise UsageError(
-            f"--devices: found {'; '.join(dict.fromkeys(wrong))}, expected a batch that splits into equal parts, one for "
-            "each device: use another --batch-size"
+            f"--devices: found {'; '.join(dict.fromkeys(wrong))}, expected a batch that splits into equal parts, one "
+            "for each device: use another --batch-size"
         )
 
 

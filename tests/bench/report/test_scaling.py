@@ -1,0 +1,78 @@
+"""The table of several devices: samples/s, efficiencies and the share of the exchange."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench.records.measurement import Measurement, Parallel
+from bench.records.record import Record
+from bench.report.scaling import TITLE, VIRTUAL
+from bench.report.tables import report
+from tests.bench.report.report_reader import column, table_of
+from tests.bench.sample_records import block, record
+
+EXCHANGED = Parallel(method="x", together_ns=(100, 100), apart_ns=(75, 75), allocated_bytes=(2_000_000, 3_000_000))
+
+
+def timed(framework: str, device: str, *, batch_size: int, call_time_s: float) -> list[Record]:
+    made = replace(block(call_time_s=call_time_s), batch_size=batch_size)
+    if device != "cpu":
+        made = replace(made, parallel=EXCHANGED)
+    return [
+        record(
+            framework=framework,
+            device=device,
+            replicate=number,
+            batch_sizes=(batch_size,),
+            measurement=Measurement(blocks=(made,)),
+        )
+        for number in range(2)
+    ]
+
+
+def test_several_devices_stand_beside_one() -> None:
+    records = [
+        *timed("pytorch", "cpu", batch_size=32, call_time_s=2e-3),
+        *timed("pytorch", "2xcpu", batch_size=32, call_time_s=1.25e-3),
+        *timed("pytorch", "2xcpu", batch_size=64, call_time_s=2.5e-3),
+    ]
+    table = table_of(report(records), "Summary", TITLE)
+    assert column(table, "batch") == ["32", "64"]
+    assert (
+        column(table, "strong efficiency") == [pytest.approx, "n/a"] or column(table, "strong efficiency")[1] == "n/a"
+    )
+    strong, weak = table.rows[0][6].value, table.rows[1][7].value
+    assert strong == pytest.approx(0.8, rel=0.05)
+    assert weak == pytest.approx(0.8, rel=0.05)
+    assert column(table, "exchange") == ["25%", "25%"]
+    assert column(table, "memory of each device") == ["2.00 MB, 3.00 MB", "2.00 MB, 3.00 MB"]
+    assert VIRTUAL not in table.notes
+
+
+def test_virtual_devices_have_a_proof_and_no_rate() -> None:
+    records = [
+        *timed("flax", "cpu", batch_size=32, call_time_s=2e-3),
+        *timed("flax", "2xcpu", batch_size=32, call_time_s=1e-3),
+    ]
+    made = report(records)
+    table = table_of(made, "Summary", TITLE)
+    assert column(table, "samples/s") == ["virtual"]
+    assert column(table, "strong efficiency") == ["n/a"]
+    assert VIRTUAL in table.notes
+    summary = table_of(made, "Summary", "Summary")
+    assert [text.endswith("†") for text in column(summary, "training samples/s")] == [False, True]
+
+
+def test_a_place_that_could_not_be_used_says_so() -> None:
+    records = [
+        *timed("pytorch", "2xcpu", batch_size=32, call_time_s=1e-3),
+        record(framework="keras/torch", device="2xcpu", outcome="unavailable", error="there is no way"),
+    ]
+    table = table_of(report(records), "Summary", TITLE)
+    assert column(table, "proof")[-1] == "unavailable"
+    assert column(table, "strong efficiency")[0] == "n/a", "one device was not timed"
+
+
+def test_without_several_devices_there_is_no_such_table() -> None:
+    made = report(timed("pytorch", "cpu", batch_size=32, call_time_s=1e-3))
+    assert TITLE not in {table.title for section in made.sections for table in section.tables}
