@@ -22,11 +22,12 @@ from bench.worker import quality_metrics
 from bench.workload import frameworks, suite, workload_files
 from models.layers import spec as layers
 
-FOLDERS = (".", "engines", "custom_loops", "optimizers", "losses")
+FOLDERS = (".", "engines", "custom_loops", "data_parallel", "optimizers", "losses")
 DRIVING = [
     "pytorch.py",
     "engines/torch.py",
     "custom_loops/jax_compilation.py",
+    "data_parallel/pytorch.py",
     "optimizers/pytorch.py",
     "losses/pytorch.py",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Literal, NamedTuple
 
 from bench.analysis import data_parallel
 from bench.analysis.data_parallel import Spread
@@ -11,7 +12,7 @@ from bench.records.timing_metrics import METRICS
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.performance import written
-from bench.report.reliability import doubt, marked
+from bench.report.reliability import SIGN, doubt, marked
 from bench.report.results import (
     STATUS_WORDS,
     Results,
@@ -36,6 +37,19 @@ NOTES = (
     "Exchange: the share of a step in which devices exchange their gradients, from steps with and without it in turns.",
 )
 VIRTUAL = "Virtual devices share the cores of one process. Their speed says nothing, and only the proof counts."
+
+
+Kind = Literal["strong", "weak"]
+KINDS: tuple[Kind, ...] = ("strong", "weak")
+
+
+class Efficiency(NamedTuple):
+    """The efficiency of a cell of several devices, and why it cannot be relied on; empty if it can."""
+
+    cell: Cell
+    kind: Kind
+    value: Spread
+    doubt: str
 
 
 def scaling_table(results: Results) -> Table:
@@ -97,32 +111,53 @@ def _figures(results: Results, cell: Cell, blocks: Sequence[Block]) -> tuple[Ent
     metric = METRICS["samples_per_second"]
     found = figure(results, cell, metric)
     rate = Entry(written(found, formatting.count), found.median) if found else Entry(formatting.UNKNOWN)
-    devices = places.read(cell.device).devices
-    strong = data_parallel.efficiency(_of_one(results, cell, cell.batch_size), blocks, devices=devices)
-    smaller = _of_one(results, cell, cell.batch_size // devices) if cell.batch_size % devices == 0 else ()
-    weak = data_parallel.efficiency(smaller, blocks, devices=devices)
+    strong, weak = (_efficiency(results, cell, kind) for kind in KINDS)
+    own = doubt(results, cell, metric)
     share = data_parallel.share_of_communication(blocks)
-    entries = (rate, *map(_range, (strong, weak, share)))
-    doubts = [
-        doubt(results, item, metric)
-        for item in (cell, *_ones(results, cell, cell.batch_size), *_ones(results, cell, cell.batch_size // devices))
-    ]
-    return tuple(marked(entry, next(filter(None, doubts), None)) for entry in entries)
+    return marked(rate, own), *map(_shown, (strong, weak)), marked(_range(share), own)
 
 
-def _of_one(results: Results, cell: Cell, batch_size: int) -> Sequence[Block]:
-    """The blocks of one device at this batch size, in the order of measurement."""
-    return next((results.blocks[item] for item in _ones(results, cell, batch_size)), ())
+def efficiencies(results: Results) -> Iterator[Efficiency]:
+    """Every efficiency that was measured, except on virtual devices."""
+    for cell in _cells(results):
+        if not places.is_virtual(cell.device, cell.contender):
+            yield from filter(None, (_efficiency(results, cell, kind) for kind in KINDS))
 
 
-def _ones(results: Results, cell: Cell, batch_size: int) -> list[Cell]:
-    """The timed cells of the first device of the place, alone."""
+def _efficiency(results: Results, cell: Cell, kind: Kind) -> Efficiency | None:
+    """The efficiency of a cell, with its doubt or that of the single device; None if one of both was not timed."""
+    devices = places.read(cell.device).devices
+    if kind == "weak" and cell.batch_size % devices:
+        return None
+    batch_size = cell.batch_size if kind == "strong" else cell.batch_size // devices
+    alone = _of_one(results, cell, batch_size)
+    found = data_parallel.efficiency(
+        results.blocks.get(alone, ()) if alone else (), results.blocks.get(cell, ()), devices=devices
+    )
+    if found is None or alone is None:
+        return None
+    doubts = (doubt(results, item, METRICS["samples_per_second"]) for item in (cell, alone))
+    return Efficiency(cell, kind, found, next((item.words for item in doubts if item), ""))
+
+
+def _of_one(results: Results, cell: Cell, batch_size: int) -> Cell | None:
+    """The timed cell of the first device of the place, alone, at this batch size."""
     wanted = {places.first(cell.device), places.read(cell.device).kind}
-    return [
-        item
-        for item in results.blocks
-        if item.device in wanted and item == replace(cell, device=item.device, batch_size=batch_size)
-    ]
+    return next(
+        (
+            item
+            for item in results.blocks
+            if item.device in wanted and item == replace(cell, device=item.device, batch_size=batch_size)
+        ),
+        None,
+    )
+
+
+def _shown(found: Efficiency | None) -> Entry:
+    if found is None:
+        return Entry(formatting.UNKNOWN)
+    entry = _range(found.value)
+    return replace(entry, text=f"{entry.text} {SIGN}") if found.doubt else entry
 
 
 def _range(found: Spread | None) -> Entry:

@@ -6,7 +6,7 @@ from functools import cache, partial
 from typing import Any
 
 from bench.report import figures
-from bench.report.charts import evaluation, learning, memory, overview, roofline, timing
+from bench.report.charts import evaluation, learning, memory, overview, roofline, scaling, timing
 from bench.report.charts.look import COUNT, SECONDS
 from bench.report.figures import Row
 from bench.report.formatting import one_line
@@ -31,6 +31,7 @@ class Chart:
     - `spec`: the chart as Vega-Lite, without data;
     - `lines`: only panels with more than one batch size are shown;
     - `needs`: it is drawn only if a row has this metric;
+    - `whole`: it is about a whole run, and not about one place of it;
     - `remark`: what else must be said of this run.
     """
 
@@ -44,6 +45,7 @@ class Chart:
     dots: bool = False
     lines: bool = False
     needs: str = ""
+    whole: bool = False
     remark: Callable[[Results], str] = lambda _: ""
 
 
@@ -64,6 +66,7 @@ SOURCES: Mapping[str, Callable[[Results], list[Row]]] = {
     "overview": _overview,
     "memory": memory.memory_rows,
     "roofline": roofline.roofline_rows,
+    "scaling": scaling.rows,
     "curves": learning.curve_rows,
     "targets": learning.target_rows,
     "pairs": evaluation.pair_rows,
@@ -214,6 +217,13 @@ CHARTS: Mapping[str, Chart] = {
         + HOLLOW,
         source="roofline",
         spec=roofline.roofline,
+    ),
+    "scaling": Chart(
+        caption="Efficiency of several devices",
+        marks=f"Solid: weak scaling. Dashed: strong scaling. At 100 % no time is lost. {RANGES} {HOLLOW}",
+        source="scaling",
+        spec=scaling.efficiency,
+        whole=True,
     ),
     "learning-curves": Chart(
         caption="Learning curves",

@@ -29,11 +29,15 @@ Tell = Callable[[str, Exception], None]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The records of one run on one device; `where` names both in a caption, `suffix` in the name of a file."""
+    """The records of one run on one device; `where` names both in a caption, `suffix` in the name of a file.
+
+    The part of the first device also stands for the `whole` run, for charts that compare devices.
+    """
 
     results: Results
     where: str
     suffix: str
+    whole: Results | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +110,14 @@ def parts(runs: Arranged) -> Iterator[Part]:
     for run, whole in runs.items():
         for device, part in by_device(whole).items():
             where = f"on {device}" if len(runs) == 1 else f"on {device}, run {run}"
-            yield Part(part, where, NOT_IN_A_NAME.sub("-", device if len(runs) == 1 else f"{device}-{run}"))
+            suffix = NOT_IN_A_NAME.sub("-", device if len(runs) == 1 else f"{device}-{run}")
+            yield Part(part, where, suffix, whole if device == whole.records[0].case.device else None)
 
 
 def filled(chart: catalogue.Chart, part: Part) -> Filled | None:
     """The chart with the data of this part; None if the part has no data for it."""
-    rows = catalogue.drawn_rows(chart, part.results, most=MOST_PANELS)
+    results = part.whole if chart.whole else part.results
+    rows = catalogue.drawn_rows(chart, results, most=MOST_PANELS) if results is not None else []
     if not rows:
         return None
     panels = catalogue.panels(rows)

@@ -50,6 +50,7 @@ PACKED = (
     "samples",
     "memory",
     "roofline",
+    "scaling",
     "curves",
     "targets",
     "pairs",

@@ -94,7 +94,7 @@ MISTAKES: dict[str, tuple[Mapping[str, Any], str]] = {
     "empty workload": ({"workload": ""}, "--workload: found '', expected names separated by commas"),
     "gap": ({"workload": "digits-dnn,"}, "--workload: found 'digits-dnn,', expected names separated by commas"),
     "framework": ({"framework": "pytorch,theano"}, "--framework: found 'theano', expected one of pytorch, keras, "),
-    "device": ({"device": "tpu"}, "--device: found 'tpu', expected cpu, cuda or cuda:N, separated by commas"),
+    "device": ({"device": "tpu"}, "--device: found 'tpu', expected cpu, cuda or cuda:N, or cuda:N+M"),
     "numbered cpu": ({"device": "cpu:1"}, "--device: found 'cpu:1', expected cpu, cuda or cuda:N"),
     "scenario": ({"scenario": "server"}, "--scenario: found 'server', expected training or inference"),
     "feed": ({"feed": "disk"}, "--feed: found 'disk', expected device or host"),

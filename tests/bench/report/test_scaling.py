@@ -1,11 +1,14 @@
 """The table of several devices: samples/s, efficiencies and the share of the exchange."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bench.records.measurement import Measurement, Parallel
 from bench.records.record import Record
+from bench.report.charts import files, scaling
+from bench.report.results import arrange
 from bench.report.scaling import TITLE, VIRTUAL
 from bench.report.tables import report
 from tests.bench.report.report_reader import column, table_of
@@ -76,3 +79,21 @@ def test_a_place_that_could_not_be_used_says_so() -> None:
 def test_without_several_devices_there_is_no_such_table() -> None:
     made = report(timed("pytorch", "cpu", batch_size=32, call_time_s=1e-3))
     assert TITLE not in {table.title for section in made.sections for table in section.tables}
+
+
+def test_the_chart_begins_with_one_device_at_full_efficiency(tmp_path: Path) -> None:
+    records = [
+        *timed("pytorch", "cpu", batch_size=32, call_time_s=2e-3),
+        *timed("pytorch", "2xcpu", batch_size=32, call_time_s=1.25e-3),
+        *timed("pytorch", "2xcpu", batch_size=64, call_time_s=2.5e-3),
+        *timed("flax", "cpu", batch_size=32, call_time_s=2e-3),
+        *timed("flax", "2xcpu", batch_size=32, call_time_s=1e-3),
+    ]
+    rows = scaling.rows(arrange(records))
+    assert {row["framework"] for row in rows} == {"pytorch"}, "the others are virtual"
+    found = {(row["scaling"], row["devices"]): row["value"] for row in rows}
+    assert found["strong", 1] == found["weak", 1] == 1
+    assert found["strong", 2] == found["weak", 2] == pytest.approx(0.8, rel=0.05)
+    captions = [caption for caption in files.draw(records, tmp_path) if caption.startswith("Efficiency")]
+    assert captions == ["Efficiency of several devices on cpu"], "one for all places"
+    assert not [name for name in files.draw(records[:2], tmp_path) if name.startswith("Efficiency")]

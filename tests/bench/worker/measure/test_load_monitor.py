@@ -135,6 +135,18 @@ def test_the_launcher_the_parent_process_and_own_children_are_the_harness() -> N
     assert snapshot(beside=(99,)).family == {50: 33 * TICK_NS, 40: 7 * TICK_NS, 60: 2 * TICK_NS}
 
 
+@pytest.mark.usefixtures("kernel")
+def test_the_cores_of_own_children_are_watched_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3} if pid == 60 else {1})
+    found = snapshot().processors
+    assert found is not None
+    assert sorted(found) == [1, 3], "60 is a child, which drives another device"
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1})
+    alone = snapshot().processors
+    assert alone is not None
+    assert sorted(alone) == [1]
+
+
 def test_files_that_cannot_be_read_give_none(kernel: Path) -> None:
     for path in sorted(kernel.rglob("*"), reverse=True):
         if path.is_file():
