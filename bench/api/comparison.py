@@ -13,7 +13,7 @@ from bench.analysis.memory_and_quality import PEAKS
 from bench.api import html
 from bench.api.runs import Runs
 from bench.errors import PRECEDENCE, ExitCode, NotComparableError, NothingMeasuredError, UsageError
-from bench.records import named_runs, store
+from bench.records import machine_files, named_runs
 from bench.records.named_runs import Side
 from bench.records.timing_metrics import METRICS
 from bench.report import comparison as pages
@@ -140,7 +140,7 @@ def compare(
     after = _side(candidate, place, damaged, machine=None)
     machine = after.records[0].environment.machine
     before = _side(baseline, place, damaged, machine=machine)
-    calibrated = None if place is None else store.load_calibration(place, machine)
+    calibrated = None if place is None else machine_files.load_calibration(place, machine)
     found = analysis.compare(
         before.records,
         after.records,

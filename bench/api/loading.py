@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.analysis import calibration
 from bench.api.runs import Runs, value_of
 from bench.errors import BenchError, NothingMeasuredError, UsageError, unknown
-from bench.records import named_runs, store
+from bench.records import machine_files, named_runs, remote_results, store
 from bench.records.named_runs import Stored
 from bench.records.record import Record
 from bench.records.store import RunFolder
@@ -63,10 +63,10 @@ def load(  # noqa: PLR0913 (what can be selected)
 def _folders(paths: Sequence[Place], runs: Words) -> list[RunFolder]:
     """The runs at these paths; raises UsageError that tells of all paths that are wrong."""
     if runs is not None:
-        if len(paths) != 1 or not _is_folder(Path(paths[0])):
+        if len(paths) != 1 or not _is_folder(_located(paths[0])):
             raise UsageError(f"runs: found it beside {', '.join(map(str, paths))}, expected one folder of results")
-        return named_runs.find(tuple(map(str, _several(runs))), results=Path(paths[0]))
-    found = {path: _at(path) for path in map(Path, paths)}
+        return named_runs.find(tuple(map(str, _several(runs))), results=_located(paths[0]))
+    found = {path: _at(path) for path in map(_located, paths)}
     wrong = [
         f"{path}: found {'a folder without runs' if _is_folder(path) else 'no such file or folder'}, {EXPECTED}; "
         "measure a run with `levelfield run`"
@@ -78,13 +78,19 @@ def _folders(paths: Sequence[Place], runs: Words) -> list[RunFolder]:
     return [run for here in found.values() for run in here]
 
 
+def _located(place: Place) -> Path:
+    """The path of a place; for an address the local folder that mirrors it."""
+    text = str(place)
+    return remote_results.mirror(text) if remote_results.is_address(text) else Path(place)
+
+
 def _at(path: Path) -> list[RunFolder]:
     try:
         if path.is_file():
             return [RunFolder(path)]
         if (path / store.RECORDS).is_file():
             return [RunFolder(path / store.RECORDS)]
-        return [run for run in reversed(store.runs(path)) if run.records.is_file()]
+        return [run for run in reversed(store.runs(path)) if run.has_records()]
     except OSError:  # as for a name that is too long for a path
         return []
 
@@ -123,7 +129,7 @@ def _noise(records: Iterable[Record], runs: Iterable[RunFolder], told: list[str]
     for results in dict.fromkeys(folder.absolute() for folder in folders if folder is not None):
         for machine in machines:
             try:
-                found |= calibration.noise_in(store.load_calibration(results, machine), machine=machine)
+                found |= calibration.noise_in(machine_files.load_calibration(results, machine), machine=machine)
             except BenchError as error:  # the figures of a run do not depend on it
                 told.append(str(error))
     return found

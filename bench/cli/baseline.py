@@ -34,12 +34,12 @@ def set_(
     results: Results = Path("results"),
 ) -> None:
     """Make a run the baseline of its machine."""
-    from bench.records import store
+    from bench.records import machine_files, store
 
     if not why.strip():
         fail("--why: found nothing, expected a reason that a colleague understands in a year", USAGE)
     folder = store.find_run(results, run)
-    found = store.set_baseline(results, folder, who=who or _user(), why=why)
+    found = machine_files.set_baseline(results, folder, who=who or _user(), why=why)
     _warn_if_incomplete(folder)
     _tell(found.machine, found.run, found.who, found.when, found.why)
 
@@ -47,9 +47,9 @@ def set_(
 @app.command()
 def show(*, results: Results = Path("results")) -> None:
     """Print the baseline of every machine that has one."""
-    from bench.records import store
+    from bench.records import machine_files
 
-    found = store.baselines(results)
+    found = machine_files.baselines(results)
     if not found:
         fail(f"{results}: no baseline yet; set one with `levelfield baseline set RUN --why TEXT`", NOTHING)
     for item in found:
@@ -59,9 +59,9 @@ def show(*, results: Results = Path("results")) -> None:
 @app.command()
 def clear(*, machine: Machine = None, results: Results = Path("results")) -> None:
     """Remove a machine's baseline; the run itself stays."""
-    from bench.records import store
+    from bench.records import machine_files
 
-    known = [item.machine for item in store.baselines(results)]
+    known = [item.machine for item in machine_files.baselines(results)]
     if not known:
         fail(f"{results}: found no baseline to remove", NOTHING)
     if machine is None and len(known) > 1:
@@ -69,7 +69,7 @@ def clear(*, machine: Machine = None, results: Results = Path("results")) -> Non
     chosen = machine or known[0]
     if chosen not in known:
         fail(f"--machine: found {chosen!r}, expected one of {', '.join(known)}", USAGE)
-    store.clear_baseline(results, chosen)
+    machine_files.clear_baseline(results, chosen)
     say(f"{chosen}: its baseline is removed")
 
 

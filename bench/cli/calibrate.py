@@ -18,7 +18,7 @@ def calibrate(*, suite: str, processes: int, added: Sequence[Path], threshold: f
     from bench.analysis.self_check import SIDE
     from bench.errors import UsageError
     from bench.plan.options import Options
-    from bench.records import store
+    from bench.records import machine_files
     from bench.report import calibration as pages
     from bench.report import terminal
 
@@ -33,6 +33,6 @@ def calibrate(*, suite: str, processes: int, added: Sequence[Path], threshold: f
     base, head = (read([str(run) for both in turns for run in both[side]], results=results)[0] for side in (0, 1))
     # Cells that failed are left out. `calibrate` raises an error if too few pairs of a cell are left.
     found = calibration.calibrate(base, head, threshold=threshold)
-    path = store.save_calibration(results, found.machine, asdict(found))
+    path = machine_files.save_calibration(results, found.machine, asdict(found))
     show([terminal.render_table(pages.table(found))])
     say(f"calibration: {path}")

@@ -28,7 +28,22 @@ VERIFY = "What to verify"
 console = Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 errors = Console(stderr=True)
 
-Results = Annotated[Path, as_option("results", Help("The folder of stored runs.", "DIR", WHERE))]
+
+def results_folder(text: str) -> Path:
+    """The folder of results that an option means; for an address the local folder that mirrors it."""
+    from bench.records import remote_results
+
+    return remote_results.mirror(str(text)) if remote_results.is_address(str(text)) else Path(text)
+
+
+Results = Annotated[
+    Path,
+    as_option(
+        "results",
+        Help("The folder of stored runs, or an address such as s3://bucket/results.", "DIR", WHERE),
+        results_folder,
+    ),
+]
 Reports = Annotated[Path, as_option("reports", Help("The folder for reports.", "DIR", WHERE))]
 Device = Annotated[str, as_option("device", DEVICE)]
 OneDevice = Annotated[str, as_option("device", DEVICE._replace(metavar="NAME", group=VERIFY))]

@@ -14,8 +14,11 @@ from bench.plan.options import Help, Options
 Command = Callable[..., None]
 
 
-def as_option(name: str, about: Help) -> Any:  # noqa: ANN401 (as typer has it)
-    """The typer option of this name; a flag has no value, and nothing stands for it in `--help`."""
+def as_option(name: str, about: Help, parser: Callable[[str], Any] | None = None) -> Any:  # noqa: ANN401 (as typer has it)
+    """The typer option of this name; a flag has no value, and nothing stands for it in `--help`.
+
+    `parser` makes the value from the text.
+    """
     return typer.Option(
         f"--{name.replace('_', '-')}",
         metavar=about.metavar or "",
@@ -24,6 +27,7 @@ def as_option(name: str, about: Help) -> Any:  # noqa: ANN401 (as typer has it)
         rich_help_panel=about.group,
         show_default=True if about.shown is None else about.shown,
         autocompletion=COMPLETIONS.get(name),
+        parser=parser,
     )
 
 

@@ -251,13 +251,13 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         if options.turns is not None:
             fail(f"interrupted; the records so far are in {store.folder}", INTERRUPTED)
         again = resuming(store, reports=reports)
-        fail(f"interrupted; the records so far are in {store.records}; continue with `{again}`", INTERRUPTED)
+        fail(f"interrupted; the records so far are in {store.place}; continue with `{again}`", INTERRUPTED)
     seconds = time.monotonic() - begun
     records, written, is_whole = _reported(store, options, reports=reports)
     usual = AROUND_TUNED if "tuned" in options.mode else AROUND
     rest = usual if options.turns is None else AROUND_IN_TURNS
     say(f"\n{activity.clock(seconds)} in all: {time_breakdown.shares(new, seconds, rest=rest)}")
-    say(f"records: {store.records}\nreport: {written}")
+    say(f"records: {store.place}\nreport: {written}")
     for name, wanted in (("models", options.save_models), ("tensorboard", options.tensorboard)):
         if wanted:
             say(f"{name}: {store.folder / 'artifacts' / name}")

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from bench.plan.options import Options
-from bench.records.store import RunFolder, baselines
+from bench.records.machine_files import baselines
+from bench.records.remote_results import address_of
+from bench.records.store import RunFolder
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left
 
@@ -22,12 +24,13 @@ def table(results: Path, runs: Sequence[RunFolder]) -> Table:
         Column(title="planned"),
         *left("baseline"),
     )
-    where = "" if results == Path("results") else f" --results {results}"
+    place = address_of(results) or results
+    where = "" if results == Path("results") else f" --results {place}"
     notes = [f"`levelfield report RUN{where}` shows one: its id, the beginning of it, or `latest`."]
     if len(runs) > NEWEST:
         notes.append(f"{formatting.grouped(len(runs) - NEWEST)} older runs are not shown.")
     return Table(
-        title=f"Runs in {results}",
+        title=f"Runs in {place}",
         columns=columns,
         rows=tuple(_row(run, is_baseline=run.name in held) for run in runs[:NEWEST]),
         notes=tuple(notes),
@@ -35,6 +38,7 @@ def table(results: Path, runs: Sequence[RunFolder]) -> Table:
 
 
 def _row(run: RunFolder, *, is_baseline: bool) -> tuple[Entry, ...]:
+    run.fetch()
     asked, planned = _plan(run)
     stored = len(run.read(warn=lambda _: None))
     return (

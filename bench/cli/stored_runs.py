@@ -84,9 +84,11 @@ def resuming(run: "RunFolder", *, reports: Path = Path("reports")) -> str:
 
 
 def at(**folders: Path) -> tuple[str, ...]:
-    """The options for the folders that are not the usual ones: `--results DIR`."""
+    """The options for the folders that are not the usual ones: `--results DIR`; a mirror is named by its address."""
+    from bench.records.remote_results import address_of
+
     unusual = ((name, folder) for name, folder in folders.items() if folder.absolute() != Path(name).absolute())
-    return tuple(word for name, folder in unusual for word in (f"--{name}", str(folder)))
+    return tuple(word for name, folder in unusual for word in (f"--{name}", address_of(folder) or str(folder)))
 
 
 def names(records: Sequence["Record"]) -> str:
@@ -97,9 +99,9 @@ def names(records: Sequence["Record"]) -> str:
 def known_spreads(results: Path, machine: str) -> "Spreads":
     """What is known of the machine's noise from a calibration."""
     from bench.analysis import calibration
-    from bench.records import store
+    from bench.records import machine_files
 
-    return calibration.spreads_in(store.load_calibration(results, machine))
+    return calibration.spreads_in(machine_files.load_calibration(results, machine))
 
 
 def warn_of_another_environment(run: "RunFolder") -> None:
@@ -143,14 +145,14 @@ def known_noise(records: Sequence["Record"], *, results: Path | None) -> dict[st
     """
     from bench.analysis import calibration
     from bench.errors import BenchError
-    from bench.records import store
+    from bench.records import machine_files
 
     found: dict[str, float] = {}
     if results is None:
         return found
     for machine in dict.fromkeys(record.environment.machine for record in records):
         try:
-            found |= calibration.noise_in(store.load_calibration(results, machine), machine=machine)
+            found |= calibration.noise_in(machine_files.load_calibration(results, machine), machine=machine)
         except BenchError as error:
             warn(str(error))
     return found

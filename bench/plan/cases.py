@@ -93,7 +93,7 @@ def estimate_s(case: Case, workload: Workload, *, block_seconds: float, known: M
         flops = model_families.flops_per_sample(workload.family, workload.spec)
     else:
         flops = 2 * model_families.parameters(workload.family, workload.spec)
-    sample_s = flops / ASSUMED_FLOPS[places.read(case.device).kind]
+    sample_s = flops / ASSUMED_FLOPS.get(places.read(case.device).kind, ASSUMED_FLOPS["cpu"])
     if case.purpose == "memory":
         return 2 * ASSUMED_START_S
     if case.purpose == "capacity":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import NothingMeasuredError, UsageError
-from bench.records import store
+from bench.records import machine_files, store
 from bench.records.record import Case, Record
 from bench.records.records_file import Warn
 from bench.records.store import RunFolder
@@ -32,7 +32,9 @@ def find(names: Sequence[str], *, results: Path, machine: str | None = None) -> 
     for name in dict.fromkeys(names):
         try:
             is_baseline = machine is not None and name == BASELINE
-            found.append(store.baseline_of(results, machine or "") if is_baseline else store.find_run(results, name))
+            found.append(
+                machine_files.baseline_of(results, machine or "") if is_baseline else store.find_run(results, name)
+            )
         except UsageError as error:
             wrong.append(str(error))
     if wrong:

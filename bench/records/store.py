@@ -4,9 +4,9 @@ import fcntl
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, final
@@ -14,6 +14,7 @@ from typing import Annotated, Any, final
 from pydantic import Field, TypeAdapter, ValidationError
 
 from bench.errors import BenchError, NothingMeasuredError, UsageError, unreadable
+from bench.records import remote_results
 from bench.records.measuring_process import MeasuringProcess, this_process, unknown_process
 from bench.records.record import Case, Record, last_attempts, to_json
 from bench.records.record_lines import to_line
@@ -22,7 +23,6 @@ from bench.records.records_file import Warn, read
 RECORDS = "records.jsonl"
 PLAN = Path("artifacts", "plan.json")
 PROCESS = Path("artifacts", "process.json")
-BASELINE, CALIBRATION = "baseline.json", "calibration.json"
 LATEST = ("latest", "last")
 SHOWN = 5
 TOO_SHORT = 2  # parents of a folder: with fewer, there is no folder of results above the machine's
@@ -40,17 +40,6 @@ class Plan:
     cases: tuple[Case, ...]
     options: Mapping[str, Any]  # JSON
     estimates_s: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
-    """The run that later runs on this machine are compared with; who set it, when (ISO 8601), and why."""
-
-    machine: str
-    run: str
-    who: str
-    when: str
-    why: str
 
 
 @final
@@ -77,6 +66,12 @@ class RunFolder:
         return near.parents[1] if len(near.parents) >= TOO_SHORT else None
 
     @property
+    def place(self) -> str:
+        """Where the records are, as people name it: the path of their file, or the address that its folder mirrors."""
+        address = remote_results.address_of(self.results)
+        return str(self.records) if address is None else f"{address}/{remote_results.RUNS}/{self.name}"
+
+    @property
     def plan(self) -> Path:
         """The path of the run's plan; the file may not exist."""
         return self.folder / PLAN
@@ -91,25 +86,56 @@ class RunFolder:
 
         Several processes may append at the same time. If a killed process left an incomplete line, that line is ended
         first. Raises BenchError if the file cannot be written.
+
+        A mirror also writes the record to its address. If that fails, `measuring` tries again at the end.
         """
-        with _writing(self.records):
+        line = to_line(record)
+        with writing(self.records):
             descriptor = os.open(self.records, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)  # released with the descriptor
-                line = f"{_line_end(descriptor)}{to_line(record)}\n".encode()
-                written = os.write(descriptor, line)
+                whole = f"{_line_end(descriptor)}{line}\n".encode()
+                written = os.write(descriptor, whole)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            if written < len(line):
-                raise OSError(f"only {written} of {len(line)} bytes were written: the disk may be full")
+            if written < len(whole):
+                raise OSError(f"only {written} of {len(whole)} bytes were written: the disk may be full")
+        remote = remote_results.of(self.results)
+        if remote is not None:
+            with suppress(BenchError):
+                remote_results.send_record(remote, self.folder, line)
 
     def read(self, *, warn: Warn) -> list[Record]:
         """The records in the order in which they were stored; of a repeated case only the last attempt.
 
-        `warn` is called with a text for each line that is not a record.
+        `warn` is called with a text for each line that is not a record. In a mirror, `fetch` comes first.
         """
         return last_attempts(read(self.records, warn=warn))
+
+    def fetch(self) -> None:
+        """Bring what a mirror lacks of this run; nothing for a local folder. Raises BenchError if that fails."""
+        remote = remote_results.of(self.results)
+        if remote is not None:
+            remote_results.fetch(remote, self.folder, self.records, self.plan)
+
+    def _send(self) -> None:
+        """Write what the address of a mirror lacks of this run. Raises BenchError if that fails."""
+        remote = remote_results.of(self.results)
+        if remote is None:
+            return
+        try:
+            remote_results.send(remote, self.folder, self.records, self.plan)
+        except BenchError as error:
+            raise BenchError(
+                f"{error}. Nothing is lost: the records are in {self.folder}; `levelfield run --resume {self.name} "
+                f"--results {remote.address}` sends them"
+            ) from None
+
+    def has_records(self) -> bool:
+        """Whether a record was stored."""
+        self.fetch()
+        return self.records.is_file()
 
     def next_order(self) -> int:
         """The `order` of the next record of the run: one more than the largest stored one."""
@@ -119,8 +145,9 @@ class RunFolder:
         """Store the plan of the run. Raises BenchError if it cannot be written."""
         cases = [to_json(case) for case in plan.cases]
         content = {"cases": cases, "options": dict(plan.options), "estimates_s": plan.estimates_s}
-        with _writing(self.plan):
-            _replace(self.plan, content)
+        with writing(self.plan):
+            replaced(self.plan, content)
+        self._send()
 
     def load_plan(self) -> Plan:
         """The plan of the run. Raises UsageError if there is no plan that this version can read."""
@@ -143,14 +170,15 @@ class RunFolder:
         written.
         """
         this = this_process()
-        with _writing(self.process):
-            _replace(self.process, TypeAdapter(MeasuringProcess).dump_python(this, mode="json"))
+        with writing(self.process):
+            replaced(self.process, TypeAdapter(MeasuringProcess).dump_python(this, mode="json"))
         try:
             yield
         finally:
             if self.measured_by() == this:
                 with suppress(OSError):  # what is left says the same: the process is gone
                     self.process.unlink(missing_ok=True)
+            self._send()
 
     def measured_by(self) -> MeasuringProcess | None:
         """The process that measures the run, or that was killed while it did; None if there is no file.
@@ -176,7 +204,7 @@ def new_run(results: Path, *, machine: str) -> RunFolder:
     while True:
         now = datetime.now(tz=UTC)
         folder = results / machine / f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond * 2**16 // 10**6:04x}"
-        with _writing(folder):
+        with writing(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
             try:
                 folder.mkdir()
@@ -187,9 +215,11 @@ def new_run(results: Path, *, machine: str) -> RunFolder:
 
 def runs(results: Path) -> list[RunFolder]:
     """Every run under `results`, the newest first."""
-    found = {path.parent for path in results.glob(f"*/*/{RECORDS}")}
-    found |= {path.parents[1] for path in results.glob(f"*/*/{PLAN}")}
-    return [RunFolder(folder / RECORDS) for folder in sorted(found, key=lambda folder: folder.name, reverse=True)]
+    remote = remote_results.of(results)
+    if remote is not None:
+        there = {results / machine / run for machine, run in remote_results.runs(remote)}
+        return _newest_first(there | _folders(results))
+    return _newest_first(_folders(results))
 
 
 def find_run(results: Path, name: str) -> RunFolder:
@@ -208,102 +238,40 @@ def find_run(results: Path, name: str) -> RunFolder:
     except OSError as error:  # as for a name that is too long for a path
         raise UsageError(f"run {name!r}: {unreadable(error)}, expected {expected}") from None
     begun = runs(results)
-    known = [run for run in begun if run.records.is_file()]
     if name in LATEST:
-        if not known:
-            raise NothingMeasuredError(f"{results}: no runs yet; measure one with `levelfield run`")
-        return known[0]
+        newest = next((run for run in begun if run.has_records()), None)
+        if newest is None:
+            where = remote_results.address_of(results) or results
+            raise NothingMeasuredError(f"{where}: no runs yet; measure one with `levelfield run`")
+        return newest
     fitting = [run for run in begun if name and run.name.startswith(name)]  # including runs that have only a plan yet
     exact = [run for run in fitting if run.name == name]
     if len(exact or fitting) == 1:
-        return (exact or fitting)[0]
+        (found_run,) = exact or fitting
+        found_run.fetch()
+        return found_run
     found = f"the ids of {len(fitting)} runs begin with it" if fitting else "no such run, folder or records file"
     if is_folder and not fitting:
         found = f"a folder without a file {RECORDS}"
-    raise UsageError(f"run {name!r}: {found}; {results} has {_newest(fitting or known)}; expected {expected}")
-
-
-def set_baseline(results: Path, run: RunFolder, *, who: str, why: str) -> Baseline:
-    """Make `run` the baseline of its machine: later runs are compared with it.
-
-    Raises UsageError if the run is not stored under `results`, since it could not be found again. Raises BenchError if
-    the file cannot be written.
-    """
-    if run.folder.parent.parent.resolve() != results.resolve():
-        raise UsageError(
-            f"{run.folder}: found a run outside of {results}, expected one in it; choose the folder with --results DIR"
-        )
-    found = Baseline(
-        machine=run.folder.parent.name,
-        run=run.name,
-        who=who,
-        when=datetime.now(tz=UTC).isoformat(timespec="seconds"),
-        why=why,
-    )
-    path = run.folder.parent / BASELINE
-    with _writing(path):
-        _replace(path, asdict(found))
-    return found
-
-
-def baselines(results: Path) -> list[Baseline]:
-    """The baseline of every machine that has one. Raises UsageError for a damaged file."""
-    found = []
-    for path in sorted(results.glob(f"*/{BASELINE}")):
-        try:
-            found.append(TypeAdapter(Baseline).validate_json(path.read_bytes()))
-        except (OSError, ValueError) as error:
-            reason = unreadable(error)
-            raise UsageError(f"{path}: found no valid baseline ({reason}); set it again, or remove the file") from None
-    return found
-
-
-def baseline_of(results: Path, machine: str) -> RunFolder:
-    """The baseline run of a machine. Raises UsageError if none is set, or if its records file is missing."""
-    run = next((item.run for item in baselines(results) if item.machine == machine), None)
-    if run is None:
-        raise UsageError(f"baseline: found none for {machine}, expected one: `levelfield baseline set RUN --why TEXT`")
-    found = RunFolder(results / machine / run / RECORDS)
-    if not found.records.is_file():
-        raise UsageError(
-            f"baseline: the records file {found.records} is missing; set another run with `levelfield baseline set`"
-        )
-    return found
-
-
-def clear_baseline(results: Path, machine: str) -> None:
-    """Remove the baseline of a machine, but not its run. Raises BenchError if the file cannot be removed."""
-    path = results / machine / BASELINE
-    with _writing(path):
-        path.unlink(missing_ok=True)
-
-
-def save_calibration(results: Path, machine: str, content: Mapping[str, Any]) -> Path:
-    """Store the calibration of a machine (its timing noise), and replace an earlier one. Raises BenchError."""
-    path = results / machine / CALIBRATION
-    with _writing(path):
-        _replace(path, content)
-    return path
-
-
-def load_calibration(results: Path, machine: str) -> Mapping[str, Any] | None:
-    """The calibration of a machine, or None if there is none. Raises UsageError for a damaged file."""
-    path = results / machine / CALIBRATION
-    if not path.is_file():
-        return None
-    try:
-        content: Mapping[str, Any] = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        reason = unreadable(error)
-        raise UsageError(
-            f"{path}: found no valid calibration ({reason}); run `levelfield doctor --calibrate` again"
-        ) from None
-    return content
+    known = fitting or [run for run in begun if run.records.is_file() or remote_results.of(results)]
+    where = remote_results.address_of(results) or results
+    raise UsageError(f"run {name!r}: {found}; {where} has {_newest(known)}; expected {expected}")
 
 
 def unfinished(results: Path, *, warn: Warn) -> RunFolder | None:
-    """The newest run whose plan has cases without a record, or None."""
-    return next((run for run in runs(results) if run.plan.is_file() and run.missing(warn=warn)), None)
+    """The newest run whose plan has cases without a record, or None; in a mirror, of those that were begun here."""
+    begun = _newest_first(_folders(results))
+    return next((run for run in begun if run.plan.is_file() and run.missing(warn=warn)), None)
+
+
+def _folders(results: Path) -> set[Path]:
+    """The folders of all runs under `results`."""
+    found = {path.parent for path in results.glob(f"*/*/{RECORDS}")}
+    return found | {path.parents[1] for path in results.glob(f"*/*/{PLAN}")}
+
+
+def _newest_first(folders: Iterable[Path]) -> list[RunFolder]:
+    return [RunFolder(folder / RECORDS) for folder in sorted(folders, key=lambda folder: folder.name, reverse=True)]
 
 
 def _estimates(found: object) -> tuple[float, ...]:
@@ -325,7 +293,7 @@ def _line_end(descriptor: int) -> str:
     return "" if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n" else "\n"
 
 
-def _replace(path: Path, content: Mapping[str, Any]) -> None:
+def replaced(path: Path, content: Mapping[str, Any]) -> None:
     """Write a small file so that other processes never see an incomplete one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}-{os.getpid()}")
@@ -334,7 +302,8 @@ def _replace(path: Path, content: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
+    """Turn an error while something is written there into a BenchError that says so."""
     try:
         yield
     except OSError as error:

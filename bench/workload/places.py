@@ -12,17 +12,20 @@ FORMS = "cpu, cuda or cuda:N, or cuda:N+M for several GPUs"
 
 
 class Place(NamedTuple):
-    """One or several devices of one kind; `gpus` are the numbers of its GPUs."""
+    """One or several devices of one kind; `gpus` are the numbers of its GPUs.
 
-    kind: Literal["cpu", "cuda"]
+    A word that is no place is one device of an unknown kind: a record may be of another version.
+    """
+
+    kind: Literal["cpu", "cuda", "unknown"]
     devices: int = 1
     gpus: tuple[int, ...] = ()
 
 
 def read(word: str) -> Place:
-    """The place that a word means; raises ValueError for another word."""
+    """The place that a word means."""
     if not WORD.fullmatch(word):
-        raise ValueError(f"found {word!r}, expected {FORMS}")
+        return Place("unknown")
     number, _, name = word.rpartition("x")
     kind, _, named = name.partition(":")
     if kind == "cpu":

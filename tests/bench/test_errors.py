@@ -12,8 +12,9 @@ from pydantic_core import core_schema
 
 from bench.errors import BenchError, expected, found_and_expected, unreadable
 from bench.records.budget_files import load_budgets
+from bench.records.machine_files import load_calibration
 from bench.records.record_lines import ForeignLineError, from_line, to_line
-from bench.records.store import Plan, RunFolder, load_calibration, new_run
+from bench.records.store import Plan, RunFolder, new_run
 from bench.workload import saved_model
 from bench.workload.workload import load_workload
 from tests.bench.sample_records import record

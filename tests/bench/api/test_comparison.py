@@ -15,8 +15,9 @@ import bench
 from bench.api.comparison import LARGEST_PERCENT, WORDS
 from bench.cli import console, main
 from bench.errors import ExitCode, NotComparableError, NothingMeasuredError, UsageError
+from bench.records.machine_files import set_baseline
 from bench.records.record import Record
-from bench.records.store import Plan, RunFolder, set_baseline
+from bench.records.store import Plan, RunFolder
 from tests.bench.api.conftest import store
 from tests.bench.sample_records import ENVIRONMENT, quick_run, record
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bench.plan.options import Options
-from bench.records.store import Plan, RunFolder, new_run, set_baseline
+from bench.records.machine_files import set_baseline
+from bench.records.store import Plan, RunFolder, new_run
 from bench.workload import frameworks
 from bench.workload.workload_files import workload_names
 from tests.bench.cli.conftest import Command

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli.stored_runs import known_noise
-from bench.records.store import save_calibration
+from bench.records.machine_files import save_calibration
 from tests.bench.cli.conftest import Command, Place
 from tests.bench.sample_records import ENVIRONMENT, record
 

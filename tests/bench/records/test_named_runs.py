@@ -7,9 +7,10 @@ import pytest
 
 from bench.errors import NothingMeasuredError, UsageError
 from bench.records import named_runs
+from bench.records.machine_files import set_baseline
 from bench.records.named_runs import find, read, side, together
 from bench.records.record import Record
-from bench.records.store import Plan, RunFolder, new_run, set_baseline
+from bench.records.store import Plan, RunFolder, new_run
 from tests.bench.sample_records import record
 
 

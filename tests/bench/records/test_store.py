@@ -8,23 +8,18 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError, NothingMeasuredError, UsageError
-from bench.records.record import SCHEMA_VERSION, Record
-from bench.records.record_lines import to_line
-from bench.records.records_file import read
-from bench.records.store import (
-    Plan,
-    RunFolder,
+from bench.records.machine_files import (
     baseline_of,
     baselines,
     clear_baseline,
-    find_run,
     load_calibration,
-    new_run,
-    runs,
     save_calibration,
     set_baseline,
-    unfinished,
 )
+from bench.records.record import SCHEMA_VERSION, Record
+from bench.records.record_lines import to_line
+from bench.records.records_file import read
+from bench.records.store import Plan, RunFolder, find_run, new_run, runs, unfinished
 from tests.bench.sample_records import record
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from bench.errors import UsageError
+from bench.plan import option_values
 from bench.workload import places
 from bench.workload.places import Place, first, is_cpu, is_virtual, read, several
 
@@ -22,10 +24,13 @@ def test_a_word_is_read(word: str, place: Place) -> None:
     assert is_cpu(word) == (place.kind == "cpu")
 
 
-@pytest.mark.parametrize("word", ["", "tpu", "cpu:1", "0xcpu", "2xcuda:1", "cuda:1,3", "x", "2x"])
-def test_another_word_is_refused(word: str) -> None:
-    with pytest.raises(ValueError, match="expected cpu, cuda or cuda:N"):
-        read(word)
+@pytest.mark.parametrize("word", ["", "tpu", "cpu:1", "0xcpu", "2xcuda:1", "cuda:1,3", "x", "2x", "cuda:0/../z"])
+def test_another_word_is_one_device_of_an_unknown_kind(word: str) -> None:
+    assert read(word) == Place("unknown")
+    assert first(word) == word
+    assert not is_virtual(word, "flax")
+    with pytest.raises(UsageError, match="expected cpu, cuda or cuda:N"):
+        option_values.devices(word)
 
 
 def test_several_devices_of_one_kind_are_a_place() -> None:
