@@ -153,7 +153,7 @@ def _opened(address: str) -> Remote:
         files, root = fsspec.url_to_fs(address, use_listings_cache=False)
     except ImportError as error:
         raise UsageError(f"{address}: {error}; for S3 `pip install 'levelfield[s3]'`") from None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (each file system has errors of its own)
         first = next(iter(str(error).splitlines()), type(error).__name__)
         expected = "an address that fsspec knows and can open here, such as s3://bucket/results"
         raise UsageError(f"{address}: {first[:LONGEST]}, expected {expected}") from None

@@ -12,7 +12,7 @@ import pytest
 import bench
 from bench.api import loading
 from bench.errors import BenchError, NothingMeasuredError, UsageError
-from bench.records import store as stored
+from bench.records import machine_files
 from bench.records.store import Plan, RunFolder
 from tests.bench.api.conftest import MACHINE, records, store
 from tests.bench.sample_records import record
@@ -168,7 +168,7 @@ def test_a_records_file_below_the_root_has_no_calibration() -> None:
 
 def test_a_damaged_calibration_is_told_and_costs_no_figure(results: Path, runs: bench.Runs, tmp_path: Path) -> None:
     shutil.copytree(results, tmp_path / "copy")
-    stored.save_calibration(tmp_path / "copy", MACHINE, {"machine": MACHINE})
+    machine_files.save_calibration(tmp_path / "copy", MACHINE, {"machine": MACHINE})
     with pytest.warns(UserWarning, match="calibration"):
         found = bench.load(tmp_path / "copy")
     assert found.cells.equals(runs.cells)
