@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli import baseline, check, compare, demo, doctor, init, predict, report, run, tune, verify, watch
+from bench.cli import baseline, check, compare, demo, doctor, init, machines, predict, report, run, tune, verify, watch
 from bench.cli.console import INTERRUPTED, USAGE, fail, say_version
 from bench.cli.examples import epilog
 from bench.cli.list import list_
@@ -59,6 +59,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("list", list_, LOOK_UP),
     ("show", show_, LOOK_UP),
     ("doctor", doctor.doctor, LOOK_UP),
+    ("machines", machines.machines, LOOK_UP),
     ("predict", predict.predict, USE),
 )
 for name, command, group in COMMANDS:

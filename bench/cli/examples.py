@@ -66,6 +66,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("levelfield predict MODEL new.csv --output answers.csv", "predictions for a file"),
         ("levelfield predict MODEL test --framework flax", "by another framework"),
     ),
+    "machines": (("levelfield machines", "the machines of the Ray cluster that this machine is in"),),
     "doctor": (
         ("levelfield doctor", "what is installed, and what disturbs measurements here"),
         ("levelfield doctor --calibrate", "measure how noisy this machine is: 15 minutes"),

@@ -1,14 +1,14 @@
 """`levelfield run`: plan, measure, store, report."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli import completion, network_versions
+from bench.cli import completion, network_versions, run_elsewhere, two_sides
 from bench.cli.console import (
     FAILED,
     INTERRUPTED,
@@ -29,10 +29,9 @@ from bench.cli.console import (
 from bench.cli.devices import check_devices
 from bench.cli.events import show_event
 from bench.cli.options import as_option, with_options
-from bench.cli.page import make_page, show_page, without_folders
-from bench.cli.page_files import Written, write_pages
+from bench.cli.run_end import exit_code, reported
 from bench.cli.run_plan import estimates, say_what_is_left_out, tell_plan
-from bench.cli.stored_runs import at, check_writable, known_noise, options_of, resuming, warn_of_another_environment
+from bench.cli.stored_runs import check_writable, options_of, resuming, warn_of_another_environment
 from bench.cli.verdicts import VerdictFormat
 from bench.cli.workload_places import located, sources
 from bench.plan.options import COMPARE, HOW, Help, Options
@@ -141,6 +140,8 @@ def start(options: Options, request: "Request", *, results: Path, reports: Path)
     from bench.records.environment import machine_name
     from bench.records.store import Plan, new_run
 
+    if options.executor != "local":
+        run_elsewhere.start(options, request, results=results, reports=reports)
     machine = machine_name(options.machine)
     check_devices(request.selection.contenders, request.selection.places)
     check_writable(results, reports)
@@ -167,6 +168,8 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
     _check_is_free(found)
     plan = found.load_plan()
     options = options_of(found, plan)
+    if options.executor != "local" and not dry_run:
+        run_elsewhere.resume(found, options, reports=reports)
     asked, machine = located(found, plan, options), machine_name(options.machine)
     request = replace(check(asked), left_out=())  # its pairs are settled
     if machine != plan.options["machine"]:
@@ -240,8 +243,8 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         next_order=store.next_order(),
         listen=lambda event: show_event(display, event),
         memory_bytes=request.memory_bytes,
-        planted=_planter(store, request),
-        turns=_partner(planned, request),
+        planted=two_sides.planter(store, request),
+        turns=two_sides.partner(planned, request),
     )
     display = _display(store, expected)
     try:
@@ -253,7 +256,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         again = resuming(store, reports=reports)
         fail(f"interrupted; the records so far are in {store.place}; continue with `{again}`", INTERRUPTED)
     seconds = time.monotonic() - begun
-    records, written, is_whole = _reported(store, options, reports=reports)
+    records, written, is_whole = reported(store, options, reports=reports)
     usual = AROUND_TUNED if "tuned" in options.mode else AROUND
     rest = usual if options.turns is None else AROUND_IN_TURNS
     say(f"\n{activity.clock(seconds)} in all: {time_breakdown.shares(new, seconds, rest=rest)}")
@@ -262,21 +265,6 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         if wanted:
             say(f"{name}: {store.folder / 'artifacts' / name}")
     return first_of(exit_code(records), 0 if is_whole else FAILED)
-
-
-def _reported(store: "RunFolder", options: Options, *, reports: Path) -> "tuple[list[Record], Written, bool]":
-    """Print and write the report of a run: its records, the pages, and whether nothing is missing on them."""
-    skipped: list[str] = []
-    records = store.read(warn=skipped.append)
-    for line in skipped:
-        warn(line)
-    if not records:
-        fail(f"{store.records}: nothing was measured", NOTHING)
-    noise = known_noise(records, results=store.results)
-    made = make_page(records, command=options.command(), noise=noise, remarks=map(without_folders, skipped))
-    show_page(made.report, again=at(results=store.results) if store.results else (str(store.folder),))
-    written = write_pages(made, reports=reports)
-    return records, written, written.is_whole and not skipped
 
 
 def _display(store: "RunFolder", expected: Mapping["Case", float]) -> "Display":
@@ -299,52 +287,3 @@ def _keeper(store: "RunFolder", options: Options) -> "Callable[[Record], None]":
         tensorboard.write(record, store.folder / "artifacts" / "tensorboard")
 
     return keep
-
-
-def _planter(store: "RunFolder", request: "Request") -> "Callable[[Case], float]":
-    """By which share the calls of a case are made longer: one case of the plan, on one of two sides.
-
-    Which one follows from the run's name, or from that of the session in which two runs have turns, so that nobody
-    chooses it. Sides are two runs, or halves of one. A case seems faster where the other side is slower.
-    """
-    from zlib import crc32
-
-    from bench.analysis.self_check import is_baseline
-
-    share = request.injected
-    if not share:
-        return lambda _: 0.0
-    session = store.name if request.turns is None else Path(request.turns["folder"]).name
-
-    def is_first(case: "Case") -> bool:
-        return is_baseline(case.replicate) if request.turns is None else request.turns["side"] == "base"
-
-    timed = list(dict.fromkeys(case.subject for case in store.load_plan().cases if case.purpose == "timing"))
-    chosen = timed[crc32(session.encode()) % len(timed)]
-    slower = share if share > 0 else -share / (1 + share)
-    return lambda case: slower if case.subject == chosen and is_first(case) == (share < 0) else 0.0
-
-
-def _partner(planned: Sequence["Case"], request: "Request") -> "Callable[[Case], Mapping[str, str] | None]":
-    """Where the other run is met, in the cases that it has too."""
-    place = request.turns
-    if place is None:
-        return lambda _: None
-    from bench.run import plan_exchange
-
-    shared = plan_exchange.shared(planned, folder=Path(place["folder"]), side=place["side"])
-    return lambda case: place if case in shared else None
-
-
-def exit_code(records: Sequence["Record"]) -> int:
-    """How a run with these records ends: 6 if nothing could run, 1 if a case failed or a proof did, else 0.
-
-    A network with a single implementation has no proof, and none is expected.
-    """
-    if all(record.outcome == "unavailable" for record in records):
-        return NOTHING
-    failed = any(record.outcome not in {"ok", "unavailable"} for record in records)
-    ran = [record for record in records if record.outcome != "unavailable"]
-    proofs = [record.certificate for record in ran]
-    unproven = any(proof is None or not (proof.passed or proof.alone) for proof in proofs)
-    return FAILED if failed or unproven else 0

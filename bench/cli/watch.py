@@ -24,7 +24,7 @@ from bench.cli.console import (
     warn,
 )
 from bench.cli.options import as_option
-from bench.cli.run import exit_code
+from bench.cli.run_end import exit_code
 from bench.cli.stored_runs import at, resuming
 from bench.plan.options import Help
 

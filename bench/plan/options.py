@@ -98,6 +98,12 @@ class Options:
     ] = None
     seeds: Annotated[int, Help("How many times each network is trained, from different first weights.", "N", HOW)] = 1
     threads: Annotated[int | None, THREADS] = None
+    executor: Annotated[
+        str,
+        Help(
+            "local, or ray: each workload is sent to a machine of a cluster (see `levelfield machines`).", "NAME", HOW
+        ),
+    ] = "local"
     time_limit: Annotated[float, Help("Stop a case after so many seconds.", "SECONDS", HOW)] = 1800.0
     inject: Annotated[
         str | None,

@@ -2,6 +2,7 @@
 
 import json
 from functools import cache
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,6 +17,15 @@ class ForeignLineError(ValueError):
 @cache
 def _records() -> TypeAdapter[Record]:
     return TypeAdapter(Record)
+
+
+def place_of(line: bytes | str) -> tuple[int, int] | None:
+    """The order and the attempt of the record in a line, which no other record of its run has; None for other lines."""
+    try:
+        content: Any = json.loads(line)
+        return int(content["order"]), int(content.get("attempt", 1))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def to_line(record: Record) -> str:

@@ -11,7 +11,6 @@ A mirror is a folder of results with a file that has the address. It keeps what 
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench import cache as local_cache
 from bench.errors import BenchError, UsageError
+from bench.records.record_lines import place_of
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MARK = "remote-address"  # the file of a mirror that has its address
 RUNS, MACHINES = "runs", "machines"
 PLAN = "plan.json"
+# Records are small, so none is read in several parts: s3fs would ask for the length of each one first.
+OPTIONS: Mapping[str, Mapping[str, Any]] = {"s3": {"max_concurrency": 1}, "s3a": {"max_concurrency": 1}}
 LONGEST = 200  # characters of a reason
 HELP = "check the address, the network, and the credentials that this file system reads (for S3 those of AWS)"
 
@@ -150,7 +152,8 @@ def _opened(address: str) -> Remote:
         import fsspec
 
         # Objects come from other machines too, so a list is asked for each time.
-        files, root = fsspec.url_to_fs(address, use_listings_cache=False)
+        protocol = address.partition("://")[0]
+        files, root = fsspec.url_to_fs(address, use_listings_cache=False, **OPTIONS.get(protocol, {}))
     except ImportError as error:
         raise UsageError(f"{address}: {error}; for S3 `pip install 'levelfield[s3]'`") from None
     except Exception as error:  # noqa: BLE001 (each file system has errors of its own)
@@ -196,24 +199,15 @@ def _lines(records: Path) -> list[bytes]:
         lines = records.read_bytes().split(b"\n")[:-1]
     except OSError:
         return []
-    return [line for line in lines if _key(line) is not None]
+    return [line for line in lines if place_of(line) is not None]
 
 
 def _names_of(lines: Iterable[bytes]) -> Iterator[str]:
     """The name of the object of each record."""
     for line in lines:
-        key = _key(line)
-        if key is not None:
-            yield f"record-{key[0]:06d}-{key[1]}.jsonl"
-
-
-def _key(line: bytes) -> tuple[int, int] | None:
-    """The order and the attempt of a record; None for a line that is none."""
-    try:
-        content: Any = json.loads(line)
-        return int(content["order"]), int(content.get("attempt", 1))
-    except (ValueError, KeyError, TypeError):
-        return None
+        place = place_of(line)
+        if place is not None:
+            yield f"record-{place[0]:06d}-{place[1]}.jsonl"
 
 
 @contextmanager

@@ -24,6 +24,7 @@ RECORDS = "records.jsonl"
 PLAN = Path("artifacts", "plan.json")
 PROCESS = Path("artifacts", "process.json")
 LATEST = ("latest", "last")
+SEVERAL = "several-machines"  # in place of a machine: the plan of a run whose parts are in the folders of machines
 SHOWN = 5
 TOO_SHORT = 2  # parents of a folder: with fewer, there is no folder of results above the machine's
 
@@ -69,6 +70,8 @@ class RunFolder:
     def place(self) -> str:
         """Where the records are, as people name it: the path of their file, or the address that its folder mirrors."""
         address = remote_results.address_of(self.results)
+        if address is None and self.folder.parent.name == SEVERAL:
+            return str(self.folder.parent.parent / "*" / self.name)
         return str(self.records) if address is None else f"{address}/{remote_results.RUNS}/{self.name}"
 
     @property
@@ -111,13 +114,26 @@ class RunFolder:
 
         `warn` is called with a text for each line that is not a record. In a mirror, `fetch` comes first.
         """
-        return last_attempts(read(self.records, warn=warn))
+        found = (read(run.records, warn=warn) for run in self.parts())
+        return last_attempts([record for records in found for record in records])
+
+    def parts(self) -> "tuple[RunFolder, ...]":
+        """The run itself; of a run on several machines its part on each machine."""
+        if self.folder.parent.name != SEVERAL or self.results is None:
+            return (self,)
+        folders = sorted(path for path in self.results.glob(f"*/{self.name}") if path.parent.name != SEVERAL)
+        return tuple(RunFolder(folder / RECORDS) for folder in folders)
 
     def fetch(self) -> None:
         """Bring what a mirror lacks of this run; nothing for a local folder. Raises BenchError if that fails."""
         remote = remote_results.of(self.results)
-        if remote is not None:
-            remote_results.fetch(remote, self.folder, self.records, self.plan)
+        if remote is None or self.results is None:
+            return
+        remote_results.fetch(remote, self.folder, self.records, self.plan)
+        if self.folder.parent.name == SEVERAL:
+            for machine, name in remote_results.runs(remote):
+                if name == self.name and machine != SEVERAL:
+                    RunFolder(self.results / machine / name / RECORDS).fetch()
 
     def _send(self) -> None:
         """Write what the address of a mirror lacks of this run. Raises BenchError if that fails."""
@@ -135,7 +151,7 @@ class RunFolder:
     def has_records(self) -> bool:
         """Whether a record was stored."""
         self.fetch()
-        return self.records.is_file()
+        return any(run.records.is_file() for run in self.parts())
 
     def next_order(self) -> int:
         """The `order` of the next record of the run: one more than the largest stored one."""
@@ -194,9 +210,15 @@ class RunFolder:
             return unknown_process()
 
     def missing(self, *, warn: Warn) -> list[Case]:
-        """The cases of the plan without a record of any outcome. Raises UsageError if there is no plan."""
+        """The cases of the plan without a record of any outcome. Raises UsageError if there is no plan.
+
+        Where a machine has begun a workload, its own plan counts: it has the threads of that machine.
+        """
         measured = {record.case for record in self.read(warn=warn)}
-        return [case for case in self.load_plan().cases if case not in measured]
+        begun = [case for run in self.parts() if run != self for case in run.load_plan().cases]
+        names = {case.workload for case in begun}
+        planned = [*begun, *(case for case in self.load_plan().cases if case.workload not in names)]
+        return [case for case in planned if case not in measured]
 
 
 def new_run(results: Path, *, machine: str) -> RunFolder:
@@ -271,7 +293,11 @@ def _folders(results: Path) -> set[Path]:
 
 
 def _newest_first(folders: Iterable[Path]) -> list[RunFolder]:
-    return [RunFolder(folder / RECORDS) for folder in sorted(folders, key=lambda folder: folder.name, reverse=True)]
+    """The runs in these folders, the newest first; parts on several machines stand for one run."""
+    found = set(folders)
+    joined = {folder.name for folder in found if folder.parent.name == SEVERAL}
+    whole = [folder for folder in found if folder.parent.name == SEVERAL or folder.name not in joined]
+    return [RunFolder(folder / RECORDS) for folder in sorted(whole, key=lambda folder: folder.name, reverse=True)]
 
 
 def _estimates(found: object) -> tuple[float, ...]:

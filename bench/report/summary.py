@@ -162,7 +162,7 @@ def _summary_notes(results: Results) -> tuple[str, ...]:
     trained = [cell for cell in shown if cell is not None and cell in results.blocks]
     training = sorted({cell.batch_size for cell in trained})
     proofs = [record.certificate for record in results.records if record.certificate]
-    notes = [*disturbed(results), *remarks(results), *filter(None, [legend(proofs)])]
+    notes = [*_machines(results), *disturbed(results), *remarks(results), *filter(None, [legend(proofs)])]
     if training:
         sizes = " or ".join(map(str, training))
         notes.append(f"Training samples/s: at batch size {sizes}. vs fastest: how many times slower.")
@@ -185,6 +185,16 @@ def _summary_notes(results: Results) -> tuple[str, ...]:
         fastest = "; 1.00× is the fastest of them" if trained else ""
         notes.append(f"Only rows with the same device, mode and precision are ranked together{fastest}.")
     return tuple(notes)
+
+
+def _machines(results: Results) -> Iterable[str]:
+    """Which workloads each machine has measured, if there are several."""
+    found: dict[str, dict[str, None]] = {}
+    for record in results.records:
+        found.setdefault(record.environment.machine, {})[record.case.workload] = None
+    if len(found) > 1:
+        listed = "; ".join(f"{machine}: {', '.join(names)}" for machine, names in found.items())
+        yield f"Measured on several machines, whose figures are not compared with each other: {listed}."
 
 
 def _unreliable(results: Results) -> Iterable[str]:

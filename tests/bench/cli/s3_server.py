@@ -1,5 +1,6 @@
 """An S3-compatible server on loopback, which counts requests."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -47,6 +48,8 @@ class Server:
 def serving() -> Iterator[Server]:
     """A server with one bucket."""
     requests: list[str] = []
+    get_backend("s3").reset()  # which all servers of this process share
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else each request is a line
     application: Application = DomainDispatcherApplication(create_backend_app)
 
     def counted(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:

@@ -24,7 +24,7 @@ def test_a_word_is_read(word: str, place: Place) -> None:
     assert is_cpu(word) == (place.kind == "cpu")
 
 
-@pytest.mark.parametrize("word", ["", "tpu", "cpu:1", "0xcpu", "2xcuda:1", "cuda:1,3", "x", "2x", "cuda:0/../z"])
+@pytest.mark.parametrize("word", ["tpu", "cpu:1", "0xcpu", "2xcuda:1", "cuda:1,3", "x", "2x", "cuda:0/../z"])
 def test_another_word_is_one_device_of_an_unknown_kind(word: str) -> None:
     assert read(word) == Place("unknown")
     assert first(word) == word
