@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Never
 
-from bench.cli.console import FAILED, INTERRUPTED, USAGE, errors, fail, first_of, note, say
+from bench.cli.console import FAILED, INTERRUPTED, USAGE, errors, fail, first_of, note, one_of, say
 from bench.cli.run_plan import say_what_is_left_out
 from bench.cli.stored_runs import check_writable, resuming
 from bench.plan.options import Options
@@ -29,11 +29,7 @@ def start(options: Options, request: "Request", *, results: Path, reports: Path)
     from bench.plan.cases import cases
     from bench.records.store import SEVERAL, Plan, new_run
 
-    if options.machine is not None:
-        fail(
-            f"--machine: found {options.machine!r} beside --executor ray, expected none: each machine has its name",
-            USAGE,
-        )
+    _check(options)
     executor = connected()
     check_writable(results, reports)
     say_what_is_left_out(request)
@@ -43,6 +39,23 @@ def start(options: Options, request: "Request", *, results: Path, reports: Path)
     with store.measuring():
         store.save_plan(Plan(cases=cases(request.selection), options=asked))
         _send(store, options, executor, reports=reports)
+
+
+def _check(options: Options) -> None:
+    """Refuse an unknown executor, and options whose results would stay on the other machines."""
+    one_of("--executor", options.executor, KNOWN)
+    there = {
+        "--machine": options.machine is not None,
+        "--save-models": options.save_models,
+        "--tensorboard": options.tensorboard,
+    }
+    wrong = [name for name, is_given in there.items() if is_given]
+    if wrong:
+        fail(
+            f"{', '.join(wrong)}: found with --executor ray, expected without: each machine has a name of its own, and "
+            "keeps its files",
+            USAGE,
+        )
 
 
 def resume(store: "RunFolder", options: Options, *, reports: Path) -> Never:

@@ -1,10 +1,13 @@
 """Machines share a run only if they do not differ in what decides a measurement; each difference is named."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from bench.run.ray_executor import differences
+from bench.errors import UsageError
+from bench.run import ray_executor
+from bench.run.ray_executor import RayExecutor, differences
 
 
 def machine(**changes: object) -> dict[str, Any]:
@@ -43,3 +46,12 @@ def test_a_difference_is_named_with_the_machines_that_have_it(changes: dict[str,
 
 def test_all_differences_are_told_at_once() -> None:
     assert len(differences({"a": machine(), "b": machine(python="3", ray="1", monitor="250")})) == 3
+
+
+def test_without_a_cluster_the_way_to_start_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**_: object) -> None:
+        raise ConnectionError("nobody answers")
+
+    monkeypatch.setattr(ray_executor, "_ray", lambda: SimpleNamespace(init=init))
+    with pytest.raises(UsageError, match=r"found no cluster at '10.0.0.1:6379' \(nobody answers\).*ray start --head"):
+        RayExecutor("10.0.0.1:6379")
