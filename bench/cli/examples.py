@@ -66,7 +66,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("levelfield predict MODEL new.csv --output answers.csv", "predictions for a file"),
         ("levelfield predict MODEL test --framework flax", "by another framework"),
     ),
-    "machines": (("levelfield machines", "the machines of the Ray cluster that this machine is in"),),
+    "machines": (
+        ("levelfield machines", "the machines of the Ray cluster that this machine is in"),
+        ("levelfield run --executor ray", "send each workload of the suite to one of them"),
+        ("levelfield run --resume", "measure what a lost machine has not measured"),
+    ),
     "doctor": (
         ("levelfield doctor", "what is installed, and what disturbs measurements here"),
         ("levelfield doctor --calibrate", "measure how noisy this machine is: 15 minutes"),

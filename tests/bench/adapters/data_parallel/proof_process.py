@@ -53,9 +53,9 @@ def summed_by_pytorch() -> None:
     def spoilt(model: nn.Module) -> nn.Module:
         made = real(model)
 
-        def add(_: object, bucket: Any) -> torch.futures.Future[torch.Tensor]:  # noqa: ANN401 (a GradBucket)
+        def add(_, bucket):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 (torch checks annotations)
             distributed.all_reduce(bucket.buffer())
-            done: torch.futures.Future[torch.Tensor] = torch.futures.Future()
+            done: Any = torch.futures.Future()
             done.set_result(bucket.buffer())
             return done
 

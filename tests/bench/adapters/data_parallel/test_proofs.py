@@ -11,7 +11,6 @@ from bench.analysis.data_parallel import SAME_BITS, weights_check
 from bench.run.worker_client import ROOT
 
 CONTENDERS = ["pytorch", "flax", "keras/jax", "keras/tensorflow"]
-SLOW = [name if name == "pytorch" else pytest.param(name, marks=pytest.mark.slow) for name in CONTENDERS]
 
 
 def checks(contender: str, *plant: str) -> dict[str, tuple[float, bool]]:
@@ -33,14 +32,16 @@ def checks(contender: str, *plant: str) -> dict[str, tuple[float, bool]]:
     return {name: (found, holds) for name, (found, holds) in json.loads(done.stdout.splitlines()[-1]).items()}
 
 
-@pytest.mark.parametrize("contender", SLOW)
+@pytest.mark.slow
+@pytest.mark.parametrize("contender", CONTENDERS)
 def test_two_devices_do_the_work_of_one(contender: str) -> None:
     found = checks(contender)
     assert found[weights_check(2)][0] < 1e-12
     assert found[SAME_BITS] == (0, True)
 
 
-@pytest.mark.parametrize("contender", SLOW)
+@pytest.mark.slow
+@pytest.mark.parametrize("contender", CONTENDERS)
 def test_gradients_that_are_not_the_mean_over_all_devices_are_found(contender: str) -> None:
     deviation, holds = checks(contender, "planted")[weights_check(2)]
     assert deviation > 1e-4
