@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from bench.report.charts.look import colour, fill, hint, panels, shape, sign_beside, solid
+from bench.report.charts.look import DOUBTFUL, colour, fill, hint, panels, shape, solid
 from bench.report.figures import Row, short
 from bench.report.results import Results, lane, status, workloads
 from bench.report.scaling import Efficiency, efficiencies
@@ -48,7 +48,7 @@ def _row(
 
 def efficiency() -> dict[str, Any]:
     """A line for each framework over the number of devices: solid for weak scaling, dashed for strong scaling."""
-    x = alt.X("devices:Q", axis=alt.Axis(title="devices", tickMinStep=1, format="d"), scale=alt.Scale(nice=False))
+    x = alt.X("devices:O", axis=alt.Axis(title="devices", labelAngle=0))
     y = alt.Y("value:Q", axis=alt.Axis(title="efficiency", format="%"), scale=alt.Scale(domainMin=0))
     base = alt.Chart().encode(x=x, color=colour(), detail=alt.Detail("scaling:N"))
     dash = alt.StrokeDash("scaling:N", scale=alt.Scale(domain=["weak", "strong"], range=[[1, 0], [4, 3]]), legend=None)
@@ -68,4 +68,5 @@ def efficiency() -> dict[str, Any]:
             ("doubt:N", "not reliable", ""),
         ),
     )
-    return panels(spread, line, marks, sign_beside("devices", "value"))
+    sign = base.transform_filter(DOUBTFUL).mark_text(text="†", dx=8, dy=-4, color="#888").encode(y=y)
+    return panels(spread, line, marks, sign)

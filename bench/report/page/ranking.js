@@ -10,7 +10,7 @@ function rank(cells, metric) {
   const doubtful = [];
   for (const cell of cells) {
     const figure = cell.proven ? cell.figures[metric] : undefined;
-    if (!figure) continue;
+    if (!figure || figure.doubt?.startsWith("virtual")) continue; // a virtual device has no speed of its own
     if (figure.doubt) doubtful.push(cell);
     else {
       places.set(cell, null);
