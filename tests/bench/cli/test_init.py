@@ -12,6 +12,8 @@ from bench.run.worker_client import ROOT
 from tests.docs import data_of_pages
 
 SLOW = pytest.mark.slow
+# With one thread: the threads of two tests that run at once would wait for each other.
+LEARN = ("--framework", "pytorch", "--purpose", "learning", "--save-models", "--threads", "1")
 
 
 def levelfield(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -121,9 +123,7 @@ def test_a_saved_model_predicts_from_the_raw_file_in_another_framework(tmp_path:
 
     data_of_pages.write(tmp_path)
     assert levelfield(tmp_path, "init", "data", "passengers.csv").returncode == 0
-    done = levelfield(
-        tmp_path, "run", "passengers.toml", "--framework", "pytorch", "--purpose", "learning", "--save-models"
-    )
+    done = levelfield(tmp_path, "run", "passengers.toml", *LEARN)
     assert done.returncode in {0, 1}, done.stderr
     (model,) = tmp_path.glob("results/*/*/artifacts/models/passengers-pytorch-cpu-seed0")
     answers = {}
@@ -155,7 +155,7 @@ def test_a_saved_model_of_a_series_forecasts_from_the_file_and_the_last_window_h
     assert levelfield(tmp_path, "init", "data", "walk.csv").returncode == 0
     text = (tmp_path / "walk.toml").read_text().replace("epochs = 20", "epochs = 2")
     (tmp_path / "walk.toml").write_text(text)
-    done = levelfield(tmp_path, "run", "walk.toml", "--framework", "pytorch", "--purpose", "learning", "--save-models")
+    done = levelfield(tmp_path, "run", "walk.toml", *LEARN)
     assert done.returncode in {0, 1}, done.stderr
     (model,) = tmp_path.glob("results/*/*/artifacts/models/walk-pytorch-cpu-seed0")
     answers = []

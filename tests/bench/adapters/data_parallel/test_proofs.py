@@ -41,7 +41,7 @@ def test_two_devices_do_the_work_of_one(contender: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("contender", CONTENDERS)
+@pytest.mark.parametrize("contender", ["pytorch", "flax", "keras/tensorflow"])  # the plant on JAX is the same for Keras
 def test_gradients_that_are_not_the_mean_over_all_devices_are_found(contender: str) -> None:
     deviation, holds = checks(contender, "planted")[weights_check(2)]
     assert deviation > 1e-4
