@@ -58,6 +58,7 @@ class RayExecutor:
             found["clock_s"] -= (sent_s + time.time()) / 2
             node = next(item for item in self.ray.nodes() if item["NodeID"] == identity)
             self.nodes[found["machine"]] = {**found, "node": node}
+        self.nodes = dict(sorted(self.nodes.items()))
         return self.nodes
 
     def found(self, machine: str) -> Found:

@@ -17,7 +17,7 @@ from bench.records.store import SEVERAL, RunFolder, find_run
 from bench.run.ray_executor import MONITOR, NAMED
 from bench.run.worker_client import ROOT
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.study, pytest.mark.timeout(900)]
 
 RUN = ("--framework", "pytorch", "--purpose", "timing", "--scenario", "training", "--threads", "1", "--executor", "ray")
 
@@ -68,7 +68,6 @@ def two_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TwoNo
         cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
-@pytest.mark.slow
 def test_workloads_are_sent_to_two_machines_and_leave_one_report(two_nodes: TwoNodes) -> None:
     code, out, err = two_nodes.run("machines")
     assert code == 0, err
@@ -89,7 +88,6 @@ def test_workloads_are_sent_to_two_machines_and_leave_one_report(two_nodes: TwoN
     assert "digits-cnn" in out
 
 
-@pytest.mark.slow
 def test_a_run_whose_machine_is_killed_is_completed_by_resume(two_nodes: TwoNodes) -> None:
     process = two_nodes.command("run", "--workload", "digits-dnn,digits-cnn", *RUN, "--processes", "2")
     _wait_for_a_record(two_nodes.folder)
@@ -109,7 +107,6 @@ def test_a_run_whose_machine_is_killed_is_completed_by_resume(two_nodes: TwoNode
     assert len({record.case for record in after}) == len(after), "nothing is measured twice"
 
 
-@pytest.mark.study
 def test_an_interrupt_ends_the_parts_and_resume_goes_on(two_nodes: TwoNodes) -> None:
     process = two_nodes.command("run", "--workload", "digits-dnn", *RUN, "--processes", "3")
     _wait_for_a_record(two_nodes.folder)
