@@ -28,7 +28,7 @@ from bench.adapters.base import (
     together,
 )
 from bench.adapters.custom_loops.base import AHEAD, Loop, on_device
-from bench.adapters.data_parallel.base import Spread
+from bench.adapters.data_parallel.base import KerasDevices
 from bench.adapters.engines.base import Engine, Peaks
 from bench.adapters.engines.execution import EAGER, Execution, Form
 from bench.adapters.losses import keras as losses
@@ -62,7 +62,7 @@ class KerasAdapter:
         self.engine: Engine = importlib.import_module(f"bench.adapters.engines.{self.backend}").create()
         self.execution = Execution(self.engine)
         self.training = False
-        self.parallel: Spread | None = None
+        self.parallel: KerasDevices | None = None
 
     def configure(self, *, device: str, precision: str, threads: int, devices: int = 1) -> None:
         """Set the backend's device, precision and threads, and Keras' own float dtype."""

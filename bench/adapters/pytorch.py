@@ -159,7 +159,7 @@ class PyTorchAdapter:
             # for channels last, and compute all layers in that format.
             inputs = inputs if self.channels_last else inputs.copy()
         placed = torch.as_tensor(inputs, device=self.device)
-        if self.leader is not None:
+        if self.leader is not None and targets is not None:
             self.leader.remember(placed)
         return placed if targets is None else (placed, torch.as_tensor(targets, device=self.device))
 

@@ -1,15 +1,14 @@
 """The proof of data parallel training, and what it is worth: efficiencies, and the share of communication."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
-from typing import NamedTuple
 
 from bench.analysis.deviations import Trace, weights_deviation, worst_tensor
 from bench.analysis.equivalence import STEPS, WEIGHTS_LIMIT
 from bench.records.measurement import Block
 from bench.records.record import Certificate, Deviation
+from bench.records.timing_metrics import METRICS, Summary, summary_of, value
 
 COPIES = "copies"  # in a trace: a digest of the weights on each device
 ONE, FIRST = "one device", "the first device"
@@ -47,40 +46,24 @@ def weights_check(devices: int) -> str:
     return f"float64 weights after {STEPS} steps on {devices} devices"
 
 
-class Spread(NamedTuple):
-    """A figure over pairs of processes: its median, the lowest and the highest."""
-
-    median: float
-    low: float
-    high: float
-
-
-def efficiency(one: Sequence[Block], several: Sequence[Block], *, devices: int) -> Spread | None:
+def efficiency(one: Sequence[Block], several: Sequence[Block], *, devices: int) -> Summary | None:
     """The samples/s of several devices, divided by as many times those of one; None without a pair of processes.
 
     1 means that no time is lost. With the same batch on both sides this is strong scaling, T₁/(N·T_N). With N times the
     batch on N devices it is weak scaling, T₁/T_N. The processes are paired in the order of measurement.
     """
-    ratios = [_rate(both) / (devices * _rate(alone)) for alone, both in zip(one, several, strict=False)]
-    return _spread(ratios)
+    rate = METRICS["samples_per_second"]
+    pairs = [(value(rate, alone), value(rate, both)) for alone, both in zip(one, several, strict=False)]
+    return summary_of([both / (devices * alone) if alone and both else None for alone, both in pairs])
 
 
-def share_of_communication(several: Sequence[Block]) -> Spread | None:
+def share_of_communication(several: Sequence[Block]) -> Summary | None:
     """Which share of a step is the exchange of gradients; None where it was not measured.
 
     For each process 1 - (median time without the exchange) / (median time with it). It can be below 0 by chance.
     """
     known = [block.parallel for block in several if block.parallel is not None and block.parallel.apart_ns]
-    return _spread([1 - median(item.apart_ns) / median(item.together_ns) for item in known])
-
-
-def _rate(block: Block) -> float:
-    """Samples per second of pipelined rounds, each of which waits for the slowest device."""
-    return (
-        block.batch_size * block.iterations_per_round / median(block.pipelined_ns) if block.pipelined_ns else math.nan
-    )
-
-
-def _spread(values: Sequence[float]) -> Spread | None:
-    known = [value for value in values if math.isfinite(value)]
-    return Spread(median(known), min(known), max(known)) if known else None
+    shares = tuple(1 - median(item.apart_ns) / median(item.together_ns) for item in known)
+    if not shares:
+        return None
+    return Summary(median=median(shares), low=min(shares), high=max(shares), processes=shares)

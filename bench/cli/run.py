@@ -101,7 +101,7 @@ def run(  # noqa: PLR0913 (the options of the command)
         if names and len(names) > 1:
             fail(f"--resume: found {' '.join(names)}, expected one run", USAGE)
         _resume(names[0] if names else None, results=results, reports=reports, dry_run=dry_run)
-    options = replace(options, workload=named_once(names, options.workload))
+    options = run_elsewhere.checked(replace(options, workload=named_once(names, options.workload)), compares=compares)
     if not compares and (form, threshold) != ("terminal", THRESHOLD_PERCENT):
         fail(
             "--format, --threshold: found one of them, expected --against or --self-check too: only these compare",

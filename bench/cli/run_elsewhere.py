@@ -29,7 +29,6 @@ def start(options: Options, request: "Request", *, results: Path, reports: Path)
     from bench.plan.cases import cases
     from bench.records.store import SEVERAL, Plan, new_run
 
-    _check(options)
     executor = connected()
     check_writable(results, reports)
     say_what_is_left_out(request)
@@ -41,10 +40,13 @@ def start(options: Options, request: "Request", *, results: Path, reports: Path)
         _send(store, options, executor, reports=reports)
 
 
-def _check(options: Options) -> None:
-    """Refuse an unknown executor, and options whose results would stay on the other machines."""
+def checked(options: Options, *, compares: bool) -> Options:
+    """The options; refuse an unknown executor, and options whose results would stay on the other machines."""
     one_of("--executor", options.executor, KNOWN)
+    if options.executor == "local":
+        return options
     there = {
+        "--against or --self-check": compares,
         "--machine": options.machine is not None,
         "--save-models": options.save_models,
         "--tensorboard": options.tensorboard,
@@ -52,10 +54,11 @@ def _check(options: Options) -> None:
     wrong = [name for name, is_given in there.items() if is_given]
     if wrong:
         fail(
-            f"{', '.join(wrong)}: found with --executor ray, expected without: each machine has a name of its own, and "
-            "keeps its files",
+            f"{', '.join(wrong)}: found with --executor ray, expected without: each machine has a name of its own, "
+            "keeps its files, and is compared with itself alone",
             USAGE,
         )
+    return options
 
 
 def resume(store: "RunFolder", options: Options, *, reports: Path) -> Never:

@@ -5,10 +5,9 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from bench.analysis import data_parallel
-from bench.analysis.data_parallel import Spread
 from bench.records.cell import Cell
 from bench.records.measurement import Block
-from bench.records.timing_metrics import METRICS
+from bench.records.timing_metrics import METRICS, Summary
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.performance import written
@@ -48,7 +47,7 @@ class Efficiency(NamedTuple):
 
     cell: Cell
     kind: Kind
-    value: Spread
+    value: Summary
     doubt: str
 
 
@@ -160,7 +159,7 @@ def _shown(found: Efficiency | None) -> Entry:
     return replace(entry, text=f"{entry.text} {SIGN}") if found.doubt else entry
 
 
-def _range(found: Spread | None) -> Entry:
+def _range(found: Summary | None) -> Entry:
     """A share with the range over processes: `87% (83% to 91%)`."""
     if found is None:
         return Entry(formatting.UNKNOWN)

@@ -57,14 +57,17 @@ def run(job: Job, *, environment: Mapping[str, str]) -> Iterator[Told]:
     except filelock.Timeout:
         yield {"kind": "told", "text": "waits: another part is measured on this machine"}
         lock.acquire()
-    with lock:
+    try:
         yield from _measured(job, environment)
+    finally:
+        lock.release()
 
 
 def _measured(job: Job, environment: Mapping[str, str]) -> Iterator[Told]:
     results = cache.folder() / "parts" / f"{job.run}-{job.machine}"
     folder = RunFolder(results / job.machine / job.run / RECORDS)
     known = set(map(place_of, job.lines))
+    _wait_for_an_earlier_attempt(folder)
     _prepare(folder, job)
     command = [sys.executable, "-m", "bench", "run", "--resume", job.run, "--results", str(results)]
     with tempfile.TemporaryFile("w+b") as said:
@@ -88,6 +91,15 @@ def _measured(job: Job, environment: Mapping[str, str]) -> Iterator[Told]:
         last = said.read().decode("utf-8", "replace").strip().splitlines()[-1:]
     shutil.rmtree(results, ignore_errors=True)
     yield {"kind": "ended", "code": code, "text": last[0][:LONGEST] if last and code else ""}
+
+
+def _wait_for_an_earlier_attempt(folder: RunFolder) -> None:
+    """Return when the process of an earlier attempt has ended: as long as it runs, `run --resume` refuses."""
+    for _ in range(round(PATIENCE_S / LOOK_S)):
+        process = folder.measured_by()
+        if process is None or process.state() != "running":
+            return
+        time.sleep(LOOK_S)
 
 
 def _prepare(folder: RunFolder, job: Job) -> None:

@@ -47,17 +47,23 @@ class RayExecutor:
         self.streams: dict[str, Any] = {}
 
     def preflight(self) -> dict[str, Found]:
-        """What each machine of the cluster has, by its name."""
-        asked = {}
+        """What each machine of the cluster has, by its name; raises UsageError if one does not answer."""
+        asked = []
         for node in self.ray.nodes():
             if node["Alive"]:
                 name = next((key.removeprefix(NAMED) for key in node["Resources"] if key.startswith(NAMED)), None)
-                asked[node["NodeID"]] = self._on(node, look, cores=0).remote(name), time.time()
-        for identity, (answer, sent_s) in asked.items():
-            found = dict(self.ray.get(answer, timeout=PREFLIGHT_S))
-            found["clock_s"] -= (sent_s + time.time()) / 2
-            node = next(item for item in self.ray.nodes() if item["NodeID"] == identity)
-            self.nodes[found["machine"]] = {**found, "node": node}
+                asked.append((node, time.time(), self._on(node, look, cores=0).remote(name)))
+        for node, sent_s, answer in asked:
+            try:
+                found = self.ray.get(answer, timeout=PREFLIGHT_S)
+            except self.ray.exceptions.RayError as error:
+                where = node["NodeManagerAddress"]
+                raise UsageError(f"--executor ray: {where}: {_first_line(error)}, expected an answer") from None
+            machine = found["machine"]
+            if machine in self.nodes:
+                raise UsageError(f"--executor ray: found two Ray nodes on {machine}, expected one on each machine")
+            skew_s = off_by(found["clock_s"], sent_s, time.time())
+            self.nodes[machine] = {**found, "clock_s": skew_s, "node": node}
         self.nodes = dict(sorted(self.nodes.items()))
         return self.nodes
 
@@ -142,6 +148,11 @@ def look(name: str | None) -> dict[str, Any]:
 def run_part(job: dict[str, Any]) -> Iterator[part_on_machine.Told]:
     """Run a part on this machine, in the shell that Ray was started from."""
     yield from part_on_machine.run(Job(**{**job, "lines": tuple(job["lines"])}), environment=_shell(without_ray=True))
+
+
+def off_by(clock_s: float, sent_s: float, received_s: float) -> float:
+    """The seconds by which a clock is surely off: it was read between two times of this machine."""
+    return clock_s - min(max(clock_s, sent_s), received_s)
 
 
 def differences(found: Mapping[str, Found]) -> list[str]:

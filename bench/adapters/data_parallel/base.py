@@ -32,7 +32,7 @@ class DataParallel(Protocol):
         """
 
 
-class Spread(DataParallel, Protocol):
+class KerasDevices(DataParallel, Protocol):
     """Several devices of one process, on which Keras makes its variables. `weights` are those that are trained.
 
     `trains_in_loop`: `train_on_batch` cannot split a batch, so the network needs a custom loop.

@@ -11,7 +11,7 @@ import os
 import pickle
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -37,10 +37,13 @@ LOOPBACK = Path("/sys/class/net/lo")
 class Member:
     """One process with one device: its network is wrapped, so that gradients are averaged over all processes."""
 
+    wrapped: nn.parallel.DistributedDataParallel
+
     def __init__(self, rank: int) -> None:
         self.rank = rank
         self.module: nn.Module = nn.Identity()
         self.device = torch.device("cpu")
+        self.apart = ExitStack()  # `no_sync`, while it is wanted
 
     def join(self, folder: str, size: int, *, device: str, threads: int) -> None:
         """Meet the other processes; each has its own cores if there are enough."""
@@ -58,7 +61,7 @@ class Member:
     def wrap(self, model: nn.Module) -> nn.Module:
         """The model that averages its gradients over all processes."""
         self.device = next(model.parameters()).device
-        self.module = nn.parallel.DistributedDataParallel(model)
+        self.module = self.wrapped = nn.parallel.DistributedDataParallel(model)
         return self.module
 
     def copy(self) -> str:
@@ -72,8 +75,10 @@ class Member:
         return Peaks(allocated=torch.cuda.max_memory_allocated(), reserved=torch.cuda.max_memory_reserved())
 
     def synchronise(self, *, wanted: bool) -> None:
-        """Average the gradients in the next steps, or leave that out, as `no_sync` does."""
-        self.module.require_backward_grad_sync = wanted  # type: ignore[assignment] # what `no_sync` sets
+        """Average the gradients in the next steps, or leave that out by `no_sync`."""
+        self.apart.close()
+        if not wanted:
+            self.apart.enter_context(self.wrapped.no_sync())
 
 
 Make = Callable[[Member], Adapter]
@@ -184,11 +189,10 @@ def _run(rank: int, link: Connection, others: Sequence[Connection], make: Make, 
         _serve(member, make(member), link)
     except (EOFError, KeyboardInterrupt):
         pass
-    except BaseException:
+    except Exception:  # noqa: BLE001 (the first process sees the closed pipe; the reason is in the log)
         traceback.print_exc()
-        raise
     finally:
-        os._exit(0)
+        os._exit(0)  # the objects of the first process are not ended here
 
 
 def _serve(member: Member, adapter: Adapter, link: Connection) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import altair as alt
 
+from bench.records.timing_metrics import Summary
 from bench.report.charts.look import DOUBTFUL, colour, fill, hint, panels, shape, solid
 from bench.report.figures import Row, short
 from bench.report.results import Results, lane, status, workloads
@@ -19,7 +20,7 @@ def rows(results: Results) -> list[Row]:
     return [
         *(_row(results, item, devices=1, values=(1.0, 1.0, 1.0), order=order) for item in one.values()),
         *(
-            _row(results, item, devices=places.read(item.cell.device).devices, values=item.value, order=order)
+            _row(results, item, devices=places.read(item.cell.device).devices, values=_ends(item.value), order=order)
             for item in found
         ),
     ]
@@ -44,6 +45,10 @@ def _row(
         "proven": status(results, cell.workload, lane(cell)) == "passed",
         "doubt": item.doubt if devices > 1 else "",
     }
+
+
+def _ends(found: Summary) -> tuple[float, float, float]:
+    return found.median, found.low, found.high
 
 
 def efficiency() -> dict[str, Any]:

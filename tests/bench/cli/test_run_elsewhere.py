@@ -9,6 +9,8 @@ from tests.bench.cli.conftest import Command
     ("words", "said"),
     [
         (("--executor", "slurm"), "--executor: found 'slurm', expected local or ray"),
+        (("--executor", "slurm", "--dry-run"), "--executor: found 'slurm', expected local or ray"),
+        (("--executor", "ray", "--self-check"), "--against or --self-check: found with --executor ray"),
         (("--executor", "ray", "--machine", "lab"), "--machine: found with --executor ray"),
         (("--executor", "ray", "--save-models", "--tensorboard"), "--save-models, --tensorboard: found with"),
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.run import ray_executor
-from bench.run.ray_executor import RayExecutor, differences
+from bench.run.ray_executor import RayExecutor, differences, off_by
 
 
 def machine(**changes: object) -> dict[str, Any]:
@@ -55,3 +55,10 @@ def test_without_a_cluster_the_way_to_start_one_is_told(monkeypatch: pytest.Monk
     monkeypatch.setattr(ray_executor, "_ray", lambda: SimpleNamespace(init=init))
     with pytest.raises(UsageError, match=r"found no cluster at '10.0.0.1:6379' \(nobody answers\).*ray start --head"):
         RayExecutor("10.0.0.1:6379")
+
+
+@pytest.mark.parametrize(("clock_s", "off_s"), [(100.0, 0.0), (109.9, 0.0), (110.0, 0.0), (99.0, -1.0), (170.0, 60.0)])
+def test_a_clock_that_was_read_between_question_and_answer_is_right_however_long_that_took(
+    clock_s: float, off_s: float
+) -> None:
+    assert off_by(clock_s, 100.0, 110.0) == pytest.approx(off_s)
