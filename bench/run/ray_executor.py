@@ -87,7 +87,7 @@ class RayExecutor:
         while True:
             ready, _ = self.ray.wait([*self.streams.values()], num_returns=1, timeout=ASKED_S, fetch_local=False)
             machine = next((name for name, stream in self.streams.items() if stream in ready), None)
-            found = None if machine is None else self._next(machine, self.streams[machine])
+            found = self._given_up() if machine is None else self._next(machine, self.streams[machine])
             if found is not None:
                 return found
 
@@ -99,6 +99,15 @@ class RayExecutor:
     def close(self) -> None:
         """Leave the cluster."""
         self.ray.shutdown()
+
+    def _given_up(self) -> News | None:
+        """The loss of a machine that does not answer: Ray gives up its node, and its task never ends."""
+        alive = {node["NodeID"] for node in self.ray.nodes() if node["Alive"]}
+        machine = next((name for name in self.streams if self.nodes[name]["node"]["NodeID"] not in alive), None)
+        if machine is None:
+            return None
+        del self.streams[machine]
+        return News(machine=machine, kind="lost", text="Ray has given up its node, which does not answer")
 
     def _next(self, machine: str, stream: Any) -> News | None:  # noqa: ANN401 (Ray's own)
         try:

@@ -47,14 +47,19 @@ def killed_sender(nodes: TwoNodes, process: Process) -> None:
 
 
 def stopped_node(nodes: TwoNodes, process: Process) -> None:
-    """Stop node b, as if its network were cut; Ray gives it up, and a node with its name joins."""
+    """Stop all processes of node b, as if its network were cut; Ray gives it up, and a node with its name joins."""
     raylet = _raylet(nodes, "b")
-    raylet.send_signal(signal.SIGSTOP)
+    processes = [raylet, *raylet.children(recursive=True)]
+    for item in processes:
+        item.send_signal(signal.SIGSTOP)
+    assert process.stderr is not None
+    told = next((line for line in process.stderr if "b is lost" in line), "")
+    for item in processes:
+        item.send_signal(signal.SIGCONT)
     _, err = process.communicate(timeout=600)
-    raylet.send_signal(signal.SIGCONT)
     assert process.returncode == 1, err
-    assert "b is lost" in err
-    raylet.wait(60)
+    assert "Ray has given up its node" in told
+    psutil.wait_procs([raylet], timeout=60)
     nodes.join("b")
 
 
