@@ -31,13 +31,19 @@ class Differences:
 
 
 def differences(baseline: Sequence[Record], candidate: Sequence[Record]) -> Differences:
-    """What prevents a comparison: the machine, a workload's digest, a cell's certificate."""
+    """What prevents a comparison: the machine, a workload's digest, a cell's certificate.
+
+    If each side has records of several machines, each workload is compared on its own one.
+    """
     before, after = _timed(baseline), _timed(candidate)
     common = before.keys() & after.keys()
+    apart = _elsewhere(baseline, candidate)
+    is_alike = any(not reason for reason in apart.values())
+    elsewhere = {name: reason for name, reason in apart.items() if reason} if is_alike else {}
     return Differences(
-        machines=_machines(baseline, candidate),
+        machines="" if is_alike else _machines(baseline, candidate),
         names=_names(baseline, candidate),
-        workloads=_workloads(baseline, candidate),
+        workloads=_workloads(baseline, candidate) | elsewhere,
         cells={cell: reason for cell in sorted(common) if (reason := _unproven(cell, before[cell], after[cell]))},
     )
 
@@ -148,6 +154,25 @@ def _machines(baseline: Iterable[Record], candidate: Iterable[Record]) -> str:
         f"machine: baseline {', '.join(sorted(before))}, candidate {', '.join(sorted(after))}; "
         "two runs are compared only if both come from the same machine (--machine NAME declares equal machines as one)"
     )
+
+
+def _elsewhere(baseline: Sequence[Record], candidate: Sequence[Record]) -> dict[str, str]:
+    """The workloads of both sides, each with the reason if it was not measured on one machine; empty if it was."""
+    before, after = _machines_of(baseline), _machines_of(candidate)
+    return {
+        name: f"workload {name}: measured on {_listed(before[name])} in the baseline, on {_listed(after[name])} in the "
+        "candidate; measure both on the same machine"
+        if len(before[name] | after[name]) > 1
+        else ""
+        for name in sorted(before.keys() & after.keys())
+    }
+
+
+def _machines_of(records: Iterable[Record]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for record in records:
+        found.setdefault(record.case.workload, set()).add(record.environment.machine)
+    return found
 
 
 def _workloads(baseline: Iterable[Record], candidate: Iterable[Record]) -> dict[str, str]:

@@ -138,7 +138,7 @@ def compare(
     damaged: list[str] = []
     place = Path(results) if results is not None else _place(candidate)
     after = _side(candidate, place, damaged, machine=None)
-    machine = after.records[0].environment.machine
+    machine = named_runs.machine_of(after.records)
     before = _side(baseline, place, damaged, machine=machine)
     calibrated = None if place is None else machine_files.load_calibration(place, machine)
     found = analysis.compare(

@@ -124,12 +124,13 @@ def _judged(before: "Side", after: "Side", *, results: Path, threshold: float, s
     """The verdicts on both sides, with what is known of the noise of their machine."""
     from bench.analysis.compare import Incomplete
     from bench.analysis.compare import compare as compare_records
+    from bench.records.named_runs import machine_of
 
     return compare_records(
         before.records,
         after.records,
         threshold=threshold,
-        calibration=known_spreads(results, after.records[0].environment.machine),
+        calibration=known_spreads(results, machine_of(after.records)),
         incomplete=Incomplete(baseline=before.unmeasured, candidate=after.unmeasured, subset=subset),
     )
 
@@ -143,7 +144,7 @@ def _sides(
 ) -> "tuple[Side, Side]":
     """Both sides: two runs, or the two halves of one. What could not be read goes to `unread`."""
     from bench.analysis.self_check import halves
-    from bench.records.named_runs import Side, read_side
+    from bench.records.named_runs import Side, machine_of, read_side
 
     if self_check == (candidate is not None):
         found = f"{baseline!r}{f' and {candidate!r}' if candidate else ''}{' with --self-check' if self_check else ''}"
@@ -155,8 +156,7 @@ def _sides(
         return Side(records=tuple(first)), Side(records=tuple(second))
     news = candidate.split(",")
     after = read_side(news, results=results, warn=unread.append)
-    machine = after.records[0].environment.machine
-    before = read_side(olds, results=results, machine=machine, warn=unread.append)
+    before = read_side(olds, results=results, machine=machine_of(after.records), warn=unread.append)
     if before.records == after.records:
         warn(f"{baseline} and {candidate} are the same run: nothing can differ")
     return before, after

@@ -24,6 +24,6 @@ def missing(run: "RunFolder") -> "dict[str, tuple[Case, ...]]":
     """The planned cases of a run without a record, by the id on its records; empty if there are none."""
     records = run.read(warn=lambda _: None)
     measured = {record.case for record in records}
-    cases = tuple(case for case in run.load_plan().cases if case not in measured)
+    cases = tuple(case for case in run.planned() if case not in measured)
     # The id is also the folder's name, unless somebody renamed the folder.
     return {records[0].run if records else run.name: cases} if cases else {}

@@ -170,7 +170,8 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
     options = options_of(found, plan)
     if options.executor != "local" and not dry_run:
         run_elsewhere.resume(found, options, reports=reports)
-    asked, machine = located(found, plan, options), machine_name(options.machine)
+    asked = located(found, plan, options)
+    machine = machine_name(options.machine) if options.executor == "local" else plan.options["machine"]
     request = replace(check(asked), left_out=())  # its pairs are settled
     if machine != plan.options["machine"]:
         fail(
@@ -223,6 +224,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     `expected` are the seconds that each case probably takes.
     """
     from bench.analysis import time_breakdown
+    from bench.records.store import LOGS
     from bench.report import activity
     from bench.run import runner
     from bench.run.settings import RunSettings
@@ -237,7 +239,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         block_seconds=request.block_seconds,
         processes=request.selection.processes,
         limit_s=options.time_limit,
-        logs=store.folder / "artifacts" / "logs",
+        logs=store.folder / LOGS,
         models=store.folder / "artifacts" / "models" if options.save_models else None,
         append=_keeper(store, options),
         next_order=store.next_order(),

@@ -85,8 +85,8 @@ def connected() -> "RayExecutor":
 def _send(store: "RunFolder", options: Options, executor: "RayExecutor", *, reports: Path) -> Never:
     from bench.cli.run_end import exit_code, reported
     from bench.records.record_lines import from_line
-    from bench.records.store import RECORDS, RunFolder
-    from bench.run.sender import send
+    from bench.records.store import LOGS, RECORDS, RunFolder
+    from bench.run.sender import News, send
 
     plan = store.load_plan()
     folder = store.folder.parent.parent
@@ -94,8 +94,11 @@ def _send(store: "RunFolder", options: Options, executor: "RayExecutor", *, repo
     def on(machine: str) -> RunFolder:
         return RunFolder(folder / machine / store.name / RECORDS)
 
-    def keep(machine: str, line: str) -> None:
-        on(machine).append(from_line(line))
+    def keep(news: News) -> None:
+        if news.kind == "line":
+            on(news.machine).append(from_line(news.text))
+        else:
+            _add_to_log(on(news.machine).folder / LOGS / news.name, news.text)
 
     executor.job = lambda part, machine: _job(part, on(machine), plan, executor.found(machine))
     try:
@@ -106,10 +109,17 @@ def _send(store: "RunFolder", options: Options, executor: "RayExecutor", *, repo
         executor.close()
     records, written, is_whole = reported(store, options, reports=reports)
     say(f"\nrecords: {store.place}\nreport: {written}")
-    missing = [part.workload for part in (*sent.lost, *sent.left)]
+    missing = list(dict.fromkeys(case.workload for case in store.missing(warn=lambda _: None)))
     if missing:
         note(f"not measured completely: {', '.join(missing)}; `{resuming(store, reports=reports)}` measures the rest")
     raise SystemExit(first_of(FAILED if missing or not is_whole else 0, *sent.codes.values(), exit_code(records)))
+
+
+def _add_to_log(path: Path, text: str) -> None:
+    """Write what a part has left in a log; an earlier attempt may have written there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _parts(store: "RunFolder") -> "Sequence[Part]":
@@ -126,11 +136,13 @@ def _job(part: "Part", run: "RunFolder", plan: "Plan", machine: Mapping[str, Any
     from bench.records.record import to_json
     from bench.records.store import Plan
     from bench.run.part_on_machine import Job
+    from bench.workload import places
 
     own = run.load_plan().cases if run.plan.is_file() else ()
     if all(case.workload != part.workload for case in own):
         asked = plan.options["options"]
-        threads = machine["cores"] if asked["threads"] is None else asked["threads"]
+        devices = max(places.read(case.device).devices for case in plan.cases)
+        threads = max(1, machine["cores"] // devices) if asked["threads"] is None else asked["threads"]
         own = (*own, *(replace(case, threads=threads) for case in plan.cases if case.workload == part.workload))
         given = asked | {"executor": "local", "machine": machine["given"]}
         run.save_plan(Plan(cases=own, options={**plan.options, "options": given, "machine": run.folder.parent.name}))

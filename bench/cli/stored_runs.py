@@ -45,7 +45,7 @@ def read(
         if run.plan.is_file():
             plan = run.load_plan()
             if unfinished is not None:
-                _tell_of_missing(run, plan, found, unfinished)
+                _tell_of_missing(run, found, unfinished)
             commands[run.name] = options_of(run, plan).command()
     if not records:
         fail(f"{', '.join(names)}: found no records", NOTHING)
@@ -53,12 +53,12 @@ def read(
     return records, "\n".join(lines) or None
 
 
-def _tell_of_missing(run: "RunFolder", plan: "Plan", stored: Sequence["Record"], incomplete: Tell) -> None:
-    measured = {record.case for record in stored}
-    missing = [case for case in plan.cases if case not in measured]
+def _tell_of_missing(run: "RunFolder", stored: Sequence["Record"], incomplete: Tell) -> None:
+    measured, planned = {record.case for record in stored}, run.planned()
+    missing = [case for case in planned if case not in measured]
     if missing and stored:
         incomplete(
-            f"{run.name}: {len(missing)} of {len(plan.cases)} planned cases have no record: the run was interrupted, "
+            f"{run.name}: {len(missing)} of {len(planned)} planned cases have no record: the run was interrupted, "
             f"or its records file was cut off. `{resuming(run)}` measures them"
         )
 

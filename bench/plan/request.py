@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,7 +183,7 @@ def _selection(options: Options, suite: Suite) -> tuple[Selection, Sizes, tuple[
         batch_sizes_for_training=sizes.named,
         processes=_positive("processes", suite.processes if options.processes is None else options.processes),
         seeds=_positive("seeds", options.seeds),
-        threads=_threads(options.threads, devices=max((places.read(item).devices for item in together), default=1)),
+        threads=_threads(options, devices=max((places.read(item).devices for item in together), default=1)),
         purposes=("learning",) if options.grid else _purposes(options.purpose, suite, sizes),
         modes=how,
         precisions=numbers,
@@ -312,10 +313,14 @@ def _only(path: Path) -> frozenset[Cell]:
         raise UsageError(f"--only: {path}: {unreadable(error)}, expected a JSON file with a list of cells") from None
 
 
-def _threads(asked: int | None, *, devices: int) -> int:
-    """The threads of each framework; the default shares the cores among several CPU devices."""
-    available = available_cores()
-    if asked is not None and not 1 <= asked <= available:
+def _threads(options: Options, *, devices: int) -> int:
+    """The threads of each framework; the default shares the cores among several CPU devices.
+
+    Other machines know their own cores, and check the number themselves.
+    """
+    asked, available = options.threads, available_cores()
+    most_here = available if options.executor == "local" else sys.maxsize
+    if asked is not None and not 1 <= asked <= most_here:
         whose = "the number of cores of this machine"
         if why := _why("processors"):
             whose = f"the cores that this process may use{why}"

@@ -28,7 +28,7 @@ class Baseline:
 
 
 def set_baseline(results: Path, run: RunFolder, *, who: str, why: str) -> Baseline:
-    """Make `run` the baseline of its machine: later runs are compared with it.
+    """Make `run` the baseline of its machine: later runs are compared with it. Several machines share one.
 
     Raises UsageError if the run is not stored under `results`, since it could not be found again. Raises BenchError if
     the file cannot be written.
@@ -37,14 +37,16 @@ def set_baseline(results: Path, run: RunFolder, *, who: str, why: str) -> Baseli
         raise UsageError(
             f"{run.folder}: found a run outside of {results}, expected one in it; choose the folder with --results DIR"
         )
+    parts = run.parts()
+    kept_by = parts[0].folder.parent if len(parts) == 1 else run.folder.parent
     found = Baseline(
-        machine=run.folder.parent.name,
+        machine=kept_by.name,
         run=run.name,
         who=who,
         when=datetime.now(tz=UTC).isoformat(timespec="seconds"),
         why=why,
     )
-    path = run.folder.parent / BASELINE
+    path = kept_by / BASELINE
     with writing(path):
         replaced(path, asdict(found))
     _sent(results, path)

@@ -72,9 +72,18 @@ def side(stored: Stored, *, warn: Warn) -> Side:
     return Side(records=tuple(records), unmeasured=tuple(case for case in planned if case not in measured))
 
 
+def machine_of(records: Sequence[Record]) -> str:
+    """The machine of these records, by which its baseline and its calibration are found; `several-machines` for more.
+
+    Raises IndexError if there are no records.
+    """
+    machines = {record.environment.machine for record in records}
+    return records[0].environment.machine if len(machines) == 1 else store.SEVERAL
+
+
 def _planned(run: RunFolder, warn: Warn) -> tuple[Case, ...]:
     try:
-        return run.load_plan().cases
+        return run.planned()
     except UsageError:
         warn(
             f"{run.plan}: found a plan that cannot be read, expected that of `levelfield run`, so nobody knows whether "

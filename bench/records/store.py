@@ -23,6 +23,7 @@ from bench.records.records_file import Warn, read
 RECORDS = "records.jsonl"
 PLAN = Path("artifacts", "plan.json")
 PROCESS = Path("artifacts", "process.json")
+LOGS = Path("artifacts", "logs")  # of the libraries, in the folder of a run
 LATEST = ("latest", "last")
 SEVERAL = "several-machines"  # in place of a machine: the plan of a run whose parts are in the folders of machines
 SHOWN = 5
@@ -210,15 +211,18 @@ class RunFolder:
             return unknown_process()
 
     def missing(self, *, warn: Warn) -> list[Case]:
-        """The cases of the plan without a record of any outcome. Raises UsageError if there is no plan.
+        """The planned cases without a record of any outcome. Raises UsageError if there is no plan."""
+        measured = {record.case for record in self.read(warn=warn)}
+        return [case for case in self.planned() if case not in measured]
+
+    def planned(self) -> tuple[Case, ...]:
+        """The cases of the plan. Raises UsageError if there is none.
 
         Where a machine has begun a workload, its own plan counts: it has the threads of that machine.
         """
-        measured = {record.case for record in self.read(warn=warn)}
         begun = [case for run in self.parts() if run != self for case in run.load_plan().cases]
         names = {case.workload for case in begun}
-        planned = [*begun, *(case for case in self.load_plan().cases if case.workload not in names)]
-        return [case for case in planned if case not in measured]
+        return (*begun, *(case for case in self.load_plan().cases if case.workload not in names))
 
 
 def new_run(results: Path, *, machine: str) -> RunFolder:

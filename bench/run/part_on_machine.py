@@ -1,7 +1,8 @@
 """Runs a part of a run on the machine to which it was sent: `levelfield run --resume` in a process of its own.
 
 The part is a run with the same id, whose plan has the cases of one workload. Its folder stays in the user's cache until
-the part has ended, so that a record is never lost: if the part is sent again, its first lines are those left there.
+the sender has taken the end of the part, so that no record is lost: if the part is sent again, its first lines are
+those left there.
 """
 
 import os
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,13 @@ from typing import Any
 
 from bench import cache
 from bench.records.record_lines import place_of
-from bench.records.store import PLAN, RECORDS, RunFolder
+from bench.records.store import LOGS, PLAN, RECORDS, RunFolder
 
 LOOK_S = 0.2  # between two looks for new lines
 PATIENCE_S = 60.0  # for a run to end after an interrupt
 LONGEST = 300  # characters of what a run said last
+LONGEST_LOG = 50_000  # characters of the end of a log
+FAILED = 1
 PARENT_DIED = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
@@ -41,8 +44,9 @@ Told = Mapping[str, Any]
 
 
 def run(job: Job, *, environment: Mapping[str, str]) -> Iterator[Told]:
-    """Each new record as a line, and at last the exit code; one part at a time on a machine.
+    """Each new record as a line, then the ends of the logs and the exit code; one part at a time on a machine.
 
+    When the generator goes on after the exit code, everything has arrived, and the folder of the part is removed.
     `environment` is the shell that the user of this machine has.
     """
     import filelock
@@ -67,7 +71,9 @@ def _measured(job: Job, environment: Mapping[str, str]) -> Iterator[Told]:
     results = cache.folder() / "parts" / f"{job.run}-{job.machine}"
     folder = RunFolder(results / job.machine / job.run / RECORDS)
     known = set(map(place_of, job.lines))
-    _wait_for_an_earlier_attempt(folder)
+    if not _is_free(folder):
+        yield {"kind": "ended", "code": FAILED, "text": "an earlier attempt still runs there; continue the run later"}
+        return
     _prepare(folder, job)
     command = [sys.executable, "-m", "bench", "run", "--resume", job.run, "--results", str(results)]
     with tempfile.TemporaryFile("w+b") as said:
@@ -89,17 +95,33 @@ def _measured(job: Job, environment: Mapping[str, str]) -> Iterator[Told]:
         yield from _new(folder.records, known)
         said.seek(0)
         last = said.read().decode("utf-8", "replace").strip().splitlines()[-1:]
+    yield from _logs(folder)
+    yield {"kind": "ended", "code": code if code >= 0 else FAILED, "text": _why(code, last)}
     shutil.rmtree(results, ignore_errors=True)
-    yield {"kind": "ended", "code": code, "text": last[0][:LONGEST] if last and code else ""}
 
 
-def _wait_for_an_earlier_attempt(folder: RunFolder) -> None:
-    """Return when the process of an earlier attempt has ended: as long as it runs, `run --resume` refuses."""
+def _why(code: int, last: Sequence[str]) -> str:
+    """Why a run failed: what it said last, or the signal that ended it; empty if it did not fail."""
+    if code < 0:
+        return f"ended by {signal.Signals(-code).name}"
+    return last[0][:LONGEST] if last and code else ""
+
+
+def _is_free(folder: RunFolder) -> bool:
+    """Wait for the process of an earlier attempt, and say whether it has ended: before, `run --resume` refuses."""
     for _ in range(round(PATIENCE_S / LOOK_S)):
         process = folder.measured_by()
         if process is None or process.state() != "running":
-            return
+            return True
         time.sleep(LOOK_S)
+    return False
+
+
+def _logs(folder: RunFolder) -> Iterator[Told]:
+    """The end of each file in which libraries have written."""
+    for path in sorted((folder.folder / LOGS).glob("*.log")):
+        if text := path.read_text("utf-8", "replace")[-LONGEST_LOG:]:
+            yield {"kind": "log", "name": path.name, "text": text}
 
 
 def _prepare(folder: RunFolder, job: Job) -> None:

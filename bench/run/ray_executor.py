@@ -38,7 +38,7 @@ class RayExecutor:
         self.ray = _ray()
         try:
             self.ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
-        except ConnectionError as error:
+        except (ConnectionError, RuntimeError) as error:  # nobody there, or another version of Ray
             raise UsageError(
                 f"--executor ray: found no cluster at {address!r} ({error}), expected one: start it with `ray start "
                 "--head`, and join other machines with `ray start --address`"
@@ -58,7 +58,7 @@ class RayExecutor:
                 found = self.ray.get(answer, timeout=PREFLIGHT_S)
             except self.ray.exceptions.RayError as error:
                 where = node["NodeManagerAddress"]
-                raise UsageError(f"--executor ray: {where}: {_first_line(error)}, expected an answer") from None
+                raise UsageError(f"--executor ray: {where}: {_reason(error)}, expected an answer") from None
             machine = found["machine"]
             if machine in self.nodes:
                 raise UsageError(f"--executor ray: found two Ray nodes on {machine}, expected one on each machine")
@@ -80,7 +80,9 @@ class RayExecutor:
         node = self.nodes[machine]["node"]
         resources = node["Resources"]
         task = self._on(node, run_part, cores=resources.get("CPU", 1), gpus=resources.get("GPU", 0))
-        self.streams[machine] = task.options(num_returns="streaming").remote(asdict(self.job(part, machine)))
+        # The part waits until its last news is taken: then everything before is kept, and it may be removed there.
+        one_by_one = task.options(num_returns="streaming", _generator_backpressure_num_objects=1)
+        self.streams[machine] = one_by_one.remote(asdict(self.job(part, machine)))
 
     def news(self) -> News:
         """The next news of any machine."""
@@ -118,10 +120,13 @@ class RayExecutor:
         except self.ray.exceptions.TaskCancelledError:
             del self.streams[machine]
             return News(machine=machine, kind="ended", code=130, text="interrupted")
+        except self.ray.exceptions.RayTaskError as error:  # the part failed, and the machine did not
+            del self.streams[machine]
+            return News(machine=machine, kind="ended", code=1, text=_reason(error))
         except (self.ray.exceptions.RayError, OSError) as error:
             del self.streams[machine]
-            return News(machine=machine, kind="lost", text=_first_line(error))
-        return News(machine=machine, kind=told["kind"], text=told.get("text", ""), code=told.get("code", 0))
+            return News(machine=machine, kind="lost", text=_reason(error))
+        return News(machine=machine, **told)
 
     def _on(self, node: Found, function: Callable[..., Any], *, cores: float, gpus: float = 0) -> Any:  # noqa: ANN401 (Ray's own)
         """The function as a task on this node."""
@@ -199,8 +204,11 @@ def _shell(*, without_ray: bool = False) -> dict[str, str]:
     return {name: value for name, value in found.items() if not (without_ray and name.startswith("RAY_"))}
 
 
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+def _reason(error: BaseException) -> str:
+    """The first line of an error; of an error in a task, its kind and what it says itself."""
+    cause = getattr(error, "cause", None)
+    kind = f"{type(cause).__name__}: " if cause is not None else ""
+    return kind + next(iter(str(cause or error).strip().splitlines()), type(error).__name__)
 
 
 def _ray() -> Any:  # noqa: ANN401 (a module)

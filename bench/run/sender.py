@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-Kind = Literal["line", "told", "ended", "lost"]
+Kind = Literal["line", "log", "told", "ended", "lost"]
 
 
 class Part(NamedTuple):
@@ -20,11 +20,15 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """What a machine tells of its part: a record as a `line`, a sentence, its end with an exit code, or its loss."""
+    """What a machine tells of its part: a record as a `line`, a sentence, its end with an exit code, or its loss.
+
+    A `log` is the end of a file with this `name`, in which libraries have written.
+    """
 
     machine: str
     kind: Kind
     text: str = ""
+    name: str = ""
     code: int = 0
 
 
@@ -53,12 +57,12 @@ class Sent:
     left: tuple[Part, ...] = ()
 
 
-Keep = Callable[[str, str], None]  # the machine, and the line of a record
+Keep = Callable[[News], None]  # for each record and each log
 Tell = Callable[[str], None]
 
 
 def send(parts: Iterable[Part], executor: Executor, *, keep: Keep, tell: Tell) -> Sent:
-    """Run all parts, and keep each record as soon as it arrives.
+    """Run all parts, and keep each record and log as soon as it arrives.
 
     After an interrupt the machines are told to stop, their last records are kept, and it is raised again.
     """
@@ -69,10 +73,10 @@ def send(parts: Iterable[Part], executor: Executor, *, keep: Keep, tell: Tell) -
     try:
         while True:
             for part, machine in _pairs(waiting, [name for name in able if name not in busy]):
-                waiting.remove(part)
-                busy[machine] = part
                 tell(f"{part.workload}: begins on {machine}")
-                executor.start(part, machine)
+                executor.start(part, machine)  # it may take long, and be interrupted
+                busy[machine] = part
+                waiting.remove(part)
             if not busy:
                 return Sent(codes=codes, lost=tuple(lost), left=tuple(waiting))
             news = executor.news()
@@ -101,10 +105,10 @@ def _pairs(waiting: Sequence[Part], free: Sequence[str]) -> Iterator[tuple[Part,
 
 
 def _noted(news: News, busy: dict[str, Part], codes: dict[str, int], *, keep: Keep, tell: Tell) -> None:
-    """Keep a record, pass on a sentence, or note an end."""
+    """Keep a record or a log, pass on a sentence, or note an end."""
     workload = busy[news.machine].workload
-    if news.kind == "line":
-        keep(news.machine, news.text)
+    if news.kind in {"line", "log"}:
+        keep(news)
     elif news.kind == "told":
         tell(f"{workload} on {news.machine}: {news.text}")
     elif news.kind == "ended":

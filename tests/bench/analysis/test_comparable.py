@@ -27,6 +27,23 @@ def test_different_machines_or_workloads_are_not_comparable() -> None:
     assert {row.cell.workload for row in found.rows} == {"digits-cnn", "digits-lstm"}
 
 
+def test_runs_on_several_machines_are_compared_workload_by_workload() -> None:
+    def on(machines: dict[str, str], *, slowdown: float = 1.0) -> list[Record]:
+        return [
+            replace(item, environment=replace(ENVIRONMENT, machine=machines[item.case.workload]))
+            for item in quick_run(slowdown=slowdown)
+        ]
+
+    before = {"digits-dnn": "a", "digits-cnn": "b", "digits-lstm": "a"}
+    found = compare(on(before), on(before, slowdown=1.2), threshold=THRESHOLD)
+    assert {row.cell.workload for row in found.rows} == set(before)
+    assert found.exit_code == 3
+    moved = compare(on(before), on(before | {"digits-lstm": "b"}, slowdown=1.2), threshold=THRESHOLD)
+    assert {row.cell.workload for row in moved.rows} == {"digits-dnn", "digits-cnn"}
+    assert moved.exit_code == 5
+    assert "workload digits-lstm: measured on a in the baseline, on b in the candidate" in moved.not_comparable[0]
+
+
 @pytest.mark.parametrize("certificate", ["failed", None])
 @pytest.mark.parametrize("unproven", [0, 1])
 def test_changed_code_needs_a_certificate_on_both_sides(certificate: str | None, unproven: int) -> None:

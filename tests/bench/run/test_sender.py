@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from bench.run.sender import Part, Sent, send
+from bench.run.sender import News, Part, Sent, send
 from tests.bench.run.scripted_machines import ScriptedMachines
 
 WORKLOADS = ("dnn", "cnn", "lstm", "gru", "rnn")
@@ -20,10 +20,10 @@ class Kept:
         self.lines: list[tuple[str, str]] = []
         self.told: list[str] = []
 
-    def keep(self, machine: str, line: str) -> None:
+    def keep(self, news: News) -> None:
         """Store a line."""
-        if (machine, line) not in self.lines:
-            self.lines.append((machine, line))
+        if (news.machine, news.text) not in self.lines:
+            self.lines.append((news.machine, news.text))
 
     def parts(self) -> list[Part]:
         """What is left to measure, each part with the machine that has begun it."""
