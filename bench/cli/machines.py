@@ -15,9 +15,9 @@ def machines() -> None:
     1 if the machines differ in a way that keeps them from sharing a run.
     """
     from bench.report import terminal
-    from bench.run.ray_executor import RayExecutor, differences
+    from bench.run.ray_executor import AUTO, RayExecutor, differences
 
-    executor = RayExecutor(os.environ.get(ADDRESS, "auto"))
+    executor = RayExecutor(os.environ.get(ADDRESS, AUTO))
     try:
         found = executor.preflight()
     finally:

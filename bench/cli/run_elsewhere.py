@@ -70,15 +70,17 @@ def resume(store: "RunFolder", options: Options, *, reports: Path) -> Never:
 
 def connected() -> "RayExecutor":
     """The cluster, whose machines are all fit to share a run; fails with each difference."""
-    from bench.run.ray_executor import RayExecutor, differences
+    from bench.run.ray_executor import AUTO, RayExecutor, differences
 
-    executor = RayExecutor(os.environ.get(ADDRESS, "auto"))
+    address = os.environ.get(ADDRESS, AUTO)
+    executor = RayExecutor(address)
     with errors.status("asking the machines of the cluster"):
         found = executor.preflight()
     wrong = differences(found)
     if wrong:
         executor.close()
-        fail("--executor ray: the machines differ, expected equal ones:\n  " + "\n  ".join(wrong), USAGE)
+        fail("--executor ray: these machines cannot share a run:\n  " + "\n  ".join(wrong), USAGE)
+    note(f"cluster {address}: {', '.join(found)}")
     return executor
 
 
@@ -86,6 +88,7 @@ def _send(store: "RunFolder", options: Options, executor: "RayExecutor", *, repo
     from bench.cli.run_end import exit_code, reported
     from bench.records.record_lines import from_line
     from bench.records.store import LOGS, RECORDS, RunFolder
+    from bench.report import case_lines
     from bench.run.sender import News, send
 
     plan = store.load_plan()
@@ -96,7 +99,9 @@ def _send(store: "RunFolder", options: Options, executor: "RayExecutor", *, repo
 
     def keep(news: News) -> None:
         if news.kind == "line":
-            on(news.machine).append(from_line(news.text))
+            record = from_line(news.text)
+            on(news.machine).append(record)
+            note(f"{news.machine}: {case_lines.line(record)}")
         else:
             _add_to_log(on(news.machine).folder / LOGS / news.name, news.text)
 

@@ -5,6 +5,7 @@ https://docs.ray.io/en/latest/ray-core/scheduling/index.html
 """
 
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -24,6 +25,10 @@ LARGEST_SKEW_S = 5.0
 PREFLIGHT_S = 120.0
 ASKED_S = 1.0  # the longest wait for news before an interrupt is noticed
 
+AUTO = "auto"  # the cluster of this machine
+START = "start it with `ray start --head`, and join other machines with `ray start --address`"
+ANSWER_S = 10.0
+
 Found = Mapping[str, Any]
 MakeJob = Callable[[Part, str], Job]
 
@@ -36,12 +41,13 @@ class RayExecutor:
 
     def __init__(self, address: str) -> None:
         self.ray = _ray()
+        _check_answers(address)
         try:
             self.ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
         except (ConnectionError, RuntimeError) as error:  # nobody there, or another version of Ray
             raise UsageError(
-                f"--executor ray: found no cluster at {address!r} ({error}), expected one: start it with `ray start "
-                "--head`, and join other machines with `ray start --address`"
+                f"--executor ray: found no cluster at {address!r} that lets this command in ({_reason(error)}), "
+                f"expected one: {START}. If it asks for a token, set RAY_AUTH_MODE=token"
             ) from None
         self.nodes: dict[str, Found] = {}
         self.streams: dict[str, Any] = {}
@@ -170,11 +176,15 @@ def off_by(clock_s: float, sent_s: float, received_s: float) -> float:
 
 
 def differences(found: Mapping[str, Found]) -> list[str]:
-    """Why these machines cannot share a run: each difference with the machines that have it."""
-    lines = []
+    """Why these machines cannot share a run: each difference with the machines that have it.
+
+    This command makes the plan, so its own code counts too.
+    """
+    here, lines = {"this command": look(None)}, list[str]()
     for what in ("python", "ray", "levelfield", "commit", "versions"):
         values: dict[str, list[str]] = {}
-        for machine, item in found.items():
+        also = here if what in {"levelfield", "commit"} else {}
+        for machine, item in (*found.items(), *also.items()):
             values.setdefault(str(item[what]), []).append(machine)
         if len(values) > 1:
             lines.append(f"{what}: " + "; ".join(f"{', '.join(names)} has {value}" for value, names in values.items()))
@@ -192,6 +202,19 @@ def differences(found: Mapping[str, Found]) -> list[str]:
     if late:
         lines.append(f"clock: {', '.join(late)}, expected at most {LARGEST_SKEW_S:g} s")
     return lines
+
+
+def _check_answers(address: str) -> None:
+    """Refuse an address at which nobody listens: Ray would wait for minutes."""
+    if address == AUTO:
+        return
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal()) or "/" in host:
+        raise UsageError(f"RAY_ADDRESS: found {address!r}, expected HOST:PORT, as `ray start --head` prints it")
+    try:
+        socket.create_connection((host, int(port)), timeout=ANSWER_S).close()
+    except OSError as error:
+        raise UsageError(f"RAY_ADDRESS: nobody answers at {address} ({error}), expected a cluster: {START}") from None
 
 
 def _shell(*, without_ray: bool = False) -> dict[str, str]:

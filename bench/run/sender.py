@@ -85,6 +85,7 @@ def send(parts: Iterable[Part], executor: Executor, *, keep: Keep, tell: Tell) -
                 able.remove(news.machine)
                 lost.append(Part(busy.pop(news.machine).workload, news.machine))
     except KeyboardInterrupt:
+        tell("interrupted: the machines end what they measure now")
         executor.stop()
         while busy:
             news = executor.news()
