@@ -6,6 +6,8 @@ BenchError
 ├── NotComparableError      two runs differ in machine or workload: exit 5
 ├── NothingMeasuredError    there is nothing to show or to compare: exit 6
 └── UnavailableError        a framework cannot run a case: the case ends as `unavailable`
+
+UnsentWarning               records are stored on this machine, but not at the address of the results
 """
 
 import json
@@ -148,6 +150,10 @@ class NothingMeasuredError(BenchError):
 
 class UnavailableError(BenchError):
     """Raised if a framework cannot run a case; the message is the reason."""
+
+
+class UnsentWarning(UserWarning):
+    """Warns that records are stored on this machine, but could not be written to the address of the results."""
 
 
 def expected(mistake: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from bench.cli import baseline, check, compare, demo, doctor, init, machines, predict, report, run, tune, verify, watch
-from bench.cli.console import INTERRUPTED, USAGE, fail, say_version
+from bench.cli.console import INTERRUPTED, USAGE, fail, say_version, unsent_as_lines
 from bench.cli.examples import epilog
 from bench.cli.list import list_
 from bench.cli.show import show_
@@ -74,7 +74,7 @@ def main() -> None:
     if len(sys.argv) == 1:
         sys.argv.append("--help")
     try:
-        with remembered():
+        with remembered(), unsent_as_lines():
             code = app(standalone_mode=False)
     except BenchError as error:
         fail(str(error), error.exit_code)

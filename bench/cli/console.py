@@ -2,10 +2,11 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Annotated, Never
+from typing import Annotated, Any, Never
 
 import typer
 from rich.console import Console, RenderableType
@@ -13,7 +14,7 @@ from rich.text import Text
 
 from bench.cli import completion
 from bench.cli.options import as_option
-from bench.errors import PRECEDENCE, ExitCode, unknown
+from bench.errors import PRECEDENCE, ExitCode, UnsentWarning, unknown
 from bench.plan.options import COMPARE, DEVICE, FRAMEWORK, PRECISION, WHERE, WORKLOAD, Help
 from bench.version import __version__
 
@@ -31,9 +32,10 @@ errors = Console(stderr=True)
 
 def results_folder(text: str) -> Path:
     """The folder of results that an option means; for an address the local folder that mirrors it."""
-    from bench.records import remote_results
+    from bench.records.remote_files import is_address
+    from bench.records.remote_results import mirror
 
-    return remote_results.mirror(str(text)) if remote_results.is_address(str(text)) else Path(text)
+    return mirror(str(text)) if is_address(str(text)) else Path(text)
 
 
 Results = Annotated[
@@ -130,6 +132,23 @@ def note(line: str) -> None:
 def warn(message: str) -> None:
     """Print a warning beside the output."""
     errors.print(Text(f"warning: {message}", style="yellow"), soft_wrap=True)
+
+
+@contextmanager
+def unsent_as_lines() -> Iterator[None]:
+    """Print each warning of unsent records as one line, for as long as the context lasts."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show_one(message: Warning | str, category: type[Warning], *place: Any, **named: Any) -> None:  # noqa: ANN401 (of Python)
+            if category is UnsentWarning:
+                warn(str(message))
+            else:
+                usual(message, category, *place, **named)
+
+        warnings.showwarning = show_one
+        warnings.simplefilter("always", UnsentWarning)
+        yield
 
 
 def warn_of_load() -> None:

@@ -57,8 +57,10 @@ def baselines(results: Path) -> list[Baseline]:
     """The baseline of every machine that has one. Raises UsageError for a damaged file."""
     found = []
     remote = remote_results.of(results)
-    for machine in remote_results.machines(remote) if remote is not None else ():
-        _fetched(results, results / machine / BASELINE)
+    if remote is not None:  # a machine whose last file was removed at the address is only known here
+        known = {path.parent.name for path in results.glob(f"*/{BASELINE}")}
+        for machine in sorted(known.union(remote_results.machines(remote))):
+            _fetched(results, results / machine / BASELINE)
     for path in sorted(results.glob(f"*/{BASELINE}")):
         try:
             found.append(TypeAdapter(Baseline).validate_json(path.read_bytes()))

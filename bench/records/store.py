@@ -1,6 +1,5 @@
 """Writes and reads results: one record per line in <machine>/<run>/records.jsonl, other files in <run>/artifacts."""
 
-import fcntl
 import json
 import math
 import os
@@ -14,16 +13,18 @@ from typing import Annotated, Any, final
 from pydantic import Field, TypeAdapter, ValidationError
 
 from bench.errors import BenchError, NothingMeasuredError, UsageError, unreadable
-from bench.records import remote_results
+from bench.records import remote_results, sending
 from bench.records.measuring_process import MeasuringProcess, this_process, unknown_process
 from bench.records.record import Case, Record, last_attempts, to_json
 from bench.records.record_lines import to_line
 from bench.records.records_file import Warn, read
+from bench.records.shared_lines import append, locked
 
 RECORDS = "records.jsonl"
 PLAN = Path("artifacts", "plan.json")
 PROCESS = Path("artifacts", "process.json")
 LOGS = Path("artifacts", "logs")  # of the libraries, in the folder of a run
+BEGUN_HERE = "begun-here"  # the empty file of a run in a mirror that was begun with this mirror; it is never sent
 LATEST = ("latest", "last")
 SEVERAL = "several-machines"  # in place of a machine: the plan of a run whose parts are in the folders of machines
 SHOWN = 5
@@ -70,15 +71,20 @@ class RunFolder:
     @property
     def place(self) -> str:
         """Where the records are, as people name it: the path of their file, or the address that its folder mirrors."""
-        address = remote_results.address_of(self.results)
-        if address is None and self.folder.parent.name == SEVERAL:
-            return str(self.folder.parent.parent / "*" / self.name)
-        return str(self.records) if address is None else f"{address}/{remote_results.RUNS}/{self.name}"
+        address, is_whole = remote_results.address_of(self.results), self.folder.parent.name != SEVERAL
+        if address is None:
+            return str(self.records if is_whole else self.folder.parent.parent / "*" / self.name)
+        return f"{address}/{remote_results.RUNS}/{self.name}@{self.folder.parent.name if is_whole else '*'}"
 
     @property
     def plan(self) -> Path:
         """The path of the run's plan; the file may not exist."""
         return self.folder / PLAN
+
+    @property
+    def files(self) -> remote_results.RunFiles:
+        """The files of the run that a mirror shares with its address."""
+        return remote_results.RunFiles(self.folder, self.records, self.plan)
 
     @property
     def process(self) -> Path:
@@ -91,24 +97,15 @@ class RunFolder:
         Several processes may append at the same time. If a killed process left an incomplete line, that line is ended
         first. Raises BenchError if the file cannot be written.
 
-        A mirror also writes the record to its address. If that fails, `measuring` tries again at the end.
+        A mirror also writes the record to its address. If that fails, `measuring` tries again at the end. Raises
+        TakenError if another process has written another record there.
         """
         line = to_line(record)
-        with writing(self.records):
-            descriptor = os.open(self.records, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)  # released with the descriptor
-                whole = f"{_line_end(descriptor)}{line}\n".encode()
-                written = os.write(descriptor, whole)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            if written < len(whole):
-                raise OSError(f"only {written} of {len(whole)} bytes were written: the disk may be full")
+        with writing(self.records), locked(self.records) as descriptor:
+            append(descriptor, f"{line}\n".encode())
         remote = remote_results.of(self.results)
         if remote is not None:
-            with suppress(BenchError):
-                remote_results.send_record(remote, self.folder, line)
+            sending.send_record(remote, self.files, line=line)
 
     def read(self, *, warn: Warn) -> list[Record]:
         """The records in the order in which they were stored; of a repeated case only the last attempt.
@@ -130,24 +127,11 @@ class RunFolder:
         remote = remote_results.of(self.results)
         if remote is None or self.results is None:
             return
-        remote_results.fetch(remote, self.folder, self.records, self.plan)
+        remote_results.fetch(remote, self.files)
         if self.folder.parent.name == SEVERAL:
             for machine, name in remote_results.runs(remote):
                 if name == self.name and machine != SEVERAL:
                     RunFolder(self.results / machine / name / RECORDS).fetch()
-
-    def _send(self) -> None:
-        """Write what the address of a mirror lacks of this run. Raises BenchError if that fails."""
-        remote = remote_results.of(self.results)
-        if remote is None:
-            return
-        try:
-            remote_results.send(remote, self.folder, self.records, self.plan)
-        except BenchError as error:
-            raise BenchError(
-                f"{error}. Nothing is lost: the records are in {self.folder}; `levelfield run --resume {self.name} "
-                f"--results {remote.address}` sends them"
-            ) from None
 
     def has_records(self) -> bool:
         """Whether a record was stored."""
@@ -159,12 +143,14 @@ class RunFolder:
         return 1 + max((record.order for record in read(self.records, warn=lambda _: None)), default=-1)
 
     def save_plan(self, plan: Plan) -> None:
-        """Store the plan of the run. Raises BenchError if it cannot be written."""
+        """Store the plan of the run, in place of an earlier one. Raises BenchError if it cannot be written."""
         cases = [to_json(case) for case in plan.cases]
         content = {"cases": cases, "options": dict(plan.options), "estimates_s": plan.estimates_s}
         with writing(self.plan):
             replaced(self.plan, content)
-        self._send()
+        remote = remote_results.of(self.results)
+        if remote is not None:
+            sending.send_plan(remote, self.files)
 
     def load_plan(self) -> Plan:
         """The plan of the run. Raises UsageError if there is no plan that this version can read."""
@@ -185,17 +171,27 @@ class RunFolder:
 
         The file stays if the process is killed, or if it names another one by then. Raises BenchError if it cannot be
         written.
+
+        At the end a mirror sends what its address lacks. Raises BenchError if that fails; after another exception, that
+        one is kept, and an UnsentWarning is given.
         """
         this = this_process()
         with writing(self.process):
             replaced(self.process, TypeAdapter(MeasuringProcess).dump_python(this, mode="json"))
+        problem: BaseException | None = None
         try:
             yield
+        except BaseException as error:
+            problem = error
+            raise
         finally:
             if self.measured_by() == this:
                 with suppress(OSError):  # what is left says the same: the process is gone
                     self.process.unlink(missing_ok=True)
-            self._send()
+            remote = remote_results.of(self.results)
+            if remote is not None:
+                parts = dict.fromkeys((self, *self.parts()))
+                sending.send_after(problem, remote, runs=[run.files for run in parts])
 
     def measured_by(self) -> MeasuringProcess | None:
         """The process that measures the run, or that was killed while it did; None if there is no file.
@@ -236,6 +232,8 @@ def new_run(results: Path, *, machine: str) -> RunFolder:
                 folder.mkdir()
             except FileExistsError:  # another process started a run within the same 15 microseconds
                 continue
+            if remote_results.address_of(results) is not None:
+                (folder / BEGUN_HERE).touch()
         return RunFolder(folder / RECORDS)
 
 
@@ -286,7 +284,10 @@ def find_run(results: Path, name: str) -> RunFolder:
 
 def unfinished(results: Path, *, warn: Warn) -> RunFolder | None:
     """The newest run whose plan has cases without a record, or None; in a mirror, of those that were begun here."""
-    begun = _newest_first(_folders(results))
+    found = _folders(results)
+    if remote_results.address_of(results) is not None:  # a mirror has the plans of others, too
+        found = {folder for folder in found if (folder / BEGUN_HERE).exists()}
+    begun = _newest_first(found)
     return next((run for run in begun if run.plan.is_file() and run.missing(warn=warn)), None)
 
 
@@ -316,11 +317,6 @@ def _estimates(found: object) -> tuple[float, ...]:
 def _newest(known: Sequence[RunFolder]) -> str:
     names = ", ".join(run.name for run in known[:SHOWN])
     return (names if len(known) <= SHOWN else f"{names} and {len(known) - SHOWN} older ones") or "no runs"
-
-
-def _line_end(descriptor: int) -> str:
-    size = os.fstat(descriptor).st_size
-    return "" if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n" else "\n"
 
 
 def replaced(path: Path, content: Mapping[str, Any]) -> None:
