@@ -10,6 +10,7 @@ from bench.errors import BenchError, NothingMeasuredError, UsageError, unknown
 from bench.records import machine_files, named_runs, remote_results, store
 from bench.records.named_runs import Stored
 from bench.records.record import Record
+from bench.records.remote_files import is_address, shown
 from bench.records.store import RunFolder
 from bench.report.results import by_run
 
@@ -42,7 +43,7 @@ def load(  # noqa: PLR0913 (what can be selected)
     stored = named_runs.read(folders, warn=told.append)
     records = named_runs.together(stored)
     if not records:
-        raise NothingMeasuredError("; ".join((f"{', '.join(map(str, _several(path)))}: found no records", *told)))
+        raise NothingMeasuredError("; ".join((f"{_names(_several(path))}: found no records", *told)))
     damaged = tuple(told)
     told += _unmeasured(stored)
     whole = by_run(records, noise=_noise(records, folders, told))
@@ -64,7 +65,7 @@ def _folders(paths: Sequence[Place], runs: Words) -> list[RunFolder]:
     """The runs at these paths; raises UsageError that tells of all paths that are wrong."""
     if runs is not None:
         if len(paths) != 1 or not _is_folder(_located(paths[0])):
-            raise UsageError(f"runs: found it beside {', '.join(map(str, paths))}, expected one folder of results")
+            raise UsageError(f"runs: found it beside {_names(paths)}, expected one folder of results")
         return named_runs.find(tuple(map(str, _several(runs))), results=_located(paths[0]))
     found = {path: _at(path) for path in map(_located, paths)}
     wrong = [
@@ -78,10 +79,15 @@ def _folders(paths: Sequence[Place], runs: Words) -> list[RunFolder]:
     return [run for here in found.values() for run in here]
 
 
+def _names(places: Sequence[Place]) -> str:
+    """The places as they are printed: without the password of an address."""
+    return ", ".join(shown(str(place)) for place in places)
+
+
 def _located(place: Place) -> Path:
     """The path of a place; for an address the local folder that mirrors it."""
     text = str(place)
-    return remote_results.mirror(text) if remote_results.is_address(text) else Path(place)
+    return remote_results.mirror(text) if is_address(text) else Path(place)
 
 
 def _at(path: Path) -> list[RunFolder]:

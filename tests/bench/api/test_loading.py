@@ -192,3 +192,10 @@ def test_names_of_other_people_are_shown_as_text(tmp_path: Path) -> None:
     page = bench.load(run.records)._repr_html_()
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>" not in page
+
+
+def test_a_password_in_an_address_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEVELFIELD_CACHE", str(tmp_path))
+    address = "memory://bob:hunter2@nowhere/results"
+    with pytest.raises(UsageError, match="found it beside memory://nowhere/results, results"):
+        bench.load([address, "results"], runs="latest")
