@@ -2,16 +2,21 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
 
+from bench.records import remote_files, remote_results, store
 from bench.records.record_lines import to_line
+from bench.records.sending import TakenError
 from bench.run.worker_client import ROOT
-from tests.bench.cli.s3_server import BUCKET, Server, serving
+from tests.bench.cli.s3_server import BUCKET, KEYS, Server, serving
 from tests.bench.sample_records import record
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -86,3 +91,46 @@ def test_an_address_that_cannot_be_reached_is_one_line(server: Server, tmp_path:
     assert done.returncode in {1, 6}
     assert "s3://no-such-bucket/results" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_two_runners_of_one_name_cannot_replace_a_record(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": server.url})
+    remote_files.opened.cache_clear()
+    monkeypatch.setenv("LEVELFIELD_CACHE", str(tmp_path / "ada"))
+    first = store.new_run(remote_results.mirror(ADDRESS), machine="lab")
+    first.append(record(run=first.name))
+    monkeypatch.setenv("LEVELFIELD_CACHE", str(tmp_path / "bob"))
+    second = store.RunFolder(remote_results.mirror(ADDRESS) / "lab" / first.name / store.RECORDS)
+    second.folder.mkdir(parents=True)
+    second.append(record(run=first.name))
+    with pytest.raises(TakenError, match="another process measures this run"):
+        second.append(record(run=first.name, slowdown=2))
+    found = server.client().get_object(Bucket=BUCKET, Key=f"results/{first.files.place}/record-000000-1.jsonl")
+    assert found["Body"].read() == first.records.read_bytes()
+    second.records.write_text(to_line(record(run=first.name)) + "\n")
+    server.requests.clear()
+    with second.measuring():
+        pass
+    assert [line.partition(" ")[0] for line in server.requests] == ["GET"], "the list says that nothing is missing"
+
+
+def test_an_interrupted_run_whose_server_is_gone_ends_with_130(tmp_path: Path) -> None:
+    with serving() as server:
+        environment = os.environ | server.environment | {"PYTHONPATH": str(ROOT), "LEVELFIELD_CACHE": str(tmp_path)}
+        command = [sys.executable, "-m", "bench", "run", "digits-dnn", *RUN, "--processes", "50"]
+        process = subprocess.Popen(
+            [*command, "--results", ADDRESS], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+        )
+        while not any("record-" in line for line in server.requests):
+            assert process.poll() is None
+            time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate()[1]
+    assert process.returncode == 130, said
+    assert f"the records so far are in {ADDRESS}/runs/" in said
+    assert re.search(r"warning: .*cannot be written.*Nothing is lost: the records are in .* sends them", said)
+    assert "Traceback" not in said
