@@ -9,7 +9,7 @@ from bench.cli import completion
 from bench.cli.console import NOTHING, RUN, USAGE, Results, fail, say, warn
 from bench.cli.options import as_option
 from bench.cli.plans import missing
-from bench.cli.stored_runs import resuming
+from bench.cli.stored_runs import named, resuming
 from bench.plan.options import Help
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def show(*, results: Results = Path("results")) -> None:
 
     found = machine_files.baselines(results)
     if not found:
-        fail(f"{results}: no baseline yet; set one with `levelfield baseline set RUN --why TEXT`", NOTHING)
+        fail(f"{named(results)}: no baseline yet; set one with `levelfield baseline set RUN --why TEXT`", NOTHING)
     for item in found:
         _tell(item.machine, item.run, item.who, item.when, item.why)
 
@@ -63,7 +63,7 @@ def clear(*, machine: Machine = None, results: Results = Path("results")) -> Non
 
     known = [item.machine for item in machine_files.baselines(results)]
     if not known:
-        fail(f"{results}: found no baseline to remove", NOTHING)
+        fail(f"{named(results)}: found no baseline to remove", NOTHING)
     if machine is None and len(known) > 1:
         fail(f"--machine: found nothing, expected one of {', '.join(known)}", USAGE)
     chosen = machine or known[0]

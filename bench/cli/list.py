@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.completion import of_words
-from bench.cli.console import NOTHING, Results, fail, one_of, show
+from bench.cli.console import NOTHING, Results, fail, one_of, show, warn
+from bench.cli.stored_runs import named, resuming
 
 if TYPE_CHECKING:
     from bench.report.layout import Table
@@ -44,9 +45,14 @@ def list_(
 
 def _runs(results: Path) -> "Table":
     from bench.cli.run_table import table
-    from bench.records.store import runs
+    from bench.records.store import runs, unsent
 
     found = runs(results)
     if not found:
-        fail(f"{results}: no runs yet; measure one with `levelfield run`", NOTHING)
+        fail(f"{named(results)}: no runs yet; measure one with `levelfield run`", NOTHING)
+    if missing := unsent(results):
+        warn(
+            f"{', '.join(run.name for run in missing)}: found in the cache alone, expected at {named(results)} "
+            f"too; `{resuming(missing[0])}` sends the first one"
+        )
     return table(results, found)

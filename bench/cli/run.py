@@ -31,7 +31,7 @@ from bench.cli.events import show_event
 from bench.cli.options import as_option, with_options
 from bench.cli.run_end import exit_code, reported
 from bench.cli.run_plan import estimates, say_what_is_left_out, tell_plan
-from bench.cli.stored_runs import check_writable, options_of, resuming, warn_of_another_environment
+from bench.cli.stored_runs import check_writable, named, options_of, resuming, warn_of_another_environment
 from bench.cli.verdicts import VerdictFormat
 from bench.cli.workload_places import located, sources
 from bench.plan.options import COMPARE, HOW, Help, Options
@@ -164,7 +164,7 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
 
     found = store.find_run(results, name) if name else store.unfinished(results, warn=warn)
     if found is None:
-        fail(f"{results}: found no unfinished run to continue", NOTHING)
+        fail(f"{named(results)}: found no unfinished run to continue", NOTHING)
     _check_is_free(found)
     plan = found.load_plan()
     options = options_of(found, plan)

@@ -91,6 +91,13 @@ def at(**folders: Path) -> tuple[str, ...]:
     return tuple(word for name, folder in unusual for word in (f"--{name}", address_of(folder) or str(folder)))
 
 
+def named(results: Path) -> str:
+    """A folder of results as people name it: its path, or the address that it mirrors."""
+    from bench.records.remote_results import address_of
+
+    return address_of(results) or str(results)
+
+
 def names(records: Sequence["Record"]) -> str:
     """The ids of the runs that these records are of."""
     return ", ".join(dict.fromkeys(record.run for record in records))

@@ -23,6 +23,7 @@ TRIES = 2
 LONGEST_WRITE_S = 15
 CREDENTIALS = re.compile(r"(?<=://)[^/]*@")  # user and password
 VERSION = ("ETag", "size", "LastModified", "mtime", "created", "modified", "updated")  # what a list says of a version
+NO_BUCKET = "bucket does not exist"  # as S3 says it
 LONGEST = 200  # characters of a reason
 EXPECTED = "expected an address that fsspec knows and can open here, such as s3://bucket/results"
 HELP = "check the address, the network, and the credentials that this file system reads (for S3 those of AWS)"
@@ -84,10 +85,15 @@ def opened(address: str) -> Remote:
 
 
 def listed(remote: Remote, place: str) -> dict[str, Entry]:
-    """What lies directly below a place, by its name; nothing if there is no such place."""
+    """What lies directly below a place, by its name; nothing if there is no such place.
+
+    Raises FileNotFoundError if there is not even the bucket.
+    """
     try:
         found = remote.files.ls(f"{remote.root}/{place}", detail=True)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if NO_BUCKET in str(error):
+            raise
         return {}
     return {str(entry["name"]).rstrip("/").rpartition("/")[2]: entry for entry in found}
 

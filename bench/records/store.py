@@ -238,12 +238,14 @@ def new_run(results: Path, *, machine: str) -> RunFolder:
 
 
 def runs(results: Path) -> list[RunFolder]:
-    """Every run under `results`, the newest first."""
-    remote = remote_results.of(results)
-    if remote is not None:
-        there = {results / machine / run for machine, run in remote_results.runs(remote)}
-        return _newest_first(there | _folders(results))
-    return _newest_first(_folders(results))
+    """Every run under `results`, the newest first; of a mirror those at its address, and those that were begun here."""
+    found = _folders(results)
+    return _newest_first(found if remote_results.of(results) is None else _at_address(results) | _begun_here(found))
+
+
+def unsent(results: Path) -> list[RunFolder]:
+    """The runs that were begun in a mirror and are not at its address; none in a local folder."""
+    return _newest_first(_begun_here(_folders(results)) - _at_address(results))
 
 
 def find_run(results: Path, name: str) -> RunFolder:
@@ -284,11 +286,20 @@ def find_run(results: Path, name: str) -> RunFolder:
 
 def unfinished(results: Path, *, warn: Warn) -> RunFolder | None:
     """The newest run whose plan has cases without a record, or None; in a mirror, of those that were begun here."""
-    found = _folders(results)
-    if remote_results.address_of(results) is not None:  # a mirror has the plans of others, too
-        found = {folder for folder in found if (folder / BEGUN_HERE).exists()}
-    begun = _newest_first(found)
-    return next((run for run in begun if run.plan.is_file() and run.missing(warn=warn)), None)
+    found = _folders(results)  # a mirror has the plans of others, too
+    begun = found if remote_results.address_of(results) is None else _begun_here(found)
+    return next((run for run in _newest_first(begun) if run.plan.is_file() and run.missing(warn=warn)), None)
+
+
+def _at_address(results: Path) -> set[Path]:
+    """The folders, here, of the runs at the address of a mirror."""
+    remote = remote_results.of(results)
+    return {results / machine / run for machine, run in remote_results.runs(remote)} if remote is not None else set()
+
+
+def _begun_here(folders: Iterable[Path]) -> set[Path]:
+    """Those that were begun in this mirror, and not fetched from its address."""
+    return {folder for folder in folders if (folder / BEGUN_HERE).exists()}
 
 
 def _folders(results: Path) -> set[Path]:

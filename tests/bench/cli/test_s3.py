@@ -93,6 +93,15 @@ def test_an_address_that_cannot_be_reached_is_one_line(server: Server, tmp_path:
     assert "Traceback" not in done.stderr
 
 
+def test_a_bucket_that_does_not_exist_is_no_empty_one(server: Server, tmp_path: Path) -> None:
+    empty = levelfield(server, tmp_path, "ada", "list", "runs")
+    assert (empty.returncode, f"{ADDRESS}: no runs yet" in empty.stderr) == (6, True)
+    server.client().delete_bucket(Bucket=BUCKET)
+    gone = levelfield(server, tmp_path, "ada", "list", "runs")
+    assert gone.returncode == 1
+    assert "bucket does not exist" in gone.stderr
+
+
 def test_two_runners_of_one_name_cannot_replace_a_record(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,6 +77,19 @@ def test_a_baseline_and_a_calibration_are_shared(mirror: Mirror) -> None:
 
 
 @pytest.mark.usefixtures("asked")
+def test_a_run_that_is_gone_from_the_address_is_listed_only_where_it_was_begun(mirror: Mirror) -> None:
+    mine = mirror("ada")
+    run = measured(mine)
+    other = mirror("bob")
+    store.find_run(other, run.name)
+    assert store.unsent(mine) == store.unsent(other) == []
+    fsspec.filesystem("memory").rm(ADDRESS.removeprefix("memory:/"), recursive=True)
+    assert [item.name for item in store.unsent(mine)] == [run.name]
+    assert [item.name for item in store.runs(mine)] == [run.name]
+    assert store.runs(other) == []
+
+
+@pytest.mark.usefixtures("asked")
 def test_an_address_without_runs_says_so(mirror: Mirror) -> None:
     with pytest.raises(NothingMeasuredError, match=f"{ADDRESS}: no runs yet"):
         store.find_run(mirror("ada"), "latest")
