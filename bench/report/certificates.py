@@ -164,10 +164,18 @@ def _deviations(certificate: Certificate) -> list[dict[str, Any]]:
     ]
 
 
+def _excess(line: Deviation) -> tuple[bool, float]:
+    """By which the lines of one check are compared; NaN is worse than any number and must stay visible.
+
+    Where nothing is allowed, any deviation is worse than all allowed ones.
+    """
+    allowed = line.found / line.allowed if line.allowed else math.inf if line.found else 0.0
+    return math.isnan(line.found), allowed
+
+
 def _largest(certificate: Certificate, check: str) -> Entry:
     items: Iterable[Any] = [item for item in certificate.deviations if item.check == check]
-    # NaN is worse than any number and must stay visible.
-    worst = max(items, key=lambda item: (math.isnan(item.found), item.found / item.allowed), default=None)
+    worst = max(items, key=_excess, default=None)
     if worst is None:
         return Entry("none")
     if "mantissa bits" in check:

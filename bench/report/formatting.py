@@ -93,7 +93,7 @@ def deviation(number: float) -> str:
 
 def limit(number: float) -> str:
     """The largest deviation that is allowed: `1e-12`, `0.4`."""
-    return f"{number:g}" if number >= LARGE_DEVIATION else f"{number:.0e}"
+    return f"{number:g}" if number >= LARGE_DEVIATION or not number else f"{number:.0e}"
 
 
 def share(number: float) -> str:

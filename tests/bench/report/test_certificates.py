@@ -166,3 +166,10 @@ def test_json_has_all_contents_of_the_certificates() -> None:
     ]
     assert [item["found"] for item in content["certificates"][0]["deviations"]] == [3e-16, 2e-14, 5e-13]
     assert content["certificates"][2]["problem"] == "it broke"
+
+
+def test_a_check_that_allows_no_deviation_is_shown() -> None:
+    same = Deviation(check="bits", against="the first device", found=0, allowed=0)
+    for lines, text in (((same,), "0"), ((same, replace(same, found=2)), "2 > 0")):
+        (row,) = table({("tiny", "pytorch"): replace(PASSED, deviations=lines)}).rows
+        assert row[3].text == text
