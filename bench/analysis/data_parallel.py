@@ -41,6 +41,23 @@ def proven(certificate: Certificate, one: Trace | str, several: Trace | str, *, 
     return replace(certificate, deviations=(*certificate.deviations, line, same))
 
 
+def not_expected(certificate: Certificate, reason: str) -> Certificate:
+    """The certificate of a network that does other work on several devices, for this known reason.
+
+    Where the network is not proven equal on one device, that stays the result.
+    """
+    if not certificate.passed:
+        return certificate
+    return replace(certificate, problem=reason, alone=True)
+
+
+def on_one_device(certificate: Certificate) -> Certificate:
+    """The certificate without what is about several devices alone: their checks, and why such a proof is missing."""
+    lines = tuple(line for line in certificate.deviations if line.against not in {ONE, FIRST})
+    is_proven = bool(lines) and all(line.holds for line in lines)
+    return replace(certificate, deviations=lines, problem=None if is_proven else certificate.problem)
+
+
 def weights_check(devices: int) -> str:
     """The name of the check that compares the weights."""
     return f"float64 weights after {STEPS} steps on {devices} devices"

@@ -33,7 +33,7 @@ def reported(store: "RunFolder", options: Options, *, reports: Path) -> "tuple[l
 def exit_code(records: Sequence["Record"]) -> int:
     """How a run with these records ends: 6 if nothing could run, 1 if a case failed or a proof did, else 0.
 
-    A network with a single implementation has no proof, and none is expected.
+    No proof is expected of a network with a single implementation, nor where several devices do other work than one.
     """
     if all(record.outcome == "unavailable" for record in records):
         return NOTHING

@@ -46,4 +46,4 @@ def remarks(selection: Selection) -> Iterator[str]:
     for workload in selection.workloads:
         names = [str(item) for item in selection.contenders if data_parallel.unequal(workload, str(item))]
         if names:
-            yield f"{workload.name} {', '.join(names)}: {data_parallel.BATCH_NORM}: no proof, and no rank"
+            yield f"{workload.name} {', '.join(names)}: {data_parallel.BATCH_NORM}, and there is no rank"

@@ -5,14 +5,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from bench.analysis import dropout_masks, equivalence, first_deviation
+from bench.analysis import data_parallel, dropout_masks, equivalence, first_deviation
 from bench.analysis.deviations import Trace
 from bench.analysis.first_deviation import Found
 from bench.records.environment import available_cores
 from bench.records.record import Certificate
 from bench.records.trace_files import read_trace
 from bench.run.worker_pool import WorkerPool
-from bench.workload import frameworks, model_families
+from bench.workload import frameworks, model_families, places
 from bench.workload.frameworks import Contender
 from bench.workload.workload import Workload
 
@@ -44,7 +44,14 @@ def explain(
     `certificates` are those of one workload by framework; a framework that a proof added to them is looked at too.
     Frameworks that cannot run the work are left out, and those whose look into the network failed. A framework that
     agrees in a single step is left out if another one does not: the proof of each fails if one of them deviates.
+
+    Networks are looked into on one device, so a proof that fails on several devices alone is not explained.
     """
+    if places.read(device).devices > 1:
+        certificates = {name: data_parallel.on_one_device(item) for name, item in certificates.items()}
+        device = places.first(device)
+    if all(item.passed for item in certificates.values()):
+        return []
     added = equivalence.added_peers(certificates.values())
     wanted = [
         item for item in frameworks.every_contender() if _is_asked(certificates.get(str(item))) or str(item) in added

@@ -5,13 +5,13 @@ from bench.workload.workload import Workload
 
 BY_PARTS = ("pytorch", "keras/tensorflow")  # on each device, a batch norm sees the device's part of the batch alone
 BATCH_NORM = (
-    "on several devices, each batch norm normalises the part of its device; on one device the whole batch, so they do "
-    "different work"
+    "on several devices, each batch norm normalises the part of its device, and on one device the whole batch, so no "
+    "proof is expected"
 )
 
 
 def unequal(workload: Workload, contender: str) -> str | None:
-    """Why several devices do other work than one device; None if they should do the same.
+    """Why no proof is expected that several devices do the work of one; None if they should do the same.
 
     JAX normalises over the whole batch on several devices too.
     """

@@ -5,7 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.analysis.data_parallel import COPIES, SAME_BITS, efficiency, proven, share_of_communication
+from bench.analysis.data_parallel import (
+    COPIES,
+    SAME_BITS,
+    efficiency,
+    not_expected,
+    on_one_device,
+    proven,
+    share_of_communication,
+)
 from bench.analysis.deviations import Trace
 from bench.records.measurement import Parallel
 from bench.records.record import Certificate, Deviation
@@ -46,6 +54,22 @@ def test_without_a_trace_the_reason_is_the_problem() -> None:
     assert proven(ALONE, trained(), "no way", devices=2).problem == "no way"
     first = replace(ALONE, problem="the first")
     assert proven(first, trained(), "no way", devices=2).problem == "the first"
+
+
+def test_a_proof_that_is_not_expected_is_none_and_does_not_hide_one_that_failed() -> None:
+    found = not_expected(ALONE, "it is known")
+    assert (found.passed, found.alone, found.problem) == (False, True, "it is known")
+    failed = replace(ALONE, deviations=(replace(HOLDS, found=1.0),))
+    assert not_expected(failed, "it is known") == failed
+
+
+def test_what_is_about_one_device_is_judged_by_itself() -> None:
+    wrong = proven(ALONE, trained(), trained(1.0, ("x", "y")), devices=2)
+    assert not wrong.passed
+    assert on_one_device(wrong) == ALONE
+    assert on_one_device(proven(ALONE, trained(), "it broke", devices=2)) == ALONE
+    broken = replace(ALONE, deviations=(), problem="it broke")
+    assert on_one_device(broken) == broken
 
 
 def test_efficiency_compares_processes_in_pairs() -> None:

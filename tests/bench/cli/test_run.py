@@ -1,15 +1,18 @@
 """`levelfield run` measures what was asked for, and says so by what it prints, stores and returns."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from bench.analysis.time_breakdown import spent_s
+from bench.cli.run_end import exit_code
 from bench.records.store import RunFolder
 from tests.bench.cli.conftest import Command, Finished, Place, records
 from tests.bench.run.scripted_workers import Script, told
+from tests.bench.sample_records import record
 
 
 def test_a_run_ends_with_0_and_a_record_for_every_case(finished: Finished) -> None:
@@ -117,3 +120,11 @@ def test_where_no_framework_can_do_it_a_run_and_a_search_end_with_6(
     assert found.code == 6
     assert "nothing could be timed" in found.err
     assert "import" not in found.out, "there is no script for what cannot run"
+
+
+def test_a_proof_that_is_not_expected_does_not_change_how_a_run_ends() -> None:
+    proven = record().certificate
+    assert proven is not None
+    known = replace(proven, problem="several devices do other work", alone=True)
+    assert exit_code([record(), record(certificate=known)]) == 0
+    assert exit_code([record(), record(certificate=replace(known, alone=False))]) == 1

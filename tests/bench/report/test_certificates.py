@@ -102,6 +102,16 @@ def test_a_network_with_a_single_implementation_has_no_proof() -> None:
     assert not hold({("tiny", "pytorch"): alone}), "a command that is asked for proofs does not pass without one"
 
 
+def test_a_proof_on_several_devices_that_is_not_expected_does_not_fail() -> None:
+    known = replace(PASSED, problem="no proof is expected, because it is known", alone=True)
+    made = table({("tiny", "pytorch"): known})
+    assert made.rows[0][2].text == "no proof"
+    assert "tiny pytorch: no proof is expected, because it is known" in made.notes
+    assert hold({("tiny", "pytorch"): known}), "on one device it is proven equal"
+    assert certificates.FAILED not in legend([known])
+    assert not hold({("tiny", "pytorch"): replace(FAILED, problem="it broke")})
+
+
 def test_nan_counts_as_the_largest_deviation() -> None:
     broken = replace(PASSED, deviations=(WEIGHTS[0], replace(WEIGHTS[1], found=float("nan"))))
     (row,) = table({("tiny", "pytorch"): broken}).rows

@@ -1,11 +1,13 @@
 """Where each framework first deviates from the one that most others agree with."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bench.analysis import data_parallel
 from bench.analysis.deviations import Trace
 from bench.analysis.dropout_masks import LOSS_CHECK
 from bench.analysis.first_deviation import NO_GRADIENT, in_order
@@ -128,3 +130,23 @@ def test_a_framework_that_the_proof_added_is_looked_at_and_named(
     asked.clear()
     explain(load_workload("digits-dnn"), {"pytorch": certificate("pytorch")}, device="cpu", logs=tmp_path)
     assert asked == ["pytorch"], "which was compared with none"
+
+
+def test_a_proof_that_fails_on_several_devices_alone_is_not_explained(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def looks(_: Workload, __: Sequence[Contender], *, device: str, **___: object) -> dict[str, Trace]:
+        asked.append(device)
+        return {"pytorch": look(), "flax": look(off=1e-3)}
+
+    monkeypatch.setattr(explanations, "_looks", looks)
+    equal = replace(certificate("pytorch", from_reference=1e-16), problem=None)
+    failed = data_parallel.proven(equal, {"weights/a": np.ones(2)}, {"weights/a": np.ones(2) + 1e-3}, devices=2)
+    assert not failed.passed
+    assert explain(load_workload("digits-dnn"), {"pytorch": failed}, device="2xcpu", logs=tmp_path) == []
+    assert asked == []
+    both = {"pytorch": failed, "flax": certificate("flax", from_reference=1e-3)}
+    (line,) = explain(load_workload("digits-dnn"), both, device="2xcpu", logs=tmp_path)
+    assert (line.contender, asked) == ("flax", ["cpu"])
