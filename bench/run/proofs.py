@@ -173,7 +173,7 @@ class Proofs:
     def _traces(self, pending: Pending, contenders: Sequence[Contender], kinds: Sequence[str]) -> tuple[_Tracing, ...]:
         paths = {(item, kind): _path(pending, item, kind) for kind in kinds for item in contenders}
         known = {key: read_trace(path) for key, path in paths.items()}
-        self.fleet.start((contender, pending.device) for (contender, _), trace in known.items() if trace is None)
+        self.fleet.start((item, _where(pending, kind)) for (item, kind), trace in known.items() if trace is None)
         return tuple(
             (contender, kind, trace or self._submitted(pending, contender, kind))
             for (contender, kind), trace in known.items()
@@ -188,7 +188,7 @@ class Proofs:
 
     def _trace(self, pending: Pending, contender: Contender, kind: str) -> Traced:
         path, workload = _path(pending, contender, kind), pending.workload
-        device = pending.place if kind.startswith(ALL_DEVICES) else pending.device
+        device = _where(pending, kind)
         job = {
             "kind": "data parallel" if kind.startswith((ONE_DEVICE, ALL_DEVICES)) else "trace",
             "devices": places.read(pending.place).devices,
@@ -222,6 +222,11 @@ class Proofs:
         finally:
             self._free.put(first_core)
             self.tell("ended", work)
+
+
+def _where(pending: Pending, kind: str) -> str:
+    """The place where a trace is made: all devices, or the first one."""
+    return pending.place if kind.startswith(ALL_DEVICES) else pending.device
 
 
 def _able(workload: Workload) -> Callable[[Contender], bool]:
@@ -258,7 +263,7 @@ def _on_several_devices(pending: Pending, made: Mapping[str, Certificate]) -> di
     found: dict[str, list[Traced]] = {}
     for contender, _, trace in pending.parallel:
         found.setdefault(str(contender), []).append(trace.result() if isinstance(trace, Future) else trace)
-    extended = {name: replace(made[name], problem=made[name].problem or reason) for name, reason in reasons.items()}
+    extended = {name: data_parallel.not_expected(made[name], reason) for name, reason in reasons.items()}
     for name, (one, several) in found.items():
         refused = [item for item in (one, several) if isinstance(item, Refusal)]
         traces = (item.reason if isinstance(item, Refusal) else item for item in (one, several))

@@ -6,15 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
+import numpy as np
 import pytest
 
 from bench.analysis import equivalence
+from bench.analysis.data_parallel import COPIES
 from bench.analysis.deviations import Trace
 from bench.records.record import Certificate
+from bench.records.trace_files import write_trace
 from bench.run import certificates
 from bench.run.proofs import Proofs
 from bench.run.worker_client import Ending, Message
 from bench.run.worker_pool import WorkerPool
+from bench.workload.data_parallel import BATCH_NORM
 from bench.workload.frameworks import Contender
 from bench.workload.workload import Workload, load_workload
 from tests.bench.run.scripted_workers import ALONE, Script, scripted, told, traced, worked
@@ -255,3 +259,46 @@ def test_two_traces_share_the_cores(
     monkeypatch.setattr(certificates, "available_cores", lambda: cores)
     with ThreadPoolExecutor(2) as pool:
         assert certificates.prover(fleet, pool, lambda _: None).threads == threads
+
+
+def test_a_place_with_several_gpus_has_a_fork_server_of_its_own(fleet: WorkerPool, script: Script) -> None:
+    script.instead = lambda job, _: trained(job, 0.0) if job["kind"] == "data parallel" else None
+    with ThreadPoolExecutor(2) as pool:
+        maker = Proofs(fleet, pool, threads=1, limit_s=LIMIT_S, tell=lambda *_: None)
+        found = maker.collect(maker.begin(workload(), [PYTORCH], device="cuda:0+3"))
+    assert found["pytorch"].passed
+    asked = {(item.job["device"], item.client.device) for item in script.of("data parallel")}
+    assert asked == {("cuda:0", "cuda:0"), ("cuda:0+3", "cuda:0+3")}
+
+
+def trained(job: Message, by: float) -> Message:
+    """The trace of a training on one device or on several; the weights on several differ by this much."""
+    several = job["device"] not in {"cpu", "cuda:0"}
+    copies = np.array(["x"] * job["devices"] if several else [])
+    path = Path(job["path"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_trace(path, {"weights/a.kernel": np.ones((2, 2)) + by * several, COPIES: copies})
+    return {"outcome": "ok", "error": None}
+
+
+@pytest.mark.parametrize(("by", "passes"), [(0.0, True), (1e-3, False)])
+def test_several_devices_are_proven_by_the_weights_of_one(
+    fleet: WorkerPool, script: Script, by: float, *, passes: bool
+) -> None:
+    script.instead = lambda job, _: trained(job, by) if job["kind"] == "data parallel" else None
+    with ThreadPoolExecutor(2) as pool:
+        maker = Proofs(fleet, pool, threads=1, limit_s=LIMIT_S, tell=lambda *_: None)
+        found = maker.collect(maker.begin(workload(), [PYTORCH], device="2xcpu"))["pytorch"]
+    assert (found.passed, found.alone) == (passes, False)
+
+
+def test_where_several_devices_do_other_work_nothing_is_trained_and_no_proof_is_expected(
+    fleet: WorkerPool, script: Script
+) -> None:
+    normed = workload(("units = 5", "units = 5, batch_norm = {}"))
+    with ThreadPoolExecutor(2) as pool:
+        maker = Proofs(fleet, pool, threads=1, limit_s=LIMIT_S, tell=lambda *_: None)
+        found = maker.collect(maker.begin(normed, [PYTORCH], device="2xcpu"))["pytorch"]
+    assert script.of("data parallel") == []
+    assert (found.passed, found.alone, found.problem) == (False, True, BATCH_NORM)
+    assert found.deviations, "those on one device"
