@@ -47,7 +47,7 @@ def predict(
 
     about = saved_model.read(model)
     contender = _contender(framework, about)
-    where, *others = option_values.devices(device)
+    where, *others = option_values.single_devices(device, why="a prediction is made on one device")
     if others:
         fail(f"--device: found {device!r}, expected one device", USAGE)
     check_devices([contender], (where,))

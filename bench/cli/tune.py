@@ -70,11 +70,10 @@ def tune(  # noqa: PLR0913 (the options of the command)
     The interactive page `tuning.html` in the folder for reports has every timing of each candidate. A search is for one
     workload. `levelfield run --mode tuned` makes the same searches and measures what they found.
     """
-    from bench.plan.request import check
     from bench.report import terminal
     from bench.report import tuning as pages
 
-    request = check(
+    request = _checked(
         Options(
             workload=workload,
             framework=framework,
@@ -88,8 +87,6 @@ def tune(  # noqa: PLR0913 (the options of the command)
             threads=threads,
         )
     )
-    if len(request.selection.workloads) != 1:
-        fail(f"found {workload}, expected one; `levelfield list workloads` names them", USAGE)
     if scripts is not None:
         _refuse_unwritten(request)
     warn_of_load()
@@ -104,6 +101,18 @@ def tune(  # noqa: PLR0913 (the options of the command)
         note(remark)
     if not timed:
         fail(f"{workload}: nothing could be timed; the table says why", NOTHING)
+
+
+def _checked(options: Options) -> "Request":
+    """The request for one workload, where each place is a single device."""
+    from bench.plan.option_values import single_devices
+    from bench.plan.request import check
+
+    single_devices(options.device, why="options are searched for on one device")
+    request = check(options)
+    if len(request.selection.workloads) != 1:
+        fail(f"found {options.workload}, expected one; `levelfield list workloads` names them", USAGE)
+    return request
 
 
 def _refuse_unwritten(request: "Request") -> None:

@@ -113,6 +113,18 @@ def devices(text: str) -> tuple[str, ...]:
     wrong = [repr(part) for part in found if not places.WORD.fullmatch(part)]
     if wrong:
         raise UsageError(f"--device: found {', '.join(wrong)}, expected {places.FORMS}, separated by commas")
+    twice = [repr(part) for part in found if len(set(places.read(part).gpus)) < len(places.read(part).gpus)]
+    if twice:
+        raise UsageError(f"--device: found {', '.join(twice)}, expected each GPU once: it is a single device")
+    return found
+
+
+def single_devices(text: str, *, why: str) -> tuple[str, ...]:
+    """The same, where devices cannot train as one; the reason ends the UsageError for a place with several."""
+    found = devices(text)
+    wrong = [repr(part) for part in found if places.read(part).devices > 1]
+    if wrong:
+        raise UsageError(f"--device: found {', '.join(wrong)}, expected a single device, such as cpu or cuda:1: {why}")
     return found
 
 

@@ -118,6 +118,7 @@ def test_a_file_with_labels_is_scored_and_the_number_of_samples_is_told(
         (["MODEL", "test", "--framework", "theano"], "--framework: found 'theano', expected one of "),
         (["MODEL", "test", "--device", "tpu"], "--device: found 'tpu', expected cpu, cuda or cuda:N"),
         (["MODEL", "test", "--device", "cpu,cuda"], "--device: found 'cpu,cuda', expected one device"),
+        (["MODEL", "test", "--device", "2xcpu"], "--device: found '2xcpu', expected a single device"),
         (["MODEL", "test", "--output", "nowhere/else.csv"], "--output: nowhere/else.csv: cannot be written (No such f"),
     ],
 )

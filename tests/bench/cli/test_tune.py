@@ -54,3 +54,12 @@ def test_scripts_that_would_leave_out_a_key_of_the_recipe_are_refused_before_any
     assert "a script for flax would leave out recipe.label_smoothing; repeat without --scripts" in found.err
     assert not (tmp_path / "scripts").exists()
     assert levelfield(*asked).code == 0
+
+
+def test_a_search_on_several_devices_is_refused_with_the_option_that_asks_for_them(levelfield: Command) -> None:
+    found = levelfield("tune", "digits-dnn", "--device", "cpu,2xcpu")
+    assert found.code == 2
+    assert found.err == (
+        "levelfield: --device: found '2xcpu', expected a single device, such as cpu or cuda:1: options are searched "
+        "for on one device\n"
+    )
