@@ -125,7 +125,8 @@ def _block(selection: Selection, replicate: int) -> Iterator[Case]:
 def _data_parallel(selection: Selection, replicate: int) -> Iterator[Case]:
     """Training steps on each place with several devices: at the batch of one device, and at as many times this batch.
 
-    The first batch gives strong scaling, the second one weak scaling.
+    The first batch gives strong scaling, the second one weak scaling. A batch that has more samples than the training
+    data is left out.
     """
     if "training" not in selection.scenarios:
         return
@@ -133,8 +134,9 @@ def _data_parallel(selection: Selection, replicate: int) -> Iterator[Case]:
     for device in selection.data_parallel:
         number = places.read(device).devices
         for case in _lap(replace(usual, devices=(device,)), "training", replicate=replicate):
+            samples = _workload(selection, case).description.train
             both = {size * factor for size in case.batch_sizes for factor in (1, number)}
-            yield replace(case, batch_sizes=tuple(sorted(both)))
+            yield replace(case, batch_sizes=tuple(sorted(size for size in both if size <= samples)))
 
 
 def _lap(selection: Selection, scenario: Scenario, *, replicate: int) -> Iterator[Case]:
@@ -172,8 +174,7 @@ def _sizes(selection: Selection, workload: Workload, scenario: Scenario) -> tupl
 def _learning(selection: Selection) -> Iterator[Case]:
     for number in range(selection.seeds):
         for case in _lap(selection, "training", replicate=number):
-            workload = next(item for item in selection.workloads if item.name == case.workload)
-            recipe = workload.recipe
+            recipe = _workload(selection, case).recipe
             yield replace(
                 case,
                 purpose="learning",
@@ -182,6 +183,10 @@ def _learning(selection: Selection) -> Iterator[Case]:
                 replicate=0,
                 feed="device",
             )
+
+
+def _workload(selection: Selection, case: Case) -> Workload:
+    return next(item for item in selection.workloads if item.name == case.workload)
 
 
 def _call_s(sample_s: float, batch_size: int) -> float:

@@ -78,10 +78,10 @@ def check(options: Options) -> Request:
     workloads = selection.workloads
     if options.grid and "training" not in selection.scenarios:
         raise UsageError("--grid: found --scenario inference, expected training: --grid trains every variant")
+    several_devices.check(selection, cores=available_cores())
     if options.only is None and not cases(selection):
         raise UsageError(_nothing(selection))
     _check_hardware(options, selection, sizes=sizes, suite=suite)
-    several_devices.check(selection)
     for workload in workloads if "training" in selection.scenarios else ():
         _fits(workload, sizes.named if sizes.largest != 1 else (*sizes.named, 1))
     return Request(

@@ -56,6 +56,12 @@ def first(word: str) -> str:
     return "cpu" if found.kind == "cpu" else f"cuda:{found.gpus[0]}"
 
 
+def alone(word: str) -> tuple[str, ...]:
+    """The words for the first device of a place: `cuda` is the GPU with the number 0, so it stands for `cuda:0`."""
+    found = read(word)
+    return (first(word), "cuda") if found.kind == "cuda" and found.gpus[0] == 0 else (first(word),)
+
+
 def several(word: str, devices: int) -> str:
     """The place with so many devices of this one: `2xcpu` of `cpu`; the place itself for one device.
 

@@ -14,6 +14,12 @@ from bench.workload.workload import load_workload
 from tests.bench.workloads import toml
 
 
+@pytest.fixture(autouse=True)
+def cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with eight cores."""
+    monkeypatch.setattr("bench.plan.request.available_cores", lambda: 8)
+
+
 @pytest.fixture
 def tiny(tmp_path: Path) -> str:
     path = tmp_path / "tiny.toml"
@@ -50,7 +56,17 @@ def test_without_the_option_there_are_no_several_devices(tiny: str) -> None:
         ({"devices": "65"}, "--devices: found '65'"),
         ({"devices": "3"}, "--devices: found tiny: batch 8 on 3xcpu, expected a batch that splits into equal parts"),
         ({"devices": "2", "batch_size": "7"}, "--devices: found tiny: batch 7 on 2xcpu"),
+        ({"devices": "2", "batch_size": "8,9"}, "--devices: found tiny: batch 9 on 2xcpu"),
         ({"devices": "2", "device": "cuda:1"}, "--device with --devices 2: found 'cuda:1'"),
+        ({"device": "cuda:0+0"}, "--device: found 'cuda:0+0', expected each GPU once"),
+        ({"devices": "1,2", "scenario": "inference"}, "--scenario: found inference with several devices (2xcpu), "),
+        ({"devices": "1,2", "mode": "tuned"}, "--mode: found tuned with several devices (2xcpu), expected idiomatic"),
+        (
+            {"devices": "2", "purpose": "learning"},
+            "purposes of the run: found learning with several devices",
+        ),
+        ({"devices": "1,2", "feed": "host"}, "--feed: found host with several devices (2xcpu), expected device"),
+        ({"devices": "1,16"}, "--devices: found 16xcpu with 1 thread for each device, expected at most 8 in all"),
     ],
 )
 def test_a_mistake_is_one_line(tiny: str, options: dict[str, str], said: str) -> None:
@@ -59,8 +75,38 @@ def test_a_mistake_is_one_line(tiny: str, options: dict[str, str], said: str) ->
     assert str(error.value).startswith(said)
 
 
-def test_the_default_of_threads_shares_the_cores_among_cpu_devices(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.plan.request.available_cores", lambda: 8)
+def test_cpu_devices_that_would_share_cores_are_refused(tiny: str) -> None:
+    with pytest.raises(UsageError) as error:
+        check(Options(workload=tiny, framework="pytorch", devices="1,2,4", threads=3))
+    assert str(error.value).startswith("--devices: found 4xcpu with 3 threads for each device, expected at most 8")
+    assert "use `levelfield verify --device 4xcpu`" in str(error.value)
+    assert check(Options(workload=tiny, framework="pytorch", devices="1,2,4", threads=2)).selection.threads == 2
+    gpus = Options(workload=tiny, framework="pytorch", device="2xcuda,cuda:0", threads=8)
+    assert check(gpus).selection.threads == 8, "only CPU devices share cores"
+
+
+def test_a_batch_with_more_samples_than_the_training_data_is_left_out_and_said_before_the_run(tiny: str) -> None:
+    found = asked(tiny, devices="1,2", batch_size="20,40")
+    (together,) = [case for case in cases(found.selection) if case.device == "2xcpu" and case.framework == "flax"]
+    assert together.batch_sizes == (20, 40)
+    said = "tiny on 2xcpu: no weak efficiency at batch 80, since there are only 48 training samples"
+    assert said in found.remarks
+    assert not [line for line in asked(tiny, devices="1,2").remarks if "no weak efficiency" in line]
+
+
+def test_several_devices_without_a_single_one_to_compare_with_are_named_before_the_run(tiny: str) -> None:
+    def said(**options: str) -> list[str]:
+        return [line for line in asked(tiny, **options).remarks if "no single device is timed" in line]
+
+    assert said(devices="2") == ["2xcpu: no efficiency, since no single device is timed: use --devices 1,2"]
+    assert said(devices="1,2") == said() == []
+    (line,) = said(device="cuda:1+2")
+    assert line.endswith("use --device cuda:1,cuda:1+2")
+    assert said(device="cuda:1,cuda:1+2") == []
+    assert len(said(device="cuda,cuda:1+2")) == 1, "cuda is another GPU"
+
+
+def test_the_default_of_threads_shares_the_cores_among_cpu_devices(tiny: str) -> None:
     for devices, threads in (("1", 8), ("1,2", 4), ("1,2,4", 2)):
         request = check(Options(workload=tiny, framework="pytorch", devices=devices))
         assert request.selection.threads == threads

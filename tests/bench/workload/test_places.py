@@ -5,7 +5,7 @@ import pytest
 from bench.errors import UsageError
 from bench.plan import option_values
 from bench.workload import places
-from bench.workload.places import Place, first, is_cpu, is_virtual, read, several
+from bench.workload.places import Place, alone, first, is_cpu, is_virtual, read, several
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,16 @@ def test_the_first_device_of_a_place_is_a_place() -> None:
         "cuda:0",
         "cuda:1",
     ]
+
+
+def test_the_first_gpu_has_two_words() -> None:
+    found = {word: alone(word) for word in ("2xcpu", "2xcuda", "cuda:0+3", "cuda:1+2")}
+    assert found == {
+        "2xcpu": ("cpu",),
+        "2xcuda": ("cuda:0", "cuda"),
+        "cuda:0+3": ("cuda:0", "cuda"),
+        "cuda:1+2": ("cuda:1",),
+    }
 
 
 def test_only_devices_that_share_a_process_on_a_cpu_are_virtual() -> None:
