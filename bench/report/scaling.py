@@ -11,7 +11,7 @@ from bench.records.timing_metrics import METRICS, Summary
 from bench.report import formatting
 from bench.report.layout import Column, Entry, Table, left
 from bench.report.performance import written
-from bench.report.reliability import SIGN, doubt, marked
+from bench.report.reliability import SIGN, doubt, explained
 from bench.report.results import (
     STATUS_WORDS,
     Results,
@@ -36,6 +36,10 @@ NOTES = (
     "Exchange: the share of a step in which devices exchange their gradients, from steps with and without it in turns.",
 )
 VIRTUAL = "Virtual devices share the cores of one process. Their speed says nothing, and only the proof counts."
+UNPAIRED = "n/a at an efficiency: a single device was not timed at the batch that it would be compared with."
+REMEDY = "`--devices 1,2` times one and two devices."
+UNPROVEN = f"{SIGN} where a proof failed: do not rely on this figure, since other work was timed."
+FAILED = STATUS_WORDS["failed"]
 
 
 Kind = Literal["strong", "weak"]
@@ -64,13 +68,23 @@ def scaling_table(results: Results) -> Table:
         Column(title="exchange"),
         Column(title="memory of each device"),
     )
-    virtual = any(places.is_virtual(cell.device, cell.contender) for cell in found)
-    return Table(
-        title=TITLE,
-        columns=columns,
-        rows=tuple(_row(results, cell) for cell in found),
-        notes=(*NOTES, *([VIRTUAL] if virtual else [])),
-    )
+    rows = tuple(_row(results, cell) for cell in found)
+    return Table(title=TITLE, columns=columns, rows=rows, notes=(*NOTES, *_notes(results, found)))
+
+
+def _notes(results: Results, found: Sequence[Cell]) -> Iterator[str]:
+    """What is special about these cells: figures that cannot be relied on, none at all, and virtual devices."""
+    real = [cell for cell in found if not places.is_virtual(cell.device, cell.contender)]
+    timed = [cell for cell in real if cell in results.blocks]
+    singles = [single for cell in timed for kind in KINDS if (single := _single(results, cell, kind))]
+    if any(_is_unproven(results, cell) for cell in (*timed, *singles)):
+        yield UNPROVEN
+    yield from explained(results, (*timed, *singles))
+    known = [[_efficiency(results, cell, kind) is not None for kind in KINDS] for cell in timed]
+    if not all(map(all, known)):
+        yield UNPAIRED if all(map(any, known)) else f"{UNPAIRED} {REMEDY}"
+    if len(real) < len(found):
+        yield VIRTUAL
 
 
 def _cells(results: Results) -> Iterator[Cell]:
@@ -111,9 +125,9 @@ def _figures(results: Results, cell: Cell, blocks: Sequence[Block]) -> tuple[Ent
     found = figure(results, cell, metric)
     rate = Entry(written(found, formatting.count), found.median) if found else Entry(formatting.UNKNOWN)
     strong, weak = (_efficiency(results, cell, kind) for kind in KINDS)
-    own = doubt(results, cell, metric)
-    share = data_parallel.share_of_communication(blocks)
-    return marked(rate, own), *map(_shown, (strong, weak)), marked(_range(share), own)
+    own = _doubted(results, cell)
+    share = _range(data_parallel.share_of_communication(blocks))
+    return _marked(rate, own), *map(_shown, (strong, weak)), _marked(share, own)
 
 
 def efficiencies(results: Results) -> Iterator[Efficiency]:
@@ -125,38 +139,46 @@ def efficiencies(results: Results) -> Iterator[Efficiency]:
 
 def _efficiency(results: Results, cell: Cell, kind: Kind) -> Efficiency | None:
     """The efficiency of a cell, with its doubt or that of the single device; None if one of both was not timed."""
+    alone = _single(results, cell, kind)
+    if alone is None:
+        return None
+    devices = places.read(cell.device).devices
+    found = data_parallel.efficiency(results.blocks[alone], results.blocks.get(cell, ()), devices=devices)
+    if found is None:
+        return None
+    return Efficiency(cell, kind, found, _doubted(results, cell) or _doubted(results, alone))
+
+
+def _single(results: Results, cell: Cell, kind: Kind) -> Cell | None:
+    """The timed cell of the first device of the place, alone: with the same batch, or with its part of it."""
     devices = places.read(cell.device).devices
     if kind == "weak" and cell.batch_size % devices:
         return None
-    batch_size = cell.batch_size if kind == "strong" else cell.batch_size // devices
-    alone = _of_one(results, cell, batch_size)
-    found = data_parallel.efficiency(
-        results.blocks.get(alone, ()) if alone else (), results.blocks.get(cell, ()), devices=devices
-    )
-    if found is None or alone is None:
-        return None
-    doubts = (doubt(results, item, METRICS["samples_per_second"]) for item in (cell, alone))
-    return Efficiency(cell, kind, found, next((item.words for item in doubts if item), ""))
+    size = cell.batch_size if kind == "strong" else cell.batch_size // devices
+    wanted = (replace(cell, device=word, batch_size=size) for word in places.alone(cell.device))
+    return next((item for item in wanted if item in results.blocks), None)
 
 
-def _of_one(results: Results, cell: Cell, batch_size: int) -> Cell | None:
-    """The timed cell of the first device of the place, alone, at this batch size."""
-    wanted = {places.first(cell.device), places.read(cell.device).kind}
-    return next(
-        (
-            item
-            for item in results.blocks
-            if item.device in wanted and item == replace(cell, device=item.device, batch_size=batch_size)
-        ),
-        None,
-    )
+def _doubted(results: Results, cell: Cell) -> str:
+    """Why the samples/s of a cell cannot be relied on; empty if they can."""
+    if _is_unproven(results, cell):
+        return FAILED
+    found = doubt(results, cell, METRICS["samples_per_second"])
+    return found.words if found else ""
+
+
+def _is_unproven(results: Results, cell: Cell) -> bool:
+    """Whether the proof of a cell failed."""
+    return status(results, cell.workload, lane(cell)) == "failed"
 
 
 def _shown(found: Efficiency | None) -> Entry:
-    if found is None:
-        return Entry(formatting.UNKNOWN)
-    entry = _range(found.value)
-    return replace(entry, text=f"{entry.text} {SIGN}") if found.doubt else entry
+    return Entry(formatting.UNKNOWN) if found is None else _marked(_range(found.value), found.doubt)
+
+
+def _marked(entry: Entry, why: str) -> Entry:
+    """The entry with the sign if it is a figure that cannot be relied on."""
+    return entry if entry.value is None or not why else replace(entry, text=f"{entry.text} {SIGN}")
 
 
 def _range(found: Summary | None) -> Entry:

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from bench.analysis.data_parallel import weights_check
 from bench.records.measurement import Measurement, Parallel
-from bench.records.record import Record
+from bench.records.record import Certificate, Deviation, Record
 from bench.report.charts import files, scaling
 from bench.report.results import arrange
-from bench.report.scaling import TITLE, VIRTUAL
+from bench.report.scaling import REMEDY, TITLE, UNPAIRED, UNPROVEN, VIRTUAL
 from bench.report.tables import report
+from bench.workload import places
 from tests.bench.report.report_reader import column, table_of
 from tests.bench.sample_records import block, record
 
@@ -19,7 +21,7 @@ EXCHANGED = Parallel(method="x", together_ns=(100, 100), apart_ns=(75, 75), allo
 
 def timed(framework: str, device: str, *, batch_size: int, call_time_s: float) -> list[Record]:
     made = replace(block(call_time_s=call_time_s), batch_size=batch_size)
-    if device != "cpu":
+    if places.read(device).devices > 1:
         made = replace(made, parallel=EXCHANGED)
     return [
         record(
@@ -74,6 +76,52 @@ def test_a_place_that_could_not_be_used_says_so() -> None:
     table = table_of(report(records), "Summary", TITLE)
     assert column(table, "proof")[-1] == "unavailable"
     assert column(table, "strong efficiency")[0] == "n/a", "one device was not timed"
+
+
+@pytest.mark.parametrize("failing", ["2xcpu", "cpu"])
+def test_figures_whose_proof_failed_are_marked(failing: str) -> None:
+    pair = [
+        *timed("pytorch", "cpu", batch_size=32, call_time_s=2e-3),
+        *timed("pytorch", "2xcpu", batch_size=32, call_time_s=1.25e-3),
+    ]
+    wrong = Deviation(check=weights_check(2), against="one device", found=0.1, allowed=1e-9)
+    failed = Certificate(contender="pytorch", deviations=(wrong,), steps=100)
+    records = [replace(item, certificate=failed) if item.case.device == failing else item for item in pair]
+    table = table_of(report(records), "Summary", TITLE)
+    assert column(table, "strong efficiency")[0].endswith("†")
+    assert column(table, "samples/s")[0].endswith("†") == (failing == "2xcpu")
+    assert UNPROVEN in table.notes
+    assert {row["doubt"] for row in scaling.rows(arrange(records)) if row["devices"] == 2} == {"proof failed"}
+    proven = table_of(report(pair), "Summary", TITLE)
+    assert "†" not in "".join(column(proven, "strong efficiency") + column(proven, "samples/s"))
+    assert UNPROVEN not in proven.notes
+
+
+@pytest.mark.parametrize(
+    ("single", "several", "is_known"),
+    [
+        ("cuda", "2xcuda", True),
+        ("cuda", "cuda:0+3", True),
+        ("cuda:0", "2xcuda", True),
+        ("cuda:1", "cuda:1+2", True),
+        ("cuda", "cuda:1+2", False),
+        ("cuda:2", "cuda:1+2", False),
+    ],
+)
+def test_several_gpus_are_compared_with_the_first_of_them_alone(single: str, several: str, *, is_known: bool) -> None:
+    records = [
+        *timed("flax", single, batch_size=32, call_time_s=2e-3),
+        *timed("flax", several, batch_size=32, call_time_s=1e-3),
+    ]
+    table = table_of(report(records), "Summary", TITLE)
+    assert (column(table, "strong efficiency") != ["n/a"]) == is_known
+
+
+def test_where_an_efficiency_is_missing_the_table_says_why() -> None:
+    alone = timed("pytorch", "2xcpu", batch_size=32, call_time_s=1e-3)
+    assert f"{UNPAIRED} {REMEDY}" in table_of(report(alone), "Summary", TITLE).notes
+    beside = [*alone, *timed("pytorch", "cpu", batch_size=32, call_time_s=2e-3)]
+    assert UNPAIRED in table_of(report(beside), "Summary", TITLE).notes, "the weak efficiency needs half of the batch"
 
 
 def test_without_several_devices_there_is_no_such_table() -> None:
