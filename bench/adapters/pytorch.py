@@ -4,6 +4,7 @@ Tuned: a fused optimizer, `torch.compile` of the model or of the whole step, cha
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -124,7 +125,8 @@ class PyTorchAdapter:
         self.call = self.model
         if self.compiled not in {"off", WHOLE}:
             self.call = torch.compile(self.model, mode=self.compiled, dynamic=False)
-        self.learn = self.call if self.member is None else self.member.wrap(self.model)
+        devices = self.leader or self.member
+        self.learn = self.call if devices is None else devices.wrap(self.model)
         self.trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.clipping, self.accumulation = recipe.clipping, recipe.accumulation
         kernels = facts.kernels(model) if facts.kernels else {}
@@ -168,9 +170,13 @@ class PyTorchAdapter:
         self.execution.trained = True
         if not self.model.training:
             self.model.train()
-        if self.leader is not None:
-            batches = list(batches)
-            self.leader.train([inputs for inputs, _ in batches])
+        if self.leader is None:
+            return self._steps(batches)
+        batches = list(batches)
+        with self.leader.training([inputs for inputs, _ in batches]):
+            return self._steps(batches)
+
+    def _steps(self, batches: Iterable[Batch]) -> list[Tensor]:
         if self.scheduler is None:
             return [self.step(inputs, targets) for inputs, targets in batches]
         found = []
@@ -189,17 +195,24 @@ class PyTorchAdapter:
         return loss.detach()
 
     def _accumulated_step(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        """A step whose gradients are added up over the parts of the batch; each loss is divided by their number."""
+        """A step whose gradients are added up over the parts of the batch; each loss is divided by their number.
+
+        Several devices exchange the gradients once, in the last part.
+        """
         self.optimizer.zero_grad()
-        found = []
-        for part in parts((inputs, targets), self.accumulation):
-            loss = self.loss(self._logits(self.learn, part[0]), part[1])
-            loss.backward()
-            found.append(loss.detach())
+        *first, last = parts((inputs, targets), self.accumulation)
+        with nullcontext() if self.member is None else self.member.adding_up():
+            found = [self._part(*part) for part in first]
+        found.append(self._part(*last))
         if self.clipping:
             optimizers.clip(self.trainable, self.clipping)
         self.optimizer.step()
         return torch.stack(found).sum()
+
+    def _part(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        loss = self.loss(self._logits(self.learn, inputs), targets)
+        loss.backward()
+        return loss.detach()
 
     def train_epoch(self, batches: Iterable[HostBatch]) -> list[Loss]:
         """One optimizer step for each batch, by the same loop as `train`."""
@@ -222,9 +235,9 @@ class PyTorchAdapter:
 
     def wait(self, result: object) -> None:
         """Return when the device has finished all its work, which includes the parameters."""
-        self.engine.wait(result)
         if self.leader is not None and isinstance(result, list):
-            self.leader.wait()
+            self.leader.wait()  # first, since this device could wait in vain for one that has failed
+        self.engine.wait(result)
 
     def save(self, model: Model, folder: Path) -> None:
         """Write the `state_dict` in safetensors."""

@@ -7,11 +7,9 @@ only job runs in the fork server's own process. The same happens if an import ha
 does not have that thread, but keeps the locks that it held.
 """
 
-import ctypes
 import importlib
 import json
 import os
-import signal
 import socket
 import sys
 import threading
@@ -20,11 +18,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Never
 
+from bench.adapters.data_parallel.parent_process import end_with_parent
 from bench.records.garbage_collection import paused
 from bench.worker import resident_pages
 from bench.workload import model_families
 
-PR_SET_PDEATHSIG = 1  # prctl(2): a signal to this process when its parent dies
 # Fork-safe threads. pandas imports pyarrow if it is installed, and pyarrow's jemalloc has a thread that handles forks.
 FORKABLE = frozenset({"jemalloc_bg_thd"})
 
@@ -32,7 +30,7 @@ FORKABLE = frozenset({"jemalloc_bg_thd"})
 def main() -> None:
     """Run jobs until the other end of the socket is closed."""
     framework, descriptor, *flags = sys.argv[1:]
-    _die_with_parent()
+    end_with_parent()  # elsewhere than on Linux, the closed socket ends the fork server
     channel = _Channel(socket.socket(fileno=int(descriptor)))
     with paused():  # an import makes so many objects that a fifth of its time would go into the search for garbage
         _import(framework)
@@ -86,7 +84,7 @@ def _fork(job: dict[str, Any], channel: _Channel) -> None:
 def _child(job: dict[str, Any], channel: _Channel, counted: list[resident_pages.Range]) -> Never:
     status = 1
     try:
-        _die_with_parent()
+        end_with_parent()
         resident_pages.map_again(counted)
         _work(job, channel)
         status = 0
@@ -121,15 +119,6 @@ def _other_threads() -> list[str]:
             with suppress(OSError):  # it has just ended
                 names.append((task / "comm").read_text().strip())
     return names
-
-
-def _die_with_parent() -> None:
-    """End this process when the run is killed (on Linux; elsewhere the closed socket ends the fork server).
-
-    The kernel sends the signal when the *thread* that started this process ends, so that thread must live longer.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@ from bench.workload.recipe import Recipe
 
 
 class DataParallel(Protocol):
-    """Several devices with the same network; `method` says how they train as one."""
+    """Several devices with the same network; `method` says how they train as one, `processes` how many drive them."""
 
     method: str
+    processes: int
 
     def copies(self) -> list[str]:
         """A digest of the trainable weights on each device: equal digests, equal bits."""

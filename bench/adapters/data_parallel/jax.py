@@ -29,6 +29,8 @@ def make_devices(size: int, *, device: str) -> None:
 class Mesh:
     """See `DataParallel`; call it after `make_devices`."""
 
+    processes = 1
+
     def __init__(self, size: int) -> None:
         devices = jax.devices()[:size]
         if len(devices) < size:

@@ -25,6 +25,7 @@ def make_devices(size: int, *, device: str) -> None:
 class Distribution:
     """See `DataParallel`. From now on new Keras variables are on every device."""
 
+    processes = 1
     trains_in_loop = False  # `train_on_batch` distributes its batch
 
     def __init__(self, size: int) -> None:

@@ -30,6 +30,7 @@ def make_devices(size: int, *, device: str) -> None:
 class Replicas:
     """See `DataParallel`. From now on new variables are on every device."""
 
+    processes = 1
     trains_in_loop = True
 
     def __init__(self, size: int) -> None:

@@ -5,33 +5,43 @@ has an adapter of its own, which gets its part of every batch.
 https://docs.pytorch.org/docs/stable/generated/torch.nn.parallel.DistributedDataParallel.html
 """
 
-import gc
-import multiprocessing
 import os
 import pickle
-import traceback
+import socket
+import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
+from itertools import count
 from multiprocessing.connection import Connection
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import numpy as np
 import torch
 from torch import distributed, nn
+from torch.distributed import Store, TCPStore  # type: ignore[attr-defined] # documented there
 
 from bench.adapters.base import Adapter, Facts, parts
 from bench.adapters.data_parallel.base import digest
+from bench.adapters.data_parallel.other_processes import DONE, OtherProcesses
 from bench.adapters.engines.base import Peaks
-from bench.errors import BenchError, UnavailableError
+from bench.errors import UnavailableError
 from bench.workload.recipe import Recipe
 
 BACKENDS = {"cpu": "gloo", "cuda": "nccl"}
 LIMIT = timedelta(minutes=5)  # of one exchange between the processes
 INTERFACE = "GLOO_SOCKET_IFNAME"  # gloo would look up the name of the host, which not every network answers
-LOOPBACK = Path("/sys/class/net/lo")
+LOOPBACK, HOST = Path("/sys/class/net/lo"), "127.0.0.1"
+
+
+class Meeting(NamedTuple):
+    """How many processes meet, on which kind of device, and with how many threads each."""
+
+    size: int
+    device: str
+    threads: int
 
 
 class Member:
@@ -45,17 +55,16 @@ class Member:
         self.device = torch.device("cpu")
         self.apart = ExitStack()  # `no_sync`, while it is wanted
 
-    def join(self, folder: str, size: int, *, device: str, threads: int) -> None:
+    def join(self, store: Store, meeting: Meeting) -> None:
         """Meet the other processes; each has its own cores if there are enough."""
-        if device == "cpu":
-            _pin(self.rank, size, threads=threads)
+        if meeting.device == "cpu":
+            _pin(self.rank, meeting.size, threads=meeting.threads)
         else:
             torch.cuda.set_device(self.rank)
         if LOOPBACK.exists():
             os.environ.setdefault(INTERFACE, "lo")
-        meeting = Path(folder, "store").as_uri()
         distributed.init_process_group(
-            BACKENDS[device], init_method=meeting, rank=self.rank, world_size=size, timeout=LIMIT
+            BACKENDS[meeting.device], store=store, rank=self.rank, world_size=meeting.size, timeout=LIMIT
         )
 
     def wrap(self, model: nn.Module) -> nn.Module:
@@ -80,6 +89,10 @@ class Member:
         if not wanted:
             self.apart.enter_context(self.wrapped.no_sync())
 
+    def adding_up(self) -> AbstractContextManager[None]:
+        """Inside it, gradients are added up on this device, and not averaged yet."""
+        return self.wrapped.no_sync()
+
 
 Make = Callable[[Member], Adapter]
 
@@ -92,65 +105,67 @@ class Leader:
     """
 
     def __init__(self, size: int, *, device: str, threads: int, make: Make) -> None:
-        if "fork" not in multiprocessing.get_all_start_methods():
-            raise UnavailableError("several devices of PyTorch need processes that can be forked: Linux or macOS")
         self.method = f"DistributedDataParallel of {size} processes, {BACKENDS[device]}"
-        self.member = Member(0)
-        self.numbers: dict[int, int] = {}
-        self.kept: list[Any] = []
-        self.folder = TemporaryDirectory(prefix="levelfield-", ignore_cleanup_errors=True)
-        self.links: list[Connection] = []
-        self.size = size
-        context = multiprocessing.get_context("fork")
-        for rank in range(1, size):
-            mine, theirs = context.Pipe()
-            process = context.Process(
-                target=_run, args=(rank, theirs, [*self.links, mine], make, self._meeting(device, threads)), daemon=True
-            )
-            process.start()
-            theirs.close()
-            self.links.append(mine)
-        self.member.join(self.folder.name, size, device=device, threads=threads)
+        self.size = self.processes = size
+        self.member, meeting = Member(0), Meeting(size, device, threads)
+        self._forget()
+        self.others = OtherProcesses(size, partial(_join_and_serve, make=make, meeting=meeting))
+        store = _store(size)  # it starts a thread, so it is made after the forks
+        self.others.tell("meet", store.port)
+        with self.others.blaming():
+            self.member.join(store, meeting)
 
-    def _meeting(self, device: str, threads: int) -> dict[str, Any]:
-        return {"folder": self.folder.name, "size": self.size, "device": device, "threads": threads}
+    def _forget(self) -> None:
+        """Begin to count the batches."""
+        self.turns = count()
+        self.numbers: dict[int, int] = {}  # of the batches that are still there, by the id of this process's part
+        self.dropped: list[int] = []  # those that the other processes still have
 
     def prepare(self, model: nn.Module, recipe: Recipe, facts: Facts) -> None:
         """Give every process this network, which has not been moved or wrapped, and forget all batches."""
-        self.numbers, self.kept = {}, []
+        self._forget()
         try:
             content = pickle.dumps((model, recipe, facts))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise UnavailableError(f"the network cannot be sent to the processes of other devices: {error}") from error
-        self._tell("prepare", content)
+        self.others.tell("prepare", content)
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """The model that averages its gradients over all processes."""
+        with self.others.blaming():
+            return self.member.wrap(model)
 
     def split(self, inputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The part of this process; the other processes get theirs."""
+        """The part of this process; the other processes get theirs, and drop the batches that this one has dropped."""
         mine, *theirs = parts((inputs, targets), self.size)
-        for link, part in zip(self.links, theirs, strict=True):
-            link.send(("put", part))
+        self.number, dropped = next(self.turns), tuple(self.dropped)
+        self.dropped.clear()
+        self.others.tell_each("put", theirs, self.number, dropped)
         return mine
 
     def remember(self, placed: object) -> None:
         """The part of this process that was made of the last batch, by which the batch is found again."""
-        self.numbers[id(placed)] = len(self.kept)
-        self.kept.append(placed)  # else another object could get its id
+        self.numbers[id(placed)] = self.number
+        weakref.finalize(placed, _drop, self.numbers, self.dropped, id(placed)).atexit = False
 
-    def train(self, placed: Sequence[object]) -> None:
-        """Let the other processes train on their parts of these batches."""
-        self._tell("train", tuple(self.numbers[id(item)] for item in placed))
+    @contextmanager
+    def training(self, placed: Sequence[object]) -> Iterator[None]:
+        """Let the other processes train on their parts of these batches, while this one trains on its own."""
+        self.others.tell("train", tuple(self.numbers[id(item)] for item in placed))
+        with self.others.blaming():
+            yield
 
     def wait(self) -> None:
-        """Return when every process has finished its steps."""
-        self._asked("wait")
+        """Return when every other process has finished its steps."""
+        self.others.asked("wait")
 
     def copies(self) -> list[str]:
         """A digest of the trainable weights on each device."""
-        return [self.member.copy(), *self._asked("copy")]
+        return [self.member.copy(), *self.others.asked("copy")]
 
     def peaks(self) -> list[Peaks]:
         """The peaks of the allocator of each device."""
-        return [self.member.peaks(), *(Peaks(*found) for found in self._asked("peaks"))]
+        return [self.member.peaks(), *(Peaks(*found) for found in self.others.asked("peaks"))]
 
     @contextmanager
     def without_communication(self) -> Iterator[None]:
@@ -162,60 +177,54 @@ class Leader:
             self._synchronise(wanted=True)
 
     def _synchronise(self, *, wanted: bool) -> None:
-        self._tell("synchronise", wanted)
+        self.others.tell("synchronise", wanted)
         self.member.synchronise(wanted=wanted)
 
-    def _tell(self, what: str, *given: object) -> None:
-        for link in self.links:
-            link.send((what, *given))
 
-    def _asked(self, what: str) -> list[Any]:
-        """The answers of the other processes, in the order of their devices; raises BenchError if one has ended."""
-        try:
-            self._tell(what)
-            return [link.recv() for link in self.links]
-        except (EOFError, OSError) as error:
-            raise BenchError("a process of another device has ended; its error is in the log") from error
+def _drop(numbers: dict[int, int], dropped: list[int], name: int) -> None:
+    """Note that the part with this id is gone, and with it its batch."""
+    dropped.append(numbers.pop(name))
 
 
-def _run(rank: int, link: Connection, others: Sequence[Connection], make: Make, meeting: dict[str, Any]) -> None:
-    """Serve in another process until the first process ends."""
-    for other in others:
-        other.close()
-    gc.disable()  # as in the first process while it measures
+def _store(size: int) -> TCPStore:
+    """Where the processes meet: at a free port that only this machine can reach."""
+    listening = socket.create_server((HOST, 0))
+    port, number = listening.getsockname()[1], listening.detach()
+    return TCPStore(HOST, port, size, is_master=True, timeout=LIMIT, wait_for_workers=False, master_listen_fd=number)
+
+
+def _join_and_serve(rank: int, link: Connection, *, make: Make, meeting: Meeting) -> None:
+    """Meet the first process, and do what it says; raises EOFError when it has ended."""
     member = Member(rank)
-    try:
-        member.join(**meeting)
-        _serve(member, make(member), link)
-    except (EOFError, KeyboardInterrupt):
-        pass
-    except Exception:  # noqa: BLE001 (the first process sees the closed pipe; the reason is in the log)
-        traceback.print_exc()
-    finally:
-        os._exit(0)  # the objects of the first process are not ended here
+    _, port = link.recv()
+    member.join(TCPStore(HOST, port, meeting.size, timeout=LIMIT), meeting)
+    _serve(member, make(member), link)
 
 
 def _serve(member: Member, adapter: Adapter, link: Connection) -> None:
     """Do what the first process says; raises EOFError when it has ended."""
-    batches: list[Any] = []
+    batches: dict[int, Any] = {}
     losses: list[Any] = []
     while True:
         what, *given = link.recv()
         if what == "prepare":
             model, recipe, facts = pickle.loads(given[0])  # noqa: S301 (from the first process)
             adapter.prepare(model, recipe, facts=facts)
-            batches = []
+            batches = {}
         elif what == "put":
-            batches.append(adapter.put(*given[0]))
+            part, number, dropped = given
+            for old in dropped:
+                del batches[old]
+            batches[number] = adapter.put(*part)
         elif what == "train":
             losses = adapter.train(batches[number] for number in given[0])
         elif what == "synchronise":
             member.synchronise(wanted=given[0])
         elif what == "wait":
             adapter.wait(losses)
-            link.send(None)
+            link.send((DONE, None))
         else:
-            link.send(member.copy() if what == "copy" else tuple(member.peaks()))
+            link.send((DONE, member.copy() if what == "copy" else tuple(member.peaks())))
 
 
 def _pin(rank: int, size: int, *, threads: int) -> None:
