@@ -41,11 +41,15 @@ class Watch:
 
     `during` watches the load while one part of the block is timed.
 
-    `device` is where the work runs; of several GPUs, the first one is read.
+    `device` is where the work runs. Of several GPUs, a reading is about the first one, apart from the reasons why they
+    are throttled. Energy and other programs are those of all.
     """
 
     def __init__(self, device: str) -> None:
-        self.gpu = None if places.is_cpu(device) else gpu_handle()
+        found = [] if places.is_cpu(device) else [gpu_handle(number) for number in range(places.read(device).devices)]
+        self.gpus = [gpu for gpu in found if gpu is not None]
+        self.gpu = found[0] if found else None
+        self.has_unknown = len(self.gpus) < len(found)
         self.readings: list[Reading] = []
         self.loads: list[Load] = []
 
@@ -61,8 +65,8 @@ class Watch:
         before = snapshot(beside or ())
         yield
         after = snapshot(beside or ())
-        on_gpu = None if self.gpu is None else gpu_others(self.gpu, beside)
-        self.loads.append(load(part, before, after, beside=beside, gpu_others=on_gpu))
+        on_gpus = self._of_all([gpu_others(gpu, beside) for gpu in self.gpus]) if self.gpus else None
+        self.loads.append(load(part, before, after, beside=beside, gpu_others=on_gpus))
 
     def read(self, when: Moment) -> None:
         """Add a reading of the current state."""
@@ -80,18 +84,23 @@ class Watch:
                 throttled=(
                     *((CPU_HEAT,) if hot else ()),
                     *((QUOTA,) if paused else ()),
-                    *(_reasons(self.gpu) if self.gpu is not None else ()),
+                    *dict.fromkeys(reason for gpu in self.gpus for reason in _reasons(gpu)),
                 ),
                 gpu=gpu,
             )
         )
 
     def energy_j(self) -> float | None:
-        """The energy counter of the GPU, or of all CPU packages, in joules; it counts from some moment in the past."""
+        """The energy counters of the GPUs, or of all CPU packages, in joules, from some moment in the past."""
         if self.gpu is None:
             return _packages_j()
-        spent: int | None = _asked(pynvml.nvmlDeviceGetTotalEnergyConsumption, self.gpu)
+        spent = self._of_all([_asked(pynvml.nvmlDeviceGetTotalEnergyConsumption, gpu) for gpu in self.gpus])
         return None if spent is None else spent * MILLI
+
+    def _of_all(self, found: list[int | None]) -> int | None:
+        """The sum over all GPUs of the place; None if one of them does not tell."""
+        known = [count for count in found if count is not None]
+        return None if self.has_unknown or len(known) < len(found) else sum(known)
 
     def end(self, *, energy_j: float | None) -> Use:
         """Take the reading after the block, and return all; `energy_j` is the energy of the pipelined rounds."""
@@ -107,11 +116,12 @@ class Watch:
         )
 
 
-def gpu_handle() -> Any | None:  # noqa: ANN401 (NVML's own)
-    """The driver's handle of the one GPU that this process sees; None if the driver does not give one."""
+def gpu_handle(number: int = 0) -> Any | None:  # noqa: ANN401 (NVML's own)
+    """The driver's handle of the GPU with this number among those that this process sees; None without one."""
+    names = dict(enumerate(os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")))
     try:
         pynvml.nvmlInit()
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0] or "0"
+        visible = names.get(number) or str(number)
         if visible.startswith("GPU-"):
             return pynvml.nvmlDeviceGetHandleByUUID(visible)
         return pynvml.nvmlDeviceGetHandleByIndex(int(visible))

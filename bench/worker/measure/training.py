@@ -59,7 +59,8 @@ def time_steps(  # noqa: PLR0913 (what a block needs)
         return found
     budget_ns = int(conditions.block_seconds * block.NANOSECONDS)
     cost = communication.measure(adapter.parallel, work, steps=found.iterations_per_round, budget_ns=budget_ns)
-    return replace(found, parallel=cost)
+    # The CPU time of one process of several would be no figure of the whole; 0 is shown as none.
+    return replace(found, parallel=cost, cpu_ns=found.cpu_ns if adapter.parallel.processes == 1 else 0)
 
 
 def steps(adapter: Adapter, train: Split, *, batch_size: int, seed: int, feed: Feed = "device") -> Work:

@@ -17,6 +17,7 @@ class Devices:
     """Two devices whose exchange takes as long as their steps."""
 
     method = "a test"
+    processes = 1
 
     def __init__(self, *, can_leave_out: bool) -> None:
         self.can_leave_out, self.exchanges = can_leave_out, True

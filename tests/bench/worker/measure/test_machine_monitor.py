@@ -90,6 +90,38 @@ def test_the_gpu_that_the_process_sees_is_read(driver: Driver, monkeypatch: pyte
     assert watched().readings[0].gpu is None
 
 
+def test_the_energy_of_several_gpus_is_the_sum_over_all(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    spent = {"GPU 1": 2_500, "GPU 3": 4_000}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,3")
+    driver(nvmlDeviceGetTotalEnergyConsumption=spent.__getitem__)
+    assert Watch("cuda:1+3").energy_j() == Watch("2xcuda").energy_j() == 6.5
+    assert Watch("cuda:1").energy_j() == 2.5
+    driver(nvmlDeviceGetTotalEnergyConsumption=spent.get)
+    del spent["GPU 3"]
+    assert Watch("cuda:1+3").energy_j() is None, "one of them does not tell"
+
+
+def test_one_throttled_gpu_of_several_hinders_all(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    reasons = {"GPU 0": 0, "GPU 1": pynvml.nvmlClocksEventReasonSwThermalSlowdown}
+    driver(nvmlDeviceGetCurrentClocksThrottleReasons=reasons.__getitem__)
+    assert watched("2xcuda").throttled == ("heat",)
+    assert watched("cuda").throttled == ()
+
+
+def test_programs_on_all_gpus_of_a_place_are_counted(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    programs = {"GPU 0": [1], "GPU 1": [1, 2, 3]}
+    driver()
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetComputeRunningProcesses", programs.__getitem__)
+    for device, others in (("cuda", 0), ("2xcuda", 2)):
+        found = Watch(device)
+        found.begin()
+        with found.during("pipelined"):
+            pass
+        assert found.end(energy_j=None).loads[0].gpu_others == others
+
+
 @pytest.mark.parametrize(
     ("bits", "reasons", "hindered"),
     [

@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import replace
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,8 @@ import pytest
 
 from bench.datasets import base as datasets
 from bench.errors import BenchError, UsageError
-from bench.records.measurement import Learning
+from bench.records.measurement import Learning, Parallel
+from bench.records.timing_metrics import METRICS, value
 from bench.worker.measure import training
 from bench.worker.measure.training import DivergedError, Lesson, learn, time_steps
 from tests.bench.worker.measure.recorder import BRIEF, QUERY_NS, STEP_NS, Recorder, is_adapter, right, split, wrong
@@ -268,3 +271,14 @@ def test_an_improvement_by_min_delta_or_less_does_not_count(min_delta: float, ep
     rule = f'{{ patience = 2, metric = "accuracy", min_delta = {min_delta} }}'
     change = ("epochs = 2", f"epochs = 8\nvalidation_fraction = 0.4\nearly_stopping = {rule}")
     assert len(learnt(Recorder(logits=logits), change).epochs) == epochs
+
+
+@pytest.mark.parametrize(("processes", "is_known"), [(1, True), (2, False)])
+def test_the_cpu_time_of_one_process_of_several_is_no_figure(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, processes: int, *, is_known: bool
+) -> None:
+    monkeypatch.setattr(recorder, "parallel", SimpleNamespace(processes=processes))
+    monkeypatch.setattr("bench.worker.measure.communication.measure", lambda *_, **__: Parallel(method="a test"))
+    monkeypatch.setattr("bench.worker.measure.block.processor_ns", count(step=1000).__next__)
+    block = time_steps(is_adapter(recorder), TRAIN, batch_size=8, seed=0, conditions=BRIEF)
+    assert (value(METRICS["cpu_use"], block) is not None) == is_known
