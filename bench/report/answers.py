@@ -17,7 +17,7 @@ from bench.report.memory import Peak, peak
 from bench.report.performance import group_standings
 from bench.report.quality import learnt, words
 from bench.report.reliability import SIGN
-from bench.report.results import STATUS_WORDS, Lane, Results, Status, lanes, status, workloads
+from bench.report.results import STATUS_WORDS, Lane, Results, Status, certificates, lanes, status, workloads
 from bench.report.summary import SHOWN, batch_in_words, summary_cells
 
 MOST_NAMED = 3  # workloads; more are counted
@@ -28,6 +28,7 @@ OVERLAP = "their ranges overlap"
 USUAL_FIRST = ("idiomatic", "fp32")
 YES, NO, NO_WINNER, UNDECIDED, ALONE = "yes", "no", "no winner", "undecided", "no comparison"
 
+NOT_EXPECTED = "none is expected"  # of a network with one file, or where several devices do other work than one
 PROVEN: Mapping[Status, str] = {"failed": NO, "missing": NO, "passed": YES, "unavailable": "not run"}
 
 Leaders = Mapping[str, Leader]  # by workload
@@ -265,8 +266,11 @@ def _differs(metric: str, found: Iterable[Quality]) -> str:
 
 def _proof_clauses(results: Results, rows: Rows) -> Iterator[Clause]:
     found = {(name, row.contender): status(results, name, row) for name, of in rows.items() for row in of}
-    for state, who in PROVEN.items():
-        mine = [key for key, item in found.items() if item == state]
+    known = {(name, row.contender): certificates(results, name, row) for name, of in rows.items() for row in of}
+    unexpected = {key for key, items in known.items() if items and all(item and item.alone for item in items)}
+    groups = [(state, who, found.keys() - unexpected) for state, who in PROVEN.items()]
+    for state, who, among in (*groups, ("missing", NOT_EXPECTED, unexpected)):
+        mine = [key for key, item in found.items() if item == state and key in among]
         if mine and state == "passed":
             which = f"all {len(found)}" if len(mine) == len(found) else f"{len(mine)} of {len(found)}"
             yield Clause(who, text=f"{which} pairs of workload and framework")

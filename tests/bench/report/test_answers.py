@@ -136,6 +136,18 @@ def test_an_unproven_framework_is_not_compared() -> None:
     )
 
 
+def test_a_proof_that_is_not_expected_is_no_missing_one() -> None:
+    proven = record(framework="flax")
+    assert proven.certificate is not None
+    known = replace(proven.certificate, problem="several devices do other work", alone=True)
+    found = answered([record(framework="pytorch"), replace(proven, certificate=known)])
+    assert found["Proven equal?"] == (
+        "yes: 1 of 2 pairs of workload and framework. none is expected: digits-dnn (flax: no proof)."
+    )
+    without = answered([record(framework="pytorch"), replace(proven, certificate=None)])
+    assert without["Proven equal?"].startswith("no: digits-dnn (flax: no proof)")
+
+
 def memory(framework: str, *, before: int, added: int) -> Record:
     item = Memory(
         batch_size=32,
