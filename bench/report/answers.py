@@ -11,7 +11,7 @@ from bench.analysis.leaders import UNKNOWN, Leader, Quality, fastest, likeness, 
 from bench.analysis.memory_and_quality import PEAKS
 from bench.records.cell import Cell
 from bench.records.timing_metrics import METRICS
-from bench.report import formatting
+from bench.report import formatting, scaling
 from bench.report.layout import Answer, Answers, Clause
 from bench.report.memory import Peak, peak
 from bench.report.performance import group_standings
@@ -74,6 +74,9 @@ def _title(way: Way, among: Sequence[Way]) -> str:
 def _lines(results: Results, way: Way) -> Iterator[Answer]:
     rows = {name: tuple(row for row in lanes(results, name) if row[1:] == way) for name in workloads(results)}
     rows = {name: found for name, found in rows.items() if found}
+    faster = scaling.answer(results, way.device)
+    if faster is not None:
+        yield faster
     yield from _timed(results, rows)
     yield from _memory(results, rows)
     qualities = {name: found for name, of in rows.items() if (found := _quality(results, name, of))}

@@ -8,6 +8,7 @@ from bench.records.record import Case, Record
 from bench.records.timing_metrics import METRICS, value
 from bench.report import formatting
 from bench.workload.axes import Scenario
+from bench.workload.places import is_virtual
 
 # What one call takes, in each scenario: its word, its median and its 90th percentile.
 CALLS: Mapping[Scenario, tuple[str, str, str]] = {
@@ -50,6 +51,8 @@ def _outcome(record: Record) -> str:
         return f"{found.capacity.largest.batch_size:,} samples fit"
     if found.memory:
         return _peaks(found.memory)
+    if is_virtual(record.case.device, record.case.contender):
+        return "done; virtual devices have no speed of their own"
     speeds = (f"batch {block.batch_size}: {_speed(block, record.case.scenario)}" for block in found.blocks)
     return "; ".join(speeds) + _disturbed(record)
 

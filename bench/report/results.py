@@ -15,6 +15,7 @@ from bench.records.timing_metrics import Metric, Summary, summary, timed_blocks
 from bench.report.layout import Column, Entry, left
 from bench.workload import grid_variants
 from bench.workload.axes import Purpose, Scenario
+from bench.workload.places import is_virtual
 
 Noise = Mapping[str, float]
 Status = Literal["passed", "failed", "missing", "unavailable"]
@@ -24,6 +25,9 @@ STATUS_WORDS: dict[Status, str] = {
     "missing": "no proof",
     "unavailable": "unavailable",
 }
+
+
+VIRTUAL = "virtual"  # in place of a figure of devices that share the cores of one process
 
 
 class Lane(NamedTuple):
@@ -88,7 +92,8 @@ def arrange(records: Iterable[Record], *, noise: Noise = MappingProxyType({})) -
     found = {lane(record.case) for record in ordered}
     varying = tuple(name for name in VARYING if len({getattr(item, name) for item in found}) > 1)
     between = next((noise[item.environment.machine] for item in ordered if item.environment.machine in noise), None)
-    blocks = timed_blocks(ordered)
+    # Virtual devices share the cores of one process, so their times say nothing.
+    blocks = {cell: of for cell, of in timed_blocks(ordered).items() if not is_virtual(cell.device, cell.contender)}
     return Results(
         records=ordered,
         blocks=blocks,
@@ -247,10 +252,12 @@ def _way(cell: Cell) -> tuple[str, str, str, int, str]:
 
 
 def outcome(results: Results, cell: Cell) -> str:
-    """The outcome of a cell without timings: the last outcome that is not ok."""
+    """The outcome of a cell without timings: the last outcome that is not ok, or that its devices are virtual."""
     timed = select(results, cell.workload, purpose="timing", scenario=cell.scenario)
-    tried = (record for record in timed if cell in cells(record.case))
-    return next((record.outcome for record in reversed(tuple(tried)) if record.outcome != "ok"), "not measured")
+    tried = [record.outcome for record in timed if cell in cells(record.case)]
+    if "ok" in tried and is_virtual(cell.device, cell.contender):
+        return VIRTUAL
+    return next((outcome for outcome in reversed(tried) if outcome != "ok"), "not measured")
 
 
 @remembered

@@ -9,11 +9,12 @@ from bench.records.cell import Cell
 from bench.records.measurement import Block
 from bench.records.timing_metrics import METRICS, Summary
 from bench.report import formatting
-from bench.report.layout import Column, Entry, Table, left
+from bench.report.layout import Answer, Clause, Column, Entry, Table, left
 from bench.report.performance import written
 from bench.report.reliability import SIGN, doubt, explained
 from bench.report.results import (
     STATUS_WORDS,
+    VIRTUAL,
     Results,
     certificates,
     figure,
@@ -33,9 +34,12 @@ NOTES = (
         "same, where one device has its part of this batch. At 100% no time is lost. In brackets: the range over pairs "
         "of processes."
     ),
+    "N devices train faster than one where the strong efficiency is above 100% / N.",
     "Exchange: the share of a step in which devices exchange their gradients, from steps with and without it in turns.",
 )
-VIRTUAL = "Virtual devices share the cores of one process. Their speed says nothing, and only the proof counts."
+UNSEEN = "not seen"  # of the exchange
+UNSEEN_NOTE = "Exchange not seen: steps without it were not faster, so what it takes is hidden by noise."
+VIRTUAL_NOTE = "Virtual devices share the cores of one process. Their speed says nothing, and only the proof counts."
 UNPAIRED = "n/a at an efficiency: a single device was not timed at the batch that it would be compared with."
 REMEDY = "`--devices 1,2` times one and two devices."
 UNPROVEN = f"{SIGN} where a proof failed: do not rely on this figure, since other work was timed."
@@ -74,7 +78,7 @@ def scaling_table(results: Results) -> Table:
 
 def _notes(results: Results, found: Sequence[Cell]) -> Iterator[str]:
     """What is special about these cells: figures that cannot be relied on, none at all, and virtual devices."""
-    real = [cell for cell in found if not places.is_virtual(cell.device, cell.contender)]
+    real = [cell for cell in found if not _is_virtual(cell)]
     timed = [cell for cell in real if cell in results.blocks]
     singles = [single for cell in timed for kind in KINDS if (single := _single(results, cell, kind))]
     if any(_is_unproven(results, cell) for cell in (*timed, *singles)):
@@ -84,7 +88,10 @@ def _notes(results: Results, found: Sequence[Cell]) -> Iterator[str]:
     if not all(map(all, known)):
         yield UNPAIRED if all(map(any, known)) else f"{UNPAIRED} {REMEDY}"
     if len(real) < len(found):
-        yield VIRTUAL
+        yield VIRTUAL_NOTE
+    shares = (data_parallel.share_of_communication(results.blocks[cell]) for cell in timed)
+    if any(share is not None and share.median <= 0 for share in shares):
+        yield UNSEEN_NOTE
 
 
 def _cells(results: Results) -> Iterator[Cell]:
@@ -99,7 +106,10 @@ def _row(results: Results, cell: Cell) -> tuple[Entry, ...]:
     head = (*map(Entry, words), Entry(str(cell.batch_size), cell.batch_size))
     blocks = results.blocks.get(cell, ())
     if not blocks:
-        return (*head, Entry(outcome(results, cell)), *(Entry("") for _ in range(5)))
+        found = outcome(results, cell)
+        if found == VIRTUAL:
+            return (*head, _proof(results, cell), Entry(VIRTUAL), *(Entry(formatting.UNKNOWN) for _ in range(4)))
+        return (*head, Entry(found), *(Entry("") for _ in range(5)))
     return (*head, _proof(results, cell), *_figures(results, cell, blocks), Entry(_memory(blocks)))
 
 
@@ -119,22 +129,71 @@ def _proof(results: Results, cell: Cell) -> Entry:
 
 def _figures(results: Results, cell: Cell, blocks: Sequence[Block]) -> tuple[Entry, ...]:
     """Samples/s, strong and weak efficiency, and the share of the exchange."""
-    if places.is_virtual(cell.device, cell.contender):
-        return (Entry("virtual"), *(Entry(formatting.UNKNOWN) for _ in range(3)))
     metric = METRICS["samples_per_second"]
     found = figure(results, cell, metric)
     rate = Entry(written(found, formatting.count), found.median) if found else Entry(formatting.UNKNOWN)
     strong, weak = (_efficiency(results, cell, kind) for kind in KINDS)
     own = _doubted(results, cell)
-    share = _range(data_parallel.share_of_communication(blocks))
-    return _marked(rate, own), *map(_shown, (strong, weak)), _marked(share, own)
+    share = data_parallel.share_of_communication(blocks)
+    exchange = Entry(UNSEEN) if share is not None and share.median <= 0 else _range(share)
+    return _marked(rate, own), *map(_shown, (strong, weak)), _marked(exchange, own)
 
 
 def efficiencies(results: Results) -> Iterator[Efficiency]:
     """Every efficiency that was measured, except on virtual devices."""
     for cell in _cells(results):
-        if not places.is_virtual(cell.device, cell.contender):
+        if not _is_virtual(cell):
             yield from filter(None, (_efficiency(results, cell, kind) for kind in KINDS))
+
+
+def answer(results: Results, device: str) -> Answer | None:
+    """Whether the devices of this place train faster than one of them; None for a place with one device."""
+    devices = places.read(device).devices
+    if devices == 1:
+        return None
+    found: dict[str, list[tuple[str, str]]] = {}
+    for lead in _leads(results, device):
+        found.setdefault(lead.verdict, []).append((lead.workload, lead.words))
+    virtual = dict.fromkeys(cell.workload for cell in _cells(results) if cell.device == device and _is_virtual(cell))
+    if not found and virtual:
+        found["not measured"] = [(name, "virtual devices share the cores of one process") for name in virtual]
+    clauses = (Clause(who, places=tuple(items)) for who, items in found.items())
+    return Answer(f"Do {devices} devices train faster than one?", tuple(clauses)) if found else None
+
+
+class _Lead(NamedTuple):
+    """By how much several devices of a framework are faster than one, in words, and what follows."""
+
+    verdict: str
+    workload: str
+    words: str
+
+
+def _leads(results: Results, device: str) -> Iterator[_Lead]:
+    """What each framework gains in each workload, by its best kind of scaling."""
+    by_lane: dict[tuple[str, str], list[Efficiency]] = {}
+    for item in efficiencies(results):
+        if item.cell.device == device:
+            by_lane.setdefault((item.cell.workload, item.cell.contender), []).append(item)
+    devices = places.read(device).devices
+    for (workload, contender), items in by_lane.items():
+        best = max(items, key=lambda item: item.value.median)
+        verdict = "yes" if best.value.low * devices > 1 else "no" if best.value.high * devices < 1 else "undecided"
+        gains = ", ".join(_gain(item, devices) for item in sorted(items, key=lambda item: item.cell.batch_size))
+        yield _Lead("undecided" if best.doubt else verdict, workload, f"{contender}: {gains}")
+
+
+def _gain(found: Efficiency, devices: int) -> str:
+    ratio = formatting.ratio_range(
+        found.value.median * devices, low=found.value.low * devices, high=found.value.high * devices
+    )
+    batch = f"batch {found.cell.batch_size}"
+    words = batch if found.kind == "strong" else f"{batch}, one device at {found.cell.batch_size // devices}"
+    return f"{ratio} at {words}{f' {SIGN}' if found.doubt else ''}"
+
+
+def _is_virtual(cell: Cell) -> bool:
+    return places.is_virtual(cell.device, cell.contender)
 
 
 def _efficiency(results: Results, cell: Cell, kind: Kind) -> Efficiency | None:

@@ -59,3 +59,8 @@ def test_a_line_has_the_case_and_what_came_of_it() -> None:
 def test_text_of_users_stays_on_its_line_and_colours_nothing() -> None:
     failed = record("own\x1b[31m\nwine", outcome="failed", error="first\nsecond \x1b[31m")
     assert line(failed) == "own\\x1b[31m wine pytorch training, timing 1: failed: first second \\x1b[31m"
+
+
+def test_virtual_devices_have_no_speed() -> None:
+    assert "samples/s" in line(record(device="2xcpu"))
+    assert line(record(framework="flax", device="2xcpu")).endswith(": done; virtual devices have no speed of their own")

@@ -10,7 +10,7 @@ from bench.records.measurement import Measurement, Parallel
 from bench.records.record import Certificate, Deviation, Record
 from bench.report.charts import files, scaling
 from bench.report.results import arrange
-from bench.report.scaling import REMEDY, TITLE, UNPAIRED, UNPROVEN, VIRTUAL
+from bench.report.scaling import REMEDY, TITLE, UNPAIRED, UNPROVEN, UNSEEN_NOTE, VIRTUAL_NOTE
 from bench.report.tables import report
 from bench.workload import places
 from tests.bench.report.report_reader import column, table_of
@@ -43,15 +43,46 @@ def test_several_devices_stand_beside_one() -> None:
     ]
     table = table_of(report(records), "Summary", TITLE)
     assert column(table, "batch") == ["32", "64"]
-    assert (
-        column(table, "strong efficiency") == [pytest.approx, "n/a"] or column(table, "strong efficiency")[1] == "n/a"
-    )
+    assert column(table, "strong efficiency")[1] == "n/a"
     strong, weak = table.rows[0][6].value, table.rows[1][7].value
     assert strong == pytest.approx(0.8, rel=0.05)
     assert weak == pytest.approx(0.8, rel=0.05)
     assert column(table, "exchange") == ["25%", "25%"]
     assert column(table, "memory of each device") == ["2.00 MB, 3.00 MB", "2.00 MB, 3.00 MB"]
-    assert VIRTUAL not in table.notes
+    assert VIRTUAL_NOTE not in table.notes
+
+
+@pytest.mark.parametrize(
+    ("both_s", "who", "words"),
+    [
+        (1.25e-3, "yes", "pytorch: 1.60× at batch 32"),
+        (4e-3, "no", "pytorch: 0.50× at batch 32"),
+    ],
+)
+def test_the_answers_say_whether_a_second_device_pays(both_s: float, who: str, words: str) -> None:
+    records = [
+        *timed("pytorch", "cpu", batch_size=32, call_time_s=2e-3),
+        *timed("pytorch", "2xcpu", batch_size=32, call_time_s=both_s),
+    ]
+    made = {group.title.partition(",")[0]: group.lines for group in report(records).answers}
+    (line,) = [line for line in made["2xcpu"] if line.question == "Do 2 devices train faster than one?"]
+    (clause,) = line.clauses
+    assert clause.who == who
+    assert words in clause.words
+    assert not [line for line in made["cpu"] if "devices" in line.question]
+
+
+def test_an_exchange_that_noise_hides_has_no_figure() -> None:
+    records = timed("pytorch", "2xcpu", batch_size=32, call_time_s=1e-3)
+    hidden = Parallel(method="x", together_ns=(100, 100), apart_ns=(110, 110))
+    blocks = [replace(item.measurement.blocks[0], parallel=hidden) for item in records]
+    made = [
+        replace(item, measurement=Measurement(blocks=(block,))) for item, block in zip(records, blocks, strict=True)
+    ]
+    table = table_of(report(made), "Summary", TITLE)
+    assert column(table, "exchange") == ["not seen"]
+    assert UNSEEN_NOTE in table.notes
+    assert UNSEEN_NOTE not in table_of(report(records), "Summary", TITLE).notes
 
 
 def test_virtual_devices_have_a_proof_and_no_rate() -> None:
@@ -63,9 +94,11 @@ def test_virtual_devices_have_a_proof_and_no_rate() -> None:
     table = table_of(made, "Summary", TITLE)
     assert column(table, "samples/s") == ["virtual"]
     assert column(table, "strong efficiency") == ["n/a"]
-    assert VIRTUAL in table.notes
+    assert VIRTUAL_NOTE in table.notes
     summary = table_of(made, "Summary", "Summary")
-    assert [text.endswith("†") for text in column(summary, "training samples/s")] == [False, True]
+    assert column(summary, "training samples/s")[1] == "virtual"
+    training = table_of(made, "digits-dnn", "Training")
+    assert [text for text in column(training, "samples/s") if "virtual" in text] == ["virtual"]
 
 
 def test_a_place_that_could_not_be_used_says_so() -> None:
