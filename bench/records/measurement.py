@@ -102,7 +102,7 @@ class Block:
         synchronised_ns: Times of single calls with a wait after each (latency).
         pipelined_ns: Times of rounds of `iterations_per_round` calls with one wait at the end (throughput).
         iterations_per_round: Calls in one round.
-        cpu_ns: CPU time of all pipelined rounds.
+        cpu_ns: CPU time of all pipelined rounds. 0 where each device has a process of its own.
         wall_ns: Wall time of all pipelined rounds.
         checksum: The sum of the last outputs, or the last training loss, so that the work cannot be optimised away.
         synchronised_ended: Why single calls ended: `interval` (the interval of their median was narrow enough, or both

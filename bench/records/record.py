@@ -28,7 +28,7 @@ class Case:
         mode: `idiomatic` (the default of the framework's guide) or `tuned` (the fastest public options that a search
             found).
         precision: The precision of the computation.
-        device: The device: `cpu`, `cuda` or `cuda:N`.
+        device: The device: `cpu`, `cuda` or `cuda:N`; several that train as one are `2xcpu`, `2xcuda` or `cuda:N+M`.
         scenario: What is measured: training or inference.
         purpose: What the process measures. `timing`: times, repeated in several processes. `learning`: a complete
             training, once for each seed. `memory`: peak memory, in a process that counts all pages of its libraries.
@@ -118,7 +118,8 @@ class Certificate:
         notes: Remarks, for example on a limit that was raised for a network that amplifies rounding errors.
         problem: Why there is no proof. None if there is one.
         available: Whether the framework can do the work at all. If not, there is nothing to prove.
-        alone: Whether the network has no second implementation, so that there is nothing to compare it with.
+        alone: Whether no proof is expected: the network has no second implementation, or several devices do other work
+            than one.
     """
 
     contender: str
