@@ -78,7 +78,7 @@ def check(options: Options) -> Request:
     workloads = selection.workloads
     if options.grid and "training" not in selection.scenarios:
         raise UsageError("--grid: found --scenario inference, expected training: --grid trains every variant")
-    several_devices.check(selection, cores=available_cores())
+    several_devices.check(selection, cores=_cores_there(options))
     if options.only is None and not cases(selection):
         raise UsageError(_nothing(selection))
     _check_hardware(options, selection, sizes=sizes, suite=suite)
@@ -314,19 +314,20 @@ def _only(path: Path) -> frozenset[Cell]:
 
 
 def _threads(options: Options, *, devices: int) -> int:
-    """The threads of each framework; the default shares the cores among several CPU devices.
-
-    Other machines know their own cores, and check the number themselves.
-    """
+    """The threads of each framework; the default shares the cores among several CPU devices."""
     asked, available = options.threads, available_cores()
-    most_here = available if options.executor == "local" else sys.maxsize
-    if asked is not None and not 1 <= asked <= most_here:
+    if asked is not None and not 1 <= asked <= _cores_there(options):
         whose = "the number of cores of this machine"
         if why := _why("processors"):
             whose = f"the cores that this process may use{why}"
         most = f"1 to {available}" if available > 1 else "1"
         raise UsageError(f"--threads: found {asked}, expected {most}, {whose}")
     return asked or max(1, available // devices)
+
+
+def _cores_there(options: Options) -> int:
+    """The cores on which a process may run; no limit for other machines, which check their own."""
+    return available_cores() if options.executor == "local" else sys.maxsize
 
 
 def _why(what: str) -> str:

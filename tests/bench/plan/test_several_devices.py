@@ -129,3 +129,14 @@ def test_what_is_left_out_on_several_devices_is_said(tiny: str) -> None:
 
 def test_the_code_of_data_parallel_training_is_part_of_the_digest() -> None:
     assert b"DistributedDataParallel" in frameworks.adapter_source("pytorch")
+
+
+def test_other_machines_check_their_own_cores() -> None:
+    more = 9
+    with pytest.raises(UsageError):
+        check(Options(workload="digits-dnn", threads=more))
+    with pytest.raises(UsageError):
+        check(Options(workload="digits-dnn", devices=f"1,{more}", batch_size=str(more)))
+    found = check(Options(workload="digits-dnn", devices=f"1,{more}", batch_size=str(more), executor="ray"))
+    assert found.selection.data_parallel == (f"{more}xcpu",)
+    assert check(Options(workload="digits-dnn", threads=more, executor="ray")).selection.threads == more
