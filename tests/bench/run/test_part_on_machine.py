@@ -13,6 +13,9 @@ from bench.run import part_on_machine
 from bench.run.part_on_machine import Job
 from tests.bench.sample_records import record
 
+# Another test of this process may have started the threads of JAX, which warns of each fork.
+pytestmark = pytest.mark.filterwarnings(r"ignore:os\.fork:RuntimeWarning")
+
 LINES = tuple(to_line(record(order=number, replicate=number)) for number in range(3))
 # It stands for Python: it stores what is left to measure, writes a log, and ends as the plan says.
 PROGRAM = """#!{python}
