@@ -20,7 +20,8 @@ from bench.run.sender import News, Part
 from bench.workload import frameworks
 
 NAMED = "levelfield-machine:"  # a resource of a node by which tests name several machines on one
-MONITOR = "RAY_memory_monitor_refresh_ms"
+MONITOR, NICENESS = "RAY_memory_monitor_refresh_ms", "RAY_worker_niceness"
+PRELOADED = "LD_PRELOAD"
 LARGEST_SKEW_S = 5.0
 PREFLIGHT_S = 120.0
 ASKED_S = 1.0  # the longest wait for news before an interrupt is noticed
@@ -161,6 +162,7 @@ def look(name: str | None) -> dict[str, Any]:
         "commit": here.commit or "",
         "versions": {str(item): frameworks.versions(item) for item in filter(frameworks.is_installed, known)},
         "monitor": _shell().get(MONITOR, ""),
+        "niceness": os.getpriority(os.PRIO_PROCESS, 0),
         "clock_s": time.time(),
     }
 
@@ -194,6 +196,9 @@ def differences(found: Mapping[str, Found]) -> list[str]:
             f"memory monitor: on {', '.join(watched)} Ray may kill a measurement at 95 % of the memory, expected "
             f"{MONITOR}=0 in the shell of `ray start`"
         )
+    nice = [f"{name} runs parts at niceness {item['niceness']}" for name, item in found.items() if item["niceness"] > 0]
+    if nice:
+        lines.append(f"niceness: {', '.join(nice)}, expected {NICENESS}=0 in the shell of `ray start`")
     late = [
         f"{name} is off by {item['clock_s']:.0f} s"
         for name, item in found.items()
@@ -218,12 +223,17 @@ def _check_answers(address: str) -> None:
 
 
 def _shell(*, without_ray: bool = False) -> dict[str, str]:
-    """The variables of the process that started this one: Ray changes those of its workers, such as OMP_NUM_THREADS."""
+    """The variables of the process that started this one: Ray changes those of its workers, such as OMP_NUM_THREADS.
+
+    The memory allocator that Ray loads into its own processes is left out: it would change what is measured.
+    """
     try:
         content = Path("/proc", str(os.getppid()), "environ").read_bytes().decode("utf-8", "replace")
         found = dict(line.split("=", 1) for line in content.split("\0") if "=" in line)
     except OSError:
         found = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    if "/ray/core/" in found.get(PRELOADED, ""):
+        del found[PRELOADED]
     return {name: value for name, value in found.items() if not (without_ray and name.startswith("RAY_"))}
 
 

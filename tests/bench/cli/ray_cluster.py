@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bench.records.store import RunFolder, find_run
-from bench.run.ray_executor import MONITOR, NAMED
+from bench.run.ray_executor import MONITOR, NAMED, NICENESS
 from bench.run.worker_client import ROOT
 
 RUN = ("--framework", "pytorch", "--purpose", "timing", "--scenario", "training", "--threads", "1", "--executor", "ray")
@@ -68,6 +68,7 @@ def started(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TwoNodes]
     from ray.cluster_utils import Cluster
 
     monkeypatch.setenv(MONITOR, "0")
+    monkeypatch.setenv(NICENESS, "0")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("LEVELFIELD_CACHE", str(folder / "cache"))
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "resources": {f"{NAMED}a": 1}})

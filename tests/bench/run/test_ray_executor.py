@@ -21,6 +21,7 @@ def machine(**changes: object) -> dict[str, Any]:
         "commit": HERE["commit"],
         "versions": {"pytorch": {"torch": "2.13.0"}},
         "monitor": "0",
+        "niceness": 0,
         "clock_s": 0.2,
         "cores": 8,
     } | changes
@@ -39,6 +40,7 @@ def test_machines_of_other_sizes_share_a_run() -> None:
         ({"commit": "ffff"}, f"commit: a, this command has {HERE['commit']}; b has ffff"),
         ({"versions": {}}, "versions: a has {'pytorch': {'torch': '2.13.0'}}; b has {}"),
         ({"monitor": ""}, "memory monitor: on b Ray may kill a measurement"),
+        ({"niceness": 15}, "niceness: b runs parts at niceness 15, expected RAY_worker_niceness=0"),
         ({"clock_s": -60.0}, "clock: b is off by -60 s, expected at most 5 s"),
     ],
 )
@@ -74,6 +76,16 @@ def test_an_address_without_a_cluster_is_refused_at_once(
     monkeypatch.setattr(ray_executor, "_ray", SimpleNamespace)
     with pytest.raises(UsageError, match=re.escape(said)):
         RayExecutor(address)
+
+
+def test_the_shell_of_a_part_is_that_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {"HOME": "/home/ada", "LD_PRELOAD": "/env/ray/core/libjemalloc.so", "RAY_x": "1"}
+    content = "\0".join(f"{name}={value}" for name, value in variables.items()).encode()
+    monkeypatch.setattr(ray_executor.Path, "read_bytes", lambda _: content)
+    assert ray_executor._shell(without_ray=True) == {"HOME": "/home/ada"}
+    own = content.replace(b"/env/ray/core/libjemalloc.so", b"libtcmalloc.so")
+    monkeypatch.setattr(ray_executor.Path, "read_bytes", lambda _: own)
+    assert ray_executor._shell()["LD_PRELOAD"] == "libtcmalloc.so", "the user's own"
 
 
 def test_an_error_of_a_part_is_told_by_its_cause() -> None:
