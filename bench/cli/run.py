@@ -257,6 +257,8 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
             fail(f"interrupted; the records so far are in {store.folder}", INTERRUPTED)
         again = resuming(store, reports=reports)
         fail(f"interrupted; the records so far are in {store.place}; continue with `{again}`", INTERRUPTED)
+    if options.unreported:  # whoever sent this part of a run reports on all of it
+        return exit_code(store.read(warn=warn))
     seconds = time.monotonic() - begun
     records, written, is_whole = reported(store, options, reports=reports)
     usual = AROUND_TUNED if "tuned" in options.mode else AROUND

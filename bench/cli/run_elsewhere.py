@@ -149,7 +149,7 @@ def _job(part: "Part", run: "RunFolder", plan: "Plan", machine: Mapping[str, Any
         devices = max(places.read(case.device).devices for case in plan.cases)
         threads = max(1, machine["cores"] // devices) if asked["threads"] is None else asked["threads"]
         own = (*own, *(replace(case, threads=threads) for case in plan.cases if case.workload == part.workload))
-        given = asked | {"executor": "local", "machine": machine["given"]}
+        given = asked | {"executor": "local", "machine": machine["given"], "unreported": True}
         run.save_plan(Plan(cases=own, options={**plan.options, "options": given, "machine": run.folder.parent.name}))
     cases: list[Case] = [case for case in run.load_plan().cases if case.workload == part.workload]
     content = json.loads(run.plan.read_text("utf-8")) | {"cases": [to_json(case) for case in cases], "estimates_s": []}

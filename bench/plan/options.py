@@ -117,6 +117,7 @@ class Options:
     tensorboard: Annotated[bool, Help("Write the learning curves for TensorBoard.", group=WHERE)] = False
     turns: Annotated[str | None, Help("FOLDER:SIDE, where two runs meet.", hidden=True)] = None
     only: Annotated[str | None, Help("A file of cells; nothing else is measured.", hidden=True)] = None
+    unreported: Annotated[bool, Help("Write no report.", hidden=True)] = False
 
     def command(self) -> str:
         """The command line that asks for the same, as a shell takes it."""
@@ -127,7 +128,8 @@ class Options:
         given = {name: getattr(self, name) for name in self.__dataclass_fields__}
         given["suite"] = self.suite or (None if self.workload else DEFAULT_SUITE)
         words: list[str] = []
-        del given["turns"], given["only"]  # `run --against` sets them for its own two sides
+        for hidden in ("turns", "only", "unreported"):  # set for the sides of a comparison, and for parts of a run
+            del given[hidden]
         for name, value in given.items():
             if value != self.__dataclass_fields__[name].default:
                 words.append(f"--{name.replace('_', '-')}")

@@ -80,4 +80,6 @@ def test_devices_share_the_cores_of_the_machine(tmp_path: Path, devices: tuple[s
     run = RunFolder(tmp_path / "b" / "20260101T000000Z-0001" / RECORDS)
     plan = Plan(cases=cases, options={"options": OPTIONS | {"threads": None}})
     job = run_elsewhere._job(Part(case.workload), run, plan, {"cores": CORES["b"], "given": None})
-    assert {item["threads"] for item in json.loads(job.plan)["cases"]} == {threads}
+    planned = json.loads(job.plan)
+    assert {item["threads"] for item in planned["cases"]} == {threads}
+    assert planned["options"]["options"]["unreported"], "the sender writes the report"

@@ -1,6 +1,7 @@
 """Machines share a run only if they do not differ in what decides a measurement; each difference is named."""
 
 import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -81,10 +82,10 @@ def test_an_address_without_a_cluster_is_refused_at_once(
 def test_the_shell_of_a_part_is_that_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     variables = {"HOME": "/home/ada", "LD_PRELOAD": "/env/ray/core/libjemalloc.so", "RAY_x": "1"}
     content = "\0".join(f"{name}={value}" for name, value in variables.items()).encode()
-    monkeypatch.setattr(ray_executor.Path, "read_bytes", lambda _: content)
+    monkeypatch.setattr(Path, "read_bytes", lambda _: content)
     assert ray_executor._shell(without_ray=True) == {"HOME": "/home/ada"}
     own = content.replace(b"/env/ray/core/libjemalloc.so", b"libtcmalloc.so")
-    monkeypatch.setattr(ray_executor.Path, "read_bytes", lambda _: own)
+    monkeypatch.setattr(Path, "read_bytes", lambda _: own)
     assert ray_executor._shell()["LD_PRELOAD"] == "libtcmalloc.so", "the user's own"
 
 
