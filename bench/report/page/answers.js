@@ -28,7 +28,7 @@ function titleOf(lane) {
 
 function linesOf(cells, lanes) {
   const byWorkload = groups(lanes, (lane) => lane.workload);
-  const lines = [];
+  const lines = severalDevices(lanes);
   const byRole = Object.fromEntries(ROLES.map(([role]) => [role, cells.filter((cell) => cell.roles.includes(role))]));
   const trained = new Set(byRole.training.map((cell) => cell.batch));
   const questions = [`Fastest to train${trained.size === 1 ? ` at batch ${[...trained][0]}` : ""}?`, `Lowest latency at ${batchInWords(byRole.latency, "smallest")}?`, `Highest throughput at ${batchInWords(byRole.throughput, "largest")}?`];
@@ -55,6 +55,15 @@ function linesOf(cells, lanes) {
   if (qualities.size) lines.push(["Same quality?", qualityClauses(qualities)]);
   if (lanes.length) lines.push(["Proven equal?", proofClauses(lanes)]);
   return lines;
+}
+
+// Whether several devices train faster than one, for the workloads that the filters leave.
+function severalDevices(lanes) {
+  const told = (DATA.several ?? []).find((item) => item.device === lanes[0]?.device && item.run === lanes[0]?.run);
+  const names = new Set(lanes.map((lane) => lane.workload));
+  const clauses = (told?.clauses ?? []).map((item) => ({ ...item, places: item.places.filter(([name]) => names.has(name)) }));
+  const left = clauses.filter((item) => item.places.length);
+  return left.length ? [[told.question, left]] : [];
 }
 
 function batchInWords(cells, which) {

@@ -13,7 +13,7 @@ from bench.analysis.memory_and_quality import ERROR, PEAKS, SCORE
 from bench.records.measurement import Learning
 from bench.records.record import Certificate, Record
 from bench.records.timing_metrics import timed
-from bench.report import formatting
+from bench.report import formatting, scaling
 from bench.report.certificates import legend
 from bench.report.charts import catalogue, files
 from bench.report.environment import environment_table
@@ -100,8 +100,18 @@ def page_data(
             {"title": item.title, "folded": item.folded, "tables": list(map(table_data, item.tables))}
             for item in sections
         ],
+        "several": [row for part in parts for row in _several(part)],
         "charts": list(_charts(parts, sources)),
     }
+
+
+def _several(part: Part) -> Iterable[Row]:
+    """For each place with several devices, whether they train faster than one."""
+    for device in by_device(part.results):
+        found = scaling.answer(part.results, device)
+        if found is not None:
+            clauses = [{"who": clause.who, "text": "", "places": clause.places} for clause in found.clauses]
+            yield {"run": part.run, "device": device, "question": found.question, "clauses": clauses}
 
 
 def table_data(table: Table) -> Row:

@@ -9,6 +9,7 @@ from bench.analysis.data_parallel import weights_check
 from bench.records.measurement import Measurement, Parallel
 from bench.records.record import Certificate, Deviation, Record
 from bench.report.charts import files, scaling
+from bench.report.page.data import page_data
 from bench.report.results import arrange
 from bench.report.scaling import REMEDY, TITLE, UNPAIRED, UNPROVEN, UNSEEN_NOTE, VIRTUAL_NOTE
 from bench.report.tables import report
@@ -178,3 +179,19 @@ def test_the_chart_begins_with_one_device_at_full_efficiency(tmp_path: Path) -> 
     captions = [caption for caption in files.draw(records, tmp_path) if caption.startswith("Efficiency")]
     assert captions == ["Efficiency of several devices on cpu"], "one for all places"
     assert not [name for name in files.draw(records[:2], tmp_path) if name.startswith("Efficiency")]
+
+
+def test_the_page_has_the_answer_of_the_report() -> None:
+    records = [
+        *timed("pytorch", "cpu", batch_size=32, call_time_s=2e-3),
+        *timed("pytorch", "2xcpu", batch_size=32, call_time_s=1.25e-3),
+    ]
+    made = report(records)
+    (found,) = page_data(made, records)["several"]
+    (group,) = [group for group in made.answers if group.title.startswith("2xcpu")]
+    assert (found["device"], found["question"]) == ("2xcpu", group.lines[0].question)
+    assert [(clause["who"], clause["places"]) for clause in found["clauses"]] == [
+        (clause.who, clause.places) for clause in group.lines[0].clauses
+    ]
+    alone = records[:2]
+    assert page_data(report(alone), alone)["several"] == []
