@@ -32,21 +32,16 @@ def broken(*_: object, **__: object) -> None:
 def test_nothing_is_lost_if_the_address_cannot_be_written(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
     results = mirror("ada")
     run = store.new_run(results, machine=MACHINE)
-    kind = type(fsspec.filesystem("memory"))
-    works = kind.pipe_file
-
-    def broken(*_: object, **__: object) -> None:
-        raise ConnectionError("no route to host")
-
+    works = MEMORY.pipe_file
     context = run.measuring()
     context.__enter__()
-    monkeypatch.setattr(kind, "pipe_file", broken)
+    monkeypatch.setattr(MEMORY, "pipe_file", broken)
     run.append(record(run=run.name))
     with pytest.raises(BenchError, match=r"no route to host.*Nothing is lost: the records are in"):
         context.__exit__(None, None, None)
     assert len(run.records.read_text().splitlines()) == 1
     assert remote_results.runs(remote_results.of(results) or pytest.fail("no mirror")) == []
-    monkeypatch.setattr(kind, "pipe_file", works)
+    monkeypatch.setattr(MEMORY, "pipe_file", works)
     with run.measuring():  # as `run --resume` does
         pass
     assert len(read(store.find_run(mirror("bob"), run.name))) == 1

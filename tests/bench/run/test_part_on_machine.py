@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.records.record_lines import to_line
-from bench.records.store import PLAN, PROCESS
+from bench.records.store import PLAN, RECORDS, RunFolder
 from bench.run import part_on_machine
 from bench.run.part_on_machine import Job
 from tests.bench.sample_records import record
@@ -78,11 +78,11 @@ def test_a_part_that_fails_says_why(home: Path, job: Job, code: int, text: str) 
 
 def test_an_earlier_attempt_that_still_runs_keeps_its_folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(part_on_machine, "PATIENCE_S", 0.4)
-    process = home / "parts" / f"{job().run}-m" / "m" / job().run / PROCESS
-    process.parent.mkdir(parents=True)
-    process.write_text("of a process that nobody knows")
-    monkeypatch.setattr(part_on_machine, "_is_free", lambda _: False)
-    (end,) = part_on_machine.run(job(), environment=os.environ)
-    assert (end["kind"], end["code"]) == ("ended", 1)
-    assert "an earlier attempt still runs there" in end["text"]
-    assert process.is_file()
+    earlier = RunFolder(home / "parts" / f"{job().run}-m" / "m" / job().run / RECORDS)
+    with earlier.measuring():
+        (end,) = part_on_machine.run(job(), environment=os.environ)
+        assert (end["kind"], end["code"]) == ("ended", 1)
+        assert "an earlier attempt still runs there" in end["text"]
+        assert earlier.process.is_file()
+    *_, end = part_on_machine.run(job(), environment=os.environ)
+    assert end["code"] == 0, "it has ended"
