@@ -118,7 +118,9 @@ def test_every_option_has_a_help_text() -> None:
 def test_the_options_of_run_are_in_four_groups() -> None:
     groups = {option.rich_help_panel for option in COMMANDS["run"].params if option.name != "names"}
     assert groups - {None} == {WHAT, HOW, COMPARE, WHERE}
-    assert [item.name for item in COMMANDS["run"].params if not item.rich_help_panel] == ["names", "turns", "only"]
+    apart = [item for item in COMMANDS["run"].params if not item.rich_help_panel and item.name != "names"]
+    assert [item.name for item in apart] == ["turns", "only", "unreported"]
+    assert all(item.hidden for item in apart), "these are for processes of Levelfield, and --help leaves them out"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
