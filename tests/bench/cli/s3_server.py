@@ -9,7 +9,7 @@ from typing import Any
 from botocore.session import get_session
 from moto.backends import get_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
+from werkzeug.serving import ThreadedWSGIServer
 
 BUCKET = "lab"
 ACCOUNT = "123456789012"  # that of moto, whatever the keys are
@@ -44,6 +44,13 @@ class Server:
         get_backend("s3")[ACCOUNT]["aws"].put_object(BUCKET, key, text.encode())
 
 
+class AtOnce(ThreadedWSGIServer):
+    """A server that ends without waiting for its connections: clients keep them open for as long as they run."""
+
+    daemon_threads = True
+    block_on_close = False
+
+
 @contextmanager
 def serving() -> Iterator[Server]:
     """A server with one bucket."""
@@ -56,7 +63,7 @@ def serving() -> Iterator[Server]:
         requests.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}?{environ['QUERY_STRING']}")
         return application(environ, start)
 
-    server = make_server("127.0.0.1", 0, counted, threaded=True)
+    server = AtOnce("127.0.0.1", 0, counted)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     found = Server(f"http://127.0.0.1:{server.server_port}", requests)

@@ -183,3 +183,9 @@ def test_a_check_that_allows_no_deviation_is_shown() -> None:
     for lines, text in (((same,), "0"), ((same, replace(same, found=2)), "2 > 0")):
         (row,) = table({("tiny", "pytorch"): replace(PASSED, deviations=lines)}).rows
         assert row[3].text == text
+
+
+def test_a_network_in_one_framework_has_no_proof_though_its_precision_was_probed() -> None:
+    probe = Deviation(check="fp32 mantissa bits", against="probe", found=0.0, allowed=0.5)
+    single = Certificate(contender="pytorch", deviations=(probe,), steps=100, problem="one file alone", alone=True)
+    assert not hold({("tiny", "pytorch"): single})
