@@ -43,6 +43,11 @@ OFFENCES = [
     ("JAX stays in its files", "models/dnn/keras.py", "import jax.numpy as jnp"),
     ("Engines are loaded by name", "bench/adapters/keras.py", "import bench.adapters.engines.jax"),
     ("Flax and Optax stay in their files", "bench/adapters/keras.py", "import optax"),
+    (
+        "LoadGen stays in the process of the load generator",
+        "bench/worker/serving/load_generator.py",
+        "import mlperf_loadgen",
+    ),
     ("Only the clock reads the time while something is measured", "bench/adapters/flax.py", "import time"),
     (
         "Only the command line and the terminal report know Rich",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from bench.analysis.load_figures import METRICS as LOAD
 from bench.analysis.long_table import MEMORY, Figure, figures
 from bench.errors import PRECEDENCE, ExitCode, meant
 from bench.records.budget import CHOSEN_BY, LIMITS, Allowed, Budget, name_of
@@ -260,7 +261,9 @@ def _chosen(budget: Budget, case: Case) -> Iterator[Cell]:
 
 def _has(case: Case, metric: str) -> bool:
     """Whether the scenario of this case has such a metric."""
+    if metric in LOAD:
+        return case.serving is not None and case.serving.load in LOAD[metric].loads
     return metric not in METRICS or case.scenario in METRICS[metric].scenarios
 
 
-PURPOSES = dict.fromkeys(METRICS, "timing") | dict.fromkeys(MEMORY, "memory")
+PURPOSES = dict.fromkeys(METRICS, "timing") | dict.fromkeys(MEMORY, "memory") | dict.fromkeys(LOAD, "serving")

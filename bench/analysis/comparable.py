@@ -195,7 +195,7 @@ def _digests(records: Iterable[Record]) -> dict[str, set[str]]:
 def _timed(records: Iterable[Record]) -> dict[Cell, list[Record]]:
     found: dict[Cell, list[Record]] = {}
     for record in records:
-        if record.outcome == "ok" and record.case.purpose == "timing":
+        if record.outcome == "ok" and record.case.purpose in {"timing", "serving"}:
             for cell in cells(record.case):
                 found.setdefault(cell, []).append(record)
     return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from bench.analysis import environments, memory_and_quality, paired
+from bench.analysis import environments, load_changes, memory_and_quality, paired
 from bench.analysis.comparable import Differences, Failure, differences, newly_failed, nothing_in_common
 from bench.analysis.environments import EnvironmentDifference
 from bench.analysis.memory_and_quality import Change, Verdict
@@ -169,7 +169,11 @@ def _told(failed: Sequence[Failure], found: Differences) -> set[tuple[What, Cell
 
 
 def _changes(baseline: Sequence[Record], candidate: Sequence[Record], found: Differences) -> tuple[Change, ...]:
-    changes = (*memory_and_quality.memory(baseline, candidate), *memory_and_quality.quality(baseline, candidate))
+    changes = (
+        *load_changes.changes(baseline, candidate),
+        *memory_and_quality.memory(baseline, candidate),
+        *memory_and_quality.quality(baseline, candidate),
+    )
     return tuple(item for item in changes if not found.excludes(item.cell))
 
 

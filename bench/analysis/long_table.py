@@ -1,12 +1,14 @@
-"""Every figure of a run as one long list: times, quality and memory of each cell."""
+"""Every figure of a run as one long list: times, quality, memory and load of each cell."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
-from statistics import fmean
+from statistics import fmean, median
 
+from bench.analysis import load_figures
 from bench.analysis.reliability import cell_doubts, spread_doubt, spread_limit, whole_doubt
 from bench.records.cell import Cell, cells
+from bench.records.load import Loaded
 from bench.records.measurement import Learning
 from bench.records.record import Record
 from bench.records.timing_metrics import METRICS, summary, timed_blocks
@@ -41,6 +43,7 @@ def figures(records: Sequence[Record]) -> Iterator[Figure]:
     for run in dict.fromkeys(record.run for record in records):
         part = [record for record in records if record.run == run and record.outcome == "ok"]
         yield from (*_timing(run, part), *_quality(run, part), *_memory(run, part), *_capacity(run, part))
+        yield from _load(run, part)
 
 
 def _timing(run: str, records: Iterable[Record]) -> Iterator[Figure]:
@@ -99,6 +102,29 @@ def _capacity(run: str, records: Iterable[Record]) -> Iterator[Figure]:
         found = record.measurement.capacity
         if found is not None and found.largest is not None:
             yield _mean(run, cells(record.case)[0], "largest_batch", "samples", [found.largest.batch_size])
+
+
+def _load(run: str, records: Iterable[Record]) -> Iterator[Figure]:
+    """The figures of servers under load: medians over processes."""
+    processes: dict[Cell, list[Loaded]] = {}
+    for record in records:
+        if record.measurement.loaded is not None:
+            processes.setdefault(cells(record.case)[0], []).append(record.measurement.loaded)
+    for cell, found in processes.items():
+        for metric in load_figures.METRICS.values():
+            known = load_figures.values(metric.name, found)
+            if known and cell.scenario in metric.loads:
+                yield Figure(
+                    run=run,
+                    cell=cell,
+                    metric=metric.name,
+                    unit=metric.unit,
+                    value=median(known),
+                    low=min(known),
+                    high=max(known),
+                    count=len(known),
+                    doubt=next(filter(None, map(load_figures.doubt, found)), ""),
+                )
 
 
 def _mean(run: str, cell: Cell, metric: str, unit: str, values: Sequence[float]) -> Figure:

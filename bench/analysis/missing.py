@@ -1,4 +1,4 @@
-"""What one of two runs has and the other lacks: times, learning, memory peaks, the largest batch, and proofs.
+"""What one of two runs has and the other lacks: times, learning, memory peaks, the largest batch, load, and proofs.
 
 A gate that compares only what both runs have sees nothing where something vanished.
 """
@@ -14,7 +14,7 @@ from bench.records.record import Case, Record
 from bench.records.timing_metrics import timed
 from bench.workload.axes import Purpose
 
-What = Literal["times", "learning", "memory peak", "largest batch", "proof"]
+What = Literal["times", "learning", "memory peak", "largest batch", "load", "proof"]
 Part = tuple[What, Cell, str]
 
 WHAT: Mapping[Purpose, What] = {
@@ -22,6 +22,7 @@ WHAT: Mapping[Purpose, What] = {
     "learning": "learning",
     "memory": "memory peak",
     "capacity": "largest batch",
+    "serving": "load",
 }
 
 
@@ -96,6 +97,8 @@ def _parts(records: Sequence[Record]) -> Iterator[Part]:
     for _, cell, _ in timed(records):
         yield "times", cell, ""
     for record in records:
+        if record.outcome == "ok" and record.measurement.loaded is not None:
+            yield "load", cells(record.case)[0], ""
         if record.outcome == "ok" and record.measurement.learning is not None:
             yield "learning", cells(record.case)[0], f"seed {record.case.seed}"
     for figure in figures(records):

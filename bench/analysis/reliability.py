@@ -18,13 +18,12 @@ from bench.records.measurement import Block
 from bench.records.record import Record
 from bench.records.timing_metrics import METRICS, Metric, Summary, summary, summary_of, value
 from bench.workload import places
-from bench.workload.axes import Scenario
 
 Blocks = Mapping[Cell, Sequence[Block]]
 Reason = Literal["disturbed", "contradictory", "processes differ", "virtual"]
 
-SINGLE: Mapping[Scenario, str] = {"training": "step_time_p50_s", "inference": "query_time_p50_s"}
-TOGETHER: Mapping[Scenario, str] = {"training": "step_time_pipelined_s", "inference": "query_time_pipelined_s"}
+SINGLE: Mapping[str, str] = {"training": "step_time_p50_s", "inference": "query_time_p50_s"}
+TOGETHER: Mapping[str, str] = {"training": "step_time_pipelined_s", "inference": "query_time_pipelined_s"}
 # A call with a wait / a call in a round. In a round, the host prepares a call while the device runs the one before,
 # which saves at most half. The wait itself can cost more than a short call: the largest ratio in 1791 careful blocks
 # was 6.6. Without the wait, no ratio was above 2, and no wait took longer than 0.5 ms.

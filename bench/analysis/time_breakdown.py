@@ -25,6 +25,8 @@ def spent_s(records: Iterable[Record]) -> dict[str, float]:
             spent["learning"] += sum(epoch.train_ns + epoch.evaluation_ns for epoch in found.learning.epochs)
         if found.capacity is not None:
             spent["search for the largest batch"] += round(record.duration_s * NANOSECONDS)
+        if found.loaded is not None:
+            spent["load"] += round(record.duration_s * NANOSECONDS)
     return {what: ns / NANOSECONDS for what, ns in spent.most_common()}
 
 

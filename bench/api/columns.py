@@ -71,7 +71,7 @@ CELLS: Columns = {
 PROCESSES: Columns = {
     **RUN,
     **CELL,
-    "purpose": Column(TEXT, "What the process measured: `timing`, `learning`, `memory` or `capacity`."),
+    "purpose": Column(TEXT, "What the process measured: `timing`, `learning`, `memory`, `capacity` or `serving`."),
     "replicate": Column(INTEGER, "The number of the process among those that repeat the same case, from 0."),
     "seed": SEED,
     "order": Column(INTEGER, "The place of the case in the run, from 0."),
@@ -84,6 +84,11 @@ PROCESSES: Columns = {
     **{name: _metric(name) for name in METRICS},
     **{name: Column(INTEGER, BYTES[name]) for name in MEMORY},
     "largest_batch": Column(INTEGER, "The largest batch that fits, if the process searched for it."),
+    "load_p90_s": Column(NUMBER, "The 90th percentile of latency under load, at the median over its runs."),
+    "load_p99_s": Column(NUMBER, "The 99th percentile of latency under load, at the median over its runs."),
+    "offline_rate": Column(NUMBER, "Samples per second if all queries are there from the start."),
+    "sla_rate": Column(NUMBER, "The highest rate of queries per second that keeps the latency limit."),
+    "goodput": Column(NUMBER, "Queries per second that are answered within the limit, at that rate."),
     "target_metric": Column(
         TEXT, "The metric of the target, or the first metric of the task, if it trained to the end."
     ),

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.analysis.load_figures import METRICS as LOAD
 from bench.analysis.long_table import CELL as FIELDS
 from bench.analysis.long_table import COLUMNS, MEMORY, figures
 from bench.api import columns
 from bench.api.columns import Columns
 from bench.records.cell import Cell, cells
+from bench.records.load import Loaded
 from bench.records.measurement import Block, Capacity, Learning, Memory
 from bench.records.record import Certificate, Record, to_json
 from bench.records.timing_metrics import METRICS, timed, value
@@ -94,7 +96,7 @@ def _each(arranged: Arranged, rows: Callable[[Results], Iterable[Row]]) -> Itera
 
 
 def _figures(results: Results) -> Iterator[Row]:
-    for item in figures(results.records):
+    for item in figures(results.every):
         found = doubt(results, item.cell, METRICS[item.metric]) if item.metric in METRICS else None
         yield {
             **cell_columns(item.cell),
@@ -110,7 +112,7 @@ def _figures(results: Results) -> Iterator[Row]:
 
 
 def _processes(results: Results) -> Iterator[Row]:
-    for record in results.records:
+    for record in results.every:
         measured = record.measurement
         blocks = {block.batch_size: block for block in measured.blocks}
         peaks = {item.batch_size: item for item in measured.memory}
@@ -122,6 +124,7 @@ def _processes(results: Results) -> Iterator[Row]:
                 **_peaks(peaks.get(cell.batch_size)),
                 **_learnt(measured.learning),
                 **_capacity(measured.capacity),
+                **_loaded(cell, measured.loaded),
             }
 
 
@@ -145,6 +148,14 @@ def _peaks(found: Memory | None) -> Row:
 def _capacity(found: Capacity | None) -> Row:
     largest = found.largest if found else None
     return {"largest_batch": largest.batch_size} if largest else {}
+
+
+def _loaded(cell: Cell, found: Loaded | None) -> Row:
+    """The figures of a server under load."""
+    if found is None:
+        return {}
+    values = {name: metric.read(found) for name, metric in LOAD.items() if cell.scenario in metric.loads}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _learnt(found: Learning | None) -> Row:

@@ -65,7 +65,12 @@ def timed(options: "Options") -> "Options":
     workload = None if options.workload is None else ",".join(map(_absolute, options.workload.split(",")))
     processes = SIDE if options.processes is None else options.processes
     wanted = replace(options, purpose="timing", processes=processes, workload=workload)
-    check(replace(wanted, turns=f"{Path.cwd()}:head"))
+    checked = check(replace(wanted, turns=f"{Path.cwd()}:head"))
+    if checked.selection.serving:
+        raise UsageError(
+            f"--scenario: found {options.scenario} with --against or --self-check, expected training or inference: "
+            "only their calls are timed in turns; measure two runs, and compare them with `levelfield compare`"
+        )
     return wanted
 
 

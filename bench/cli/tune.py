@@ -50,7 +50,9 @@ def tune(  # noqa: PLR0913 (the options of the command)
     framework: Frameworks = None,
     device: Device = "cpu",
     precision: Precision = "fp32",
-    scenario: Annotated[str, as_option("scenario", SCENARIO._replace(shown=None))] = "training",
+    scenario: Annotated[
+        str, as_option("scenario", SCENARIO._replace(text="training, inference.", shown=None))
+    ] = "training",
     batch_size: Annotated[str | None, as_option("batch_size", SIZES)] = None,
     threads: Annotated[int | None, as_option("threads", THREADS)] = None,
     scripts: Annotated[
@@ -112,6 +114,11 @@ def _checked(options: Options) -> "Request":
     request = check(options)
     if len(request.selection.workloads) != 1:
         fail(f"found {options.workload}, expected one; `levelfield list workloads` names them", USAGE)
+    if request.selection.serving:
+        fail(
+            f"--scenario: found {options.scenario}, expected training or inference: a server uses the same options",
+            USAGE,
+        )
     return request
 
 
@@ -189,7 +196,7 @@ def _write(cell: "Cell", found: "SearchResult", workload: "Workload", *, scripts
         device=cell.device,
         precision=cell.precision,
         threads=cell.threads,
-        scenario=cell.scenario,
+        scenario="training" if cell.scenario == "training" else "inference",
         batch_size=cell.batch_size,
         family=workload.family,
         spec=workload.spec,

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.records.cell import Cell, cells
+from bench.records.load import Serving
 from bench.records.record import Case, Record
 from bench.workload import model_families, places
-from bench.workload.axes import Feed, Mode, Precision, Purpose, Scenario
+from bench.workload.axes import Feed, Load, Mode, Precision, Purpose, Scenario
 from bench.workload.frameworks import Contender
 from bench.workload.workload import Workload
 
@@ -18,6 +19,8 @@ ASSUMED_CALL_S = 1e-3
 ASSUMED_START_S = 2.0
 ASSUMED_TRIALS = 8
 PURPOSES: tuple[Purpose, ...] = ("timing", "learning", "memory", "capacity")
+LOAD_S: Mapping[Load, float] = {"single_stream": 9.0, "offline": 5.0, "server": 11.0}
+SEARCH_S = 60.0  # some sixteen runs of three seconds
 BLOCKS = 4  # first calls, warm-up, synchronised block and pipelined block; each takes about the same time
 
 
@@ -32,6 +35,8 @@ class Selection:
       batch size, or at those of the workload's table `[timing]`, which then hold for inference too;
     - `feed`: where batches are before a timed call, on the device or on the host;
     - `largest_batch`: the upper limit of the search for the largest batch that fits; None without a search;
+    - `serving`: how queries arrive, for each kind of load that is asked for; on the places with one device;
+    - `serving_threads`: the threads of each framework under load, where the load generator has a core of its own;
     - `only`: if it is given, no other cells are measured.
     """
 
@@ -50,6 +55,8 @@ class Selection:
     feed: Feed = "device"
     largest_batch: int | None = None
     data_parallel: tuple[str, ...] = ()
+    serving: tuple[Serving, ...] = ()
+    serving_threads: int = 1
     only: frozenset[Cell] | None = None
 
     @property
@@ -59,7 +66,7 @@ class Selection:
 
 
 def cases(selection: Selection) -> tuple[Case, ...]:
-    """All cases in order: memory, the first block of timing, learning, the other blocks of timing, the largest batch.
+    """All cases in order: memory, the first block of timing, learning, the other blocks, load, the largest batch.
 
     A block times every case in one process. Within a workload, each framework is measured in all its precisions and
     modes, then the next framework follows. Every second block has the reverse order (ABC, CBA), so that no framework is
@@ -73,6 +80,7 @@ def cases(selection: Selection) -> tuple[Case, ...]:
         planned += _data_parallel(selection, replicate)
         if replicate == 0 and "training" in selection.scenarios:
             planned += _learning(selection)
+    under_load = [case for replicate in range(selection.processes) for case in _serving(selection, replicate)]
     if selection.largest_batch is not None:
         planned += [
             replace(case, purpose="capacity", feed="device", batch_sizes=(selection.largest_batch,))
@@ -80,6 +88,8 @@ def cases(selection: Selection) -> tuple[Case, ...]:
             if case.mode == "idiomatic"  # a search for tuned options needs a known batch size
         ]
     chosen = [case for case in planned if case.purpose in selection.purposes]
+    largest = len(chosen) - sum(case.purpose == "capacity" for case in chosen)
+    chosen[largest:largest] = under_load
     if selection.only is not None:
         chosen = [_narrowed(case, selection.only) for case in chosen]
     return tuple(case for case in chosen if case.batch_sizes)
@@ -98,6 +108,8 @@ def estimate_s(case: Case, workload: Workload, *, block_seconds: float, known: M
         return 2 * ASSUMED_START_S
     if case.purpose == "capacity":
         return ASSUMED_TRIALS * ASSUMED_START_S + ASSUMED_TRIALS * _call_s(3 * sample_s, max(case.batch_sizes))
+    if case.serving is not None:
+        return ASSUMED_START_S + (SEARCH_S if case.serving.limit_ns else LOAD_S[case.serving.load])
     if case.purpose == "learning":
         recipe = workload.recipe
         steps = recipe.epochs * workload.description.train / recipe.batch_size
@@ -137,6 +149,15 @@ def _data_parallel(selection: Selection, replicate: int) -> Iterator[Case]:
             samples = _workload(selection, case).description.train
             both = {size * factor for size in case.batch_sizes for factor in (1, number)}
             yield replace(case, batch_sizes=tuple(sorted(size for size in both if size <= samples)))
+
+
+def _serving(selection: Selection, replicate: int) -> Iterator[Case]:
+    """Every kind of load in one process each; the search for the highest rate is made once, since it repeats itself."""
+    usual = replace(selection, threads=selection.serving_threads)
+    for serving in selection.serving:
+        if replicate == 0 or serving.limit_ns is None:
+            for case in _lap(usual, "inference", replicate=replicate):
+                yield replace(case, purpose="serving", serving=serving, batch_sizes=(1,))
 
 
 def _lap(selection: Selection, scenario: Scenario, *, replicate: int) -> Iterator[Case]:

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from bench.errors import UsageError, unknown
 from bench.plan.cases import PURPOSES
 from bench.workload import places
-from bench.workload.axes import Feed, Mode, Precision, Purpose, Scenario
+from bench.workload.axes import Feed, Load, Mode, Precision, Purpose, Scenario
 from bench.workload.workload import Workload, load_workload
 from bench.workload.workload_files import workload_names
 
@@ -139,11 +139,15 @@ def device_counts(text: str | None) -> tuple[int, ...]:
     return tuple(sorted(set(map(int, found))))
 
 
-def scenarios(text: str | None) -> tuple[Scenario, ...]:
-    """The scenarios of a comma-separated option, all if it was left out; raises UsageError for an unknown one."""
-    known: tuple[Any, ...] = get_args(Scenario)
-    found = known if text is None else _words("scenario", text, known)
-    return tuple(part for part in known if part in found)
+def scenarios(text: str | None) -> tuple[tuple[Scenario, ...], tuple[Load, ...]]:
+    """The scenarios of a comma-separated option, and the loads; training and inference if it was left out.
+
+    Raises UsageError for an unknown one.
+    """
+    usual: tuple[Any, ...] = get_args(Scenario)
+    loads: tuple[Any, ...] = get_args(Load)
+    found = usual if text is None else _words("scenario", text, (*usual, *loads))
+    return tuple(part for part in usual if part in found), tuple(part for part in loads if part in found)
 
 
 def modes(text: str) -> tuple[Mode, ...]:

@@ -5,6 +5,7 @@ from shlex import quote
 from typing import Annotated, NamedTuple
 
 DEFAULT_SUITE = "quick"
+PERCENTILE = 99.0
 
 # The groups of `levelfield run --help`, in the order in which they are printed.
 WHAT = "What to measure"
@@ -40,7 +41,12 @@ FRAMEWORK = Help(
 )
 DEVICE = Help("cpu, cuda, cuda:N for one GPU, or cuda:N+M for several that train as one.", LIST, WHAT)
 PRECISION = Help("fp32 (strict, TF32 off), tf32, bf16 (mixed precision).", LIST, WHAT, "those of the suite")
-SCENARIO = Help("training, inference.", LIST, WHAT, "both")
+SCENARIO = Help(
+    "training, inference; or under load: single_stream, offline, server (see --sla).",
+    LIST,
+    WHAT,
+    "training, inference",
+)
 THREADS = Help("CPU threads of each framework.", "N", HOW, "all cores")
 
 
@@ -89,6 +95,21 @@ class Options:
             "training: the recipe's; inference: the suite's",
         ),
     ] = None
+    sla: Annotated[
+        str | None,
+        Help("Search for the highest rate of queries whose latency keeps this limit, such as 10ms.", "TIME", HOW),
+    ] = None
+    percentile: Annotated[float, Help("With --sla: the percentile of latency that keeps the limit.", "P", HOW)] = (
+        PERCENTILE
+    )
+    batching: Annotated[
+        str,
+        Help(
+            "How a server makes batches: none, or 8:2ms for at most 8 queries that wait for 2 ms at most.",
+            "none|N:TIME",
+            HOW,
+        ),
+    ] = "none"
     feed: Annotated[
         str,
         Help("device: batches are there when the clock starts. host: their copy is timed too.", "device|host", HOW),

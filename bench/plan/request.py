@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from bench.analysis.self_check import LEAST, SIDE
 from bench.errors import UsageError, unreadable
-from bench.plan import proof_peers, several_devices
+from bench.plan import proof_peers, serving, several_devices
 from bench.plan.cases import Selection, cases
 from bench.plan.option_values import (
     Sizes,
@@ -92,6 +92,7 @@ def check(options: Options) -> Request:
             *check_variables(selection.places, selection.contenders),
             *dict.fromkeys(remark for item in workloads for remark in item.description.remarks),
             *several_devices.remarks(selection),
+            *serving.remarks(selection.serving, selection.serving_threads, selection.threads),
         ),
         left_out=frameworks.left_out(selection.contenders) if options.framework is None else (),
         memory_bytes=sizes.memory_bytes,
@@ -162,7 +163,7 @@ def check_devices(
 def _selection(options: Options, suite: Suite) -> tuple[Selection, Sizes, tuple[str, ...]]:
     """What is measured, the batch sizes as they were asked for, and a line for each framework that is missing."""
     precise = options.precision
-    workloads, (contenders, problems), (alone, together), what, how, numbers, fed, sizes, _ = each(
+    workloads, (contenders, problems), (alone, together), (what, loads), how, numbers, fed, sizes, _ = each(
         lambda: _workloads(options, suite),
         lambda: _contenders(options, suite),
         lambda: several_devices.split(options.device, options.devices),
@@ -172,6 +173,10 @@ def _selection(options: Options, suite: Suite) -> tuple[Selection, Sizes, tuple[
         lambda: feed(options.feed),
         lambda: batch_sizes(options.batch_size),
         lambda: purposes(options.purpose),
+    )
+    threads = _threads(options, devices=max((places.read(item).devices for item in together), default=1))
+    loaded, serving_threads = each(
+        lambda: serving.asked(options, loads), lambda: serving.threads(options, threads, loads)
     )
     selection = Selection(
         workloads=workloads,
@@ -183,12 +188,14 @@ def _selection(options: Options, suite: Suite) -> tuple[Selection, Sizes, tuple[
         batch_sizes_for_training=sizes.named,
         processes=_positive("processes", suite.processes if options.processes is None else options.processes),
         seeds=_positive("seeds", options.seeds),
-        threads=_threads(options, devices=max((places.read(item).devices for item in together), default=1)),
+        threads=threads,
         purposes=("learning",) if options.grid else _purposes(options.purpose, suite, sizes),
         modes=how,
         precisions=numbers,
         feed=fed,
         largest_batch=sizes.largest,
+        serving=loaded,
+        serving_threads=serving_threads,
         only=None if options.only is None else _only(Path(options.only)),
     )
     return selection, sizes, problems

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, AliasChoices, Field, ValidationInfo
 from pydantic.dataclasses import dataclass
 
-from bench.workload.axes import Mode, Scenario
+from bench.workload.axes import Load, Mode, Scenario
 from bench.workload.recipe import METRICS, impossible
 from bench.workload.toml_types import Positive, Size, from_toml
 
@@ -59,7 +59,7 @@ class Budget:
         framework: The framework: `pytorch`, `keras/jax`. Without this key, every framework.
         device: The device. Without this key, every device.
         mode: `idiomatic` or `tuned`. Without this key, both.
-        scenario: The scenario. Without this key, every scenario.
+        scenario: The scenario, or the load: `single_stream`, `offline`, `server`. Without this key, every one.
         batch_size: The batch size. Without this key, every batch size.
         latency_p50_ms: The largest median latency of a query, in milliseconds.
         latency_p90_ms: The largest 90th percentile of the latency of a query, in milliseconds.
@@ -69,6 +69,9 @@ class Budget:
         first_call_s: The largest time of the first call, in seconds.
         time_to_target_s: The largest time to target, in seconds.
         samples_per_second: The smallest throughput.
+        sla_rate: The lowest value of the highest rate of queries per second that keeps the latency limit, under load.
+        p99_ms: The largest 99th percentile of latency under load, in milliseconds: of single queries, or at that rate.
+        goodput: The fewest queries per second that are answered within the latency limit, at that rate.
         peak_memory_mb: The largest peak of host memory, in megabytes (10⁶ bytes).
         device_memory_mb: The largest peak of allocated device memory, in megabytes (10⁶ bytes).
         accuracy: The smallest accuracy on the test data.
@@ -86,7 +89,7 @@ class Budget:
     framework: Annotated[str | None, Field(validation_alias=AliasChoices("framework", "contender"))] = None
     device: str | None = None
     mode: Mode | None = None
-    scenario: Scenario | None = None
+    scenario: Scenario | Load | None = None
     batch_size: Size | None = None
     latency_p50_ms: Positive | None = None
     latency_p90_ms: Positive | None = None
@@ -96,6 +99,9 @@ class Budget:
     first_call_s: Positive | None = None
     time_to_target_s: Positive | None = None
     samples_per_second: Positive | None = None
+    sla_rate: Positive | None = None
+    p99_ms: Positive | None = None
+    goodput: Positive | None = None
     peak_memory_mb: Positive | None = None
     device_memory_mb: Positive | None = None
     accuracy: Number | None = None
@@ -144,6 +150,9 @@ LIMITS = {
     "first_call_s": Limit("first_call_time_s", 1.0, "at most"),
     "time_to_target_s": Limit("time_to_target_s", 1.0, "at most"),
     "samples_per_second": Limit("samples_per_second", 1.0, "at least"),
+    "sla_rate": Limit("sla_rate", 1.0, "at least"),
+    "p99_ms": Limit("load_p99_s", _MILLI, "at most"),
+    "goodput": Limit("goodput", 1.0, "at least"),
     "peak_memory_mb": Limit("host_peak_bytes", _MEGA, "at most"),
     "device_memory_mb": Limit("device_peak_bytes", _MEGA, "at most"),
 } | {

@@ -12,17 +12,20 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from bench.records.record import Case
-from bench.workload.axes import Scenario
+from bench.workload.axes import Load, Scenario
 
 KEPT = 2**14  # groups; tables ask for them again and again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Cell:
-    """One cell of the matrix: a case at one batch size, timed by several processes. `contender` is the framework."""
+    """One cell of the matrix: a case at one batch size, timed by several processes. `contender` is the framework.
+
+    The scenario of a server under load is its load.
+    """
 
     workload: str
-    scenario: Scenario
+    scenario: Scenario | Load
     device: str
     mode: str
     precision: str
@@ -80,7 +83,7 @@ def cells(case: Case) -> tuple[Cell, ...]:
     return tuple(
         Cell(
             workload=case.workload,
-            scenario=case.scenario,
+            scenario=case.serving.load if case.serving else case.scenario,
             device=case.device,
             mode=case.mode,
             precision=case.precision,

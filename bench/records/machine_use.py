@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 from bench.records.evaluation import stored
 
 Moment = Literal["before", "during", "after"]
-Part = Literal["synchronised", "pipelined"]
+Part = Literal["synchronised", "pipelined", "serving"]
 POWER_CAP = "power cap"  # usual for a GPU under full load: it is recorded, but the case is not measured again
 QUOTA = "quota of the control group"
 
@@ -19,7 +19,8 @@ class Load:
     The values are differences of counters that were read before the first and after the last timing of this part.
 
     Attributes:
-        part: The timings of this part: `synchronised` (single calls) or `pipelined` (rounds).
+        part: The timings of this part: `synchronised` (single calls), `pipelined` (rounds) or `serving` (a run of
+            the load generator).
         span_ns: Wall time of this part.
         cores: The cores that the process may use. Only these are watched.
         own_ns: CPU time of this process.
@@ -97,7 +98,7 @@ class Use:
         span_ns: Wall time from the first to the last reading.
         stolen_ns: Time that the hypervisor took from the processors of this virtual machine, summed over processors.
         preemptions: How often a thread of the process lost its core to another thread.
-        energy_j: The energy of the GPU, or of the CPU packages, in the pipelined rounds.
+        energy_j: The energy of the GPU, or of the CPU packages, in the pipelined rounds or in the run under load.
         loads: What used the cores in each timed part of the block. Empty in older records.
     """
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from bench.records.evaluation import Evaluation, stored
+from bench.records.load import Loaded
 from bench.records.machine_use import Use
 from bench.workload.network_layers import Layer
 from bench.workload.recipe import Band
@@ -283,6 +284,7 @@ class Measurement:
         memory: Peak memory, one item for each batch size.
         capacity: The search for the largest batch that fits.
         forward_deviation: Relative deviation of the last outputs from the float64 reference.
+        loaded: What a server did under load.
     """
 
     blocks: tuple[Block, ...] = ()
@@ -290,3 +292,4 @@ class Measurement:
     memory: tuple[Memory, ...] = ()
     capacity: Capacity | None = None
     forward_deviation: float | None = None
+    loaded: Loaded | None = None

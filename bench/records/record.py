@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic.dataclasses import dataclass
 
 from bench.records.evaluation import stored
+from bench.records.load import Serving
 from bench.records.measurement import Measurement, Outcome, Size
 from bench.workload.axes import Feed, Mode, Precision, Purpose, Scenario
 
@@ -32,12 +33,14 @@ class Case:
         scenario: What is measured: training or inference.
         purpose: What the process measures. `timing`: times, repeated in several processes. `learning`: a complete
             training, once for each seed. `memory`: peak memory, in a process that counts all pages of its libraries.
-            `capacity`: the largest batch that fits, searched for in many processes.
+            `capacity`: the largest batch that fits, searched for in many processes. `serving`: queries that a load
+            generator sends.
         batch_sizes: The batch sizes. For `capacity`, the largest one that is tried.
         threads: The CPU threads of the framework.
         feed: Where a batch is when the clock starts: on the device or on the host.
         seed: The seed of the initial weights, the order of the batches and dropout.
         replicate: The number of this process among those that repeat the same case, from 0.
+        serving: How queries arrive, and what is asked of their latency, for the purpose `serving`. None for others.
     """
 
     workload: str
@@ -53,6 +56,7 @@ class Case:
     feed: Feed = "device"
     seed: int = 0
     replicate: int = 0
+    serving: Serving | None = None
 
     @property
     def contender(self) -> str:
@@ -61,8 +65,13 @@ class Case:
 
     @property
     def turn(self) -> str:
-        """The purpose with the number of the process, counted from 1, or the seed: `timing 2`, `learning seed 0`."""
+        """The purpose with the number of the process, counted from 1, or the seed: `timing 2`, `learning seed 0`.
+
+        Under load, the load takes the place of the purpose: `server 1`.
+        """
         words = {"timing": f"timing {self.replicate + 1}", "learning": f"learning seed {self.seed}"}
+        if self.serving is not None:
+            words["serving"] = f"{self.serving.load} {self.replicate + 1}"
         return words.get(self.purpose, self.purpose)
 
     @property

@@ -11,7 +11,7 @@ from bench.analysis.leaders import UNKNOWN, Leader, Quality, fastest, likeness, 
 from bench.analysis.memory_and_quality import PEAKS
 from bench.records.cell import Cell
 from bench.records.timing_metrics import METRICS
-from bench.report import formatting, scaling
+from bench.report import formatting, scaling, under_load
 from bench.report.layout import Answer, Answers, Clause
 from bench.report.memory import Peak, peak
 from bench.report.performance import group_standings
@@ -77,6 +77,7 @@ def _lines(results: Results, way: Way) -> Iterator[Answer]:
     faster = scaling.answer(results, way.device)
     if faster is not None:
         yield faster
+    yield from under_load.answers(results, way[:3])
     yield from _timed(results, rows)
     yield from _memory(results, rows)
     qualities = {name: found for name, of in rows.items() if (found := _quality(results, name, of))}

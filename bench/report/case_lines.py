@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from bench.analysis.disturbance import disturbances, largest
-from bench.records.measurement import Block, Memory
+from bench.records.measurement import Block, Measurement, Memory
 from bench.records.record import Case, Record
 from bench.records.timing_metrics import METRICS, value
 from bench.report import formatting
+from bench.report.servers import load_in_words
 from bench.workload.axes import Scenario
 from bench.workload.places import is_virtual
 
@@ -28,9 +29,9 @@ def name(case: Case) -> str:
 
 
 def whose(case: Case) -> str:
-    """What a case measures, without its purpose: `digits-dnn pytorch on cuda training`."""
+    """What a case measures, without its purpose or load: `digits-dnn pytorch on cuda training`."""
     device = "" if case.device == "cpu" else f" on {case.device}"
-    words = (case.workload, f"{case.contender}{device}", *case.unusual, case.scenario)
+    words = (case.workload, f"{case.contender}{device}", *case.unusual, *(() if case.serving else (case.scenario,)))
     return formatting.one_line(" ".join(words))
 
 
@@ -43,6 +44,13 @@ def _outcome(record: Record) -> str:
     if record.outcome != "ok":
         return f"{record.outcome}: {record.error}"
     found = record.measurement
+    if found.loaded is not None:
+        return load_in_words(found.loaded)
+    return _figures(record, found)
+
+
+def _figures(record: Record, found: Measurement) -> str:
+    """The figures of a record without a load."""
     if found.learning:
         shown = (found.learning.target_metric, "loss")
         quality = {key: score for key, score in found.learning.quality.items() if key in shown}

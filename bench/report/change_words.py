@@ -13,6 +13,9 @@ TITLES = {
     "step_time_p50_s": "step time p50",
     "query_time_pipelined_s": "query time, pipelined",
     "query_time_p50_s": "latency p50",
+    "load_p90_s": "p90 of single queries",
+    "offline_rate": "samples/s offline",
+    "sla_rate": "highest rate",
 }
 
 
@@ -31,8 +34,9 @@ def interval(found: Row | Common) -> str:
 
 
 def written(item: Change) -> tuple[str, str]:
-    """Both values of a peak of memory or of a quality metric."""
-    write = formatting.size if item.metric.endswith("_bytes") else formatting.score
+    """Both values of a peak of memory, of a quality metric, or of a figure under load."""
+    of_load = {"load_p90_s": formatting.duration, "offline_rate": formatting.count, "sla_rate": formatting.count}
+    write = of_load.get(item.metric, formatting.size if item.metric.endswith("_bytes") else formatting.score)
     return write(item.baseline), write(item.candidate)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from bench.analysis import environments
 from bench.analysis.compare import Comparison
+from bench.analysis.load_figures import COMPARED
 from bench.analysis.memory_and_quality import Change
 from bench.analysis.missing import Missing
 from bench.analysis.verdicts import Row
@@ -159,7 +160,8 @@ def _unchanged(found: Comparison) -> Iterable[str]:
     same = [item for item in found.changes if item.verdict == "unchanged"]
     for what, number in (
         ("memory peaks", sum(item.metric.endswith("_bytes") for item in same)),
-        ("quality metrics", sum(not item.metric.endswith("_bytes") for item in same)),
+        ("figures under load", sum(item.metric in COMPARED for item in same)),
+        ("quality metrics", sum(not item.metric.endswith("_bytes") and item.metric not in COMPARED for item in same)),
     ):
         if number:
             yield f"{number} {what}"

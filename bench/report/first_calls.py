@@ -10,9 +10,8 @@ from bench.report.layout import Column, Entry, Table, left, without_empty
 from bench.report.performance import several_steps
 from bench.report.reliability import doubt, explained, marked
 from bench.report.results import Results, figure, label_columns, labels, lane, planned_cells
-from bench.workload.axes import Scenario
 
-SCENARIOS: dict[Scenario, str] = {"training": "step_time_p50_s", "inference": "query_time_p50_s"}
+SCENARIOS: dict[str, str] = {"training": "step_time_p50_s", "inference": "query_time_p50_s"}
 FIRST = {
     "first_call_time_s": "first call",
     "second_call_time_s": "second",

@@ -100,7 +100,7 @@ def _far(spread: float) -> str:
 def failure_table(results: Results) -> Table:
     """The cases that did not end well, each with its reason; cases that failed alike share a row."""
     alike: dict[tuple[tuple[Entry, ...], tuple[Entry, ...]], list[str]] = {}
-    for record in results.records:
+    for record in results.every:
         if record.outcome != "ok":
             case = record.case
             sizes = Entry(", ".join(map(str, case.batch_sizes)))

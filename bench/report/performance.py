@@ -27,10 +27,9 @@ from bench.report.results import (
     where,
 )
 from bench.report.tuning import searches
-from bench.workload.axes import Scenario
 
 CPU_USE_RATIO = 1.5
-PAIRS: Mapping[Scenario, tuple[str, str]] = {
+PAIRS: Mapping[str, tuple[str, str]] = {
     "training": ("step_time_pipelined_s", "step_time_p50_s"),
     "inference": ("query_time_pipelined_s", "query_time_p50_s"),
 }
@@ -52,13 +51,13 @@ BOLD_OF_ONE = (
     "Bold: the fastest. With 1 process each, the spread between processes is unknown: run again with `--processes 3`."
 )
 SPREAD = "±4 % or -2/+4 %: the lowest and the highest process, relative to the median."
-MEANING: Mapping[Scenario, str] = {
+MEANING: Mapping[str, str] = {
     "training": "Samples/s: pipelined, with one wait for many steps. Step time: with a wait after each step.",
     "inference": "Samples/s: pipelined, with one wait for many queries. Latency: one query of `batch` samples, with a "
     "wait after each.",
 }
-WAITING: Mapping[Scenario, str] = {"training": "train_on_batch", "inference": "predict_on_batch"}
-FIGURES: Mapping[Scenario, tuple[Figure, ...]] = {
+WAITING: Mapping[str, str] = {"training": "train_on_batch", "inference": "predict_on_batch"}
+FIGURES: Mapping[str, tuple[Figure, ...]] = {
     "training": (
         Figure("samples/s", "samples_per_second", formatting.count),
         Figure("step time p50", "step_time_p50_s", formatting.duration),
@@ -78,7 +77,7 @@ FIGURES: Mapping[Scenario, tuple[Figure, ...]] = {
 }
 
 
-def table(results: Results, workload: str, *, scenario: Scenario) -> Table:
+def table(results: Results, workload: str, *, scenario: str) -> Table:
     """One row for each cell of a scenario; rows of one batch size, device, mode and precision are ranked together."""
     figures = FIGURES[scenario]
     cells = planned_cells(results, workload, scenario)

@@ -192,6 +192,10 @@ def _doing(case: Case, news: Mapping[str, Any]) -> tuple[str, float]:
         now = f", batch {case.batch_sizes[done]}" if done < len(case.batch_sizes) else ""
         took = formatting.duration(news["call_ns"] / NANOSECONDS)
         return f"{now} (batch {news['batch_size']}: {took} for a call)", done / len(case.batch_sizes)
+    if "load" in news:
+        at = f" at {formatting.count(news['per_s'])} queries/s" if news["per_s"] else ""
+        verdict = f": {news['verdict']}" if news["verdict"] else ""
+        return f" (run {news['run']}{at}{verdict})", 0.0
     if "outcome" in news:
         found = "fits" if news["outcome"] == "ok" else news["outcome"]
         return f", another batch size (batch {news['batch_size']}: {found})", 0.0

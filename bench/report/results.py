@@ -14,7 +14,7 @@ from bench.records.record import Case, Certificate, Record
 from bench.records.timing_metrics import Metric, Summary, summary, timed_blocks
 from bench.report.layout import Column, Entry, left
 from bench.workload import grid_variants
-from bench.workload.axes import Purpose, Scenario
+from bench.workload.axes import Purpose
 from bench.workload.places import is_virtual
 
 Noise = Mapping[str, float]
@@ -50,6 +50,8 @@ BREAK = timedelta(minutes=10)
 class Results:
     """The records of one run in the order of measurement, and the fields of a lane that vary within the run.
 
+    `served` are the records of servers under load. They are among `records` only if the run has no others: a server has
+    threads of its own, and no row in the tables of times.
     `doubts` are the cells that cannot be relied on. A figure whose processes differ by more than `spread_limit` cannot
     be relied on either.
     """
@@ -59,7 +61,13 @@ class Results:
     varying: tuple[str, ...]
     doubts: Mapping[Cell, Doubt]
     spread_limit: float
+    served: tuple[Record, ...] = ()
     known: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)  # see `remembered`
+
+    @property
+    def every(self) -> tuple[Record, ...]:
+        """All records of the run, those of servers under load last."""
+        return self.records if self.records[0].case.serving else (*self.records, *self.served)
 
 
 Rest = ParamSpec("Rest")
@@ -88,7 +96,9 @@ def arrange(records: Iterable[Record], *, noise: Noise = MappingProxyType({})) -
 
     `noise` is what calibrations know: how far processes differ on each machine, in percent.
     """
-    ordered = tuple(records)
+    everything = tuple(records)
+    served = tuple(record for record in everything if record.case.serving is not None)
+    ordered = tuple(record for record in everything if record.case.serving is None) or everything
     found = {lane(record.case) for record in ordered}
     varying = tuple(name for name in VARYING if len({getattr(item, name) for item in found}) > 1)
     between = next((noise[item.environment.machine] for item in ordered if item.environment.machine in noise), None)
@@ -100,6 +110,7 @@ def arrange(records: Iterable[Record], *, noise: Noise = MappingProxyType({})) -
         varying=varying,
         doubts=cell_doubts(ordered, blocks),
         spread_limit=spread_limit(blocks, between_percent=between),
+        served=served,
     )
 
 
@@ -117,7 +128,7 @@ def by_run(records: Iterable[Record], *, noise: Noise = MappingProxyType({})) ->
 def by_device(results: Results) -> dict[str, Results]:
     """The results of each device of a run, judged as in the whole run."""
     found: dict[str, list[Record]] = {}
-    for record in results.records:
+    for record in results.every:
         found.setdefault(record.case.device, []).append(record)
     if len(found) == 1:
         return dict.fromkeys(found, results)
@@ -209,7 +220,7 @@ def lanes(results: Results, workload: str) -> tuple[Lane, ...]:
 
 
 def select(
-    results: Results, workload: str, *, purpose: Purpose, lane_is: Lane | None = None, scenario: Scenario | None = None
+    results: Results, workload: str, *, purpose: Purpose, lane_is: Lane | None = None, scenario: str | None = None
 ) -> tuple[Record, ...]:
     """The records of a workload with this purpose, and with this lane and scenario if they are given."""
     among = of_workload(results).get(workload) if lane_is is None else of_lane(results, workload).get(lane_is)
@@ -221,7 +232,7 @@ def select(
 
 
 @remembered
-def planned_cells(results: Results, workload: str, scenario: Scenario) -> tuple[Cell, ...]:
+def planned_cells(results: Results, workload: str, scenario: str) -> tuple[Cell, ...]:
     """The cells that were timed or tried; cells that are ranked together stand together."""
     timed = select(results, workload, purpose="timing", scenario=scenario)
     found = dict.fromkeys(cell for record in timed for cell in cells(record.case))
@@ -230,7 +241,7 @@ def planned_cells(results: Results, workload: str, scenario: Scenario) -> tuple[
 
 
 @remembered
-def cells_of_lane(results: Results, workload: str, scenario: Scenario) -> dict[Lane, list[Cell]]:
+def cells_of_lane(results: Results, workload: str, scenario: str) -> dict[Lane, list[Cell]]:
     """The planned cells of a workload by lane."""
     found: dict[Lane, list[Cell]] = {}
     for cell in planned_cells(results, workload, scenario):
@@ -239,7 +250,7 @@ def cells_of_lane(results: Results, workload: str, scenario: Scenario) -> dict[L
 
 
 @remembered
-def groups(results: Results, workload: str, scenario: Scenario) -> dict[Cell, list[Cell]]:
+def groups(results: Results, workload: str, scenario: str) -> dict[Cell, list[Cell]]:
     """The planned cells that are ranked together, by their `group`."""
     found: dict[Cell, list[Cell]] = {}
     for cell in planned_cells(results, workload, scenario):
@@ -263,7 +274,9 @@ def outcome(results: Results, cell: Cell) -> str:
 @remembered
 def certificates(results: Results, workload: str, lane_is: Lane) -> tuple[Certificate | None, ...]:
     """The certificates of a lane, each once: of the records that ended well, or of all if none did."""
-    here = of_lane(results, workload).get(lane_is, [])
+    here = of_lane(results, workload).get(lane_is) or [
+        record for record in results.served if record.case.workload == workload and lane(record.case) == lane_is
+    ]
     well = [record for record in here if record.outcome == "ok"]
     return tuple(dict.fromkeys(record.certificate for record in well or here))
 

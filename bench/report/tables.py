@@ -23,6 +23,7 @@ from bench.report.roofline import roofline_table, roofs_table, worst_table
 from bench.report.scaling import scaling_table
 from bench.report.summary import summary_table
 from bench.report.tuning import searches_table
+from bench.report.under_load import load_tables, runs_table
 
 LARGE = (
     "This report is about {number} records, so it has no tables of single workloads. `levelfield report --full` prints "
@@ -73,6 +74,7 @@ def _run_sections(results: Results, *, detailed: bool) -> Iterable[Section]:
     summary = _with_rows(
         (
             summary_table(results),
+            *load_tables(results),
             scaling_table(results),
             band_table(results),
             capacity_table(results),
@@ -89,6 +91,7 @@ def _run_sections(results: Results, *, detailed: bool) -> Iterable[Section]:
             quality_table(results, workload),
             performance_table(results, workload, scenario="training"),
             performance_table(results, workload, scenario="inference"),
+            runs_table(results, workload),
             modes_table(results, workload),
             searches_table(results, workload),
             roofline_table(results, workload),

@@ -45,8 +45,11 @@ KIND = attrgetter("contender", "device")
 
 
 def tuned_cells(case: Case) -> tuple[Cell, ...]:
-    """The cells for which a case in mode `tuned` needs options, whatever its `feed`; none in mode `idiomatic`."""
-    return cells(replace(case, feed="device")) if case.mode == "tuned" else ()
+    """The cells for which a case in mode `tuned` needs options, whatever its `feed`; none in mode `idiomatic`.
+
+    A server uses the options that are the fastest for a single query.
+    """
+    return cells(replace(case, feed="device", serving=None)) if case.mode == "tuned" else ()
 
 
 def tune(  # noqa: PLR0913 (what a search needs)
@@ -90,7 +93,7 @@ def _searched(cases: Sequence[Case]) -> list[Case]:
             sizes.setdefault(replace(cell, batch_size=0), {}).setdefault(cell.batch_size, case)
     found = []
     for by_size in sizes.values():
-        case = replace(next(iter(by_size.values())), purpose="timing", replicate=0, seed=0, feed="device")
+        case = replace(next(iter(by_size.values())), purpose="timing", serving=None, replicate=0, seed=0, feed="device")
         found.append(replace(case, batch_sizes=tuple(by_size)))
     return sorted(found, key=KIND)
 

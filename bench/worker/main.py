@@ -43,7 +43,8 @@ def run(job: Job, *, emit: Emit, receive: Receive) -> None:
     try:
         if "threads" in job:
             devices = places.read(job["device"]).devices
-            _pin(job["threads"] * devices, first=job.get("first_core", 0))
+            spare = _pin(job["threads"] * devices, first=job.get("first_core", 0))
+            job = {**job, "spare_cores": spare}
         if "compiled" in job:
             os.environ[COMPILED] = job["compiled"]
         if job.get("case", {}).get("purpose") not in WEIGHED:
@@ -73,6 +74,8 @@ def _measure(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001
         turns=_meeting(job),
         tunings={int(size): tuning for size, tuning in job.get("tunings", {}).items()},
         processes=job.get("processes", 1),
+        load_logs=Path(job["load_logs"]) if "load_logs" in job else None,
+        spare_cores=tuple(job.get("spare_cores", ())),
     )
     found = dispatch.measure(subject, case, occasion)
     problem = _problem(found, case, subject)
@@ -195,15 +198,18 @@ def _subject(job: Job, *, precision: str, seed: int) -> PreparedWorkload:
     )
 
 
-def _pin(threads: int, *, first: int) -> None:
+def _pin(threads: int, *, first: int) -> list[int]:
     """Restrict this process to as many cores as it may have threads: JAX takes its number of threads from them.
 
-    The cores start at number `first`, or at the first one where too few cores follow.
+    The cores start at number `first`, or at the first one where too few cores follow. Returns the cores that are left.
     """
-    if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        own = cores[first : first + threads]
-        os.sched_setaffinity(0, own if len(own) == threads else cores[:threads])
+    if not hasattr(os, "sched_setaffinity"):
+        return []
+    cores = sorted(os.sched_getaffinity(0))
+    following = cores[first : first + threads]
+    own = following if len(following) == threads else cores[:threads]
+    os.sched_setaffinity(0, own)
+    return [core for core in cores if core not in own]
 
 
 def _outcome(error: Exception) -> str:

@@ -1,10 +1,11 @@
-"""The values that a case can take on each axis of the matrix: scenario, purpose, mode, precision and feed."""
+"""The values that a case can take on each axis of the matrix: scenario, load, purpose, mode, precision and feed."""
 
 from collections.abc import Mapping
 from typing import Literal
 
 Scenario = Literal["training", "inference"]
-Purpose = Literal["timing", "learning", "memory", "capacity"]
+Load = Literal["single_stream", "offline", "server"]
+Purpose = Literal["timing", "learning", "memory", "capacity", "serving"]
 Mode = Literal["idiomatic", "tuned"]
 Precision = Literal["fp64", "fp32", "tf32", "bf16"]
 Feed = Literal["device", "host"]

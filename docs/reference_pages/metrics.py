@@ -3,6 +3,8 @@
 import inspect
 from collections.abc import Iterator
 
+from bench.analysis import load_figures
+from bench.analysis.load_figures import LoadMetric
 from bench.records.measurement import Memory
 from bench.records.timing_metrics import METRICS, Metric
 from bench.worker import quality_metrics
@@ -25,6 +27,10 @@ records. A metric without enough samples has no value. It is shown as `n/a`, nev
 TIME = """\
 Each process computes these metrics from its own timings. A table shows the median over processes. *Samples* says
 which timings a metric needs and how many. Metrics marked *compared* decide verdicts in `levelfield compare`."""
+
+LOAD = """\
+Figures of a server to which a load generator sends queries. A process makes several runs; a figure is the median over
+its runs, or over those at the highest rate. [Serving](../explanation/serving.md) says how a run is made."""
 
 QUALITY = "Quality is measured on the test data after the last epoch, in float64, by the same code for every framework."
 
@@ -70,6 +76,9 @@ def page() -> str:
         heading(2, "Time"),
         TIME,
         table(("Metric", "Unit", "Better", "Scenario", "Samples", "Formula"), map(_time, METRICS.values())),
+        heading(2, "Under load"),
+        LOAD,
+        table(("Metric", "Unit", "Better", "Load", "Meaning"), map(_load, load_figures.METRICS.values())),
         heading(2, "Quality"),
         QUALITY,
         *_quality(),
@@ -98,6 +107,12 @@ def _time(metric: Metric) -> tuple[str, ...]:
         samples,
         text(" ".join((metric.compute.__doc__ or "").split())),
     )
+
+
+def _load(metric: LoadMetric) -> tuple[str, ...]:
+    compared = ", *compared*" if metric.name in load_figures.COMPARED else ""
+    better = "higher" if metric.is_better_higher else "lower"
+    return f"{code(metric.name)}{compared}", metric.unit, better, ", ".join(metric.loads), text(metric.meaning)
 
 
 def _quality() -> Iterator[str]:

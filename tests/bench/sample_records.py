@@ -222,8 +222,9 @@ def _measurement(case: Case, outcome: Outcome, slowdown: float, samples: int) ->
                 batch_size,
                 call_time_s=step_time_s * (0.3 + batch_size / 32),
                 samples=samples,
-                # Text hashes differ between Python processes; this one does not.
-                seed=crc32(repr((case, batch_size)).encode()),
+                # Text hashes differ between Python processes; this one does not. A field that says nothing about a
+                # timed case is left out, so that the times of all tests stay as they are.
+                seed=crc32(repr((case, batch_size)).replace(", serving=None", "").encode()),
             )
             for batch_size in case.batch_sizes
         )

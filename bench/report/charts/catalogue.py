@@ -6,7 +6,7 @@ from functools import cache, partial
 from typing import Any
 
 from bench.report import figures
-from bench.report.charts import evaluation, learning, memory, overview, roofline, scaling, timing
+from bench.report.charts import evaluation, learning, load, memory, overview, roofline, scaling, timing
 from bench.report.charts.look import COUNT, SECONDS
 from bench.report.figures import Row
 from bench.report.formatting import one_line
@@ -67,6 +67,7 @@ SOURCES: Mapping[str, Callable[[Results], list[Row]]] = {
     "memory": memory.memory_rows,
     "roofline": roofline.roofline_rows,
     "scaling": scaling.rows,
+    "load": load.rows,
     "curves": learning.curve_rows,
     "targets": learning.target_rows,
     "pairs": evaluation.pair_rows,
@@ -131,7 +132,9 @@ def filled(chart: Chart, rows: Iterable[Row], *, title: str, subtitle: Iterable[
         "parts": dict.fromkeys(row["part"] for row in shown if "part" in row),
     }
     spec = declared(chart.spec)
-    params = [{**item, "value": list(values[item["name"]])} for item in spec["params"]]
+    params = [
+        {**item, "value": list(values[item["name"]])} if item["name"] in values else item for item in spec["params"]
+    ]
     return {**spec, "params": params, "datasets": {"rows": shown}, "title": {"text": title, "subtitle": [*subtitle]}}
 
 
@@ -224,6 +227,13 @@ CHARTS: Mapping[str, Chart] = {
         source="scaling",
         spec=scaling.efficiency,
         whole=True,
+    ),
+    "load": Chart(
+        caption="Latency over the rate of queries",
+        marks="Each mark: one run of the load generator. Lines: medians. Dashed: the latency limit. Hollow: not valid "
+        "(†), or not proven equal.",
+        source="load",
+        spec=load.over_rate,
     ),
     "learning-curves": Chart(
         caption="Learning curves",

@@ -28,7 +28,7 @@ function titleOf(lane) {
 
 function linesOf(cells, lanes) {
   const byWorkload = groups(lanes, (lane) => lane.workload);
-  const lines = severalDevices(lanes);
+  const lines = toldAnswers(lanes);
   const byRole = Object.fromEntries(ROLES.map(([role]) => [role, cells.filter((cell) => cell.roles.includes(role))]));
   const trained = new Set(byRole.training.map((cell) => cell.batch));
   const questions = [`Fastest to train${trained.size === 1 ? ` at batch ${[...trained][0]}` : ""}?`, `Lowest latency at ${batchInWords(byRole.latency, "smallest")}?`, `Highest throughput at ${batchInWords(byRole.throughput, "largest")}?`];
@@ -57,13 +57,15 @@ function linesOf(cells, lanes) {
   return lines;
 }
 
-// Whether several devices train faster than one, for the workloads that the filters leave.
-function severalDevices(lanes) {
-  const told = (DATA.several ?? []).find((item) => item.device === lanes[0]?.device && item.run === lanes[0]?.run);
+// Answers that the report has made, for the workloads that the filters leave: several devices, and servers under load.
+function toldAnswers(lanes) {
   const names = new Set(lanes.map((lane) => lane.workload));
-  const clauses = (told?.clauses ?? []).map((item) => ({ ...item, places: item.places.filter(([name]) => names.has(name)) }));
-  const left = clauses.filter((item) => item.places.length);
-  return left.length ? [[told.question, left]] : [];
+  const isHere = (item) => ["run", "device", "mode", "precision"].every((field) => item[field] === undefined || item[field] === lanes[0]?.[field]);
+  return (DATA.several ?? []).filter(isHere).flatMap((told) => {
+    const clauses = told.clauses.map((item) => ({ ...item, places: item.places.filter(([name]) => names.has(name)) }));
+    const left = clauses.filter((item) => item.places.length);
+    return left.length ? [[told.question, left]] : [];
+  });
 }
 
 function batchInWords(cells, which) {

@@ -70,5 +70,9 @@ function baseLane(lane) {
   return DATA.lanes.find((item) => item[field] === value && FIELDS.every((name) => name === field || item[name] === lane[name]) && item.threads === lane.threads);
 }
 
-const filled = (chart, room, title = null) => prepared(chart, rowsOf(chart), room, title);
+function filled(chart, room, title = null) {
+  const found = prepared(chart, rowsOf(chart), room, title);
+  if (chart.name === "load") found.spec.params = found.spec.params.map((item) => (item.name === "limit" ? { ...item, value: chosenLimit() } : item));
+  return found;
+}
 const sourceLines = () => DATA.runs.flatMap((run) => Object.entries(run.source).filter(([device]) => state.device.includes(device)).map(([, words]) => words));

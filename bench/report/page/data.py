@@ -13,7 +13,7 @@ from bench.analysis.memory_and_quality import ERROR, PEAKS, SCORE
 from bench.records.measurement import Learning
 from bench.records.record import Certificate, Record
 from bench.records.timing_metrics import timed
-from bench.report import formatting, scaling
+from bench.report import formatting, scaling, under_load
 from bench.report.certificates import legend
 from bench.report.charts import catalogue, files
 from bench.report.environment import environment_table
@@ -38,6 +38,7 @@ from bench.report.results import (
     status,
     workloads,
 )
+from bench.report.servers import servers
 from bench.report.summary import summary_cells
 from bench.workload.recipe import is_better
 
@@ -51,6 +52,7 @@ PACKED = (
     "memory",
     "roofline",
     "scaling",
+    "load",
     "curves",
     "targets",
     "pairs",
@@ -100,7 +102,7 @@ def page_data(
             {"title": item.title, "folded": item.folded, "tables": list(map(table_data, item.tables))}
             for item in sections
         ],
-        "several": [row for part in parts for row in _several(part)],
+        "several": [row for part in parts for row in (*_several(part), *_under_load(part))],
         "charts": list(_charts(parts, sources)),
     }
 
@@ -112,6 +114,15 @@ def _several(part: Part) -> Iterable[Row]:
         if found is not None:
             clauses = [{"who": clause.who, "text": "", "places": clause.places} for clause in found.clauses]
             yield {"run": part.run, "device": device, "question": found.question, "clauses": clauses}
+
+
+def _under_load(part: Part) -> Iterable[Row]:
+    """For each device, mode and precision, which framework keeps the latency limit at the highest rate."""
+    for way in dict.fromkeys(item.lane[1:4] for item in servers(part.results)):
+        for found in under_load.answers(part.results, way):
+            clauses = [{"who": clause.who, "text": "", "places": clause.places} for clause in found.clauses]
+            names = dict(zip(("device", "mode", "precision"), way, strict=True))
+            yield {"run": part.run, **names, "question": found.question, "clauses": clauses}
 
 
 def table_data(table: Table) -> Row:

@@ -11,6 +11,7 @@ async function embed(place, spec, options = {}) {
   return found;
 }
 
+const CONTROLS = {};  // for some charts, what a reader can move in it, by its name
 const drawings = [];  // {chart, place, note, isSeen, view}
 
 function chartFigure(chart) {
@@ -18,8 +19,10 @@ function chartFigure(chart) {
   const note = make("p", { className: "soft" });
   const saved = (kind) => make("button", { textContent: kind, "aria-label": `Save ${chart.caption} as ${kind}`, onclick: () => saveChart(chart, kind) });
   const heading = make("figcaption", {}, make("strong", { textContent: chart.caption }), make("span", { className: "bar" }, saved("SVG"), saved("PNG")));
-  const whole = make("figure", { id: `chart-${chart.name}` }, heading, place, make("p", { className: "soft", textContent: chart.marks }), note);
-  const drawing = { chart, place, note, whole, isSeen: false, isStale: true };
+  const drawing = { chart, place, note, isSeen: false, isStale: true };
+  const control = CONTROLS[chart.name]?.(drawing);
+  const whole = make("figure", { id: `chart-${chart.name}` }, heading, control, place, make("p", { className: "soft", textContent: chart.marks }), note);
+  drawing.whole = whole;
   drawings.push(drawing);
   new IntersectionObserver((seen) => { drawing.isSeen = seen[0].isIntersecting; if (drawing.isSeen) draw(drawing); }, { rootMargin: "200px" }).observe(whole);
   return whole;
@@ -67,7 +70,7 @@ function prepared(chart, given, room, title = null) {
   if (by === "question") ({ rows, words } = fewer(rows, words));
   const known = (key) => [...new Set(rows.filter((row) => key in row).map((row) => row[key]))];
   const found = { shown: known("framework"), sizes: known("batch").sort((a, b) => a - b), parts: known("part") };
-  spec.params = spec.params.map((item) => ({ ...item, value: found[item.name] }));
+  spec.params = spec.params.map((item) => (item.name in found ? { ...item, value: found[item.name] } : item));
   spec.datasets = { rows };
   const side = NAMED.has(chart.name) ? 190 : 75;
   const across = Math.max(1, Math.min(spec.columns, Math.floor(room / (150 + side)), panels.length));

@@ -26,6 +26,7 @@ REPORT = (
     "tables.js",
     "drawing.js",
     "charts.js",
+    "load.js",
     "details.js",
     "chooser.js",
     "compare.js",

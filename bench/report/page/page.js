@@ -140,17 +140,18 @@ function showCells() {
 }
 
 // Tables of the summary that are seen without unfolding.
-const OPEN = ["Scaling over devices"];
+const OPEN = ["Scaling over devices", "Highest rate within", "Single queries (single_stream)", "All queries at once (offline)"];
+const isOpen = (item) => OPEN.some((title) => item.title.startsWith(title));
 
 function openTables() {
-  const tables = DATA.sections.flatMap((section) => section.tables).filter((item) => OPEN.includes(item.title));
+  const tables = DATA.sections.flatMap((section) => section.tables).filter(isOpen);
   return tables.map((item) => make("section", { "aria-label": item.title }, make("h2", { textContent: item.title }), ...plainTable(item)));
 }
 
 function buildRest() {
-  const charts = make("section", { id: "charts", "aria-label": "Charts" }, make("h2", { textContent: "Charts" }), make("div", { className: "charts" }, ...DATA.charts.filter((chart) => chart.source === "overview" || DATA[chart.source]?.length).map(chartFigure)));
+  const charts = make("section", { id: "charts", "aria-label": "Charts" }, make("h2", { textContent: "Charts" }), make("div", { className: "charts" }, ...DATA.charts.filter((chart) => (chart.source === "overview" ? DATA.cells.length || DATA.lanes.some((lane) => lane.peak) : DATA[chart.source]?.length)).map(chartFigure)));
   const cells = fold("Every timed cell", () => [everything], { onToggle: (isOpen) => { if (isOpen) showCells(); } });
-  const sections = DATA.sections.flatMap((section) => fold(section.title === "Summary" ? "Expected quality, lower bounds and more" : section.title, () => section.tables.filter((item) => item.title !== "Summary" && !OPEN.includes(item.title)).flatMap((item) => [make("h3", { textContent: item.title }), ...plainTable(item)])));
+  const sections = DATA.sections.flatMap((section) => fold(section.title === "Summary" ? "Expected quality, lower bounds and more" : section.title, () => section.tables.filter((item) => item.title !== "Summary" && !isOpen(item)).flatMap((item) => [make("h3", { textContent: item.title }), ...plainTable(item)])));
   const pictures = DATA.pictures.length ? [fold("Pictures of samples and networks", () => DATA.pictures.map((item) => make("p", {}, make("img", { alt: item.caption, src: `data:image/png;base64,${item.png}` }))))] : [];
   const again = DATA.command ? [make("h2", { textContent: "Repeat it" }), make("pre", { tabindex: "0" }, make("code", { textContent: DATA.command })), make("button", { textContent: "Copy", "aria-label": "Copy the command of the run", onclick: () => copy(DATA.command, "the command") })] : [];
   const choose = DATA.cells.some((cell) => cell.scenario === "training") ? [fold("Which one for me?", () => chooser())] : [];

@@ -40,7 +40,7 @@ function usualOf(field) {
   return [all.includes(USUAL[field]) ? USUAL[field] : all[0]];
 }
 
-const DEFAULTS = { base: "best", sort: "", cells: "", scale: "log", theme: "", open: "", quiet: "fold", steps: 10000, batch: 0, limit: 0, find: "" };
+const DEFAULTS = { base: "best", sort: "", cells: "", scale: "log", theme: "", open: "", quiet: "fold", steps: 10000, batch: 0, limit: 0, sla: 0, find: "" };
 const state = { ...DEFAULTS, ...Object.fromEntries(FILTERS.map((field) => [field, usualOf(field)])) };
 
 // Whether a filter shows what it shows at first; all values are there if their number is that of all choices.

@@ -1,8 +1,9 @@
-"""Measures a case by its purpose: timing, learning, memory, or whether a batch fits."""
+"""Measures a case by its purpose: timing, learning, memory, whether a batch fits, or how it serves under load."""
 
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from bench.datasets.base import cycle
 from bench.records.measurement import Block, Capacity, Measurement, Memory, Trial
 from bench.records.record import Case
 from bench.worker.cost_model import Demand, demand
-from bench.worker.measure import inference, memory, training
+from bench.worker.measure import inference, memory, training, under_load
 from bench.worker.measure.block import Conditions
 from bench.worker.measure.clock import now_ns
 from bench.worker.measure.interleaving import Meeting, Place
@@ -38,7 +39,8 @@ class Occasion:
     called with each message about progress, `keep` with trained weights and their quality. Memory may grow by
     `memory_limit_bytes`. Every timed call is slowed down by the share `planted` of its time. `turns` is where this run
     meets the run that it is interleaved with. `tunings` are the framework's options by batch size. `processes` is how
-    many processes time the case, this one included.
+    many processes time the case, this one included. Logs of the load generator go into `load_logs`, and it runs on
+    `spare_cores`, which this process does not use.
     """
 
     block_seconds: float
@@ -50,6 +52,8 @@ class Occasion:
     turns: Meeting | None = None
     tunings: Mapping[int, FrameworkOptions] = field(default_factory=dict)
     processes: int = 1
+    load_logs: Path | None = None
+    spare_cores: tuple[int, ...] = ()
 
     def tuning(self, batch_size: int) -> FrameworkOptions:
         """The framework's options at this batch size."""
@@ -200,6 +204,25 @@ def _exercise(
     return once
 
 
+def _serve(subject: PreparedWorkload, case: Case, occasion: Occasion) -> Measurement:
+    """What a server did under load; the deviation of its answers decides whether it did the right work."""
+    if case.serving is None or occasion.load_logs is None:
+        raise ValueError("found no load, expected case.serving and a folder for the logs of the generator")
+    model = subject.build(tuning=occasion.tuning(case.batch_sizes[0]))
+    words = (case.workload, case.learner, case.feed, case.serving.load, str(case.replicate + 1))
+    conditions = under_load.Conditions(
+        serving=case.serving,
+        device=case.device,
+        feed=case.feed,
+        folder=occasion.load_logs / "-".join(words),
+        cores=occasion.spare_cores,
+        progress=occasion.progress,
+    )
+    found = under_load.loaded(subject, model, conditions)
+    deviations = [run.deviation for run in found.runs if run.deviation is not None]
+    return Measurement(loaded=found, forward_deviation=max(deviations, default=None))
+
+
 def _conditions(case: Case, batch_size: int, occasion: Occasion) -> Conditions:
     place = None
     if occasion.turns is not None:
@@ -239,4 +262,5 @@ PURPOSES = {
     ("memory", "inference"): _peak,
     ("capacity", "training"): _fit,
     ("capacity", "inference"): _fit,
+    ("serving", "inference"): _serve,
 }

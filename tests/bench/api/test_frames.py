@@ -25,7 +25,7 @@ def of_tables(runs: bench.Runs, scenario: str, title: str) -> Figures:
     """One column of the performance tables of a report."""
     found: dict[tuple[str, str, int], object] = {}
     for workload in workloads(alone(runs)):
-        table = performance.table(alone(runs), workload, scenario=scenario)  # type: ignore[arg-type]
+        table = performance.table(alone(runs), workload, scenario=scenario)
         titles = [column.title for column in table.columns]
         for row in table.rows if title in titles else ():
             entries = dict(zip(titles, row, strict=True))

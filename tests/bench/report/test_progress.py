@@ -189,6 +189,12 @@ TWO_SIZES = replace(TIMING.case, scenario="inference", batch_sizes=(1, 32))
         (TWO_SIZES, {"batch_size": 32, "call_ns": 900_000}, " (batch 32: 900 µs for a call)"),
         (TIMING.case, {"batch_size": 64, "outcome": "ok"}, ", another batch size (batch 64: fits)"),
         (TIMING.case, {"batch_size": 64, "outcome": "oom"}, ", another batch size (batch 64: oom)"),
+        (
+            TWO_SIZES,
+            {"load": "server", "run": 3, "per_s": 1234.0, "verdict": "kept"},
+            " (run 3 at 1.23 k queries/s: kept)",
+        ),
+        (TWO_SIZES, {"load": "offline", "run": 1, "per_s": None, "verdict": None}, " (run 1)"),
         (TIMING.case, {"phase": "other"}, ""),
     ],
 )
