@@ -96,10 +96,7 @@ MISTAKES: dict[str, tuple[Mapping[str, Any], str]] = {
     "framework": ({"framework": "pytorch,theano"}, "--framework: found 'theano', expected one of pytorch, keras, "),
     "device": ({"device": "tpu"}, "--device: found 'tpu', expected cpu, cuda or cuda:N, or cuda:N+M"),
     "numbered cpu": ({"device": "cpu:1"}, "--device: found 'cpu:1', expected cpu, cuda or cuda:N"),
-    "scenario": (
-        {"scenario": "serving"},
-        "--scenario: found 'serving' (did you mean server?), expected one of training",
-    ),
+    "scenario": ({"scenario": "serving"}, "--scenario: found 'serving' (did you mean server?)"),
     "feed": ({"feed": "disk"}, "--feed: found 'disk', expected device or host"),
     "no batch": ({"batch_size": "0"}, "--batch-size: found '0', expected whole numbers of at least 1"),
     "negative batch": ({"batch_size": "8,-1"}, "--batch-size: found '-1', expected whole numbers of at least 1"),
