@@ -107,7 +107,8 @@ def _case_names(among: Iterable[Case]) -> dict[Case, str]:
 
 def _case_name(case: Case) -> str:
     unusual = "".join(f", {word}" for word in cells(case)[0].unusual) if case.batch_sizes else ""
-    return f"{case.workload} {case.contender} {case.scenario} on {case.device}{unusual} ({case.purpose})"
+    scenario = case.serving.load if case.serving else case.scenario
+    return f"{case.workload} {case.contender} {scenario} on {case.device}{unusual} ({case.purpose})"
 
 
 def nothing_in_common(baseline: Iterable[Record], candidate: Iterable[Record]) -> tuple[str, ...]:

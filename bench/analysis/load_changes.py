@@ -16,6 +16,13 @@ from bench.records.record import Record
 ALLOWED = 0.15  # a smaller change does not count
 LEAST_PROCESSES = 3
 
+# Whether baseline and candidate keep the limit at no rate, and what follows.
+NOWHERE: Mapping[tuple[bool, ...], tuple[Verdict, str]] = {
+    (True, True): ("unchanged", "neither keeps the limit at any rate"),
+    (False, True): ("regressed", "the candidate keeps the limit at no rate"),
+    (True, False): ("improved", "the baseline keeps the limit at no rate"),
+}
+
 Servers = Mapping[Cell, list[tuple[Serving, Loaded]]]
 
 
@@ -68,6 +75,9 @@ def _verdict(
 
 def _of_rates(before: HighestRate | None, after: HighestRate | None) -> tuple[Verdict, str]:
     """The verdict on two searches, by the middles of their intervals."""
+    nowhere = [found is not None and found.ending == "upper bound" for found in (before, after)]
+    if any(nowhere):
+        return NOWHERE[tuple(nowhere)]
     middles = [_middle(found) for found in (before, after) if found is not None]
     known = [middle for middle in middles if middle is not None]
     if len(known) < 2:  # noqa: PLR2004 (both sides)

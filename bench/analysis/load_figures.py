@@ -30,9 +30,12 @@ class LoadMetric:
 
 
 def runs_that_count(found: Loaded) -> list[LoadRun]:
-    """The runs of the generator that a figure is made from: in a search those at the answer that kept the limit."""
+    """The runs of the generator that a figure is made from: in a search those at the answer that kept the limit.
+
+    Runs of a server at several rates have no figure in common.
+    """
     if found.highest is None:
-        return list(found.runs)
+        return [run for run in found.runs if run.load != "server"]
     rate = found.highest.confirmed_per_s
     return [run for run in found.runs if run.asked_per_s == rate and run.verdict == "kept"]
 
@@ -61,7 +64,10 @@ def _goodput(run: LoadRun) -> float | None:
 
 
 def _confirmed(found: Loaded) -> float | None:
-    return None if found.highest is None else found.highest.confirmed_per_s
+    """The highest rate; 0 for a server that keeps the limit at no rate."""
+    if found.highest is None:
+        return None
+    return 0.0 if found.highest.ending == "upper bound" else found.highest.confirmed_per_s
 
 
 METRICS: Mapping[str, LoadMetric] = {

@@ -12,6 +12,7 @@ from bench.records.machine_use import Use
 
 LATE = 0.05  # of the latency limit: how late the generator may send a query, at the 99th percentile
 LATE_WITHOUT_LIMIT = 0.1  # of the 99th percentile of latency, where there is no limit
+EARLY_NS = 100_000  # no query is sent before it is due, so at the median this is no rounding
 SLOW = 0.05  # how far the rate of sent queries may fall behind the schedule
 FEWEST_FOR_P99, FEWEST_FOR_P999 = 1_000, 10_000
 NANOSECONDS = 1e9
@@ -169,6 +170,8 @@ def _generator_problems(times: Times, asked: Asked) -> Iterator[str]:
             f"the load generator was late by {late / 1e3:,.0f} µs (p99); more than {allowed / 1e3:,.0f} µs "
             f"({share:.0%} of {of}) are not allowed"
         )
+    if (early := float(np.median(times.due - times.sent))) > EARLY_NS:
+        yield f"the clock of the load generator was set: queries came {early / 1e3:,.0f} µs before they were due"
     scheduled, sent = _rate(times.due), _rate(times.sent)
     if abs(sent / scheduled - 1) > SLOW:
         yield f"the load generator sent {sent:,.0f} queries per second, but {scheduled:,.0f} were scheduled"

@@ -11,16 +11,16 @@ import math
 from collections.abc import Callable
 from typing import final
 
-from bench.records.load import HighestRate, Verdict
+from bench.records.load import Ending, HighestRate, Verdict
 
-Probe = Callable[[float], Verdict]
+Probe = Callable[[float], Verdict | None]
 
 BRACKET = 1.5
 STEP = 1.03
 CONFIRMATIONS = 3
 REFUTATIONS = 2
 MOST_PROBES = 30
-LOWEST = 1 / 200  # of the first rate: below it, the search ends without an answer
+LOWEST = 1 / 20  # of the first rate: a server that breaks the limit there breaks it without any queue
 
 
 class _SpentError(Exception):
@@ -34,7 +34,6 @@ class _Votes:
     def __init__(self, probe: Probe) -> None:
         self.probe = probe
         self.found: dict[float, list[Verdict]] = {}
-        self.too_fast = False
 
     def ask(self, rate: float) -> bool:
         """Whether one more run at this rate keeps the limit; a run that is not valid is repeated once.
@@ -45,6 +44,8 @@ class _Votes:
             if sum(map(len, self.found.values())) >= MOST_PROBES:
                 raise _SpentError
             verdict = self.probe(rate)
+            if verdict is None:
+                raise _SpentError
             self.found.setdefault(rate, []).append(verdict)
             if verdict != "invalid":
                 return verdict == "kept"
@@ -73,17 +74,32 @@ class _Votes:
         votes = self.found.get(rate, [])
         return votes.count("invalid") > votes.count("broken")
 
+    def nothing_kept(self) -> HighestRate:
+        """The answer if no rate was kept; inconclusive if not even the lowest rate could be sent in time."""
+        lowest = min(self.found)
+        if "broken" not in self.found[lowest]:
+            return self.so_far()
+        return HighestRate(confirmed_per_s=None, refuted_per_s=lowest, ending="upper bound")
+
+    def beyond(self, confirmed: float, refuted: float) -> HighestRate:
+        """The answer between two rates; if the upper one could not be sent, a higher one that could be is the end."""
+        if not self.cannot_be_sent(refuted):
+            return HighestRate(confirmed_per_s=confirmed, refuted_per_s=refuted, ending="found")
+        higher = [rate for rate, found in self.found.items() if rate > refuted and "broken" in found]
+        ending: Ending = "inconclusive" if higher else "lower bound"
+        return HighestRate(confirmed_per_s=confirmed, refuted_per_s=min(higher, default=None), ending=ending)
+
 
 def search(probe: Probe, *, start: float) -> HighestRate:
     """The highest rate that keeps the limit. `probe(rate)` makes one run, with a new seed; `start` is the first rate.
 
-    Rates are in queries per second.
+    Rates are in queries per second. A probe returns None if there is no time left; then the search ends inconclusive.
     """
     votes = _Votes(probe)
     try:
         bracket = _bracket(votes, start)
         if bracket is None:
-            return HighestRate(confirmed_per_s=None, refuted_per_s=min(votes.found), ending="upper bound")
+            return votes.nothing_kept()
         return _walk(votes, _halve(votes, *bracket), lowest=start * LOWEST)
     except _SpentError:
         return votes.so_far()
@@ -122,14 +138,8 @@ def _walk(votes: _Votes, low: float, *, lowest: float) -> HighestRate:
             number = _down(votes, low, higher, lowest=lowest)
             is_decided = number != higher
     if number is None:
-        return HighestRate(confirmed_per_s=None, refuted_per_s=min(votes.found), ending="upper bound")
-    refuted = _rate(low, number + 1)
-    unsent = votes.cannot_be_sent(refuted)
-    return HighestRate(
-        confirmed_per_s=_rate(low, number),
-        refuted_per_s=None if unsent else refuted,
-        ending="lower bound" if unsent else "found",
-    )
+        return votes.nothing_kept()
+    return votes.beyond(_rate(low, number), _rate(low, number + 1))
 
 
 def _rate(low: float, number: int) -> float:

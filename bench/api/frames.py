@@ -107,7 +107,7 @@ def _figures(results: Results) -> Iterator[Row]:
             "low": item.low,
             "high": item.high,
             "processes": item.count,
-            "doubt": f"{found.reason}: {found.words}" if found else "",
+            "doubt": f"{found.reason}: {found.words}" if found else item.doubt,
         }
 
 

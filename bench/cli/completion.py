@@ -81,4 +81,6 @@ COMPLETIONS: dict[str, Completion] = {
     "framework": of_words(_frameworks),
     "device": of_words(lambda: ("cpu", "cuda")),
     "batch_size": of_words(lambda: ("auto",)),
-} | {name: of_words(_axis(name.title())) for name in ("mode", "precision", "scenario", "purpose", "feed")}
+    "scenario": of_words(lambda: (*_axis("Scenario")(), *_axis("Load")())),
+    "purpose": of_words(lambda: [word for word in _axis("Purpose")() if word != "serving"]),  # comes with a scenario
+} | {name: of_words(_axis(name.title())) for name in ("mode", "precision", "feed")}

@@ -19,8 +19,10 @@ ASSUMED_CALL_S = 1e-3
 ASSUMED_START_S = 2.0
 ASSUMED_TRIALS = 8
 PURPOSES: tuple[Purpose, ...] = ("timing", "learning", "memory", "capacity")
-LOAD_S: Mapping[Load, float] = {"single_stream": 9.0, "offline": 5.0, "server": 11.0}
-SEARCH_S = 60.0  # some sixteen runs of three seconds
+# The runs of each load, and the seconds of one run of a fast network.
+LOADS: Mapping[Load, tuple[int, float]] = {"single_stream": (6, 1.0), "offline": (1, 4.0), "server": (3, 3.5)}
+SEARCH = 16, 3.5
+FEWEST_QUERIES = 1_000  # of a run
 BLOCKS = 4  # first calls, warm-up, synchronised block and pipelined block; each takes about the same time
 
 
@@ -109,7 +111,7 @@ def estimate_s(case: Case, workload: Workload, *, block_seconds: float, known: M
     if case.purpose == "capacity":
         return ASSUMED_TRIALS * ASSUMED_START_S + ASSUMED_TRIALS * _call_s(3 * sample_s, max(case.batch_sizes))
     if case.serving is not None:
-        return ASSUMED_START_S + (SEARCH_S if case.serving.limit_ns else LOAD_S[case.serving.load])
+        return ASSUMED_START_S + _load_s(case.serving, sample_s)
     if case.purpose == "learning":
         recipe = workload.recipe
         steps = recipe.epochs * workload.description.train / recipe.batch_size
@@ -122,6 +124,12 @@ def estimate_s(case: Case, workload: Workload, *, block_seconds: float, known: M
 def known_durations(records: Sequence[Record]) -> dict[Case, float]:
     """The seconds that each case took when it was last measured successfully, by the case's `subject`."""
     return {record.case.subject: record.duration_s for record in records if record.outcome == "ok"}
+
+
+def _load_s(serving: Serving, sample_s: float) -> float:
+    """The seconds of all runs of a load: a few for each run, or as long as its 1 000 queries need."""
+    runs, seconds = SEARCH if serving.limit_ns else LOADS[serving.load]
+    return runs * max(seconds, FEWEST_QUERIES * sample_s)
 
 
 def _narrowed(case: Case, only: frozenset[Cell]) -> Case:

@@ -77,7 +77,8 @@ def check(options: Options) -> Request:
     selection, sizes, problems = _selection(options, suite)
     workloads = selection.workloads
     if options.grid and "training" not in selection.scenarios:
-        raise UsageError("--grid: found --scenario inference, expected training: --grid trains every variant")
+        raise UsageError(f"--grid: found --scenario {options.scenario}, expected training: --grid trains every variant")
+    serving.check(selection)
     several_devices.check(selection, cores=_cores_there(options))
     if options.only is None and not cases(selection):
         raise UsageError(_nothing(selection))
@@ -92,7 +93,7 @@ def check(options: Options) -> Request:
             *check_variables(selection.places, selection.contenders),
             *dict.fromkeys(remark for item in workloads for remark in item.description.remarks),
             *several_devices.remarks(selection),
-            *serving.remarks(selection.serving, selection.serving_threads, selection.threads),
+            *serving.remarks(selection),
         ),
         left_out=frameworks.left_out(selection.contenders) if options.framework is None else (),
         memory_bytes=sizes.memory_bytes,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 
 from bench.errors import UsageError
+from bench.plan.cases import Selection
 from bench.plan.options import PERCENTILE, Options
 from bench.records.environment import available_cores
 from bench.records.load import Serving
@@ -16,6 +17,7 @@ BATCHING = re.compile(r"(?P<most>\d+):(?P<time>.+)")
 UNITS_NS = {"us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
 LARGEST_BATCH = 1024
 LEAST_CORES = 2
+HIGHEST_PERCENTILE = 99.99
 
 
 def asked(options: Options, loads: Sequence[Load]) -> tuple[Serving, ...]:
@@ -57,12 +59,30 @@ def threads(options: Options, usual: int, loads: Sequence[Load]) -> int:
     return min(usual, cores - 1)
 
 
-def remarks(serving: Sequence[Serving], count: int, usual: int) -> Iterator[str]:
+def check(selection: Selection) -> None:
+    """Raise UsageError if servers are asked for, but every place has several devices."""
+    if selection.serving and not selection.devices:
+        raise UsageError(
+            f"--device: found {', '.join(selection.data_parallel)} with --scenario {_names(selection)}, expected a "
+            "single device: a server runs on one"
+        )
+
+
+def remarks(selection: Selection) -> Iterator[str]:
     """What a user must know before a server is put under load."""
-    if serving and count < usual:
-        names = ", ".join(item.load for item in serving)
+    if not selection.serving:
+        return
+    if selection.data_parallel:
+        yield f"{', '.join(selection.data_parallel)}: no {_names(selection)}, since a server runs on one device"
+    count, usual = selection.serving_threads, selection.threads
+    if count < usual:
+        names = _names(selection)
         each = "1 thread" if count == 1 else f"{count} threads"
         yield f"{names}: {each} for each framework instead of {usual}, since the load generator has a core of its own"
+
+
+def _names(selection: Selection) -> str:
+    return ", ".join(item.load for item in selection.serving)
 
 
 def _check_generator(loads: Sequence[Load]) -> None:
@@ -82,8 +102,11 @@ def _limit_ns(options: Options, loads: Sequence[Load]) -> int | None:
         raise UsageError(
             f"--sla: found {options.sla!r} without --scenario server, expected both: queries have a rate only there"
         )
-    if not 0 < options.percentile < 100:  # noqa: PLR2004 (percent)
-        raise UsageError(f"--percentile: found {options.percentile:g}, expected a number between 0 and 100")
+    if not 0 < options.percentile <= HIGHEST_PERCENTILE:
+        raise UsageError(
+            f"--percentile: found {options.percentile:g}, expected a number above 0, at most {HIGHEST_PERCENTILE}: a "
+            "higher one needs more queries than a run has"
+        )
     return _time_ns("sla", options.sla)
 
 

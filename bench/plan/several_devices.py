@@ -116,5 +116,7 @@ def _left_out(selection: Selection) -> Iterator[str]:
 def _cases(selection: Selection) -> tuple[Case, ...]:
     """A timed case for each workload and place, with the batch sizes of one device."""
     usual = replace(selection, devices=selection.data_parallel, data_parallel=(), contenders=selection.contenders[:1])
-    once = replace(usual, scenarios=("training",), modes=("idiomatic",), precisions=selection.precisions[:1])
+    once = replace(
+        usual, serving=(), scenarios=("training",), modes=("idiomatic",), precisions=selection.precisions[:1]
+    )
     return cases(replace(once, purposes=("timing",), processes=1, only=None))

@@ -90,7 +90,7 @@ class LoadRun:
         problems: Why the run is not valid, in words. Empty if it is.
         within_limit: The queries that were answered within the limit. None without a limit.
         verdict: Whether the limit was kept. None without a limit.
-        file: The file with the times of each query.
+        file: The folder with the times of each query and the logs, in `artifacts/load`.
         use: What the machine did during the run.
     """
 

@@ -83,6 +83,8 @@ def rate_in_words(found: HighestRate) -> str:
 def result_in_words(run: LoadRun) -> str:
     """Whether a run kept the limit, broke it, or is not valid, and why."""
     grows = ["overloaded: the queue grew all the time"] if overloaded(run) else []
+    if run.problems and run.verdict == "broken":
+        return f"broken: {'; '.join((*run.problems, *grows))}"
     if run.problems:
         return f"not valid {SIGN}: {'; '.join((*run.problems, *grows))}"
     first = run.verdict if run.verdict is not None else "valid"

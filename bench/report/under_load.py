@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from statistics import median
 
+from bench.analysis.load_changes import ALLOWED
 from bench.records.load import HighestRate, Loaded, LoadRun, Spread
 from bench.records.record import Record
 from bench.records.timing_metrics import Summary, summary_of
@@ -143,7 +144,8 @@ def runs_table(results: Results, workload: str) -> Table:
         for number, run in enumerate(loads(record), 1)
     )
     ends = [number for number, row in enumerate(rows[1:]) if row[0] != rows[number][0]]
-    notes = ("In flight: the queries in the queue or in service, in the first and in the last twentieth of the run.",)
+    flight = "In flight: the queries in the queue or in service, in the first and in the last twentieth of the run."
+    notes = (flight, *_notes(found), *_method(found))
     table = Table(title="Every run under load", columns=columns, rows=rows, notes=notes, groups=frozenset(ends))
     return without_empty(table)
 
@@ -167,17 +169,20 @@ def answers(results: Results, way: tuple[str, str, str]) -> Iterator[Answer]:
 
 
 def _winner(rates: dict[str, HighestRate]) -> tuple[str, str]:
-    """The framework whose rate is above those that all others broke the limit at, and the rates in words."""
-    known = {name: rate for name, rate in rates.items() if rate.confirmed_per_s is not None}
-    ordered = sorted(known, key=lambda name: -(known[name].confirmed_per_s or 0.0))
-    words = ", ".join(f"{name} {rate_in_words(known[name])}" for name in ordered)
-    if not ordered:
-        return "no framework", "even the lowest rate broke the limit"
-    best = known[ordered[0]].confirmed_per_s or 0.0
-    others = [known[name].refuted_per_s for name in ordered[1:]]
+    """The framework whose rate is clearly above those at which all others broke the limit, and the rates in words.
+
+    Two searches of the same server may differ by chance, so a smaller lead than between two runs does not count.
+    """
+    ordered = sorted(rates, key=lambda name: -(rates[name].confirmed_per_s or 0.0))
+    words = ", ".join(f"{name} {rate_in_words(rates[name])}" for name in ordered)
+    best = rates[ordered[0]].confirmed_per_s
+    if best is None:
+        return "no framework", words
+    others = [rates[name].refuted_per_s for name in ordered[1:]]
     if not others:
-        return (ordered[0], f"{rate_in_words(known[ordered[0]])}, no other was measured")
-    return (ordered[0] if all(item is not None and item <= best for item in others) else "no winner", words)
+        return "no comparison", words
+    leads = all(item is not None and best > (1 + ALLOWED) * item for item in others)
+    return (ordered[0] if leads else "no winner"), words
 
 
 def _of(load: Load, results: Results) -> dict[Served, list[Record]]:

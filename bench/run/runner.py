@@ -55,7 +55,7 @@ def run(cases: Sequence[Case], settings: RunSettings) -> list[Record]:
         timed = [case for case in cases if case.purpose != "memory"]
         replicate = 0
         for case in timed:
-            if case.replicate > replicate:
+            if case.replicate > replicate or (case.serving is not None and case.replicate != replicate):
                 with shown(_start(cases, case.replicate), settings.listen):
                     fleet.renew(hash_seed=case.replicate)
                 replicate = case.replicate

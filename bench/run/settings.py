@@ -79,6 +79,7 @@ def job(case: Case, settings: RunSettings) -> dict[str, Any]:
         "threads": case.threads,
         "workload": workload.content,
         "source": workload.source,
+        "limit_s": settings.limit_s,
         "load_logs": str(settings.logs.parent / "load"),
         "log": str(settings.logs / f"{workload.name}-{case.contender}.log".replace("/", "-")),
         "case": to_json(case),

@@ -4,6 +4,7 @@ A job is JSON: `kind` (one of KINDS), `framework`, `device`, `threads`, and what
 folder of the compilation cache, in place of the one that all processes share.
 """
 
+import math
 import os
 import traceback
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ from bench.records.record import Case, to_json
 from bench.records.trace_files import write_trace
 from bench.worker import data_parallel_trace, prediction
 from bench.worker.layer_outputs import look
-from bench.worker.measure import dispatch, memory, peak_rates, timing_server
+from bench.worker.measure import dispatch, memory, peak_rates, timing_server, under_load
 from bench.worker.measure.block import collector_off
 from bench.worker.measure.clock import now_ns
 from bench.worker.measure.dispatch import Occasion
@@ -53,6 +54,8 @@ def run(job: Job, *, emit: Emit, receive: Receive) -> None:
     except Exception as error:  # noqa: BLE001 (a worker reports every error through its result)
         traceback.print_exc()
         result = {"outcome": _outcome(error), "error": _one_line(error), "exit_code": getattr(error, "exit_code", 1)}
+        if isinstance(error, under_load.StoppedError):
+            result["measurement"] = to_json(Measurement(loaded=error.loaded))
         if isinstance(error, DivergedError):
             result["measurement"] = to_json(Measurement(learning=error.learning))
     emit({"event": "result", **result})
@@ -76,6 +79,7 @@ def _measure(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001
         processes=job.get("processes", 1),
         load_logs=Path(job["load_logs"]) if "load_logs" in job else None,
         spare_cores=tuple(job.get("spare_cores", ())),
+        limit_s=job.get("limit_s", math.inf),
     )
     found = dispatch.measure(subject, case, occasion)
     problem = _problem(found, case, subject)

@@ -19,10 +19,11 @@ MARK, LINE = "datum.kind === 'mark'", "datum.kind === 'limit'"
 def rows(results: Results) -> list[Row]:
     """A row for each run of the scenario `server`, and one for the latency limit of each panel."""
     found = servers(results)
-    order = list(dict.fromkeys(item.workload for item in found))
+    order = list(dict.fromkeys(map(_panel, found)))
+    several = len({item.lane.device for item in found}) > 1
     marks = [
         {
-            **_names(item, order),
+            **_names(item, order, several=several),
             **_mark(item, run),
             "proven": proof(records) == STATUS_WORDS["passed"],
             "confirmed": short(rate) if (rate := confirmed(records)) else 0,
@@ -32,17 +33,22 @@ def rows(results: Results) -> list[Row]:
         for run in loads(record)
         if run.asked_per_s is not None
     ]
-    return [*marks, *_limits(found, order)]
+    drawn = {row["panel"] for row in marks}
+    return [*marks, *(row for row in _limits(found, order, several=several) if row["panel"] in drawn)]
 
 
-def _names(item: Served, order: list[str]) -> Row:
+def _panel(item: Served) -> tuple[str, str]:
+    return item.workload, item.lane.device
+
+
+def _names(item: Served, order: list[tuple[str, str]], *, several: bool) -> Row:
     row, unusual = item.lane, []
     unusual += [row.mode] if row.mode != "idiomatic" else []
     unusual += [row.precision] if row.precision != "fp32" else []
     return {
         "workload": item.workload,
-        "panel": item.workload,
-        "panel_place": order.index(item.workload),
+        "panel": f"{item.workload} on {row.device}" if several else item.workload,
+        "panel_place": order.index(_panel(item)),
         "framework": row.contender,
         "label": " ".join((row.contender, *unusual)),
         "place": 0,
@@ -68,10 +74,13 @@ def _mark(item: Served, run: LoadRun) -> Row:
     }
 
 
-def _limits(found: dict[Served, Any], order: list[str]) -> Iterator[Row]:
-    limits = {(item.workload, item.serving.limit_ns): item for item in found if item.serving.limit_ns is not None}
+def _limits(found: dict[Served, Any], order: list[tuple[str, str]], *, several: bool) -> Iterator[Row]:
+    """The limits of each panel. They belong to no framework, so no filter of frameworks leaves them out."""
+    limits = {(_panel(item), item.serving.limit_ns): item for item in found if item.serving.limit_ns is not None}
     for (_, limit_ns), item in limits.items():
-        yield {**_names(item, order), "kind": "limit", "value": short((limit_ns or 0) / NANOSECONDS)}
+        names = _names(item, order, several=several)
+        kept = {name: names[name] for name in ("workload", "panel", "panel_place", "device")}
+        yield {**kept, "kind": "limit", "value": short((limit_ns or 0) / NANOSECONDS)}
 
 
 def over_rate() -> dict[str, Any]:

@@ -72,7 +72,7 @@ function baseLane(lane) {
 
 function filled(chart, room, title = null) {
   const found = prepared(chart, rowsOf(chart), room, title);
-  if (chart.name === "load") found.spec.params = found.spec.params.map((item) => (item.name === "limit" ? { ...item, value: chosenLimit() } : item));
+  if (chart.name === "load") found.spec.params = found.spec.params.map((item) => (item.name === "limit" ? { ...item, value: state.sla } : item));
   return found;
 }
 const sourceLines = () => DATA.runs.flatMap((run) => Object.entries(run.source).filter(([device]) => state.device.includes(device)).map(([, words]) => words));

@@ -1,5 +1,6 @@
 """Measures a case by its purpose: timing, learning, memory, whether a batch fits, or how it serves under load."""
 
+import math
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -40,7 +41,7 @@ class Occasion:
     `memory_limit_bytes`. Every timed call is slowed down by the share `planted` of its time. `turns` is where this run
     meets the run that it is interleaved with. `tunings` are the framework's options by batch size. `processes` is how
     many processes time the case, this one included. Logs of the load generator go into `load_logs`, and it runs on
-    `spare_cores`, which this process does not use.
+    `spare_cores`, which this process does not use. The process is killed after `limit_s`.
     """
 
     block_seconds: float
@@ -54,6 +55,7 @@ class Occasion:
     processes: int = 1
     load_logs: Path | None = None
     spare_cores: tuple[int, ...] = ()
+    limit_s: float = math.inf
 
     def tuning(self, batch_size: int) -> FrameworkOptions:
         """The framework's options at this batch size."""
@@ -217,10 +219,13 @@ def _serve(subject: PreparedWorkload, case: Case, occasion: Occasion) -> Measure
         folder=occasion.load_logs / "-".join(words),
         cores=occasion.spare_cores,
         progress=occasion.progress,
+        limit_s=occasion.limit_s,
     )
     found = under_load.loaded(subject, model, conditions)
     deviations = [run.deviation for run in found.runs if run.deviation is not None]
-    return Measurement(loaded=found, forward_deviation=max(deviations, default=None))
+    if not deviations or not model_families.has_reference(subject.workload.family):
+        return Measurement(loaded=found)
+    return Measurement(loaded=found, forward_deviation=float(np.max(deviations)))  # NaN if one of them is
 
 
 def _conditions(case: Case, batch_size: int, occasion: Occasion) -> Conditions:

@@ -32,6 +32,8 @@ def main() -> None:
     box = Mailbox(int(sys.argv[1]), asked["queries"])
     ids = _answering(box, int(sys.argv[2]))
     _run(asked, box, ids)
+    while not box.returned.all():  # the thread that reports has more to write
+        select([], [], [], PAUSE_S)
     sys.stdout.flush()
     os._exit(0)
 
@@ -57,8 +59,8 @@ def _answering(box: Mailbox, alive: int) -> list[int]:
         while not select([alive], [], [], PAUSE_S)[0]:
             end = box.answered
             if end > number:
-                loadgen.QuerySamplesComplete([loadgen.QuerySampleResponse(item, 0, 0) for item in ids[number:end]])
                 box.returned[number:end] = now_ns()
+                loadgen.QuerySamplesComplete([loadgen.QuerySampleResponse(item, 0, 0) for item in ids[number:end]])
                 number = end
         os._exit(1)  # the server has ended
 
@@ -70,12 +72,12 @@ def _run(asked: Mapping[str, Any], box: Mailbox, ids: list[int]) -> None:
     """One run of LoadGen. Its thread calls `issue`, which puts queries into the shared memory and returns at once."""
 
     def issue(samples: list[Any]) -> None:
-        for sample in samples:
-            number = box.posted
-            ids.append(sample.id)
-            box.sample[number] = sample.index
-            box.sent[number] = now_ns()
-            box.posted = number + 1
+        first = box.posted
+        after = first + len(samples)
+        ids.extend([sample.id for sample in samples])
+        box.sample[first:after] = [sample.index for sample in samples]
+        box.sent[first:after] = now_ns()
+        box.posted = after
 
     system = loadgen.ConstructSUT(issue, lambda: None)
     library = loadgen.ConstructQSL(asked["samples"], asked["samples"], lambda _: None, lambda _: None)

@@ -5,6 +5,7 @@ The generator is a process with a core of its own: on the server's core, each wo
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,7 +55,8 @@ def drive(asked: Asked, calls: Calls, place: Place, folder: Path) -> Driven:
 
     Raises BenchError if the generator does not work as expected, so that nothing can be said about the server.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)  # of an attempt that was interrupted
+    folder.mkdir(parents=True)
     with shared_file(asked.queries) as memory:
         box = Mailbox(memory.fileno(), asked.queries)
         watch = Watch(place.device)

@@ -5,6 +5,7 @@ the other side how many entries are complete. A socket in its place would add te
 """
 
 import mmap
+import os
 import tempfile
 from pathlib import Path
 from typing import IO, Any, final
@@ -20,7 +21,11 @@ def shared_file(queries: int) -> IO[bytes]:
     """A new file without a name that is large enough for so many queries."""
     folder = str(IN_MEMORY) if IN_MEMORY.is_dir() else None
     file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (two processes map it)
-    file.truncate(8 * (COUNTERS + len(COLUMNS) * queries))
+    size = 8 * (COUNTERS + len(COLUMNS) * queries)
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)  # an error now, and not a crash later, if there is no room
+    else:
+        file.truncate(size)
     return file
 
 

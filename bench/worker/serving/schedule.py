@@ -31,9 +31,13 @@ def arrivals_ns(queries: int, *, per_s: float, seed: int) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(gaps.astype(np.int64))])
 
 
-def queries_for(per_s: float) -> int:
-    """The queries of a run at this rate: at least 1 000, and enough for three seconds."""
-    return max(FEWEST, int(np.ceil(per_s * SHORTEST_NS / NANOSECONDS)))
+def queries_for(per_s: float, *, percentile: float = 99.0) -> int:
+    """The queries of a run at this rate: enough for three seconds, and for ten above the percentile.
+
+    That are 1 000 for the 99th percentile, and no run has fewer.
+    """
+    rare = int(np.ceil(FEWEST / 100 / (1 - percentile / 100)))
+    return max(FEWEST, rare, int(np.ceil(per_s * SHORTEST_NS / NANOSECONDS)))
 
 
 def seeds(number: int) -> Seeds:

@@ -40,6 +40,19 @@ def test_a_lower_bound_has_no_verdict() -> None:
     assert verdicts([before], [after])["sla_rate"] == ("inconclusive", "a search has no answer with two ends")
 
 
+def test_a_server_that_keeps_the_limit_at_no_rate_any_more_is_the_worst_regression() -> None:
+    well, never = served(run="a"), served(service_ns=3e6, run="b")
+    assert verdicts([well], [never])["sla_rate"] == ("regressed", "the candidate keeps the limit at no rate")
+    assert verdicts([never], [well])["sla_rate"][0] == "improved"
+    assert verdicts([never], [never])["sla_rate"][0] == "unchanged"
+    (check,) = budgets.check([Budget(workload="digits-cnn", sla_rate=1.0)], [never]).checks
+    assert (check.verdict, check.found) == ("BROKEN", 0.0)
+
+
+def test_runs_at_several_rates_have_no_figure_in_common() -> None:
+    assert list(figures([served(limit_ns=None)])) == []
+
+
 def test_another_limit_is_another_question() -> None:
     found = verdicts([served()], [served(limit_ns=2 * LIMIT_NS)])
     assert found["sla_rate"] == (

@@ -68,6 +68,11 @@ def test_a_generator_that_sends_too_slowly_makes_a_run_invalid() -> None:
     assert any("sent 943 queries per second, but 1,000 were scheduled" in problem for problem in found.problems)
 
 
+def test_a_clock_that_was_set_makes_a_run_invalid() -> None:
+    found = load_run(times(late=-200_000.0), asked(), Seen())
+    assert any("the clock of the load generator was set" in problem for problem in found.problems)
+
+
 def test_a_late_generator_is_allowed_five_percent_of_the_limit() -> None:
     assert load_run(times(late=999_999.0, wait=2e6), asked(), Seen()).problems == ()
 

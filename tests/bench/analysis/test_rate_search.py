@@ -14,7 +14,7 @@ def below(limit: float) -> Callable[[float], Verdict]:
     return lambda rate: "kept" if rate <= limit else "broken"
 
 
-@pytest.mark.parametrize("limit", [3.0, 80.0, 100.0, 101.0, 777.0, 30_000.0])
+@pytest.mark.parametrize("limit", [8.0, 80.0, 100.0, 101.0, 777.0, 30_000.0])
 def test_the_answer_is_an_interval_of_one_step_around_the_rate(limit: float) -> None:
     found = search(below(limit), start=100.0)
     assert found.ending == "found"
@@ -58,6 +58,29 @@ def test_a_rate_that_cannot_be_sent_ends_in_a_lower_bound() -> None:
     assert 500 / rate_search.STEP <= found.confirmed_per_s <= 500
 
 
+def test_a_generator_that_is_late_at_every_rate_says_nothing_about_the_server() -> None:
+    found = search(lambda _: "invalid", start=100.0)
+    assert (found.confirmed_per_s, found.refuted_per_s, found.ending) == (None, None, "inconclusive")
+
+
+def test_a_rate_that_cannot_be_sent_below_one_that_can_is_inconclusive() -> None:
+    found = search(lambda rate: "kept" if rate <= 360 else "invalid" if rate < 500 else "broken", start=100.0)
+    assert found.ending == "inconclusive"
+    assert found.confirmed_per_s is not None
+    assert found.refuted_per_s is not None
+    assert found.confirmed_per_s <= 360
+    assert found.refuted_per_s >= 500
+
+
+def test_a_search_without_time_ends_with_what_it_has_found() -> None:
+    runs = iter(range(4))
+
+    def probe(rate: float) -> Verdict | None:
+        return None if next(runs, None) is None else "kept" if rate <= 250 else "broken"
+
+    assert search(probe, start=100.0).ending == "inconclusive"
+
+
 def test_one_run_that_is_not_valid_is_made_again() -> None:
     disturbed = [150.0]
 
@@ -76,7 +99,7 @@ def test_a_server_that_breaks_the_limit_at_any_rate_has_an_upper_bound() -> None
     found = search(lambda _: "broken", start=100.0)
     assert (found.confirmed_per_s, found.ending) == (None, "upper bound")
     assert found.refuted_per_s is not None
-    assert found.refuted_per_s < 1
+    assert found.refuted_per_s < 100 * rate_search.LOWEST * rate_search.BRACKET
 
 
 def test_a_search_without_an_end_is_inconclusive() -> None:

@@ -90,7 +90,7 @@ def test_batches_are_those_of_the_server_alone(tiny: str) -> None:
         ({"sla": "0ms"}, "--sla: found '0ms', expected a time above 0"),
         ({"sla": "10ms", "scenario": "offline"}, "--sla: found '10ms' without --scenario server, expected both"),
         ({"sla": "10ms", "scenario": None}, "--sla: found '10ms' without --scenario server, expected both"),
-        ({"sla": "10ms", "percentile": 100.0}, "--percentile: found 100, expected a number between 0 and 100"),
+        ({"sla": "10ms", "percentile": 100.0}, "--percentile: found 100, expected a number above 0, at most 99.99"),
         ({"percentile": 95.0}, "--percentile: found 95 without --sla, expected both, or neither"),
         ({"batching": "8"}, "--batching: found '8', expected none, or the most queries in one batch (2 to 1024)"),
         ({"batching": "1:2ms"}, "--batching: found '1:2ms', expected none"),
@@ -105,6 +105,13 @@ def test_a_mistake_is_one_line(tiny: str, options: dict[str, Any], said: str) ->
     with pytest.raises(UsageError) as error:
         asked(tiny, **options)
     assert str(error.value).startswith(said)
+
+
+def test_a_server_runs_on_one_device(tiny: str) -> None:
+    with pytest.raises(UsageError, match="--device: found 2xcpu with --scenario server, expected a single device"):
+        asked(tiny, device="2xcpu", threads=1, scenario="server,training", framework="pytorch")
+    both = asked(tiny, devices="1,2", threads=1, scenario="server,training", framework="pytorch")
+    assert "2xcpu: no server, since a server runs on one device" in both.remarks
 
 
 def test_one_core_is_not_enough(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:

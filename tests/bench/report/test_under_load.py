@@ -86,6 +86,18 @@ def test_rates_that_overlap_have_no_winner() -> None:
     assert [clause.who for clause in answer.clauses] == ["no winner"]
 
 
+def test_a_server_that_keeps_no_rate_is_named_too() -> None:
+    found = arrange([served("pytorch", service_ns=3e6), served("flax", service_ns=3e6)])
+    (answer,) = under_load.answers(found, ("cpu", "idiomatic", "fp32"))
+    assert [clause.who for clause in answer.clauses] == ["no framework"]
+    assert answer.clauses[0].words.count("below ") == 2
+
+
+def test_a_single_server_is_compared_with_nobody() -> None:
+    (answer,) = under_load.answers(arrange([served("pytorch")]), ("cpu", "idiomatic", "fp32"))
+    assert [clause.who for clause in answer.clauses] == ["no comparison"]
+
+
 def test_a_server_without_a_proof_is_in_no_answer() -> None:
     found = arrange([served("pytorch", certificate="failed"), served("flax")])
     (answer,) = under_load.answers(found, ("cpu", "idiomatic", "fp32"))

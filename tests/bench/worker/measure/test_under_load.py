@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.errors import BenchError
 from bench.records.load import Loaded, LoadRun, Serving
 from bench.records.measurement import Measurement
 from bench.records.record import Case
 from bench.worker.measure import under_load
 from bench.worker.measure.dispatch import Occasion, measure
 from bench.worker.prepared_workload import PreparedWorkload, prepare
-from bench.worker.serving import schedule
+from bench.worker.serving import load_generator, schedule
 from bench.workload.axes import Feed
 from tests.bench.workloads import workload
 
@@ -126,3 +127,53 @@ def test_the_search_for_the_highest_rate_uses_the_runs(
     assert found.highest.ending == "inconclusive"
     assert len({run.seeds for run in found.runs}) == 3
     assert [run.verdict for run in found.runs] != [None] * 3
+
+
+def test_a_generator_that_fails_later_leaves_the_runs_before(
+    subject: PreparedWorkload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, made = load_generator.drive, []
+
+    def drive(*given: Any, **named: Any) -> Any:  # noqa: ANN401
+        made.append(1)
+        if len(made) > 2:
+            raise BenchError("the load generator ended with status 1")
+        return right(*given, **named)
+
+    monkeypatch.setattr(load_generator, "drive", drive)
+    with pytest.raises(under_load.StoppedError, match="ended with status 1") as stopped:
+        measured(subject, tmp_path, Serving(load="single_stream"))
+    assert len(stopped.value.loaded.runs) == 2
+
+
+def test_answers_that_are_not_numbers_fail_though_only_one_run_has_them(
+    subject: PreparedWorkload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[int] = []
+    right = under_load._Bench.right
+
+    def poisoned(self: Any, samples: np.ndarray) -> np.ndarray:  # noqa: ANN401
+        runs.append(1)
+        return right(self, samples) * (np.nan if len(runs) == 2 else 1.0)
+
+    monkeypatch.setattr(under_load._Bench, "right", poisoned)
+    measurement = measured(subject, tmp_path, Serving(load="single_stream"))
+    assert measurement.forward_deviation is not None
+    assert np.isnan(measurement.forward_deviation)
+
+
+def test_a_network_without_a_reference_is_compared_with_direct_calls(
+    subject: PreparedWorkload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.workload.model_families.has_reference", lambda _: False)
+    measurement = measured(subject, tmp_path, Serving(load="offline"))
+    assert measurement.forward_deviation is None
+    assert all(map(answered, loaded(measurement).runs))
+    right = under_load._Bench.predict
+    monkeypatch.setattr(
+        under_load._Bench,
+        "predict",
+        lambda self, samples: right(self, samples if len(samples) == 1 else np.roll(samples, 1)),
+    )
+    wrong = loaded(measured(subject, tmp_path, Serving(load="offline")))
+    assert any("from those of direct calls" in problem for run in wrong.runs for problem in run.problems)

@@ -19,9 +19,9 @@ def served(answers: Answers, samples: np.ndarray, *, batch: int, refused: range 
 def test_each_answer_belongs_to_its_sample() -> None:
     samples = np.random.default_rng(0).integers(50, size=1_000)
     for batch in (1, 7):
-        answers = Answers(1_000, seed=3)
+        answers = Answers(1_000, seed=3, outputs_of=np.asarray)
         served(answers, samples, batch=batch)
-        asked, outputs = answers.found(samples, np.asarray)
+        asked, outputs = answers.found(samples)
         assert CHECKED <= len(asked) <= CHECKED + 2
         assert outputs[:, 0].tolist() == asked.tolist()
         assert outputs[:, 0].tolist() != np.roll(asked, 1).tolist()
@@ -29,16 +29,16 @@ def test_each_answer_belongs_to_its_sample() -> None:
 
 def test_the_first_and_the_last_query_are_checked() -> None:
     samples = np.arange(1_000)
-    answers = Answers(1_000, seed=3)
+    answers = Answers(1_000, seed=3, outputs_of=np.asarray)
     served(answers, samples, batch=1)
-    asked, _ = answers.found(samples, np.asarray)
+    asked, _ = answers.found(samples)
     assert (asked[0], asked[-1]) == (0, 999)
 
 
 def test_refused_queries_are_not_checked() -> None:
     samples = np.arange(1_000)
-    answers = Answers(1_000, seed=3)
+    answers = Answers(1_000, seed=3, outputs_of=np.asarray)
     served(answers, samples, batch=1, refused=range(400))
-    asked, outputs = answers.found(samples, np.asarray)
+    asked, outputs = answers.found(samples)
     assert min(asked) >= 400
     assert outputs[:, 0].tolist() == asked.tolist()

@@ -31,6 +31,11 @@ def test_a_run_has_a_thousand_queries_and_three_seconds(per_s: float, expected: 
     assert queries_for(per_s) == expected
 
 
+@pytest.mark.parametrize(("percentile", "expected"), [(50.0, 1_000), (99.0, 1_000), (99.9, 10_000)])
+def test_a_rare_percentile_needs_more_queries(percentile: float, expected: int) -> None:
+    assert queries_for(1.0, percentile=percentile) == pytest.approx(expected, abs=1)
+
+
 def test_each_run_has_seeds_of_its_own() -> None:
     assert len({seed for number in range(1, 50) for seed in seeds(number)}) == 3 * 49
     assert seeds(3) == seeds(3)
