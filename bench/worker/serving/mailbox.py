@@ -12,20 +12,28 @@ from typing import IO, Any, final
 
 import numpy as np
 
+from bench.errors import BenchError
+
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 (a file without a name, in memory where the system has such a place)
 COLUMNS = ("sample", "sent", "begun", "ended", "returned", "refused")
 COUNTERS = 8  # numbers before the columns: how many queries were sent, and how many were answered
 
 
 def shared_file(queries: int) -> IO[bytes]:
-    """A new file without a name that is large enough for so many queries."""
+    """A new file without a name that is large enough for so many queries; raises BenchError if there is no room."""
     folder = str(IN_MEMORY) if IN_MEMORY.is_dir() else None
     file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (two processes map it)
     size = 8 * (COUNTERS + len(COLUMNS) * queries)
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(file.fileno(), 0, size)  # an error now, and not a crash later, if there is no room
-    else:
-        file.truncate(size)
+    file.truncate(size)
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)  # an error now, and not a crash later
+    except OSError as error:
+        file.close()
+        raise BenchError(
+            f"{folder or 'the folder for temporary files'}: found no room for {size / 1e6:.0f} MB ({error.strerror}), "
+            f"which {queries:,} queries need; a container may need a larger /dev/shm, such as `docker run --shm-size 1g`"
+        ) from error
     return file
 
 
