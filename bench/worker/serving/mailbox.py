@@ -32,7 +32,7 @@ def shared_file(queries: int) -> IO[bytes]:
         file.close()
         raise BenchError(
             f"{folder or 'the folder for temporary files'}: found no room for {size / 1e6:.0f} MB ({error.strerror}), "
-            f"which {queries:,} queries need; a container may need a larger /dev/shm, such as `docker run --shm-size 1g`"
+            f"which {queries:,} queries need; a container gets more by `docker run --shm-size 1g`"
         ) from error
     return file
 
