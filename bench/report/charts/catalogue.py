@@ -230,8 +230,7 @@ CHARTS: Mapping[str, Chart] = {
     ),
     "load": Chart(
         caption="Latency over the rate of queries",
-        marks="Each mark: one run of the load generator. Lines: medians. Dashed: the latency limit. Hollow: not valid "
-        "(†), or not proven equal.",
+        marks="Marks: runs. Lines: medians. Dashed: the latency limit. Hollow: not valid (†) or not proven equal.",
         source="load",
         spec=load.over_rate,
     ),
