@@ -1,6 +1,5 @@
-"""A real run under load, from the command line to the report: every load, the search for the highest rate, a budget."""
+"""A real run under load, from the command line to the report, and a budget for it."""
 
-import json
 import os
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from tests.bench.workloads import toml
 
 pytestmark = pytest.mark.slow
 LOADS = "single_stream,offline,server"
-BUDGET = '[[budget]]\nworkload = "tiny"\nscenario = "server"\nsla_rate = {rate}\n'
+BUDGET = '[[budget]]\nworkload = "tiny"\nscenario = "single_stream"\np99_ms = {most}\n'
 
 
 def levelfield(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -25,7 +24,7 @@ def levelfield(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_network_under_load_from_the_command_to_the_report(tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(toml())
-    asked = ("--framework", "pytorch", "--scenario", LOADS, "--sla", "200ms", "--processes", "1")
+    asked = ("--framework", "pytorch", "--scenario", LOADS, "--processes", "1")
     done = levelfield(tmp_path, "run", "tiny.toml", *asked)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "since the load generator has a core of its own" in done.stdout + done.stderr
@@ -42,15 +41,11 @@ def test_a_network_under_load_from_the_command_to_the_report(tmp_path: Path) -> 
         assert all(
             (run.folder / "artifacts" / "load" / str(found.file) / "times.npz").exists() for found in loaded.runs
         )
-    highest = served["server"].measurement.loaded.highest  # type: ignore[union-attr]
-    assert highest is not None
-    assert highest.confirmed_per_s is not None
     page = (tmp_path / "reports" / "latest.md").read_text()
-    for words in ("Highest rate within 200 ms (p99)", "Single queries", "All queries at once", "Every run under load"):
+    for words in ("Single queries", "All queries at once", "Every run under load"):
         assert words in page
-    assert json.loads(run.records.read_text().splitlines()[-1])["case"]["serving"]["limit_ns"] == 200_000_000
-    for rate, code in ((1.0, 0), (1e9, 3)):
-        (tmp_path / "budgets.toml").write_text(BUDGET.format(rate=rate))
+    for most, code in ((60_000, 0), (1e-6, 3)):
+        (tmp_path / "budgets.toml").write_text(BUDGET.format(most=float(most)))
         assert levelfield(tmp_path, "check", "budgets.toml").returncode == code
 
 
