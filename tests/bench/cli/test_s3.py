@@ -131,9 +131,11 @@ def test_an_interrupted_run_whose_server_is_gone_ends_with_130(tmp_path: Path) -
     with serving() as server:
         environment = os.environ | server.environment | {"PYTHONPATH": str(ROOT), "LEVELFIELD_CACHE": str(tmp_path)}
         command = [sys.executable, "-m", "bench", "run", "digits-dnn", *RUN, "--processes", "50"]
+        heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
         process = subprocess.Popen(
             [*command, "--results", ADDRESS], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
         )
+        signal.signal(signal.SIGINT, heard)
         while not any("record-" in line for line in server.requests):
             assert process.poll() is None
             time.sleep(0.1)
