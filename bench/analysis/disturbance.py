@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from bench.records.machine_use import POWER_CAP, Load
+from bench.records.machine_use import POWER_CAP, Load, Use
 from bench.records.measurement import Block
 from bench.workload import places
 
@@ -49,12 +49,15 @@ class Disturbance:
 
 def disturbances(block: Block, *, threads: int, device: str) -> tuple[Disturbance, ...]:
     """What disturbed the block, the largest of each kind; empty if nothing did, or if the block was not watched."""
-    if block.use is None:
+    return of_use(block.use, threads=threads, device=device)
+
+
+def of_use(use: Use | None, *, threads: int, device: str) -> tuple[Disturbance, ...]:
+    """What disturbed a measurement during which the machine did this; empty if nothing did, or if it is not known."""
+    if use is None:
         return ()
-    found = [item for load in block.use.loads for item in _disturbances(load, threads=threads, device=device)]
-    found += [
-        Disturbance("throttled", 1, f"throttled: {reason}") for reason in block.use.throttled if reason != POWER_CAP
-    ]
+    found = [item for load in use.loads for item in _disturbances(load, threads=threads, device=device)]
+    found += [Disturbance("throttled", 1, f"throttled: {reason}") for reason in use.throttled if reason != POWER_CAP]
     return largest(found)
 
 

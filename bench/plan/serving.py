@@ -60,7 +60,13 @@ def threads(options: Options, usual: int, loads: Sequence[Load]) -> int:
 
 
 def check(selection: Selection) -> None:
-    """Raise UsageError if servers are asked for, but every place has several devices."""
+    """Raise UsageError if servers are asked for, but every place has several devices, or for a batch without a use."""
+    if selection.serving and not selection.scenarios and selection.batch_sizes_for_training:
+        sizes = ", ".join(map(str, selection.batch_sizes_for_training))
+        raise UsageError(
+            f"--batch-size: found {sizes} with --scenario {_names(selection)}, expected --batching: offline "
+            "chooses its batch by itself, and single_stream has none"
+        )
     if selection.serving and not selection.devices:
         raise UsageError(
             f"--device: found {', '.join(selection.data_parallel)} with --scenario {_names(selection)}, expected a "

@@ -206,7 +206,7 @@ def _sessions(results: Results) -> set[str]:
 
 
 def _threads(results: Results) -> Iterable[str]:
-    yield _range(record.case.threads for record in results.records)
+    yield _range(record.case.threads for record in results.every)
 
 
 def _started(results: Results) -> Iterable[str]:
@@ -216,17 +216,17 @@ def _started(results: Results) -> Iterable[str]:
 
 
 def _share(results: Results) -> Iterable[str]:
-    total_s = sum(record.duration_s for record in results.records)
+    total_s = sum(record.duration_s for record in results.every)
     if total_s > 0:
-        shares = time_breakdown.shares(results.records, total_s, rest="memory and start of processes")
+        shares = time_breakdown.shares(results.every, total_s, rest="memory and start of processes")
         aside = (
             ", the memory cases two at a time" if any(item.case.purpose == "memory" for item in results.records) else ""
         )
-        yield f"{formatting.duration(total_s)} in {len(results.records)} cases{aside}: {shares}"
+        yield f"{formatting.duration(total_s)} in {len(results.every)} cases{aside}: {shares}"
 
 
 def _load(results: Results) -> Iterable[str]:
-    loads = [record.loadavg for record in results.records if record.loadavg is not None]
+    loads = [record.loadavg for record in results.every if record.loadavg is not None]
     if loads:
         limited = any((item.environment.host_cores or 0) > item.environment.cores for item in results.records)
         host = " of the whole host" if limited else ""

@@ -17,8 +17,10 @@ from bench.report.servers import (
     NANOSECONDS,
     Served,
     batching_in_words,
+    disturbed,
     limit_in_words,
     loads,
+    mostly_disturbed,
     proof,
     rate_in_words,
     result_in_words,
@@ -137,7 +139,7 @@ def runs_table(results: Results, workload: str) -> Table:
     rows = tuple(
         (
             *(Entry(str(value)) for value in (item.lane.contender, *_varying_values(item, found), item.serving.load)),
-            *_run_row(run, number),
+            *_run_row(record, run, number),
         )
         for item, records in found.items()
         for record in records
@@ -255,7 +257,7 @@ def _time(nanoseconds: float | None) -> Entry:
 def _times(records: Sequence[Record], read: Callable[[LoadRun], float | None]) -> Entry:
     """A time over processes: for each process the median over its runs; marked if a run is not valid."""
     found = summary_of([_of_process(loads(record), read) for record in records])
-    return _marked(found, formatting.duration, _runs(records))
+    return _marked(found, formatting.duration, records)
 
 
 def _of_process(runs: Sequence[LoadRun], read: Callable[[LoadRun], float | None]) -> float | None:
@@ -263,10 +265,11 @@ def _of_process(runs: Sequence[LoadRun], read: Callable[[LoadRun], float | None]
     return median(known) if known else None
 
 
-def _marked(found: Summary | None, write: Callable[[float | None], str], runs: Iterable[LoadRun]) -> Entry:
+def _marked(found: Summary | None, write: Callable[[float | None], str], records: Sequence[Record]) -> Entry:
     if found is None:
         return Entry(formatting.UNKNOWN)
-    sign = f" {SIGN}" if any(run.problems for run in runs) else ""
+    is_doubtful = any(run.problems for run in _runs(records)) or mostly_disturbed(records)
+    sign = f" {SIGN}" if is_doubtful else ""
     return Entry(f"{written(found, write)}{sign}", found.median)
 
 
@@ -278,7 +281,7 @@ def _alone(records: Sequence[Record]) -> Entry:
 
 def _rate(records: Sequence[Record]) -> Entry:
     runs = _runs(records)
-    return _marked(summary_of([run.completed_per_s for run in runs]), formatting.count, runs)
+    return _marked(summary_of([run.completed_per_s for run in runs]), formatting.count, records)
 
 
 def _batch(records: Sequence[Record]) -> Entry:
@@ -292,7 +295,7 @@ def _energy(runs: Iterable[LoadRun]) -> str:
     return formatting.scaled(median(known), ((1, "J"), (1e-3, "mJ"), (1e-6, "µJ"))) if known else formatting.UNKNOWN
 
 
-def _run_row(run: LoadRun, number: int) -> tuple[Entry, ...]:
+def _run_row(record: Record, run: LoadRun, number: int) -> tuple[Entry, ...]:
     rates = (run.asked_per_s, run.scheduled_per_s, run.sent_per_s, run.completed_per_s)
     times = (run.latency.p50_ns, run.latency.p90_ns, run.latency.p99_ns, run.latency.p999_ns, run.latency.max_ns)
     flight = f"{run.in_flight[0]:.2g} to {run.in_flight[-1]:.2g}" if run.in_flight else ""
@@ -303,12 +306,17 @@ def _run_row(run: LoadRun, number: int) -> tuple[Entry, ...]:
         _time(run.lateness.p99_ns if run.lateness else None),
         Entry(flight),
         Entry("" if run.growth is None else formatting.significant(run.growth), run.growth),
-        Entry(result_in_words(run)),
+        Entry(f"{result_in_words(run)}{f'; disturbed: {words}' if (words := disturbed(record, run)) else ''}"),
     )
 
 
 def _notes(found: dict[Served, list[Record]]) -> Iterator[str]:
     runs = [run for records in found.values() for run in _runs(records)]
+    for item, records in found.items():
+        if mostly_disturbed(records):
+            words = next(words for record in records for run in loads(record) if (words := disturbed(record, run)))
+            name = f"{item.workload} {item.lane.contender}"
+            yield f"{SIGN}: {name} was disturbed in most of its runs ({words}). Stop other work, and run again."
     if any(run.problems for run in runs):
         yield INVALID
         reasons = dict.fromkeys(reason for run in runs for reason in run.problems)

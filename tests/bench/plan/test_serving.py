@@ -96,6 +96,10 @@ def test_batches_are_those_of_the_server_alone(tiny: str) -> None:
         ({"batching": "1:2ms"}, "--batching: found '1:2ms', expected none"),
         ({"batching": "8:2"}, "--batching: found '2', expected a time above 0"),
         ({"batching": "8:2ms", "scenario": "offline"}, "--batching: found '8:2ms' without --scenario server"),
+        (
+            {"batch_size": "32"},
+            "--batch-size: found 32 with --scenario single_stream, offline, server, expected --batching",
+        ),
         ({"threads": 4}, "--threads: found 4 with --scenario single_stream, offline, server, expected at most 3"),
         ({"scenario": "serve"}, "--scenario: found 'serve'"),
         ({"executor": "ray"}, "--executor: found ray with --scenario single_stream, offline, server, expected local"),

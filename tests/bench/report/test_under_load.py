@@ -14,7 +14,7 @@ from bench.report.layout import Table
 from bench.report.results import Results, arrange
 from bench.report.servers import rate_in_words
 from bench.report.tables import report
-from tests.bench.sample_records import quick_run, record
+from tests.bench.sample_records import load, quick_run, record, use
 from tests.bench.served_records import SEEN, served, three_frameworks
 
 
@@ -115,6 +115,19 @@ def test_a_run_that_is_not_valid_is_marked_and_says_why() -> None:
     table = under_load.single_table(single)
     assert texts(table)[0]["p90"].endswith("†")
     assert any("wrong answers: deviates by 0.3" in note for note in table.notes)
+
+
+def test_figures_of_runs_that_other_work_disturbed_are_marked() -> None:
+    busy = use(load(others=0.6, cores=1, own=0.4))
+    quiet = use(load(others=0.0, cores=1, own=1.0))
+    found = arrange([served("pytorch", "single_stream", seen=replace(SEEN, use=busy))])
+    table = under_load.single_table(found)
+    assert texts(table)[0]["p90"].endswith("†")
+    assert any("was disturbed in most of its runs (other programs used 0.6 of 1 core)" in note for note in table.notes)
+    rows = texts(under_load.runs_table(found, "digits-cnn"))
+    assert all("; disturbed: other programs used 0.6 of 1 core" in row["result"] for row in rows)
+    calm = arrange([served("pytorch", "single_stream", seen=replace(SEEN, use=quiet))])
+    assert "†" not in str(under_load.single_table(calm).rows)
 
 
 def test_a_valid_run_is_not_marked(results: Results) -> None:
