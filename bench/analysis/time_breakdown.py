@@ -26,7 +26,7 @@ def spent_s(records: Iterable[Record]) -> dict[str, float]:
         if found.capacity is not None:
             spent["search for the largest batch"] += round(record.duration_s * NANOSECONDS)
         if found.loaded is not None:
-            spent["load"] += round(record.duration_s * NANOSECONDS)
+            spent["runs under load"] += round(record.duration_s * NANOSECONDS)
     return {what: ns / NANOSECONDS for what, ns in spent.most_common()}
 
 

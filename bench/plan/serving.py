@@ -24,6 +24,11 @@ def asked(options: Options, loads: Sequence[Load]) -> tuple[Serving, ...]:
     """How queries arrive in each of the loads; raises UsageError for an option that is wrong or has no use."""
     limit_ns = _limit_ns(options, loads)
     most, patience_ns = _batching(options, loads)
+    if limit_ns is not None and patience_ns >= limit_ns:
+        raise UsageError(
+            f"--batching: found {options.batching!r} with --sla {options.sla}, expected a wait that is shorter than "
+            "the limit: a query may wait so long for its batch alone"
+        )
     return tuple(
         Serving(load=load, limit_ns=limit_ns, percentile=options.percentile, most=most, patience_ns=patience_ns)
         if load == "server"
@@ -108,10 +113,10 @@ def _limit_ns(options: Options, loads: Sequence[Load]) -> int | None:
         raise UsageError(
             f"--sla: found {options.sla!r} without --scenario server, expected both: queries have a rate only there"
         )
-    if not 0 < options.percentile <= HIGHEST_PERCENTILE:
+    if not 1 <= options.percentile <= HIGHEST_PERCENTILE:
         raise UsageError(
-            f"--percentile: found {options.percentile:g}, expected a number above 0, at most {HIGHEST_PERCENTILE}: a "
-            "higher one needs more queries than a run has"
+            f"--percentile: found {options.percentile:g}, expected 1 to {HIGHEST_PERCENTILE}, such as 99: "
+            "a higher one needs more queries than a run has"
         )
     return _time_ns("sla", options.sla)
 

@@ -32,15 +32,15 @@ FIELDS = ("device", "mode", "precision")
 UNOFFICIAL = "By LoadGen {version}, unofficial: this is not an MLPerf result."
 CORES = "The load generator has a core of its own; the server has {threads}."
 INTERVAL = (
-    "Highest rate: it kept the limit in three runs; the next rate, 3 % above, broke it in two. At least: the load "
-    "generator could not send queries faster. There: the median over the runs at that rate."
+    "Highest rate: it kept the limit in three runs before it broke it in two; the next rate, 3 % above, did not. At "
+    "least: the load generator could not send queries faster. There: the median over the runs at it that kept it."
 )
 WAITING = "Waiting: from the scheduled arrival of a query to its call. Service: the call, until its result is there."
 ALONE = (
-    "Alone: the same calls without a load generator, in turns with its runs. Added: what the queue and the load "
-    "generator add to the service, as the load generator counts it."
+    "p50 to max: waiting and service. Alone: the same calls without a load generator, in turns with its runs. Added: "
+    "by how much the latency that LoadGen itself counts is longer than the service."
 )
-INVALID = f"{SIGN}: the run is not valid; do not rely on its figures."
+INVALID = f"{SIGN}: runs that are not valid, and figures that are made from them. Do not rely on them."
 OFFLINE = "Batch: the smallest power of two that is within 5 % of the fastest one, by the same rule for all frameworks."
 
 

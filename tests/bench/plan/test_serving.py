@@ -90,7 +90,15 @@ def test_batches_are_those_of_the_server_alone(tiny: str) -> None:
         ({"sla": "0ms"}, "--sla: found '0ms', expected a time above 0"),
         ({"sla": "10ms", "scenario": "offline"}, "--sla: found '10ms' without --scenario server, expected both"),
         ({"sla": "10ms", "scenario": None}, "--sla: found '10ms' without --scenario server, expected both"),
-        ({"sla": "10ms", "percentile": 100.0}, "--percentile: found 100, expected a number above 0, at most 99.99"),
+        ({"sla": "10ms", "percentile": 100.0}, "--percentile: found 100, expected 1 to 99.99"),
+        (
+            {"sla": "10ms", "percentile": 0.99},
+            "--percentile: found 0.99, expected 1 to 99.99, such as 99",
+        ),
+        (
+            {"sla": "5ms", "batching": "8:5ms"},
+            "--batching: found '8:5ms' with --sla 5ms, expected a wait that is shorter",
+        ),
         ({"percentile": 95.0}, "--percentile: found 95 without --sla, expected both, or neither"),
         ({"batching": "8"}, "--batching: found '8', expected none, or the most queries in one batch (2 to 1024)"),
         ({"batching": "1:2ms"}, "--batching: found '1:2ms', expected none"),
