@@ -254,7 +254,6 @@ def _batch_rate(bench: _Bench, size: int) -> float:
 def _server(bench: _Bench) -> Loaded:
     """The search for the highest rate that keeps the limit; without a limit, runs at some rates."""
     full_per_s = NANOSECONDS / float(np.median(bench.alone(block.SINGLE_CALLS)))
-
     serving = bench.conditions.serving
 
     def probe(per_s: float) -> Verdict | None:

@@ -27,7 +27,7 @@ def path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class ScriptedCalls:
-    """A network that computes for as long as it is told; `calls` has the samples of each call."""
+    """A network whose calls take a given time; `calls` has the samples of each call."""
 
     def __init__(self, busy_ns: int = BUSY_NS, *, most: int = 1) -> None:
         self.busy_ns, self.most = busy_ns, most
