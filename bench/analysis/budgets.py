@@ -18,6 +18,7 @@ from bench.workload.recipe import METRICS as QUALITY
 Verdict = Literal["kept", "BROKEN", "not measured"]
 Planned = Mapping[str, Sequence[Case]]
 NOT_STORED = "without a record"
+NANOSECONDS_OF_MS = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,18 @@ def _names(tried: Sequence[_Tried]) -> dict[_Key, str]:
     keys = [_Key(item.run, cell) for item in tried for cell in cells(item.case)]
     several = len({key.run for key in keys}) > 1
     places = names(key.cell for key in keys)
-    return {key: f"{places[key.cell]} (run {key.run})" if several else places[key.cell] for key in keys}
+    limits = {_Key(item.run, cell): _limit(item.case) for item in tried for cell in cells(item.case)}
+    return {
+        key: f"{places[key.cell]}{limits[key]}{f' (run {key.run})' if several else ''}" for key in dict.fromkeys(keys)
+    }
+
+
+def _limit(case: Case) -> str:
+    """The latency limit of a server in words: ` within 5 ms (p99)`; empty if it has none."""
+    serving = case.serving
+    if serving is None or serving.limit_ns is None:
+        return ""
+    return f" within {serving.limit_ns / NANOSECONDS_OF_MS:g} ms (p{serving.percentile:g})"
 
 
 def _checks(
@@ -159,7 +171,7 @@ def _checks(
         selected = _selected(budget, metric, able)
         if not selected:
             where = " ".join(map(str, budget.chosen_by().values()))
-            reason = unknown or _never(budget, key, PURPOSES.get(metric, "learning"))
+            reason = unknown or _other_limit(budget, able) or _never(budget, key, PURPOSES.get(metric, "learning"))
             yield Check(
                 where=where, key=key, allowed=allowed, limit=limit, found=None, verdict="not measured", reason=reason
             )
@@ -189,6 +201,14 @@ def _never(budget: Budget, key: str, purpose: str) -> str:
     if purpose == "learning" and budget.scenario == "inference":
         return f"{key} belongs to no scenario: leave out `scenario`"
     return f"no such {purpose} case was run"
+
+
+def _other_limit(budget: Budget, able: Sequence[_Tried]) -> str:
+    """That the servers were measured with another latency limit than that of the budget; empty if they were not."""
+    there = dict.fromkeys(filter(None, (_limit(item.case) for item in able if item.case.workload == budget.workload)))
+    if budget.sla_ms is None or not there:
+        return ""
+    return f"sla_ms: found{' and'.join(there)}, expected {budget.sla_ms:g} ms; run again with --sla {budget.sla_ms:g}ms"
 
 
 def _other_task(key: str, measured: Collection[str]) -> str:
@@ -254,6 +274,10 @@ def _absent(budgets: Sequence[Budget], tried: Sequence[_Tried]) -> tuple[str, ..
 
 
 def _chosen(budget: Budget, case: Case) -> Iterator[Cell]:
+    if budget.sla_ms is not None and (
+        case.serving is None or case.serving.limit_ns != round(budget.sla_ms * NANOSECONDS_OF_MS)
+    ):
+        return
     for cell in cells(case):
         if all(getattr(cell, name) == value for name, value in budget.chosen_by().items()):
             yield cell

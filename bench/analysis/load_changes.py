@@ -10,7 +10,7 @@ from statistics import median
 from bench.analysis import load_figures
 from bench.analysis.memory_and_quality import Change, Verdict
 from bench.records.cell import Cell, cells
-from bench.records.load import HighestRate, Loaded, Serving
+from bench.records.load import HighestRate, Loaded
 from bench.records.record import Record
 
 ALLOWED = 0.15  # a smaller change does not count
@@ -23,8 +23,6 @@ NOWHERE: Mapping[tuple[bool, ...], tuple[Verdict, str]] = {
     (True, False): ("improved", "the baseline keeps the limit at no rate"),
 }
 
-Servers = Mapping[Cell, list[tuple[Serving, Loaded]]]
-
 
 def changes(baseline: Sequence[Record], candidate: Sequence[Record]) -> tuple[Change, ...]:
     """The verdict on every compared figure of the servers that both sides have."""
@@ -34,39 +32,37 @@ def changes(baseline: Sequence[Record], candidate: Sequence[Record]) -> tuple[Ch
         for cell in before
         if cell in after
         for name in load_figures.COMPARED
-        if all(load_figures.values(name, [loaded for _, loaded in side]) for side in (before[cell], after[cell]))
+        if all(load_figures.values(name, _loaded(side)) for side in (before[cell], after[cell]))
         and (name != "load_p90_s" or cell.scenario == "single_stream")
     )
 
 
-def _servers(records: Sequence[Record]) -> Servers:
-    found: dict[Cell, list[tuple[Serving, Loaded]]] = {}
+def _servers(records: Sequence[Record]) -> Mapping[Cell, list[Record]]:
+    found: dict[Cell, list[Record]] = {}
     for record in records:
-        loaded, serving = record.measurement.loaded, record.case.serving
-        if record.outcome == "ok" and loaded is not None and serving is not None:
-            found.setdefault(cells(record.case)[0], []).append((serving, loaded))
+        if record.outcome == "ok" and record.measurement.loaded is not None:
+            found.setdefault(cells(record.case)[0], []).append(record)
     return found
 
 
-def _change(
-    cell: Cell, name: str, before: Sequence[tuple[Serving, Loaded]], after: Sequence[tuple[Serving, Loaded]]
-) -> Change:
-    old, new = (load_figures.values(name, [loaded for _, loaded in side]) for side in (before, after))
+def _loaded(records: Sequence[Record]) -> list[Loaded]:
+    return [record.measurement.loaded for record in records if record.measurement.loaded is not None]
+
+
+def _change(cell: Cell, name: str, before: Sequence[Record], after: Sequence[Record]) -> Change:
+    old, new = (load_figures.values(name, _loaded(side)) for side in (before, after))
     verdict, reason = _verdict(name, before, after)
     return Change(cell=cell, metric=name, baseline=median(old), candidate=median(new), verdict=verdict, reason=reason)
 
 
-def _verdict(
-    name: str, before: Sequence[tuple[Serving, Loaded]], after: Sequence[tuple[Serving, Loaded]]
-) -> tuple[Verdict, str]:
-    asked = dict.fromkeys(serving for serving, _ in (*before, *after))
+def _verdict(name: str, before: Sequence[Record], after: Sequence[Record]) -> tuple[Verdict, str]:
+    asked = {record.case.serving for record in (*before, *after)}
     if len(asked) > 1:
         return "inconclusive", "the two runs have different latency limits, percentiles or batches"
-    sides = [[loaded for _, loaded in side] for side in (before, after)]
-    for where, side in zip(("baseline", "candidate"), sides, strict=True):
-        problem = next((found for loaded in side if (found := load_figures.doubt(loaded))), "")
-        if problem:
+    for where, side in (("baseline", before), ("candidate", after)):
+        if problem := load_figures.doubt(side):
             return "inconclusive", f"the {where} is {problem}"
+    sides = [_loaded(side) for side in (before, after)]
     if name == "sla_rate":
         return _of_rates(sides[0][0].highest, sides[1][0].highest)
     old, new = (load_figures.values(name, side) for side in sides)

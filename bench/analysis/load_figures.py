@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from bench.analysis.disturbance import of_use
 from bench.records.load import Loaded, LoadRun
+from bench.records.record import Record
 from bench.workload.axes import Load
 
 NANOSECONDS = 1e9
@@ -40,9 +42,31 @@ def runs_that_count(found: Loaded) -> list[LoadRun]:
     return [run for run in found.runs if run.asked_per_s == rate and run.verdict == "kept"]
 
 
-def doubt(found: Loaded) -> str:
-    """Why the figures of a process cannot be relied on; empty if they can."""
-    return next((f"not valid: {reason}" for run in runs_that_count(found) for reason in run.problems), "")
+def doubt(records: Sequence[Record]) -> str:
+    """Why the figures of a server cannot be relied on, over all its processes; empty if they can."""
+    loaded = [record.measurement.loaded for record in records]
+    counted = [run for found in loaded if found is not None for run in runs_that_count(found)]
+    invalid = next((f"not valid: {reason}" for run in counted for reason in run.problems), "")
+    return invalid or mostly_disturbed(records)
+
+
+def runs_of(record: Record) -> tuple[LoadRun, ...]:
+    """The runs of the load generator in a record."""
+    found = record.measurement.loaded
+    return found.runs if found is not None else ()
+
+
+def disturbed(record: Record, run: LoadRun) -> str:
+    """What other work disturbed a run of the load generator; empty if none did."""
+    found = of_use(run.use, threads=record.case.threads, device=record.case.device)
+    return ", ".join(item.words for item in found)
+
+
+def mostly_disturbed(records: Sequence[Record]) -> str:
+    """What disturbed more than half of the runs, so that their median is doubtful too; empty if nothing did."""
+    found = [disturbed(record, run) for record in records for run in runs_of(record)]
+    words = [item for item in found if item]
+    return f"disturbed in most of its runs: {words[0]}" if len(words) > len(found) / 2 else ""
 
 
 def _middle(found: Loaded, read: Callable[[LoadRun], float | None]) -> float | None:
@@ -116,6 +140,12 @@ METRICS: Mapping[str, LoadMetric] = {
     )
 }
 COMPARED = ("load_p90_s", "offline_rate", "sla_rate")
+
+
+def high_end(name: str, processes: Sequence[Loaded]) -> float:
+    """The highest value of a figure: of the highest rate the upper end of its interval, if the search found one."""
+    ends = [found.highest.refuted_per_s for found in processes if found.highest] if name == "sla_rate" else []
+    return max(*values(name, processes), *filter(None, ends), 0.0)
 
 
 def values(name: str, processes: Sequence[Loaded]) -> tuple[float, ...]:

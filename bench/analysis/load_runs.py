@@ -1,7 +1,7 @@
 """Turns the times of the queries of one run under load into its figures, and says in words why a run is not valid."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -87,8 +87,7 @@ def load_run(times: Times, asked: Asked, seen: Seen) -> LoadRun:
         within = int((latency <= serving.limit_ns).sum())
         at_percentile = float(np.quantile(latency, serving.percentile / 100, method="higher"))
     service, p90 = spread(times.ended - times.begun), seen.generator_p90_ns
-    problems = tuple(_problems(times, asked, seen))
-    return LoadRun(
+    found = LoadRun(
         load=serving.load,
         seeds=asked.seeds,
         queries=asked.queries,
@@ -114,11 +113,11 @@ def load_run(times: Times, asked: Asked, seen: Seen) -> LoadRun:
         deviation=seen.deviation,
         added_ns=None if p90 is None else p90 - service.p90_ns,
         by_generator=seen.by_generator,
-        problems=problems,
-        verdict=_verdict(serving, at_percentile, problems, dropped=seen.dropped, is_overloaded=_grows(asked, growth)),
+        problems=tuple(_problems(times, asked, seen)),
         file=seen.file,
         use=seen.use,
     )
+    return replace(found, verdict=_verdict(serving, found))
 
 
 def overloaded(run: LoadRun) -> bool:
@@ -128,21 +127,15 @@ def overloaded(run: LoadRun) -> bool:
     return queueing.is_overloaded(Growth(run.growth, run.growth_error), rate=run.asked_per_s)
 
 
-def _grows(asked: Asked, growth: Growth | None) -> bool:
-    return growth is not None and asked.per_s is not None and queueing.is_overloaded(growth, rate=asked.per_s)
-
-
-def _verdict(
-    serving: Serving, at_percentile: float | None, problems: tuple[str, ...], *, dropped: int, is_overloaded: bool
-) -> Verdict | None:
+def _verdict(serving: Serving, run: LoadRun) -> Verdict | None:
     """Whether the limit was kept. A server that drops queries has broken it; other problems make a run invalid."""
-    if serving.limit_ns is None or at_percentile is None:
+    if serving.limit_ns is None or run.at_percentile_ns is None:
         return None
-    if dropped:
+    if run.dropped:
         return "broken"
-    if problems:
+    if run.problems:
         return "invalid"
-    return "broken" if is_overloaded or at_percentile > serving.limit_ns else "kept"
+    return "broken" if overloaded(run) or run.at_percentile_ns > serving.limit_ns else "kept"
 
 
 def _problems(times: Times, asked: Asked, seen: Seen) -> Iterator[str]:

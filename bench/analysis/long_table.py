@@ -8,7 +8,6 @@ from statistics import fmean, median
 from bench.analysis import load_figures
 from bench.analysis.reliability import cell_doubts, spread_doubt, spread_limit, whole_doubt
 from bench.records.cell import Cell, cells
-from bench.records.load import Loaded
 from bench.records.measurement import Learning
 from bench.records.record import Record
 from bench.records.timing_metrics import METRICS, summary, timed_blocks
@@ -106,11 +105,12 @@ def _capacity(run: str, records: Iterable[Record]) -> Iterator[Figure]:
 
 def _load(run: str, records: Iterable[Record]) -> Iterator[Figure]:
     """The figures of servers under load: medians over processes."""
-    processes: dict[Cell, list[Loaded]] = {}
+    processes: dict[Cell, list[Record]] = {}
     for record in records:
         if record.measurement.loaded is not None:
-            processes.setdefault(cells(record.case)[0], []).append(record.measurement.loaded)
-    for cell, found in processes.items():
+            processes.setdefault(cells(record.case)[0], []).append(record)
+    for cell, measured in processes.items():
+        found = [record.measurement.loaded for record in measured if record.measurement.loaded is not None]
         for metric in load_figures.METRICS.values():
             known = load_figures.values(metric.name, found)
             if known and cell.scenario in metric.loads:
@@ -121,9 +121,9 @@ def _load(run: str, records: Iterable[Record]) -> Iterator[Figure]:
                     unit=metric.unit,
                     value=median(known),
                     low=min(known),
-                    high=max(known),
+                    high=load_figures.high_end(metric.name, found),
                     count=len(known),
-                    doubt=next(filter(None, map(load_figures.doubt, found)), ""),
+                    doubt=load_figures.doubt(measured),
                 )
 
 

@@ -1,8 +1,8 @@
 """Defines budgets: limits for the figures of a run, read from a TOML file.
 
 A file has one table `[[budget]]` for each budget. `workload` and, optionally, `framework`, `device`, `mode`,
-`scenario` and `batch_size` select the cells. The keys of `LIMITS` are limits for each selected cell. `contender`, the
-former name of the key `framework`, is still accepted.
+`scenario`, `batch_size` and `sla_ms` select the cells. The keys of `LIMITS` are limits for each selected cell.
+`contender`, the former name of the key `framework`, is still accepted.
 """
 
 from typing import Annotated, Literal, NamedTuple
@@ -61,6 +61,7 @@ class Budget:
         mode: `idiomatic` or `tuned`. Without this key, both.
         scenario: The scenario, or the load: `single_stream`, `offline`, `server`. Without this key, every one.
         batch_size: The batch size. Without this key, every batch size.
+        sla_ms: The latency limit (`--sla`) of a server, in milliseconds. Without this key, every limit.
         latency_p50_ms: The largest median latency of a query, in milliseconds.
         latency_p90_ms: The largest 90th percentile of the latency of a query, in milliseconds.
         latency_p99_ms: The largest 99th percentile of the latency of a query, in milliseconds.
@@ -91,6 +92,7 @@ class Budget:
     mode: Mode | None = None
     scenario: Scenario | Load | None = None
     batch_size: Size | None = None
+    sla_ms: Positive | None = None
     latency_p50_ms: Positive | None = None
     latency_p90_ms: Positive | None = None
     latency_p99_ms: Positive | None = None
@@ -118,6 +120,12 @@ class Budget:
         """Refuse a budget without a limit."""
         if not self.limits():
             raise ValueError(f"found no limit, expected one of {', '.join(LIMITS)}")
+        others = [key for key in self.limits() if key not in UNDER_LOAD]
+        if self.sla_ms is not None and others:
+            raise ValueError(
+                f"found sla_ms with {', '.join(others)}, expected it with {', '.join(UNDER_LOAD)} only: others have no "
+                "latency limit; make another budget for them"
+            )
 
     def limits(self) -> dict[str, float]:
         """The limits of this budget, by key."""
@@ -141,6 +149,7 @@ class Budgets:
 
 _QUALITY = {name: better for task in METRICS.values() for name, better in task.items()}
 _MILLI, _MEGA = 1e-3, 1e6
+UNDER_LOAD = "sla_rate", "p99_ms", "goodput"
 LIMITS = {
     "latency_p50_ms": Limit("query_time_p50_s", _MILLI, "at most"),
     "latency_p90_ms": Limit("query_time_p90_s", _MILLI, "at most"),

@@ -222,7 +222,8 @@ def _share(results: Results) -> Iterable[str]:
         aside = (
             ", the memory cases two at a time" if any(item.case.purpose == "memory" for item in results.records) else ""
         )
-        yield f"{formatting.duration(total_s)} in {len(results.every)} cases{aside}: {shares}"
+        count = "1 case" if len(results.every) == 1 else f"{len(results.every)} cases"
+        yield f"{formatting.duration(total_s)} in {count}{aside}: {shares}"
 
 
 def _load(results: Results) -> Iterable[str]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bench.analysis.disturbance import of_use
 from bench.analysis.load_runs import overloaded
 from bench.records.load import HighestRate, Loaded, LoadRun, Serving
 from bench.records.record import Record
@@ -32,12 +31,6 @@ def servers(results: Results) -> dict[Served, list[Record]]:
             found.setdefault(key, []).append(record)
     order = list(dict.fromkeys(item.workload for item in found))
     return dict(sorted(found.items(), key=lambda item: order.index(item[0].workload)))
-
-
-def loads(record: Record) -> tuple[LoadRun, ...]:
-    """The runs of the load generator in a record."""
-    found = record.measurement.loaded
-    return found.runs if found is not None else ()
 
 
 def confirmed(records: Sequence[Record]) -> float | None:
@@ -79,18 +72,6 @@ def rate_in_words(found: HighestRate) -> str:
         return f"below {refuted}"
     words = f"{confirmed} to {refuted}"
     return words if found.ending == "found" else f"inconclusive, {words}"
-
-
-def disturbed(record: Record, run: LoadRun) -> str:
-    """What other work disturbed a run of the load generator; empty if none did."""
-    found = of_use(run.use, threads=record.case.threads, device=record.case.device)
-    return ", ".join(item.words for item in found)
-
-
-def mostly_disturbed(records: Sequence[Record]) -> bool:
-    """Whether more than half of the runs were disturbed, so that their median is too."""
-    found = [bool(disturbed(record, run)) for record in records for run in loads(record)]
-    return sum(found) > len(found) / 2
 
 
 def result_in_words(run: LoadRun) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from statistics import median
 
 from bench.analysis.load_changes import ALLOWED
+from bench.analysis.load_figures import disturbed, mostly_disturbed, runs_of
 from bench.records.load import HighestRate, Loaded, LoadRun, Spread
 from bench.records.record import Record
 from bench.records.timing_metrics import Summary, summary_of
@@ -17,10 +18,7 @@ from bench.report.servers import (
     NANOSECONDS,
     Served,
     batching_in_words,
-    disturbed,
     limit_in_words,
-    loads,
-    mostly_disturbed,
     proof,
     rate_in_words,
     result_in_words,
@@ -143,7 +141,7 @@ def runs_table(results: Results, workload: str) -> Table:
         )
         for item, records in found.items()
         for record in records
-        for number, run in enumerate(loads(record), 1)
+        for number, run in enumerate(runs_of(record), 1)
     )
     ends = [number for number, row in enumerate(rows[1:]) if row[0] != rows[number][0]]
     flight = "In flight: the queries in the queue or in service, in the first and in the last twentieth of the run."
@@ -211,7 +209,7 @@ def _names(item: Served, records: Sequence[Record], found: Iterable[Served]) -> 
 
 
 def _runs(records: Iterable[Record]) -> list[LoadRun]:
-    return [run for record in records for run in loads(record)]
+    return [run for record in records for run in runs_of(record)]
 
 
 def _loaded(records: Iterable[Record]) -> Iterator[Loaded]:
@@ -256,7 +254,7 @@ def _time(nanoseconds: float | None) -> Entry:
 
 def _times(records: Sequence[Record], read: Callable[[LoadRun], float | None]) -> Entry:
     """A time over processes: for each process the median over its runs; marked if a run is not valid."""
-    found = summary_of([_of_process(loads(record), read) for record in records])
+    found = summary_of([_of_process(runs_of(record), read) for record in records])
     return _marked(found, formatting.duration, records)
 
 
@@ -268,7 +266,7 @@ def _of_process(runs: Sequence[LoadRun], read: Callable[[LoadRun], float | None]
 def _marked(found: Summary | None, write: Callable[[float | None], str], records: Sequence[Record]) -> Entry:
     if found is None:
         return Entry(formatting.UNKNOWN)
-    is_doubtful = any(run.problems for run in _runs(records)) or mostly_disturbed(records)
+    is_doubtful = any(run.problems for run in _runs(records)) or bool(mostly_disturbed(records))
     sign = f" {SIGN}" if is_doubtful else ""
     return Entry(f"{written(found, write)}{sign}", found.median)
 
@@ -313,10 +311,8 @@ def _run_row(record: Record, run: LoadRun, number: int) -> tuple[Entry, ...]:
 def _notes(found: dict[Served, list[Record]]) -> Iterator[str]:
     runs = [run for records in found.values() for run in _runs(records)]
     for item, records in found.items():
-        if mostly_disturbed(records):
-            words = next(words for record in records for run in loads(record) if (words := disturbed(record, run)))
-            name = f"{item.workload} {item.lane.contender}"
-            yield f"{SIGN}: {name} was disturbed in most of its runs ({words}). Stop other work, and run again."
+        if words := mostly_disturbed(records):
+            yield f"{SIGN}: {item.workload} {item.lane.contender}: {words}. Stop other work, and run again."
     if any(run.problems for run in runs):
         yield INVALID
         reasons = dict.fromkeys(reason for run in runs for reason in run.problems)

@@ -5,12 +5,13 @@ from typing import Any
 
 import altair as alt
 
+from bench.analysis.load_figures import runs_of
 from bench.analysis.load_runs import overloaded
 from bench.records.load import LoadRun
 from bench.report.charts.look import COUNT, DOUBTFUL, SECONDS, SOLID, colour, fill, hint, log, panels, shape
 from bench.report.figures import Row, short
 from bench.report.results import STATUS_WORDS, Results
-from bench.report.servers import NANOSECONDS, Served, confirmed, loads, proof, result_in_words, servers
+from bench.report.servers import NANOSECONDS, Served, confirmed, proof, result_in_words, servers
 
 LIMIT = "limit"  # the name of the latency limit, in seconds, which a page lets its reader move
 MARK, LINE = "datum.kind === 'mark'", "datum.kind === 'limit'"
@@ -30,7 +31,7 @@ def rows(results: Results) -> list[Row]:
         }
         for item, records in found.items()
         for record in records
-        for run in loads(record)
+        for run in runs_of(record)
         if run.asked_per_s is not None
     ]
     drawn = {row["panel"] for row in marks}

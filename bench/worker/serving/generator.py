@@ -83,6 +83,9 @@ def _run(asked: Mapping[str, Any], box: Mailbox, ids: list[int]) -> None:
     library = loadgen.ConstructQSL(asked["samples"], asked["samples"], lambda _: None, lambda _: None)
     # A file `audit.config` in the working directory would change the settings.
     nowhere = str(Path(asked["folder"], "no-audit.config"))
+    box.is_ready = True
+    while not box.may_begin:
+        select([], [], [], PAUSE_S)
     loadgen.StartTestWithLogSettings(system, library, _settings(asked), _logs(asked["folder"]), nowhere)
 
 

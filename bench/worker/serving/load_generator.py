@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from select import select
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from bench.worker.serving.server import Calls, serve
 
 PROGRAM = "bench.worker.serving.generator"
 CLOSING_S = 30.0
+LOOK_S = 1e-3  # between two looks whether the generator has started
 TIMES = "times.npz"
 
 
@@ -59,14 +61,9 @@ def drive(asked: Asked, calls: Calls, place: Place, folder: Path) -> Driven:
     folder.mkdir(parents=True)
     with shared_file(asked.queries) as memory:
         box = Mailbox(memory.fileno(), asked.queries)
-        watch = Watch(place.device)
-        watch.begin()
-        before_j = watch.energy_j()
-        with _generator(asked, place, memory.fileno(), folder) as process, watch.during("serving"):
-            batches = serve(box, calls, asked.serving, alive=lambda: process.poll() is None)
+        with _generator(asked, place, memory.fileno(), folder) as process:
+            batches, use = _served(box, calls, asked, place, process)
             _finish(process)
-        after_j = watch.energy_j()
-        use = watch.end(energy_j=None if before_j is None or after_j is None else after_j - before_j)
         log = load_log.read(folder)
         due = _due(box, asked, log)
         columns = {name: values[: box.answered] for name, values in box.columns().items()}
@@ -113,6 +110,26 @@ def _generator(asked: Asked, place: Place, memory: int, folder: Path) -> Iterato
         process.kill()
         process.wait()
         os.close(ours)
+
+
+def _served(
+    box: Mailbox, calls: Calls, asked: Asked, place: Place, process: subprocess.Popen[bytes]
+) -> tuple[int, Use]:
+    """Answer all queries; returns the number of calls, and the use of the machine without the generator's start."""
+
+    def alive() -> bool:
+        return process.poll() is None
+
+    while not box.is_ready and alive():
+        select([], [], [], LOOK_S)
+    watch = Watch(place.device)
+    watch.begin()
+    before_j = watch.energy_j()
+    box.may_begin = True
+    with watch.during("serving"):
+        batches = serve(box, calls, asked.serving, alive=alive)
+    after_j = watch.energy_j()
+    return batches, watch.end(energy_j=None if before_j is None or after_j is None else after_j - before_j)
 
 
 def _finish(process: subprocess.Popen[bytes]) -> None:

@@ -16,7 +16,7 @@ from bench.errors import BenchError
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 (a file without a name, in memory where the system has such a place)
 COLUMNS = ("sample", "sent", "begun", "ended", "returned", "refused")
-COUNTERS = 8  # numbers before the columns: how many queries were sent, and how many were answered
+COUNTERS = 8  # numbers before the columns: queries sent, queries answered, generator ready, run may begin
 
 
 def shared_file(queries: int) -> IO[bytes]:
@@ -66,6 +66,24 @@ class Mailbox:
     @answered.setter
     def answered(self, count: int) -> None:
         self._counters[1] = count
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the generator has started, and waits until it may begin."""
+        return bool(self._counters[2])
+
+    @is_ready.setter
+    def is_ready(self, value: bool) -> None:
+        self._counters[2] = value
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether the generator may send queries: the energy and the load of the machine are read from now on."""
+        return bool(self._counters[3])
+
+    @may_begin.setter
+    def may_begin(self, value: bool) -> None:
+        self._counters[3] = value
 
     def columns(self) -> dict[str, Any]:
         """A copy of all columns, by name."""

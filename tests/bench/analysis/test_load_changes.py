@@ -12,6 +12,7 @@ from bench.errors import ExitCode
 from bench.records.budget import Budget
 from bench.records.load import HighestRate
 from bench.records.record import Record
+from tests.bench.sample_records import load, use
 from tests.bench.served_records import LIMIT_NS, SEEN, served
 
 
@@ -111,13 +112,22 @@ def test_figures_of_servers_are_in_the_long_table() -> None:
         ("server", "goodput"),
         ("offline", "offline_rate"),
     }
-    rate, goodput = found["server", "sla_rate"].value, found["server", "goodput"].value
-    assert 0.95 * rate < goodput < 1.05 * rate
+    rate, goodput = found["server", "sla_rate"], found["server", "goodput"].value
+    assert 0.95 * rate.value < goodput < 1.05 * rate.value
+    assert rate.value == rate.low < rate.high < 1.05 * rate.value
 
 
 def test_figures_of_runs_that_are_not_valid_have_a_doubt() -> None:
     (item, *_) = figures([served(load="offline", seen=Seen(misfit="deviates"))])
     assert item.doubt == "not valid: wrong answers: deviates"
+
+
+def test_figures_of_disturbed_servers_have_a_doubt() -> None:
+    busy, quiet = use(load(others=0.6, cores=1, own=0.4)), use(load(others=0.0, cores=1, own=1.0))
+    (item, *_) = figures([served(load="offline", seen=Seen(use=busy))])
+    assert item.doubt == "disturbed in most of its runs: other programs used 0.6 of 1 core"
+    (item, *_) = figures([served(load="offline", seen=Seen(use=quiet))])
+    assert not item.doubt
 
 
 @pytest.mark.parametrize(
@@ -135,6 +145,21 @@ def test_budgets_limit_the_figures_of_a_server(limits: dict[str, float], expecte
     budget = Budget(workload="digits-cnn", scenario="server", **limits)  # type: ignore[arg-type]
     (check,) = budgets.check([budget], [served()]).checks
     assert check.verdict == expected
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(5.0, "kept"), (10.0, "not measured")])
+def test_a_budget_can_be_for_one_latency_limit(limit: float, expected: str) -> None:
+    (check,) = budgets.check([Budget(workload="digits-cnn", sla_rate=10.0, sla_ms=limit)], [served()]).checks
+    assert check.verdict == expected
+    if expected == "kept":
+        assert check.where == "digits-cnn pytorch server on cpu, batch 1 within 5 ms (p99)"
+    else:
+        assert check.reason == "sla_ms: found within 5 ms (p99), expected 10 ms; run again with --sla 10ms"
+
+
+def test_a_latency_limit_is_refused_beside_limits_that_have_none() -> None:
+    with pytest.raises(ValueError, match="found sla_ms with accuracy, expected it with sla_rate, p99_ms, goodput only"):
+        Budget(workload="digits-cnn", sla_ms=5.0, sla_rate=10.0, accuracy=0.9)
 
 
 def test_a_budget_for_single_queries_is_about_their_latency_alone() -> None:

@@ -123,7 +123,7 @@ def test_figures_of_runs_that_other_work_disturbed_are_marked() -> None:
     found = arrange([served("pytorch", "single_stream", seen=replace(SEEN, use=busy))])
     table = under_load.single_table(found)
     assert texts(table)[0]["p90"].endswith("†")
-    assert any("was disturbed in most of its runs (other programs used 0.6 of 1 core)" in note for note in table.notes)
+    assert any("disturbed in most of its runs: other programs used 0.6 of 1 core" in note for note in table.notes)
     rows = texts(under_load.runs_table(found, "digits-cnn"))
     assert all("; disturbed: other programs used 0.6 of 1 core" in row["result"] for row in rows)
     calm = arrange([served("pytorch", "single_stream", seen=replace(SEEN, use=quiet))])

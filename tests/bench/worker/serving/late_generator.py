@@ -20,6 +20,20 @@ class LateMailbox:
         return self.box.answered
 
     @property
+    def is_ready(self) -> bool:
+        """Whether the generator has started."""
+        return self.box.is_ready
+
+    @is_ready.setter
+    def is_ready(self, value: bool) -> None:
+        self.box.is_ready = value
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether the generator may send queries."""
+        return self.box.may_begin
+
+    @property
     def posted(self) -> int:
         """How many queries were sent; the generator reads it before it sends one."""
         end = now_ns() + (LATE_NS if self.box.posted % 10 == 9 else 0)

@@ -10,8 +10,10 @@ from bench.analysis.load_runs import Asked, Seen
 from bench.errors import BenchError
 from bench.records.load import LoadRun, Serving
 from bench.worker.measure.clock import now_ns
+from bench.worker.measure.machine_monitor import Watch
 from bench.worker.serving import load_generator, schedule, server
 from bench.worker.serving.load_generator import Driven, Place, drive
+from bench.worker.serving.mailbox import Mailbox
 from bench.worker.serving.server import Calls
 from bench.workload.axes import Load
 
@@ -151,3 +153,26 @@ def test_a_server_that_answers_in_order_starts_each_query_as_soon_as_it_can(tmp_
     run = summed(*driven(tmp_path, calls=ScriptedCalls(300_000)))
     assert run.late_start_ns is not None
     assert run.waiting.mean_ns > run.late_start_ns
+
+
+@pytest.mark.parametrize("load", ["single_stream", "offline", "server"])
+def test_the_machine_is_watched_from_the_first_query_on_and_not_while_the_generator_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: Load
+) -> None:
+    boxes: list[Mailbox] = []
+    seen: list[tuple[bool, bool, int]] = []
+
+    def box(*given: int) -> Mailbox:
+        boxes.append(Mailbox(*given))
+        return boxes[-1]
+
+    def begin(watch: Watch) -> None:
+        seen.append((boxes[-1].is_ready, boxes[-1].may_begin, boxes[-1].posted))
+        begin_watch(watch)
+
+    begin_watch = Watch.begin
+    monkeypatch.setattr(load_generator, "Mailbox", box)
+    monkeypatch.setattr(Watch, "begin", begin)
+    driven(tmp_path, load)
+    assert seen == [(True, False, 0)]
+    assert (boxes[-1].may_begin, boxes[-1].posted) == (True, QUERIES)
