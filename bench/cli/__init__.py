@@ -8,7 +8,22 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli import baseline, check, compare, demo, doctor, init, machines, predict, report, run, tune, verify, watch
+from bench.cli import (
+    baseline,
+    check,
+    compare,
+    demo,
+    doctor,
+    drift,
+    init,
+    machines,
+    predict,
+    report,
+    run,
+    tune,
+    verify,
+    watch,
+)
 from bench.cli.console import INTERRUPTED, USAGE, fail, say_version, unsent_as_lines
 from bench.cli.examples import epilog
 from bench.cli.list import list_
@@ -61,6 +76,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("doctor", doctor.doctor, LOOK_UP),
     ("machines", machines.machines, LOOK_UP),
     ("predict", predict.predict, USE),
+    ("drift", drift.drift, USE),
 )
 for name, command, group in COMMANDS:
     app.command(name, epilog=epilog(name), rich_help_panel=group)(command)

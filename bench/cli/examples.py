@@ -66,6 +66,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("levelfield predict MODEL new.csv --output answers.csv", "predictions for a file"),
         ("levelfield predict MODEL test --framework flax", "by another framework"),
     ),
+    "drift": (
+        ("levelfield drift last-year.csv this-year.csv", "compare two tables, column by column"),
+        ("levelfield drift MODEL new.csv", "also the model's outputs, and its quality if the answers are known"),
+        ("levelfield drift MODEL new.csv --by date:month", "each month by itself"),
+    ),
     "machines": (
         ("levelfield machines", "the machines of the Ray cluster that this machine is in"),
         ("levelfield run --executor ray", "send each workload of the suite to one of them"),

@@ -42,18 +42,14 @@ def predict(
 
     If the data have labels, the quality of the predictions is printed too.
     """
-    from bench.plan import option_values
     from bench.workload import saved_model
 
     about = saved_model.read(model)
-    contender = _contender(framework, about)
-    where, *others = option_values.single_devices(device, why="a prediction is made on one device")
-    if others:
-        fail(f"--device: found {device!r}, expected one device", USAGE)
-    check_devices([contender], (where,))
+    contender = chosen_contender(framework, about)
     with TemporaryDirectory(prefix="levelfield-") as folder:
         logs, answers = Path(folder), Path(folder) / "answers.csv"
-        result = _asked(contender, where, {"folder": str(model), "data": data, "output": str(answers)}, logs=logs)
+        question = {"kind": "predict", "folder": str(model), "data": data, "output": str(answers)}
+        result = asked_of_worker(contender, device, question, logs=logs)
         if result["outcome"] != "ok":
             fail(str(result["error"]), result.get("exit_code", FAILED))
         text = answers.read_text("utf-8")
@@ -79,7 +75,7 @@ def _scored(result: Mapping[str, Any]) -> str:
     return f"{figures} on {where}"
 
 
-def _contender(name: str | None, about: "SavedModel") -> "Contender":
+def chosen_contender(name: str | None, about: "SavedModel") -> "Contender":
     """The framework of this name; without a name the one that trained the model, or else any that is installed."""
     from bench.workload import frameworks
 
@@ -91,22 +87,26 @@ def _contender(name: str | None, about: "SavedModel") -> "Contender":
     return contender
 
 
-def _asked(contender: "Contender", device: str, question: dict[str, str], *, logs: Path) -> dict[str, Any]:
-    """The answer of a worker process of this framework."""
+def asked_of_worker(contender: "Contender", device: str, question: dict[str, str], *, logs: Path) -> dict[str, Any]:
+    """The answer of a worker process of this framework, on one device."""
+    from bench.plan import option_values
     from bench.records.environment import available_cores
     from bench.run.worker_pool import WorkerPool
 
+    where, *others = option_values.single_devices(device, why="a prediction is made on one device")
+    if others:
+        fail(f"--device: found {device!r}, expected one device", USAGE)
+    check_devices([contender], (where,))
     job = {
-        "kind": "predict",
         "framework": contender.framework,
-        "device": device,
+        "device": where,
         "threads": available_cores(),
         "log": str(logs / "predict.log"),
     } | question
     fleet = WorkerPool(logs)
     try:
-        fleet.start([(contender, device)])
+        fleet.start([(contender, where)])
         with errors.status("predicting"):
-            return fleet.run(contender, device, job, limit_s=LIMIT_S).result
+            return fleet.run(contender, where, job, limit_s=LIMIT_S).result
     finally:
         fleet.close()

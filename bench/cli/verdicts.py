@@ -27,25 +27,32 @@ VerdictFormat = Annotated[
 
 def show_verdicts(found: "Comparison | Checks", page: "Report", form: str) -> None:
     """What was found, for people or for a program."""
+    if form == "junit":
+        from bench.export import junit
+
+        write(junit.render(found))
+    elif form == "github":
+        from bench.export import github
+        from bench.report import markdown
+
+        write(github.annotations(found))
+        _summarise(markdown.render(page))
+    else:
+        show_found(found, page, form)
+
+
+def show_found(found: object, page: "Report", form: str, *, brief: bool = False) -> None:
+    """What was found, as a page for a terminal or in Markdown, or as JSON; `brief` is what fits on a screen."""
     from bench.report import markdown, terminal
 
     if form == "json":
         from bench.export import json
 
         write(json.render(found))
-    elif form == "junit":
-        from bench.export import junit
-
-        write(junit.render(found))
-    elif form == "github":
-        from bench.export import github
-
-        write(github.annotations(found))
-        _summarise(markdown.render(page))
     elif form == "markdown":
         write(markdown.render(page))
     else:
-        show(terminal.render(page))
+        show(terminal.render(page, brief=brief))
 
 
 def _summarise(page: str) -> None:

@@ -195,6 +195,16 @@ def _predict(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001
     return {"outcome": "ok", "error": None, **told}
 
 
+def _observe(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
+    """Write the columns of later data, and of a model's outputs for them, to a NumPy file; words are text."""
+    found = prediction.observe(
+        job["framework"], Path(job["folder"]), job["data"], device=job["device"], threads=job["threads"]
+    )
+    plain = {name: values.astype(str) if values.dtype == object else values for name, values in found.items()}
+    np.savez(job["output"], **plain)  # type: ignore[arg-type]  # no column is called as one of its options
+    return {"outcome": "ok", "error": None}
+
+
 def _subject(job: Job, *, precision: str, seed: int) -> PreparedWorkload:
     workload = parse_workload(job["workload"], source=Path(job["source"]))
     return prepare(
@@ -253,6 +263,7 @@ KINDS = {
     "roof": _roof,
     "serve": _serve,
     "predict": _predict,
+    "observe": _observe,
 }
 
 WEIGHED = ("memory", "capacity")  # purposes that measure memory, where freed memory that is kept would be counted

@@ -14,8 +14,10 @@ from bench.datasets import description
 from bench.datasets.base import Split
 from bench.datasets.own_files.prepared_columns import Preparation
 from bench.errors import BenchError, UsageError
+from bench.records import profile_files
+from bench.records.column_profile import Profile
 from bench.records.record import Case
-from bench.worker import labelled_files, quality_metrics
+from bench.worker import labelled_files, observed_columns, quality_metrics
 from bench.worker.labelled_files import PARTS, Samples
 from bench.worker.measure.inference import logits_of
 from bench.worker.prepared_workload import SINGLE, PreparedWorkload, load_adapter, network_inputs, network_module
@@ -25,6 +27,7 @@ from bench.workload.recipe import plain
 from bench.workload.saved_model import FORMAT, SavedModel, Scale
 from bench.workload.update_rules import Sgd
 
+SCORES = "(scores)"
 UNUSED = Sgd(name="sgd", learning_rate=1.0)  # a model that only predicts has an optimizer too
 
 
@@ -32,13 +35,14 @@ UNUSED = Sgd(name="sgd", learning_rate=1.0)  # a model that only predicts has an
 class Predictions:
     """A table with one row for each sample, the source of the weights, and the quality where there are labels.
 
-    `labelled` is the number of samples with a label.
+    `labelled` is the number of samples with a label. `inputs` has the samples as the network gets them.
     """
 
     table: pd.DataFrame
     source: Literal["its own file", "the canonical weights"]
     quality: dict[str, float]
     labelled: int
+    inputs: np.ndarray
     remarks: tuple[str, ...] = ()
 
 
@@ -63,7 +67,22 @@ def keep(subject: PreparedWorkload, case: Case, folder: Path, *, weights: Weight
         quality=quality,
         preparation=_preparation(workload.dataset),
     )
-    saved_model.write(folder, about, weights, native=lambda draft: _save(subject, weights, draft))
+
+    def files(draft: Path) -> None:
+        _save(subject, weights, draft)
+        profile_files.write(_profile(subject, about, weights), draft / saved_model.PROFILE)
+
+    saved_model.write(folder, about, weights, native=files)
+
+
+def _profile(subject: PreparedWorkload, about: SavedModel, weights: Weights) -> Profile:
+    """What later data are compared with: the data of the training, and the outputs for the test data."""
+    subject.adapter.prepare(
+        subject.module.build(subject.workload.spec, weights, seed=subject.seed), plain(about.recipe, UNUSED)
+    )
+    test = _samples(subject.dataset.test)
+    logits = logits_of(subject.adapter, network_inputs(test.inputs, about.family, about.network(), dtype=SINGLE))
+    return observed_columns.profile(about, subject.dataset.train.inputs, _table(about, logits, test))
 
 
 def _preparation(dataset: Mapping[str, object]) -> Preparation | None:
@@ -89,6 +108,17 @@ def _save(subject: PreparedWorkload, weights: Weights, folder: Path) -> None:
         )
 
 
+def observe(framework: str, folder: Path, data: str, *, device: str, threads: int) -> dict[str, np.ndarray]:
+    """The columns of later data and of the model's outputs for them, and `SCORES` where answers are known.
+
+    The columns of a table are not among them: the parent process reads it in chunks. Raises errors like `predict`.
+    """
+    found = predict(framework, folder, data, device=device, threads=threads)
+    about = saved_model.read(folder)
+    inputs = {} if observed_columns.is_table(about) else observed_columns.of_samples(found.inputs, about)
+    return {**inputs, **observed_columns.of_outputs(found.table), SCORES: observed_columns.scores(found.table)}
+
+
 def predict(framework: str, folder: Path, data: str, *, device: str, threads: int) -> Predictions:
     """The predictions of a saved model for `data`: a part of its data set, or a file with samples of the same kind.
 
@@ -108,6 +138,7 @@ def predict(framework: str, folder: Path, data: str, *, device: str, threads: in
         source="its own file" if own else "the canonical weights",
         quality=_quality(about, logits, samples),
         labelled=len(samples.labelled),
+        inputs=samples.inputs,
         remarks=samples.remarks,
     )
 

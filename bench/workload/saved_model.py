@@ -3,6 +3,7 @@
     model.json      the network's spec, its classes or unit, the scaling of inputs and targets, and its origin
     weights.npz     the canonical weights, which every framework can load
     model.safetensors, model.keras or orbax/: the same weights in the framework's own format
+    profile.json    how the data and the model's outputs are distributed, with which later data are compared
     family/         the code of the network, if it is one of the user's own; whoever reads the model runs it
 
 No pickle is ever written or read.
@@ -31,7 +32,7 @@ from bench.workload.model_families import Spec, Weights
 from bench.workload.recipe import Recipe
 
 FORMAT = 1
-ABOUT, WEIGHTS, FAMILY = "model.json", "weights.npz", "family"
+ABOUT, WEIGHTS, PROFILE, FAMILY = "model.json", "weights.npz", "profile.json", "family"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)

@@ -10,6 +10,8 @@ from jaxtyping import Float
 SAMPLE = 200  # texts that are tried to find how dates are written
 ISO = "ISO8601"
 DAY_US = 86_400_000_000
+# What dates can be put together by, as `strftime` writes it; a quarter has no sign there.
+PERIODS = {"day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m", "quarter": "", "year": "%Y"}
 DIGITS = 4  # in a year: fewer are a number
 
 
@@ -24,6 +26,22 @@ def days(texts: Sequence[str], form: str | None) -> Float[np.ndarray, " texts"]:
     found: Any = pd.to_datetime(pd.Series(list(texts), dtype=str), format=form or ISO, errors="coerce", utc=True)
     values: np.ndarray = found.astype("datetime64[us, UTC]").astype("int64").to_numpy().astype(np.float64) / DAY_US
     return np.where(found.isna().to_numpy(), np.nan, values)
+
+
+def periods(texts: Sequence[str | None], period: str) -> list[str | None]:
+    """The period of each date, such as `2014-10` for a month; None for a text that is no date.
+
+    `period` is one of `PERIODS`. A week has the number of ISO 8601.
+    """
+    import pandas as pd
+
+    written = form([text for text in texts if text is not None][:SAMPLE])
+    found: Any = pd.to_datetime(pd.Series(list(texts), dtype=object), format=written or ISO, errors="coerce", utc=True)
+    if period == "quarter":
+        labels = found.dt.year.astype("Int64").astype(str) + "-Q" + found.dt.quarter.astype("Int64").astype(str)
+    else:
+        labels = found.dt.strftime(PERIODS[period])
+    return [None if lost else str(label) for label, lost in zip(labels, found.isna(), strict=True)]
 
 
 def form(texts: Sequence[str]) -> str | None:

@@ -1,0 +1,175 @@
+"""`levelfield drift`: whether later data differ from those that a model was made from."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.console import USAGE, Reports, errors, fail, note, one_of, warn
+from bench.cli.drift_data import Asked
+from bench.cli.options import as_option
+from bench.cli.page_files import write_sheet
+from bench.cli.verdicts import PAGES, show_found
+from bench.plan.options import DEVICE, Help
+
+if TYPE_CHECKING:
+    from bench.analysis.drift.verdicts import Drift
+    from bench.report.page.sheet import Sheet
+
+PAGE = "drift.html"
+FORMATS = (*PAGES, "json")
+COMPARE = "Compare"
+TABLES = "Tables"
+MODEL = "Models"
+
+
+def drift(  # noqa: PLR0913 (the options of the command)
+    reference: Annotated[
+        Path,
+        typer.Argument(
+            metavar="REFERENCE",
+            help="A saved model, a table (CSV or Parquet), or a profile written by --save-profile.",
+        ),
+    ],
+    current: Annotated[
+        str,
+        typer.Argument(
+            metavar="CURRENT", help="The later data: a table, or whatever `levelfield predict` takes for the model."
+        ),
+    ],
+    *,
+    by: Annotated[
+        str,
+        as_option(
+            "by",
+            Help(
+                "Judge each value of a column by itself, or each period of a column of dates: day, week, month, "
+                "quarter, year.",
+                "COLUMN[:PERIOD]",
+                COMPARE,
+                shown="all rows together",
+            ),
+        ),
+    ] = "",
+    columns: Annotated[
+        str, as_option("columns", Help("Compare only these columns.", "NAMES", TABLES, shown="all"))
+    ] = "",
+    without: Annotated[str, as_option("without", Help("Leave these columns out.", "NAMES", TABLES, shown="none"))] = "",
+    effect: Annotated[
+        float, as_option("effect", Help("The smallest effect that counts as drift.", "NUMBER", COMPARE))
+    ] = 0.1,
+    max_share: Annotated[
+        float, as_option("max_share", Help("The share of the columns that may drift.", "NUMBER", COMPARE))
+    ] = 0.0,
+    retrain_at: Annotated[
+        float | None,
+        as_option(
+            "retrain_at",
+            Help(
+                "The accuracy, or the mean absolute error, at which to train again.",
+                "NUMBER",
+                MODEL,
+                shown="an error 25 % above that on the test data",
+            ),
+        ),
+    ] = None,
+    separator: Annotated[
+        str, as_option("separator", Help("The sign between two cells of a CSV file.", "SIGN", TABLES))
+    ] = ",",
+    decimal: Annotated[
+        str, as_option("decimal", Help("The sign before decimals in a CSV file.", "SIGN", TABLES))
+    ] = ".",
+    framework: Annotated[
+        str | None,
+        as_option("framework", Help("The framework that predicts.", "NAME", MODEL, shown="the one that trained it")),
+    ] = None,
+    device: Annotated[str, as_option("device", DEVICE._replace(metavar="NAME", group=MODEL))] = "cpu",
+    save_profile: Annotated[
+        Path | None,
+        as_option(
+            "save_profile", Help("Write the profile of REFERENCE, which can stand in its place.", "FILE", TABLES)
+        ),
+    ] = None,
+    form: Annotated[str, as_option("format", Help(f"One of {', '.join(FORMATS)}.", "NAME"))] = "terminal",
+    reports: Reports = Path("reports"),
+) -> None:
+    """Compare later data with the data of a model, column by column, and judge the model's outputs and quality.
+
+    The interactive page `drift.html` in the folder for reports has all columns with their histograms. The exit code is
+    3 if more columns drifted than allowed or the model should be trained again, 4 if something is undecided, and 6 if
+    no column could be tested.
+    """
+    one_of("--format", form, FORMATS)
+    _check(effect, max_share, separator, decimal)
+    asked = Asked(
+        reference=reference,
+        current=current,
+        by=by,
+        columns=_names(columns),
+        without=_names(without),
+        separator="\t" if separator == r"\t" else separator,
+        decimal=decimal,
+        retrain_at=retrain_at,
+        framework=framework,
+        device=device,
+    )
+    found = _found(asked, effect=effect, max_share=max_share, save_profile=save_profile)
+    from bench.report import drift as pages
+
+    for remark in found.remarks:
+        warn(remark)
+    show_found(found, pages.report(found), form, brief=True)
+    write_sheet(lambda: _sheet(found), reports / PAGE)
+    raise SystemExit(found.exit_code)
+
+
+def _check(effect: float, max_share: float, separator: str, decimal: str) -> None:
+    problems = []
+    if not effect > 0:
+        problems.append(f"--effect: found {effect:g}, expected a number above 0")
+    if not 0 <= max_share <= 1:
+        problems.append(f"--max-share: found {max_share:g}, expected a share from 0 to 1")
+    if len(separator) != 1 and separator != r"\t":
+        problems.append(f"--separator: found {separator!r}, expected one sign")
+    if decimal not in {".", ","}:
+        problems.append(f"--decimal: found {decimal!r}, expected . or ,")
+    if separator == decimal:
+        problems.append(f"--separator: found {separator!r}, which is --decimal too, expected two signs")
+    if problems:
+        fail("; ".join(problems), USAGE)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, text.split(","))))
+
+
+def _found(asked: Asked, *, effect: float, max_share: float, save_profile: Path | None) -> "Drift":
+    from bench.analysis.drift.verdicts import judge
+    from bench.cli import drift_data
+    from bench.records import profile_files
+
+    with errors.status("reading the reference"):
+        known = drift_data.reference(asked)
+    if save_profile is not None:
+        try:
+            profile_files.write(known.profile, save_profile)
+        except OSError as error:
+            fail(f"--save-profile: {save_profile}: cannot be written ({error.strerror})", USAGE)
+        note(f"profile: {save_profile}")
+    with errors.status("reading the later data"):
+        parts, remarks = drift_data.parts(known, asked)
+    return judge(
+        known.profile.columns,
+        parts,
+        names=(known.profile.source, Path(asked.current).name),
+        by=asked.by,
+        effect=effect,
+        share_limit=max_share,
+        remarks=remarks,
+    )
+
+
+def _sheet(found: "Drift") -> "Sheet":
+    from bench.report.page import drift_sheet
+
+    return drift_sheet.sheet(found)

@@ -1,0 +1,243 @@
+"""The two sides of `levelfield drift`: what later data are compared with, and these data, part by part."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from bench.cli.console import USAGE, fail
+from bench.errors import DataError, UsageError, meant
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bench.analysis.drift.verdicts import Rows
+    from bench.datasets.own_files.streamed_columns import Kind, Source, StreamedColumns
+    from bench.records.column_profile import ColumnProfile, Profile
+    from bench.workload.saved_model import SavedModel
+
+TABLES = (".csv", ".parquet", ".tsv", ".txt")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is compared, and how the tables are written."""
+
+    reference: Path
+    current: str
+    by: str = ""
+    columns: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    separator: str = ","
+    decimal: str = "."
+    retrain_at: float | None = None
+    framework: str | None = None
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """What later data are compared with; `about` is the model, if there is one.
+
+    `remarks` has what a reader must know about it.
+    """
+
+    profile: "Profile"
+    about: "SavedModel | None" = None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def has_own_table(self) -> bool:
+        """Whether the columns of later data are read from a table, and not from the samples of a model."""
+        return self.about is None or self.about.preparation is not None
+
+
+def reference(asked: Asked) -> Reference:
+    """The profile of a model, of a file that `--save-profile` has written, or of a table."""
+    from bench.records import profile_files
+    from bench.workload import saved_model
+
+    path = asked.reference
+    if path.is_dir():
+        about = saved_model.read(path)
+        if not (path / saved_model.PROFILE).is_file():
+            fail(
+                f"{path}: found no {saved_model.PROFILE}, expected the profile of the training data; train the model "
+                "again with --save-models",
+                USAGE,
+            )
+        found = Reference(profile=profile_files.read(path / saved_model.PROFILE), about=about)
+    elif path.suffix == ".json":
+        found = Reference(profile=profile_files.read(path))
+    else:
+        found = _of_table(asked)
+    return replace(found, profile=_chosen(found.profile, asked))
+
+
+def _of_table(asked: Asked) -> Reference:
+    from bench.analysis.drift import profiles
+    from bench.datasets.own_files.streamed_columns import StreamedColumns
+    from bench.records.column_profile import Profile
+
+    table = StreamedColumns(_source(asked.reference, asked))
+    dates = [name for name, kind in table.kinds.items() if kind == "date"]
+    for name in dates:
+        table.kinds.pop(name)
+    remark = f"Not compared, since later data have later dates: {', '.join(dates)}."
+    profile = Profile(source=asked.reference.name, columns=profiles.reference(table.chunks))
+    return Reference(profile=profile, remarks=(remark,) if dates else ())
+
+
+def _source(path: Path, asked: Asked, about: "SavedModel | None" = None) -> "Source":
+    from bench.datasets.own_files.streamed_columns import source_of
+
+    written = {"separator": asked.separator, "decimal": asked.decimal} if about is None else about.dataset
+    return source_of(path, written)
+
+
+def _chosen(profile: "Profile", asked: Asked) -> "Profile":
+    """The profile with the columns that are asked for."""
+    names = [item.name for item in profile.columns if item.group == "input"]
+    problems = [
+        f"--{option}: found {name!r}{meant(name, names)}, expected one of {', '.join(names)}"
+        for option, chosen in (("columns", asked.columns), ("without", asked.without))
+        for name in chosen
+        if name not in names
+    ]
+    if problems:
+        raise UsageError("; ".join(problems))
+    kept = tuple(
+        item
+        for item in profile.columns
+        if item.group == "output" or (item.name not in asked.without and item.name in (asked.columns or names))
+    )
+    return replace(profile, columns=kept)
+
+
+def parts(known: Reference, asked: Asked) -> "tuple[tuple[Rows, ...], tuple[str, ...]]":
+    """The later data, all rows and each part, and what a reader must know about them."""
+    from bench.analysis.drift.parts import Parts
+
+    column, _, period = asked.by.partition(":")
+    observed, remarks = _observed(known, asked)
+    outputs = [item for item in known.profile.columns if item.group == "output" and item.name in observed]
+    inputs = [item for item in known.profile.columns if item.group == "input"]
+    found = Parts([*inputs, *outputs], by=column, metric=_metric(known), limit=_limit(known, asked))
+    if not known.has_own_table:
+        if asked.by:
+            fail(f"--by: found {asked.by!r} for data without columns, expected it for tables only", USAGE)
+        found.add(observed, scores=observed.get("(scores)"))
+        return found.found(), tuple(remarks)
+    table = _table(asked, known, inputs)
+    _fill(found, table, observed, column=column, period=period)
+    unread = [
+        f"{asked.current}: {count} cells of {name} are no numbers, and count as missing."
+        for name, count in table.unread.items()
+        if count
+    ]
+    return found.found(), (*known.remarks, *remarks, *unread)
+
+
+def _fill(
+    found: Any,  # noqa: ANN401 (Parts, which takes time to import)
+    table: "StreamedColumns",
+    observed: Mapping[str, "np.ndarray"],
+    *,
+    column: str,
+    period: str,
+) -> None:
+    """Add the rows of a table, with what the model says of them."""
+    begin = 0
+    for chunk in table.chunks(*([column] if column and column not in table.kinds else [])):
+        rows = len(next(iter(chunk.values())))
+        beside = {name: values[begin : begin + rows] for name, values in observed.items()}
+        if any(len(values) != rows for values in beside.values()):
+            raise DataError(
+                f"{table.source.path}: found other rows than the model has predicted, expected the same; use a table "
+                "without empty lines"
+            )
+        scores = beside.pop("(scores)", None)
+        found.add({**chunk, **beside}, names=_names(chunk, column, period) if column else None, scores=scores)
+        begin += rows
+
+
+def _names(chunk: Mapping[str, "np.ndarray"], column: str, period: str) -> "np.ndarray":
+    """The part that each row belongs to."""
+    import numpy as np
+
+    from bench.datasets.own_files import dates
+
+    values = chunk[column]
+    if period:
+        return np.array(dates.periods(list(values), period), dtype=object)
+    if values.dtype == object:
+        return values
+    return np.array([None if np.isnan(value) else f"{value:g}" for value in values], dtype=object)
+
+
+def _table(asked: Asked, known: Reference, inputs: "Sequence[ColumnProfile]") -> "StreamedColumns":
+    from bench.datasets.own_files import dates
+    from bench.datasets.own_files.streamed_columns import StreamedColumns
+
+    column, _, period = asked.by.partition(":")
+    if period and period not in dates.PERIODS:
+        fail(f"--by: found the period {period!r}, expected one of {', '.join(dates.PERIODS)}", USAGE)
+    kinds: dict[str, Kind] = {item.name: "number" if item.kind == "number" else "category" for item in inputs}
+    table = StreamedColumns(_source(Path(asked.current), asked, known.about), kinds=_as_written(kinds, inputs))
+    if column and column not in table.names:
+        near = meant(column, table.names)
+        fail(f"--by: found {column!r}{near}, expected one of {', '.join(table.names)}", USAGE)
+    return table
+
+
+def _as_written(kinds: "dict[str, Kind]", inputs: "Sequence[ColumnProfile]") -> "dict[str, Kind]":
+    """How columns are read: a flag is a category whose values are numbers."""
+    flags = {item.name for item in inputs if item.kind == "category" and all(map(_is_number, item.categories))}
+    return {name: "number" if name in flags else kind for name, kind in kinds.items()}
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _metric(known: Reference) -> Any:  # noqa: ANN401 (a literal)
+    return known.profile.metric or "accuracy"
+
+
+def _limit(known: Reference, asked: Asked) -> float | None:
+    """The quality at which to train again; None if the model has none."""
+    from bench.analysis.drift.quality import usual_limit
+
+    if known.about is None or known.profile.quality is None:
+        if asked.retrain_at is not None:
+            fail(f"--retrain-at: found {asked.retrain_at:g} without a model, expected a model as REFERENCE", USAGE)
+        return None
+    return usual_limit(_metric(known), known.profile.quality) if asked.retrain_at is None else asked.retrain_at
+
+
+def _observed(known: Reference, asked: Asked) -> "tuple[dict[str, np.ndarray], list[str]]":
+    """What the model says of the later data, by column; empty without a model, or if it cannot predict."""
+    import numpy as np
+
+    from bench.cli.predict import asked_of_worker, chosen_contender
+
+    about = known.about
+    if about is None:
+        return {}, []
+    with TemporaryDirectory(prefix="levelfield-") as folder:
+        answers = Path(folder) / "columns.npz"
+        question = {"kind": "observe", "folder": str(asked.reference), "data": asked.current, "output": str(answers)}
+        contender = chosen_contender(asked.framework, about)
+        result = asked_of_worker(contender, asked.device, question, logs=Path(folder))
+        if result["outcome"] != "ok":
+            if not known.has_own_table:
+                fail(str(result["error"]), result.get("exit_code", 1))
+            return {}, [f"The model could not predict these data, so its outputs are not compared: {result['error']}."]
+        with np.load(answers) as file:
+            found = {name: file[name] for name in file.files}
+    return {name: values.astype(object) if values.dtype.kind == "U" else values for name, values in found.items()}, []

@@ -1,0 +1,240 @@
+"""Drift as a report: which columns have another distribution, and whether the model still has its quality."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from bench.analysis.drift.columns import BARS, RISK, ColumnDrift
+from bench.analysis.drift.quality import CONFIDENCE, Quality
+from bench.analysis.drift.verdicts import Drift, Part
+from bench.errors import ExitCode
+from bench.report import formatting
+from bench.report.layout import Answer, Answers, Clause, Column, Entry, Report, Section, Table, left, without_empty
+
+TITLE = "Drift: {current} against {reference}"
+MOST_NAMED = 5
+MOST_DECIMALS = 100.0
+MOST_P = 1e-4  # a smaller p value is not written with its digits
+CONVENTIONS = ((0.25, "large"), (0.1, "moderate"), (0.0, "small"))
+HEIGHTS = "▁▂▃▄▅▆▇█"
+ORDER = ("drifted", "too few rows", "unchanged", "not tested")
+WORDS = {
+    ExitCode.DONE: "no limit is broken",
+    ExitCode.REGRESSED: "a limit is broken",
+    ExitCode.INCONCLUSIVE: "no limit is broken, but something is undecided",
+    ExitCode.NOTHING_MEASURED: "no column could be tested",
+}
+RULE = (
+    "A column has drifted if three things hold: its p value, corrected for the number of columns "
+    f"(Benjamini-Hochberg), is at most {RISK:.0%}; its effect is at least {{effect:g}}; and its PSI is above its limit."
+)
+EFFECT = (
+    "Effect: for numbers the Wasserstein distance in standard deviations of the reference, both over its central 99 %. "
+    "For categories half the sum of the differences of their shares."
+)
+PSI = (
+    f"PSI: population stability index over {BARS} bins. Its limit is what equal data of so many rows exceed in "
+    f"{RISK:.0%} of all reports, from resampled bin counts. By convention a PSI from 0.1 is moderate, from 0.25 large; "
+    "that holds for many rows only."
+)
+HISTOGRAMS = (
+    "Histograms: for numbers each bar of the reference is a tenth of its rows, so later data would be level too."
+)
+INTERVALS = f"In brackets: the {CONFIDENCE:.0%} interval. Train again if all of it is beyond the limit."
+SERIES = "Rows of a series depend on each other, which makes p values too small: judge by the effect."
+
+
+def report(found: Drift) -> Report:
+    """The answers, the table of all columns, and a row for each period or group."""
+    whole = found.parts[0]
+    tables = (columns_table(whole, title=_title(found, whole)), parts_table(found))
+    summary = Section(title="Summary", tables=tuple(table for table in tables if table.rows))
+    others = tuple(
+        columns_table(part, title=f"Columns, {found.by} {part.name}") for part in found.parts[1:] if part.drifted
+    )
+    sections = (summary, Section(title="Parts with drift", tables=others)) if others else (summary,)
+    return Report(
+        title=TITLE.format(current=found.current, reference=found.reference),
+        sections=sections,
+        answers=answers(found),
+        about=found.remarks,
+    )
+
+
+def _title(found: Drift, part: Part) -> str:
+    return f"Columns, {formatting.grouped(part.rows)} rows{' of all parts' if found.by else ''}"
+
+
+def answers(found: Drift) -> tuple[Answers, ...]:
+    """What readers ask first."""
+    return (Answers(title="later data compared with the reference", lines=tuple(_lines(found))),)
+
+
+def _lines(found: Drift) -> Iterator[Answer]:
+    whole = found.parts[0]
+    for group, question in (("input", "Have the data changed?"), ("output", "Have the model's outputs changed?")):
+        columns = [item for item in whole.columns if item.group == group]
+        if columns:
+            yield Answer(question, (_changed(columns),))
+    if found.by:
+        yield Answer(f"In which {found.by}?", (_where(found),))
+    quality = [(part.name, part.quality) for part in found.parts if part.quality]
+    if quality:
+        yield Answer("Is it time to train again?", (_retrain(quality),))
+    undecided = list(dict.fromkeys(name for part in found.parts for name in part.undecided))
+    if undecided:
+        yield Answer("What is undecided?", (Clause("too few rows", text=_named(undecided)),))
+    code = ExitCode(found.exit_code)
+    share = f"at most {found.share_limit:.0%} of the columns may drift"
+    yield Answer("Exit code?", (Clause(f"{code:d}", text=f"{WORDS[code]}; {share}"),))
+
+
+def _changed(columns: Sequence[ColumnDrift]) -> Clause:
+    drifted = [item for item in columns if item.verdict == "drifted"]
+    tested = sum(item.p is not None for item in columns)
+    if not tested:
+        return Clause("not tested", text="no column has enough values")
+    if not drifted:
+        return Clause("no drift found", text=f"in {tested} of {len(columns)} columns that were tested")
+    ordered = sorted(drifted, key=lambda item: -(item.effect or 0.0))
+    return Clause(
+        "yes", text=f"{len(drifted)} of {tested} tested columns: {_named([_change(item) for item in ordered])}"
+    )
+
+
+def _change(found: ColumnDrift) -> str:
+    return f"{found.name} (effect {found.effect or 0.0:.2f})"
+
+
+def _where(found: Drift) -> Clause:
+    parts = [part for part in found.parts[1:] if part.drifted]
+    if not parts:
+        return Clause("none", text=f"of {len(found.parts) - 1}")
+    return Clause(f"{len(parts)} of {len(found.parts) - 1}", text=_named([part.name for part in parts]))
+
+
+def _retrain(found: Sequence[tuple[str, Quality]]) -> Clause:
+    beyond = [f"{name or 'all rows'}: {in_words(item)}" for name, item in found if item.verdict == "retrain"]
+    first = found[0][1]
+    if beyond:
+        return Clause("yes", text=f"{_named(beyond)}; limit {formatting.score(first.limit)}")
+    open_ = [name or "all rows" for name, item in found if item.verdict == "inconclusive"]
+    who = "undecided" if open_ else "no"
+    told = f"; undecided: {_named(open_)}" if open_ and open_ != ["all rows"] else ""
+    return Clause(who, text=f"{in_words(first)}, limit {formatting.score(first.limit)}{told}")
+
+
+def in_words(found: Quality) -> str:
+    """The quality with its interval: `accuracy 0.9611 (0.9412 to 0.9745)`."""
+    value, low, high = (formatting.score(item) for item in (found.value, found.low, found.high))
+    return f"{found.metric} {value} ({low} to {high})"
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{', '.join(names[:MOST_NAMED])}{more}"
+
+
+def columns_table(part: Part, *, title: str) -> Table:
+    """A row for each column: drifted ones first."""
+    ordered = sorted(part.columns, key=lambda item: (ORDER.index(item.verdict), -(item.effect or 0.0)))
+    columns = (
+        *left("column", "kind"),
+        Column(title="test", alignment="left", spare=2),
+        Column(title="statistic", spare=3),
+        Column(title="p, corrected"),
+        Column(title="effect"),
+        Column(title="PSI"),
+        Column(title="limit of PSI"),
+        *(Column(title=name, alignment="left", spare=place) for place, name in ((5, "PSI by convention"),)),
+        *left("verdict"),
+        *(Column(title=name, alignment="left", spare=4) for name in ("reference", "later data")),
+    )
+    rows = tuple(_row(item) for item in ordered)
+    effect = next((item.effect_limit for item in part.columns), 0.0)
+    reasons = dict.fromkeys(f"{item.verdict}: {item.reason}" for item in ordered if item.reason)
+    new = (f"{item.name}: {', '.join(item.others)} was not in the reference." for item in ordered if item.others)
+    notes = (RULE.format(effect=effect), EFFECT, PSI, HISTOGRAMS, *(f"{line}." for line in reasons), *new)
+    quiet = frozenset(
+        number for number, item in enumerate(ordered) if item.verdict in {"unchanged", "not tested"} and number >= BARS
+    )
+    return without_empty(Table(title=title, columns=columns, rows=rows, notes=notes, names=1, quiet=quiet))
+
+
+def _row(found: ColumnDrift) -> tuple[Entry, ...]:
+    bars = found.bars
+    tallest = max((*bars.reference, *bars.current)) if bars else 0.0
+    return (
+        Entry(found.name),
+        Entry(f"{found.group}, {found.kind}" if found.group == "output" else found.kind),
+        Entry(found.test),
+        _number(found.statistic),
+        Entry(p_in_words(found.corrected_p), found.corrected_p),
+        _number(found.effect),
+        _number(found.psi),
+        _number(found.psi_limit),
+        Entry("" if found.psi is None else next(word for least, word in CONVENTIONS if found.psi >= least)),
+        Entry(found.verdict),
+        *(Entry(spark(side, tallest)) for side in ((bars.reference, bars.current) if bars else ((), ()))),
+    )
+
+
+def _number(value: float | None) -> Entry:
+    """A number with three decimals, which are enough for shares and effects."""
+    return Entry("" if value is None else f"{value:.3f}" if value < MOST_DECIMALS else f"{value:.3g}", value)
+
+
+def p_in_words(value: float | None) -> str:
+    """A p value with two digits; a very small one as a bound."""
+    if value is None:
+        return ""
+    return f"<{MOST_P:g}" if value < MOST_P else f"{value:.2g}"
+
+
+def spark(shares: Iterable[float], tallest: float) -> str:
+    """A histogram in one line of text."""
+    top = len(HEIGHTS) - 1
+    return "".join(HEIGHTS[round(top * share / tallest)] if tallest else HEIGHTS[0] for share in shares)
+
+
+def parts_table(found: Drift) -> Table:
+    """A row for all rows together and for each period or group."""
+    columns = (
+        *left(found.by or "part"),
+        Column(title="rows"),
+        Column(title="drifted columns"),
+        *left("which"),
+        *_quality_columns(found),
+    )
+    rows = tuple(_part_row(part) for part in found.parts)
+    has_quality = any(part.quality for part in found.parts)
+    if not found.by and not has_quality:
+        rows = ()
+    notes = (INTERVALS,) if has_quality else ()
+    title = f"By {found.by}" if found.by else "Quality"
+    return without_empty(Table(title=title, columns=columns, rows=rows, notes=notes, names=1))
+
+
+def _quality_columns(found: Drift) -> tuple[Column, ...]:
+    metric = next((part.quality.metric for part in found.parts if part.quality), "quality")
+    return (Column(title="known answers"), Column(title=metric), Column(title="limit"), *left("model"))
+
+
+def _part_row(part: Part) -> tuple[Entry, ...]:
+    tested = sum(item.p is not None for item in part.columns)
+    quality = part.quality
+    shown = (
+        (
+            Entry(formatting.grouped(quality.samples), quality.samples),
+            Entry(in_words(quality).partition(" ")[2], quality.value),
+            Entry(formatting.score(quality.limit), quality.limit),
+            Entry({"kept": "keep", "retrain": "train again", "inconclusive": "undecided"}[quality.verdict]),
+        )
+        if quality
+        else (Entry(""),) * 4
+    )
+    return (
+        Entry(part.name or "all"),
+        Entry(formatting.grouped(part.rows), part.rows),
+        Entry(f"{len(part.drifted)} of {tested}", part.share),
+        Entry(_named(part.drifted)),
+        *shown,
+    )
