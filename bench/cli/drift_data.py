@@ -181,6 +181,10 @@ def _table(asked: Asked, known: Reference, inputs: "Sequence[ColumnProfile]") ->
     from bench.datasets.own_files.streamed_columns import StreamedColumns
 
     column, _, period = asked.by.partition(":")
+    if not Path(asked.current).suffix:
+        fail(
+            f"CURRENT: found {asked.current!r}, expected a table (.csv or .parquet) like the one of the training", USAGE
+        )
     if period and period not in dates.PERIODS:
         fail(f"--by: found the period {period!r}, expected one of {', '.join(dates.PERIODS)}", USAGE)
     kinds: dict[str, Kind] = {item.name: "number" if item.kind == "number" else "category" for item in inputs}

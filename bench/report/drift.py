@@ -24,7 +24,8 @@ WORDS = {
 }
 RULE = (
     "A column has drifted if three things hold: its p value, corrected for the number of columns "
-    f"(Benjamini-Hochberg), is at most {RISK:.0%}; its effect is at least {{effect:g}}; and its PSI is above its limit."
+    f"(Benjamini-Hochberg) and of parts, is at most {RISK:.0%}; its effect is at least {{effect:g}}; and its PSI is "
+    "above its limit."
 )
 EFFECT = (
     "Effect: for numbers the Wasserstein distance in standard deviations of the reference, both over its central 99 %. "
@@ -116,9 +117,9 @@ def _retrain(found: Sequence[tuple[str, Quality]]) -> Clause:
     first = found[0][1]
     if beyond:
         return Clause("yes", text=f"{_named(beyond)}; limit {formatting.score(first.limit)}")
-    open_ = [name or "all rows" for name, item in found if item.verdict == "inconclusive"]
-    who = "undecided" if open_ else "no"
-    told = f"; undecided: {_named(open_)}" if open_ and open_ != ["all rows"] else ""
+    parts = [name for name, item in found[1:] if item.verdict == "inconclusive"]
+    told = f"; undecided: {_named(parts)}" if parts else ""
+    who = "undecided" if first.verdict == "inconclusive" else "no"
     return Clause(who, text=f"{in_words(first)}, limit {formatting.score(first.limit)}{told}")
 
 

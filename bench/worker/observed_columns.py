@@ -32,6 +32,8 @@ def of_samples(inputs: Float[np.ndarray, "samples ..."], about: SavedModel) -> C
     """The columns of samples in their original unit: their features, or the statistics of their pixels or steps."""
     values = about.inputs.undo(inputs.reshape(len(inputs), -1).astype(np.float64)).reshape(inputs.shape)
     axes = len(inputs.shape) - 1
+    if axes == SEQUENCE and inputs.shape[1] == inputs.shape[2]:  # a square of grey pixels
+        return dict(_of_images(values[..., np.newaxis]))
     if axes == IMAGE and inputs.shape[-1] <= MOST_CHANNELS:
         return dict(_of_images(values))
     if axes == SEQUENCE:

@@ -17,6 +17,7 @@ Verdict = Literal["drifted", "unchanged", "too few rows", "not tested"]
 RISK = 0.05  # that any column of equal data is called drifted
 EFFECT = 0.1  # the smallest effect that counts
 BARS = 10  # bins of the PSI
+SHORTEST, LONGEST = 1e3, 1e9  # numbers that are shown without decimals
 FEWEST_EXPECTED = 5  # values in each bin of a chi-squared test
 SHIFT = 2 * stats.norm.cdf(0.25) - 1  # the KS statistic of a shift by half a standard deviation: 0.197
 KS, CHI_SQUARED = "Kolmogorov-Smirnov", "chi-squared"
@@ -37,7 +38,8 @@ class ColumnDrift:
     """What was found for a column.
 
     - `rows`: the rows with a value, in the reference and in the later data;
-    - `p`, `corrected_p`: the p value of the test, and corrected for the number of columns (Benjamini-Hochberg);
+    - `p`, `corrected_p`: the p value of the test, and corrected for the number of columns (Benjamini-Hochberg) and of
+      parts (Bonferroni);
     - `psi`, `psi_limit`: the population stability index, and what equal data of so many rows exceed in 5 % of all
       reports, by chance;
     - `effect`: for numbers the Wasserstein distance in standard deviations of the reference, both over its central
@@ -64,9 +66,11 @@ class ColumnDrift:
 
 
 def compare(
-    reference: Sequence[ColumnProfile], current: Sequence[ColumnProfile], *, effect: float = EFFECT
+    reference: Sequence[ColumnProfile], current: Sequence[ColumnProfile], *, effect: float = EFFECT, parts: int = 1
 ) -> tuple[ColumnDrift, ...]:
     """The verdict on every column. The two profiles have the same columns with the same bins.
+
+    `parts` is the number of periods or groups that are judged in this way: p is corrected for it too (Bonferroni).
 
     A column has drifted if its corrected p is at most 5 %, its effect at least `effect`, and its PSI above the limit:
     with many rows everything is significant, and with few rows the PSI of equal data is large.
@@ -74,10 +78,12 @@ def compare(
     pairs = list(zip(reference, current, strict=True))
     every = [*pairs, *_missing(pairs)]
     tested = [(before, after) for before, after in every if before.kind != "text" and before.rows and after.rows]
-    found = [_column(before, after, columns=len(tested)) for before, after in tested]
+    found = [_column(before, after, risk=RISK / len(tested) / parts) for before, after in tested]
     corrected = stats.false_discovery_control([item.p for item in found]) if found else ()
     known = {
-        item.name: _judged(replace(item, corrected_p=float(p), effect_limit=effect), columns=len(tested))
+        item.name: _judged(
+            replace(item, corrected_p=min(1.0, parts * float(p)), effect_limit=effect), tests=parts * len(tested)
+        )
         for item, p in zip(found, corrected, strict=True)
     }
     return tuple(known.get(before.name) or _untested(before, after) for before, after in every)
@@ -100,7 +106,7 @@ def _missing(pairs: Sequence[tuple[ColumnProfile, ColumnProfile]]) -> Iterator[t
             yield first, second
 
 
-def _column(before: ColumnProfile, after: ColumnProfile, *, columns: int) -> ColumnDrift:
+def _column(before: ColumnProfile, after: ColumnProfile, *, risk: float) -> ColumnDrift:
     """The figures of a column, without its verdict."""
     counts = np.array(before.counts), np.array(after.counts)
     if before.kind == "number":
@@ -120,7 +126,7 @@ def _column(before: ColumnProfile, after: ColumnProfile, *, columns: int) -> Col
         statistic=statistic,
         p=p,
         psi=float(index(*coarse)),
-        psi_limit=index_limit(coarse[0], after.rows, risk=RISK / columns),
+        psi_limit=index_limit(coarse[0], after.rows, risk=risk),
         effect=effect,
         others=after.others if before.counts[-1] == 0 else (),
         bars=Bars(
@@ -131,14 +137,14 @@ def _column(before: ColumnProfile, after: ColumnProfile, *, columns: int) -> Col
     )
 
 
-def _judged(found: ColumnDrift, *, columns: int) -> ColumnDrift:
+def _judged(found: ColumnDrift, *, tests: int) -> ColumnDrift:
     """The column with its verdict."""
     p, effect, psi, limit = found.corrected_p, found.effect, found.psi, found.psi_limit
     if p is None or effect is None or psi is None or limit is None:  # pragma: no cover (a tested column has all)
         return found
     if p <= RISK and effect >= found.effect_limit and psi > limit:
         return replace(found, verdict="drifted")
-    least = math.log(2 * columns / RISK) / 2 / SHIFT**2
+    least = math.log(2 * tests / RISK) / 2 / SHIFT**2
     together = found.rows[0] * found.rows[1] / sum(found.rows)
     if together < least:
         need = math.ceil(2 * least)
@@ -215,10 +221,17 @@ def _coarse(
             bins.edges[min(int(np.flatnonzero(places == place)[-1]), len(bins.edges) - 1)]
             for place in range(places[-1] + 1)
         ]
-        labels = [f"up to {end:.4g}" for end in ends[:-1]] + [f"above {ends[-2]:.4g}" if len(ends) > 1 else "all"]
+        labels = [f"up to {_short(end)}" for end in ends[:-1]] + [
+            f"above {_short(ends[-2])}" if len(ends) > 1 else "all"
+        ]
     counts = [np.bincount(places, weights=side, minlength=len(labels)).astype(int) for side in (before, after)]
     kept = counts[0] + counts[1] > 0
     if not kept.any():
         return tuple(labels), (counts[0], counts[1])
     shown = tuple(label for label, keep in zip(labels, kept, strict=True) if keep)
     return shown, (counts[0][kept], counts[1][kept])
+
+
+def _short(number: float) -> str:
+    """A number with four digits, or all digits before the decimal point."""
+    return f"{number:.0f}" if SHORTEST <= abs(number) < LONGEST else f"{number:.4g}"

@@ -90,9 +90,8 @@ def _number(name: str, values: Float[np.ndarray, " rows"]) -> ColumnProfile | No
     known = np.sort(values[np.isfinite(values)])
     if not len(known):
         return None
-    shares = np.arange(1, BINS) / BINS
-    places = np.ceil(shares * len(known)).astype(int) - 1
-    edges = np.unique(known[np.maximum(places, 0)])
+    places = (np.arange(1, BINS) * len(known) + BINS - 1) // BINS - 1
+    edges = np.unique(known[places])
     if len(edges) < BINS // 4:  # few different numbers: each is the end of a bin
         different = np.unique(known)
         edges = different if len(different) <= BINS else edges

@@ -75,7 +75,7 @@ def judge(  # noqa: PLR0913 (what is compared, by which limits, and how it is ca
 ) -> Drift:
     """Compare each part with the reference. `names` are the reference and the later data in words."""
     known = {item.name: item for item in reference}
-    found = tuple(_part(known, item, effect=effect) for item in parts)
+    found = tuple(_part(known, item, effect=effect, parts=max(1, len(parts) - 1) if item.name else 1) for item in parts)
     return Drift(
         reference=names[0],
         current=names[1],
@@ -87,8 +87,8 @@ def judge(  # noqa: PLR0913 (what is compared, by which limits, and how it is ca
     )
 
 
-def _part(known: Mapping[str, ColumnProfile], item: Rows, *, effect: float) -> Part:
-    columns = compare([known[column.name] for column in item.columns], item.columns, effect=effect)
+def _part(known: Mapping[str, ColumnProfile], item: Rows, *, effect: float, parts: int) -> Part:
+    columns = compare([known[column.name] for column in item.columns], item.columns, effect=effect, parts=parts)
     tested = [column for column in columns if column.p is not None]
     drifted = tuple(column.name for column in tested if column.verdict == "drifted")
     share = len(drifted) / len(tested) if tested else None

@@ -3,6 +3,7 @@
 Cells are not checked one by one, as in a table for training: what is no number counts as missing, and is counted.
 """
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +45,8 @@ class StreamedColumns:
 
     def __init__(self, source: Source, *, kinds: Mapping[str, Kind] | None = None) -> None:
         self.source, self.unread = source, dict[str, int]()
-        first = next(_frames(source, rows=LOOKED_AT, words=()), None)
-        if first is None:
+        first = _first(source)
+        if first is None or not len(first):
             raise DataError(f"{source.path}: found no row, expected a table with a header and rows")
         self.names = tuple(map(str, first.columns))
         missing = [name for name in kinds or () if name not in self.names]
@@ -68,6 +69,20 @@ class StreamedColumns:
         found = _as_numbers(column)
         self.unread[name] = self.unread.get(name, 0) + int(np.isnan(found).sum() - column.isna().sum())
         return found
+
+
+def _first(source: Source) -> "pd.DataFrame | None":
+    """The first rows; None if there are none. Raises DataError also for rows with more cells than names."""
+    from pandas.errors import ParserWarning
+
+    try:
+        with warnings.catch_warnings(action="error", category=ParserWarning):
+            return next(_frames(source, rows=LOOKED_AT, words=()), None)
+    except ParserWarning:
+        raise DataError(
+            f"{source.path}, line 2: found more cells than names in the header, expected one name for each cell; a "
+            "cell that contains the separator needs quotes"
+        ) from None
 
 
 def _kind(column: "pd.Series[Any]") -> Kind:

@@ -11,6 +11,7 @@ from bench.report.figures import Row, short
 
 SIDES = {"reference": "#777777", "later data": "#B23A00"}
 MOST = 40  # columns
+BAR = 8  # pixels
 
 
 def histograms() -> dict[str, Any]:
@@ -19,7 +20,7 @@ def histograms() -> dict[str, Any]:
     axis = alt.Axis(title=None, labelAngle=-50, labelLimit=90, labelOverlap="parity")
     bars = (
         alt.Chart()
-        .mark_bar()
+        .mark_bar(size=BAR)
         .encode(
             x=alt.X("bin:N", sort=BY_PLACE, axis=axis),
             xOffset=alt.XOffset("side:N", sort=[*SIDES]),
