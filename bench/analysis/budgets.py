@@ -95,19 +95,23 @@ def check(
             for check in _checks(budget, known, able, named=named, unknown=line)
         )
     )
-    verdicts = {item.verdict for item in found}
+    return Checks(
+        checks=found,
+        exit_code=exit_code(found),
+        skipped=_skipped(budgets, tried, named),
+        absent=_absent(budgets, tried),
+    )
+
+
+def exit_code(checks: Sequence[Check]) -> int:
+    """3 if a limit is broken, else 6 if a limit has no measured value, else 0."""
+    verdicts = {item.verdict for item in checks}
     holds = {
         ExitCode.REGRESSED: "BROKEN" in verdicts,
         ExitCode.NOTHING_MEASURED: "not measured" in verdicts,
         ExitCode.DONE: True,
     }
-    exit_code = next(code for code in PRECEDENCE if holds.get(code))
-    return Checks(
-        checks=found,
-        exit_code=exit_code,
-        skipped=_skipped(budgets, tried, named),
-        absent=_absent(budgets, tried),
-    )
+    return next(code for code in PRECEDENCE if holds.get(code))
 
 
 def unknown_names(

@@ -23,73 +23,55 @@ TABLES = "Tables"
 MODEL = "Models"
 
 
+Reference = Annotated[
+    Path,
+    typer.Argument(
+        metavar="REFERENCE", help="A saved model, a table (CSV or Parquet), or a profile written by --save-profile."
+    ),
+]
+Current = Annotated[
+    str,
+    typer.Argument(
+        metavar="CURRENT", help="The later data: a table, or whatever `levelfield predict` takes for the model."
+    ),
+]
+BY = Help(
+    "Judge each value of a column by itself, or each period of a column of dates: day, week, month, quarter, year.",
+    "COLUMN[:PERIOD]",
+    COMPARE,
+    shown="all rows together",
+)
+EFFECT = Help("The smallest effect that counts as drift.", "NUMBER", COMPARE)
+SHARE = Help("The share of the columns that may drift.", "NUMBER", COMPARE)
+COLUMNS = Help("Compare only these columns.", "NAMES", TABLES, shown="all")
+WITHOUT = Help("Leave these columns out.", "NAMES", TABLES, shown="none")
+SEPARATOR = Help("The sign between two cells of a CSV file.", "SIGN", TABLES)
+DECIMAL = Help("The sign before decimals in a CSV file.", "SIGN", TABLES)
+SAVE = Help("Write the profile of REFERENCE, which can stand in its place.", "FILE", TABLES, shown="none")
+RETRAIN = Help(
+    "The accuracy, or the mean absolute error, at which to train again.",
+    "NUMBER",
+    MODEL,
+    shown="an error 25 % above that on the test data",
+)
+FRAMEWORK = Help("The framework that predicts.", "NAME", MODEL, shown="the one that trained it")
+
+
 def drift(  # noqa: PLR0913 (the options of the command)
-    reference: Annotated[
-        Path,
-        typer.Argument(
-            metavar="REFERENCE",
-            help="A saved model, a table (CSV or Parquet), or a profile written by --save-profile.",
-        ),
-    ],
-    current: Annotated[
-        str,
-        typer.Argument(
-            metavar="CURRENT", help="The later data: a table, or whatever `levelfield predict` takes for the model."
-        ),
-    ],
+    reference: Reference,
+    current: Current,
     *,
-    by: Annotated[
-        str,
-        as_option(
-            "by",
-            Help(
-                "Judge each value of a column by itself, or each period of a column of dates: day, week, month, "
-                "quarter, year.",
-                "COLUMN[:PERIOD]",
-                COMPARE,
-                shown="all rows together",
-            ),
-        ),
-    ] = "",
-    columns: Annotated[
-        str, as_option("columns", Help("Compare only these columns.", "NAMES", TABLES, shown="all"))
-    ] = "",
-    without: Annotated[str, as_option("without", Help("Leave these columns out.", "NAMES", TABLES, shown="none"))] = "",
-    effect: Annotated[
-        float, as_option("effect", Help("The smallest effect that counts as drift.", "NUMBER", COMPARE))
-    ] = 0.1,
-    max_share: Annotated[
-        float, as_option("max_share", Help("The share of the columns that may drift.", "NUMBER", COMPARE))
-    ] = 0.0,
-    retrain_at: Annotated[
-        float | None,
-        as_option(
-            "retrain_at",
-            Help(
-                "The accuracy, or the mean absolute error, at which to train again.",
-                "NUMBER",
-                MODEL,
-                shown="an error 25 % above that on the test data",
-            ),
-        ),
-    ] = None,
-    separator: Annotated[
-        str, as_option("separator", Help("The sign between two cells of a CSV file.", "SIGN", TABLES))
-    ] = ",",
-    decimal: Annotated[
-        str, as_option("decimal", Help("The sign before decimals in a CSV file.", "SIGN", TABLES))
-    ] = ".",
-    framework: Annotated[
-        str | None,
-        as_option("framework", Help("The framework that predicts.", "NAME", MODEL, shown="the one that trained it")),
-    ] = None,
+    by: Annotated[str, as_option("by", BY)] = "",
+    effect: Annotated[float, as_option("effect", EFFECT)] = 0.1,
+    max_share: Annotated[float, as_option("max_share", SHARE)] = 0.0,
+    columns: Annotated[str, as_option("columns", COLUMNS)] = "",
+    without: Annotated[str, as_option("without", WITHOUT)] = "",
+    separator: Annotated[str, as_option("separator", SEPARATOR)] = ",",
+    decimal: Annotated[str, as_option("decimal", DECIMAL)] = ".",
+    save_profile: Annotated[Path | None, as_option("save_profile", SAVE)] = None,
+    retrain_at: Annotated[float | None, as_option("retrain_at", RETRAIN)] = None,
+    framework: Annotated[str | None, as_option("framework", FRAMEWORK)] = None,
     device: Annotated[str, as_option("device", DEVICE._replace(metavar="NAME", group=MODEL))] = "cpu",
-    save_profile: Annotated[
-        Path | None,
-        as_option(
-            "save_profile", Help("Write the profile of REFERENCE, which can stand in its place.", "FILE", TABLES)
-        ),
-    ] = None,
     form: Annotated[str, as_option("format", Help(f"One of {', '.join(FORMATS)}.", "NAME"))] = "terminal",
     reports: Reports = Path("reports"),
 ) -> None:

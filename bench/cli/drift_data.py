@@ -130,6 +130,9 @@ def parts(known: Reference, asked: Asked) -> "tuple[tuple[Rows, ...], tuple[str,
         found.add(observed, scores=observed.get("(scores)"))
         return found.found(), tuple(remarks)
     table = _table(asked, known, inputs)
+    if known.about is not None and known.about.dataset.get("kind") == "series":
+        observed = {name: _after_window(values, known.about) for name, values in observed.items()}
+        remarks.append("Rows of a series depend on each other, so p values are too small: judge by the effect.")
     _fill(found, table, observed, column=column, period=period)
     unread = [
         f"{asked.current}: {count} cells of {name} are no numbers, and count as missing."
@@ -137,6 +140,15 @@ def parts(known: Reference, asked: Asked) -> "tuple[tuple[Rows, ...], tuple[str,
         if count
     ]
     return found.found(), (*known.remarks, *remarks, *unread)
+
+
+def _after_window(values: "np.ndarray", about: "SavedModel") -> "np.ndarray":
+    """The outputs of windows (windows,), each in the last row of its window; the rows before the first have none."""
+    import numpy as np
+
+    nothing = None if values.dtype == object else np.nan
+    steps = about.description.sample_shape[0]
+    return np.concatenate([np.full(steps - 1, nothing, dtype=values.dtype), values])
 
 
 def _fill(

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, AliasChoices, Field, ValidationInfo
 from pydantic.dataclasses import dataclass
 
+from bench.records.use_budget import DriftBudget, LogBudget
 from bench.workload.axes import Load, Mode, Scenario
 from bench.workload.recipe import METRICS, impossible
 from bench.workload.toml_types import Positive, Size, from_toml
@@ -141,10 +142,19 @@ class Budgets:
     """A file of budgets.
 
     Attributes:
-        budget: The budgets, each a table `[[budget]]`.
+        budget: The budgets of runs, each a table `[[budget]]`.
+        drift: Limits for `levelfield check --drift FILE`.
+        log: Limits for `levelfield check --log FILE`.
     """
 
-    budget: Annotated[tuple[Budget, ...], Field(min_length=1)]
+    budget: tuple[Budget, ...] = ()
+    drift: DriftBudget | None = None
+    log: LogBudget | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a file without a budget."""
+        if not self.budget and self.drift is None and self.log is None:
+            raise ValueError("found no budget, expected [[budget]], [drift] or [log]")
 
 
 _QUALITY = {name: better for task in METRICS.values() for name, better in task.items()}

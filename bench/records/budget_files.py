@@ -13,11 +13,16 @@ PLACE = re.compile(r"^budget\[(\d+)\](\.?)")
 
 
 def load_budgets(path: Path) -> tuple[Budget, ...]:
-    """The budgets of a TOML file; raises UsageError with file, key, what was found and what is expected."""
+    """The budgets of runs in a TOML file; raises UsageError like `load_budget_file`."""
+    return load_budget_file(path).budget
+
+
+def load_budget_file(path: Path) -> Budgets:
+    """All budgets of a TOML file; raises UsageError with file, key, what was found and what is expected."""
     try:
-        return TypeAdapter(Budgets).validate_python(read_toml(path)).budget
+        return TypeAdapter(Budgets).validate_python(read_toml(path))
     except ValidationError as error:
-        lines = (PLACE.sub(_numbered, line) for line in mistakes("", error, kind=Budgets))
+        lines = (PLACE.sub(_numbered, line).removeprefix(": ") for line in mistakes("", error, kind=Budgets))
         raise UsageError(f"{path}: {'; '.join(lines)}") from None
 
 

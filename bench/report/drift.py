@@ -40,7 +40,6 @@ HISTOGRAMS = (
     "Histograms: for numbers each bar of the reference is a tenth of its rows, so later data would be level too."
 )
 INTERVALS = f"In brackets: the {CONFIDENCE:.0%} interval. Train again if all of it is beyond the limit."
-SERIES = "Rows of a series depend on each other, which makes p values too small: judge by the effect."
 
 
 def report(found: Drift) -> Report:

@@ -1,6 +1,7 @@
 """Collects later data chunk by chunk: all rows together, and each period or group by itself."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import final
 
 import numpy as np
@@ -60,7 +61,7 @@ class Parts:
             )
 
     def found(self) -> tuple[Rows, ...]:
-        """All rows, then the parts by their names."""
+        """All rows, then the parts by name. Rows before the first window of a series have no output and no gap."""
         return (self._rows("", self._whole), *(self._rows(name, self._parts[name]) for name in sorted(self._parts)))
 
     def _rows(self, name: str, part: "_Part") -> Rows:
@@ -68,7 +69,8 @@ class Parts:
         judged: Quality | None = None
         if len(known) and self._limit is not None:
             judged = quality.of_scores(self._metric, known, self._limit)
-        return Rows(name=name, rows=part.rows, columns=part.columns, quality=judged)
+        columns = [replace(item, missing=0) if item.group == "output" else item for item in part.columns]
+        return Rows(name=name, rows=part.rows, columns=columns, quality=judged)
 
 
 @final

@@ -13,11 +13,34 @@ import pytest
 
 from bench.run.worker_client import ROOT
 from bench.workload import saved_model
+from bench.workload.workload import load_workload
 from tests.bench.cli.conftest import Command
 from tests.bench.run.scripted_workers import Script, worked
 from tests.bench.workloads import job, workload
 
 LIMIT_S = 60.0
+SERIES = """
+name = "walk"
+title = "a noisy sine"
+
+[dataset]
+kind = "series"
+path = "walk.csv"
+target = "level"
+time = "step"
+steps = 12
+horizon = 1
+standardise = true
+
+[model]
+family = "lstm"
+layers = [{ units = 4 }]
+
+[recipe]
+optimizer = { name = "adam", learning_rate = 0.02 }
+batch_size = 32
+epochs = 3
+"""
 WORKLOAD = """
 name = "flats"
 title = "prices of flats"
@@ -43,7 +66,7 @@ epochs = 10
 """
 ROWS = 1_500
 FOLDERS = [os.environ.get("LEVELFIELD_DATA", ""), str(Path(__file__).parents[3].parent / "shared" / "data")]
-HOUSES = next((path for folder in FOLDERS if (path := Path(folder, "kc-house", "kc_house_data.csv")).is_file()), None)
+HOUSES = [path for folder in FOLDERS if (path := Path(folder, "kc-house", "kc_house_data.csv")).is_file()]
 
 
 def in_one_line(text: str) -> str:
@@ -235,13 +258,39 @@ def test_a_model_of_a_table_is_compared_month_by_month(levelfield: Command, cach
     assert (refused.code, "expected a table (.csv or .parquet)" in refused.err) == (2, True)
 
 
+def walk(seed: int, *, scale: float = 1.0) -> pd.DataFrame:
+    noise = np.random.default_rng(seed).normal(0, 0.2, 600)
+    return pd.DataFrame({"step": np.arange(600), "level": scale * (np.sin(np.arange(600) / 10) + noise)})
+
+
+@pytest.mark.usefixtures("_asked_here")
+def test_the_outputs_for_a_series_belong_to_the_last_row_of_each_window(
+    levelfield: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, table in (("walk", walk(0)), ("later", walk(1)), ("wider", walk(1, scale=2.0))):
+        table.to_csv(f"{name}.csv", index=False)
+    Path("walk.toml").write_text(SERIES)
+    series = load_workload("walk.toml")
+    result = worked(job(series, tmp_path / "job.log", purpose="learning") | {"models": str(tmp_path)}, LIMIT_S)
+    assert result["outcome"] == "ok"
+    model = tmp_path / "walk-pytorch-cpu-seed0"
+    found = json.loads(levelfield("drift", model, "wider.csv", "--format", "json").out)
+    rows = {item["name"]: item["rows"][1] for item in found["parts"][0]["columns"]}
+    assert rows == {"level": 600, "predicted": 600 - 11}
+    assert set(found["parts"][0]["drifted"]) == {"level", "predicted"}
+    assert found["parts"][0]["quality"]["samples"] == 600 - 12
+    assert "judge by the effect" in found["remarks"][0]
+    assert json.loads(levelfield("drift", model, "later.csv", "--format", "json").out)["parts"][0]["drifted"] == []
+
+
 if HOUSES:
 
     def test_king_county_a_planted_change_of_one_column_is_found_and_nothing_else(
         levelfield: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
-        table = pd.read_csv(HOUSES).sample(frac=1.0, random_state=1)
+        table = pd.read_csv(HOUSES[0]).sample(frac=1.0, random_state=1)
         before, after = table[: len(table) // 2], table[len(table) // 2 :].copy()
         before.to_csv("before.csv", index=False)
         after.to_csv("after.csv", index=False)

@@ -31,8 +31,13 @@ def test_a_budget_names_its_framework_and_the_former_key_is_still_accepted(tmp_p
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"budgets.toml: budget: found nothing, expected a value"),
-        ("budget = []", r"budgets.toml: budget: found \[\], expected a list of length 1 or more"),
+        ("", r"budgets.toml: found no budget, expected \[\[budget\]\], \[drift\] or \[log\]"),
+        ("budget = []", r"budgets.toml: found no budget, expected \[\[budget\]\], \[drift\] or \[log\]"),
+        (
+            "[drift]",
+            r"budgets.toml: drift: found no limit, expected one of drifted_share, outputs_share, accuracy, mae",
+        ),
+        ("[log]\nerrors_share = 2.0", r"budgets.toml: log.errors_share: found 2.0, expected a number of at most 1"),
         (
             '[[budget]]\nworkload = "a"',
             r"toml: \[\[budget\]\] 1: found no limit, expected one of latency_p50_ms, ",
