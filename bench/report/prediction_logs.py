@@ -45,7 +45,6 @@ def _models(found: PredictionLogs) -> Table:
         Column(title="predictions"),
         Column(title="rate", unit="1/s"),
         Column(title="errors"),
-        Column(title="share of errors"),
         *(Column(title=title) for title, _ in LATENCIES),
         Column(title="calls"),
         Column(title="mean confidence"),
@@ -67,8 +66,7 @@ def _figures(item: LogSummary) -> tuple[Entry, ...]:
     return (
         Entry(formatting.grouped(item.predictions), item.predictions),
         _significant(item.rate_per_s),
-        Entry(formatting.grouped(item.errors), item.errors),
-        _share(item.errors_share),
+        _with_share(item),
         *(_latency(item, name) for _, name in LATENCIES),
         Entry(formatting.grouped(item.calls), item.calls),
         Entry(formatting.score(item.mean_confidence), item.mean_confidence),
@@ -154,6 +152,12 @@ def _latency(item: LogSummary, name: str) -> Entry:
 
 def _share(value: float | None) -> Entry:
     return Entry(formatting.UNKNOWN if value is None else formatting.share(value), value)
+
+
+def _with_share(item: LogSummary) -> Entry:
+    """How many errors there are: `12 (1.3%)`."""
+    share = f" ({formatting.share(item.errors_share)})" if item.errors and item.errors_share else ""
+    return Entry(f"{formatting.grouped(item.errors)}{share}", item.errors)
 
 
 def _significant(value: float | None) -> Entry:

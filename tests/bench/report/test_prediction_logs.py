@@ -27,7 +27,7 @@ def test_each_model_is_a_row_with_its_figures() -> None:
     found = made(line(0.0, latency_ms=4.0), line(1.0), line(1.5, error="no memory", latency_ms=None, framework="flax"))
     models = table(found, "Models")
     assert [(row["framework"], row["predictions"], row["errors"]) for row in texts(models)] == [
-        ("flax", "0", "1"),
+        ("flax", "0", "1 (100.0%)"),
         ("pytorch", "2", "0"),
     ]
     assert texts(models)[1]["p50"] == "3.00 ms"
