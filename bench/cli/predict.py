@@ -10,6 +10,7 @@ import typer
 from bench.cli.console import FAILED, USAGE, errors, fail, note, write
 from bench.cli.devices import check_devices
 from bench.cli.options import as_option
+from bench.cli.prediction_log import Log, LogFile, LogInputs, LogSize, failures_logged, wanted
 from bench.plan.options import DEVICE, Help
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 LIMIT_S = 600.0
 
 
-def predict(
+def predict(  # noqa: PLR0913 (the options of the command)
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A folder written by `levelfield run --save-models`.")],
     data: Annotated[
         str,
@@ -37,22 +38,28 @@ def predict(
         Path | None, as_option("output", Help("Write the CSV into this file.", "FILE", shown="print it"))
     ] = None,
     device: Annotated[str, as_option("device", DEVICE._replace(metavar="NAME", group=None))] = "cpu",
+    batch_size: Annotated[
+        int | None, as_option("batch_size", Help("How many samples are predicted in one call.", "N", shown="500"))
+    ] = None,
+    log: LogFile = None,
+    log_inputs: LogInputs = False,
+    log_size: LogSize = None,
 ) -> None:
     """Predict with a saved model, in any framework; prints CSV.
 
-    If the data have labels, the quality of the predictions is printed too.
+    If the data have labels, the quality of the predictions is printed too. With --log each prediction is also a line
+    of JSON with its latency, for programs that collect logs.
     """
     from bench.workload import saved_model
 
-    about = saved_model.read(model)
+    if batch_size is not None and batch_size < 1:
+        fail(f"--batch-size: found {batch_size}, expected a whole number of at least 1", USAGE)
+    logged = wanted(log, model, inputs=log_inputs, size=log_size, device=device)
+    with failures_logged(logged):
+        about = saved_model.read(model)
     contender = chosen_contender(framework, about)
-    with TemporaryDirectory(prefix="levelfield-") as folder:
-        logs, answers = Path(folder), Path(folder) / "answers.csv"
-        question = {"kind": "predict", "folder": str(model), "data": data, "output": str(answers)}
-        result = asked_of_worker(contender, device, question, logs=logs)
-        if result["outcome"] != "ok":
-            fail(str(result["error"]), result.get("exit_code", FAILED))
-        text = answers.read_text("utf-8")
+    question = {"kind": "predict", "folder": str(model), "data": data, "batch_size": batch_size}
+    result, text = _answered(contender, device, question, logged)
     try:
         (write if output is None else output.write_text)(text)
     except OSError as error:
@@ -61,6 +68,23 @@ def predict(
         note(f"note: {remark}")
     who = f"{about.workload}, trained by {about.contender}, predicted by {contender}"
     note(f"{who} from {result['source']}: {_scored(result)}")
+
+
+def _answered(
+    contender: "Contender", device: str, question: dict[str, Any], log: Log | None
+) -> tuple[dict[str, Any], str]:
+    """What the worker says of its predictions, and these as CSV."""
+    with TemporaryDirectory(prefix="levelfield-") as folder:
+        logs, answers = Path(folder), Path(folder) / "answers.csv"
+        predictions = None if log is None else log.job(str(contender))
+        question |= {"output": str(answers), "predictions": predictions}
+        result = asked_of_worker(contender, device, question, logs=logs)
+        text = answers.read_text("utf-8") if result["outcome"] == "ok" else ""
+    if result["outcome"] != "ok":
+        if log is not None and "exit_code" not in result:  # the worker died, and has logged nothing of it
+            log.failed(str(result["error"]), str(contender))
+        fail(str(result["error"]), result.get("exit_code", FAILED))
+    return result, text
 
 
 def _scored(result: Mapping[str, Any]) -> str:
@@ -87,7 +111,7 @@ def chosen_contender(name: str | None, about: "SavedModel") -> "Contender":
     return contender
 
 
-def asked_of_worker(contender: "Contender", device: str, question: dict[str, str], *, logs: Path) -> dict[str, Any]:
+def asked_of_worker(contender: "Contender", device: str, question: dict[str, Any], *, logs: Path) -> dict[str, Any]:
     """The answer of a worker process of this framework, on one device."""
     from bench.plan import option_values
     from bench.records.environment import available_cores

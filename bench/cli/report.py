@@ -8,6 +8,7 @@ from bench.cli.console import FAILED, USAGE, Reports, Results, Runs, fail, note,
 from bench.cli.options import as_option
 from bench.cli.page import make_page, show_page, without_folders
 from bench.cli.page_files import write_pages
+from bench.cli.report_log import Every, LogFiles, report_logs
 from bench.cli.stored_runs import at, known_noise, read
 from bench.cli.verdicts import PAGES
 from bench.plan.options import Help
@@ -27,6 +28,8 @@ def report(  # noqa: PLR0913 (the options of the command)
     view: Annotated[
         str, as_option("view", Help("How the HTML page opens: what its address has after the #.", "NAME=VALUE&..."))
     ] = "",
+    log: LogFiles = None,
+    every: Every = None,
     results: Results = Path("results"),
     reports: Reports = Path("reports"),
 ) -> None:
@@ -37,6 +40,8 @@ def report(  # noqa: PLR0913 (the options of the command)
     from bench.report import markdown
     from bench.report.page.view import checked
 
+    if log or every is not None:
+        report_logs(log, every=every, form=form, beside=_of_runs(runs, last=last, full=full, view=view))
     one_of("--format", form, (*PAGES, *FOREIGN))
     if last and runs:
         fail(f"--last: found {', '.join(runs)} beside it, expected no other run", USAGE)
@@ -66,6 +71,12 @@ def report(  # noqa: PLR0913 (the options of the command)
         written = write_pages(page, reports=reports, view=view)
     note(f"report: {written}")
     raise SystemExit(code if written.is_whole else FAILED)
+
+
+def _of_runs(runs: Sequence[str] | None, *, last: bool, full: bool, view: str) -> list[str]:
+    """The arguments that ask for stored runs."""
+    named = {"--last": last, "--full": full, "--view": view}
+    return [*(runs or ()), *(name for name, given in named.items() if given)]
 
 
 def _exported(records: Sequence["Record"], form: str) -> str:

@@ -19,7 +19,7 @@ from bench.errors import BenchError, UnavailableError
 from bench.records.measurement import Measurement
 from bench.records.record import Case, to_json
 from bench.records.trace_files import write_trace
-from bench.worker import data_parallel_trace, prediction
+from bench.worker import data_parallel_trace, prediction, prediction_log
 from bench.worker.layer_outputs import look
 from bench.worker.measure import dispatch, memory, peak_rates, timing_server, under_load
 from bench.worker.measure.block import collector_off
@@ -186,9 +186,10 @@ def _serve(job: Job, emit: Emit, receive: Receive) -> Message:
 
 def _predict(job: Job, emit: Emit, receive: Receive) -> Message:  # noqa: ARG001 (jobs are called alike)
     """Write the predictions of a saved model to a CSV file."""
-    found = prediction.predict(
-        job["framework"], Path(job["folder"]), job["data"], device=job["device"], threads=job["threads"]
-    )
+    folder, device = Path(job["folder"]), job["device"]
+    about = {"device": device, "threads": job["threads"], "batch_size": job.get("batch_size")}
+    with prediction_log.opened(job.get("predictions"), folder, device=device, explain=_one_line) as log:
+        found = prediction.predict(job["framework"], folder, job["data"], log=log, **about)
     found.table.to_csv(job["output"], index=False)
     told: Message = {"source": found.source, "quality": found.quality, "remarks": list(found.remarks)}
     told |= {"labelled": found.labelled, "samples": len(found.table)}

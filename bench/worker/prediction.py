@@ -17,9 +17,10 @@ from bench.errors import BenchError, UsageError
 from bench.records import profile_files
 from bench.records.column_profile import Profile
 from bench.records.record import Case
-from bench.worker import labelled_files, observed_columns, quality_metrics
+from bench.worker import labelled_files, observed_columns, prediction_log, quality_metrics
 from bench.worker.labelled_files import PARTS, Samples
-from bench.worker.measure.inference import logits_of
+from bench.worker.measure.inference import EVALUATION_BATCH, logits_of
+from bench.worker.prediction_log import PredictionLog
 from bench.worker.prepared_workload import SINGLE, PreparedWorkload, load_adapter, network_inputs, network_module
 from bench.workload import saved_model
 from bench.workload.model_families import Weights
@@ -119,11 +120,21 @@ def observe(framework: str, folder: Path, data: str, *, device: str, threads: in
     return {**inputs, **observed_columns.of_outputs(found.table), SCORES: observed_columns.scores(found.table)}
 
 
-def predict(framework: str, folder: Path, data: str, *, device: str, threads: int) -> Predictions:
+def predict(  # noqa: PLR0913 (what a request has)
+    framework: str,
+    folder: Path,
+    data: str,
+    *,
+    device: str,
+    threads: int,
+    batch_size: int | None = None,
+    log: PredictionLog | None = None,
+) -> Predictions:
     """The predictions of a saved model for `data`: a part of its data set, or a file with samples of the same kind.
 
     The file is like the one of the training, and its values are as they were before they were prepared. If it has
-    the target too, the predictions are scored by it. Raises UsageError or DataError for a wrong folder or file.
+    the target too, the predictions are scored by it. `batch_size` samples are predicted in one call, and each call is
+    written to `log`. Raises UsageError or DataError for a wrong folder or file.
     """
     about = saved_model.read(folder)
     samples = _samples(_part(about, data)) if data in PARTS else labelled_files.read(Path(data), about)
@@ -132,7 +143,12 @@ def predict(framework: str, folder: Path, data: str, *, device: str, threads: in
     own = framework == about.contender.partition("/")[0]
     model = _loaded(adapter, framework, folder, about, own=own)
     adapter.prepare(model, plain(about.recipe, UNUSED))
-    logits = logits_of(adapter, network_inputs(samples.inputs, about.family, about.network(), dtype=SINGLE))
+    inputs = network_inputs(samples.inputs, about.family, about.network(), dtype=SINGLE)
+    size = batch_size or EVALUATION_BATCH
+    if log is None:
+        logits = logits_of(adapter, inputs, batch_size=size)
+    else:
+        logits = prediction_log.logits_of(adapter, inputs, about, batch_size=size, log=log)
     return Predictions(
         table=_table(about, logits, samples),
         source="its own file" if own else "the canonical weights",

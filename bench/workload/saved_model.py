@@ -9,6 +9,7 @@
 No pickle is ever written or read.
 """
 
+import hashlib
 import json
 import math
 import shutil
@@ -33,6 +34,7 @@ from bench.workload.recipe import Recipe
 
 FORMAT = 1
 ABOUT, WEIGHTS, PROFILE, FAMILY = "model.json", "weights.npz", "profile.json", "family"
+DIGITS = 16  # of a digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
@@ -131,6 +133,18 @@ def read(folder: Path) -> SavedModel:
     if wrong:
         raise UsageError(f"{path}: {wrong}; train the model again")
     return about
+
+
+def digest(folder: Path) -> str | None:
+    """The first 16 hex digits of the SHA-256 of `model.json` and `weights.npz`, one after the other.
+
+    `cat model.json weights.npz | sha256sum` begins with the same digits. None if one of the files cannot be read.
+    """
+    try:
+        content = [(folder / name).read_bytes() for name in (ABOUT, WEIGHTS)]
+    except OSError:
+        return None
+    return hashlib.sha256(b"".join(content)).hexdigest()[:DIGITS]
 
 
 def _misfit(about: SavedModel) -> str | None:

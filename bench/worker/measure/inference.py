@@ -55,10 +55,15 @@ def queries(adapter: Adapter, inputs: np.ndarray, *, batch_size: int, feed: Feed
     )
 
 
-def logits_of(adapter: Adapter, inputs: np.ndarray) -> np.ndarray:
+def logits_of(adapter: Adapter, inputs: np.ndarray, *, batch_size: int = EVALUATION_BATCH) -> np.ndarray:
     """The logits of all samples, by queries of equal size; the last is filled up with repeated samples, then cut."""
-    size = min(EVALUATION_BATCH, len(inputs))
-    count = -(-len(inputs) // size)
-    rows = cycle(len(inputs), count * size).reshape(count, size)
+    rows = equal_queries(len(inputs), batch_size)
     logits = [adapter.to_numpy(adapter.predict(adapter.put(inputs[query]))) for query in rows]
     return np.concatenate(logits)[: len(inputs)]
+
+
+def equal_queries(samples: int, batch_size: int) -> np.ndarray:
+    """The numbers of the samples in each query, in order; few samples are one query, and the last is filled up."""
+    size = min(batch_size, samples)
+    count = -(-samples // size)
+    return cycle(samples, count * size).reshape(count, size)
