@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from bench.report.page import drift_sheet
 from bench.report.page.sheet import Sheet, render
 from tests.bench.report.page.conftest import Open, serious
 from tests.bench.report.page.sheets import searches, slower_lstm
+from tests.bench.report.test_drift import drift_of
 
 pytestmark = pytest.mark.browser
 
@@ -87,4 +89,17 @@ def test_a_search_opens_to_its_timings(open_page: Open, tmp_path: Path) -> None:
 def test_axe_finds_nothing_serious(open_page: Open, tmp_path: Path, *, width: int, dark: bool, sheet: Any) -> None:  # noqa: ANN401
     page = open_page(sheet_file(tmp_path, sheet()), width=width, dark=dark)
     page.locator(".opener").first.click()
+    assert serious(page) == []
+
+
+def test_the_page_of_drift_has_its_answers_its_columns_and_their_histograms(open_page: Open, tmp_path: Path) -> None:
+    page = open_page(sheet_file(tmp_path, drift_sheet.sheet(drift_of(shifted="column 4", months=True))))
+    assert "1 of 20 tested columns: column 4" in page.locator(".answers").inner_text()
+    page.locator("[data-field='verdict']").select_option("drifted")
+    titles = [table.get_attribute("data-name") for table in page.locator("table[data-name]").all()]
+    (columns,) = (title for title in titles if title and title.startswith("Columns"))
+    assert [row[0].split()[-1] for row in rows(page, columns)] == ["4"]
+    page.locator("#charts figure").scroll_into_view_if_needed()
+    page.locator("#charts svg").wait_for()
+    assert "column 4: drifted" in page.locator("#charts svg").text_content()
     assert serious(page) == []
