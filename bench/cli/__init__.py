@@ -8,7 +8,22 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli import baseline, check, compare, demo, doctor, init, machines, predict, report, run, tune, verify, watch
+from bench.cli import (
+    baseline,
+    check,
+    compare,
+    demo,
+    doctor,
+    init,
+    machines,
+    models,
+    predict,
+    report,
+    run,
+    tune,
+    verify,
+    watch,
+)
 from bench.cli.console import INTERRUPTED, USAGE, fail, say_version, unsent_as_lines
 from bench.cli.examples import epilog
 from bench.cli.list import list_
@@ -66,6 +81,7 @@ for name, command, group in COMMANDS:
     app.command(name, epilog=epilog(name), rich_help_panel=group)(command)
 app.add_typer(init.app, name="init", epilog=epilog("init"), rich_help_panel=MEASURE)
 app.add_typer(baseline.app, name="baseline", epilog=epilog("baseline"), rich_help_panel=READ)
+app.add_typer(models.app, name="models", epilog=epilog("models"), rich_help_panel=USE)
 
 
 def main() -> None:

@@ -66,6 +66,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("levelfield predict MODEL new.csv --output answers.csv", "predictions for a file"),
         ("levelfield predict MODEL test --framework flax", "by another framework"),
     ),
+    "models": (
+        ("levelfield models list", "the networks that `run --save-models` has kept"),
+        ("levelfield models show production", "the model that has this tag"),
+        ("levelfield models tag MODEL production", "give it this tag, and take it from another model"),
+    ),
     "machines": (
         ("levelfield machines", "the machines of the Ray cluster that this machine is in"),
         ("levelfield run --executor ray", "send each workload of the suite to one of them"),

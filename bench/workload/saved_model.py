@@ -28,10 +28,10 @@ from bench.datasets.own_files.prepared_columns import Preparation
 from bench.errors import UsageError, expected, key_name, unknown, unreadable
 from bench.workload import frameworks, model_families, own_families
 from bench.workload.model_families import Spec, Weights
+from bench.workload.model_folders import ABOUT, FAMILY, WEIGHTS, WRITTEN_BY
 from bench.workload.recipe import Recipe
 
 FORMAT = 1
-ABOUT, WEIGHTS, FAMILY = "model.json", "weights.npz", "family"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
@@ -108,9 +108,7 @@ def read(folder: Path) -> SavedModel:
     try:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(
-            f"{path}: {unreadable(error)}, expected a file that `levelfield run --save-models` has written"
-        ) from None
+        raise UsageError(f"{path}: {unreadable(error)}, {WRITTEN_BY}") from None
     version = content.get("format") if isinstance(content, dict) else None
     if version != FORMAT:
         raise UsageError(
