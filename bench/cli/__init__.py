@@ -17,6 +17,7 @@ from bench.cli import (
     drift,
     init,
     machines,
+    models,
     predict,
     report,
     run,
@@ -82,6 +83,7 @@ for name, command, group in COMMANDS:
     app.command(name, epilog=epilog(name), rich_help_panel=group)(command)
 app.add_typer(init.app, name="init", epilog=epilog("init"), rich_help_panel=MEASURE)
 app.add_typer(baseline.app, name="baseline", epilog=epilog("baseline"), rich_help_panel=READ)
+app.add_typer(models.app, name="models", epilog=epilog("models"), rich_help_panel=USE)
 
 
 def main() -> None:

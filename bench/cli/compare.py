@@ -23,11 +23,12 @@ from bench.cli.console import (
     share_of,
     warn,
 )
+from bench.cli.notify import Notify, NotifyAlways, announced
 from bench.cli.options import as_option
 from bench.cli.page import without_folders
 from bench.cli.page_files import write_sheet
 from bench.cli.stored_runs import known_spreads, names
-from bench.cli.verdicts import VERDICT_FORMATS, VerdictFormat, show_verdicts
+from bench.cli.verdicts import VERDICT_FORMATS, VerdictFormat, news, plainly, show_verdicts
 from bench.plan.options import COMPARE, Help
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ def compare(  # noqa: PLR0913 (the options of the command)
     ] = False,
     threshold: Threshold = THRESHOLD_PERCENT,
     form: VerdictFormat = "terminal",
+    notify: Notify = None,
+    notify_always: NotifyAlways = False,
     results: Results = Path("results"),
     reports: Reports = Path("reports"),
 ) -> None:
@@ -87,18 +90,18 @@ def compare(  # noqa: PLR0913 (the options of the command)
     one_of("--format", form, VERDICT_FORMATS)
     share = share_of(threshold)
     unread: list[str] = []
-    before, after = _sides(baseline, candidate, results=results, self_check=self_check, unread=unread)
-    for line in unread:
-        warn(line)
-    found = _judged(before, after, results=results, threshold=share, subset=subset)
-    if found.exit_code == NOTHING:
-        warn(f"{baseline}, {candidate}: found nothing that was measured in both{_apart(found)}")
-    code = first_of(found.exit_code, FAILED if unread else 0)
-    report = _report(found, _title(before, after, halves=self_check), code=code, unread=unread)
-    show_verdicts(found, report, form)
-    write_sheet(lambda: _sheet(found, report, before, after), reports / PAGE)
-    _tell_of_planted(before.records, after.records, found)
-    raise SystemExit(code)
+    with announced(notify, _asked(baseline, candidate), always=notify_always) as lines:
+        before, after = _sides(baseline, candidate, results=results, self_check=self_check, unread=unread)
+        found = _judged(before, after, results=results, threshold=share, subset=subset)
+        if found.exit_code == NOTHING:
+            warn(f"{baseline}, {candidate}: found nothing that was measured in both{_apart(found)}")
+        code = first_of(found.exit_code, FAILED if unread else 0)
+        report = _report(found, _title(before, after, halves=self_check), code=code, unread=unread)
+        show_verdicts(found, report, form)
+        write_sheet(lambda: _sheet(found, report, before, after), reports / PAGE)
+        _tell_of_planted(before.records, after.records, found)
+        lines += [*map(without_folders, unread), *news(found, report)]
+        raise SystemExit(code)
 
 
 def _title(before: "Side", after: "Side", *, halves: bool) -> str:
@@ -135,6 +138,12 @@ def _judged(before: "Side", after: "Side", *, results: Path, threshold: float, s
     )
 
 
+def _asked(baseline: str, candidate: str | None) -> str:
+    """What is compared, in the words that were given: the same title in every run of the command."""
+    old, new = plainly(baseline.split(",")), "its halves" if candidate is None else plainly(candidate.split(","))
+    return f"levelfield compare: {old}, {new}"
+
+
 def _apart(found: "Comparison") -> str:
     return "".join(f"; {line}" for line in found.apart)
 
@@ -142,21 +151,25 @@ def _apart(found: "Comparison") -> str:
 def _sides(
     baseline: str, candidate: str | None, *, results: Path, self_check: bool, unread: list[str]
 ) -> "tuple[Side, Side]":
-    """Both sides: two runs, or the two halves of one. What could not be read goes to `unread`."""
+    """Both sides: two runs, or the two halves of one. A warning about what could not be read goes to `unread` too."""
     from bench.analysis.self_check import halves
     from bench.records.named_runs import Side, machine_of, read_side
 
     if self_check == (candidate is not None):
         found = f"{baseline!r}{f' and {candidate!r}' if candidate else ''}{' with --self-check' if self_check else ''}"
         fail(f"compare: found {found}, expected `compare BASELINE CANDIDATE` or `compare RUN --self-check`", USAGE)
+
+    def tell(line: str) -> None:
+        unread.append(line)
+        warn(line)
+
     olds = baseline.split(",")
     if candidate is None:
-        records = read_side(olds, results=results, warn=unread.append).records
+        records = read_side(olds, results=results, warn=tell).records
         first, second = halves(records)
         return Side(records=tuple(first)), Side(records=tuple(second))
-    news = candidate.split(",")
-    after = read_side(news, results=results, warn=unread.append)
-    before = read_side(olds, results=results, machine=machine_of(after.records), warn=unread.append)
+    after = read_side(candidate.split(","), results=results, warn=tell)
+    before = read_side(olds, results=results, machine=machine_of(after.records), warn=tell)
     if before.records == after.records:
         warn(f"{baseline} and {candidate} are the same run: nothing can differ")
     return before, after

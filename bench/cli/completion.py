@@ -50,6 +50,14 @@ def runs(context: typer.Context, incomplete: str) -> list[str]:
     return [name for name in ("latest", *found) if name.startswith(incomplete)]
 
 
+def models(context: typer.Context, incomplete: str) -> list[str]:
+    """The folders of saved models and their tags."""
+    from bench.records import model_versions
+
+    found = model_versions.names(Path(context.params.get("results") or "results"))
+    return [name for name in found if name.startswith(incomplete)]
+
+
 def _is_offered(path: Path) -> bool:
     return path.suffix == ".toml" or (path.is_dir() and not path.name.startswith("."))
 

@@ -57,17 +57,18 @@ def reference(asked: Asked) -> Reference:
     """The profile of a model, of a file that `--save-profile` has written, or of a table."""
     from bench.records import profile_files
     from bench.workload import saved_model
+    from bench.workload.model_folders import PROFILE
 
     path = asked.reference
     if path.is_dir():
         about = saved_model.read(path)
-        if not (path / saved_model.PROFILE).is_file():
+        if not (path / PROFILE).is_file():
             fail(
-                f"{path}: found no {saved_model.PROFILE}, expected the profile of the training data; train the model "
+                f"{path}: found no {PROFILE}, expected the profile of the training data; train the model "
                 "again with --save-models",
                 USAGE,
             )
-        found = Reference(profile=profile_files.read(path / saved_model.PROFILE), about=about)
+        found = Reference(profile=profile_files.read(path / PROFILE), about=about)
     elif path.suffix == ".json":
         found = Reference(profile=profile_files.read(path))
     else:

@@ -71,6 +71,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("levelfield drift MODEL new.csv", "also the model's outputs, and its quality if the answers are known"),
         ("levelfield drift MODEL new.csv --by date:month", "each month by itself"),
     ),
+    "models": (
+        ("levelfield models list", "the networks that `run --save-models` has kept"),
+        ("levelfield models show production", "the model that has this tag"),
+        ("levelfield models tag MODEL production", "give it this tag, and take it from another model"),
+    ),
     "machines": (
         ("levelfield machines", "the machines of the Ray cluster that this machine is in"),
         ("levelfield run --executor ray", "send each workload of the suite to one of them"),

@@ -42,9 +42,9 @@ class Log(NamedTuple):
     def failed(self, error: str, contender: str | None = None) -> None:
         """Log a request that failed before its worker could do so, or together with it."""
         from bench.records.prediction_writer import PredictionWriter, Source
-        from bench.workload import saved_model
+        from bench.workload import model_digest
 
-        name, digest = self.model.resolve().name, saved_model.digest(self.model)
+        name, digest = self.model.resolve().name, model_digest.of_folder(self.model)
         source = Source(model=name, model_digest=digest, workload=None, framework=contender, device=self.device)
         with PredictionWriter(self.path, source, size_bytes=self.size_bytes) as writer:
             writer.failed(error)

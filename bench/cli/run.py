@@ -228,6 +228,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     from bench.report import activity
     from bench.run import runner
     from bench.run.settings import RunSettings
+    from bench.workload.model_folders import MODELS
 
     say_what_is_left_out(request)
     warn_of_load()
@@ -240,7 +241,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         processes=request.selection.processes,
         limit_s=options.time_limit,
         logs=store.folder / LOGS,
-        models=store.folder / "artifacts" / "models" if options.save_models else None,
+        models=store.folder / MODELS if options.save_models else None,
         append=_keeper(store, options),
         next_order=store.next_order(),
         listen=lambda event: show_event(display, event),

@@ -1,6 +1,7 @@
 """How `compare`, `check` and `run --against` print what they found."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,6 +54,23 @@ def show_found(found: object, page: "Report", form: str, *, brief: bool = False)
         write(markdown.render(page))
     else:
         show(terminal.render(page, brief=brief))
+
+
+def news(found: "Comparison | Checks", page: "Report") -> list[str]:
+    """The title, and what got worse or is not kept; if that is nothing, the answers of the page."""
+    from bench.export import github
+
+    answers = [
+        f"{line.question} {'; '.join(f'{clause.who}: {clause.words}' for clause in line.clauses)}"
+        for part in page.answers
+        for line in part.lines
+    ]
+    return [page.title, *(github.problems(found) or answers)]
+
+
+def plainly(names: Sequence[str]) -> str:
+    """The names of runs or files as they were given, without folders."""
+    return ", ".join(Path(name).name or name for name in names)
 
 
 def _summarise(page: str) -> None:

@@ -35,6 +35,14 @@ def annotations(found: Comparison | Checks) -> str:
     return "".join(lines)
 
 
+def problems(found: Comparison | Checks) -> list[str]:
+    """A line for everything that became worse, or for every limit that is not kept; the worst first."""
+    if isinstance(found, Checks):
+        return _broken(found)
+    together = _common(found)
+    return [*_worse(found), *([together] if together else [])]
+
+
 def summary(page: str, *, before: int = 0) -> str:
     """What to add to a job's summary of so many bytes: the page, cut at the end of a line if it would not fit."""
     content = f"{page}\n".encode(errors="backslashreplace")

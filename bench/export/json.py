@@ -15,15 +15,16 @@ RENAMED = {"contender": "framework"}  # the key of readers, for the field of our
 
 def report(records: Sequence[Record]) -> str:
     """The long table of the CSV, with one object for each line."""
-    return _text([dict(zip(HEADER, line(figure), strict=True)) for figure in figures(records)])
+    return text([dict(zip(HEADER, line(figure), strict=True)) for figure in figures(records)])
 
 
 def render(found: Any) -> str:  # noqa: ANN401 (a dataclass of an analysis)
     """The result of an analysis with all its parts and the exit code."""
-    return _text(asdict(found))
+    return text(asdict(found))
 
 
-def _text(content: object) -> str:
+def text(content: object) -> str:
+    """Dictionaries, lists and numbers as JSON."""
     return json.dumps(_plain(content), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 

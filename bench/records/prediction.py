@@ -14,8 +14,7 @@ class Prediction:
         timestamp: When the call that predicted this sample had ended, in UTC.
         event: Always `prediction`.
         model: The name of the model's folder.
-        model_digest: The first 16 hex digits of the SHA-256 of `model.json` and `weights.npz`, one after the other.
-            None if a file could not be read.
+        model_digest: The digest of the model, as in `levelfield models list`. None if a file could not be read.
         workload: The workload that the model was trained on. None if the model could not be read.
         framework: The framework that predicts. None if it was not known yet.
         device: The device that predicts.

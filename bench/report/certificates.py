@@ -79,7 +79,8 @@ def _weights(proofs: Sequence[Certificate]) -> str:
     return WEIGHTS.format(others=" and ".join(peers)) if peers else ALONE
 
 
-def _status(certificate: Certificate) -> Status:
+def status_of(certificate: Certificate) -> Status:
+    """Whether there is a proof, and whether it holds."""
     if certificate.alone:
         return "missing"
     return "passed" if certificate.passed else "failed" if certificate.available else "unavailable"
@@ -92,7 +93,7 @@ def table(found: Certificates) -> Table:
         (
             Entry(workload),
             Entry(contender),
-            Entry(STATUS_WORDS[_status(certificate)]),
+            Entry(STATUS_WORDS[status_of(certificate)]),
             *(_largest(certificate, check) for check in checks),
         )
         for (workload, contender), certificate in found.items()

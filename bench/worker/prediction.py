@@ -24,6 +24,7 @@ from bench.worker.prediction_log import PredictionLog
 from bench.worker.prepared_workload import SINGLE, PreparedWorkload, load_adapter, network_inputs, network_module
 from bench.workload import saved_model
 from bench.workload.model_families import Weights
+from bench.workload.model_folders import PROFILE
 from bench.workload.recipe import plain
 from bench.workload.saved_model import FORMAT, SavedModel, Scale
 from bench.workload.update_rules import Sgd
@@ -71,7 +72,7 @@ def keep(subject: PreparedWorkload, case: Case, folder: Path, *, weights: Weight
 
     def files(draft: Path) -> None:
         _save(subject, weights, draft)
-        profile_files.write(_profile(subject, about, weights), draft / saved_model.PROFILE)
+        profile_files.write(_profile(subject, about, weights), draft / PROFILE)
 
     saved_model.write(folder, about, weights, native=files)
 

@@ -18,7 +18,7 @@ from bench.records.prediction_writer import NO_SAMPLE, PredictionWriter, Row, So
 from bench.worker import quality_metrics
 from bench.worker.measure.clock import now_ns
 from bench.worker.measure.inference import equal_queries
-from bench.workload import saved_model
+from bench.workload import model_digest, saved_model
 from bench.workload.saved_model import SavedModel
 
 DIGEST_BYTES = 8
@@ -74,7 +74,7 @@ def opened(
         return
     source = Source(
         model=folder.resolve().name,
-        model_digest=saved_model.digest(folder),
+        model_digest=model_digest.of_folder(folder),
         workload=_workload(folder),
         framework=asked["framework"],
         device=device,

@@ -9,7 +9,6 @@
 No pickle is ever written or read.
 """
 
-import hashlib
 import json
 import math
 import shutil
@@ -30,11 +29,10 @@ from bench.datasets.own_files.prepared_columns import Preparation
 from bench.errors import UsageError, expected, key_name, unknown, unreadable
 from bench.workload import frameworks, model_families, own_families
 from bench.workload.model_families import Spec, Weights
+from bench.workload.model_folders import ABOUT, FAMILY, WEIGHTS, WRITTEN_BY
 from bench.workload.recipe import Recipe
 
 FORMAT = 1
-ABOUT, WEIGHTS, PROFILE, FAMILY = "model.json", "weights.npz", "profile.json", "family"
-DIGITS = 16  # of a digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=checked)
@@ -111,9 +109,7 @@ def read(folder: Path) -> SavedModel:
     try:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(
-            f"{path}: {unreadable(error)}, expected a file that `levelfield run --save-models` has written"
-        ) from None
+        raise UsageError(f"{path}: {unreadable(error)}, {WRITTEN_BY}") from None
     version = content.get("format") if isinstance(content, dict) else None
     if version != FORMAT:
         raise UsageError(
@@ -133,18 +129,6 @@ def read(folder: Path) -> SavedModel:
     if wrong:
         raise UsageError(f"{path}: {wrong}; train the model again")
     return about
-
-
-def digest(folder: Path) -> str | None:
-    """The first 16 hex digits of the SHA-256 of `model.json` and `weights.npz`, one after the other.
-
-    `cat model.json weights.npz | sha256sum` begins with the same digits. None if one of the files cannot be read.
-    """
-    try:
-        content = [(folder / name).read_bytes() for name in (ABOUT, WEIGHTS)]
-    except OSError:
-        return None
-    return hashlib.sha256(b"".join(content)).hexdigest()[:DIGITS]
 
 
 def _misfit(about: SavedModel) -> str | None:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from bench.run.worker_client import ROOT
-from bench.workload import saved_model
+from bench.workload.model_folders import ABOUT, WEIGHTS
 from bench.workload.workload import load_workload
 from tests.bench.cli.conftest import Command
 from tests.bench.run.scripted_workers import Script, worked
@@ -229,7 +229,7 @@ def test_the_outputs_and_the_quality_of_a_model_are_judged(saved: Path, levelfie
 def test_a_model_without_a_profile_must_be_trained_again(saved: Path, levelfield: Command, tmp_path: Path) -> None:
     folder = tmp_path / "old"
     folder.mkdir()
-    for name in (saved_model.ABOUT, saved_model.WEIGHTS):
+    for name in (ABOUT, WEIGHTS):
         (folder / name).write_bytes((saved / name).read_bytes())
     found = levelfield("drift", folder, "test")
     assert found.code == 2

@@ -10,6 +10,7 @@ import pytest
 from bench.records import profile_files
 from bench.worker import observed_columns, prediction
 from bench.workload import saved_model
+from bench.workload.model_folders import PROFILE
 from bench.workload.saved_model import SavedModel, Scale
 from tests.bench.run.scripted_workers import worked
 from tests.bench.workloads import job, workload
@@ -32,7 +33,7 @@ def about(folder: Path) -> SavedModel:
 
 
 def test_a_saved_model_has_the_profile_of_its_data_and_outputs(folder: Path, about: SavedModel) -> None:
-    profile = profile_files.read(folder / saved_model.PROFILE)
+    profile = profile_files.read(folder / PROFILE)
     groups = {item.name: item.group for item in profile.columns}
     assert groups["predicted"] == groups["confidence"] == "output"
     assert "input" in groups.values()
@@ -44,7 +45,7 @@ def test_a_saved_model_has_the_profile_of_its_data_and_outputs(folder: Path, abo
 
 def test_the_outputs_for_the_test_data_have_the_stored_profile(folder: Path) -> None:
     found = prediction.observe("pytorch", folder, "test", device="cpu", threads=1)
-    (stored,) = (item for item in profile_files.read(folder / saved_model.PROFILE).columns if item.name == "predicted")
+    (stored,) = (item for item in profile_files.read(folder / PROFILE).columns if item.name == "predicted")
     words, counts = np.unique(found["predicted"].astype(str), return_counts=True)
     assert dict(zip(words.tolist(), counts.tolist(), strict=True)) == {
         word: count for word, count in zip(stored.categories, stored.counts, strict=False) if count
