@@ -7,9 +7,10 @@ import typer
 
 from bench.cli.console import USAGE, Reports, errors, fail, note, one_of, warn
 from bench.cli.drift_data import Asked
+from bench.cli.notify import Notify, NotifyAlways, announced
 from bench.cli.options import as_option
 from bench.cli.page_files import write_sheet
-from bench.cli.verdicts import PAGES, show_found
+from bench.cli.verdicts import PAGES, answers_of, plainly, show_found
 from bench.plan.options import DEVICE, Help
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def drift(  # noqa: PLR0913 (the options of the command)
     framework: Annotated[str | None, as_option("framework", FRAMEWORK)] = None,
     device: Annotated[str, as_option("device", DEVICE._replace(metavar="NAME", group=MODEL))] = "cpu",
     form: Annotated[str, as_option("format", Help(f"One of {', '.join(FORMATS)}.", "NAME"))] = "terminal",
+    notify: Notify = None,
+    notify_always: NotifyAlways = False,
     reports: Reports = Path("reports"),
 ) -> None:
     """Compare later data with the data of a model, column by column, and judge the model's outputs and quality.
@@ -81,6 +84,8 @@ def drift(  # noqa: PLR0913 (the options of the command)
     3 if more columns drifted than allowed or the model should be trained again, 4 if something is undecided, and 6 if
     no column could be tested.
     """
+    from bench.report import drift as pages
+
     one_of("--format", form, FORMATS)
     _check(effect, max_share, separator, decimal)
     asked = Asked(
@@ -95,14 +100,16 @@ def drift(  # noqa: PLR0913 (the options of the command)
         framework=framework,
         device=device,
     )
-    found = _found(asked, effect=effect, max_share=max_share, save_profile=save_profile)
-    from bench.report import drift as pages
-
-    for remark in found.remarks:
-        warn(remark)
-    show_found(found, pages.report(found), form, brief=True)
-    write_sheet(lambda: _sheet(found), reports / PAGE)
-    raise SystemExit(found.exit_code)
+    title = f"levelfield drift: {plainly([current])} against {plainly([str(reference)])}"
+    with announced(notify, title, always=notify_always, worse="a limit is broken") as lines:
+        found = _found(asked, effect=effect, max_share=max_share, save_profile=save_profile)
+        for remark in found.remarks:
+            warn(remark)
+        page = pages.report(found)
+        show_found(found, page, form, brief=True)
+        write_sheet(lambda: _sheet(found), reports / PAGE)
+        lines += [page.title, *answers_of(page), *found.remarks]
+        raise SystemExit(found.exit_code)
 
 
 def _check(effect: float, max_share: float, separator: str, decimal: str) -> None:

@@ -60,12 +60,16 @@ def news(found: "Comparison | Checks", page: "Report") -> list[str]:
     """The title, and what got worse or is not kept; if that is nothing, the answers of the page."""
     from bench.export import github
 
-    answers = [
+    return [page.title, *(github.problems(found) or answers_of(page))]
+
+
+def answers_of(page: "Report") -> list[str]:
+    """The questions and answers of a page, one in a line."""
+    return [
         f"{line.question} {'; '.join(f'{clause.who}: {clause.words}' for clause in line.clauses)}"
         for part in page.answers
         for line in part.lines
     ]
-    return [page.title, *(github.problems(found) or answers)]
 
 
 def plainly(names: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """The lines of a log are read back, from all its files; a line that is no prediction is skipped and named."""
 
 import json
+import re
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from bench.errors import UsageError
 from bench.records.prediction import Prediction
 from bench.records.prediction_log import files_of, read
 from bench.records.prediction_writer import PredictionWriter
+from bench.run.worker_client import ROOT
 from tests.bench.records.prediction_lines import BEGUN, SOURCE, row
 
 
@@ -131,3 +133,14 @@ def test_a_log_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         read([tmp_path / "nothing.jsonl"], warn=pytest.fail)
     with pytest.raises(UsageError, match=r"cannot be read \(Is a directory\), expected a prediction log"):
         read([tmp_path], warn=pytest.fail)
+
+
+def test_the_guide_explains_every_key_of_a_line() -> None:
+    guide = (ROOT / "docs" / "how-to" / "prediction-log.md").read_text()
+    explained = {
+        name for line in guide.splitlines() if line.startswith("| `") for name in re.findall(r"`(\S+?)`", line)
+    }
+    keys = {field.name for field in fields(Prediction)} - {"timestamp", "input"} | {"@timestamp"}
+    assert keys <= explained
+    assert "latency_s" not in explained
+    assert "in the key `input`" in guide
