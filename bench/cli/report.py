@@ -1,6 +1,8 @@
 """`levelfield report`: stored runs as tables and charts, or in the format of another tool."""
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +17,7 @@ from bench.plan.options import Help
 if TYPE_CHECKING:
     from bench.records.record import Record
 
-FOREIGN = ("csv", "json", "pytest-benchmark", "github-action-benchmark")
+FOREIGN = ("csv", "json", "prometheus", "pytest-benchmark", "github-action-benchmark")
 
 
 def report(  # noqa: PLR0913 (the options of the command)
@@ -24,6 +26,10 @@ def report(  # noqa: PLR0913 (the options of the command)
     last: Annotated[bool, as_option("last", Help("The newest run (the default)."))] = False,
     full: Annotated[bool, as_option("full", Help("Print every table, not only what fits on a screen."))] = False,
     form: Annotated[str, as_option("format", Help(f"One of {', '.join((*PAGES, *FOREIGN))}.", "NAME"))] = "terminal",
+    output: Annotated[
+        Path | None,
+        as_option("output", Help("Write a format for other programs into this file.", "FILE", shown="print it")),
+    ] = None,
     view: Annotated[
         str, as_option("view", Help("How the HTML page opens: what its address has after the #.", "NAME=VALUE&..."))
     ] = "",
@@ -44,6 +50,8 @@ def report(  # noqa: PLR0913 (the options of the command)
         fail(f"--full: found --format {form} beside it, expected one of them: other formats have every table", USAGE)
     if view and form != "terminal":
         fail(f"--view: found --format {form} beside it, expected one of them: only the HTML page has views", USAGE)
+    if output and form not in FOREIGN:
+        fail(f"--output: found --format {form} beside it, expected --format {' or '.join(FOREIGN)}", USAGE)
     incomplete: list[str] = []
     found, command = read(
         runs or ["latest"], results=results, incomplete=incomplete.append, unfinished=incomplete.append
@@ -52,7 +60,7 @@ def report(  # noqa: PLR0913 (the options of the command)
         warn(line)
     code = FAILED if incomplete else 0
     if form in FOREIGN:
-        write(_exported(found, form))
+        _give(_exported(found, form), output)
         raise SystemExit(code)
     noise = known_noise(found, results=results)
     page = make_page(found, command=command, noise=noise, remarks=map(without_folders, incomplete), full=full)
@@ -70,14 +78,33 @@ def report(  # noqa: PLR0913 (the options of the command)
 
 def _exported(records: Sequence["Record"], form: str) -> str:
     """A run in the form of another program."""
-    from bench.export import csv, github_action_benchmark, json, pytest_benchmark
+    from bench.export import csv, github_action_benchmark, json, prometheus, pytest_benchmark
 
     if form == "pytest-benchmark" and len({record.run for record in records}) > 1:
         fail("--format pytest-benchmark: found several runs, expected one: such a file has one machine", USAGE)
     render = {
         "csv": csv.render,
         "json": json.report,
+        "prometheus": prometheus.render,
         "pytest-benchmark": pytest_benchmark.render,
         "github-action-benchmark": github_action_benchmark.render,
     }
     return render[form](records)
+
+
+def _give(text: str, output: Path | None) -> None:
+    """Print the text, or write it into a file: other programs read the old file or the new one, never half of one."""
+    if output is None:
+        write(text)
+        return
+    draft = output.with_name(f".{output.name}-{os.getpid()}")
+    try:
+        if output.exists() and not output.is_file():
+            fail(f"--output: {output}: found something that is no file, expected the path of a file", USAGE)
+        draft.write_text(text, encoding="utf-8", errors="backslashreplace")
+        draft.replace(output)
+    except OSError as error:
+        fail(f"--output: {output}: cannot be written ({error.strerror}), expected the path of a file", USAGE)
+    finally:
+        with suppress(OSError):
+            draft.unlink()
