@@ -11,6 +11,7 @@ from bench.cli.options import as_option
 from bench.cli.page import make_page, show_page, without_folders
 from bench.cli.page_files import write_pages
 from bench.cli.stored_runs import at, known_noise, read
+from bench.cli.tracking import Mlflow, check, track
 from bench.cli.verdicts import PAGES
 from bench.plan.options import Help
 
@@ -35,23 +36,21 @@ def report(  # noqa: PLR0913 (the options of the command)
     ] = "",
     results: Results = Path("results"),
     reports: Reports = Path("reports"),
+    mlflow: Mlflow = None,
 ) -> None:
     """Print the report of stored runs, and write it as two pages: Markdown, and interactive HTML.
 
     The exit code is 1 if something is missing in the report: lines of a records file, planned cases, a chart.
     """
+    from bench.records.named_runs import find
     from bench.report import markdown
     from bench.report.page.view import checked
 
     one_of("--format", form, (*PAGES, *FOREIGN))
     if last and runs:
         fail(f"--last: found {', '.join(runs)} beside it, expected no other run", USAGE)
-    if full and form != "terminal":
-        fail(f"--full: found --format {form} beside it, expected one of them: other formats have every table", USAGE)
-    if view and form != "terminal":
-        fail(f"--view: found --format {form} beside it, expected one of them: only the HTML page has views", USAGE)
-    if output and form not in FOREIGN:
-        fail(f"--output: found --format {form} beside it, expected --format {' or '.join(FOREIGN)}", USAGE)
+    _check_format(form, full=full, view=bool(view), mlflow=mlflow is not None, output=output is not None)
+    check(mlflow)
     incomplete: list[str] = []
     found, command = read(
         runs or ["latest"], results=results, incomplete=incomplete.append, unfinished=incomplete.append
@@ -73,7 +72,22 @@ def report(  # noqa: PLR0913 (the options of the command)
     finally:  # the page is written even if the reader of the output, such as `head`, has stopped
         written = write_pages(page, reports=reports, view=view)
     note(f"report: {written}")
+    if mlflow is not None:
+        note(track(found, mlflow, runs=find(runs or ["latest"], results=results), reports=reports))
     raise SystemExit(code if written.is_whole else FAILED)
+
+
+def _check_format(form: str, *, full: bool, view: bool, mlflow: bool, output: bool) -> None:
+    """Refuse options that were given beside a format that does not have them."""
+    for option, is_given, why in (
+        ("full", full, "other formats have every table"),
+        ("view", view, "only the HTML page has views"),
+        ("mlflow", mlflow, "the HTML page is logged too"),
+    ):
+        if is_given and form != "terminal":
+            fail(f"--{option}: found --format {form} beside it, expected one of them: {why}", USAGE)
+    if output and form not in FOREIGN:
+        fail(f"--output: found --format {form} beside it, expected --format {' or '.join(FOREIGN)}", USAGE)
 
 
 def _exported(records: Sequence["Record"], form: str) -> str:
