@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli import completion, network_versions, run_elsewhere, two_sides
+from bench.cli import completion, network_versions, run_elsewhere, tracking, two_sides
 from bench.cli.console import (
     FAILED,
     INTERRUPTED,
@@ -85,6 +85,7 @@ def run(  # noqa: PLR0913 (the options of the command)
     form: VerdictFormat = "terminal",
     results: Results = Path("results"),
     reports: Reports = Path("reports"),
+    mlflow: tracking.Mlflow = None,
 ) -> None:
     """Measure workloads in every framework and write the report.
 
@@ -95,12 +96,13 @@ def run(  # noqa: PLR0913 (the options of the command)
     from bench.records.environment import machine_name
 
     compares = against is not None or self_check
+    tracking.check(mlflow, tensorboard=options.tensorboard, compares=compares)
     if resume:
         if options != Options() or compares or (form, threshold) != ("terminal", THRESHOLD_PERCENT):
             fail("--resume: found other options, expected none: a run continues with those that it began with", USAGE)
         if names and len(names) > 1:
             fail(f"--resume: found {' '.join(names)}, expected one run", USAGE)
-        _resume(names[0] if names else None, results=results, reports=reports, dry_run=dry_run)
+        _resume(names[0] if names else None, results=results, reports=reports, mlflow=mlflow, dry_run=dry_run)
     options = run_elsewhere.checked(replace(options, workload=named_once(names, options.workload)), compares=compares)
     if not compares and (form, threshold) != ("terminal", THRESHOLD_PERCENT):
         fail(
@@ -118,19 +120,17 @@ def run(  # noqa: PLR0913 (the options of the command)
         else:
             other.run(against or other.HERE, options, threshold=threshold, form=form, results=results, reports=reports)
     request = check(options)
-    if options.tensorboard:
-        from bench.export.tensorboard import check as check_tensorboard
-
-        check_tensorboard()
     if dry_run:
         machine_name(options.machine)
         tell_plan(cases(request.selection), request, results=results, folders=(results, reports))
-    _, code = start(options, request, results=results, reports=reports)
+    _, code = start(options, request, results=results, reports=reports, mlflow=mlflow)
     raise SystemExit(code)
 
 
-def start(options: Options, request: "Request", *, results: Path, reports: Path) -> "tuple[RunFolder, int]":
-    """Make a new run and measure it: the run, and its exit code.
+def start(
+    options: Options, request: "Request", *, results: Path, reports: Path, mlflow: str | None = None
+) -> "tuple[RunFolder, int]":
+    """Make a new run and measure it: the run, and its exit code. With an address it is logged to MLflow at the end.
 
     `--device cuda` without a GPU ends here, before anything is stored.
     """
@@ -141,7 +141,7 @@ def start(options: Options, request: "Request", *, results: Path, reports: Path)
     from bench.records.store import Plan, new_run
 
     if options.executor != "local":
-        run_elsewhere.start(options, request, results=results, reports=reports)
+        run_elsewhere.start(options, request, results=results, reports=reports, mlflow=mlflow)
     machine = machine_name(options.machine)
     check_devices(request.selection.contenders, request.selection.places)
     check_writable(results, reports)
@@ -152,10 +152,10 @@ def start(options: Options, request: "Request", *, results: Path, reports: Path)
     asked = {"options": asdict(options), "machine": machine, "workloads": digests, "sources": places}
     with store.measuring():
         store.save_plan(Plan(cases=tuple(expected), options=asked, estimates_s=tuple(expected.values())))
-        return store, _measure(store, expected, request, options, machine=machine, reports=reports)
+        return store, _measure(store, expected, request, options, machine=machine, reports=reports, mlflow=mlflow)
 
 
-def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) -> None:
+def _resume(name: str | None, *, results: Path, reports: Path, mlflow: str | None, dry_run: bool) -> None:
     """Continue a run: measure the cases of its plan that have no record yet, if their workloads have not changed."""
     from bench.plan.request import check
     from bench.records import store
@@ -169,7 +169,7 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
     plan = found.load_plan()
     options = options_of(found, plan)
     if options.executor != "local" and not dry_run:
-        run_elsewhere.resume(found, options, reports=reports)
+        run_elsewhere.resume(found, options, reports=reports, mlflow=mlflow)
     asked = located(found, plan, options)
     machine = machine_name(options.machine) if options.executor == "local" else plan.options["machine"]
     request = replace(check(asked), left_out=())  # its pairs are settled
@@ -196,7 +196,7 @@ def _resume(name: str | None, *, results: Path, reports: Path, dry_run: bool) ->
     check_devices(request.selection.contenders, request.selection.places)
     expected = estimates(left, request, results=results)
     with found.measuring():
-        raise SystemExit(_measure(found, expected, request, options, machine=machine, reports=reports))
+        raise SystemExit(_measure(found, expected, request, options, machine=machine, reports=reports, mlflow=mlflow))
 
 
 def _check_is_free(run: "RunFolder") -> None:
@@ -218,6 +218,7 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     *,
     machine: str,
     reports: Path,
+    mlflow: str | None,
 ) -> int:
     """Run the cases, store a record for each, print the summary and write the report; the exit code.
 
@@ -249,14 +250,13 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
         planted=two_sides.planter(store, request),
         turns=two_sides.partner(planned, request),
     )
-    display = _display(store, expected)
     try:
-        with display:
+        with _display(store, expected) as display:
             new = runner.run(planned, settings)
     except KeyboardInterrupt:
         if options.turns is not None:
             fail(f"interrupted; the records so far are in {store.folder}", INTERRUPTED)
-        again = resuming(store, reports=reports)
+        again = resuming(store, reports=reports, mlflow=mlflow)
         fail(f"interrupted; the records so far are in {store.place}; continue with `{again}`", INTERRUPTED)
     if options.unreported:  # whoever sent this part of a run reports on all of it
         return exit_code(store.read(warn=warn))
@@ -266,10 +266,16 @@ def _measure(  # noqa: PLR0913 (what a run is made of)
     rest = usual if options.turns is None else AROUND_IN_TURNS
     say(f"\n{activity.clock(seconds)} in all: {time_breakdown.shares(new, seconds, rest=rest)}")
     say(f"records: {store.place}\nreport: {written}")
+    _say_folders(store, options)
+    tracking.track_run(store, records, mlflow, reports=reports)
+    return first_of(exit_code(records), 0 if is_whole else FAILED)
+
+
+def _say_folders(store: "RunFolder", options: Options) -> None:
+    """Print where the networks and curves are that were asked for."""
     for name, wanted in (("models", options.save_models), ("tensorboard", options.tensorboard)):
         if wanted:
             say(f"{name}: {store.folder / 'artifacts' / name}")
-    return first_of(exit_code(records), 0 if is_whole else FAILED)
 
 
 def _display(store: "RunFolder", expected: Mapping["Case", float]) -> "Display":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Never
 from bench.cli.console import FAILED, INTERRUPTED, USAGE, errors, fail, first_of, note, one_of, say
 from bench.cli.run_plan import say_what_is_left_out
 from bench.cli.stored_runs import check_writable, resuming
+from bench.cli.tracking import track_run
 from bench.plan.options import Options
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ KNOWN = ("local", "ray")
 ADDRESS = "RAY_ADDRESS"
 
 
-def start(options: Options, request: "Request", *, results: Path, reports: Path) -> Never:
+def start(options: Options, request: "Request", *, results: Path, reports: Path, mlflow: str | None) -> Never:
     """Send the workloads of a new run to machines, and write one report."""
     from bench.cli.workload_places import sources
     from bench.plan.cases import cases
@@ -37,7 +38,7 @@ def start(options: Options, request: "Request", *, results: Path, reports: Path)
     asked = {"options": asdict(options), "machine": SEVERAL, "workloads": digests, "sources": sources(store, options)}
     with store.measuring():
         store.save_plan(Plan(cases=cases(request.selection), options=asked))
-        _send(store, options, executor, reports=reports)
+        _send(store, options, executor, reports=reports, mlflow=mlflow)
 
 
 def checked(options: Options, *, compares: bool) -> Options:
@@ -61,11 +62,11 @@ def checked(options: Options, *, compares: bool) -> Options:
     return options
 
 
-def resume(store: "RunFolder", options: Options, *, reports: Path) -> Never:
+def resume(store: "RunFolder", options: Options, *, reports: Path, mlflow: str | None) -> Never:
     """Send what a run on several machines still lacks."""
     executor = connected()
     with store.measuring():
-        _send(store, options, executor, reports=reports)
+        _send(store, options, executor, reports=reports, mlflow=mlflow)
 
 
 def connected() -> "RayExecutor":
@@ -84,7 +85,7 @@ def connected() -> "RayExecutor":
     return executor
 
 
-def _send(store: "RunFolder", options: Options, executor: "RayExecutor", *, reports: Path) -> Never:
+def _send(store: "RunFolder", options: Options, executor: "RayExecutor", *, reports: Path, mlflow: str | None) -> Never:
     from bench.cli.run_end import exit_code, reported
     from bench.records.record_lines import from_line
     from bench.records.store import LOGS, RECORDS, RunFolder
@@ -106,17 +107,19 @@ def _send(store: "RunFolder", options: Options, executor: "RayExecutor", *, repo
             _add_to_log(on(news.machine).folder / LOGS / news.name, news.text)
 
     executor.job = lambda part, machine: _job(part, on(machine), plan, executor.found(machine))
+    again = resuming(store, reports=reports, mlflow=mlflow)
     try:
         sent = send(_parts(store), executor, keep=keep, tell=note)
     except KeyboardInterrupt:
-        fail(f"interrupted; continue with `{resuming(store, reports=reports)}`", INTERRUPTED)
+        fail(f"interrupted; continue with `{again}`", INTERRUPTED)
     finally:
         executor.close()
     records, written, is_whole = reported(store, options, reports=reports)
     say(f"\nrecords: {store.place}\nreport: {written}")
     missing = list(dict.fromkeys(case.workload for case in store.missing(warn=lambda _: None)))
     if missing:
-        note(f"not measured completely: {', '.join(missing)}; `{resuming(store, reports=reports)}` measures the rest")
+        note(f"not measured completely: {', '.join(missing)}; `{again}` measures the rest")
+    track_run(store, records, mlflow, reports=reports)
     raise SystemExit(first_of(FAILED if missing or not is_whole else 0, *sent.codes.values(), exit_code(records)))
 
 

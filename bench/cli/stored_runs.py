@@ -76,11 +76,17 @@ def options_of(run: "RunFolder", plan: "Plan") -> "Options":
         ) from None
 
 
-def resuming(run: "RunFolder", *, reports: Path = Path("reports")) -> str:
+def resuming(run: "RunFolder", *, reports: Path = Path("reports"), mlflow: str | None = None) -> str:
     """The command that measures what a run still lacks, with the folders that are not the usual ones."""
+    logged = () if mlflow is None else ("--mlflow", mlflow)
+    return shlex.join(("levelfield", "run", "--resume", *place_of(run, reports=reports), *logged))
+
+
+def place_of(run: "RunFolder", *, reports: Path) -> tuple[str, ...]:
+    """The words of a command that name a run, with the folders that are not the usual ones."""
     if run.results is None:  # the run is in no folder of results, so only its own folder names it
-        return shlex.join(("levelfield", "run", "--resume", str(run.folder), *at(reports=reports)))
-    return shlex.join(("levelfield", "run", "--resume", run.name, *at(results=run.results, reports=reports)))
+        return (str(run.folder), *at(reports=reports))
+    return (run.name, *at(results=run.results, reports=reports))
 
 
 def at(**folders: Path) -> tuple[str, ...]:

@@ -1,14 +1,11 @@
 """Learning curves as event files for TensorBoard: one folder for each trained network."""
 
-from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
 from bench.errors import UsageError
-from bench.records.measurement import Epoch
+from bench.export.curves import points
 from bench.records.record import Case, Record
-
-NANOSECONDS = 1e9
 
 
 def check() -> None:
@@ -36,13 +33,12 @@ def write(record: Record, folder: Path) -> None:
 
     case = record.case
     writer = Writer(str(folder / _safe(case.workload) / _safe(_learner(case))))
-    wall_time = datetime.fromisoformat(record.started).timestamp() + learning.prepare_ns / NANOSECONDS
-    for number, epoch in enumerate(learning.epochs, start=1):
-        wall_time += (epoch.train_ns + epoch.evaluation_ns) / NANOSECONDS
-        for tag, value in _scalars(epoch, learning.evaluated_on, learning.target_metric).items():
-            writer.add_scalar(tag, value, number, wall_time=wall_time)
+    last = 0.0
+    for point in points(record):
+        writer.add_scalar(point.curve, point.value, point.epoch, wall_time=point.wall_time)
+        last = point.wall_time
     for name, value in learning.quality.items():
-        writer.add_scalar(f"test/{name}", value, len(learning.epochs), wall_time=wall_time)
+        writer.add_scalar(f"test/{name}", value, len(learning.epochs), wall_time=last)
     writer.close()
 
 
@@ -55,9 +51,3 @@ def _safe(name: str) -> str:
     """The name as that of one folder: what is no letter, digit, hyphen, dot or underscore is percent-encoded."""
     encoded = quote(name, safe="")
     return encoded if encoded.strip(".") else encoded.replace(".", "%2E") or "%"
-
-
-def _scalars(epoch: Epoch, evaluated_on: str, metric: str) -> dict[str, float]:
-    seconds = epoch.train_ns / NANOSECONDS
-    found = {"train/loss": epoch.train_loss, f"{evaluated_on}/loss": epoch.evaluation_loss, "train/seconds": seconds}
-    return found if metric == "loss" else found | {f"{evaluated_on}/{metric}": epoch.evaluation_quality}

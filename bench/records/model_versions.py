@@ -105,6 +105,11 @@ def find(results: Path, name: str, *, warn: Warn) -> ModelVersion:
     return fitting[0]
 
 
+def digest_of(folder: Path) -> str | None:
+    """The digest of the model in a folder; None if one of its files cannot be read."""
+    return model_digest.of_folder(folder)
+
+
 def names(results: Path) -> list[str]:
     """The folders of saved models and all their tags; nothing but names is read."""
     found = _folders(results)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from bench.cli import report
 from bench.cli.page import without_folders
+from bench.cli.report import FOREIGN
 from bench.plan.options import Options
 from bench.records.store import Plan, new_run
 from bench.report.charts import catalogue
@@ -252,3 +254,49 @@ def test_a_report_is_a_screen_and_in_full_it_has_every_table(
     refused = levelfield("report", baseline, "--full", "--format", "csv")
     assert (refused.code, refused.out) == (2, "")
     assert "--full: found --format csv beside it" in refused.err
+
+
+@pytest.mark.parametrize("form", FOREIGN)
+def test_a_format_for_another_program_can_be_written_to_a_file(
+    form: str, levelfield: Command, baseline: Path, tmp_path: Path
+) -> None:
+    printed = levelfield("report", "--format", form, baseline)
+    path = tmp_path / "out" / "levelfield.prom"
+    path.parent.mkdir()
+    path.write_text("old")
+    written = levelfield("report", "--format", form, "--output", path, baseline)
+    assert (written.code, written.out, path.read_text()) == (printed.code, "", printed.out)
+    assert list(path.parent.iterdir()) == [path]
+    assert printed.out
+
+
+def test_a_file_is_never_half_written(
+    levelfield: Command, baseline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "levelfield.prom"
+    path.write_text("old")
+
+    def full(self: Path, text: str, **_: object) -> None:
+        self.write_bytes(text.encode()[:1000])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    found = levelfield("report", "--format", "prometheus", "--output", path, baseline)
+    assert found.code == 2
+    assert f"--output: {path}: cannot be written (No space left on device)" in found.err
+    assert path.read_bytes() == b"old"
+    assert not list(tmp_path.glob(".levelfield*"))
+
+
+def test_what_is_no_file_is_not_replaced(levelfield: Command, baseline: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, tmp_path / "none" / "a.csv", baseline / "a.csv"):
+        found = levelfield("report", "--format", "csv", "--output", path, baseline)
+        assert (found.code, found.out) == (2, "")
+        assert f"--output: {path}: " in found.err
+
+
+def test_a_report_for_readers_has_no_output_file(levelfield: Command, baseline: Path, tmp_path: Path) -> None:
+    found = levelfield("report", baseline, "--output", tmp_path / "page.md")
+    assert found.code == 2
+    assert "--output: found --format terminal beside it, expected --format csv or json or prometheus" in found.err

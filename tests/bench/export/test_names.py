@@ -13,7 +13,7 @@ from junitparser import JUnitXml
 from bench.analysis import budgets
 from bench.analysis.compare import compare
 from bench.errors import UsageError
-from bench.export import csv, github, github_action_benchmark, junit, pytest_benchmark, tensorboard
+from bench.export import csv, github, github_action_benchmark, junit, prometheus, pytest_benchmark, tensorboard
 from bench.export import json as json_export
 from bench.records.budget import Budget
 from bench.records.cell import Cell, cells, names
@@ -79,6 +79,10 @@ def _named_by_json(records: Sequence[Record]) -> list[str]:
     return [str({key: value for key, value in row.items() if key not in figures}) for row in rows]
 
 
+def _named_by_prometheus(records: Sequence[Record]) -> list[str]:
+    return [line.rpartition(" ")[0] for line in prometheus.render(records).splitlines() if line[0] != "#"]
+
+
 def _named_by_pytest(records: Sequence[Record]) -> list[str]:
     return [item["name"] for item in json.loads(pytest_benchmark.render(records))["benchmarks"]]
 
@@ -135,6 +139,7 @@ def _named_by_check_in_annotations(records: Sequence[Record]) -> list[str]:
 EXPORTS: dict[str, Callable[[Sequence[Record]], list[str]]] = {
     "csv": _named_by_csv,
     "json": _named_by_json,
+    "prometheus": _named_by_prometheus,
     "pytest-benchmark": _named_by_pytest,
     "pytest-benchmark in full": _named_in_full_by_pytest,
     "github-action-benchmark": _named_by_the_action,

@@ -35,7 +35,7 @@ first_call_s = 100.0
 peak_memory_mb = 1000.0
 time_to_target_s = 10.0
 """
-FORMATS = ("markdown", "markdown", "csv", "json", "github-action-benchmark")
+FORMATS = ("markdown", "markdown", "csv", "json", "prometheus", "github-action-benchmark")
 COMMANDS: tuple[Callable[[Path, Path], tuple[object, ...]], ...] = (
     *(lambda path, _, form=form: ("report", path, "--format", form) for form in FORMATS),
     lambda path, other: ("compare", other, path, "--reports", path.parent),
