@@ -50,6 +50,14 @@ def probabilities(outputs: Float[np.ndarray, "samples outputs"], loss: Loss) -> 
     return np.hstack([1 - found, found]) if found.shape[1] == 1 else found
 
 
+def confidences(outputs: Float[np.ndarray, "samples outputs"], loss: Loss) -> Float[np.ndarray, " samples"]:
+    """The largest probability of each sample; for a single sample this is faster than all probabilities."""
+    if loss != "cross_entropy" or outputs.shape[1] == 1:
+        return probabilities(outputs, loss).max(axis=1)
+    found: np.ndarray = 1 / np.exp(outputs - outputs.max(axis=1, keepdims=True)).sum(axis=1)
+    return found
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answers:
     """The predictions of a network with their targets: labels (samples,), or numbers (samples, outputs).

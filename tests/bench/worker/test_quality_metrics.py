@@ -10,7 +10,7 @@ from bench.datasets.description import Description
 from bench.errors import BenchError, DataError
 from bench.worker import quality_metrics
 from bench.worker.quality_metrics import Answers, is_diverged, judge
-from bench.workload.recipe import LOSSES
+from bench.workload.recipe import LOSSES, Loss
 
 LOGITS = np.array([[4.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 4.0, 0.0], [4.0, 0.0, 0.0]], np.float32)
 LABELS = np.array([0, 1, 1, 1])
@@ -203,3 +203,12 @@ def test_shapes_that_do_not_match_are_refused(task: str, logits: np.ndarray, tar
 def test_a_label_outside_the_classes_is_refused(label: int) -> None:
     with pytest.raises(DataError, match=r"targets: found labels .*, expected 0 to 2"):
         evaluate("classification", LOGITS, np.array([0, 1, 1, label]))
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
+@pytest.mark.parametrize("outputs", [1, 2, 10])
+def test_the_confidence_is_the_largest_probability(loss: Loss, outputs: int) -> None:
+    logits = 5 * np.random.default_rng(0).standard_normal((50, outputs))
+    found = quality_metrics.confidences(logits, loss)
+    np.testing.assert_allclose(found, quality_metrics.probabilities(logits, loss).max(axis=1), rtol=1e-12)
+    assert not np.allclose(found, quality_metrics.confidences(2 * logits, loss))
