@@ -52,9 +52,11 @@ def probabilities(outputs: Float[np.ndarray, "samples outputs"], loss: Loss) -> 
 
 def confidences(outputs: Float[np.ndarray, "samples outputs"], loss: Loss) -> Float[np.ndarray, " samples"]:
     """The largest probability of each sample; for a single sample this is faster than all probabilities."""
+    found: np.ndarray
     if loss != "cross_entropy" or outputs.shape[1] == 1:
-        return probabilities(outputs, loss).max(axis=1)
-    found: np.ndarray = 1 / np.exp(outputs - outputs.max(axis=1, keepdims=True)).sum(axis=1)
+        found = probabilities(outputs, loss).max(axis=1)
+    else:
+        found = 1 / np.exp(outputs - outputs.max(axis=1, keepdims=True)).sum(axis=1)
     return found
 
 

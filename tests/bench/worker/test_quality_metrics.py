@@ -205,8 +205,9 @@ def test_a_label_outside_the_classes_is_refused(label: int) -> None:
         evaluate("classification", LOGITS, np.array([0, 1, 1, label]))
 
 
-@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
-@pytest.mark.parametrize("outputs", [1, 2, 10])
+@pytest.mark.parametrize(
+    ("outputs", "loss"), [(1, "binary_cross_entropy"), (2, "cross_entropy"), (10, "cross_entropy")]
+)
 def test_the_confidence_is_the_largest_probability(loss: Loss, outputs: int) -> None:
     logits = 5 * np.random.default_rng(0).standard_normal((50, outputs))
     found = quality_metrics.confidences(logits, loss)
