@@ -15,7 +15,7 @@ from bench.records.record import Case, Record
 from bench.records.timing_metrics import METRICS
 from bench.workload.recipe import METRICS as QUALITY
 
-Verdict = Literal["kept", "BROKEN", "not measured"]
+Verdict = Literal["kept", "BROKEN", "not measured", "undecided"]
 Planned = Mapping[str, Sequence[Case]]
 NOT_STORED = "without a record"
 NANOSECONDS_OF_MS = 1e6
@@ -104,11 +104,12 @@ def check(
 
 
 def exit_code(checks: Sequence[Check]) -> int:
-    """3 if a limit is broken, else 6 if a limit has no measured value, else 0."""
+    """3 if a limit is broken, else 6 if a limit has no measured value, else 4 if one is undecided, else 0."""
     verdicts = {item.verdict for item in checks}
     holds = {
         ExitCode.REGRESSED: "BROKEN" in verdicts,
         ExitCode.NOTHING_MEASURED: "not measured" in verdicts,
+        ExitCode.INCONCLUSIVE: "undecided" in verdicts,
         ExitCode.DONE: True,
     }
     return next(code for code in PRECEDENCE if holds.get(code))

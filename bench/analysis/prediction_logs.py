@@ -11,7 +11,7 @@ import numpy as np
 from bench.records.prediction import Prediction
 
 MILLISECONDS = 1e3  # in a second
-PERCENTS = (50, 90, 99, 100)
+CALLS_NEEDED = {50: 1, 90: 64, 99: 662, 100: 1}  # for each percentile, as for the latencies of a run
 MOST_INTERVALS = 24
 DAY_S = 86400.0
 # Lengths of intervals in seconds. None is more than twice the one before, so that 12 to 24 of them cover any log.
@@ -41,7 +41,7 @@ class LogSummary:
     - `rate_per_s`: predictions per second, from the beginning of the first call to the end of the last, or of the
       interval;
     - `calls`, `largest_batch`: how many calls were timed, and the most samples in one;
-    - `latency_...`: percentiles of the latency of these calls, and the longest;
+    - `latency_...`: percentiles of the latency of these calls, and the longest; p90 needs 64 calls, p99 662;
     - `classes`: the share of each predicted class, the most frequent first;
     - `numbers`: the predicted numbers, one for each output of the network;
     - `mean_confidence`: the mean probability of the predicted classes.
@@ -118,7 +118,10 @@ def summary(lines: Sequence[Prediction], *, span_s: float | None = None) -> LogS
     good = [line for line in lines if line.error is None]
     calls = _calls(lines)
     latencies = [latency for latency, _ in calls]
-    p50, p90, p99, longest = np.percentile(latencies, PERCENTS).tolist() if latencies else (None,) * len(PERCENTS)
+    p50, p90, p99, longest = (
+        float(np.percentile(latencies, percent)) if len(latencies) >= least else None
+        for percent, least in CALLS_NEEDED.items()
+    )
     span = span_s or _span_s(lines)
     confidences = [line.confidence for line in good if line.confidence is not None]
     return LogSummary(

@@ -4,11 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bench.analysis.budgets import Check, Checks, Verdict, exit_code
 from bench.analysis.drift.columns import ColumnDrift
+from bench.analysis.drift.quality import FEWEST
 from bench.analysis.drift.verdicts import Drift, Part
 from bench.analysis.prediction_logs import LogSummary, PredictionLogs
 from bench.records.budget import Allowed
 from bench.records.use_budget import AT_LEAST, DriftBudget, LogBudget
 
+FEW = ("latency_p90_ms", "latency_p99_ms")
+FEW_CALLS = "p90 needs 64 calls in the log, p99 662; a smaller --batch-size makes more calls"
 NO_VALUE = {
     "drifted_share": "no column could be tested",
     "outputs_share": "the outputs of a model were not compared",
@@ -38,7 +41,11 @@ def of_logs(budget: LogBudget, found: PredictionLogs) -> Iterator[Check]:
         values = _of_summary(log.summary)
         for key, limit in budget.limits().items():
             yield _check(
-                f"log of {log.model}, {log.framework}", key, limit, values.get(key), reason="the log has no such figure"
+                f"log of {log.model}, {log.framework}",
+                key,
+                limit,
+                values.get(key),
+                reason=FEW_CALLS if key in FEW else "the log has no such figure",
             )
 
 
@@ -49,6 +56,8 @@ def _check(  # noqa: PLR0913 (what a check has)
     verdict: Verdict = "not measured"
     if found is not None:
         verdict = "kept" if (found >= limit if allowed == "at least" else found <= limit) else "BROKEN"
+        if doubt and (verdict == "kept" or key in {"accuracy", "mae"}):
+            verdict = "undecided"
     return Check(
         where=where,
         key=key,
@@ -80,9 +89,15 @@ def _doubts(part: Part, limits: Mapping[str, float]) -> dict[str, str]:
     found = {}
     if part.undecided:
         found["drifted_share"] = f"too few rows in {len(part.undecided)} columns"
+    if any(item.group == "output" and item.verdict == "too few rows" for item in part.columns):
+        found["outputs_share"] = "too few rows"
     quality = part.quality
-    if quality is not None and quality.low < limits.get(quality.metric, quality.low) < quality.high:
-        found[quality.metric] = f"its 95 % interval, {quality.low:.4g} to {quality.high:.4g}, has the limit in it"
+    if quality is None:
+        return found
+    if quality.samples < FEWEST or quality.high is None:
+        found[quality.metric] = f"{quality.samples} known answers, and at least {FEWEST} are needed"
+    elif quality.low < limits.get(quality.metric, quality.low) < quality.high:
+        found[quality.metric] = f"its 95 % interval, {quality.low:.5g} to {quality.high:.5g}, has the limit in it"
     return found
 
 

@@ -163,7 +163,9 @@ def warn_of_load() -> None:
 def fail(message: str, code: int) -> Never:
     """Print an error and exit."""
     errors.print(Text(f"levelfield: {message}", style="red"), soft_wrap=True)
-    raise SystemExit(code)
+    end = SystemExit(code)
+    end.add_note(message)  # for a message to people who do not see the terminal
+    raise end
 
 
 def named_once(names: Sequence[str] | None, workload: str | None) -> str | None:

@@ -146,15 +146,17 @@ def _found(asked: Asked, *, effect: float, max_share: float, save_profile: Path 
             fail(f"--save-profile: {save_profile}: cannot be written ({error.strerror})", USAGE)
         note(f"profile: {save_profile}")
     with errors.status("reading the later data"):
-        parts, remarks = drift_data.parts(known, asked)
+        later = drift_data.later(known, asked)
     return judge(
         known.profile.columns,
-        parts,
+        later.parts,
         names=(known.profile.source, Path(asked.current).name),
         by=asked.by,
         effect=effect,
         share_limit=max_share,
-        remarks=remarks,
+        has_model=known.about is not None,
+        failure=later.failure,
+        remarks=later.remarks,
     )
 
 

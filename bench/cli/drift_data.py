@@ -1,12 +1,12 @@
 """The two sides of `levelfield drift`: what later data are compared with, and these data, part by part."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
-from bench.cli.console import USAGE, fail
+from bench.cli.console import FAILED, USAGE, fail
 from bench.errors import DataError, UsageError, meant
 
 if TYPE_CHECKING:
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from bench.records.column_profile import ColumnProfile, Profile
     from bench.workload.saved_model import SavedModel
 
-TABLES = (".csv", ".parquet", ".tsv", ".txt")
+OTHER_ROWS = "found other rows than the model has predicted, expected the same; use a table without empty lines"
+SERIES = (
+    "Rows of a series depend on each other: p values are too small and intervals too narrow, so judge by the effect."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,19 +90,29 @@ def _of_table(asked: Asked) -> Reference:
         table.kinds.pop(name)
     remark = f"Not compared, since later data have later dates: {', '.join(dates)}."
     profile = Profile(source=asked.reference.name, columns=profiles.reference(table.chunks))
-    return Reference(profile=profile, remarks=(remark,) if dates else ())
+    return Reference(profile=profile, remarks=(*((remark,) if dates else ()), *_unread(table)))
+
+
+def _unread(table: "StreamedColumns") -> list[str]:
+    """What must be said of cells that could not be read."""
+    return [
+        f"{table.source.path.name}: {count} cell{'s' if count > 1 else ''} of {name} without a number count as missing."
+        for name, count in table.unread.items()
+        if count
+    ]
 
 
 def _source(path: Path, asked: Asked, about: "SavedModel | None" = None) -> "Source":
     from bench.datasets.own_files.streamed_columns import source_of
 
-    written = {"separator": asked.separator, "decimal": asked.decimal} if about is None else about.dataset
+    separator = "\t" if asked.separator == "," and path.suffix.lower() == ".tsv" else asked.separator
+    written = {"separator": separator, "decimal": asked.decimal} if about is None else about.dataset
     return source_of(path, written)
 
 
 def _chosen(profile: "Profile", asked: Asked) -> "Profile":
     """The profile with the columns that are asked for."""
-    names = [item.name for item in profile.columns if item.group == "input"]
+    names = [item.name for item in profile.columns if item.group != "output"]
     problems = [
         f"--{option}: found {name!r}{meant(name, names)}, expected one of {', '.join(names)}"
         for option, chosen in (("columns", asked.columns), ("without", asked.without))
@@ -116,31 +129,39 @@ def _chosen(profile: "Profile", asked: Asked) -> "Profile":
     return replace(profile, columns=kept)
 
 
-def parts(known: Reference, asked: Asked) -> "tuple[tuple[Rows, ...], tuple[str, ...]]":
-    """The later data, all rows and each part, and what a reader must know about them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """The later data: all rows and each part, what a reader must know, and why the model could not predict them."""
+
+    parts: "tuple[Rows, ...]"
+    remarks: tuple[str, ...]
+    failure: str = ""
+
+
+def later(known: Reference, asked: Asked) -> Later:
+    """The later data, and what the model says of them."""
     from bench.analysis.drift.parts import Parts
 
     column, _, period = asked.by.partition(":")
-    observed, remarks = _observed(known, asked)
+    observed, failure = _observed(known, asked)
+    remarks = [f"The model could not predict these data, so it is not judged: {failure}."] if failure else []
     outputs = [item for item in known.profile.columns if item.group == "output" and item.name in observed]
-    inputs = [item for item in known.profile.columns if item.group == "input"]
+    inputs = [item for item in known.profile.columns if item.group != "output"]
+    table = None
+    if known.has_own_table:
+        table = _table(asked, known, inputs)
+        inputs = [item for item in inputs if item.name in table.kinds]
     found = Parts([*inputs, *outputs], by=column, metric=_metric(known), limit=_limit(known, asked))
-    if not known.has_own_table:
+    if table is None:
         if asked.by:
             fail(f"--by: found {asked.by!r} for data without columns, expected it for tables only", USAGE)
         found.add(observed, scores=observed.get("(scores)"))
-        return found.found(), tuple(remarks)
-    table = _table(asked, known, inputs)
+        return Later(parts=found.found(), remarks=tuple(remarks))
     if known.about is not None and known.about.dataset.get("kind") == "series":
         observed = {name: _after_window(values, known.about) for name, values in observed.items()}
-        remarks.append("Rows of a series depend on each other, so p values are too small: judge by the effect.")
-    _fill(found, table, observed, column=column, period=period)
-    unread = [
-        f"{asked.current}: {count} cells of {name} are no numbers, and count as missing."
-        for name, count in table.unread.items()
-        if count
-    ]
-    return found.found(), (*known.remarks, *remarks, *unread)
+        remarks.append(SERIES)
+    remarks += _fill(found, table, observed, column=column, period=period)
+    return Later(parts=found.found(), remarks=(*known.remarks, *remarks, *_unread(table)), failure=failure)
 
 
 def _after_window(values: "np.ndarray", about: "SavedModel") -> "np.ndarray":
@@ -159,34 +180,50 @@ def _fill(
     *,
     column: str,
     period: str,
-) -> None:
-    """Add the rows of a table, with what the model says of them."""
-    begin = 0
-    for chunk in table.chunks(*([column] if column and column not in table.kinds else [])):
+) -> "Iterator[str]":
+    """Add the rows of a table, with what the model says of them; what a reader must know about them."""
+    from bench.datasets.own_files.streamed_columns import BY
+
+    begin, names = 0, Names(period)
+    for chunk in table.chunks(by=column):
+        by = chunk.pop(BY, None)
         rows = len(next(iter(chunk.values())))
         beside = {name: values[begin : begin + rows] for name, values in observed.items()}
         if any(len(values) != rows for values in beside.values()):
-            raise DataError(
-                f"{table.source.path}: found other rows than the model has predicted, expected the same; use a table "
-                "without empty lines"
-            )
+            raise DataError(f"{table.source.path}: {OTHER_ROWS}")
         scores = beside.pop("(scores)", None)
-        found.add({**chunk, **beside}, names=_names(chunk, column, period) if column else None, scores=scores)
+        found.add({**chunk, **beside}, names=None if by is None else names.of(by), scores=scores)
         begin += rows
+    if any(len(values) != begin for values in observed.values()):
+        raise DataError(f"{table.source.path}: {OTHER_ROWS}")
+    if names.unread:
+        yield f"{table.source.path.name}: {names.unread} cells of {column} are no dates, and are in no {period}."
 
 
-def _names(chunk: Mapping[str, "np.ndarray"], column: str, period: str) -> "np.ndarray":
-    """The part that each row belongs to."""
-    import numpy as np
+@final
+class Names:
+    """The parts that rows belong to. All dates are written in one form, which the first rows decide.
 
-    from bench.datasets.own_files import dates
+    `unread` counts the cells that are no dates.
+    """
 
-    values = chunk[column]
-    if period:
-        return np.array(dates.periods(list(values), period), dtype=object)
-    if values.dtype == object:
-        return values
-    return np.array([None if np.isnan(value) else f"{value:g}" for value in values], dtype=object)
+    def __init__(self, period: str) -> None:
+        self.period, self.unread = period, 0
+        self._form: str | None = None
+
+    def of(self, words: "np.ndarray") -> "np.ndarray":
+        """The name of the part of each row (rows,); None for a row without one."""
+        import numpy as np
+
+        from bench.datasets.own_files import dates
+
+        if not self.period:
+            return words
+        if self._form is None:
+            self._form = dates.usual_form([word for word in words if word is not None])
+        found = dates.periods(list(words), self.period, self._form)
+        self.unread += sum(word is not None and name is None for word, name in zip(words, found, strict=True))
+        return np.array(found, dtype=object)
 
 
 def _table(asked: Asked, known: Reference, inputs: "Sequence[ColumnProfile]") -> "StreamedColumns":
@@ -201,7 +238,11 @@ def _table(asked: Asked, known: Reference, inputs: "Sequence[ColumnProfile]") ->
     if period and period not in dates.PERIODS:
         fail(f"--by: found the period {period!r}, expected one of {', '.join(dates.PERIODS)}", USAGE)
     kinds: dict[str, Kind] = {item.name: "number" if item.kind == "number" else "category" for item in inputs}
-    table = StreamedColumns(_source(Path(asked.current), asked, known.about), kinds=_as_written(kinds, inputs))
+    source = _source(Path(asked.current), asked, known.about)
+    there = StreamedColumns(source).names
+    unanswered = {item.name for item in inputs if item.group == "answer" and item.name not in there}
+    kinds = {name: kind for name, kind in kinds.items() if name not in unanswered}
+    table = StreamedColumns(source, kinds=_as_written(kinds, inputs))
     if column and column not in table.names:
         near = meant(column, table.names)
         fail(f"--by: found {column!r}{near}, expected one of {', '.join(table.names)}", USAGE)
@@ -210,16 +251,8 @@ def _table(asked: Asked, known: Reference, inputs: "Sequence[ColumnProfile]") ->
 
 def _as_written(kinds: "dict[str, Kind]", inputs: "Sequence[ColumnProfile]") -> "dict[str, Kind]":
     """How columns are read: a flag is a category whose values are numbers."""
-    flags = {item.name for item in inputs if item.kind == "category" and all(map(_is_number, item.categories))}
+    flags = {item.name for item in inputs if item.of_numbers}
     return {name: "number" if name in flags else kind for name, kind in kinds.items()}
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _metric(known: Reference) -> Any:  # noqa: ANN401 (a literal)
@@ -237,24 +270,24 @@ def _limit(known: Reference, asked: Asked) -> float | None:
     return usual_limit(_metric(known), known.profile.quality) if asked.retrain_at is None else asked.retrain_at
 
 
-def _observed(known: Reference, asked: Asked) -> "tuple[dict[str, np.ndarray], list[str]]":
-    """What the model says of the later data, by column; empty without a model, or if it cannot predict."""
+def _observed(known: Reference, asked: Asked) -> "tuple[dict[str, np.ndarray], str]":
+    """What the model says of the later data, by column, and why it could not predict; nothing without a model."""
     import numpy as np
 
     from bench.cli.predict import asked_of_worker, chosen_contender
 
     about = known.about
     if about is None:
-        return {}, []
+        return {}, ""
     with TemporaryDirectory(prefix="levelfield-") as folder:
         answers = Path(folder) / "columns.npz"
         question = {"kind": "observe", "folder": str(asked.reference), "data": asked.current, "output": str(answers)}
         contender = chosen_contender(asked.framework, about)
         result = asked_of_worker(contender, asked.device, question, logs=Path(folder))
         if result["outcome"] != "ok":
-            if not known.has_own_table:
-                fail(str(result["error"]), result.get("exit_code", 1))
-            return {}, [f"The model could not predict these data, so its outputs are not compared: {result['error']}."]
+            if not known.has_own_table or asked.retrain_at is not None:
+                fail(str(result["error"]), result.get("exit_code", FAILED))
+            return {}, str(result["error"]).rstrip(".")
         with np.load(answers) as file:
             found = {name: file[name] for name in file.files}
-    return {name: values.astype(object) if values.dtype.kind == "U" else values for name, values in found.items()}, []
+    return {name: values.astype(object) if values.dtype.kind == "U" else values for name, values in found.items()}, ""

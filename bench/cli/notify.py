@@ -4,6 +4,7 @@ A target is a secret (see `message_targets`). So warnings name its scheme and it
 it write no log, and a redirect is not followed.
 """
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ NotifyAlways = Annotated[
     bool, as_option("notify_always", Help("Send it with --notify even if all is well.", group=GROUP))
 ]
 
+QUERY = re.compile(r"^(\w+://[^?]*)\?.*$")  # of an address, which may be a signature
 TRIES = 3
 LIMIT_S = 10.0  # for a connection, and for each answer
 BACKOFF_S = 1.0
@@ -79,8 +81,12 @@ def announced(target: str | None, title: str, *, always: bool = False, worse: st
         except BenchError as error:
             lines.append(str(error))
             fail(str(error), error.exit_code)
+        except Exception as error:
+            notify(target, _message(title, FAILED, [*lines, f"internal error: {type(error).__name__}"], worse=worse))
+            raise
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0
+        lines += [str(note) for note in getattr(end, "__notes__", ()) if note not in lines]
         delivered = notify(target, _message(title, code, lines, worse=worse)) if code or always else True
         raise SystemExit(code if delivered else code or FAILED) from None
 
@@ -106,7 +112,8 @@ def command() -> str:
     while OPTION in words:
         place = words.index(OPTION)
         del words[place : place + 2]
-    return shlex.join(["levelfield", *(shown(word) for word in words if not word.startswith(f"{OPTION}="))])
+    kept = [word for word in words if not word.startswith(f"{OPTION}=")]
+    return shlex.join(["levelfield", *(QUERY.sub(r"\1", shown(word)) for word in kept)])
 
 
 def _to_webhook(target: Target, message: "Message") -> None:

@@ -68,6 +68,6 @@ def failures_logged(log: Log | None) -> Iterator[None]:
     try:
         yield
     except BenchError as error:
-        if log is not None:
+        if log is not None and log.model.is_dir():  # else it is a typing error, and no model has failed
             log.failed(str(error))
         raise

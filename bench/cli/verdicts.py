@@ -74,7 +74,9 @@ def answers_of(page: "Report") -> list[str]:
 
 def plainly(names: Sequence[str]) -> str:
     """The names of runs or files as they were given, without folders."""
-    return ", ".join(Path(name).name or name for name in names)
+    from bench.records.remote_files import shown
+
+    return ", ".join(Path(shown(name).partition("?")[0]).name or name for name in names)
 
 
 def _summarise(page: str) -> None:

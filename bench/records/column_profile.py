@@ -11,7 +11,7 @@ from bench.records.evaluation import stored
 
 FORMAT = 1
 Kind = Literal["number", "category", "text"]
-Group = Literal["input", "output"]
+Group = Literal["input", "answer", "output"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=stored)
@@ -21,13 +21,14 @@ class ColumnProfile:
     Attributes:
         name: The name of the column.
         kind: `number`, `category`, or `text`: words of which nearly every row has another one, such as an id.
-        group: `input`, or `output` of a model.
+        group: `input`; `answer`, what a model has to predict; or `output` of a model.
         counts: How many values are in each bin. Missing values are in none.
         edges: The upper ends of all bins but the last, for numbers: quantiles of the reference.
         categories: The words of all bins but the last. The last bin has all others.
         missing: How many rows have no value.
         deviation: The standard deviation of the central 99 % of the values, for numbers.
         others: Some of the words in the last bin.
+        of_numbers: Whether the words are numbers, as of a flag: later data are then read as numbers too.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ColumnProfile:
     missing: int = 0
     deviation: float = 0.0
     others: tuple[str, ...] = ()
+    of_numbers: bool = False
 
     @property
     def rows(self) -> int:

@@ -8,7 +8,7 @@ from bench.report.layout import Column, Entry, Report, Section, Table, left
 from bench.report.reliability import SIGN
 from bench.report.remarks import Remarks
 
-ORDER = ("BROKEN", "not measured", "kept")
+ORDER = ("BROKEN", "not measured", "undecided", "kept")
 
 
 def report(found: Checks, *, title: str) -> Report:
@@ -40,9 +40,12 @@ def _listing(title: str, lines: Sequence[str]) -> Table:
 
 def _doubts(checks: Sequence[Check]) -> Iterator[str]:
     """A note about values that cannot be relied on."""
-    found = dict.fromkeys(f"{item.where} ({item.doubt})" for item in checks if item.doubt)
-    if found:
-        yield f"{SIGN}: do not rely on this value. Stop other work, and run again: {'; '.join(found)}."
+    for is_of_run, remedy in ((True, "Stop other work, and run again"), (False, "More rows decide")):
+        found = dict.fromkeys(
+            f"{item.where} ({item.doubt})" for item in checks if item.doubt and bool(item.run) == is_of_run
+        )
+        if found:
+            yield f"{SIGN}: do not rely on this value. {remedy}: {'; '.join(found)}."
 
 
 def _row(item: Check, remarks: Remarks) -> tuple[Entry, ...]:

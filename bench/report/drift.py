@@ -14,6 +14,12 @@ MOST_NAMED = 5
 MOST_DECIMALS = 100.0
 MOST_P = 1e-4  # a smaller p value is not written with its digits
 CONVENTIONS = ((0.25, "large"), (0.1, "moderate"), (0.0, "small"))
+QUESTIONS = {
+    "input": "Have the data changed",
+    "answer": "Have the known answers changed",
+    "output": "Have the model's outputs changed",
+}
+RETRAIN = "Is it time to train again?"
 HEIGHTS = "▁▂▃▄▅▆▇█"
 ORDER = ("drifted", "too few rows", "unchanged", "not tested")
 WORDS = {
@@ -28,8 +34,8 @@ RULE = (
     "above its limit."
 )
 EFFECT = (
-    "Effect: for numbers the Wasserstein distance in standard deviations of the reference, both over its central 99 %. "
-    "For categories half the sum of the differences of their shares."
+    "Effect: for numbers the Wasserstein distance in standard deviations of the reference, both over its central 99 %, "
+    "or the statistic if that is larger. For categories half the sum of the differences of their shares."
 )
 PSI = (
     f"PSI: population stability index over {BARS} bins. Its limit is what equal data of so many rows exceed in "
@@ -37,7 +43,7 @@ PSI = (
     "that holds for many rows only."
 )
 HISTOGRAMS = (
-    "Histograms: for numbers each bar of the reference is a tenth of its rows, so later data would be level too."
+    "Histograms: the bins of numbers have a tenth of the reference's rows each, if it has many different numbers."
 )
 INTERVALS = f"In brackets: the {CONFIDENCE:.0%} interval. Train again if all of it is beyond the limit."
 
@@ -70,34 +76,50 @@ def answers(found: Drift) -> tuple[Answers, ...]:
 
 def _lines(found: Drift) -> Iterator[Answer]:
     whole = found.parts[0]
-    for group, question in (("input", "Have the data changed?"), ("output", "Have the model's outputs changed?")):
+    together = ", all rows together" if found.by else ""
+    for group, question in QUESTIONS.items():
         columns = [item for item in whole.columns if item.group == group]
         if columns:
-            yield Answer(question, (_changed(columns),))
+            yield Answer(f"{question}{together}?", (_changed(columns),))
     if found.by:
         yield Answer(f"In which {found.by}?", (_where(found),))
     quality = [(part.name, part.quality) for part in found.parts if part.quality]
     if quality:
-        yield Answer("Is it time to train again?", (_retrain(quality),))
+        yield Answer(RETRAIN, (_retrain(quality),))
+    elif found.has_model:
+        why = "the model could not predict these data" if found.failure else "the later data have no known answers"
+        yield Answer(RETRAIN, (Clause("unknown", text=why),))
     undecided = list(dict.fromkeys(name for part in found.parts for name in part.undecided))
     if undecided:
         yield Answer("What is undecided?", (Clause("too few rows", text=_named(undecided)),))
     code = ExitCode(found.exit_code)
-    share = f"at most {found.share_limit:.0%} of the columns may drift"
-    yield Answer("Exit code?", (Clause(f"{code:d}", text=f"{WORDS[code]}; {share}"),))
+    why = _broken(found) if code == ExitCode.REGRESSED else ""
+    yield Answer("Exit code?", (Clause(f"{code:d}", text=f"{WORDS[code]}{why}"),))
+
+
+def _broken(found: Drift) -> str:
+    """Which limits are broken."""
+    drifted = [part for part in found.parts if part.share is not None and part.share > found.share_limit]
+    worse = [part for part in found.parts if part.quality and part.quality.verdict == "retrain"]
+    share = f"more than {found.share_limit:.0%} of the columns" if found.share_limit else "a column"
+    told = [f"{share} drifted"] if drifted else []
+    return f": {' and '.join((*told, *(['the quality is beyond its limit'] if worse else [])))}"
 
 
 def _changed(columns: Sequence[ColumnDrift]) -> Clause:
     drifted = [item for item in columns if item.verdict == "drifted"]
     tested = sum(item.p is not None for item in columns)
-    if not tested:
-        return Clause("not tested", text="no column has enough values")
-    if not drifted:
-        return Clause("no drift found", text=f"in {tested} of {len(columns)} columns that were tested")
+    few = sum(item.verdict == "too few rows" for item in columns)
+    if not tested and not few:
+        return Clause("not tested", text="no column has values that can be compared")
     ordered = sorted(drifted, key=lambda item: -(item.effect or 0.0))
-    return Clause(
-        "yes", text=f"{len(drifted)} of {tested} tested columns: {_named([_change(item) for item in ordered])}"
-    )
+    if drifted:
+        return Clause(
+            "yes", text=f"{len(drifted)} of {tested} tested columns: {_named([_change(item) for item in ordered])}"
+        )
+    if few:
+        return Clause("undecided", text=f"{few} of {len(columns)} columns have too few rows; no other has drifted")
+    return Clause("no", text=f"none of {tested} tested columns has drifted")
 
 
 def _change(found: ColumnDrift) -> str:
@@ -107,7 +129,9 @@ def _change(found: ColumnDrift) -> str:
 def _where(found: Drift) -> Clause:
     parts = [part for part in found.parts[1:] if part.drifted]
     if not parts:
-        return Clause("none", text=f"of {len(found.parts) - 1}")
+        few = sum(bool(part.undecided) for part in found.parts[1:])
+        told = f"; {few} have too few rows in some columns" if few else ""
+        return Clause("in none", text=f"no column drifted in any of {len(found.parts) - 1} parts{told}")
     return Clause(f"{len(parts)} of {len(found.parts) - 1}", text=_named([part.name for part in parts]))
 
 
@@ -125,7 +149,7 @@ def _retrain(found: Sequence[tuple[str, Quality]]) -> Clause:
 def in_words(found: Quality) -> str:
     """The quality with its interval: `accuracy 0.9611 (0.9412 to 0.9745)`."""
     value, low, high = (formatting.score(item) for item in (found.value, found.low, found.high))
-    return f"{found.metric} {value} ({low} to {high})"
+    return f"{found.metric} {value}{f' ({low} to {high})' if found.high is not None else ''}"
 
 
 def _named(names: Sequence[str]) -> str:
@@ -136,12 +160,13 @@ def _named(names: Sequence[str]) -> str:
 def columns_table(part: Part, *, title: str) -> Table:
     """A row for each column: drifted ones first."""
     ordered = sorted(part.columns, key=lambda item: (ORDER.index(item.verdict), -(item.effect or 0.0)))
+    effect = next((item.effect_limit for item in part.columns), 0.0)
     columns = (
         *left("column", "kind"),
         Column(title="test", alignment="left", spare=2),
         Column(title="statistic", spare=3),
         Column(title="p, corrected"),
-        Column(title="effect"),
+        Column(title=f"effect (limit {effect:g})"),
         Column(title="PSI"),
         Column(title="limit of PSI"),
         *(Column(title=name, alignment="left", spare=place) for place, name in ((5, "PSI by convention"),)),
@@ -149,14 +174,14 @@ def columns_table(part: Part, *, title: str) -> Table:
         *(Column(title=name, alignment="left", spare=4) for name in ("reference", "later data")),
     )
     rows = tuple(_row(item) for item in ordered)
-    effect = next((item.effect_limit for item in part.columns), 0.0)
     reasons = dict.fromkeys(f"{item.verdict}: {item.reason}" for item in ordered if item.reason)
-    new = (f"{item.name}: {', '.join(item.others)} was not in the reference." for item in ordered if item.others)
-    notes = (RULE.format(effect=effect), EFFECT, PSI, HISTOGRAMS, *(f"{line}." for line in reasons), *new)
-    quiet = frozenset(
-        number for number, item in enumerate(ordered) if item.verdict in {"unchanged", "not tested"} and number >= BARS
+    new = (
+        f"{item.name}: not in the reference: {', '.join(f'“{word}”' for word in item.others)}."
+        for item in ordered
+        if item.others
     )
-    return without_empty(Table(title=title, columns=columns, rows=rows, notes=notes, names=1, quiet=quiet))
+    notes = (RULE.format(effect=effect), EFFECT, PSI, HISTOGRAMS, *(f"{line}." for line in reasons), *new)
+    return without_empty(Table(title=title, columns=columns, rows=rows, notes=notes, names=1))
 
 
 def _row(found: ColumnDrift) -> tuple[Entry, ...]:
@@ -164,7 +189,7 @@ def _row(found: ColumnDrift) -> tuple[Entry, ...]:
     tallest = max((*bars.reference, *bars.current)) if bars else 0.0
     return (
         Entry(found.name),
-        Entry(f"{found.group}, {found.kind}" if found.group == "output" else found.kind),
+        Entry(found.kind if found.group == "input" else f"{found.group}, {found.kind}"),
         Entry(found.test),
         _number(found.statistic),
         Entry(p_in_words(found.corrected_p), found.corrected_p),
@@ -202,6 +227,7 @@ def parts_table(found: Drift) -> Table:
         Column(title="rows"),
         Column(title="drifted columns"),
         *left("which"),
+        Column(title="with too few rows"),
         *_quality_columns(found),
     )
     rows = tuple(_part_row(part) for part in found.parts)
@@ -236,5 +262,6 @@ def _part_row(part: Part) -> tuple[Entry, ...]:
         Entry(formatting.grouped(part.rows), part.rows),
         Entry(f"{len(part.drifted)} of {tested}", part.share),
         Entry(_named(part.drifted)),
+        Entry(str(len(part.undecided)) if part.undecided else "", len(part.undecided)),
         *shown,
     )

@@ -18,7 +18,7 @@ MOST_COLUMNS = 50  # of a sample: a longer one is described by its statistics
 IMAGE, SEQUENCE = 3, 2  # axes of a sample
 MOST_CHANNELS = 4
 TABLES = ("csv", "parquet", "series")
-CONFIDENCE = "confidence"
+PREDICTED, CONFIDENCE = "(predicted)", "(confidence)"  # a table may have columns without the brackets
 
 Columns = dict[str, np.ndarray]
 
@@ -80,9 +80,9 @@ def of_outputs(table: pd.DataFrame) -> Columns:
     """The columns of predictions: the predicted class with the model's confidence, or the predicted numbers."""
     chances = [name for name in table if str(name).startswith("probability of ")]
     if not chances:
-        return {str(name): table[name].to_numpy(np.float64) for name in table if str(name).startswith("predicted")}
+        return {f"({name})": table[name].to_numpy(np.float64) for name in table if str(name).startswith("predicted")}
     predicted = table["predicted"].astype(str).to_numpy(dtype=object)
-    return {"predicted": predicted, CONFIDENCE: table[chances].to_numpy().max(1)}
+    return {PREDICTED: predicted, CONFIDENCE: table[chances].to_numpy().max(1)}
 
 
 def scores(table: pd.DataFrame) -> Float[np.ndarray, " samples"]:
@@ -130,5 +130,10 @@ def _of_table(about: SavedModel) -> tuple[ColumnProfile, ...]:
     if prepared is None:
         return ()
     kinds: dict[str, Kind] = {column.name: column.kind for column in prepared.columns if column.kind != "date"}
+    target = str(about.dataset.get("target", ""))
+    if target and target not in kinds:  # the target of a series is one of its columns
+        kinds[target] = "number" if about.description.task == "regression" else "category"
     source = source_of(Path(str(about.dataset["path"])), about.dataset)
-    return profiles.reference(StreamedColumns(source, kinds=kinds).chunks)
+    found = profiles.reference(StreamedColumns(source, kinds=kinds).chunks)
+    is_series = about.dataset.get("kind") == "series"
+    return tuple(replace(item, group="answer") if item.name == target and not is_series else item for item in found)

@@ -2,10 +2,10 @@
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy import stats
 
 SAMPLES = 2000
-MOST_SAMPLES = 20_000
-SAMPLES_BEYOND = 20  # that at least are beyond the limit
+BEYOND = 20  # samples that at least are beyond a limit without a model of the tail
 
 
 def index(expected: Int[np.ndarray, "... bins"], found: Int[np.ndarray, "... bins"]) -> Float[np.ndarray, "..."]:
@@ -22,10 +22,14 @@ def index(expected: Int[np.ndarray, "... bins"], found: Int[np.ndarray, "... bin
 def index_limit(expected: Int[np.ndarray, " bins"], rows: int, *, risk: float) -> float:
     """The PSI that so many rows of equal data exceed with this probability.
 
-    In place of rows, the counts of the bins are drawn, for both sides: they are multinomial.
+    In place of rows, the counts of the bins are drawn, for both sides: they are multinomial. A small probability needs
+    the tail: that of a gamma distribution with the same mean and variance, since a PSI is about a scaled chi-squared.
     """
     shares = expected / max(1, expected.sum())
-    samples = int(min(MOST_SAMPLES, max(SAMPLES, SAMPLES_BEYOND / risk)))
     random = np.random.default_rng(0)
-    first, second = (random.multinomial(count, shares, size=samples) for count in (int(expected.sum()), rows))
-    return float(np.quantile(index(first, second), 1 - risk))
+    first, second = (random.multinomial(count, shares, size=SAMPLES) for count in (int(expected.sum()), rows))
+    found = index(first, second)
+    if risk * SAMPLES >= BEYOND:
+        return float(np.quantile(found, 1 - risk))
+    mean, variance = float(found.mean()), float(found.var())
+    return float(stats.gamma.isf(risk, mean**2 / variance, scale=variance / mean)) if variance > 0 else mean

@@ -17,7 +17,8 @@ Verdict = Literal["drifted", "unchanged", "too few rows", "not tested"]
 RISK = 0.05  # that any column of equal data is called drifted
 EFFECT = 0.1  # the smallest effect that counts
 BARS = 10  # bins of the PSI
-SHORTEST, LONGEST = 1e3, 1e9  # numbers that are shown without decimals
+LONGEST = 1e15  # numbers below it are shown without an exponent
+FEWEST_DIGITS, MOST_DIGITS = 4, 17
 FEWEST_EXPECTED = 5  # values in each bin of a chi-squared test
 SHIFT = 2 * stats.norm.cdf(0.25) - 1  # the KS statistic of a shift by half a standard deviation: 0.197
 KS, CHI_SQUARED = "Kolmogorov-Smirnov", "chi-squared"
@@ -43,7 +44,8 @@ class ColumnDrift:
     - `psi`, `psi_limit`: the population stability index, and what equal data of so many rows exceed in 5 % of all
       reports, by chance;
     - `effect`: for numbers the Wasserstein distance in standard deviations of the reference, both over its central
-      99 %; for categories the total variation distance (half the sum of the differences of the shares);
+      99 %, or the statistic if that is larger; for categories the total variation distance (half the sum of the
+      differences of the shares);
     - `others`: categories that the reference did not have, or seldom.
     """
 
@@ -111,7 +113,7 @@ def _column(before: ColumnProfile, after: ColumnProfile, *, risk: float) -> Colu
     counts = np.array(before.counts), np.array(after.counts)
     if before.kind == "number":
         test, (statistic, p) = KS, _ks(*counts)
-        effect = _distance(before, *counts)
+        effect = max(_distance(before, *counts), statistic)  # a distance is 0 where nearly all values are equal
     else:
         test, (statistic, p) = CHI_SQUARED, _chi_squared(*counts)
         effect = float(np.abs(_shares(counts[0]) - _shares(counts[1])).sum() / 2)
@@ -221,9 +223,8 @@ def _coarse(
             bins.edges[min(int(np.flatnonzero(places == place)[-1]), len(bins.edges) - 1)]
             for place in range(places[-1] + 1)
         ]
-        labels = [f"up to {_short(end)}" for end in ends[:-1]] + [
-            f"above {_short(ends[-2])}" if len(ends) > 1 else "all"
-        ]
+        words = _short(ends[:-1])
+        labels = [*(f"up to {word}" for word in words), f"above {words[-1]}" if words else "all"]
     counts = [np.bincount(places, weights=side, minlength=len(labels)).astype(int) for side in (before, after)]
     kept = counts[0] + counts[1] > 0
     if not kept.any():
@@ -232,6 +233,10 @@ def _coarse(
     return shown, (counts[0][kept], counts[1][kept])
 
 
-def _short(number: float) -> str:
-    """A number with four digits, or all digits before the decimal point."""
-    return f"{number:.0f}" if SHORTEST <= abs(number) < LONGEST else f"{number:.4g}"
+def _short(numbers: Sequence[float]) -> list[str]:
+    """Numbers with as few digits as tell them apart, but with all digits before the decimal point."""
+    for digits in range(FEWEST_DIGITS, MOST_DIGITS + 1):
+        words = [f"{n:.0f}" if 10**digits <= abs(n) < LONGEST else f"{n:.{digits}g}" for n in numbers]
+        if len(set(words)) == len(set(numbers)):
+            break
+    return words

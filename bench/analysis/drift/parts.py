@@ -48,7 +48,7 @@ class Parts:
             return
         for name, places in pd.Series(np.arange(len(names))).groupby(names, dropna=False):
             chosen = places.to_numpy()
-            label = NO_VALUE if name != name else str(name)  # noqa: PLR0124 (NaN is the group of missing values)
+            label = NO_VALUE if name != name or not str(name).strip() else str(name)  # noqa: PLR0124 (NaN is the group of missing values)
             part = self._parts.setdefault(label, _Part(self._of_part))
             if len(self._parts) > MOST:
                 raise UsageError(

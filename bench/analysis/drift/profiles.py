@@ -20,6 +20,7 @@ MOST_DIFFERENT = 0.5  # of the rows: with more different words than that, the co
 FEWEST_FOR_TEXT = 100  # different words
 KEPT = 1_000_000  # rows from which the bins of a column are made
 OTHERS = 3
+MOST_EXACT = 2.0**53  # below it, every whole number is exact in float64
 
 
 def reference(chunks: Callable[[], Iterable[Chunk]]) -> tuple[ColumnProfile, ...]:
@@ -49,7 +50,7 @@ def column(name: str, values: np.ndarray) -> ColumnProfile:
     """The profile of a column of the reference, with bins that are made from its values (rows,)."""
     if values.dtype != object:
         made = _number(name, values)
-        return counted(made, values) if made else column(name, _as_words(values))
+        return counted(made, values) if made else replace(column(name, _as_words(values)), of_numbers=True)
     counts = pd.Series(values).value_counts()
     rows, different = int(counts.sum()), len(counts)
     if different > max(FEWEST_FOR_TEXT, MOST_DIFFERENT * rows):
@@ -104,8 +105,13 @@ def _number(name: str, values: Float[np.ndarray, " rows"]) -> ColumnProfile | No
 
 def _as_words(values: Float[np.ndarray, " rows"]) -> np.ndarray:
     """Numbers as words, such as the 0 and 1 of a flag."""
-    words = pd.Series(values).map(lambda number: None if not np.isfinite(number) else f"{number:g}")
-    return words.to_numpy(dtype=object)
+    words = [None if not np.isfinite(number) else word_of(number) for number in values.tolist()]
+    return np.array(words, dtype=object)
+
+
+def word_of(number: float) -> str:
+    """A number as a word, with all its digits and without needless decimals."""
+    return str(int(number)) if number.is_integer() and abs(number) < MOST_EXACT else repr(number)
 
 
 @final

@@ -20,15 +20,15 @@ FEWEST = 30  # samples
 class Quality:
     """The quality on some samples with known answers, with its 95 % interval, against the limit.
 
-    `retrain`: the whole interval is beyond the limit. `inconclusive`: the limit is within it, or there are fewer than
-    30 samples.
+    `high` is None for a single sample. `retrain`: the whole interval is beyond the limit. `inconclusive`: the limit is
+    within it, or there are fewer than 30 samples.
     """
 
     metric: Metric
     samples: int
     value: float
     low: float
-    high: float
+    high: float | None
     limit: float
     verdict: Verdict
 
@@ -48,10 +48,12 @@ def of_scores(metric: Metric, scores: Float[np.ndarray, " samples"], limit: floa
         found = stats.binomtest(int(np.sum(scores)), count).proportion_ci(CONFIDENCE, method="wilson")
         low, high = float(found.low), float(found.high)
     else:
-        error = float(np.std(scores, ddof=1)) / math.sqrt(count) if count > 1 else math.inf
+        error = float(np.std(scores, ddof=1)) / math.sqrt(count) if count > 1 else 0.0
         half = float(stats.t.ppf((1 + CONFIDENCE) / 2, max(1, count - 1))) * error
         low, high = max(0.0, value - half), value + half
     verdict = "inconclusive" if count < FEWEST else _verdict(metric, low, high, limit)
+    if count == 1:
+        return Quality(metric=metric, samples=1, value=value, low=0.0, high=None, limit=limit, verdict=verdict)
     return Quality(metric=metric, samples=count, value=value, low=low, high=high, limit=limit, verdict=verdict)
 
 

@@ -40,6 +40,8 @@ class Drift:
     - `reference`, `current`: the two data sets in words;
     - `parts`: all rows together, then each period or group;
     - `share_limit`: the largest share of drifted columns that is allowed;
+    - `has_model`: whether the reference is that of a model, whose quality is judged if the answers are known;
+    - `failure`: why the model could not predict; empty if it could;
     - `exit_code`: 3 if a limit is broken, 6 if no column was tested, 4 if something is undecided, else 0;
     - `remarks`: what a reader must know about the data.
     """
@@ -50,6 +52,8 @@ class Drift:
     parts: tuple[Part, ...]
     share_limit: float
     exit_code: int
+    has_model: bool = False
+    failure: str = ""
     remarks: tuple[str, ...] = ()
 
 
@@ -71,6 +75,8 @@ def judge(  # noqa: PLR0913 (what is compared, by which limits, and how it is ca
     by: str = "",
     effect: float = EFFECT,
     share_limit: float = MOST_SHARE,
+    has_model: bool = False,
+    failure: str = "",
     remarks: Sequence[str] = (),
 ) -> Drift:
     """Compare each part with the reference. `names` are the reference and the later data in words."""
@@ -82,7 +88,9 @@ def judge(  # noqa: PLR0913 (what is compared, by which limits, and how it is ca
         by=by,
         parts=found,
         share_limit=share_limit,
-        exit_code=_exit_code(found, share_limit),
+        exit_code=_exit_code(found, share_limit, is_judged=not failure),
+        has_model=has_model,
+        failure=failure,
         remarks=tuple(remarks),
     )
 
@@ -95,12 +103,12 @@ def _part(known: Mapping[str, ColumnProfile], item: Rows, *, effect: float, part
     return Part(name=item.name, rows=item.rows, columns=columns, share=share, drifted=drifted, quality=item.quality)
 
 
-def _exit_code(parts: Sequence[Part], share_limit: float) -> int:
+def _exit_code(parts: Sequence[Part], share_limit: float, *, is_judged: bool) -> int:
     quality = [item.quality.verdict for item in parts if item.quality]
     if "retrain" in quality or any(item.share is not None and item.share > share_limit for item in parts):
         return ExitCode.REGRESSED
     if all(item.share is None for item in parts):
         return ExitCode.NOTHING_MEASURED
-    if "inconclusive" in quality or any(item.undecided for item in parts):
+    if "inconclusive" in quality or any(item.undecided for item in parts) or not is_judged:
         return ExitCode.INCONCLUSIVE
     return ExitCode.DONE

@@ -28,14 +28,23 @@ def days(texts: Sequence[str], form: str | None) -> Float[np.ndarray, " texts"]:
     return np.where(found.isna().to_numpy(), np.nan, values)
 
 
-def periods(texts: Sequence[str | None], period: str) -> list[str | None]:
+def usual_form(texts: Sequence[str]) -> str:
+    """How most dates in these texts are written: empty for ISO 8601. Texts that are no dates do not matter."""
+    different = list(dict.fromkeys(texts))
+    chosen = different[:: max(1, len(different) // SAMPLE)]  # spread over all, since sorted dates begin alike
+    if not chosen:
+        return ""
+    candidates = ("", *dict.fromkeys(_guessed(chosen[:3]) + _guessed(chosen[-3:])))
+    return max(candidates, key=lambda candidate: np.isfinite(days(chosen, candidate or None)).sum())
+
+
+def periods(texts: Sequence[str | None], period: str, written: str) -> list[str | None]:
     """The period of each date, such as `2014-10` for a month; None for a text that is no date.
 
-    `period` is one of `PERIODS`. A week has the number of ISO 8601.
+    `period` is one of `PERIODS`. A week has the number of ISO 8601. `written` is the form of the dates; see `form`.
     """
     import pandas as pd
 
-    written = form([text for text in texts if text is not None][:SAMPLE])
     found: Any = pd.to_datetime(pd.Series(list(texts), dtype=object), format=written or ISO, errors="coerce", utc=True)
     if period == "quarter":
         labels = found.dt.year.astype("Int64").astype(str) + "-Q" + found.dt.quarter.astype("Int64").astype(str)

@@ -4,6 +4,7 @@ Cells are not checked one by one, as in a table for training: what is no number 
 """
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from bench.errors import DataError, unknown, unreadable
 if TYPE_CHECKING:
     import pandas as pd
 
+BY = "(by)"
 ROWS = 50_000  # at once
 LOOKED_AT = 2_000  # rows that decide what is in a column
 NUMBERS = 0.95  # of the values: with at least so many, the column has numbers
@@ -49,21 +51,24 @@ class StreamedColumns:
         if first is None or not len(first):
             raise DataError(f"{source.path}: found no row, expected a table with a header and rows")
         self.names = tuple(map(str, first.columns))
+        twice = [name for name, count in Counter(self.names).items() if count > 1]
+        if twice:
+            raise DataError(f"{source.path}: found several columns {', '.join(twice)}, expected names that differ")
         missing = [name for name in kinds or () if name not in self.names]
         if missing:
             raise DataError(f"{source.path}: {unknown(missing, self.names)}")
         self.kinds = dict(kinds) if kinds else {name: _kind(first[name]) for name in self.names}
 
-    def chunks(self, *also: str) -> Iterator[dict[str, np.ndarray]]:
-        """The rows from the beginning; `also` names more columns, as words."""
-        wanted: dict[str, Kind] = {**self.kinds, **dict.fromkeys(also, "category")}
-        words = [name for name, kind in wanted.items() if kind != "number"]
+    def chunks(self, *, by: str = "") -> Iterator[dict[str, np.ndarray]]:
+        """The rows from the beginning; with `by`, the words of this column are there again, by the key `BY`."""
+        words = [name for name, kind in self.kinds.items() if kind != "number"]
         self.unread.clear()
         for frame in _frames(self.source, rows=ROWS, words=words):
-            yield {
+            found = {
                 name: self._numbers(name, frame[name]) if kind == "number" else _words(frame[name])
-                for name, kind in wanted.items()
+                for name, kind in self.kinds.items()
             }
+            yield {**found, BY: _words(frame[by])} if by else found
 
     def _numbers(self, name: str, column: "pd.Series[Any]") -> np.ndarray:
         found = _as_numbers(column)
@@ -87,7 +92,11 @@ def _first(source: Source) -> "pd.DataFrame | None":
 
 def _kind(column: "pd.Series[Any]") -> Kind:
     """What is in a column: numbers, dates or words."""
+    import pandas as pd
+
     known = column.dropna()
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return "date"
     if not len(known):
         return "category"
     if np.isfinite(_as_numbers(known)).mean() >= NUMBERS:
@@ -104,7 +113,12 @@ def _as_numbers(column: "pd.Series[Any]") -> np.ndarray:
 
 def _words(column: "pd.Series[Any]") -> np.ndarray:
     text = column.astype("object").where(column.notna(), None)
-    return np.array([None if word is None else str(word).strip() for word in text], dtype=object)
+    return np.array([None if word is None else _word(word) for word in text], dtype=object)
+
+
+def _word(value: object) -> str:
+    """A cell as a word; whole numbers have no decimals, also if gaps have made them floating-point numbers."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 def _frames(source: Source, *, rows: int, words: Sequence[str]) -> Iterator["pd.DataFrame"]:
@@ -149,7 +163,8 @@ def _of_parquet(path: Path, rows: int) -> Iterator["pd.DataFrame"]:
         ) from None
     try:
         for batch in library.ParquetFile(path).iter_batches(batch_size=rows):
-            yield batch.to_pandas()
+            frame = batch.to_pandas(ignore_metadata=True)
+            yield frame.set_axis([str(name).strip() for name in frame.columns], axis=1)
     except OSError as error:
         raise DataError(f"{path}: {unreadable(error)}, {FILE}") from None
     except Exception:  # noqa: BLE001 (the library has errors of its own for a damaged file)

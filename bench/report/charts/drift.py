@@ -9,23 +9,27 @@ from bench.analysis.drift.columns import ColumnDrift
 from bench.report.charts.look import BY_PLACE, panels
 from bench.report.figures import Row, short
 
-SIDES = {"reference": "#777777", "later data": "#B23A00"}
+SIDES = {"reference": "#AAAAAA", "later data": "#B23A00"}
 MOST = 40  # columns
-BAR = 8  # pixels
+WIDTHS = {"reference": 14, "later data": 5}  # pixels
 
 
 def histograms() -> dict[str, Any]:
-    """Two bars for each bin of each column: the shares of the rows in the reference and in the later data."""
+    """Two bars for each bin of each column: a wide one for the reference, and a narrow one for the later data."""
+    return panels(*(_bars(side, width) for side, width in WIDTHS.items()), height=110)
+
+
+def _bars(side: str, width: int) -> alt.Chart:
     scale = alt.Scale(domain=[*SIDES], range=[*SIDES.values()])
-    axis = alt.Axis(title=None, labelAngle=-50, labelLimit=90, labelOverlap="parity")
-    bars = (
+    axis = alt.Axis(title=None, labelAngle=-50, labelLimit=90, labelOverlap=False)
+    found: alt.Chart = (
         alt.Chart()
-        .mark_bar(size=BAR)
+        .transform_filter(f"datum.side === '{side}'")
+        .mark_bar(size=width)
         .encode(
             x=alt.X("bin:N", sort=BY_PLACE, axis=axis),
-            xOffset=alt.XOffset("side:N", sort=[*SIDES]),
             y=alt.Y("share:Q", axis=alt.Axis(title="share of the rows", format="%", tickCount=4)),
-            color=alt.Color("side:N", scale=scale, legend=alt.Legend(title=None, orient="bottom")),
+            color=alt.Color("side:N", scale=scale, legend=alt.Legend(title=None, orient="top")),
             tooltip=[
                 alt.Tooltip("column:N"),
                 alt.Tooltip("bin:N"),
@@ -34,7 +38,7 @@ def histograms() -> dict[str, Any]:
             ],
         )
     )
-    return panels(bars, height=110)
+    return found
 
 
 def rows(columns: Iterable[ColumnDrift]) -> list[Row]:

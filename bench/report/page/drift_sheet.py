@@ -10,7 +10,7 @@ from bench.report.page.sheet import Drawing, Line, Opening, Sheet
 
 FILTERS = ("column", "verdict")
 CAPTION = "Distributions"
-MARKS = "Grey: the reference. Red: the later data. Numbers: a tenth of the reference's rows is in each bin."
+MARKS = "Wide and grey: the reference. Narrow and red: the later data."
 
 
 def sheet(found: Drift) -> Sheet:

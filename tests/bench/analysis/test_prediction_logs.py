@@ -33,11 +33,20 @@ def test_latencies_are_those_of_calls_however_many_samples_they_have() -> None:
 
 
 def test_percentiles_are_those_of_numpy() -> None:
-    times = np.random.default_rng(0).exponential(size=500).tolist()
+    times = np.random.default_rng(0).exponential(size=700).tolist()
     found = summary([line(float(number), latency_ms=time) for number, time in enumerate(times)])
     wanted = np.percentile(times, [50, 90, 99, 100]).tolist()
     assert [found.latency_p50_ms, found.latency_p90_ms, found.latency_p99_ms, found.latency_max_ms] == wanted
     assert wanted != sorted(wanted, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("calls", "known"), [(63, (True, False, False)), (64, (True, True, False)), (662, (True,) * 3)]
+)
+def test_a_percentile_needs_enough_calls(calls: int, known: tuple[bool, ...]) -> None:
+    found = summary([line(float(number), latency_ms=1.0) for number in range(calls)])
+    there = (found.latency_p50_ms, found.latency_p90_ms, found.latency_p99_ms)
+    assert tuple(value is not None for value in there) == known
 
 
 def test_a_failed_call_has_no_latency_and_its_error_is_counted() -> None:

@@ -46,11 +46,13 @@ def test_each_period_has_to_keep_a_limit() -> None:
 
 def test_a_limit_within_the_interval_and_too_few_rows_are_doubtful() -> None:
     (accuracy,) = of_drift(DriftBudget(accuracy=0.74), drift_of(right=0.75))
-    assert accuracy.doubt.startswith("its 95 % interval, 0.72")
+    assert (accuracy.verdict, accuracy.doubt[:24]) == ("undecided", "its 95 % interval, 0.724")
     (plain,) = of_drift(DriftBudget(accuracy=0.5), drift_of(right=0.75))
     assert plain.doubt == ""
     (share,) = of_drift(DriftBudget(drifted_share=0.0), drift_of(rows=40))
-    assert share.doubt == "too few rows in 20 columns"
+    assert (share.verdict, share.doubt) == ("undecided", "too few rows in 20 columns")
+    few = with_others(Checks(checks=(), exit_code=0), [share])
+    assert few.exit_code == ExitCode.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,9 @@ def test_a_limit_within_the_interval_and_too_few_rows_are_doubtful() -> None:
         ({"errors_share": 0.01}, "kept"),
         ({"errors_share": 0.001}, "BROKEN"),
         ({"latency_p50_ms": 2.0}, "kept"),
-        ({"latency_p99_ms": 1.5}, "BROKEN"),
+        ({"latency_p50_ms": 1.2}, "BROKEN"),
+        ({"latency_p90_ms": 1.5}, "BROKEN"),
+        ({"latency_p99_ms": 1.5}, "not measured"),
         ({"predictions": 99.0}, "kept"),
         ({"predictions": 100.0}, "BROKEN"),
     ],

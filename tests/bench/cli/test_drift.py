@@ -101,7 +101,7 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_equal_data_end_with_0_and_a_planted_change_with_3(levelfield: Command) -> None:
     same = levelfield("drift", "before.csv", "after.csv")
     assert same.code == 0
-    assert "no drift found: in 4 of 4 columns" in in_one_line(same.out)
+    assert "no: none of 4 tested columns has drifted" in in_one_line(same.out)
     assert "Not compared, since later data have later dates: day." in same.err
     changed = levelfield("drift", "before.csv", "larger.csv")
     assert changed.code == 3
@@ -218,7 +218,7 @@ def test_the_outputs_and_the_quality_of_a_model_are_judged(saved: Path, levelfie
     found = json.loads(levelfield("drift", saved, "test", "--format", "json").out)
     (whole,) = found["parts"]
     groups = {item["name"]: item["group"] for item in whole["columns"]}
-    assert {groups["predicted"], groups["confidence"]} == {"output"}
+    assert {groups["(predicted)"], groups["(confidence)"]} == {"output"}
     assert whole["quality"]["metric"] == "accuracy"
     assert whole["quality"]["samples"] == 20
     worse = json.loads(levelfield("drift", saved, "test", "--retrain-at", "1.5", "--format", "json").out)
@@ -251,7 +251,7 @@ def test_a_model_of_a_table_is_compared_month_by_month(levelfield: Command, cach
     assert done.returncode == 0, done.stderr
     (model,) = Path("results").glob("*/*/artifacts/models/*")
     found = json.loads(levelfield("drift", model, "larger.csv", "--by", "day:month", "--format", "json").out)
-    assert {"area", "predicted"} <= set(found["parts"][0]["drifted"])
+    assert {"area", "(predicted)"} <= set(found["parts"][0]["drifted"])
     assert {part["quality"]["metric"] for part in found["parts"]} == {"mae"}
     assert levelfield("drift", model, "after.csv", "--by", "day:month").code in {0, 4}
     refused = levelfield("drift", model, "test")
@@ -277,8 +277,8 @@ def test_the_outputs_for_a_series_belong_to_the_last_row_of_each_window(
     model = tmp_path / "walk-pytorch-cpu-seed0"
     found = json.loads(levelfield("drift", model, "wider.csv", "--format", "json").out)
     rows = {item["name"]: item["rows"][1] for item in found["parts"][0]["columns"]}
-    assert rows == {"level": 600, "predicted": 600 - 11}
-    assert set(found["parts"][0]["drifted"]) == {"level", "predicted"}
+    assert rows == {"level": 600, "(predicted)": 600 - 11}
+    assert set(found["parts"][0]["drifted"]) == {"level", "(predicted)"}
     assert found["parts"][0]["quality"]["samples"] == 600 - 12
     assert "judge by the effect" in found["remarks"][0]
     assert json.loads(levelfield("drift", model, "later.csv", "--format", "json").out)["parts"][0]["drifted"] == []
@@ -295,7 +295,7 @@ if HOUSES:
         before.to_csv("before.csv", index=False)
         after.to_csv("after.csv", index=False)
         same = levelfield("drift", "before.csv", "after.csv")
-        assert (same.code, "no drift found: in 20 of 20 columns" in in_one_line(same.out)) == (0, True)
+        assert (same.code, "no: none of 20 tested columns has drifted" in in_one_line(same.out)) == (0, True)
         after["sqft_living"] = (1.3 * after["sqft_living"]).round()
         after.to_csv("changed.csv", index=False)
         changed = levelfield("drift", "before.csv", "changed.csv")

@@ -98,9 +98,14 @@ def test_a_request_whose_worker_dies_is_a_line(
     assert levelfield("predict", saved, "test").code == 1
 
 
-def test_a_request_to_a_model_that_is_not_there_is_a_line(levelfield: Command, tmp_path: Path) -> None:
-    log = tmp_path / "log.jsonl"
-    assert levelfield("predict", tmp_path / "gone", "test", "--log", log).code == 2
+def test_a_request_to_a_damaged_model_is_a_line_and_one_to_no_model_is_none(
+    levelfield: Command, tmp_path: Path
+) -> None:
+    log, folder = tmp_path / "log.jsonl", tmp_path / "gone"
+    assert levelfield("predict", folder, "test", "--log", log).code == 2
+    assert not log.exists()
+    folder.mkdir()
+    assert levelfield("predict", folder, "test", "--log", log).code == 2
     (line,) = lines(log)
     assert (line["model"], line["model_digest"], line["framework"]) == ("gone", None, None)
     assert "model.json: no such file" in line["error"]

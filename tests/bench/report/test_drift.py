@@ -33,7 +33,7 @@ def answered(found: Drift) -> dict[str, str]:
 
 def test_equal_data_have_no_drift() -> None:
     found = answered(drift_of())
-    assert found["Have the data changed?"] == "no drift found: in 20 of 20 columns that were tested"
+    assert found["Have the data changed?"] == "no: none of 20 tested columns has drifted"
     assert found["Exit code?"].startswith("0: no limit is broken")
     assert found["Is it time to train again?"].startswith("no: accuracy 1.0000 (0.9968 to 1.0000), limit 0.9000")
 
@@ -41,16 +41,18 @@ def test_equal_data_have_no_drift() -> None:
 def test_a_column_that_changed_is_named_with_its_effect() -> None:
     found = answered(drift_of(shifted="column 4"))
     assert found["Have the data changed?"].startswith("yes: 1 of 20 tested columns: column 4 (effect 0.")
-    assert found["Exit code?"].startswith("3: a limit is broken")
+    assert found["Exit code?"] == "3: a limit is broken: a column drifted"
 
 
 def test_a_model_that_got_worse_should_be_trained_again() -> None:
     found = answered(drift_of(right=0.5))
     assert found["Is it time to train again?"].startswith("yes: all rows: accuracy 0.5000 (0.47")
+    assert found["Exit code?"] == "3: a limit is broken: the quality is beyond its limit"
 
 
 def test_few_rows_are_said_to_be_undecided() -> None:
     found = answered(drift_of(rows=40))
+    assert found["Have the data changed?"] == "undecided: 20 of 20 columns have too few rows; no other has drifted"
     assert found["What is undecided?"].startswith("too few rows: column 0, column 1")
     assert "more" in found["What is undecided?"]
 

@@ -35,9 +35,9 @@ def about(folder: Path) -> SavedModel:
 def test_a_saved_model_has_the_profile_of_its_data_and_outputs(folder: Path, about: SavedModel) -> None:
     profile = profile_files.read(folder / PROFILE)
     groups = {item.name: item.group for item in profile.columns}
-    assert groups["predicted"] == groups["confidence"] == "output"
+    assert groups["(predicted)"] == groups["(confidence)"] == "output"
     assert "input" in groups.values()
-    (predicted,) = (item for item in profile.columns if item.name == "predicted")
+    (predicted,) = (item for item in profile.columns if item.name == "(predicted)")
     assert predicted.rows == about.description.test
     assert profile.metric == "accuracy"
     assert profile.quality == pytest.approx(about.quality["accuracy"])
@@ -45,8 +45,8 @@ def test_a_saved_model_has_the_profile_of_its_data_and_outputs(folder: Path, abo
 
 def test_the_outputs_for_the_test_data_have_the_stored_profile(folder: Path) -> None:
     found = prediction.observe("pytorch", folder, "test", device="cpu", threads=1)
-    (stored,) = (item for item in profile_files.read(folder / PROFILE).columns if item.name == "predicted")
-    words, counts = np.unique(found["predicted"].astype(str), return_counts=True)
+    (stored,) = (item for item in profile_files.read(folder / PROFILE).columns if item.name == "(predicted)")
+    words, counts = np.unique(found["(predicted)"].astype(str), return_counts=True)
     assert dict(zip(words.tolist(), counts.tolist(), strict=True)) == {
         word: count for word, count in zip(stored.categories, stored.counts, strict=False) if count
     }

@@ -180,7 +180,8 @@ def test_a_request_that_succeeds_has_no_error(recorder: Recorder, tmp_path: Path
         ),
         ("found -12.5e3, expected whole numbers", "found …, expected whole numbers"),
         ("""found "it's", 'b', expected one of c, d""", "found …, expected one of c, d"),
-        ("found samples of shape (3, 36), expected (samples, 6, 6)", None),
+        ("found samples of shape (3, 36), expected (samples, 6, 6)", "found …, expected (samples, 6, 6)"),
+        ("found ['a', 'He said \"it']; leave it out", "found …; leave it out"),
         ("new.csv: no such file", None),
     ],
 )

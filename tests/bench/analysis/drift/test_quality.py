@@ -18,6 +18,7 @@ def right(count: int, of: int) -> np.ndarray:
 def test_an_accuracy_is_judged_by_its_interval(count: int, of: int, verdict: str) -> None:
     found = of_scores("accuracy", right(count, of), 0.95)
     assert found.verdict == verdict
+    assert found.high is not None
     assert found.low < found.value < found.high
 
 

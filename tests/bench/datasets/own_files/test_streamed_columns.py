@@ -8,7 +8,7 @@ import pytest
 
 from bench.datasets.own_files import dates, streamed_columns
 from bench.datasets.own_files.notation import Notation
-from bench.datasets.own_files.streamed_columns import Source, StreamedColumns, source_of
+from bench.datasets.own_files.streamed_columns import BY, Source, StreamedColumns, source_of
 from bench.errors import DataError
 
 TEXT = """size, colour ,day,flag
@@ -26,8 +26,8 @@ def csv(tmp_path: Path) -> Path:
     return path
 
 
-def whole(table: StreamedColumns, *also: str) -> dict[str, np.ndarray]:
-    chunks = list(table.chunks(*also))
+def whole(table: StreamedColumns, *, by: str = "") -> dict[str, np.ndarray]:
+    chunks = list(table.chunks(by=by))
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
 
@@ -94,8 +94,8 @@ def test_columns_without_names_have_numbers(tmp_path: Path) -> None:
 
 def test_another_column_can_be_read_beside_them(csv: Path) -> None:
     table = StreamedColumns(Source(path=csv), kinds={"size": "number"})
-    assert set(whole(table, "flag")) == {"size", "flag"}
-    assert whole(table, "flag")["flag"].tolist() == ["0", "1", "1", "0"]
+    assert whole(table, by="flag")[BY].tolist() == ["0", "1", "1", "0"]
+    assert set(whole(table)) == {"size"}
 
 
 @pytest.mark.parametrize(
@@ -139,10 +139,20 @@ def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_dates_are_put_into_periods(period: str, expected: list[str | None]) -> None:
-    assert dates.periods(["2024-12-30", None], period) == expected
-    assert dates.periods(["2024-12-30", "no date"], period) == expected
+    assert dates.periods(["2024-12-30", None], period, "") == expected
+    assert dates.periods(["2024-12-30", "no date"], period, "") == expected
 
 
-def test_dates_in_another_form_are_put_into_periods() -> None:
-    assert dates.periods(["31.01.2024", "01.02.2024"], "month") == ["2024-01", "2024-02"]
-    assert dates.periods(["20141013T000000"], "quarter") == ["2014-Q4"]
+@pytest.mark.parametrize(
+    ("texts", "period", "expected"),
+    [
+        (["31.01.2024", "01.02.2024"], "month", ["2024-01", "2024-02"]),
+        (["20141013T000000"], "quarter", ["2014-Q4"]),
+        ([f"01/{day:02}/2024" for day in range(1, 32)], "month", ["2024-01"] * 31),
+        (["2024-01-01", "unknown", "2024-02-01"], "month", ["2024-01", None, "2024-02"]),
+    ],
+)
+def test_dates_are_read_in_the_form_that_most_of_them_have(
+    texts: list[str], period: str, expected: list[str | None]
+) -> None:
+    assert dates.periods(texts, period, dates.usual_form(texts)) == expected
