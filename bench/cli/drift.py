@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.console import USAGE, Reports, errors, fail, note, one_of, warn
+from bench.cli.console import USAGE, Reports, Results, errors, fail, note, one_of, warn
 from bench.cli.drift_data import Asked
+from bench.cli.model_argument import model_folder
 from bench.cli.notify import Notify, NotifyAlways, announced
 from bench.cli.options import as_option
 from bench.cli.page_files import write_sheet
@@ -27,7 +28,8 @@ MODEL = "Models"
 Reference = Annotated[
     Path,
     typer.Argument(
-        metavar="REFERENCE", help="A saved model, a table (CSV or Parquet), or a profile written by --save-profile."
+        metavar="REFERENCE",
+        help="A saved model (its folder, name, digest or tag), a table, or a profile of --save-profile.",
     ),
 ]
 Current = Annotated[
@@ -76,6 +78,7 @@ def drift(  # noqa: PLR0913 (the options of the command)
     form: Annotated[str, as_option("format", Help(f"One of {', '.join(FORMATS)}.", "NAME"))] = "terminal",
     notify: Notify = None,
     notify_always: NotifyAlways = False,
+    results: Results = Path("results"),
     reports: Reports = Path("reports"),
 ) -> None:
     """Compare later data with the data of a model, column by column, and judge the model's outputs and quality.
@@ -89,7 +92,7 @@ def drift(  # noqa: PLR0913 (the options of the command)
     one_of("--format", form, FORMATS)
     _check(effect, max_share, separator, decimal)
     asked = Asked(
-        reference=reference,
+        reference=model_folder(reference, results=results),
         current=current,
         by=by,
         columns=_names(columns),

@@ -197,7 +197,8 @@ def _fill(
     if any(len(values) != begin for values in observed.values()):
         raise DataError(f"{table.source.path}: {OTHER_ROWS}")
     if names.unread:
-        yield f"{table.source.path.name}: {names.unread} cells of {column} are no dates, and are in no {period}."
+        cells = "1 cell" if names.unread == 1 else f"{names.unread} cells"
+        yield f"{table.source.path.name}: {cells} of {column} without a date, in no {period}."
 
 
 @final

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.cli.console import FAILED, USAGE, errors, fail, note, write
+from bench.cli.console import FAILED, USAGE, Results, errors, fail, note, write
 from bench.cli.devices import check_devices
+from bench.cli.model_argument import model_folder
 from bench.cli.options import as_option
 from bench.cli.prediction_log import Log, LogFile, LogInputs, LogSize, failures_logged, wanted
 from bench.plan.options import DEVICE, Help
@@ -21,7 +22,10 @@ LIMIT_S = 600.0
 
 
 def predict(  # noqa: PLR0913 (the options of the command)
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A folder written by `levelfield run --save-models`.")],
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="A saved model: its folder, the name of this folder, a digest or a tag."),
+    ],
     data: Annotated[
         str,
         typer.Argument(
@@ -44,6 +48,7 @@ def predict(  # noqa: PLR0913 (the options of the command)
     log: LogFile = None,
     log_inputs: LogInputs = False,
     log_size: LogSize = None,
+    results: Results = Path("results"),
 ) -> None:
     """Predict with a saved model, in any framework; prints CSV.
 
@@ -54,6 +59,7 @@ def predict(  # noqa: PLR0913 (the options of the command)
 
     if batch_size is not None and batch_size < 1:
         fail(f"--batch-size: found {batch_size}, expected a whole number of at least 1", USAGE)
+    model = model_folder(model, results=results)
     logged = wanted(log, model, inputs=log_inputs, size=log_size, device=device)
     with failures_logged(logged):
         about = saved_model.read(model)

@@ -101,7 +101,9 @@ def find(results: Path, name: str, *, warn: Warn) -> ModelVersion:
         names = sorted({word for item in known for word in _names(item)})
         raise UsageError(f"model {name!r}: found no such model{meant(name, names)}, {ANOTHER}")
     if len({item.digest for item in fitting}) > 1:
-        raise UsageError(f"model {name!r}: found {len(fitting)} models: {_listed(fitting)}; {ANOTHER}")
+        raise UsageError(
+            f"model {name!r}: found {len(fitting)} models: {_listed(fitting)}; name one by its folder or its digest"
+        )
     return fitting[0]
 
 

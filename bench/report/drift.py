@@ -1,6 +1,7 @@
 """Drift as a report: which columns have another distribution, and whether the model still has its quality."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from bench.analysis.drift.columns import BARS, RISK, ColumnDrift
 from bench.analysis.drift.quality import CONFIDENCE, Quality
@@ -15,9 +16,9 @@ MOST_DECIMALS = 100.0
 MOST_P = 1e-4  # a smaller p value is not written with its digits
 CONVENTIONS = ((0.25, "large"), (0.1, "moderate"), (0.0, "small"))
 QUESTIONS = {
-    "input": "Have the data changed",
-    "answer": "Have the known answers changed",
-    "output": "Have the model's outputs changed",
+    "input": "Have the data changed?",
+    "answer": "Have the known answers changed?",
+    "output": "Have the model's outputs changed?",
 }
 RETRAIN = "Is it time to train again?"
 HEIGHTS = "▁▂▃▄▅▆▇█"
@@ -76,11 +77,12 @@ def answers(found: Drift) -> tuple[Answers, ...]:
 
 def _lines(found: Drift) -> Iterator[Answer]:
     whole = found.parts[0]
-    together = ", all rows together" if found.by else ""
+    together = " (all rows together)" if found.by else ""
     for group, question in QUESTIONS.items():
         columns = [item for item in whole.columns if item.group == group]
         if columns:
-            yield Answer(f"{question}{together}?", (_changed(columns),))
+            clause = _changed(columns)
+            yield Answer(question, (replace(clause, text=f"{clause.text}{together}"),))
     if found.by:
         yield Answer(f"In which {found.by}?", (_where(found),))
     quality = [(part.name, part.quality) for part in found.parts if part.quality]
@@ -115,11 +117,13 @@ def _changed(columns: Sequence[ColumnDrift]) -> Clause:
     ordered = sorted(drifted, key=lambda item: -(item.effect or 0.0))
     if drifted:
         return Clause(
-            "yes", text=f"{len(drifted)} of {tested} tested columns: {_named([_change(item) for item in ordered])}"
+            "yes",
+            text=f"{f'{len(drifted)} of {tested} tested columns: ' if tested > 1 else ''}"
+            f"{_named([_change(item) for item in ordered])}",
         )
     if few:
         return Clause("undecided", text=f"{few} of {len(columns)} columns have too few rows; no other has drifted")
-    return Clause("no", text=f"none of {tested} tested columns has drifted")
+    return Clause("no", text=f"none of {tested} tested columns has drifted" if tested > 1 else "it has not drifted")
 
 
 def _change(found: ColumnDrift) -> str:

@@ -258,6 +258,25 @@ def test_a_model_of_a_table_is_compared_month_by_month(levelfield: Command, cach
     assert (refused.code, "expected a table (.csv or .parquet)" in refused.err) == (2, True)
 
 
+@pytest.mark.usefixtures("_asked_here")
+def test_a_model_that_cannot_predict_is_undecided_and_no_success(
+    levelfield: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    walk(0).to_csv("walk.csv", index=False)
+    Path("walk.toml").write_text(SERIES)
+    asked = job(load_workload("walk.toml"), tmp_path / "job.log", purpose="learning") | {"models": str(tmp_path)}
+    assert worked(asked, LIMIT_S)["outcome"] == "ok"
+    model, broken = tmp_path / "walk-pytorch-cpu-seed0", walk(1)
+    broken.loc[5, "level"] = np.nan
+    broken.to_csv("broken.csv", index=False)
+    done = levelfield("drift", model, "broken.csv")
+    assert done.code == 4
+    assert "unknown: the model could not predict these data" in in_one_line(done.out)
+    refused = levelfield("drift", model, "broken.csv", "--retrain-at", "0.5")
+    assert (refused.code, refused.out) == (2, "")
+
+
 def walk(seed: int, *, scale: float = 1.0) -> pd.DataFrame:
     noise = np.random.default_rng(seed).normal(0, 0.2, 600)
     return pd.DataFrame({"step": np.arange(600), "level": scale * (np.sin(np.arange(600) / 10) + noise)})

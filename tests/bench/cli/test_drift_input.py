@@ -96,7 +96,7 @@ def test_a_cell_that_is_no_date_is_told(levelfield: Command) -> None:
     after.loc[3, "when"] = "unknown"
     result = found(levelfield, before, after, "--by", "when:month")
     assert [part["name"] for part in result["parts"]] == ["", "(no value)", "2024-01"]
-    assert any("1 cells of when are no dates" in remark for remark in result["remarks"])
+    assert any("1 cell of when without a date" in remark for remark in result["remarks"])
 
 
 def test_a_blank_value_is_a_part_without_a_name_and_not_all_rows(levelfield: Command) -> None:

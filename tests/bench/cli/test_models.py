@@ -8,6 +8,8 @@ from typing import Any, cast
 import pytest
 
 from bench.cli import completion
+from bench.cli.model_argument import model_folder
+from bench.errors import UsageError
 from bench.workload.model_folders import ABOUT
 from tests.bench.cli.conftest import Command
 from tests.bench.stored_models import FIRST, SECOND, changed, stored
@@ -133,3 +135,16 @@ def test_the_shell_offers_folders_and_tags(levelfield: Command, models: tuple[Pa
     context = cast("Any", SimpleNamespace(params={"results": results}))
     assert completion.models(context, "") == [*sorted(map(str, models)), "production"]
     assert completion.models(context, "prod") == ["production"]
+
+
+def test_a_command_takes_a_model_by_its_tag_or_its_folder(
+    levelfield: Command, models: tuple[Path, Path], tmp_path: Path
+) -> None:
+    results = tmp_path / "results"
+    assert levelfield("models", "tag", models[0], "production", "--results", results).code == 0
+    assert model_folder(Path("production"), results=results) == models[0]
+    assert model_folder(models[1], results=results) == models[1]
+    assert model_folder(Path("new.csv"), results=results) == Path("new.csv")
+    assert model_folder(Path("any"), results=tmp_path / "empty") == Path("any")
+    with pytest.raises(UsageError, match="found no such model"):
+        model_folder(Path("any"), results=results)

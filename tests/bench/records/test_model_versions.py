@@ -120,7 +120,7 @@ def test_a_name_of_different_models_is_refused_and_one_of_equal_models_is_the_ne
     newest = stored(tmp_path, SECOND)
     assert model_versions.find(tmp_path, newest.name, warn=pytest.fail).folder == newest
     stored(tmp_path, SECOND, weights_seed=1)
-    with pytest.raises(UsageError, match=f"found 2 models: .*{SECOND}.*{FIRST}.*expected a model's folder"):
+    with pytest.raises(UsageError, match=f"found 2 models: .*{SECOND}.*{FIRST}.*name one by its folder or its digest"):
         model_versions.find(tmp_path, newest.name, warn=pytest.fail)
 
 
