@@ -90,8 +90,9 @@ class ExitCode(IntEnum):
             something is missing in what was printed: stored records that could not be read, planned cases without a
             record, a chart.
         USAGE: An option, a file or a data set is wrong.
-        REGRESSED: A case got slower or worse than the baseline, or a budget is broken.
-        INCONCLUSIVE: The noise is too large to tell a change from no change in at least one case.
+        REGRESSED: A case got slower or worse than the baseline, a budget is broken, or later data have drifted.
+        INCONCLUSIVE: The noise is too large, or there are too few rows, to tell a change from no change in at least
+            one case.
         NOT_COMPARABLE: The two runs differ in the machine or in the workloads, so they cannot be compared.
         NOTHING_MEASURED: There is no result to show or to compare.
         INTERRUPTED: The command was interrupted, for example by Ctrl+C. The cases that were measured are stored.

@@ -41,10 +41,10 @@ class LogBudget:
     """Limits for a log of `levelfield predict --log`; each model and framework in it has to keep them.
 
     Attributes:
-        errors_share: The largest share of lines with an error.
+        errors_share: The largest share of lines with an error. A request that fails as a whole is one line.
         latency_p50_ms: The largest median latency of a call, in milliseconds.
-        latency_p90_ms: The largest 90th percentile of the latency of a call, in milliseconds.
-        latency_p99_ms: The largest 99th percentile of the latency of a call, in milliseconds.
+        latency_p90_ms: The largest 90th percentile of the latency of a call, in milliseconds; needs 64 calls.
+        latency_p99_ms: The largest 99th percentile of the latency of a call, in milliseconds; needs 662 calls.
         predictions: The fewest predictions.
         rate_per_s: The fewest predictions per second, from the first to the last.
     """
