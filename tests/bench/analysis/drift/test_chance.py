@@ -26,3 +26,14 @@ def test_equal_rows_exceed_the_limit_as_often_as_it_says() -> None:
     drawn = index(random.multinomial(1_000, shares, size=4_000), random.multinomial(500, shares, size=4_000))
     assert (drawn > limit).mean() == pytest.approx(0.05, abs=0.012)
     assert (drawn > limit / 2).mean() > 0.2
+
+
+@pytest.mark.parametrize("risk", [0.001, 0.0002])
+def test_a_limit_for_a_small_risk_is_about_that_of_many_more_samples(risk: float) -> None:
+    limit = index_limit(COUNTS, 500, risk=risk)
+    random = np.random.default_rng(2)
+    shares = COUNTS / COUNTS.sum()
+    drawn = index(random.multinomial(1_000, shares, size=400_000), random.multinomial(500, shares, size=400_000))
+    right = float(np.quantile(drawn, 1 - risk))
+    assert limit == pytest.approx(right, rel=0.12)
+    assert limit != pytest.approx(float(np.quantile(drawn, 1 - 10 * risk)), rel=0.12)

@@ -156,3 +156,11 @@ def test_the_bars_of_words_are_the_most_frequent_ones() -> None:
     assert bars is not None
     assert set(bars.labels) == set(WORDS)
     assert bars.reference == bars.current
+
+
+@pytest.mark.parametrize("middle", [293.0, 1.7e9, 2e-5])
+def test_each_bar_has_a_label_of_its_own(middle: float) -> None:
+    values = {"x": middle * (1 + 1e-6 * np.random.default_rng(0).normal(size=ROWS))}
+    bars = compared(values, values)["x"].bars
+    assert bars is not None
+    assert len(set(bars.labels)) == len(bars.labels) == 10
