@@ -1,6 +1,6 @@
 """`levelfield check`: whether stored runs keep their budgets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +15,7 @@ from bench.cli.verdicts import VERDICT_FORMATS, VerdictFormat, news, plainly, sh
 
 if TYPE_CHECKING:
     from bench.analysis.budgets import Checks
+    from bench.records.budget import Budget
 
 
 def check(  # noqa: PLR0913 (the options of the command)
@@ -42,9 +43,10 @@ def check(  # noqa: PLR0913 (the options of the command)
     title = f"levelfield check: {plainly(what)} against {budgets.name}"
     with announced(notify, title, always=notify_always, worse="a budget is broken") as lines:
         incomplete: list[str] = []
-        found, told = _found(budgets, named, results=results, incomplete=incomplete.append)
-        others = checks(load_budget_file(budgets), budgets, drift=drift, logs=log, warn=incomplete.append)
-        together = use_checks.with_others(found, tuple(others))
+        asked = load_budget_file(budgets)
+        others = tuple(checks(asked, budgets, drift=drift, logs=log, warn=incomplete.append))
+        found, told = _found(asked.budget, budgets, named, results=results, incomplete=incomplete.append)
+        together = use_checks.with_others(found, others)
         for line in incomplete:
             warn(line)
         page = pages.report(together, title=f"{told or plainly(what)} against {budgets}")
@@ -54,13 +56,16 @@ def check(  # noqa: PLR0913 (the options of the command)
 
 
 def _found(
-    budgets: Path, named: list[str], *, results: Path, incomplete: Callable[[str], None]
+    limits: "Sequence[Budget]",
+    budgets: Path,
+    named: list[str],
+    *,
+    results: Path,
+    incomplete: Callable[[str], None],
 ) -> "tuple[Checks, str]":
     """The checks of runs, and the names of these runs; no runs have no checks."""
     from bench.analysis import budgets as analysis
-    from bench.records.budget_files import load_budgets
 
-    limits = load_budgets(budgets)
     if not named:
         if limits:
             warn(f"{budgets}: [[budget]] is not checked, since no run is named; `latest` names the newest one")

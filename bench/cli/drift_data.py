@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from bench.cli.console import FAILED, USAGE, fail
 from bench.errors import DataError, UsageError, meant
+from bench.records.column_profile import SCORES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,7 +69,7 @@ def reference(asked: Asked) -> Reference:
         if not (path / PROFILE).is_file():
             fail(
                 f"{path}: found no {PROFILE}, expected the profile of the training data; train the model "
-                "again with --save-models",
+                "again with --save-models (if it is still missing then, the log of that training says why)",
                 USAGE,
             )
         found = Reference(profile=profile_files.read(path / PROFILE), about=about)
@@ -119,6 +120,8 @@ def _chosen(profile: "Profile", asked: Asked) -> "Profile":
         for name in chosen
         if name not in names
     ]
+    if not problems and names and not set(asked.columns or names) - set(asked.without):
+        problems.append("--without: found every column, expected one that is left to be compared")
     if problems:
         raise UsageError("; ".join(problems))
     kept = tuple(
@@ -143,19 +146,19 @@ def later(known: Reference, asked: Asked) -> Later:
     from bench.analysis.drift.parts import Parts
 
     column, _, period = asked.by.partition(":")
-    observed, failure = _observed(known, asked)
-    remarks = [f"The model could not predict these data, so it is not judged: {failure}."] if failure else []
-    outputs = [item for item in known.profile.columns if item.group == "output" and item.name in observed]
     inputs = [item for item in known.profile.columns if item.group != "output"]
-    table = None
+    table, limit = None, _limit(known, asked)
     if known.has_own_table:
         table = _table(asked, known, inputs)
         inputs = [item for item in inputs if item.name in table.kinds]
-    found = Parts([*inputs, *outputs], by=column, metric=_metric(known), limit=_limit(known, asked))
+    elif asked.by:
+        fail(f"--by: found {asked.by!r} for data without columns, expected it for tables only", USAGE)
+    observed, failure = _observed(known, asked)  # after all checks, since it starts a framework
+    remarks = [f"The model could not predict these data, so it is not judged: {failure}."] if failure else []
+    outputs = [item for item in known.profile.columns if item.group == "output" and item.name in observed]
+    found = Parts([*inputs, *outputs], by=column, metric=_metric(known), limit=limit)
     if table is None:
-        if asked.by:
-            fail(f"--by: found {asked.by!r} for data without columns, expected it for tables only", USAGE)
-        found.add(observed, scores=observed.get("(scores)"))
+        found.add(observed, scores=observed.get(SCORES))
         return Later(parts=found.found(), remarks=tuple(remarks))
     if known.about is not None and known.about.dataset.get("kind") == "series":
         observed = {name: _after_window(values, known.about) for name, values in observed.items()}
@@ -191,7 +194,7 @@ def _fill(
         beside = {name: values[begin : begin + rows] for name, values in observed.items()}
         if any(len(values) != rows for values in beside.values()):
             raise DataError(f"{table.source.path}: {OTHER_ROWS}")
-        scores = beside.pop("(scores)", None)
+        scores = beside.pop(SCORES, None)
         found.add({**chunk, **beside}, names=None if by is None else names.of(by), scores=scores)
         begin += rows
     if any(len(values) != begin for values in observed.values()):
@@ -240,10 +243,8 @@ def _table(asked: Asked, known: Reference, inputs: "Sequence[ColumnProfile]") ->
         fail(f"--by: found the period {period!r}, expected one of {', '.join(dates.PERIODS)}", USAGE)
     kinds: dict[str, Kind] = {item.name: "number" if item.kind == "number" else "category" for item in inputs}
     source = _source(Path(asked.current), asked, known.about)
-    there = StreamedColumns(source).names
-    unanswered = {item.name for item in inputs if item.group == "answer" and item.name not in there}
-    kinds = {name: kind for name, kind in kinds.items() if name not in unanswered}
-    table = StreamedColumns(source, kinds=_as_written(kinds, inputs))
+    answers = {item.name for item in inputs if item.group == "answer"}
+    table = StreamedColumns(source, kinds=_as_written(kinds, inputs), optional=answers)
     if column and column not in table.names:
         near = meant(column, table.names)
         fail(f"--by: found {column!r}{near}, expected one of {', '.join(table.names)}", USAGE)

@@ -11,6 +11,7 @@ from bench.cli.page_files import NOT_IN_A_NAME
 from bench.cli.stored_runs import place_of
 from bench.errors import BenchError
 from bench.plan.options import WHERE, Help
+from bench.workload.model_folders import MODELS
 
 if TYPE_CHECKING:
     from bench.records.record import Record
@@ -44,7 +45,7 @@ def track(records: Sequence["Record"], address: str, *, runs: Iterable["RunFolde
     for run in runs:
         page = reports / f"{NOT_IN_A_NAME.sub('-', run.name)}.html"
         found = page if page.is_file() else None
-        files[run.name] = mlflow.Files(models=run.folder / "artifacts" / "models", page=found)
+        files[run.name] = mlflow.Files(models=run.folder / MODELS, page=found)
     with errors.status("logging to MLflow"):
         logged = mlflow.log(records, address, files=files)
     return f"mlflow: {address}, experiment {mlflow.EXPERIMENT}: {logged}"

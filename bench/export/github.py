@@ -85,7 +85,8 @@ def _broken(found: Checks) -> list[str]:
     messages = []
     for item in ordered:
         value = "no value" if item.found is None else f"{item.found:.4g}"
-        reason = f" ({item.reason})" if item.reason and item.run else ""
+        why = f"undecided: {item.doubt}" if item.verdict == "undecided" else item.reason if item.run else ""
+        reason = f" ({why})" if why else ""
         messages.append(f"{item.where}: {item.key} found {value}, expected {item.allowed} {item.limit:g}{reason}")
     return messages
 

@@ -84,6 +84,8 @@ def _checked(item: Check) -> TestCase:
     case = TestCase(name, _readable(item.where))
     if item.verdict == "BROKEN":
         case.result = [Failure(f"found {item.found:g}, expected {item.allowed} {item.limit:g}", "broken")]
+    elif item.verdict == "undecided":
+        case.result = [Skipped(_readable(item.doubt), item.verdict)]
     return case
 
 

@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 from bench.records.evaluation import stored
 
 FORMAT = 1
+SCORES = "(scores)"  # the key of a model's scores beside the columns of later data
 Kind = Literal["number", "category", "text"]
 Group = Literal["input", "answer", "output"]
 

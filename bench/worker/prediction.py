@@ -1,5 +1,6 @@
 """Saves trained models, and predicts with them in the framework that trained them or in another."""
 
+import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from bench.datasets.base import Split
 from bench.datasets.own_files.prepared_columns import Preparation
 from bench.errors import BenchError, UsageError
 from bench.records import profile_files
-from bench.records.column_profile import Profile
+from bench.records.column_profile import SCORES, Profile
 from bench.records.record import Case
 from bench.worker import labelled_files, observed_columns, prediction_log, quality_metrics
 from bench.worker.labelled_files import PARTS, Samples
@@ -29,7 +30,6 @@ from bench.workload.recipe import plain
 from bench.workload.saved_model import FORMAT, SavedModel, Scale
 from bench.workload.update_rules import Sgd
 
-SCORES = "(scores)"
 UNUSED = Sgd(name="sgd", learning_rate=1.0)  # a model that only predicts has an optimizer too
 
 
@@ -72,7 +72,10 @@ def keep(subject: PreparedWorkload, case: Case, folder: Path, *, weights: Weight
 
     def files(draft: Path) -> None:
         _save(subject, weights, draft)
-        profile_files.write(_profile(subject, about, weights), draft / PROFILE)
+        try:
+            profile_files.write(_profile(subject, about, weights), draft / PROFILE)
+        except Exception:  # noqa: BLE001 (a model without a profile cannot be watched, but its training must not be lost)
+            traceback.print_exc()
 
     saved_model.write(folder, about, weights, native=files)
 

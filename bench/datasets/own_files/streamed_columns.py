@@ -5,7 +5,7 @@ Cells are not checked one by one, as in a table for training: what is no number 
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
@@ -42,10 +42,12 @@ class StreamedColumns:
     """The columns of a table: numbers as float64 with NaN for a missing value, words and dates as objects with None.
 
     Without `kinds`, the first rows decide what is in a column. `unread` counts the cells of each column of numbers that
-    are no number. Raises DataError if the file cannot be read, or has no column of `kinds`.
+    are no number. Raises DataError if the file cannot be read, or lacks a column of `kinds` that is not `optional`.
     """
 
-    def __init__(self, source: Source, *, kinds: Mapping[str, Kind] | None = None) -> None:
+    def __init__(
+        self, source: Source, *, kinds: Mapping[str, Kind] | None = None, optional: Container[str] = ()
+    ) -> None:
         self.source, self.unread = source, dict[str, int]()
         first = _first(source)
         if first is None or not len(first):
@@ -54,10 +56,14 @@ class StreamedColumns:
         twice = [name for name, count in Counter(self.names).items() if count > 1]
         if twice:
             raise DataError(f"{source.path}: found several columns {', '.join(twice)}, expected names that differ")
-        missing = [name for name in kinds or () if name not in self.names]
+        missing = [name for name in kinds or () if name not in self.names and name not in optional]
         if missing:
             raise DataError(f"{source.path}: {unknown(missing, self.names)}")
-        self.kinds = dict(kinds) if kinds else {name: _kind(first[name]) for name in self.names}
+        self.kinds = (
+            {name: _kind(first[name]) for name in self.names}
+            if kinds is None
+            else {name: kind for name, kind in kinds.items() if name in self.names}
+        )
 
     def chunks(self, *, by: str = "") -> Iterator[dict[str, np.ndarray]]:
         """The rows from the beginning; with `by`, the words of this column are there again, by the key `BY`."""

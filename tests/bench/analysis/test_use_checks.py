@@ -7,6 +7,7 @@ from bench.analysis.drift.verdicts import Drift
 from bench.analysis.prediction_logs import watched
 from bench.analysis.use_checks import of_drift, of_logs, with_others
 from bench.errors import ExitCode
+from bench.export import github, junit
 from bench.records.use_budget import DriftBudget, LogBudget
 from tests.bench.records.prediction_lines import line
 from tests.bench.report.test_drift import drift_of
@@ -79,3 +80,12 @@ def test_all_checks_have_one_exit_code() -> None:
         assert found.exit_code == code
     unknown = with_others(nothing, list(of_drift(DriftBudget(mae=0.9), drift_of())))
     assert unknown.exit_code == ExitCode.NOTHING_MEASURED
+
+
+def test_an_undecided_limit_is_skipped_for_junit_and_told_on_github() -> None:
+    checks = with_others(
+        Checks(checks=(), exit_code=0), list(of_drift(DriftBudget(accuracy=0.74), drift_of(right=0.75)))
+    )
+    assert 'skipped message="its 95 % interval' in junit.render(checks)
+    assert "(undecided: its 95 % interval" in github.problems(checks)[0]
+    assert checks.exit_code == ExitCode.INCONCLUSIVE

@@ -168,6 +168,7 @@ def test_few_rows_end_with_4(levelfield: Command, tables: Path) -> None:
             ["before.csv", "after.csv", "--columns", "aera"],
             "--columns: found 'aera' (did you mean area?), expected one of",
         ),
+        (["before.csv", "before.csv", "--without", "area,rooms,town,price"], "--without: found every column, expected"),
         (
             ["before.csv", "after.csv", "--by", "twon"],
             "--by: found 'twon' (did you mean town?), expected one of area",

@@ -1,4 +1,4 @@
-"""What MLflow says about a logged run is what was measured, whoever logs it however often."""
+"""MLflow returns what was measured, also if a run is logged several times."""
 
 import json
 import os

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from bench.records import profile_files
+from bench.records.column_profile import SCORES
 from bench.worker import observed_columns, prediction
 from bench.workload import saved_model
 from bench.workload.model_folders import PROFILE
@@ -50,7 +51,7 @@ def test_the_outputs_for_the_test_data_have_the_stored_profile(folder: Path) -> 
     assert dict(zip(words.tolist(), counts.tolist(), strict=True)) == {
         word: count for word, count in zip(stored.categories, stored.counts, strict=False) if count
     }
-    assert set(np.unique(found[prediction.SCORES])) <= {0.0, 1.0}
+    assert set(np.unique(found[SCORES])) <= {0.0, 1.0}
 
 
 def test_columns_are_in_their_original_unit(about: SavedModel) -> None:
@@ -92,3 +93,15 @@ def test_a_class_is_scored_by_right_or_wrong_and_a_number_by_its_error() -> None
     numbers = pd.DataFrame({"truth": [1.0, np.nan], "predicted": [3.0, 4.0]})
     np.testing.assert_array_equal(observed_columns.scores(numbers), [2.0, np.nan])
     assert np.isnan(observed_columns.scores(numbers.drop(columns="truth"))).all()
+
+
+def test_a_training_is_kept_though_its_profile_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(observed_columns, "profile", broken)
+    result = worked(job(workload(), tmp_path / "job.log", purpose="learning") | {"models": str(tmp_path)}, LIMIT_S)
+    assert result["outcome"] == "ok"
+    folder = tmp_path / "tiny-pytorch-cpu-seed0"
+    assert saved_model.read(folder).quality
+    assert not (folder / PROFILE).exists()
