@@ -16,6 +16,7 @@ from tests.bench.records.prediction_lines import SOURCE, row
 
 KILLS = [20, pytest.param(100, marks=pytest.mark.slow)]
 LONGEST_S = 0.03
+MOST_SAMPLES = 2_000  # of which a process must have logged a random part before it is killed, however slow the machine
 SIZE = 400_000  # bytes, so that files are rotated in most lives
 BATCHES = (1, 40, 1, 7)  # samples of one call after the other
 
@@ -50,6 +51,12 @@ def notes(log: Path, life: int) -> Path:
     return log.with_name(f"finished-{life}")
 
 
+def logged(log: Path, life: int) -> int:
+    """How many samples a process has logged until now."""
+    file = notes(log, life)
+    return int(file.read_text() or 0) if file.exists() else 0
+
+
 def killed_again_and_again(write: Write, log: Path, *, kills: int) -> Iterator[list[int]]:
     """After each kill, how many samples each process had logged until then; a new process follows."""
     moments = random.Random(0)  # noqa: S311 (no secret)
@@ -59,13 +66,14 @@ def killed_again_and_again(write: Write, log: Path, *, kills: int) -> Iterator[l
     for life in range(kills):
         process = context.Process(target=write_until_killed, args=(write, log, life), daemon=True)
         process.start()
-        while not (notes(log, life).exists() and notes(log, life).stat().st_size):  # until it has logged its first call
+        least = moments.randint(1, MOST_SAMPLES)
+        while logged(log, life) < least:
             assert process.is_alive()
             time.sleep(0.001)
         time.sleep(moments.uniform(0, LONGEST_S))
         process.kill()
         process.join()
-        finished.append(int(notes(log, life).read_text()))
+        finished.append(logged(log, life))
         yield finished
 
 
@@ -92,7 +100,8 @@ def test_no_finished_line_is_lost_if_the_writer_is_killed(tmp_path: Path, *, kil
         torn.clear()
         assert lost(log, finished, torn=torn) == []
         assert len(torn) <= len(finished), "expected at most one incomplete line for each kill"
-    assert len(files_of(log)) > 5, "expected that files were rotated"
+    assert 0 not in {int(line.model) for line in read([log], warn=torn.append)}, "expected that files were rotated away"
+    assert len(files_of(log)) > 2  # not always six: a process that is killed while it renames them leaves a gap
     with PredictionWriter(log, SOURCE) as writer:
         writer.failed("the last line")
     assert read([log], warn=lambda _: None)[-1].error == "the last line"
