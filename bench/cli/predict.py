@@ -63,7 +63,7 @@ def predict(  # noqa: PLR0913 (the options of the command)
     logged = wanted(log, model, inputs=log_inputs, size=log_size, device=device)
     with failures_logged(logged):
         about = saved_model.read(model)
-    contender = chosen_contender(framework, about)
+        contender = chosen_contender(framework, about)
     question = {"kind": "predict", "folder": str(model), "data": data, "batch_size": batch_size}
     result, text = _answered(contender, device, question, logged)
     try:
@@ -84,7 +84,8 @@ def _answered(
         logs, answers = Path(folder), Path(folder) / "answers.csv"
         predictions = None if log is None else log.job(str(contender))
         question |= {"output": str(answers), "predictions": predictions}
-        result = asked_of_worker(contender, device, question, logs=logs)
+        with failures_logged(log, str(contender)):
+            result = asked_of_worker(contender, device, question, logs=logs)
         text = answers.read_text("utf-8") if result["outcome"] == "ok" else ""
     if result["outcome"] != "ok":
         if log is not None and "exit_code" not in result:  # the worker died, and has logged nothing of it

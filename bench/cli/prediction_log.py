@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from bench.cli.console import USAGE, fail
+from bench.cli.console import USAGE, fail, warn
 from bench.cli.options import as_option
 from bench.errors import BenchError
 from bench.plan.options import Help
@@ -63,11 +63,14 @@ def wanted(path: Path | None, model: Path, *, inputs: bool, size: str | None, de
 
 
 @contextmanager
-def failures_logged(log: Log | None) -> Iterator[None]:
-    """Log an error that ends the request, and raise it."""
+def failures_logged(log: Log | None, contender: str | None = None) -> Iterator[None]:
+    """Log an error that ends the request, and raise it; `contender` is who would have predicted, if that is known."""
     try:
         yield
-    except BenchError as error:
+    except (BenchError, SystemExit) as error:
         if log is not None and log.model.is_dir():  # else it is a typing error, and no model has failed
-            log.failed(str(error))
+            try:
+                log.failed("; ".join(getattr(error, "__notes__", ())) or str(error), contender)
+            except BenchError as unwritten:
+                warn(str(unwritten))
         raise

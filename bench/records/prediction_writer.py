@@ -1,9 +1,11 @@
 """Appends predictions to a log: a line of JSON for each sample, in files that are rotated by Python's logging.
 
 A call of the network is one write, however many samples it has. A process that is killed therefore loses the lines of
-its last call at most. Each process needs a log of its own, since two would rotate the same files.
+its last call at most. Each process needs a log of its own, since two would rotate the same files; a second one is
+refused.
 """
 
+import fcntl
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +13,7 @@ from datetime import UTC, datetime
 from json import JSONEncoder
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any, NamedTuple, Self, final
+from typing import Any, NamedTuple, Self, TextIO, final
 
 from bench.errors import UsageError
 
@@ -43,7 +45,7 @@ def now() -> datetime:
 
 @final
 class PredictionWriter:
-    """Appends lines to a log. Raises UsageError if the file cannot be written.
+    """Appends lines to a log. Raises UsageError if the file cannot be written, or another process logs to it.
 
     A log that was left with an incomplete line, because a process was killed, begins with a line end.
     """
@@ -54,10 +56,13 @@ class PredictionWriter:
         self.path, self._clock = path, clock
         self._same = _inside({"event": "prediction", **source._asdict()})
         self._line = logging.makeLogRecord({})  # one for all lines: making one takes as long as writing it
+        self._lock: TextIO | None = None
         try:
+            self._lock = _locked(path)
             _end_last_line(path)
             self._file = _Rotated(path, maxBytes=size_bytes, backupCount=BACKUPS, encoding="utf-8")
         except OSError as error:
+            self._unlock()
             raise self._unwritten(error) from None
 
     def __enter__(self) -> Self:
@@ -70,6 +75,8 @@ class PredictionWriter:
             self._file.close()
         except OSError as error:  # what could not be written before is tried once more
             raise self._unwritten(error) from None
+        finally:
+            self._unlock()
 
     def answered(self, rows: Iterable[Row], *, latency_ns: int, batch: int) -> None:
         """Append the samples of one call that took `latency_ns` for `batch` samples."""
@@ -88,6 +95,10 @@ class PredictionWriter:
         except OSError as error:
             raise self._unwritten(error) from None
 
+    def _unlock(self) -> None:
+        if self._lock:
+            self._lock.close()
+
     def _unwritten(self, error: OSError) -> UsageError:
         reason = error.strerror or error
         return UsageError(f"--log: {self.path}: cannot be written ({reason}), expected a file that can be appended to")
@@ -105,6 +116,22 @@ class _Rotated(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 (of logging)
         """Raise the error, which logging would print and forget."""
         raise  # noqa: PLE0704 (logging calls this while it handles the error)
+
+
+def _locked(path: Path) -> TextIO | None:
+    """An open file that only one process can lock. It lies beside the log, which gets another name when it is rotated.
+
+    A process that is killed unlocks it. None for a device such as `/dev/null`, which any number of processes can use.
+    """
+    if path.exists() and not path.is_file():
+        return None
+    file = path.with_name(f".{path.name}.lock").open("w", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise UsageError(f"--log: {path}: found another process that logs to it, expected a log for each") from None
+    return file
 
 
 def _inside(part: Mapping[str, Any]) -> str:

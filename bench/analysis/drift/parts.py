@@ -1,5 +1,6 @@
 """Collects later data chunk by chunk: all rows together, and each period or group by itself."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import final
@@ -61,8 +62,11 @@ class Parts:
             )
 
     def found(self) -> tuple[Rows, ...]:
-        """All rows, then the parts by name. Rows before the first window of a series have no output and no gap."""
-        return (self._rows("", self._whole), *(self._rows(name, self._parts[name]) for name in sorted(self._parts)))
+        """All rows, then the parts in order. Rows before the first window of a series have no output and no gap."""
+        return (
+            self._rows("", self._whole),
+            *(self._rows(name, self._parts[name]) for name in sorted(self._parts, key=_order)),
+        )
 
     def _rows(self, name: str, part: "_Part") -> Rows:
         known = part.scores
@@ -71,6 +75,16 @@ class Parts:
             judged = quality.of_scores(self._metric, known, self._limit)
         columns = [replace(item, missing=0) if item.group == "output" else item for item in part.columns]
         return Rows(name=name, rows=part.rows, columns=columns, quality=judged)
+
+
+def _order(name: str) -> tuple[bool, bool, float, str]:
+    """Numbers by size, then names by text, so that 10 comes after 9; rows without a value are last."""
+    try:
+        number = float(name)
+    except ValueError:
+        number = math.nan
+    known = math.isfinite(number)
+    return name == NO_VALUE, not known, number if known else 0.0, name
 
 
 @final

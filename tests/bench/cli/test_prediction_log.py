@@ -98,6 +98,28 @@ def test_a_request_whose_worker_dies_is_a_line(
     assert levelfield("predict", saved, "test").code == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "framework"),
+    [(["--framework", "theano"], None), (["--device", "cpu,cuda"], "pytorch"), (["--device", "cuda:99"], "pytorch")],
+)
+def test_a_request_that_fails_before_its_worker_is_a_line(
+    saved: Path, levelfield: Command, tmp_path: Path, options: list[str], framework: str | None
+) -> None:
+    log = tmp_path / "log.jsonl"
+    found = levelfield("predict", saved, "test", "--log", log, *options)
+    assert found.code == 2
+    (line,) = lines(log)
+    assert line["error"] in found.err
+    assert (line["framework"], line["output"]) == (framework, None)
+
+
+def test_a_failed_request_that_cannot_be_logged_says_both(saved: Path, levelfield: Command, tmp_path: Path) -> None:
+    found = levelfield("predict", saved, "test", "--log", tmp_path / "no" / "log", "--framework", "theano")
+    assert found.code == 2
+    assert "cannot be written" in found.err
+    assert "--framework: " in found.err
+
+
 def test_a_request_to_a_damaged_model_is_a_line_and_one_to_no_model_is_none(
     levelfield: Command, tmp_path: Path
 ) -> None:

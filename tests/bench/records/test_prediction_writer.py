@@ -94,6 +94,36 @@ def test_a_log_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
         PredictionWriter(tmp_path / "no" / "log", SOURCE)
 
 
+def test_a_log_that_another_process_writes_is_refused_until_that_one_has_ended(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    with PredictionWriter(log, SOURCE) as writer:
+        with pytest.raises(UsageError, match=r"--log: .*/log\.jsonl: found another process that logs to it, expected"):
+            PredictionWriter(log, SOURCE)
+        with PredictionWriter(tmp_path / "other.jsonl", SOURCE) as other:
+            other.failed("elsewhere")
+        writer.failed("first")
+    with PredictionWriter(log, SOURCE) as writer:
+        writer.failed("second")
+    assert [line.error for line in read([log], warn=pytest.fail)] == ["first", "second"]
+
+
+def test_any_number_of_processes_can_log_to_a_device() -> None:
+    with PredictionWriter(Path("/dev/null"), SOURCE), PredictionWriter(Path("/dev/null"), SOURCE) as second:
+        second.failed("nobody reads it")
+    assert not Path("/dev/.null.lock").exists()
+
+
+def test_a_log_that_cannot_be_opened_leaves_it_unlocked(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.symlink_to(log)
+    with pytest.raises(UsageError, match=r"cannot be written \(Too many levels of symbolic links\)"):
+        PredictionWriter(log, SOURCE)
+    log.unlink()
+    with PredictionWriter(log, SOURCE) as writer:
+        writer.failed("now it works")
+    assert [line.error for line in read([log], warn=pytest.fail)] == ["now it works"]
+
+
 def test_a_full_disk_is_an_error_and_not_a_text_on_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UsageError, match=r"--log: /dev/full: cannot be written \(No space left on device\)"):
         _write_to_full_disk()

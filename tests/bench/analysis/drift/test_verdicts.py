@@ -28,6 +28,11 @@ def judged(  # noqa: PLR0913 (what may differ)
     return judge(reference, found.found(), names=("before", "after"), by="month", share_limit=share_limit)
 
 
+def test_parts_that_are_numbers_are_in_the_order_of_numbers_and_missing_values_are_last() -> None:
+    found = judged(names=np.resize(np.array(["10", "9", "", "north", "nan", "-1"], dtype=object), ROWS))
+    assert [part.name for part in found.parts] == ["", "-1", "9", "10", "nan", "north", "(no value)"]
+
+
 @pytest.mark.parametrize(
     ("given", "code"),
     [
@@ -76,7 +81,7 @@ def test_the_column_that_makes_the_parts_is_not_compared_in_them() -> None:
 
 def test_rows_without_a_name_are_a_part() -> None:
     names = np.array(["a", None] * (ROWS // 2), dtype=object)
-    assert [part.name for part in judged(names=names).parts] == ["", collected.NO_VALUE, "a"]
+    assert [part.name for part in judged(names=names).parts] == ["", "a", collected.NO_VALUE]
 
 
 def test_too_many_parts_are_refused() -> None:
