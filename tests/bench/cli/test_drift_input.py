@@ -95,7 +95,7 @@ def test_a_cell_that_is_no_date_is_told(levelfield: Command) -> None:
     before, after = (pd.DataFrame({"when": ["2024-01-01"] * ROWS, "x": random.normal(size=ROWS)}) for _ in range(2))
     after.loc[3, "when"] = "unknown"
     result = found(levelfield, before, after, "--by", "when:month")
-    assert [part["name"] for part in result["parts"]] == ["", "(no value)", "2024-01"]
+    assert [part["name"] for part in result["parts"]] == ["", "2024-01", "(no value)"]
     assert any("1 cell of when without a date" in remark for remark in result["remarks"])
 
 
@@ -103,7 +103,7 @@ def test_a_blank_value_is_a_part_without_a_name_and_not_all_rows(levelfield: Com
     random = np.random.default_rng(0)
     before, after = (pd.DataFrame({"c": chosen(["a", "  "], seed), "x": random.normal(size=ROWS)}) for seed in (0, 1))
     result = found(levelfield, before, after, "--by", "c", kind="parquet")
-    assert [part["name"] for part in result["parts"]] == ["", "(no value)", "a"]
+    assert [part["name"] for part in result["parts"]] == ["", "a", "(no value)"]
 
 
 def test_cells_of_the_reference_that_are_no_numbers_are_told(levelfield: Command) -> None:
