@@ -109,7 +109,7 @@ def test_a_request_that_fails_before_its_worker_is_a_line(
     found = levelfield("predict", saved, "test", "--log", log, *options)
     assert found.code == 2
     (line,) = lines(log)
-    assert line["error"] in found.err
+    assert found.err == f"levelfield: {line['error']}\n"
     assert (line["framework"], line["output"]) == (framework, None)
 
 
